@@ -1,0 +1,270 @@
+"""The configuration: one TOML file, typed, checked as a whole.
+
+`load` reads a file and raises `ConfigError` with *every* problem at once, each
+as ``section.key: what is wrong, what is allowed``. Secrets are never in the
+file: keys come from the environment or from systemd credentials (`secrets`).
+Every key is documented in ``default.toml`` beside this module, and a test
+holds the two together.
+"""
+
+import difflib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from parleyd.errors import ConfigError
+
+Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
+Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file; every key has a default."""
+
+
+class Audio(_Section, frozen=True, kw_only=True):
+    capture: str = "default"
+    playback: str = "default"
+    playback_rate_hz: Literal[16000, 24000, 44100, 48000] = 48000
+    playback_channels: Literal[1, 2] = 1
+    lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
+    volume: Percent = 70
+    priority: Annotated[int, msgspec.Meta(ge=0, le=49)] = 20
+
+
+class Playout(_Section, frozen=True, kw_only=True):
+    capacity_s: Annotated[int, msgspec.Meta(ge=30, le=1200)] = 360
+
+
+class Wake(_Section, frozen=True, kw_only=True):
+    engine: Literal["auto", "micro", "porcupine"] = "auto"
+    keywords: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)] = ("hey_jarvis",)
+    sensitivity: Level = 0.5
+    refractory_s: Annotated[float, msgspec.Meta(ge=0.2, le=10)] = 2.0
+    preroll_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 200
+    chime: bool = True
+
+
+class Turn(_Section, frozen=True, kw_only=True):
+    detection: Literal["server_vad", "semantic_vad", "local"] = "server_vad"
+    silence_ms: Annotated[int, msgspec.Meta(ge=200, le=3000)] = 600
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    nothing_said_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 8.0
+    follow_up_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 6.0
+    longest_s: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
+    answer_within_s: Annotated[float, msgspec.Meta(ge=2, le=120)] = 20.0
+
+
+class Hearing(_Section, frozen=True, kw_only=True):
+    canceller: Literal["software", "hardware"] = "software"
+    reaction: Literal["hold", "duck"] = "hold"
+    duck_db: Annotated[float, msgspec.Meta(ge=3, le=40)] = 18.0
+    confirm_ms: Annotated[int, msgspec.Meta(ge=200, le=1500)] = 500
+    preroll_ms: Annotated[int, msgspec.Meta(ge=100, le=2000)] = 500
+    barge_in: bool = True
+
+
+class Realtime(_Section, frozen=True, kw_only=True):
+    server: Literal["auto", "openai", "embedded"] = "auto"
+    url: str = "wss://api.openai.com/v1/realtime"
+    model: str = "gpt-realtime-2.1"
+    headers: Mapping[str, str] = {}
+    voice: str = "marin"
+    instructions: str = (
+        "You are Parley, a friendly voice assistant in a smart speaker. "
+        "Answer in one to three short spoken sentences unless asked for more. "
+        "If you were interrupted, do not repeat what was already heard."
+    )
+    language: str = ""
+    transcription_model: str = ""
+    noise_reduction: Literal["far_field", "near_field", "off"] = "far_field"
+    max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 4096
+
+
+class Lights(_Section, frozen=True, kw_only=True):
+    output: Literal["none", "led", "rgb", "terminal"] = "none"
+    led_pin: Pin = 17
+    red_pin: Pin = 17
+    green_pin: Pin = 27
+    blue_pin: Pin = 22
+    active_high: bool = True
+    brightness: Level = 0.6
+
+
+class Buttons(_Section, frozen=True, kw_only=True):
+    push_pin: Pin | None = None
+    mute_pin: Pin | None = None
+    mute_closed_means_muted: bool = True
+
+
+class Log(_Section, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    transcripts: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file; a missing section means its defaults."""
+
+    audio: Audio = Audio()
+    playout: Playout = Playout()
+    wake: Wake = Wake()
+    turn: Turn = Turn()
+    hearing: Hearing = Hearing()
+    realtime: Realtime = Realtime()
+    lights: Lights = Lights()
+    buttons: Buttons = Buttons()
+    log: Log = Log()
+
+
+def load(path: Path | None) -> Config:
+    """Read and check the file; None means all defaults. Raises `ConfigError`."""
+    if path is None:
+        return Config()
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(
+            [f"{path}: cannot be read ({error.strerror}), a TOML file is expected"]
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            [f"{path}: is not UTF-8 text (byte {error.start}), a TOML file is expected"]
+        ) from None
+    return parse(text, source=str(path))
+
+
+def parse(text: str, *, source: str = "configuration") -> Config:
+    """Check TOML text as a whole. Raises `ConfigError` with every problem."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{source}: is not valid TOML: {error}"]) from None
+    problems: list[str] = []
+    sections: dict[str, Any] = {}
+    known = typing.get_type_hints(Config)
+    for name, table in tables.items():
+        if name not in known:
+            problems.append(_unknown(name, f"section [{name}]", known))
+        elif not isinstance(table, dict):
+            problems.append(f"{name}: is a value, but it names a section: write [{name}]")
+        else:
+            sections[name] = _section(name, known[name], table, problems)
+    if not problems:
+        problems.extend(_across(Config(**sections)))
+    if problems:
+        raise ConfigError(problems)
+    return Config(**sections)
+
+
+def _section(name: str, kind: type[_Section], table: dict[str, Any], problems: list[str]) -> Any:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in hints:
+            problems.append(_unknown(key, f"{name}.{key}", hints))
+            continue
+        try:
+            values[key] = msgspec.convert(value, hints[key], strict=True)
+        except msgspec.ValidationError as error:
+            problems.append(
+                f"{name}.{key}: {_shown(value)} is not allowed: {_reason(error)}"
+                f", allowed is {_allowed(hints[key])}"
+            )
+    return kind(**values)
+
+
+def _across(config: Config) -> list[str]:
+    """Problems that only show when keys are seen together."""
+    problems = []
+    used: dict[int, str] = {}
+    pins: list[tuple[str, int | None]] = [
+        ("buttons.push_pin", config.buttons.push_pin),
+        ("buttons.mute_pin", config.buttons.mute_pin),
+    ]
+    if config.lights.output == "led":
+        pins.append(("lights.led_pin", config.lights.led_pin))
+    if config.lights.output == "rgb":
+        pins += [
+            (f"lights.{c}_pin", getattr(config.lights, f"{c}_pin"))
+            for c in ("red", "green", "blue")
+        ]
+    for key, pin in pins:
+        if pin is None:
+            continue
+        if pin in used:
+            problems.append(
+                f"{key}: GPIO {pin} is already used by {used[pin]}, allowed is a pin of its own"
+            )
+        used.setdefault(pin, key)
+    url = config.realtime.url
+    if not url.startswith(("wss://", "ws://")):
+        problems.append(
+            f"realtime.url: {_shown(url)} is not a WebSocket address, "
+            "allowed is wss://... (ws://... only on the local network)"
+        )
+    problems.extend(
+        f"realtime.headers.{header}: a key must not stand in the file, "
+        "allowed is the environment variable OPENAI_API_KEY or a systemd credential"
+        for header in config.realtime.headers
+        if header.lower() in ("authorization", "api-key")
+    )
+    return problems
+
+
+def _unknown(name: str, where: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(sorted(known))}"
+    return f"{where}: is unknown, {hint}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    return str(error).split(" - at ")[0].replace("`", "").lower()
+
+
+def _allowed(hint: Any) -> str:
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        return " or ".join(repr(choice) for choice in typing.get_args(hint))
+    if origin is Annotated:
+        base, meta = typing.get_args(hint)[:2]
+        if meta.ge is not None:
+            return f"{_allowed(base)} from {meta.ge} to {meta.le}"
+        if meta.min_length is not None:
+            return f"{_allowed(base)} with {meta.min_length} to {meta.max_length} entries"
+    if origin is tuple:
+        return "a list of strings"
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_allowed(a) for a in typing.get_args(hint) if a is not type(None))
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names.get(hint, "a table of texts")
+
+
+def secret(name: str, environ: Mapping[str, str]) -> str | None:
+    """The key called `name` (``OPENAI_API_KEY``), or None when there is none.
+
+    Looked for as a systemd credential (a file ``$CREDENTIALS_DIRECTORY/openai_api_key``)
+    first, then in the environment. The value must never reach a log or an exception.
+    """
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory:
+        path = os.path.join(directory, name.lower())
+        try:
+            with open(path, encoding="utf-8") as file:
+                value = file.read().strip()
+        except (OSError, UnicodeDecodeError):
+            value = ""
+        if value:
+            return value
+    return environ.get(name, "").strip() or None

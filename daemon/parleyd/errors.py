@@ -1,0 +1,61 @@
+"""Every error that Parley raises on purpose.
+
+    ParleyError
+    ├── ConfigError            the configuration file; holds *all* its problems
+    ├── WakeError              a wake-word engine cannot start
+    │   └── WakeLicenceError   ... because of its key, licence or activation
+    ├── AudioError             a sound card cannot be opened or was lost
+    ├── LightsError            LEDs or buttons cannot be driven
+    ├── LinkError              the realtime server cannot be reached
+    │   └── LinkFatalError     ... and trying again is of no use
+    ├── OfflineSpeechError     offline recognition or synthesis cannot start
+    └── ProtocolError          a peer sent what the protocol does not allow
+
+A message says what happened, what was expected, and what to do next.
+"""
+
+from collections.abc import Sequence
+
+
+class ParleyError(Exception):
+    """Base of all; its text is meant for the person in front of the device."""
+
+
+class ConfigError(ParleyError, ValueError):
+    """The configuration is wrong; `problems` lists every ``section.key: what, allowed``."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class WakeError(ParleyError):
+    """A wake-word engine cannot start."""
+
+
+class WakeLicenceError(WakeError):
+    """The engine's key, licence or activation was refused; never holds the key."""
+
+
+class AudioError(ParleyError, OSError):
+    """A sound card cannot be opened, is busy, or was taken away."""
+
+
+class LightsError(ParleyError):
+    """LEDs or buttons cannot be driven on this machine."""
+
+
+class LinkError(ParleyError):
+    """The realtime server cannot be reached; trying again may help."""
+
+
+class LinkFatalError(LinkError):
+    """The realtime server refuses us; trying again is of no use."""
+
+
+class OfflineSpeechError(ParleyError):
+    """Offline recognition or synthesis cannot start on this machine."""
+
+
+class ProtocolError(ParleyError):
+    """A peer sent what the protocol does not allow."""

@@ -1,0 +1,1 @@
+"""The realtime protocol: typed events, the session without I/O, the WebSocket link."""

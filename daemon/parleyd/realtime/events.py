@@ -1,0 +1,329 @@
+"""The events of the realtime protocol, typed, in their GA names.
+
+Both directions are here because the embedded server speaks the other half.
+`decode_server` and `decode_client` never raise on an unknown type: new events
+appear every month and must not end a conversation. Older (beta) names that
+compatible servers still send are read as their GA successors.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
+
+Json = dict[str, Any]
+
+
+class Event(Struct, kw_only=True, tag_field="type", omit_defaults=True):
+    """Any event; `event_id` is chosen by its sender."""
+
+    event_id: str | None = None
+
+
+# --- what the client sends ------------------------------------------------------------
+
+
+class ClientEvent(Event):
+    """Base of what a client sends."""
+
+
+class SessionUpdate(ClientEvent, kw_only=True, tag="session.update"):
+    session: Json
+
+
+class AppendAudio(ClientEvent, kw_only=True, tag="input_audio_buffer.append"):
+    """Microphone audio: int16 little-endian mono at 24 kHz, base64 on the wire."""
+
+    audio: bytes
+
+
+class CommitAudio(ClientEvent, kw_only=True, tag="input_audio_buffer.commit"):
+    pass
+
+
+class ClearAudio(ClientEvent, kw_only=True, tag="input_audio_buffer.clear"):
+    pass
+
+
+class CreateItem(ClientEvent, kw_only=True, tag="conversation.item.create"):
+    item: Json
+    previous_item_id: str | None = None
+
+
+class RetrieveItem(ClientEvent, kw_only=True, tag="conversation.item.retrieve"):
+    item_id: str
+
+
+class TruncateItem(
+    ClientEvent, kw_only=True, tag="conversation.item.truncate", omit_defaults=False
+):
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+class DeleteItem(ClientEvent, kw_only=True, tag="conversation.item.delete"):
+    item_id: str
+
+
+class CreateResponse(ClientEvent, kw_only=True, tag="response.create"):
+    response: Json | UnsetType = UNSET
+
+
+class CancelResponse(ClientEvent, kw_only=True, tag="response.cancel"):
+    response_id: str | None = None
+
+
+# --- what the server sends ------------------------------------------------------------
+
+
+class ServerEvent(Event):
+    """Base of what a server sends."""
+
+
+class ErrorDetail(Struct, kw_only=True):
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+
+
+class ServerError(ServerEvent, kw_only=True, tag="error"):
+    error: ErrorDetail
+
+
+class SessionCreated(ServerEvent, kw_only=True, tag="session.created"):
+    session: Json = field(default_factory=dict)
+
+
+class SessionUpdated(ServerEvent, kw_only=True, tag="session.updated"):
+    session: Json = field(default_factory=dict)
+
+
+class SpeechStarted(
+    ServerEvent, kw_only=True, tag="input_audio_buffer.speech_started", omit_defaults=False
+):
+    audio_start_ms: int = 0
+    item_id: str | None = None
+
+
+class SpeechStopped(
+    ServerEvent, kw_only=True, tag="input_audio_buffer.speech_stopped", omit_defaults=False
+):
+    audio_end_ms: int = 0
+    item_id: str | None = None
+
+
+class AudioCommitted(
+    ServerEvent, kw_only=True, tag="input_audio_buffer.committed", omit_defaults=False
+):
+    item_id: str | None = None
+    previous_item_id: str | None = None
+
+
+class AudioCleared(ServerEvent, kw_only=True, tag="input_audio_buffer.cleared"):
+    pass
+
+
+class ItemAdded(ServerEvent, kw_only=True, tag="conversation.item.added", omit_defaults=False):
+    item: Json = field(default_factory=dict)
+    previous_item_id: str | None = None
+
+
+class ItemDone(ServerEvent, kw_only=True, tag="conversation.item.done", omit_defaults=False):
+    item: Json = field(default_factory=dict)
+    previous_item_id: str | None = None
+
+
+class ItemRetrieved(ServerEvent, kw_only=True, tag="conversation.item.retrieved"):
+    item: Json = field(default_factory=dict)
+
+
+class ItemTruncated(
+    ServerEvent, kw_only=True, tag="conversation.item.truncated", omit_defaults=False
+):
+    item_id: str
+    content_index: int = 0
+    audio_end_ms: int = 0
+
+
+class ItemDeleted(ServerEvent, kw_only=True, tag="conversation.item.deleted"):
+    item_id: str
+
+
+class InputTranscript(
+    ServerEvent,
+    kw_only=True,
+    tag="conversation.item.input_audio_transcription.completed",
+    omit_defaults=False,
+):
+    item_id: str
+    content_index: int = 0
+    transcript: str = ""
+
+
+class Response(Struct, kw_only=True):
+    """A response as response.created and response.done carry it; output is left raw."""
+
+    id: str
+    object: str = "realtime.response"
+    status: str | None = None
+    status_details: Json | None = None
+    output: list[Json] | None = None
+    metadata: Json | None = None
+    usage: Json | None = None
+    conversation_id: str | None = None
+
+
+class ResponseCreated(ServerEvent, kw_only=True, tag="response.created"):
+    response: Response
+
+
+class ResponseDone(ServerEvent, kw_only=True, tag="response.done"):
+    response: Response
+
+
+class _Part(ServerEvent, kw_only=True, omit_defaults=False):
+    """An event about one content part of one output item of one response."""
+
+    response_id: str
+    item_id: str
+    output_index: int = 0
+    content_index: int = 0
+
+
+class OutputItemAdded(
+    ServerEvent, kw_only=True, tag="response.output_item.added", omit_defaults=False
+):
+    response_id: str
+    output_index: int = 0
+    item: Json = field(default_factory=dict)
+
+
+class OutputItemDone(
+    ServerEvent, kw_only=True, tag="response.output_item.done", omit_defaults=False
+):
+    response_id: str
+    output_index: int = 0
+    item: Json = field(default_factory=dict)
+
+
+class ContentPartAdded(_Part, tag="response.content_part.added"):
+    part: Json = field(default_factory=dict)
+
+
+class ContentPartDone(_Part, tag="response.content_part.done"):
+    part: Json = field(default_factory=dict)
+
+
+class AudioDelta(_Part, kw_only=True, tag="response.output_audio.delta"):
+    """Speech of the assistant: int16 little-endian mono at 24 kHz, base64 on the wire."""
+
+    delta: bytes
+
+
+class AudioDone(_Part, tag="response.output_audio.done"):
+    pass
+
+
+class TranscriptDelta(_Part, kw_only=True, tag="response.output_audio_transcript.delta"):
+    delta: str
+
+
+class TranscriptDone(_Part, tag="response.output_audio_transcript.done"):
+    transcript: str = ""
+
+
+class FunctionCallArgumentsDone(
+    ServerEvent, kw_only=True, tag="response.function_call_arguments.done", omit_defaults=False
+):
+    response_id: str
+    item_id: str
+    call_id: str
+    name: str | None = None
+    arguments: str = ""
+    output_index: int = 0
+
+
+class RateLimitsUpdated(ServerEvent, kw_only=True, tag="rate_limits.updated"):
+    rate_limits: list[Json] = field(default_factory=list)
+
+
+class Unknown(Struct, frozen=True):
+    """An event that this version does not know; ignored, but seen in the debug log."""
+
+    type: str
+
+
+class Malformed(Struct, frozen=True):
+    """A message that is no event at all, or an event of the wrong shape."""
+
+    reason: str
+
+
+CLIENT_EVENTS: dict[str, type[ClientEvent]] = {
+    cls.__struct_config__.tag: cls  # type: ignore[misc]
+    for cls in (
+        SessionUpdate, AppendAudio, CommitAudio, ClearAudio, CreateItem, RetrieveItem,
+        TruncateItem, DeleteItem, CreateResponse, CancelResponse,
+    )
+}  # fmt: skip
+
+SERVER_EVENTS: dict[str, type[ServerEvent]] = {
+    cls.__struct_config__.tag: cls  # type: ignore[misc]
+    for cls in (
+        ServerError, SessionCreated, SessionUpdated, SpeechStarted, SpeechStopped,
+        AudioCommitted, AudioCleared, ItemAdded, ItemDone, ItemRetrieved, ItemTruncated,
+        ItemDeleted, InputTranscript, ResponseCreated, ResponseDone, OutputItemAdded,
+        OutputItemDone, ContentPartAdded, ContentPartDone, AudioDelta, AudioDone,
+        TranscriptDelta, TranscriptDone, FunctionCallArgumentsDone, RateLimitsUpdated,
+    )
+}  # fmt: skip
+
+BETA_NAMES = {
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "conversation.item.created": "conversation.item.added",
+}
+
+
+class _Header(Struct):
+    type: str
+
+
+_header = msgspec.json.Decoder(_Header)
+_server = {name: msgspec.json.Decoder(cls) for name, cls in SERVER_EVENTS.items()}
+_client = {name: msgspec.json.Decoder(cls) for name, cls in CLIENT_EVENTS.items()}
+_encoder = msgspec.json.Encoder()
+
+
+def decode_server(message: str | bytes) -> ServerEvent | Unknown | Malformed:
+    """One text frame from a server. Never raises."""
+    try:
+        name = _header.decode(message).type
+        if name in BETA_NAMES:
+            name = BETA_NAMES[name]
+            raw = msgspec.json.decode(message) | {"type": name}
+            return msgspec.convert(raw, SERVER_EVENTS[name])
+        decoder = _server.get(name)
+        return decoder.decode(message) if decoder else Unknown(name)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Malformed(str(error))
+
+
+def decode_client(message: str | bytes) -> ClientEvent | Unknown | Malformed:
+    """One text frame from a client. Never raises."""
+    try:
+        name = _header.decode(message).type
+        decoder = _client.get(name)
+        return decoder.decode(message) if decoder else Unknown(name)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Malformed(str(error))
+
+
+def encode(event: Event) -> str:
+    """The text frame of an event."""
+    return _encoder.encode(event).decode()
