@@ -1,0 +1,91 @@
+"""The voice detector: probability of speech, from the Silero model.
+
+The package `silero-vad` would import torch; its ONNX file alone runs on
+onnxruntime at 0.14 ms for each 32 ms of audio. Model and its shapes:
+https://github.com/snakers4/silero-vad (MIT, see ``models/LICENSE``).
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from parleyd.units import MIC_RATE_HZ, Floats, Frames
+
+CHUNK_FRAMES = 512  # 32 ms, the only chunk the model takes at 16 kHz
+_CONTEXT_FRAMES = 64  # the model was trained with the end of the last chunk in front
+_STATE_SHAPE = (2, 1, 128)
+_MODEL = Path(__file__).parent / "models" / "silero_vad_16k_op15.onnx"
+
+_TARGET_RMS = 0.05  # -26 dBFS, the active level of the speech that it was measured with
+_RELEASE = 0.97  # level estimate per chunk: -8 dB a second, longer than a pause between words
+_LEAST_RMS = 1e-6  # keeps the division finite in digital silence
+
+
+class VoiceDetector:
+    """Speech probability for each 32 ms chunk of a 16 kHz stream.
+
+    `max_gain` > 1 turns on a gain control that lifts quiet audio towards
+    -26 dBFS by at most that factor; it never attenuates. One object per stream;
+    not thread-safe. Deterministic: the same frames give the same probabilities.
+    """
+
+    def __init__(self, max_gain: float = 1.0) -> None:
+        self._session = _session()
+        self._max_gain = max_gain
+        self._rate = np.array(MIC_RATE_HZ, np.int64)
+        self._window: Floats = np.zeros((1, _CONTEXT_FRAMES + CHUNK_FRAMES), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream so far, as if new."""
+        self._state = np.zeros(_STATE_SHAPE, np.float32)
+        self._window.fill(0.0)
+        self._filled = 0
+        self._level = 0.0
+
+    def process(self, frames: Frames) -> list[float]:
+        """The probability of each chunk completed by `frames`, oldest first.
+
+        `frames`: int16 mono at 16 kHz, any number of them, the stream's next.
+        Takes about 0.15 ms for each completed chunk; doesn't block.
+        """
+        probabilities = []
+        while len(frames):
+            part, frames = np.split(frames, [CHUNK_FRAMES - self._filled])
+            start = _CONTEXT_FRAMES + self._filled
+            self._window[0, start : start + len(part)] = part
+            self._filled += len(part)
+            if self._filled == CHUNK_FRAMES:
+                probabilities.append(self._chunk())
+        return probabilities
+
+    def _chunk(self) -> float:
+        scaled = self._window * np.float32(self._gain() / 32768.0)
+        output, self._state = self._session.run(
+            None, {"input": scaled, "state": self._state, "sr": self._rate}
+        )
+        self._window[0, :_CONTEXT_FRAMES] = self._window[0, -_CONTEXT_FRAMES:]
+        self._filled = 0
+        return float(output[0, 0])
+
+    def _gain(self) -> float:
+        chunk = self._window[0, _CONTEXT_FRAMES:]
+        rms = float(np.sqrt(np.dot(chunk, chunk) / CHUNK_FRAMES)) / 32768.0
+        self._level = max(rms, self._level * _RELEASE)
+        wanted = _TARGET_RMS / max(self._level, _LEAST_RMS)
+        return max(1.0, min(wanted, self._max_gain))
+
+
+@cache
+def _session() -> onnxruntime.InferenceSession:
+    """The model, loaded once per process; running it is thread-safe."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # Idle worker threads would otherwise burn a core between two chunks.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(
+        str(_MODEL), sess_options=options, providers=["CPUExecutionProvider"]
+    )
