@@ -161,6 +161,18 @@ class InputTranscript(
     item_id: str
     content_index: int = 0
     transcript: str = ""
+    usage: Json = field(default_factory=dict)
+
+
+class InputTranscriptFailed(
+    ServerEvent,
+    kw_only=True,
+    tag="conversation.item.input_audio_transcription.failed",
+    omit_defaults=False,
+):
+    item_id: str
+    content_index: int = 0
+    error: ErrorDetail = field(default_factory=ErrorDetail)
 
 
 class Response(Struct, kw_only=True):
@@ -235,6 +247,24 @@ class TranscriptDone(_Part, tag="response.output_audio_transcript.done"):
     transcript: str = ""
 
 
+class TextDelta(_Part, kw_only=True, tag="response.output_text.delta"):
+    delta: str
+
+
+class TextDone(_Part, tag="response.output_text.done"):
+    text: str = ""
+
+
+class FunctionCallArgumentsDelta(
+    ServerEvent, kw_only=True, tag="response.function_call_arguments.delta", omit_defaults=False
+):
+    response_id: str
+    item_id: str
+    call_id: str
+    delta: str = ""
+    output_index: int = 0
+
+
 class FunctionCallArgumentsDone(
     ServerEvent, kw_only=True, tag="response.function_call_arguments.done", omit_defaults=False
 ):
@@ -275,9 +305,10 @@ SERVER_EVENTS: dict[str, type[ServerEvent]] = {
     for cls in (
         ServerError, SessionCreated, SessionUpdated, SpeechStarted, SpeechStopped,
         AudioCommitted, AudioCleared, ItemAdded, ItemDone, ItemRetrieved, ItemTruncated,
-        ItemDeleted, InputTranscript, ResponseCreated, ResponseDone, OutputItemAdded,
+        ItemDeleted, InputTranscript, InputTranscriptFailed, ResponseCreated, ResponseDone, OutputItemAdded,
         OutputItemDone, ContentPartAdded, ContentPartDone, AudioDelta, AudioDone,
-        TranscriptDelta, TranscriptDone, FunctionCallArgumentsDone, RateLimitsUpdated,
+        TranscriptDelta, TranscriptDone, TextDelta, TextDone, FunctionCallArgumentsDelta,
+        FunctionCallArgumentsDone, RateLimitsUpdated,
     )
 }  # fmt: skip
 
