@@ -1,0 +1,307 @@
+#!/usr/bin/env bash
+# Sets up Parley in this checkout, then runs what was asked for. See --help.
+set -Eeuo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+readonly root
+readonly venv=$root/.venv
+readonly log=$venv/install.log
+
+readonly porcupine=pvporcupine==1.9.5 # the last line that runs without a key: tests/wake uses it
+readonly needed_mb=1500               # .venv takes about 500 MB, the compiler and headers about 400 MB
+readonly lock_wait_s=120              # the system's own daily update holds apt's locks about this long
+
+usage() {
+  cat <<'HELP'
+Usage: ./install.sh OPTION [ARGUMENT...]
+
+  --demo [ARGUMENT...]   set up what is missing, then run `parley demo ARGUMENT...`
+  --test [ARGUMENT...]   set up what is missing, check style and types, then run `pytest ARGUMENT...`
+  --help                 print this
+
+Set-up installs missing Debian packages with apt-get (as root or through sudo)
+and the Python packages into .venv in this checkout; nothing else is changed.
+It needs a 64-bit Debian 12 or later, or Raspberry Pi OS (64-bit), and may be
+repeated at any time: the second run finds everything in place.
+
+  PARLEY_PYTHON=PATH     use this Python (3.11 or later) instead of /usr/bin/python3
+HELP
+}
+
+main() {
+  local option=${1:---help}
+  (($# == 0)) || shift
+  case $option in
+    --help | -h)
+      usage
+      ;;
+    --demo)
+      set_up plots flite
+      exec "$venv/bin/parley" demo "$@"
+      ;;
+    --test)
+      set_up test flite pulseaudio pulseaudio-utils libasound2-plugins shellcheck
+      install_keyless_porcupine
+      run_tests "$@"
+      ;;
+    *)
+      fail "unknown option $option" "use --demo, --test or --help"
+      ;;
+  esac
+}
+
+# --- the two things to run ---------------------------------------------------------------
+
+run_tests() {
+  local failed=0
+  cd "$root"
+  check "ruff format --check" "$venv/bin/python" -m ruff format --check . || failed=1
+  check "ruff check" "$venv/bin/python" -m ruff check . || failed=1
+  check mypy "$venv/bin/python" -m mypy || failed=1
+  step "pytest $*"
+  "$venv/bin/python" -m pytest "$@" || failed=$?
+  exit "$failed"
+}
+
+check() {
+  local name=$1
+  shift
+  step "$name"
+  "$@" && return
+  complain "$name found faults" "mend the places it names above"
+  return 1
+}
+
+# --- set-up --------------------------------------------------------------------------------
+
+# set_up EXTRA [PACKAGE...]: Debian packages, Python and .venv with the extra of pyproject.toml.
+set_up() {
+  local extra=$1
+  shift
+  unset PYTHONPATH PYTHONHOME # modules from elsewhere would shadow those of .venv
+  check_machine
+  check_checkout
+  mkdir -p "$venv"
+  exec 9>"$venv/install.lock"
+  flock -w 600 9 || fail "another install.sh is at work in $root" "wait until it has ended"
+  trap 'fail "interrupted" "run it again: it goes on or starts over by itself"' INT TERM
+  trap '((BASH_SUBSHELL)) || fail "stopped at its line $LINENO, a fault of its own" "report this with $log"' ERR
+
+  find_python
+  install_packages "$@"
+  [[ -n $python ]] || find_python
+  [[ -n $python ]] || fail "no Python was found" "apt-get install python3"
+  install_venv "$extra"
+
+  trap - INT TERM ERR
+  exec 9>&-
+}
+
+check_machine() {
+  command -v dpkg-query >/dev/null ||
+    fail "this is not a Debian system (no dpkg-query)" "use Debian 12 or later, or Raspberry Pi OS"
+  local architecture
+  architecture=$(dpkg --print-architecture)
+  case $architecture in
+    amd64 | arm64) ;;
+    *) fail "this system is $architecture, for which numpy and onnxruntime are not built" \
+      "install the 64-bit Raspberry Pi OS or Debian (arm64 or amd64)" ;;
+  esac
+}
+
+check_checkout() {
+  local place
+  for place in "$root" "$venv"; do
+    [[ ! -e $place || -w $place ]] ||
+      fail "$place belongs to $(stat -c %U "$place") and you may not write there" \
+        "sudo chown -R $(id -un) '$root', or clone into your home directory"
+  done
+}
+
+# Debian's own Python comes first because apt brings its headers; sets `python`, empty if none.
+find_python() {
+  local candidates=(/usr/bin/python3 python3) candidate version found=
+  [[ -z ${PARLEY_PYTHON:-} ]] || candidates=("$PARLEY_PYTHON")
+  python=
+  for candidate in "${candidates[@]}"; do
+    candidate=$(command -v "$candidate") || continue
+    version=$("$candidate" -c 'import sys; print(*sys.version_info[:3], sep=".")' 2>/dev/null) || continue
+    if printf '3.11\n%s\n' "$version" | sort -CV; then
+      python=$candidate
+      return
+    fi
+    found+="$candidate is $version, "
+  done
+  [[ -z $found ]] || fail "${found}at least Python 3.11 is needed" \
+    "use Debian 12 or later, or put a newer python3 first in PATH"
+  [[ -z ${PARLEY_PYTHON:-} ]] || fail "PARLEY_PYTHON=$PARLEY_PYTHON does not run" "correct or unset it"
+}
+
+install_packages() {
+  local wanted=("$@" gcc libc6-dev pkg-config libasound2-dev libsystemd-dev)
+  [[ -n $python && $python != /usr/bin/python3 ]] || wanted+=(python3 python3-venv python3-dev)
+  # lgpio has no wheel for Python 3.13 there and its own build runs swig
+  [[ $(dpkg --print-architecture) != arm64 ]] || wanted+=(swig)
+
+  local missing
+  missing_packages "${wanted[@]}"
+  ((${#missing[@]})) || return 0
+  check_space
+  step "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  : >"$log"
+  gain_root "${missing[@]}"
+  local -x DEBIAN_FRONTEND=noninteractive
+  # what an interrupted installation leaves half done, apt refuses to go on from
+  ! compgen -G '/var/lib/dpkg/updates/*' >/dev/null || logged as_root dpkg --configure -a || true
+  logged apt_get update || fail_with_log "updating the list of Debian packages"
+  logged apt_get install -y --no-install-recommends "${missing[@]}" ||
+    fail_with_log "installing Debian packages"
+  missing_packages "${wanted[@]}"
+  ((${#missing[@]} == 0)) || fail_with_log "installing ${missing[*]}"
+}
+
+# Sets `missing` to those of the packages that are not installed.
+missing_packages() {
+  local package installed
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null) || true
+  missing=()
+  for package; do
+    [[ $'\n'$installed$'\n' == *$'\n'"installed $package"$'\n'* ]] || missing+=("$package")
+  done
+}
+
+gain_root() {
+  ((EUID == 0)) && return
+  local ask=(sudo -n true)
+  [[ ! -t 0 ]] || ask=(sudo true)
+  command -v sudo >/dev/null && "${ask[@]}" 2>>"$log" && return
+  fail "installing Debian packages needs root" "as root: apt-get install -y $*; then run this again"
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  else
+    sudo --preserve-env=DEBIAN_FRONTEND,http_proxy,https_proxy,no_proxy "$@"
+  fi
+}
+
+apt_get() {
+  local deadline=$((SECONDS + lock_wait_s))
+  until as_root apt-get -q -o DPkg::Lock::Timeout=$lock_wait_s \
+    -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"; do
+    # `update` does not wait for its lock by itself
+    tail -n 5 "$log" | grep -q 'Could not get lock' && ((SECONDS < deadline)) || return 1
+    sleep 5
+  done
+}
+
+check_space() {
+  local free_mb
+  free_mb=$(df --output=avail -BM "$root" | tr -dc '0-9')
+  ((free_mb >= needed_mb)) ||
+    fail "$root has $free_mb MB free, set-up needs $needed_mb MB" "free some space"
+}
+
+# --- the virtual environment ---------------------------------------------------------------
+
+install_venv() {
+  local extra=$1 wanted
+  wanted=$({ cat "$root/pyproject.toml" && "$python" -VV && echo "$python $root"; } | sha256sum)
+  if [[ -x $venv/bin/python && ! -e $venv/incomplete ]] &&
+    [[ $(cat "$venv/installed-$extra" 2>/dev/null) == "$wanted" ]]; then
+    return
+  fi
+  check_space
+  : >"$log"
+  rm -f "$venv"/installed-*
+  venv_is_sound || create_venv
+
+  step "installing Python packages into .venv (a few minutes the first time)"
+  touch "$venv/incomplete" # a killed pip leaves half a package behind and takes it for whole
+  local status=0
+  (cd "$root" && logged pip_install -e ".[$extra]") || status=$?
+  rm -rf "$venv/incomplete" "$venv/tmp"
+  ((status == 0)) || fail_with_log "installing Python packages"
+
+  echo "$wanted" >"$venv/installed-$extra"
+  [[ $extra != test ]] || echo "$wanted" >"$venv/installed-plots" # `test` brings `plots`
+  step "Python packages are in place"
+}
+
+# pip runs, and it is the pip of this very directory and of this Python.
+venv_is_sound() {
+  [[ ! -e $venv/incomplete ]] || return 1
+  local version
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  [[ $("$venv/bin/pip" --version 2>/dev/null) == *" $venv/lib/python$version/"* ]]
+}
+
+create_venv() {
+  step "creating .venv with Python $("$python" -c 'import platform; print(platform.python_version())')"
+  find "$venv" -mindepth 1 -maxdepth 1 ! -name 'install.*' -exec rm -rf {} +
+  "$python" -c 'import ensurepip, sysconfig, os
+assert os.path.exists(sysconfig.get_path("include") + "/Python.h")' 2>>"$log" ||
+    fail "$python has no venv module or no headers" "install them, or use Debian's own python3"
+  touch "$venv/incomplete"
+  logged "$python" -m venv "$venv" || fail_with_log "creating .venv"
+}
+
+# pip as the user configured it; bounded where nothing is configured.
+pip_install() {
+  local configured
+  configured=$("$venv/bin/python" -m pip config list 2>/dev/null) || true
+  [[ $configured == *retries=* ]] || export PIP_RETRIES=2
+  [[ $configured == *timeout=* ]] || export PIP_TIMEOUT=20
+  export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_PROGRESS_BAR=off
+  export PIP_USE_PEP517=1 # the pip of Debian 12 would want `wheel` for systemd-python
+  export PYPI=1           # lgpio: compile its C library in instead of looking for Debian's
+  export TMPDIR=$venv/tmp # /tmp is in memory on Debian 13 and too small on a small Pi
+  mkdir -p "$TMPDIR"
+  "$venv/bin/python" -m pip install "$@"
+}
+
+install_keyless_porcupine() {
+  local target=$venv/porcupine-1.9.5
+  [[ ! -d $target ]] || return 0
+  step "installing $porcupine beside it, for the tests of the wake words"
+  rm -rf "$target.new"
+  if (logged pip_install --no-deps --target "$target.new" "$porcupine"); then
+    mv "$target.new" "$target"
+  else
+    step "warning: $porcupine could not be installed, its tests will be skipped (see $log)"
+  fi
+  rm -rf "$venv/tmp"
+}
+
+# --- saying it -------------------------------------------------------------------------------
+
+step() { printf '[%3d s] %s\n' "$SECONDS" "$*"; }
+
+complain() { printf 'install.sh: %s; do: %s\n' "$1" "$2" >&2; }
+
+fail() {
+  trap - ERR
+  complain "$@"
+  exit 1
+}
+
+logged() { LC_ALL=C.UTF-8 "$@" >>"$log" 2>&1 </dev/null 9>&-; }
+
+fail_with_log() {
+  local what=$1 end
+  end=$(tail -n 40 "$log")
+  tail -n 12 "$log" | sed 's/^/    /'
+  if grep -qE 'No space left on device' <<<"$end"; then
+    fail "$what failed: the disk is full" "free some space, then run this again"
+  elif grep -q 'Could not get lock' <<<"$end"; then
+    fail "$what failed: another program holds apt's lock" "wait until it has ended, then run this again"
+  elif grep -qE "Could not (resolve|connect)|Temporary failure|Unable to connect|Failed to fetch|\
+NewConnectionError|ConnectTimeout|ReadTimeout|Network is unreachable|Connection (refused|reset)|ProxyError" <<<"$end"; then
+    fail "$what failed: no network, or the package index cannot be reached" \
+      "check the connection and the proxy settings, then run this again"
+  fi
+  fail "$what failed" "see the lines above and $log"
+}
+
+main "$@"
