@@ -305,8 +305,8 @@ SERVER_EVENTS: dict[str, type[ServerEvent]] = {
     for cls in (
         ServerError, SessionCreated, SessionUpdated, SpeechStarted, SpeechStopped,
         AudioCommitted, AudioCleared, ItemAdded, ItemDone, ItemRetrieved, ItemTruncated,
-        ItemDeleted, InputTranscript, InputTranscriptFailed, ResponseCreated, ResponseDone, OutputItemAdded,
-        OutputItemDone, ContentPartAdded, ContentPartDone, AudioDelta, AudioDone,
+        ItemDeleted, InputTranscript, InputTranscriptFailed, ResponseCreated, ResponseDone,
+        OutputItemAdded, OutputItemDone, ContentPartAdded, ContentPartDone, AudioDelta, AudioDone,
         TranscriptDelta, TranscriptDone, TextDelta, TextDone, FunctionCallArgumentsDelta,
         FunctionCallArgumentsDone, RateLimitsUpdated,
     )
