@@ -26,3 +26,6 @@ class HeardPeriod:
 
     echo_dbfs: float
     """RMS of the echo that was estimated and subtracted; -120 when nothing plays."""
+
+    trusted: bool = True
+    """`score` may raise suspicion: the echo path is known and no xrun has just moved it."""

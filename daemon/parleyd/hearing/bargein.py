@@ -1,0 +1,153 @@
+"""The decision whether somebody is talking into Parley's speech. React first, decide second.
+
+Stage 1, suspicion: energy that echo and noise don't explain. Quick (a few
+periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
+voice detector agrees while the loudspeaker is quiet. Slower, and what ends the
+answer. Every verdict carries its reason and the numbers that it rests on.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.units import PERIOD_MS
+
+THRESHOLD = 1.5  # mean dB over bands; in simulated rooms echo alone stays below it
+_HITS = 2  # of the last _WINDOW periods: one loud period is a click
+_WINDOW = 3
+_VOICE = 0.5  # what the detector's authors call speech
+_VOICE_CHUNKS = 2  # 64 ms of voice; one chunk can be a knock
+_IGNORE_S = {"duck": 0.10, "hold": 0.15}  # a silenced loudspeaker still rings in the room
+_PENALTY = 1.5  # threshold added by a false alarm ...
+_PENALTY_DECAY_S = 2.0  # ... and forgotten in this time
+_PENALTY_MOST = 4.5  # a rattling kitchen must not make Parley deaf to a loud user
+_ONSET_SCORE = 0.3  # speech begins where the score leaves the ground, before it is suspicious
+_ONSET_GAP = 3  # periods below that still belong to the same onset
+_ONSET_REACH = 30  # 300 ms: no onset is looked for further back
+
+
+class Kind(Enum):
+    """What a verdict asks for."""
+
+    SUSPECT = "suspect"
+    """Hold or duck at once; a second verdict follows within `confirm_ms`."""
+
+    CONFIRM = "confirm"
+    """The user speaks: give up the rest of the answer."""
+
+    REJECT = "reject"
+    """It was nothing: go on where the answer was held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One decision with its grounds."""
+
+    kind: Kind
+    reason: str
+    onset: float
+    """When the suspected speech began, estimated, on the clock of `now`."""
+
+    numbers: dict[str, float]
+
+
+class BargeIn:
+    """Two-stage decision; pure: time is an argument, one `update` a period."""
+
+    def __init__(self, settings: config.Hearing) -> None:
+        self._enabled = settings.barge_in
+        self._confirm_s = settings.confirm_ms / 1000
+        self._ignore_s = _IGNORE_S[settings.reaction]
+        self._scores: deque[float] = deque(maxlen=_ONSET_REACH)
+        self._penalty = 0.0
+        self._penalised_at = 0.0
+        self.disarm()
+
+    @property
+    def pending(self) -> bool:
+        """A suspicion waits for its second verdict."""
+        return self._suspected_at is not None
+
+    def arm(self, now: float) -> None:
+        """Parley begins to speak: suspect from now on (unless barge-in is configured off)."""
+        self.disarm()
+        self._armed = self._enabled
+
+    def disarm(self) -> None:
+        """Parley stops to speak: no more verdicts; a pending suspicion is forgotten."""
+        self._armed = False
+        self._suspected_at: float | None = None
+        self._onset = 0.0
+        self._voiced = 0
+        self._loudest = 0.0
+        self._scores.clear()
+
+    def update(self, heard: HeardPeriod, now: float) -> Verdict | None:
+        """Judge the period that ended at `now`; at most one verdict."""
+        if not self._armed:
+            return None
+        if self._suspected_at is not None:
+            return self._decide(heard, now, self._suspected_at)
+        return self._suspect(heard, now)
+
+    def threshold(self, now: float) -> float:
+        """The score that is suspicious at this moment."""
+        age = (now - self._penalised_at) / _PENALTY_DECAY_S
+        return THRESHOLD + max(0.0, self._penalty - _PENALTY * age)
+
+    def _suspect(self, heard: HeardPeriod, now: float) -> Verdict | None:
+        self._scores.append(heard.score if heard.trusted else 0.0)
+        threshold = self.threshold(now)
+        newest = list(self._scores)[-_WINDOW:]
+        if sum(score > threshold for score in newest) < _HITS:
+            return None
+        self._suspected_at = now
+        self._onset = now - self._onset_periods() * PERIOD_MS / 1000
+        self._voiced = 0
+        self._loudest = 0.0
+        return Verdict(
+            Kind.SUSPECT,
+            "louder than echo and noise explain",
+            self._onset,
+            {
+                "score": max(newest),
+                "threshold": threshold,
+                "voice": heard.voice,
+                "level_dbfs": heard.level_dbfs,
+                "echo_dbfs": heard.echo_dbfs,
+            },
+        )
+
+    def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
+        waited_s = now - suspected_at
+        if heard.voice_chunk and waited_s >= self._ignore_s:
+            self._loudest = max(self._loudest, heard.voice)
+            self._voiced += heard.voice > _VOICE
+        numbers = {
+            "waited_ms": round(waited_s * 1000, 1),
+            "voice_chunks": float(self._voiced),
+            "voice": self._loudest,
+        }
+        if self._voiced >= _VOICE_CHUNKS:
+            onset = self._onset
+            self.disarm()
+            return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)
+        if waited_s < self._confirm_s:
+            return None
+        self._suspected_at = None
+        self._scores.clear()
+        self._penalty = min(self.threshold(now) - THRESHOLD + _PENALTY, _PENALTY_MOST)
+        self._penalised_at = now
+        return Verdict(Kind.REJECT, "no voice within the window", self._onset, numbers)
+
+    def _onset_periods(self) -> int:
+        """How many periods ago the score left the ground."""
+        onset = 0
+        for age, score in enumerate(reversed(self._scores), start=1):
+            if score > _ONSET_SCORE:
+                onset = age
+            elif age - onset > _ONSET_GAP:
+                break
+        return onset

@@ -1,0 +1,154 @@
+"""The linear echo canceller: subtracts what the loudspeaker plays from what the microphone hears.
+
+A partitioned-block frequency-domain Kalman filter. Its step size is its own
+estimate of how wrong it still is against how loud everything else is, so it
+learns fast when cold and holds still while the user talks. After G. Enzner and
+P. Vary, "Frequency-domain adaptive Kalman filter for acoustic echo control in
+hands-free telephones", Signal Processing 86 (2006), and F. Kuech, E. Mabande
+and G. Enzner, "State-space architecture of the partitioned-block-based acoustic
+echo controller", ICASSP 2014.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parleyd.units import MIC_PERIOD_FRAMES, Floats, Frames
+
+HOP = MIC_PERIOD_FRAMES
+FFT = 2 * HOP  # overlap-save: half of each block is the last period
+BINS = FFT // 2 + 1
+PARTITIONS = 16  # 160 ms: bulk delay, direct sound and the strong part of the tail
+
+_TRANSITION = np.float32(0.998)  # the echo path's memory: a random walk of about 5 s
+_COLD_UNCERTAINTY = 0.1  # -10 dB of echo path in the first 10 ms ...
+_COLD_DECAY = 6.0  # ... falling by 1/e every 60 ms, as a small room does
+_WARM_UNCERTAINTY = 0.1  # of the weights' own power: a restored filter is nearly right
+_NOISE_SMOOTHING = np.float32(0.8)  # 50 ms: quick enough to stop learning within a syllable
+_CONSTRAINED_PER_HOP = 4  # partitions whose circular wrap is removed in each hop
+_SILENCE = np.float32(1e-10)  # -100 dBFS: a reference below this teaches nothing
+_TINY = np.float32(1e-10)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """One period after cancellation; full scale is 1.0."""
+
+    error: Floats
+    """Microphone less estimated echo, 160 frames."""
+
+    echo: Floats
+    """The estimated echo, 160 frames."""
+
+    uncertainty: Floats
+    """Power of echo that the filter expects to have missed, for each of 161 FFT bins.
+
+    In units of \\|FFT\\|² over 320 frames of signal, rectangular window.
+    """
+
+
+class Canceller:
+    """Adaptive filter from loudspeaker to microphone, 16 kHz, 10 ms a call.
+
+    The echo must arrive between 0 and 160 ms after the reference that caused it.
+    Not thread-safe, doesn't block, about 0.1 ms a call. While the reference is
+    silent the filter is frozen as it is: a pause doesn't make it forget.
+    """
+
+    def __init__(self) -> None:
+        self._history = np.zeros((PARTITIONS + 1) * HOP, np.float32)
+        self._spectra = np.zeros((2 * PARTITIONS, BINS), np.complex64)
+        self._newest = 0
+        self._power = np.zeros((PARTITIONS, BINS), np.float32)
+        self._block = np.zeros(FFT, np.float32)
+        self.forget()
+
+    def forget(self) -> None:
+        """Be cold: no echo path is known. Keeps the reference's history."""
+        self._weights = np.zeros((PARTITIONS, BINS), np.complex64)
+        decay = np.exp(-np.arange(PARTITIONS) / _COLD_DECAY)[:, None]
+        self._covariance = np.broadcast_to(_COLD_UNCERTAINTY * decay, (PARTITIONS, BINS)).astype(
+            np.float32
+        )
+        self._noise = np.zeros(BINS, np.float32)
+        self._constrained = 0
+
+    @property
+    def weights(self) -> Floats:
+        """The echo path as an impulse response: 2560 taps at 16 kHz, a copy.
+
+        Setting it starts the filter warm: nearly right, still willing to learn.
+        """
+        return np.fft.irfft(self._weights, axis=1)[:, :HOP].astype(np.float32).ravel()
+
+    @weights.setter
+    def weights(self, taps: Floats) -> None:
+        padded = np.zeros((PARTITIONS, FFT), np.float32)
+        padded[:, :HOP] = taps.reshape(PARTITIONS, HOP)
+        self._weights = np.fft.rfft(padded, axis=1).astype(np.complex64)
+        self._covariance = np.float32(_WARM_UNCERTAINTY) * _squared(self._weights)
+
+    def process(self, mic: Frames, reference: Frames) -> Cancelled:
+        """Cancel one period; `mic` and `reference` are 160 frames each."""
+        self._remember(reference)
+        near = mic * np.float32(1 / 32768)
+        if np.max(np.abs(self._history)) <= _SILENCE:
+            return Cancelled(near, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
+        far = self._spectra[self._newest : self._newest + PARTITIONS]
+        echo = np.fft.irfft(np.einsum("pb,pb->b", far, self._weights))[HOP:].astype(np.float32)
+        error = near - echo
+        uncertainty = np.einsum("pb,pb->b", self._covariance, self._power)
+        self._learn(error, far, uncertainty)
+        return Cancelled(error, echo, uncertainty)
+
+    def unplayed(self, frames: int) -> None:
+        """Zero the newest `frames` of the reference's history: they were never heard."""
+        if frames <= 0:
+            return
+        self._history[-frames:] = 0.0
+        for age in range(min(PARTITIONS, -(-frames // HOP))):
+            end = len(self._history) - age * HOP
+            self._store(self._history[end - FFT : end], age)
+
+    def _remember(self, reference: Frames) -> None:
+        self._history[:-HOP] = self._history[HOP:]
+        np.multiply(reference, np.float32(1 / 32768), out=self._history[-HOP:])
+        self._newest = (self._newest - 1) % PARTITIONS
+        self._power[1:] = self._power[:-1]
+        self._store(self._history[-FFT:], 0)
+
+    def _store(self, block: Floats, age: int) -> None:
+        # Written twice, so that newest to oldest is always one slice without a copy.
+        row = (self._newest + age) % PARTITIONS
+        spectrum = np.fft.rfft(block)
+        self._spectra[row] = self._spectra[row + PARTITIONS] = spectrum
+        self._power[age] = _squared(self._spectra[row])
+
+    def _learn(self, error: Floats, far: NDArray[np.complex64], uncertainty: Floats) -> None:
+        self._block[HOP:] = error
+        spectrum = np.fft.rfft(self._block).astype(np.complex64)
+        self._noise += (1 - _NOISE_SMOOTHING) * (_squared(spectrum) - self._noise)
+        # Half of the block is zeros, hence the factors two and one half (Kuech et al., eq. 17 ff.)
+        share = self._covariance / (uncertainty + 2 * self._noise + _TINY)
+        self._weights += share * (far.conj() * spectrum)
+        self._constrain()
+        self._covariance *= 1 - np.float32(0.5) * share * self._power
+        # The walk to the next period: a little is forgotten, as much uncertainty comes in.
+        forgotten = _TRANSITION * _TRANSITION
+        self._covariance *= forgotten
+        self._covariance += (1 - forgotten) * _squared(self._weights)
+        self._weights *= _TRANSITION
+
+    def _constrain(self) -> None:
+        start = self._constrained
+        part = slice(start, start + _CONSTRAINED_PER_HOP)
+        taps = np.fft.irfft(self._weights[part], axis=1)
+        taps[:, HOP:] = 0.0
+        self._weights[part] = np.fft.rfft(taps, axis=1)
+        self._constrained = (start + _CONSTRAINED_PER_HOP) % PARTITIONS
+
+
+def _squared(spectra: NDArray[np.complex64]) -> Floats:
+    power: Floats = spectra.real**2 + spectra.imag**2
+    return power

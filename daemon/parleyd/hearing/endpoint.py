@@ -1,0 +1,57 @@
+"""Where a turn begins and ends, heard locally, for servers that are not asked to do it."""
+
+from collections import deque
+from enum import Enum
+
+from parleyd.hearing import HeardPeriod
+
+_VOICE = 0.5  # a chunk above this is speech ...
+_STILL_VOICE = 0.35  # ... and one above this goes on being speech: no flutter at the edge
+_STARTS = 3  # of the last _WINDOW chunks: 96 ms, shorter than "no", longer than a knock
+_WINDOW = 5
+
+
+class Speech(Enum):
+    """What `Endpoint.update` noticed."""
+
+    STARTED = "started"
+    ENDED = "ended"
+
+
+class Endpoint:
+    """Start and end of speech from voice probability; pure, `now` in seconds.
+
+    `silence_ms`: the hangover, how long no voice is heard before speech has ended.
+    """
+
+    def __init__(self, silence_ms: int) -> None:
+        self._silence_s = silence_ms / 1000
+        self._chunks: deque[bool] = deque(maxlen=_WINDOW)
+        self.reset()
+
+    def reset(self, speaking: bool = False) -> None:
+        """Begin anew; `speaking`: the user is known to speak already (after a barge-in)."""
+        self.speaking = speaking
+        self._voiced_at: float | None = None
+        self._chunks.clear()
+
+    def update(self, heard: HeardPeriod, now: float) -> Speech | None:
+        """Look at the period that ended at `now`; ENDED comes once, `silence_ms` after speech."""
+        if self.speaking:
+            return self._go_on(heard, now)
+        if not heard.voice_chunk:
+            return None
+        self._chunks.append(heard.voice > _VOICE)
+        if sum(self._chunks) < _STARTS:
+            return None
+        self.reset(speaking=True)
+        self._voiced_at = now
+        return Speech.STARTED
+
+    def _go_on(self, heard: HeardPeriod, now: float) -> Speech | None:
+        if self._voiced_at is None or (heard.voice_chunk and heard.voice > _STILL_VOICE):
+            self._voiced_at = now
+        if now - self._voiced_at < self._silence_s:
+            return None
+        self.reset()
+        return Speech.ENDED

@@ -1,0 +1,90 @@
+"""Everything that happens to one microphone period, in order, in one call."""
+
+import numpy as np
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.canceller import BINS, HOP, Cancelled, Canceller
+from parleyd.hearing.levels import Levels
+from parleyd.hearing.voice import VoiceDetector
+from parleyd.units import MIC_RATE_HZ, Floats, Frames, level_dbfs, ms_to_frames
+
+_HEADROOM_MS = 20  # the echo must not come before its reference, however the card jitters
+_VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector likes -26
+_GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
+_COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user
+_AUDIBLE = 100  # peak of int16, -50 dBFS: quieter playback teaches the filter nothing
+
+
+class Hearing:
+    """Cancels the echo, scores what is left and looks for a voice in it.
+
+    `lead_ms`: how long before it is heard a reference frame is handed in (the
+    playback lead). Pure and deterministic: no clock, no thread, no device; one
+    caller, one `process` a period, well under a millisecond.
+    """
+
+    def __init__(self, settings: config.Hearing, lead_ms: int = 40) -> None:
+        self._canceller = Canceller() if settings.canceller == "software" else None
+        self._levels = Levels()
+        self._detector = VoiceDetector(max_gain=_VOICE_GAIN)
+        early_ms = max(0, lead_ms - _HEADROOM_MS)
+        self._waiting: Frames = np.zeros(ms_to_frames(early_ms, MIC_RATE_HZ), np.int16)
+        self._voice = 0.0
+        self._audible_periods = 0
+        self._distrusted_until = float("-inf")
+
+    def process(self, mic: Frames, reference: Frames, now: float) -> HeardPeriod:
+        """Hear one period.
+
+        `mic`, `reference`: int16 mono, 160 frames at 16 kHz, what was recorded and
+        what was handed to the loudspeaker in this period (zeros when nothing was).
+        """
+        joined = np.concatenate([self._waiting, reference])
+        due, self._waiting = joined[:HOP], joined[HOP:]
+        cancelled = self._cancel(mic, due)
+        cleaned = _pcm(cancelled.error)
+        chunks = self._detector.process(cleaned)
+        if chunks:
+            self._voice = chunks[-1]
+        return HeardPeriod(
+            cleaned=cleaned,
+            score=self._levels.score(cancelled),
+            voice=self._voice,
+            voice_chunk=bool(chunks),
+            level_dbfs=level_dbfs(cleaned),
+            echo_dbfs=_dbfs(cancelled.echo),
+            trusted=self._trusted(now),
+        )
+
+    def dropped(self, frames: int) -> None:
+        """The newest `frames` of the reference were dropped unheard: take them back."""
+        waiting = min(frames, len(self._waiting))
+        self._waiting[len(self._waiting) - waiting :] = 0
+        if self._canceller is not None:
+            self._canceller.unplayed(frames - waiting)
+
+    def glitch(self, now: float) -> None:
+        """An xrun moved playback against recording: distrust the score for a second."""
+        self._distrusted_until = now + _GLITCH_S
+
+    def _cancel(self, mic: Frames, reference: Frames) -> Cancelled:
+        if self._canceller is None:
+            error = mic * np.float32(1 / 32768)
+            return Cancelled(error, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
+        if self._audible_periods < _COLD_PERIODS:
+            self._audible_periods += int(np.max(np.abs(reference)) > _AUDIBLE)
+        return self._canceller.process(mic, reference)
+
+    def _trusted(self, now: float) -> bool:
+        cold = self._canceller is not None and 0 < self._audible_periods < _COLD_PERIODS
+        return now >= self._distrusted_until and not cold
+
+
+def _pcm(samples: Floats) -> Frames:
+    frames: Frames = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    return frames
+
+
+def _dbfs(samples: Floats) -> float:
+    return 10.0 * float(np.log10(max(float(np.mean(samples**2)), 1e-12)))
