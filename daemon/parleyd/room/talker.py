@@ -1,0 +1,69 @@
+"""A talker who says the right thing at the right time, and knows exactly when he did."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """The truth about one clip: where it lies in the talker's time, in frames at 16 kHz."""
+
+    label: str
+    onset_frame: int
+    end_frame: int
+
+    @property
+    def onset_s(self) -> float:
+        return self.onset_frame / MIC_RATE_HZ
+
+    @property
+    def end_s(self) -> float:
+        return self.end_frame / MIC_RATE_HZ
+
+
+class Talker:
+    """Mixes clips into a stream of 10 ms periods; no clock, his time is the frames he gave."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[Utterance, Frames]] = []
+        self._utterances: list[Utterance] = []
+        self._frame = 0
+
+    @property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """Every clip said or to be said, in the order of the `say` calls."""
+        return tuple(self._utterances)
+
+    @property
+    def talking(self) -> bool:
+        """A clip is being said, or waits for its time."""
+        return bool(self._pending)
+
+    def say(self, clip: Frames, *, at: float | None = None, label: str = "") -> Utterance:
+        """Say `clip` (int16, 16 kHz) from second `at` on, or with the next period.
+
+        A time that has passed means the next period. Clips may overlap: they are mixed.
+        """
+        asked = self._frame if at is None else math.ceil(round(at * MIC_RATE_HZ, 3))
+        onset = max(asked, self._frame)
+        utterance = Utterance(label, onset, onset + len(clip))
+        self._pending.append((utterance, clip))
+        self._utterances.append(utterance)
+        return utterance
+
+    def period(self) -> Frames:
+        """The next 160 frames at 16 kHz."""
+        mix = np.zeros(MIC_PERIOD_FRAMES, np.int32)
+        start, end = self._frame, self._frame + MIC_PERIOD_FRAMES
+        for utterance, clip in self._pending:
+            first, last = max(start, utterance.onset_frame), min(end, utterance.end_frame)
+            if first < last:
+                onset = utterance.onset_frame
+                mix[first - start : last - start] += clip[first - onset : last - onset]
+        self._pending = [(u, clip) for u, clip in self._pending if u.end_frame > end]
+        self._frame = end
+        return np.clip(mix, -32768, 32767).astype(np.int16)
