@@ -176,7 +176,7 @@ gain_root() {
   local ask=(sudo -n true)
   [[ ! -t 0 ]] || ask=(sudo true)
   command -v sudo >/dev/null && "${ask[@]}" 2>>"$log" && return
-  fail "installing Debian packages needs root" "as root: apt-get install -y $*; then run this again"
+  fail "installing Debian packages needs root" "run apt-get install -y $* as root, then this again"
 }
 
 as_root() {
@@ -297,8 +297,9 @@ fail_with_log() {
     fail "$what failed: the disk is full" "free some space, then run this again"
   elif grep -q 'Could not get lock' <<<"$end"; then
     fail "$what failed: another program holds apt's lock" "wait until it has ended, then run this again"
-  elif grep -qE "Could not (resolve|connect)|Temporary failure|Unable to connect|Failed to fetch|\
-NewConnectionError|ConnectTimeout|ReadTimeout|Network is unreachable|Connection (refused|reset)|ProxyError" <<<"$end"; then
+  elif grep -qE "Could not (resolve|connect)|Unable to connect|Failed to fetch|Network is unreachable|\
+Temporary failure in name|Connection (refused|reset|broken)|Connection(Error|Timeout)|ConnectTimeout|\
+ReadTimeout|ProxyError|[(]from versions: none[)]" <<<"$end"; then
     fail "$what failed: no network, or the package index cannot be reached" \
       "check the connection and the proxy settings, then run this again"
   fi

@@ -1,0 +1,166 @@
+"""A checkout in miniature: the real install.sh beside a package without dependencies.
+
+What install.sh calls is real (flock, venv, pip, apt-get) except for what tells the state of
+this machine: `dpkg-query` and `dpkg` are answered by scripts in front of PATH, so that no test
+installs, or needs, a Debian package. pip gets no index at all.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+SOURCE = Path(__file__).parents[2]
+
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+# PEP 660 in a few lines, so that pip installs the miniature without any network.
+BACKEND = """\
+import zipfile
+
+NAME = "parleyd-0.1"
+METADATA = '''Metadata-Version: 2.1
+Name: parleyd
+Version: 0.1
+Provides-Extra: plots
+Provides-Extra: test
+'''
+WHEEL = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+SCRIPTS = "[console_scripts]\\nparley = parley_stub:main\\n"
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    files = {
+        "parleyd.pth": __file__.rsplit("/", 1)[0],
+        f"{NAME}.dist-info/METADATA": METADATA,
+        f"{NAME}.dist-info/WHEEL": WHEEL,
+        f"{NAME}.dist-info/entry_points.txt": SCRIPTS,
+    }
+    record = f"{NAME}.dist-info/RECORD"
+    files[record] = "".join(f"{name},,\\n" for name in [*files, record])
+    with zipfile.ZipFile(f"{wheel_directory}/{NAME}-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return f"{NAME}-py3-none-any.whl"
+"""
+
+# Stands for `parley`, ruff, mypy and pytest: says how it was called, fails when told to.
+STUB = """\
+import os, sys
+
+def main():
+    name = os.path.basename(sys.argv[0]).removesuffix(".py")
+    print("ran", name, *sys.argv[1:], flush=True)
+    sys.exit(int(name in os.environ.get("FAILING", "").split()))
+
+if __name__ == "__main__":
+    main()
+"""
+
+ALL_INSTALLED = 'shift 3; printf "installed %s\\n" "$@"'  # dpkg-query -W -f FORMAT PACKAGE...
+
+
+def script(path: Path, body: str) -> None:
+    """Write an executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.chmod(0o755)
+
+
+@dataclass
+class Checkout:
+    """A directory with install.sh in it, and the environment to run that in."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def venv(self) -> Path:
+        return self.root / ".venv"
+
+    def machine(self, *, dpkg_query: str = ALL_INSTALLED, architecture: str = "amd64") -> None:
+        """Decide what Debian would say of this machine."""
+        script(self.root / "machine/dpkg-query", dpkg_query)
+        script(self.root / "machine/dpkg", f"echo {architecture}")
+
+    def run(
+        self, *arguments: str, by: tuple[str, ...] = (), **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run install.sh with these arguments, without stdin, to its end."""
+        return self.call(*by, str(self.root / "install.sh"), *arguments, **environ)
+
+    def refusal(self, *arguments: str, by: tuple[str, ...] = (), **environ: str) -> str:
+        """Run install.sh, which must fail with exactly one line that says what to do."""
+        result = self.run(*arguments, by=by, **environ)
+        assert result.returncode == 1, result.stdout + result.stderr
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("install.sh: ")
+        assert "; do: " in line
+        return line
+
+    def call(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the environment of this checkout."""
+        return subprocess.run(
+            command,
+            cwd="/",
+            env={**self.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def plain_environ(root: Path) -> dict[str, str]:
+    """This environment without pip's settings and with the stand-ins in front."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    environ |= {
+        "PATH": f"{root}/machine:{os.environ['PATH']}",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_CACHE_DIR": "1",
+    }
+    environ.pop("PARLEY_PYTHON", None)
+    return environ
+
+
+def new_checkout(root: Path) -> Checkout:
+    """Put the miniature into `root`, on a machine where all Debian packages are installed."""
+    (root / ".ci").mkdir()
+    for name in ("install.sh", ".ci/run"):
+        shutil.copy(SOURCE / name, root / name)
+    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "backend.py").write_text(BACKEND)
+    (root / "parley_stub.py").write_text(STUB)
+    for name in ("ruff", "mypy", "pytest"):
+        (root / f"{name}.py").write_text(STUB)
+    checkout = Checkout(root, plain_environ(root))
+    checkout.machine()
+    return checkout
+
+
+@pytest.fixture
+def checkout() -> Iterator[Checkout]:
+    """A checkout of its own, which other users can reach too (pytest's own can't be)."""
+    with TemporaryDirectory(prefix="parley-install-") as place:
+        Path(place).chmod(0o755)
+        yield new_checkout(Path(place))
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout whose .venv is in place, shared by the tests of one module."""
+    checkout = new_checkout(tmp_path_factory.mktemp("checkout"))
+    result = checkout.run("--demo")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return checkout

@@ -1,0 +1,201 @@
+"""install.sh, run for real in a checkout in miniature (see conftest)."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Checkout
+
+SOURCE = Path(__file__).parents[2]
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+CLOSED = "http://127.0.0.1:9"  # the discard port: nothing listens there
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_names_every_option_and_changes_nothing(
+    checkout: Checkout, arguments: tuple[str, ...]
+) -> None:
+    result = checkout.run(*arguments)
+    assert result.returncode == 0
+    for option in ("--demo", "--test", "--help", "PARLEY_PYTHON"):
+        assert option in result.stdout
+    assert not checkout.venv.exists()
+
+
+def test_an_unknown_option_is_refused(checkout: Checkout) -> None:
+    assert "unknown option --dmeo" in checkout.refusal("--dmeo")
+    assert not checkout.venv.exists()
+
+
+def test_a_32_bit_system_is_refused(checkout: Checkout) -> None:
+    checkout.machine(architecture="armhf")
+    line = checkout.refusal("--demo")
+    assert "armhf" in line
+    assert "64-bit" in line
+
+
+def test_a_system_without_dpkg_is_refused(checkout: Checkout, tmp_path: Path) -> None:
+    for tool in ("bash", "dirname"):
+        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
+    line = checkout.refusal("--demo", by=("/bin/bash",), PATH=str(tmp_path))
+    assert "not a Debian system" in line
+
+
+def test_an_old_python_is_refused(checkout: Checkout) -> None:
+    old = checkout.root / "machine/python3"
+    old.write_text("#!/bin/sh\necho 3.9.2\n")
+    old.chmod(0o755)
+    line = checkout.refusal("--demo", PARLEY_PYTHON=str(old))
+    assert f"{old} is 3.9.2" in line
+    assert "3.11" in line
+
+
+def test_a_python_that_does_not_run_is_refused(checkout: Checkout) -> None:
+    assert "does not run" in checkout.refusal("--demo", PARLEY_PYTHON="/nowhere/python3")
+
+
+@needs_root
+def test_a_checkout_of_somebody_else_is_refused(checkout: Checkout) -> None:
+    line = checkout.refusal("--demo", by=NOBODY)
+    assert "belongs to root" in line
+    assert "chown" in line
+
+
+@needs_root
+def test_missing_packages_without_the_right_to_install_them(checkout: Checkout) -> None:
+    checkout.machine(dpkg_query="exit 1")
+    for path in (checkout.root, *checkout.root.rglob("*")):
+        os.chown(path, 65534, 65534)
+    line = checkout.refusal("--demo", by=NOBODY)
+    assert "needs root" in line
+    assert "flite" in line
+
+
+@needs_root
+def test_no_network_for_apt(checkout: Checkout, tmp_path: Path) -> None:
+    """The real apt-get, with directories of its own and a mirror that does not answer."""
+    checkout.machine(dpkg_query="exit 1")
+    for directory in ("state/lists/partial", "cache/archives/partial", "etc"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "status").touch()
+    (tmp_path / "sources").write_text(f"deb [trusted=yes] {CLOSED}/debian stable main\n")
+    (tmp_path / "apt.conf").write_text(
+        f'Dir::State "{tmp_path}/state"; Dir::State::status "{tmp_path}/status";\n'
+        f'Dir::Cache "{tmp_path}/cache"; Dir::Etc "{tmp_path}/etc";\n'
+        f'Dir::Etc::SourceList "{tmp_path}/sources"; APT::Sandbox::User "root";\n'
+    )
+    line = checkout.refusal("--test", APT_CONFIG=str(tmp_path / "apt.conf"))
+    assert "no network" in line
+
+
+def test_packages_that_stay_missing_are_named(checkout: Checkout) -> None:
+    checkout.machine(dpkg_query="shift 3; printf 'installed %s\\n' \"${@:2}\"")
+    for tool in ("apt-get", "sudo"):
+        fake = checkout.root / f"machine/{tool}"
+        fake.write_text("#!/bin/sh\nexit 0\n")
+        fake.chmod(0o755)
+    assert "installing flite failed" in checkout.refusal("--demo")
+
+
+def test_the_second_run_changes_nothing(installed: Checkout) -> None:
+    log = installed.venv / "install.log"
+    installed.run("--demo")
+    before = log.stat().st_mtime_ns
+    result = installed.run("--demo", "--report", "a directory")
+    assert result.stdout == "ran parley demo --report a directory\n"
+    assert result.returncode == 0
+    assert log.stat().st_mtime_ns == before
+
+
+def test_the_status_of_the_demo_is_passed_on(installed: Checkout) -> None:
+    assert installed.run("--demo", FAILING="parley").returncode == 1
+
+
+def test_ci_checks_style_and_types_and_ends_with_pytest(installed: Checkout) -> None:
+    result = installed.call("bash", str(installed.root / ".ci/run"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "warning: pvporcupine" in result.stdout  # there is no index; only this may be left out
+    ran = [line for line in result.stdout.splitlines() if line.startswith("ran ")]
+    assert ran == ["ran ruff format --check .", "ran ruff check .", "ran mypy", "ran pytest"]
+    assert result.stdout.splitlines()[-1] == ran[-1]
+
+
+@pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest"])
+def test_any_failure_fails_the_whole_but_pytest_is_still_run(
+    installed: Checkout, failing: str
+) -> None:
+    result = installed.run("--test", "-k", "some", FAILING=failing)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == "ran pytest -k some"
+
+
+def test_another_pyproject_is_installed_and_no_network_for_pip_is_said(
+    installed: Checkout,
+) -> None:
+    pyproject = installed.root / "pyproject.toml"
+    text = pyproject.read_text()
+    pyproject.write_text(text.replace("requires = []", 'requires = ["setuptools"]'))
+    try:
+        line = installed.refusal(
+            "--demo", PIP_NO_INDEX="0", PIP_INDEX_URL=f"{CLOSED}/simple", PIP_RETRIES="0"
+        )
+    finally:
+        pyproject.write_text(text)
+    assert "no network" in line
+    healed = installed.run("--demo")
+    assert healed.returncode == 0
+    assert "creating .venv" not in healed.stdout
+
+
+def test_a_broken_venv_is_built_again(installed: Checkout) -> None:
+    (installed.venv / "bin/python3").unlink()
+    result = installed.run("--demo")
+    assert result.returncode == 0, result.stderr
+    assert "creating .venv" in result.stdout
+    assert result.stdout.endswith("ran parley demo\n")
+
+
+def test_a_killed_set_up_is_started_over(installed: Checkout) -> None:
+    backend = installed.root / "backend.py"
+    text = backend.read_text()
+    reached = installed.root / "reached"
+    os.mkfifo(reached)
+    hook = "def build_editable("
+    wait = f"    import signal\n    open({str(reached)!r}, 'w').close()\n    signal.pause()\n"
+    backend.write_text(text.replace(hook, f"def build_editable(*_):\n{wait}\ndef unused("))
+    (installed.venv / "installed-plots").unlink()
+    end = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
+    running = subprocess.Popen(
+        [installed.root / "install.sh", "--demo"], env=installed.environ, start_new_session=True
+    )
+    try:
+        poll = select.poll()
+        poll.register(end, select.POLLIN | select.POLLHUP)
+        assert poll.poll(30_000), "pip did not get as far as building the package"
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        os.close(end)
+        backend.write_text(text)
+    result = installed.run("--demo")
+    assert result.returncode == 0, result.stderr
+    assert "creating .venv" in result.stdout
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_nothing_to_say() -> None:
+    scripts = [SOURCE / "install.sh", SOURCE / ".ci/run"]
+    result = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
+    assert result.stdout == ""
+    assert result.returncode == 0
