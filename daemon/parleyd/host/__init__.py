@@ -1,0 +1,1 @@
+"""Host: the adapters of the real device, between the core and Linux."""

@@ -1,0 +1,193 @@
+"""The heartbeat: the one audio thread, which drives the core once every 10 ms."""
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from parleyd.boundary import Effect, Happening, MicPeriod, MuteSwitched, Step
+from parleyd.errors import ParleyError
+from parleyd.units import PERIOD_MS, Frames
+
+PERIOD_S = PERIOD_MS / 1000
+HANDLING_S = 0.004  # of each 10 ms: a burst of server audio must not starve the loudspeaker
+INBOX_EVENTS = 8192  # minutes of audio deltas; more means that nobody drains, the watchdog's case
+JOIN_S = 1.0  # the thread looks at `stop` every 50 ms at the latest
+LATE_S = 0.1  # after that a missed beat is skipped, not caught up
+
+log = logging.getLogger(__name__)
+
+
+class Core(Protocol):
+    """What the heartbeat drives: `parleyd.speaker.Speaker`."""
+
+    def handle(self, event: Happening, now: float, /) -> None:
+        """Take in one event."""
+        ...
+
+    def tick(self, period: MicPeriod, now: float, /) -> Step:
+        """Take in 10 ms of microphone and say what to play."""
+        ...
+
+
+class SoundCard(Protocol):
+    """What the heartbeat needs of a card; the contracts are those of `parleyd.host.alsa.Card`."""
+
+    xruns: int
+
+    def open_capture(self) -> None: ...
+    def close_capture(self) -> None: ...
+    def read(self) -> Frames | None: ...
+    def queued_frames(self) -> int: ...
+    def write(self, frames: Frames) -> None: ...
+    def drop(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Heartbeat(threading.Thread):
+    """Reads a period, hands it to the core, writes what the core returns; owns the card.
+
+    From `start` on only this thread touches card and core. `on_effects` (only called with
+    effects) and `on_error` are called on this thread and must return at once.
+    `on_error` is called at most once, after the card was closed, with what ended the
+    thread: an `AudioError` when the card was lost, else an unexpected error, already
+    logged with its traceback.
+    """
+
+    def __init__(
+        self,
+        card: SoundCard,
+        core: Core,
+        *,
+        on_effects: Callable[[Sequence[Effect]], None],
+        on_error: Callable[[Exception], None],
+        muted: bool = False,
+        priority: int = 0,
+    ) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.beats = 0
+        """Ticks done; grows by about 100 a second while all is well."""
+        self.last_beat = time.monotonic()
+        """Monotonic time of the latest tick."""
+        self._card = card
+        self._core = core
+        self._on_effects = on_effects
+        self._on_error = on_error
+        self._priority = priority
+        self._inbox: deque[Happening] = deque()
+        self._mute_wanted = muted
+        self._muted: bool | None = None
+        self._xruns = 0
+        self._next_beat = self.last_beat
+        self._ending = threading.Event()
+
+    def post(self, event: Happening) -> None:
+        """Hand an event to the core, in order, at the next beat; any thread, does not block.
+
+        Events beyond `INBOX_EVENTS` are refused and logged: then the thread hangs.
+        """
+        if len(self._inbox) >= INBOX_EVENTS:
+            log.error("the audio thread does not take events, %s is lost", type(event).__name__)
+            return
+        self._inbox.append(event)
+
+    def set_muted(self, muted: bool) -> None:
+        """Have the microphone closed or opened before the next beat; any thread.
+
+        The core is told by `MuteSwitched` when it is done, before the first period.
+        """
+        self._mute_wanted = muted
+
+    def stop(self) -> bool:
+        """Silence at once (drop), close the card and end; waits for at most `JOIN_S`.
+
+        Any other thread; may be called twice. False when the thread hangs in the driver.
+        """
+        self._ending.set()
+        if self.ident is None:
+            self._card.close()
+            return True
+        self.join(JOIN_S)
+        return not self.is_alive()
+
+    def run(self) -> None:
+        """The thread's body."""
+        _take_priority(self._priority)
+        ended_by: Exception | None = None
+        try:
+            while not self._ending.is_set():
+                self._beat()
+        except ParleyError as error:
+            ended_by = error
+        except Exception as error:  # the rim of the thread
+            log.exception("the audio thread ended")
+            ended_by = error
+        finally:
+            self._card.close()
+        if ended_by is not None:
+            self._on_error(ended_by)
+
+    def _beat(self) -> None:
+        self._follow_mute_switch()
+        frames = self._next_period()
+        now = time.monotonic()
+        self._drain_inbox(now)
+        if frames is None and not self._muted:
+            return  # no whole period yet
+        xruns, self._xruns = self._card.xruns - self._xruns, self._card.xruns
+        step = self._core.tick(MicPeriod(frames, self._card.queued_frames(), xruns), now)
+        if step.drop:
+            self._card.drop()
+        self._card.write(step.playback)
+        if step.effects:
+            self._on_effects(step.effects)
+        self.beats += 1
+        self.last_beat = now
+
+    def _follow_mute_switch(self) -> None:
+        wanted = self._mute_wanted
+        if wanted == self._muted:
+            return
+        if wanted:
+            self._card.close_capture()
+            self._next_beat = time.monotonic()
+        else:
+            self._card.open_capture()
+        if wanted or self._muted:  # at start, an open microphone is nothing to tell
+            self._inbox.appendleft(MuteSwitched(wanted))
+        self._muted = wanted
+
+    def _next_period(self) -> Frames | None:
+        """From the microphone, which gives the beat; without one the monotonic clock does."""
+        if not self._muted:
+            return self._card.read()
+        self._next_beat += PERIOD_S
+        now = time.monotonic()
+        if now - self._next_beat > LATE_S:
+            self._next_beat = now
+        time.sleep(max(0.0, self._next_beat - now))
+        return None
+
+    def _drain_inbox(self, now: float) -> None:
+        deadline = time.monotonic() + HANDLING_S
+        while self._inbox:
+            self._core.handle(self._inbox.popleft(), now)
+            if time.monotonic() > deadline:
+                break
+
+
+def _take_priority(priority: int) -> None:
+    """Real-time scheduling for the calling thread; goes on without where it is not allowed."""
+    if priority == 0:
+        return
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    except OSError as error:
+        log.info(
+            "the audio thread runs without real-time priority (%s); "
+            "allow it with LimitRTPRIO=%d or set audio.priority = 0",
+            *(error.strerror, priority),
+        )

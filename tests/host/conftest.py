@@ -1,0 +1,21 @@
+"""The PulseAudio rig for tests that go through the real alsa-lib."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
+
+from pulse_rig import PulseRig, RigUnavailable
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[PulseRig]:
+    """A running rig for this module; the tests skip, with the reason, where it cannot run."""
+    try:
+        with PulseRig() as rig:
+            yield rig
+    except RigUnavailable as reason:
+        pytest.skip(f"ALSA IS NOT TESTED: {reason}")

@@ -1,0 +1,234 @@
+"""A private PulseAudio for tests: alsa-lib programs find a loudspeaker, a microphone and a room.
+
+`speaker` and `mic` are ALSA devices of the real alsa-lib. Behind them stand null sinks:
+``spk`` is the loudspeaker, whose monitor records what was heard; ``room`` is the air before
+the microphone, into which a test plays what is said. No sound card, no session bus, no
+kernel module, no real-time priority is needed. What pulse does not do: report xruns on
+either device, play the last few milliseconds before one, and keep time on a loaded machine.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPEAKER_RATE_HZ = 48_000
+MIC_RATE_HZ = 16_000
+START_S = 15.0
+PLUGINS = ("/usr/lib/*/alsa-lib", "/usr/lib/alsa-lib", "/usr/lib64/alsa-lib")
+NEEDED = ("pulseaudio", "pactl", "parec", "pacat")
+
+_PULSE = """\
+load-module module-native-protocol-unix socket={run}/native auth-anonymous=1
+load-module module-null-sink sink_name=spk rate=48000 channels=2
+load-module module-null-sink sink_name=room rate=16000 channels=1 channel_map=mono
+set-default-sink spk
+set-default-source room.monitor
+"""
+_DAEMON = """\
+exit-idle-time = -1
+flat-volumes = no
+resample-method = speex-float-1
+default-fragments = 4
+default-fragment-size-msec = 5
+"""
+_ALSA = """\
+</usr/share/alsa/alsa.conf>
+pcm.speaker {{ type pulse device spk server "unix:{run}/native" handle_underrun 0 }}
+pcm.mic {{ type pulse device room.monitor server "unix:{run}/native" }}
+pcm.!default {{ type asym playback.pcm speaker capture.pcm mic }}
+"""
+
+
+class RigUnavailable(Exception):
+    """The rig cannot run here; the text says what is missing and how to get it."""
+
+
+class PulseRig:
+    """A context manager; while it is open this process's environment points alsa-lib at it."""
+
+    heard: "Recording"
+    """What the loudspeaker played: 48 kHz, first of two channels."""
+
+    def __init__(self) -> None:
+        self._home = Path()
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._open = contextlib.ExitStack()
+        self._saved: dict[str, str | None] = {}
+
+    def __enter__(self) -> "PulseRig":
+        missing = [tool for tool in NEEDED if shutil.which(tool) is None]
+        if missing:
+            raise RigUnavailable(
+                f"{', '.join(missing)} not installed: apt install pulseaudio pulseaudio-utils"
+            )
+        if not any(Path("/").glob(f"{p[1:]}/libasound_module_pcm_pulse.so") for p in PLUGINS):
+            raise RigUnavailable("no pulse plugin for ALSA: apt install libasound2-plugins")
+        # not pytest's tmp_path: a socket's path may have no more than 107 bytes
+        self._home = Path(tempfile.mkdtemp(prefix="parley-pulse-"))
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._open.close()
+        for name, value in self._saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._saved.clear()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End the daemon, as if the sound card were pulled out."""
+        daemon, self._daemon = self._daemon, None
+        if daemon is not None:
+            daemon.send_signal(signal.SIGKILL)
+            daemon.wait()
+
+    def pactl(self, *arguments: str) -> str:
+        """What `pactl` prints."""
+        return subprocess.run(
+            ["pactl", *arguments], check=True, capture_output=True, text=True, timeout=START_S
+        ).stdout
+
+    def open_microphones(self) -> int:
+        """How many ALSA programs hold a microphone open."""
+        return self.pactl("list", "source-outputs").count('application.name = "ALSA plug-in')
+
+    def say(self, frames: NDArray[np.int16]) -> None:
+        """Play 16 kHz mono frames in the room; returns when they were played."""
+        subprocess.run(
+            ["pacat", "--raw", "--rate=16000", "--channels=1", "--format=s16le", "-d", "room"],
+            input=frames.tobytes(),
+            check=True,
+            timeout=START_S,
+        )
+
+    def _start(self) -> None:
+        run = self._home / "run"
+        run.mkdir(mode=0o700)
+        (self._home / "default.pa").write_text(_PULSE.format(run=run))
+        (self._home / "daemon.conf").write_text(_DAEMON)
+        (self._home / "alsa.conf").write_text(_ALSA.format(run=run))
+        self._set("HOME", self._home)
+        self._set("PULSE_SERVER", f"unix:{run}/native")
+        self._set("PULSE_RUNTIME_PATH", run)
+        self._set("PULSE_CONFIG_PATH", self._home)
+        self._set("ALSA_CONFIG_PATH", self._home / "alsa.conf")
+        log = self._home / "log"
+        bus = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent", "DBUS_SESSION_BUS_ADDRESS": ""}
+        self._daemon = subprocess.Popen(
+            [
+                *("pulseaudio", "--daemonize=no", "--use-pid-file=no", "-n"),
+                *("-F", str(self._home / "default.pa"), f"--log-target=file:{log}"),
+            ],
+            env={**os.environ, **bus},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._await_daemon(log)
+        # recorders that stay keep the sinks' latency low: without one, each first stream on a
+        # sink meets up to 2 s of buffering
+        self.heard = self._open.enter_context(Recording("spk.monitor", SPEAKER_RATE_HZ, channels=2))
+        air = self._open.enter_context(Recording("room.monitor", MIC_RATE_HZ, keep=False))
+        if not (self.heard.running.wait(START_S) and air.running.wait(START_S)):
+            raise RigUnavailable(f"pulseaudio records nothing here: {_tail(log)}")
+
+    def _await_daemon(self, log: Path) -> None:
+        pause = threading.Event()
+        for _ in range(int(START_S / 0.05)):
+            answer = subprocess.run(["pactl", "info"], capture_output=True, timeout=START_S)
+            if answer.returncode == 0:
+                return
+            if self._daemon is None or self._daemon.poll() is not None:
+                break
+            pause.wait(0.05)
+        raise RigUnavailable(f"pulseaudio does not run here: {_tail(log)}")
+
+    def _set(self, name: str, value: object) -> None:
+        self._saved.setdefault(name, os.environ.get(name))
+        os.environ[name] = str(value)
+
+
+class Recording:
+    """What a source delivers, recorded by a process of its own; a context manager."""
+
+    def __init__(self, source: str, rate_hz: int, channels: int = 1, keep: bool = True) -> None:
+        self.running = threading.Event()
+        """Set as soon as the first frames came."""
+        self._channels, self._keep = channels, keep
+        self._chunks: list[bytes] = []
+        self._grew = threading.Condition()
+        self._command = ["parec", "-d", source, f"--rate={rate_hz}", f"--channels={channels}"]
+        self._command += ["--format=s16le", "--raw", "--latency-msec=10"]
+
+    def __enter__(self) -> "Recording":
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._thread = threading.Thread(target=self._record, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join(START_S)
+
+    def clear(self) -> None:
+        """Forget what was recorded so far."""
+        with self._grew:
+            self._chunks.clear()
+
+    def frames(self) -> NDArray[np.int16]:
+        """The first channel of what was recorded since the last `clear`."""
+        with self._grew:
+            data = b"".join(self._chunks)
+        frame_bytes = 2 * self._channels
+        whole = data[: len(data) // frame_bytes * frame_bytes]
+        return np.frombuffer(whole, np.int16)[:: self._channels]
+
+    def wait_for(self, level: int, count: int = 1, timeout_s: float = START_S) -> bool:
+        """Wait until `count` frames were at least as loud as `level`; False when they were not."""
+        with self._grew:
+            return self._grew.wait_for(
+                lambda: loud_frames(self.frames(), level) >= count, timeout_s
+            )
+
+    def _record(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as out:
+            while data := out.read1(65536):  # type: ignore[attr-defined]
+                with self._grew:
+                    if self._keep:
+                        self._chunks.append(data)
+                    self._grew.notify_all()
+                self.running.set()
+
+
+def loud_frames(frames: NDArray[np.int16], level: int) -> int:
+    """How many frames are at least as loud as `level`, either sign."""
+    return int(np.count_nonzero(np.abs(frames.astype(np.int32)) >= level))
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return " / ".join(lines[-3:]) or "it printed nothing"
