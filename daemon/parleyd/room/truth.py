@@ -24,6 +24,7 @@ PROBES_MS = ((200, 1000), (60, 120), (20, 0))  # length of a probe, how far it m
 PROBE_STEP_MS = 60
 LEAST_STRETCH_MS = 15  # what is shorter is a likeness by chance
 QUIET = 16.0  # RMS in int16 steps, -66 dBFS: below it a waveform tells nothing
+LOUD = 40.0  # RMS of 1 ms: what no quiet 5 ms can hold
 RESUMES_WITHIN_S = 10.0  # a pause longer than this ends the item
 
 
@@ -103,8 +104,11 @@ class _Search:
 
     def next_sound(self, item_at: int) -> int:
         """The item's first frame from `item_at` on that is not silence; its end if none is."""
-        loud = np.flatnonzero(np.abs(self._item[item_at:]) > QUIET)
-        return item_at + int(loud[0]) if len(loud) else len(self._item)
+        block = self._frames(1)
+        rest = self._item[item_at:]
+        power = np.mean(rest[: len(rest) // block * block].reshape(-1, block) ** 2, axis=1)
+        loud = np.flatnonzero(power > LOUD**2)
+        return item_at + int(loud[0]) * block if len(loud) else len(self._item)
 
     def slip(self, a: Stretch, b: Stretch) -> int:
         """Frames of sound lost (or, negative, repeated) between two stretches."""
@@ -127,7 +131,8 @@ class _Search:
                 if len(probe) == self._frames(probe_ms):
                     at = region.first_place_of(probe)
                     if at is not None:
-                        return begin, recorded_at + at
+                        loudest = int(np.argmax(np.abs(probe)))  # sure to be sound, not a pause
+                        return begin + loudest, recorded_at + at + loudest
         return None
 
     def _grown(self, item_at: int, recorded_at: int, not_before: int) -> Stretch:
