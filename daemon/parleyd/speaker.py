@@ -1,116 +1,430 @@
-"""The core: one object that owns all state of a conversation and does no I/O."""
+"""The core: one object that owns all state of a conversation and does no I/O.
+
+`handle` takes what the world says, `tick` takes one heartbeat of the sound card; what
+is to be done comes out of `tick` alone, as one `Step`. Both are called by one thread.
+The same inputs give the same outputs: the room simulator and the ALSA thread drive the
+same object.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from enum import Enum, auto
 
-from parleyd.realtime.events import ClientEvent, Json
-from parleyd.states import Shown
-from parleyd.units import Frames
+from parleyd import config, earcons
+from parleyd.boundary import (
+    ButtonPressed,
+    CallSkill,
+    Effect,
+    Happening,
+    LinkDown,
+    LinkUp,
+    MicPeriod,
+    MuteSwitched,
+    Note,
+    Reconnect,
+    Ring,
+    Send,
+    SetVolume,
+    Show,
+    SkillDone,
+    Step,
+)
+from parleyd.ears import Ears, Percept
+from parleyd.hearing.bargein import Kind, Verdict
+from parleyd.hearing.endpoint import Speech
+from parleyd.playout import Heard, Playout
+from parleyd.realtime import session as rt
+from parleyd.realtime.events import Json, ServerEvent
+from parleyd.realtime.refusals import Remedy
+from parleyd.states import Shown, State
+from parleyd.turn import Action, Event, Turn
+from parleyd.turnlog import TurnLog
+from parleyd.units import Frames, ms_to_frames
+from parleyd.uplink import Uplink
+from parleyd.wake import WakeEngine
 
-# --- what the world tells the core ------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class MicPeriod:
-    """What the sound card has to say at one heartbeat."""
-
-    frames: Frames | None
-    """10 ms of microphone: int16 mono, 160 frames at 16 kHz; None while it is closed."""
-
-    queued_frames: int
-    """Playback frames (device rate) written but not yet heard, at this moment."""
-
-    xruns: int = 0
-    """Overruns and underruns since the last period."""
-
-
-@dataclass(frozen=True, slots=True)
-class ButtonPressed:
-    """The push button: starts a turn when idle, else stops what is going on."""
-
-
-@dataclass(frozen=True, slots=True)
-class MuteSwitched:
-    """The mute switch was moved (or found, at start) in this position."""
-
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LinkUp:
-    """A new socket to the realtime server is open (nothing was received on it yet)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDown:
-    """The socket is gone or could not be opened."""
-
-    reason: str
-    fatal: bool = False
+STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
+_EARCON = "earcon:"  # item ids of our own sounds, which the server knows nothing of
 
 
-@dataclass(frozen=True, slots=True)
-class SkillDone:
-    """What a function called by the model returned, as text for the model."""
-
-    call_id: str
-    output: str
-
-
-# --- what the core asks of the world ----------------------------------------------------
+class _Link(Enum):
+    CONNECTING = auto()
+    UP = auto()
+    DOWN = auto()
+    REFUSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send this event to the realtime server, in order."""
+class Speaker:
+    """Hearing, turn, playout and session of one smart speaker."""
 
-    event: ClientEvent
+    def __init__(
+        self, settings: config.Config, wake: WakeEngine | None, tools: Sequence[Json] = ()
+    ) -> None:
+        audio = settings.audio
+        self._settings = settings
+        self._lead_frames = ms_to_frames(audio.lead_ms, audio.playback_rate_hz)
+        self._ears = Ears(settings, wake)
+        self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
+        self._turn = Turn(settings.turn, settings.hearing)
+        self._session = rt.Session(settings.realtime, settings.turn, tools)
+        self._uplink = Uplink()
+        self._log = TurnLog()
+        self._actions = {
+            Action.CHIME: self._chime,
+            Action.LOW_TONE: lambda now: self._play(earcons.low_tone()),
+            Action.SORRY_TONE: lambda now: self._play(earcons.sorry()),
+            Action.LISTEN: self._listen,
+            Action.LISTEN_FROM_ONSET: self._listen_from_onset,
+            Action.STOP_LISTENING: self._stop_listening,
+            Action.ASK_FOR_REPLY: self._ask_for_reply,
+            Action.HOLD: self._hold,
+            Action.RESUME: self._resume,
+            Action.INTERRUPT: self._interrupt,
+        }
+        self._effects: list[Effect] = []
+        self._queued = 0  # device frames not yet heard, as of the last tick
+        self._drop = False
+        self._sending = False
+        self._muted = False
+        self._link = _Link.CONNECTING
+        self._link_reason = "connecting"
+        self._shown: Show | None = None
+        self._preroll_ms = 0.0  # what LISTEN sends of the time before it
+        self._onset = 0.0  # of the user's speech in the pending or last barge-in
+        self._reply: set[tuple[str, int]] = set()  # parts of the living reply
+        self._reply_done = False
+        self._cut: Heard | None = None  # the ring was full: the reply ends here
+        self._earcons = 0
+        self.set_volume(audio.volume)
 
+    @property
+    def state(self) -> State:
+        """Where the turn is; what people see (mute, offline) comes as `Show`."""
+        return self._turn.state
 
-@dataclass(frozen=True, slots=True)
-class Show:
-    """What is shown changed; `detail` is for people (a reason, a remedy), may be empty."""
+    @property
+    def awaiting_server(self) -> bool:
+        """Real time matters: a server's answer is due."""
+        return self._session.awaiting
 
-    shown: Shown
-    detail: str = ""
+    # --- what the world says ----------------------------------------------------------
 
+    def handle(self, event: Happening, now: float) -> None:
+        """Take one event; what follows from it comes out of the next `tick`."""
+        match event:
+            case ServerEvent():
+                self._take_news(self._session.receive(event, now), now)
+            case ButtonPressed():
+                if self._turn.state is not State.IDLE or self._may_listen():
+                    self._preroll_ms = 0
+                    self._advance(Event.BUTTON, now)
+            case MuteSwitched(muted):
+                self._mute(muted, now)
+            case LinkUp():
+                self._session.opened()
+                self._link, self._link_reason = _Link.CONNECTING, "waiting for the server"
+            case LinkDown(reason, fatal):
+                self._link = _Link.REFUSED if fatal else _Link.DOWN
+                self._link_reason = reason
+                self._take_news(self._session.lost(), now)
+                self._advance(Event.LINK_LOST, now)
+            case SkillDone(call_id, output):
+                self._session.skill_done(call_id, output, now)
+            case SetVolume(percent):
+                self.set_volume(percent)
+            case Ring(name):
+                self._note("ring", timer=name)
+                self._play(earcons.alarm())
 
-@dataclass(frozen=True, slots=True)
-class Reconnect:
-    """Close this socket and open a new one; `fatal` means: do not try again by yourself."""
+    def set_volume(self, percent: int) -> None:
+        """Loudness 0..100; the square makes equal steps sound about equal."""
+        self._playout.set_volume((percent / 100) ** 2)
 
-    reason: str
-    fatal: bool = False
+    # --- the heartbeat ----------------------------------------------------------------
 
+    def tick(self, period: MicPeriod, now: float) -> Step:
+        """One period of microphone in, the loudspeaker's next frames and all effects out.
 
-@dataclass(frozen=True, slots=True)
-class CallSkill:
-    """The model calls a function; answer with `SkillDone`, always."""
+        `now`: seconds, monotonic, the end of the period. The tick that hears the user is
+        the tick that silences the loudspeaker.
+        """
+        self._queued = period.queued_frames
+        self._playout.heard(self._queued)
+        if period.xruns:
+            self._ears.glitch(now)
+            self._note("xrun", count=period.xruns)
+        talking = self._turn.state in (State.SPEAKING, State.BARGE_IN)
+        percept = self._ears.listen(period.frames, now, speaking=talking)
+        if percept is not None:
+            self._perceive(percept, now)
+        self._follow_playout(now)
+        self._take_news(self._session.poll(now), now)
+        if self._turn.time_is_up(now):
+            self._advance(Event.TIME_UP, now)
+        return self._step()
 
-    call_id: str
-    name: str
-    arguments: Json
+    def _step(self) -> Step:
+        drop, self._drop = self._drop, False
+        queued = 0 if drop else self._queued
+        playback = self._playout.pull(max(0, self._lead_frames - queued))
+        self._ears.written(playback)
+        self._show()
+        effects, self._effects = self._effects, []
+        effects += [Send(event) for event in self._session.to_send()]
+        return Step(drop, playback, effects)
 
+    # --- hearing ----------------------------------------------------------------------
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something worth a line in the log or the demo's timeline; `fields` are its numbers."""
+    def _perceive(self, percept: Percept, now: float) -> None:
+        if percept.keyword is not None:
+            self._wake_word(percept.keyword, now)
+        if percept.verdict is not None:
+            self._judged(percept.verdict, now)
+        if percept.speech is not None and self._ends_turns_here:
+            ended = percept.speech is Speech.ENDED
+            self._advance(Event.TURN_ENDED if ended else Event.USER_SPOKE, now)
+        if self._sending:
+            self._send(percept.heard.cleaned)
 
-    name: str
-    fields: Json
+    def _wake_word(self, keyword: str, now: float) -> None:
+        if not self._may_listen():
+            return
+        self._note("wake", keyword=keyword, state=str(self._turn.state))
+        self._preroll_ms = self._settings.wake.preroll_ms
+        self._advance(Event.STOP_WORD if keyword in STOP_WORDS else Event.WAKE_WORD, now)
 
+    def _judged(self, verdict: Verdict, now: float) -> None:
+        name = {Kind.SUSPECT: "hold", Kind.CONFIRM: "commit", Kind.REJECT: "resume"}[verdict.kind]
+        self._onset = verdict.onset
+        onset_ms = round((now - verdict.onset) * 1000)
+        self._note(name, reason=verdict.reason, after_onset_ms=onset_ms, **verdict.numbers)
+        event = {
+            Kind.SUSPECT: Event.SUSPECTED,
+            Kind.CONFIRM: Event.CONFIRMED,
+            Kind.REJECT: Event.REJECTED,
+        }[verdict.kind]
+        self._advance(event, now)
 
-Effect = Send | Show | Reconnect | CallSkill | Note
+    @property
+    def _ends_turns_here(self) -> bool:
+        """Local ears decide when a turn ends: by configuration, or while no server listens."""
+        return self._settings.turn.detection == "local" or not self._session.ready
 
+    def _may_listen(self) -> bool:
+        """A refused key or model makes every turn useless: say so instead of listening."""
+        if self._muted:
+            return False
+        if self._link is _Link.REFUSED:
+            self._play(earcons.sorry())
+            return False
+        return True
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What the core wants done after one heartbeat, in this order."""
+    def _mute(self, muted: bool, now: float) -> None:
+        self._muted = muted
+        self._note("mute", muted=muted)
+        if muted:
+            self._ears.closed()
+            self._advance(Event.MUTED, now)
 
-    drop: bool
-    """Silence the loudspeaker at once: throw away all that is written but not yet heard."""
+    # --- the reply --------------------------------------------------------------------
 
-    playback: Frames
-    """Write these next: int16 mono at the device rate; may be empty."""
+    def _take_news(self, news: Sequence[rt.News], now: float) -> None:
+        for item in news:
+            match item:
+                case rt.Ready():
+                    self._link, self._link_reason = _Link.UP, ""
+                    self._note("ready")
+                case rt.UserStarted():
+                    self._advance(Event.USER_SPOKE, now)
+                case rt.UserStopped():
+                    self._advance(Event.TURN_ENDED, now)
+                case rt.ReplyAudio(item_id, content_index, frames):
+                    self._reply_audio(item_id, content_index, frames, now)
+                case rt.ReplyPartDone(item_id, content_index):
+                    self._playout.finish(item_id, content_index)
+                case rt.ReplyDone(failure):
+                    self._reply_ended(failure, now)
+                case rt.SkillCalled(call_id, name, arguments):
+                    self._effects.append(CallSkill(call_id, name, arguments))
+                case rt.Trouble(remedy, text):
+                    self._trouble(remedy, text)
 
-    effects: Sequence[Effect]
+    def _reply_audio(self, item_id: str, content_index: int, frames: Frames, now: float) -> None:
+        if self._turn.state not in (State.THINKING, State.SPEAKING, State.BARGE_IN):
+            return
+        if not self._reply:
+            self._log.first_delta(now)
+            self._sending = False  # before the first of it is heard: no echo to the server
+        self._reply.add((item_id, content_index))
+        taken = self._playout.append(item_id, content_index, frames)
+        if taken < len(frames) and self._cut is None:
+            # nothing is dropped silently: the reply ends where the ring is full, the server
+            # stops generating, and is told at the end how much of it was heard
+            received_ms = self._playout.received_ms(item_id, content_index)
+            self._cut = Heard(item_id, content_index, received_ms, received_ms, False)
+            self._session.stop_generating(now)
+            self._note("ring_full", received_ms=received_ms)
+            self._reply_ended("", now)
+
+    def _reply_ended(self, failure: str, now: float) -> None:
+        self._playout.finish_all()
+        self._reply_done = True
+        if failure and not self._reply:
+            self._note("reply_failed", reason=failure)
+            self._advance(Event.REPLY_FAILED, now)
+
+    def _follow_playout(self, now: float) -> None:
+        state = self._turn.state
+        if state not in (State.THINKING, State.SPEAKING):
+            return
+        heard = sum(self._playout.heard_ms(*part) for part in self._reply)
+        if state is State.THINKING and heard > 0:
+            self._log.first_frame(now)
+            self._advance(Event.REPLY_AUDIBLE, now)
+        elif self._reply_done and not self._playout.busy:
+            if self._cut is not None:
+                self._session.truncate(self._cut)
+            self._log.finished(heard)
+            again = self._settings.turn.follow_up_s > 0 and not self._muted
+            self._preroll_ms = 0
+            up = again and self._link is _Link.UP
+            self._advance(Event.REPLY_FINISHED if up else Event.REPLY_FINISHED_LAST, now)
+        elif state is State.SPEAKING and heard > self._log.heard_ms:
+            self._log.heard_ms = heard
+            self._advance(Event.REPLY_PROGRESSED, now)
+
+    def _trouble(self, remedy: Remedy, text: str) -> None:
+        self._note("trouble", remedy=remedy.name.lower(), text=text)
+        if remedy in (Remedy.RECONNECT, Remedy.FATAL):
+            self._effects.append(Reconnect(text, fatal=remedy is Remedy.FATAL))
+
+    # --- what the turn asks for -------------------------------------------------------
+
+    def _advance(self, event: Event, now: float) -> None:
+        before = self._turn.state
+        actions = self._turn.handle(event, now)
+        after = self._turn.state
+        if before is not after:
+            self._note("state", before=str(before), after=str(after), event=event.name.lower())
+            self._entered(after, now)
+        for action in actions:
+            self._actions[action](now)
+        if after is State.IDLE or (before is not after and after is State.LISTENING):
+            self._report(before)
+
+    def _entered(self, state: State, now: float) -> None:
+        match state:
+            case State.SPEAKING:
+                if not self._ears.barge_in.pending:
+                    self._ears.barge_in.arm(now)
+            case State.IDLE:
+                self._sending = False
+                self._ears.barge_in.disarm()
+            case State.LISTENING:
+                self._sending = True
+                self._ears.barge_in.disarm()
+            case State.THINKING | State.BARGE_IN:
+                pass
+
+    def _report(self, before: State) -> None:
+        """One structured line for each turn that got an answer."""
+        if before in (State.THINKING, State.SPEAKING, State.BARGE_IN):
+            fields = self._log.close()
+            if fields is not None:
+                self._note("turn", **fields)
+
+    def _chime(self, now: float) -> None:
+        if self._settings.wake.chime:
+            self._play(earcons.chime())
+
+    def _listen(self, now: float) -> None:
+        self._begin_input(self._preroll_ms, speaking=False)
+
+    def _listen_from_onset(self, now: float) -> None:
+        before_ms = (now - self._onset) * 1000 + self._settings.hearing.preroll_ms
+        self._begin_input(before_ms, speaking=True)
+
+    def _begin_input(self, before_ms: float, *, speaking: bool) -> None:
+        self._session.begin_input()
+        self._uplink.reset()
+        self._ears.endpoint.reset(speaking)
+        self._sending = True
+        self._send(self._ears.recent(before_ms))
+
+    def _send(self, frames: Frames) -> None:
+        chunk = self._uplink.push(frames)
+        if chunk is not None:
+            self._session.append(chunk)
+
+    def _stop_listening(self, now: float) -> None:
+        self._sending = False
+        self._session.abandon_input()
+
+    def _ask_for_reply(self, now: float) -> None:
+        self._session.append(self._uplink.flush())
+        self._forget_reply()
+        self._log = TurnLog()
+        self._log.turn_ended(now)
+        self._take_news(self._session.ask_for_reply(now), now)
+
+    def _hold(self, now: float) -> None:
+        if self._settings.hearing.reaction == "duck":
+            self._playout.set_duck(10 ** (-self._settings.hearing.duck_db / 20))
+        else:
+            self._playout.hold(self._queued)
+            self._silence()
+        self._log.held(self._onset, now)
+
+    def _resume(self, now: float) -> None:
+        self._playout.resume()
+        self._playout.set_duck(1.0)
+        self._ears.barge_in.arm(now)
+        self._log.resumed()
+
+    def _interrupt(self, now: float) -> None:
+        parts = self._playout.discard(self._queued)
+        self._silence()
+        self._playout.set_duck(1.0)
+        unheard = [part for part in parts if not part.item_id.startswith(_EARCON)]
+        self._session.interrupt(unheard, now)
+        heard_ms = sum(self._playout.heard_ms(*part) for part in self._reply)
+        if self._reply:
+            self._note("interrupted", heard_ms=heard_ms, items=len(unheard))
+        self._log.interrupted(now, heard_ms)
+        self._forget_reply()
+
+    def _silence(self) -> None:
+        if not self._drop:
+            self._drop = True
+            self._ears.dropped(self._queued)
+
+    def _forget_reply(self) -> None:
+        self._reply.clear()
+        self._reply_done = False
+        self._cut = None
+
+    # --- small things -----------------------------------------------------------------
+
+    def _play(self, sound: Frames) -> None:
+        self._earcons += 1
+        item_id = f"{_EARCON}{self._earcons}"
+        self._playout.append(item_id, 0, sound)
+        self._playout.finish(item_id, 0)
+
+    def _note(self, name: str, **fields: object) -> None:
+        self._effects.append(Note(name, fields))
+
+    def _show(self) -> None:
+        shown = self._what_to_show()
+        if shown != self._shown:
+            self._shown = shown
+            self._effects.append(shown)
+
+    def _what_to_show(self) -> Show:
+        """Mute over everything, then what is wrong, then what goes on."""
+        if self._muted:
+            return Show(Shown.MUTED)
+        if self._link is _Link.REFUSED:
+            return Show(Shown.ERROR, self._link_reason)
+        if self._link is not _Link.UP and self._turn.state is State.IDLE:
+            return Show(Shown.OFFLINE, self._link_reason)
+        return Show(Shown(self._turn.state))

@@ -1,0 +1,134 @@
+"""What crosses the boundary of the core: events in, one step a heartbeat out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from parleyd.realtime.events import ClientEvent, Json, ServerEvent
+from parleyd.states import Shown
+from parleyd.units import Frames
+
+# --- what the world tells the core ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MicPeriod:
+    """What the sound card has to say at one heartbeat."""
+
+    frames: Frames | None
+    """10 ms of microphone: int16 mono, 160 frames at 16 kHz; None while it is closed."""
+
+    queued_frames: int
+    """Playback frames (device rate) written but not yet heard, at this moment."""
+
+    xruns: int = 0
+    """Overruns and underruns since the last period."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """The push button: starts a turn when idle, else stops what is going on."""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteSwitched:
+    """The mute switch was moved (or found, at start) in this position."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A new socket to the realtime server is open (nothing was received on it yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The socket is gone or could not be opened."""
+
+    reason: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Play at this loudness from now on, 0..100 percent."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A timer is over: sound the alarm."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkillDone:
+    """What a function called by the model returned, as text for the model."""
+
+    call_id: str
+    output: str
+
+
+# --- what the core asks of the world ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this event to the realtime server, in order."""
+
+    event: ClientEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What is shown changed; `detail` is for people (a reason, a remedy), may be empty."""
+
+    shown: Shown
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Close this socket and open a new one; `fatal` means: do not try again by yourself."""
+
+    reason: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallSkill:
+    """The model calls a function; answer with `SkillDone`, always."""
+
+    call_id: str
+    name: str
+    arguments: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth a line in the log or the demo's timeline; `fields` are its numbers."""
+
+    name: str
+    fields: Json
+
+
+Happening = (
+    ServerEvent | ButtonPressed | MuteSwitched | LinkUp | LinkDown | SetVolume | Ring | SkillDone
+)
+
+Effect = Send | Show | Reconnect | CallSkill | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the core wants done after one heartbeat, in this order."""
+
+    drop: bool
+    """Silence the loudspeaker at once: throw away all that is written but not yet heard."""
+
+    playback: Frames
+    """Write these next: int16 mono at the device rate; may be empty."""
+
+    effects: Sequence[Effect]

@@ -1,0 +1,48 @@
+"""The few sounds that are not speech, computed once; mono int16 at 24 kHz."""
+
+from functools import cache
+
+import numpy as np
+
+from parleyd.units import SERVER_RATE_HZ, Frames
+
+LEVEL = 0.25  # full scale 1: clearly softer than the voice, which peaks near 1
+EDGE_MS = 12  # rise and fall of each tone: no click
+
+
+@cache
+def chime() -> Frames:
+    """ "I am listening": two short rising tones."""
+    return _melody((660.0, 70), (990.0, 90))
+
+
+@cache
+def low_tone() -> Frames:
+    """ "I stopped listening": one soft low tone."""
+    return _melody((392.0, 110))
+
+
+@cache
+def sorry() -> Frames:
+    """ "That did not work": two falling tones."""
+    return _melody((440.0, 130), (311.0, 220))
+
+
+@cache
+def alarm() -> Frames:
+    """A timer is over: three double beeps, about three seconds."""
+    beep = ((880.0, 140), (0.0, 90), (880.0, 140), (0.0, 560))
+    return _melody(*(beep * 3))
+
+
+def _melody(*tones: tuple[float, int]) -> Frames:
+    """Tones one after the other, each (frequency in Hz or 0 for a rest, length in ms)."""
+    parts = []
+    edge = SERVER_RATE_HZ * EDGE_MS // 1000
+    for frequency_hz, length_ms in tones:
+        time_s = np.arange(SERVER_RATE_HZ * length_ms // 1000) / SERVER_RATE_HZ
+        envelope = np.minimum(
+            1.0, np.minimum(np.arange(len(time_s)), np.arange(len(time_s))[::-1]) / edge
+        )
+        parts.append(envelope * np.sin(2 * np.pi * frequency_hz * time_s))
+    return np.rint(np.concatenate(parts) * LEVEL * 32767).astype(np.int16)

@@ -1,0 +1,73 @@
+"""The ears: everything that is heard in one microphone period, composed from its rooms."""
+
+from dataclasses import dataclass
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.bargein import BargeIn, Verdict
+from parleyd.hearing.endpoint import Endpoint, Speech
+from parleyd.hearing.pipeline import Hearing
+from parleyd.hearing.preroll import Preroll
+from parleyd.hearing.reference import LAG_MS, Reference
+from parleyd.units import PERIOD_MS, Frames, ms_to_frames
+from parleyd.wake import WakeEngine
+from parleyd.wake.gate import Gate
+
+KEPT_MS = 3000  # longest pre-roll (1 s) plus longest decision (1.5 s), rounded up
+
+
+@dataclass(frozen=True, slots=True)
+class Percept:
+    """What one period of the microphone meant."""
+
+    heard: HeardPeriod
+    keyword: str | None
+    verdict: Verdict | None
+    speech: Speech | None
+
+
+class Ears:
+    """One period in, one percept out; owned by the audio thread, deterministic."""
+
+    def __init__(self, settings: config.Config, wake: WakeEngine | None) -> None:
+        audio = settings.audio
+        rate_hz = audio.playback_rate_hz
+        primed = ms_to_frames(audio.lead_ms - PERIOD_MS, rate_hz)
+        self._reference = Reference(rate_hz, primed)
+        self._hearing = Hearing(settings.hearing, lead_ms=audio.lead_ms - LAG_MS)
+        self._preroll = Preroll(KEPT_MS)
+        self._gate = Gate(wake, settings.wake.refractory_s) if wake is not None else None
+        self.barge_in = BargeIn(settings.hearing)
+        self.endpoint = Endpoint(settings.turn.silence_ms)
+
+    def listen(self, frames: Frames | None, now: float, *, speaking: bool) -> Percept | None:
+        """Take 10 ms of microphone (None: it is closed) and what was played meanwhile."""
+        reference = self._reference.take()
+        if frames is None:
+            return None
+        heard = self._hearing.process(frames, reference, now)
+        self._preroll.push(heard.cleaned)
+        keyword = self._gate.process(heard.cleaned, now, speaking) if self._gate else None
+        return Percept(
+            heard, keyword, self.barge_in.update(heard, now), self.endpoint.update(heard, now)
+        )
+
+    def recent(self, ms: float) -> Frames:
+        """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
+        return self._preroll.last(ms)
+
+    def closed(self) -> None:
+        """The microphone was closed: what was heard before is nobody's business any more."""
+        self._preroll.clear()
+
+    def written(self, frames: Frames) -> None:
+        """These device-rate frames go to the loudspeaker next."""
+        self._reference.written(frames)
+
+    def dropped(self, queued_frames: int) -> None:
+        """The newest `queued_frames` of them were thrown away unheard."""
+        self._hearing.dropped(self._reference.dropped(queued_frames))
+
+    def glitch(self, now: float) -> None:
+        """The card lost frames: playback has moved against recording."""
+        self._hearing.glitch(now)

@@ -1,0 +1,59 @@
+"""The canceller's reference: what was written to the loudspeaker, period by period."""
+
+import numpy as np
+import soxr
+
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames, ms_to_frames
+
+LAG_MS = 15  # soxr's variable-rate stream: 10 to 14 ms measured from 24, 44.1 and 48 kHz
+_MOST_MS = LAG_MS + 20  # two periods written at once are jitter; more is a restart of the card
+
+
+class Reference:
+    """Turns device-rate playback of any chunk size into one 16 kHz period a heartbeat.
+
+    The variable-rate stream is used because the ordinary one works in blocks of 40 ms.
+    Frames come out `LAG_MS` after they went in, except those that only fill the card's
+    queue at its start: `primed_frames` of them are passed over. Pure and deterministic.
+    """
+
+    def __init__(self, device_rate_hz: int, primed_frames: int = 0) -> None:
+        self._rate_hz = device_rate_hz
+        self._stream = soxr.ResampleStream(device_rate_hz, MIC_RATE_HZ, 1, vr=True)
+        self._line: Frames = np.zeros(ms_to_frames(LAG_MS, MIC_RATE_HZ), np.int16)
+        self._replaces = primed_frames  # device frames to come that take dropped ones' place
+        self.slipped = False
+        """The last `take` found the line cut or dry: playback moved against recording."""
+
+    def written(self, frames: Frames) -> None:
+        """These device-rate frames were handed to the loudspeaker, behind all others."""
+        replacing = min(self._replaces, len(frames))
+        self._replaces -= replacing
+        if replacing == len(frames):
+            return
+        out: Floats = self._stream.resample_chunk(frames[replacing:].astype(np.float32))
+        pcm = np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+        self._line = np.concatenate([self._line, pcm])
+
+    def dropped(self, queued_frames: int) -> int:
+        """The newest `queued_frames` (device rate) were never played and never will be.
+
+        What is written next is played in their place. Returns how many frames (16 kHz)
+        that `take` has already given out are among them: they must be taken back.
+        """
+        self._replaces = queued_frames
+        unheard = queued_frames * MIC_RATE_HZ // self._rate_hz
+        self._line[:] = 0
+        return max(0, unheard - len(self._line))
+
+    def take(self) -> Frames:
+        """The next period: int16 mono, 160 frames at 16 kHz; silence when nothing was written."""
+        surplus = len(self._line) - ms_to_frames(_MOST_MS, MIC_RATE_HZ)
+        missing = MIC_PERIOD_FRAMES - len(self._line)
+        self.slipped = surplus > 0 or missing > 0
+        if surplus > 0:
+            self._line = self._line[-ms_to_frames(LAG_MS, MIC_RATE_HZ) :]
+        if missing > 0:
+            self._line = np.concatenate([self._line, np.zeros(missing, np.int16)])
+        period, self._line = self._line[:MIC_PERIOD_FRAMES], self._line[MIC_PERIOD_FRAMES:]
+        return period

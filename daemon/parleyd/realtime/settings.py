@@ -1,0 +1,65 @@
+"""What we tell the server about our session: explicit values, never its defaults."""
+
+from collections.abc import Sequence
+
+from parleyd import config
+from parleyd.realtime.events import Json
+from parleyd.units import SERVER_RATE_HZ
+
+PREFIX_PADDING_MS = 300  # audio before the detected onset that the server keeps
+
+
+def session_settings(
+    realtime: config.Realtime, turn: config.Turn, tools: Sequence[Json] = ()
+) -> Json:
+    """The `session` of a GA `session.update`.
+
+    Nulls stand only where null means "off"; everything else that is not set is left out,
+    because servers refuse the whole update for one null too many.
+    """
+    audio_format = {"type": "audio/pcm", "rate": SERVER_RATE_HZ}
+    noise = realtime.noise_reduction
+    return {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": realtime.instructions,
+        "audio": {
+            "input": {
+                "format": audio_format,
+                "noise_reduction": None if noise == "off" else {"type": noise},
+                "transcription": _transcription(realtime),
+                "turn_detection": _turn_detection(turn),
+            },
+            "output": {"format": audio_format, "voice": realtime.voice},
+        },
+        "tools": list(tools),
+        "tool_choice": "auto",
+        "max_output_tokens": realtime.max_output_tokens,
+        "truncation": "auto",
+        "tracing": None,
+    }
+
+
+def _transcription(realtime: config.Realtime) -> Json | None:
+    if not realtime.transcription_model:
+        return None
+    language = {"language": realtime.language} if realtime.language else {}
+    return {"model": realtime.transcription_model, **language}
+
+
+def _turn_detection(turn: config.Turn) -> Json | None:
+    """The server detects turns, but we create and interrupt: it must do neither."""
+    events_only = {"create_response": False, "interrupt_response": False}
+    match turn.detection:
+        case "local":
+            return None
+        case "semantic_vad":
+            return {"type": "semantic_vad", "eagerness": turn.eagerness, **events_only}
+        case "server_vad":
+            return {
+                "type": "server_vad",
+                "threshold": 0.5,
+                "prefix_padding_ms": PREFIX_PADDING_MS,
+                "silence_duration_ms": turn.silence_ms,
+                **events_only,
+            }

@@ -1,0 +1,69 @@
+"""What one turn took, stage by stage: the fields of its one line in the log."""
+
+from dataclasses import dataclass
+
+from parleyd.realtime.events import Json
+
+
+@dataclass(slots=True)
+class TurnLog:
+    """Filled while a turn goes on; times in seconds, monotonic, and ms in the result."""
+
+    heard_ms: int = 0
+    _ended: float | None = None
+    _delta: float | None = None
+    _frame: float | None = None
+    _onset: float | None = None
+    _held: float | None = None
+    _committed: float | None = None
+    _false_alarms: int = 0
+
+    def turn_ended(self, now: float) -> None:
+        """The user has finished; the clock of the answer starts."""
+        self._ended = now
+
+    def first_delta(self, now: float) -> None:
+        """The first audio of the answer came in."""
+        self._delta = now
+
+    def first_frame(self, now: float) -> None:
+        """The first frame of it was heard."""
+        self._frame = now
+
+    def held(self, onset: float, now: float) -> None:
+        """Somebody may be talking since `onset`."""
+        self._onset, self._held = onset, now
+
+    def resumed(self) -> None:
+        """Nobody was."""
+        self._false_alarms += 1
+        self._onset = self._held = None
+
+    def interrupted(self, now: float, heard_ms: int) -> None:
+        """The answer was given up."""
+        self._committed = now
+        self.heard_ms = heard_ms
+
+    def finished(self, heard_ms: int) -> None:
+        """The answer was heard to its end."""
+        self.heard_ms = heard_ms
+
+    def close(self) -> Json | None:
+        """The turn's fields, once; None when no turn was open."""
+        if self._ended is None:
+            return None
+        fields: Json = {
+            "first_delta_ms": _ms(self._ended, self._delta),
+            "first_frame_ms": _ms(self._ended, self._frame),
+            "heard_ms": self.heard_ms,
+            "interrupted": self._committed is not None,
+            "onset_to_hold_ms": _ms(self._onset, self._held),
+            "onset_to_commit_ms": _ms(self._onset, self._committed),
+            "false_alarms": self._false_alarms,
+        }
+        self._ended = None
+        return fields
+
+
+def _ms(start: float | None, end: float | None) -> int | None:
+    return None if start is None or end is None else round((end - start) * 1000)
