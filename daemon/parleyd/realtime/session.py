@@ -154,13 +154,15 @@ class Session:
         self.lost()
 
     def lost(self) -> list[News]:
-        """The socket is gone: no response of it will ever go on."""
+        """The socket is gone: no response of it will ever go on.
+
+        A turn that was said while connecting, and waits for its reply, goes on waiting.
+        """
         living = self._living
         self.ready = False
         if self._active is not None:
             self._bury(self._active.response_id)
-        self._create = self._active = self._commit_deadline = None
-        self._wanted = False
+        self._create = self._active = None
         self._calls.clear()
         self._truncates.clear()
         self._odd_byte.clear()

@@ -1,0 +1,446 @@
+"""The session without I/O: these events in, these events out."""
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.playout import Heard
+from parleyd.realtime import events as ev
+from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.session import (
+    CANCELLED_WITHIN_S,
+    COMMITTED_WITHIN_S,
+    CREATED_WITHIN_S,
+    TURN_KEY,
+    Ready,
+    ReplyAudio,
+    ReplyDone,
+    Session,
+    SkillCalled,
+    Trouble,
+    UserStarted,
+    UserStopped,
+)
+
+VOICE = np.full(4800, 1000, np.int16)  # 200 ms
+
+
+def session(detection: str = "local") -> Session:
+    """A session whose configuration the server has accepted."""
+    made = Session(config.Realtime(), config.Turn(detection=detection))
+    made.opened()
+    assert made.receive(ev.SessionCreated(), 0.0) == []
+    assert isinstance(made.to_send()[0], ev.SessionUpdate)
+    assert made.receive(ev.SessionUpdated(), 0.0) == [Ready()]
+    return made
+
+
+def kinds(events: list[ev.ClientEvent]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+def created(events: list[ev.ClientEvent]) -> list[ev.CreateResponse]:
+    return [event for event in events if isinstance(event, ev.CreateResponse)]
+
+
+def begin_response(made: Session, response_id: str = "r1", now: float = 0.0) -> None:
+    """The server answers our `response.create`."""
+    metadata = created(made.to_send())[0].response["metadata"]
+    made.receive(ev.ResponseCreated(response=ev.Response(id=response_id, metadata=metadata)), now)
+
+
+def asked(detection: str = "local") -> Session:
+    """A session that is waiting for the reply to one turn, which is being generated."""
+    made = session(detection)
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    if detection != "local":
+        made.receive(ev.AudioCommitted(item_id="u1"), 0.0)
+    begin_response(made)
+    return made
+
+
+def delta(response_id: str = "r1", item_id: str = "i1", data: bytes = b"\1\0\2\0") -> ev.AudioDelta:
+    return ev.AudioDelta(response_id=response_id, item_id=item_id, delta=data)
+
+
+def done(response_id: str = "r1", status: str = "completed", **more: object) -> ev.ResponseDone:
+    return ev.ResponseDone(response=ev.Response(id=response_id, status=status, **more))
+
+
+def test_it_configures_explicitly_and_is_ready_only_when_the_server_says_so() -> None:
+    made = Session(config.Realtime(), config.Turn())
+    made.opened()
+    made.append(VOICE)
+    assert made.to_send() == []
+    made.receive(ev.SessionCreated(), 0.0)
+    update = made.to_send()
+    assert kinds(update) == ["SessionUpdate"]
+    sent = update[0].session
+    assert sent["type"] == "realtime"
+    detection = sent["audio"]["input"]["turn_detection"]
+    assert (detection["create_response"], detection["interrupt_response"]) == (False, False)
+    made.receive(ev.SessionUpdated(), 0.1)
+    assert kinds(made.to_send()) == ["AppendAudio"]
+
+
+def test_local_turns_send_null_turn_detection_and_commit_themselves() -> None:
+    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made.receive(ev.SessionCreated(), 0.0)
+    sent = made.to_send()[0]
+    assert '"turn_detection":null' in ev.encode(sent)
+    made.receive(ev.SessionUpdated(), 0.0)
+    made.append(VOICE)
+    made.ask_for_reply(1.0)
+    assert kinds(made.to_send()) == ["AppendAudio", "CommitAudio", "CreateResponse"]
+
+
+def test_audio_said_while_connecting_goes_out_in_order() -> None:
+    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made.begin_input()
+    for level in range(5):
+        made.append(np.full(960, level, np.int16))
+    made.ask_for_reply(0.5)
+    assert made.to_send() == []
+    made.opened()
+    made.receive(ev.SessionCreated(), 1.0)
+    made.to_send()
+    made.receive(ev.SessionUpdated(), 1.1)
+    sent = made.to_send()
+    levels = [np.frombuffer(e.audio, "<i2")[0] for e in sent if isinstance(e, ev.AppendAudio)]
+    assert levels == [0, 1, 2, 3, 4]
+    assert kinds(sent)[-2:] == ["CommitAudio", "CreateResponse"]
+
+
+def test_audio_that_waits_for_a_connection_is_bounded() -> None:
+    made = Session(config.Realtime(), config.Turn())
+    for _ in range(60):
+        made.append(np.zeros(24_000, np.int16))
+    assert made._waiting_frames == 30 * 24_000
+
+
+def test_less_than_the_server_accepts_is_not_committed() -> None:
+    made = session()
+    made.append(np.zeros(1000, np.int16))
+    assert made.ask_for_reply(0.0) == [ReplyDone("nothing was said")]
+    assert kinds(made.to_send()) == ["AppendAudio"]
+
+
+def test_in_server_mode_the_create_waits_for_the_servers_commit() -> None:
+    made = session("server_vad")
+    made.append(VOICE)
+    assert made.receive(ev.SpeechStarted(item_id="u1"), 0.0) == [UserStarted()]
+    assert made.receive(ev.SpeechStopped(item_id="u1"), 1.0) == [UserStopped()]
+    made.ask_for_reply(1.0)
+    assert kinds(made.to_send()) == ["AppendAudio"]
+    made.receive(ev.AudioCommitted(item_id="u1"), 1.01)
+    assert kinds(made.to_send()) == ["CreateResponse"]
+
+
+def test_in_server_mode_a_commit_before_speech_stopped_is_good_too() -> None:
+    made = session("server_vad")
+    made.append(VOICE)
+    made.receive(ev.AudioCommitted(item_id="u1"), 1.0)
+    made.receive(ev.SpeechStopped(item_id="u1"), 1.0)
+    made.ask_for_reply(1.0)
+    assert kinds(made.to_send()) == ["AppendAudio", "CreateResponse"]
+
+
+def test_a_server_that_never_commits_is_committed_for() -> None:
+    made = session("server_vad")
+    made.append(VOICE)
+    made.receive(ev.SpeechStopped(), 1.0)
+    made.ask_for_reply(1.0)
+    made.to_send()
+    assert made.poll(1.0 + COMMITTED_WITHIN_S / 2) == []
+    assert made.to_send() == []
+    made.poll(1.0 + COMMITTED_WITHIN_S)
+    assert kinds(made.to_send()) == ["CommitAudio", "CreateResponse"]
+
+
+def test_a_reply_is_handed_on_and_ends_once() -> None:
+    made = asked()
+    (audio,) = made.receive(delta(), 0.1)
+    assert isinstance(audio, ReplyAudio)
+    assert audio.frames.tolist() == [1, 2]
+    assert made.receive(done(), 0.2) == [ReplyDone()]
+    assert made.receive(done(), 0.3) == []
+    assert not made.awaiting
+
+
+def test_an_odd_number_of_bytes_loses_and_shifts_nothing() -> None:
+    made = asked()
+    whole = np.arange(100, dtype="<i2").tobytes()
+    frames: list[int] = []
+    for start in range(0, len(whole), 7):
+        for news in made.receive(delta(data=whole[start : start + 7]), 0.1):
+            assert isinstance(news, ReplyAudio)
+            frames += news.frames.tolist()
+    assert frames == list(range(100))
+
+
+def test_barge_in_cancels_by_id_truncates_what_was_heard_and_deletes_what_was_not() -> None:
+    made = asked()
+    made.receive(delta(item_id="i1"), 0.1)
+    made.receive(delta(item_id="i2"), 0.1)
+    made.interrupt([Heard("i1", 0, 740, 2000, False), Heard("i2", 0, 0, 900, False)], 0.5)
+    sent = made.to_send()
+    assert kinds(sent) == ["CancelResponse", "TruncateItem", "DeleteItem"]
+    assert sent[0].response_id == "r1"
+    assert (sent[1].item_id, sent[1].content_index, sent[1].audio_end_ms) == ("i1", 0, 740)
+    assert sent[2].item_id == "i2"
+
+
+def test_late_deltas_of_a_dead_response_are_dropped_before_and_after_its_end() -> None:
+    made = asked()
+    made.interrupt([], 0.5)
+    assert made.receive(delta(), 0.6) == []
+    assert made.receive(done(status="cancelled"), 0.7) == []
+    assert made.receive(delta(), 0.8) == []
+
+
+def test_the_next_create_waits_until_the_old_response_is_done() -> None:
+    made = asked()
+    made.interrupt([], 0.5)
+    made.append(VOICE)
+    made.ask_for_reply(1.0)
+    assert "CreateResponse" not in kinds(made.to_send())
+    made.receive(done(status="cancelled"), 1.1)
+    assert kinds(made.to_send()) == ["CreateResponse"]
+
+
+@pytest.mark.parametrize("code_in_type", [False, True])
+def test_nothing_to_cancel_counts_as_the_end_of_the_old_response(code_in_type: bool) -> None:
+    made = asked()
+    made.interrupt([], 0.5)
+    made.append(VOICE)
+    made.ask_for_reply(1.0)
+    made.to_send()
+    code = "response_cancel_not_active"
+    detail = ev.ErrorDetail(type=code) if code_in_type else ev.ErrorDetail(code=code)
+    assert made.receive(ev.ServerError(error=detail), 1.1) == []
+    assert kinds(made.to_send()) == ["CreateResponse"]
+
+
+def test_a_server_that_never_ends_a_cancelled_response_does_not_block_the_next_turn() -> None:
+    made = asked()
+    made.interrupt([], 0.5)
+    made.append(VOICE)
+    made.ask_for_reply(1.0)
+    made.to_send()
+    made.poll(0.5 + CANCELLED_WITHIN_S)
+    assert kinds(made.to_send()) == ["CreateResponse"]
+
+
+def test_interrupted_before_created_is_cancelled_when_its_id_is_known() -> None:
+    made = session()
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    metadata = created(made.to_send())[0].response["metadata"]
+    made.interrupt([], 0.1)
+    assert made.to_send() == []
+    made.receive(ev.ResponseCreated(response=ev.Response(id="r9", metadata=metadata)), 0.2)
+    (cancel,) = made.to_send()
+    assert isinstance(cancel, ev.CancelResponse)
+    assert cancel.response_id == "r9"
+    assert made.receive(delta("r9"), 0.3) == []
+
+
+def test_a_create_that_is_never_answered_ends_the_turn_with_words() -> None:
+    made = session()
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    assert made.poll(CREATED_WITHIN_S - 0.01) == []
+    assert made.poll(CREATED_WITHIN_S) == [ReplyDone("the server did not begin an answer")]
+    assert not made.awaiting
+
+
+def test_create_too_early_is_repeated_after_the_other_response_three_times_at_most() -> None:
+    made = session()
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    refused = ev.ServerError(
+        error=ev.ErrorDetail(code="conversation_already_has_active_response", message="busy")
+    )
+    for attempt in range(2):
+        made.to_send()
+        assert made.receive(refused, 0.1) == []
+        assert created(made.to_send()) == []
+        made.receive(done(f"somebody{attempt}"), 0.2)
+        assert len(created(made.to_send())) == 1
+    trouble, end = made.receive(refused, 0.3)
+    assert isinstance(trouble, Trouble)
+    assert isinstance(end, ReplyDone)
+
+
+def test_a_late_end_of_an_old_response_does_not_clear_the_newer_one() -> None:
+    made = asked()
+    assert made.receive(done("an older one"), 0.2) == []
+    assert made.awaiting
+    assert made.receive(delta(), 0.3) != []
+
+
+def test_a_response_that_nobody_asked_for_is_cancelled_and_never_heard() -> None:
+    made = session()
+    made.receive(ev.ResponseCreated(response=ev.Response(id="x")), 0.0)
+    assert kinds(made.to_send()) == ["CancelResponse"]
+    assert made.receive(delta("x"), 0.1) == []
+
+
+def test_a_server_that_answers_by_itself_is_taken_as_the_answer() -> None:
+    made = session("server_vad")
+    made.append(VOICE)
+    made.receive(ev.SpeechStopped(item_id="u1"), 0.0)
+    made.ask_for_reply(0.0)
+    made.to_send()
+    made.receive(ev.ResponseCreated(response=ev.Response(id="own")), 0.1)
+    made.receive(ev.AudioCommitted(item_id="u1"), 0.1)
+    assert created(made.to_send()) == []
+    assert made.receive(delta("own"), 0.2) != []
+
+
+def test_truncate_past_the_end_is_repeated_once_with_the_servers_length() -> None:
+    made = asked()
+    made.receive(delta(), 0.1)
+    made.receive(done(), 0.2)
+    made.interrupt([Heard("i1", 0, 1500, 2000, False)], 0.5)
+    (truncate,) = made.to_send()
+    error = ev.ServerError(
+        error=ev.ErrorDetail(
+            code="invalid_value",
+            message="Audio content of 1400ms is already shorter than 1500ms",
+            event_id=truncate.event_id,
+        )
+    )
+    assert made.receive(error, 0.6) == []
+    (again,) = made.to_send()
+    assert (again.item_id, again.audio_end_ms) == ("i1", 1400)
+    assert made.receive(error, 0.7) == []
+    assert made.to_send() == []
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        ev.ErrorDetail(code="response_cancel_not_active"),
+        ev.ErrorDetail(type="item_truncate_invalid_item_id"),
+        ev.ErrorDetail(code="item_delete_invalid_item_id"),
+        ev.ErrorDetail(message="Only model output audio messages can be truncated"),
+        ev.ErrorDetail(code="input_audio_buffer_commit_empty"),
+        ev.ErrorDetail(code="invalid_value", message="Audio content of 5ms is already shorter"),
+    ],
+)
+def test_harmless_errors_say_nothing_and_end_nothing(detail: ev.ErrorDetail) -> None:
+    made = session("server_vad")
+    assert made.receive(ev.ServerError(error=detail), 0.0) == []
+    made.append(VOICE)
+    made.receive(ev.AudioCommitted(item_id="u1"), 0.1)
+    made.ask_for_reply(0.1)
+    made.poll(5.0)
+    assert len(created(made.to_send())) == 1
+
+
+def test_fatal_errors_are_told_as_fatal_wherever_the_code_stands() -> None:
+    made = session()
+    for detail in (
+        ev.ErrorDetail(code="invalid_api_key", message="Incorrect API key: sk-abcdef1234567"),
+        ev.ErrorDetail(type="insufficient_quota"),
+    ):
+        (trouble,) = made.receive(ev.ServerError(error=detail), 0.0)
+        assert isinstance(trouble, Trouble)
+        assert trouble.remedy is Remedy.FATAL
+        assert "sk-abc" not in trouble.text
+
+
+def test_a_failed_response_says_why() -> None:
+    made = asked()
+    details = {"type": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow down"}}
+    trouble, end = made.receive(done(status="failed", status_details=details), 0.5)
+    assert isinstance(trouble, Trouble)
+    assert trouble.remedy is Remedy.BACK_OFF
+    assert isinstance(end, ReplyDone)
+    assert end.failure
+
+
+CALL = {
+    "type": "function_call",
+    "status": "completed",
+    "call_id": "c1",
+    "name": "set_volume",
+    "arguments": '{"percent": 30}',
+}
+
+
+def test_a_function_is_called_once_and_its_result_leads_to_one_create() -> None:
+    made = asked()
+    item_done = ev.OutputItemDone(response_id="r1", item=CALL)
+    assert made.receive(item_done, 0.1) == [SkillCalled("c1", "set_volume", {"percent": 30})]
+    assert made.receive(item_done, 0.1) == []
+    assert made.receive(done(output=[CALL]), 0.2) == []
+    assert made.awaiting
+    made.skill_done("c1", "ok", 0.3)
+    sent = made.to_send()
+    assert kinds(sent) == ["CreateItem", "CreateResponse"]
+    assert sent[0].item == {"type": "function_call_output", "call_id": "c1", "output": "ok"}
+
+
+def test_functions_of_an_interrupted_reply_get_their_output_but_no_create() -> None:
+    made = asked()
+    made.receive(ev.OutputItemDone(response_id="r1", item=CALL), 0.1)
+    made.interrupt([], 0.2)
+    made.receive(done(status="cancelled"), 0.3)
+    made.to_send()
+    made.skill_done("c1", "ok", 0.4)
+    assert kinds(made.to_send()) == ["CreateItem"]
+
+
+def test_functions_of_a_dead_response_are_not_called() -> None:
+    made = asked()
+    made.interrupt([], 0.2)
+    assert made.receive(ev.OutputItemDone(response_id="r1", item=CALL), 0.3) == []
+    assert made.receive(done(status="cancelled", output=[CALL]), 0.4) == []
+
+
+def test_a_new_socket_is_told_what_was_said_and_heard() -> None:
+    made = asked()
+    made.receive(ev.InputTranscript(item_id="u", transcript="Tell me a story"), 0.1)
+    text = ev.TranscriptDelta(response_id="r1", item_id="i1", delta="Once upon a time there was")
+    made.receive(text, 0.1)
+    made.receive(delta(), 0.1)
+    made.interrupt([Heard("i1", 0, 500, 1000, False)], 0.5)
+    made.lost()
+    made.opened()
+    made.receive(ev.SessionCreated(), 2.0)
+    made.to_send()
+    made.receive(ev.SessionUpdated(), 2.1)
+    items = [event.item for event in made.to_send() if isinstance(event, ev.CreateItem)]
+    assert [(i["role"], i["content"][0]["text"]) for i in items] == [
+        ("user", "Tell me a story"),
+        ("assistant", "Once upon a"),
+    ]
+
+
+def test_losing_the_socket_ends_the_reply_that_was_under_way() -> None:
+    made = asked()
+    assert made.lost() == [ReplyDone("the connection was lost")]
+    assert made.lost() == []
+    assert not made.awaiting
+
+
+def test_every_create_carries_its_own_token_and_every_event_an_id() -> None:
+    made = session()
+    tokens = []
+    ids = []
+    for turn in range(3):
+        made.append(VOICE)
+        made.ask_for_reply(float(turn))
+        sent = made.to_send()
+        ids += [event.event_id for event in sent]
+        tokens.append(created(sent)[0].response["metadata"][TURN_KEY])
+        metadata = created(sent)[0].response["metadata"]
+        response = ev.Response(id=f"r{turn}", metadata=metadata)
+        made.receive(ev.ResponseCreated(response=response), turn)
+        made.receive(done(f"r{turn}"), turn + 0.5)
+    assert len(set(tokens)) == 3
+    assert None not in ids
+    assert len(set(ids)) == len(ids)
