@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from parleyd.speaker import Effect, MicPeriod, Note, Step
+from parleyd.boundary import Effect, MicPeriod, Note, Step
 from parleyd.units import Frames
 
 

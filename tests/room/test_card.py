@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from players import Player, noise_frames
 
+from parleyd.boundary import MicPeriod, Note, Step
 from parleyd.errors import AudioError
 from parleyd.room.acoustics import Room
 from parleyd.room.card import EchoShift, SimulatedCard, Stall
 from parleyd.room.recording import Drop, Recording
 from parleyd.room.talker import Talker
-from parleyd.speaker import MicPeriod, Note, Step
 from parleyd.units import SILENCE
 
 

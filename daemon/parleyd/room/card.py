@@ -6,12 +6,12 @@ from typing import Protocol
 
 import numpy as np
 
+from parleyd.boundary import Effect, MicPeriod, Step
 from parleyd.errors import AudioError
 from parleyd.room.acoustics import Room
 from parleyd.room.convolution import ClockDrift
 from parleyd.room.recording import Recording
 from parleyd.room.talker import Talker
-from parleyd.speaker import Effect, MicPeriod, Step
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, SILENCE, Frames
 
 PLAYBACK_BUFFER_MS = 500  # more than twice the longest lead that the configuration allows

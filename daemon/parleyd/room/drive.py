@@ -5,8 +5,8 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from parleyd.boundary import Effect
 from parleyd.room.card import SimulatedCard
-from parleyd.speaker import Effect
 from parleyd.units import PERIOD_MS
 
 LIFE = 1.0

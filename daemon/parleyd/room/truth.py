@@ -5,7 +5,8 @@ other: the item's audio is brought to the device's rate and searched for in the
 recording, stretch by stretch, whatever pauses, fades, ducking or jumps lie between.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,14 +19,16 @@ from parleyd.units import SERVER_RATE_HZ, Frames
 Mask = NDArray[np.bool_]
 
 BLOCKS_MS = (5, 1)  # a stretch grows in coarse steps while they fit, then in fine ones
-BLOCK_EXPLAINED = 0.95  # of a block's power; a waveform explains 0.99 of itself
+BLOCK_EXPLAINED = 0.985  # of a block's power; a waveform explains 0.999 of itself
+SAME = 0.0005  # what rounding takes from a correlation
 PROBE_ALIKE = 0.98  # correlation; the neighbouring period of a voice reaches 0.9
-PROBES_MS = ((200, 1000), (60, 120), (20, 0))  # length of a probe, how far it may skip lost frames
-PROBE_STEP_MS = 60
+PROBES_MS = ((200, 60, 960), (60, 20, 100), (20, 8, 24))  # length, step, furthest skip of loss
+SURE_STRETCH_MS = 150  # flite's voice repeats itself for 130 ms at most
+STEP_MS = 10  # two blocks: what a step of gain may spoil
 LEAST_STRETCH_MS = 15  # what is shorter is a likeness by chance
 QUIET = 16.0  # RMS in int16 steps, -66 dBFS: below it a waveform tells nothing
 LOUD = 40.0  # RMS of 1 ms: what no quiet 5 ms can hold
-RESUMES_WITHIN_S = 10.0  # a pause longer than this ends the item
+RESUMES_WITHIN_MS = 4000  # a pause longer than this ends the item
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Heard:
     slips_frames: tuple[int, ...]
     """At each join of two stretches: sound lost (positive) or heard twice (negative).
 
-    Exact to a few frames where digital silence lies between, else to 2 ms.
+    Exact to some ten frames where digital silence lies between, else to 2 ms.
     """
 
 
@@ -65,7 +68,7 @@ def heard_of(
 
     Looks between `from_s` and `to_s` of the recording; frames in the result count
     at the device's rate, from the item's and the recording's beginning. The edges
-    of sound are exact to about 1 ms.
+    of sound are exact to about 1 ms; a stretch under 20 ms may be missed.
     """
     sound = item.astype(np.float64)
     if rate_hz != SERVER_RATE_HZ:
@@ -83,6 +86,16 @@ def heard_of(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A part of the item and the part of the recording that it may be in."""
+
+    item_from: int
+    item_to: int
+    recorded_from: int
+    recorded_to: int
+
+
 class _Search:
     """One item in one recording, both at the device's rate."""
 
@@ -90,17 +103,28 @@ class _Search:
         self._item, self._recording, self._rate_hz = item, recording, rate_hz
 
     def stretches(self) -> list[Stretch]:
-        found: list[Stretch] = []
-        item_at, recorded_at, until = 0, 0, len(self._recording)
-        while (place := self._find(item_at, recorded_at, until)) is not None:
-            stretch = self._grown(*place, recorded_at)
-            if stretch.frames < self._frames(LEAST_STRETCH_MS):
+        found = self._between(_Gap(0, len(self._item), 0, len(self._recording)))
+        while found:
+            last = found[-1]
+            item_at = last.item_frame + last.frames
+            recorded_at = last.recorded_frame + last.frames
+            until = recorded_at + self._frames(RESUMES_WITHIN_MS)
+            more = self._between(_Gap(item_at, len(self._item), recorded_at, until))
+            if not more:
                 break
-            found.append(stretch)
-            item_at = stretch.item_frame + stretch.frames
-            recorded_at = stretch.recorded_frame + stretch.frames
-            until = recorded_at + int(RESUMES_WITHIN_S * self._rate_hz)
-        return found
+            found += more
+        return self._joined(found)
+
+    def _between(self, gap: _Gap) -> list[Stretch]:
+        """A stretch in this gap, and whatever short ones were skipped before it."""
+        for item_at, recorded_at in self._places(gap):
+            stretch = self._grown(item_at, recorded_at, gap)
+            if self._stands_out(stretch):
+                before = replace(
+                    gap, item_to=stretch.item_frame, recorded_to=stretch.recorded_frame
+                )
+                return [*self._between(before), stretch]
+        return []
 
     def next_sound(self, item_at: int) -> int:
         """The item's first frame from `item_at` on that is not silence; its end if none is."""
@@ -121,27 +145,57 @@ class _Search:
         later = (b.recorded_frame - b.item_frame) - (a.recorded_frame - a.item_frame)
         return paused - later
 
-    def _find(self, item_at: int, recorded_at: int, until: int) -> tuple[int, int] | None:
-        """Where the item's sound from `item_at` on, or soon after it, is first found again."""
-        region = _Region(self._recording[recorded_at:until])
-        for probe_ms, skip_ms in PROBES_MS:
-            for skipped_ms in range(0, skip_ms + 1, PROBE_STEP_MS):
-                begin = self.next_sound(item_at + self._frames(skipped_ms))
-                probe = self._item[begin : begin + self._frames(probe_ms)]
-                if len(probe) == self._frames(probe_ms):
-                    at = region.first_place_of(probe)
-                    if at is not None:
-                        loudest = int(np.argmax(np.abs(probe)))  # sure to be sound, not a pause
-                        return begin + loudest, recorded_at + at + loudest
-        return None
+    def _joined(self, found: list[Stretch]) -> list[Stretch]:
+        """Stretches with a step of gain between them (ducking) and nothing else are one."""
+        joined: list[Stretch] = []
+        for stretch in found:
+            if joined:
+                last = joined[-1]
+                later = stretch.item_frame - last.item_frame
+                hole = later - last.frames
+                if later == stretch.recorded_frame - last.recorded_frame and hole <= self._frames(
+                    STEP_MS
+                ):
+                    stretch = replace(last, frames=later + stretch.frames)
+                    joined.pop()
+            joined.append(stretch)
+        return joined
 
-    def _grown(self, item_at: int, recorded_at: int, not_before: int) -> Stretch:
+    def _places(self, gap: _Gap) -> Iterator[tuple[int, int]]:
+        """Where the item's sound from the gap's begin on, or soon after, may have been played."""
+        region = _Region(self._recording[gap.recorded_from : gap.recorded_to])
+        for probe_ms, step_ms, skip_ms in PROBES_MS:
+            for skipped_ms in range(0, skip_ms + 1, step_ms):
+                begin = self.next_sound(gap.item_from + self._frames(skipped_ms))
+                end = begin + self._frames(probe_ms)
+                if end > gap.item_to:
+                    break
+                probe = self._item[begin:end]
+                at = region.first_place_of(probe)
+                if at is not None:
+                    loudest = int(np.argmax(np.abs(probe)))  # sure to be sound, not a pause
+                    yield begin + loudest, gap.recorded_from + at + loudest
+
+    def _grown(self, item_at: int, recorded_at: int, gap: _Gap) -> Stretch:
         """The longest stretch through this place that sounds like the item."""
-        after = self._alike_frames(self._item[item_at:], self._recording[recorded_at:])
+        after = self._alike_frames(
+            self._item[item_at:], self._recording[recorded_at : gap.recorded_to]
+        )
         before = self._alike_frames(
-            self._item[:item_at][::-1], self._recording[not_before:recorded_at][::-1]
+            self._item[:item_at][::-1],
+            self._recording[gap.recorded_from : recorded_at][::-1],
         )
         return Stretch(item_at - before, recorded_at - before, before + after)
+
+    def _stands_out(self, stretch: Stretch) -> bool:
+        """It is long, or stands alone in silence: not a few alike sounds within other speech."""
+        if not self._frames(LEAST_STRETCH_MS) <= stretch.frames < self._frames(SURE_STRETCH_MS):
+            return stretch.frames >= self._frames(SURE_STRETCH_MS)
+        near, far = self._frames(2), self._frames(5)  # its own edges may belong to it
+        begin, end = stretch.recorded_frame, stretch.recorded_frame + stretch.frames
+        before = self._recording[max(0, begin - far) : max(0, begin - near)]
+        after = self._recording[end + near : end + far]
+        return all(np.mean(np.abs(side)) < QUIET for side in (before, after) if len(side))
 
     def _alike_frames(self, item: Signal, recorded: Signal) -> int:
         """For how many frames the two go together, not counting silence at the end."""
@@ -150,10 +204,9 @@ class _Search:
             block = self._frames(block_ms)
             blocks = min(len(item), len(recorded)) // block - done // block
             end = done + max(0, blocks) * block
-            alike, silent, stepped = _compare(
+            alike, silent = _compare(
                 item[done:end].reshape(-1, block), recorded[done:end].reshape(-1, block)
             )
-            alike[1:-1] |= stepped[1:-1] & alike[:-2] & alike[2:]
             differs = np.flatnonzero(~(alike | silent))
             together = int(differs[0]) if len(differs) else len(alike)
             sounds = np.flatnonzero(alike[:together])
@@ -172,7 +225,7 @@ class _Region:
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
-        self._fft_frames = 1 << (max(1, len(signal)) * 2 - 1).bit_length()
+        self._fft_frames = 1 << max(1, len(signal)).bit_length()
         self._spectrum = np.fft.rfft(signal, self._fft_frames)
         self._energy = np.concatenate(([0.0], np.cumsum(signal**2)))
 
@@ -195,15 +248,14 @@ class _Region:
         best = float(alike.max())
         if best < PROBE_ALIKE:
             return None
-        first = int(np.flatnonzero(alike >= max(PROBE_ALIKE, best - 0.005))[0])
-        return first + int(np.argmax(alike[first : first + len(probe) // 4]))
+        first = int(np.flatnonzero(alike >= best - SAME)[0])  # of the same sound played twice
+        return first + int(np.argmax(alike[first : first + len(probe) // 20]))
 
 
-def _compare(item: Signal, recorded: Signal) -> tuple[Mask, Mask, Mask]:
-    """Block by block: does the item explain the recording; are both silent; or did the gain step?
+def _compare(item: Signal, recorded: Signal) -> tuple[Mask, Mask]:
+    """Block by block: does the item explain the recording; are both silent?
 
-    The gain may be any, and change linearly within a block as in a fade. A block in which it
-    steps (ducking) is explained in part only, so its neighbours have to vouch for it.
+    At any gain, which may change linearly within a block as in a fade.
     """
     slope = item * np.linspace(-1.0, 1.0, item.shape[1])
     power = np.sum(recorded**2, axis=1)
@@ -214,8 +266,7 @@ def _compare(item: Signal, recorded: Signal) -> tuple[Mask, Mask, Mask]:
     quiet = item.shape[1] * QUIET**2
     sounds = (aa > quiet) & (power > item.shape[1])
     alike = sounds & (explained > BLOCK_EXPLAINED * power) & (ra > 0)
-    stepped = sounds & (explained > 0.3 * power) & (ra > 0)
-    return alike, (aa <= quiet) & (power <= 4 * quiet), stepped
+    return alike, (aa <= quiet) & (power <= 4 * quiet)
 
 
 def _longest_run(mask: Mask) -> int:
