@@ -1,0 +1,27 @@
+"""The light output that the configuration asks for."""
+
+import sys
+
+from parleyd import config
+from parleyd.errors import LightsError
+from parleyd.lights import LightOutput
+
+
+def create(settings: config.Lights) -> LightOutput | None:
+    """Open the output; None for "none". Raises `LightsError` when it cannot be driven."""
+    if settings.output == "none":
+        return None
+    if settings.output == "terminal":
+        if not sys.stderr.isatty():
+            raise LightsError(
+                'lights.output = "terminal": standard error is no terminal, one is expected; '
+                'start Parley in a terminal or use "led", "rgb" or "none". '
+                "Parley runs without lights."
+            )
+        from parleyd.lights.terminal import TerminalLight
+
+        return TerminalLight(sys.stderr)
+
+    from parleyd.lights.gpio import Led, RgbLed
+
+    return Led(settings) if settings.output == "led" else RgbLed(settings)

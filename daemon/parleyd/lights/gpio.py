@@ -1,0 +1,75 @@
+"""LEDs on GPIO pins through gpiozero."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from parleyd import config
+from parleyd.gpio import pins
+from parleyd.lights import Colour
+
+LEVELS = 255  # finer steps cannot be seen and would only cost writes
+
+
+class Led:
+    """One LED of one colour: shows the strongest part of each colour, by its brightness."""
+
+    def __init__(self, settings: config.Lights) -> None:
+        """Raises `LightsError` when the pin cannot be driven."""
+        with pins(f"lights.led_pin = {settings.led_pin}"):
+            self._pins = _Pins([settings.led_pin], settings)
+
+    def show(self, colour: Colour) -> None:
+        """See `LightOutput.show`."""
+        self._pins.set([max(colour)])
+
+    def close(self) -> None:
+        """See `LightOutput.close`."""
+        self._pins.close()
+
+
+class RgbLed:
+    """Three LEDs, or one with three colours."""
+
+    def __init__(self, settings: config.Lights) -> None:
+        """Raises `LightsError` when a pin cannot be driven."""
+        numbers = [settings.red_pin, settings.green_pin, settings.blue_pin]
+        with pins(f"lights: GPIO {', '.join(map(str, numbers))}"):
+            self._pins = _Pins(numbers, settings)
+
+    def show(self, colour: Colour) -> None:
+        """See `LightOutput.show`."""
+        self._pins.set(colour)
+
+    def close(self) -> None:
+        """See `LightOutput.close`."""
+        self._pins.close()
+
+
+class _Pins:
+    """Pins with pulse width modulation, written only when their level changes."""
+
+    def __init__(self, numbers: Sequence[int], settings: config.Lights) -> None:
+        from gpiozero import PWMLED
+
+        self._scale = settings.brightness
+        self._shown = [0] * len(numbers)
+        self._leds: list[Any] = []
+        try:
+            for number in numbers:
+                self._leds.append(PWMLED(number, active_high=settings.active_high))
+        except BaseException:
+            self.close()
+            raise
+
+    def set(self, parts: Sequence[float]) -> None:
+        for index, led in enumerate(self._leds):
+            level = round(parts[index] * self._scale * LEVELS)
+            if level != self._shown[index]:
+                self._shown[index] = level
+                led.value = level / LEVELS
+
+    def close(self) -> None:
+        leds, self._leds = self._leds, []
+        for led in leds:
+            led.off()
+            led.close()

@@ -1,0 +1,94 @@
+"""What each state looks like: pure functions of state and time.
+
+The language follows the Home Assistant Voice Preview Edition where it fits: dark while
+idle, blue while it attends, red for a microphone that is off and for faults. Every state
+has a rhythm of its own besides its hue, so one LED of one colour tells them apart, and
+so do eyes that don't see red from green.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from parleyd.lights import Colour
+from parleyd.states import Shown
+
+
+class Look(NamedTuple):
+    """One state's entry in the table of LED meanings."""
+
+    hue: Colour
+    """The colour at full brightness; its strongest part is 1.0."""
+
+    brightness: Callable[[float], float]
+    """Seconds since the state began to 0.0..1.0."""
+
+    animated: bool
+    """Whether the brightness changes while the state lasts."""
+
+    colour_name: str
+    rhythm: str
+    """In words, for people: the table in hardware/README.md."""
+
+
+def colour(shown: Shown, now: float, since: float) -> Colour:
+    """The light `now`, in a state shown `since` (both seconds of one monotonic clock)."""
+    red, green, blue = LOOKS[shown].hue
+    level = brightness(shown, now, since)
+    return Colour(red * level, green * level, blue * level)
+
+
+def brightness(shown: Shown, now: float, since: float) -> float:
+    """The same as one LED shows it: 0.0..1.0, the strongest part of `colour`."""
+    return LOOKS[shown].brightness(max(0.0, now - since))
+
+
+def animated(shown: Shown) -> bool:
+    """False when the light stays as it is until the state changes."""
+    return LOOKS[shown].animated
+
+
+def _steady(level: float) -> Callable[[float], float]:
+    return lambda _: level
+
+
+def _swell(period_s: float, lowest: float) -> Callable[[float], float]:
+    """A raised cosine between `lowest` and full; full at once, so that a change is seen."""
+    return lambda t: lowest + (1 - lowest) * (0.5 + 0.5 * math.cos(math.tau * t / period_s))
+
+
+def _blinks(count: int, on_s: float, period_s: float) -> Callable[[float], float]:
+    """`count` blinks of `on_s` with gaps as long, at the beginning of each period."""
+
+    def level(t: float) -> float:
+        slot = int(t % period_s / on_s)
+        return 1.0 if slot % 2 == 0 and slot < 2 * count else 0.0
+
+    return level
+
+
+_RED = Colour(1.0, 0.0, 0.0)
+
+LOOKS: Mapping[Shown, Look] = {
+    Shown.IDLE: Look(Colour(0.0, 0.0, 0.0), _steady(0.0), False, "dark", "off"),
+    Shown.LISTENING: Look(
+        Colour(0.0, 0.25, 1.0), _swell(2.4, 0.3), True, "blue", "breathes slowly, never dark"
+    ),
+    Shown.THINKING: Look(
+        Colour(0.5, 0.0, 1.0), _swell(0.8, 0.0), True, "violet", "pulses quickly, to dark"
+    ),
+    Shown.SPEAKING: Look(
+        Colour(0.0, 1.0, 0.4), _swell(0.4, 0.4), True, "green", "ripples fast, never dark"
+    ),
+    # no pattern flashes more than three times in a second (WCAG 2.3.1, photosensitive epilepsy):
+    # this one lasts for hearing.confirm_ms, half a second
+    Shown.BARGE_IN: Look(
+        Colour(1.0, 1.0, 1.0), _blinks(1, 0.1, 0.2), True, "white", "flickers fast"
+    ),
+    # dimmed: it may stay on all night
+    Shown.MUTED: Look(_RED, _steady(0.4), False, "red", "steady"),
+    Shown.OFFLINE: Look(
+        Colour(1.0, 0.45, 0.0), _blinks(1, 0.2, 2.0), True, "amber", "one short flash in 2 s"
+    ),
+    Shown.ERROR: Look(_RED, _blinks(3, 0.15, 2.0), True, "red", "three blinks, a pause"),
+}

@@ -1,0 +1,35 @@
+"""A light of one character in a terminal with 24-bit colours."""
+
+from typing import TextIO
+
+from parleyd.lights import Colour
+
+
+class TerminalLight:
+    """Draws a dot at the beginning of the line, where the next line of the log covers it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = ""
+        self._open = True
+
+    def show(self, colour: Colour) -> None:
+        """See `LightOutput.show`; nothing is written while the colour stays the same."""
+        red, green, blue = map(_screen_level, colour)
+        dot = f"\r\x1b[38;2;{red};{green};{blue}m●\x1b[0m\r"
+        if dot != self._shown:
+            self._shown = dot
+            self._stream.write(dot)
+            self._stream.flush()
+
+    def close(self) -> None:
+        """See `LightOutput.close`; leaves the line empty."""
+        if self._open:
+            self._open = False
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def _screen_level(linear: float) -> int:
+    """Linear light to the 8-bit level of a screen (sRGB's power part, IEC 61966-2-1)."""
+    return round(255 * float(linear ** (1 / 2.2)))

@@ -1,0 +1,186 @@
+"""The real systemd-python against a real datagram socket, and the journal where there is one."""
+
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parleyd.host.systemd import (
+    FieldsFormatter,
+    JournalHandler,
+    Notifier,
+    log_to_journal_or_stderr,
+)
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What the service manager listens on."""
+    # not tmp_path: a socket's path may have no more than 107 bytes
+    with (
+        tempfile.TemporaryDirectory(prefix="parley-notify-") as directory,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener,
+    ):
+        path = str(Path(directory) / "notify")
+        listener.bind(path)
+        listener.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        yield listener
+
+
+def test_the_life_of_a_service_is_told_in_order(manager: socket.socket) -> None:
+    notifier = Notifier()
+    notifier.ready("idle")
+    notifier.status("speaking")
+    notifier.watchdog()
+    before = time.monotonic_ns() // 1000
+    notifier.reloading()
+    notifier.stopping()
+    told = [manager.recv(4096).decode() for _ in range(5)]
+    assert told[0] == "READY=1\nSTATUS=idle"
+    assert told[1] == "STATUS=speaking"
+    assert told[2] == "WATCHDOG=1"
+    assert told[4] == "STOPPING=1"
+    reloading, moment = told[3].split("\n")
+    assert reloading == "RELOADING=1"
+    assert moment.startswith("MONOTONIC_USEC=")
+    assert before <= int(moment.partition("=")[2]) <= time.monotonic_ns() // 1000
+
+
+def test_a_status_cannot_smuggle_another_assignment_in(manager: socket.socket) -> None:
+    Notifier().status("offline\nWATCHDOG=trigger")
+    assert manager.recv(4096) == b"STATUS=offline WATCHDOG=trigger"
+
+
+def test_without_a_manager_nothing_is_told_and_nothing_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notifier = Notifier()
+    notifier.ready("idle")
+    notifier.stopping()
+    assert notifier.watchdog_interval_s() is None
+
+
+def test_a_manager_that_is_gone_is_no_error(manager: socket.socket) -> None:
+    notifier = Notifier()
+    path = manager.getsockname()
+    manager.close()
+    os.unlink(path)
+    notifier.watchdog()
+
+
+def test_a_missing_package_is_told_and_survived(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "systemd", None)
+    Notifier().ready("idle")
+    assert "run install.sh again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("environ", "interval_s"),
+    [
+        ({"WATCHDOG_USEC": "10000000"}, 5.0),
+        ({"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": str(os.getpid())}, 5.0),
+        ({"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_the_watchdog_is_fed_at_half_its_time(
+    environ: dict[str, str], interval_s: float | None
+) -> None:
+    assert Notifier(environ).watchdog_interval_s() == interval_s
+
+
+# --- logging -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _root_logger() -> Iterator[None]:
+    """Gives pytest its handlers back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_fields_stand_at_the_end_of_the_line() -> None:
+    record = logging.makeLogRecord({"msg": "turn", "fields": {"heard_ms": 310, "why": "voice"}})
+    assert FieldsFormatter("%(message)s").format(record) == "turn heard_ms=310 why=voice"
+    assert FieldsFormatter("%(message)s").format(logging.makeLogRecord({"msg": "x"})) == "x"
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_without_a_journal_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_journal_or_stderr("info", {})
+    logging.getLogger("parleyd.x").info("turn", extra={"fields": {"heard_ms": 310}})
+    logging.getLogger("parleyd.x").debug("not shown")
+    err = capsys.readouterr().err
+    assert err.endswith("INFO    parleyd.x: turn heard_ms=310\n")
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_the_journal_is_taken_only_when_stderr_leads_there(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    status = os.fstat(2)
+    for stream, kind in (
+        (f"{status.st_dev}:{status.st_ino}", JournalHandler),
+        (f"{status.st_dev}:{status.st_ino + 1}", logging.StreamHandler),
+    ):
+        log_to_journal_or_stderr("info", {"JOURNAL_STREAM": stream})
+        assert type(logging.getLogger().handlers[0]) is kind
+
+
+def test_a_record_becomes_journal_fields() -> None:
+    sent: list[tuple[str, dict[str, str]]] = []
+    log = logging.Logger("parleyd.turn")
+    handler = JournalHandler(lambda message, **fields: sent.append((message, fields)))
+    handler.setFormatter(FieldsFormatter("%(message)s"))
+    log.addHandler(handler)
+    log.warning("turn", extra={"fields": {"heard_ms": 310}})
+    try:
+        raise ValueError("why")
+    except ValueError:
+        log.exception("failed")
+    message, fields = sent[0]
+    assert message == "turn heard_ms=310"
+    assert fields["PARLEY_HEARD_MS"] == "310"
+    assert fields["PRIORITY"] == "4"
+    assert fields["CODE_FUNC"] == "test_a_record_becomes_journal_fields"
+    assert sent[1][1]["PRIORITY"] == "3"
+    assert "ValueError: why" in sent[1][0]
+
+
+@pytest.mark.skipif(
+    not Path("/run/systemd/journal/socket").exists() or shutil.which("journalctl") is None,
+    reason="THE JOURNAL IS NOT TESTED: no journald runs on this machine",
+)
+def test_fields_arrive_in_the_real_journal() -> None:
+    journal = pytest.importorskip("systemd.journal")
+    mark = uuid.uuid4().hex
+    handler = JournalHandler(journal.send)
+    handler.emit(logging.makeLogRecord({"msg": "test", "fields": {"mark": mark}}))
+    subprocess.run(["journalctl", "--sync"], check=False, timeout=30)
+    lines = subprocess.run(
+        ["journalctl", f"PARLEY_MARK={mark}", "-o", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout.splitlines()
+    assert [json.loads(line)["MESSAGE"] for line in lines] == ["test"]

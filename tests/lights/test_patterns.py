@@ -1,0 +1,97 @@
+"""Each state's light can be told from every other, on three colours and on one."""
+
+import itertools
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parleyd.lights.patterns import LOOKS, animated, brightness, colour
+from parleyd.states import Shown
+
+WINDOW_S = 4.0
+TIMES = np.arange(0, WINDOW_S, 0.005)
+STATES = list(Shown)
+PAIRS = list(itertools.combinations(STATES, 2))
+
+
+class Rhythm(NamedTuple):
+    """What an eye gets from one blinking LED, whatever its brightness."""
+
+    rises: int
+    """How often it goes from dim to bright, in 4 s."""
+
+    bright: float
+    """The share of time it is bright."""
+
+
+def rhythm(shown: Shown) -> Rhythm:
+    levels = np.array([brightness(shown, t, 0.0) for t in TIMES])
+    on = levels > max(levels.max(), 1e-9) / 2
+    return Rhythm(int(np.count_nonzero(np.diff(on.astype(int), prepend=0) > 0)), float(on.mean()))
+
+
+def test_every_state_has_a_look() -> None:
+    assert set(LOOKS) == set(Shown)
+
+
+@given(
+    st.sampled_from(STATES), st.floats(0, 1e7), st.floats(-1, 1e5)
+)  # a monotonic clock after months; a state that began just after `now` was taken
+def test_light_is_within_bounds_and_one_led_shows_the_strongest_part(
+    shown: Shown, since: float, after: float
+) -> None:
+    level = brightness(shown, since + after, since)
+    light = colour(shown, since + after, since)
+    assert all(0.0 <= part <= 1.0 for part in (*light, level))
+    assert max(light) == pytest.approx(level)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_two_states_differ_on_a_single_led(one: Shown, other: Shown) -> None:
+    a, b = rhythm(one), rhythm(other)
+    slow, fast = sorted((a.rises, b.rises))
+    other_rate = fast >= 1.5 * slow and fast - slow >= 2
+    other_share = abs(a.bright - b.bright) >= 0.2
+    assert other_rate or other_share, f"{one} {a}, {other} {b}"
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_two_states_differ_in_colour(one: Shown, other: Shown) -> None:
+    a, b = (np.array([colour(shown, t, 0.0) for t in TIMES]) for shown in (one, other))
+    apart = np.abs(a - b).max(axis=1)
+    assert np.mean(apart > 0.25) > 0.05  # clearly another colour for 0.2 of 4 s at least
+
+
+@pytest.mark.parametrize("shown", STATES)
+def test_only_an_animated_light_changes(shown: Shown) -> None:
+    assert (len({brightness(shown, t, 0.0) for t in TIMES}) > 1) == animated(shown)
+
+
+@pytest.mark.parametrize("shown", [s for s in STATES if s is not Shown.IDLE])
+def test_a_change_is_seen_at_once(shown: Shown) -> None:
+    assert brightness(shown, 5.0, 5.0) >= 0.4
+
+
+@pytest.mark.parametrize("shown", [s for s in STATES if s is not Shown.BARGE_IN])
+def test_what_lasts_flashes_at_most_three_times_a_second(shown: Shown) -> None:
+    assert rhythm(shown).rises <= 3 * WINDOW_S
+
+
+def test_muted_is_steady_red_and_idle_is_dark() -> None:
+    muted = {colour(Shown.MUTED, t, 0.0) for t in TIMES}
+    assert len(muted) == 1
+    red, green, blue = muted.pop()
+    assert red > 0 == green == blue
+    assert set(colour(Shown.IDLE, 1.0, 0.0)) == {0.0}
+
+
+@pytest.mark.parametrize("shown", STATES)
+def test_the_table_of_meanings_in_the_documentation_is_true(shown: Shown) -> None:
+    page = Path(__file__).parents[2] / "hardware" / "README.md"
+    rows = [line.split("|") for line in page.read_text("utf-8").splitlines() if "|" in line]
+    row = next(row for row in rows if row[1].strip() == f"`{shown}`")
+    assert [cell.strip() for cell in row[2:4]] == [LOOKS[shown].colour_name, LOOKS[shown].rhythm]

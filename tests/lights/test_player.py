@@ -1,0 +1,145 @@
+"""The player, on an event loop whose time stands still until nothing is left to do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from parleyd import config
+from parleyd.lights import Colour
+from parleyd.lights.gpio import RgbLed
+from parleyd.lights.patterns import colour
+from parleyd.lights.player import FRAME_S, Player
+from parleyd.states import Shown
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def _run_once(self) -> None:
+        ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
+        if not ready and timers:
+            self.now = max(self.now, timers[0].when())
+        super()._run_once()  # type: ignore[misc]
+
+
+class Recorder:
+    """A light that remembers when it showed what."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[float, Colour]] = []
+        self.closed = 0
+        self.fails = False
+
+    def show(self, colour: Colour) -> None:
+        if self.fails:
+            raise OSError("gone")
+        self.shown.append((asyncio.get_running_loop().time(), colour))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+Scene = Callable[[Player], Coroutine[Any, Any, None]]
+
+
+def play(output: Any, scene: Scene) -> None:
+    async def main() -> None:
+        player = Player(output, clock=asyncio.get_running_loop().time)
+        task = asyncio.create_task(player.run())
+        await asyncio.sleep(0)
+        await scene(player)
+        task.cancel()
+        await asyncio.wait([task])
+
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+
+def test_a_still_light_is_written_once_however_long_it_stays() -> None:
+    async def scene(player: Player) -> None:
+        await asyncio.sleep(3600)
+        player.show(Shown.MUTED)
+        await asyncio.sleep(3600)
+
+    light = Recorder()
+    play(light, scene)
+    assert light.shown == [
+        (0.0, colour(Shown.IDLE, 0, 0)),
+        (3600.0, colour(Shown.MUTED, 0, 0)),
+    ]
+    assert light.closed == 1
+
+
+def test_an_animated_light_is_asked_fifty_times_a_second() -> None:
+    async def scene(player: Player) -> None:
+        player.show(Shown.LISTENING)
+        await asyncio.sleep(1)
+
+    light = Recorder()
+    play(light, scene)
+    assert 49 <= len(light.shown) <= 52
+    for at, shown in light.shown[1:]:
+        assert shown == colour(Shown.LISTENING, at, 0.0)
+
+
+def test_a_change_is_shown_at_once_and_begins_its_pattern() -> None:
+    async def scene(player: Player) -> None:
+        player.show(Shown.THINKING)
+        await asyncio.sleep(1.0 + FRAME_S / 3)
+        player.show(Shown.ERROR)
+        await asyncio.sleep(0.01)
+
+    light = Recorder()
+    play(light, scene)
+    assert light.shown[-1] == (1.0 + FRAME_S / 3, Colour(1.0, 0.0, 0.0))
+
+
+def test_showing_the_same_again_does_not_restart_the_pattern() -> None:
+    async def scene(player: Player) -> None:
+        for _ in range(20):
+            player.show(Shown.OFFLINE)
+            await asyncio.sleep(0.1)
+
+    light = Recorder()
+    play(light, scene)
+    lit = [at for at, shown in light.shown if max(shown) > 0]
+    assert max(lit) < 0.2
+
+
+def test_lights_that_fail_are_logged_closed_and_end_the_player(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene(player: Player) -> None:
+        light.fails = True
+        player.show(Shown.MUTED)
+        await asyncio.sleep(1)
+
+    light = Recorder()
+    play(light, scene)
+    assert light.closed == 1
+    assert "goes on without" in caplog.text
+    assert caplog.records[0].exc_info is not None
+
+
+def test_the_error_pattern_reaches_the_pins_as_three_blinks(pins: MockFactory) -> None:
+    async def scene(player: Player) -> None:
+        player.show(Shown.ERROR)
+        await asyncio.sleep(2.0 - FRAME_S)
+
+    settings = config.Lights(output="rgb", red_pin=5, green_pin=6, blue_pin=13, brightness=1.0)
+    play(RgbLed(settings), scene)
+    assert [s.state for s in pins.pin(5).states] == [0, 1, 0, 1, 0, 1, 0]
+    assert [s.state for s in pins.pin(6).states] == [0]

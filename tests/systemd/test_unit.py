@@ -1,0 +1,88 @@
+"""The unit file: what systemd makes of it, and what must stand in it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNIT = FOLDER / "parleyd.service"
+
+
+def directives() -> list[tuple[str, str]]:
+    lines = UNIT.read_text("utf-8").splitlines()
+    return [(k, v) for k, _, v in (s.partition("=") for s in lines if re.match(r"[A-Z]\w+=", s))]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "Type=notify",
+        "ExecStart=/opt/parley/venv/bin/parley run --config /etc/parley/parley.toml",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "WatchdogSec=10",
+        "Restart=on-failure",
+        "DynamicUser=yes",
+        "SupplementaryGroups=audio gpio",
+        "StateDirectory=parley",
+        "RuntimeDirectory=parley",
+        "WorkingDirectory=%t/parley",
+        "DevicePolicy=closed",
+        "DeviceAllow=char-alsa rw",
+        "DeviceAllow=char-gpiochip rw",
+        "ProtectSystem=strict",
+        "MemoryDenyWriteExecute=yes",
+        "SystemCallFilter=sched_setscheduler sched_setparam",
+    ],
+)
+def test_the_unit_says(wanted: str) -> None:
+    key, _, value = wanted.partition("=")
+    assert (key, value) in directives()
+
+
+def test_restarts_are_limited() -> None:
+    values = dict(directives())
+    burst, interval_s = int(values["StartLimitBurst"]), int(values["StartLimitIntervalSec"])
+    # a fault at each start must reach the limit before the interval is over
+    assert burst * (int(values["RestartSec"]) + 10) < interval_s
+
+
+def test_real_time_priority_is_allowed_up_to_the_default() -> None:
+    from parleyd import config
+
+    assert int(dict(directives())["LimitRTPRIO"]) >= config.Audio().priority
+
+
+@pytest.mark.parametrize("breaks", ["PrivateDevices", "ProcSubset"])
+def test_what_takes_the_devices_away_is_left_out(breaks: str) -> None:
+    assert breaks not in dict(directives())
+
+
+def test_the_unit_holds_no_key() -> None:
+    credentials = [s for s in UNIT.read_text("utf-8").splitlines() if "LoadCredential" in s]
+    assert len(credentials) == 2
+    assert all(s.startswith("#LoadCredential=") for s in credentials)
+    assert not any(key.startswith(("Environment", "SetCredential")) for key, _ in directives())
+
+
+def verified(tmp_path: Path, text: str) -> str:
+    """What `systemd-analyze verify` finds, with a program in place of the one not installed."""
+    copy = tmp_path / "parleyd.service"
+    copy.write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", text), "utf-8")
+    answer = subprocess.run(
+        ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, timeout=60
+    )
+    found = [line for line in answer.stderr.splitlines() if "parleyd.service" in line]
+    return "\n".join(found) or ("" if answer.returncode == 0 else answer.stderr)
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None,
+    reason="THE UNIT IS NOT VERIFIED: systemd-analyze is not installed",
+)
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    text = UNIT.read_text("utf-8")
+    assert verified(tmp_path, text) == ""
+    assert "Unknown key" in verified(tmp_path, text.replace("PrivateTmp=", "PrivateTemp="))
