@@ -83,7 +83,7 @@ def test_a_manager_that_is_gone_is_no_error(manager: socket.socket) -> None:
 def test_a_missing_package_is_told_and_survived(
     manager: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "systemd", None)
+    monkeypatch.setitem(sys.modules, "systemd.daemon", None)
     Notifier().ready("idle")
     assert "run install.sh again" in caplog.text
 
