@@ -103,8 +103,13 @@ class Speaker:
 
     @property
     def awaiting_server(self) -> bool:
-        """Real time matters: a server's answer is due."""
+        """A server's answer, or the rest of one, is due: what it takes is real time."""
         return self._session.awaiting
+
+    @property
+    def buffered_ms(self) -> int:
+        """How much of a reply waits to be played."""
+        return self._playout.buffered_ms
 
     # --- what the world says ----------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The command line: where core and adapters are put together."""

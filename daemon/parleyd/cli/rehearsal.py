@@ -1,0 +1,145 @@
+"""A rehearsal: the real core on a real server, in a simulated room. Demo and tests use it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from parleyd.boundary import Effect, Happening, MuteSwitched, Note, Ring, Send, SetVolume, Show
+from parleyd.cli.switchboard import Switchboard
+from parleyd.config import Config
+from parleyd.realtime.events import ClientEvent, ServerEvent
+from parleyd.realtime.link import Address, Link
+from parleyd.room.acoustics import Room
+from parleyd.room.card import SimulatedCard
+from parleyd.room.drive import LIFE, drive
+from parleyd.room.recording import Recording
+from parleyd.room.talker import Talker
+from parleyd.skills import SkillBook
+from parleyd.skills.timers import Timers
+from parleyd.skills.volume import Volume
+from parleyd.speaker import Speaker
+from parleyd.states import State
+from parleyd.wake import WakeEngine
+
+
+COMFORTABLE_MS = 1500  # with so much to play, the rest of an answer may take its time
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that crossed the core's boundary, and when in simulated seconds."""
+
+    at: float
+    what: Show | Note | ClientEvent | Happening
+
+
+class Rehearsal:
+    """Speaker, room, talker and link on one event loop; time is simulated.
+
+    Simulated time keeps the pace of life while the server's answer matters (it listens,
+    thinks, or generates what is about to be played), so that its latency is real; else
+    it runs up to `faster` times as fast.
+    """
+
+    def __init__(
+        self,
+        settings: Config,
+        address: Address,
+        wake: WakeEngine | None,
+        *,
+        room: Room | None = None,
+        faster: float = 8.0,
+    ) -> None:
+        volume = Volume(settings.audio.volume, lambda percent: self.post(SetVolume(percent)))
+        self.timers = Timers()
+        skills = SkillBook([*volume.skills(), *self.timers.skills()])
+        self.speaker = Speaker(settings, wake, skills.tools())
+        self.talker = Talker()
+        self.room = room or Room(loudspeaker_rate_hz=settings.audio.playback_rate_hz)
+        self.recording = Recording(settings.audio.playback_rate_hz)
+        self.card = SimulatedCard(self.speaker, self.room, self.talker, recording=self.recording)
+        self.moments: list[Moment] = []
+        self.on_moment: Callable[[Moment], None] = lambda moment: None
+        self._faster = faster
+        self._server_ends_turns = settings.turn.detection != "local"
+        self._link = Link(address, self.post)
+        self._switchboard = Switchboard(
+            self._link,
+            skills,
+            self.post,
+            clock=lambda: self.card.now,
+            on_show=self._record,
+            on_note=self._record,
+        )
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator["Rehearsal"]:
+        """Keep the link up inside the block; silence and close at its end."""
+        task = asyncio.create_task(self._link.run(), name="link")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def mute(self, muted: bool) -> None:
+        """Move the mute switch: the microphone is closed, the core is told."""
+        self.card.muted = muted
+        self.post(MuteSwitched(muted))
+
+    def post(self, event: Happening) -> None:
+        """Hand an event to the core, as the button, the link or a skill does."""
+        self._record(event)
+        self.speaker.handle(event, self.card.now)
+
+    async def run(self, until: Callable[[], bool], *, longest_s: float = 60.0) -> bool:
+        """Let time pass until the condition holds; False when it took too long."""
+
+        def ring_and_ask() -> bool:
+            for timer in self.timers.due(self.card.now):
+                self.post(Ring(timer.name))
+            return until()
+
+        return await drive(
+            self.card,
+            until=ring_and_ask,
+            pace=self._pace,
+            on_effects=self._carry,
+            longest_s=longest_s,
+        )
+
+    async def run_for(self, seconds: float) -> None:
+        """Let this much simulated time pass."""
+        end = self.card.now + seconds
+        await self.run(lambda: self.card.now >= end, longest_s=seconds + 1)
+
+    def notes(self, name: str) -> list[Moment]:
+        """All notes of this name, in order."""
+        return [m for m in self.moments if isinstance(m.what, Note) and m.what.name == name]
+
+    def sent(self, kind: type[ClientEvent]) -> list[Moment]:
+        """All events of this kind that went to the server."""
+        return [m for m in self.moments if isinstance(m.what, kind)]
+
+    def received(self, kind: type[ServerEvent]) -> list[Moment]:
+        """All events of this kind that came from the server."""
+        return [m for m in self.moments if isinstance(m.what, kind)]
+
+    def _pace(self) -> float:
+        speaker = self.speaker
+        hears_us = speaker.state is State.LISTENING and self._server_ends_turns
+        owes_us = speaker.awaiting_server and speaker.buffered_ms < COMFORTABLE_MS
+        return LIFE if hears_us or owes_us else self._faster
+
+    def _carry(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._record(effect.event)
+        self._switchboard.carry(effects)
+
+    def _record(self, what: Show | Note | ClientEvent | Happening) -> None:
+        moment = Moment(self.card.now, what)
+        self.moments.append(moment)
+        self.on_moment(moment)

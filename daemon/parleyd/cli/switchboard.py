@@ -1,0 +1,61 @@
+"""The switchboard: carries the core's effects to whoever acts on them."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from parleyd.boundary import CallSkill, Effect, Happening, Note, Reconnect, Send, Show, SkillDone
+from parleyd.realtime.link import Link
+from parleyd.skills import SkillBook
+
+log = logging.getLogger("parleyd.turns")
+
+LOUD_NOTES = {"trouble": logging.WARNING, "ring_full": logging.WARNING, "xrun": logging.WARNING}
+
+
+class Switchboard:
+    """Lives on the event loop; `post` hands an event to the core, wherever that runs."""
+
+    def __init__(
+        self,
+        link: Link,
+        skills: SkillBook,
+        post: Callable[[Happening], None],
+        *,
+        clock: Callable[[], float],
+        on_show: Callable[[Show], None] = lambda show: None,
+        on_note: Callable[[Note], None] | None = None,
+    ) -> None:
+        self._link = link
+        self._skills = skills
+        self._post = post
+        self._clock = clock
+        self._on_show = on_show
+        self._on_note = on_note or log_note
+
+    def carry(self, effects: Sequence[Effect]) -> None:
+        """Act on effects, in order; returns at once."""
+        for effect in effects:
+            match effect:
+                case Send(event):
+                    self._link.send(event)
+                case Show():
+                    self._on_show(effect)
+                case Note():
+                    self._on_note(effect)
+                case CallSkill(call_id, name, arguments):
+                    output = self._skills.call(name, arguments, self._clock())
+                    self._post(SkillDone(call_id, output))
+                case Reconnect(reason, fatal):
+                    self._link.reconnect(reason, fatal=fatal)
+
+
+def log_note(note: Note) -> None:
+    """One line for the journal: the note's name, then its numbers, also as fields."""
+    numbers = " ".join(f"{key}={_short(value)}" for key, value in note.fields.items())
+    level = LOUD_NOTES.get(note.name, logging.INFO)
+    fields = {f"PARLEY_{key.upper()}": value for key, value in note.fields.items()}
+    log.log(level, "%s %s", note.name, numbers, extra={"fields": fields})
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
