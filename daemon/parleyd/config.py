@@ -106,7 +106,6 @@ class Buttons(_Section, frozen=True, kw_only=True):
 
 class Log(_Section, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
-    transcripts: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
