@@ -11,22 +11,16 @@ from itertools import pairwise
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from parleyd.room.convolution import Signal
+from parleyd.room.likeness import QUIET, Mask, Region, compare_blocks
 from parleyd.units import SERVER_RATE_HZ, Frames
 
-Mask = NDArray[np.bool_]
-
 BLOCKS_MS = (5, 1)  # a stretch grows in coarse steps while they fit, then in fine ones
-BLOCK_EXPLAINED = 0.985  # of a block's power; a waveform explains 0.999 of itself
-SAME = 0.0005  # what rounding takes from a correlation
-PROBE_ALIKE = 0.98  # correlation; the neighbouring period of a voice reaches 0.9
 PROBES_MS = ((200, 60, 960), (60, 20, 100), (20, 8, 24))  # length, step, furthest skip of loss
 SURE_STRETCH_MS = 150  # flite's voice repeats itself for 130 ms at most
 STEP_MS = 10  # two blocks: what a step of gain may spoil
 LEAST_STRETCH_MS = 15  # what is shorter is a likeness by chance
-QUIET = 16.0  # RMS in int16 steps, -66 dBFS: below it a waveform tells nothing
 LOUD = 40.0  # RMS of 1 ms: what no quiet 5 ms can hold
 RESUMES_WITHIN_MS = 4000  # a pause longer than this ends the item
 
@@ -163,7 +157,7 @@ class _Search:
 
     def _places(self, gap: _Gap) -> Iterator[tuple[int, int]]:
         """Where the item's sound from the gap's begin on, or soon after, may have been played."""
-        region = _Region(self._recording[gap.recorded_from : gap.recorded_to])
+        region = Region(self._recording[gap.recorded_from : gap.recorded_to])
         for probe_ms, step_ms, skip_ms in PROBES_MS:
             for skipped_ms in range(0, skip_ms + 1, step_ms):
                 begin = self.next_sound(gap.item_from + self._frames(skipped_ms))
@@ -204,7 +198,7 @@ class _Search:
             block = self._frames(block_ms)
             blocks = min(len(item), len(recorded)) // block - done // block
             end = done + max(0, blocks) * block
-            alike, silent = _compare(
+            alike, silent = compare_blocks(
                 item[done:end].reshape(-1, block), recorded[done:end].reshape(-1, block)
             )
             differs = np.flatnonzero(~(alike | silent))
@@ -218,55 +212,6 @@ class _Search:
 
     def _frames(self, ms: int) -> int:
         return self._rate_hz * ms // 1000
-
-
-class _Region:
-    """A piece of the recording in which probes are looked for, by normalised correlation."""
-
-    def __init__(self, signal: Signal) -> None:
-        self._signal = signal
-        self._fft_frames = 1 << max(1, len(signal)).bit_length()
-        self._spectrum = np.fft.rfft(signal, self._fft_frames)
-        self._energy = np.concatenate(([0.0], np.cumsum(signal**2)))
-
-    def first_place_of(self, probe: Signal) -> int | None:
-        """The first place that sounds like the probe, at any gain; None when there is none."""
-        places = len(self._signal) - len(probe) + 1
-        energy_there = (
-            self._energy[len(probe) :] - self._energy[: max(0, places)]
-            if places > 0
-            else np.zeros(0)
-        )
-        loud = energy_there > len(probe)
-        if not loud.any():
-            return None
-        product = np.fft.irfft(
-            self._spectrum * np.conj(np.fft.rfft(probe, self._fft_frames)), self._fft_frames
-        )[:places]
-        alike = np.zeros(places)
-        alike[loud] = product[loud] / np.sqrt(energy_there[loud] * np.sum(probe**2))
-        best = float(alike.max())
-        if best < PROBE_ALIKE:
-            return None
-        first = int(np.flatnonzero(alike >= best - SAME)[0])  # of the same sound played twice
-        return first + int(np.argmax(alike[first : first + len(probe) // 20]))
-
-
-def _compare(item: Signal, recorded: Signal) -> tuple[Mask, Mask]:
-    """Block by block: does the item explain the recording; are both silent?
-
-    At any gain, which may change linearly within a block as in a fade.
-    """
-    slope = item * np.linspace(-1.0, 1.0, item.shape[1])
-    power = np.sum(recorded**2, axis=1)
-    aa, ab, bb = (np.sum(x * y, axis=1) for x, y in ((item, item), (item, slope), (slope, slope)))
-    ra, rb = np.sum(recorded * item, axis=1), np.sum(recorded * slope, axis=1)
-    determinant = np.maximum(aa * bb - ab**2, 1e-9)
-    explained = (ra**2 * bb - 2 * ra * rb * ab + rb**2 * aa) / determinant
-    quiet = item.shape[1] * QUIET**2
-    sounds = (aa > quiet) & (power > item.shape[1])
-    alike = sounds & (explained > BLOCK_EXPLAINED * power) & (ra > 0)
-    return alike, (aa <= quiet) & (power <= 4 * quiet)
 
 
 def _longest_run(mask: Mask) -> int:
