@@ -19,6 +19,7 @@ _HITS = 2  # of the last _WINDOW periods: one loud period is a click
 _WINDOW = 3
 _VOICE = 0.5  # what the detector's authors call speech
 _VOICE_CHUNKS = 2  # 64 ms of voice; one chunk can be a knock
+_VOICE_SCORE = 1.5  # ... each still louder than the room: a detector that lingers is no proof
 _IGNORE_S = {"duck": 0.10, "hold": 0.15}  # a silenced loudspeaker still rings in the room
 _PENALTY = 1.5  # threshold added by a false alarm ...
 _PENALTY_DECAY_S = 2.0  # ... and forgotten in this time
@@ -81,7 +82,7 @@ class BargeIn:
         self._suspected_at: float | None = None
         self._onset = 0.0
         self._voiced = 0
-        self._loudest = 0.0
+        self._surest = 0.0
         self._scores.clear()
 
     def update(self, heard: HeardPeriod, now: float) -> Verdict | None:
@@ -106,7 +107,7 @@ class BargeIn:
         self._suspected_at = now
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._voiced = 0
-        self._loudest = 0.0
+        self._surest = 0.0
         return Verdict(
             Kind.SUSPECT,
             "louder than echo and noise explain",
@@ -122,13 +123,16 @@ class BargeIn:
 
     def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
         waited_s = now - suspected_at
+        self._scores.append(heard.score)
+        excess = sum(list(self._scores)[-_WINDOW:]) / _WINDOW
         if heard.voice_chunk and waited_s >= self._ignore_s:
-            self._loudest = max(self._loudest, heard.voice)
-            self._voiced += heard.voice > _VOICE
+            self._surest = max(self._surest, heard.voice)
+            self._voiced += heard.voice > _VOICE and excess > _VOICE_SCORE
         numbers = {
             "waited_ms": round(waited_s * 1000, 1),
             "voice_chunks": float(self._voiced),
-            "voice": self._loudest,
+            "voice": self._surest,
+            "score": excess,
         }
         if self._voiced >= _VOICE_CHUNKS:
             onset = self._onset

@@ -113,7 +113,8 @@ def _mel(hz: float) -> float:
 
 
 def _db(power: Floats) -> Floats:
-    return np.float32(10) * np.log10(power + np.float32(1e-12))
+    decibels: Floats = np.float32(10) * np.log10(power + np.float32(1e-12))
+    return decibels
 
 
 def _power(decibels: Floats) -> Floats:

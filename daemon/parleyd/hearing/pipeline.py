@@ -58,11 +58,16 @@ class Hearing:
         )
 
     def dropped(self, frames: int) -> None:
-        """The newest `frames` of the reference were dropped unheard: take them back."""
+        """Playback was silenced and the newest `frames` of the reference never heard.
+
+        Takes them back, and lets the voice detector half forget what it took for a
+        voice until now: it may have been Parley's, and must not speak for the user.
+        """
         waiting = min(frames, len(self._waiting))
         self._waiting[len(self._waiting) - waiting :] = 0
         if self._canceller is not None:
             self._canceller.unplayed(frames - waiting)
+        self._detector.fade()
 
     def glitch(self, now: float) -> None:
         """An xrun moved playback against recording: distrust the score for a second."""

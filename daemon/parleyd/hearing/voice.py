@@ -45,6 +45,10 @@ class VoiceDetector:
         self._filled = 0
         self._level = 0.0
 
+    def fade(self) -> None:
+        """Half forget the stream so far: an earlier voice fades, a new one is found as fast."""
+        self._state *= np.float32(0.5)  # all of it would cost 80 ms until the next voice is found
+
     def process(self, frames: Frames) -> list[float]:
         """The probability of each chunk completed by `frames`, oldest first.
 

@@ -1,24 +1,24 @@
-"""The gate behind every engine: one word said is one word heard."""
+"""One word, one wake-up: engines fire many times for a word that is said once."""
 
 from parleyd.units import Frames
 from parleyd.wake import WakeEngine
 
 
 class Gate:
-    """Lets a keyword through once in `refractory_s`; engines fire a dozen times a word."""
+    """Lets the first of an engine's firings through, then none for `refractory_s`.
+
+    The time counts for all keywords together. Pure: `now` is seconds, monotonic.
+    """
 
     def __init__(self, engine: WakeEngine, refractory_s: float) -> None:
         self._engine = engine
         self._refractory_s = refractory_s
-        self._closed_until = float("-inf")
+        self._deaf_until = float("-inf")
 
-    def process(self, frames: Frames, now: float, speaking: bool = False) -> str | None:
-        """The keyword that ended in these frames (int16, 16 kHz), or None.
-
-        The engine is always fed, so that it is warm when the gate opens again.
-        """
+    def process(self, frames: Frames, now: float, speaking: bool) -> str | None:
+        """The keyword to act on, or None; `now` is when `frames` ended. Call every period."""
         keyword = self._engine.process(frames, speaking=speaking)
-        if keyword is None or now < self._closed_until:
+        if keyword is None or now < self._deaf_until:
             return None
-        self._closed_until = now + self._refractory_s
+        self._deaf_until = now + self._refractory_s
         return keyword

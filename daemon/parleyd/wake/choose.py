@@ -1,0 +1,39 @@
+"""Which wake-word engine runs, from configuration and key."""
+
+import logging
+
+from parleyd import config
+from parleyd.errors import WakeError
+from parleyd.wake import WakeEngine
+from parleyd.wake.micro import Micro
+
+_log = logging.getLogger(__name__)
+
+
+def create(settings: config.Wake, access_key: str | None) -> WakeEngine:
+    """Start the engine that the configuration names. Raises `WakeError`.
+
+    ``auto`` means Porcupine when there is a key, else micro. Where Porcupine
+    can't start or doesn't know a keyword, ``auto`` takes micro and says why in the
+    log, as long as micro knows all keywords: a speaker that wakes by the word it
+    was given matters more than the engine.
+    """
+    if settings.engine == "porcupine":
+        return _porcupine(settings, access_key)
+    if settings.engine == "micro" or access_key is None:
+        return Micro(settings.keywords, settings.sensitivity)
+    try:
+        return _porcupine(settings, access_key)
+    except WakeError as refused:
+        try:
+            engine = Micro(settings.keywords, settings.sensitivity)
+        except WakeError:
+            raise refused from None
+        _log.warning("using the wake-word engine micro instead: %s", refused)
+        return engine
+
+
+def _porcupine(settings: config.Wake, access_key: str | None) -> WakeEngine:
+    from parleyd.wake.porcupine import Porcupine  # only where it is wanted
+
+    return Porcupine(settings.keywords, settings.sensitivity, access_key)

@@ -1,0 +1,146 @@
+"""Porcupine, from the keyless, offline 1.9.5 to 4.x with an AccessKey, in one adapter.
+
+Imported only when chosen, because every version of `pvporcupine` raises at
+import on a processor that it doesn't know. The error texts of 4.x quote the
+AccessKey: none of them leaves this file unredacted, neither as text nor as the
+cause or context of another error.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from parleyd.errors import WakeError, WakeLicenceError
+from parleyd.units import Frames
+
+_CONSOLE = "get an AccessKey at https://console.picovoice.ai"
+_REMEDIES = {
+    "PorcupineActivationLimitError": "the key is in use on too many devices: free one in the console",
+    "PorcupineActivationThrottledError": "too many activations in a short time: wait and restart",
+    "PorcupineActivationRefusedError": f"the key was refused, perhaps it expired: {_CONSOLE}",
+    "PorcupineActivationError": "the key is checked online: look at the network, then at the key",
+    "PorcupineKeyError": f"the key is not valid: {_CONSOLE}",
+}
+_INSTEAD = "or set wake.engine to micro, which needs no key"
+
+
+class Porcupine:
+    """`WakeEngine` on pvporcupine; steps of 32 ms, about 0.3 ms each.
+
+    `keywords`: built-in names (``hey_google``) or paths of ``.ppn`` files.
+    `sensitivity` 0..1 is Porcupine's own. `access_key` is passed on only to
+    versions that take one. Raises `WakeLicenceError` for what the key decides and
+    `WakeError` for anything else; no message holds the key.
+    """
+
+    name = "porcupine"
+
+    def __init__(
+        self, keywords: Sequence[str], sensitivity: float = 0.5, access_key: str | None = None
+    ) -> None:
+        package = _package()
+        paths = [_path_of(keyword, package) for keyword in keywords]
+        accepted = inspect.signature(package.create).parameters
+        options: dict[str, Any] = {
+            "keyword_paths": paths,
+            "sensitivities": [sensitivity] * len(paths),
+        }
+        if "access_key" in accepted:
+            if not access_key:
+                raise WakeLicenceError(
+                    "the wake-word engine porcupine needs an AccessKey and there is none; set "
+                    f"PICOVOICE_ACCESS_KEY or its systemd credential ({_CONSOLE}), {_INSTEAD}"
+                )
+            options["access_key"] = access_key
+        if "device" in accepted:
+            options["device"] = "cpu:1"  # more threads only cost on 32 ms of audio
+        self.keywords = tuple(keywords)
+        self._access_key = access_key
+        self._engine: Any = _guarded(access_key, package.create, **options)
+        self._step: int = self._engine.frame_length
+        self._waiting: Frames = np.zeros(0, np.int16)
+
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
+        """The keyword that ended in these frames; `speaking` changes nothing here.
+
+        After `close` it hears nothing. Raises `WakeError` when the engine fails.
+        """
+        if self._engine is None:
+            return None
+        found = None
+        self._waiting = np.concatenate([self._waiting, frames])
+        while len(self._waiting) >= self._step:
+            step, self._waiting = np.split(self._waiting, [self._step])
+            index = _guarded(self._access_key, self._engine.process, step.tolist())
+            if index >= 0 and found is None:
+                found = self.keywords[index]
+        return found
+
+    def close(self) -> None:
+        """Free the engine; may be called twice."""
+        # The native library crashes on a call after delete, so the handle goes first.
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.delete()
+
+
+def builtin_keywords() -> tuple[str, ...]:
+    """The keywords inside the installed version. Raises `WakeError` where it cannot run."""
+    return _builtin(_package())
+
+
+def _builtin(package: Any) -> tuple[str, ...]:
+    return tuple(sorted(name.replace(" ", "_") for name in package.KEYWORD_PATHS))
+
+
+def _path_of(keyword: str, package: Any) -> str:
+    if keyword.endswith(".ppn"):
+        return keyword
+    path = package.KEYWORD_PATHS.get(keyword.replace("_", " "))
+    if path is None:
+        raise WakeError(
+            f"the wake-word engine porcupine has no model for {keyword!r}; choose wake.keywords "
+            f"among {', '.join(_builtin(package))}, or give the path of a .ppn file"
+        )
+    return str(path)
+
+
+def _package() -> Any:
+    try:
+        import pvporcupine
+    except ImportError as error:
+        reason = f"is not installed ({error}); run pip install pvporcupine"
+    except (NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        # The text holds all of /proc/cpuinfo: its first line says enough.
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = f"does not run on this processor ({first_line.rstrip(':')})"
+    else:
+        return pvporcupine
+    raise WakeError(f"the wake-word engine porcupine {reason}, {_INSTEAD}")
+
+
+def _guarded(
+    access_key: str | None, call: Callable[..., Any], *arguments: Any, **options: Any
+) -> Any:
+    """Call it; whatever it raises becomes our own error, without a trace of the key."""
+    try:
+        return call(*arguments, **options)
+    except Exception as error:  # any of them may quote the key
+        failure = _translated(error, access_key)
+    # Raised out here, so that the original is neither cause nor context.
+    raise failure
+
+
+def _translated(error: Exception, access_key: str | None) -> WakeError:
+    kind = type(error).__name__
+    text = str(error)
+    if access_key:
+        text = text.replace(access_key, "<AccessKey>")
+    remedy = _REMEDIES.get(kind)
+    if remedy is None and "AccessKey" in text:
+        remedy = _REMEDIES["PorcupineKeyError"]
+    if remedy is not None:
+        return WakeLicenceError(f"porcupine refused to start: {remedy}, {_INSTEAD} ({text})")
+    return WakeError(f"the wake-word engine porcupine failed: {kind}: {text}; {_INSTEAD}")
