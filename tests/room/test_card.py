@@ -97,13 +97,24 @@ def test_the_queue_is_told_as_it_is_at_the_end_of_the_period() -> None:
     assert core.queued == [0, 520, 40, 40, 0]
 
 
-def test_a_lead_is_played_without_underrun_and_the_end_counts_as_one() -> None:
+def test_a_lead_is_played_without_underrun_and_its_end_is_none() -> None:
     sound = noise_frames(24_000)
-    card, recording = card_for(Player(sound))
+    core = Player(sound)
+    card, recording = card_for(core)
     card.run_until(1.0)
     np.testing.assert_array_equal(recording.loudspeaker[480:24_480], sound)
-    assert card.underruns == 1
-    assert [p.xruns for p in card._core.periods if p.xruns] == [1]  # type: ignore[attr-defined]
+    core.sound = np.concatenate((sound, sound))
+    card.run_until(2.0)
+    assert card.underruns == 0
+    assert not any(period.xruns for period in core.periods)
+
+
+def test_writing_to_a_playback_that_ran_dry_is_an_underrun_told_at_the_next_period() -> None:
+    core = Player(noise_frames(48_000), lead_frames=400)
+    card, _ = card_for(core)
+    card.run_until(0.05)
+    assert card.underruns == 4
+    assert [period.xruns for period in core.periods] == [0, 0, 1, 1, 1]
 
 
 def test_the_same_run_twice_is_the_same() -> None:
@@ -141,7 +152,7 @@ def test_a_short_stall_delays_the_microphone_and_starves_the_loudspeaker() -> No
     card.run_until(0.4)
     assert (card.underruns, card.overruns) == (1, 0)
     assert core.times[19:27] == [0.2, *[0.26] * 6, 0.27]
-    assert [period.xruns for period in core.periods[20:22]] == [1, 0]
+    assert [period.xruns for period in core.periods[20:23]] == [0, 1, 0]
     heard = np.concatenate([p.frames for p in core.periods if p.frames is not None])
     np.testing.assert_array_equal(heard, recording.microphone)
     assert not np.any(recording.loudspeaker[11_520:12_480])

@@ -53,8 +53,8 @@ class SimulatedCard:
 
     In each period the loudspeaker plays from the queue while the microphone
     hears; at the period's end the core is ticked and its step is applied: first
-    the drop, then the write. Underruns count as on ALSA: once, when a playback
-    that was started finds too few frames; the next write starts it again.
+    the drop, then the write. Underruns count as in `parleyd.host.alsa`: when frames are
+    written to a playback that ran dry; a core that has nothing to write lets it rest.
     Not thread-safe; the same arguments and the same core give the same run.
     """
 
@@ -85,7 +85,8 @@ class SimulatedCard:
         self._periods = 0
         self._stalled_until = 0.0
         self._queue: Frames = SILENCE
-        self._started = False
+        self._playing = False  # since a write, until a drop or a dry end
+        self._dry = False
         self._captured: list[Frames] = []
         self._xruns = 0
 
@@ -140,10 +141,8 @@ class SimulatedCard:
         self.played_frames += len(played)
         if len(played) == wanted:
             return played
-        if self._started:
-            self._started = False
-            self.underruns += 1
-            self._xruns += 1
+        self._dry = self._dry or self._playing
+        self._playing = False
         return np.concatenate((played, np.zeros(wanted - len(played), np.int16)))
 
     def _as_captured(self, played: Frames) -> Frames:
@@ -167,6 +166,8 @@ class SimulatedCard:
             self._drop()
         if len(step.playback):
             self._write(step.playback)
+        else:
+            self._dry = False
         return step.effects
 
     def _drop(self) -> None:
@@ -174,7 +175,7 @@ class SimulatedCard:
             self._recording.add_drop(self.now, len(self._queue))
         self.dropped_frames += len(self._queue)
         self._queue = SILENCE
-        self._started = False
+        self._playing = self._dry = False
 
     def _write(self, frames: Frames) -> None:
         room = self.rate_hz * PLAYBACK_BUFFER_MS // 1000 - len(self._queue)
@@ -185,4 +186,7 @@ class SimulatedCard:
             )
         self._queue = np.concatenate((self._queue, frames))
         self.written_frames += len(frames)
-        self._started = True
+        if self._dry:
+            self.underruns += 1
+            self._xruns += 1
+        self._playing, self._dry = True, False
