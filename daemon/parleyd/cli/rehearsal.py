@@ -22,7 +22,6 @@ from parleyd.speaker import Speaker
 from parleyd.states import State
 from parleyd.wake import WakeEngine
 
-
 COMFORTABLE_MS = 1500  # with so much to play, the rest of an answer may take its time
 
 

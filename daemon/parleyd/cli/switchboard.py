@@ -50,12 +50,10 @@ class Switchboard:
 
 
 def log_note(note: Note) -> None:
-    """One line for the journal: the note's name, then its numbers, also as fields."""
-    numbers = " ".join(f"{key}={_short(value)}" for key, value in note.fields.items())
-    level = LOUD_NOTES.get(note.name, logging.INFO)
-    fields = {f"PARLEY_{key.upper()}": value for key, value in note.fields.items()}
-    log.log(level, "%s %s", note.name, numbers, extra={"fields": fields})
+    """One line for the journal: the note's name, then its numbers, which are fields too."""
+    fields = {key: _short(value) for key, value in note.fields.items()}
+    log.log(LOUD_NOTES.get(note.name, logging.INFO), note.name, extra={"fields": fields})
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _short(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else value

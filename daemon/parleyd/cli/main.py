@@ -1,0 +1,52 @@
+"""The command `parley` and its subcommands; each is imported only when it is asked for."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from parleyd import __version__
+from parleyd.errors import ConfigError, ParleyError
+
+COMMANDS = {
+    "run": "Be a smart speaker (what the service runs).",
+    "demo": "Watch and hear a conversation in a simulated room.",
+    "serve": "Run the embedded realtime server by itself.",
+    "check": "Check a configuration file and say what is wrong with it.",
+}
+
+
+class _Lazy(click.Group):
+    """Loads a subcommand's module by its name: `parley run` must not import matplotlib."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"parleyd.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="parley")
+def parley() -> None:
+    """A smart speaker that can be interrupted in mid-sentence."""
+
+
+def main() -> None:
+    """Run the command line; what was foreseen to go wrong is one line, not a traceback."""
+    try:
+        parley(prog_name="parley")
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"parley: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except ParleyError as error:
+        print(f"parley: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,257 @@
+"""`parley run`: the daemon. Puts core and adapters together and keeps them together."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from enum import Enum, auto
+from pathlib import Path
+
+import click
+
+from parleyd import config
+from parleyd.boundary import ButtonPressed, Effect, Happening, Ring, SetVolume, Show
+from parleyd.cli.embedded import EmbeddedServer
+from parleyd.cli.switchboard import Switchboard
+from parleyd.errors import ConfigError, LightsError, ParleyError
+from parleyd.host.alsa import Card
+from parleyd.host.buttons import Buttons
+from parleyd.host.heartbeat import Heartbeat
+from parleyd.host.systemd import Notifier, log_to_journal_or_stderr
+from parleyd.lights import choose as lights
+from parleyd.lights.player import Player
+from parleyd.realtime.link import Address, Link
+from parleyd.skills import SkillBook
+from parleyd.skills.timers import Timers
+from parleyd.skills.volume import Volume
+from parleyd.speaker import Speaker
+from parleyd.wake import choose as wake
+
+LOOK_S = 0.25  # how often timers are looked at
+STUCK_S = 2.0  # no heartbeat for so long: the watchdog is not fed any more
+
+log = logging.getLogger("parleyd")
+
+
+class _End(Enum):
+    """Why a set-up ended."""
+
+    STOP = auto()
+    RELOAD = auto()
+    FAILED = auto()
+
+
+@click.command()
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), help="The TOML file; none: defaults."
+)
+def run(path: Path | None) -> None:
+    """Be a smart speaker until SIGTERM; SIGHUP reads the configuration again."""
+    settings = config.load(path)
+    log_to_journal_or_stderr(settings.log.level)
+    raise SystemExit(asyncio.run(Daemon(path, settings).run()))
+
+
+class Daemon:
+    """The process: signals, service manager, and one set-up after the other."""
+
+    def __init__(self, path: Path | None, settings: config.Config) -> None:
+        self._path = path
+        self._settings = settings
+        self._notifier = Notifier()
+        self._end: asyncio.Future[_End]
+        self._heartbeat: Heartbeat | None = None
+        self._status = "starting"
+
+    async def run(self) -> int:
+        """Serve until told to stop; returns the exit status."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        while True:
+            self._end = loop.create_future()
+            async with self._set_up(self._settings):
+                self._notifier.ready(self._status)
+                end = await self._end
+                if end is not _End.RELOAD:
+                    self._notifier.stopping()
+            if end is not _End.RELOAD:
+                return 0 if end is _End.STOP else 1
+            logging.getLogger().setLevel(self._settings.log.level.upper())
+
+    # --- signals ----------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()  # first of all: silence
+        self._finish(_End.STOP)
+
+    def _reload(self) -> None:
+        self._notifier.reloading()
+        try:
+            self._settings = config.load(self._path)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("configuration not reloaded: %s", problem)
+            self._notifier.ready(self._status)
+            return
+        log.info("configuration reloaded")
+        self._finish(_End.RELOAD)
+
+    def _finish(self, end: _End) -> None:
+        if not self._end.done():
+            self._end.set_result(end)
+
+    # --- one set-up -------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _set_up(self, settings: config.Config) -> AsyncIterator[None]:
+        """Everything that one configuration asks for, running; undone at the end."""
+        loop = asyncio.get_running_loop()
+        async with contextlib.AsyncExitStack() as stack:
+            engine = wake.create(settings.wake, config.secret("PICOVOICE_ACCESS_KEY", os.environ))
+            stack.callback(engine.close)
+            card = Card(settings.audio)
+            stack.callback(card.close)
+            address = await self._server(settings, stack)
+
+            player = self._lights(settings)
+            timers = Timers()
+
+            def post(event: Happening) -> None:
+                heartbeat.post(event)
+
+            volume = Volume(settings.audio.volume, lambda percent: post(SetVolume(percent)))
+            skills = SkillBook([*volume.skills(), *timers.skills()])
+            link = Link(address, post)
+
+            def show(what: Show) -> None:
+                self._show(what, player)
+
+            switchboard = Switchboard(link, skills, post, clock=time.monotonic, on_show=show)
+
+            def on_effects(effects: Sequence[Effect]) -> None:
+                loop.call_soon_threadsafe(switchboard.carry, effects)
+
+            def on_error(error: Exception) -> None:
+                loop.call_soon_threadsafe(self._card_lost, error)
+
+            def on_mute(muted: bool) -> None:
+                heartbeat.set_muted(muted)
+
+            buttons = self._buttons(
+                settings, on_press=lambda: post(ButtonPressed()), on_mute=on_mute
+            )
+            if buttons is not None:
+                stack.callback(buttons.close)
+            muted = buttons.muted if buttons is not None else False
+            if not muted:
+                card.open_capture()  # here, so that a missing microphone is told at once
+            heartbeat = Heartbeat(
+                card,
+                Speaker(settings, engine, skills.tools()),
+                on_effects=on_effects,
+                on_error=on_error,
+                muted=muted,
+                priority=settings.audio.priority,
+            )
+            self._heartbeat = heartbeat
+            heartbeat.start()
+            stack.callback(self._silence)
+            await stack.enter_async_context(
+                _running(
+                    link.run(),
+                    self._ring(timers, heartbeat),
+                    self._feed_watchdog(heartbeat),
+                    *([player.run()] if player is not None else []),
+                )
+            )
+            yield
+
+    async def _server(self, settings: config.Config, stack: contextlib.AsyncExitStack) -> Address:
+        realtime = settings.realtime
+        key = config.secret("OPENAI_API_KEY", os.environ)
+        if realtime.server == "openai" and key is None and "openai.com" in realtime.url:
+            raise ParleyError(
+                "realtime.server is openai, but there is no key: set OPENAI_API_KEY (or the "
+                'credential openai_api_key), or set realtime.server = "embedded"'
+            )
+        if realtime.server == "openai" or (realtime.server == "auto" and key is not None):
+            return Address.of(realtime.url, realtime.model, realtime.headers, key)
+        if realtime.server == "auto":
+            log.info("no OPENAI_API_KEY: using the embedded server, which knows commands only")
+        embedded = EmbeddedServer()
+        url = await embedded.start()
+        stack.push_async_callback(embedded.stop)
+        await stack.enter_async_context(_running(embedded.keep_alive()))
+        return Address.of(url, "embedded", {}, None)
+
+    def _lights(self, settings: config.Config) -> Player | None:
+        try:
+            output = lights.create(settings.lights)
+        except LightsError as error:
+            log.warning("%s", error)
+            return None
+        return Player(output) if output is not None else None
+
+    def _buttons(
+        self,
+        settings: config.Config,
+        on_press: Callable[[], None],
+        on_mute: Callable[[bool], None],
+    ) -> Buttons | None:
+        try:
+            return Buttons(settings.buttons, on_press=on_press, on_mute=on_mute)
+        except LightsError as error:
+            log.warning("%s", error)
+            return None
+
+    # --- while it runs ----------------------------------------------------------------
+
+    def _show(self, what: Show, player: Player | None) -> None:
+        self._status = f"{what.shown}: {what.detail}" if what.detail else str(what.shown)
+        self._notifier.status(self._status)
+        if player is not None:
+            player.show(what.shown)
+
+    def _card_lost(self, error: Exception) -> None:
+        log.error("%s", error)
+        self._notifier.status(f"error: {error}")
+        self._finish(_End.FAILED)
+
+    def _silence(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None
+
+    async def _ring(self, timers: Timers, heartbeat: Heartbeat) -> None:
+        while True:
+            for timer in timers.due(time.monotonic()):
+                heartbeat.post(Ring(timer.name))
+            await asyncio.sleep(LOOK_S)
+
+    async def _feed_watchdog(self, heartbeat: Heartbeat) -> None:
+        """Only while the audio thread beats and this loop turns."""
+        interval_s = self._notifier.watchdog_interval_s()
+        while interval_s is not None:
+            if time.monotonic() - heartbeat.last_beat < STUCK_S:
+                self._notifier.watchdog()
+            else:
+                log.error("the audio thread has not moved for %.0f s", STUCK_S)
+            await asyncio.sleep(min(interval_s, 1.0))
+
+
+@contextlib.asynccontextmanager
+async def _running(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Tasks that run inside the block and are cancelled, together, at its end."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
