@@ -78,11 +78,12 @@ class _Word:
         self._sure_steps = 0
 
     def fires(self, features: Any, cutoff: float, steps: int) -> bool:
-        probability = self._model.process_streaming_prob(features)
+        self._model.probability_cutoff = cutoff
+        sure = self._model.process_streaming(features)
         self._windows += 1
-        if probability is None or self._windows % self._model.stride:
+        if self._windows % self._model.stride:
             return False  # the model only looks at every third window
-        self._sure_steps = self._sure_steps + 1 if probability > cutoff else 0
+        self._sure_steps = self._sure_steps + 1 if sure else 0
         return self._sure_steps >= steps
 
     def close(self) -> None:

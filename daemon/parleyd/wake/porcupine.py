@@ -8,6 +8,7 @@ cause or context of another error.
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from parleyd.units import Frames
 
 _CONSOLE = "get an AccessKey at https://console.picovoice.ai"
 _REMEDIES = {
-    "PorcupineActivationLimitError": "the key is in use on too many devices: free one in the console",
+    "PorcupineActivationLimitError": "the key is in use on too many devices: free one",
     "PorcupineActivationThrottledError": "too many activations in a short time: wait and restart",
     "PorcupineActivationRefusedError": f"the key was refused, perhaps it expired: {_CONSOLE}",
     "PorcupineActivationError": "the key is checked online: look at the network, then at the key",
@@ -58,7 +59,7 @@ class Porcupine:
             options["device"] = "cpu:1"  # more threads only cost on 32 ms of audio
         self.keywords = tuple(keywords)
         self._access_key = access_key
-        self._engine: Any = _guarded(access_key, package.create, **options)
+        self._engine: Any = _guarded(access_key, partial(package.create, **options))
         self._step: int = self._engine.frame_length
         self._waiting: Frames = np.zeros(0, np.int16)
 
@@ -73,7 +74,7 @@ class Porcupine:
         self._waiting = np.concatenate([self._waiting, frames])
         while len(self._waiting) >= self._step:
             step, self._waiting = np.split(self._waiting, [self._step])
-            index = _guarded(self._access_key, self._engine.process, step.tolist())
+            index = _guarded(self._access_key, partial(self._engine.process, step.tolist()))
             if index >= 0 and found is None:
                 found = self.keywords[index]
         return found
@@ -121,12 +122,10 @@ def _package() -> Any:
     raise WakeError(f"the wake-word engine porcupine {reason}, {_INSTEAD}")
 
 
-def _guarded(
-    access_key: str | None, call: Callable[..., Any], *arguments: Any, **options: Any
-) -> Any:
+def _guarded(access_key: str | None, call: Callable[[], Any]) -> Any:
     """Call it; whatever it raises becomes our own error, without a trace of the key."""
     try:
-        return call(*arguments, **options)
+        return call()
     except Exception as error:  # any of them may quote the key
         failure = _translated(error, access_key)
     # Raised out here, so that the original is neither cause nor context.

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parleyd.errors import WakeError
+from parleyd.units import MIC_PERIOD_FRAMES, Frames
+from parleyd.wake.gate import Gate
+from parleyd.wake.micro import Micro, builtin_keywords
+
+Say = Callable[..., Frames]
+ORDINARY = "The train to the coast leaves at nine and arrives before lunch on most days."
+PROVEN = ("hey_jarvis", "alexa", "okay_nabu")
+
+
+def wakes(gate: Gate, frames: Frames, *, start: float = 0.0, speaking: bool = False) -> list[str]:
+    """What the gate lets through when it hears `frames` in periods of 10 ms."""
+    found = []
+    for index in range(len(frames) // MIC_PERIOD_FRAMES):
+        period = frames[index * MIC_PERIOD_FRAMES : (index + 1) * MIC_PERIOD_FRAMES]
+        if keyword := gate.process(period, start + index * 0.01, speaking):
+            found.append(keyword)
+    return found
+
+
+@pytest.mark.parametrize("keyword", PROVEN)
+@pytest.mark.parametrize("speaking", [False, True])
+def test_a_word_wakes_exactly_once(say: Say, keyword: str, speaking: bool) -> None:
+    gate = Gate(Micro([keyword]), refractory_s=2.0)
+    assert wakes(gate, say(keyword.replace("_", " ")), speaking=speaking) == [keyword]
+
+
+def test_without_the_gate_one_word_fires_many_times(say: Say) -> None:
+    engine = Micro(["hey_jarvis"])
+    frames = say("hey jarvis").reshape(-1)
+    hits = [engine.process(frames[i : i + 160]) for i in range(0, len(frames), 160)]
+    assert hits.count("hey_jarvis") > 3
+
+
+@pytest.mark.parametrize("speaking", [False, True])
+def test_ordinary_speech_and_noise_wake_nothing(say: Say, speaking: bool) -> None:
+    gate = Gate(Micro(PROVEN, sensitivity=0.5), refractory_s=0.2)
+    noise = np.random.default_rng(1).normal(0, 2000, 32_000).astype(np.int16)
+    for frames in (say(ORDINARY), say(ORDINARY, "slt"), noise):
+        assert wakes(gate, frames, speaking=speaking) == []
+
+
+def test_several_words_are_told_apart_in_one_stream(say: Say) -> None:
+    gate = Gate(Micro(PROVEN), refractory_s=1.0)
+    stream = np.concatenate([say("alexa"), say("hey jarvis"), say(ORDINARY), say("okay nabu")])
+    assert wakes(gate, stream) == ["alexa", "hey_jarvis", "okay_nabu"]
+
+
+def test_the_refractory_time_counts_by_now(say: Say) -> None:
+    gate = Gate(Micro(["alexa"]), refractory_s=5.0)
+    word = say("alexa")
+    assert wakes(gate, word, start=100.0) == ["alexa"]
+    assert wakes(gate, word, start=103.0) == []
+    assert wakes(gate, word, start=110.0) == ["alexa"]
+
+
+def test_sensitivity_moves_the_cutoff(say: Say) -> None:
+    def firings(sensitivity: float, speaking: bool = False) -> int:
+        engine = Micro(["okay_nabu"], sensitivity)
+        frames = say("okay nabu")
+        periods = (frames[i : i + 160] for i in range(0, len(frames), 160))
+        return sum(engine.process(period, speaking=speaking) is not None for period in periods)
+
+    assert firings(0.0) < firings(0.5) < firings(1.0)
+
+
+def test_the_stream_may_be_cut_anyhow(say: Say) -> None:
+    frames = say("hey jarvis")
+    assert Micro(["hey_jarvis"]).process(frames) == "hey_jarvis"
+    odd = Micro(["hey_jarvis"])
+    assert "hey_jarvis" in [odd.process(frames[i : i + 77]) for i in range(0, len(frames), 77)]
+
+
+def test_a_model_of_ones_own_is_a_path(say: Say) -> None:
+    import pymicro_wakeword
+
+    path = Path(pymicro_wakeword.__file__).parent / "models" / "alexa.json"
+    engine = Micro([str(path)])
+    assert engine.keywords == ("alexa",)
+    assert engine.process(say("alexa")) == "alexa"
+
+
+def test_an_unknown_keyword_lists_the_known() -> None:
+    with pytest.raises(WakeError, match=r"'computer'.*alexa, hey_jarvis, .*okay_nabu"):
+        Micro(["hey_jarvis", "computer"])
+    assert set(PROVEN) < set(builtin_keywords())
+
+
+def test_a_broken_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    config = tmp_path / "mine.json"
+    with pytest.raises(WakeError, match="cannot be read"):
+        Micro([str(config)])
+    config.write_text('{"model": "mine.tflite", "wake_word": "x"}')
+    with pytest.raises(WakeError, match="cannot be read"):
+        Micro([str(config)])
+    (tmp_path / "mine.tflite").write_bytes(b"<html>not found</html>")
+    with pytest.raises(WakeError, match="not a TensorFlow Lite model"):
+        Micro([str(config)])
+
+
+def test_close_twice_then_silence(say: Say) -> None:
+    engine = Micro(["alexa"])
+    engine.close()
+    engine.close()
+    assert engine.process(say("alexa")) is None
