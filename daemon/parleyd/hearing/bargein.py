@@ -122,7 +122,7 @@ class BargeIn:
         )
 
     def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
-        waited_s = now - suspected_at
+        waited_s = round(now - suspected_at, 4)  # a deadline must not slip by a rounding error
         self._scores.append(heard.score)
         excess = sum(list(self._scores)[-_WINDOW:]) / _WINDOW
         if heard.voice_chunk and waited_s >= self._ignore_s:

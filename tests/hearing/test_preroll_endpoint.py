@@ -1,0 +1,72 @@
+from collections.abc import Iterable
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.endpoint import Endpoint, Speech
+from parleyd.hearing.preroll import Preroll
+
+
+@given(st.lists(st.integers(0, 700), max_size=20), st.integers(0, 60))
+def test_the_ring_holds_the_newest_frames(sizes: list[int], ms: int) -> None:
+    ring = Preroll(capacity_ms=40)
+    stream = np.arange(sum(sizes), dtype=np.int16)
+    start = 0
+    for size in sizes:
+        ring.push(stream[start : start + size])
+        start += size
+    expected = stream[max(0, len(stream) - min(ms, 40) * 16) :]
+    assert ring.last(ms).tolist() == expected.tolist()
+
+
+def test_what_was_taken_does_not_change_later() -> None:
+    ring = Preroll(capacity_ms=20)
+    ring.push(np.arange(320, dtype=np.int16))
+    taken = ring.last(20)
+    ring.push(np.zeros(320, np.int16))
+    assert taken.tolist() == list(range(320))
+    ring.clear()
+    assert len(ring.last(20)) == 0
+
+
+def events(endpoint: Endpoint, voices: Iterable[float], start: float = 0.0) -> list[object]:
+    """What the endpoint says to one detector chunk after the other, with its time in ms."""
+    said = []
+    for index, voice in enumerate(voices, start=1):
+        now = start + index * 0.032
+        heard = HeardPeriod(np.zeros(160, np.int16), 0.0, voice, True, -40.0, -120.0)
+        if event := endpoint.update(heard, now):
+            said.append((event, round(now * 1000)))
+    return said
+
+
+def test_speech_starts_soon_and_ends_after_the_hangover() -> None:
+    voices = [0.1] * 10 + [0.9] * 20 + [0.1] * 40
+    said = events(Endpoint(silence_ms=600), voices)
+    assert [event for event, _ in said] == [Speech.STARTED, Speech.ENDED]
+    assert said[0][1] == 13 * 32  # the third voiced chunk
+    assert 600 <= said[1][1] - 30 * 32 < 600 + 32
+
+
+def test_a_knock_is_not_speech_and_a_pause_is_not_the_end() -> None:
+    assert events(Endpoint(600), [0.0] * 5 + [0.9] * 2 + [0.0] * 40) == []
+    pause = [0.9] * 10 + [0.1] * 15 + [0.9] * 10 + [0.1] * 25
+    assert [event for event, _ in events(Endpoint(600), pause)] == [Speech.STARTED, Speech.ENDED]
+
+
+def test_the_edge_does_not_flutter() -> None:
+    wavering = [0.9] * 5 + [0.45, 0.4] * 30
+    assert [event for event, _ in events(Endpoint(300), wavering)] == [Speech.STARTED]
+    assert events(Endpoint(300), [0.45] * 40) == []
+
+
+def test_after_a_barge_in_the_user_is_known_to_speak() -> None:
+    endpoint = Endpoint(600)
+    endpoint.reset(speaking=True)
+    said = events(endpoint, [0.9] * 10 + [0.0] * 30, start=50.0)
+    assert [event for event, _ in said] == [Speech.ENDED]
+    silent = Endpoint(600)
+    silent.reset(speaking=True)
+    assert [event for event, _ in events(silent, [0.0] * 40)] == [Speech.ENDED]
