@@ -1,34 +1,39 @@
 """Against a server that does what no friendly server does: nothing dead is ever played,
 one create for each turn, and no harmless error ends anything."""
 
+import asyncio
 
 import pytest
-from conftest import run, speaker_at, tones_heard
+from conftest import run, settings, speaker_at, tones_heard
 from fault_server import Faults, FaultServer
 
-from parleyd.boundary import ButtonPressed
+from parleyd.boundary import ButtonPressed, LinkDown
 from parleyd.cli.rehearsal import Rehearsal
+from parleyd.realtime import events as ev
 from parleyd.states import State
 from parleyd.units import Frames
 
-INTERRUPTED = [
-    Faults(),
-    Faults(paced=True, endless=True),
-    Faults(items=3, reply_ms=6000),
-    Faults(paced=True, endless=True, late_deltas=5),
-    Faults(paced=True, endless=True, deltas_before_done=5, late_deltas=5),
-    Faults(paced=True, endless=True, no_done_after_cancel=True, late_deltas=2),
-    Faults(paced=True, endless=True, cancel_not_active=True),
-    Faults(paced=True, endless=True, speech_started_after_done=True),
-    Faults(truncate_shorter_by_ms=200),
-    Faults(truncate_refused="Only model output audio messages can be truncated"),
-    Faults(harmless_errors=True, paced=True, endless=True),
-    Faults(beta_names=True),
-    Faults(active_response_first=True),
-    Faults(unsolicited=True, no_echo_of_metadata=True),
-    Faults(garbage=True),
-    Faults(no_echo_of_metadata=True),
-]
+GENERATING = {"paced": True, "endless": True}  # interrupted while the server still generates
+INTERRUPTED = {
+    "complete before it is interrupted": Faults(),
+    "still generating": Faults(**GENERATING),
+    "several audio items": Faults(items=3, reply_ms=6000),
+    "late deltas after done": Faults(**GENERATING, late_deltas=5),
+    "late deltas before and after done": Faults(**GENERATING, deltas_before_done=5, late_deltas=5),
+    "no done after cancel": Faults(**GENERATING, no_done_after_cancel=True, late_deltas=2),
+    "cancel loses the race": Faults(**GENERATING, cancel_not_active=True),
+    "speech_started after done": Faults(**GENERATING, speech_started_after_done=True),
+    "truncate past the end": Faults(truncate_shorter_by_ms=200),
+    "truncate refused": Faults(
+        truncate_refused="Only model output audio messages can be truncated"
+    ),
+    "harmless errors": Faults(**GENERATING, harmless_errors=True),
+    "beta event names": Faults(beta_names=True),
+    "another response is active": Faults(active_response_first=True),
+    "unsolicited responses": Faults(unsolicited=True, no_echo_of_metadata=True),
+    "garbage": Faults(garbage=True),
+    "metadata not echoed": Faults(no_echo_of_metadata=True),
+}
 
 
 async def ask(rehearsal: Rehearsal, question: Frames, label: str) -> None:
@@ -47,7 +52,7 @@ async def interrupt(rehearsal: Rehearsal, objection: Frames) -> None:
     assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
 
 
-@pytest.mark.parametrize("faults", INTERRUPTED, ids=str)
+@pytest.mark.parametrize("faults", INTERRUPTED.values(), ids=INTERRUPTED.keys())
 def test_nothing_of_a_dead_response_is_played(
     faults: Faults, question: Frames, objection: Frames
 ) -> None:
@@ -55,14 +60,16 @@ def test_nothing_of_a_dead_response_is_played(
         server = FaultServer(faults)
         async with server.running(), speaker_at(server) as rehearsal:
             await ask(rehearsal, question, "question")
-            await rehearsal.run_for(1.0)
+            await rehearsal.run_for(0.6)
             await interrupt(rehearsal, objection)
             committed = rehearsal.notes("commit")[-1].at
-            await rehearsal.run_for(0.7)
+            await rehearsal.run_for(0.4)
             first, second = 1, server.responses
             assert first in tones_heard(rehearsal)
             assert tones_heard(rehearsal, after_s=committed) == {second}
-            await rehearsal.run(lambda: rehearsal.speaker.state is State.IDLE, longest_s=15)
+            rehearsal.post(ButtonPressed())
+            assert rehearsal.speaker.state is State.IDLE
+            await rehearsal.run_for(0.2)
         wanted = 2 if not faults.active_response_first else 4  # each was refused once
         if faults.unsolicited:
             wanted = len(server.of("response.create"))
@@ -70,3 +77,98 @@ def test_nothing_of_a_dead_response_is_played(
         assert server.sockets == 1
 
     run(scene())
+
+
+def test_a_user_who_goes_on_while_we_think_cancels_the_answer_before_it_began(
+    question: Frames, objection: Frames
+) -> None:
+    """Interrupted before response.created: cancelled as soon as its id is known."""
+
+    async def scene() -> None:
+        server = FaultServer(Faults(created_after_s=1.5))
+        async with server.running(), speaker_at(server) as rehearsal:
+            rehearsal.post(ButtonPressed())
+            await rehearsal.run_for(0.2)
+            rehearsal.talker.say(question, label="question")
+            assert await rehearsal.run(
+                lambda: rehearsal.speaker.state is State.THINKING, longest_s=20
+            )
+            rehearsal.talker.say(objection, label="afterthought")
+            assert await rehearsal.run(
+                lambda: rehearsal.speaker.state is State.LISTENING, longest_s=5
+            )
+            assert await rehearsal.run(
+                lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20
+            )
+            await rehearsal.run_for(0.5)
+            assert tones_heard(rehearsal) == {2}
+            assert [m.what.response_id for m in rehearsal.sent(ev.CancelResponse)] == ["resp_1"]
+
+    run(scene())
+
+
+def test_the_server_is_told_what_was_really_heard(question: Frames, objection: Frames) -> None:
+    async def scene() -> None:
+        server = FaultServer(Faults(items=2, reply_ms=8000))
+        async with server.running(), speaker_at(server) as rehearsal:
+            await ask(rehearsal, question, "question")
+            began = rehearsal.card.now
+            await rehearsal.run_for(1.2)
+            await interrupt(rehearsal, objection)
+            held = rehearsal.notes("hold")[-1].at
+        (truncate,) = server.of("conversation.item.truncate")
+        assert truncate["item_id"] == "item_1_0"
+        # speaking is noticed one tick after the first frame left the loudspeaker
+        assert 0 <= (held - began) * 1000 + 20 - truncate["audio_end_ms"] <= 20
+        assert [event["item_id"] for event in server.of("conversation.item.delete")] == ["item_1_1"]
+
+    run(scene())
+
+
+def test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one(question: Frames) -> None:
+    """Close 1001 ends a websockets loop silently; Parley must notice and go on."""
+
+    async def scene() -> None:
+        limit = (1, 1001, "session_expired")
+        server = FaultServer(Faults(close_after_commits=limit, paced=True, endless=True))
+        async with server.running(), speaker_at(server) as rehearsal:
+            rehearsal.post(ButtonPressed())
+            await rehearsal.run_for(0.2)
+            rehearsal.talker.say(question, label="question")
+            assert await rehearsal.run(lambda: len(rehearsal.notes("ready")) == 2, longest_s=30)
+            assert rehearsal.speaker.state is State.IDLE
+            await ask(rehearsal, question, "again")
+            assert server.sockets == 2
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("code", "close", "words"),
+    [
+        ("invalid_api_key", 3000, "check OPENAI_API_KEY"),
+        ("invalid_model", 4000, "check realtime.model"),
+        ("insufficient_quota", 1000, "add credit"),
+    ],
+)
+def test_a_fatal_refusal_is_said_once_with_the_remedy_and_not_repeated(
+    code: str, close: int, words: str
+) -> None:
+    async def scene() -> None:
+        server = FaultServer(Faults(refuse_at_start=(code, close)))
+        async with server.running():
+            rehearsal = Rehearsal(settings(), server.address, None)
+            async with rehearsal.connected():
+                assert await rehearsal.run(lambda: bool(downs(rehearsal)), longest_s=20)
+                await rehearsal.run_for(5.0)
+                await asyncio.sleep(1.0)  # real time, in which a retry would come
+            (down,) = downs(rehearsal)
+            assert down.fatal
+            assert words in down.reason
+            assert server.sockets == 1
+
+    run(scene())
+
+
+def downs(rehearsal: Rehearsal) -> list[LinkDown]:
+    return [moment.what for moment in rehearsal.moments if isinstance(moment.what, LinkDown)]
