@@ -1,6 +1,8 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from rooms import Room, noise, room
+from echo_rooms import Room, noise, room
 
 from parleyd.hearing.canceller import HOP, Cancelled, Canceller
 from parleyd.units import Floats
@@ -37,7 +39,7 @@ def test_the_echo_goes_and_the_user_stays() -> None:
     assert abs(level_db) < 1
 
 
-def test_speech_is_cancelled_too(say) -> None:
+def test_speech_is_cancelled_too(say: Callable[[str, str], Floats]) -> None:
     sentence = "Once upon a time there was a small house at the edge of a very large forest. "
     scene = room(say("slt", sentence * 2))
     assert reduction_db(run(Canceller(), scene), scene, 4.0, scene.periods / 100) > 12

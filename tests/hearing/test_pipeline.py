@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from rooms import echo_path, noise, pcm, room
+from echo_rooms import echo_path, noise, pcm, room
 
 from parleyd import config
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import BargeIn, Kind
 from parleyd.hearing.levels import Levels
 from parleyd.hearing.pipeline import Hearing
-from parleyd.units import Floats, level_dbfs
+from parleyd.units import Floats, Frames, level_dbfs
 
 Say = Callable[[str, str], Floats]
 LEAD_PERIODS = 4  # playback is handed over 40 ms before it is heard
@@ -163,3 +163,39 @@ def test_the_noise_floor_is_learnt_and_a_new_sound_stands_out() -> None:
     assert np.percentile(scores[100:], 99) < 1.5
     louder = noise(1600, 0.02)
     assert levels.score(Cancelled(louder[:160], still, none)) > 5
+
+
+def test_a_reference_that_was_dropped_is_as_if_it_had_been_silence(say: Say) -> None:
+    scene = room(say("slt", STORY)[: 4 * 16_000])
+    quiet, lost = np.zeros(160, np.int16), scene.period(200)[1]
+
+    def after(references: list[Frames], frames: int) -> list[bytes]:
+        hearing = Hearing(config.Hearing(), lead_ms=40)
+        for index in range(300):
+            hearing.process(*scene.period(index), index / 100)
+        for reference in references:
+            hearing.process(quiet, reference, 3.0)
+        hearing.dropped(frames)
+        return [hearing.process(quiet, quiet, 3.1).cleaned.tobytes() for _ in range(10)]
+
+    assert lost.any()
+    assert after([lost, lost], 320) == after([quiet, quiet], 0)
+    assert after([lost, lost], 0) != after([quiet, quiet], 0)
+
+
+def test_parleys_own_voice_fades_when_playback_is_dropped(say: Say) -> None:
+    """A detector that lingers on the echo confirmed a noise as a user."""
+    story, hush = pcm(say("slt", STORY)[: 3 * 16_000]), pcm(noise(4800, 0.0005))
+
+    def voice_afterwards(dropped: bool) -> float:
+        hearing = Hearing(config.Hearing(canceller="hardware"))
+        for start in range(0, len(story), 160):
+            hearing.process(story[start : start + 160], hush[:160], 0.0)
+        if dropped:
+            hearing.dropped(0)
+        return sum(
+            hearing.process(hush[start : start + 160], hush[:160], 0.0).voice
+            for start in range(0, len(hush), 160)
+        )
+
+    assert voice_afterwards(dropped=True) < voice_afterwards(dropped=False)
