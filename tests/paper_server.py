@@ -1,0 +1,165 @@
+"""A realtime server on paper: no socket, no clock; answers in the tick after the question.
+
+It drives the real core through the simulated card, so a whole conversation is a
+deterministic test that takes milliseconds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from parleyd.boundary import (
+    CallSkill,
+    Effect,
+    Happening,
+    LinkUp,
+    MicPeriod,
+    Note,
+    Send,
+    Show,
+    Step,
+)
+from parleyd.config import Audio, Config, Hearing, Playout, Turn
+from parleyd.realtime import events as ev
+from parleyd.room.acoustics import Room
+from parleyd.room.card import SimulatedCard
+from parleyd.room.recording import Recording
+from parleyd.room.talker import Talker
+from parleyd.speaker import Speaker
+from parleyd.states import Shown, State
+from parleyd.units import SERVER_RATE_HZ, Frames
+from parleyd.wake import WakeEngine
+
+RATE_HZ = 48_000
+
+
+def tone(length_ms: int, hz: float = 440.0) -> Frames:
+    """A reply's voice: int16 at 24 kHz."""
+    time_s = np.arange(length_ms * SERVER_RATE_HZ // 1000) / SERVER_RATE_HZ
+    return np.rint(9000 * np.sin(2 * np.pi * hz * time_s)).astype(np.int16)
+
+
+class Bell:
+    """A wake-word engine that fires when it is told to; the engines themselves have own tests."""
+
+    name = "bell"
+    keywords = ("hey_test", "stop")
+
+    def __init__(self) -> None:
+        self.next: str | None = None
+
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
+        keyword, self.next = self.next, None
+        return keyword
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Paper:
+    """Core, card, room and paper server; `reply` is what is answered to every turn."""
+
+    settings: Config
+    wake: WakeEngine | None = None
+    connected: bool = True
+    reply: Frames = field(default_factory=lambda: tone(3000))
+    answers: bool = True
+    steps: list[tuple[bool, bytes]] = field(default_factory=list)
+    effects: list[tuple[float, Effect]] = field(default_factory=list)
+    sent: list[ev.ClientEvent] = field(default_factory=list)
+    responses: int = 0
+
+    def __post_init__(self) -> None:
+        self.speaker = Speaker(self.settings, self.wake)
+        self.talker = Talker()
+        rate_hz = self.settings.audio.playback_rate_hz
+        self.recording = Recording(rate_hz)
+        room = Room(seed=1, echo_gain_db=-40, noise_dbfs=-80, loudspeaker_rate_hz=rate_hz)
+        self.card = SimulatedCard(self, room, self.talker, recording=self.recording)
+        if self.connected:
+            self.say(LinkUp())
+            self.say(ev.SessionCreated())
+            self.run(0.05)
+            self.say(ev.SessionUpdated())
+            self.run(0.02)
+
+    # the card drives this object, which looks at everything that the core does
+    def tick(self, mic: MicPeriod, now: float) -> Step:
+        step = self.speaker.tick(mic, now)
+        self.steps.append((step.drop, step.playback.tobytes()))
+        for effect in step.effects:
+            self.effects.append((now, effect))
+            if isinstance(effect, Send):
+                self.sent.append(effect.event)
+                self._answer(effect.event, now)
+        return step
+
+    def say(self, event: Happening) -> None:
+        """Tell the core something."""
+        self.speaker.handle(event, self.card.now)
+
+    def run(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        self.card.run_until(self.card.now + seconds)
+
+    def until(self, state: State, within_s: float = 30.0) -> None:
+        """Let time pass until the core is in `state`."""
+        self.wait(lambda: self.speaker.state is state, within_s)
+
+    def wait(self, until: Callable[[], bool], within_s: float = 30.0) -> None:
+        """Let time pass until the condition holds."""
+        end = self.card.now + within_s
+        while not until():
+            assert self.card.now < end, f"not reached; the core is {self.speaker.state}"
+            self.card.step()
+
+    def events(self, kind: type[ev.ClientEvent]) -> list[ev.ClientEvent]:
+        return [event for event in self.sent if isinstance(event, kind)]
+
+    def notes(self, name: str) -> list[Note]:
+        return [e for _, e in self.effects if isinstance(e, Note) and e.name == name]
+
+    @property
+    def shown(self) -> list[Shown]:
+        return [effect.shown for _, effect in self.effects if isinstance(effect, Show)]
+
+    @property
+    def skills(self) -> list[CallSkill]:
+        return [effect for _, effect in self.effects if isinstance(effect, CallSkill)]
+
+    def _answer(self, event: ev.ClientEvent, now: float) -> None:
+        if not self.answers:
+            return
+        if isinstance(event, ev.CreateResponse):
+            self.responses += 1
+            name = f"r{self.responses}"
+            assert isinstance(event.response, dict)
+            metadata = event.response["metadata"]
+            self.say(ev.ResponseCreated(response=ev.Response(id=name, metadata=metadata)))
+            data = self.reply.astype("<i2").tobytes()
+            for start in range(0, len(data), 9600):
+                piece = data[start : start + 9600]
+                self.say(ev.AudioDelta(response_id=name, item_id=f"i{name}", delta=piece))
+            self.say(ev.AudioDone(response_id=name, item_id=f"i{name}"))
+            self.say(ev.ResponseDone(response=ev.Response(id=name, status="completed")))
+
+
+def settings(
+    *,
+    follow_up_s: float = 0.0,
+    capacity_s: int = 60,
+    rate_hz: int = RATE_HZ,
+    volume: int = 100,
+    **hearing: object,
+) -> Config:
+    """Local turns with short silences, no chime."""
+    base = Config(
+        audio=Audio(playback_rate_hz=rate_hz, volume=volume),  # type: ignore[arg-type]
+        playout=Playout(capacity_s=capacity_s),
+        turn=Turn(detection="local", follow_up_s=follow_up_s, silence_ms=400),
+        hearing=Hearing(**hearing),  # type: ignore[arg-type]
+    )
+    return msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=False))
