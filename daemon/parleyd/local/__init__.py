@@ -1,0 +1,1 @@
+"""The embedded server: the realtime protocol on loopback, with offline speech in and out."""

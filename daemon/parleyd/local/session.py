@@ -1,0 +1,251 @@
+"""The session's settings: defaults, what `session.update` may change, and how."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from parleyd.local import refusal
+from parleyd.local.schema import (
+    Check,
+    anything,
+    array,
+    boolean,
+    choice,
+    either,
+    integer,
+    mapping,
+    nullable,
+    number,
+    table,
+    tagged,
+    text,
+)
+from parleyd.realtime.events import Json
+
+VOICES = (
+    "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar",
+)  # fmt: skip
+"""All of them sound the same here: there is one offline voice."""
+
+MOST_TOOLS = 128  # the service's own limit
+
+VAD_DEFAULTS: dict[str, Json] = {
+    "server_vad": {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "idle_timeout_ms": None,
+        "create_response": True,
+        "interrupt_response": True,
+    },
+    "semantic_vad": {
+        "type": "semantic_vad",
+        "eagerness": "auto",
+        "create_response": True,
+        "interrupt_response": True,
+    },
+}
+
+
+def _never(value: Any, path: str) -> None:
+    """Idle timeouts are not kept here, and a client that counts on one must hear so."""
+    if value is not None:
+        raise refusal.wrong_value(path, value, ("null",))
+
+
+_FORMAT = tagged(
+    "type",
+    {"audio/pcm": table({"type": text, "rate": integer(24_000, 24_000)}, "type")},
+)
+_VOICE = either(str, choice(*VOICES), table({"id": text}, "id"))
+_MODALITIES = array(choice("audio", "text"), most=1)
+_TURN_DETECTION = tagged(
+    "type",
+    {
+        "server_vad": table(
+            {
+                "type": text,
+                "threshold": number(0.0, 1.0),
+                "prefix_padding_ms": integer(0, 5_000),
+                "silence_duration_ms": integer(100, 10_000),
+                "idle_timeout_ms": _never,
+                "create_response": boolean,
+                "interrupt_response": boolean,
+            }
+        ),
+        "semantic_vad": table(
+            {
+                "type": text,
+                "eagerness": choice("low", "medium", "high", "auto"),
+                "create_response": boolean,
+                "interrupt_response": boolean,
+            }
+        ),
+    },
+)
+_INPUT = table(
+    {
+        "format": _FORMAT,
+        "noise_reduction": nullable(
+            table({"type": choice("near_field", "far_field"), "strength": number(0.0, 1.0)})
+        ),
+        "transcription": nullable(
+            table(
+                {
+                    "model": text,
+                    "language": text,
+                    "languages": array(text, most=32),
+                    "prompt": text,
+                    "delay": text,
+                    "keywords": array(text, most=1_000),
+                }
+            )
+        ),
+        "turn_detection": nullable(_TURN_DETECTION),
+    }
+)
+_OUTPUT = table({"format": _FORMAT, "voice": _VOICE, "speed": number(0.25, 1.5)})
+_TOOL = tagged(
+    "type",
+    {
+        "function": table(
+            {"type": text, "name": text, "description": text, "parameters": mapping},
+            "name",
+        ),
+        "mcp": mapping,
+    },
+)
+_TOKENS = either(str, choice("inf"), integer(1, 4_096))
+_SHARED: dict[str, Check] = {
+    "instructions": text,
+    "output_modalities": _MODALITIES,
+    "tools": array(_TOOL, most=MOST_TOOLS),
+    "tool_choice": either(str, choice("none", "auto", "required"), mapping),
+    "max_output_tokens": _TOKENS,
+    "prompt": nullable(mapping),
+    "reasoning": mapping,
+    "parallel_tool_calls": boolean,
+}
+_SESSION = table(
+    {
+        **_SHARED,
+        "type": choice("realtime"),
+        "model": text,
+        "audio": table({"input": _INPUT, "output": _OUTPUT}),
+        "truncation": either(str, choice("auto", "disabled"), mapping),
+        "tracing": nullable(anything),
+        "include": nullable(array(text, most=8)),
+    },
+    "type",
+)
+_RESPONSE = table(
+    {
+        **_SHARED,
+        "audio": table({"output": _OUTPUT}),
+        "conversation": choice("auto", "none"),
+        "metadata": nullable(mapping),
+        "input": array(mapping, most=500),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """Who ends a turn and what the server does then; None of these means: the client."""
+
+    kind: Literal["server_vad", "semantic_vad"]
+    create_response: bool
+    interrupt_response: bool
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+
+
+class Session:
+    """The settings of one connection, always whole and always valid."""
+
+    def __init__(self, session_id: str, model: str) -> None:
+        pcm = {"type": "audio/pcm", "rate": 24_000}
+        self._settings: Json = {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": session_id,
+            "model": model,
+            "output_modalities": ["audio"],
+            "instructions": "",
+            "audio": {
+                "input": {
+                    "format": dict(pcm),
+                    "noise_reduction": None,
+                    "transcription": None,
+                    "turn_detection": deepcopy(VAD_DEFAULTS["server_vad"]),
+                },
+                "output": {"format": dict(pcm), "voice": "alloy", "speed": 1.0},
+            },
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "truncation": "auto",
+            "tracing": None,
+            "include": None,
+            "prompt": None,
+        }
+
+    def update(self, change: Json, *, voice_locked: bool) -> None:
+        """Take over `change` as a whole, or raise `Refused` and change nothing."""
+        _SESSION(change, "session")
+        if change.get("model", self._settings["model"]) != self._settings["model"]:
+            raise refusal.Refused(
+                "Cannot update a conversation's model after the session was created.",
+                code="invalid_value",
+                param="session.model",
+            )
+        voice = change.get("audio", {}).get("output", {}).get("voice", self.voice)
+        if voice_locked and voice != self.voice:
+            raise refusal.voice_locked()
+        merged = {**self._settings, **deepcopy(change)}
+        merged["audio"] = _merge_audio(self._settings["audio"], deepcopy(change.get("audio", {})))
+        self._settings = merged
+
+    def wire(self) -> Json:
+        """The full session as `session.created` and `session.updated` carry it."""
+        return deepcopy(self._settings)
+
+    @property
+    def voice(self) -> Any:
+        return self._settings["audio"]["output"]["voice"]
+
+    @property
+    def speed(self) -> float:
+        return float(self._settings["audio"]["output"]["speed"])
+
+    @property
+    def transcribes(self) -> bool:
+        return self._settings["audio"]["input"]["transcription"] is not None
+
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        raw = self._settings["audio"]["input"]["turn_detection"]
+        if raw is None:
+            return None
+        known = {k: v for k, v in raw.items() if k not in ("type", "idle_timeout_ms")}
+        return TurnDetection(kind=raw["type"], **known)
+
+    def response_settings(self, override: Json) -> Json:
+        """The session's answer settings with those of one response.create over them."""
+        _RESPONSE(override, "response")
+        names = ("output_modalities", "tools", "tool_choice")
+        return {name: override.get(name, self._settings[name]) for name in names}
+
+
+def _merge_audio(old: Json, change: Json) -> Json:
+    merged = {side: {**old[side], **change.get(side, {})} for side in ("input", "output")}
+    detection = change.get("input", {}).get("turn_detection")
+    if detection:
+        before = old["input"]["turn_detection"]
+        same = before is not None and before["type"] == detection["type"]
+        base = before if same else VAD_DEFAULTS[detection["type"]]
+        merged["input"]["turn_detection"] = {**base, **detection}
+    return merged

@@ -1,0 +1,40 @@
+"""Recognition and synthesis, shared by all connections of one server."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from parleyd.local.recognition import Heard
+from parleyd.local.synthesizer import Synthesizer
+from parleyd.local.worker import RecognitionWorker
+from parleyd.units import Frames
+
+
+class Speech:
+    """Recognition in a child process, synthesis in a thread. Belongs to one event loop.
+
+    Raises `OfflineSpeechError` from the constructor or `start` when speech can't work here.
+    """
+
+    def __init__(self) -> None:
+        self._synthesizer = Synthesizer()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="synthesis")
+        self.worker = RecognitionWorker()
+
+    async def start(self) -> None:
+        await self.worker.start()
+
+    async def recognize(self, frames: Frames) -> Heard:
+        """The command in an utterance (16 kHz)."""
+        return await self.worker.recognize(frames.tobytes())
+
+    async def synthesize(self, sentence: str, speed: float) -> Frames:
+        """A sentence as speech at 24 kHz."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._thread, self._synthesizer.synthesize, sentence, speed
+        )
+
+    async def close(self) -> None:
+        """End both; what they are doing is dropped."""
+        await self.worker.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
