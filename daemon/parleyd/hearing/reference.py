@@ -5,7 +5,7 @@ import soxr
 
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
-LAG_MS = 15  # soxr's variable-rate stream: 10 to 14 ms measured from 24, 44.1 and 48 kHz
+LAG_MS = 25  # soxr's variable-rate stream takes 10 to 14 ms, a write that comes late 10 more
 _MOST_MS = LAG_MS + 20  # two periods written at once are jitter; more is a restart of the card
 
 
