@@ -60,8 +60,8 @@ class Hearing:
     def dropped(self, frames: int) -> None:
         """Playback was silenced and the newest `frames` of the reference never heard.
 
-        Takes them back, and lets the voice detector half forget what it took for a
-        voice until now: it may have been Parley's, and must not speak for the user.
+        Takes them back, and lets the voice detector mostly forget what it took for
+        a voice until now: it may have been Parley's, and must not speak for the user.
         """
         waiting = min(frames, len(self._waiting))
         self._waiting[len(self._waiting) - waiting :] = 0
