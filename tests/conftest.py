@@ -1,4 +1,4 @@
-"""The PulseAudio rig for tests that go through the real alsa-lib."""
+"""What tests of several rooms share: the way to `tests/rig`, and a running rig."""
 
 import sys
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
+sys.path.insert(0, str(Path(__file__).parent / "rig"))
 
 from pulse_rig import PulseRig, RigUnavailable
 
