@@ -1,0 +1,127 @@
+"""The session under any order of events: one create at a time, the dead stay dead, no growth."""
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from parleyd import config
+from parleyd.playout import Heard
+from parleyd.realtime import events as ev
+from parleyd.realtime.session import TURN_KEY, ReplyAudio, Session
+
+IDS = st.sampled_from(["r1", "r2", "r3", "r4"])
+ERRORS = st.sampled_from(
+    [
+        "response_cancel_not_active",
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        "item_truncate_invalid_item_id",
+        "server_error",
+        "invalid_value",
+        "unheard_of",
+    ]
+)
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """A server that says anything at any time, and a speaker that wants anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = Session(config.Realtime(), config.Turn(detection="local"))
+        self.now = 0.0
+        self.outstanding: str | None = None  # token of a create that was not answered
+        self.dead: set[str] = set()
+        self.current: str | None = None
+
+    def take(self, event: ev.ServerEvent) -> None:
+        for news in self.session.receive(event, self.now):
+            if isinstance(news, ReplyAudio):
+                assert news.item_id not in {f"i{dead}" for dead in self.dead}
+
+    @rule(seconds=st.floats(0.0, 6.0))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.session.poll(self.now)
+        if seconds >= 5.0:
+            self.outstanding = None  # the session gave up waiting
+
+    @rule()
+    def new_socket(self) -> None:
+        self.session.opened()
+        self.outstanding = None
+        self.take(ev.SessionCreated())
+        self.take(ev.SessionUpdated())
+
+    @rule()
+    def socket_lost(self) -> None:
+        self.session.lost()
+        self.outstanding = None
+
+    @rule(count=st.integers(0, 5000))
+    def user_speaks(self, count: int) -> None:
+        self.session.append(np.zeros(count, np.int16))
+
+    @rule()
+    def turn_ends(self) -> None:
+        self.session.ask_for_reply(self.now)
+
+    @rule(heard_ms=st.integers(0, 100))
+    def interrupt(self, heard_ms: int) -> None:
+        if self.current is not None:
+            self.dead.add(self.current)
+        heard = [Heard(f"i{self.current}", 0, heard_ms, 100, False)] if self.current else []
+        self.session.interrupt(heard, self.now)
+
+    @rule(response_id=IDS, ours=st.booleans())
+    def created(self, response_id: str, ours: bool) -> None:
+        if response_id in self.dead:
+            return  # servers do not reuse ids
+        metadata = {TURN_KEY: self.outstanding} if ours and self.outstanding else None
+        self.take(ev.ResponseCreated(response=ev.Response(id=response_id, metadata=metadata)))
+        self.outstanding = None
+        self.current = response_id
+
+    @rule(response_id=IDS, data=st.binary(max_size=9))
+    def delta(self, response_id: str, data: bytes) -> None:
+        item_id = f"i{response_id}"
+        self.take(ev.AudioDelta(response_id=response_id, item_id=item_id, delta=data))
+
+    @rule(response_id=IDS, status=st.sampled_from(["completed", "cancelled", "failed", None]))
+    def done(self, response_id: str, status: str | None) -> None:
+        self.take(ev.ResponseDone(response=ev.Response(id=response_id, status=status)))
+
+    @rule(code=ERRORS)
+    def error(self, code: str) -> None:
+        self.take(ev.ServerError(error=ev.ErrorDetail(code=code, message="some text")))
+        if code in ("conversation_already_has_active_response", "input_audio_buffer_commit_empty"):
+            self.outstanding = None  # refused, or given up
+
+    @rule(call=st.sampled_from(["c1", "c2"]), response_id=IDS)
+    def function_call(self, call: str, response_id: str) -> None:
+        item = {"type": "function_call", "status": "completed", "call_id": call, "name": "x"}
+        self.take(ev.OutputItemDone(response_id=response_id, item=item))
+
+    @rule(call=st.sampled_from(["c1", "c2"]))
+    def function_done(self, call: str) -> None:
+        self.session.skill_done(call, "ok", self.now)
+
+    @invariant()
+    def one_create_at_a_time_and_every_event_has_an_id(self) -> None:
+        for event in self.session.to_send():
+            assert event.event_id
+            if isinstance(event, ev.CreateResponse):
+                assert isinstance(event.response, dict)
+                assert self.outstanding is None, "a second create while the first is under way"
+                self.outstanding = event.response["metadata"][TURN_KEY]
+
+    @invariant()
+    def nothing_grows(self) -> None:
+        session = self.session
+        for kept in (session._dead, session._seen_calls, session._truncates, session._calls):
+            assert len(kept) <= 256
+
+
+SessionMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+TestSession = SessionMachine.TestCase
