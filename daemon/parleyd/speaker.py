@@ -32,9 +32,10 @@ from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
 from parleyd.playout import Heard, Playout
-from parleyd.realtime import session as rt
+from parleyd.realtime import news as rt
 from parleyd.realtime.events import Json, ServerEvent
 from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.session import Session
 from parleyd.states import Shown, State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
@@ -65,7 +66,7 @@ class Speaker:
         self._ears = Ears(settings, wake)
         self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
         self._turn = Turn(settings.turn, settings.hearing)
-        self._session = rt.Session(settings.realtime, settings.turn, tools)
+        self._session = Session(settings.realtime, settings.turn, tools)
         self._uplink = Uplink()
         self._log = TurnLog()
         self._actions = {
@@ -362,7 +363,7 @@ class Speaker:
 
     def _stop_listening(self, now: float) -> None:
         self._sending = False
-        self._session.abandon_input()
+        self._session.begin_input()  # forgets what was sent
 
     def _ask_for_reply(self, now: float) -> None:
         self._session.append(self._uplink.flush())

@@ -6,21 +6,18 @@ import pytest
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.refusals import Remedy
-from parleyd.realtime.session import (
-    CANCELLED_WITHIN_S,
-    COMMITTED_WITHIN_S,
-    CREATED_WITHIN_S,
-    TURN_KEY,
+from parleyd.realtime.news import (
     Ready,
     ReplyAudio,
     ReplyDone,
-    Session,
     SkillCalled,
     Trouble,
     UserStarted,
     UserStopped,
 )
+from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.responses import CANCELLED_WITHIN_S, CREATED_WITHIN_S, TURN_KEY
+from parleyd.realtime.session import COMMITTED_WITHIN_S, Session
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 

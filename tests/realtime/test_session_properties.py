@@ -8,7 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.session import TURN_KEY, ReplyAudio, Session
+from parleyd.realtime.news import ReplyAudio
+from parleyd.realtime.responses import TURN_KEY
+from parleyd.realtime.session import Session
 
 IDS = st.sampled_from(["r1", "r2", "r3", "r4"])
 ERRORS = st.sampled_from(
@@ -119,7 +121,12 @@ class SessionMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_grows(self) -> None:
         session = self.session
-        for kept in (session._dead, session._seen_calls, session._truncates, session._calls):
+        for kept in (
+            session._responses._dead,
+            session._seen_calls,
+            session._truncates,
+            session._calls,
+        ):
             assert len(kept) <= 256
 
 

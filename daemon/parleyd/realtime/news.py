@@ -1,0 +1,75 @@
+"""What the session has to tell the speaker."""
+
+from dataclasses import dataclass
+
+from parleyd.realtime.events import Json
+from parleyd.realtime.refusals import Remedy
+from parleyd.units import Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The server accepted our configuration; audio that waited goes out now."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserStarted:
+    """The server hears the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserStopped:
+    """The server heard the user's end of turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """Speech of the living reply: int16 mono at 24 kHz."""
+
+    item_id: str
+    content_index: int
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPartDone:
+    """No more audio for this part of the living reply."""
+
+    item_id: str
+    content_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """The living reply is complete; `failure` says in words why there is nothing (more)."""
+
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillCalled:
+    """The model calls a function of ours."""
+
+    call_id: str
+    name: str
+    arguments: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something the log must hold; with RECONNECT or FATAL the link must act."""
+
+    remedy: Remedy
+    text: str
+
+
+News = (
+    Ready
+    | UserStarted
+    | UserStopped
+    | ReplyAudio
+    | ReplyPartDone
+    | ReplyDone
+    | SkillCalled
+    | Trouble
+)
