@@ -8,7 +8,6 @@ import threading
 
 import click
 
-from parleyd.errors import ParleyError
 from parleyd.local.server import RealtimeServer, ServerOptions
 
 
@@ -32,10 +31,7 @@ def serve(host: str, port: int, pace: float | None, exit_with_parent: bool) -> N
     Prints one line, `listening on ws://...`, when clients may connect. There is no
     authentication, so listen on loopback only unless you trust the network.
     """
-    try:
-        asyncio.run(_serve(ServerOptions(host=host, port=port, pace=pace), exit_with_parent))
-    except ParleyError as error:
-        raise click.ClickException(str(error)) from error
+    asyncio.run(_serve(ServerOptions(host=host, port=port, pace=pace), exit_with_parent))
 
 
 async def _serve(options: ServerOptions, exit_with_parent: bool) -> None:
@@ -59,7 +55,3 @@ def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event)
         pass
     if not loop.is_closed():
         loop.call_soon_threadsafe(stop.set)
-
-
-if __name__ == "__main__":
-    serve()

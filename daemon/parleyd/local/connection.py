@@ -5,16 +5,14 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from time import monotonic
 
-import numpy as np
-import soxr
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from parleyd.local.actions import Forget, Output, Recognize, Synthesize
 from parleyd.local.engine import Engine
+from parleyd.local.rates import to_mic_rate
 from parleyd.local.speech import Speech
 from parleyd.realtime.events import encode
-from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 
 MOST_WAITING = 256  # 5 s of audio in 20 ms messages; a client that is faster waits in its socket
 
@@ -85,8 +83,7 @@ class Connection:
         task.add_done_callback(lambda _: self._jobs.pop(job, None))
 
     async def _recognize(self, job: int, pcm: bytes) -> None:
-        frames = soxr.resample(np.frombuffer(pcm, "<i2"), SERVER_RATE_HZ, MIC_RATE_HZ)
-        heard = await self._speech.recognize(frames.astype(np.int16))
+        heard = await self._speech.recognize(to_mic_rate(pcm))
         await self._happened.put(partial(self._engine.recognized, job, heard))
 
     async def _synthesize(self, order: Synthesize) -> None:

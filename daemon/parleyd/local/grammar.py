@@ -61,8 +61,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "the date",
     ),
     "set_timer": (
-        "(set | start | make) (a | the | my) [<label>] timer (for | of | to) <duration>",
-        "(set | start | make) (a | the | my) <duration> [<label>] timer",
+        "(set | start | make) (a | an | the | my) [<label>] timer (for | of | to) <duration>",
+        "(set | start | make) (a | an | the | my) <duration> [<label>] timer",
         "[a] timer for <duration>",
         "wake me in <duration>",
         "(remind me | call me) in <duration>",

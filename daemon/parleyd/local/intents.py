@@ -1,6 +1,7 @@
 """From what the user said to what is answered: pure, without speech or socket."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,12 +101,11 @@ def confirm(name: str, arguments: str, output: str) -> Say:
         returned = output
     if isinstance(returned, dict):
         if returned.get("error"):
-            return Say((f"That did not work: {_flat(returned['error'])}.",))
-        spoken = returned.get("message") or returned.get("text")
-        if spoken:
-            return Say(_sentences(_flat(spoken)))
-    elif isinstance(returned, str) and returned.strip():
-        return Say(_sentences(_flat(returned)))
+            return Say((f"That did not work: {_flat(returned['error']).rstrip('.')}.",))
+        returned = returned.get("message") or returned.get("text")
+    if isinstance(returned, str) and returned.strip():
+        words = re.sub(r"\b(\d{1,6}) seconds\b", _as_duration, _flat(returned))
+        return Say(_sentences(words))
     return Say((_done(name, arguments),))
 
 
@@ -162,7 +162,11 @@ def _sentences(text: str) -> tuple[str, ...]:
 
 
 def _flat(value: Any) -> str:
-    return " ".join(str(value).split()).rstrip(".")
+    return " ".join(str(value).split())
+
+
+def _as_duration(found: re.Match[str]) -> str:
+    return spoken_duration(int(found[1]))
 
 
 def _done(name: str, arguments: str) -> str:

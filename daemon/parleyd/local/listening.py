@@ -4,9 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import soxr
-
 from parleyd.local.endpoint import (
     Endpointer,
     SpeechBegan,
@@ -15,8 +12,9 @@ from parleyd.local.endpoint import (
     SpeechResumed,
 )
 from parleyd.local.inputbuffer import InputBuffer
+from parleyd.local.rates import ToMicRate
 from parleyd.local.session import TurnDetection
-from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
+from parleyd.units import Frames
 
 SEMANTIC_THRESHOLD = 0.5
 SEMANTIC_PREFIX_MS = 300
@@ -73,7 +71,7 @@ class Listener:
         self._detector: Detector | None = None
         self._detection: TurnDetection | None = None
         self._endpointer = Endpointer(SEMANTIC_THRESHOLD, 0)
-        self._resampler = _resampler()
+        self._resampler = ToMicRate()
         self._turn_start_ms = 0
         self.buffer = InputBuffer()
 
@@ -99,7 +97,7 @@ class Listener:
         self.buffer.append(pcm)
         if self._detection is None or self._detector is None:
             return []
-        frames = self._resampler.resample_chunk(np.frombuffer(pcm, "<i2").astype(np.int16))
+        frames = self._resampler.process(pcm)
         events: list[TurnEvent] = []
         for probability in self._detector.process(frames):
             event = self._step(probability, self._detection)
@@ -151,7 +149,7 @@ class Listener:
                 return None
 
     def _restart(self) -> None:
-        self._resampler = _resampler()
+        self._resampler = ToMicRate()
         self._endpointer.reset(self.buffer.end_ms)
         if self._detector is not None:
             self._detector.reset()
@@ -166,7 +164,3 @@ class Listener:
             return detection.silence_duration_ms if detection else 0
         after_command, otherwise = SEMANTIC_SILENCE_MS[detection.eagerness]
         return after_command if complete else otherwise
-
-
-def _resampler() -> soxr.ResampleStream:
-    return soxr.ResampleStream(SERVER_RATE_HZ, MIC_RATE_HZ, 1, dtype="int16")

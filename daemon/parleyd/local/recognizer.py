@@ -22,10 +22,10 @@ from parleyd.local.recognition import LENGTH, NO_CONFIDENCE, NOTHING, Heard
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
 PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
-    # The second and third are what is left of the wake word when its start was cut off.
-    "jarvis": ("JH AA R V AH S", "AA R V AH S", "V AH S"),
+    # After the first: what is left of the wake word when its start was cut off.
+    "jarvis": ("JH AA R V AH S", "AA R V AH S", "V AH S", "S"),
     "nabu": ("N AA B UW", "B UW"),
-    "alexa": ("AH L EH K S AH", "EH K S AH"),
+    "alexa": ("AH L EH K S AH", "EH K S AH", "S AH"),
     "parley": ("P AA R L IY", "L IY"),
     "bumblebee": ("B AH M B AH L B IY",),
     "porcupine": ("P AO R K Y AH P AY N",),

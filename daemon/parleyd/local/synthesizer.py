@@ -5,9 +5,9 @@ import threading
 from typing import Any
 
 import numpy as np
-import soxr
 
 from parleyd.errors import OfflineSpeechError
+from parleyd.local.rates import to_server_rate
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
 VOICE = "slt"
@@ -52,8 +52,7 @@ class Synthesizer:
         frames, rate_hz = self.native(sentence, speed)
         if len(frames) == 0:
             return SILENCE
-        stream = soxr.ResampleStream(rate_hz, SERVER_RATE_HZ, 1, dtype="int16")
-        speech = stream.resample_chunk(frames, last=True)
+        speech = to_server_rate(frames, rate_hz)
         return np.concatenate([speech, np.zeros(GAP_FRAMES, np.int16)])
 
     def native(self, sentence: str, speed: float = 1.0) -> tuple[Frames, int]:

@@ -1,0 +1,282 @@
+"""The embedded server on a real socket, as the official client sees it, and as a process."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import socket
+import sys
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from openai import AsyncOpenAI
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import TypeAdapter
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from parleyd.errors import LinkError, OfflineSpeechError
+from parleyd.local.server import RealtimeServer, ServerOptions
+from parleyd.local.stories import STORIES
+from parleyd.local.synthesizer import Synthesizer
+from parleyd.units import SERVER_RATE_HZ
+
+OFFICIAL = TypeAdapter(RealtimeServerEvent)
+NOW = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
+PATIENCE_S = 20.0
+
+
+def options(**more):
+    return ServerOptions(local_time=lambda: NOW, **more)
+
+
+class Caller:
+    """The official client in a conversation; notes every event."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.log = []
+
+    async def until(self, kind):
+        """The next event of this type; all before it are noted."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                event = await self.connection.recv()
+                OFFICIAL.validate_python(event.model_dump())
+                self.log.append(event)
+                if event.type == kind:
+                    return event
+
+    async def say(self, frames):
+        for start in range(0, len(frames), 2400):
+            audio = base64.b64encode(frames[start : start + 2400].tobytes()).decode()
+            await self.connection.input_audio_buffer.append(audio=audio)
+
+    def audio(self, response_id):
+        return b"".join(
+            base64.b64decode(event.delta)
+            for event in self.log
+            if event.type == "response.output_audio.delta" and event.response_id == response_id
+        )
+
+
+def talk(server):
+    base = server.url.removesuffix("/realtime")
+    client = AsyncOpenAI(
+        api_key="none",
+        base_url=base.replace("ws:", "http:"),
+        websocket_base_url=base,
+    )
+    return client, client.realtime.connect(model="parley-offline")
+
+
+async def conversation(spoken):
+    async with RealtimeServer(options(pace=8.0)) as server:
+        client, connecting = talk(server)
+        async with client, connecting as connection:
+            caller = Caller(connection)
+            created = await caller.until("session.created")
+            assert created.session.model == "parley-offline"
+            await manual_turn(caller, spoken)
+            await interruption(caller, spoken)
+            await detected_turn(caller, spoken)
+
+
+async def manual_turn(caller, spoken):
+    manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+    await caller.connection.session.update(session=manual)
+    await caller.until("session.updated")
+    await caller.say(spoken("what time is it"))
+    await caller.connection.input_audio_buffer.commit()
+    await caller.connection.response.create()
+    done = await caller.until("response.done")
+    assert done.response.status == "completed"
+    assert done.response.output[0].content[0].transcript == "It is 3:05 PM."
+    speech = np.frombuffer(caller.audio(done.response.id), "<i2")
+    assert len(speech) > SERVER_RATE_HZ
+    assert np.abs(speech.astype(int)).max() > 3000
+
+
+async def interruption(caller, spoken):
+    await caller.say(spoken("tell me a story"))
+    await caller.connection.input_audio_buffer.commit()
+    await caller.connection.response.create()
+    created = await caller.until("response.created")
+    for _ in range(40):
+        delta = await caller.until("response.output_audio.delta")
+    await caller.connection.response.cancel(response_id=created.response.id)
+    done = await caller.until("response.done")
+    assert done.response.status_details.reason == "client_cancelled"
+    received_ms = len(caller.audio(created.response.id)) // 48
+    assert received_ms < 40_000  # cancelled in mid-answer
+    await caller.connection.conversation.item.truncate(
+        item_id=delta.item_id, content_index=0, audio_end_ms=received_ms + 1
+    )
+    refused = await caller.until("error")
+    assert refused.error.message == (
+        f"Audio content of {received_ms}ms is already shorter than {received_ms + 1}ms"
+    )
+    await caller.connection.conversation.item.truncate(
+        item_id=delta.item_id, content_index=0, audio_end_ms=6_000
+    )
+    assert (await caller.until("conversation.item.truncated")).audio_end_ms == 6_000
+    await caller.say(spoken("go on"))
+    await caller.connection.input_audio_buffer.commit()
+    await caller.connection.response.create()
+    part = await caller.until("response.output_audio_transcript.delta")
+    assert part.delta.strip() in STORIES["lighthouse"][1:3]
+    await caller.connection.response.cancel()
+    await caller.until("response.done")
+    await caller.connection.conversation.item.delete(item_id=part.item_id)
+    assert (await caller.until("conversation.item.deleted")).item_id == part.item_id
+
+
+async def detected_turn(caller, spoken):
+    detection = {"type": "server_vad", "silence_duration_ms": 400}
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    await caller.connection.session.update(session=session)
+    await caller.until("session.updated")
+    start = len(caller.log)
+    await caller.say(spoken("what is the date today", pause_ms=800))
+    done = await caller.until("response.done")
+    assert done.response.output[0].content[0].transcript.startswith("Today is Sunday")
+    names = [event.type for event in caller.log[start:]]
+    assert names[:5] == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+    ]
+
+
+def test_the_official_client_holds_a_whole_conversation(spoken):
+    asyncio.run(conversation(spoken))
+
+
+async def unpaced_cancel():
+    async with RealtimeServer(options()) as server:
+        client, connecting = talk(server)
+        async with client, connecting as connection:
+            caller = Caller(connection)
+            await caller.until("session.created")
+            part = {"type": "input_text", "text": "tell me a story"}
+            item = {"type": "message", "role": "user", "content": [part]}
+            await connection.conversation.item.create(item=item)
+            await connection.response.create()
+            created = await caller.until("response.created")
+            await caller.until("response.output_audio.delta")
+            await connection.response.cancel(response_id=created.response.id)
+            done = await caller.until("response.done")
+            assert done.response.status == "cancelled"
+            assert 0 < len(caller.audio(created.response.id)) / 48000 < 40.0
+
+
+def test_cancel_works_between_sentences_at_full_speed():
+    asyncio.run(unpaced_cancel())
+
+
+async def refusals():
+    async with RealtimeServer(options()) as server:
+        async with connect(server.url) as socket:
+            assert json.loads(await socket.recv())["error"]["code"] == "missing_model"
+            with pytest.raises(ConnectionClosedError):
+                await socket.recv()
+            assert (socket.close_code, socket.close_reason) == (
+                4000,
+                "invalid_request_error.missing_model",
+            )
+        beta = {"OpenAI-Beta": "realtime=v1"}
+        async with connect(f"{server.url}?model=x", additional_headers=beta) as socket:
+            assert json.loads(await socket.recv())["error"]["code"] == "beta_api_shape_disabled"
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(server.url.replace("realtime", "elsewhere"))
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(f"{server.url}?model=x", origin="http://page.example")
+        with pytest.raises(LinkError, match=f"port {server.port}.*--port"):
+            await RealtimeServer(options(port=server.port)).__aenter__()
+        async with connect(f"{server.url}?model=x") as socket:
+            await socket.recv()
+            await socket.send(b"\x00")
+            assert json.loads(await socket.recv())["error"]["code"] == "invalid_event"
+
+
+def test_what_is_refused_at_the_door():
+    asyncio.run(refusals())
+
+
+async def worker_dies(spoken):
+    async with RealtimeServer(options()) as server:
+        client, connecting = talk(server)
+        async with client, connecting as connection:
+            caller = Caller(connection)
+            await caller.until("session.created")
+            manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+            await connection.session.update(session=manual)
+            os.kill(server.worker_pid, signal.SIGKILL)
+            statuses = []
+            for _ in range(2):
+                await caller.say(spoken("what time is it"))
+                await connection.input_audio_buffer.commit()
+                await connection.response.create()
+                statuses.append((await caller.until("response.done")).response.status)
+            assert statuses == ["failed", "completed"]
+
+
+def test_a_recogniser_that_dies_fails_one_answer_and_comes_back(spoken):
+    asyncio.run(worker_dies(spoken))
+
+
+async def start(*arguments):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "parleyd", "serve", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        line = (await process.stdout.readline()).decode()
+    assert line.startswith("listening on ws://127.0.0.1:"), line
+    assert line.endswith("/v1/realtime\n")
+    return process, int(line.split(":")[2].split("/")[0])
+
+
+async def ends(process, port):
+    async with asyncio.timeout(PATIENCE_S):
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (0, b"", b"")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def terminated():
+    process, port = await start()
+    async with connect(f"ws://127.0.0.1:{port}/v1/realtime?model=x") as client:
+        await client.recv()
+        process.terminate()
+        async with asyncio.timeout(PATIENCE_S):
+            await client.wait_closed()
+        assert client.close_code == 1001
+    await ends(process, port)
+
+
+async def abandoned():
+    process, port = await start("--exit-with-parent")
+    process.stdin.close()
+    await ends(process, port)
+
+
+def test_sigterm_ends_the_process_cleanly():
+    asyncio.run(terminated())
+
+
+def test_it_ends_with_its_parent():
+    asyncio.run(abandoned())
+
+
+def test_a_missing_voice_is_one_clear_line():
+    with pytest.raises(OfflineSpeechError, match="sudo apt install flite") as caught:
+        Synthesizer("nobody")
+    assert "\n" not in str(caught.value)
