@@ -190,8 +190,7 @@ def test_an_answer_longer_than_the_ring_ends_there_and_the_server_is_told() -> N
         paper.say(ev.AudioDelta(response_id="r1", item_id="i1", delta=piece))
     paper.until(State.SPEAKING)
     assert [type(e).__name__ for e in paper.sent[-1:]] == ["CancelResponse"]
-    (note,) = paper.notes("ring_full")
-    assert note.fields["received_ms"] == 30_000
+    assert len(paper.notes("ring_full")) == 1
     paper.until(State.IDLE, within_s=60)
     (truncate,) = paper.events(ev.TruncateItem)
     assert truncate.audio_end_ms == 30_000  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ from parleyd.boundary import (
 from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
-from parleyd.playout import Heard, Playout
+from parleyd.mouth import Mouth
 from parleyd.realtime import news as rt
 from parleyd.realtime.events import Json, ServerEvent
 from parleyd.realtime.refusals import Remedy
@@ -39,12 +39,11 @@ from parleyd.realtime.session import Session
 from parleyd.states import Shown, State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
-from parleyd.units import Frames, ms_to_frames
+from parleyd.units import Frames
 from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
-_EARCON = "earcon:"  # item ids of our own sounds, which the server knows nothing of
 
 
 class _Link(Enum):
@@ -60,19 +59,17 @@ class Speaker:
     def __init__(
         self, settings: config.Config, wake: WakeEngine | None, tools: Sequence[Json] = ()
     ) -> None:
-        audio = settings.audio
         self._settings = settings
-        self._lead_frames = ms_to_frames(audio.lead_ms, audio.playback_rate_hz)
         self._ears = Ears(settings, wake)
-        self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
+        self._mouth = Mouth(settings)
         self._turn = Turn(settings.turn, settings.hearing)
         self._session = Session(settings.realtime, settings.turn, tools)
         self._uplink = Uplink()
         self._log = TurnLog()
         self._actions = {
             Action.CHIME: self._chime,
-            Action.LOW_TONE: lambda now: self._play(earcons.low_tone()),
-            Action.SORRY_TONE: lambda now: self._play(earcons.sorry()),
+            Action.LOW_TONE: lambda now: self._mouth.play(earcons.low_tone()),
+            Action.SORRY_TONE: lambda now: self._mouth.play(earcons.sorry()),
             Action.LISTEN: self._listen,
             Action.LISTEN_FROM_ONSET: self._listen_from_onset,
             Action.STOP_LISTENING: self._stop_listening,
@@ -82,8 +79,6 @@ class Speaker:
             Action.INTERRUPT: self._interrupt,
         }
         self._effects: list[Effect] = []
-        self._queued = 0  # device frames not yet heard, as of the last tick
-        self._drop = False
         self._sending = False
         self._muted = False
         self._link = _Link.CONNECTING
@@ -91,11 +86,6 @@ class Speaker:
         self._shown: Show | None = None
         self._preroll_ms = 0.0  # what LISTEN sends of the time before it
         self._onset = 0.0  # of the user's speech in the pending or last barge-in
-        self._reply: set[tuple[str, int]] = set()  # parts of the living reply
-        self._reply_done = False
-        self._cut: Heard | None = None  # the ring was full: the reply ends here
-        self._earcons = 0
-        self.set_volume(audio.volume)
 
     @property
     def state(self) -> State:
@@ -110,7 +100,7 @@ class Speaker:
     @property
     def buffered_ms(self) -> int:
         """How much of a reply waits to be played."""
-        return self._playout.buffered_ms
+        return self._mouth.buffered_ms
 
     # --- what the world says ----------------------------------------------------------
 
@@ -136,14 +126,10 @@ class Speaker:
             case SkillDone(call_id, output):
                 self._session.skill_done(call_id, output, now)
             case SetVolume(percent):
-                self.set_volume(percent)
+                self._mouth.set_volume(percent)
             case Ring(name):
                 self._note("ring", timer=name)
-                self._play(earcons.alarm())
-
-    def set_volume(self, percent: int) -> None:
-        """Loudness 0..100; the square makes equal steps sound about equal."""
-        self._playout.set_volume((percent / 100) ** 2)
+                self._mouth.play(earcons.alarm())
 
     # --- the heartbeat ----------------------------------------------------------------
 
@@ -153,8 +139,7 @@ class Speaker:
         `now`: seconds, monotonic, the end of the period. The tick that hears the user is
         the tick that silences the loudspeaker.
         """
-        self._queued = period.queued_frames
-        self._playout.heard(self._queued)
+        self._mouth.heard(period.queued_frames)
         if period.xruns:
             self._ears.glitch(now)
             self._note("xrun", count=period.xruns)
@@ -162,21 +147,21 @@ class Speaker:
         percept = self._ears.listen(period.frames, now, speaking=talking)
         if percept is not None:
             self._perceive(percept, now)
-        self._follow_playout(now)
+        self._follow_reply(now)
         self._take_news(self._session.poll(now), now)
         if self._turn.time_is_up(now):
             self._advance(Event.TIME_UP, now)
         return self._step()
 
     def _step(self) -> Step:
-        drop, self._drop = self._drop, False
-        queued = 0 if drop else self._queued
-        playback = self._playout.pull(max(0, self._lead_frames - queued))
+        dropped, playback = self._mouth.next()
+        if dropped is not None:
+            self._ears.dropped(dropped)
         self._ears.written(playback)
         self._show()
         effects, self._effects = self._effects, []
         effects += [Send(event) for event in self._session.to_send()]
-        return Step(drop, playback, effects)
+        return Step(dropped is not None, playback, effects)
 
     # --- hearing ----------------------------------------------------------------------
 
@@ -220,7 +205,7 @@ class Speaker:
         if self._muted:
             return False
         if self._link is _Link.REFUSED:
-            self._play(earcons.sorry())
+            self._mouth.play(earcons.sorry())
             return False
         return True
 
@@ -246,7 +231,7 @@ class Speaker:
                 case rt.ReplyAudio(item_id, content_index, frames):
                     self._reply_audio(item_id, content_index, frames, now)
                 case rt.ReplyPartDone(item_id, content_index):
-                    self._playout.finish(item_id, content_index)
+                    self._mouth.part_done(item_id, content_index)
                 case rt.ReplyDone(failure):
                     self._reply_ended(failure, now)
                 case rt.SkillCalled(call_id, name, arguments):
@@ -257,45 +242,38 @@ class Speaker:
     def _reply_audio(self, item_id: str, content_index: int, frames: Frames, now: float) -> None:
         if self._turn.state not in (State.THINKING, State.SPEAKING, State.BARGE_IN):
             return
-        if not self._reply:
+        if not self._mouth.begun:
             self._log.first_delta(now)
             self._sending = False  # before the first of it is heard: no echo to the server
-        self._reply.add((item_id, content_index))
-        taken = self._playout.append(item_id, content_index, frames)
-        if taken < len(frames) and self._cut is None:
-            # nothing is dropped silently: the reply ends where the ring is full, the server
-            # stops generating, and is told at the end how much of it was heard
-            received_ms = self._playout.received_ms(item_id, content_index)
-            self._cut = Heard(item_id, content_index, received_ms, received_ms, False)
+        if not self._mouth.say(item_id, content_index, frames):
             self._session.stop_generating(now)
-            self._note("ring_full", received_ms=received_ms)
+            self._note("ring_full", item_id=item_id)
             self._reply_ended("", now)
 
     def _reply_ended(self, failure: str, now: float) -> None:
-        self._playout.finish_all()
-        self._reply_done = True
-        if failure and not self._reply:
+        self._mouth.done()
+        if failure and not self._mouth.begun:
             self._note("reply_failed", reason=failure)
             self._advance(Event.REPLY_FAILED, now)
 
-    def _follow_playout(self, now: float) -> None:
+    def _follow_reply(self, now: float) -> None:
         state = self._turn.state
         if state not in (State.THINKING, State.SPEAKING):
             return
-        heard = sum(self._playout.heard_ms(*part) for part in self._reply)
-        if state is State.THINKING and heard > 0:
+        heard_ms = self._mouth.heard_ms
+        if state is State.THINKING and heard_ms > 0:
             self._log.first_frame(now)
             self._advance(Event.REPLY_AUDIBLE, now)
-        elif self._reply_done and not self._playout.busy:
-            if self._cut is not None:
-                self._session.truncate(self._cut)
-            self._log.finished(heard)
-            again = self._settings.turn.follow_up_s > 0 and not self._muted
+        elif self._mouth.finished:
+            if self._mouth.cut is not None:
+                self._session.truncate(self._mouth.cut)
+            self._log.heard_ms = heard_ms
             self._preroll_ms = 0
-            up = again and self._link is _Link.UP
-            self._advance(Event.REPLY_FINISHED if up else Event.REPLY_FINISHED_LAST, now)
-        elif state is State.SPEAKING and heard > self._log.heard_ms:
-            self._log.heard_ms = heard
+            wanted = self._settings.turn.follow_up_s > 0 and not self._muted
+            again = wanted and self._link is _Link.UP
+            self._advance(Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST, now)
+        elif state is State.SPEAKING and heard_ms > self._log.heard_ms:
+            self._log.heard_ms = heard_ms
             self._advance(Event.REPLY_PROGRESSED, now)
 
     def _trouble(self, remedy: Remedy, text: str) -> None:
@@ -340,7 +318,7 @@ class Speaker:
 
     def _chime(self, now: float) -> None:
         if self._settings.wake.chime:
-            self._play(earcons.chime())
+            self._mouth.play(earcons.chime())
 
     def _listen(self, now: float) -> None:
         self._begin_input(self._preroll_ms, speaking=False)
@@ -367,54 +345,30 @@ class Speaker:
 
     def _ask_for_reply(self, now: float) -> None:
         self._session.append(self._uplink.flush())
-        self._forget_reply()
+        self._mouth.begin()
         self._log = TurnLog()
         self._log.turn_ended(now)
         self._take_news(self._session.ask_for_reply(now), now)
 
     def _hold(self, now: float) -> None:
-        if self._settings.hearing.reaction == "duck":
-            self._playout.set_duck(10 ** (-self._settings.hearing.duck_db / 20))
-        else:
-            self._playout.hold(self._queued)
-            self._silence()
+        self._mouth.hold()
         self._log.held(self._onset, now)
 
     def _resume(self, now: float) -> None:
-        self._playout.resume()
-        self._playout.set_duck(1.0)
+        self._mouth.resume()
         self._ears.barge_in.arm(now)
         self._log.resumed()
 
     def _interrupt(self, now: float) -> None:
-        parts = self._playout.discard(self._queued)
-        self._silence()
-        self._playout.set_duck(1.0)
-        unheard = [part for part in parts if not part.item_id.startswith(_EARCON)]
-        self._session.interrupt(unheard, now)
-        heard_ms = sum(self._playout.heard_ms(*part) for part in self._reply)
-        if self._reply:
-            self._note("interrupted", heard_ms=heard_ms, items=len(unheard))
-        self._log.interrupted(now, heard_ms)
-        self._forget_reply()
-
-    def _silence(self) -> None:
-        if not self._drop:
-            self._drop = True
-            self._ears.dropped(self._queued)
-
-    def _forget_reply(self) -> None:
-        self._reply.clear()
-        self._reply_done = False
-        self._cut = None
+        begun = self._mouth.begun
+        given_up = self._mouth.give_up()
+        self._session.interrupt(given_up.unheard, now)
+        self._log.interrupted(now, given_up.heard_ms)
+        if begun:
+            items = len(given_up.unheard)
+            self._note("interrupted", heard_ms=given_up.heard_ms, items=items)
 
     # --- small things -----------------------------------------------------------------
-
-    def _play(self, sound: Frames) -> None:
-        self._earcons += 1
-        item_id = f"{_EARCON}{self._earcons}"
-        self._playout.append(item_id, 0, sound)
-        self._playout.finish(item_id, 0)
 
     def _note(self, name: str, **fields: object) -> None:
         self._effects.append(Note(name, fields))

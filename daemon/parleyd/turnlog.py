@@ -44,10 +44,6 @@ class TurnLog:
         self._committed = now
         self.heard_ms = heard_ms
 
-    def finished(self, heard_ms: int) -> None:
-        """The answer was heard to its end."""
-        self.heard_ms = heard_ms
-
     def close(self) -> Json | None:
         """The turn's fields, once; None when no turn was open."""
         if self._ended is None:

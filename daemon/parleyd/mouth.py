@@ -1,0 +1,146 @@
+"""The mouth: the reply under way, our own sounds, and how both are held or given up."""
+
+from dataclasses import dataclass
+
+from parleyd import config
+from parleyd.playout import Heard, Playout
+from parleyd.units import Frames, ms_to_frames
+
+_EARCON = "earcon:"  # item ids of our own sounds, which the server knows nothing of
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A reply that was interrupted."""
+
+    unheard: list[Heard]
+    """Each part that was received and not heard to its end."""
+    heard_ms: int
+    """How much of the whole reply was heard."""
+
+
+class Mouth:
+    """Composes playout, gains and the account of one reply; owned by the audio thread."""
+
+    def __init__(self, settings: config.Config) -> None:
+        audio = settings.audio
+        self._duck = settings.hearing.reaction == "duck"
+        self._duck_gain = 10 ** (-settings.hearing.duck_db / 20)
+        self._lead_frames = ms_to_frames(audio.lead_ms, audio.playback_rate_hz)
+        self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
+        self._queued = 0  # device frames not yet heard, as of the last heartbeat
+        self._drop = False
+        self._parts: set[tuple[str, int]] = set()  # of the reply
+        self._done = False
+        self._cut: Heard | None = None
+        self._earcons = 0
+        self.set_volume(audio.volume)
+
+    # --- the heartbeat ----------------------------------------------------------------
+
+    def heard(self, queued_frames: int) -> None:
+        """The device holds `queued_frames` of what was written; the rest was heard."""
+        self._queued = queued_frames
+        self._playout.heard(queued_frames)
+
+    def next(self) -> tuple[int | None, Frames]:
+        """What the device is to do: drop its queue of so many frames (None: keep it), then
+        play these (device rate), which bring it back to the lead."""
+        dropped = self._queued if self._drop else None
+        kept = 0 if self._drop else self._queued
+        self._drop = False
+        return dropped, self._playout.pull(max(0, self._lead_frames - kept))
+
+    # --- the reply --------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A new reply is asked for: the account of the old one is closed."""
+        self._parts.clear()
+        self._done = False
+        self._cut = None
+
+    def say(self, item_id: str, content_index: int, frames: Frames) -> bool:
+        """More of the reply (int16 at 24 kHz); False, once, when the ring has become full.
+
+        Nothing is dropped silently: the reply ends where the ring is full, and `cut`
+        tells what the server must be told when it was heard.
+        """
+        self._parts.add((item_id, content_index))
+        taken = self._playout.append(item_id, content_index, frames)
+        if taken == len(frames) or self._cut is not None:
+            return True
+        received_ms = self._playout.received_ms(item_id, content_index)
+        self._cut = Heard(item_id, content_index, received_ms, received_ms, False)
+        return False
+
+    def part_done(self, item_id: str, content_index: int) -> None:
+        """No more audio for this part of the reply."""
+        self._playout.finish(item_id, content_index)
+
+    def done(self) -> None:
+        """No more audio for the whole reply."""
+        self._playout.finish_all()
+        self._done = True
+
+    @property
+    def begun(self) -> bool:
+        """Some of the reply has come in."""
+        return bool(self._parts)
+
+    @property
+    def heard_ms(self) -> int:
+        """How much of the reply was heard."""
+        return sum(self._playout.heard_ms(*part) for part in self._parts)
+
+    @property
+    def finished(self) -> bool:
+        """The reply is complete and was heard to its end, as was every other sound."""
+        return self._done and not self._playout.busy
+
+    @property
+    def buffered_ms(self) -> int:
+        """How much waits to be played."""
+        return self._playout.buffered_ms
+
+    @property
+    def cut(self) -> Heard | None:
+        """The part at whose end the ring was full, if it was."""
+        return self._cut
+
+    # --- hold, resume, give up --------------------------------------------------------
+
+    def hold(self) -> None:
+        """Fall silent (or low) at once; nothing is lost."""
+        if self._duck:
+            self._playout.set_duck(self._duck_gain)
+        else:
+            self._playout.hold(self._queued)
+            self._drop = True
+
+    def resume(self) -> None:
+        """Go on at the frame where it was held."""
+        self._playout.resume()
+        self._playout.set_duck(1.0)
+
+    def give_up(self) -> GivenUp:
+        """Fall silent at once, for good: nothing of this reply is ever played again."""
+        if not self._playout.held:  # when held, the device plays silence already
+            self._drop = True
+        parts = self._playout.discard(self._queued)
+        self._playout.set_duck(1.0)
+        heard_ms = self.heard_ms
+        self.begin()
+        return GivenUp([p for p in parts if not p.item_id.startswith(_EARCON)], heard_ms)
+
+    # --- our own sounds ---------------------------------------------------------------
+
+    def play(self, sound: Frames) -> None:
+        """An earcon (int16 at 24 kHz), behind whatever is being played."""
+        self._earcons += 1
+        item_id = f"{_EARCON}{self._earcons}"
+        self._playout.append(item_id, 0, sound)
+        self._playout.finish(item_id, 0)
+
+    def set_volume(self, percent: int) -> None:
+        """Loudness 0..100; the square makes equal steps sound about equal."""
+        self._playout.set_volume((percent / 100) ** 2)
