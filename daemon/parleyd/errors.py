@@ -9,7 +9,8 @@
     ├── LinkError              the realtime server cannot be reached
     │   └── LinkFatalError     ... and trying again is of no use
     ├── OfflineSpeechError     offline recognition or synthesis cannot start
-    └── ProtocolError          a peer sent what the protocol does not allow
+    ├── ProtocolError          a peer sent what the protocol does not allow
+    └── SceneError             a scene of the demo did not do what it must
 
 A message says what happened, what was expected, and what to do next.
 """
@@ -59,3 +60,7 @@ class OfflineSpeechError(ParleyError):
 
 class ProtocolError(ParleyError):
     """A peer sent what the protocol does not allow."""
+
+
+class SceneError(ParleyError):
+    """A scene of the demo did not do what it must."""

@@ -133,10 +133,10 @@ class Rehearsal:
         return LIFE if hears_us or owes_us else self._faster
 
     def _carry(self, effects: Sequence[Effect]) -> None:
-        for effect in effects:
+        self._switchboard.carry(effects)
+        for effect in effects:  # the core puts them behind its notes, and so do the moments
             if isinstance(effect, Send):
                 self._record(effect.event)
-        self._switchboard.carry(effects)
 
     def _record(self, what: Show | Note | ClientEvent | Happening) -> None:
         moment = Moment(self.card.now, what)

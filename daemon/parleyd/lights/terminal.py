@@ -15,7 +15,7 @@ class TerminalLight:
 
     def show(self, colour: Colour) -> None:
         """See `LightOutput.show`; nothing is written while the colour stays the same."""
-        red, green, blue = map(_screen_level, colour)
+        red, green, blue = on_screen(colour)
         dot = f"\r\x1b[38;2;{red};{green};{blue}m●\x1b[0m\r"
         if dot != self._shown:
             self._shown = dot
@@ -30,6 +30,7 @@ class TerminalLight:
             self._stream.flush()
 
 
-def _screen_level(linear: float) -> int:
-    """Linear light to the 8-bit level of a screen (sRGB's power part, IEC 61966-2-1)."""
-    return round(255 * float(linear ** (1 / 2.2)))
+def on_screen(colour: Colour) -> tuple[int, int, int]:
+    """Linear light to the 8-bit levels of a screen (sRGB's power part, IEC 61966-2-1)."""
+    red, green, blue = (round(255 * float(linear ** (1 / 2.2))) for linear in colour)
+    return red, green, blue

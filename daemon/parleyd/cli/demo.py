@@ -1,0 +1,150 @@
+"""`parley demo`: a conversation in a simulated room, everything else real."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from parleyd.cli import report
+from parleyd.cli.embedded import EmbeddedServer
+from parleyd.cli.narrator import Narrator
+from parleyd.cli.rehearsal import Moment, Rehearsal
+from parleyd.cli.scenes import SCENES, Scene
+from parleyd.cli.stage import Stage
+from parleyd.config import Config
+from parleyd.errors import SceneError
+from parleyd.realtime.link import Address
+from parleyd.room.acoustics import Room
+from parleyd.room.drive import LIFE
+from parleyd.wake import choose as wake
+
+CONNECTED_WITHIN_S = 20.0
+PLAIN_WIDTH = 110  # columns where the output is a file
+ECHO_GAIN_DB = -12.0  # a loudspeaker in one box with its microphone
+FASTER = 8.0  # where no server's time matters; about what one core can do
+
+
+@click.command()
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo-report"),
+    show_default=True,
+    help="Where room.wav, timeline.png and report.json go.",
+)
+@click.option("--real-time", is_flag=True, help="At the pace of life.")
+@click.option("--seed", default=1, show_default=True, help="Another room, with other noise.")
+@click.option(
+    "--echo-db",
+    type=click.FloatRange(-60, 0),
+    default=ECHO_GAIN_DB,
+    show_default=True,
+    help="How loud the loudspeaker is at the microphone, against what is played.",
+)
+def demo(folder: Path, real_time: bool, seed: int, echo_db: float) -> None:
+    """Watch and hear a conversation in a simulated room.
+
+    A simulated talker wakes Parley, asks, interrupts, coughs and says stop. Wake-word engine,
+    WebSocket, embedded server, recognition, synthesis and the whole core are the real ones.
+    Ends with status 1 when a scene did not do what it must.
+    """
+    report.check_tools()
+    room = {"seed": seed, "echo_gain_db": echo_db}
+    passed = asyncio.run(_Demo(folder, LIFE if real_time else FASTER, room).run())
+    raise SystemExit(0 if passed else 1)
+
+
+class _Demo:
+    """One run, from the server's start to the report."""
+
+    def __init__(self, folder: Path, faster: float, conditions: dict[str, float]) -> None:
+        self._folder = folder
+        self._faster = faster
+        self._conditions = conditions
+        self._console = Console(highlight=False, width=None if _in_terminal() else PLAIN_WIDTH)
+        self._played: list[report.Played] = []
+
+    async def run(self) -> bool:
+        """Play all scenes, print and write what came of it; True when all passed."""
+        server = EmbeddedServer()
+        rehearsal = self._rehearsal(Address.of(await server.start(), "embedded", {}, None))
+        try:
+            async with rehearsal.connected():
+                outcome = await self._play(rehearsal)
+        finally:
+            await server.stop()
+        self._console.print()
+        self._console.print(report.table(outcome))
+        paths = await asyncio.to_thread(report.write, outcome, rehearsal, self._folder)
+        for path in paths:
+            self._console.print(str(path), soft_wrap=True)
+        self._console.print(self._verdict(outcome))
+        return outcome.passed
+
+    def _rehearsal(self, address: Address) -> Rehearsal:
+        settings = Config()
+        room = Room(
+            seed=int(self._conditions["seed"]),
+            echo_gain_db=self._conditions["echo_gain_db"],
+            loudspeaker_rate_hz=settings.audio.playback_rate_hz,
+        )
+        engine = wake.create(settings.wake, None)
+        return Rehearsal(settings, address, engine, room=room, faster=self._faster)
+
+    async def _play(self, rehearsal: Rehearsal) -> report.Outcome:
+        stage = Stage(rehearsal, lambda words: narrator.says(words))
+        narrator = Narrator(self._console, rehearsal, stage.answers)
+
+        def watch(moment: Moment) -> None:
+            stage.answers.take(moment)
+            narrator.take(moment)
+
+        rehearsal.on_moment = watch
+        narrator.introduction()
+        started = time.monotonic()
+        for number, scene in enumerate(SCENES, start=1):
+            narrator.scene(number, scene.title)
+            played = await _play(scene, stage)
+            self._played.append(played)
+            if not played.passed:
+                self._console.print(Text(f"   FAILED: {played.reason}", style="bold red"))
+                break
+        return report.Outcome(
+            scenes=self._played,
+            planned=len(SCENES),
+            wall_s=time.monotonic() - started,
+            simulated_s=rehearsal.recording.duration_s,
+            conditions=self._conditions,
+        )
+
+    def _verdict(self, outcome: report.Outcome) -> Text:
+        if outcome.passed:
+            return Text(f"All {outcome.planned} scenes did what they must.", style="bold green")
+        failed = outcome.scenes[-1]
+        return Text(
+            f"Scene {len(outcome.scenes)} of {outcome.planned} ({failed.name}) failed: "
+            f"{failed.reason}",
+            style="bold red",
+        )
+
+
+async def _play(scene: Scene, stage: Stage) -> report.Played:
+    begins_s = stage.now
+    try:
+        if not stage.rehearsal.notes("ready"):
+            await stage.until_noted(
+                "ready", "the server was not ready", within_s=CONNECTED_WITHIN_S
+            )
+        figures, reason = await scene.play(stage), ""
+    except SceneError as error:
+        figures, reason = (), str(error)
+    return report.Played(scene.name, scene.title, begins_s, stage.now, figures, reason)
+
+
+def _in_terminal() -> bool:
+    return sys.stdout.isatty()

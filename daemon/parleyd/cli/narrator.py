@@ -1,0 +1,127 @@
+"""Tells a rehearsal as a story in a terminal: one line for each thing that matters."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from parleyd.boundary import ButtonPressed, Note
+from parleyd.cli.rehearsal import Moment, Rehearsal
+from parleyd.cli.stage import Answers
+from parleyd.lights.patterns import LOOKS
+from parleyd.lights.terminal import on_screen
+from parleyd.realtime import events as ev
+from parleyd.realtime.events import Json
+from parleyd.states import Shown
+
+MOST_WORDS = 96  # letters of an answer: two lines beside the other columns
+TALKER, PARLEY, SERVER = "talker", "Parley", "-> server"
+STYLES = {TALKER: "bold cyan", PARLEY: "bold green", SERVER: "dim"}
+
+_STATES: dict[tuple[str, str], str] = {
+    ("listening", "turn_ended"): "takes that for the end of the question",
+    ("speaking", "reply_finished"): "has finished, and listens for more without the wake word",
+    ("listening", "time_up"): "hears nothing more, and rests",
+    ("speaking", "button"): "falls silent",
+    ("idle", "button"): "listens",
+    ("thinking", "user_spoke"): "hears that the question goes on",
+}
+
+
+class Narrator:
+    """Give it every moment; it prints at once. Plain text where the output is no terminal."""
+
+    def __init__(self, console: Console, rehearsal: Rehearsal, answers: Answers) -> None:
+        self._console = console
+        self._rehearsal = rehearsal
+        self._answers = answers
+
+    def introduction(self) -> None:
+        """What the columns mean."""
+        self._console.print("Talker, room and sound card are simulated; everything else is real.")
+        self._console.print(
+            "Seconds of simulated time, the LED, and what happens; "
+            "ms count from the talker's true onset."
+        )
+
+    def scene(self, number: int, title: str) -> None:
+        self._console.print()
+        self._console.print(Text(f"{number}. {title}", style="bold"))
+
+    def says(self, words: str) -> None:
+        """The talker begins to utter this."""
+        self._line(TALKER, words if words.startswith("(") else f"“{words}”")
+
+    def take(self, moment: Moment) -> None:
+        match moment.what:
+            case Note(name, fields):
+                self._line(PARLEY, self._noted(name, fields))
+            case ev.CancelResponse():
+                self._line(SERVER, "cancel: stop making this answer")
+            case ev.TruncateItem(audio_end_ms=heard_ms):
+                self._line(SERVER, f"truncate: {heard_ms} ms of it were heard")
+            case ev.DeleteItem():
+                self._line(SERVER, "delete: this was not heard at all")
+            case ButtonPressed():
+                self._line(TALKER, "(presses the button)")
+
+    def _noted(self, name: str, fields: Json) -> str:
+        """The note in words; empty when it is of no interest here."""
+        match name:
+            case "wake":
+                return f"hears the wake word ({fields['keyword'].replace('_', ' ')})"
+            case "hold":
+                return f"holds its breath{self._after_onset()}: {fields['reason']}"
+            case "commit":
+                return f"gives it up{self._after_onset()}: {fields['reason']}"
+            case "resume":
+                return f"goes on where it stopped: {fields['reason']}"
+            case "reply_failed":
+                return f"gets no answer: {fields['reason']}"
+            case "trouble":
+                return f"has trouble: {fields['text']}"
+            case "state" if fields["event"] == "reply_audible":
+                answer = self._answers.newest
+                return f"“{_shortened(answer.words)}”" if answer else ""
+            case "state":
+                return _STATES.get((fields["before"], fields["event"]), "")
+            case _:
+                return ""
+
+    def _after_onset(self) -> str:
+        """How long after the talker's true onset, by his label; empty when he is silent."""
+        now = self._rehearsal.card.now
+        said = self._rehearsal.talker.utterances
+        onset_s = next((u.onset_s for u in said if u.onset_s <= now <= u.end_s), None)
+        return "" if onset_s is None else f" after {round((now - onset_s) * 1000)} ms"
+
+    def _line(self, who: str, what: str) -> None:
+        if not what:
+            return
+        shown = Shown(self._rehearsal.speaker.state)
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=6, justify="right")
+        grid.add_column(width=11)
+        grid.add_column(width=9, justify="right")
+        grid.add_column(ratio=1)
+        grid.add_row(
+            Text(f"{self._rehearsal.card.now:.2f}", style="dim"),
+            dot(shown) + Text(f" {shown}"),
+            Text(who, style=STYLES[who]),
+            Text(what, style="dim" if who == SERVER else ""),
+        )
+        self._console.print(grid)
+
+
+def dot(shown: Shown) -> Text:
+    """The LED: a dot in its colour, a ring while it is dark."""
+    red, green, blue = on_screen(LOOKS[shown].hue)
+    if not red + green + blue:
+        return Text("○", style="dim")
+    return Text("●", style=f"rgb({red},{green},{blue})")
+
+
+def _shortened(words: str) -> str:
+    words = words.strip()
+    if len(words) <= MOST_WORDS:
+        return words
+    return words[:MOST_WORDS].rsplit(" ", 1)[0] + " ..."

@@ -1,0 +1,176 @@
+"""What remains of a demo: a table of figures, and the files of its report."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from parleyd import __version__
+from parleyd.boundary import ButtonPressed, Note, Show
+from parleyd.cli.measured import Figure
+from parleyd.cli.rehearsal import Rehearsal
+from parleyd.errors import ParleyError
+from parleyd.lights.patterns import LOOKS
+from parleyd.lights.terminal import on_screen
+from parleyd.room.timeline import Mark, Span, Timeline, draw
+from parleyd.states import Shown
+
+PACKAGES = ("numpy", "websockets", "onnxruntime", "pymicro-wakeword", "pocketsphinx", "soxr")
+COLOURS = {"wake": "#3b6fd4", "hold": "#c77700", "commit": "#b3261e", "resume": "#2a7d4f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How one scene went; `reason` says why it failed, or is empty."""
+
+    name: str
+    title: str
+    begins_s: float
+    ends_s: float
+    figures: Sequence[Figure]
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A whole demo."""
+
+    scenes: Sequence[Played]
+    planned: int
+    wall_s: float
+    simulated_s: float
+    conditions: dict[str, Any]
+    """Seed and room, for whoever wants to repeat it."""
+
+    @property
+    def passed(self) -> bool:
+        return len(self.scenes) == self.planned and all(scene.passed for scene in self.scenes)
+
+    @property
+    def share_of_real_time(self) -> float:
+        return self.wall_s / self.simulated_s if self.simulated_s else 0.0
+
+
+def check_tools() -> None:
+    """Raises `ParleyError` when the picture could not be drawn: better before than after."""
+    if find_spec("matplotlib") is None:
+        raise ParleyError(
+            "matplotlib is missing, the demo's timeline is drawn with it: "
+            "pip install 'parleyd[plots]', or use ./install.sh --demo"
+        )
+
+
+def table(outcome: Outcome) -> Table:
+    """The closing table: each figure with its values in the order of the scenes."""
+    rows: dict[tuple[str, str, str], list[float]] = {}
+    for scene in outcome.scenes:
+        for figure in scene.figures:
+            rows.setdefault((figure.name, figure.unit, figure.must), []).append(figure.value)
+    made = Table(title="Measured", title_justify="left", title_style="bold")
+    made.add_column("what")
+    made.add_column("measured", justify="right")
+    made.add_column("must be")
+    for (name, unit, must), values in rows.items():
+        made.add_row(name, f"{', '.join(f'{value:g}' for value in values)} {unit}", must)
+    made.add_row(
+        "time taken / time simulated",
+        f"{outcome.wall_s:.0f} s / {outcome.simulated_s:.0f} s = {outcome.share_of_real_time:.2f}",
+    )
+    return made
+
+
+def write(outcome: Outcome, rehearsal: Rehearsal, folder: Path) -> tuple[Path, ...]:
+    """Write the three files; returns their paths. Blocks for some seconds; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = tuple(folder / name for name in ("room.wav", "timeline.png", "report.json"))
+    sound, picture, figures = paths
+    rehearsal.recording.write_wav(sound)
+    draw(timeline(rehearsal), picture)
+    content = {**_as_json(outcome), **_what_happened(rehearsal)}
+    figures.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    return paths
+
+
+def timeline(rehearsal: Rehearsal) -> Timeline:
+    """The picture's content, from the moments and the recording."""
+    recording = rehearsal.recording
+    return Timeline(
+        title="A conversation with Parley, in a simulated room",
+        talker=[Span(u.onset_s, u.end_s, u.label) for u in rehearsal.talker.utterances],
+        states=_states(rehearsal),
+        marks=_marks(rehearsal),
+        microphone=recording.microphone,
+        loudspeaker=recording.loudspeaker,
+        loudspeaker_rate_hz=recording.loudspeaker_rate_hz,
+    )
+
+
+def _states(rehearsal: Rehearsal) -> list[Span]:
+    shows = [(m.at, m.what.shown) for m in rehearsal.moments if isinstance(m.what, Show)]
+    ends = [*shows, (rehearsal.recording.duration_s, Shown.IDLE)]
+    return [
+        Span(start, end, str(shown), "#{:02x}{:02x}{:02x}".format(*on_screen(LOOKS[shown].hue)))
+        for (start, shown), (end, _) in pairwise(ends)
+        if end > start
+    ]
+
+
+def _marks(rehearsal: Rehearsal) -> list[Mark]:
+    marks = []
+    for moment in rehearsal.moments:
+        match moment.what:
+            case Note(name) if name in COLOURS:
+                marks.append(Mark(moment.at, name, COLOURS[name]))
+            case ButtonPressed():
+                marks.append(Mark(moment.at, "button"))
+    return marks
+
+
+def _what_happened(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Labels for room.wav, in its seconds."""
+    return {
+        "talker": [
+            {"label": u.label, "onset_s": round(u.onset_s, 3), "end_s": round(u.end_s, 3)}
+            for u in rehearsal.talker.utterances
+        ],
+        "events": [{"at_s": round(m.at_s, 2), "name": m.label} for m in _marks(rehearsal)],
+    }
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "passed": outcome.passed,
+        "scenes": [
+            {
+                "name": scene.name,
+                "title": scene.title,
+                "passed": scene.passed,
+                "reason": scene.reason,
+                "begins_s": round(scene.begins_s, 2),
+                "ends_s": round(scene.ends_s, 2),
+                "figures": [asdict(figure) for figure in scene.figures],
+            }
+            for scene in outcome.scenes
+        ],
+        "conditions": outcome.conditions,
+        "simulated_s": round(outcome.simulated_s, 2),
+        "wall_s": round(outcome.wall_s, 2),
+        "share_of_real_time": round(outcome.share_of_real_time, 3),
+        "versions": {
+            "parleyd": __version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            **{package: version(package) for package in PACKAGES},
+        },
+    }

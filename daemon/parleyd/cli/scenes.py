@@ -1,0 +1,171 @@
+"""The screenplay of the demo: scenes of one conversation, each held to what it must show.
+
+A scene returns what it measured and raises `SceneError` when something did not happen as
+it must. The scenes follow each other and rely on each other: the story that is told in
+the second is interrupted in the third and goes on in the fourth.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from parleyd.cli import measured
+from parleyd.cli.measured import Figure
+from parleyd.cli.stage import DECIDED_WITHIN_S, Answer, Stage
+from parleyd.room.clips import cough
+from parleyd.room.talker import Utterance
+from parleyd.states import State
+
+SHORT_ANSWER_S = 20.0  # heard to its end
+IDLE_AGAIN_S = 10.0  # the follow-up window is 6 s by default
+
+Play = Callable[[Stage], Awaitable[Sequence[Figure]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One scene: its name in the report, its title for people, and how it goes."""
+
+    name: str
+    title: str
+    play: Play
+
+
+async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
+    await stage.pause(1.0)
+    word = stage.say("hey jarvis")
+    await stage.until_state(State.LISTENING, "the wake word was not heard", within_s=3)
+    woken_s = stage.now
+    await stage.pause(0.5)
+
+    question = stage.say("what time is it")
+    answer = await stage.answered(question, "It is")
+    await _heard_to_its_end(stage)
+    return [
+        measured.reaction(measured.WAKE_MS, word.end_s, woken_s),
+        measured.latency(stage, question, answer),
+    ]
+
+
+async def follow_up(stage: Stage) -> Sequence[Figure]:
+    stage.must(stage.state is State.LISTENING, "nobody listens after the answer")
+    woken = len(stage.rehearsal.notes("wake"))
+    await stage.pause(0.8)
+
+    question = stage.say("tell me a story")
+    story = await stage.answered(question, "There was once a lighthouse keeper")
+    stage.must(len(stage.rehearsal.notes("wake")) == woken, "it took a wake word to go on")
+    await stage.pause(1.0)
+    return [measured.latency(stage, question, story)]
+
+
+async def interruption(stage: Stage) -> Sequence[Figure]:
+    story = stage.heard[-1]
+    await stage.pause(5.0)
+
+    question = stage.say("what day is it today")
+    silent_s, figures = await _gives_up(stage, story, question)
+
+    answer = await stage.answered(question, "Today is")
+    await _heard_to_its_end(stage)
+    return [
+        *figures,
+        measured.late_audio(stage, answer, since_s=silent_s),
+        measured.latency(stage, question, answer),
+    ]
+
+
+async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
+    broken_off = stage.heard[-2]
+    await stage.pause(0.8)
+    question = stage.say("go on with the story")
+    rest = await stage.answered(question)
+    stage.must(
+        rest.words in broken_off.words and not broken_off.words.startswith(rest.words),
+        f"the story does not go on where it was broken off but with “{rest.words}”",
+    )
+    await stage.pause(3.0)
+
+    noise = stage.utter(cough(), "(coughs)")
+    held = await stage.until_noted("hold", "the cough was not noticed", within_s=DECIDED_WITHIN_S)
+    await stage.until(
+        lambda: stage.state is not State.BARGE_IN, "nothing was decided", within_s=DECIDED_WITHIN_S
+    )
+    resumed_s = stage.now
+    stage.must(stage.state is State.SPEAKING, "the cough was taken for speech")
+    stage.must(
+        not measured.played_anything(stage, held.at, resumed_s),
+        "the loudspeaker was not silent while the answer was held",
+    )
+    await stage.pause(3.0)
+    await stage.until_state(
+        State.SPEAKING, "the answer did not go on after the cough", within_s=DECIDED_WITHIN_S
+    )
+    return [
+        measured.latency(stage, question, rest),
+        measured.reaction(measured.COUGH_MS, noise.onset_s, held.at),
+        measured.reaction(measured.HELD_MS, held.at, resumed_s),
+        measured.slips(stage, rest),
+    ]
+
+
+async def stop(stage: Stage) -> Sequence[Figure]:
+    story = stage.heard[-1]
+    command = stage.say("stop talking")
+    silent_s, figures = await _gives_up(stage, story, command)
+    answer = await stage.answered(command, "Okay")
+    await _heard_to_its_end(stage)
+    await stage.until_state(State.IDLE, "it did not come to rest", within_s=IDLE_AGAIN_S)
+    return [*figures, measured.late_audio(stage, answer, since_s=silent_s)]
+
+
+async def button(stage: Stage) -> Sequence[Figure]:
+    await stage.pause(1.0)
+    stage.press_button()
+    await stage.until_state(State.LISTENING, "the button did not begin a turn", within_s=1)
+    await stage.pause(0.5)
+    question = stage.say("tell me another story")
+    story = await stage.answered(question)
+    await stage.pause(3.0)
+
+    pressed_s = stage.now
+    stage.press_button()
+    await stage.until_state(State.IDLE, "the button did not stop the answer", within_s=1)
+    await stage.pause(1.5)
+    return [
+        measured.latency(stage, question, story),
+        measured.button_to_silence(stage, pressed_s),
+        *measured.told_and_true(stage, story),
+    ]
+
+
+async def _gives_up(
+    stage: Stage, answer: Answer, interruption: Utterance
+) -> tuple[float, list[Figure]]:
+    """The answer is held, then given up; returns when it fell silent, and what was measured."""
+    held = await stage.until_noted("hold", "the user was not noticed", within_s=DECIDED_WITHIN_S)
+    committed = await stage.until_noted(
+        "commit", "the user was noticed, but not taken for one", within_s=DECIDED_WITHIN_S
+    )
+    silent_s = stage.rehearsal.notes("hold")[-1].at  # the first hold may have been let go
+    await stage.finish_saying(interruption)
+    return silent_s, [
+        measured.reaction(measured.HOLD_MS, interruption.onset_s, held.at),
+        measured.reaction(measured.COMMIT_MS, interruption.onset_s, committed.at),
+        *measured.told_and_true(stage, answer),
+    ]
+
+
+async def _heard_to_its_end(stage: Stage) -> None:
+    await stage.until_state(
+        State.LISTENING, "the answer did not come to its end", within_s=SHORT_ANSWER_S
+    )
+
+
+SCENES = (
+    Scene("wake_and_ask", "A wake word and a question", wake_and_ask),
+    Scene("follow_up", "One more wish, without the wake word", follow_up),
+    Scene("interruption", "A new question in the middle of the answer", interruption),
+    Scene("cough", "A cough is no interruption", cough_is_nothing),
+    Scene("stop", "Enough", stop),
+    Scene("button", "The same by the button", button),
+)

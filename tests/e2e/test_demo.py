@@ -1,0 +1,168 @@
+"""The demo as a newcomer runs it: `parley demo`, once, for real; then all that it leaves."""
+
+import json
+import subprocess
+import sys
+import wave
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parleyd.cli import measured
+from parleyd.cli.scenes import SCENES
+from parleyd.units import Frames
+
+NAMES = ["wake_and_ask", "follow_up", "interruption", "cough", "stop", "button"]
+
+
+@dataclass
+class Demo:
+    status: int
+    output: str
+    errors: str
+    folder: Path
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return json.loads((self.folder / "report.json").read_text("utf-8"))
+
+    def scene(self, name: str) -> dict[str, Any]:
+        return next(scene for scene in self.report["scenes"] if scene["name"] == name)
+
+    def figure(self, scene: str, name: str) -> float:
+        return next(f["value"] for f in self.scene(scene)["figures"] if f["name"] == name)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "parleyd", "demo", "--report", str(folder)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    return Demo(ran.returncode, ran.stdout, ran.stderr, folder)
+
+
+@pytest.fixture(scope="module")
+def loudspeaker(demo: Demo) -> Frames:
+    """The left channel of room.wav, at 48 kHz."""
+    with wave.open(str(demo.folder / "room.wav")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 48_000)
+        frames = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return frames.reshape(-1, 2)[:, 0]
+
+
+def test_every_scene_does_what_it_must(demo: Demo) -> None:
+    assert [(s["name"], s["reason"]) for s in demo.report["scenes"]] == [(n, "") for n in NAMES]
+    assert [scene.name for scene in SCENES] == NAMES
+    assert demo.report["passed"]
+    assert (demo.status, demo.errors) == (0, "")
+
+
+def test_it_reads_as_a_story(demo: Demo) -> None:
+    order = [
+        "hears the wake word",
+        "“what time is it”",
+        "“It is ",
+        "“tell me a story”",
+        "holds its breath",
+        "truncate: ",
+        "“Today is ",
+        "(coughs)",
+        "goes on where it stopped",
+        "“stop talking”",
+        "(presses the button)",
+        "All 6 scenes did what they must.",
+    ]
+    places = [demo.output.find(words) for words in order]
+    assert -1 not in places, demo.output
+    assert places == sorted(places)
+    assert "\x1b" not in demo.output  # plain where nobody looks at it through a terminal
+
+
+def test_the_server_is_told_what_the_loudspeaker_played(demo: Demo) -> None:
+    for scene in ("interruption", "stop", "button"):
+        told = demo.figure(scene, measured.TOLD_MS)
+        true = demo.figure(scene, measured.TRUE_MS)
+        assert 2000 < true < 8000
+        assert true - 20 <= told <= true + 1
+
+
+def test_a_cough_costs_no_sound_of_the_answer(demo: Demo) -> None:
+    assert abs(demo.figure("cough", measured.SLIP)) <= 48
+    assert demo.figure("cough", measured.HELD_MS) > 0
+
+
+def test_from_each_hold_on_the_recording_is_silent_until_it_may_go_on(
+    demo: Demo, loudspeaker: Frames
+) -> None:
+    """Until the cough is known to be one, or until the interruption has been said."""
+    report = demo.report
+    events = [(event["at_s"], event["name"]) for event in report["events"]]
+    held = [(hold, after) for hold, after in pairwise(events) if hold[1] == "hold"]
+    assert [after for _, (_, after) in held] == ["commit", "resume", "commit"]
+    for (hold_s, _), (decided_s, decision) in held:
+        label = next(t for t in report["talker"] if t["onset_s"] < hold_s < t["end_s"])
+        until_s = decided_s if decision == "resume" else label["end_s"]
+        assert not np.any(loudspeaker[round(hold_s * 48_000) : round(until_s * 48_000)])
+        just_before = loudspeaker[round((hold_s - 0.5) * 48_000) : round(hold_s * 48_000)]
+        assert np.abs(just_before).max() > 1000
+
+
+def test_after_the_button_the_recording_is_silent_to_its_end(
+    demo: Demo, loudspeaker: Frames
+) -> None:
+    pressed_s = demo.report["events"][-1]["at_s"]
+    assert not np.any(loudspeaker[round((pressed_s + 0.02) * 48_000) :])
+    assert len(loudspeaker) == pytest.approx(demo.report["simulated_s"] * 48_000, abs=480)
+
+
+def test_the_picture_is_a_picture(demo: Demo) -> None:
+    data = (demo.folder / "timeline.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert 50_000 < len(data) < 250_000
+
+
+def run_code(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`parley demo` in a process in which something was changed before."""
+    code += "\nfrom parleyd.cli.main import main\nmain()"
+    command = [sys.executable, "-c", code, "demo", "--report", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_scene_that_does_not_do_what_it_must_fails_the_demo(tmp_path: Path) -> None:
+    """Here nobody says the wake word that the scene waits for."""
+    pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
+    ran = run_code(
+        """
+from parleyd.cli import demo
+from parleyd.cli.scenes import Scene
+from parleyd.states import State
+
+async def nobody(stage):
+    await stage.until_state(State.LISTENING, "nobody was heard", within_s=1.5)
+
+async def never_played(stage):
+    raise AssertionError
+
+demo.SCENES = (Scene("nobody", "Nobody", nobody), Scene("then", "Then", never_played))
+""",
+        tmp_path,
+    )
+    assert ran.returncode == 1
+    assert "Scene 1 of 2 (nobody) failed: nobody was heard within 1.5 s" in ran.stdout
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert not report["passed"]
+    (scene,) = report["scenes"]
+    assert scene["reason"].startswith("nobody was heard")
+
+
+def test_without_matplotlib_it_says_at_once_what_to_do(tmp_path: Path) -> None:
+    ran = run_code("import sys\nsys.modules['matplotlib'] = None", tmp_path / "report")
+    assert ran.returncode == 1
+    assert "pip install 'parleyd[plots]'" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not (tmp_path / "report").exists()

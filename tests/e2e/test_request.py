@@ -1,0 +1,105 @@
+"""The test plan of the original request, on a real socket, against the embedded server."""
+
+import asyncio
+
+import numpy as np
+
+from parleyd.cli.embedded import EmbeddedServer
+from parleyd.cli.rehearsal import Rehearsal
+from parleyd.config import Config
+from parleyd.realtime import events as ev
+from parleyd.realtime.link import Address
+from parleyd.room.acoustics import Room
+from parleyd.room.clips import synthesize
+from parleyd.room.truth import heard_of
+from parleyd.states import State
+from parleyd.units import Frames
+from parleyd.wake import choose
+
+RATE_HZ = 48_000
+
+
+def sound_of(rehearsal: Rehearsal, response_id: str) -> Frames:
+    """All audio that the server sent for a response: int16 at 24 kHz."""
+    deltas = [m.what for m in rehearsal.received(ev.AudioDelta)]
+    pcm = b"".join(delta.delta for delta in deltas if delta.response_id == response_id)
+    return np.frombuffer(pcm, "<i2").astype(np.int16)
+
+
+def words_of(rehearsal: Rehearsal, response_id: str) -> str:
+    deltas = [m.what for m in rehearsal.received(ev.TranscriptDelta)]
+    return "".join(delta.delta for delta in deltas if delta.response_id == response_id)
+
+
+async def until(rehearsal: Rehearsal, state: State) -> None:
+    assert await rehearsal.run(lambda: rehearsal.speaker.state is state, longest_s=20), state
+
+
+def test_the_model_speaks_the_user_speaks_the_model_stops_at_once_old_audio_is_cleared_the_new_response_answers_the_newest_input() -> (  # noqa: E501
+    None
+):
+    async def plan() -> None:
+        server = EmbeddedServer()
+        address = Address.of(await server.start(), "embedded", {}, None)
+        settings = Config()
+        room = Room(seed=7, echo_gain_db=-15.0, loudspeaker_rate_hz=RATE_HZ)
+        engine = choose.create(settings.wake, None)
+        rehearsal = Rehearsal(settings, address, engine, room=room)
+        try:
+            async with rehearsal.connected():
+                await converse(rehearsal)
+        finally:
+            await server.stop()
+
+    async def converse(rehearsal: Rehearsal) -> None:
+        talker = rehearsal.talker
+        assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
+
+        # the model speaks
+        talker.say(synthesize("hey jarvis"), at=0.5)
+        await until(rehearsal, State.LISTENING)
+        talker.say(synthesize("tell me a story"), at=rehearsal.card.now + 0.5)
+        await until(rehearsal, State.SPEAKING)
+        began_s = rehearsal.card.now - 0.05
+        await rehearsal.run_for(4.0)
+        (story,) = [m.what.response.id for m in rehearsal.received(ev.ResponseCreated)]
+
+        # the user speaks
+        talker.say(synthesize("what day is it today"), label="interruption")
+        await until(rehearsal, State.BARGE_IN)
+        held_s = rehearsal.card.now
+        await until(rehearsal, State.LISTENING)
+        await until(rehearsal, State.SPEAKING)
+        date = rehearsal.received(ev.ResponseCreated)[-1].what.response.id
+        answered_s = rehearsal.card.now - 0.05
+        await until(rehearsal, State.LISTENING)  # the new answer was heard to its end
+
+        # the model stops at once: in the very heartbeat that heard the user
+        played = rehearsal.recording.loudspeaker
+        told = sound_of(rehearsal, story)
+        heard = heard_of(told, played, RATE_HZ, from_s=began_s)
+        assert not np.any(played[round(held_s * RATE_HZ) : round(answered_s * RATE_HZ)])
+        assert 3900 < heard.least_ms <= 1000 * (held_s - began_s)
+
+        # old audio is cleared: here, where the rest of it is never played ...
+        rest = told[int(heard.least_ms) * 24 :]
+        assert len(rest) > 24_000 * 20
+        assert not heard_of(rest, played, RATE_HZ, from_s=held_s).stretches
+        # ... and there, where the conversation is cut to what was heard
+        (truncate,) = [m.what for m in rehearsal.sent(ev.TruncateItem)]
+        assert heard.least_ms - 20 <= truncate.audio_end_ms <= heard.most_ms + 1
+        (cut,) = [m.what for m in rehearsal.received(ev.ItemTruncated)]
+        assert (cut.item_id, cut.audio_end_ms) == (truncate.item_id, truncate.audio_end_ms)
+        assert not rehearsal.received(ev.ServerError)
+
+        # the new response answers the newest input
+        assert len(rehearsal.sent(ev.CreateResponse)) == 2
+        assert date != story
+        assert words_of(rehearsal, date).startswith("Today is ")
+        answer = sound_of(rehearsal, date)
+        (whole,) = heard_of(answer, played, RATE_HZ, from_s=answered_s).stretches
+        begin = whole.recorded_frame - whole.item_frame
+        assert whole.frames > 0.9 * len(answer) * 2
+        assert not np.any(played[begin + len(answer) * 2 + RATE_HZ // 1000 :])  # and nothing else
+
+    asyncio.run(asyncio.wait_for(plan(), 120.0))
