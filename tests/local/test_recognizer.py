@@ -74,17 +74,17 @@ def test_the_end_of_the_wake_word_in_front_does_no_harm(recognizer, spoken):
 
 
 def test_silence_noise_and_nothing_are_no_command(recognizer):
-    rng = np.random.default_rng(3)
     second = np.zeros(MIC_RATE_HZ, np.int16)
-    for frames in (second[:0], second[:100], second, rng.normal(0, 900, 32000).astype(np.int16)):
+    for frames in (second[:0], second[:100], second):
         assert recognizer.recognize(frames).words == ""
+    for level in (1, 5, 30, 900, 3000):
+        noise = np.random.default_rng(level).normal(0, level, 2 * MIC_RATE_HZ).astype(np.int16)
+        assert recognizer.recognize(noise).words == ""
+        assert recognizer.recognize(second).words == ""
 
 
 def test_the_same_audio_is_heard_the_same(recognizer, spoken):
     clip = spoken("tell me a story", "awb", MIC_RATE_HZ)
     first = recognizer.recognize(clip)
     recognizer.recognize(spoken("go on", "rms", MIC_RATE_HZ))
-    again = recognizer.recognize(clip)
-    assert again.words == first.words
-    # The decoder's noise estimate lives on from utterance to utterance.
-    assert again.confidence == pytest.approx(first.confidence, abs=0.2)
+    assert recognizer.recognize(clip) == first
