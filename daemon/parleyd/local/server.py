@@ -1,6 +1,7 @@
 """The embedded server: WebSocket on loopback, one engine for each connection."""
 
 import http
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ class ServerOptions:
     local_time: Callable[[], datetime] = _now
 
 
+_handshakes = logging.getLogger(f"{__name__}.handshakes")
+_handshakes.setLevel(logging.CRITICAL)  # a client that goes away while connecting is no error
+
+
 class RealtimeServer:
     """Async context manager; inside it clients are served at `url`.
 
@@ -67,6 +72,7 @@ class RealtimeServer:
                 compression=None,  # base64 audio over loopback: work without use
                 max_size=MOST_MESSAGE_BYTES,
                 close_timeout=CLOSE_WITHIN_S,
+                logger=_handshakes,
             )  # fmt: skip
         except OSError as error:
             await self._speech.close()
