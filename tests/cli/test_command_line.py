@@ -1,0 +1,79 @@
+"""The command line as people meet it: what is missing is one line with the remedy."""
+
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+
+def parley(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    without_key = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+    return subprocess.run(
+        [sys.executable, "-m", "parleyd", *arguments],
+        env={**without_key, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_key_network_and_card_run_says_in_one_line_what_it_lacks(tmp_path: Path) -> None:
+    config = tmp_path / "parley.toml"
+    config.write_text('[audio]\nplayback = "hw:CARD=NoSuchCard"\n')
+    ended = parley("run", "--config", str(config))
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "audio.playback" in line
+    assert "NoSuchCard" in line
+    assert "plug the card in, or choose a device" in line
+
+
+def test_a_key_that_is_needed_is_asked_for_and_one_that_is_there_is_not_shown(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "parley.toml"
+    config.write_text('[audio]\nplayback = "hw:CARD=NoSuchCard"\n[realtime]\nserver = "openai"\n')
+    ended = parley("run", "--config", str(config), OPENAI_API_KEY="sk-secret-0123456789")
+    assert "sk-secret" not in ended.stderr + ended.stdout
+
+
+def test_every_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None:
+    config = tmp_path / "parley.toml"
+    config.write_text("[audio]\nlead_ms = 1\n[turn]\nsilence = 3\n")
+    for command in (["check", str(config)], ["run", "--config", str(config)]):
+        ended = parley(*command)
+        assert ended.returncode == 2
+        assert ended.stderr.splitlines() == [
+            "parley: audio.lead_ms: 1 is not allowed: expected int >= 20, "
+            "allowed is a whole number from 20 to 200",
+            "parley: turn.silence: is unknown, did you mean silence_ms?",
+        ]
+
+
+def test_the_default_configuration_is_good() -> None:
+    ended = parley("check", str(files("parleyd").joinpath("default.toml")))
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("good\n")
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "serve", "check"])
+def test_every_command_explains_itself(command: str) -> None:
+    assert f"parley {command}" in parley(command, "--help").stdout
+    assert command in parley("--help").stdout
+
+
+def test_help_loads_neither_models_nor_plots() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from parleyd.cli.main import parley\n"
+        "assert CliRunner().invoke(parley, ['--help']).exit_code == 0\n"
+        "print([m for m in ('onnxruntime', 'matplotlib', 'pvporcupine') if m in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout.strip() == "[]"
