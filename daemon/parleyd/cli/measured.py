@@ -21,8 +21,8 @@ WAKE_MS = "wake word's end to listening"
 LATENCY_MS = "question's end to answer heard"
 HOLD_MS = "user's onset to silence (hold)"
 COMMIT_MS = "user's onset to decision (commit)"
-TOLD_MS = "heard of the answer, as told to the server"
-TRUE_MS = "heard of the answer, in the recording"
+TOLD_MS = "answer heard, as told to the server"
+TRUE_MS = "answer heard, in the recording"
 LATE_MS = "dead answer's sound after the hold"
 COUGH_MS = "cough's onset to silence (hold)"
 HELD_MS = "answer held for the cough"
@@ -71,7 +71,7 @@ def told_and_true(stage: Stage, answer: Answer) -> list[Figure]:
     if not least_ms - TOLD_LESS_MS <= told_ms <= most_ms + FOUND_MS:
         raise SceneError(text)
     true_ms = min(max(told_ms, least_ms), most_ms)  # silence at the end can't be told
-    must = f"the next line, or up to {TOLD_LESS_MS:.0f} ms less"
+    must = f"next line, less 0..{TOLD_LESS_MS:.0f} ms"
     return [
         Figure(TOLD_MS, round(told_ms), "ms", must),
         Figure(TRUE_MS, round(true_ms), "ms", "(found to 1 ms)"),
