@@ -1,0 +1,148 @@
+"""The command line: python -m tests.bench.hearing --help."""
+
+import os
+
+# One thread each: two sessions run side by side, and on a Pi the daemon has one core too.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import argparse
+import dataclasses
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from parleyd.config import Audio, Config, Hearing
+from parleyd.errors import ParleyError
+from tests.bench.hearing import scenes, session, tables, worker
+
+
+def main() -> int:
+    options = _options()
+    try:
+        settings = _configured(options.set)
+        origin = worker.load(options.corpus, options.split).origin
+    except (ParleyError, msgspec.ValidationError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    if options.corpus is None:
+        print(
+            "No --corpus was given: voices are flite's, rooms and noises are synthesised. These"
+            " figures tell a change from no change; they are not what real voices give.",
+            file=sys.stderr,
+        )
+    plan = scenes.plan(
+        options.seed,
+        hours=options.hours,
+        users=options.users,
+        starts=options.starts,
+        only=set(options.scenes or ()),
+    )
+    if options.name:
+        plan = [scene for scene in plan if options.name in scene.name]
+    begin = time.monotonic()
+    found = {"parley": _run(plan, options, settings, baseline=False)}
+    if options.baseline:
+        found["fixed threshold"] = _run(plan, options, settings, baseline=True)
+    took_s = time.monotonic() - begin
+    console = Console(width=132)
+    console.print(f"{origin}, seed {options.seed}, {len(plan)} sessions, {settings.hearing}")
+    for title, outcomes in found.items():
+        tables.print_all(console, outcomes, title)
+    simulated_s = sum(o.simulated_s for outcomes in found.values() for o in outcomes)
+    console.print(
+        f"{simulated_s / 3600:.2f} simulated hours in {took_s:.0f} s: {simulated_s / took_s:.0f}"
+        f" times real time on {options.jobs} processes"
+    )
+    if options.json:
+        options.json.write_bytes(_json(found, origin, options, settings))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.hearing",
+        description="The real core in simulated rooms, closed loop: what it hears and what it"
+        " only thinks to hear.",
+    )
+    parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music, rooms")
+    parser.add_argument("--split", choices=("A", "B", "all"), default="all",
+                        help="half of the rooms and voices: tune on A, validate on B")  # fmt: skip
+    parser.add_argument("--hours", type=float, default=0.25,
+                        help="with nobody speaking; music, moves, jumps: a fifth more each")  # fmt: skip
+    parser.add_argument("--users", type=int, default=200,
+                        help="users who interrupt; moves, jumps: a fifth more each")  # fmt: skip
+    parser.add_argument("--starts", type=int, default=50, help="cold starts")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scenes", nargs="+", choices=scenes.KINDS, help="only these")
+    parser.add_argument("--name", help="only sessions with this in their name")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE",
+                        help="hearing settings, such as reaction=duck confirm_ms=400")  # fmt: skip
+    parser.add_argument("--baseline", action="store_true",
+                        help="also a fixed threshold, as in hobby projects")  # fmt: skip
+    parser.add_argument("--json", type=Path, help="write every trial and event to this file")
+    parser.add_argument("--jobs", type=int, default=2)
+    return parser.parse_args()
+
+
+def _configured(pairs: list[str]) -> Config:
+    hearing = msgspec.convert(
+        dict(pair.split("=", 1) for pair in pairs), type=Hearing, strict=False
+    )
+    return Config(audio=Audio(volume=100), hearing=hearing)
+
+
+def _run(
+    plan: list[scenes.Scene], options: argparse.Namespace, settings: Config, *, baseline: bool
+) -> list[session.Outcome]:
+    outcomes = []
+    context = multiprocessing.get_context("spawn")
+    arguments = (options.corpus, options.split, settings)
+    with context.Pool(options.jobs, worker.begin, arguments) as pool:
+        for outcome in pool.imap(worker.one, [(scene, baseline) for scene in plan]):
+            outcomes.append(outcome)
+            _progress(len(outcomes), len(plan), outcome)
+    return outcomes
+
+
+def _progress(done: int, of: int, outcome: session.Outcome) -> None:
+    end = "\r" if sys.stderr.isatty() and done < of else "\n"
+    if end == "\n" and done % 20 and done < of:
+        return
+    print(f"{done}/{of} {outcome.scene.name:<24}", end=end, file=sys.stderr, flush=True)
+
+
+def _json(
+    found: dict[str, list[session.Outcome]],
+    origin: str,
+    options: argparse.Namespace,
+    settings: Config,
+) -> bytes:
+    document: dict[str, Any] = {
+        "origin": origin,
+        "seed": options.seed,
+        "hearing": msgspec.to_builtins(settings.hearing),
+        "tables": {title: tables.cells(outcomes) for title, outcomes in found.items()},
+        "sessions": {
+            title: [
+                {
+                    "scene": dataclasses.asdict(o.scene),
+                    "room": o.room,
+                    "fault_at_s": o.fault_at_s,
+                    "alone": dataclasses.asdict(o.alone),
+                    "trials": [dataclasses.asdict(trial) for trial in o.trials],
+                }
+                for o in outcomes
+            ]
+            for title, outcomes in found.items()
+        },
+    }
+    return msgspec.json.encode(document)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""The core in its house: a server on paper whose replies never end, and a card that is watched."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from parleyd.boundary import ButtonPressed, LinkUp, MicPeriod, Note, Send, Step
+from parleyd.config import Config
+from parleyd.realtime import events as ev
+from parleyd.speaker import Speaker
+from parleyd.states import State
+from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
+
+AHEAD_MS = 1500  # the server streams faster than speech, this much at a time is enough
+SILENCE_S = 0.5  # the server's own end-of-turn detection
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A note of the core, with its time."""
+
+    at_s: float
+    name: str
+    fields: dict[str, object]
+
+
+class Core(Protocol):
+    """What a session drives: the real core, or the detector that it is compared with."""
+
+    notes: list[Noted]
+    cpu_us: list[float]
+    sent: list[Frames]
+    """Audio sent to the server since the newest commit, int16 at 24 kHz."""
+
+    @property
+    def state(self) -> State: ...
+
+    def converse(self, user_talks: bool, now: float) -> None:
+        """Called before each period: keep the conversation going."""
+
+    def tick(self, mic: MicPeriod, now: float) -> Step: ...
+
+
+@dataclass
+class House:
+    """The real core, online, in a conversation that goes on until nobody drives it any more."""
+
+    settings: Config
+    reply: Iterator[Frames]
+    notes: list[Noted] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    sent: list[Frames] = field(default_factory=list)
+    _responses: int = 0
+    _response: str | None = None
+    _quiet_since: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.speaker = Speaker(self.settings, None)
+        for event in (LinkUp(), ev.SessionCreated(), ev.SessionUpdated(), ButtonPressed()):
+            self.speaker.handle(event, 0.0)
+
+    @property
+    def state(self) -> State:
+        return self.speaker.state
+
+    def converse(self, user_talks: bool, now: float) -> None:
+        """End the user's turn when there was silence; keep a second of reply ahead."""
+        if user_talks or self.state is not State.LISTENING:
+            self._quiet_since = now
+        elif now - self._quiet_since >= SILENCE_S:
+            self.speaker.handle(ev.SpeechStopped(item_id=f"u{self._responses}"), now)
+            self.speaker.handle(ev.AudioCommitted(item_id=f"u{self._responses}"), now)
+        if self.state is State.IDLE:  # listened in vain
+            self.speaker.handle(ButtonPressed(), now)
+        if self._response is not None and self.speaker.buffered_ms < AHEAD_MS:
+            data = next(self.reply).astype("<i2").tobytes()
+            event = ev.AudioDelta(
+                response_id=self._response, item_id=f"i{self._response}", delta=data
+            )
+            self.speaker.handle(event, now)
+
+    def tick(self, mic: MicPeriod, now: float) -> Step:
+        begin = time.perf_counter()
+        step = self.speaker.tick(mic, now)
+        if self.state in (State.SPEAKING, State.BARGE_IN):
+            self.cpu_us.append((time.perf_counter() - begin) * 1e6)
+        for effect in step.effects:
+            match effect:
+                case Note(name, fields):
+                    self.notes.append(Noted(now, name, dict(fields)))
+                    if name == "commit":
+                        self.sent = []
+                case Send(event):
+                    self._answer(event, now)
+        return step
+
+    def _answer(self, event: ev.ClientEvent, now: float) -> None:
+        match event:
+            case ev.AppendAudio():
+                self.sent.append(np.frombuffer(event.audio, "<i2").astype(np.int16))
+            case ev.CreateResponse():
+                self._responses += 1
+                self._response = f"r{self._responses}"
+                assert isinstance(event.response, dict)
+                created = ev.Response(id=self._response, metadata=event.response["metadata"])
+                self.speaker.handle(ev.ResponseCreated(response=created), now)
+            case ev.CancelResponse() if self._response is not None:
+                done = ev.Response(id=self._response, status="cancelled")
+                self._response = None
+                self.speaker.handle(ev.ResponseDone(response=done), now)
+
+
+@dataclass
+class FixedThreshold:
+    """What hobby projects do: microphone louder than a fixed level for a while, so stop.
+
+    No reference, no canceller, no second stage. -35 dBFS is an RMS of 580 of 32768,
+    the middle of the 300 to 1000 that such projects give as their default; 10 blocks
+    of 30 ms within 12 is about the third of a second that they wait against clicks.
+    """
+
+    reply: Iterator[Frames]
+    lead_frames: int
+    rate_factor: int  # device rate over the server's: whole, frames are repeated
+    threshold_dbfs: float = -35.0
+    notes: list[Noted] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    sent: list[Frames] = field(default_factory=list)
+    state: State = State.LISTENING
+    _quiet_since: float = 0.0
+    _line: Frames = field(default_factory=lambda: SILENCE)
+    _block: list[Frames] = field(default_factory=list)
+    _loud: list[bool] = field(default_factory=list)
+
+    def converse(self, user_talks: bool, now: float) -> None:
+        """Speak again when the user was silent for a while."""
+        if user_talks or self.state is State.SPEAKING:
+            self._quiet_since = now
+        elif now - self._quiet_since >= SILENCE_S:
+            self.state = State.SPEAKING
+
+    def tick(self, mic: MicPeriod, now: float) -> Step:
+        if self.state is State.LISTENING:
+            return Step(False, SILENCE, ())
+        assert mic.frames is not None
+        if self._hears(mic.frames):
+            self.state = State.LISTENING
+            self._loud.clear()
+            self.notes.append(Noted(now, "commit", {}))
+            return Step(True, SILENCE, ())
+        missing = max(0, self.lead_frames - mic.queued_frames)
+        while len(self._line) < missing:
+            piece = np.repeat(next(self.reply), self.rate_factor)
+            self._line = np.concatenate((self._line, piece))
+        playback, self._line = self._line[:missing], self._line[missing:]
+        return Step(False, playback, ())
+
+    def _hears(self, frames: Frames) -> bool:
+        self._block.append(frames)
+        if len(self._block) < 3:
+            return False
+        block = np.concatenate(self._block) / 32768.0
+        self._block.clear()
+        level_dbfs = 10 * np.log10(max(float(np.mean(block**2)), 1e-12))
+        self._loud = [*self._loud[-11:], level_dbfs > self.threshold_dbfs]
+        return sum(self._loud) >= 10
+
+
+def repeats(rate_hz: int) -> int:
+    """How often a server frame is repeated at the device's rate."""
+    return rate_hz // SERVER_RATE_HZ

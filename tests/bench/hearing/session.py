@@ -1,0 +1,235 @@
+"""One session: a core in a scene, what it did, judged against the truth."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import soxr
+
+from parleyd.config import Config
+from parleyd.room.card import SimulatedCard
+from parleyd.room.convolution import Signal
+from parleyd.room.talker import Talker
+from parleyd.states import State
+from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames, ms_to_frames
+from tests.bench.hearing.air import LOUDSPEAKER_HZ
+from tests.bench.hearing.house import Core, FixedThreshold, House, Noted, repeats
+from tests.bench.hearing.material import Material
+from tests.bench.hearing.scenes import Scene
+from tests.bench.hearing.soundtrack import WARM_UP_S, Said, Soundtrack, compose
+
+REACTIONS = ("hold", "duck")
+AFTER_END_S = 0.5  # a commit this late after the user's last word is still due to him
+_BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, found for itself
+_REACH = SERVER_RATE_HZ * 30 // 1000  # how far a splice may have moved it
+_ALIKE = 0.7  # correlation above which a block was surely found
+_TALKS = (State.SPEAKING, State.BARGE_IN)
+
+
+@dataclass(slots=True)
+class Trial:
+    """A user who spoke into a reply, and what became of it; times in ms from his onset."""
+
+    scene: str
+    kind: str
+    clip: str
+    onset_s: float
+    at_onset: str
+    """State of the core when he began; only `speaking` and `barge-in` can be judged."""
+
+    echo_over_user_db: float
+    """Echo at the microphone in the 300 ms before the onset, against his active level."""
+
+    since_fault_s: float | None
+    reaction_ms: float | None = None
+    commit_ms: float | None = None
+    rejects: int = 0
+    level_db: float | None = None
+    """Him in the audio that was sent against him at the microphone."""
+
+    sent_before_ms: float | None = None
+    """How much was sent of the time before his onset."""
+
+    seam_ms: float | None = None
+    """Audio that was lost or sent twice within his utterance."""
+
+    events: list[tuple[float, str, dict[str, object]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Alone:
+    """What the core did while nobody spoke."""
+
+    seconds: float = 0.0
+    reactions: int = 0
+    commits: int = 0
+    held_s: float = 0.0
+    """Of `seconds`: nothing was played though a reply was there."""
+
+    ducked_s: float = 0.0
+    events: list[tuple[float, str, dict[str, object]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one session gives to the tables."""
+
+    scene: Scene
+    room: str
+    fault_at_s: float | None
+    trials: list[Trial]
+    alone: Alone
+    cpu_us: list[float]
+    simulated_s: float
+
+
+def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = False) -> Outcome:
+    """Play the scene through the real core (or the fixed threshold) and judge it."""
+    track = compose(scene, material)
+    rate_hz = settings.audio.playback_rate_hz
+    core: Core
+    if baseline:
+        lead = ms_to_frames(settings.audio.lead_ms, rate_hz)
+        core = FixedThreshold(track.reply, lead, repeats(rate_hz))
+    else:
+        core = House(settings, track.reply)
+    watch = _Watch(core, scene, track)
+    watch.run()
+    return Outcome(
+        scene, track.room, track.fault_at_s, watch.trials, watch.alone, core.cpu_us,
+        track.length_s,
+    )  # fmt: skip
+
+
+class _Sent(NamedTuple):
+    """The user in the audio that was sent."""
+
+    level_db: float
+    before_ms: float
+    seam_ms: float
+
+
+class _Watch:
+    """Lets the session pass, period by period, and keeps what the judgement needs."""
+
+    def __init__(self, core: Core, scene: Scene, track: Soundtrack) -> None:
+        assert track.air.loudspeaker_rate_hz == LOUDSPEAKER_HZ
+        self._core, self._scene, self._track = core, scene, track
+        self._card = SimulatedCard(
+            core, track.air, Talker(), drift_ppm=scene.drift_ppm, faults=track.faults
+        )
+        self.trials: list[Trial] = []
+        self.alone = Alone()
+
+    def run(self) -> None:
+        card, core = self._card, self._core
+        lines = list(self._track.said)
+        start_s = WARM_UP_S if self._scene.warm else 0.0
+        while card.now < self._track.length_s:
+            now = card.now
+            while lines and now > lines[0].end_s + AFTER_END_S:
+                self._judge(lines.pop(0))
+            begun = len(self.trials) > len(self._track.said) - len(lines)
+            if lines and not begun and now >= lines[0].onset_s:
+                self.trials.append(self._begin(lines[0], core.state))
+            talks = bool(lines) and lines[0].onset_s <= now < lines[0].end_s
+            core.converse(talks, now)
+            before, played = len(core.notes), card.played_frames
+            state = core.state
+            card.step()
+            if self._scene.task != "users" and now >= start_s:
+                self._nobody(state, card.played_frames - played, core.notes[before:])
+        for line in lines:
+            self._judge(line)
+
+    def _nobody(self, state: State, played: int, notes: list[Noted]) -> None:
+        alone = self.alone
+        if state in _TALKS:
+            alone.seconds += 0.01
+            silent = played < LOUDSPEAKER_HZ // 200
+            alone.held_s += 0.01 * silent
+            alone.ducked_s += 0.01 * (state is State.BARGE_IN and not silent)
+        for note in notes:
+            if note.name in (*REACTIONS, "commit", "resume"):
+                alone.events.append((round(note.at_s, 3), note.name, note.fields))
+            alone.commits += note.name == "commit"
+        alone.reactions = sum(name != "resume" for _, name, _ in alone.events)
+        if any(name in REACTIONS for _, name, _ in alone.events):
+            alone.reactions -= alone.commits  # a commit follows a reaction that was counted
+
+    def _begin(self, line: Said, state: State) -> Trial:
+        period = round(self._card.now * 100)
+        power = np.mean(self._track.air.echo_power[max(0, period - 30) : period] or [0.0])
+        over_db = 10 * float(np.log10(power + 1e-12)) - self._scene.user_dbfs
+        fault = self._track.fault_at_s
+        since = None if fault is None else round(line.onset_s - fault, 2)
+        return Trial(
+            self._scene.name,
+            line.kind,
+            line.clip,
+            line.onset_s,
+            str(state),
+            round(over_db, 1),
+            since,
+        )
+
+    def _judge(self, line: Said) -> None:
+        trial = self.trials[-1]
+        until_s = line.end_s + AFTER_END_S
+        notes = [n for n in self._core.notes if line.onset_s - 1.0 < n.at_s <= until_s]
+        for note in notes:
+            if note.name not in (*REACTIONS, "commit", "resume"):
+                continue
+            after_ms = round((note.at_s - line.onset_s) * 1000, 1)
+            trial.events.append((after_ms, note.name, note.fields))
+            if after_ms <= 0:
+                continue
+            if trial.reaction_ms is None and note.name != "resume":
+                trial.reaction_ms = after_ms
+            if trial.commit_ms is None and note.name == "commit":
+                trial.commit_ms = after_ms
+            trial.rejects += note.name == "resume"
+        if trial.commit_ms is not None and self._core.sent:
+            sent = np.concatenate(self._core.sent)
+            found = _level(sent, self._track.user, line)
+            if found is not None:
+                trial.level_db, trial.sent_before_ms, trial.seam_ms = found
+
+
+def _level(sent: Frames, user: Signal, line: Said) -> _Sent | None:
+    """Find the user in what was sent; None where he cannot be found.
+
+    By projection, in blocks that are aligned one by one: a splice must not look like a loss.
+    """
+    begin, end = (round(at_s * MIC_RATE_HZ) for at_s in (line.onset_s, line.end_s + 0.2))
+    truth = np.asarray(soxr.resample(user[begin:end], MIC_RATE_HZ, SERVER_RATE_HZ))
+    heard = sent / 32768.0
+    late = _lag(heard, truth)
+    loudest = max(np.dot(b, b) for b in np.split(truth, range(_BLOCK, len(truth), _BLOCK)))
+    found, whole, lags = 0.0, 0.0, []
+    for start in range(0, len(truth) - _BLOCK, _BLOCK):
+        part = truth[start : start + _BLOCK]
+        first = start + late - _REACH
+        around = heard[max(0, first) : first + _BLOCK + 2 * _REACH]
+        if np.dot(part, part) < loudest / 300 or first < 0 or len(around) < _BLOCK + 2 * _REACH:
+            continue  # a pause, or not all of it was sent
+        lag = int(np.clip(_lag(around, part), 0, 2 * _REACH))
+        there = around[lag : lag + _BLOCK]
+        alike = float(np.dot(there, part))
+        if alike > _ALIKE * np.sqrt(np.dot(there, there) * np.dot(part, part)):
+            lags.append(lag)
+        found += alike
+        whole += float(np.dot(part, part))
+    if not lags or found <= 0:
+        return None
+    seam_ms = (max(lags) - min(lags)) * 1000 / SERVER_RATE_HZ
+    before_ms = (late + lags[0] - _REACH) * 1000 / SERVER_RATE_HZ
+    return _Sent(round(20 * float(np.log10(found / whole)), 2), round(before_ms), round(seam_ms, 1))
+
+
+def _lag(heard: Signal, part: Signal) -> int:
+    """Where in `heard` the part begins; negative when its beginning is missing."""
+    size = 1 << (len(part) + len(heard)).bit_length()
+    alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size)), size)
+    at = int(np.argmax(alike))
+    return at if at < size // 2 else at - size

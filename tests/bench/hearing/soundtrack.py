@@ -1,0 +1,250 @@
+"""A scene made audible: who says what and when, over which noise, and what the speaker tells."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import soxr
+
+from parleyd.room import clips
+from parleyd.room.card import EchoShift
+from parleyd.room.convolution import Signal
+from parleyd.room.noise import Noise
+from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
+from tests.bench.hearing.air import Air, Distortion, convolved, small_box
+from tests.bench.hearing.material import Material
+from tests.bench.hearing.scenes import TRIALS, Scene
+
+Kind = Literal["request", "long", "mhm", "cough"]
+
+REPLY_DBFS = -24.0  # active level of what the assistant says, as synthesisers deliver it
+QUIET_DBFS = -75.0  # the noise of a small microphone itself
+WARM_UP_S = 3.5  # a reply that is not judged: the speaker has been heard before
+LONGEST_REQUEST_S = 3.5
+LONGEST_S = 8.0
+AFTER_S = 1.6  # from a user's end to the next reply's begin, at most
+_KINDS: tuple[Kind, ...] = (
+    "request", "request", "cough", "request", "long", "request", "mhm", "request", "request",
+    "request",
+)  # fmt: skip
+_GAP_S = (0.15, 0.9)  # pauses between two sentences of a reply
+_KNOCK_EVERY_S = (4.0, 12.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One utterance and its truth at the microphone."""
+
+    kind: Kind
+    clip: str
+    onset_s: float
+    end_s: float
+
+
+@dataclass(slots=True)
+class Soundtrack:
+    """Everything that one session needs besides the core."""
+
+    length_s: float
+    said: list[Said]
+    user: Signal
+    """The user alone, at the microphone."""
+
+    air: Air
+    reply: Iterator[Frames]
+    """Pieces of what the assistant says, int16 at 24 kHz, without end."""
+
+    faults: list[EchoShift]
+    fault_at_s: float | None
+    """When the path moves or the delay jumps."""
+
+    room: str
+
+
+def compose(scene: Scene, material: Material) -> Soundtrack:
+    """Draw and render the scene; the same scene and material give the same soundtrack."""
+    random = np.random.default_rng((*scene.seed, 1))
+    room = material.rooms[int(random.integers(len(material.rooms)))]
+    path = room.users[int(random.integers(len(room.users)))]
+    voices = _Users(scene, material, random)
+    start_s = WARM_UP_S if scene.warm else 0.0
+    said, dry, length_s = voices.lines(start_s) if scene.task == "users" else (
+        [], np.zeros(0), start_s + scene.length_s
+    )  # fmt: skip
+    frames = round(length_s * 100) * MIC_RATE_HZ // 100 + MIC_RATE_HZ
+    user = np.zeros(frames)
+    for line, clip in zip(said, dry, strict=False):
+        _mix(user, _levelled(convolved_tail(clip, path), scene.user_dbfs), line.onset_s)
+    around = user + _noise(scene, material, random, frames)
+    if scene.knocks:
+        around += _knocks(scene, random, path, frames, start_s)
+    reply_seed = int(random.integers(1 << 31))
+    sample = _sample_of(reply(scene, material, reply_seed))
+    box = random.uniform(120, 300)
+    echo_dbfs = scene.user_dbfs + scene.enr_db
+    before = _scaled(small_box(room.loudspeaker, box), sample, echo_dbfs)
+    after = small_box(room.loudspeaker_moved, box)
+    moved_db = 10 * np.log10(np.sum(room.loudspeaker_moved**2) / np.sum(room.loudspeaker**2))
+    after = _scaled(after, sample, echo_dbfs + float(np.clip(moved_db, -6, 6)))
+    fault_at_s = _fault_time(scene, said, random, start_s, length_s)
+    jump = scene.condition == "jump" and fault_at_s is not None
+    air = Air(
+        (before, after),
+        around,
+        delay_ms=scene.delay_ms,
+        distortion=Distortion(sample, scene.distortion_db),
+        moves_at_s=fault_at_s if scene.condition == "path" else None,
+    )
+    shift = EchoShift(fault_at_s or 0.0, scene.jump_ms, xruns=int(scene.jump_told))
+    return Soundtrack(
+        length_s, said, user, air, reply(scene, material, reply_seed),
+        [shift] if jump else [], fault_at_s, room.name,
+    )  # fmt: skip
+
+
+def reply(scene: Scene, material: Material, seed: int) -> Iterator[Frames]:
+    """The assistant's voice (or music), sentence after sentence with pauses between."""
+    random = np.random.default_rng(seed)
+    source = material.music if scene.music else material.far
+    while True:
+        clip = source[int(random.integers(len(source)))]
+        frames = clips.normalised(clip.frames, REPLY_DBFS)
+        if scene.music:
+            begin = int(random.integers(len(frames) // 2))
+            frames = frames[begin:]
+        else:
+            pause = np.zeros(int(random.uniform(*_GAP_S) * MIC_RATE_HZ), np.int16)
+            frames = np.concatenate((frames, pause))
+        yield np.asarray(soxr.resample(frames, MIC_RATE_HZ, SERVER_RATE_HZ), np.int16)
+
+
+def convolved_tail(clip: Frames, path: Signal) -> Signal:
+    """The clip at the end of its path, with the reverberation that outlives it."""
+    return convolved(np.concatenate((clip / 32768.0, np.zeros(len(path)))), path)
+
+
+def mhm(random: np.random.Generator) -> Frames:
+    """Two hums through a closed mouth, the second higher, about 450 ms."""
+    pieces = []
+    base_hz = random.uniform(95, 210)
+    for long_s, first, last in ((0.16, 1.0, 0.92), (0.22, 1.0, 1.35)):
+        steps = np.linspace(first, last, int(long_s * MIC_RATE_HZ))
+        phase = 2 * np.pi * np.cumsum(base_hz * steps) / MIC_RATE_HZ
+        hum = sum(
+            np.sin(k * phase) / (1 + (k * base_hz / 400) ** 2) for k in range(1, 25)
+        )  # fmt: skip
+        edge = np.minimum(1, np.arange(len(steps)) / 320)
+        pieces += [hum * edge * edge[::-1], np.zeros(int(0.05 * MIC_RATE_HZ))]
+    sound = np.concatenate(pieces[:-1])
+    return np.rint(8000 * sound / np.max(np.abs(sound))).astype(np.int16)
+
+
+class _Users:
+    """Who says what and when: utterances with time for a reply to begin before each."""
+
+    def __init__(self, scene: Scene, material: Material, random: np.random.Generator) -> None:
+        self._scene, self._material, self._random = scene, material, random
+
+    def lines(self, start_s: float) -> tuple[list[Said], list[Frames], float]:
+        said, spoken = [], []
+        at_s = start_s
+        for number in range(TRIALS):
+            kind = _KINDS[(self._scene.seed[-1] * TRIALS + number) % len(_KINDS)]
+            name, clip = self._clip(kind)
+            at_s = round(at_s + self._random.uniform(0.8, 5.0), 3)
+            end_s = at_s + len(clip) / MIC_RATE_HZ
+            said.append(Said(kind, name, at_s, end_s))
+            spoken.append(clip)
+            at_s = end_s + AFTER_S
+        return said, spoken, at_s
+
+    def _clip(self, kind: Kind) -> tuple[str, Frames]:
+        match kind:
+            case "cough":
+                seed = int(self._random.integers(1 << 31))
+                return f"cough {seed}", clips.cough(seed=seed)
+            case "mhm":
+                return "mhm", mhm(self._random)
+            case "request":
+                name, frames = self._near()
+                return name, frames[: int(LONGEST_REQUEST_S * MIC_RATE_HZ)]
+            case "long":
+                name, frames = self._near()
+                while len(frames) < LONGEST_S * 0.6 * MIC_RATE_HZ:
+                    pause = np.zeros(int(self._random.uniform(0.1, 0.4) * MIC_RATE_HZ), np.int16)
+                    frames = np.concatenate((frames, pause, self._near()[1]))
+                return name, frames[: int(LONGEST_S * MIC_RATE_HZ)]
+
+    def _near(self) -> tuple[str, Frames]:
+        clip = self._material.near[int(self._random.integers(len(self._material.near)))]
+        return clip.name, clip.frames
+
+
+def _noise(scene: Scene, material: Material, random: np.random.Generator, frames: int) -> Signal:
+    sensor = 10 ** (QUIET_DBFS / 20) * random.standard_normal(frames)
+    if scene.noise == "quiet":
+        return sensor
+    source = material.noises.get(scene.noise)
+    if source is None or scene.noise == "pink":
+        pink = Noise("pink", 0.0, seed=int(random.integers(1 << 31)))
+        sound = np.concatenate([pink.period() for _ in range(-(-frames // 160))])[:frames]
+    else:
+        start = int(random.integers(len(source)))
+        sound = np.resize(np.roll(source / 32768.0, -start), frames)
+    gain = 10 ** ((scene.user_dbfs - scene.snr_db) / 20) / np.sqrt(np.mean(sound**2))
+    return sensor + gain * sound
+
+
+def _knocks(
+    scene: Scene, random: np.random.Generator, path: Signal, frames: int, start_s: float
+) -> Signal:
+    track = np.zeros(frames)
+    at_s = start_s + random.uniform(0.5, _KNOCK_EVERY_S[1])
+    while at_s < frames / MIC_RATE_HZ - 1:
+        knock = convolved_tail(clips.knock(seed=int(random.integers(1 << 31))), path)
+        _mix(track, _levelled(knock, scene.user_dbfs + random.uniform(-6, 6)), at_s)
+        at_s += random.uniform(*_KNOCK_EVERY_S)
+    return track
+
+
+def _fault_time(
+    scene: Scene, said: list[Said], random: np.random.Generator, start_s: float, length_s: float
+) -> float | None:
+    if scene.condition == "plain":
+        return None
+    if said:  # a second or two before one of the users speaks, never before the first
+        line = said[int(random.integers(1, len(said)))]
+        return round(line.onset_s - random.uniform(0.3, 3.0), 2)
+    return round(random.uniform(start_s + 5, length_s - 20), 2)
+
+
+def _mix(track: Signal, sound: Signal, at_s: float) -> None:
+    start = round(at_s * MIC_RATE_HZ)
+    part = sound[: max(0, len(track) - start)]
+    track[start : start + len(part)] += part
+
+
+def _levelled(sound: Signal, dbfs: float) -> Signal:
+    return sound * 10 ** ((dbfs - _active_dbfs(sound)) / 20)
+
+
+def _scaled(path: Signal, sample: Signal, dbfs: float) -> Signal:
+    return path * 10 ** ((dbfs - _active_dbfs(convolved(sample, path))) / 20)
+
+
+def _active_dbfs(sound: Signal) -> float:
+    """As `clips.active_dbfs`, without the limits of int16."""
+    blocks = sound[: len(sound) // 160 * 160].reshape(-1, 160)
+    power = np.mean(blocks**2, axis=1)
+    active = power[power >= power.max() * 10 ** (-clips.ACTIVE_DB / 10)]
+    return float(10 * np.log10(active.mean()))
+
+
+def _sample_of(pieces: Iterator[Frames]) -> Signal:
+    """The first ten seconds or so of a reply, at 16 kHz, full scale 1.0."""
+    taken: list[Frames] = []
+    while sum(map(len, taken)) < 10 * SERVER_RATE_HZ:
+        taken.append(next(pieces))
+    joined = np.concatenate(taken) / 32768.0
+    return np.asarray(soxr.resample(joined, SERVER_RATE_HZ, MIC_RATE_HZ), np.float64)

@@ -1,0 +1,254 @@
+"""What a run found, as tables for people: a number never stands without its n or its bounds."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.hearing.bounds import rate_bounds, share_bounds
+from tests.bench.hearing.scenes import Scene
+from tests.bench.hearing.session import Alone, Outcome, Trial
+
+GROUPS: dict[str, Callable[[float], bool]] = {
+    "<= 0": lambda db: db <= 0,
+    "5-10": lambda db: 5 <= db <= 10,
+    "15": lambda db: db == 15,
+    "20": lambda db: db == 20,
+}
+SPEECH = ("request", "long")
+SHORT = ("mhm", "cough")
+JUDGED = ("speaking", "barge-in")
+Pair = tuple[Scene, Trial]
+
+
+def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None:
+    """Print every table that the outcomes have something for."""
+    users = [(o.scene, trial) for o in outcomes for trial in o.trials]
+    speech = [(s, t) for s, t in users if t.kind in SPEECH]
+    plain = [(s, t) for s, t in speech if s.condition == "plain"]
+    steady = [(s, t) for s, t in plain if s.clock != "100ppm"]
+    if steady:
+        _reactions(console, f"{title}: users, warm, clocks shared or within 5 ppm", {
+            f"ENR {name} dB": [(s, t) for s, t in steady if test(s.enr_db)]
+            for name, test in GROUPS.items()
+        })  # fmt: skip
+    if plain:
+        _reactions(console, f"{title}: users, ENR <= 15 dB, by clock, noise and delay", {
+            name: [(s, t) for s, t in plain if s.enr_db <= 15 and test(s)]
+            for name, test in _SLICES.items()
+        })  # fmt: skip
+    rest = {
+        "path moved before": [(s, t) for s, t in speech if s.condition == "path" and _since(t)],
+        "delay jumped, told": _jumped(speech, told=True),
+        "delay jumped, not told": _jumped(speech, told=False),
+    }
+    if any(rest.values()):
+        _reactions(console, f"{title}: users after a change, all ENR and clocks", rest)
+    short = {kind: [(s, t) for s, t in users if t.kind == kind] for kind in SHORT}
+    if any(short.values()):
+        _reactions(console, f"{title}: short sounds of users (to commit is wrong)", short)
+    _alone(console, title, [o for o in outcomes if o.scene.task == "echo"])
+    _starts(console, title, [o for o in outcomes if o.scene.task == "starts"])
+    _cost(console, title, outcomes)
+
+
+_SLICES: dict[str, Callable[[Scene], bool]] = {
+    "clock shared": lambda s: s.clock == "shared",
+    "clock 5 ppm": lambda s: s.clock == "5ppm",
+    "clock 100 ppm": lambda s: s.clock == "100ppm",
+    "quiet": lambda s: s.noise == "quiet" and s.clock != "100ppm",
+    "pink": lambda s: s.noise == "pink" and s.clock != "100ppm",
+    "kitchen": lambda s: s.noise == "kitchen" and s.clock != "100ppm",
+    "dishes": lambda s: s.noise == "dishes" and s.clock != "100ppm",
+    "delay <= 100 ms": lambda s: s.delay_ms <= 60 and s.clock != "100ppm",
+    "delay > 100 ms": lambda s: s.delay_ms > 60 and s.clock != "100ppm",
+}
+
+
+def _since(trial: Trial) -> bool:
+    return trial.since_fault_s is not None and trial.since_fault_s >= 0
+
+
+def _jumped(pairs: Sequence[Pair], *, told: bool) -> list[Pair]:
+    return [(s, t) for s, t in pairs if s.condition == "jump" and s.jump_told is told and _since(t)]
+
+
+def reaction_cells(pairs: Sequence[Pair]) -> dict[str, object]:
+    """The numbers of one row about users."""
+    judged = [t for _, t in pairs if t.at_onset in JUDGED]
+    reactions = [t.reaction_ms for t in judged if t.reaction_ms is not None]
+    commits = [t.commit_ms for t in judged if t.commit_ms is not None]
+    levels = [t.level_db for t in judged if t.level_db is not None]
+    n = len(judged)
+    return {
+        "n": n,
+        "not_speaking": len(pairs) - n,
+        "reaction_median_ms": _quantile(reactions, 50),
+        "reaction_p95_ms": _quantile(reactions, 95),
+        "within_200": sum(ms <= 200 for ms in reactions),
+        "commit_median_ms": _quantile(commits, 50),
+        "committed_500": sum(ms <= 500 for ms in commits),
+        "committed_800": sum(ms <= 800 for ms in commits),
+        "committed": len(commits),
+        "level_median_db": _quantile(levels, 50),
+        "level_p10_db": _quantile(levels, 10),
+    }
+
+
+def alone_cells(alones: Iterable[Alone]) -> dict[str, float]:
+    """The numbers of one row about time in which nobody speaks."""
+    every = list(alones)
+    return {
+        "hours": sum(a.seconds for a in every) / 3600,
+        "reactions": sum(a.reactions for a in every),
+        "commits": sum(a.commits for a in every),
+        "held_s": sum(a.held_s for a in every),
+        "ducked_s": sum(a.ducked_s for a in every),
+    }
+
+
+def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]]:
+    """Every row of every table as numbers: users by group, nobody by class, cold starts."""
+    speech = [(o.scene, t) for o in outcomes for t in o.trials if t.kind in SPEECH]
+    steady = [(s, t) for s, t in speech if s.condition == "plain" and s.clock != "100ppm"]
+    plain = [(s, t) for s, t in speech if s.condition == "plain" and s.enr_db <= 15]
+    echo = [o for o in outcomes if o.scene.task == "echo"]
+    starts = [o.alone for o in outcomes if o.scene.task == "starts"]
+    return {
+        "users by ENR": {
+            name: reaction_cells([(s, t) for s, t in steady if test(s.enr_db)])
+            for name, test in GROUPS.items()
+        },
+        "users by scene": {
+            name: reaction_cells([(s, t) for s, t in plain if test(s)])
+            for name, test in _SLICES.items()
+        },
+        "nobody": {
+            name: dict(alone_cells(o.alone for o in echo if test(o.scene)))
+            for name, test in _ALONE.items()
+        },
+        "cold starts": {
+            "all": {
+                "n": len(starts),
+                "with_reaction": sum(a.reactions > 0 for a in starts),
+                "with_commit": sum(a.commits > 0 for a in starts),
+            }
+        },
+    }
+
+
+def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for head in (
+        "", "n", "reaction ms\nmedian / p95", "within 200 ms\n% [95 %]", "committed ms\nmedian",
+        "by 500 ms\n%", "by 800 ms\n% [95 %]", "ever\n%", "level sent dB\nmedian / p10",
+        "reply was\ncut before",
+    ):  # fmt: skip
+        table.add_column(head, justify="left" if not head else "right")
+    for name, pairs in rows.items():
+        if not pairs:
+            continue
+        c = reaction_cells(pairs)
+        n = int(str(c["n"]))
+        table.add_row(
+            name, str(n), f"{_ms(c['reaction_median_ms'])} / {_ms(c['reaction_p95_ms'])}",
+            _share(c["within_200"], n), _ms(c["commit_median_ms"]), _percent(c["committed_500"], n),
+            _share(c["committed_800"], n), _percent(c["committed"], n),
+            f"{_db(c['level_median_db'])} / {_db(c['level_p10_db'])}", str(c["not_speaking"]),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
+        return
+    table = Table(title=f"{title}: nobody speaks", title_justify="left")
+    for head in (
+        "", "hours", "wrong reactions\nan hour [95 %]", "time lost\n% held / ducked",
+        "wrong commits\nan hour [95 %]", "n",
+    ):  # fmt: skip
+        table.add_column(head, justify="left" if not head else "right")
+    for name, test in _ALONE.items():
+        chosen = [o.alone for o in outcomes if test(o.scene)]
+        c = alone_cells(chosen)
+        hours = c["hours"]
+        if hours:
+            lost = [f"{100 * c[key] / hours / 3600:.2f}" for key in ("held_s", "ducked_s")]
+            table.add_row(
+                name, f"{hours:.2f}", _rate(int(c["reactions"]), hours), " / ".join(lost),
+                _rate(int(c["commits"]), hours), str(int(c["commits"])),
+            )  # fmt: skip
+    console.print(table)
+
+
+def _steady(scene: Scene) -> bool:
+    return scene.condition == "plain" and not scene.music and scene.clock != "100ppm"
+
+
+_ALONE: dict[str, Callable[[Scene], bool]] = {
+    "speech, quiet": lambda s: _steady(s) and s.noise == "quiet",
+    "speech, pink": lambda s: _steady(s) and s.noise == "pink",
+    "speech, kitchen": lambda s: _steady(s) and s.noise == "kitchen",
+    "speech, dishes": lambda s: _steady(s) and s.noise == "dishes",
+    "  with knocks": lambda s: _steady(s) and s.knocks,
+    "speech, all noise": lambda s: _steady(s) and s.noise != "quiet",
+    "  ENR <= 10 dB": lambda s: _steady(s) and s.enr_db <= 10,
+    "  ENR 15-20 dB": lambda s: _steady(s) and s.enr_db > 10,
+    "speech, 100 ppm": lambda s: s.condition == "plain" and not s.music and s.clock == "100ppm",
+    "music": lambda s: s.music,
+    "path moves": lambda s: s.condition == "path",
+    "delay jumps, told": lambda s: s.condition == "jump" and s.jump_told,
+    "delay jumps, not told": lambda s: s.condition == "jump" and not s.jump_told,
+}
+
+
+def _starts(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
+        return
+    n = len(outcomes)
+    table = Table(title=f"{title}: cold starts, nobody speaks", title_justify="left")
+    for head in ("starts", "with a wrong reaction\n% [95 %]", "with a wrong commit\n% [95 %]"):
+        table.add_column(head, justify="right")
+    table.add_row(
+        str(n), _share(sum(o.alone.reactions > 0 for o in outcomes), n),
+        _share(sum(o.alone.commits > 0 for o in outcomes), n),
+    )  # fmt: skip
+    console.print(table)
+
+
+def _cost(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
+    cpu_us = np.concatenate([o.cpu_us for o in outcomes]) if outcomes else np.zeros(0)
+    if len(cpu_us):
+        console.print(
+            f"{title}: one tick of the core while it speaks takes {np.median(cpu_us):.0f} us"
+            f" (median), {np.percentile(cpu_us, 95):.0f} us (p95), of 10,000"
+        )
+
+
+def _quantile(values: Sequence[float], percent: float) -> float | None:
+    return round(float(np.percentile(values, percent)), 1) if values else None
+
+
+def _ms(value: object) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _db(value: object) -> str:
+    return "-" if value is None else f"{value:+.1f}"
+
+
+def _percent(hits: object, n: int) -> str:
+    return f"{100 * int(str(hits)) / n:.0f}" if n else "-"
+
+
+def _share(hits: object, n: int) -> str:
+    if not n:
+        return "-"
+    low, high = share_bounds(int(str(hits)), n)
+    return f"{_percent(hits, n)} [{100 * low:.0f}-{100 * high:.0f}]"
+
+
+def _rate(events: int, hours: float) -> str:
+    low, high = rate_bounds(events, hours)
+    return f"{events / hours:.1f} [{low:.1f}-{high:.1f}]"

@@ -1,0 +1,26 @@
+"""What a process of the bench does: its own material, then one session after the other."""
+
+from pathlib import Path
+
+from parleyd.config import Config
+from tests.bench.hearing import material, scenes, session
+
+_material: material.Material
+_settings: Config
+
+
+def load(corpus: Path | None, split: material.Split) -> material.Material:
+    """The corpus, or synthesised material where there is none."""
+    return material.synthesise(split) if corpus is None else material.load(corpus, split)
+
+
+def begin(corpus: Path | None, split: material.Split, settings: Config) -> None:
+    """In each process, once."""
+    global _material, _settings
+    _material, _settings = load(corpus, split), settings
+
+
+def one(task: tuple[scenes.Scene, bool]) -> session.Outcome:
+    """Play one scene, with the core or (True) with the fixed threshold."""
+    scene, baseline = task
+    return session.run(scene, _material, _settings, baseline=baseline)
