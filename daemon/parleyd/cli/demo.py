@@ -72,8 +72,8 @@ class _Demo:
     async def run(self) -> bool:
         """Play all scenes, print and write what came of it; True when all passed."""
         server = EmbeddedServer()
-        rehearsal = self._rehearsal(Address.of(await server.start(), "embedded", {}, None))
         try:
+            rehearsal = self._rehearsal(Address.of(await server.start(), "embedded", {}, None))
             async with rehearsal.connected():
                 outcome = await self._play(rehearsal)
         finally:
