@@ -73,9 +73,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--split", choices=("A", "B", "all"), default="all",
                         help="half of the rooms and voices: tune on A, validate on B")  # fmt: skip
     parser.add_argument("--hours", type=float, default=0.25,
-                        help="with nobody speaking; music, moves, jumps: a fifth more each")  # fmt: skip
+                        help="with nobody speaking; music, moves, jumps: a fifth more")  # fmt: skip
     parser.add_argument("--users", type=int, default=200,
-                        help="users who interrupt; moves, jumps: a fifth more each")  # fmt: skip
+                        help="users who interrupt; moves, jumps: a fifth more")  # fmt: skip
     parser.add_argument("--starts", type=int, default=50, help="cold starts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scenes", nargs="+", choices=scenes.KINDS, help="only these")

@@ -83,9 +83,12 @@ class Air:
         self._period = 0
         self.echo_power: list[float] = []
         """Mean square of the echo at the microphone, for each period so far."""
+        self.silent = True
+        """Nothing but zeros was played in the last period."""
 
     def hear(self, played: Frames, talker: Frames) -> Frames:
         """The microphone's next 10 ms; `talker` is ignored, who talks is in `around`."""
+        self.silent = not played.any()
         loudspeaker = self._distortion(self._resampler.process(played / 32768.0))
         echo = self._echo(self._delay.process(loudspeaker))
         self.echo_power.append(float(np.mean(echo**2)))

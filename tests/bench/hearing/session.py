@@ -12,7 +12,6 @@ from parleyd.room.convolution import Signal
 from parleyd.room.talker import Talker
 from parleyd.states import State
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames, ms_to_frames
-from tests.bench.hearing.air import LOUDSPEAKER_HZ
 from tests.bench.hearing.house import Core, FixedThreshold, House, Noted, repeats
 from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
@@ -64,7 +63,7 @@ class Alone:
     reactions: int = 0
     commits: int = 0
     held_s: float = 0.0
-    """Of `seconds`: nothing was played though a reply was there."""
+    """Of `seconds`: held back, nothing was played."""
 
     ducked_s: float = 0.0
     events: list[tuple[float, str, dict[str, object]]] = field(default_factory=list)
@@ -113,7 +112,6 @@ class _Watch:
     """Lets the session pass, period by period, and keeps what the judgement needs."""
 
     def __init__(self, core: Core, scene: Scene, track: Soundtrack) -> None:
-        assert track.air.loudspeaker_rate_hz == LOUDSPEAKER_HZ
         self._core, self._scene, self._track = core, scene, track
         self._card = SimulatedCard(
             core, track.air, Talker(), drift_ppm=scene.drift_ppm, faults=track.faults
@@ -134,21 +132,22 @@ class _Watch:
                 self.trials.append(self._begin(lines[0], core.state))
             talks = bool(lines) and lines[0].onset_s <= now < lines[0].end_s
             core.converse(talks, now)
-            before, played = len(core.notes), card.played_frames
+            before = len(core.notes)
             state = core.state
             card.step()
             if self._scene.task != "users" and now >= start_s:
-                self._nobody(state, card.played_frames - played, core.notes[before:])
+                self._nobody(state, core.notes[before:])
         for line in lines:
             self._judge(line)
 
-    def _nobody(self, state: State, played: int, notes: list[Noted]) -> None:
+    def _nobody(self, state: State, notes: list[Noted]) -> None:
         alone = self.alone
         if state in _TALKS:
             alone.seconds += 0.01
-            silent = played < LOUDSPEAKER_HZ // 200
-            alone.held_s += 0.01 * silent
-            alone.ducked_s += 0.01 * (state is State.BARGE_IN and not silent)
+            if state is State.BARGE_IN:
+                held = self._track.air.silent  # a ducked reply's own pauses count as held
+                alone.held_s += 0.01 * held
+                alone.ducked_s += 0.01 * (not held)
         for note in notes:
             if note.name in (*REACTIONS, "commit", "resume"):
                 alone.events.append((round(note.at_s, 3), note.name, note.fields))

@@ -145,7 +145,7 @@ def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> Non
         "by 500 ms\n%", "by 800 ms\n% [95 %]", "ever\n%", "level sent dB\nmedian / p10",
         "reply was\ncut before",
     ):  # fmt: skip
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="right" if head else "left", no_wrap=not head)
     for name, pairs in rows.items():
         if not pairs:
             continue
@@ -168,7 +168,7 @@ def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
         "", "hours", "wrong reactions\nan hour [95 %]", "time lost\n% held / ducked",
         "wrong commits\nan hour [95 %]", "n",
     ):  # fmt: skip
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="right" if head else "left", no_wrap=not head)
     for name, test in _ALONE.items():
         chosen = [o.alone for o in outcomes if test(o.scene)]
         c = alone_cells(chosen)
