@@ -6,20 +6,21 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
 import click
 
 from parleyd import config
-from parleyd.boundary import ButtonPressed, Effect, Happening, Ring, SetVolume, Show
+from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Ring, SetVolume, Show
 from parleyd.cli.embedded import EmbeddedServer
-from parleyd.cli.switchboard import Switchboard
+from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import ConfigError, LightsError, ParleyError
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
 from parleyd.host.heartbeat import Heartbeat
+from parleyd.host.keeper import Keeper
 from parleyd.host.systemd import Notifier, log_to_journal_or_stderr
 from parleyd.lights import choose as lights
 from parleyd.lights.player import Player
@@ -132,7 +133,16 @@ class Daemon:
             def show(what: Show) -> None:
                 self._show(what, player)
 
-            switchboard = Switchboard(link, skills, post, clock=time.monotonic, on_show=show)
+            keeper = self._keeper(settings)
+
+            def note(what: Note) -> None:
+                log_note(what)
+                if keeper is not None and what.name == "turn":
+                    loop.run_in_executor(None, _keep, keeper)
+
+            switchboard = Switchboard(
+                link, skills, post, clock=time.monotonic, on_show=show, on_note=note
+            )
 
             def on_effects(effects: Sequence[Effect]) -> None:
                 loop.call_soon_threadsafe(switchboard.carry, effects)
@@ -156,6 +166,7 @@ class Daemon:
                 Speaker(settings, engine, skills.tools()),
                 on_effects=on_effects,
                 on_error=on_error,
+                on_beat=keeper.beat if keeper is not None else None,
                 muted=muted,
                 priority=settings.audio.priority,
             )
@@ -210,6 +221,14 @@ class Daemon:
             log.warning("%s", error)
             return None
 
+    def _keeper(self, settings: config.Config) -> Keeper | None:
+        keep = settings.log.keep_turns
+        if keep == 0:
+            return None
+        folder = state_folder(os.environ) / "turns"
+        log.warning("log.keep_turns = %d: the newest turns are recorded in %s", keep, folder)
+        return Keeper(folder, keep, settings.audio.playback_rate_hz)
+
     # --- while it runs ----------------------------------------------------------------
 
     def _show(self, what: Show, player: Player | None) -> None:
@@ -243,6 +262,21 @@ class Daemon:
             else:
                 log.error("the audio thread has not moved for %.0f s", STUCK_S)
             await asyncio.sleep(min(interval_s, 1.0))
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where what is to survive a restart is kept: the unit's, or the user's own."""
+    if named := environ.get("STATE_DIRECTORY"):
+        return Path(named.split(":")[0])
+    base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "parley"
+
+
+def _keep(keeper: Keeper) -> None:
+    try:
+        log.info("turn kept in %s", keeper.save())
+    except OSError as error:
+        log.warning("the turn could not be kept (%s): check the state directory", error)
 
 
 @contextlib.asynccontextmanager

@@ -51,7 +51,8 @@ class Heartbeat(threading.Thread):
     """Reads a period, hands it to the core, writes what the core returns; owns the card.
 
     From `start` on only this thread touches card and core. `on_effects` (only called with
-    effects) and `on_error` are called on this thread and must return at once.
+    effects), `on_beat` (with all that went in and out) and `on_error` are called on this
+    thread and must return at once.
     `on_error` is called at most once, after the card was closed, with what ended the
     thread: an `AudioError` when the card was lost, else an unexpected error, already
     logged with its traceback.
@@ -64,6 +65,7 @@ class Heartbeat(threading.Thread):
         *,
         on_effects: Callable[[Sequence[Effect]], None],
         on_error: Callable[[Exception], None],
+        on_beat: Callable[[MicPeriod, Step], None] | None = None,
         muted: bool = False,
         priority: int = 0,
     ) -> None:
@@ -76,6 +78,7 @@ class Heartbeat(threading.Thread):
         self._core = core
         self._on_effects = on_effects
         self._on_error = on_error
+        self._on_beat = on_beat
         self._priority = priority
         self._inbox: deque[Happening] = deque()
         self._mute_wanted = muted
@@ -138,12 +141,15 @@ class Heartbeat(threading.Thread):
         if frames is None and not self._muted:
             return  # no whole period yet
         xruns, self._xruns = self._card.xruns - self._xruns, self._card.xruns
-        step = self._core.tick(MicPeriod(frames, self._card.queued_frames(), xruns), now)
+        period = MicPeriod(frames, self._card.queued_frames(), xruns)
+        step = self._core.tick(period, now)
         if step.drop:
             self._card.drop()
         self._card.write(step.playback)
         if step.effects:
             self._on_effects(step.effects)
+        if self._on_beat is not None:
+            self._on_beat(period, step)
         self.beats += 1
         self.last_beat = now
 

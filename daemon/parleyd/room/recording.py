@@ -1,12 +1,11 @@
 """What really happened in the room: everything played and everything heard."""
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 
+from parleyd import stereo
 from parleyd.units import MIC_RATE_HZ, SILENCE, Frames
 
 
@@ -67,18 +66,6 @@ class Recording:
 
         Blocks for about a second a minute. Raises OSError when the file cannot be written.
         """
-        left = _at_rate(self.loudspeaker, self.loudspeaker_rate_hz, rate_hz)
-        right = _at_rate(self.microphone, MIC_RATE_HZ, rate_hz)
-        frames = min(len(left), len(right))
-        stereo = np.stack((left[:frames], right[:frames]), axis=1)
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(2)
-            file.setsampwidth(2)
-            file.setframerate(rate_hz)
-            file.writeframes(stereo.astype("<i2").tobytes())
-
-
-def _at_rate(frames: Frames, from_hz: int, to_hz: int) -> Frames:
-    if from_hz == to_hz or len(frames) == 0:
-        return frames
-    return np.asarray(soxr.resample(frames, from_hz, to_hz), np.int16)
+        left = stereo.at_rate(self.loudspeaker, self.loudspeaker_rate_hz, rate_hz)
+        right = stereo.at_rate(self.microphone, MIC_RATE_HZ, rate_hz)
+        stereo.write(path, stereo.Stereo(left, right), rate_hz)

@@ -1,0 +1,36 @@
+"""`parley explain`: why it did, or did not, stop."""
+
+from pathlib import Path
+
+import click
+
+from parleyd import config, stereo
+from parleyd.units import MIC_RATE_HZ
+
+
+@click.command()
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--picture", type=click.Path(path_type=Path), help="The PNG; default: beside it.")
+@click.option("--config", "path", type=click.Path(path_type=Path), help="The TOML file.")
+def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
+    """Hear RECORDING again, tell every decision with its numbers, and draw them.
+
+    RECORDING is a stereo WAV, left the loudspeaker, right the microphone: the demo's
+    room.wav, or a turn that the daemon kept (log.keep_turns).
+    """
+    from parleyd.room import explanation
+    from parleyd.room.replay import replay
+
+    settings = config.load(path)
+    heard = replay(stereo.read(recording, MIC_RATE_HZ), settings.hearing)
+    for seconds, verdict in heard.verdicts:
+        numbers = ", ".join(f"{name} {value:.3g}" for name, value in verdict.numbers.items())
+        onset_ms = round((seconds - verdict.onset) * 1000)
+        name = explanation.VERDICTS[verdict.kind][0]
+        after = f"{onset_ms} ms after the onset"
+        click.echo(f"{seconds:8.2f} s  {name:7} {after:26} {verdict.reason} ({numbers})")
+    if not heard.verdicts:
+        click.echo("nothing in it was taken for speech while the loudspeaker spoke")
+    picture = picture or recording.with_suffix(".png")
+    explanation.draw(heard, f"What hearing made of {recording.name}", picture)
+    click.echo(f"drawn in {picture}")

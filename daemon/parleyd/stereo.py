@@ -1,0 +1,58 @@
+"""Recordings as files: 16-bit stereo WAV, left the loudspeaker, right the microphone."""
+
+import wave
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soxr
+
+from parleyd.errors import ParleyError
+from parleyd.units import Floats, Frames
+
+
+class Stereo(NamedTuple):
+    """A recording: what was played and what was heard at the same time, at one rate."""
+
+    loudspeaker: Frames
+    microphone: Frames
+
+
+def write(path: Path, recording: Stereo, rate_hz: int) -> None:
+    """Write the common length of both. Blocks; raises OSError when it cannot be written."""
+    frames = min(len(recording.loudspeaker), len(recording.microphone))
+    both = np.stack([recording.loudspeaker[:frames], recording.microphone[:frames]], axis=1)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(both.astype("<i2").tobytes())
+
+
+def read(path: Path, rate_hz: int) -> Stereo:
+    """Read a recording of any rate as one at `rate_hz`. Raises `ParleyError`."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            shape = (file.getnchannels(), file.getsampwidth())
+            from_hz = file.getframerate()
+            data = file.readframes(file.getnframes())
+    except (OSError, wave.Error, EOFError) as error:
+        raise ParleyError(
+            f"{path}: cannot be read as WAV ({error}), a 16-bit stereo recording is expected "
+            "such as the demo's room.wav or a turn that log.keep_turns kept"
+        ) from None
+    if shape != (2, 2):
+        raise ParleyError(
+            f"{path}: has {shape[0]} channel(s) of {8 * shape[1]} bits, expected are two of 16: "
+            "left what the loudspeaker played, right what the microphone heard"
+        )
+    both = np.frombuffer(data, "<i2").reshape(-1, 2)
+    return Stereo(at_rate(both[:, 0], from_hz, rate_hz), at_rate(both[:, 1], from_hz, rate_hz))
+
+
+def at_rate(frames: Frames, from_hz: int, to_hz: int) -> Frames:
+    """A whole clip at another rate."""
+    if from_hz == to_hz or len(frames) == 0:
+        return frames.astype(np.int16)
+    out: Floats = soxr.resample(frames.astype(np.float32), from_hz, to_hz)
+    return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
