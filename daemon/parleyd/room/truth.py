@@ -106,8 +106,15 @@ class _Search:
             more = self._between(_Gap(item_at, len(self._item), recorded_at, until))
             if not more:
                 break
-            found += more
+            found += [*more[:-1], self._beyond(more[-1])]
         return self._joined(found)
+
+    def _beyond(self, stretch: Stretch) -> Stretch:
+        """The stretch to its end: only its begin has to lie where the next sound is awaited."""
+        item_at, recorded_at = stretch.item_frame, stretch.recorded_frame
+        rest = _Gap(item_at, len(self._item), recorded_at, len(self._recording))
+        whole = self._grown(item_at, recorded_at, rest)
+        return max(stretch, whole, key=lambda s: s.frames)
 
     def _between(self, gap: _Gap) -> list[Stretch]:
         """A stretch in this gap, and whatever short ones were skipped before it."""
