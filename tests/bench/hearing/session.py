@@ -21,7 +21,7 @@ REACTIONS = ("hold", "duck")
 AFTER_END_S = 0.5  # a commit this late after the user's last word is still due to him
 _BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, found for itself
 _REACH = SERVER_RATE_HZ * 30 // 1000  # how far a splice may have moved it
-_ALIKE = 0.7  # correlation above which a block was surely found
+_ALIKE = 0.9  # correlation above which a block was surely found, not one like it
 _TALKS = (State.SPEAKING, State.BARGE_IN)
 
 

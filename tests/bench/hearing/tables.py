@@ -93,6 +93,7 @@ def reaction_cells(pairs: Sequence[Pair]) -> dict[str, object]:
         "committed": len(commits),
         "level_median_db": _quantile(levels, 50),
         "level_p10_db": _quantile(levels, 10),
+        "seam_median_ms": _quantile([t.seam_ms for t in judged if t.seam_ms is not None], 50),
     }
 
 
@@ -142,7 +143,7 @@ def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> Non
     table = Table(title=title, title_justify="left")
     for head in (
         "", "n", "reaction ms\nmedian / p95", "within 200 ms\n% [95 %]", "committed ms\nmedian",
-        "by 500 ms\n%", "by 800 ms\n% [95 %]", "ever\n%", "level sent dB\nmedian / p10",
+        "by 500 ms\n%", "by 800 ms\n% [95 %]", "ever\n%", "sent: level dB\nmedian / p10, seam",
         "reply was\ncut before",
     ):  # fmt: skip
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
@@ -151,11 +152,12 @@ def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> Non
             continue
         c = reaction_cells(pairs)
         n = int(str(c["n"]))
+        level = f"{_db(c['level_median_db'])} / {_db(c['level_p10_db'])}"
         table.add_row(
             name, str(n), f"{_ms(c['reaction_median_ms'])} / {_ms(c['reaction_p95_ms'])}",
             _share(c["within_200"], n), _ms(c["commit_median_ms"]), _percent(c["committed_500"], n),
             _share(c["committed_800"], n), _percent(c["committed"], n),
-            f"{_db(c['level_median_db'])} / {_db(c['level_p10_db'])}", str(c["not_speaking"]),
+            f"{level}, {_ms(c['seam_median_ms'])} ms", str(c["not_speaking"]),
         )  # fmt: skip
     console.print(table)
 
