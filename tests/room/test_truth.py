@@ -66,11 +66,11 @@ def test_an_item_cut_off(item: Frames, rate_hz: int) -> None:
     assert assert_heard(item, tape, 1234.5) == ()
 
 
-@pytest.mark.parametrize("ms", [5550, 5620, 5700])
+@pytest.mark.parametrize("ms", [5000, 5060, 5100])
 def test_after_a_pause_it_may_go_on_for_longer_than_a_pause_lasts(item: Frames, ms: int) -> None:
-    """What was awaited within 4 s was once only followed for 4 s: it ended at 5470 ms here."""
+    """What was awaited within 4 s was once only followed for 4 s: it ended at 4969 ms here."""
     long = np.concatenate((item, item[::-1]))
-    tape = Tape(long).silence(400).play(0, 2000).silence(530).play(2000, ms).silence(700)
+    tape = Tape(long).silence(400).play(0, 1500).silence(530).play(1500, ms).silence(700)
     assert assert_heard(long, tape, ms) == (0,)
 
 
