@@ -1,43 +1,9 @@
-"""A speaker in a simulated room, on a real socket."""
+"""What talkers say in the tests of whole conversations."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
-
-import msgspec
-import numpy as np
 import pytest
-from fault_server import Faults, FaultServer, tone_hz
 
-from parleyd.cli.rehearsal import Rehearsal
-from parleyd.config import Audio, Config, Turn
-from parleyd.room.acoustics import Room
 from parleyd.room.clips import synthesize
 from parleyd.units import Frames
-
-RATE_HZ = 48_000
-
-
-def settings(**turn: Any) -> Config:
-    """Local turns, no chime: what the fault server is told is under the test's control."""
-    base = Config(
-        audio=Audio(playback_rate_hz=RATE_HZ, volume=100),
-        turn=Turn(**{"detection": "local", "follow_up_s": 0.0, "silence_ms": 400, **turn}),
-    )
-    return msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=False))
-
-
-@asynccontextmanager
-async def speaker_at(
-    server: FaultServer, config: Config | None = None, *, echo_gain_db: float = -30.0
-) -> AsyncIterator[Rehearsal]:
-    """A connected speaker whose session is ready."""
-    room = Room(seed=3, echo_gain_db=echo_gain_db, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
-    rehearsal = Rehearsal(config or settings(), server.address, None, room=room, faster=50.0)
-    async with rehearsal.connected():
-        assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
-        yield rehearsal
 
 
 @pytest.fixture
@@ -48,35 +14,3 @@ def question() -> Frames:
 @pytest.fixture
 def objection() -> Frames:
     return synthesize("No wait, tell me about the rain.", "rms")
-
-
-def tones_heard(rehearsal: Rehearsal, *, after_s: float = 0.0) -> set[int]:
-    """The numbers of the fault server's responses whose tone is in the loudspeaker's recording."""
-    played = rehearsal.recording.loudspeaker[int(after_s * RATE_HZ) :].astype(np.float64)
-    block = RATE_HZ // 50
-    heard = set()
-    for start in range(0, len(played) - block, block):
-        piece = played[start : start + block]
-        if np.sqrt(np.mean(piece**2)) < 300:
-            continue
-        window = np.hanning(block)
-        time_s = np.arange(block) / RATE_HZ
-        power = {
-            number: abs(np.sum(piece * window * np.exp(-2j * np.pi * tone_hz(number) * time_s)))
-            for number in range(1, 13)
-        }
-        heard.add(max(power, key=power.__getitem__))
-    return heard
-
-
-def run(coroutine: Coroutine[Any, Any, None], within_s: float = 60.0) -> None:
-    """Run one test's coroutine; a hang is a failure, not a wait."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(within_s):
-            await coroutine
-
-    asyncio.run(bounded())
-
-
-__all__ = ["Callable", "FaultServer", "Faults", "run", "settings", "speaker_at", "tones_heard"]

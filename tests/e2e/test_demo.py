@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parleyd.cli import measured
-from parleyd.cli.scenes import SCENES
+from parleyd.demo import measured
+from parleyd.demo.scenes import SCENES
 from parleyd.units import Frames
 
 NAMES = ["wake_and_ask", "follow_up", "interruption", "cough", "stop", "button"]
@@ -139,7 +139,7 @@ def test_a_scene_that_does_not_do_what_it_must_fails_the_demo(tmp_path: Path) ->
     ran = run_code(
         """
 from parleyd.cli import demo
-from parleyd.cli.scenes import Scene
+from parleyd.demo.scenes import Scene
 from parleyd.states import State
 
 async def nobody(stage):

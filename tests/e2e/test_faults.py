@@ -4,11 +4,11 @@ one create for each turn, and no harmless error ends anything."""
 import asyncio
 
 import pytest
-from conftest import run, settings, speaker_at, tones_heard
 from fault_server import Faults, FaultServer
+from rehearsing import run, settings, speaker_at, tones_heard
 
 from parleyd.boundary import ButtonPressed, LinkDown
-from parleyd.cli.rehearsal import Rehearsal
+from parleyd.demo.rehearsal import Rehearsal
 from parleyd.realtime import events as ev
 from parleyd.states import State
 from parleyd.units import Frames

@@ -4,9 +4,9 @@ import asyncio
 
 import numpy as np
 
-from parleyd.cli.embedded import EmbeddedServer
-from parleyd.cli.rehearsal import Rehearsal
 from parleyd.config import Config
+from parleyd.demo.rehearsal import Rehearsal
+from parleyd.host.embedded import EmbeddedServer
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address
 from parleyd.room.acoustics import Room

@@ -9,14 +9,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from parleyd.cli import report
-from parleyd.cli.embedded import EmbeddedServer
-from parleyd.cli.narrator import Narrator
-from parleyd.cli.rehearsal import Moment, Rehearsal
-from parleyd.cli.scenes import SCENES, Scene
-from parleyd.cli.stage import Stage
 from parleyd.config import Config
+from parleyd.demo import report
+from parleyd.demo.narrator import Narrator
+from parleyd.demo.rehearsal import Moment, Rehearsal
+from parleyd.demo.scenes import SCENES, Scene
+from parleyd.demo.stage import Stage
 from parleyd.errors import SceneError
+from parleyd.host.embedded import EmbeddedServer
 from parleyd.realtime.link import Address
 from parleyd.room.acoustics import Room
 from parleyd.room.drive import LIFE

@@ -14,11 +14,11 @@ import click
 
 from parleyd import config
 from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Ring, SetVolume, Show
-from parleyd.cli.embedded import EmbeddedServer
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import ConfigError, LightsError, ParleyError
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
+from parleyd.host.embedded import EmbeddedServer
 from parleyd.host.heartbeat import Heartbeat
 from parleyd.host.keeper import Keeper
 from parleyd.host.systemd import Notifier, log_to_journal_or_stderr

@@ -5,8 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from parleyd.boundary import ButtonPressed, Note
-from parleyd.cli.rehearsal import Moment, Rehearsal
-from parleyd.cli.stage import Answers
+from parleyd.demo.rehearsal import Moment, Rehearsal
+from parleyd.demo.stage import Answers
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen
 from parleyd.realtime import events as ev

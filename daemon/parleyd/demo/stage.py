@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parleyd.boundary import ButtonPressed
-from parleyd.cli.rehearsal import Moment, Rehearsal
+from parleyd.demo.rehearsal import Moment, Rehearsal
 from parleyd.errors import SceneError
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize

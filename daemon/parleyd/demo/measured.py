@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parleyd.cli.stage import Answer, Stage
+from parleyd.demo.stage import Answer, Stage
 from parleyd.errors import SceneError
 from parleyd.realtime import events as ev
 from parleyd.room.talker import Utterance

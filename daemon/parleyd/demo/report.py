@@ -14,8 +14,8 @@ from rich.table import Table
 
 from parleyd import __version__
 from parleyd.boundary import ButtonPressed, Note, Show
-from parleyd.cli.measured import Figure
-from parleyd.cli.rehearsal import Rehearsal
+from parleyd.demo.measured import Figure
+from parleyd.demo.rehearsal import Rehearsal
 from parleyd.errors import ParleyError
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soxr
 
-from parleyd.cli import measured
-from parleyd.cli.rehearsal import Moment, Rehearsal
-from parleyd.cli.stage import Answer, Stage
 from parleyd.config import Config
+from parleyd.demo import measured
+from parleyd.demo.rehearsal import Moment, Rehearsal
+from parleyd.demo.stage import Answer, Stage
 from parleyd.errors import SceneError
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address

@@ -8,9 +8,9 @@ the second is interrupted in the third and goes on in the fourth.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from parleyd.cli import measured
-from parleyd.cli.measured import Figure
-from parleyd.cli.stage import DECIDED_WITHIN_S, Answer, Stage
+from parleyd.demo import measured
+from parleyd.demo.measured import Figure
+from parleyd.demo.stage import DECIDED_WITHIN_S, Answer, Stage
 from parleyd.room.clips import cough
 from parleyd.room.talker import Utterance
 from parleyd.states import State
