@@ -118,10 +118,10 @@ class Mouth:
             self._drop = True
 
     def resume(self) -> None:
-        """Go on at the frame where it was held, without waiting for the silence in the device."""
-        if self._playout.held:
-            self._playout.hold(self._queued)
-            self._drop = True
+        """Go on at the frame where it was held, behind the silence that the device still has.
+
+        Dropping that silence would save the lead (40 ms) and cost the canceller its alignment.
+        """
         self._playout.resume()
         self._playout.set_duck(1.0)
 
