@@ -13,7 +13,7 @@ Noise = Literal["quiet", "pink", "kitchen", "dishes"]
 Clock = Literal["shared", "5ppm", "100ppm"]
 
 TRIALS = 5  # users in one session: the canceller lives on between replies, as in a house
-ECHO_SESSION_S = 90.0
+ECHO_SESSION_S = 45.0  # many rooms are worth more than long stays
 START_S = 6.0  # of a reply on a cold filter, most of which the filter needs to learn
 
 # Three sessions of twelve for each group of the table: the hard ones need as many as the easy.

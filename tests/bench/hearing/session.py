@@ -57,7 +57,7 @@ class Trial:
 
 @dataclass(slots=True)
 class Alone:
-    """What the core did while nobody spoke."""
+    """What the core did while nobody spoke; with a change in the scene: from the change on."""
 
     seconds: float = 0.0
     reactions: int = 0
@@ -123,6 +123,8 @@ class _Watch:
         card, core = self._card, self._core
         lines = list(self._track.said)
         start_s = WARM_UP_S if self._scene.warm else 0.0
+        if self._scene.task == "echo" and self._track.fault_at_s is not None:
+            start_s = self._track.fault_at_s  # what comes of the change, not the time before
         while card.now < self._track.length_s:
             now = card.now
             while lines and now > lines[0].end_s + AFTER_END_S:

@@ -216,7 +216,7 @@ def _fault_time(
     if said:  # a second or two before one of the users speaks, never before the first
         line = said[int(random.integers(1, len(said)))]
         return round(line.onset_s - random.uniform(0.3, 3.0), 2)
-    return round(random.uniform(start_s + 5, length_s - 20), 2)
+    return round(random.uniform(start_s + 3, start_s + 8), 2)  # the rest is what comes of it
 
 
 def _mix(track: Signal, sound: Signal, at_s: float) -> None:

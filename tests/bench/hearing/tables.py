@@ -34,7 +34,7 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
             for name, test in GROUPS.items()
         })  # fmt: skip
     if plain:
-        _reactions(console, f"{title}: users, ENR <= 15 dB, by clock, noise and delay", {
+        _reactions(console, f"{title}: users, ENR <= 15 dB, by clock, noise, delay (core to ear)", {
             name: [(s, t) for s, t in plain if s.enr_db <= 15 and test(s)]
             for name, test in _SLICES.items()
         })  # fmt: skip
@@ -61,8 +61,8 @@ _SLICES: dict[str, Callable[[Scene], bool]] = {
     "pink": lambda s: s.noise == "pink" and s.clock != "100ppm",
     "kitchen": lambda s: s.noise == "kitchen" and s.clock != "100ppm",
     "dishes": lambda s: s.noise == "dishes" and s.clock != "100ppm",
-    "delay <= 100 ms": lambda s: s.delay_ms <= 60 and s.clock != "100ppm",
-    "delay > 100 ms": lambda s: s.delay_ms > 60 and s.clock != "100ppm",
+    "40 to 160 ms": lambda s: s.delay_ms <= 120 and s.clock != "100ppm",
+    "over 160 ms": lambda s: s.delay_ms > 120 and s.clock != "100ppm",
 }
 
 
@@ -197,11 +197,13 @@ _ALONE: dict[str, Callable[[Scene], bool]] = {
     "speech, all noise": lambda s: _steady(s) and s.noise != "quiet",
     "  ENR <= 10 dB": lambda s: _steady(s) and s.enr_db <= 10,
     "  ENR 15-20 dB": lambda s: _steady(s) and s.enr_db > 10,
+    "  40 to 160 ms": lambda s: _steady(s) and s.delay_ms <= 120,
+    "  over 160 ms": lambda s: _steady(s) and s.delay_ms > 120,
     "speech, 100 ppm": lambda s: s.condition == "plain" and not s.music and s.clock == "100ppm",
     "music": lambda s: s.music,
-    "path moves": lambda s: s.condition == "path",
-    "delay jumps, told": lambda s: s.condition == "jump" and s.jump_told,
-    "delay jumps, not told": lambda s: s.condition == "jump" and not s.jump_told,
+    "40 s after a move": lambda s: s.condition == "path",
+    "40 s after a jump, told": lambda s: s.condition == "jump" and s.jump_told,
+    "... not told": lambda s: s.condition == "jump" and not s.jump_told,
 }
 
 
