@@ -15,10 +15,12 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from parleyd.errors import ConfigError
+from parleyd.realtime.profiles import profile
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -72,9 +74,18 @@ class Hearing(_Section, frozen=True, kw_only=True):
 
 
 class Realtime(_Section, frozen=True, kw_only=True):
-    server: Literal["auto", "openai", "embedded"] = "auto"
-    url: str = "wss://api.openai.com/v1/realtime"
-    model: str = "gpt-realtime-2.1"
+    server: Literal[
+        "auto",
+        "openai",
+        "azure",
+        "xai",
+        "localai",
+        "speech-to-speech",
+        "compatible",
+        "embedded",
+    ] = "auto"
+    url: str = ""
+    model: str = ""
     headers: Mapping[str, str] = {}
     voice: str = "marin"
     instructions: str = (
@@ -203,19 +214,47 @@ def _across(config: Config) -> list[str]:
                 f"{key}: GPIO {pin} is already used by {used[pin]}, allowed is a pin of its own"
             )
         used.setdefault(pin, key)
-    url = config.realtime.url
-    if not url.startswith(("wss://", "ws://")):
+    problems.extend(_server(config.realtime))
+    return problems
+
+
+def _server(realtime: Realtime) -> list[str]:
+    """What a kind of server needs beside its name, and what must not go to another one."""
+    problems = []
+    server, url = realtime.server, realtime.url
+    needs = profile(server)
+    if url and not url.startswith(("wss://", "ws://")):
         problems.append(
             f"realtime.url: {_shown(url)} is not a WebSocket address, "
             "allowed is wss://... (ws://... only on the local network)"
         )
+    elif url and server in ("auto", "openai") and not _of_openai(url):
+        problems.append(
+            f"realtime.url: {_shown(url)} is not OpenAI's, which alone gets OPENAI_API_KEY, "
+            'allowed is another server with realtime.server = "compatible" (or its own name)'
+        )
+    if not (url or needs.url) and server != "embedded":
+        problems.append(
+            f'realtime.url: is missing, realtime.server = "{server}" needs an address '
+            f"like {needs.url_like}"
+        )
+    if needs.needs_model and not realtime.model:
+        problems.append(
+            f'realtime.model: is missing, realtime.server = "{server}" needs the name of '
+            "what you have set up there (a deployment, a pipeline)"
+        )
     problems.extend(
         f"realtime.headers.{header}: a key must not stand in the file, "
-        "allowed is the environment variable OPENAI_API_KEY or a systemd credential"
-        for header in config.realtime.headers
+        f"allowed is the environment variable {needs.key} or a systemd credential"
+        for header in realtime.headers
         if header.lower() in ("authorization", "api-key")
     )
     return problems
+
+
+def _of_openai(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "openai.com" or host.endswith(".openai.com")
 
 
 def _unknown(name: str, where: str, known: Mapping[str, Any]) -> str:

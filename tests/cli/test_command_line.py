@@ -10,7 +10,7 @@ import pytest
 
 
 def parley(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    without_key = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+    without_key = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
     return subprocess.run(
         [sys.executable, "-m", "parleyd", *arguments],
         env={**without_key, **environ},

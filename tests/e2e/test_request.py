@@ -40,7 +40,7 @@ def test_the_model_speaks_the_user_speaks_the_model_stops_at_once_old_audio_is_c
 ):
     async def plan() -> None:
         server = EmbeddedServer()
-        address = Address.of(await server.start(), "embedded", {}, None)
+        address = Address.embedded(await server.start())
         settings = Config()
         room = Room(seed=7, echo_gain_db=-15.0, loudspeaker_rate_hz=RATE_HZ)
         engine = choose.create(settings.wake, None)

@@ -9,15 +9,17 @@ import websockets.asyncio.server as ws
 from websockets.http11 import Request, Response
 
 from parleyd.boundary import Happening, LinkDown, LinkUp
+from parleyd.config import Realtime
 from parleyd.realtime import events as ev
 from parleyd.realtime import link as link_module
 from parleyd.realtime.link import Address, Link
+from parleyd.realtime.profiles import OPENAI, profile
 
 KEY = "sk-test-0123456789abcdef"
 
 
 def test_the_address_carries_the_model_and_never_shows_the_key() -> None:
-    address = Address.of("wss://api.openai.com/v1/realtime", "gpt-realtime-2.1", {"X": "1"}, KEY)
+    address = Address.of(Realtime(headers={"X": "1"}), OPENAI, KEY)
     assert address.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
     assert address.headers == {"X": "1", "Authorization": f"Bearer {KEY}"}
     assert "OpenAI-Beta" not in address.headers
@@ -26,7 +28,8 @@ def test_the_address_carries_the_model_and_never_shows_the_key() -> None:
 
 
 def test_a_model_in_the_url_wins() -> None:
-    assert Address.of("ws://pi:1/v1?model=mine", "other", {}, None).url == "ws://pi:1/v1?model=mine"
+    realtime = Realtime(server="compatible", url="ws://pi:1/v1?model=mine", model="other")
+    assert Address.of(realtime, profile("compatible"), None).url == "ws://pi:1/v1?model=mine"
 
 
 class Ear:
@@ -153,7 +156,8 @@ def test_http_401_is_final_and_503_is_not() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
             ear = Ear()
-            address = Address.of(f"ws://127.0.0.1:{port_of(server)}", "m", {}, KEY)
+            realtime = Realtime(url=f"ws://127.0.0.1:{port_of(server)}")
+            address = Address.of(realtime, OPENAI, KEY)
             async with asyncio.timeout(20):
                 await Link(address, ear).run()
         first, second = [e for e in ear.told if isinstance(e, LinkDown)]
@@ -170,7 +174,7 @@ def test_nobody_there_is_told_and_tried_again_and_the_key_is_in_no_log(
         async with ws.serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0) as server:
             port = port_of(server)
         ear = Ear()
-        link = Link(Address.of(f"ws://127.0.0.1:{port}", "m", {}, KEY), ear)
+        link = Link(Address.of(Realtime(url=f"ws://127.0.0.1:{port}"), OPENAI, KEY), ear)
         task = asyncio.create_task(link.run())
         await ear.wait(LinkDown, 2)
         async with ws.serve(lambda socket: socket.wait_closed(), "127.0.0.1", port):

@@ -73,7 +73,7 @@ class _Demo:
         """Play all scenes, print and write what came of it; True when all passed."""
         server = EmbeddedServer()
         try:
-            rehearsal = self._rehearsal(Address.of(await server.start(), "embedded", {}, None))
+            rehearsal = self._rehearsal(Address.embedded(await server.start()))
             async with rehearsal.connected():
                 outcome = await self._play(rehearsal)
         finally:

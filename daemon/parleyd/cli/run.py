@@ -25,6 +25,7 @@ from parleyd.host.systemd import Notifier, log_to_journal_or_stderr
 from parleyd.lights import choose as lights
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
+from parleyd.realtime.profiles import OPENAI, profile
 from parleyd.skills import SkillBook
 from parleyd.skills.timers import Timers
 from parleyd.skills.volume import Volume
@@ -184,22 +185,16 @@ class Daemon:
             yield
 
     async def _server(self, settings: config.Config, stack: contextlib.AsyncExitStack) -> Address:
-        realtime = settings.realtime
-        key = config.secret("OPENAI_API_KEY", os.environ)
-        if realtime.server == "openai" and key is None and "openai.com" in realtime.url:
-            raise ParleyError(
-                "realtime.server is openai, but there is no key: set OPENAI_API_KEY (or the "
-                'credential openai_api_key), or set realtime.server = "embedded"'
-            )
-        if realtime.server == "openai" or (realtime.server == "auto" and key is not None):
-            return Address.of(realtime.url, realtime.model, realtime.headers, key)
-        if realtime.server == "auto":
+        address = server_address(settings.realtime, os.environ)
+        if address is not None:
+            return address
+        if settings.realtime.server == "auto":
             log.info("no OPENAI_API_KEY: using the embedded server, which knows commands only")
         embedded = EmbeddedServer()
         url = await embedded.start()
         stack.push_async_callback(embedded.stop)
         await stack.enter_async_context(_running(embedded.keep_alive()))
-        return Address.of(url, "embedded", {}, None)
+        return Address.embedded(url)
 
     def _lights(self, settings: config.Config) -> Player | None:
         try:
@@ -262,6 +257,26 @@ class Daemon:
             else:
                 log.error("the audio thread has not moved for %.0f s", STUCK_S)
             await asyncio.sleep(min(interval_s, 1.0))
+
+
+def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Address | None:
+    """Where the configured server is and how to be let in; None is the embedded one.
+
+    Raises `ParleyError` when it needs a key and there is none.
+    """
+    name = realtime.server
+    if name == "auto":
+        name = "openai" if config.secret(OPENAI.key, environ) else "embedded"
+    if name == "embedded":
+        return None
+    server = profile(name)
+    key = config.secret(server.key, environ)
+    if server.needs_key and key is None:
+        raise ParleyError(
+            f"realtime.server is {name}, but there is no key: set {server.key} (or the "
+            f'credential {server.key.lower()}), or set realtime.server = "embedded"'
+        )
+    return Address.of(realtime, server, key)
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:

@@ -18,6 +18,7 @@ import websockets.asyncio.client as client
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from parleyd.boundary import Happening, LinkDown, LinkUp
+from parleyd.config import Realtime
 from parleyd.realtime.events import (
     ClientEvent,
     Malformed,
@@ -26,6 +27,7 @@ from parleyd.realtime.events import (
     decode_server,
     encode,
 )
+from parleyd.realtime.profiles import Profile
 from parleyd.realtime.refusals import Refusal, Remedy, understand, understand_close
 
 log = logging.getLogger(__name__)
@@ -47,15 +49,21 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, url: str, model: str, headers: Mapping[str, str], key: str | None) -> "Address":
-        """The GA address: the model is a query parameter, the key a bearer token."""
-        parts = urlsplit(url)
+    def of(cls, realtime: Realtime, server: Profile, key: str | None) -> "Address":
+        """The GA address: the model is a query parameter, the key stands in a header."""
+        parts = urlsplit(realtime.url or server.url)
         query = dict(parse_qsl(parts.query))
-        if model:
+        if model := realtime.model or server.model:
             query.setdefault("model", model)
         full = urlunsplit(parts._replace(query=urlencode(query)))
-        token = {"Authorization": f"Bearer {key}"} if key else {}
-        return cls(full, {**headers, **token})
+        bearer = server.key_header == "Authorization"
+        token = {server.key_header: f"Bearer {key}" if bearer else key} if key else {}
+        return cls(full, {**realtime.headers, **token})
+
+    @classmethod
+    def embedded(cls, url: str) -> "Address":
+        """Our own server, wherever it listens."""
+        return cls(f"{url}?model=embedded")
 
 
 class Link:

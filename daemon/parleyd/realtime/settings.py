@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from parleyd import config
 from parleyd.realtime.events import Json
+from parleyd.realtime.profiles import profile
 from parleyd.units import SERVER_RATE_HZ
 
 PREFIX_PADDING_MS = 300  # audio before the detected onset that the server keeps
@@ -19,7 +20,7 @@ def session_settings(
     """
     audio_format = {"type": "audio/pcm", "rate": SERVER_RATE_HZ}
     noise = realtime.noise_reduction
-    return {
+    settings: Json = {
         "type": "realtime",
         "output_modalities": ["audio"],
         "instructions": realtime.instructions,
@@ -38,6 +39,11 @@ def session_settings(
         "truncation": "auto",
         "tracing": None,
     }
+    if profile(realtime.server).flat_session:
+        audio = settings["audio"]
+        settings["turn_detection"] = audio["input"].pop("turn_detection")
+        settings["voice"] = audio["output"].pop("voice")
+    return settings
 
 
 def _transcription(realtime: config.Realtime) -> Json | None:

@@ -1,0 +1,84 @@
+"""What each kind of realtime server needs and lacks: one row for each value of `realtime.server`.
+
+The row is all that differs. A server that deviates in a way that no row knows is met by
+what holds for every server: unknown events are ignored, every wait has a deadline.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of server; the defaults are OpenAI's own behaviour."""
+
+    url: str = ""
+    """Where it is; "" must be configured (`url_like` shows how)."""
+    url_like: str = "wss://host/v1/realtime"
+    model: str = ""
+    """What it is asked for; "" must be configured where `needs_model`."""
+    needs_model: bool = False
+    key: str = "REALTIME_API_KEY"
+    """The name of its key, in the environment or as a credential."""
+    needs_key: bool = False
+    key_header: str = "Authorization"
+    """`Authorization` takes "Bearer <key>", any other header the bare key."""
+    flat_session: bool = False
+    """Voice and turn detection stand at the top of the session, not below `audio`."""
+    truncates: bool = True
+    """It understands that an item was not heard to its end."""
+    interrupts: bool = False
+    """It may end its own answer when it hears the user, whatever it was told."""
+    answers: bool = False
+    """It answers every turn by itself, whatever it was told."""
+    ends: bool = True
+    """It always says when a response is done."""
+
+
+OPENAI = Profile(
+    url="wss://api.openai.com/v1/realtime",
+    model="gpt-realtime-2.1",
+    key="OPENAI_API_KEY",
+    needs_key=True,
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "openai": OPENAI,
+        "azure": Profile(
+            url_like="wss://RESOURCE.openai.azure.com/openai/v1/realtime",
+            needs_model=True,  # the name of the deployment
+            key="AZURE_OPENAI_API_KEY",
+            needs_key=True,
+            key_header="api-key",
+        ),
+        "xai": Profile(
+            url="wss://api.x.ai/v1/realtime",
+            model="grok-voice-latest",
+            key="XAI_API_KEY",
+            needs_key=True,
+            flat_session=True,
+            truncates=False,
+            interrupts=True,
+            answers=True,
+            ends=False,
+        ),
+        "localai": Profile(
+            url="ws://127.0.0.1:8080/v1/realtime",
+            needs_model=True,  # the name of a pipeline
+            interrupts=True,
+            ends=False,
+        ),
+        "speech-to-speech": Profile(
+            url="ws://127.0.0.1:8765/v1/realtime", interrupts=True, ends=False
+        ),
+        "compatible": Profile(interrupts=True, ends=False),
+        "embedded": Profile(model="embedded"),
+    }
+)
+
+
+def profile(server: str) -> Profile:
+    """The row of a `realtime.server`; "auto" is OpenAI or our own, which behave alike."""
+    return PROFILES.get(server, OPENAI)
