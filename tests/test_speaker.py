@@ -18,6 +18,7 @@ from parleyd.boundary import (
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
+from parleyd.units import Frames
 
 QUESTION = "What is the weather like?"
 OBJECTION = "No wait, tell me about the rain."
@@ -71,6 +72,27 @@ def test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first_after() 
     assert after[:3] == ["TruncateItem", "ClearAudio", "AppendAudio"]
     first = paper.events(ev.AppendAudio)[before]
     assert len(first.audio) / 48 > paper.settings.hearing.preroll_ms  # type: ignore[attr-defined]
+
+
+def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paper = Paper(settings())
+    ask(paper)
+    paper.run(0.5)
+    heard: list[Frames] = []
+    sent: list[Frames] = []
+    listen, push = paper.speaker._ears._preroll.push, paper.speaker._uplink.push
+    monkeypatch.setattr(
+        paper.speaker._ears._preroll, "push", lambda f: (heard.append(f), listen(f))[1]
+    )
+    monkeypatch.setattr(paper.speaker._uplink, "push", lambda f: (sent.append(f), push(f))[1])
+    paper.talker.say(synthesize(OBJECTION, "rms"))
+    paper.until(State.LISTENING)
+    paper.run(0.3)
+    went_out = np.concatenate(sent)
+    assert len(went_out) > 0.6 * 16_000
+    assert np.array_equal(went_out, np.concatenate(heard)[-len(went_out) :])
 
 
 def test_a_muted_microphone_hears_nothing_sends_nothing_and_wakes_for_nobody() -> None:

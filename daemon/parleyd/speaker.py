@@ -166,6 +166,7 @@ class Speaker:
     # --- hearing ----------------------------------------------------------------------
 
     def _perceive(self, percept: Percept, now: float) -> None:
+        sending = self._sending  # a turn that begins now has this period in its pre-roll
         if percept.keyword is not None:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
@@ -173,7 +174,7 @@ class Speaker:
         if percept.speech is not None and self._ends_turns_here:
             ended = percept.speech is Speech.ENDED
             self._advance(Event.TURN_ENDED if ended else Event.USER_SPOKE, now)
-        if self._sending:
+        if sending and self._sending:
             self._send(percept.heard.cleaned)
 
     def _wake_word(self, keyword: str, now: float) -> None:
