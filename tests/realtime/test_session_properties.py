@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from openai_types import assert_valid
 
 from parleyd import config
 from parleyd.playout import Heard
@@ -110,9 +111,10 @@ class SessionMachine(RuleBasedStateMachine):
         self.session.skill_done(call, "ok", self.now)
 
     @invariant()
-    def one_create_at_a_time_and_every_event_has_an_id(self) -> None:
+    def one_create_at_a_time_and_every_event_is_official_and_has_an_id(self) -> None:
         for event in self.session.to_send():
             assert event.event_id
+            assert_valid(event)
             if isinstance(event, ev.CreateResponse):
                 assert isinstance(event.response, dict)
                 assert self.outstanding is None, "a second create while the first is under way"
