@@ -37,6 +37,20 @@ class MuteSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class CardLost:
+    """The sound card is gone or taken; periods go on with a closed microphone."""
+
+    reason: str
+    unheard_frames: int
+    """Playback frames (device rate) handed to the card that perhaps were not heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardBack:
+    """The sound card works again; its queue is empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkUp:
     """A new socket to the realtime server is open (nothing was received on it yet)."""
 
@@ -115,7 +129,16 @@ class Note:
 
 
 Happening = (
-    ServerEvent | ButtonPressed | MuteSwitched | LinkUp | LinkDown | SetVolume | Ring | SkillDone
+    ServerEvent
+    | ButtonPressed
+    | MuteSwitched
+    | CardLost
+    | CardBack
+    | LinkUp
+    | LinkDown
+    | SetVolume
+    | Ring
+    | SkillDone
 )
 
 Effect = Send | Show | Reconnect | CallSkill | Note

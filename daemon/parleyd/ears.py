@@ -31,9 +31,9 @@ class Ears:
 
     def __init__(self, settings: config.Config, wake: WakeEngine | None) -> None:
         audio = settings.audio
-        rate_hz = audio.playback_rate_hz
-        primed = ms_to_frames(audio.lead_ms - PERIOD_MS, rate_hz)
-        self._reference = Reference(rate_hz, primed)
+        self._rate_hz = audio.playback_rate_hz
+        self._primed = ms_to_frames(audio.lead_ms - PERIOD_MS, self._rate_hz)
+        self._reference = Reference(self._rate_hz, self._primed)
         self._hearing = Hearing(settings.hearing, lead_ms=audio.lead_ms - LAG_MS)
         self._preroll = Preroll(KEPT_MS)
         self._gate = Gate(wake, settings.wake.refractory_s) if wake is not None else None
@@ -59,6 +59,11 @@ class Ears:
     def closed(self) -> None:
         """The microphone was closed: what was heard before is nobody's business any more."""
         self._preroll.clear()
+
+    def reopened(self, now: float) -> None:
+        """The card starts anew, with an empty queue: as at the start, but for what was learnt."""
+        self._reference = Reference(self._rate_hz, self._primed)
+        self._hearing.glitch(now)
 
     def written(self, frames: Frames) -> None:
         """These device-rate frames go to the loudspeaker next."""

@@ -13,6 +13,8 @@ from parleyd import config, earcons
 from parleyd.boundary import (
     ButtonPressed,
     CallSkill,
+    CardBack,
+    CardLost,
     Effect,
     Happening,
     LinkDown,
@@ -81,6 +83,7 @@ class Speaker:
         self._effects: list[Effect] = []
         self._sending = False
         self._muted = False
+        self._without_card = ""  # why there is none
         self._link = _Link.CONNECTING
         self._link_reason = "connecting"
         self._shown: Show | None = None
@@ -115,6 +118,14 @@ class Speaker:
                     self._advance(Event.BUTTON, now)
             case MuteSwitched(muted):
                 self._mute(muted, now)
+            case CardLost(reason, unheard_frames):
+                self._without_card = reason
+                self._mouth.heard(unheard_frames)
+                self._ears.closed()
+                self._advance(Event.CARD_LOST, now)
+            case CardBack():
+                self._without_card = ""
+                self._ears.reopened(now)
             case LinkUp():
                 self._session.opened()
                 self._link, self._link_reason = _Link.CONNECTING, "waiting for the server"
@@ -203,7 +214,7 @@ class Speaker:
 
     def _may_listen(self) -> bool:
         """A refused key or model makes every turn useless: say so instead of listening."""
-        if self._muted:
+        if self._muted or self._without_card:
             return False
         if self._link is _Link.REFUSED:
             self._mouth.play(earcons.sorry())
@@ -384,6 +395,8 @@ class Speaker:
         """Mute over everything, then what is wrong, then what goes on."""
         if self._muted:
             return Show(Shown.MUTED)
+        if self._without_card:
+            return Show(Shown.ERROR, self._without_card)
         if self._link is _Link.REFUSED:
             return Show(Shown.ERROR, self._link_reason)
         if self._link is not _Link.UP and self._turn.state is State.IDLE:

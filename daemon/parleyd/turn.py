@@ -34,6 +34,7 @@ class Event(Enum):
     REJECTED = auto()  # it was not
     MUTED = auto()  # the microphone was closed by its switch
     LINK_LOST = auto()
+    CARD_LOST = auto()  # nothing can be heard or said any more
     TIME_UP = auto()  # the deadline of the state passed
 
 
@@ -73,6 +74,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (LISTENING, Event.BUTTON): Row(IDLE, (Action.STOP_LISTENING, Action.LOW_TONE)),
         (LISTENING, Event.STOP_WORD): Row(IDLE, (Action.STOP_LISTENING, Action.LOW_TONE)),
         (LISTENING, Event.MUTED): Row(IDLE, (Action.STOP_LISTENING,)),
+        (LISTENING, Event.CARD_LOST): Row(IDLE, (Action.STOP_LISTENING,)),
         (LISTENING, Event.LINK_LOST): Row(IDLE, (Action.STOP_LISTENING, Action.SORRY_TONE)),
         #
         (THINKING, Event.REPLY_AUDIBLE): Row(SPEAKING),
@@ -84,6 +86,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (THINKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
         (THINKING, Event.REPLY_FAILED): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         (THINKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
+        (THINKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
         (THINKING, Event.LINK_LOST): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #
         (SPEAKING, Event.REPLY_PROGRESSED): Row(SPEAKING),
@@ -93,6 +96,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
+        (SPEAKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #
         (BARGE_IN, Event.CONFIRMED): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_FROM_ONSET)),
@@ -102,6 +106,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (BARGE_IN, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
         (BARGE_IN, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
         (BARGE_IN, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
+        (BARGE_IN, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
     }
 )
 

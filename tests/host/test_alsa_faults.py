@@ -212,6 +212,25 @@ def test_parameters_that_were_not_granted_are_refused(
     assert "plug" in str(error.value)
 
 
+def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    devices = []
+
+    class Picky(Pcm):
+        def __init__(self, direction: str, mode: str, *, device: str, **asked: Any) -> None:
+            super().__init__(direction, mode, device=device, **asked)
+            devices.append((device, self.calls))
+            if device.startswith("hw:"):
+                self._info |= {"rate": 44100, "channels": 2}
+
+    monkeypatch.setattr(alsa._alsa(), "PCM", Picky)
+    card = Card(config.Audio(playback="hw:CARD=Device"))
+    assert card._playback.info()["rate"] == 48000
+    assert devices == [("hw:CARD=Device", ["drop", "close"]), ("plughw:CARD=Device", [])]
+    assert '"hw:CARD=Device" grants 44100 Hz, 2 channel(s), S16_LE; ALSA converts' in caplog.text
+
+
 @pytest.mark.parametrize(
     ("refusal", "remedy"),
     [

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,22 @@ import pytest
 from pulse_rig import SPEAKER_RATE_HZ, PulseRig
 
 from parleyd import config
-from parleyd.boundary import ButtonPressed, Effect, MicPeriod, MuteSwitched, Note, Show, Step
+from parleyd.boundary import (
+    ButtonPressed,
+    CardBack,
+    CardLost,
+    Effect,
+    MicPeriod,
+    MuteSwitched,
+    Note,
+    Show,
+    Step,
+)
 from parleyd.errors import AudioError
-from parleyd.host import alsa
+from parleyd.host import alsa, heartbeat
 from parleyd.host.alsa import Card
-from parleyd.host.heartbeat import INBOX_EVENTS, Heartbeat, SoundCard
+from parleyd.host.heartbeat import INBOX_EVENTS, Heartbeat
+from parleyd.host.soundcard import NoCard, SoundCard
 from parleyd.states import Shown
 from parleyd.units import SILENCE, Frames
 
@@ -288,6 +300,123 @@ def test_refused_real_time_priority_is_told_once_and_the_beat_goes_on(
     assert caplog.text.count("LimitRTPRIO=20") == 1
 
 
+# --- a card that comes and goes ------------------------------------------------------------
+
+
+class Drawer:
+    """Where `reopen` finds cards: each item is what one try finds."""
+
+    def __init__(self, *items: SoundCard | AudioError) -> None:
+        self.items = list(items)
+        self.tries = 0
+
+    def __call__(self) -> SoundCard:
+        self.tries += 1
+        item = self.items.pop(0) if self.items else AudioError("still nothing")
+        if isinstance(item, AudioError):
+            raise item
+        return item
+
+
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "RETRY_S", 0.0)
+    monkeypatch.setattr(heartbeat, "MOST_RETRY_S", 0.0)
+
+
+def is_lost(item: object) -> bool:
+    return isinstance(item, CardLost)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_lost_card_is_told_waited_for_and_taken_again() -> None:
+    card, again = SimpleCard(), SimpleCard()
+    running = Running(card, reopen=Drawer(AudioError("still nothing"), again))
+    running.heart.post(ButtonPressed())
+    running.heart.start()
+    card.give(np.zeros(160, np.int16))
+    running.core.wait_for(is_period)
+    card.give(AudioError("pulled out"))
+    # 480 frames were written after a drop: they may not have been heard
+    assert running.core.wait_for(is_lost) == CardLost("pulled out", 480)
+    assert running.core.wait_for(is_lost) == CardLost("still nothing", 0)
+    running.core.wait_for(lambda item: item == CardBack())
+    again.give(np.ones(160, np.int16))
+    assert running.core.wait_for(is_period).frames is not None
+    assert drain(card.calls)[-1] == ("close", None)
+    assert running.heart.stop()
+    assert running.outcome.errors.empty()
+    assert drain(again.calls) == [("open_capture", None), ("write", 0), ("close", None)]
+
+
+def test_beats_go_on_without_a_card_and_nothing_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heartbeat, "RETRY_S", 1000.0)
+    drawer = Drawer()
+    running = Running(NoCard("never there"), reopen=drawer)
+    running.heart.start()
+    assert running.core.seen.get(timeout=DEADLINE_S) == CardLost("never there", 0)
+    for _ in range(5):
+        assert running.core.wait_for(is_period) == MicPeriod(None, 0)
+    running.heart.post(ButtonPressed())
+    assert running.outcome.effects.get(timeout=DEADLINE_S)
+    assert running.heart.stop()
+    assert drawer.tries == 0
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_card_that_comes_back_while_muted_has_its_microphone_closed() -> None:
+    card, again = SimpleCard(), SimpleCard()
+    running = Running(card, reopen=Drawer(again))
+    running.heart.start()
+    card.give(AudioError("pulled out"))
+    running.heart.set_muted(True)
+    running.core.wait_for(lambda item: item == MuteSwitched(True))
+    running.core.wait_for(lambda item: item == CardBack())
+    running.core.wait_for(is_period)
+    assert not again.microphone_open
+    running.heart.set_muted(False)
+    running.core.wait_for(lambda item: item == MuteSwitched(False))
+    assert again.microphone_open
+    assert running.heart.stop()
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_card_whose_microphone_is_missing_is_closed_and_tried_again() -> None:
+    class Deaf(SimpleCard):
+        def open_capture(self) -> None:
+            raise AudioError("no microphone")
+
+    deaf, again = Deaf(), SimpleCard()
+    running = Running(NoCard("nothing"), reopen=Drawer(deaf, again))
+    running.heart.start()
+    running.core.wait_for(lambda item: item == CardLost("no microphone", 0))
+    running.core.wait_for(lambda item: item == CardBack())
+    assert drain(deaf.calls) == [("close", None)]
+    assert running.heart.stop()
+
+
+def test_pauses_between_tries_grow_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Time:
+        now = 100.0
+
+    clock = SimpleNamespace(monotonic=lambda: Time.now, sleep=lambda seconds: None)
+    monkeypatch.setattr(heartbeat, "time", clock)
+    tried: list[float] = []
+
+    def reopen() -> SoundCard:
+        tried.append(Time.now)
+        raise AudioError("nothing")
+
+    running = Running(NoCard("nothing"), reopen=reopen)
+    while len(tried) < 7:
+        Time.now += 0.01
+        running.heart._beat_or_lose()
+    pauses = np.diff(tried)
+    assert pauses == pytest.approx([0.5, 1.0, 2.0, 4.0, 4.0, 4.0], abs=0.02)
+
+
 # --- on the real alsa-lib ----------------------------------------------------------------
 
 
@@ -346,3 +475,26 @@ def test_what_the_core_plays_is_heard(rig: PulseRig, monkeypatch: pytest.MonkeyP
     finally:
         assert heart.stop()
     assert outcome.errors.empty()
+
+
+def test_the_heart_goes_on_when_the_sound_server_is_killed_and_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alsa, "STALL_S", DEADLINE_S)
+    audio = config.Audio(capture="mic", playback="speaker")
+    with PulseRig() as rig:
+        running = Running(Card(audio), reopen=lambda: Card(audio))
+        running.heart.start()
+        try:
+            running.core.wait_for(is_period)
+            rig.kill()
+            assert "was lost" in running.core.wait_for(is_lost).reason
+            for _ in range(3):
+                assert running.core.wait_for(is_period).frames is None
+            rig.restart()
+            running.core.wait_for(lambda item: item == CardBack())
+            for _ in range(20):
+                assert running.core.wait_for(is_period).frames.shape == (160,)
+        finally:
+            assert running.heart.stop()
+    assert running.outcome.errors.empty()

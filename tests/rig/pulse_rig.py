@@ -98,6 +98,11 @@ class PulseRig:
             daemon.send_signal(signal.SIGKILL)
             daemon.wait()
 
+    def restart(self) -> None:
+        """Start the daemon again after `kill`, as if the card were plugged in again."""
+        self._open.close()
+        self._start()
+
     def pactl(self, *arguments: str) -> str:
         """What `pactl` prints."""
         return subprocess.run(
@@ -119,7 +124,7 @@ class PulseRig:
 
     def _start(self) -> None:
         run = self._home / "run"
-        run.mkdir(mode=0o700)
+        run.mkdir(mode=0o700, exist_ok=True)
         (self._home / "default.pa").write_text(_PULSE.format(run=run))
         (self._home / "daemon.conf").write_text(_DAEMON)
         (self._home / "alsa.conf").write_text(_ALSA.format(run=run))

@@ -15,12 +15,13 @@ import click
 from parleyd import config
 from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Ring, SetVolume, Show
 from parleyd.cli.switchboard import Switchboard, log_note
-from parleyd.errors import ConfigError, LightsError, ParleyError
+from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
 from parleyd.host.embedded import EmbeddedServer
 from parleyd.host.heartbeat import Heartbeat
 from parleyd.host.keeper import Keeper
+from parleyd.host.soundcard import NoCard
 from parleyd.host.systemd import Notifier, log_to_journal_or_stderr
 from parleyd.lights import choose as lights
 from parleyd.lights.player import Player
@@ -50,19 +51,30 @@ class _End(Enum):
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="The TOML file; none: defaults."
 )
-def run(path: Path | None) -> None:
-    """Be a smart speaker until SIGTERM; SIGHUP reads the configuration again."""
+@click.option(
+    "--wait-for-card",
+    is_flag=True,
+    help="Start without a sound card and take it when it comes, as under systemd.",
+)
+def run(path: Path | None, wait_for_card: bool) -> None:
+    """Be a smart speaker until SIGTERM; SIGHUP reads the configuration again.
+
+    A sound card that is lost is taken again when it is back. One that is missing at the
+    start is an error in a terminal; a service waits for it.
+    """
     settings = config.load(path)
     log_to_journal_or_stderr(settings.log.level)
-    raise SystemExit(asyncio.run(Daemon(path, settings).run()))
+    patient = wait_for_card or "NOTIFY_SOCKET" in os.environ
+    raise SystemExit(asyncio.run(Daemon(path, settings, patient).run()))
 
 
 class Daemon:
     """The process: signals, service manager, and one set-up after the other."""
 
-    def __init__(self, path: Path | None, settings: config.Config) -> None:
+    def __init__(self, path: Path | None, settings: config.Config, patient: bool) -> None:
         self._path = path
         self._settings = settings
+        self._patient = patient  # without a card: wait for it instead of ending
         self._notifier = Notifier()
         self._end: asyncio.Future[_End]
         self._heartbeat: Heartbeat | None = None
@@ -78,6 +90,7 @@ class Daemon:
             self._end = loop.create_future()
             async with self._set_up(self._settings):
                 self._notifier.ready(self._status)
+                self._patient = True  # a running speaker is not ended by a reload without card
                 end = await self._end
                 if end is not _End.RELOAD:
                     self._notifier.stopping()
@@ -117,7 +130,7 @@ class Daemon:
         async with contextlib.AsyncExitStack() as stack:
             engine = wake.create(settings.wake, config.secret("PICOVOICE_ACCESS_KEY", os.environ))
             stack.callback(engine.close)
-            card = Card(settings.audio)
+            card = self._card(settings.audio)
             stack.callback(card.close)
             address = await self._server(settings, stack)
 
@@ -149,7 +162,7 @@ class Daemon:
                 loop.call_soon_threadsafe(switchboard.carry, effects)
 
             def on_error(error: Exception) -> None:
-                loop.call_soon_threadsafe(self._card_lost, error)
+                loop.call_soon_threadsafe(self._failed, error)
 
             def on_mute(muted: bool) -> None:
                 heartbeat.set_muted(muted)
@@ -160,7 +173,7 @@ class Daemon:
             if buttons is not None:
                 stack.callback(buttons.close)
             muted = buttons.muted if buttons is not None else False
-            if not muted:
+            if not muted and not self._patient:
                 card.open_capture()  # here, so that a missing microphone is told at once
             heartbeat = Heartbeat(
                 card,
@@ -168,6 +181,7 @@ class Daemon:
                 on_effects=on_effects,
                 on_error=on_error,
                 on_beat=keeper.beat if keeper is not None else None,
+                reopen=lambda: Card(settings.audio),
                 muted=muted,
                 priority=settings.audio.priority,
             )
@@ -183,6 +197,15 @@ class Daemon:
                 )
             )
             yield
+
+    def _card(self, audio: config.Audio) -> Card | NoCard:
+        try:
+            return Card(audio)
+        except AudioError as error:
+            if not self._patient:
+                raise
+            log.error("%s", error)
+            return NoCard(str(error))
 
     async def _server(self, settings: config.Config, stack: contextlib.AsyncExitStack) -> Address:
         address = server_address(settings.realtime, os.environ)
@@ -232,8 +255,7 @@ class Daemon:
         if player is not None:
             player.show(what.shown)
 
-    def _card_lost(self, error: Exception) -> None:
-        log.error("%s", error)
+    def _failed(self, error: Exception) -> None:
         self._notifier.status(f"error: {error}")
         self._finish(_End.FAILED)
 

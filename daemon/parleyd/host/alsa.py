@@ -6,7 +6,7 @@ import logging
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from parleyd import config
 from parleyd.errors import AudioError
+from parleyd.host import cards
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
 
 CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun, should the heartbeat be held up
@@ -238,7 +239,34 @@ def _silence_alsa_lib() -> object:
 def _open(
     key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
 ) -> tuple[Any, dict[str, Any]]:
-    """A non-blocking PCM with periods of 10 ms, and what it granted."""
+    """A non-blocking PCM with periods of 10 ms, and what it granted.
+
+    A ``hw:`` device that grants another rate, format or number of channels is used
+    through ALSA's converter, ``plughw:``, which the log tells.
+    """
+    name = cards.alsa_name(name, key)
+    pcm, info = _attempt(key, name, direction, rate_hz, channels, periods)
+    wanted = (rate_hz, channels, "S16_LE")
+    granted = _format(info)
+    if granted != wanted and name.startswith("hw:"):
+        _shut(pcm)
+        pcm, info = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
+        log.warning(
+            '%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, _text(granted), name
+        )
+    if _format(info) == wanted:
+        return pcm, info
+    _shut(pcm)
+    raise AudioError(
+        f'{key}: "{name}" grants {_text(_format(info))}; expected are {_text(wanted)}; '
+        'let ALSA convert with a device such as "plughw:CARD=Device", '
+        "or change the rate and channels under [audio]"
+    )
+
+
+def _attempt(
+    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
+) -> tuple[Any, dict[str, Any]]:
     alsa = _alsa()
     try:
         pcm = alsa.PCM(
@@ -253,22 +281,16 @@ def _open(
         )
     except alsa.ALSAAudioError as error:
         raise AudioError(_refused(key, name, str(error))) from None
-    info: dict[str, Any] = pcm.info()
-    granted = (info["rate"], info["channels"], info["format_name"])
-    if granted != (rate_hz, channels, "S16_LE"):
-        _shut(pcm)
-        raise AudioError(
-            f'{key}: "{name}" grants {granted[0]} Hz, {granted[1]} channel(s), {granted[2]}; '
-            f"expected are {rate_hz} Hz, {channels} channel(s), S16_LE; "
-            f"{_conversion(name)}, or change the rate and channels under [audio]"
-        )
-    return pcm, info
+    return pcm, pcm.info()
 
 
-def _conversion(name: str) -> str:
-    if name.startswith("hw:"):
-        return f'let ALSA convert with "plug{name}"'
-    return 'let ALSA convert with a device such as "plughw:CARD=Device"'
+def _format(info: Mapping[str, Any]) -> tuple[int, int, str]:
+    return info["rate"], info["channels"], info["format_name"]
+
+
+def _text(granted: tuple[int, int, str]) -> str:
+    rate_hz, channels, sample = granted
+    return f"{rate_hz} Hz, {channels} channel(s), {sample}"
 
 
 def _refused(key: str, name: str, reason: str) -> str:
@@ -291,7 +313,7 @@ def _refused(key: str, name: str, reason: str) -> str:
 def _gone(key: str, name: str, reason: str) -> AudioError:
     return AudioError(
         f'{key}: "{name}" was lost ({reason}), it must stay plugged in while Parley runs; '
-        "plug it in again and restart Parley"
+        "plug it in again, and Parley goes on"
     )
 
 

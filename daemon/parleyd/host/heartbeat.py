@@ -8,8 +8,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from parleyd.boundary import Effect, Happening, MicPeriod, MuteSwitched, Step
-from parleyd.errors import ParleyError
+from parleyd.boundary import (
+    CardBack,
+    CardLost,
+    Effect,
+    Happening,
+    MicPeriod,
+    MuteSwitched,
+    Step,
+)
+from parleyd.errors import AudioError, ParleyError
+from parleyd.host.soundcard import NoCard, SoundCard
 from parleyd.units import PERIOD_MS, Frames
 
 PERIOD_S = PERIOD_MS / 1000
@@ -17,6 +26,9 @@ HANDLING_S = 0.004  # of each 10 ms: a burst of server audio must not starve the
 INBOX_EVENTS = 8192  # minutes of audio deltas; more means that nobody drains, the watchdog's case
 JOIN_S = 1.0  # the thread looks at `stop` every 50 ms at the latest
 LATE_S = 0.1  # after that a missed beat is skipped, not caught up
+RETRY_S = 0.25  # first wait for a lost card, doubled up to MOST_RETRY_S: replugging takes seconds
+MOST_RETRY_S = 4.0  # nobody waits longer for a speaker that was plugged in again
+STEADY_S = 10.0  # a card that lasted so long is well: its next loss is waited for from RETRY_S on
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +45,6 @@ class Core(Protocol):
         ...
 
 
-class SoundCard(Protocol):
-    """What the heartbeat needs of a card; the contracts are those of `parleyd.host.alsa.Card`."""
-
-    xruns: int
-
-    def open_capture(self) -> None: ...
-    def close_capture(self) -> None: ...
-    def read(self) -> Frames | None: ...
-    def queued_frames(self) -> int: ...
-    def write(self, frames: Frames) -> None: ...
-    def drop(self) -> None: ...
-    def close(self) -> None: ...
-
-
 class Heartbeat(threading.Thread):
     """Reads a period, hands it to the core, writes what the core returns; owns the card.
 
@@ -54,8 +52,12 @@ class Heartbeat(threading.Thread):
     effects), `on_beat` (with all that went in and out) and `on_error` are called on this
     thread and must return at once.
     `on_error` is called at most once, after the card was closed, with what ended the
-    thread: an `AudioError` when the card was lost, else an unexpected error, already
-    logged with its traceback.
+    thread: an `AudioError` when the card was lost and there is no `reopen`, else an
+    unexpected error, already logged with its traceback.
+
+    With `reopen` a lost card (or a `NoCard` at the start) ends nothing: the core is told
+    by `CardLost`, beats go on without sound, and `reopen` is called with growing pauses,
+    on this thread, until it returns a card and not an `AudioError`; then comes `CardBack`.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Heartbeat(threading.Thread):
         on_effects: Callable[[Sequence[Effect]], None],
         on_error: Callable[[Exception], None],
         on_beat: Callable[[MicPeriod, Step], None] | None = None,
+        reopen: Callable[[], SoundCard] | None = None,
         muted: bool = False,
         priority: int = 0,
     ) -> None:
@@ -79,12 +82,19 @@ class Heartbeat(threading.Thread):
         self._on_effects = on_effects
         self._on_error = on_error
         self._on_beat = on_beat
+        self._reopen = reopen
         self._priority = priority
         self._inbox: deque[Happening] = deque()
         self._mute_wanted = muted
         self._muted: bool | None = None
         self._xruns = 0
         self._next_beat = self.last_beat
+        self._unheard = 0  # frames that the card had, or was given, at the latest beat
+        self._pause_s = RETRY_S
+        self._opened_at = self.last_beat
+        self._retry_at = self.last_beat + self._pause_s
+        if isinstance(card, NoCard):
+            self._inbox.append(CardLost(card.reason, 0))
         self._ending = threading.Event()
 
     def post(self, event: Happening) -> None:
@@ -122,7 +132,7 @@ class Heartbeat(threading.Thread):
         ended_by: Exception | None = None
         try:
             while not self._ending.is_set():
-                self._beat()
+                self._beat_or_lose()
         except ParleyError as error:
             ended_by = error
         except Exception as error:  # the rim of the thread
@@ -133,16 +143,26 @@ class Heartbeat(threading.Thread):
         if ended_by is not None:
             self._on_error(ended_by)
 
+    def _beat_or_lose(self) -> None:
+        try:
+            self._beat()  # first: a loss is told before the next try
+            self._try_again()
+        except AudioError as error:
+            if self._reopen is None:
+                raise
+            self._lose(error)
+
     def _beat(self) -> None:
         self._follow_mute_switch()
         frames = self._next_period()
         now = time.monotonic()
         self._drain_inbox(now)
-        if frames is None and not self._muted:
+        if frames is None and not self._beats_by_clock:
             return  # no whole period yet
         xruns, self._xruns = self._card.xruns - self._xruns, self._card.xruns
         period = MicPeriod(frames, self._card.queued_frames(), xruns)
         step = self._core.tick(period, now)
+        self._unheard = (0 if step.drop else period.queued_frames) + len(step.playback)
         if step.drop:
             self._card.drop()
         self._card.write(step.playback)
@@ -152,6 +172,58 @@ class Heartbeat(threading.Thread):
             self._on_beat(period, step)
         self.beats += 1
         self.last_beat = now
+
+    @property
+    def _beats_by_clock(self) -> bool:
+        """No microphone is open to give the beat."""
+        return bool(self._muted) or isinstance(self._card, NoCard)
+
+    # --- a card that comes and goes -----------------------------------------------------
+
+    def _lose(self, error: AudioError) -> None:
+        self._card.close()
+        self._xruns = 0
+        now = time.monotonic()
+        if now - self._opened_at > STEADY_S:
+            self._pause_s = RETRY_S
+        self._next_beat, self._retry_at = now, now + self._pause_s
+        self._go_without(error, self._unheard)
+
+    def _go_without(self, error: AudioError, unheard_frames: int) -> None:
+        log.error("%s", error)
+        self._card = NoCard(str(error))
+        self._inbox.appendleft(CardLost(str(error), unheard_frames))
+
+    def _try_again(self) -> None:
+        """When it is time to, open a lost card as it was, microphone and all."""
+        lost = self._card
+        if self._reopen is None or not isinstance(lost, NoCard):
+            return
+        if time.monotonic() < self._retry_at:
+            return
+        self._pause_s = min(self._pause_s * 2, MOST_RETRY_S)
+        try:
+            self._card = self._opened(self._reopen)
+        except AudioError as error:
+            self._retry_at = time.monotonic() + self._pause_s
+            if str(error) != lost.reason:
+                self._go_without(error, 0)  # unplugged, then busy: what is shown stays true
+            return
+        self._opened_at = time.monotonic()
+        log.info("the sound card works again")
+        self._inbox.appendleft(CardBack())
+
+    def _opened(self, reopen: Callable[[], SoundCard]) -> SoundCard:
+        card = reopen()
+        try:
+            if not self._mute_wanted:
+                card.open_capture()
+        except AudioError:
+            card.close()
+            raise
+        return card
+
+    # --- one beat -------------------------------------------------------------------------
 
     def _follow_mute_switch(self) -> None:
         wanted = self._mute_wanted
@@ -168,7 +240,7 @@ class Heartbeat(threading.Thread):
 
     def _next_period(self) -> Frames | None:
         """From the microphone, which gives the beat; without one the monotonic clock does."""
-        if not self._muted:
+        if not self._beats_by_clock:
             return self._card.read()
         self._next_beat += PERIOD_S
         now = time.monotonic()

@@ -1,0 +1,63 @@
+"""Names of cards, from a folder laid out as the kernel lays out sysfs."""
+
+from pathlib import Path
+
+import pytest
+
+from parleyd.errors import AudioError
+from parleyd.host import cards
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """Two sound sticks of one make behind a hub, and the headphones of a Pi, which only play."""
+    folder = tmp_path / "class/sound"
+    folder.mkdir(parents=True)
+    usb = "devices/platform/soc/3f980000.usb/usb1/1-1"
+    for number, name, device, pcms in (
+        (10, "Device_1", f"{usb}/1-1.4/1-1.4:1.0", ["pcmC10D0c", "pcmC10D0p"]),
+        (1, "Device", f"{usb}/1-1.2/1-1.2:1.0", ["pcmC1D0c", "pcmC1D0p"]),
+        (0, "Headphones", "devices/platform/soc/bcm2835_audio", ["pcmC0D0p"]),
+    ):
+        card = tmp_path / device / f"sound/card{number}"
+        for pcm in pcms:
+            (card / pcm).mkdir(parents=True)
+        (card / "id").write_text(f"{name}\n")
+        (folder / card.name).symlink_to(card)
+    (folder / "timer").mkdir()
+    return folder
+
+
+def test_cards_are_known_by_id_and_port_and_by_what_they_can_do(sound: Path) -> None:
+    told = [(c.number, c.id, c.usb_port, c.captures, c.plays) for c in cards.present(sound)]
+    assert told == [
+        (0, "Headphones", "", False, True),
+        (1, "Device", "1-1.2", True, True),
+        (10, "Device_1", "1-1.4", True, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "alsa"),
+    [
+        ("Device", "plughw:CARD=Device"),
+        ("usb:1-1.4", "plughw:CARD=Device_1"),
+        ("default", "default"),
+        ("hw:CARD=Device,DEV=0", "hw:CARD=Device,DEV=0"),
+        ("Unknown", "Unknown"),
+    ],
+)
+def test_a_card_id_or_a_port_becomes_an_alsa_name(sound: Path, name: str, alsa: str) -> None:
+    assert cards.alsa_name(name, "audio.capture", sound) == alsa
+
+
+def test_an_empty_port_is_told_with_those_that_are_not(sound: Path) -> None:
+    with pytest.raises(AudioError) as error:
+        cards.alsa_name("usb:1-1.3", "audio.capture", sound)
+    assert str(error.value).startswith('audio.capture: "usb:1-1.3" has no sound card plugged in')
+    assert "usb:1-1.2, usb:1-1.4" in str(error.value)
+
+
+def test_a_machine_without_sound_has_no_cards(tmp_path: Path) -> None:
+    assert cards.present(tmp_path / "none") == []
+    assert cards.alsa_name("default", "audio.capture", tmp_path / "none") == "default"
