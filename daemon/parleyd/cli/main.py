@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "Watch and hear a conversation in a simulated room.",
     "serve": "Run the embedded realtime server by itself.",
     "check": "Check a configuration file and say what is wrong with it.",
+    "doctor": "Check that everything a speaker needs is here.",
     "explain": "Draw why it did, or did not, stop in a recording.",
 }
 

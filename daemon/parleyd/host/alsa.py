@@ -298,7 +298,7 @@ def _refused(key: str, name: str, reason: str) -> str:
     choose = f"choose a device from `{lister} -L` as {key}"
     remedies = {
         errno.ENOENT: f"plug in a sound card, or {choose}",
-        errno.ENODEV: f"plug the card in, or {choose}; a service needs DeviceAllow=char-alsa",
+        errno.ENODEV: f"plug the card in, or {choose} (a service needs DeviceAllow=char-alsa)",
         errno.EBUSY: "end the program that holds it (`fuser -v /dev/snd/*`)",
         errno.EACCES: "add this user to the group audio",
         errno.ECONNREFUSED: "start the sound server, or choose a hw: device",

@@ -257,15 +257,24 @@ class Heartbeat(threading.Thread):
                 break
 
 
-def _take_priority(priority: int) -> None:
-    """Real-time scheduling for the calling thread; goes on without where it is not allowed."""
+def refused_priority(priority: int) -> str:
+    """Ask for real-time scheduling of the calling thread; why it was refused, or empty.
+
+    0 asks for nothing and is never refused.
+    """
     if priority == 0:
-        return
+        return ""
     try:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
     except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _take_priority(priority: int) -> None:
+    if refusal := refused_priority(priority):
         log.info(
             "the audio thread runs without real-time priority (%s); "
             "allow it with LimitRTPRIO=%d or set audio.priority = 0",
-            *(error.strerror, priority),
+            *(refusal, priority),
         )

@@ -1,0 +1,172 @@
+"""What `parley doctor` looks at: each check tries the real thing and says what to do about it."""
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from parleyd import config
+from parleyd.cli.findings import Finding, Level
+from parleyd.cli.run import state_folder
+from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
+from parleyd.host.heartbeat import refused_priority
+from parleyd.realtime.profiles import profile
+from parleyd.wake import choose as wake
+
+CREDENTIALS = Path("/etc/parley")  # where the unit's LoadCredential= finds the keys
+SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1, sd_booted(3)
+LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
+ANSWER_S = 10.0  # for systemctl on a Pi that is still booting
+UNIT = "parleyd"
+
+
+def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding]]:
+    """The checked configuration, or None and a finding for each problem."""
+    try:
+        settings = config.load(path)
+    except ConfigError as error:
+        remedy = f"correct {path}; default.toml explains every key"
+        return None, [Finding("configuration", Level.FAIL, p, remedy) for p in error.problems]
+    where = str(path) if path else "the defaults, as there is no file"
+    return settings, [Finding("configuration", Level.OK, where)]
+
+
+def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) -> str | None:
+    """The key as the service would get it; as root also from where its credentials lie."""
+    found = config.secret(name, environ)
+    return found or config.secret(name, {"CREDENTIALS_DIRECTORY": str(folder)})
+
+
+def keys(
+    settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
+) -> Iterator[Finding]:
+    """Whether the key that the configured server needs is there, and nobody else can read it."""
+    server = settings.realtime.server
+    auto = server == "auto"
+    needed = profile(server)
+    file = needed.key.lower()
+    put = f"put the key into {folder}/{file}, see systemd/README.md"
+    encrypted = (folder / f"{file}.cred").exists()
+    if secret(needed.key, environ, folder) is not None or encrypted:
+        yield Finding("key", Level.OK, f"{needed.key} is present (not shown, not tried)")
+    elif auto:
+        text = f"no {needed.key}: the embedded server is used, which knows commands only"
+        yield Finding("key", Level.WARN, text, put)
+    elif needed.needs_key:
+        text = f'realtime.server = "{server}" needs {needed.key}, there is none'
+        yield Finding("key", Level.FAIL, text, put)
+    else:
+        yield Finding("key", Level.OK, f'realtime.server = "{server}" needs none')
+    for path in sorted(folder.glob("*_key")) if os.access(folder, os.R_OK) else []:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Finding("key", Level.FAIL, f"others can read {path}", f"sudo chmod 600 {path}")
+
+
+def wake_word(settings: config.Wake, key: str | None) -> Finding:
+    """Load the engine and its words."""
+    try:
+        engine = wake.create(settings, key)
+    except WakeError as error:
+        return Finding("wake word", Level.FAIL, str(error), "see README, Wake words")
+    engine.close()
+    name = type(engine).__name__.lower()
+    return Finding("wake word", Level.OK, f"{name} listens for {', '.join(settings.keywords)}")
+
+
+def offline_speech(*, needed: bool) -> Finding:
+    """Say something and recognize it without network."""
+    bad = Level.FAIL if needed else Level.WARN
+    try:
+        from parleyd.local.recognizer import Recognizer
+        from parleyd.local.synthesizer import Synthesizer
+
+        Recognizer().recognize(Synthesizer().synthesize("what time is it"))
+    except OfflineSpeechError as error:
+        return Finding("offline speech", bad, str(error), "sudo apt-get install flite")
+    except ImportError as error:
+        return Finding("offline speech", bad, f"pocketsphinx: {error}", "run install.sh again")
+    use = "is used" if needed else "is not used, there is a key"
+    return Finding("offline speech", Level.OK, f"speaks and recognizes; {use}")
+
+
+def priority(wanted: int) -> Finding:
+    """Ask for the real-time priority of the audio thread, on a thread that ends."""
+    refusals: list[str] = []
+    asking = threading.Thread(target=lambda: refusals.append(refused_priority(wanted)))
+    asking.start()
+    asking.join()
+    if refusals == [""]:
+        return Finding("priority", Level.OK, f"audio.priority = {wanted} is granted")
+    return Finding(
+        "priority",
+        Level.WARN,
+        f"audio.priority = {wanted} is refused here ({refusals[0]}); a busy CPU will be heard",
+        f"run it as the service (LimitRTPRIO={wanted}), or set audio.priority = 0",
+    )
+
+
+def state(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The state directory can be written and has room."""
+    folder = state_folder(environ)
+    place = next(p for p in (folder, *folder.parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        yield Finding(
+            "state",
+            Level.FAIL,
+            f"{place} cannot be written ({error.strerror})",
+            f"sudo chown $USER {place}; if the disk is read-only: dmesg, and check the card",
+        )
+        return
+    free_mb = shutil.disk_usage(place).free // 1_000_000
+    low = free_mb < LEAST_FREE_MB
+    yield Finding(
+        "state",
+        Level.FAIL if low else Level.OK,
+        f"{folder} can be written, {free_mb} MB are free",
+        f"free some space, at least {LEAST_FREE_MB} MB" if low else "",
+    )
+
+
+def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
+    """Whether the service runs, and what systemd says of it."""
+    if not booted.exists():
+        return False, Finding("service", Level.OK, "systemd does not run here")
+    names = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "Result")
+    try:
+        answer = subprocess.run(
+            ["systemctl", "show", UNIT, *(f"--property={name}" for name in names)],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_S,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return False, Finding("service", Level.WARN, f"systemctl does not answer ({error})")
+    shown = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+    return shown.get("ActiveState") == "active", _service(shown)
+
+
+def _service(shown: Mapping[str, str]) -> Finding:
+    status, active = shown.get("StatusText", ""), shown.get("ActiveState", "")
+    if shown.get("LoadState") != "loaded":
+        text = f"{UNIT} is not installed"
+        return Finding("service", Level.WARN, text, "sudo ./install.sh --install")
+    if active == "failed":
+        text = f"{UNIT} has failed ({shown.get('Result')}); {status}".rstrip("; ")
+        return Finding("service", Level.FAIL, text, f"journalctl -u {UNIT} -n 50")
+    if active != "active":
+        text = f"{UNIT} is {active}"
+        return Finding("service", Level.WARN, text, f"sudo systemctl enable --now {UNIT}")
+    if status.startswith("error"):
+        return Finding("service", Level.FAIL, f"{UNIT} runs, {status}", f"journalctl -u {UNIT}")
+    if shown.get("UnitFileState") != "enabled":
+        text = f"{UNIT} runs, {status}, but does not start at boot"
+        return Finding("service", Level.WARN, text, f"sudo systemctl enable {UNIT}")
+    return Finding("service", Level.OK, f"{UNIT} runs, {status}")

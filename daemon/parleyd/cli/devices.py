@@ -1,0 +1,131 @@
+"""What `parley doctor` looks at in hardware: sound cards, pins, and the right to use them."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from parleyd import config
+from parleyd.cli.findings import Finding, Level
+from parleyd.errors import AudioError, LightsError
+from parleyd.host import cards
+from parleyd.host.alsa import Card
+from parleyd.host.buttons import Buttons
+from parleyd.lights import choose as lights
+
+READS = 40  # of 50 ms: a sound server was silent for up to 1.5 s after opening
+IN_USE = "is in use, by parleyd it seems"
+
+
+def sound(audio: config.Audio, *, served: bool) -> Iterator[Finding]:
+    """Open both devices as the daemon does and record for a moment.
+
+    `served`: the service runs and holds the card, so "busy" is as it should be.
+    """
+    present = cards.present()
+    for card in present:
+        does = [verb for verb, can in (("records", card.captures), ("plays", card.plays)) if can]
+        port = f" or usb:{card.usb_port}" if card.usb_port else ""
+        text = f"{card.name}{port} {' and '.join(does) or 'does nothing'}"
+        yield Finding("card", Level.OK, text)
+    if not present:
+        yield Finding(
+            "card",
+            Level.WARN,
+            "the kernel has no sound card",
+            "plug one in, or choose its dtoverlay in /boot/firmware/config.txt",
+        )
+    try:
+        opened = Card(audio)
+    except AudioError as error:
+        yield _sound_failure("loudspeaker", error, served)
+        yield from _microphone_alone(audio, served)
+        return
+    try:
+        text = f'"{audio.playback}" plays {audio.playback_rate_hz} Hz'
+        yield Finding("loudspeaker", Level.OK, text)
+        yield _microphone(opened, audio, served)
+    finally:
+        opened.close()
+
+
+def _microphone(opened: Card, audio: config.Audio, served: bool) -> Finding:
+    try:
+        opened.open_capture()
+        for _ in range(READS):
+            if opened.read() is not None:
+                return Finding("microphone", Level.OK, f'"{audio.capture}" records 16000 Hz')
+    except AudioError as error:
+        return _sound_failure("microphone", error, served)
+    return Finding(
+        "microphone",
+        Level.FAIL,
+        f'"{audio.capture}" opens but delivers nothing',
+        "replug the card, or choose another as audio.capture",
+    )
+
+
+def _microphone_alone(audio: config.Audio, served: bool) -> Iterator[Finding]:
+    """Playback could not be opened; what of capture? ALSA's null device plays in its place."""
+    try:
+        opened = Card(config.Audio(capture=audio.capture, playback="null"))
+    except AudioError:
+        return  # the first error says it all
+    try:
+        yield _microphone(opened, audio, served)
+    finally:
+        opened.close()
+
+
+def _sound_failure(check: str, error: AudioError, served: bool) -> Finding:
+    text, _, remedy = str(error).rpartition("; ")
+    if served and os.strerror(errno.EBUSY) in text:
+        return Finding(check, Level.OK, IN_USE)
+    return Finding(check, Level.FAIL, text, remedy)
+
+
+def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> Iterator[Finding]:
+    """Whether LEDs, button and switch can be driven, here and by the service's groups."""
+    buttons = settings.buttons
+    wanted = [name for name in ("push_pin", "mute_pin") if getattr(buttons, name) is not None]
+    on_pins = settings.lights.output in ("led", "rgb")
+    if not on_pins and not wanted:
+        yield Finding("pins", Level.OK, "none are configured")
+        return
+    chips = sorted(dev.glob("gpiochip[0-9]*"))
+    if not chips:
+        yield Finding(
+            "pins",
+            Level.FAIL,
+            f"there is no {dev}/gpiochip0, the kernel has no pins",
+            'use a Raspberry Pi, or set lights.output = "none" and no buttons',
+        )
+        return
+    yield from _rights("pins", chips[0], "gpio", "60-parley-gpio.rules")
+    if served:
+        yield Finding("pins", Level.OK, IN_USE)
+        return
+    try:
+        light = lights.create(settings.lights) if on_pins else None
+        if light is not None:
+            light.close()
+        Buttons(buttons, on_press=lambda: None, on_mute=lambda muted: None).close()
+    except LightsError as error:
+        yield Finding("pins", Level.FAIL, str(error), "see hardware/README.md, Wiring")
+        return
+    yield Finding("pins", Level.OK, "can be driven")
+
+
+def _rights(check: str, node: Path, group: str, rules: str) -> Iterator[Finding]:
+    """The device must be open to us and to the service, which joins `group`."""
+    if not os.access(node, os.R_OK | os.W_OK):
+        yield Finding(
+            check, Level.FAIL, f"{node} may not be used", f"sudo usermod -aG {group} $USER, log in"
+        )
+    elif os.geteuid() == 0 and node.group() != group:
+        yield Finding(
+            check,
+            Level.FAIL,
+            f"{node} belongs to the group {node.group()}, the service joins {group}",
+            f"install systemd/{rules} in /etc/udev/rules.d and restart the machine",
+        )

@@ -1,0 +1,70 @@
+"""`parley doctor`: is everything here that a speaker needs?"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from parleyd.cli import checks, devices
+from parleyd.cli.findings import Finding, Level
+
+INSTALLED = Path("/etc/parley/parley.toml")
+COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help=f"The TOML file; none: {INSTALLED} where there is one, else defaults.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def doctor(path: Path | None, as_json: bool) -> None:
+    """Check configuration, keys, cards, pins, engines and service; say what to do.
+
+    Every line is ok, warn or fail; the exit status is 1 when one of them is fail. Keys
+    are looked for, never shown. The sound card is opened for a moment.
+    """
+    if path is None and INSTALLED.exists():
+        path = INSTALLED
+    findings = []
+    for finding in examine(path, os.environ):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    healthy = all(finding.level is not Level.FAIL for finding in findings)
+    if as_json:
+        report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
+        click.echo(json.dumps(report, indent=2))
+    raise SystemExit(0 if healthy else 1)
+
+
+def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Every check in turn; those that need the configuration only with a good one."""
+    settings, problems = checks.configuration(path)
+    yield from problems
+    served, of_service = checks.service()
+    if settings is not None:
+        yield from checks.keys(settings, environ)
+        yield from devices.sound(settings.audio, served=served)
+        yield from devices.pins(settings, served=served)
+        picovoice = checks.secret("PICOVOICE_ACCESS_KEY", environ)
+        yield checks.wake_word(settings.wake, picovoice)
+        has_key = checks.secret("OPENAI_API_KEY", environ) is not None
+        server = settings.realtime.server
+        needed = server == "embedded" or (server == "auto" and not has_key)
+        yield checks.offline_speech(needed=needed)
+        yield checks.priority(settings.audio.priority)
+    yield from checks.state(environ)
+    yield of_service
+
+
+def _print(finding: Finding) -> None:
+    level = click.style(f"{finding.level:<4}", fg=COLOURS[finding.level])
+    click.echo(f"{level}  {finding.check:<14}  {finding.text}")
+    if finding.remedy:
+        click.echo(f"{'':<4}  {'':<14}  do: {finding.remedy}")

@@ -1,0 +1,157 @@
+"""`parley doctor`, run for real: against a sound server, a broken configuration, no pins."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulse_rig import PulseRig
+
+from parleyd import config
+from parleyd.cli import checks, devices
+from parleyd.cli.findings import Finding, Level
+
+SOUND = '[audio]\ncapture = "mic"\nplayback = "speaker"\npriority = 0\n'
+SECRET = "sk-secret-0123456789"
+
+
+def examined(folder: Path, text: str, **environ: str) -> tuple[int, dict[str, list[Any]], str]:
+    """Exit status, (level, text, remedy) by check, and everything that was printed."""
+    path = folder / "parley.toml"
+    path.write_text(text)
+    without_key = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "parleyd", "doctor", "--json", "--config", str(path)],
+        env={**without_key, "XDG_STATE_HOME": str(folder / "state"), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    report = json.loads(ended.stdout)
+    assert report["healthy"] == (ended.returncode == 0)
+    found: dict[str, list[Any]] = {}
+    for finding in report["findings"]:
+        line = (finding["level"], finding["text"], finding["remedy"])
+        found.setdefault(finding["check"], []).append(line)
+    return ended.returncode, found, ended.stdout + ended.stderr
+
+
+def test_a_good_machine_is_told_so_and_its_key_is_not_shown(rig: PulseRig, tmp_path: Path) -> None:
+    status, found, printed = examined(tmp_path, SOUND, OPENAI_API_KEY=SECRET)
+    assert status == 0, printed
+    for check in ("configuration", "key", "loudspeaker", "microphone", "pins", "wake word",
+                  "offline speech", "priority", "state", "service"):  # fmt: skip
+        assert found[check][0][0] in ("ok", "warn"), found[check]
+    assert found["loudspeaker"][0] == ("ok", '"speaker" plays 48000 Hz', "")
+    assert found["microphone"][0] == ("ok", '"mic" records 16000 Hz', "")
+    assert "not shown" in found["key"][0][1]
+    assert SECRET not in printed
+    assert rig.open_microphones() == 0
+
+
+def test_what_is_missing_fails_with_its_remedy(rig: PulseRig, tmp_path: Path) -> None:
+    text = '[audio]\nplayback = "hw:CARD=Gone"\ncapture = "mic"\n[lights]\noutput = "led"\n'
+    text += '[realtime]\nserver = "openai"\n[wake]\nkeywords = ["hey_nobody"]\nengine = "micro"\n'
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where the folder should be")
+    status, found, _ = examined(tmp_path, text)
+    assert status == 1
+    failed = {check for check, lines in found.items() if any(x[0] == "fail" for x in lines)}
+    assert failed == {"key", "loudspeaker", "pins", "wake word", "state"}
+    assert all(x[2] for lines in found.values() for x in lines if x[0] == "fail")
+    assert found["microphone"][0][0] == "ok"
+    assert "Gone" in found["loudspeaker"][0][1]
+    assert found["loudspeaker"][0][2].startswith("plug the card in")
+
+
+def test_a_broken_configuration_fails_with_every_problem_and_the_rest_is_checked(
+    tmp_path: Path,
+) -> None:
+    status, found, _ = examined(tmp_path, "[audio]\nlead_ms = 1\n[wak]\n")
+    assert status == 1
+    assert [line[0] for line in found["configuration"]] == ["fail", "fail"]
+    assert "audio.lead_ms" in found["configuration"][0][1]
+    assert set(found) == {"configuration", "state", "service"}
+
+
+def test_lines_are_for_people(tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text("[audi]\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "parleyd", "doctor", "--config", str(tmp_path / "parley.toml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    first, remedy, *_ = ended.stdout.splitlines()
+    assert first.split(maxsplit=2) == [
+        "fail", "configuration", "section [audi]: is unknown, did you mean audio?",
+    ]  # fmt: skip
+    assert remedy.strip().startswith("do: correct ")
+
+
+def test_keys_are_found_where_the_service_finds_them_and_must_be_private(tmp_path: Path) -> None:
+    openai = config.Config(realtime=config.Realtime(server="openai"))
+    (failed,) = checks.keys(openai, {}, tmp_path)
+    assert failed.level is Level.FAIL
+    key = tmp_path / "openai_api_key"
+    key.write_text(SECRET)
+    key.chmod(0o600)
+    (good,) = checks.keys(openai, {}, tmp_path)
+    assert good.level is Level.OK
+    key.chmod(0o644)
+    _, exposed = checks.keys(openai, {}, tmp_path)
+    assert exposed == Finding("key", Level.FAIL, f"others can read {key}", f"sudo chmod 600 {key}")
+
+
+def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    from parleyd.errors import AudioError
+
+    def busy(audio: config.Audio) -> None:
+        raise AudioError(
+            'audio.playback: "x" cannot be opened (Device or resource busy), a free ALSA device '
+            "is expected; end the program that holds it"
+        )
+
+    monkeypatch.setattr(devices, "Card", busy)
+    levels = {f.check: f.level for f in devices.sound(config.Audio(), served=True)}
+    assert levels["loudspeaker"] is Level.OK
+    levels = {f.check: f.level for f in devices.sound(config.Audio(), served=False)}
+    assert levels["loudspeaker"] is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("shown", "level", "words"),
+    [
+        ("LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nStatusText=idle", "ok",
+         "idle"),
+        ("LoadState=not-found\nActiveState=inactive", "warn", "not installed"),
+        ("LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled", "warn", "is inactive"),
+        ("LoadState=loaded\nActiveState=failed\nResult=watchdog", "fail", "watchdog"),
+        ("LoadState=loaded\nActiveState=active\nStatusText=error: no card", "fail", "no card"),
+        ("LoadState=loaded\nActiveState=active\nUnitFileState=disabled\nStatusText=idle", "warn",
+         "does not start at boot"),
+    ],
+)  # fmt: skip
+def test_the_service_is_as_systemctl_says(
+    shown: str, level: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = tmp_path / "systemctl"
+    answer.write_text(f"#!/bin/sh\ncat <<'END'\n{shown}\nEND\n")
+    answer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    runs, finding = checks.service(booted=tmp_path)
+    assert (finding.level, runs) == (level, "ActiveState=active" in shown)
+    assert words in finding.text
+    assert finding.remedy or level == "ok"
+
+
+def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
+    led = config.Config(lights=config.Lights(output="led"))
+    (none,) = devices.pins(led, served=True, dev=tmp_path)
+    assert "no pins" in none.text
+    (tmp_path / "gpiochip0").touch(mode=0o660)
+    first, *_ = devices.pins(led, served=True, dev=tmp_path)
+    assert first.level is (Level.FAIL if os.geteuid() == 0 else Level.OK)
