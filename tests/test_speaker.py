@@ -79,7 +79,6 @@ def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
 ) -> None:
     paper = Paper(settings())
     ask(paper)
-    paper.run(0.5)
     heard: list[Frames] = []
     sent: list[Frames] = []
     listen, push = paper.speaker._ears._preroll.push, paper.speaker._uplink.push
@@ -87,6 +86,7 @@ def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
         paper.speaker._ears._preroll, "push", lambda f: (heard.append(f), listen(f))[1]
     )
     monkeypatch.setattr(paper.speaker._uplink, "push", lambda f: (sent.append(f), push(f))[1])
+    paper.run(0.5)  # the pre-roll reaches back into it
     paper.talker.say(synthesize(OBJECTION, "rms"))
     paper.until(State.LISTENING)
     paper.run(0.3)

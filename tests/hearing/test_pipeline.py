@@ -90,17 +90,15 @@ def test_parley_does_not_interrupt_itself(say: Say) -> None:
         assert len(verdicts) <= 2  # at most one hold, given back
 
 
-def test_a_knock_is_held_and_given_back(say: Say) -> None:
+def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
     story = say("slt", STORY)
     around = noise(len(story) - 1600, 0.0005)
     knock = noise(2400, 0.3) * np.exp(-np.arange(2400) / 400).astype(np.float32)
     around[80_000:82_400] += knock
     verdicts = Stage(story, around, gain=0.5).run()
-    near = [(kind, at) for kind, at, _ in verdicts if at >= 5.0]
-    assert [kind for kind, _ in near][:2] == [Kind.SUSPECT, Kind.REJECT]
-    assert near[0][1] <= 5.05
-    assert near[1][1] - near[0][1] <= 0.51
-    assert all(kind is not Kind.CONFIRM for kind, _ in near)
+    near = [(kind, at) for kind, at, _ in verdicts if 5.0 <= at < 5.6]
+    assert [kind for kind, _ in near] in ([], [Kind.SUSPECT, Kind.REJECT])
+    assert all(kind is not Kind.CONFIRM for kind, _, _ in verdicts)
 
 
 def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:

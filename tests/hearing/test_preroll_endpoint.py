@@ -36,7 +36,7 @@ def events(endpoint: Endpoint, voices: Iterable[float], start: float = 0.0) -> l
     said = []
     for index, voice in enumerate(voices, start=1):
         now = start + index * 0.032
-        heard = HeardPeriod(np.zeros(160, np.int16), 0.0, voice, True, -40.0, -120.0)
+        heard = HeardPeriod(np.zeros(160, np.int16), 0.0, voice, True, 0.0, 0.0, -40.0, -120.0)
         if event := endpoint.update(heard, now):
             said.append((event, round(now * 1000)))
     return said

@@ -21,6 +21,12 @@ class HeardPeriod:
     voice_chunk: bool
     """A new detector chunk (32 ms) ended in this period, so `voice` is new."""
 
+    talker: float
+    """Probability that a user's voice is in the microphone, echo or not, 0..1, each period."""
+
+    speech: float
+    """Probability that it says something, neither cough nor hum; slower than `talker`."""
+
     level_dbfs: float
     """RMS of the cleaned period."""
 

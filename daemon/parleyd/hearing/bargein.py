@@ -1,11 +1,12 @@
 """The decision whether somebody is talking into Parley's speech. React first, decide second.
 
-Stage 1, suspicion: energy that echo and noise don't explain. Quick (a few
-periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
-voice detector agrees while the loudspeaker is quiet. Slower, and what ends the
-answer. Every verdict carries its reason and the numbers that it rests on.
+Stage 1, suspicion: the classifier hears a user through the echo. Quick (some
+ten periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
+voice detector and the classifier agree while the loudspeaker is quiet. Slower,
+and what ends the answer. Every verdict carries its reason and the numbers that it rests on.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -14,16 +15,18 @@ from parleyd import config
 from parleyd.hearing import HeardPeriod
 from parleyd.units import PERIOD_MS
 
-THRESHOLD = 1.5  # mean dB over bands; in simulated rooms echo alone stays below it
-_HITS = 2  # of the last _WINDOW periods: one loud period is a click
+THRESHOLD = 0.8  # probability of a user's voice; see the trade-off in tests/bench/hearing
+_HITS = 2  # of the last _WINDOW periods: one is a click
 _WINDOW = 3
-_VOICE = 0.5  # what the detector's authors call speech
-_VOICE_CHUNKS = 2  # 64 ms of voice; one chunk can be a knock
-_VOICE_SCORE = 1.5  # ... each still louder than the room: a detector that lingers is no proof
-_IGNORE_S = {"duck": 0.10, "hold": 0.15}  # a silenced loudspeaker still rings in the room
-_PENALTY = 1.5  # threshold added by a false alarm ...
-_PENALTY_DECAY_S = 2.0  # ... and forgotten in this time
-_PENALTY_MOST = 4.5  # a rattling kitchen must not make Parley deaf to a loud user
+# Voice detector and classifier must agree, for a plate deceives the one and echo the other:
+_CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
+_LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
+_ENOUGH = 2.0  # clear chunks; one can be a knock
+_IGNORE_S = {"duck": 0.10, "hold": 0.06}  # a silenced loudspeaker still rings in the room
+_RUNG_OUT_DB = 3.0  # what is heard is more than what may be left of the echo
+_PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
+_PENALTY_DECAY_S = 4.0  # ... and forgotten in this time
+_PENALTY_MOST = 3.0  # a rattling kitchen must not make Parley deaf to a loud user
 _ONSET_SCORE = 0.3  # speech begins where the score leaves the ground, before it is suspicious
 _ONSET_GAP = 3  # periods below that still belong to the same onset
 _ONSET_REACH = 30  # 300 ms: no onset is looked for further back
@@ -60,8 +63,10 @@ class BargeIn:
     def __init__(self, settings: config.Hearing) -> None:
         self._enabled = settings.barge_in
         self._confirm_s = settings.confirm_ms / 1000
+        self._holds = settings.reaction == "hold"
         self._ignore_s = _IGNORE_S[settings.reaction]
         self._scores: deque[float] = deque(maxlen=_ONSET_REACH)
+        self._talkers: deque[float] = deque(maxlen=_WINDOW)
         self._penalty = 0.0
         self._penalised_at = 0.0
         self.disarm()
@@ -81,9 +86,10 @@ class BargeIn:
         self._armed = False
         self._suspected_at: float | None = None
         self._onset = 0.0
-        self._voiced = 0
+        self._evidence = 0.0
         self._surest = 0.0
         self._scores.clear()
+        self._talkers.clear()
 
     def update(self, heard: HeardPeriod, now: float) -> Verdict | None:
         """Judge the period that ended at `now`; at most one verdict."""
@@ -94,27 +100,29 @@ class BargeIn:
         return self._suspect(heard, now)
 
     def threshold(self, now: float) -> float:
-        """The score that is suspicious at this moment."""
+        """The probability of a voice that is suspicious at this moment."""
         age = (now - self._penalised_at) / _PENALTY_DECAY_S
-        return THRESHOLD + max(0.0, self._penalty - _PENALTY * age)
+        raised = max(0.0, self._penalty * (1 - age))
+        return 1 / (1 + math.exp(-_log_odds(THRESHOLD) - raised))
 
     def _suspect(self, heard: HeardPeriod, now: float) -> Verdict | None:
-        self._scores.append(heard.score if heard.trusted else 0.0)
+        self._scores.append(heard.score)
+        self._talkers.append(heard.talker if heard.trusted else 0.0)
         threshold = self.threshold(now)
-        newest = list(self._scores)[-_WINDOW:]
-        if sum(score > threshold for score in newest) < _HITS:
+        if sum(talker > threshold for talker in self._talkers) < _HITS:
             return None
         self._suspected_at = now
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000
-        self._voiced = 0
+        self._evidence = 0.0
         self._surest = 0.0
         return Verdict(
             Kind.SUSPECT,
-            "louder than echo and noise explain",
+            "sounds like a user",
             self._onset,
             {
-                "score": max(newest),
+                "talker": max(self._talkers),
                 "threshold": threshold,
+                "score": heard.score,
                 "voice": heard.voice,
                 "level_dbfs": heard.level_dbfs,
                 "echo_dbfs": heard.echo_dbfs,
@@ -123,26 +131,29 @@ class BargeIn:
 
     def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
         waited_s = round(now - suspected_at, 4)  # a deadline must not slip by a rounding error
-        self._scores.append(heard.score)
-        excess = sum(list(self._scores)[-_WINDOW:]) / _WINDOW
-        if heard.voice_chunk and waited_s >= self._ignore_s:
+        rung_out = not self._holds or heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB
+        if heard.voice_chunk and waited_s >= self._ignore_s and rung_out:
             self._surest = max(self._surest, heard.voice)
-            self._voiced += heard.voice > _VOICE and excess > _VOICE_SCORE
+            self._evidence += _evidence(heard)
         numbers = {
             "waited_ms": round(waited_s * 1000, 1),
-            "voice_chunks": float(self._voiced),
+            "evidence": self._evidence,
             "voice": self._surest,
-            "score": excess,
+            "speech": heard.speech,
+            "score": heard.score,
         }
-        if self._voiced >= _VOICE_CHUNKS:
+        if self._evidence >= _ENOUGH:
             onset = self._onset
             self.disarm()
             return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)
         if waited_s < self._confirm_s:
             return None
+        age = (now - self._penalised_at) / _PENALTY_DECAY_S
+        left = max(0.0, self._penalty * (1 - age))
         self._suspected_at = None
         self._scores.clear()
-        self._penalty = min(self.threshold(now) - THRESHOLD + _PENALTY, _PENALTY_MOST)
+        self._talkers.clear()
+        self._penalty = min(left + _PENALTY, _PENALTY_MOST)
         self._penalised_at = now
         return Verdict(Kind.REJECT, "no voice within the window", self._onset, numbers)
 
@@ -155,3 +166,15 @@ class BargeIn:
             elif age - onset > _ONSET_GAP:
                 break
         return onset
+
+
+def _evidence(heard: HeardPeriod) -> float:
+    """What a detector chunk counts as proof of a user."""
+    for (voice, speech), worth in ((_CLEAR, 1.0), (_LIKELY, 0.5)):
+        if heard.voice > voice and heard.speech > speech:
+            return worth
+    return 0.0
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))

@@ -20,8 +20,9 @@ HOP = MIC_PERIOD_FRAMES
 FFT = 2 * HOP  # overlap-save: half of each block is the last period
 BINS = FFT // 2 + 1
 PARTITIONS = 16  # 160 ms: bulk delay, direct sound and the strong part of the tail
+HISTORY = (PARTITIONS + 1) * HOP
 
-_TRANSITION = np.float32(0.998)  # the echo path's memory: a random walk of about 5 s
+_TRANSITION = np.float32(0.999)  # the echo path's memory, 10 s: 2 dB less echo than with 5
 _COLD_UNCERTAINTY = 0.1  # -10 dB of echo path in the first 10 ms ...
 _COLD_DECAY = 6.0  # ... falling by 1/e every 60 ms, as a small room does
 _WARM_UNCERTAINTY = 0.1  # of the weights' own power: a restored filter is nearly right
@@ -57,7 +58,7 @@ class Canceller:
     """
 
     def __init__(self) -> None:
-        self._history = np.zeros((PARTITIONS + 1) * HOP, np.float32)
+        self._history = np.zeros(HISTORY, np.float32)
         self._spectra = np.zeros((2 * PARTITIONS, BINS), np.complex64)
         self._newest = 0
         self._power = np.zeros((PARTITIONS, BINS), np.float32)
@@ -89,8 +90,8 @@ class Canceller:
         self._weights = np.fft.rfft(padded, axis=1).astype(np.complex64)
         self._covariance = np.float32(_WARM_UNCERTAINTY) * _squared(self._weights)
 
-    def process(self, mic: Frames, reference: Frames) -> Cancelled:
-        """Cancel one period; `mic` and `reference` are 160 frames each."""
+    def process(self, mic: Frames, reference: Frames | Floats) -> Cancelled:
+        """Cancel one period; `mic` and `reference` are 160 frames each, on int16's scale."""
         self._remember(reference)
         near = mic * np.float32(1 / 32768)
         if np.max(np.abs(self._history)) <= _SILENCE:
@@ -102,16 +103,14 @@ class Canceller:
         self._learn(error, far, uncertainty)
         return Cancelled(error, echo, uncertainty)
 
-    def unplayed(self, frames: int) -> None:
-        """Zero the newest `frames` of the reference's history: they were never heard."""
-        if frames <= 0:
-            return
-        self._history[-frames:] = 0.0
-        for age in range(min(PARTITIONS, -(-frames // HOP))):
+    def replay(self, reference: Frames | Floats) -> None:
+        """Replace the reference's history: `HISTORY` frames, newest last."""
+        np.multiply(reference, np.float32(1 / 32768), out=self._history)
+        for age in range(PARTITIONS):
             end = len(self._history) - age * HOP
             self._store(self._history[end - FFT : end], age)
 
-    def _remember(self, reference: Frames) -> None:
+    def _remember(self, reference: Frames | Floats) -> None:
         self._history[:-HOP] = self._history[HOP:]
         np.multiply(reference, np.float32(1 / 32768), out=self._history[-HOP:])
         self._newest = (self._newest - 1) % PARTITIONS

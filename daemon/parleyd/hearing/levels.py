@@ -13,6 +13,7 @@ from parleyd.hearing.canceller import BINS, FFT, HOP, Cancelled
 from parleyd.units import MIC_RATE_HZ, Floats
 
 BANDS = 24
+CUES = 6
 _LOWEST_HZ = 100.0  # hum and handling noise lie below
 _HIGHEST_HZ = 7600.0  # converters roll off above
 
@@ -36,6 +37,8 @@ _FLOOR_BIAS_DB = 2.0  # from that quantile to the mean
 _FLOOR_LOWEST_DB = -100.0
 _SETTLING_PERIODS = 30  # at first the floor is what was least in 0.3 s
 
+_COHERENCE_SHARE = np.float32(0.2)  # 50 ms, a syllable
+
 _MARGIN_DB = 3.0
 _ENOUGH_DB = 12.0  # one loud band is a click, not a voice
 
@@ -45,11 +48,14 @@ class Levels:
 
     def __init__(self) -> None:
         self._signals = np.zeros((2, FFT), np.float32)
+        self._coherence = np.zeros((5, BANDS), np.float32)
         self._tail = np.zeros(BANDS, np.float32)
         self._leak_db = np.full(BANDS, -6.0, np.float32)
         self._smoothed = np.zeros(BANDS, np.float32)
         self._floor_db = np.full(BANDS, np.inf, np.float32)
         self._periods = 0
+        self.cues = np.zeros(CUES * BANDS, np.float32)
+        """What the newest `score` was found from: five times dB, then coherence, for each band."""
 
     @property
     def noise_db(self) -> Floats:
@@ -58,32 +64,48 @@ class Levels:
 
     def score(self, period: Cancelled) -> float:
         """Mean over bands of the unexplained dB above a margin of 3, each at most 12."""
-        error, echo = self._bands(period)
+        error, echo, mic, alike = self._bands(period)
         np.maximum(echo, self._tail * _TAIL, out=self._tail)
         uncertainty = _UNCERTAINTY_WEIGHT * _HANN_SHARE * (_MEL @ period.uncertainty)
         spread = np.maximum(self._tail, _SPREAD * self._tail.mean())
         noise = _power(self.noise_db) if self._periods else error
         predicted = _power(self._leak_db) * spread + uncertainty + noise
-        excess_db = _db(error) - _db(predicted)
-        score = float(np.clip(excess_db - _MARGIN_DB, 0.0, _ENOUGH_DB).mean())
+        all_db = _db(np.stack((error, predicted, noise, spread, mic, uncertainty)))
+        error_db, predicted_db, noise_db, spread_db, mic_db, uncertainty_db = all_db
+        excess_db = error_db - predicted_db
+        self.cues = np.concatenate(
+            (error_db - noise_db, excess_db, spread_db - noise_db,
+             error_db - mic_db, error_db - uncertainty_db, alike)
+        )  # fmt: skip
+        score = float(np.minimum(np.maximum(excess_db - _MARGIN_DB, 0.0), _ENOUGH_DB).mean())
         self._learn_leak(excess_db, score, audible=spread > noise)
         self._learn_floor(error, echo_free=spread < noise)
         return score
 
-    def _bands(self, period: Cancelled) -> tuple[Floats, Floats]:
+    def _bands(self, period: Cancelled) -> tuple[Floats, Floats, Floats, Floats]:
+        """Power of error, echo and microphone in each band, and how coherent the first two are."""
         self._signals[:, :HOP] = self._signals[:, HOP:]
         self._signals[0, HOP:] = period.error
         self._signals[1, HOP:] = period.echo
         spectra = np.fft.rfft(self._signals * _HANN)
-        power = (spectra.real**2 + spectra.imag**2).astype(np.float32)
-        error, echo = power @ _MEL.T
-        return error, echo
+        power = np.empty((5, BINS), np.float32)
+        power[:2] = spectra.real**2 + spectra.imag**2
+        both = spectra[0] * spectra[1].conj()
+        power[3], power[4] = both.real, both.imag
+        power[2] = np.maximum(power[0] + power[1] + 2 * power[3], 0)  # |error + echo|²
+        bands: Floats = power @ _MEL.T
+        self._coherence += _COHERENCE_SHARE * (bands - self._coherence)
+        error, echo, _, real, imaginary = self._coherence
+        alike = (real**2 + imaginary**2) / (error * echo + np.float32(1e-20))
+        return bands[0], bands[1], bands[2], alike
 
     def _learn_leak(self, excess_db: Floats, score: float, audible: NDArray[np.bool_]) -> None:
         up = _LEAK_UP_DB * (_SUSPICIOUS_SLOWDOWN if score >= _SUSPICIOUS else 1.0)
         step = np.where(excess_db > 0, np.float32(up), np.float32(-_LEAK_DOWN_DB))
         self._leak_db += np.where(audible, step, np.float32(0))
-        np.clip(self._leak_db, *_LEAK_LIMITS_DB, out=self._leak_db)
+        np.maximum(
+            np.minimum(self._leak_db, _LEAK_LIMITS_DB[1]), _LEAK_LIMITS_DB[0], out=self._leak_db
+        )
 
     def _learn_floor(self, error: Floats, echo_free: NDArray[np.bool_]) -> None:
         self._periods += 1

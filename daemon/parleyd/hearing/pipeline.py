@@ -4,12 +4,14 @@ import numpy as np
 
 from parleyd import config
 from parleyd.hearing import HeardPeriod
+from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.canceller import BINS, HOP, Cancelled, Canceller
 from parleyd.hearing.levels import Levels
+from parleyd.hearing.pitch import Pitch
+from parleyd.hearing.talker import TalkerDetector
 from parleyd.hearing.voice import VoiceDetector
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, level_dbfs, ms_to_frames
 
-_HEADROOM_MS = 20  # the echo must not come before its reference, however the card jitters
 _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector likes -26
 _GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
 _COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user
@@ -27,9 +29,11 @@ class Hearing:
     def __init__(self, settings: config.Hearing, lead_ms: int = 40) -> None:
         self._canceller = Canceller() if settings.canceller == "software" else None
         self._levels = Levels()
+        self._pitch = Pitch()
+        self._talker = TalkerDetector()
         self._detector = VoiceDetector(max_gain=_VOICE_GAIN)
-        early_ms = max(0, lead_ms - _HEADROOM_MS)
-        self._waiting: Frames = np.zeros(ms_to_frames(early_ms, MIC_RATE_HZ), np.int16)
+        early = ms_to_frames(lead_ms, MIC_RATE_HZ)
+        self._alignment = Alignment(self._canceller, early) if self._canceller else None
         self._voice = 0.0
         self._audible_periods = 0
         self._distrusted_until = float("-inf")
@@ -40,18 +44,21 @@ class Hearing:
         `mic`, `reference`: int16 mono, 160 frames at 16 kHz, what was recorded and
         what was handed to the loudspeaker in this period (zeros when nothing was).
         """
-        joined = np.concatenate([self._waiting, reference])
-        due, self._waiting = joined[:HOP], joined[HOP:]
-        cancelled = self._cancel(mic, due)
+        cancelled = self._cancel(mic, reference)
         cleaned = _pcm(cancelled.error)
+        score = self._levels.score(cancelled)
+        cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
+        talker = self._talker.process(cues)
         chunks = self._detector.process(cleaned)
         if chunks:
             self._voice = chunks[-1]
         return HeardPeriod(
             cleaned=cleaned,
-            score=self._levels.score(cancelled),
+            score=score,
             voice=self._voice,
             voice_chunk=bool(chunks),
+            talker=talker.voice,
+            speech=talker.speech,
             level_dbfs=level_dbfs(cleaned),
             echo_dbfs=_dbfs(cancelled.echo),
             trusted=self._trusted(now),
@@ -63,10 +70,8 @@ class Hearing:
         Takes them back, and lets the voice detector mostly forget what it took for
         a voice until now: it may have been Parley's, and must not speak for the user.
         """
-        waiting = min(frames, len(self._waiting))
-        self._waiting[len(self._waiting) - waiting :] = 0
-        if self._canceller is not None:
-            self._canceller.unplayed(frames - waiting)
+        if self._alignment is not None:
+            self._alignment.dropped(frames)
         self._detector.fade()
 
     def glitch(self, now: float) -> None:
@@ -74,12 +79,13 @@ class Hearing:
         self._distrusted_until = now + _GLITCH_S
 
     def _cancel(self, mic: Frames, reference: Frames) -> Cancelled:
-        if self._canceller is None:
+        if self._canceller is None or self._alignment is None:
             error = mic * np.float32(1 / 32768)
             return Cancelled(error, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
+        due = self._alignment.process(mic, reference)
         if self._audible_periods < _COLD_PERIODS:
-            self._audible_periods += int(np.max(np.abs(reference)) > _AUDIBLE)
-        return self._canceller.process(mic, reference)
+            self._audible_periods += int(np.max(np.abs(due)) > _AUDIBLE)
+        return self._canceller.process(mic, due)
 
     def _trusted(self, now: float) -> bool:
         cold = self._canceller is not None and 0 < self._audible_periods < _COLD_PERIODS

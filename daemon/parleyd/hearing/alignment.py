@@ -1,0 +1,119 @@
+"""Keeps the echo path where the canceller has it: delay, jumps of it, and clocks that drift."""
+
+from collections import deque
+
+import numpy as np
+
+from parleyd.hearing.canceller import HISTORY, HOP, Canceller
+from parleyd.hearing.delay import DelayFinder
+from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
+
+HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # no echo before its reference, however the card jitters
+_EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves 110 ms of tail
+_MOVED = 3  # frames; less is the filter's own business
+_TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
+_LEAST_LATE = _TAPS // 2  # frames that interpolation looks ahead
+
+# A clock's error is the slope of the delay: a frame in 10 s is 6 ppm.
+_DRIFT_POINTS = 150  # 20 s of playback
+_LEAST_POINTS = 40  # 5 s
+_SCATTER = 0.7  # frames around the slope: more is no drift but a peak that hops
+_LEAST_DRIFT = 4e-6  # below, the filter follows better by itself
+_LARGEST_DRIFT = 500e-6  # what crystals never have
+
+
+class Alignment:
+    """Delays the reference of one stream so that its echo comes about 20 ms after it.
+
+    Found from the sound, within half a second of playback, up to 300 ms; one caller,
+    one `process` a period. `early`: how many frames before it is heard, at least, a
+    reference frame is handed in.
+    """
+
+    def __init__(self, canceller: Canceller, early: int) -> None:
+        self._canceller = canceller
+        self._finder = DelayFinder()
+        self._late: float = max(early - HEADROOM, _LEAST_LATE)
+        self._delay: float | None = None
+        self._drift = 0.0  # frames a frame: how much faster playback's clock falls behind
+        self._points: deque[tuple[int, float]] = deque(maxlen=_DRIFT_POINTS)
+        self._periods = 0
+
+    @property
+    def delay_ms(self) -> float | None:
+        """From handing a frame in to hearing it; None while that is not known."""
+        return None if self._delay is None else self._delay * 1000 / MIC_RATE_HZ
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much slower the playback clock runs than the capture clock; 0 when not known."""
+        return self._drift * 1e6
+
+    def process(self, mic: Frames, reference: Frames) -> Floats:
+        """The reference that belongs to `mic`: 160 frames on int16's scale."""
+        self._periods += 1
+        self._late = max(self._late + self._drift * HOP, float(_LEAST_LATE))
+        if self._finder.push(mic, reference):
+            self._follow()
+        return self._delayed(HOP)
+
+    def dropped(self, frames: int) -> None:
+        """The newest `frames` of the reference were never heard."""
+        self._finder.reference[len(self._finder.reference) - frames :] = 0
+        self._canceller.replay(self._delayed(HISTORY))
+
+    def _delayed(self, frames: int) -> Floats:
+        whole = int(self._late)
+        part = self._late - whole
+        end = len(self._finder.reference) - whole
+        if part == 0.0:
+            return self._finder.reference[end - frames : end].astype(np.float32)
+        line = self._finder.reference[end - frames - _LEAST_LATE : end + _LEAST_LATE - 1]
+        return np.convolve(line, _interpolation(part), "valid").astype(np.float32)
+
+    def _follow(self) -> None:
+        delay = self._finder.delay()
+        if delay is None:
+            return
+        wanted = float(max(_LEAST_LATE, delay - HEADROOM))
+        if not _EARLIEST <= delay - self._late <= _LATEST and wanted != self._late:
+            self._late = wanted
+            self._canceller.forget()
+            self._moved_to(delay)
+        elif self._delay is None:
+            self._moved_to(delay)
+        elif abs(delay - self._delay) >= _MOVED:
+            self._jump(delay, self._delay)
+        else:
+            self._delay = delay
+            self._points.append((self._periods, delay))
+            self._estimate_drift()
+
+    def _jump(self, delay: float, before: float) -> None:
+        jump = self._finder.jump(self._canceller.weights, self._late)
+        if jump is not None and abs(delay - before - jump) <= _MOVED:
+            self._late = max(self._late + jump, float(_LEAST_LATE))
+            self._moved_to(delay)
+
+    def _moved_to(self, delay: float) -> None:
+        self._delay = delay
+        self._points.clear()
+        self._canceller.replay(self._delayed(HISTORY))
+
+    def _estimate_drift(self) -> None:
+        if len(self._points) < _LEAST_POINTS:
+            return
+        periods, delays = np.array(self._points).T
+        slope, offset = np.polyfit(periods - periods[0], delays, 1)
+        scatter = float(np.std(delays - offset - slope * (periods - periods[0])))
+        drift = float(slope) / HOP
+        if scatter < _SCATTER and abs(drift) < _LARGEST_DRIFT:
+            self._drift = drift if abs(drift) > _LEAST_DRIFT else 0.0
+
+
+def _interpolation(part: float) -> Floats:
+    """Windowed sinc that delays by `part` of a frame; for `np.convolve`."""
+    at = np.arange(_TAPS) - (_LEAST_LATE - 1) - part
+    window = np.cos(np.pi * at / (_TAPS + 1)) ** 2
+    taps = np.sinc(at) * window
+    return np.asarray(taps / taps.sum(), np.float32)

@@ -1,0 +1,95 @@
+"""How long the loudspeaker's sound takes to the microphone, found from the sound itself.
+
+Cross-correlation with phase transform (Knapp and Carter 1976), averaged over
+about a second in which something is played.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
+
+Spectrum = NDArray[np.complex64]
+
+LONGEST = 300 * MIC_RATE_HZ // 1000  # 250 ms of hardware on top of the playback lead
+_WINDOW = 2048  # 128 ms of microphone at a time
+_FFT = 8192  # window and longest delay without wrapping around
+_EVERY = _WINDOW // MIC_PERIOD_FRAMES + 1
+_MEMORY = np.float32(0.85)  # a window: 0.8 s, several syllables
+_AUDIBLE = 100  # -50 dBFS: quieter playback says nothing
+_SURE = 0.05  # of a peak of 1; unrelated signals reach 0.02
+_AGREEING = 3  # estimates in a row, 0.4 s, ...
+_NEAR = 2  # ... that differ by no more frames than this
+_JUMP = 50 * MIC_RATE_HZ // 1000  # what a driver can lose in one xrun, and then some
+
+
+class DelayFinder:
+    """Watches microphone and reference of one stream; about 20 us a period on average."""
+
+    def __init__(self) -> None:
+        self.reference: Frames = np.zeros(_FFT, np.int16)
+        """The newest 0.5 s of what was handed in."""
+        self._mic: Frames = np.zeros(_WINDOW, np.int16)
+        self._periods = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """What was heard until now holds no more."""
+        self._cross = np.zeros(_FFT // 2 + 1, np.complex64)
+        self._histories: tuple[list[float | None], list[float | None]] = ([], [])
+
+    def push(self, mic: Frames, reference: Frames) -> bool:
+        """Take one period; True when there is something new to be asked."""
+        hop = MIC_PERIOD_FRAMES
+        self._mic[:-hop] = self._mic[hop:]
+        self._mic[-hop:] = mic
+        self.reference[:-hop] = self.reference[hop:]
+        self.reference[-hop:] = reference
+        self._periods += 1
+        if self._periods % _EVERY or self.reference[LONGEST:].max() < _AUDIBLE:
+            return False
+        far = np.fft.rfft(self.reference.astype(np.float32))
+        near = np.fft.rfft(self._mic * _HANN, _FFT) * _SHIFT
+        cross = near * far.conj()
+        self._cross *= _MEMORY
+        self._cross += (cross / (np.abs(cross) + np.float32(1e-12))).astype(np.complex64)
+        return True
+
+    def delay(self) -> float | None:
+        """Frames from a reference to its echo's strongest arrival, when that is certain."""
+        return self._agreed(0, _peak(self._cross, 0, LONGEST))
+
+    def jump(self, path: Floats, early: float) -> float | None:
+        """By how many frames the echo comes later than `path` expects, when that is certain.
+
+        `path`: the canceller's impulse response, which begins `early` frames after
+        the reference was handed in.
+        """
+        expected = np.fft.rfft(path, _FFT) * np.exp(_TURN * early)
+        return self._agreed(1, _peak(self._cross * expected.conj(), -_JUMP, _JUMP))
+
+    def _agreed(self, which: int, found: float | None) -> float | None:
+        history = self._histories[which]
+        history.append(found)
+        del history[:-_AGREEING]
+        if len(history) < _AGREEING or any(lag is None for lag in history):
+            return None
+        lags = [lag for lag in history if lag is not None]
+        return lags[-1] if max(lags) - min(lags) <= _NEAR else None
+
+
+def _peak(cross: Spectrum, least: int, most: int) -> float | None:
+    white = cross / (np.abs(cross) + np.float32(1e-6))
+    alike = np.fft.irfft(white, _FFT)
+    lags = np.concatenate((alike[least:], alike[:most])) if least < 0 else alike[least:most]
+    at = int(np.argmax(lags))
+    if lags[at] < _SURE:
+        return None
+    before, top, after = lags[max(at - 1, 0)], lags[at], lags[min(at + 1, len(lags) - 1)]
+    curve = before - 2 * top + after
+    return at + least + float((before - after) / (2 * curve) if curve < 0 else 0.0)
+
+
+_HANN = np.hanning(_WINDOW).astype(np.float32)  # edges of a tone would be taken for echo
+_TURN = (-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT).astype(np.complex64)
+_SHIFT = np.exp(_TURN * (_FFT - _WINDOW)).astype(np.complex64)  # the windows end together

@@ -1,0 +1,59 @@
+"""How periodic a signal is: what tells a voice from clatter within a few periods."""
+
+import numpy as np
+
+from parleyd.hearing.canceller import HOP, Cancelled
+from parleyd.units import MIC_RATE_HZ, Floats
+
+CUES = 6
+_WINDOW = 640  # 40 ms: two cycles of the lowest voice
+_FFT = 1024  # as long as window and longest lag together, so that nothing wraps around
+_LOWEST_HZ, _HIGHEST_HZ = 80, 420
+_BAND_HZ = (90.0, 1500.0)  # the harmonics that small loudspeakers and far voices both have
+_QUIET = np.float32(1e-9)
+
+
+class Pitch:
+    """Normalised autocorrelation (Boersma 1993) of what is left, and of the estimated echo."""
+
+    def __init__(self) -> None:
+        self._signals = np.zeros((2, _WINDOW), np.float32)
+        self._lag = 0
+
+    def cues(self, period: Cancelled) -> Floats:
+        """Six numbers, -1..1 or 0..1.
+
+        Periodicity of the error and of the echo, that of the error at the echo's pitch,
+        the lower of the newest two periodicities of the error, how steady its pitch is,
+        and its pitch.
+        """
+        self._signals[:, :-HOP] = self._signals[:, HOP:]
+        self._signals[0, -HOP:] = period.error
+        self._signals[1, -HOP:] = period.echo
+        spectra = np.fft.rfft(self._signals * _HANN, _FFT)[:, _BINS]
+        power = np.zeros((2, _FFT // 2 + 1), np.float32)
+        power[:, _BINS] = spectra.real**2 + spectra.imag**2
+        alike = np.fft.irfft(power)[:, : len(_WINDOW_ALIKE)].astype(np.float32)
+        lags = alike[:, _SHORTEST:] / (alike[:, :1] * _WINDOW_ALIKE[_SHORTEST:] + _QUIET)
+        error_at, echo_at = np.argmax(lags, axis=1)
+        before, self._lag = self._lag, int(error_at) + _SHORTEST
+        steady = 1.0 - min(1.0, abs(self._lag - before) / (0.1 * self._lag))
+        now = lags[0, error_at]
+        then = lags[0, min(max(before - _SHORTEST, 0), lags.shape[1] - 1)]
+        height = (self._lag - _SHORTEST) / lags.shape[1]
+        return np.array(
+            [now, lags[1, echo_at], lags[0, echo_at], min(now, then), steady, height], np.float32
+        )
+
+
+def _window_alike() -> Floats:
+    """The window's own autocorrelation, by which that of a windowed signal is divided."""
+    power = np.abs(np.fft.rfft(_HANN, 2 * _WINDOW)) ** 2
+    alike = np.fft.irfft(power)[: MIC_RATE_HZ // _LOWEST_HZ]
+    return np.asarray(alike / alike[0], np.float32)
+
+
+_HANN = np.hanning(_WINDOW).astype(np.float32)
+_BINS = slice(*(round(hz * _FFT / MIC_RATE_HZ) for hz in _BAND_HZ))
+_SHORTEST = MIC_RATE_HZ // _HIGHEST_HZ
+_WINDOW_ALIKE = _window_alike()
