@@ -64,6 +64,13 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Expires:
+    """The server ends the open socket's session so many seconds from now (by its clock)."""
+
+    in_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SetVolume:
     """Play at this loudness from now on, 0..100 percent."""
 
@@ -112,6 +119,20 @@ class Reconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Replace this socket by a new one at once; `LinkUp` follows, or `LinkDown` if it fails."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Somebody needs a socket: open one now, without waiting; not `wanted`: hold none."""
+
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallSkill:
     """The model calls a function; answer with `SkillDone`, always."""
 
@@ -136,12 +157,13 @@ Happening = (
     | CardBack
     | LinkUp
     | LinkDown
+    | Expires
     | SetVolume
     | Ring
     | SkillDone
 )
 
-Effect = Send | Show | Reconnect | CallSkill | Note
+Effect = Send | Show | Reconnect | Renew | Connect | CallSkill | Note
 
 
 @dataclass(frozen=True, slots=True)

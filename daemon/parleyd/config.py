@@ -86,6 +86,7 @@ class Realtime(_Section, frozen=True, kw_only=True):
     ] = "auto"
     url: str = ""
     model: str = ""
+    connection: Literal["warm", "on-wake"] = "warm"
     headers: Mapping[str, str] = {}
     voice: str = "marin"
     instructions: str = (

@@ -7,7 +7,6 @@ same object.
 """
 
 from collections.abc import Sequence
-from enum import Enum, auto
 
 from parleyd import config, earcons
 from parleyd.boundary import (
@@ -15,7 +14,9 @@ from parleyd.boundary import (
     CallSkill,
     CardBack,
     CardLost,
+    Connect,
     Effect,
+    Expires,
     Happening,
     LinkDown,
     LinkUp,
@@ -33,6 +34,7 @@ from parleyd.boundary import (
 from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
+from parleyd.line import Line
 from parleyd.mouth import Mouth
 from parleyd.realtime import news as rt
 from parleyd.realtime.events import Json, ServerEvent
@@ -46,13 +48,6 @@ from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
-
-
-class _Link(Enum):
-    CONNECTING = auto()
-    UP = auto()
-    DOWN = auto()
-    REFUSED = auto()
 
 
 class Speaker:
@@ -84,8 +79,7 @@ class Speaker:
         self._sending = False
         self._muted = False
         self._without_card = ""  # why there is none
-        self._link = _Link.CONNECTING
-        self._link_reason = "connecting"
+        self._line = Line(settings.realtime.connection)
         self._shown: Show | None = None
         self._preroll_ms = 0.0  # what LISTEN sends of the time before it
         self._onset = 0.0  # of the user's speech in the pending or last barge-in
@@ -128,12 +122,12 @@ class Speaker:
                 self._ears.reopened(now)
             case LinkUp():
                 self._session.opened()
-                self._link, self._link_reason = _Link.CONNECTING, "waiting for the server"
+                self._line.opened(now)
             case LinkDown(reason, fatal):
-                self._link = _Link.REFUSED if fatal else _Link.DOWN
-                self._link_reason = reason
-                self._take_news(self._session.lost(), now)
-                self._advance(Event.LINK_LOST, now)
+                self._line.down(reason, fatal)
+                self._lost(now)
+            case Expires(in_s):
+                self._line.expires(in_s, now)
             case SkillDone(call_id, output):
                 self._session.skill_done(call_id, output, now)
             case SetVolume(percent):
@@ -160,6 +154,7 @@ class Speaker:
             self._perceive(percept, now)
         self._follow_reply(now)
         self._take_news(self._session.poll(now), now)
+        self._keep_line(now)
         if self._turn.time_is_up(now):
             self._advance(Event.TIME_UP, now)
         return self._step()
@@ -216,7 +211,7 @@ class Speaker:
         """A refused key or model makes every turn useless: say so instead of listening."""
         if self._muted or self._without_card:
             return False
-        if self._link is _Link.REFUSED:
+        if self._line.refused:
             self._mouth.play(earcons.sorry())
             return False
         return True
@@ -234,7 +229,7 @@ class Speaker:
         for item in news:
             match item:
                 case rt.Ready():
-                    self._link, self._link_reason = _Link.UP, ""
+                    self._line.ready()
                     self._note("ready")
                 case rt.UserStarted():
                     self._advance(Event.USER_SPOKE, now)
@@ -282,7 +277,7 @@ class Speaker:
             self._log.heard_ms = heard_ms
             self._preroll_ms = 0
             wanted = self._settings.turn.follow_up_s > 0 and not self._muted
-            again = wanted and self._link is _Link.UP
+            again = wanted and self._line.up
             self._advance(Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST, now)
         elif state is State.SPEAKING and heard_ms > self._log.heard_ms:
             self._log.heard_ms = heard_ms
@@ -292,6 +287,19 @@ class Speaker:
         self._note("trouble", remedy=remedy.name.lower(), text=text)
         if remedy in (Remedy.RECONNECT, Remedy.FATAL):
             self._effects.append(Reconnect(text, fatal=remedy is Remedy.FATAL))
+
+    # --- the line ---------------------------------------------------------------------
+
+    def _keep_line(self, now: float) -> None:
+        effect = self._line.next(self._turn.state is State.IDLE, now)
+        if effect is not None:
+            self._effects.append(effect)
+            if effect != Connect(True):
+                self._lost(now)
+
+    def _lost(self, now: float) -> None:
+        self._take_news(self._session.lost(), now)
+        self._advance(Event.LINK_LOST, now)
 
     # --- what the turn asks for -------------------------------------------------------
 
@@ -397,8 +405,8 @@ class Speaker:
             return Show(Shown.MUTED)
         if self._without_card:
             return Show(Shown.ERROR, self._without_card)
-        if self._link is _Link.REFUSED:
-            return Show(Shown.ERROR, self._link_reason)
-        if self._link is not _Link.UP and self._turn.state is State.IDLE:
-            return Show(Shown.OFFLINE, self._link_reason)
+        if self._line.refused:
+            return Show(Shown.ERROR, self._line.refused)
+        if self._line.missed and self._turn.state is State.IDLE:
+            return Show(Shown.OFFLINE, self._line.missed)
         return Show(Shown(self._turn.state))

@@ -10,8 +10,8 @@ from websockets.http11 import Request, Response
 
 from parleyd.boundary import Happening, LinkDown, LinkUp
 from parleyd.config import Realtime
+from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
-from parleyd.realtime import link as link_module
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import OPENAI, profile
 
@@ -58,7 +58,7 @@ def port_of(server: ws.Server) -> int:
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "BACK_OFF_S", (0.05,))
+    monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
 
 
 def test_events_are_carried_both_ways_in_order() -> None:

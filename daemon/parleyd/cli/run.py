@@ -142,7 +142,7 @@ class Daemon:
 
             volume = Volume(settings.audio.volume, lambda percent: post(SetVolume(percent)))
             skills = SkillBook([*volume.skills(), *timers.skills()])
-            link = Link(address, post)
+            link = Link(address, post, warm=settings.realtime.connection == "warm")
 
             def show(what: Show) -> None:
                 self._show(what, player)
@@ -256,6 +256,7 @@ class Daemon:
             player.show(what.shown)
 
     def _failed(self, error: Exception) -> None:
+        log.error("%s", error)
         self._notifier.status(f"error: {error}")
         self._finish(_End.FAILED)
 

@@ -3,7 +3,18 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from parleyd.boundary import CallSkill, Effect, Happening, Note, Reconnect, Send, Show, SkillDone
+from parleyd.boundary import (
+    CallSkill,
+    Connect,
+    Effect,
+    Happening,
+    Note,
+    Reconnect,
+    Renew,
+    Send,
+    Show,
+    SkillDone,
+)
 from parleyd.realtime.link import Link
 from parleyd.skills import SkillBook
 
@@ -47,6 +58,10 @@ class Switchboard:
                     self._post(SkillDone(call_id, output))
                 case Reconnect(reason, fatal):
                     self._link.reconnect(reason, fatal=fatal)
+                case Renew(reason):
+                    self._link.renew(reason)
+                case Connect(wanted):
+                    self._link.want(wanted)
 
 
 def log_note(note: Note) -> None:

@@ -62,7 +62,7 @@ class Rehearsal:
         self.on_moment: Callable[[Moment], None] = lambda moment: None
         self._faster = faster
         self._server_ends_turns = settings.turn.detection != "local"
-        self._link = Link(address, self.post)
+        self._link = Link(address, self.post, warm=settings.realtime.connection == "warm")
         self._switchboard = Switchboard(
             self._link,
             skills,

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -17,27 +18,27 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import websockets.asyncio.client as client
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from parleyd.boundary import Happening, LinkDown, LinkUp
+from parleyd.boundary import Expires, Happening, LinkDown, LinkUp
 from parleyd.config import Realtime
+from parleyd.realtime import backoff
 from parleyd.realtime.events import (
     ClientEvent,
     Malformed,
     ServerError,
+    SessionCreated,
     Unknown,
     decode_server,
     encode,
 )
 from parleyd.realtime.profiles import Profile
+from parleyd.realtime.pulse import LOOK_S, Beat, Pulse
 from parleyd.realtime.refusals import Refusal, Remedy, understand, understand_close
 
 log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
-PING_S = 5  # a dead Wi-Fi is noticed after PING_S + PONG_S; the server pings only every 20 s
-PONG_S = 5
 BIGGEST_MESSAGE = 16 * 1024 * 1024  # an item that is retrieved carries its audio
-BACK_OFF_S = (0.5, 1, 2, 4, 8, 15, 30)  # then 30 for ever; each +- 25 %, so that fleets spread
-SETTLED_S = 10  # a socket that lived this long starts the back-off anew
+SETTLED_S = 60  # a socket that lived this long starts the back-off anew
 UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
 
 
@@ -69,54 +70,97 @@ class Address:
 class Link:
     """Connects, reconnects, carries; lives on the event loop.
 
-    `on_event` gets every server event, `LinkUp` and `LinkDown`, on the loop's thread.
+    `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's
+    thread. A link that is not `warm` connects when `want` says so.
     """
 
-    def __init__(self, address: Address, on_event: Callable[[Happening], None]) -> None:
+    def __init__(
+        self, address: Address, on_event: Callable[[Happening], None], *, warm: bool = True
+    ) -> None:
         self._address = address
         self._on_event = on_event
         self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
-        self._socket: client.ClientConnection | None = None
-        self._reconnect: Refusal | None = None
+        self._socket: _Connection | None = None
+        self._pulse = Pulse(0.0)
+        self._end: Refusal | None = None  # why we end the open socket; None: we don't
+        self._planned = False  # we end it, and nothing is wrong
+        self._fatal: Refusal | None = None
         self._last_error: Refusal | None = None
+        self._closing: asyncio.Task[None] | None = None  # kept, or it might be collected
+        self._wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        if warm:
+            self._wanted.set()
 
     def send(self, event: ClientEvent) -> None:
         """Queue an event for the open socket; without one it is dropped (the session knows)."""
-        if self._socket is None:
+        if self._socket is None or self._end is not None:
             return
+        self._pulse.sent(asyncio.get_running_loop().time())
         try:
             self._outgoing.put_nowait(event)
         except asyncio.QueueFull:
             self.reconnect("the network does not take our audio any more")
 
+    def want(self, wanted: bool) -> None:
+        """Hold a socket, and cut short any pause before the next try; or hold none."""
+        if wanted:
+            self._wanted.set()
+            self._hurry.set()
+        else:
+            self._wanted.clear()
+            self._close("not needed")
+
+    def renew(self, reason: str) -> None:
+        """Replace the open socket by a new one; only if that fails, `LinkDown` is told."""
+        self._close(reason)
+
     def reconnect(self, reason: str, *, fatal: bool = False) -> None:
-        """Close this socket; unless `fatal`, a new one follows."""
-        self._reconnect = Refusal(Remedy.FATAL if fatal else Remedy.RECONNECT, reason)
+        """Give this socket up; unless `fatal`, a new one follows."""
+        self._end = Refusal(Remedy.FATAL if fatal else Remedy.RECONNECT, reason)
+        if fatal:
+            self._fatal = self._end  # also when the socket is gone already
+            self._hurry.set()
         if self._socket is not None:
             # abort, not close(): a dead network would let the closing handshake hang
             self._socket.transport.abort()
 
     async def run(self) -> None:
         """Stay connected until cancelled or refused for good (then it returns)."""
+        loop = asyncio.get_running_loop()
         attempt = 0
         while True:
-            started = asyncio.get_running_loop().time()
-            down = await self._one_socket()
-            fatal = down.remedy is Remedy.FATAL
-            self._on_event(LinkDown(down.text, fatal))
-            if fatal:
+            await self._wanted.wait()
+            self._planned = False
+            started = loop.time()
+            down = self._fatal or await self._one_socket()
+            if self._planned:
+                log.info("realtime server: connection closed by us: %s", down.text)
+                attempt = 0
+                continue
+            if loop.time() - started > SETTLED_S:
+                attempt = 0
+            delay_s = backoff.delay_s(down.remedy, attempt, random.random())
+            attempt += 1
+            self._on_event(LinkDown(down.text, fatal=delay_s is None))
+            if delay_s is None:
                 log.error("realtime server: %s", down.text)
                 return
-            if asyncio.get_running_loop().time() - started > SETTLED_S:
-                attempt = 0
-            delay_s = BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)] * random.uniform(0.75, 1.25)
-            attempt += 1
             log.warning("realtime server: %s; trying again in %.1f s", down.text, delay_s)
-            await asyncio.sleep(delay_s)
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), delay_s)
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _close(self, reason: str) -> None:
+        if self._socket is not None and self._end is None:
+            self._end, self._planned = Refusal(Remedy.RECONNECT, reason), True
+            self._closing = asyncio.create_task(self._socket.close(), name="link-close")
 
     async def _one_socket(self) -> Refusal:
         """Open, carry, close; returns why it ended."""
-        self._reconnect = self._last_error = None
+        self._end = self._last_error = None
         try:
             connection = client.connect(
                 self._address.url,
@@ -124,19 +168,15 @@ class Link:
                 compression=None,  # audio does not compress, and a Pi has better to do
                 max_size=BIGGEST_MESSAGE,
                 open_timeout=OPEN_TIMEOUT_S,
-                ping_interval=PING_S,
-                ping_timeout=PONG_S,
+                ping_interval=None,  # `Pulse` knows better when to ping
                 close_timeout=1,
+                create_connection=_Connection,
             )
             async with connection as socket:
+                assert isinstance(socket, _Connection)
                 return await self._carry(socket)
         except InvalidStatus as error:
-            status = error.response.status_code
-            fatal = status in (401, 403, 404)
-            return Refusal(
-                Remedy.FATAL if fatal else Remedy.RECONNECT,
-                f"the server answers {status}: check realtime.url, realtime.model and the key",
-            )
+            return _refused_by_status(error.response.status_code)
         except TimeoutError:
             return Refusal(Remedy.RECONNECT, "the server does not answer: check the network")
         except ssl.SSLError as error:
@@ -149,25 +189,35 @@ class Link:
         except WebSocketException as error:
             return Refusal(Remedy.RECONNECT, f"no connection ({type(error).__name__})")
 
-    async def _carry(self, socket: client.ClientConnection) -> Refusal:
+    async def _carry(self, socket: "_Connection") -> Refusal:
         while not self._outgoing.empty():
             self._outgoing.get_nowait()  # meant for the socket before
+        self._pulse = Pulse(asyncio.get_running_loop().time())
         self._socket = socket
         self._on_event(LinkUp())
-        sender = asyncio.create_task(self._send_all(socket), name="link-sender")
+        tasks = [
+            asyncio.create_task(self._send_all(socket), name="link-sender"),
+            asyncio.create_task(self._feel(socket), name="link-pulse"),
+        ]
         try:
             async for message in socket:
+                if self._end is not None:
+                    break  # it would be news of a session that is over
                 self._receive(message)
         except WebSocketException:
             pass  # said below, together with the closes that end the loop silently
         finally:
             self._socket = None
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketException):
-                await sender
-        if self._reconnect is not None:
-            return self._reconnect
-        if self._last_error is not None and self._last_error.remedy is Remedy.FATAL:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return self._why(socket)
+
+    def _why(self, socket: "_Connection") -> Refusal:
+        """The best explanation of an end: ours, the server's words, then its close code."""
+        if self._end is not None:
+            return self._end
+        if self._last_error is not None:
             return self._last_error
         if socket.close_code == 1006:
             return Refusal(Remedy.RECONNECT, "the connection broke: check the network")
@@ -177,14 +227,59 @@ class Link:
         event = decode_server(message)
         if isinstance(event, Unknown):
             log.debug("server event %s is not known here", event.type)
-        elif isinstance(event, Malformed):
+            return
+        if isinstance(event, Malformed):
             log.warning("server sent something that is no event: %s", event.reason)
-        else:
-            if isinstance(event, ServerError):
-                self._last_error = understand(event.error)
-            self._on_event(event)
+            return
+        self._last_error = None
+        if isinstance(event, ServerError):
+            refusal = understand(event.error)
+            if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.FATAL):
+                self._last_error = refusal  # a close right behind it is its consequence
+        self._on_event(event)
+        if isinstance(event, SessionCreated):
+            ends = event.session.get("expires_at")
+            if isinstance(ends, int | float):
+                self._on_event(Expires(ends - time.time()))
 
-    async def _send_all(self, socket: client.ClientConnection) -> None:
+    async def _send_all(self, socket: "_Connection") -> None:
         with contextlib.suppress(WebSocketException):
             while True:
                 await socket.send(encode(await self._outgoing.get()))
+
+    async def _feel(self, socket: "_Connection") -> None:
+        """Ping, and give up a socket that has gone silent."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._pulse.heard(socket.heard_at)
+            match self._pulse.next(loop.time()):
+                case Beat.DEAD:
+                    self.reconnect("the server has gone silent: check the network")
+                case Beat.PING:
+                    # a dead network takes no ping either; `next` still tells when it is over
+                    with contextlib.suppress(WebSocketException, TimeoutError):
+                        await asyncio.wait_for(socket.ping(), LOOK_S)
+                case Beat.NOTHING:
+                    pass
+
+
+class _Connection(client.ClientConnection):
+    """Knows when the last byte came in: a long message on a slow line is a sign of life."""
+
+    heard_at = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
+        super().data_received(data)
+
+
+def _refused_by_status(status: int) -> Refusal:
+    """A server that does not even open the socket; OpenAI's opens it and refuses then."""
+    if status == 429:
+        return Refusal(Remedy.BACK_OFF, "too many connections for this account: wait a moment")
+    fatal = status in (401, 403, 404)
+    return Refusal(
+        Remedy.FATAL if fatal else Remedy.RECONNECT,
+        f"the server answers {status}: check realtime.url, realtime.model and the key",
+    )

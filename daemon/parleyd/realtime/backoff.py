@@ -1,0 +1,19 @@
+"""How long to wait before the next try to connect: a pure function."""
+
+from parleyd.realtime.refusals import Remedy
+
+STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # then 30 for ever
+BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)  # the server asked for less: nobody is helped by haste
+JITTER = 0.25  # of the step, to both sides: a house full of speakers does not knock at once
+
+
+def delay_s(remedy: Remedy, attempt: int, chance: float) -> float | None:
+    """Seconds to wait after a socket ended; None: do not try again.
+
+    `attempt`: how many tries in a row ended early, 0 for the first; `chance`: 0..1.
+    """
+    if remedy is Remedy.FATAL:
+        return None
+    steps = BUSY_STEPS_S if remedy is Remedy.BACK_OFF else STEPS_S
+    step = steps[min(attempt, len(steps) - 1)]
+    return step * (1 + JITTER * (2 * chance - 1))
