@@ -6,9 +6,10 @@ from http import HTTPStatus
 
 import pytest
 import websockets.asyncio.server as ws
+from link_ear import Ear, port_of
 from websockets.http11 import Request, Response
 
-from parleyd.boundary import Happening, LinkDown, LinkUp
+from parleyd.boundary import LinkDown, LinkUp
 from parleyd.config import Realtime
 from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
@@ -30,30 +31,6 @@ def test_the_address_carries_the_model_and_never_shows_the_key() -> None:
 def test_a_model_in_the_url_wins() -> None:
     realtime = Realtime(server="compatible", url="ws://pi:1/v1?model=mine", model="other")
     assert Address.of(realtime, profile("compatible"), None).url == "ws://pi:1/v1?model=mine"
-
-
-class Ear:
-    """Collects what the link tells, and lets one wait for it."""
-
-    def __init__(self) -> None:
-        self.told: list[Happening] = []
-        self._changed = asyncio.Event()
-
-    def __call__(self, event: Happening) -> None:
-        self.told.append(event)
-        self._changed.set()
-
-    async def wait(self, kind: type, count: int = 1) -> list[Happening]:
-        async with asyncio.timeout(20):
-            while len(found := [e for e in self.told if isinstance(e, kind)]) < count:
-                self._changed.clear()
-                await self._changed.wait()
-        return found
-
-
-def port_of(server: ws.Server) -> int:
-    port: int = next(iter(server.sockets)).getsockname()[1]
-    return port
 
 
 @pytest.fixture(autouse=True)

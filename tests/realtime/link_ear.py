@@ -1,0 +1,31 @@
+"""What a test hears of a link."""
+
+import asyncio
+
+import websockets.asyncio.server as ws
+
+from parleyd.boundary import Happening
+
+
+class Ear:
+    """Collects what the link tells, and lets one wait for it."""
+
+    def __init__(self) -> None:
+        self.told: list[Happening] = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, event: Happening) -> None:
+        self.told.append(event)
+        self._changed.set()
+
+    async def wait(self, kind: type, count: int = 1) -> list[Happening]:
+        async with asyncio.timeout(20):
+            while len(found := [e for e in self.told if isinstance(e, kind)]) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return found
+
+
+def port_of(server: ws.Server) -> int:
+    port: int = next(iter(server.sockets)).getsockname()[1]
+    return port

@@ -1,0 +1,32 @@
+"""The pause before the next try, as the pure function that it is."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parleyd.realtime.backoff import BUSY_STEPS_S, JITTER, STEPS_S, delay_s
+from parleyd.realtime.refusals import Remedy
+
+RETRIED = [remedy for remedy in Remedy if remedy is not Remedy.FATAL]
+
+
+def test_pauses_grow_to_half_a_minute_and_stay_there() -> None:
+    pauses = [delay_s(Remedy.RECONNECT, attempt, 0.5) for attempt in range(10)]
+    assert pauses == [*STEPS_S, 30.0, 30.0, 30.0]
+
+
+def test_a_busy_server_is_left_alone_for_longer() -> None:
+    pauses = [delay_s(Remedy.BACK_OFF, attempt, 0.5) for attempt in range(5)]
+    assert pauses == [*BUSY_STEPS_S, BUSY_STEPS_S[-1]]
+
+
+def test_what_no_retry_can_help_is_not_tried_again() -> None:
+    assert delay_s(Remedy.FATAL, 0, 0.5) is None
+
+
+@given(st.sampled_from(RETRIED), st.integers(0, 10**9), st.floats(0, 1))
+def test_jitter_spreads_but_never_hurries(remedy: Remedy, attempt: int, chance: float) -> None:
+    middle, pause = delay_s(remedy, attempt, 0.5), delay_s(remedy, attempt, chance)
+    assert middle is not None
+    assert pause is not None
+    assert abs(pause - middle) <= JITTER * middle * 1.0001
+    assert pause > 0.3

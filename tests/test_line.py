@@ -1,0 +1,103 @@
+"""The line to the server as the core sees it: renewed when nobody notices, there when needed."""
+
+from parleyd.boundary import Connect, Reconnect, Renew
+from parleyd.line import (
+    BELIEVED_S,
+    LAST_MOMENT_S,
+    LONGEST_S,
+    READY_WITHIN_S,
+    RENEW_BEFORE_S,
+    REST_AFTER_S,
+    Line,
+)
+
+
+def up(connection: str = "warm", now: float = 0.0) -> Line:
+    line = Line(connection)
+    line.opened(now)
+    line.ready()
+    return line
+
+
+def test_an_idle_line_is_renewed_well_before_its_end() -> None:
+    line = up()
+    assert line.next(True, LONGEST_S - RENEW_BEFORE_S - 1) is None
+    assert isinstance(line.next(True, LONGEST_S - RENEW_BEFORE_S), Renew)
+    assert line.next(True, LONGEST_S) is None  # once
+    assert line.missed == ""  # and nobody sees it
+
+
+def test_renewal_waits_for_an_idle_moment_but_not_beyond_the_last() -> None:
+    line = up()
+    assert line.next(False, LONGEST_S - LAST_MOMENT_S - 1) is None
+    assert isinstance(line.next(False, LONGEST_S - LAST_MOMENT_S), Renew)
+
+
+def test_the_servers_own_end_is_believed_unless_a_clock_must_be_wrong() -> None:
+    line = up()
+    line.expires(1200.0, 100.0)
+    assert line.next(True, 100.0 + 1200.0 - RENEW_BEFORE_S - 1) is None
+    assert isinstance(line.next(True, 100.0 + 1200.0 - RENEW_BEFORE_S), Renew)
+    for nonsense in (-5e8, 0.0, BELIEVED_S - 1, 4e9, float("nan")):
+        line = up()
+        line.expires(nonsense, 0.0)
+        assert line.next(True, LONGEST_S - RENEW_BEFORE_S - 1) is None
+        assert isinstance(line.next(True, LONGEST_S - RENEW_BEFORE_S), Renew)
+
+
+def test_short_sessions_are_not_renewed_all_the_time() -> None:
+    line = up()
+    line.expires(120.0, 0.0)
+    assert line.next(True, 80.0) is None
+    assert isinstance(line.next(True, 90.0), Renew)
+
+
+def test_a_renewal_that_fails_is_shown_like_any_loss() -> None:
+    line = up()
+    line.next(True, LONGEST_S)
+    line.down("no network", False)
+    assert line.missed == "no network"
+
+
+def test_on_wake_the_line_is_opened_by_the_first_turn_and_closed_after_a_rest() -> None:
+    line = Line("on-wake")
+    assert line.next(True, 0.0) is None
+    assert line.missed == ""
+    assert line.next(False, 1.0) == Connect(True)
+    assert line.next(False, 1.1) is None
+    line.opened(1.5)
+    line.ready()
+    assert line.next(True, 10.0) is None
+    assert line.next(True, 10.0 + REST_AFTER_S - 0.1) is None
+    assert line.next(True, 10.0 + REST_AFTER_S) == Connect(False)
+    assert line.next(True, 10.0 + REST_AFTER_S + 0.1) is None
+    assert line.missed == ""
+    assert line.next(False, 99.0) == Connect(True)
+
+
+def test_a_user_cuts_the_pause_before_the_next_try_short_once_a_turn() -> None:
+    line = up()
+    line.down("no network", False)
+    assert line.next(True, 1.0) is None
+    assert line.next(False, 2.0) == Connect(True)
+    line.down("no network", False)
+    assert line.next(False, 2.1) is None
+    assert line.next(True, 3.0) is None
+    assert line.next(False, 4.0) == Connect(True)
+
+
+def test_a_refused_line_is_not_asked_for_again() -> None:
+    line = up("on-wake")
+    line.down("the key", True)
+    assert line.refused == "the key"
+    assert line.next(False, 1.0) is None
+    assert line.next(True, 2.0) is None
+    assert line.next(True, 2.0 + 2 * REST_AFTER_S) is None
+
+
+def test_a_server_that_takes_the_socket_and_says_nothing_is_given_up() -> None:
+    line = Line("warm")
+    line.opened(0.0)
+    assert line.next(True, READY_WITHIN_S - 0.1) is None
+    assert isinstance(line.next(True, READY_WITHIN_S), Reconnect)
+    assert line.next(True, READY_WITHIN_S + 1) is None
