@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DPI = 100
 INK, GRID = "#1f2430", "#e4e7ee"
 MICROPHONE, LOUDSPEAKER, CLEANED, ECHO = "#7a8296", "#2a9d6f", "#3b6fd4", "#9fd8c1"
-SCORE, THRESHOLD, VOICE = "#3b6fd4", "#c2410c", "#7c3aed"
+TALKER, THRESHOLD, VOICE, SPEECH = "#3b6fd4", "#c2410c", "#7c3aed", "#b08ae8"
 VERDICTS = {
     Kind.SUSPECT: ("hold", "#c77700"),
     Kind.CONFIRM: ("commit", "#b3261e"),
@@ -38,10 +38,10 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
         ) from None
     figure = Figure(figsize=(width_px / DPI, 9), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    lanes = figure.subplots(4, 1, sharex=True, height_ratios=[1.3, 1.3, 1.3, 0.8])
+    lanes = figure.subplots(5, 1, sharex=True, height_ratios=[1.3, 1.3, 0.8, 1, 1])
     figure.subplots_adjust(left=0.07, right=0.985, top=0.92, bottom=0.06, hspace=0.12)
     figure.text(0.07, 0.955, title, color=INK, fontsize=14, fontweight="bold")
-    raw, cleaned, score, voice = lanes
+    raw, cleaned, score, talker, voice = lanes
     at = replay.seconds
     raw.fill_between(at, LEVELS_DBFS[0], replay.microphone_dbfs, color=MICROPHONE, alpha=0.5)
     raw.plot(at, replay.loudspeaker_dbfs, color=LOUDSPEAKER, lw=1)
@@ -49,12 +49,15 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     cleaned.fill_between(at, LEVELS_DBFS[0], replay.cleaned_dbfs, color=CLEANED, alpha=0.5)
     cleaned.plot(at, replay.echo_dbfs, color=LOUDSPEAKER, lw=1)
     _lane(cleaned, "dBFS", LEVELS_DBFS, ["cleaned", "echo that was subtracted"])
-    score.plot(at, replay.score, color=SCORE, lw=1)
-    score.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
+    score.plot(at, replay.score, color=CLEANED, lw=1)
     top = max(4.0, float(np.max(replay.score, initial=0.0)) * 1.1)
-    _lane(score, "dB", (0, top), ["score", "threshold"])
+    _lane(score, "dB", (0, top), ["more than echo and noise explain"])
+    talker.plot(at, replay.talker, color=TALKER, lw=1)
+    talker.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
+    _lane(talker, "suspicion", (0, 1.05), ["a user's voice", "threshold"])
     voice.plot(at, replay.voice, color=VOICE, lw=1)
-    _lane(voice, "probability", (0, 1.05), ["voice"])
+    voice.plot(at, replay.speech, color=SPEECH, lw=1)
+    _lane(voice, "decision", (0, 1.05), ["voice detector", "classifier: speech"])
     voice.set_xlabel("seconds", color=INK)
     voice.set_xlim(0, float(at[-1]) if len(at) else 1.0)
     for seconds, verdict in replay.verdicts:

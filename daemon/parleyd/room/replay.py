@@ -27,6 +27,8 @@ class Replay:
     echo_dbfs: NDArray[np.float64]
     score: NDArray[np.float64]
     threshold: NDArray[np.float64]
+    talker: NDArray[np.float64]
+    speech: NDArray[np.float64]
     voice: NDArray[np.float64]
     verdicts: tuple[tuple[float, Verdict], ...]
 
@@ -39,6 +41,8 @@ COLUMNS = (
     "echo_dbfs",
     "score",
     "threshold",
+    "talker",
+    "speech",
     "voice",
 )
 
@@ -91,5 +95,7 @@ def _row(
         heard.echo_dbfs,
         heard.score,
         threshold,
+        heard.talker,
+        heard.speech,
         heard.voice,
     )
