@@ -1,0 +1,217 @@
+"""Examples to learn from: what the real ears make of random scenes, and who really spoke."""
+
+import itertools
+from dataclasses import dataclass, replace
+from unittest.mock import patch
+
+import numpy as np
+import soxr
+
+from parleyd.hearing.canceller import Canceller
+from parleyd.hearing.levels import Levels
+from parleyd.hearing.pitch import Pitch
+from parleyd.room.convolution import Signal
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, SERVER_RATE_HZ, Floats, Frames
+from tests.bench.hearing import soundtrack
+from tests.bench.hearing.air import MOVE_S, Distortion, convolved
+from tests.bench.hearing.material import Clip, Material, synthesise
+from tests.bench.hearing.scenes import Scene
+from tests.bench.hearing.soundtrack import Said, Soundtrack
+from tests.bench.training import noises
+
+SYNTHETIC_NOISES = 12  # in each material: enough that none is learnt by heart
+ECHO_S = 40.0
+HEADROOM_MS = 20  # what the pipeline leaves between a reference and its echo
+SILENT_DB = 25.0  # as the corpus labels onsets
+BRIDGED = 15  # periods: a pause of a stop consonant is speech
+QUIET, VOICE, SHORT = 0, 1, 2
+"""Labels: nobody, somebody who says something, somebody who coughs or hums."""
+
+Random = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """One session, period by period."""
+
+    cues: Floats
+    label: np.ndarray
+    since_onset: np.ndarray
+    """Periods since the current utterance began, at most 255; 255 where nobody speaks."""
+
+
+def widened(material: Material, random: Random) -> Material:
+    """The material with more voices, rooms and noises than it has."""
+    spoken = synthesise("A")
+    near = [Clip(c.name, _at_speed(c.frames, random.uniform(0.88, 1.12))) for c in material.near]
+    recorded = {f"{k}{n}": noises.varied(v, random)
+                for k, v in material.noises.items() for n in range(3)}  # fmt: skip
+    made = {f"made{n}": noises.synthetic(random) for n in range(SYNTHETIC_NOISES)}
+    return replace(
+        material,
+        near=[*material.near, *near, *spoken.near],
+        far=[*material.far, *spoken.far],
+        music=[*material.music, *spoken.music],
+        noises={**material.noises, **recorded, **made},
+        rooms=[*material.rooms, *spoken.rooms],
+    )
+
+
+def scene(seed: tuple[int, ...], material: Material) -> Scene:
+    """A random scene, wider than those that are tested."""
+    random = np.random.default_rng(seed)
+    task = "users" if random.random() < 0.65 else "echo"
+    noise = str(random.choice(["quiet", "pink", *material.noises]))
+    if random.random() < 0.25:
+        noise = str(random.choice([n for n in material.noises if not n.startswith("made")]))
+    enr_db = random.uniform(-12, 21)
+    ppm = random.choice([0.0, 0.0, 0.0, random.uniform(0, 5), random.uniform(5, 100)])
+    return Scene(
+        name=f"train-{seed[-1]}", task=task,
+        condition=str(random.choice(["plain"] * 6 + ["path", "jump"])),
+        music=bool(random.random() < 0.12), warm=False, noise=noise,
+        clock="shared", drift_ppm=float(random.choice([-1, 1]) * ppm), enr_db=enr_db,
+        user_dbfs=min(random.uniform(-46, -28), -14 - enr_db), snr_db=random.uniform(6, 34),
+        delay_ms=random.uniform(-12, 30) if random.random() < 0.9 else random.uniform(30, 160),
+        distortion_db=random.uniform(18, 42), knocks=bool(random.random() < 0.35),
+        jump_ms=float(random.choice([-1, 1]) * random.uniform(5, 30)),
+        jump_told=bool(random.random() < 0.5), length_s=ECHO_S, seed=seed,
+    )  # fmt: skip
+
+
+def listen(scene: Scene, material: Material) -> Examples:
+    """Play the scene to the real canceller, with holds and ducks thrown in.
+
+    The loudspeaker follows a script instead of a decision, so the air is computed at once.
+    """
+    with patch.object(soundtrack, "Air", _Script):
+        track = soundtrack.compose(scene, material)
+    random = np.random.default_rng((*scene.seed, 2))
+    periods = len(track.air.around) // MIC_PERIOD_FRAMES
+    played = _played(track, periods, random)
+    reference = _frames(played)
+    mic = _frames(_echo(scene, track, played) + track.air.around[: len(played)])
+    label, since = _labels(track, scene.user_dbfs, periods)
+    return Examples(_heard(mic, reference), label, since)
+
+
+def _played(track: Soundtrack, periods: int, random: Random) -> Signal:
+    """What is handed to the loudspeaker, 16 kHz, with holds and ducks."""
+    count = periods * MIC_PERIOD_FRAMES
+    pieces = [np.zeros(int(random.uniform(0.2, 3.0) * MIC_RATE_HZ))]
+    while sum(map(len, pieces)) < count:
+        piece = next(track.reply) / 32768.0
+        pieces.append(soxr.resample(piece, SERVER_RATE_HZ, MIC_RATE_HZ))
+    played = np.concatenate(pieces)[:count]
+    for hold in _holds(track, random):
+        first, last = (round(at_s * 100) for at_s in (hold.from_s, hold.to_s))
+        part = slice(first * MIC_PERIOD_FRAMES, last * MIC_PERIOD_FRAMES)
+        played[part] *= 10 ** (-18 / 20) if hold.duck else 0.0
+    return played
+
+
+def _echo(scene: Scene, track: Soundtrack, played: Signal) -> Signal:
+    loudspeaker = track.air.distortion(played)
+    if scene.drift_ppm:
+        rate_hz = MIC_RATE_HZ * (1 + scene.drift_ppm * 1e-6)
+        loudspeaker = soxr.resample(loudspeaker, rate_hz, MIC_RATE_HZ)
+        loudspeaker = np.resize(loudspeaker, len(played))
+    echo = convolved(loudspeaker, track.air.paths[0])
+    moves_at_s, jump_at_s = track.air.moves_at_s, None
+    if moves_at_s is not None:
+        after = convolved(loudspeaker, track.air.paths[1])
+        share = np.clip((np.arange(len(echo)) / MIC_RATE_HZ - moves_at_s) / MOVE_S, 0, 1)
+        echo = (1 - share) * echo + share * after
+    late = round((HEADROOM_MS + scene.delay_ms) * MIC_RATE_HZ / 1000)
+    if track.faults:
+        jump_at_s = track.faults[0].at_s
+    delayed = _late(echo, late)
+    if jump_at_s is not None:
+        at = round(jump_at_s * MIC_RATE_HZ)
+        delayed[at:] = _late(echo, max(0, late + round(scene.jump_ms * 16)))[at:]
+    return delayed
+
+
+def _late(signal: Signal, frames: int) -> Signal:
+    return np.concatenate((np.zeros(frames), signal))[: len(signal)]
+
+
+def _heard(mic: Frames, reference: Frames) -> Floats:
+    """The cues of each period."""
+    canceller, levels, pitch = Canceller(), Levels(), Pitch()
+    cues = []
+    for start in range(0, len(mic), MIC_PERIOD_FRAMES):
+        part = slice(start, start + MIC_PERIOD_FRAMES)
+        cancelled = canceller.process(mic[part], reference[part])
+        levels.score(cancelled)
+        cues.append(np.concatenate((levels.cues, pitch.cues(cancelled))).astype(np.float16))
+    return np.array(cues)
+
+
+def _frames(signal: Signal) -> Frames:
+    return np.clip(np.rint(32768 * signal), -32768, 32767).astype(np.int16)
+
+
+@dataclass
+class _Script:
+    """In place of `Air`: keeps what the air is made of."""
+
+    paths: tuple[Signal, Signal]
+    around: Signal
+    delay_ms: float
+    distortion: Distortion
+    moves_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    from_s: float
+    to_s: float
+    duck: bool
+
+
+def _holds(track: Soundtrack, random: Random) -> list[_Hold]:
+    """Some because of the user, some for nothing: the network is asked after both."""
+    found = []
+    for line in track.said:
+        if random.random() < 0.65:
+            start_s = line.onset_s + random.uniform(0.03, 0.3)
+            long_s = 0.5 if random.random() < 0.3 else line.end_s - start_s + random.uniform(0, 0.8)
+            found.append(_Hold(start_s, start_s + long_s, random.random() < 0.25))
+    at_s = random.uniform(2, 10)
+    while at_s < track.length_s:
+        if not any(line.onset_s - 1 < at_s < line.end_s + 1 for line in track.said):
+            found.append(_Hold(at_s, at_s + 0.5, random.random() < 0.25))
+        at_s += random.exponential(7) + 1
+    return found
+
+
+def _labels(track: Soundtrack, user_dbfs: float, periods: int) -> tuple[np.ndarray, np.ndarray]:
+    label = np.zeros(periods, np.uint8)
+    since = np.full(periods, 255, np.uint8)
+    for line in track.said:
+        first, active = _active(track.user, line, user_dbfs)
+        active = active[: max(0, periods - first)]
+        part = slice(first, first + len(active))
+        label[part] = np.where(active, SHORT if line.kind in ("mhm", "cough") else VOICE, QUIET)
+        since[part] = np.minimum(np.arange(len(active)), 254)
+    return label, since
+
+
+def _active(user: Signal, line: Said, user_dbfs: float) -> tuple[int, np.ndarray]:
+    """Which periods from the onset to half a second after the end have him audible."""
+    first = round(line.onset_s * 100)
+    last = round(line.end_s * 100) + 50
+    blocks = user[first * MIC_PERIOD_FRAMES : last * MIC_PERIOD_FRAMES]
+    blocks = blocks[: len(blocks) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES]
+    power = np.mean(blocks.reshape(-1, MIC_PERIOD_FRAMES) ** 2, axis=1)
+    active = power > 10 ** ((user_dbfs - SILENT_DB) / 10)
+    loud = np.flatnonzero(active)
+    for a, b in itertools.pairwise(loud):
+        if b - a <= BRIDGED:
+            active[a:b] = True
+    return first, active
+
+
+def _at_speed(frames: Frames, speed: float) -> Frames:
+    return np.asarray(soxr.resample(frames, int(MIC_RATE_HZ * speed), MIC_RATE_HZ), np.int16)

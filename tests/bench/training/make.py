@@ -1,0 +1,49 @@
+"""Makes the examples: python -m tests.bench.training.make --help."""
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import argparse
+import multiprocessing
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.hearing import material
+from tests.bench.training import examples
+
+SESSIONS_PER_MATERIAL = 30  # with other noises and speeds of voices for the next thirty
+_SEED = 78
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Examples for the classifier of hearing.")
+    parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music, rooms")
+    parser.add_argument("--split", choices=("A", "B", "all"), default="A")
+    parser.add_argument("--sessions", type=int, default=690, help="of about 36 s each")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    parts = range(-(-options.sessions // SESSIONS_PER_MATERIAL))
+    make = partial(_make, corpus=options.corpus, split=options.split, out=options.out)
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        for done, _ in enumerate(pool.imap_unordered(make, parts), start=1):
+            print(f"{done * SESSIONS_PER_MATERIAL} sessions", flush=True)
+
+
+def _make(part: int, *, corpus: Path | None, split: material.Split, out: Path) -> None:
+    source = material.synthesise(split) if corpus is None else material.load(corpus, split)
+    wide = examples.widened(source, np.random.default_rng((5, part)))
+    for number in range(part * SESSIONS_PER_MATERIAL, (part + 1) * SESSIONS_PER_MATERIAL):
+        made = examples.listen(examples.scene((_SEED, number), wide), wide)
+        np.savez(
+            out / f"{number:05d}.npz",
+            cues=made.cues, label=made.label, since_onset=made.since_onset,
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Trains the network on examples; needs PyTorch and nothing of this project. See the package."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+UNITS = 64
+EPOCHS = 9  # from there on, held-out sessions gain nothing
+SEQUENCE = 300  # periods: 3 s
+BATCH = 32
+HELD_OUT = 8  # every eighth session
+CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.talker
+QUIET, VOICE, SHORT = 0, 1, 2
+
+Session = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Network(nn.Module):
+    """What `parleyd.hearing.talker` computes."""
+
+    def __init__(self, cues: int) -> None:
+        super().__init__()
+        self.a = nn.Linear(cues, UNITS)
+        self.g = nn.GRU(UNITS, UNITS, batch_first=True)
+        self.o = nn.Linear(UNITS, 2)
+        self.drop = nn.Dropout(0.15)
+
+    def forward(self, cues: torch.Tensor) -> torch.Tensor:
+        state, _ = self.g(self.drop(torch.relu(self.a(cues))))
+        return self.o(self.drop(state))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("examples", type=Path)
+    parser.add_argument("model", type=Path)
+    options = parser.parse_args()
+    torch.manual_seed(1)
+    random = np.random.default_rng(1)
+    files = sorted(options.examples.glob("*.npz"))
+    train = [_load(f) for n, f in enumerate(files) if n % HELD_OUT]
+    test = [_load(f) for n, f in enumerate(files) if n % HELD_OUT == 0]
+    every = np.clip(np.concatenate([cues for cues, _, _ in train]), -CUE_LIMIT, CUE_LIMIT)
+    mean, std = every.mean(0), every.std(0) + 1e-3
+    network = Network(len(mean))
+    _fit(network, train, mean, std, random)
+    network.eval()
+    _report(network, test, mean, std)
+    weights = {k.replace(".", "_"): v.detach().numpy() for k, v in network.state_dict().items()}
+    weights |= {"mean": mean, "std": std}
+    np.savez_compressed(options.model, **{k: v.astype(np.float16) for k, v in weights.items()})
+
+
+def _load(path: Path) -> Session:
+    with np.load(path) as file:
+        cues, label, since = file["cues"], file["label"], file["since_onset"]
+    periods = min(len(cues), len(label))
+    return cues[:periods].astype(np.float32), label[:periods], since[:periods]
+
+
+def _scaled(cues: np.ndarray, mean: np.ndarray, std: np.ndarray) -> torch.Tensor:
+    bounded = np.clip(cues, -CUE_LIMIT, CUE_LIMIT)
+    return torch.from_numpy(np.clip((bounded - mean) / std, -LIMIT, LIMIT))
+
+
+def _fit(
+    network: Network,
+    train: list[Session],
+    mean: np.ndarray,
+    std: np.ndarray,
+    random: np.random.Generator,
+) -> None:
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
+    steps = EPOCHS * (sum(len(cues) // SEQUENCE for cues, _, _ in train) // BATCH + 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=steps)
+    for epoch in range(EPOCHS):
+        sequences = _sequences(train, random)
+        order = random.permutation(len(sequences))
+        losses = []
+        for start in range(0, len(order) - BATCH + 1, BATCH):
+            picked = [sequences[n] for n in order[start : start + BATCH]]
+            cues, label, since = (np.stack(part) for part in zip(*picked, strict=True))
+            seen = _scaled(cues, mean, std)
+            # Another microphone, another room: each cue a little off, for the whole sequence.
+            seen = seen + 0.15 * torch.randn_like(seen) + 0.1 * torch.randn_like(seen[:, :1])
+            loss = _loss(network(seen), label, since)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        print(f"epoch {epoch + 1} of {EPOCHS}: loss {np.mean(losses):.4f}", flush=True)
+
+
+def _sequences(train: list[Session], random: np.random.Generator) -> list[Session]:
+    found = []
+    for cues, label, since in train:
+        for start in range(int(random.integers(SEQUENCE // 2)), len(cues) - SEQUENCE, SEQUENCE):
+            part = slice(start, start + SEQUENCE)
+            found.append((cues[part], label[part], since[part]))
+    return found
+
+
+def _loss(logits: torch.Tensor, label: np.ndarray, since: np.ndarray) -> torch.Tensor:
+    """Cross entropy of both outputs; the first quarter of a second counts most."""
+    voice = label == VOICE
+    target = torch.from_numpy(voice.astype(np.float32))
+    weight = np.ones(label.shape, np.float32)
+    weight[(label == QUIET) & (since < 255)] = 0.1  # his pauses are neither
+    weight[:, :30] *= 0.2  # the state begins empty only once in a life
+    first, second = weight.copy(), weight
+    first[voice & (since < 4)] *= 0.3  # 40 ms: nothing can be known yet
+    first[voice & (since >= 4) & (since < 25)] *= 3.0
+    first[label == SHORT] = 0.0  # a cough may be held or not
+    second[voice & (since < 10)] *= 0.1
+    second[label == SHORT] *= 2.0  # but it is not speech
+    total = torch.zeros(())
+    for output, (w, share) in enumerate(((first, 1.0), (second, 0.5))):
+        weights = torch.from_numpy(w)
+        entropy = nn.functional.binary_cross_entropy_with_logits(
+            logits[..., output], target, weight=weights, reduction="sum"
+        )
+        total = total + share * entropy / weights.sum()
+    return total
+
+
+@torch.no_grad()
+def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.ndarray) -> None:
+    """Alarms while nobody speaks and users found within 200 ms, two of three periods over p."""
+    likely = [torch.sigmoid(network(_scaled(s[0], mean, std)[None]))[0, :, 0].numpy() for s in test]
+    for threshold in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
+        alarms = alone = users = found = 0
+        for p, (_, label, since) in zip(likely, test, strict=True):
+            over = np.convolve(p > threshold, np.ones(3))[: len(p)] >= 2
+            nobody = (label == QUIET) & (since == 255)
+            alone += int(nobody.sum())
+            last = -100
+            for at in np.flatnonzero(over & nobody):
+                if at - last > 100:
+                    alarms, last = alarms + 1, int(at)
+            onsets = np.flatnonzero((label == VOICE) & (since == 0))
+            users += len(onsets)
+            found += sum(bool(over[at : at + 20].any()) for at in onsets)
+        print(f"p > {threshold}: {alarms / alone * 360_000:.0f} alarms an hour,"
+              f" {100 * found / users:.0f} % of {users} users within 200 ms")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
