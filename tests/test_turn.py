@@ -9,7 +9,7 @@ from parleyd.states import State
 from parleyd.turn import TABLE, Action, Event, Turn
 
 
-def turn_in(state: State) -> Turn:
+def turn_in(state: State, detection: str = "server_vad") -> Turn:
     """A turn that came to `state` by events, as life would bring it there."""
     way = {
         State.IDLE: [],
@@ -20,7 +20,7 @@ def turn_in(state: State) -> Turn:
             Event.WAKE_WORD, Event.TURN_ENDED, Event.REPLY_AUDIBLE, Event.SUSPECTED,
         ],
     }  # fmt: skip
-    turn = Turn(config.Turn(), config.Hearing())
+    turn = Turn(config.Turn(detection=detection), config.Hearing())
     for event in way[state]:
         turn.handle(event, 0.0)
     assert turn.state is state
@@ -34,7 +34,12 @@ DESIGN = [
     ("listening", "TURN_ENDED", "thinking", {"ASK_FOR_REPLY"}),
     ("listening", "TIME_UP", "idle", {"STOP_LISTENING", "LOW_TONE"}),
     ("thinking", "REPLY_AUDIBLE", "speaking", set()),
-    ("thinking", "USER_SPOKE", "listening", {"INTERRUPT"}),
+    ("thinking", "USER_SPOKE", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("thinking", "CUT_OFF", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("speaking", "CUT_OFF", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("barge-in", "CUT_OFF", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("listening", "CUT_OFF", "listening", set()),
+    ("idle", "CUT_OFF", "idle", set()),
     ("speaking", "SUSPECTED", "barge-in", {"HOLD"}),
     ("speaking", "WAKE_WORD", "listening", {"INTERRUPT", "LISTEN"}),
     ("speaking", "STOP_WORD", "idle", {"INTERRUPT"}),
@@ -108,6 +113,17 @@ def test_who_talks_on_for_too_long_is_answered_and_not_forgotten() -> None:
     assert turn.deadline == 1.0 + config.Turn().longest_s
     assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
     assert turn.state is State.THINKING
+
+
+@pytest.mark.parametrize(
+    ("state", "event"), [(State.SPEAKING, Event.CUT_OFF), (State.BARGE_IN, Event.CONFIRMED)]
+)
+def test_who_interrupts_at_length_is_answered_and_not_forgotten(state: State, event: Event) -> None:
+    """Locally nobody says a second time that the user has begun to speak."""
+    turn = turn_in(state, detection="local")
+    turn.handle(event, 1.0)
+    assert turn.deadline == 1.0 + config.Turn().longest_s
+    assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
 
 
 def test_an_unused_follow_up_ends_without_a_sound() -> None:

@@ -43,7 +43,7 @@ from parleyd.realtime.session import Session
 from parleyd.states import Shown, State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
-from parleyd.units import Frames
+from parleyd.units import PERIOD_MS, Frames
 from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
@@ -68,6 +68,7 @@ class Speaker:
             Action.LOW_TONE: lambda now: self._mouth.play(earcons.low_tone()),
             Action.SORRY_TONE: lambda now: self._mouth.play(earcons.sorry()),
             Action.LISTEN: self._listen,
+            Action.LISTEN_ON: self._listen_on,
             Action.LISTEN_FROM_ONSET: self._listen_from_onset,
             Action.STOP_LISTENING: self._stop_listening,
             Action.ASK_FOR_REPLY: self._ask_for_reply,
@@ -82,6 +83,8 @@ class Speaker:
         self._line = Line(settings.realtime.connection)
         self._shown: Show | None = None
         self._preroll_ms = 0.0  # what LISTEN sends of the time before it
+        self._unsent_ms = 0  # of the microphone, since the last that was sent
+        self._remark = ""  # why the last turn got no answer; shown until the next one
         self._onset = 0.0  # of the user's speech in the pending or last barge-in
 
     @property
@@ -173,6 +176,8 @@ class Speaker:
 
     def _perceive(self, percept: Percept, now: float) -> None:
         sending = self._sending  # a turn that begins now has this period in its pre-roll
+        if not sending:
+            self._unsent_ms += PERIOD_MS
         if percept.keyword is not None:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
@@ -235,6 +240,8 @@ class Speaker:
                     self._advance(Event.USER_SPOKE, now)
                 case rt.UserStopped():
                     self._advance(Event.TURN_ENDED, now)
+                case rt.CutOff():
+                    self._advance(Event.CUT_OFF, now)
                 case rt.ReplyAudio(item_id, content_index, frames):
                     self._reply_audio(item_id, content_index, frames, now)
                 case rt.ReplyPartDone(item_id, content_index):
@@ -261,6 +268,7 @@ class Speaker:
         self._mouth.done()
         if failure and not self._mouth.begun:
             self._note("reply_failed", reason=failure)
+            self._remark = failure
             self._advance(Event.REPLY_FAILED, now)
 
     def _follow_reply(self, now: float) -> None:
@@ -325,6 +333,7 @@ class Speaker:
                 self._ears.barge_in.disarm()
             case State.LISTENING:
                 self._sending = True
+                self._remark = ""
                 self._ears.barge_in.disarm()
             case State.THINKING | State.BARGE_IN:
                 pass
@@ -343,6 +352,11 @@ class Speaker:
     def _listen(self, now: float) -> None:
         self._begin_input(self._preroll_ms, speaking=False)
 
+    def _listen_on(self, now: float) -> None:
+        """The server has the beginning already: nothing is cleared, the gap is filled."""
+        self._ears.endpoint.reset(True)
+        self._send(self._ears.recent(self._unsent_ms))
+
     def _listen_from_onset(self, now: float) -> None:
         before_ms = (now - self._onset) * 1000 + self._settings.hearing.preroll_ms
         self._begin_input(before_ms, speaking=True)
@@ -355,6 +369,7 @@ class Speaker:
         self._send(self._ears.recent(before_ms))
 
     def _send(self, frames: Frames) -> None:
+        self._unsent_ms = 0
         chunk = self._uplink.push(frames)
         if chunk is not None:
             self._session.append(chunk)
@@ -409,4 +424,5 @@ class Speaker:
             return Show(Shown.ERROR, self._line.refused)
         if self._line.missed and self._turn.state is State.IDLE:
             return Show(Shown.OFFLINE, self._line.missed)
-        return Show(Shown(self._turn.state))
+        idle = self._turn.state is State.IDLE
+        return Show(Shown(self._turn.state), self._remark if idle else "")

@@ -29,6 +29,7 @@ class Event(Enum):
     REPLY_FINISHED = auto()  # the last frame was heard, the response is done, go on listening
     REPLY_FINISHED_LAST = auto()  # the same, and nobody is asked to go on
     REPLY_FAILED = auto()  # the response ended with nothing to play
+    CUT_OFF = auto()  # the server ended its answer by itself, because it hears the user
     SUSPECTED = auto()  # speech over our own voice, perhaps
     CONFIRMED = auto()  # it was the user
     REJECTED = auto()  # it was not
@@ -45,6 +46,7 @@ class Action(Enum):
     LOW_TONE = auto()  # "I stopped listening"
     SORRY_TONE = auto()  # "that did not work"
     LISTEN = auto()  # send microphone audio, from the end of the wake word on
+    LISTEN_ON = auto()  # the same, from where it was left off
     LISTEN_FROM_ONSET = auto()  # the same, from the pre-roll before the user's onset on
     STOP_LISTENING = auto()  # send no more; forget what was sent and not answered
     ASK_FOR_REPLY = auto()  # commit where the server does not, then one response.create
@@ -78,7 +80,8 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (LISTENING, Event.LINK_LOST): Row(IDLE, (Action.STOP_LISTENING, Action.SORRY_TONE)),
         #
         (THINKING, Event.REPLY_AUDIBLE): Row(SPEAKING),
-        (THINKING, Event.USER_SPOKE): Row(LISTENING, (Action.INTERRUPT,)),
+        (THINKING, Event.USER_SPOKE): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
+        (THINKING, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
         (THINKING, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
         (THINKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
         (THINKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
@@ -90,6 +93,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (THINKING, Event.LINK_LOST): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #
         (SPEAKING, Event.REPLY_PROGRESSED): Row(SPEAKING),
+        (SPEAKING, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
         (SPEAKING, Event.SUSPECTED): Row(BARGE_IN, (Action.HOLD,)),
         (SPEAKING, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
         (SPEAKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
@@ -100,6 +104,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #
         (BARGE_IN, Event.CONFIRMED): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_FROM_ONSET)),
+        (BARGE_IN, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
         (BARGE_IN, Event.REJECTED): Row(SPEAKING, (Action.RESUME,)),
         (BARGE_IN, Event.TIME_UP): Row(SPEAKING, (Action.RESUME,)),
         (BARGE_IN, Event.MUTED): Row(SPEAKING, (Action.RESUME,)),
@@ -121,6 +126,9 @@ class Turn:
         self._turn = turn
         self._confirm_s = hearing.confirm_ms / 1000
         self._user_spoke = False
+        self._means_speech = {Event.USER_SPOKE, Event.CUT_OFF}
+        if turn.detection == "local":
+            self._means_speech.add(Event.CONFIRMED)  # a server says it anew, as USER_SPOKE
         self._follow_up = False
 
     def handle(self, event: Event, now: float) -> tuple[Action, ...]:
@@ -133,7 +141,7 @@ class Turn:
         actions = row.actions
         if event is Event.TIME_UP and self._follow_up:
             actions = tuple(a for a in actions if a is not Action.LOW_TONE)  # nobody was asked
-        self._user_spoke = row.to is LISTENING and event in (Event.USER_SPOKE,)
+        self._user_spoke = row.to is LISTENING and event in self._means_speech
         self._follow_up = row.to is LISTENING and event is Event.REPLY_FINISHED
         self.state = row.to
         self.deadline = self._deadline(now)

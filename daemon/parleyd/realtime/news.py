@@ -23,6 +23,11 @@ class UserStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOff:
+    """The server ended its answer by itself, because it hears the user."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyAudio:
     """Speech of the living reply: int16 mono at 24 kHz."""
 
@@ -67,6 +72,7 @@ News = (
     Ready
     | UserStarted
     | UserStopped
+    | CutOff
     | ReplyAudio
     | ReplyPartDone
     | ReplyDone

@@ -14,6 +14,7 @@ from parleyd.realtime.events import CancelResponse, CreateResponse, Response
 
 CREATED_WITHIN_S = 5.0  # response.created after response.create; seen: well under a second
 CANCELLED_WITHIN_S = 3.0  # response.done after response.cancel; some servers never send it
+DONE_WITHIN_S = 3.0  # response.done after the last audio, of servers that may leave it out
 CREATE_TRIES = 3  # how often "already has an active response" is believed
 REMEMBERED_DEAD = 256  # late deltas come within seconds
 
@@ -44,6 +45,7 @@ class _Active:
 
     response_id: str
     cancel_deadline: float | None = None
+    done_deadline: float | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +147,29 @@ class Responses:
         if self._active is None:
             self._active = _Active(UNKNOWN, now + CANCELLED_WITHIN_S)
         return False
+
+    def create_failed(self) -> bool:
+        """Our create was refused for good; True when the user waits for its answer."""
+        create, self._create = self._create, None
+        return create is not None and not create.cancelled
+
+    def may_be_done(self, now: float) -> None:
+        """A part of the living response is complete; on some servers nothing else follows."""
+        if self._active is not None:
+            self._active.done_deadline = now + DONE_WITHIN_S
+
+    def goes_on(self) -> None:
+        """More of the living response came."""
+        if self._active is not None:
+            self._active.done_deadline = None
+
+    def ended_silently(self, now: float) -> bool:
+        """The living response is over, though its server never said so; True once."""
+        active = self._active
+        if active is None or active.done_deadline is None or now < active.done_deadline:
+            return False
+        self._active = None
+        return active.response_id not in self._dead
 
     def overdue(self, now: float) -> bool:
         """Give up waiting for what should have come; True when the user waits for it."""

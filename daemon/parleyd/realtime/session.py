@@ -18,6 +18,7 @@ from parleyd.playout import Heard
 from parleyd.realtime import events as ev
 from parleyd.realtime.history import History
 from parleyd.realtime.news import (
+    CutOff,
     News,
     Ready,
     ReplyAudio,
@@ -28,6 +29,7 @@ from parleyd.realtime.news import (
     UserStarted,
     UserStopped,
 )
+from parleyd.realtime.profiles import Profile, profile
 from parleyd.realtime.refusals import Remedy, understand
 from parleyd.realtime.responses import Ending, Responses
 from parleyd.realtime.settings import session_settings
@@ -36,6 +38,8 @@ from parleyd.units import SERVER_RATE_HZ, Frames, frames_to_ms
 SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms; a little more than that
 WAITING_AUDIO_S = 30  # what a user can say before a slow connection is ready
 COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they come together
+ANSWERS_WITHIN_S = 1.5  # response.created after committed, of a server that answers by itself
+CONFIGURED_WITHIN_S = 10.0  # session.updated after session.update; seen: a tenth of a second
 REMEMBERED_CALLS = 256  # a call is announced up to three times, within one response
 REMEMBERED_TRUNCATES = 32  # a reply has a handful of items
 
@@ -57,6 +61,10 @@ class Session:
     _ids: "count[int]" = field(default_factory=lambda: count(1))
     _appended_frames: int = 0  # since the last commit or clear
     _commit_deadline: float | None = None  # the server is about to commit; create after that
+    _create_not_before: float = 0.0  # the server may be about to answer by itself
+    _configured_by: float | None = None  # the server owes us session.updated
+    _objection: str = ""  # what it said instead
+    _profile: Profile = field(init=False)
     _committed_item: str | None = None
     _responses: Responses = field(default_factory=Responses)
     _calls: dict[str, bool] = field(default_factory=dict)  # call id -> its response lives
@@ -64,6 +72,9 @@ class Session:
     _truncates: dict[str, ev.TruncateItem] = field(default_factory=dict)  # by event id
     _odd_byte: dict[str, bytes] = field(default_factory=dict)
     _history: History = field(default_factory=History)
+
+    def __post_init__(self) -> None:
+        self._profile = profile(self.realtime.server)
 
     @property
     def awaiting(self) -> bool:
@@ -83,6 +94,7 @@ class Session:
         """
         living = self._responses.lost() or any(self._calls.values())
         self.ready = False
+        self._configured_by = None
         self._calls.clear()
         self._truncates.clear()
         self._odd_byte.clear()
@@ -144,7 +156,7 @@ class Session:
         for part in heard:
             if part.heard_ms > 0:
                 self.truncate(part)
-            else:
+            elif self._profile.truncates:
                 self._say(ev.DeleteItem(item_id=part.item_id))
         self._history.cut({p.item_id: p.heard_ms / max(p.received_ms, 1) for p in heard})
 
@@ -175,12 +187,13 @@ class Session:
             case ev.SessionCreated():
                 settings = session_settings(self.realtime, self.turn, self.tools)
                 self._send(ev.SessionUpdate(session=settings))
+                self._configured_by, self._objection = now + CONFIGURED_WITHIN_S, ""
             case ev.SessionUpdated() if not self.ready:
                 return self._become_ready(now)
             case ev.ServerError():
                 return self._refused(event.error, now)
             case ev.SpeechStarted():
-                return [UserStarted()]
+                return [*self._cut_off(now), UserStarted()]
             case ev.SpeechStopped():
                 if event.item_id is None or event.item_id != self._committed_item:
                     self._commit_deadline = now + COMMITTED_WITHIN_S
@@ -189,18 +202,23 @@ class Session:
                 self._committed_item = event.item_id
                 self._appended_frames = 0
                 self._commit_deadline = None
+                if self._profile.answers:
+                    self._create_not_before = now + ANSWERS_WITHIN_S
                 self._create(now)
             case ev.InputTranscript():
                 self._history.user(event.transcript)
             case ev.ResponseCreated():
                 self._say_if(self._responses.created(event.response, now))
             case ev.AudioDelta() if self._responses.alive(event.response_id):
+                self._responses.goes_on()
                 return self._audio(event)
             case ev.AudioDone() if self._responses.alive(event.response_id):
+                self._may_be_done(now)
                 return [ReplyPartDone(event.item_id, event.content_index)]
             case ev.TranscriptDelta() if self._responses.alive(event.response_id):
                 self._history.assistant(event.item_id, event.delta)
             case ev.OutputItemDone() if self._responses.alive(event.response_id):
+                self._may_be_done(now)
                 return self._function_call(event.item)
             case ev.ResponseDone():
                 return self._response_done(event.response, now)
@@ -212,9 +230,15 @@ class Session:
             self._commit_deadline = None
             if self._responses.wanted:  # a server that never says committed or hears no end
                 self._commit()
-        missed = self._responses.overdue(now)
+        news: list[News] = []
+        if self._responses.overdue(now):
+            news.append(ReplyDone("the server did not begin an answer"))
+        if self._responses.ended_silently(now) and not any(self._calls.values()):
+            news.append(ReplyDone())
+        if self._configured_by is not None and now >= self._configured_by:
+            news.append(self._not_configured())
         self._create(now)
-        return [ReplyDone("the server did not begin an answer")] if missed else []
+        return news
 
     # --- inside -----------------------------------------------------------------------
 
@@ -224,6 +248,7 @@ class Session:
 
     def _become_ready(self, now: float) -> list[News]:
         self.ready = True
+        self._configured_by = None
         for item in self._history.items():
             self._send(ev.CreateItem(item=item))
         while self._waiting:
@@ -233,7 +258,8 @@ class Session:
         return [Ready()]
 
     def _create(self, now: float) -> None:
-        if self.ready and self._commit_deadline is None:
+        wait = self._commit_deadline is not None or now < self._create_not_before
+        if self.ready and not wait:
             self._say_if(self._responses.create(now))
 
     def _commit(self) -> None:
@@ -246,6 +272,25 @@ class Session:
             self._send(event)
         elif isinstance(event, ev.AppendAudio | ev.CommitAudio | ev.ClearAudio):
             self._waiting.append(event)  # else: about items that the next socket will not know
+
+    def _cut_off(self, now: float) -> list[News]:
+        """The server hears the user and ends its answer by itself: no cancel is needed."""
+        if not self._profile.interrupts:
+            return []
+        self._responses.cancel(now)
+        return [CutOff()]
+
+    def _may_be_done(self, now: float) -> None:
+        if not self._profile.ends:
+            self._responses.may_be_done(now)
+
+    def _not_configured(self) -> Trouble:
+        """Our configuration was refused as a whole, or the server is stuck."""
+        self._configured_by = None
+        if not self._objection:
+            return Trouble(Remedy.RECONNECT, "the server does not accept the session")
+        text = f"the server refuses our configuration, check [realtime]: {self._objection}"
+        return Trouble(Remedy.FATAL, text)
 
     def _say_if(self, event: ev.ClientEvent | None) -> None:
         if event is not None:
@@ -261,7 +306,9 @@ class Session:
         if ending is Ending.LIVING:
             for item in response.output or []:
                 news += self._function_call(item)
-            if not any(self._calls.values()):
+            if _cut_off_by_server(response, self._profile):
+                news.append(CutOff())
+            elif not any(self._calls.values()):
                 news += _ended(response)
         self._create(now)
         return news
@@ -286,6 +333,8 @@ class Session:
         return [SkillCalled(call_id, str(item.get("name")), _arguments(item.get("arguments")))]
 
     def _truncate(self, item_id: str, index: int, audio_end_ms: int, *, repeat: bool) -> None:
+        if not self._profile.truncates:
+            return
         event = ev.TruncateItem(item_id=item_id, content_index=index, audio_end_ms=audio_end_ms)
         self._say(event)
         if repeat and event.event_id is not None:
@@ -313,6 +362,10 @@ class Session:
                 self._truncate_again(error.event_id, refusal.audio_ms)
             case _:
                 news = [Trouble(refusal.remedy, refusal.text)]
+                if self._configured_by is not None:
+                    self._objection = refusal.text
+                if refusal.remedy is Remedy.BACK_OFF and self._responses.create_failed():
+                    news.append(ReplyDone(refusal.text))
         self._create(now)
         return news
 
@@ -329,6 +382,13 @@ class Session:
         first = self._truncates.pop(event_id, None) if event_id else None
         if first is not None and audio_ms is not None and audio_ms < first.audio_end_ms:
             self._truncate(first.item_id, first.content_index, audio_ms, repeat=False)
+
+
+def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
+    """The server ended its answer because it heard the user; some tell the reason, some don't."""
+    reason = (response.status_details or {}).get("reason")
+    by_turn = reason == "turn_detected" or (reason is None and server.interrupts)
+    return response.status == "cancelled" and by_turn
 
 
 def _ended(response: ev.Response) -> list[News]:

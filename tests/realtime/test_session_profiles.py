@@ -1,0 +1,184 @@
+"""Sessions with servers that are not OpenAI: what they lack is made up for, case by case."""
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.playout import Heard
+from parleyd.realtime import events as ev
+from parleyd.realtime.news import CutOff, ReplyDone, Trouble, UserStarted
+from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.responses import CREATED_WITHIN_S, DONE_WITHIN_S, TURN_KEY
+from parleyd.realtime.session import ANSWERS_WITHIN_S, CONFIGURED_WITHIN_S, Session
+
+VOICE = np.full(4800, 1000, np.int16)  # 200 ms
+
+
+def session(server: str, detection: str = "local") -> Session:
+    realtime = config.Realtime(server=server, url="ws://nas/v1", model="m")
+    made = Session(realtime, config.Turn(detection=detection))
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    made.receive(ev.SessionUpdated(), 0.0)
+    made.to_send()
+    return made
+
+
+def asked(server: str) -> Session:
+    """Our create was answered: response r1 is being generated."""
+    made = session(server)
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    create = next(e for e in made.to_send() if isinstance(e, ev.CreateResponse))
+    assert isinstance(create.response, dict)
+    metadata = create.response["metadata"]
+    made.receive(ev.ResponseCreated(response=ev.Response(id="r1", metadata=metadata)), 0.0)
+    return made
+
+
+def kinds(made: Session) -> list[str]:
+    return [type(event).__name__ for event in made.to_send()]
+
+
+def delta(data: bytes = b"\1\0") -> ev.AudioDelta:
+    return ev.AudioDelta(response_id="r1", item_id="i1", delta=data)
+
+
+def done(status: str, reason: str | None = None) -> ev.ResponseDone:
+    details = {"reason": reason} if reason else None
+    return ev.ResponseDone(response=ev.Response(id="r1", status=status, status_details=details))
+
+
+def test_a_server_that_interrupts_itself_is_not_cancelled_but_told_what_was_heard() -> None:
+    made = asked("compatible")
+    made.receive(delta(), 0.1)
+    assert made.receive(ev.SpeechStarted(item_id="u2"), 1.0) == [CutOff(), UserStarted()]
+    made.interrupt([Heard("i1", 0, 700, 2000, False)], 1.0)
+    assert kinds(made) == ["TruncateItem"]
+    assert made.receive(delta(), 1.1) == []
+    assert made.receive(done("cancelled", "turn_detected"), 1.2) == []
+    assert made.receive(delta(), 1.3) == []
+
+
+def test_openai_is_told_not_to_interrupt_so_its_speech_started_cuts_nothing_off() -> None:
+    made = asked("openai")
+    assert made.receive(ev.SpeechStarted(item_id="u2"), 1.0) == [UserStarted()]
+    assert made.receive(delta(), 1.1) != []
+
+
+@pytest.mark.parametrize("server", ["openai", "compatible"])
+def test_a_response_cancelled_for_the_users_sake_before_speech_started_is_cut_off(
+    server: str,
+) -> None:
+    made = asked(server)
+    made.receive(delta(), 0.1)
+    assert made.receive(done("cancelled", "turn_detected"), 1.0) == [CutOff()]
+    made.interrupt([Heard("i1", 0, 700, 2000, False)], 1.0)
+    assert kinds(made) == ["TruncateItem"]
+    assert UserStarted() in made.receive(ev.SpeechStarted(item_id="u2"), 1.1)
+    made.append(VOICE)
+    made.ask_for_reply(2.0)
+    assert kinds(made) == ["AppendAudio", "CommitAudio", "CreateResponse"]
+
+
+def test_a_server_that_gives_no_reason_for_a_cancel_is_understood_too() -> None:
+    assert asked("compatible").receive(done("cancelled"), 1.0) == [CutOff()]
+    assert asked("openai").receive(done("cancelled"), 1.0) == [ReplyDone()]
+
+
+def test_a_reply_whose_end_is_never_told_ends_after_its_last_audio() -> None:
+    made = asked("compatible")
+    made.receive(delta(), 0.1)
+    made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
+    assert made.poll(1.0 + DONE_WITHIN_S - 0.1) == []
+    assert made.poll(1.0 + DONE_WITHIN_S) == [ReplyDone()]
+    assert made.poll(99.0) == []
+    made.append(VOICE)
+    made.ask_for_reply(99.0)
+    assert kinds(made) == ["AppendAudio", "CommitAudio", "CreateResponse"]
+
+
+def test_a_pause_between_two_audio_items_is_no_end() -> None:
+    made = asked("compatible")
+    made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
+    made.receive(delta(), 2.0)
+    assert made.poll(1.0 + DONE_WITHIN_S + 1) == []
+    assert made.receive(delta(), 9.0) != []
+
+
+def test_openai_always_says_when_a_response_is_done_and_is_waited_for() -> None:
+    made = asked("openai")
+    made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
+    assert made.poll(60.0) == []
+    assert made.receive(done("completed"), 61.0) == [ReplyDone()]
+
+
+def test_a_server_without_truncation_gets_neither_truncate_nor_delete() -> None:
+    made = asked("xai")
+    made.interrupt([Heard("i1", 0, 700, 2000, False), Heard("i2", 0, 0, 500, False)], 1.0)
+    assert kinds(made) == ["CancelResponse"]
+
+
+def test_a_server_that_answers_by_itself_is_asked_only_if_it_does_not() -> None:
+    made = session("xai", "server_vad")
+    for response_id, answers in (("r1", True), ("r2", False)):
+        made.append(VOICE)
+        made.receive(ev.SpeechStopped(item_id=response_id), 1.0)
+        made.ask_for_reply(1.0)
+        made.receive(ev.AudioCommitted(item_id=response_id), 1.0)
+        assert kinds(made) == ["AppendAudio"]
+        if answers:
+            made.receive(ev.ResponseCreated(response=ev.Response(id=response_id)), 1.2)
+            made.poll(1.0 + ANSWERS_WITHIN_S)
+            assert kinds(made) == []
+            done_ = ev.ResponseDone(response=ev.Response(id=response_id, status="completed"))
+            assert made.receive(done_, 3.0) == [ReplyDone()]
+        else:
+            made.poll(1.0 + ANSWERS_WITHIN_S)
+            assert kinds(made) == ["CreateResponse"]
+
+
+@pytest.mark.parametrize("server", ["openai", "compatible"])
+def test_a_refused_configuration_is_fatal_and_says_which_part(server: str) -> None:
+    made = Session(config.Realtime(server=server, url="ws://nas/v1"), config.Turn())
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    objection = ev.ErrorDetail(
+        code="unknown_parameter", message="Unknown parameter: 'session.tracing'."
+    )
+    (trouble,) = made.receive(ev.ServerError(error=objection), 0.1)
+    assert trouble.remedy is Remedy.OUR_FAULT  # some servers complain and go on all the same
+    (verdict,) = made.poll(CONFIGURED_WITHIN_S)
+    assert isinstance(verdict, Trouble)
+    assert verdict.remedy is Remedy.FATAL
+    assert "session.tracing" in verdict.text
+    assert made.poll(99.0) == []
+
+
+def test_a_server_that_is_silent_about_the_configuration_gets_a_new_socket() -> None:
+    made = Session(config.Realtime(), config.Turn())
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    (verdict,) = made.poll(CONFIGURED_WITHIN_S)
+    assert isinstance(verdict, Trouble)
+    assert verdict.remedy is Remedy.RECONNECT
+
+
+@pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
+def test_a_busy_server_that_refuses_our_create_ends_the_turn_with_words_at_once(code: str) -> None:
+    made = session("openai")
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    assert "CreateResponse" in kinds(made)
+    error = ev.ServerError(error=ev.ErrorDetail(code=code, message="later"))
+    trouble, end = made.receive(error, 0.1)
+    assert isinstance(trouble, Trouble)
+    assert trouble.remedy is Remedy.BACK_OFF
+    assert isinstance(end, ReplyDone)
+    assert "wait a moment" in end.failure
+    assert made.poll(CREATED_WITHIN_S + 1) == []
+    made.append(VOICE)
+    made.ask_for_reply(20.0)
+    (create,) = [e for e in made.to_send() if isinstance(e, ev.CreateResponse)]
+    assert isinstance(create.response, dict)
+    assert create.response["metadata"][TURN_KEY] == "2"
