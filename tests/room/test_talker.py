@@ -31,3 +31,15 @@ def test_a_clip_without_a_time_comes_with_the_next_period() -> None:
     np.testing.assert_array_equal(talker.period(), [8] * 10 + [7] * 150)
     np.testing.assert_array_equal(talker.period(), [7] * 40 + [0] * 120)
     assert not talker.talking
+
+
+def test_who_breaks_off_says_no_more_and_the_label_says_when() -> None:
+    talker = Talker()
+    talker.say(np.full(1600, 7, np.int16), label="now")
+    talker.say(np.full(1600, 9, np.int16), at=1.0, label="later")
+    said = np.concatenate([talker.period(), talker.period()])
+    talker.hush()
+    assert not talker.talking
+    assert not any(talker.period().any() for _ in range(200))
+    assert np.all(said == 7)
+    assert [(u.label, u.onset_frame, u.end_frame) for u in talker.utterances] == [("now", 0, 320)]

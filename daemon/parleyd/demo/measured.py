@@ -24,9 +24,9 @@ COMMIT_MS = "user's onset to decision (commit)"
 TOLD_MS = "answer heard, as told to the server"
 TRUE_MS = "answer heard, in the recording"
 LATE_MS = "dead answer's sound after the hold"
-COUGH_MS = "cough's onset to silence (hold)"
-HELD_MS = "answer held for the cough"
-SLIP = "sound lost or repeated by the cough"
+COUGH_MS = "answer held for a cough"
+HELD_MS = "answer held for a word broken off"
+SLIP = "sound lost or repeated by both"
 BUTTON_MS = "button to silence"
 
 
@@ -52,6 +52,14 @@ def latency(stage: Stage, question: Utterance, answer: Answer) -> Figure:
 
 def reaction(name: str, onset_s: float, at_s: float) -> Figure:
     return Figure(name, round((at_s - onset_s) * 1000), "ms")
+
+
+def held_for(name: str, stage: Stage, since_s: float) -> Figure:
+    """How long the answer was held since then, in all."""
+    rehearsal = stage.rehearsal
+    holds = [m.at for m in rehearsal.notes("hold") if m.at >= since_s]
+    resumes = [m.at for m in rehearsal.notes("resume") if m.at >= since_s]
+    return Figure(name, round((sum(resumes) - sum(holds)) * 1000), "ms")
 
 
 def told_and_true(stage: Stage, answer: Answer) -> list[Figure]:

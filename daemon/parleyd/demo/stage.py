@@ -89,6 +89,11 @@ class Stage:
         self._on_say(label)
         return self.rehearsal.talker.say(clip, label=label)
 
+    def hush(self) -> None:
+        """The talker breaks off in the middle of the word."""
+        self._on_say("(breaks off)")
+        self.rehearsal.talker.hush()
+
     async def finish_saying(self, utterance: Utterance) -> None:
         """Wait until the talker has finished."""
         await self.pause(utterance.end_s - self.now)

@@ -55,6 +55,16 @@ class Talker:
         self._utterances.append(utterance)
         return utterance
 
+    def hush(self) -> None:
+        """Break off: what is being said ends here, what waits for its time is not said."""
+        kept = []
+        for utterance in self._utterances:
+            if utterance.onset_frame < self._frame:
+                end = min(utterance.end_frame, self._frame)
+                kept.append(Utterance(utterance.label, utterance.onset_frame, end))
+        self._utterances = kept
+        self._pending.clear()
+
     def period(self) -> Frames:
         """The next 160 frames at 16 kHz."""
         mix = np.zeros(MIC_PERIOD_FRAMES, np.int32)
