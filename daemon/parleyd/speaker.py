@@ -301,6 +301,7 @@ class Speaker:
     def _keep_line(self, now: float) -> None:
         effect = self._line.next(self._turn.state is State.IDLE, now)
         if effect is not None:
+            self._note("line", ask=type(effect).__name__.lower(), state=str(self._turn.state))
             self._effects.append(effect)
             if effect != Connect(True):
                 self._lost(now)

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,8 @@ class Faults:
     cancel_not_active: bool = False  # answers a cancel with an error, as if it had just ended
     speech_started_after_done: bool = False
     created_after_s: float = 0.0
+    audio_after_s: float = 0.0  # the first delta, after response.created
+    no_done: bool = False  # never says that a response is complete
     active_response_first: bool = False  # refuses the first create of every turn
     truncate_shorter_by_ms: int = 0
     truncate_refused: str = ""
@@ -55,6 +58,7 @@ class Faults:
     unsolicited: bool = False  # begins a response that nobody asked for
     close_after_commits: tuple[int, int, str] | None = None  # after n commits: code, reason
     refuse_at_start: tuple[str, int] | None = None  # error code, then close code
+    expires_in_s: float | None = None  # told at the start, as a wall-clock time
     garbage: bool = False  # sends what is no event
     no_echo_of_metadata: bool = False
 
@@ -68,6 +72,7 @@ class FaultServer:
     sockets: int = 0
     responses: int = 0
     port: int = 0
+    talk: "_Talk | None" = None  # with the newest socket
 
     @property
     def address(self) -> Address:
@@ -85,7 +90,8 @@ class FaultServer:
     async def _talk(self, socket: ws.ServerConnection) -> None:
         self.sockets += 1
         with contextlib.suppress(Exception):
-            await _Talk(self, socket).run()
+            self.talk = _Talk(self, socket)
+            await self.talk.run()
 
 
 class _Talk:
@@ -106,7 +112,10 @@ class _Talk:
             await self.error(code, "no")
             await self.socket.close(close, f"invalid_request_error.{code}")
             return
-        await self.send("session.created", session={"id": "sess_1"})
+        session: Json = {"id": "sess_1"}
+        if self.faults.expires_in_s is not None:
+            session["expires_at"] = int(time.time() + self.faults.expires_in_s)
+        await self.send("session.created", session=session)
         try:
             async for message in self.socket:
                 event = json.loads(message)
@@ -173,6 +182,7 @@ class _Talk:
         response = {"id": response_id, "status": "in_progress", "metadata": metadata}
         await self.send("response.created", response=response)
         self.last_items = [f"item_{number}_{index}" for index in range(faults.items)]
+        await asyncio.sleep(faults.audio_after_s)
         for index, item_id in enumerate(self.last_items):
             part = {"response_id": response_id, "item_id": item_id, "output_index": index}
             for start_ms in range(0, faults.reply_ms // faults.items, DELTA_MS):
@@ -182,7 +192,10 @@ class _Talk:
             await self.send("response.output_audio.done", content_index=0, **part)
         if faults.endless:
             await asyncio.Event().wait()
-        await self.done(response_id, "completed")
+        if faults.no_done:
+            self.active = None
+        else:
+            await self.done(response_id, "completed")
 
     async def delta(self, part: Json, frames: Frames) -> None:
         data = base64.b64encode(frames.astype("<i2").tobytes()).decode()
@@ -211,6 +224,24 @@ class _Talk:
         for _ in range(faults.late_deltas):
             await self.delta(part, late)
         self.active = None
+
+    async def cut_off(self, *, done_first: bool, late_deltas: int = 2) -> None:
+        """Hear the user and end the answer by itself, whatever it was told."""
+        response_id, self.active = self.active, None
+        await self.stop_generating()
+        details = {"type": "cancelled", "reason": "turn_detected"}
+        started = {"audio_start_ms": 0, "item_id": "user_next"}
+        if not done_first:
+            await self.send("input_audio_buffer.speech_started", **started)
+        if response_id is not None:
+            response = {"id": response_id, "status": "cancelled", "status_details": details}
+            await self.send("response.done", response=response)
+            part = {"response_id": response_id, "item_id": self.last_items[-1], "output_index": 0}
+            late = voice(self.numbers[response_id], 0, DELTA_MS)
+            for _ in range(late_deltas):
+                await self.delta(part, late)
+        if done_first:
+            await self.send("input_audio_buffer.speech_started", **started)
 
     async def truncate(self, event: Json) -> None:
         ms = event["audio_end_ms"]

@@ -1,0 +1,147 @@
+"""Interruptions in the corners of a conversation, on a real socket.
+
+In each: nothing old is played, the server learns what was heard to 20 ms or nothing at
+all, one create for each turn, and the conversation goes on.
+"""
+
+import msgspec
+import numpy as np
+import pytest
+from fault_server import Faults, FaultServer
+from rehearsing import RATE_HZ, run, settings, speaker_at, tones_heard
+
+from parleyd.boundary import ButtonPressed
+from parleyd.config import Config, Realtime
+from parleyd.demo.rehearsal import Rehearsal
+from parleyd.realtime import events as ev
+from parleyd.states import State
+from parleyd.units import Frames
+
+PACED = {"paced": True, "endless": True}  # the server still generates while it is interrupted
+
+
+def compatible() -> Config:
+    """A server that interrupts itself; only it does, so that its news is what is tested."""
+    base = settings()
+    return msgspec.structs.replace(
+        base,
+        realtime=Realtime(server="compatible", url="ws://127.0.0.1/"),
+        hearing=msgspec.structs.replace(base.hearing, barge_in=False),
+    )
+
+
+async def ask(rehearsal: Rehearsal, question: Frames, until: State = State.SPEAKING) -> None:
+    rehearsal.post(ButtonPressed())
+    await rehearsal.run_for(0.2)
+    rehearsal.talker.say(question, label="question")
+    await reach(rehearsal, until)
+
+
+async def reach(rehearsal: Rehearsal, state: State) -> None:
+    assert await rehearsal.run(lambda: rehearsal.speaker.state is state, longest_s=20)
+
+
+def sounded_ms(rehearsal: Rehearsal, until_s: float) -> int:
+    """How long the loudspeaker sounded, in its recording; gaps do not count."""
+    played = rehearsal.recording.loudspeaker[: int(until_s * RATE_HZ)].astype(np.float64)
+    blocks = played[: len(played) // 48 * 48].reshape(-1, 48)  # 1 ms: half a period and more
+    return int(np.count_nonzero(np.sqrt(np.mean(blocks**2, axis=1)) > 300))
+
+
+def test_between_created_and_first_audio_there_is_nothing_to_truncate(
+    question: Frames, objection: Frames
+) -> None:
+    async def scene() -> None:
+        server = FaultServer(Faults(audio_after_s=1.5))
+        async with server.running(), speaker_at(server) as rehearsal:
+            await ask(rehearsal, question, State.THINKING)
+            assert await rehearsal.run(
+                lambda: bool(rehearsal.received(ev.ResponseCreated)), longest_s=20
+            )
+            rehearsal.talker.say(objection, label="afterthought")
+            await reach(rehearsal, State.LISTENING)
+            await reach(rehearsal, State.SPEAKING)
+            await rehearsal.run_for(0.5)
+            assert tones_heard(rehearsal) == {2}
+        assert [event["response_id"] for event in server.of("response.cancel")] == ["resp_1"]
+        assert server.of("conversation.item.truncate") == []
+        assert server.of("conversation.item.delete") == []
+        assert len(server.of("response.create")) == 2
+
+    run(scene())
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(**PACED)], ids=["complete", "generating"])
+def test_two_interruptions_in_a_row_leave_only_the_last_answer(
+    faults: Faults, question: Frames, objection: Frames
+) -> None:
+    async def scene() -> None:
+        server = FaultServer(faults)
+        async with server.running(), speaker_at(server) as rehearsal:
+            await ask(rehearsal, question)
+            for _ in range(2):
+                await rehearsal.run_for(0.6)
+                rehearsal.talker.say(objection, label="interruption")
+                await reach(rehearsal, State.LISTENING)
+                await reach(rehearsal, State.SPEAKING)
+            committed = rehearsal.notes("commit")[-1].at
+            await rehearsal.run_for(0.5)
+            assert tones_heard(rehearsal) == {1, 2, 3}
+            assert tones_heard(rehearsal, after_s=committed) == {3}
+        truncated = [event["item_id"] for event in server.of("conversation.item.truncate")]
+        assert truncated == ["item_1_0", "item_2_0"]
+        assert len(server.of("response.create")) == 3
+
+    run(scene())
+
+
+@pytest.mark.parametrize("done_first", [False, True], ids=["started-done", "done-started"])
+@pytest.mark.parametrize(
+    "faults", [Faults(**PACED), Faults(reply_ms=6000)], ids=["generating", "only playing"]
+)
+def test_a_server_that_interrupts_itself_is_followed_and_not_cancelled(
+    faults: Faults, done_first: bool, question: Frames, objection: Frames
+) -> None:
+    async def scene() -> None:
+        server = FaultServer(faults)
+        async with server.running(), speaker_at(server, compatible()) as rehearsal:
+            await ask(rehearsal, question)
+            await rehearsal.run_for(0.8)
+            assert server.talk is not None
+            cleared = len(server.of("input_audio_buffer.clear"))
+            appended = len(server.of("input_audio_buffer.append"))
+            rehearsal.talker.say(objection, label="interruption")
+            await server.talk.cut_off(done_first=done_first)
+            await reach(rehearsal, State.LISTENING)
+            cut = rehearsal.card.now
+            await reach(rehearsal, State.SPEAKING)
+            await rehearsal.run_for(0.5)
+            assert tones_heard(rehearsal, after_s=cut + 0.02) == {2}
+            heard_ms = sounded_ms(rehearsal, cut + 0.1)
+        (truncate,) = server.of("conversation.item.truncate")
+        assert truncate["item_id"] == "item_1_0"
+        assert abs(truncate["audio_end_ms"] - heard_ms) <= 20
+        assert server.of("response.cancel") == []
+        assert len(server.of("response.create")) == 2
+        # the beginning of what the user says is at the server already: it stays there, and
+        # what was not sent while Parley spoke goes first
+        assert len(server.of("input_audio_buffer.clear")) == cleared
+        gap = server.of("input_audio_buffer.append")[appended]
+        assert len(gap["audio"]) * 3 / 4 / 48 > 800
+
+    run(scene())
+
+
+def test_a_server_that_never_says_done_loses_no_turn(question: Frames) -> None:
+    async def scene() -> None:
+        server = FaultServer(Faults(no_done=True, reply_ms=1000))
+        async with server.running(), speaker_at(server, compatible()) as rehearsal:
+            for number in (1, 2):
+                await ask(rehearsal, question)
+                await reach(rehearsal, State.IDLE)
+                assert tones_heard(rehearsal) == set(range(1, number + 1))
+            assert rehearsal.notes("reply_failed") == []
+        assert len(server.of("response.create")) == 2
+        assert server.of("response.cancel") == []
+
+    run(scene())

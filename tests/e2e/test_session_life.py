@@ -1,0 +1,79 @@
+"""The life of a session, on a real socket: renewed and opened on wake without a word lost."""
+
+import msgspec
+from fault_server import Faults, FaultServer
+from rehearsing import run, settings, speaker_at, tones_heard
+
+from parleyd.boundary import ButtonPressed, LinkDown, Show
+from parleyd.config import Realtime
+from parleyd.demo.rehearsal import Rehearsal
+from parleyd.line import BELIEVED_S, REST_AFTER_S
+from parleyd.states import Shown, State
+from parleyd.units import Frames
+
+SHORT_LIFE_S = BELIEVED_S + 10
+
+
+def heard_by(server: FaultServer) -> float:
+    """Milliseconds of microphone that the server got."""
+    return sum(len(event["audio"]) for event in server.of("input_audio_buffer.append")) * 3 / 4 / 48
+
+
+async def ask(rehearsal: Rehearsal, question: Frames) -> None:
+    rehearsal.post(ButtonPressed())
+    rehearsal.talker.say(question, label="question")
+    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
+    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.IDLE, longest_s=20)
+
+
+def test_a_renewal_is_not_noticed_by_a_user_who_wakes_at_that_very_moment(
+    question: Frames,
+) -> None:
+    """What is said while the new socket is opened goes to it, in order, from its beginning."""
+
+    async def scene() -> None:
+        server = FaultServer(Faults(reply_ms=1000, expires_in_s=SHORT_LIFE_S))
+        async with server.running(), speaker_at(server) as rehearsal:
+            server.faults.expires_in_s = None
+            assert await rehearsal.run(
+                lambda: bool(rehearsal.notes("line")), longest_s=SHORT_LIFE_S
+            )
+            assert server.sockets == 1
+            await ask(rehearsal, question)
+            assert server.sockets == 2
+            assert tones_heard(rehearsal) == {1}
+            assert heard_by(server) >= len(question) / 16
+            seen = [m.what for m in rehearsal.moments]
+            ready = seen.index(rehearsal.notes("ready")[0].what)
+            assert not [what for what in seen if isinstance(what, LinkDown)]
+            shown = [what.shown for what in seen[ready:] if isinstance(what, Show)]
+            assert Shown.OFFLINE not in shown
+        assert len(server.of("response.create")) == 1
+
+    run(scene())
+
+
+def test_on_wake_the_first_words_wait_for_the_socket_and_none_is_lost(question: Frames) -> None:
+    async def scene() -> None:
+        base = settings()
+        config = msgspec.structs.replace(base, realtime=Realtime(connection="on-wake"))
+        server = FaultServer(Faults(reply_ms=1000))
+        async with server.running():
+            rehearsal = Rehearsal(config, server.address, None, faster=50.0)
+            async with rehearsal.connected():
+                await rehearsal.run_for(1.0)
+                assert server.sockets == 0
+                await ask(rehearsal, question)
+                assert server.sockets == 1
+                assert heard_by(server) >= len(question) / 16
+                await rehearsal.run_for(REST_AFTER_S + 0.5)
+                assert server.talk is not None
+                await server.talk.socket.wait_closed()
+                assert server.talk.socket.close_code == 1000
+                await ask(rehearsal, question)
+                assert server.sockets == 2
+            shown = [m.what.shown for m in rehearsal.moments if isinstance(m.what, Show)]
+            assert Shown.OFFLINE not in shown
+            assert tones_heard(rehearsal) == {1, 2}
+
+    run(scene())
