@@ -16,6 +16,7 @@ from parleyd.boundary import (
     SkillDone,
 )
 from parleyd.realtime import events as ev
+from parleyd.room.acoustics import Room
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
 from parleyd.units import Frames
@@ -405,3 +406,28 @@ def test_earcons_begin_and_end_without_a_click(sound: object) -> None:
     assert abs(int(frames[0])) < 50
     assert abs(int(frames[-1])) < 50
     assert 1000 < np.abs(frames).max() < 20_000
+
+
+def test_a_drowning_echo_makes_it_half_duplex_with_a_warning_and_the_wake_word_still_works() -> (
+    None
+):
+    bell = Bell()
+    paper = Paper(settings(), bell)
+    # a loudspeaker that rattles: most of its echo is nothing that a linear filter can know
+    paper.card._room = Room(
+        seed=4, echo_gain_db=6.0, distortion_db=6.0, loudspeaker_rate_hz=RATE_HZ
+    )
+    story = synthesize("There was once a lighthouse keeper who was afraid of the dark. " * 5, "slt")
+    paper.reply = np.clip(np.repeat(story, 3)[::2] * 6.0, -32768, 32767).astype(np.int16)
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(synthesize(QUESTION, "slt"))
+    paper.until(State.SPEAKING)
+    paper.wait(lambda: bool(paper.notes("half_duplex")), within_s=15)
+    assert "lower audio.volume" in paper.notes("half_duplex")[0].fields["means"]
+    holds = len(paper.notes("hold"))
+    paper.run(2.0)
+    assert len(paper.notes("hold")) == holds
+    bell.next = "hey_test"
+    paper.run(0.05)
+    assert paper.speaker.state is State.LISTENING

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from parleyd import config
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import BargeIn, Verdict
+from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.endpoint import Endpoint, Speech
 from parleyd.hearing.pipeline import Hearing
 from parleyd.hearing.preroll import Preroll
@@ -24,6 +25,8 @@ class Percept:
     keyword: str | None
     verdict: Verdict | None
     speech: Speech | None
+    duplex: Duplex | None
+    """Set when it has just changed whether a voice can be heard over our own."""
 
 
 class Ears:
@@ -37,6 +40,7 @@ class Ears:
         self._hearing = Hearing(settings.hearing, lead_ms=audio.lead_ms - LAG_MS)
         self._preroll = Preroll(KEPT_MS)
         self._gate = Gate(wake, settings.wake.refractory_s) if wake is not None else None
+        self._duplex = Duplex()
         self.barge_in = BargeIn(settings.hearing)
         self.endpoint = Endpoint(settings.turn.silence_ms)
 
@@ -45,11 +49,19 @@ class Ears:
         reference = self._reference.take()
         if frames is None:
             return None
+        if self._reference.slipped:
+            self._hearing.glitch(now)
         heard = self._hearing.process(frames, reference, now)
         self._preroll.push(heard.cleaned)
-        keyword = self._gate.process(heard.cleaned, now, speaking) if self._gate else None
+        pending = self.barge_in.pending
+        judged = speaking and heard.trusted and not pending
+        changed = judged and self._duplex.update(heard)
         return Percept(
-            heard, keyword, self.barge_in.update(heard, now), self.endpoint.update(heard, now)
+            heard,
+            self._gate.process(heard.cleaned, now, speaking) if self._gate else None,
+            self.barge_in.update(heard, now) if self._duplex.full or pending else None,
+            self.endpoint.update(heard, now),
+            self._duplex if changed else None,
         )
 
     def recent(self, ms: float) -> Frames:

@@ -33,6 +33,7 @@ from parleyd.boundary import (
 )
 from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
+from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.endpoint import Speech
 from parleyd.line import Line
 from parleyd.mouth import Mouth
@@ -182,6 +183,8 @@ class Speaker:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
             self._judged(percept.verdict, now)
+        if percept.duplex is not None:
+            self._duplex_changed(percept.duplex)
         if percept.speech is not None and self._ends_turns_here:
             ended = percept.speech is Speech.ENDED
             self._advance(Event.TURN_ENDED if ended else Event.USER_SPOKE, now)
@@ -194,6 +197,17 @@ class Speaker:
         self._note("wake", keyword=keyword, state=str(self._turn.state))
         self._preroll_ms = self._settings.wake.preroll_ms
         self._advance(Event.STOP_WORD if keyword in STOP_WORDS else Event.WAKE_WORD, now)
+
+    def _duplex_changed(self, duplex: Duplex) -> None:
+        if duplex.full:
+            self._note("full_duplex", means="a voice interrupts again")
+            return
+        self._note(
+            "half_duplex",
+            left_dbfs=round(duplex.echo_left_dbfs),
+            means="the echo is too loud to hear a voice over it: only wake word and button "
+            "interrupt; lower audio.volume or move the microphone away from the loudspeaker",
+        )
 
     def _judged(self, verdict: Verdict, now: float) -> None:
         name = {Kind.SUSPECT: "hold", Kind.CONFIRM: "commit", Kind.REJECT: "resume"}[verdict.kind]

@@ -20,7 +20,7 @@ from parleyd.skills import SkillBook
 
 log = logging.getLogger("parleyd.turns")
 
-LOUD_NOTES = {"trouble": logging.WARNING, "ring_full": logging.WARNING, "xrun": logging.WARNING}
+LOUD_NOTES = dict.fromkeys(["trouble", "ring_full", "xrun", "half_duplex"], logging.WARNING)
 
 
 class Switchboard:
