@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from parleyd import boards
 from parleyd.errors import ConfigError
 from parleyd.realtime.profiles import profile
 
@@ -101,12 +102,14 @@ class Realtime(_Section, frozen=True, kw_only=True):
 
 
 class Lights(_Section, frozen=True, kw_only=True):
-    output: Literal["none", "led", "rgb", "terminal"] = "none"
+    output: Literal["none", "led", "rgb", "apa102", "ws2812", "terminal"] = "none"
     led_pin: Pin = 17
     red_pin: Pin = 17
     green_pin: Pin = 27
     blue_pin: Pin = 22
     active_high: bool = True
+    leds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
+    spi_device: str = "/dev/spidev0.0"
     brightness: Level = 0.6
 
 
@@ -122,8 +125,9 @@ class Log(_Section, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file; a missing section means its defaults."""
+    """The whole file; a missing section means its defaults, or those of the board."""
 
+    board: str = ""
     audio: Audio = Audio()
     playout: Playout = Playout()
     wake: Wake = Wake()
@@ -161,6 +165,14 @@ def parse(text: str, *, source: str = "configuration") -> Config:
     problems: list[str] = []
     sections: dict[str, Any] = {}
     known = typing.get_type_hints(Config)
+    board = tables.pop("board", "")
+    if board in boards.names():
+        tables = boards.under(tables, board)
+        sections["board"] = board
+    elif board != "":
+        close = difflib.get_close_matches(str(board), boards.names(), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(boards.names())}"
+        problems.append(f"board: {_shown(board)} is unknown, {hint}")
     for name, table in tables.items():
         if name not in known:
             problems.append(_unknown(name, f"section [{name}]", known))
@@ -207,6 +219,10 @@ def _across(config: Config) -> list[str]:
             (f"lights.{c}_pin", getattr(config.lights, f"{c}_pin"))
             for c in ("red", "green", "blue")
         ]
+    if config.lights.output in ("apa102", "ws2812"):
+        pins.append((f'lights.output = "{config.lights.output}"', 10))  # MOSI
+    if config.lights.output == "apa102":
+        pins.append(('lights.output = "apa102"', 11))  # SCLK
     for key, pin in pins:
         if pin is None:
             continue

@@ -87,26 +87,21 @@ def _sound_failure(check: str, error: AudioError, served: bool) -> Finding:
 def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> Iterator[Finding]:
     """Whether LEDs, button and switch can be driven, here and by the service's groups."""
     buttons = settings.buttons
-    wanted = [name for name in ("push_pin", "mute_pin") if getattr(buttons, name) is not None]
-    on_pins = settings.lights.output in ("led", "rgb")
-    if not on_pins and not wanted:
+    on_spi = settings.lights.output in ("apa102", "ws2812")
+    lit = settings.lights.output in ("led", "rgb") or on_spi
+    pushed = buttons.push_pin is not None or buttons.mute_pin is not None
+    if not lit and not pushed:
         yield Finding("pins", Level.OK, "none are configured")
         return
-    chips = sorted(dev.glob("gpiochip[0-9]*"))
-    if not chips:
-        yield Finding(
-            "pins",
-            Level.FAIL,
-            f"there is no {dev}/gpiochip0, the kernel has no pins",
-            'use a Raspberry Pi, or set lights.output = "none" and no buttons',
-        )
-        return
-    yield from _rights("pins", chips[0], "gpio", "60-parley-gpio.rules")
+    if on_spi:
+        yield from _spi(Path(settings.lights.spi_device))
+    if pushed or not on_spi:
+        yield from _chip(dev)
     if served:
         yield Finding("pins", Level.OK, IN_USE)
         return
     try:
-        light = lights.create(settings.lights) if on_pins else None
+        light = lights.create(settings.lights) if lit else None
         if light is not None:
             light.close()
         Buttons(buttons, on_press=lambda: None, on_mute=lambda muted: None).close()
@@ -116,7 +111,26 @@ def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> 
     yield Finding("pins", Level.OK, "can be driven")
 
 
-def _rights(check: str, node: Path, group: str, rules: str) -> Iterator[Finding]:
+def _spi(node: Path) -> Iterator[Finding]:
+    if node.exists():
+        yield from _rights("spi", node, "spi")
+        return
+    remedy = "set dtparam=spi=on in /boot/firmware/config.txt and restart the machine"
+    yield Finding("spi", Level.FAIL, f"there is no {node}", remedy)
+
+
+def _chip(dev: Path) -> Iterator[Finding]:
+    chips = sorted(dev.glob("gpiochip[0-9]*"))
+    if chips:
+        yield from _rights("pins", chips[0], "gpio")
+        return
+    remedy = 'use a Raspberry Pi, or set lights.output = "none" and no buttons'
+    yield Finding(
+        "pins", Level.FAIL, f"there is no {dev}/gpiochip0, the kernel has no pins", remedy
+    )
+
+
+def _rights(check: str, node: Path, group: str) -> Iterator[Finding]:
     """The device must be open to us and to the service, which joins `group`."""
     if not os.access(node, os.R_OK | os.W_OK):
         yield Finding(
@@ -127,5 +141,5 @@ def _rights(check: str, node: Path, group: str, rules: str) -> Iterator[Finding]
             check,
             Level.FAIL,
             f"{node} belongs to the group {node.group()}, the service joins {group}",
-            f"install systemd/{rules} in /etc/udev/rules.d and restart the machine",
+            "install systemd/60-parley.rules in /etc/udev/rules.d and restart the machine",
         )

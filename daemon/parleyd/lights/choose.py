@@ -22,6 +22,15 @@ def create(settings: config.Lights) -> LightOutput | None:
 
         return TerminalLight(sys.stderr)
 
+    if settings.output == "apa102":
+        from parleyd.lights.apa102 import Apa102
+
+        return Apa102(settings)
+    if settings.output == "ws2812":
+        from parleyd.lights.ws2812 import Ws2812
+
+        return Ws2812(settings)
+
     from parleyd.lights.gpio import Led, RgbLed
 
     return Led(settings) if settings.output == "led" else RgbLed(settings)

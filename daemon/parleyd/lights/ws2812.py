@@ -1,0 +1,29 @@
+"""WS2812 and SK6812 LEDs (NeoPixel) on the data line of SPI, which keeps their timing."""
+
+from parleyd import config
+from parleyd.lights.spi import SpiLight
+
+SPEED_HZ = 2_400_000  # three SPI bits make one of theirs: 1.25 us, the data sheet's period
+ONE, ZERO = 0b110, 0b100  # high for 0.83 us and 0.42 us; the data sheet allows 0.15 us more or less
+RESET = bytes(90)  # low for 300 us: newer WS2812B want 280 before they show what they took
+
+
+class Ws2812(SpiLight):
+    """A chain of WS2812: green, red and blue by 8 bits each."""
+
+    def __init__(self, settings: config.Lights) -> None:
+        """Raises `LightsError` when the SPI device cannot be opened."""
+        super().__init__(settings, encode, SPEED_HZ)
+
+
+def encode(red: int, green: int, blue: int, leds: int) -> bytes:
+    """The bytes for a whole chain of one colour; a zero first, as the line may idle high."""
+    return bytes(1) + b"".join(_wire(part) for part in (green, red, blue)) * leds + RESET
+
+
+def _wire(level: int) -> bytes:
+    """Eight bits, highest first, as the 24 SPI bits that look like them."""
+    bits = 0
+    for place in range(7, -1, -1):
+        bits = bits << 3 | (ONE if level >> place & 1 else ZERO)
+    return bits.to_bytes(3, "big")
