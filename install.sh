@@ -4,12 +4,13 @@ set -Eeuo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly root
-readonly venv=$root/.venv
-readonly log=$venv/install.log
+venv=$root/.venv
+log=$venv/install.log
 
 readonly porcupine=pvporcupine==1.9.5 # the last line that runs without a key: tests/wake uses it
 readonly all_mb=1500                  # measured on a minimal Debian: 1350 MB, apt's downloads included
 readonly venv_mb=800                  # ... of which .venv 510 MB; pip wants room to unpack
+to_compile=(gcc libc6-dev pkg-config libasound2-dev libsystemd-dev)
 readonly lock_wait_s=120              # the system's own daily update holds apt's locks about this long
 
 usage() {
@@ -20,11 +21,21 @@ Usage: ./install.sh OPTION [ARGUMENT...]
   --test [ARGUMENT...]   set up what is missing, check style and types, then run `pytest ARGUMENT...`
   --help                 print this
 
-Set-up installs missing Debian packages with apt-get (as root or through sudo)
+On the device, as root:
+
+  --install              install Parley as a service: packages, /opt/parley, /etc/parley, unit
+  --upgrade              the same from this checkout; configuration, keys and state are kept
+  --uninstall [--purge]  remove it; --purge removes configuration, keys and state as well
+    --board NAME         with --install: the board in a new configuration (hardware/README.md)
+    --wheels DIR         with --install or --upgrade: Python packages from DIR, no network
+  --make-wheels DIR      collect and compile the Python packages for --wheels into DIR
+
+For --demo and --test, set-up installs missing Debian packages with apt-get (as root or through sudo)
 and the Python packages into .venv in this checkout; nothing else is changed.
 It needs a 64-bit Debian 12 or later, or Raspberry Pi OS (64-bit), and may be
 repeated at any time: the second run finds everything in place.
 
+  DESTDIR=DIR            install below DIR, for an image: nothing is enabled or started
   PARLEY_PYTHON=PATH     use this Python (3.11 or later) instead of /usr/bin/python3
 HELP
 }
@@ -45,8 +56,13 @@ main() {
       install_keyless_porcupine
       run_tests "$@"
       ;;
+    --install | --upgrade | --uninstall | --make-wheels)
+      # shellcheck source=systemd/device.sh
+      source "$root/systemd/device.sh"
+      device "$option" "$@"
+      ;;
     *)
-      fail "unknown option $option" "use --demo, --test or --help"
+      fail "unknown option $option" "use --demo, --test, --install or --help"
       ;;
   esac
 }
@@ -83,17 +99,25 @@ set_up() {
   check_machine
   check_checkout
   mkdir -p "$venv"
-  exec 9>"$venv/install.lock"
-  flock -w 600 9 || fail "another install.sh is at work in $root" "wait until it has ended"
+  begin "$venv"
+  find_python
+  # lgpio has no wheel for Python 3.13 there and its own build runs swig
+  [[ $(dpkg --print-architecture) != arm64 ]] || to_compile+=(swig)
+  install_packages "$@" "${to_compile[@]}"
+  find_python_for_sure
+  install_venv "$extra"
+  end
+}
+
+# begin DIR: one at a time in this directory, and every failure says what to do.
+begin() {
+  exec 9>"$1/install.lock"
+  flock -w 600 9 || fail "another install.sh is at work in $1" "wait until it has ended"
   trap 'fail "interrupted" "run it again: it goes on or starts over by itself"' INT TERM
   trap '((BASH_SUBSHELL)) || fail "stopped at its line $LINENO, a fault of its own" "report this with $log"' ERR
+}
 
-  find_python
-  install_packages "$@"
-  [[ -n $python ]] || find_python
-  [[ -n $python ]] || fail "no Python was found" "apt-get install python3"
-  install_venv "$extra"
-
+end() {
   trap - INT TERM ERR
   exec 9>&-
 }
@@ -138,11 +162,18 @@ find_python() {
   [[ -z ${PARLEY_PYTHON:-} ]] || fail "PARLEY_PYTHON=$PARLEY_PYTHON does not run" "correct or unset it"
 }
 
+find_python_for_sure() {
+  [[ -n $python ]] || find_python
+  [[ -n $python ]] || fail "no Python was found" "apt-get install python3"
+}
+
+# Besides what is asked for, Debian's Python where no other was found, with headers for gcc.
 install_packages() {
-  local wanted=("$@" gcc libc6-dev pkg-config libasound2-dev libsystemd-dev)
-  [[ -n $python && $python != /usr/bin/python3 ]] || wanted+=(python3 python3-venv python3-dev)
-  # lgpio has no wheel for Python 3.13 there and its own build runs swig
-  [[ $(dpkg --print-architecture) != arm64 ]] || wanted+=(swig)
+  local wanted=("$@")
+  if [[ -z $python || $python == /usr/bin/python3 ]]; then
+    wanted+=(python3 python3-venv)
+    [[ " $* " != *" gcc "* ]] || wanted+=(python3-dev)
+  fi
 
   local missing
   missing_packages "${wanted[@]}"
@@ -199,9 +230,9 @@ apt_get() {
 
 check_space() {
   local needed_mb=$1 free_mb
-  free_mb=$(df --output=avail -BM "$root" | tr -dc '0-9')
+  free_mb=$(df --output=avail -BM "${venv%/*}" | tr -dc '0-9')
   ((free_mb >= needed_mb)) ||
-    fail "$root has $free_mb MB free, set-up needs $needed_mb MB" "free some space"
+    fail "${venv%/*} has $free_mb MB free, set-up needs $needed_mb MB" "free some space"
 }
 
 # --- the virtual environment ---------------------------------------------------------------
@@ -249,7 +280,9 @@ assert os.path.exists(sysconfig.get_path("include") + "/Python.h")' 2>>"$log" ||
 }
 
 # pip as the user configured it; bounded where nothing is configured.
-pip_install() {
+pip_install() { run_pip install "$@"; }
+
+run_pip() {
   local configured
   configured=$("$venv/bin/python" -m pip config list 2>/dev/null) || true
   [[ $configured == *retries=* ]] || export PIP_RETRIES=2
@@ -259,7 +292,7 @@ pip_install() {
   export PYPI=1           # lgpio: compile its C library in instead of looking for Debian's
   export TMPDIR=$venv/tmp # /tmp is in memory on Debian 13 and too small on a small Pi
   mkdir -p "$TMPDIR"
-  "$venv/bin/python" -m pip install "$@"
+  "$venv/bin/python" -m pip "$@"
 }
 
 install_keyless_porcupine() {

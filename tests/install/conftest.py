@@ -21,7 +21,7 @@ PYPROJECT = """\
 [build-system]
 requires = []
 build-backend = "backend"
-backend-path = ["."]
+backend-path = ["daemon"]
 """
 
 # PEP 660 in a few lines, so that pip installs the miniature without any network.
@@ -51,6 +51,13 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
         for name, text in files.items():
             wheel.writestr(name, text)
     return f"{NAME}-py3-none-any.whl"
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    name = build_editable(wheel_directory)
+    with zipfile.ZipFile(f"{wheel_directory}/{name}", "a") as wheel:
+        stub = __file__.rsplit("/", 1)[0] + "/parley_stub.py"
+        wheel.write(stub, "parley_stub.py")
+    return name
 """
 
 # Stands for `parley`, ruff, mypy and pytest: says how it was called, fails when told to.
@@ -140,8 +147,14 @@ def new_checkout(root: Path) -> Checkout:
     for name in ("install.sh", ".ci/run"):
         shutil.copy(SOURCE / name, root / name)
     (root / "pyproject.toml").write_text(PYPROJECT)
-    (root / "backend.py").write_text(BACKEND)
-    (root / "parley_stub.py").write_text(STUB)
+    shutil.copytree(SOURCE / "systemd", root / "systemd")
+    package = root / "daemon/parleyd"
+    package.mkdir(parents=True)
+    for name in ("README.md", "LICENSE", "daemon/parleyd/default.toml"):
+        shutil.copy(SOURCE / name, root / name)
+    shutil.copytree(SOURCE / "daemon/parleyd/boards", package / "boards")
+    (root / "daemon/backend.py").write_text(BACKEND)
+    (root / "daemon/parley_stub.py").write_text(STUB)
     for name in ("ruff", "mypy", "pytest"):
         (root / f"{name}.py").write_text(STUB)
     checkout = Checkout(root, plain_environ(root))

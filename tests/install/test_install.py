@@ -28,7 +28,10 @@ def test_help_names_every_option_and_changes_nothing(
 ) -> None:
     result = checkout.run(*arguments)
     assert result.returncode == 0
-    for option in ("--demo", "--test", "--help", "PARLEY_PYTHON"):
+    for option in (
+        *("--demo", "--test", "--help", "PARLEY_PYTHON", "DESTDIR"),
+        *("--install", "--upgrade", "--uninstall", "--purge", "--wheels", "--board"),
+    ):
         assert option in result.stdout
     assert not checkout.venv.exists()
 
@@ -167,7 +170,7 @@ def test_a_broken_venv_is_built_again(installed: Checkout) -> None:
 
 
 def test_a_killed_set_up_is_started_over(installed: Checkout) -> None:
-    backend = installed.root / "backend.py"
+    backend = installed.root / "daemon/backend.py"
     text = backend.read_text()
     reached = installed.root / "reached"
     os.mkfifo(reached)
@@ -196,6 +199,7 @@ def test_a_killed_set_up_is_started_over(installed: Checkout) -> None:
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_has_nothing_to_say() -> None:
     scripts = [SOURCE / "install.sh", SOURCE / ".ci/run"]
-    result = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
+    command = ["shellcheck", "-x", "-P", SOURCE, *scripts]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.stdout == ""
     assert result.returncode == 0

@@ -1,0 +1,263 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# The half of install.sh that installs Parley as a service; sourced by it.
+
+readonly dest=${DESTDIR:-} # installing into an image: nothing is enabled or started
+readonly opt=$dest/opt/parley
+readonly etc=$dest/etc/parley
+readonly unit=$dest/etc/systemd/system/parleyd.service
+readonly drop_in=$unit.d/keys.conf
+readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
+readonly rules=$dest/etc/udev/rules.d/60-parley.rules
+readonly state=("$dest/var/lib/private/parley" "$dest/var/lib/parley")
+readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and room to unpack
+
+device() {
+  local option=$1 board='' wheels='' purge=''
+  shift
+  if [[ $option == --make-wheels ]]; then
+    (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
+    make_wheels "$1"
+    return
+  fi
+  while (($#)); do
+    case "$option $1" in
+      '--uninstall --purge') purge=yes ;;
+      '--install --board' | '--install --wheels' | '--upgrade --wheels')
+        (($# >= 2)) || fail "$1 needs a value" "use --help"
+        [[ $1 == --board ]] && board=$2 || wheels=$(folder "$2")
+        shift
+        ;;
+      *) fail "$option does not know $1" "use --help" ;;
+    esac
+    shift
+  done
+  [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "sudo $root/install.sh $option"
+  case $option in
+    --uninstall) uninstall "$purge" ;;
+    --upgrade)
+      [[ -x $opt/venv/bin/parley ]] || fail "Parley is not installed" "use --install"
+      install_device "$board" "$wheels"
+      ;;
+    *) install_device "$board" "$wheels" ;;
+  esac
+}
+
+folder() {
+  [[ -d $1 ]] || fail "$1 is not a folder" "name the folder that --make-wheels has filled"
+  (cd -- "$1" && pwd -P)
+}
+
+# --- installing ----------------------------------------------------------------------------
+
+install_device() {
+  local board=$1 wheels=$2
+  unset PYTHONPATH PYTHONHOME
+  check_machine
+  check_board "$board"
+  mkdir -p "$opt"
+  log=$opt/install.log
+  venv=$opt/venv
+  begin "$opt"
+  find_python
+  device_packages "$wheels"
+  find_python_for_sure
+  device_venv "$wheels"
+  device_files "$board"
+  device_service
+  end
+  diagnose
+}
+
+check_board() {
+  [[ -z $1 || -f $root/daemon/parleyd/boards/$1.toml ]] ||
+    fail "there is no board $1" "use one of: $(cd "$root/daemon/parleyd/boards" && echo *.toml | sed 's/\.toml//g')"
+}
+
+# Debian's packages where they do; a compiler only for what is left, which device_venv says.
+device_packages() {
+  local wheels=$1 wanted=(flite alsa-utils)
+  if [[ -z $wheels ]]; then
+    wanted+=(python3-systemd gcc libc6-dev pkg-config libasound2-dev)
+    [[ -z $python || $python == /usr/bin/python3 ]] || wanted+=(libsystemd-dev)
+    if [[ $(dpkg --print-architecture) == arm64 ]]; then
+      # Raspberry Pi OS has lgpio ready to use, Debian does not
+      apt-cache show python3-lgpio >/dev/null 2>&1 && wanted+=(python3-lgpio) || wanted+=(swig)
+    fi
+  fi
+  install_packages "${wanted[@]}"
+}
+
+# A new environment beside the one in use, which is replaced only when it is complete.
+device_venv() {
+  local wheels=$1 wanted
+  wanted=$(fingerprint)
+  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted" ]]; then
+    return
+  fi
+  check_space $device_mb
+  : >"$log"
+  find "$opt" -maxdepth 1 -name 'venv-*' ! -path "$(readlink -f "$opt/venv")" -exec rm -rf {} +
+  venv=$opt/venv-$(date +%Y%m%d-%H%M%S)
+  step "creating $venv with Python $("$python" -c 'import platform; print(platform.python_version())')"
+  # Debian's python3-systemd and python3-lgpio need no compiler
+  logged "$python" -m venv --system-site-packages "$venv" || fail_with_log "creating $venv"
+  if [[ -n $wheels ]]; then
+    step "installing Python packages from $wheels"
+    (logged pip_install --no-index --find-links "$wheels" parleyd) ||
+      fail_with_log "installing Python packages from $wheels"
+  else
+    step "installing Python packages (minutes); pyalsaaudio is compiled, which takes seconds"
+    [[ $(dpkg --print-architecture) != arm64 ]] || dpkg -s python3-lgpio >/dev/null 2>&1 ||
+      step "lgpio is compiled too where it has no wheel, under a minute"
+    copy_source
+    (logged pip_install "$venv/source") || fail_with_log "installing Python packages"
+    rm -rf "$venv/source"
+  fi
+  rm -rf "$venv/tmp"
+  "$venv/bin/parley" --version >>"$log" 2>&1 || fail_with_log "starting parley"
+  # in the image its own paths hold
+  [[ -z $dest ]] || grep -rlIZ "$dest/opt" "$venv/bin" | xargs -0 -r sed -i "s|$dest/opt|/opt|g"
+  echo "$wanted" >"$venv/installed"
+  local old
+  old=$(readlink -f "$opt/venv") || true
+  ln -sfn "${venv##*/}" "$opt/venv.new"
+  mv -T "$opt/venv.new" "$opt/venv"
+  [[ -z $old || $old == "$opt/venv" ]] || rm -rf "$old"
+  venv=$opt/venv
+}
+
+fingerprint() {
+  (cd "$root" && find pyproject.toml daemon/parleyd -name __pycache__ -prune -o -type f -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum && "$python" -VV) | sha256sum
+}
+
+# A build leaves folders behind: not in the checkout, and not owned by root there.
+copy_source() {
+  mkdir -p "$venv/source"
+  (cd "$root" && cp -r pyproject.toml README.md LICENSE daemon "$venv/source")
+}
+
+device_files() {
+  local board=$1
+  install -D -m 644 "$root/README.md" "$opt/README.md"
+  install -D -m 644 "$root/daemon/parleyd/default.toml" "$opt/default.toml"
+  install -D -m 644 "$root/systemd/parley.sysusers" "$sysusers"
+  install -D -m 644 "$root/systemd/60-parley.rules" "$rules"
+  install -D -m 644 "$root/systemd/parleyd.service" "$unit"
+  install -d -m 755 "$etc"
+  name_keys
+  if [[ -e $etc/parley.toml ]]; then
+    step "$etc/parley.toml is kept as it is"
+    return
+  fi
+  first_configuration "$board" >"$etc/parley.toml.new"
+  chmod 644 "$etc/parley.toml.new"
+  mv "$etc/parley.toml.new" "$etc/parley.toml"
+  step "$etc/parley.toml is new: every key is in it, with its default, to be uncommented"
+}
+
+first_configuration() {
+  local board='#board = "usb-gpio"'
+  [[ -z $1 ]] || board="board = \"$1\""
+  # every key commented out, so that the defaults of a later version or a board apply
+  sed -e 's/^[^#[]/#&/' -e "s/^#*board = .*/$board/" "$root/daemon/parleyd/default.toml"
+}
+
+# Each key that lies in /etc/parley becomes a credential of the service.
+name_keys() {
+  local file lines=''
+  for file in "$etc"/*_key; do
+    [[ -f $file ]] || continue
+    chmod 600 "$file"
+    lines+="LoadCredential=${file##*/}:${file#"$dest"}"$'\n'
+  done
+  for file in "$etc"/*_key.cred; do
+    [[ -f $file ]] || continue
+    lines+="LoadCredentialEncrypted=$(basename "$file" .cred):${file#"$dest"}"$'\n'
+  done
+  rm -f "$drop_in"
+  [[ -n $lines ]] || return 0
+  install -d -m 755 "${drop_in%/*}"
+  printf '[Service]\n%s' "$lines" >"$drop_in"
+}
+
+device_service() {
+  if [[ -n $dest ]]; then
+    step "installed below $dest: nothing is enabled or started"
+    return
+  fi
+  if command -v systemd-sysusers >/dev/null; then
+    logged systemd-sysusers "$sysusers" || fail_with_log "creating the groups"
+  else
+    local group
+    for group in audio gpio spi; do
+      getent group "$group" >/dev/null || groupadd --system "$group"
+    done
+  fi
+  if ! command -v systemctl >/dev/null; then
+    step "systemd is not installed here: nothing is enabled or started"
+    return
+  fi
+  logged systemctl enable parleyd || fail_with_log "enabling parleyd"
+  if [[ ! -d /run/systemd/system ]]; then
+    step "systemd does not run here: parleyd is enabled, and starts at the next boot"
+    return
+  fi
+  logged udevadm control --reload || true # a container has no udev
+  logged udevadm trigger --subsystem-match=gpio --subsystem-match=spidev || true
+  logged systemctl daemon-reload || fail_with_log "reading the unit"
+  step "starting parleyd"
+  logged systemctl restart parleyd || step "warning: parleyd does not start, see below"
+}
+
+diagnose() {
+  step "parley doctor"
+  "$opt/venv/bin/python" "$opt/venv/bin/parley" doctor --config "$etc/parley.toml" ||
+    step "Parley is installed; mend what fails above, then: systemctl restart parleyd"
+}
+
+# --- removing --------------------------------------------------------------------------------
+
+uninstall() {
+  local purge=$1
+  if [[ -z $dest && -e $unit ]] && command -v systemctl >/dev/null; then
+    [[ ! -d /run/systemd/system ]] || systemctl stop parleyd || true
+    systemctl --quiet disable parleyd || true
+  fi
+  rm -f "$unit" "$drop_in" "$sysusers" "$rules"
+  rmdir --ignore-fail-on-non-empty "${drop_in%/*}" 2>/dev/null || true
+  rm -rf "$opt"
+  [[ -n $dest || ! -d /run/systemd/system ]] || systemctl daemon-reload || true
+  if [[ -n $purge ]]; then
+    rm -rf "$etc" "${drop_in%/*}" "${state[@]}"
+    step "Parley is removed, with configuration, keys and state"
+  else
+    step "Parley is removed; kept: $etc and ${state[1]} (--uninstall --purge removes them)"
+  fi
+}
+
+# --- wheels for machines without network or compiler --------------------------------------------
+
+make_wheels() {
+  local wheels=$1
+  check_machine
+  check_checkout
+  mkdir -p "$wheels"
+  wheels=$(folder "$wheels")
+  log=$wheels/make-wheels.log
+  venv=$wheels/.venv
+  begin "$wheels"
+  find_python
+  [[ $(dpkg --print-architecture) != arm64 ]] || to_compile+=(swig)
+  install_packages "${to_compile[@]}"
+  find_python_for_sure
+  check_space $device_mb
+  : >"$log"
+  logged "$python" -m venv "$venv" || fail_with_log "creating $venv"
+  step "collecting and compiling Python packages into $wheels (minutes)"
+  copy_source
+  (logged run_pip wheel --wheel-dir "$wheels" "$venv/source") || fail_with_log "collecting Python packages"
+  rm -rf "$venv" "$wheels/install.lock"
+  end
+  step "$(find "$wheels" -name '*.whl' | wc -l) wheels for this kind of machine and Python are in $wheels"
+}

@@ -1,0 +1,162 @@
+"""install.sh --install and its kin, below DESTDIR, with the package in miniature (conftest)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Checkout
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+class Image:
+    """The root of a device, into which this checkout is installed."""
+
+    def __init__(self, checkout: Checkout, root: Path) -> None:
+        self.checkout = checkout
+        self.root = root
+        self.opt = self.root / "opt/parley"
+        self.etc = self.root / "etc/parley"
+        self.unit = self.root / "etc/systemd/system/parleyd.service"
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        result = self.checkout.run(*arguments, DESTDIR=str(self.root))
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result
+
+    def files(self) -> list[str]:
+        return sorted(str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def image(checkout: Checkout) -> Image:
+    """Nothing is installed in it."""
+    return Image(checkout, checkout.root / "image")
+
+
+@pytest.fixture(scope="module")
+def installed_once(installed: Checkout) -> tuple[Image, str]:
+    image = Image(installed, installed.root / "image")
+    return image, image.run("--install").stdout
+
+
+@pytest.fixture
+def device(installed_once: tuple[Image, str], tmp_path: Path) -> Image:
+    """A copy of an image in which it is installed."""
+    image, _ = installed_once
+    shutil.copytree(image.root, tmp_path / "image", symlinks=True)
+    return Image(image.checkout, tmp_path / "image")
+
+
+def test_it_installs_everything_and_ends_with_the_doctor(
+    installed_once: tuple[Image, str],
+) -> None:
+    image, told = installed_once
+    assert f"ran parley doctor --config {image.etc}/parley.toml" in told
+    assert "nothing is enabled or started" in told
+    assert (image.opt / "venv/bin/parley").exists()
+    assert (image.opt / "venv").is_symlink()
+    first, *_ = (image.opt / "venv/bin/parley").read_text().splitlines()
+    assert first.startswith(f"#!/opt/parley/{os.readlink(image.opt / 'venv')}/bin/python")
+    assert "ExecStart=/opt/parley/venv/bin/parley run" in image.unit.read_text()
+    for file in ("usr/lib/sysusers.d/parley.conf", "etc/udev/rules.d/60-parley.rules"):
+        assert file in image.files()
+    settings = tomllib.loads((image.etc / "parley.toml").read_text())
+    assert not any(settings.values())  # every key is a comment: later defaults apply
+    assert not list(image.checkout.root.glob("**/*.egg-info"))
+
+
+def test_a_second_run_keeps_the_environment_and_the_configuration(device: Image) -> None:
+    image = device
+    (image.etc / "parley.toml").write_text("[audio]\nvolume = 42\n")
+    before = os.readlink(image.opt / "venv")
+    assert "is kept" in image.run("--install").stdout
+    assert os.readlink(image.opt / "venv") == before
+    assert (image.etc / "parley.toml").read_text() == "[audio]\nvolume = 42\n"
+
+
+def test_an_upgrade_replaces_the_environment_only_when_the_new_one_is_whole(image: Image) -> None:
+    image.run("--install")
+    before = os.readlink(image.opt / "venv")
+    backend = image.checkout.root / "daemon/backend.py"
+    good = backend.read_text()
+    backend.write_text("raise SystemExit('broken')\n")
+    failed = image.checkout.run("--upgrade", DESTDIR=str(image.root))
+    assert failed.returncode == 1
+    assert "installing Python packages failed" in failed.stderr
+    assert os.readlink(image.opt / "venv") == before
+    assert (image.opt / "venv/bin/parley").exists()
+    backend.write_text(good)
+    image.run("--upgrade")  # and what the failure left is cleaned away
+    (venv,) = image.opt.glob("venv-*")
+    assert os.readlink(image.opt / "venv") == venv.name
+
+
+def test_keys_become_credentials_that_only_root_can_read(device: Image) -> None:
+    image = device
+    key = image.etc / "openai_api_key"
+    key.write_text("sk-secret")
+    key.chmod(0o644)
+    (image.etc / "picovoice_access_key.cred").touch()
+    told = image.run("--install")
+    drop_in = (image.unit.with_name("parleyd.service.d") / "keys.conf").read_text()
+    assert drop_in.splitlines() == [
+        "[Service]",
+        "LoadCredential=openai_api_key:/etc/parley/openai_api_key",
+        "LoadCredentialEncrypted=picovoice_access_key:/etc/parley/picovoice_access_key.cred",
+    ]
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert "sk-secret" not in told.stdout + told.stderr
+
+
+def test_uninstall_keeps_what_is_the_owners_unless_purged(device: Image) -> None:
+    image = device
+    (image.root / "var/lib/parley").mkdir(parents=True)
+    (image.root / "var/lib/parley/turn.wav").touch()
+    assert "kept: " in image.run("--uninstall").stdout
+    assert image.files() == ["etc/parley/parley.toml", "var/lib/parley/turn.wav"]
+    image.run("--uninstall", "--purge")
+    assert image.files() == []
+
+
+def test_wheels_are_collected_and_installed_without_an_index(image: Image) -> None:
+    wheels = image.checkout.root / "a folder"
+    told = image.checkout.run("--make-wheels", str(wheels))
+    assert told.returncode == 0, told.stderr
+    assert "1 wheels" in told.stdout
+    (image.checkout.root / "daemon/backend.py").unlink()
+    image.run("--install", "--wheels", str(wheels))
+    assert (image.opt / "venv/bin/parley").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--install", "--purge"), "--install does not know --purge"),
+        (("--install", "--board"), "--board needs a value"),
+        (("--install", "--board", "toaster"), "there is no board toaster"),
+        (("--install", "--wheels", "/nowhere"), "/nowhere is not a folder"),
+        (("--upgrade",), "Parley is not installed"),
+        (("--uninstall", "now"), "--uninstall does not know now"),
+        (("--make-wheels",), "--make-wheels takes one folder"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    checkout: Checkout, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in checkout.refusal(*arguments, DESTDIR=str(checkout.root / "image"))
+    assert not (checkout.root / "image/etc").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_system_is_changed_by_root_only(checkout: Checkout) -> None:
+    assert "sudo " in checkout.refusal("--install", by=NOBODY)
+    assert not Path("/opt/parley").exists()
