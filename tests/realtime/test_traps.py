@@ -1,0 +1,153 @@
+"""The traps that other clients of the protocol fell into, and which test keeps us out of each.
+
+The table is checked: a test that is renamed or removed is missed here.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.playout import Playout
+from parleyd.realtime import events as ev
+from parleyd.realtime.news import Trouble
+from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.session import Session
+
+VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
+
+TESTS = Path(__file__).parent.parent
+
+TRAPS = {
+    "an error about a cancel with nothing to cancel ends the client": {
+        "realtime/test_session.py": "test_harmless_errors_say_nothing_and_end_nothing",
+        "e2e/test_faults.py": "test_nothing_of_a_dead_response_is_played",
+    },
+    "'conversation already has an active response'": {
+        "realtime/test_session.py": "test_create_too_early_is_repeated_after_the_other_response"
+        "_three_times_at_most",
+    },
+    "a late response.done of an old response clears the newer one's flag": {
+        "realtime/test_session.py": "test_a_late_end_of_an_old_response_does_not_clear_the_newer"
+        "_one",
+    },
+    "truncated at the wrong millisecond": {
+        "e2e/test_faults.py": "test_the_server_is_told_what_was_really_heard",
+        "e2e/test_interruptions.py": "test_a_server_that_interrupts_itself_is_followed_and_not"
+        "_cancelled",
+        "realtime/test_session.py": "test_truncate_past_the_end_is_repeated_once_with_the_servers"
+        "_length",
+    },
+    "truncated at 0 ms or before the first audio": {
+        "realtime/test_session.py": "test_barge_in_cancels_by_id_truncates_what_was_heard_and"
+        "_deletes_what_was_not",
+        "e2e/test_interruptions.py": "test_between_created_and_first_audio_there_is_nothing_to"
+        "_truncate",
+    },
+    "a fully played item is truncated and the model repeats itself": {
+        "realtime/test_traps.py": "test_an_item_that_was_heard_to_its_end_is_not_truncated",
+    },
+    "the server does not truncate for a WebSocket client": {
+        "test_speaker.py": "test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once",
+    },
+    "cancelled twice, or without an id: the next answer dies": {
+        "realtime/test_traps.py": "test_a_response_is_cancelled_once_and_by_its_id",
+        "realtime/test_session_profiles.py": "test_a_server_that_interrupts_itself_is_not"
+        "_cancelled_but_told_what_was_heard",
+    },
+    "interrupted before response.created, silently ignored": {
+        "realtime/test_session.py": "test_interrupted_before_created_is_cancelled_when_its_id_is"
+        "_known",
+        "e2e/test_faults.py": "test_a_user_who_goes_on_while_we_think_cancels_the_answer_before"
+        "_it_began",
+    },
+    "late deltas of a cancelled response are played": {
+        "realtime/test_session.py": "test_late_deltas_of_a_dead_response_are_dropped_before_and"
+        "_after_its_end",
+    },
+    "playback is flushed only while the server generates": {
+        "test_speaker.py": "test_the_tick_that_suspects_is_the_tick_that_drops",
+    },
+    "several audio items in one response are taken for one": {
+        "e2e/test_faults.py": "test_the_server_is_told_what_was_really_heard",
+    },
+    "clearing the input buffer wipes the beginning of what the user says": {
+        "test_speaker.py": "test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first"
+        "_after",
+        "test_interruptions_core.py": "test_first_audio_and_the_users_voice_in_the_same_moment"
+        "_lose_no_microphone",
+    },
+    "the echo of its own voice interrupts it": {
+        "hearing/test_pipeline.py": "test_parley_does_not_interrupt_itself",
+    },
+    "the session's cap ends the loop silently": {
+        "e2e/test_faults.py": "test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one",
+        "realtime/test_link.py": "test_a_close_that_may_pass_is_told_and_followed_by_a_new_socket",
+        "test_line.py": "test_an_idle_line_is_renewed_well_before_its_end",
+    },
+    "nulls, or no session.type, in session.update": {
+        "realtime/test_first_messages.py": "test_with_only_a_key_the_first_message_is_this_one"
+        "_byte_by_byte",
+    },
+    "the voice is locked after the first audio": {
+        "realtime/test_traps.py": "test_a_locked_voice_is_changed_by_a_new_session",
+    },
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_every_trap_has_its_test(trap: str) -> None:
+    for file, name in TRAPS[trap].items():
+        text = (TESTS / file).read_text("utf-8")
+        assert re.search(rf"^ *def {name}\(", text, re.MULTILINE), f"{file}: {name}"
+
+
+def begun(response_id: str = "r1") -> Session:
+    """A session with a response under way."""
+    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    made.receive(ev.SessionUpdated(), 0.0)
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    made.to_send()
+    made.receive(ev.ResponseCreated(response=ev.Response(id=response_id)), 0.1)
+    return made
+
+
+def test_a_response_is_cancelled_once_and_by_its_id() -> None:
+    made = begun()
+    for second in range(1, 5):
+        made.interrupt([], float(second) / 10)
+        made.stop_generating(float(second) / 10)
+    cancels = [event for event in made.to_send() if isinstance(event, ev.CancelResponse)]
+    assert [event.response_id for event in cancels] == ["r1"]
+
+
+def test_an_item_that_was_heard_to_its_end_is_not_truncated() -> None:
+    playout = Playout(24_000, 10.0)
+    for item in ("first", "second"):
+        playout.append(item, 0, VOICE[:2400])
+        playout.finish(item, 0)
+    played = 0
+    while played < 3600:  # the first item and half of the second
+        played += len(playout.pull(240))
+        playout.heard(0)
+    cut = playout.discard(0)
+    assert [(part.item_id, 0 < part.heard_ms < part.received_ms) for part in cut] == [
+        ("second", True)
+    ]
+    made = begun()
+    made.interrupt(cut, 1.0)
+    truncated = [e.item_id for e in made.to_send() if isinstance(e, ev.TruncateItem)]
+    assert truncated == ["second"]
+
+
+def test_a_locked_voice_is_changed_by_a_new_session() -> None:
+    made = begun()
+    locked = ev.ErrorDetail(code="cannot_update_voice", message="Cannot update a conversation's")
+    (trouble,) = made.receive(ev.ServerError(error=locked), 1.0)
+    assert isinstance(trouble, Trouble)
+    assert trouble.remedy is Remedy.RECONNECT
