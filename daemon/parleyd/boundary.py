@@ -1,7 +1,8 @@
 """What crosses the boundary of the core: events in, one step a heartbeat out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from parleyd.realtime.events import ClientEvent, Json, ServerEvent
 from parleyd.states import Shown
@@ -79,9 +80,20 @@ class SetVolume:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A timer is over: sound the alarm."""
+    """A timer is over: sound the alarm until somebody stops it, then say so (`RingStopped`)."""
 
     name: str
+    ring_id: int = 0
+    spoken: Frames | None = field(default=None, compare=False)
+    """What it is for, said aloud: int16 at 24 kHz."""
+
+
+class Then(Enum):
+    """What the core does when a function has returned."""
+
+    REPLY = auto()  # the model goes on with the result
+    REPEAT = auto()  # what was said last is played once more, and the model says nothing
+    REST = auto()  # the turn is over without another word
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,7 @@ class SkillDone:
 
     call_id: str
     output: str
+    then: Then = Then.REPLY
 
 
 # --- what the core asks of the world ----------------------------------------------------
@@ -142,6 +155,18 @@ class CallSkill:
 
 
 @dataclass(frozen=True, slots=True)
+class RingStopped:
+    """These rings are over: somebody stopped them, or nobody did for too long."""
+
+    ring_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMicrophone:
+    """The button was pressed while muted: open the microphone, unless the switch closed it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth a line in the log or the demo's timeline; `fields` are its numbers."""
 
@@ -163,7 +188,7 @@ Happening = (
     | SkillDone
 )
 
-Effect = Send | Show | Reconnect | Renew | Connect | CallSkill | Note
+Effect = Send | Show | Reconnect | Renew | Connect | CallSkill | RingStopped | OpenMicrophone | Note
 
 
 @dataclass(frozen=True, slots=True)

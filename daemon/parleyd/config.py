@@ -101,6 +101,12 @@ class Realtime(_Section, frozen=True, kw_only=True):
     max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 4096
 
 
+class Skills(_Section, frozen=True, kw_only=True):
+    folder: str = "/etc/parley/skills"
+    within_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
+    ring_min: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 5.0
+
+
 class Lights(_Section, frozen=True, kw_only=True):
     output: Literal["none", "led", "rgb", "apa102", "ws2812", "terminal"] = "none"
     led_pin: Pin = 17
@@ -134,6 +140,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     turn: Turn = Turn()
     hearing: Hearing = Hearing()
     realtime: Realtime = Realtime()
+    skills: Skills = Skills()
     lights: Lights = Lights()
     buttons: Buttons = Buttons()
     log: Log = Log()

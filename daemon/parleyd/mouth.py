@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from parleyd import config
 from parleyd.playout import Heard, Playout
-from parleyd.units import Frames, ms_to_frames
+from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
 _EARCON = "earcon:"  # item ids of our own sounds, which the server knows nothing of
+REPEATED_S = 120  # of the last reply that can be played again: 6 MB; who waits for more of it?
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Mouth:
         self._done = False
         self._cut: Heard | None = None
         self._earcons = 0
+        self._said: list[Frames] = []  # of the reply, in the order of its playing
+        self._said_frames = 0
+        self._last = SILENCE  # what was heard of the reply before
         self.set_volume(audio.volume)
 
     # --- the heartbeat ----------------------------------------------------------------
@@ -55,6 +61,10 @@ class Mouth:
 
     def begin(self) -> None:
         """A new reply is asked for: the account of the old one is closed."""
+        heard = ms_to_frames(self.heard_ms, SERVER_RATE_HZ)
+        if heard:
+            self._last = np.concatenate(self._said)[:heard]
+        self._said, self._said_frames = [], 0
         self._parts.clear()
         self._done = False
         self._cut = None
@@ -66,12 +76,24 @@ class Mouth:
         tells what the server must be told when it was heard.
         """
         self._parts.add((item_id, content_index))
+        if self._said_frames < REPEATED_S * SERVER_RATE_HZ:
+            self._said.append(frames)
+            self._said_frames += len(frames)
         taken = self._playout.append(item_id, content_index, frames)
         if taken == len(frames) or self._cut is not None:
             return True
         received_ms = self._playout.received_ms(item_id, content_index)
         self._cut = Heard(item_id, content_index, received_ms, received_ms, False)
         return False
+
+    def say_again(self) -> bool:
+        """Play what was heard of the reply before, as a part of this one that the server does
+        not know of; False when there was none."""
+        if len(self._last) == 0:
+            return False
+        self._earcons += 1
+        self.say(f"{_EARCON}{self._earcons}", 0, self._last)
+        return True
 
     def part_done(self, item_id: str, content_index: int) -> None:
         """No more audio for this part of the reply."""
@@ -104,8 +126,9 @@ class Mouth:
 
     @property
     def cut(self) -> Heard | None:
-        """The part at whose end the ring was full, if it was."""
-        return self._cut
+        """The part of the server's at whose end the ring was full, if it was."""
+        ours = self._cut is not None and self._cut.item_id.startswith(_EARCON)
+        return None if ours else self._cut
 
     # --- hold, resume, give up --------------------------------------------------------
 
@@ -138,7 +161,9 @@ class Mouth:
     # --- our own sounds ---------------------------------------------------------------
 
     def play(self, sound: Frames) -> None:
-        """An earcon (int16 at 24 kHz), behind whatever is being played."""
+        """An earcon (int16 at 24 kHz), behind whatever is being played; no frames, no sound."""
+        if len(sound) == 0:
+            return
         self._earcons += 1
         item_id = f"{_EARCON}{self._earcons}"
         self._playout.append(item_id, 0, sound)

@@ -23,13 +23,16 @@ from parleyd.boundary import (
     MicPeriod,
     MuteSwitched,
     Note,
+    OpenMicrophone,
     Reconnect,
     Ring,
+    RingStopped,
     Send,
     SetVolume,
     Show,
     SkillDone,
     Step,
+    Then,
 )
 from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
@@ -41,6 +44,7 @@ from parleyd.realtime import news as rt
 from parleyd.realtime.events import Json, ServerEvent
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.session import Session
+from parleyd.ringing import Ringing
 from parleyd.states import Shown, State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
@@ -63,6 +67,7 @@ class Speaker:
         self._turn = Turn(settings.turn, settings.hearing)
         self._session = Session(settings.realtime, settings.turn, tools)
         self._uplink = Uplink()
+        self._ringing = Ringing(settings.skills.ring_min * 60)
         self._log = TurnLog()
         self._actions = {
             Action.CHIME: self._chime,
@@ -79,6 +84,7 @@ class Speaker:
         }
         self._effects: list[Effect] = []
         self._sending = False
+        self._resting = False  # the model ended the talk: nobody listens after this reply
         self._muted = False
         self._without_card = ""  # why there is none
         self._line = Line(settings.realtime.connection)
@@ -111,9 +117,7 @@ class Speaker:
             case ServerEvent():
                 self._take_news(self._session.receive(event, now), now)
             case ButtonPressed():
-                if self._turn.state is not State.IDLE or self._may_listen():
-                    self._preroll_ms = 0
-                    self._advance(Event.BUTTON, now)
+                self._button(now)
             case MuteSwitched(muted):
                 self._mute(muted, now)
             case CardLost(reason, unheard_frames):
@@ -132,13 +136,13 @@ class Speaker:
                 self._lost(now)
             case Expires(in_s):
                 self._line.expires(in_s, now)
-            case SkillDone(call_id, output):
-                self._session.skill_done(call_id, output, now)
+            case SkillDone():
+                self._skill_done(event, now)
             case SetVolume(percent):
                 self._mouth.set_volume(percent)
-            case Ring(name):
-                self._note("ring", timer=name)
-                self._mouth.play(earcons.alarm())
+            case Ring():
+                self._note("ring")
+                self._ringing.add(event, now)
 
     # --- the heartbeat ----------------------------------------------------------------
 
@@ -153,7 +157,8 @@ class Speaker:
             self._ears.glitch(now)
             self._note("xrun", count=period.xruns)
         talking = self._turn.state in (State.SPEAKING, State.BARGE_IN)
-        percept = self._ears.listen(period.frames, now, speaking=talking)
+        sounding = talking or self._ringing.audible
+        percept = self._ears.listen(period.frames, now, speaking=sounding)
         if percept is not None:
             self._perceive(percept, now)
         self._follow_reply(now)
@@ -161,6 +166,7 @@ class Speaker:
         self._keep_line(now)
         if self._turn.time_is_up(now):
             self._advance(Event.TIME_UP, now)
+        self._ring(now)
         return self._step()
 
     def _step(self) -> Step:
@@ -192,6 +198,7 @@ class Speaker:
             self._send(percept.heard.cleaned)
 
     def _wake_word(self, keyword: str, now: float) -> None:
+        self._stop_ringing("wake word")
         if not self._may_listen():
             return
         self._note("wake", keyword=keyword, state=str(self._turn.state))
@@ -241,6 +248,33 @@ class Speaker:
         if muted:
             self._ears.closed()
             self._advance(Event.MUTED, now)
+
+    # --- the button, and what rings ---------------------------------------------------
+
+    def _button(self, now: float) -> None:
+        if self._ringing.audible:
+            self._stop_ringing("button")
+        elif self._turn.state is State.IDLE and self._muted:
+            self._effects.append(OpenMicrophone())
+        elif self._turn.state is not State.IDLE or self._may_listen():
+            self._preroll_ms = 0
+            self._advance(Event.BUTTON, now)
+
+    def _ring(self, now: float) -> None:
+        if self._without_card:
+            return  # it would ring for nobody; it does when the card is back
+        if self._turn.state is State.IDLE:
+            self._mouth.play(self._ringing.round(now))
+            if self._ringing.is_over(now):
+                self._stop_ringing("nobody came")
+        elif self._ringing.impatient(now):
+            self._advance(Event.ALARM_DUE, now)
+
+    def _stop_ringing(self, by: str) -> None:
+        if self._ringing.audible:
+            self._mouth.give_up()
+            self._effects.append(RingStopped(self._ringing.stop()))
+            self._note("ring_stopped", by=by)
 
     # --- the reply --------------------------------------------------------------------
 
@@ -299,11 +333,22 @@ class Speaker:
             self._log.heard_ms = heard_ms
             self._preroll_ms = 0
             wanted = self._settings.turn.follow_up_s > 0 and not self._muted
-            again = wanted and self._line.up
+            again = wanted and not self._resting and self._line.up
             self._advance(Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST, now)
         elif state is State.SPEAKING and heard_ms > self._log.heard_ms:
             self._log.heard_ms = heard_ms
             self._advance(Event.REPLY_PROGRESSED, now)
+
+    def _skill_done(self, done: SkillDone, now: float) -> None:
+        then, output = done.then, done.output
+        if self._session.owes(done.call_id):
+            self._resting = then is Then.REST
+            if then is Then.REPEAT and self._mouth.say_again():
+                self._sending = False  # before the first of it is heard, as for a reply
+            elif then is Then.REPEAT:
+                then, output = Then.REPLY, "Nothing was said yet that could be repeated."
+        reply = then is Then.REPLY
+        self._take_news(self._session.skill_done(done.call_id, output, now, reply=reply), now)
 
     def _trouble(self, remedy: Remedy, text: str) -> None:
         self._note("trouble", remedy=remedy.name.lower(), text=text)
@@ -395,6 +440,7 @@ class Speaker:
 
     def _ask_for_reply(self, now: float) -> None:
         self._session.append(self._uplink.flush())
+        self._resting = False
         self._mouth.begin()
         self._log = TurnLog()
         self._log.turn_ended(now)
@@ -435,6 +481,8 @@ class Speaker:
             return Show(Shown.MUTED)
         if self._without_card:
             return Show(Shown.ERROR, self._without_card)
+        if self._ringing.audible:
+            return Show(Shown.RINGING)
         if self._line.refused:
             return Show(Shown.ERROR, self._line.refused)
         if self._line.missed and self._turn.state is State.IDLE:

@@ -21,6 +21,7 @@ class Shown(StrEnum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     BARGE_IN = "barge-in"
+    RINGING = "ringing"
     MUTED = "muted"
     OFFLINE = "offline"
     ERROR = "error"

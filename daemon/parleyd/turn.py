@@ -33,6 +33,7 @@ class Event(Enum):
     SUSPECTED = auto()  # speech over our own voice, perhaps
     CONFIRMED = auto()  # it was the user
     REJECTED = auto()  # it was not
+    ALARM_DUE = auto()  # an alarm has waited long enough for the end of the reply
     MUTED = auto()  # the microphone was closed by its switch
     LINK_LOST = auto()
     CARD_LOST = auto()  # nothing can be heard or said any more
@@ -98,6 +99,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
         (SPEAKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
+        (SPEAKING, Event.ALARM_DUE): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
         (SPEAKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),

@@ -1,58 +1,240 @@
-"""Skills: declared for the model, checked against what models really send."""
+"""Skills: declared from their types, checked against what models really send, never in the way."""
 
-from parleyd.skills import SkillBook
-from parleyd.skills.timers import LONGEST_S, MOST, Timers
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pytest
+from msgspec import Meta
+
+from parleyd.boundary import Then
+from parleyd.skills import Skill, skill, skills_of, talk
+from parleyd.skills.alarms import Moment
+from parleyd.skills.book import LONGEST_OUTPUT, SkillBook
+from parleyd.skills.mute import Mute
+from parleyd.skills.timers import LONGEST_S, Timers
 from parleyd.skills.volume import LOWEST_PERCENT, Volume
+from parleyd.skills.workers import MOST
 
 
-def test_every_skill_is_declared_with_a_schema() -> None:
-    book = SkillBook([*Volume(70, lambda percent: None).skills(), *Timers().skills()])
-    declared = {tool["name"]: tool for tool in book.tools()}
-    assert set(declared) == {"set_volume", "change_volume", "set_timer", "cancel_timers"}
+def call(book: SkillBook, name: str, /, **arguments: object) -> str:
+    return asyncio.run(book.call(name, arguments)).output
+
+
+def built_in() -> SkillBook:
+    mute = Mute(until=0.0, apply=lambda closed: None, clock=lambda: 0.0)
+    timers = Timers((), lambda: Moment(0.0, 0.0))
+    owners = (Volume(70, lambda percent: None), mute, timers, talk)
+    return SkillBook([s for owner in owners for s in skills_of(owner)])
+
+
+def test_every_skill_is_declared_with_a_schema_and_a_description() -> None:
+    declared = {tool["name"]: tool for tool in built_in().declarations()}
+    assert set(declared) == {
+        "set_volume", "change_volume", "mute_microphone", "set_timer", "set_alarm",
+        "list_timers", "cancel_timers", "get_time", "say_again", "end_conversation",
+    }  # fmt: skip
     for tool in declared.values():
         assert tool["type"] == "function"
+        assert tool["description"]
         assert tool["parameters"]["type"] == "object"
         assert set(tool["parameters"].get("required", [])) <= set(tool["parameters"]["properties"])
+    assert declared["set_volume"]["parameters"] == {
+        "type": "object",
+        "properties": {"percent": {"type": "integer", "minimum": 0, "maximum": 100}},
+        "required": ["percent"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_schema_says_all_that_the_types_say() -> None:
+    @dataclass
+    class Bowl:
+        room: str
+
+    @skill
+    def feed(
+        food: Literal["dry", "wet"],
+        grams: Annotated[int, Meta(ge=5, le=80, description="how much")],
+        bowls: list[Bowl] = [],  # noqa: B006 - it is what people write, and it is copied
+        when: str | None = None,
+    ) -> str:
+        """Feed the cat."""
+        return f"{food} {grams} {[bowl.room for bowl in bowls]} {when}"
+
+    made = Skill.of(feed, blocking=False)
+    properties = made.parameters["properties"]
+    assert properties["food"] == {"enum": ["dry", "wet"]}
+    assert properties["grams"]["description"] == "how much"
+    assert properties["when"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
+    assert made.parameters["required"] == ["food", "grams"]
+    assert "room" in made.parameters["$defs"]["Bowl"]["properties"]
+    said = call(SkillBook([made]), "feed", food="wet", grams="20", bowls=[{"room": "hall"}])
+    assert said == "wet 20 ['hall'] None"
+
+
+def test_what_models_get_wrong_is_told_in_words() -> None:
+    book = built_in()
+    for arguments in ({}, {"percent": "loud"}, {"percent": True}, {"percent": 101}):
+        said = call(book, "set_volume", **arguments)
+        assert "wrong arguments" in said
+        assert "percent" in said
+    assert call(book, "set_volume", percent=101).endswith("percent: expected int <= 100.")
+    assert "unknown field colour" in call(book, "set_volume", percent=1, colour="red")
+    assert "seconds: expected int <=" in call(book, "set_timer", seconds=LONGEST_S + 1)
+    assert "no function dance" in call(book, "dance")
+    assert "set_volume" in call(book, "dance")
 
 
 def test_volume_is_set_changed_and_never_lost() -> None:
     applied: list[int] = []
-    book = SkillBook(Volume(70, applied.append).skills())
-    assert "30" in book.call("set_volume", {"percent": 30}, 0.0)
-    book.call("change_volume", {"steps": 2}, 0.0)
-    book.call("change_volume", {"steps": -10}, 0.0)
-    book.call("set_volume", {"percent": 100.0}, 0.0)
-    book.call("change_volume", {"steps": 10}, 0.0)
+    book = SkillBook(skills_of(Volume(70, applied.append)))
+    assert "30" in call(book, "set_volume", percent=30)
+    call(book, "change_volume", steps=2)
+    call(book, "change_volume", steps=-10)
+    call(book, "set_volume", percent=100.0)
+    call(book, "change_volume", steps=10)
     assert applied == [30, 50, LOWEST_PERCENT, 100, 100]
 
 
-def test_what_models_get_wrong_is_told_in_words() -> None:
-    applied: list[int] = []
-    timers = Timers()
-    book = SkillBook([*Volume(70, applied.append).skills(), *timers.skills()])
-    for arguments in ({}, {"percent": "loud"}, {"percent": True}, {"percent": 101}):
-        assert "percent must be" in book.call("set_volume", arguments, 0.0)
-    assert "seconds must be" in book.call("set_timer", {"seconds": LONGEST_S + 1}, 0.0)
-    assert "no function dance" in book.call("dance", {}, 0.0)
-    assert applied == []
+def test_what_ends_or_repeats_says_so_to_the_core() -> None:
+    book = built_in()
+    assert asyncio.run(book.call("say_again", {})).then is Then.REPEAT
+    assert asyncio.run(book.call("end_conversation", {})).then is Then.REST
+    assert asyncio.run(book.call("get_time", {})).then is Then.REPLY
 
 
-def test_timers_ring_once_in_time_and_by_name() -> None:
-    timers = Timers()
-    book = SkillBook(timers.skills())
-    book.call("set_timer", {"seconds": 60, "name": "eggs"}, 100.0)
-    book.call("set_timer", {"seconds": 5}, 100.0)
-    assert timers.due(104.9) == []
-    assert [t.name for t in timers.due(105.0)] == [""]
-    assert [t.name for t in timers.due(1000.0)] == ["eggs"]
-    assert timers.due(2000.0) == []
+def of_users(*functions: Callable[..., Any], within_s: float = 5.0) -> SkillBook:
+    return SkillBook([Skill.of(f, blocking=True) for f in functions], within_s)
 
 
-def test_timers_are_bounded_and_cancelled_together() -> None:
-    timers = Timers()
-    book = SkillBook(timers.skills())
-    for _ in range(MOST):
-        book.call("set_timer", {"seconds": 10}, 0.0)
-    assert "cancel them first" in book.call("set_timer", {"seconds": 10}, 0.0)
-    assert f"{MOST} timers" in book.call("cancel_timers", {}, 1.0)
-    assert timers.due(100.0) == []
+def test_sync_and_async_functions_of_users_run_off_the_event_loop() -> None:
+    seen: list[str] = []
+
+    @skill
+    def plain() -> int:
+        """Plain."""
+        seen.append(threading.current_thread().name)
+        return 7
+
+    @skill
+    async def waiting() -> dict[str, int]:
+        """Waiting."""
+        seen.append(threading.current_thread().name)
+        await asyncio.sleep(0)
+        return {"a": 1}
+
+    book = of_users(plain, waiting)
+    assert call(book, "plain") == "7"
+    assert call(book, "waiting") == '{"a":1}'
+    assert seen == ["skill", "skill"]
+
+
+def raises(error: BaseException) -> Callable[[], str]:
+    @skill
+    def broken() -> str:
+        """Broken."""
+        raise error
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no cat at home"), "That did not work: no cat at home."),
+        (RuntimeError("boom"), "broken failed: RuntimeError: boom"),
+        (StopIteration("x"), "StopIteration"),
+        (SystemExit(3), "SystemExit"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_a_failing_skill_is_told_and_ends_nothing(error: BaseException, told: str) -> None:
+    assert told in call(of_users(raises(error)), "broken")
+
+
+def test_a_hanging_skill_is_told_and_the_event_loop_goes_on() -> None:
+    release = threading.Event()
+
+    @skill
+    def hang() -> str:
+        """Hang."""
+        release.wait(60)
+        return "late"
+
+    async def life() -> tuple[list[str], int]:
+        book = of_users(hang, within_s=0.2)
+        turns = 0
+
+        async def spin() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        spinning = asyncio.create_task(spin())
+        calls: list[Awaitable[Any]] = [book.call("hang", {}) for _ in range(MOST + 1)]
+        said = [outcome.output for outcome in await asyncio.gather(*calls)]
+        spinning.cancel()
+        return said, turns
+
+    said, turns = asyncio.run(life())
+    release.set()
+    assert said.count("hang did not answer within 0.2 seconds.") == MOST
+    assert said.count("Too many functions are still running; try again later.") == 1
+    assert turns > 10
+
+
+def test_an_async_skill_that_blocks_blocks_only_its_thread() -> None:
+    release = threading.Event()
+
+    @skill
+    async def blocks() -> str:
+        """Blocks."""
+        release.wait(60)
+        return "late"
+
+    assert "did not answer" in call(of_users(blocks, within_s=0.1), "blocks")
+    release.set()
+
+
+def test_a_long_result_is_cut_and_none_is_said() -> None:
+    @skill
+    def endless() -> str:
+        """Endless."""
+        return "x" * (2 * LONGEST_OUTPUT)
+
+    @skill
+    def silent() -> None:
+        """Silent."""
+
+    book = of_users(endless, silent)
+    assert len(call(book, "endless")) < LONGEST_OUTPUT + 100
+    assert call(book, "silent") == "Done."
+
+
+def unnamed(*things: int) -> str:
+    """Many."""
+    return ""
+
+
+def untyped(thing) -> str:  # type: ignore[no-untyped-def]
+    """No type."""
+    return ""
+
+
+def unsayable(thing: threading.Lock) -> str:  # type: ignore[valid-type]
+    """No such type in JSON."""
+    return ""
+
+
+def undescribed() -> str:
+    return ""
+
+
+@pytest.mark.parametrize("function", [unnamed, untyped, unsayable, undescribed])
+def test_what_cannot_be_declared_is_refused_with_a_reason(function: Callable[..., str]) -> None:
+    with pytest.raises(TypeError, match=function.__name__):
+        Skill.of(function, blocking=True)

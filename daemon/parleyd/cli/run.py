@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from parleyd import config
-from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Ring, SetVolume, Show
+from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Show
+from parleyd.cli.skillset import Skillset
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
 from parleyd.host.alsa import Card
@@ -27,13 +28,10 @@ from parleyd.lights import choose as lights
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import OPENAI, profile
-from parleyd.skills import SkillBook
-from parleyd.skills.timers import Timers
-from parleyd.skills.volume import Volume
+from parleyd.skills.store import Store
 from parleyd.speaker import Speaker
 from parleyd.wake import choose as wake
 
-LOOK_S = 0.25  # how often timers are looked at
 STUCK_S = 2.0  # no heartbeat for so long: the watchdog is not fed any more
 
 log = logging.getLogger("parleyd")
@@ -135,13 +133,10 @@ class Daemon:
             address = await self._server(settings, stack)
 
             player = self._lights(settings)
-            timers = Timers()
 
             def post(event: Happening) -> None:
                 heartbeat.post(event)
 
-            volume = Volume(settings.audio.volume, lambda percent: post(SetVolume(percent)))
-            skills = SkillBook([*volume.skills(), *timers.skills()])
             link = Link(address, post, warm=settings.realtime.connection == "warm")
 
             def show(what: Show) -> None:
@@ -154,8 +149,22 @@ class Daemon:
                 if keeper is not None and what.name == "turn":
                     loop.run_in_executor(None, _keep, keeper)
 
+            def on_mute(muted: bool) -> None:
+                if muted:
+                    heartbeat.set_muted(True)  # here and now: a switch waits for nobody
+                loop.call_soon_threadsafe(skillset.mute.switched, muted)
+
+            store = Store(state_folder(os.environ) / "skills.json")
+            skillset = Skillset(settings, store, post, lambda closed: heartbeat.set_muted(closed))
+            skills = await skillset.book()
             switchboard = Switchboard(
-                link, skills, post, clock=time.monotonic, on_show=show, on_note=note
+                link,
+                skills,
+                post,
+                on_ring_stopped=skillset.timers.stopped,
+                on_open_microphone=skillset.mute.reopen,
+                on_show=show,
+                on_note=note,
             )
 
             def on_effects(effects: Sequence[Effect]) -> None:
@@ -164,20 +173,18 @@ class Daemon:
             def on_error(error: Exception) -> None:
                 loop.call_soon_threadsafe(self._failed, error)
 
-            def on_mute(muted: bool) -> None:
-                heartbeat.set_muted(muted)
-
             buttons = self._buttons(
                 settings, on_press=lambda: post(ButtonPressed()), on_mute=on_mute
             )
             if buttons is not None:
                 stack.callback(buttons.close)
-            muted = buttons.muted if buttons is not None else False
+                skillset.mute.switch = buttons.muted
+            muted = skillset.mute.muted
             if not muted and not self._patient:
                 card.open_capture()  # here, so that a missing microphone is told at once
             heartbeat = Heartbeat(
                 card,
-                Speaker(settings, engine, skills.tools()),
+                Speaker(settings, engine, skills.declarations()),
                 on_effects=on_effects,
                 on_error=on_error,
                 on_beat=keeper.beat if keeper is not None else None,
@@ -191,7 +198,7 @@ class Daemon:
             await stack.enter_async_context(
                 _running(
                     link.run(),
-                    self._ring(timers, heartbeat),
+                    skillset.run(),
                     self._feed_watchdog(heartbeat),
                     *([player.run()] if player is not None else []),
                 )
@@ -264,12 +271,6 @@ class Daemon:
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
-
-    async def _ring(self, timers: Timers, heartbeat: Heartbeat) -> None:
-        while True:
-            for timer in timers.due(time.monotonic()):
-                heartbeat.post(Ring(timer.name))
-            await asyncio.sleep(LOOK_S)
 
     async def _feed_watchdog(self, heartbeat: Heartbeat) -> None:
         """Only while the audio thread beats and this loop turns."""

@@ -1,5 +1,6 @@
 """The switchboard: carries the core's effects to whoever acts on them."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -9,14 +10,16 @@ from parleyd.boundary import (
     Effect,
     Happening,
     Note,
+    OpenMicrophone,
     Reconnect,
     Renew,
+    RingStopped,
     Send,
     Show,
     SkillDone,
 )
 from parleyd.realtime.link import Link
-from parleyd.skills import SkillBook
+from parleyd.skills.book import SkillBook
 
 log = logging.getLogger("parleyd.turns")
 
@@ -32,14 +35,17 @@ class Switchboard:
         skills: SkillBook,
         post: Callable[[Happening], None],
         *,
-        clock: Callable[[], float],
+        on_ring_stopped: Callable[[Sequence[int]], None],
+        on_open_microphone: Callable[[], None] = lambda: None,
         on_show: Callable[[Show], None] = lambda show: None,
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
         self._link = link
         self._skills = skills
         self._post = post
-        self._clock = clock
+        self._calls: set[asyncio.Task[None]] = set()
+        self._on_ring_stopped = on_ring_stopped
+        self._on_open_microphone = on_open_microphone
         self._on_show = on_show
         self._on_note = on_note or log_note
 
@@ -53,15 +59,24 @@ class Switchboard:
                     self._on_show(effect)
                 case Note():
                     self._on_note(effect)
-                case CallSkill(call_id, name, arguments):
-                    output = self._skills.call(name, arguments, self._clock())
-                    self._post(SkillDone(call_id, output))
+                case CallSkill():
+                    call = asyncio.get_running_loop().create_task(self._call(effect))
+                    self._calls.add(call)
+                    call.add_done_callback(self._calls.discard)
+                case RingStopped(ring_ids):
+                    self._on_ring_stopped(ring_ids)
+                case OpenMicrophone():
+                    self._on_open_microphone()
                 case Reconnect(reason, fatal):
                     self._link.reconnect(reason, fatal=fatal)
                 case Renew(reason):
                     self._link.renew(reason)
                 case Connect(wanted):
                     self._link.want(wanted)
+
+    async def _call(self, call: CallSkill) -> None:
+        outcome = await self._skills.call(call.name, call.arguments)
+        self._post(SkillDone(call.call_id, outcome.output, outcome.then))
 
 
 def log_note(note: Note) -> None:

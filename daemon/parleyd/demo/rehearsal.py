@@ -15,7 +15,9 @@ from parleyd.room.card import SimulatedCard
 from parleyd.room.drive import LIFE, drive
 from parleyd.room.recording import Recording
 from parleyd.room.talker import Talker
-from parleyd.skills import SkillBook
+from parleyd.skills import skills_of, talk
+from parleyd.skills.alarms import Moment as Now
+from parleyd.skills.book import SkillBook
 from parleyd.skills.timers import Timers
 from parleyd.skills.volume import Volume
 from parleyd.speaker import Speaker
@@ -51,9 +53,9 @@ class Rehearsal:
         faster: float = 8.0,
     ) -> None:
         volume = Volume(settings.audio.volume, lambda percent: self.post(SetVolume(percent)))
-        self.timers = Timers()
-        skills = SkillBook([*volume.skills(), *self.timers.skills()])
-        self.speaker = Speaker(settings, wake, skills.tools())
+        self.timers = Timers((), lambda: Now(self.card.now, self.card.now))
+        skills = SkillBook([*skills_of(volume), *skills_of(self.timers), *skills_of(talk)])
+        self.speaker = Speaker(settings, wake, skills.declarations())
         self.talker = Talker()
         self.room = room or Room(loudspeaker_rate_hz=settings.audio.playback_rate_hz)
         self.recording = Recording(settings.audio.playback_rate_hz)
@@ -67,7 +69,7 @@ class Rehearsal:
             self._link,
             skills,
             self.post,
-            clock=lambda: self.card.now,
+            on_ring_stopped=self.timers.stopped,
             on_show=self._record,
             on_note=self._record,
         )
@@ -97,8 +99,8 @@ class Rehearsal:
         """Let time pass until the condition holds; False when it took too long."""
 
         def ring_and_ask() -> bool:
-            for timer in self.timers.due(self.card.now):
-                self.post(Ring(timer.name))
+            for alarm in self.timers.take_due():
+                self.post(Ring(alarm.name, alarm.id))
             return until()
 
         return await drive(

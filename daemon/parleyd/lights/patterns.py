@@ -85,6 +85,13 @@ LOOKS: Mapping[Shown, Look] = {
     Shown.BARGE_IN: Look(
         Colour(1.0, 1.0, 1.0), _blinks(1, 0.1, 0.2), True, "white", "flickers fast"
     ),
+    Shown.RINGING: Look(
+        Colour(0.0, 1.0, 1.0),
+        _blinks(1, 0.2, 0.4),
+        True,
+        "cyan",
+        "blinks evenly, five times in 2 s",
+    ),
     # dimmed: it may stay on all night
     Shown.MUTED: Look(_RED, _steady(0.4), False, "red", "steady"),
     Shown.OFFLINE: Look(

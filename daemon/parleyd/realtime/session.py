@@ -68,6 +68,7 @@ class Session:
     _committed_item: str | None = None
     _responses: Responses = field(default_factory=Responses)
     _calls: dict[str, bool] = field(default_factory=dict)  # call id -> its response lives
+    _goes_on: bool = False  # one of the calls' results is for the model to answer
     _seen_calls: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _truncates: dict[str, ev.TruncateItem] = field(default_factory=dict)  # by event id
     _odd_byte: dict[str, bytes] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Session:
         self.ready = False
         self._configured_by = None
         self._calls.clear()
+        self._goes_on = False
         self._truncates.clear()
         self._odd_byte.clear()
         self._out.clear()
@@ -153,6 +155,7 @@ class Session:
         self._say_if(self._responses.interrupt(now))
         for call_id in self._calls:
             self._calls[call_id] = False
+        self._goes_on = False
         for part in heard:
             if part.heard_ms > 0:
                 self.truncate(part)
@@ -168,16 +171,30 @@ class Session:
         """Tell the server that an item ends where it was heard."""
         self._truncate(heard.item_id, heard.content_index, heard.heard_ms, repeat=True)
 
-    def skill_done(self, call_id: str, output: str, now: float) -> None:
-        """A function's result; when all of a response's are in, the model goes on."""
+    def owes(self, call_id: str) -> bool:
+        """The result of this call is awaited: its response was not interrupted."""
+        return self._calls.get(call_id, False)
+
+    def skill_done(
+        self, call_id: str, output: str, now: float, *, reply: bool = True
+    ) -> list[News]:
+        """A function's result; when all of a response's are in, the model goes on, if one of
+        them is for it to answer (`reply`)."""
         lives = self._calls.pop(call_id, None)
         if lives is None:
-            return
+            return []
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         self._say(ev.CreateItem(item=item))
-        if lives and not any(self._calls.values()):
+        self._goes_on = self._goes_on or (lives and reply)
+        if not lives or any(self._calls.values()):
+            return []
+        goes_on, self._goes_on = self._goes_on, False
+        if goes_on:
             self._responses.want()
             self._create(now)
+        elif not self._responses.living:
+            return [ReplyDone()]
+        return []
 
     # --- what the server says ---------------------------------------------------------
 
@@ -259,7 +276,7 @@ class Session:
 
     def _create(self, now: float) -> None:
         wait = self._commit_deadline is not None or now < self._create_not_before
-        if self.ready and not wait:
+        if self.ready and not wait and not any(self._calls.values()):
             self._say_if(self._responses.create(now))
 
     def _commit(self) -> None:
@@ -306,9 +323,10 @@ class Session:
         if ending is Ending.LIVING:
             for item in response.output or []:
                 news += self._function_call(item)
+            goes_on = self._responses.wanted and response.status != "failed"
             if _cut_off_by_server(response, self._profile):
                 news.append(CutOff())
-            elif not any(self._calls.values()):
+            elif not any(self._calls.values()) and not goes_on:
                 news += _ended(response)
         self._create(now)
         return news

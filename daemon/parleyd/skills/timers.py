@@ -1,61 +1,120 @@
-"""Kitchen timers: set by voice, rung by the speaker. Time is an argument."""
+"""Timers and alarms by voice."""
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Annotated
 
-from parleyd.realtime.events import Json
-from parleyd.skills import Skill, whole_number
+from msgspec import Meta
+
+from parleyd.skills import skill
+from parleyd.skills.alarms import Alarm, Alarms, Moment, next_time
 
 LONGEST_S = 24 * 3600
-MOST = 16  # more at once is a model gone wild
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """One running timer; `due` on the caller's monotonic clock."""
-
-    name: str
-    due: float
+Name = Annotated[str, Meta(max_length=60, description="what it is for, if said")]
 
 
 class Timers:
-    """The running timers, in memory."""
+    """The skills, on the event loop; `keep` writes what must survive, and may block (OSError)."""
 
-    def __init__(self) -> None:
-        self._running: list[Timer] = []
+    def __init__(
+        self,
+        kept: Sequence[Alarm],
+        clock: Callable[[], Moment],
+        keep: Callable[[Sequence[Alarm]], None] = lambda alarms: None,
+    ) -> None:
+        self._clock = clock
+        self._alarms = Alarms(kept)
+        self._keep = keep
+        self._kept = list(kept)
+        self._keeping = asyncio.Lock()
 
-    def due(self, now: float) -> list[Timer]:
-        """The timers whose time has come; each is returned once."""
-        over = [timer for timer in self._running if timer.due <= now]
-        self._running = [timer for timer in self._running if timer.due > now]
-        return over
+    def take_due(self) -> list[Alarm]:
+        """What is to ring from now on; each is returned once. What was missed is logged."""
+        recent, missed = self._alarms.take_due(self._clock())
+        for alarm in missed:
+            log.warning("missed while off: one due at %s", _hour(alarm))
+        return recent
 
-    def skills(self) -> list[Skill]:
-        """Set one, cancel all."""
-        return [
-            Skill(
-                "set_timer",
-                "Set a kitchen timer that rings on this speaker.",
-                {
-                    "properties": {
-                        "seconds": {"type": "integer", "minimum": 1, "maximum": LONGEST_S},
-                        "name": {"type": "string", "description": "what it is for, if said"},
-                    },
-                    "required": ["seconds"],
-                },
-                self._set,
-            ),
-            Skill("cancel_timers", "Cancel all timers.", {"properties": {}}, self._cancel),
+    def stopped(self, ids: Sequence[int]) -> None:
+        """These have rung and were stopped."""
+        self._alarms.stopped(ids)
+
+    async def save(self) -> bool:
+        """Bring the file up to date, off the event loop; False (and a warning) when it fails."""
+        async with self._keeping:
+            kept = self._alarms.kept
+            if kept == self._kept:
+                return True
+            try:
+                await asyncio.to_thread(self._keep, kept)
+            except OSError as error:
+                log.warning("timers would not survive a restart: %s", error)
+                return False
+            self._kept = kept
+            return True
+
+    @skill
+    async def set_timer(
+        self, seconds: Annotated[int, Meta(ge=1, le=LONGEST_S)], name: Name = ""
+    ) -> str:
+        """Set a kitchen timer that rings on this speaker. There may be several."""
+        alarm = self._alarms.set_timer(seconds, name, self._clock())
+        return await self._confirmed(f"The {_what(alarm)} rings in {seconds} seconds.")
+
+    @skill
+    async def set_alarm(
+        self,
+        time: Annotated[
+            str, Meta(pattern=r"^([01]?\d|2[0-3]):[0-5]\d$", description="HH:MM, 24 hours")
+        ],
+        name: Name = "",
+        day: Annotated[date | None, Meta(description="if not its next occurrence")] = None,
+    ) -> str:
+        """Set an alarm that rings on this speaker at an hour of its local time."""
+        hour, minute = map(int, time.split(":"))
+        alarm = self._alarms.set_alarm(next_time(hour, minute, day, self._clock().wall), name)
+        return await self._confirmed(f"The {_what(alarm)} rings at {_hour(alarm)}.")
+
+    @skill
+    def list_timers(self) -> str:
+        """Tell which timers and alarms are set, and how long they have to go."""
+        now = self._clock()
+        lines = [
+            f"{_what(alarm)}: in {max(0, round(self._alarms.left_s(alarm, now)))} seconds"
+            + ("" if alarm.timer else f", at {_hour(alarm)}")
+            for alarm in self._alarms.waiting
         ]
+        return ". ".join(lines) + "." if lines else "No timer and no alarm is set."
 
-    def _set(self, arguments: Json, now: float) -> str:
-        if len(self._running) >= MOST:
-            raise ValueError(f"there are {MOST} timers already, cancel them first")
-        seconds = whole_number(arguments, "seconds", 1, LONGEST_S)
-        name = str(arguments.get("name") or "")[:60]
-        self._running.append(Timer(name, now + seconds))
-        return f"The timer{' for ' + name if name else ''} rings in {seconds} seconds."
+    @skill
+    async def cancel_timers(self, name: Name = "") -> str:
+        """Cancel the timers and alarms with this name, or all when no name is given."""
+        gone = self._alarms.cancel(name)
+        if not gone and name:
+            waiting = ", ".join(_what(alarm) for alarm in self._alarms.waiting) or "none"
+            raise ValueError(f"there is no timer called {name}; there are: {waiting}")
+        await self.save()
+        return f"{len(gone)} timer{'s are' if len(gone) != 1 else ' is'} cancelled."
 
-    def _cancel(self, arguments: Json, now: float) -> str:
-        count = len(self._running)
-        self._running.clear()
-        return f"{count} timer{'s are' if count != 1 else ' is'} cancelled."
+    async def _confirmed(self, text: str) -> str:
+        if await self.save():
+            return text
+        return f"{text} It would be lost if the power failed, because it cannot be written down."
+
+
+def spoken(alarm: Alarm) -> str:
+    """What is said while it rings."""
+    return f"{_what(alarm) if alarm.name else 'your ' + _what(alarm)}."
+
+
+def _what(alarm: Alarm) -> str:
+    return f"{alarm.name} {'timer' if alarm.timer else 'alarm'}".lstrip()
+
+
+def _hour(alarm: Alarm) -> str:
+    return f"{datetime.fromtimestamp(alarm.due):%H:%M on %A, %d %B}"

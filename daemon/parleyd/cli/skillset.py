@@ -1,0 +1,94 @@
+"""All skills of the daemon: built in or of the user, and what they do at their own time."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from parleyd import config
+from parleyd.boundary import Happening, Ring, SetVolume
+from parleyd.cli.announcer import Announcer
+from parleyd.skills import skills_of, talk
+from parleyd.skills.alarms import Alarm, Moment
+from parleyd.skills.book import SkillBook
+from parleyd.skills.loading import load
+from parleyd.skills.mute import Mute
+from parleyd.skills.store import Store
+from parleyd.skills.timers import Timers, spoken
+from parleyd.skills.volume import Volume
+
+LOOK_S = 0.25  # how often timers are looked at
+
+log = logging.getLogger(__name__)
+
+
+class Skillset:
+    """The skills of one set-up; lives on the event loop.
+
+    `close_microphone` closes (True) or opens the capture device.
+    """
+
+    def __init__(
+        self,
+        settings: config.Config,
+        store: Store,
+        post: Callable[[Happening], None],
+        close_microphone: Callable[[bool], None],
+    ) -> None:
+        self._settings = settings
+        self._post = post
+        self._store = store
+        self._announcer = Announcer()
+        self._saving: set[asyncio.Future[None]] = set()
+        self._volume = Volume(settings.audio.volume, lambda percent: post(SetVolume(percent)))
+        self.timers = Timers(store.kept.alarms, _now, self._keep_alarms)
+        self.mute = Mute(
+            until=store.kept.muted_until,
+            apply=close_microphone,
+            clock=time.time,
+            keep=lambda until: self._keep_soon(muted_until=until),
+        )
+
+    async def book(self) -> SkillBook:
+        """Everything that the model may call."""
+        built_in = [
+            *skills_of(self._volume),
+            *skills_of(self.mute),
+            *skills_of(self.timers),
+            *skills_of(talk),
+        ]
+        folder = Path(self._settings.skills.folder)
+        own = await load(folder, {skill.name for skill in built_in})
+        return SkillBook([*built_in, *own], self._settings.skills.within_s)
+
+    async def run(self) -> None:
+        """Ring what is due and open the microphone when its time has come, until cancelled."""
+        while True:
+            for alarm in self.timers.take_due():
+                words = await asyncio.to_thread(self._announcer.say, spoken(alarm))
+                self._post(Ring(alarm.name, alarm.id, words))
+            self.mute.look()
+            await self.timers.save()
+            await asyncio.sleep(LOOK_S)
+
+    def _keep_alarms(self, alarms: Sequence[Alarm]) -> None:
+        self._store.keep(alarms=tuple(alarms))
+
+    def _keep_soon(self, **changes: Any) -> None:
+        loop = asyncio.get_running_loop()
+        saving = loop.run_in_executor(None, partial(self._keep, **changes))
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
+
+    def _keep(self, **changes: Any) -> None:
+        try:
+            self._store.keep(**changes)
+        except OSError as error:
+            log.warning("this would not survive a restart: %s", error)
+
+
+def _now() -> Moment:
+    return Moment(time.time(), time.monotonic())

@@ -1,0 +1,75 @@
+"""What skills keep over restarts and power cuts: one small file, replaced as a whole."""
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from parleyd.skills.alarms import Alarm
+
+log = logging.getLogger(__name__)
+
+
+class Kept(msgspec.Struct, kw_only=True, frozen=True):
+    """The file's content."""
+
+    alarms: tuple[Alarm, ...] = ()
+    muted_until: float = 0.0
+    """Wall clock; the microphone stays closed until then."""
+
+
+class Store:
+    """One JSON file; any thread. Its methods block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._kept = self._load()
+
+    @property
+    def kept(self) -> Kept:
+        """What the file says."""
+        return self._kept
+
+    def keep(self, **changes: Any) -> None:
+        """Change fields of `Kept`: on the disk when this returns, or OSError and the file is
+        what it was."""
+        with self._lock:
+            kept = msgspec.structs.replace(self._kept, **changes)
+            if kept != self._kept:
+                self._save(kept)
+                self._kept = kept
+
+    def _load(self) -> Kept:
+        """Nothing when there is no file or it is broken: then it is put aside and told in
+        the log, because starting matters more."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return Kept()
+        except (OSError, msgspec.DecodeError) as error:
+            aside = self._path.with_suffix(".broken")
+            log.error("timers are lost: %s cannot be read (%s)", self._path, error)
+            try:
+                self._path.replace(aside)
+                log.error("it is kept as %s", aside)
+            except OSError as second:
+                log.error("and it cannot be put aside: %s", second)
+            return Kept()
+
+    def _save(self, kept: Kept) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        with draft.open("wb") as file:
+            file.write(msgspec.json.encode(kept))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)  # the new name must be on the disk too
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

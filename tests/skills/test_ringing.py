@@ -1,0 +1,148 @@
+"""What rings, as the core lives it: heard, shown, and stopped by whoever comes."""
+
+import numpy as np
+import pytest
+from paper_server import RATE_HZ, Bell, Paper, settings, tone
+
+from parleyd.boundary import ButtonPressed, MuteSwitched, OpenMicrophone, Ring, RingStopped
+from parleyd.realtime import events as ev
+from parleyd.ringing import PATIENCE_S
+from parleyd.room.clips import synthesize
+from parleyd.states import Shown, State
+
+
+def heard(paper: Paper, since: float, until: float | None = None) -> bool:
+    end = None if until is None else int(until * RATE_HZ)
+    return bool(np.abs(paper.recording.loudspeaker[int(since * RATE_HZ) : end]).max() > 500)
+
+
+def stopped(paper: Paper) -> list[int]:
+    ids = [e.ring_ids for _, e in paper.effects if isinstance(e, RingStopped)]
+    return [number for group in ids for number in group]
+
+
+def ask(paper: Paper) -> None:
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(synthesize("What is the weather like?", "slt"))
+    paper.until(State.SPEAKING)
+
+
+def test_it_rings_again_and_again_and_is_shown_until_the_button_stops_it() -> None:
+    paper = Paper(settings())
+    paper.say(Ring("eggs", 7))
+    for _ in range(6):
+        began = paper.card.now
+        paper.run(5.0)
+        assert heard(paper, began)
+    assert paper.shown[-1] is Shown.RINGING
+    assert stopped(paper) == []
+    paper.say(ButtonPressed())
+    paper.run(0.1)
+    began = paper.card.now
+    paper.run(8.0)
+    assert not heard(paper, began)
+    assert stopped(paper) == [7]
+    assert paper.speaker.state is State.IDLE
+    assert paper.shown[-1] is Shown.IDLE
+    assert paper.events(ev.AppendAudio) == []  # nobody began to listen
+
+
+def test_its_name_is_said_in_every_round() -> None:
+    paper = Paper(settings())
+    paper.say(Ring("eggs", 1, tone(400, 1500.0)))
+    paper.run(10.0)
+    sound = paper.recording.loudspeaker.astype(float)
+    blocks = sound[: len(sound) // 4800 * 4800].reshape(-1, 4800)  # 100 ms: 10 Hz a bin
+    spectrum = np.abs(np.fft.rfft(blocks, axis=1))
+    said = spectrum[:, 150] > 10 * spectrum[:, 88].clip(1e3)
+    assert np.count_nonzero(np.diff(said.astype(int)) == 1) == 2
+
+
+def test_the_wake_word_stops_it_and_listens_the_stop_word_only_stops_it() -> None:
+    for keyword, state in (("hey_test", State.LISTENING), ("stop", State.IDLE)):
+        bell = Bell()
+        paper = Paper(settings(), bell)
+        paper.say(Ring("eggs", 3))
+        paper.run(1.0)
+        bell.next = keyword
+        paper.run(0.1)
+        assert stopped(paper) == [3]
+        assert paper.speaker.state is state
+        began = paper.card.now
+        paper.run(3.0)
+        assert not heard(paper, began)
+
+
+def test_it_gives_up_when_nobody_comes() -> None:
+    paper = Paper(settings())
+    paper.say(Ring("eggs", 1))
+    paper.wait(lambda: stopped(paper) == [1], within_s=400)
+    assert paper.card.now == pytest.approx(paper.settings.skills.ring_min * 60, abs=1)
+
+
+def test_several_ring_together_and_end_together() -> None:
+    paper = Paper(settings())
+    paper.say(Ring("eggs", 1))
+    paper.run(1.0)
+    paper.say(Ring("tea", 2))
+    paper.run(1.0)
+    paper.say(ButtonPressed())
+    paper.run(0.1)
+    assert stopped(paper) == [1, 2]
+
+
+def test_it_waits_for_the_end_of_a_short_answer() -> None:
+    paper = Paper(settings())
+    ask(paper)
+    paper.say(Ring("eggs", 1))
+    paper.run(0.5)
+    assert paper.shown[-1] is Shown.SPEAKING
+    paper.until(State.IDLE)
+    assert paper.events(ev.TruncateItem) == []
+    paper.run(0.1)
+    assert paper.shown[-1] is Shown.RINGING
+
+
+def test_a_long_answer_ends_for_it_and_the_server_is_told_what_was_heard() -> None:
+    paper = Paper(settings())
+    paper.reply = tone(40_000)
+    ask(paper)
+    paper.say(Ring("eggs", 1))
+    paper.run(PATIENCE_S - 0.5)
+    assert paper.speaker.state is State.SPEAKING
+    paper.run(1.0)
+    assert paper.shown[-1] is Shown.RINGING
+    (truncate,) = paper.events(ev.TruncateItem)
+    assert truncate.audio_end_ms == pytest.approx(PATIENCE_S * 1000, abs=300)  # type: ignore[attr-defined]
+
+
+def test_it_does_not_ring_into_a_question() -> None:
+    paper = Paper(settings())
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.say(Ring("eggs", 1))
+    paper.talker.say(
+        synthesize("What is the weather like today in the north of the country?", "slt")
+    )
+    began = paper.card.now
+    paper.until(State.THINKING)
+    assert not heard(paper, began)
+
+
+def test_while_muted_it_rings_mute_is_shown_and_the_button_stops_it() -> None:
+    paper = Paper(settings())
+    paper.card.muted = True
+    paper.say(MuteSwitched(True))
+    paper.say(Ring("eggs", 1))
+    began = paper.card.now
+    paper.run(2.0)
+    assert heard(paper, began)
+    assert paper.shown[-1] is Shown.MUTED
+    paper.say(ButtonPressed())
+    paper.run(0.1)
+    assert stopped(paper) == [1]
+    assert not [e for _, e in paper.effects if isinstance(e, OpenMicrophone)]
+    paper.say(ButtonPressed())
+    paper.run(0.1)
+    assert len([e for _, e in paper.effects if isinstance(e, OpenMicrophone)]) == 1
