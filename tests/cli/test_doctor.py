@@ -150,7 +150,7 @@ def test_the_service_is_as_systemctl_says(
 
 def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
     led = config.Config(lights=config.Lights(output="led"))
-    missing, _ = devices.pins(led, served=True, dev=tmp_path)
+    (missing,) = devices.pins(led, served=True, dev=tmp_path)
     assert "no pins" in missing.text
     (tmp_path / "gpiochip0").touch(mode=0o660)
     first, *_ = devices.pins(led, served=True, dev=tmp_path)
@@ -159,6 +159,6 @@ def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
 
 def test_addressable_leds_need_spi_and_no_pins(tmp_path: Path) -> None:
     strip = config.Lights(output="apa102", spi_device=str(tmp_path / "spidev0.0"))
-    missing, _ = devices.pins(config.Config(lights=strip), served=True, dev=tmp_path)
+    (missing,) = devices.pins(config.Config(lights=strip), served=True, dev=tmp_path)
     assert (missing.check, missing.level) == ("spi", Level.FAIL)
     assert "dtparam=spi=on" in missing.remedy

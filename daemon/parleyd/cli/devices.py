@@ -93,10 +93,12 @@ def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> 
     if not lit and not pushed:
         yield Finding("pins", Level.OK, "none are configured")
         return
-    if on_spi:
-        yield from _spi(Path(settings.lights.spi_device))
+    nodes = [*_spi(Path(settings.lights.spi_device))] if on_spi else []
     if pushed or not on_spi:
-        yield from _chip(dev)
+        nodes += _chip(dev)
+    yield from nodes
+    if nodes:
+        return
     if served:
         yield Finding("pins", Level.OK, IN_USE)
         return

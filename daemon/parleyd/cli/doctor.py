@@ -12,6 +12,7 @@ from parleyd.cli import checks, devices
 from parleyd.cli.findings import Finding, Level
 
 INSTALLED = Path("/etc/parley/parley.toml")
+SERVICE_STATE = "/var/lib/parley"
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
@@ -29,10 +30,13 @@ def doctor(path: Path | None, as_json: bool) -> None:
     Every line is ok, warn or fail; the exit status is 1 when one of them is fail. Keys
     are looked for, never shown. The sound card is opened for a moment.
     """
+    environ: Mapping[str, str] = os.environ
     if path is None and INSTALLED.exists():
         path = INSTALLED
+    if path == INSTALLED and os.geteuid() == 0:  # examine the service, not root's own speaker
+        environ = {"STATE_DIRECTORY": SERVICE_STATE, **environ}
     findings = []
-    for finding in examine(path, os.environ):
+    for finding in examine(path, environ):
         findings.append(finding)
         if not as_json:
             _print(finding)
