@@ -1,24 +1,18 @@
 """The daemon as the service runs it: a real process, alsa-lib, notify socket, and real speech."""
 
-import os
-import queue
 import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from daemon_process import Daemon
 from pulse_rig import PulseRig, loud_frames
 
 from parleyd.room.clips import normalised, synthesize
 from parleyd.units import Frames
 
 LOUD = 500  # peaks of the voice are in the thousands
-WITHIN_S = 60.0  # generous: a loaded machine starts Python, the models and pulse slowly
 
 CONFIG = """
 [audio]
@@ -29,59 +23,6 @@ lead_ms = 100
 [turn]
 follow_up_s = 0
 """
-
-
-class Daemon:
-    """`parley run` as a child, with this test as its service manager."""
-
-    def __init__(self, folder: Path, config: str) -> None:
-        self.config = folder / "parley.toml"
-        self.config.write_text(config)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        address = str(folder / "notify")
-        self._socket.bind(address)
-        self._told: queue.Queue[str] = queue.Queue()
-        self.statuses: list[str] = []
-        self.log = folder / "log"
-        environ = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "parleyd", "run", "--config", str(self.config)],
-                env={**environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"},
-                stderr=log,
-                stdout=log,
-            )
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def wait(self, what: str) -> None:
-        """Until this was told to the service manager: ``READY=1``, ``STATUS=idle``."""
-        while True:
-            try:
-                told = self._told.get(timeout=WITHIN_S)
-            except queue.Empty:
-                raise AssertionError(
-                    f"{what} was not told; {self.statuses[-5:]}\n{self.log.read_text()}"
-                ) from None
-            self.statuses.append(told)
-            if told == what:
-                return
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WITHIN_S)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._socket.close()
-
-    def _listen(self) -> None:
-        try:
-            while True:
-                for line in self._socket.recv(4096).decode().splitlines():
-                    self._told.put(line)
-        except OSError:
-            pass
 
 
 @pytest.fixture
@@ -113,17 +54,10 @@ def test_it_wakes_answers_and_is_silent_when_stopped_in_mid_sentence(
     rig.heard.clear()
     assert rig.heard.wait_for(0, count=24_000)
     assert loud_frames(rig.heard.frames(), LOUD) == 0, "it talks on after its end"
-    assert "STOPPING=1" in [*daemon.statuses, *drained(daemon)]
+    daemon.wait("STOPPING=1")
     log = daemon.log.read_text()
     assert "Traceback" not in log
     assert "story" not in log  # no transcript in the log
-
-
-def drained(daemon: Daemon) -> list[str]:
-    told = []
-    while not daemon._told.empty():
-        told.append(daemon._told.get())
-    return told
 
 
 def test_reload_keeps_what_works_and_takes_what_is_good(rig: PulseRig, daemon: Daemon) -> None:

@@ -1,0 +1,67 @@
+"""`parley run` as a child process, with the test as its service manager."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+WITHIN_S = 60.0  # generous: a loaded machine starts Python, the models and pulse slowly
+
+
+class Daemon:
+    """A real daemon on a configuration; ends with the test, whatever happened."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.config = folder / "parley.toml"
+        self.config.write_text(config)
+        self.log = folder / "log"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        address = str(folder / "notify")
+        self._socket.bind(address)
+        self._told: queue.Queue[str] = queue.Queue()
+        self._waited_for: list[str] = []
+        environ = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "parleyd", "run", "--config", str(self.config)],
+                env={**environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"},
+                stderr=log,
+                stdout=log,
+            )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def wait(self, beginning: str) -> str:
+        """Until something that begins so was told to the manager: ``READY=1``, ``STATUS=idle``."""
+        while True:
+            try:
+                told = self._told.get(timeout=WITHIN_S)
+            except queue.Empty:
+                raise AssertionError(
+                    f"{beginning} was not told, but {self._waited_for[-5:]}\n{self.log.read_text()}"
+                ) from None
+            self._waited_for.append(told)
+            if told.startswith(beginning):
+                return told
+
+    def end(self) -> int:
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WITHIN_S)
+
+    def close(self) -> None:
+        """Make sure that it is gone."""
+        self.process.kill()
+        self.process.wait()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                for line in self._socket.recv(4096).decode().splitlines():
+                    self._told.put(line)
+        except OSError:
+            pass
