@@ -8,7 +8,12 @@ from parleyd.playout import Heard
 from parleyd.realtime import events as ev
 from parleyd.realtime.news import CutOff, ReplyDone, Trouble, UserStarted
 from parleyd.realtime.refusals import Remedy
-from parleyd.realtime.responses import CREATED_WITHIN_S, DONE_WITHIN_S, TURN_KEY
+from parleyd.realtime.responses import (
+    CREATED_WITHIN_S,
+    CUT_OFF_WITHIN_S,
+    DONE_WITHIN_S,
+    TURN_KEY,
+)
 from parleyd.realtime.session import ANSWERS_WITHIN_S, CONFIGURED_WITHIN_S, Session
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
@@ -58,6 +63,26 @@ def test_a_server_that_interrupts_itself_is_not_cancelled_but_told_what_was_hear
     assert made.receive(delta(), 1.1) == []
     assert made.receive(done("cancelled", "turn_detected"), 1.2) == []
     assert made.receive(delta(), 1.3) == []
+
+
+def test_a_server_that_hears_the_user_and_goes_on_all_the_same_is_cancelled_by_id() -> None:
+    made = asked("compatible")
+    made.receive(ev.SpeechStarted(item_id="u2"), 1.0)
+    made.interrupt([], 1.0)
+    made.poll(1.0 + CUT_OFF_WITHIN_S - 0.1)
+    assert kinds(made) == []
+    made.poll(1.0 + CUT_OFF_WITHIN_S)
+    (cancel,) = made.to_send()
+    assert isinstance(cancel, ev.CancelResponse)
+    assert cancel.response_id == "r1"
+    made.poll(1.1 + CUT_OFF_WITHIN_S)
+    assert kinds(made) == []
+
+
+def test_a_server_that_cannot_clear_its_input_is_not_asked_to() -> None:
+    made = session("speech-to-speech")
+    made.begin_input()
+    assert kinds(made) == []
 
 
 def test_openai_is_told_not_to_interrupt_so_its_speech_started_cuts_nothing_off() -> None:

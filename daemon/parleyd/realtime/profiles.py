@@ -26,6 +26,8 @@ class Profile:
     """`Authorization` takes "Bearer <key>", any other header the bare key."""
     flat_session: bool = False
     """Voice and turn detection stand at the top of the session, not below `audio`."""
+    clears: bool = True
+    """It can forget audio that was sent and not committed."""
     truncates: bool = True
     """It understands that an item was not heard to its end."""
     interrupts: bool = False
@@ -70,9 +72,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             interrupts=True,
             ends=False,
         ),
-        "speech-to-speech": Profile(
-            url="ws://127.0.0.1:8765/v1/realtime", interrupts=True, ends=False
-        ),
+        "speech-to-speech": Profile(url="ws://127.0.0.1:8765/v1/realtime", clears=False),
         "compatible": Profile(interrupts=True, ends=False),
         "embedded": Profile(model="embedded"),
     }

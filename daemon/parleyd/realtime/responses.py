@@ -14,6 +14,7 @@ from parleyd.realtime.events import CancelResponse, CreateResponse, Response
 
 CREATED_WITHIN_S = 5.0  # response.created after response.create; seen: well under a second
 CANCELLED_WITHIN_S = 3.0  # response.done after response.cancel; some servers never send it
+CUT_OFF_WITHIN_S = 0.5  # response.done of a server that interrupts itself; else it did not
 DONE_WITHIN_S = 3.0  # response.done after the last audio, of servers that may leave it out
 CREATE_TRIES = 3  # how often "already has an active response" is believed
 REMEMBERED_DEAD = 256  # late deltas come within seconds
@@ -46,6 +47,7 @@ class _Active:
     response_id: str
     cancel_deadline: float | None = None
     done_deadline: float | None = None
+    cancel_at: float | None = None  # if it is not over by itself then
 
 
 @dataclass(slots=True)
@@ -129,6 +131,20 @@ class Responses:
         self._bury(self._active.response_id)
         self._active.cancel_deadline = now + CANCELLED_WITHIN_S
         return CancelResponse(response_id=self._active.response_id)
+
+    def cut_off(self, now: float) -> None:
+        """The server probably ends the active response by itself: it is dead for us."""
+        if self.cancel(now) is not None and self._active is not None:
+            self._active.cancel_at = now + CUT_OFF_WITHIN_S
+
+    def late_cancel(self, now: float) -> CancelResponse | None:
+        """The cancel of a response that was not cut off after all; by its id it harms no other."""
+        active = self._active
+        if active is None or active.cancel_at is None or now < active.cancel_at:
+            return None
+        active.cancel_at = None
+        active.cancel_deadline = now + CANCELLED_WITHIN_S
+        return CancelResponse(response_id=active.response_id)
 
     def nothing_to_cancel(self) -> None:
         """The response that we cancelled was over before the cancel came."""

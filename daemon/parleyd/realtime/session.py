@@ -114,7 +114,8 @@ class Session:
         """A new turn of the user begins: what the server still has of an older one is void."""
         self._waiting.clear()
         self._waiting_frames = 0
-        self._say(ev.ClearAudio())
+        if self._profile.clears:
+            self._say(ev.ClearAudio())
         self._appended_frames = 0
 
     def append(self, frames: Frames) -> None:
@@ -247,6 +248,7 @@ class Session:
             self._commit_deadline = None
             if self._responses.wanted:  # a server that never says committed or hears no end
                 self._commit()
+        self._say_if(self._responses.late_cancel(now))
         news: list[News] = []
         if self._responses.overdue(now):
             news.append(ReplyDone("the server did not begin an answer"))
@@ -291,10 +293,10 @@ class Session:
             self._waiting.append(event)  # else: about items that the next socket will not know
 
     def _cut_off(self, now: float) -> list[News]:
-        """The server hears the user and ends its answer by itself: no cancel is needed."""
+        """The server hears the user and ends its answer by itself: no cancel is needed yet."""
         if not self._profile.interrupts:
             return []
-        self._responses.cancel(now)
+        self._responses.cut_off(now)
         return [CutOff()]
 
     def _may_be_done(self, now: float) -> None:
