@@ -94,6 +94,8 @@ device_venv() {
   if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted" ]]; then
     return
   fi
+  [[ -z $wheels || $(cat "$wheels/made-of" 2>/dev/null) == "$wanted" ]] ||
+    fail "the wheels in $wheels are of another version of Parley or Python" "--make-wheels from this checkout"
   check_space $device_mb
   : >"$log"
   find "$opt" -maxdepth 1 -name 'venv-*' ! -path "$(readlink -f "$opt/venv")" -exec rm -rf {} +
@@ -206,6 +208,7 @@ device_service() {
   logged udevadm control --reload || true # a container has no udev
   logged udevadm trigger --subsystem-match=gpio --subsystem-match=spidev || true
   logged systemctl daemon-reload || fail_with_log "reading the unit"
+  logged systemctl reset-failed parleyd || true # it may have reached its limit of starts
   step "starting parleyd"
   logged systemctl restart parleyd || step "warning: parleyd does not start, see below"
 }
@@ -257,6 +260,7 @@ make_wheels() {
   step "collecting and compiling Python packages into $wheels (minutes)"
   copy_source
   (logged run_pip wheel --wheel-dir "$wheels" "$venv/source") || fail_with_log "collecting Python packages"
+  fingerprint >"$wheels/made-of"
   rm -rf "$venv" "$wheels/install.lock"
   end
   step "$(find "$wheels" -name '*.whl' | wc -l) wheels for this kind of machine and Python are in $wheels"

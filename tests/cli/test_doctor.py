@@ -130,6 +130,7 @@ def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPat
         ("LoadState=not-found\nActiveState=inactive", "warn", "not installed"),
         ("LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled", "warn", "is inactive"),
         ("LoadState=loaded\nActiveState=failed\nResult=watchdog", "fail", "watchdog"),
+        ("LoadState=loaded\nActiveState=activating\nResult=exit-code", "fail", "exit-code"),
         ("LoadState=loaded\nActiveState=active\nStatusText=error: no card", "fail", "no card"),
         ("LoadState=loaded\nActiveState=active\nUnitFileState=disabled\nStatusText=idle", "warn",
          "does not start at boot"),

@@ -166,6 +166,20 @@ def test_a_record_becomes_journal_fields() -> None:
     assert "ValueError: why" in sent[1][0]
 
 
+def test_the_journals_own_send_takes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It wants CODE_LINE as a number; as a text it raised, and no line ever reached a journal."""
+    journal = pytest.importorskip("systemd.journal")
+    sent: list[tuple[str, ...]] = []
+    monkeypatch.setattr(journal, "sendv", lambda *fields: sent.append(fields))
+    log = logging.Logger("parleyd.turn")
+    log.addHandler(JournalHandler(journal.send))
+    log.warning("turn", extra={"fields": {"heard_ms": 310}})
+    ((message, *fields),) = sent
+    assert message == "MESSAGE=turn"
+    assert "PARLEY_HEARD_MS=310" in fields
+    assert any(field.startswith("CODE_LINE=") for field in fields)
+
+
 @pytest.mark.skipif(
     not Path("/run/systemd/journal/socket").exists() or shutil.which("journalctl") is None,
     reason="THE JOURNAL IS NOT TESTED: no journald runs on this machine",

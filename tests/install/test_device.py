@@ -132,8 +132,13 @@ def test_wheels_are_collected_and_installed_without_an_index(image: Image) -> No
     told = image.checkout.run("--make-wheels", str(wheels))
     assert told.returncode == 0, told.stderr
     assert "1 wheels" in told.stdout
-    (image.checkout.root / "daemon/backend.py").unlink()
-    image.run("--install", "--wheels", str(wheels))
+    install = ("--install", "--wheels", str(wheels))
+    default = image.checkout.root / "daemon/parleyd/default.toml"
+    text = default.read_text()
+    default.write_text(text + "# a later version\n")
+    assert "another version" in image.checkout.refusal(*install, DESTDIR=str(image.root))
+    default.write_text(text)
+    image.run(*install)
     assert (image.opt / "venv/bin/parley").exists()
 
 

@@ -24,6 +24,7 @@ def directives() -> list[tuple[str, str]]:
         "ExecReload=/bin/kill -HUP $MAINPID",
         "WatchdogSec=10",
         "Restart=on-failure",
+        "RestartPreventExitStatus=2",
         "DynamicUser=yes",
         "SupplementaryGroups=audio gpio spi",
         "StateDirectory=parley",

@@ -158,8 +158,9 @@ def _service(shown: Mapping[str, str]) -> Finding:
     if shown.get("LoadState") != "loaded":
         text = f"{UNIT} is not installed"
         return Finding("service", Level.WARN, text, "sudo ./install.sh --install")
-    if active == "failed":
-        text = f"{UNIT} has failed ({shown.get('Result')}); {status}".rstrip("; ")
+    result = shown.get("Result", "success")
+    if active == "failed" or (active == "activating" and result != "success"):
+        text = f"{UNIT} has failed ({result}); {status}".rstrip("; ")
         return Finding("service", Level.FAIL, text, f"journalctl -u {UNIT} -n 50")
     if active != "active":
         text = f"{UNIT} is {active}"

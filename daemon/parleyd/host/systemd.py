@@ -110,7 +110,7 @@ class JournalHandler(logging.Handler):
                 LOGGER=record.name,
                 THREAD_NAME=str(record.threadName),
                 CODE_FILE=record.pathname,
-                CODE_LINE=str(record.lineno),
+                CODE_LINE=record.lineno,
                 CODE_FUNC=record.funcName,
                 **{f"PARLEY_{name.upper()}": str(v) for name, v in _fields(record).items()},
             )
