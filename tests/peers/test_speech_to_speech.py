@@ -1,0 +1,95 @@
+"""Our client against a server that others wrote; `tests/peers/run` installs and runs it."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from rehearsing import RATE_HZ, run, settings, tones_heard
+
+from parleyd.boundary import ButtonPressed
+from parleyd.cli.run import server_address
+from parleyd.config import Realtime
+from parleyd.demo.rehearsal import Rehearsal
+from parleyd.realtime import events as ev
+from parleyd.room.acoustics import Room
+from parleyd.room.clips import synthesize
+from parleyd.states import State
+
+PYTHON = os.environ.get("PARLEY_PEER_SPEECH_TO_SPEECH")
+SERVER = Path(__file__).parent / "speech_to_speech_server.py"
+
+pytestmark = pytest.mark.skipif(PYTHON is None, reason="peers are run by tests/peers/run")
+
+
+@contextlib.asynccontextmanager
+async def speech_to_speech() -> AsyncIterator[int]:
+    """The server as a process, when it listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    assert PYTHON is not None
+    process = await asyncio.create_subprocess_exec(
+        PYTHON, str(SERVER), str(port), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await listens(process, port)
+        yield port
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def listens(process: asyncio.subprocess.Process, port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        assert process.returncode is None, f"it ended: run {SERVER} with {PYTHON} to see why"
+        await asyncio.sleep(0.1)
+    raise AssertionError("it does not listen")
+
+
+def test_a_conversation_with_an_interruption_ends_as_it_should() -> None:
+    async def scene() -> None:
+        async with speech_to_speech() as port:
+            realtime = Realtime(server="speech-to-speech", url=f"ws://127.0.0.1:{port}/v1/realtime")
+            address = server_address(realtime, {})
+            assert address is not None
+            config = msgspec.structs.replace(settings(), realtime=realtime)
+            room = Room(seed=3, echo_gain_db=-30, noise_dbfs=-75, loudspeaker_rate_hz=RATE_HZ)
+            rehearsal = Rehearsal(config, address, None, room=room, faster=50.0)
+            async with rehearsal.connected():
+                await converse(rehearsal)
+            assert rehearsal.notes("trouble") == []
+            (cancel,) = rehearsal.sent(ev.CancelResponse)
+            (truncate,) = rehearsal.sent(ev.TruncateItem)
+            first, _ = rehearsal.received(ev.ResponseCreated)
+            assert cancel.what.response_id == first.what.response.id
+            (interrupted,) = rehearsal.notes("interrupted")
+            assert truncate.what.audio_end_ms == interrupted.what.fields["heard_ms"]
+
+    run(scene(), within_s=120)
+
+
+async def converse(rehearsal: Rehearsal) -> None:
+    speaker = rehearsal.speaker
+    assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
+    rehearsal.post(ButtonPressed())
+    await rehearsal.run_for(0.2)
+    rehearsal.talker.say(synthesize("What is the weather like?", "slt"), label="question")
+    assert await rehearsal.run(lambda: speaker.state is State.SPEAKING, longest_s=20)
+    await rehearsal.run_for(0.8)
+    rehearsal.talker.say(synthesize("No wait, tell me about the rain.", "rms"), label="objection")
+    assert await rehearsal.run(lambda: speaker.state is State.LISTENING, longest_s=10)
+    cut = rehearsal.card.now
+    assert await rehearsal.run(lambda: speaker.state is State.SPEAKING, longest_s=20)
+    assert await rehearsal.run(lambda: speaker.state is State.IDLE, longest_s=20)
+    assert tones_heard(rehearsal) == {1, 2}
+    assert tones_heard(rehearsal, after_s=cut) == {2}
