@@ -13,7 +13,12 @@ from parleyd.local.intents import Call, Context, Say, answer, confirm, spoken_du
 from parleyd.local.stories import STORIES, rest_after
 
 NOW = datetime(2026, 3, 1, 0, 7, tzinfo=UTC)
-ALL_TOOLS = frozenset({"set_timer", "cancel_timers", "set_volume", "change_volume"})
+ALL_TOOLS = frozenset(
+    {
+        "set_timer", "set_alarm", "list_timers", "cancel_timers", "set_volume", "change_volume",
+        "mute_microphone", "say_again",
+    }
+)  # fmt: skip
 TOKENS = re.compile(r"<\w+>|[\w']+|[\[\]()|]")
 
 
@@ -91,6 +96,20 @@ def spelt(count):
         ("set a ten minute pasta timer", Call("set_timer", {"seconds": 600, "name": "pasta"})),
         ("a timer for a minute and five seconds", Call("set_timer", {"seconds": 65})),
         ("cancel all my timers", Call("cancel_timers", {})),
+        ("cancel the alarm", Call("cancel_timers", {})),
+        ("wake me up at seven", Call("set_alarm", {"time": "07:00"})),
+        ("set an alarm for 7:30", Call("set_alarm", {"time": "07:30"})),
+        ("set an alarm for twelve o'clock", Call("set_alarm", {"time": "12:00"})),
+        ("set an alarm for twelve ten", Call("set_alarm", {"time": "00:10"})),
+        ("set an alarm for seven fifteen in the evening", Call("set_alarm", {"time": "19:15"})),
+        ("set an alarm for twenty three", Call("set_alarm", {"time": "23:00"})),
+        ("wake me at twenty two forty five", Call("set_alarm", {"time": "22:45"})),
+        ("wake me at twelve fifteen in the morning", Call("set_alarm", {"time": "00:15"})),
+        ("wake me at seventy", Say(("No clock shows that hour.",))),
+        ("set an alarm for 99", Say(("No clock shows that hour.",))),
+        ("what timers are set", Call("list_timers", {})),
+        ("mute the microphone for ten minutes", Call("mute_microphone", {"minutes": 10})),
+        ("stop listening for ninety seconds", Call("mute_microphone", {"minutes": 2})),
         ("louder please", Call("change_volume", {"steps": 1})),
         ("jarvis turn it down", Call("change_volume", {"steps": -1})),
         ("set the volume to forty five percent", Call("set_volume", {"percent": 45})),
@@ -105,6 +124,13 @@ def spelt(count):
 )
 def test_the_answer_to(said, expected):
     assert answer(said, Context(NOW, ALL_TOOLS)) == expected
+
+
+def test_what_was_said_is_repeated_by_the_device_itself_if_it_can() -> None:
+    heard = ("It is noon.",)
+    assert answer("say that again", Context(NOW, ALL_TOOLS, heard)) == Call("say_again", {})
+    assert answer("say that again", Context(NOW, frozenset(), heard)) == Say(heard)
+    assert isinstance(answer("say that again", Context(NOW, ALL_TOOLS)), Say)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
         "<seconds> | <minutes> [and <seconds>] | <hours> [and <minutes>]"
         " | half an hour | an hour and a half"
     ),
+    "hour": "<number> [o'clock | <number>] [in the (morning | afternoon | evening)]",
     "percent": "<number> [percent] | (a | one) hundred [percent] | zero [percent]",
     "label": "pasta | egg | tea | pizza | bread | laundry | kitchen",
     "story": "lighthouse | fox | clock | river",
@@ -68,8 +69,22 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "(remind me | call me) in <duration>",
     ),
     "cancel_timer": (
-        "(cancel | stop | delete | clear) (the | my | all | all the | all my) (timer | timers)",
-        "(turn | switch) off the timer",
+        "(cancel | stop | delete | clear) (the | my | all | all the | all my)"
+        " (timer | timers | alarm | alarms)",
+        "(turn | switch) off the (timer | alarm)",
+    ),
+    "set_alarm": (
+        "(set | make) (an | the | my) alarm (for | at) <hour>",
+        "wake me [up] at <hour>",
+    ),
+    "list_timers": (
+        "(what | which) (timers | alarms) (are set | do i have)",
+        "how long (is | does) the timer [have] [to go]",
+        "how much time is left",
+    ),
+    "mute": (
+        "(close | mute | turn off | switch off) the microphone for <duration>",
+        "(stop listening | mute) for <duration>",
     ),
     "volume_up": (
         "turn (it | the volume | the sound) up",
@@ -135,7 +150,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-SLOTS = ("duration", "percent", "label", "story")
+SLOTS = ("duration", "hour", "percent", "label", "story")
 """Rules whose words are handed over with the intent."""
 
 _TOKEN = re.compile(r"<(\w+)>|[\w']+|[\[\]()|]")
@@ -220,6 +235,28 @@ def number(text: str) -> int:
         elif word in _TENS:
             total += 20 + 10 * _TENS.index(word)
     return total
+
+
+def hour(text: str) -> tuple[int, int, bool] | None:
+    """An `hour` as the grammar writes it: hours, minutes, and whether the part of the day was
+    said (else seven may mean seven in the evening); None for one that no clock shows."""
+    said, _, part = text.partition(" in the ")
+    either = "|".join(_hours())
+    numbers = re.match(rf"((?:{either})\b ?)(o'clock)?(.*)", said)
+    if numbers is None:
+        return None
+    hours, minutes = number(numbers[1]), number(numbers[3])
+    if part in ("afternoon", "evening") and hours < 12:
+        hours += 12
+    if part == "morning" and hours == 12:
+        hours = 0
+    return (hours, minutes, bool(part) or hours > 12) if hours < 24 and minutes < 60 else None
+
+
+def _hours() -> list[str]:
+    """All words for an hour, the longest first: twenty three is not twenty past three."""
+    words = [*_UNITS, *_TEENS, "twenty", *(f"twenty {unit}" for unit in _UNITS[:3])]
+    return sorted([*words, r"\d{1,2}"], key=len, reverse=True)
 
 
 def seconds(duration: str) -> int:

@@ -12,7 +12,7 @@ from parleyd.local.stories import STORIES, is_told_in, rest_after
 
 HELP = (
     "You can ask me for the time or the date.",
-    "Say, set a timer for ten minutes, or, cancel the timer.",
+    "Say, set a timer for ten minutes, wake me at seven, or, cancel the timer.",
     "Say, volume up, volume down, or, set the volume to forty percent.",
     "Say, tell me a story, and interrupt me whenever you like.",
     "Then, go on, takes up the story where you stopped me.",
@@ -70,6 +70,17 @@ def answer(said: str, context: Context) -> Say | Call:
             return _call("set_timer", arguments, context, "set timers")
         case "cancel_timer":
             return _call("cancel_timers", {}, context, "cancel timers")
+        case "set_alarm":
+            due = _next_hour(slots["hour"], context.local_time)
+            if due is None:
+                return Say(("No clock shows that hour.",))
+            return _call("set_alarm", {"time": due}, context, "set alarms")
+        case "list_timers":
+            return _call("list_timers", {}, context, "set timers")
+        case "mute":
+            minutes = max(1, -(-grammar.seconds(slots["duration"]) // 60))
+            arguments = {"minutes": minutes}
+            return _call("mute_microphone", arguments, context, "close its microphone")
         case "volume_up":
             return _call("change_volume", {"steps": VOLUME_STEP}, context, "change its volume")
         case "volume_down":
@@ -83,6 +94,8 @@ def answer(said: str, context: Context) -> Say | Call:
             return Say(HELP)
         case "stop":
             return Say(("Okay.",))
+        case "repeat" if "say_again" in context.tools and context.answers:
+            return Call("say_again", {})
         case "repeat":
             return Say(_sentences(context.answers[-1]) if context.answers else GREETING)
         case "go_on":
@@ -123,6 +136,18 @@ def _call(name: str, arguments: dict[str, Any], context: Context, ability: str) 
     if name in context.tools:
         return Call(name, arguments)
     return Say((f"Sorry, this device can't {ability}.",))
+
+
+def _next_hour(said: str, now: datetime) -> str | None:
+    """The hour that was said, as HH:MM; of its two meanings the one that comes first."""
+    found = grammar.hour(said)
+    if found is None:
+        return None
+    hours, minutes, sure = found
+    both = [hours] if sure else [hours % 12, hours % 12 + 12]
+    passed = now.hour * 60 + now.minute
+    soonest = min(both, key=lambda h: (h * 60 + minutes - passed - 1) % (24 * 60))
+    return f"{soonest:02}:{minutes:02}"
 
 
 def _clock(now: datetime) -> str:
