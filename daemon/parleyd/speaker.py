@@ -89,6 +89,8 @@ class Speaker:
         self._without_card = ""  # why there is none
         self._line = Line(settings.realtime.connection)
         self._shown: Show | None = None
+        self._turns = 0
+        self._began = ("", 0.0)  # to listen: by which event, and when
         self._preroll_ms = 0.0  # what LISTEN sends of the time before it
         self._unsent_ms = 0  # of the microphone, since the last that was sent
         self._remark = ""  # why the last turn got no answer; shown until the next one
@@ -298,6 +300,8 @@ class Speaker:
                     self._reply_ended(failure, now)
                 case rt.SkillCalled(call_id, name, arguments):
                     self._effects.append(CallSkill(call_id, name, arguments))
+                case rt.Used(turn, tokens):
+                    self._note("usage", turn=turn, **tokens)
                 case rt.Trouble(remedy, text):
                     self._trouble(remedy, text)
 
@@ -375,6 +379,8 @@ class Speaker:
         before = self._turn.state
         actions = self._turn.handle(event, now)
         after = self._turn.state
+        if after is State.LISTENING is not before:
+            self._began = (event.name.lower(), now)
         if before is not after:
             self._note("state", before=str(before), after=str(after), event=event.name.lower())
             self._entered(after, now)
@@ -442,7 +448,9 @@ class Speaker:
         self._session.append(self._uplink.flush())
         self._resting = False
         self._mouth.begin()
-        self._log = TurnLog()
+        self._turns += 1
+        self._log = TurnLog(turn=self._turns)
+        self._log.listening(*self._began)
         self._log.turn_ended(now)
         self._take_news(self._session.ask_for_reply(now), now)
 

@@ -9,7 +9,12 @@ from parleyd.realtime.events import Json
 class TurnLog:
     """Filled while a turn goes on; times in seconds, monotonic, and ms in the result."""
 
+    turn: int = 0
+    """The turn's number since the start."""
+    begun_by: str = ""
+    """What made Parley listen: an event of `parleyd.turn`, in small letters."""
     heard_ms: int = 0
+    _listening: float | None = None
     _ended: float | None = None
     _delta: float | None = None
     _frame: float | None = None
@@ -17,6 +22,10 @@ class TurnLog:
     _held: float | None = None
     _committed: float | None = None
     _false_alarms: int = 0
+
+    def listening(self, event: str, now: float) -> None:
+        """Parley began to listen to the question."""
+        self.begun_by, self._listening = event, now
 
     def turn_ended(self, now: float) -> None:
         """The user has finished; the clock of the answer starts."""
@@ -49,6 +58,9 @@ class TurnLog:
         if self._ended is None:
             return None
         fields: Json = {
+            "turn": self.turn,
+            "begun_by": self.begun_by,
+            "listened_ms": _ms(self._listening, self._ended),
             "first_delta_ms": _ms(self._ended, self._delta),
             "first_frame_ms": _ms(self._ended, self._frame),
             "heard_ms": self.heard_ms,

@@ -59,7 +59,7 @@ def test_the_default_configuration_is_good() -> None:
     assert ended.stdout.endswith("good\n")
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "doctor"])
+@pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "turns", "doctor"])
 def test_every_command_explains_itself(command: str) -> None:
     assert f"parley {command}" in parley(command, "--help").stdout
     assert command in parley("--help").stdout

@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": "Run the embedded realtime server by itself.",
     "check": "Check a configuration file and say what is wrong with it.",
     "doctor": "Check that everything a speaker needs is here.",
+    "turns": "Show the last turns as a table, with percentiles.",
     "explain": "Draw why it did, or did not, stop in a recording.",
 }
 

@@ -61,6 +61,14 @@ class SkillCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What one response took, in tokens, living or not; `turn` counts the user's turns."""
+
+    turn: int
+    tokens: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something the log must hold; with RECONNECT or FATAL the link must act."""
 
@@ -77,5 +85,6 @@ News = (
     | ReplyPartDone
     | ReplyDone
     | SkillCalled
+    | Used
     | Trouble
 )

@@ -26,6 +26,7 @@ from parleyd.realtime.news import (
     ReplyPartDone,
     SkillCalled,
     Trouble,
+    Used,
     UserStarted,
     UserStopped,
 )
@@ -41,6 +42,7 @@ COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they come together
 ANSWERS_WITHIN_S = 1.5  # response.created after committed, of a server that answers by itself
 CONFIGURED_WITHIN_S = 10.0  # session.updated after session.update; seen: a tenth of a second
 REMEMBERED_CALLS = 256  # a call is announced up to three times, within one response
+REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule
 REMEMBERED_TRUNCATES = 32  # a reply has a handful of items
 
 
@@ -68,6 +70,8 @@ class Session:
     _committed_item: str | None = None
     _responses: Responses = field(default_factory=Responses)
     _calls: dict[str, bool] = field(default_factory=dict)  # call id -> its response lives
+    _turns: int = 0  # that were to be answered
+    _turn_of: OrderedDict[str, int] = field(default_factory=OrderedDict)  # by response id
     _goes_on: bool = False  # one of the calls' results is for the model to answer
     _seen_calls: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _truncates: dict[str, ev.TruncateItem] = field(default_factory=dict)  # by event id
@@ -137,6 +141,7 @@ class Session:
         In server turn mode the server commits by itself; the create waits for that.
         """
         self._history.close()
+        self._turns += 1
         if self.turn.detection == "local":
             if frames_to_ms(self._appended_frames, SERVER_RATE_HZ) < SHORTEST_COMMIT_MS:
                 return [ReplyDone("nothing was said")]
@@ -226,6 +231,9 @@ class Session:
             case ev.InputTranscript():
                 self._history.user(event.transcript)
             case ev.ResponseCreated():
+                self._turn_of[event.response.id] = self._turns
+                while len(self._turn_of) > REMEMBERED_TURNS:
+                    self._turn_of.popitem(last=False)
                 self._say_if(self._responses.created(event.response, now))
             case ev.AudioDelta() if self._responses.alive(event.response_id):
                 self._responses.goes_on()
@@ -321,7 +329,7 @@ class Session:
 
     def _response_done(self, response: ev.Response, now: float) -> list[News]:
         ending = self._responses.done(response.id)
-        news: list[News] = []
+        news: list[News] = _used(response, self._turn_of.pop(response.id, self._turns))
         if ending is Ending.LIVING:
             for item in response.output or []:
                 news += self._function_call(item)
@@ -409,6 +417,21 @@ def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
     reason = (response.status_details or {}).get("reason")
     by_turn = reason == "turn_detected" or (reason is None and server.interrupts)
     return response.status == "cancelled" and by_turn
+
+
+def _used(response: ev.Response, turn: int) -> list[News]:
+    """The counts of a response's usage that people pay for; nothing where none is told."""
+    usage = response.usage or {}
+    details = usage.get("input_token_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    told = {
+        "input_tokens": usage.get("input_tokens"),
+        "cached_tokens": cached,
+        "output_tokens": usage.get("output_tokens"),
+        "cost": usage.get("cost"),  # not OpenAI, but some routers in front of models tell it
+    }
+    tokens = {name: n for name, n in told.items() if isinstance(n, int | float)}
+    return [Used(turn, tokens)] if tokens else []
 
 
 def _ended(response: ev.Response) -> list[News]:

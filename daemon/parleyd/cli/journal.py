@@ -1,0 +1,100 @@
+"""What the log says of past turns: read back from the journal, or from lines of a file."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+_PAIR = re.compile(r"(\w+)=(\S*)")
+_PLAIN = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ \w+ +parleyd\.turns: (.*)$")
+
+Field = float | bool | str | None
+
+
+@dataclass(slots=True)
+class Turn:
+    """One line of the log, and what its responses took."""
+
+    at: datetime
+    fields: dict[str, Field]
+    usage: dict[str, float] = field(default_factory=dict)
+
+    def number(self, name: str) -> float | None:
+        """A measured figure; None where there is none (nobody interrupted, say)."""
+        value = self.usage.get(name, self.fields.get(name))
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+class _Entry(msgspec.Struct):
+    """What of a journal entry matters (`journalctl -o json`: all values are texts)."""
+
+    message: str = msgspec.field(name="MESSAGE", default="")
+    logger: str = msgspec.field(name="LOGGER", default="")
+    pid: str = msgspec.field(name="_PID", default="")
+    time_us: str = msgspec.field(name="__REALTIME_TIMESTAMP", default="0")
+
+
+def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
+    """The newest `most` turns, oldest first; other lines, and broken ones, are passed over.
+
+    Lines are entries of `journalctl -o json`, or what Parley writes to a terminal.
+    """
+    found: dict[tuple[str, int, int], Turn] = {}
+    early: dict[tuple[str, int, int], dict[str, float]] = {}  # usage comes before its turn
+    newest: dict[str, tuple[int, int]] = {}  # run and number, by process
+    for line in lines:
+        entry = _entry(line)
+        if entry is None:
+            continue
+        process, at, message = entry
+        name, _, rest = message.partition(" ")
+        fields = {key: _value(text) for key, text in _PAIR.findall(rest)}
+        number = fields.get("turn")
+        if name not in ("turn", "usage") or not isinstance(number, int | float):
+            continue
+        run, last = newest.get(process, (0, 0))
+        if number < last or (number == last and name == "turn"):
+            run, last = run + 1, 0  # counted anew: a reload, or another run in one file
+        newest[process] = (run, int(number) if name == "turn" else last)
+        key = (process, run, int(number))
+        if name == "usage":
+            spent = found[key].usage if key in found else early.setdefault(key, {})
+            _add(spent, fields)
+            continue
+        found[key] = Turn(at, fields, early.pop(key, {}))
+        while len(found) > most:
+            found.pop(next(iter(found)))
+        while len(early) > most:
+            early.pop(next(iter(early)))
+    return list(found.values())
+
+
+def _entry(line: str | bytes) -> tuple[str, datetime, str] | None:
+    """Process, time and message of one line of the log of turns; None for any other."""
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+    if not text.startswith("{"):
+        plain = _PLAIN.match(text.rstrip("\n"))
+        return ("", datetime.fromisoformat(plain[1]), plain[2]) if plain else None
+    try:
+        entry = msgspec.json.decode(text, type=_Entry)
+        at = datetime.fromtimestamp(int(entry.time_us) / 1e6)
+    except (msgspec.DecodeError, ValueError, OverflowError, OSError):
+        return None  # a message that is no text, for one, comes as a list of bytes
+    return (entry.pid, at, entry.message) if entry.logger == "parleyd.turns" else None
+
+
+def _add(spent: dict[str, float], fields: dict[str, Field]) -> None:
+    for name, value in fields.items():
+        if name != "turn" and isinstance(value, int | float):
+            spent[name] = spent.get(name, 0) + value
+
+
+def _value(text: str) -> Field:
+    if text in ("None", "True", "False", ""):
+        return {"None": None, "True": True, "False": False}.get(text, "")
+    try:
+        return float(text)
+    except ValueError:
+        return text

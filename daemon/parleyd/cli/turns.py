@@ -1,0 +1,110 @@
+"""`parley turns`: the last turns as a table, from the journal."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from parleyd.cli.journal import Turn
+from parleyd.cli.journal import turns as read
+from parleyd.errors import ParleyError
+
+PLAIN_WIDTH = 150  # columns where the output is a file
+PERCENTILES = (50, 90, 99)
+
+COLUMNS = {
+    "listened": "listened_ms",
+    "first audio": "first_delta_ms",
+    "first sound": "first_frame_ms",
+    "heard": "heard_ms",
+    "hold": "onset_to_hold_ms",
+    "commit": "onset_to_commit_ms",
+    "false alarms": "false_alarms",
+    "tokens in": "input_tokens",
+    "cached": "cached_tokens",
+    "tokens out": "output_tokens",
+    "cost": "cost",
+}
+ALWAYS = 7  # columns that stand even when empty; the others only where a server tells
+
+
+@click.command()
+@click.option("-n", "count", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--since", default="-7d", show_default=True, help="As for journalctl.")
+@click.option("--unit", default="parleyd", show_default=True)
+@click.argument("file", type=click.File("rb"), required=False)
+def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
+    """Show the last turns: what each stage took, in ms, and their percentiles.
+
+    From the journal, or from FILE (`-`: standard input): the output of
+    `journalctl -o json`, or what `parley run` wrote to a terminal.
+
+    Counted from the end of the question: first audio received, first sound heard. Counted
+    from the onset of an interruption: hold (silence) and commit (decision).
+    """
+    found = read(file, count) if file is not None else _journal(unit, since, count)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    if not found:
+        console.print("No turns. They are logged when log.level is info or debug.")
+        return
+    console.print(_table(found))
+
+
+def _journal(unit: str, since: str, count: int) -> list[Turn]:
+    command = [
+        *("journalctl", "--unit", unit, "--since", since, "--output", "json", "--no-pager"),
+        *("--output-fields", "MESSAGE,LOGGER,_PID", "LOGGER=parleyd.turns"),
+    ]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal:
+            assert journal.stdout is not None
+            assert journal.stderr is not None
+            found = read(journal.stdout, count)
+            said = journal.stderr.read().decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        raise ParleyError(
+            "there is no journalctl on this machine: give a file, parley turns FILE"
+        ) from None
+    if journal.returncode != 0 or (said and not found):
+        what = " ".join(said.split()) or f"status {journal.returncode}"
+        raise ParleyError(
+            f"the journal cannot be read ({what}); try sudo, or add yourself to systemd-journal"
+        )
+    return found
+
+
+def _table(found: Sequence[Turn]) -> Table:
+    told = [
+        (title, name)
+        for place, (title, name) in enumerate(COLUMNS.items())
+        if place < ALWAYS or any(turn.number(name) is not None for turn in found)
+    ]
+    table = Table(caption=f"{len(found)} turns; times in ms")
+    table.add_column("when", no_wrap=True)
+    table.add_column("begun by")
+    for title, _ in told:
+        table.add_column(title, justify="right")
+    for turn in found:
+        figures = [_shown(turn.number(name)) for _, name in told]
+        table.add_row(f"{turn.at:%d %b %H:%M:%S}", str(turn.fields.get("begun_by", "")), *figures)
+    table.add_section()
+    for percent in PERCENTILES:
+        table.add_row(f"p{percent}", "", *(_percentile(found, name, percent) for _, name in told))
+    return table
+
+
+def _percentile(found: Sequence[Turn], name: str, percent: int) -> str:
+    values = [n for turn in found if (n := turn.number(name)) is not None]
+    return _shown(float(np.percentile(values, percent))) if values else ""
+
+
+def _shown(value: float | None) -> str:
+    """Whole numbers, but for money."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value == 0 or value >= 1 else f"{value:.4f}"
