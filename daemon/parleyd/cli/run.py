@@ -156,6 +156,7 @@ class Daemon:
 
             store = Store(state_folder(os.environ) / "skills.json")
             skillset = Skillset(settings, store, post, lambda closed: heartbeat.set_muted(closed))
+            stack.push_async_callback(skillset.settle)
             skills = await skillset.book()
             switchboard = Switchboard(
                 link,

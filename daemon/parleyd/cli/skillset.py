@@ -74,6 +74,11 @@ class Skillset:
             await self.timers.save()
             await asyncio.sleep(LOOK_S)
 
+    async def settle(self) -> None:
+        """Return when all is written that must survive; for the end of a set-up."""
+        await asyncio.gather(*self._saving)
+        await self.timers.save()
+
     def _keep_alarms(self, alarms: Sequence[Alarm]) -> None:
         self._store.keep(alarms=tuple(alarms))
 

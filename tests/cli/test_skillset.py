@@ -1,0 +1,99 @@
+"""The daemon's skills put together: what rings is posted, what must survive is written down."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from parleyd.boundary import Happening, Ring, SetVolume
+from parleyd.cli.skillset import Skillset
+from parleyd.config import Config, Skills
+from parleyd.skills.store import Store
+from parleyd.units import SERVER_RATE_HZ
+
+WITHIN_S = 30.0  # a loaded machine; what is waited for takes a second or two
+
+
+class House:
+    """A skillset with a file, and what it asks of the rest of the daemon."""
+
+    def __init__(self, folder: Path) -> None:
+        self.posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self.closed: list[bool] = []
+        config = msgspec.structs.replace(Config(), skills=Skills(folder=str(folder / "skills")))
+        store = Store(folder / "skills.json")
+        self.skills = Skillset(config, store, self.posted.put_nowait, self.closed.append)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.skills.run())
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def test_a_timer_rings_with_its_name_and_rings_again_after_a_restart_until_it_was_stopped(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "pasta"})
+        async with house.running():
+            ring = await house.posted.get()
+        assert isinstance(ring, Ring)
+        assert ring.name == "pasta"
+        assert ring.spoken is not None
+        assert len(ring.spoken) > SERVER_RATE_HZ / 2
+
+        house = House(tmp_path)  # the power failed while it rang
+        async with house.running():
+            ring = await house.posted.get()
+        assert isinstance(ring, Ring)
+        house.skills.timers.stopped([ring.ring_id])
+        await house.skills.settle()
+        assert Store(tmp_path / "skills.json").kept.alarms == ()
+
+    asyncio.run(life())
+
+
+def test_a_microphone_that_was_closed_for_a_time_stays_closed_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        assert not house.skills.mute.muted
+        await book.call("mute_microphone", {"minutes": 10})
+        assert house.closed == [True]
+        await house.skills.settle()
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        house.skills.mute.reopen()
+        assert house.closed == [False]
+
+    asyncio.run(life())
+
+
+def test_functions_of_the_user_stand_beside_those_that_are_built_in(tmp_path: Path) -> None:
+    (tmp_path / "skills").mkdir()
+    (tmp_path / "skills" / "cat.py").write_text(
+        "from parleyd.skills import skill\n\n\n@skill\ndef feed(grams: int) -> str:\n"
+        "    'Feed the cat.'\n    return f'{grams} g'\n"
+    )
+
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        assert {"feed", "set_volume"} <= {tool["name"] for tool in book.declarations()}
+        assert (await book.call("feed", {"grams": 20})).output == "20 g"
+        await book.call("set_volume", {"percent": 20})
+        assert house.posted.get_nowait() == SetVolume(20)
+
+    asyncio.run(life())
