@@ -130,7 +130,7 @@ def test_nothing_is_trusted_cold_or_after_an_xrun(say: Say) -> None:
     assert hearing.process(quiet, quiet, 0.0).trusted
     scene = room(say("slt", STORY))
     trusted = [hearing.process(*scene.period(i), i / 100).trusted for i in range(300)]
-    assert not trusted[60]
+    assert not all(trusted[:60])
     assert trusted[-1]
     hearing.glitch(10.0)
     assert not hearing.process(quiet, quiet, 10.5).trusted

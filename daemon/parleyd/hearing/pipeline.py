@@ -14,7 +14,8 @@ from parleyd.units import MIC_RATE_HZ, Floats, Frames, level_dbfs, ms_to_frames
 
 _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector likes -26
 _GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
-_COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user
+_COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user ...
+_FOUND_PERIODS = 50  # ... or half of that, when its delay is known
 _AUDIBLE = 100  # peak of int16, -50 dBFS: quieter playback teaches the filter nothing
 
 
@@ -88,7 +89,9 @@ class Hearing:
         return self._canceller.process(mic, due)
 
     def _trusted(self, now: float) -> bool:
-        cold = self._canceller is not None and 0 < self._audible_periods < _COLD_PERIODS
+        found = self._alignment is not None and self._alignment.delay_ms is not None
+        enough = _FOUND_PERIODS if found else _COLD_PERIODS
+        cold = self._canceller is not None and 0 < self._audible_periods < enough
         return now >= self._distrusted_until and not cold
 
 
