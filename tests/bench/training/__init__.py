@@ -13,6 +13,8 @@ then the network, in an environment of its own with PyTorch, which nothing else 
 
 Both are deterministic on one machine. The shipped weights are of a run on 310 sessions
 (3.2 hours), ten epochs, without dropout and noise on the cues; the script's own, of twice as
-many sessions, find more users at 15 dB and commit more clatter, so they were not taken. Validate with ``python -m tests.bench.hearing
---corpus DIR --split B``: rooms, voices and halves of noises that no example was made of.
+many sessions, find more users at 15 dB and commit more clatter, so they were not taken.
+
+Validate with ``python -m tests.bench.hearing --corpus DIR --split B``: rooms, voices and
+halves of noises that no example was made of.
 """
