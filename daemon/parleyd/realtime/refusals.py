@@ -55,7 +55,8 @@ WHAT_TO_DO = {
     "insufficient_quota": "the account has no quota left: add credit, then restart parleyd",
     "credit_balance_exhausted": "the account's credit is used up: add credit, then restart parleyd",
     "billing_hard_limit_reached": "the account's spending limit is reached: raise it, then restart",
-    "invalid_api_key": "the server refuses the key: check OPENAI_API_KEY, then restart parleyd",
+    "invalid_api_key": "the server refuses the key: check OPENAI_API_KEY (or the key of the "
+    "server that is configured), then restart parleyd",
     "account_deactivated": "the account is deactivated: ask the provider, then restart parleyd",
     "invalid_model": "the server does not have this model: check realtime.model",
     "missing_model": "the server wants a model: set realtime.model",
