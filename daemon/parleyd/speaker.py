@@ -8,7 +8,7 @@ same object.
 
 from collections.abc import Sequence
 
-from parleyd import config, earcons
+from parleyd import config, earcons, ladder, notes
 from parleyd.boundary import (
     ButtonPressed,
     CallSkill,
@@ -36,8 +36,8 @@ from parleyd.boundary import (
 )
 from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
-from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.endpoint import Speech
+from parleyd.ladder import Situation
 from parleyd.line import Line
 from parleyd.mouth import Mouth
 from parleyd.realtime import news as rt
@@ -45,10 +45,10 @@ from parleyd.realtime.events import Json, ServerEvent
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.session import Session
 from parleyd.ringing import Ringing
-from parleyd.states import Shown, State
+from parleyd.states import State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
-from parleyd.units import PERIOD_MS, Frames
+from parleyd.units import Frames
 from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
@@ -66,7 +66,7 @@ class Speaker:
         self._mouth = Mouth(settings)
         self._turn = Turn(settings.turn, settings.hearing)
         self._session = Session(settings.realtime, settings.turn, tools)
-        self._uplink = Uplink()
+        self._uplink = Uplink(self._ears, self._session)
         self._ringing = Ringing(settings.skills.ring_min * 60)
         self._log = TurnLog()
         self._actions = {
@@ -74,16 +74,15 @@ class Speaker:
             Action.LOW_TONE: lambda now: self._mouth.play(earcons.low_tone()),
             Action.SORRY_TONE: lambda now: self._mouth.play(earcons.sorry()),
             Action.LISTEN: self._listen,
-            Action.LISTEN_ON: self._listen_on,
+            Action.LISTEN_ON: lambda now: self._uplink.go_on(),
             Action.LISTEN_FROM_ONSET: self._listen_from_onset,
-            Action.STOP_LISTENING: self._stop_listening,
+            Action.STOP_LISTENING: lambda now: self._uplink.give_up(),
             Action.ASK_FOR_REPLY: self._ask_for_reply,
             Action.HOLD: self._hold,
             Action.RESUME: self._resume,
             Action.INTERRUPT: self._interrupt,
         }
         self._effects: list[Effect] = []
-        self._sending = False
         self._resting = False  # the model ended the talk: nobody listens after this reply
         self._muted = False
         self._without_card = ""  # why there is none
@@ -92,7 +91,6 @@ class Speaker:
         self._turns = 0
         self._began = ("", 0.0)  # to listen: by which event, and when
         self._preroll_ms = 0.0  # what LISTEN sends of the time before it
-        self._unsent_ms = 0  # of the microphone, since the last that was sent
         self._remark = ""  # why the last turn got no answer; shown until the next one
         self._onset = 0.0  # of the user's speech in the pending or last barge-in
 
@@ -184,20 +182,20 @@ class Speaker:
     # --- hearing ----------------------------------------------------------------------
 
     def _perceive(self, percept: Percept, now: float) -> None:
-        sending = self._sending  # a turn that begins now has this period in its pre-roll
+        sending = self._uplink.open  # a turn that begins now has this period in its pre-roll
         if not sending:
-            self._unsent_ms += PERIOD_MS
+            self._uplink.kept_back()
         if percept.keyword is not None:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
             self._judged(percept.verdict, now)
         if percept.duplex is not None:
-            self._duplex_changed(percept.duplex)
+            self._effects.append(notes.of_duplex(percept.duplex))
         if percept.speech is not None and self._ends_turns_here:
             ended = percept.speech is Speech.ENDED
             self._advance(Event.TURN_ENDED if ended else Event.USER_SPOKE, now)
-        if sending and self._sending:
-            self._send(percept.heard.cleaned)
+        if sending and self._uplink.open:
+            self._uplink.push(percept.heard.cleaned)
 
     def _wake_word(self, keyword: str, now: float) -> None:
         self._stop_ringing("wake word")
@@ -207,22 +205,9 @@ class Speaker:
         self._preroll_ms = self._settings.wake.preroll_ms
         self._advance(Event.STOP_WORD if keyword in STOP_WORDS else Event.WAKE_WORD, now)
 
-    def _duplex_changed(self, duplex: Duplex) -> None:
-        if duplex.full:
-            self._note("full_duplex", means="a voice interrupts again")
-            return
-        self._note(
-            "half_duplex",
-            left_dbfs=round(duplex.echo_left_dbfs),
-            means="the echo is too loud to hear a voice over it: only wake word and button "
-            "interrupt; lower audio.volume or move the microphone away from the loudspeaker",
-        )
-
     def _judged(self, verdict: Verdict, now: float) -> None:
-        name = {Kind.SUSPECT: "hold", Kind.CONFIRM: "commit", Kind.REJECT: "resume"}[verdict.kind]
         self._onset = verdict.onset
-        onset_ms = round((now - verdict.onset) * 1000)
-        self._note(name, reason=verdict.reason, after_onset_ms=onset_ms, **verdict.numbers)
+        self._effects.append(notes.of_verdict(verdict, now))
         event = {
             Kind.SUSPECT: Event.SUSPECTED,
             Kind.CONFIRM: Event.CONFIRMED,
@@ -310,7 +295,7 @@ class Speaker:
             return
         if not self._mouth.begun:
             self._log.first_delta(now)
-            self._sending = False  # before the first of it is heard: no echo to the server
+            self._uplink.open = False  # before the first of it is heard: no echo to the server
         if not self._mouth.say(item_id, content_index, frames):
             self._session.stop_generating(now)
             self._note("ring_full", item_id=item_id)
@@ -348,7 +333,7 @@ class Speaker:
         if self._session.owes(done.call_id):
             self._resting = then is Then.REST
             if then is Then.REPEAT and self._mouth.say_again():
-                self._sending = False  # before the first of it is heard, as for a reply
+                self._uplink.open = False  # before the first of it is heard, as for a reply
             elif then is Then.REPEAT:
                 then, output = Then.REPLY, "Nothing was said yet that could be repeated."
         reply = then is Then.REPLY
@@ -395,10 +380,9 @@ class Speaker:
                 if not self._ears.barge_in.pending:
                     self._ears.barge_in.arm(now)
             case State.IDLE:
-                self._sending = False
+                self._uplink.open = False
                 self._ears.barge_in.disarm()
             case State.LISTENING:
-                self._sending = True
                 self._remark = ""
                 self._ears.barge_in.disarm()
             case State.THINKING | State.BARGE_IN:
@@ -416,36 +400,14 @@ class Speaker:
             self._mouth.play(earcons.chime())
 
     def _listen(self, now: float) -> None:
-        self._begin_input(self._preroll_ms, speaking=False)
-
-    def _listen_on(self, now: float) -> None:
-        """The server has the beginning already: nothing is cleared, the gap is filled."""
-        self._ears.endpoint.reset(True)
-        self._send(self._ears.recent(self._unsent_ms))
+        self._uplink.begin(self._preroll_ms, speaking=False)
 
     def _listen_from_onset(self, now: float) -> None:
         before_ms = (now - self._onset) * 1000 + self._settings.hearing.preroll_ms
-        self._begin_input(before_ms, speaking=True)
-
-    def _begin_input(self, before_ms: float, *, speaking: bool) -> None:
-        self._session.begin_input()
-        self._uplink.reset()
-        self._ears.endpoint.reset(speaking)
-        self._sending = True
-        self._send(self._ears.recent(before_ms))
-
-    def _send(self, frames: Frames) -> None:
-        self._unsent_ms = 0
-        chunk = self._uplink.push(frames)
-        if chunk is not None:
-            self._session.append(chunk)
-
-    def _stop_listening(self, now: float) -> None:
-        self._sending = False
-        self._session.begin_input()  # forgets what was sent
+        self._uplink.begin(before_ms, speaking=True)
 
     def _ask_for_reply(self, now: float) -> None:
-        self._session.append(self._uplink.flush())
+        self._uplink.finish()
         self._resting = False
         self._mouth.begin()
         self._turns += 1
@@ -478,22 +440,16 @@ class Speaker:
         self._effects.append(Note(name, fields))
 
     def _show(self) -> None:
-        shown = self._what_to_show()
+        situation = Situation(
+            muted=self._muted,
+            without_card=self._without_card,
+            ringing=self._ringing.audible,
+            refused=self._line.refused,
+            offline=self._line.missed,
+            turn=self._turn.state,
+            remark=self._remark,
+        )
+        shown = ladder.shown(situation)
         if shown != self._shown:
             self._shown = shown
             self._effects.append(shown)
-
-    def _what_to_show(self) -> Show:
-        """Mute over everything, then what is wrong, then what goes on."""
-        if self._muted:
-            return Show(Shown.MUTED)
-        if self._without_card:
-            return Show(Shown.ERROR, self._without_card)
-        if self._ringing.audible:
-            return Show(Shown.RINGING)
-        if self._line.refused:
-            return Show(Shown.ERROR, self._line.refused)
-        if self._line.missed and self._turn.state is State.IDLE:
-            return Show(Shown.OFFLINE, self._line.missed)
-        idle = self._turn.state is State.IDLE
-        return Show(Shown(self._turn.state), self._remark if idle else "")

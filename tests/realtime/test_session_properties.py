@@ -154,9 +154,10 @@ class SessionMachine(RuleBasedStateMachine):
         session = self.session
         for kept in (
             session._responses._dead,
-            session._seen_calls,
-            session._truncates,
-            session._calls,
+            session._calls._seen,
+            session._calls._open,
+            session._truncations._sent,
+            session._usage._turn_of,
         ):
             assert len(kept) <= 256
 

@@ -5,7 +5,7 @@ takes what came, the commands say what the speaker wants, `to_send` hands out wh
 go to the server (in order) and every call returns the news for the speaker.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +16,7 @@ import numpy as np
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
+from parleyd.realtime.calls import Calls
 from parleyd.realtime.history import History
 from parleyd.realtime.news import (
     CutOff,
@@ -24,9 +25,7 @@ from parleyd.realtime.news import (
     ReplyAudio,
     ReplyDone,
     ReplyPartDone,
-    SkillCalled,
     Trouble,
-    Used,
     UserStarted,
     UserStopped,
 )
@@ -34,6 +33,8 @@ from parleyd.realtime.profiles import Profile, profile
 from parleyd.realtime.refusals import Remedy, understand
 from parleyd.realtime.responses import Ending, Responses
 from parleyd.realtime.settings import session_settings
+from parleyd.realtime.truncation import Truncations
+from parleyd.realtime.usage import Usage
 from parleyd.units import SERVER_RATE_HZ, Frames, frames_to_ms
 
 SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms; a little more than that
@@ -41,9 +42,6 @@ WAITING_AUDIO_S = 30  # what a user can say before a slow connection is ready
 COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they come together
 ANSWERS_WITHIN_S = 1.5  # response.created after committed, of a server that answers by itself
 CONFIGURED_WITHIN_S = 10.0  # session.updated after session.update; seen: a tenth of a second
-REMEMBERED_CALLS = 256  # a call is announced up to three times, within one response
-REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule
-REMEMBERED_TRUNCATES = 32  # a reply has a handful of items
 
 
 @dataclass(slots=True)
@@ -69,12 +67,9 @@ class Session:
     _profile: Profile = field(init=False)
     _committed_item: str | None = None
     _responses: Responses = field(default_factory=Responses)
-    _calls: dict[str, bool] = field(default_factory=dict)  # call id -> its response lives
-    _turns: int = 0  # that were to be answered
-    _turn_of: OrderedDict[str, int] = field(default_factory=OrderedDict)  # by response id
-    _goes_on: bool = False  # one of the calls' results is for the model to answer
-    _seen_calls: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    _truncates: dict[str, ev.TruncateItem] = field(default_factory=dict)  # by event id
+    _calls: Calls = field(default_factory=Calls)
+    _usage: Usage = field(default_factory=Usage)
+    _truncations: Truncations = field(default_factory=Truncations)
     _odd_byte: dict[str, bytes] = field(default_factory=dict)
     _history: History = field(default_factory=History)
 
@@ -97,12 +92,11 @@ class Session:
 
         A turn that was said while connecting, and waits for its reply, goes on waiting.
         """
-        living = self._responses.lost() or any(self._calls.values())
+        living = self._responses.lost() or self._calls.living
         self.ready = False
         self._configured_by = None
-        self._calls.clear()
-        self._goes_on = False
-        self._truncates.clear()
+        self._calls.forget()
+        self._truncations.forget()
         self._odd_byte.clear()
         self._out.clear()
         return [ReplyDone("the connection was lost")] if living else []
@@ -141,7 +135,7 @@ class Session:
         In server turn mode the server commits by itself; the create waits for that.
         """
         self._history.close()
-        self._turns += 1
+        self._usage.turns += 1
         if self.turn.detection == "local":
             if frames_to_ms(self._appended_frames, SERVER_RATE_HZ) < SHORTEST_COMMIT_MS:
                 return [ReplyDone("nothing was said")]
@@ -159,9 +153,7 @@ class Session:
         """
         self._commit_deadline = None
         self._say_if(self._responses.interrupt(now))
-        for call_id in self._calls:
-            self._calls[call_id] = False
-        self._goes_on = False
+        self._calls.interrupt()
         for part in heard:
             if part.heard_ms > 0:
                 self.truncate(part)
@@ -175,27 +167,31 @@ class Session:
 
     def truncate(self, heard: Heard) -> None:
         """Tell the server that an item ends where it was heard."""
-        self._truncate(heard.item_id, heard.content_index, heard.heard_ms, repeat=True)
+        if not self._profile.truncates:
+            return
+        event = ev.TruncateItem(
+            item_id=heard.item_id, content_index=heard.content_index, audio_end_ms=heard.heard_ms
+        )
+        self._say(event)
+        self._truncations.sent(event)
 
     def owes(self, call_id: str) -> bool:
         """The result of this call is awaited: its response was not interrupted."""
-        return self._calls.get(call_id, False)
+        return self._calls.owed(call_id)
 
     def skill_done(
         self, call_id: str, output: str, now: float, *, reply: bool = True
     ) -> list[News]:
         """A function's result; when all of a response's are in, the model goes on, if one of
         them is for it to answer (`reply`)."""
-        lives = self._calls.pop(call_id, None)
-        if lives is None:
+        asked, lives = self._calls.done(call_id, reply=reply)
+        if not asked:
             return []
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         self._say(ev.CreateItem(item=item))
-        self._goes_on = self._goes_on or (lives and reply)
-        if not lives or any(self._calls.values()):
+        if not lives or self._calls.living:
             return []
-        goes_on, self._goes_on = self._goes_on, False
-        if goes_on:
+        if self._calls.complete():
             self._responses.want()
             self._create(now)
         elif not self._responses.living:
@@ -231,9 +227,7 @@ class Session:
             case ev.InputTranscript():
                 self._history.user(event.transcript)
             case ev.ResponseCreated():
-                self._turn_of[event.response.id] = self._turns
-                while len(self._turn_of) > REMEMBERED_TURNS:
-                    self._turn_of.popitem(last=False)
+                self._usage.created(event.response)
                 self._say_if(self._responses.created(event.response, now))
             case ev.AudioDelta() if self._responses.alive(event.response_id):
                 self._responses.goes_on()
@@ -245,7 +239,7 @@ class Session:
                 self._history.assistant(event.item_id, event.delta)
             case ev.OutputItemDone() if self._responses.alive(event.response_id):
                 self._may_be_done(now)
-                return self._function_call(event.item)
+                return [*self._calls.take(event.item)]
             case ev.ResponseDone():
                 return self._response_done(event.response, now)
         return []
@@ -260,7 +254,7 @@ class Session:
         news: list[News] = []
         if self._responses.overdue(now):
             news.append(ReplyDone("the server did not begin an answer"))
-        if self._responses.ended_silently(now) and not any(self._calls.values()):
+        if self._responses.ended_silently(now) and not self._calls.living:
             news.append(ReplyDone())
         if self._configured_by is not None and now >= self._configured_by:
             news.append(self._not_configured())
@@ -271,7 +265,7 @@ class Session:
 
     @property
     def _living(self) -> bool:
-        return self._responses.living or any(self._calls.values())
+        return self._responses.living or self._calls.living
 
     def _become_ready(self, now: float) -> list[News]:
         self.ready = True
@@ -286,7 +280,7 @@ class Session:
 
     def _create(self, now: float) -> None:
         wait = self._commit_deadline is not None or now < self._create_not_before
-        if self.ready and not wait and not any(self._calls.values()):
+        if self.ready and not wait and not self._calls.living:
             self._say_if(self._responses.create(now))
 
     def _commit(self) -> None:
@@ -329,14 +323,14 @@ class Session:
 
     def _response_done(self, response: ev.Response, now: float) -> list[News]:
         ending = self._responses.done(response.id)
-        news: list[News] = _used(response, self._turn_of.pop(response.id, self._turns))
+        news: list[News] = [*self._usage.done(response)]
         if ending is Ending.LIVING:
             for item in response.output or []:
-                news += self._function_call(item)
+                news += self._calls.take(item)
             goes_on = self._responses.wanted and response.status != "failed"
             if _cut_off_by_server(response, self._profile):
                 news.append(CutOff())
-            elif not any(self._calls.values()) and not goes_on:
+            elif not self._calls.living and not goes_on:
                 news += _ended(response)
         self._create(now)
         return news
@@ -348,27 +342,6 @@ class Session:
             data = data[:-1]
         frames = np.frombuffer(data, "<i2").astype(np.int16)
         return [ReplyAudio(event.item_id, event.content_index, frames)] if len(frames) else []
-
-    def _function_call(self, item: ev.Json) -> list[News]:
-        call_id = item.get("call_id")
-        complete = item.get("type") == "function_call" and item.get("status") == "completed"
-        if not complete or not isinstance(call_id, str) or call_id in self._seen_calls:
-            return []
-        self._seen_calls[call_id] = None
-        while len(self._seen_calls) > REMEMBERED_CALLS:
-            self._seen_calls.popitem(last=False)
-        self._calls[call_id] = True
-        return [SkillCalled(call_id, str(item.get("name")), _arguments(item.get("arguments")))]
-
-    def _truncate(self, item_id: str, index: int, audio_end_ms: int, *, repeat: bool) -> None:
-        if not self._profile.truncates:
-            return
-        event = ev.TruncateItem(item_id=item_id, content_index=index, audio_end_ms=audio_end_ms)
-        self._say(event)
-        if repeat and event.event_id is not None:
-            self._truncates[event.event_id] = event
-            while len(self._truncates) > REMEMBERED_TRUNCATES:
-                self._truncates.pop(next(iter(self._truncates)))
 
     # --- inside: errors ---------------------------------------------------------------
 
@@ -387,7 +360,7 @@ class Session:
             case Remedy.DROP_TURN:
                 news = self._turn_refused(now)
             case Remedy.TRUNCATE_AT:
-                self._truncate_again(error.event_id, refusal.audio_ms)
+                self._say_if(self._truncations.again(error.event_id, refusal.audio_ms))
             case _:
                 news = [Trouble(refusal.remedy, refusal.text)]
                 if self._configured_by is not None:
@@ -404,34 +377,12 @@ class Session:
         self.interrupt([], now)
         return [ReplyDone("the server heard nothing")]
 
-    def _truncate_again(self, event_id: str | None, audio_ms: int | None) -> None:
-        if event_id is None and len(self._truncates) == 1:
-            event_id = next(iter(self._truncates))  # a server that does not echo ids
-        first = self._truncates.pop(event_id, None) if event_id else None
-        if first is not None and audio_ms is not None and audio_ms < first.audio_end_ms:
-            self._truncate(first.item_id, first.content_index, audio_ms, repeat=False)
-
 
 def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
     """The server ended its answer because it heard the user; some tell the reason, some don't."""
     reason = (response.status_details or {}).get("reason")
     by_turn = reason == "turn_detected" or (reason is None and server.interrupts)
     return response.status == "cancelled" and by_turn
-
-
-def _used(response: ev.Response, turn: int) -> list[News]:
-    """The counts of a response's usage that people pay for; nothing where none is told."""
-    usage = response.usage or {}
-    details = usage.get("input_token_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    told = {
-        "input_tokens": usage.get("input_tokens"),
-        "cached_tokens": cached,
-        "output_tokens": usage.get("output_tokens"),
-        "cost": usage.get("cost"),  # not OpenAI, but some routers in front of models tell it
-    }
-    tokens = {name: n for name, n in told.items() if isinstance(n, int | float)}
-    return [Used(turn, tokens)] if tokens else []
 
 
 def _ended(response: ev.Response) -> list[News]:
@@ -445,12 +396,3 @@ def _ended(response: ev.Response) -> list[News]:
         error = ev.ErrorDetail(message="the answer failed")
     refusal = understand(error)
     return [Trouble(refusal.remedy, refusal.text), ReplyDone(refusal.text)]
-
-
-def _arguments(text: object) -> ev.Json:
-    """A function's arguments; models sometimes write broken JSON, which counts as none."""
-    try:
-        arguments = msgspec.json.decode(text) if isinstance(text, str) else text
-    except msgspec.DecodeError:
-        return {}
-    return arguments if isinstance(arguments, dict) else {}

@@ -1,0 +1,37 @@
+"""The one ladder of what is shown: mute over everything, then what is wrong, then what goes on."""
+
+from dataclasses import dataclass
+
+from parleyd.boundary import Show
+from parleyd.states import Shown, State
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that has a say in what is shown; texts say why, "" when it is not so."""
+
+    muted: bool
+    without_card: str
+    ringing: bool
+    refused: str
+    """No retry can help: a wrong key, no quota, no such model."""
+    offline: str
+    turn: State
+    remark: str
+    """Why the last turn got no answer."""
+
+
+def shown(now: Situation) -> Show:
+    """The highest rung that holds."""
+    idle = now.turn is State.IDLE
+    if now.muted:
+        return Show(Shown.MUTED)
+    if now.without_card:
+        return Show(Shown.ERROR, now.without_card)
+    if now.ringing:
+        return Show(Shown.RINGING)
+    if now.refused:
+        return Show(Shown.ERROR, now.refused)
+    if now.offline and idle:
+        return Show(Shown.OFFLINE, now.offline)
+    return Show(Shown(now.turn), now.remark if idle else "")
