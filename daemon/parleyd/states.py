@@ -14,14 +14,18 @@ class State(StrEnum):
 
 
 class Shown(StrEnum):
-    """What is shown to people: a state, or what lies over it. Mute wins over everything."""
+    """What is shown to people: a state, or what lies over it; of all that hold, the first here.
 
-    IDLE = "idle"
+    The ladder of hardware/lights.md. Mute wins over everything; of the states of a turn,
+    which come last, only one holds at a time.
+    """
+
+    MUTED = "muted"
+    RINGING = "ringing"
+    ERROR = "error"
+    OFFLINE = "offline"
     LISTENING = "listening"
     THINKING = "thinking"
     SPEAKING = "speaking"
     BARGE_IN = "barge-in"
-    RINGING = "ringing"
-    MUTED = "muted"
-    OFFLINE = "offline"
-    ERROR = "error"
+    IDLE = "idle"

@@ -1,7 +1,6 @@
 """Each state's light can be told from every other, on three colours and on one."""
 
 import itertools
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -87,11 +86,3 @@ def test_muted_is_steady_red_and_idle_is_dark() -> None:
     red, green, blue = muted.pop()
     assert red > 0 == green == blue
     assert set(colour(Shown.IDLE, 1.0, 0.0)) == {0.0}
-
-
-@pytest.mark.parametrize("shown", STATES)
-def test_the_table_of_meanings_in_the_documentation_is_true(shown: Shown) -> None:
-    page = Path(__file__).parents[2] / "hardware" / "README.md"
-    rows = [line.split("|") for line in page.read_text("utf-8").splitlines() if "|" in line]
-    row = next(row for row in rows if row[1].strip() == f"`{shown}`")
-    assert [cell.strip() for cell in row[2:4]] == [LOOKS[shown].colour_name, LOOKS[shown].rhythm]

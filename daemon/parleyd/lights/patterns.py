@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
     colour_name: str
     rhythm: str
-    """In words, for people: the table in hardware/README.md."""
+    """In words, for people: the table in hardware/lights.md."""
 
 
 def colour(shown: Shown, now: float, since: float) -> Colour:

@@ -1,0 +1,57 @@
+"""hardware/lights.md and its pictures say what the code does."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from hardware.pictures import lights
+from parleyd.lights.patterns import LOOKS, brightness
+from parleyd.states import Shown
+
+HARDWARE = Path(__file__).parents[2] / "hardware"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def ladder() -> list[tuple[str, str, str]]:
+    """Each rung: state, colour and rhythm, picture."""
+    page = (HARDWARE / "lights.md").read_text("utf-8")
+    rung = r"^\d\. \*\*`(.+)`\*\* (.+?)\. [A-Z].+\.\n\n   (!.*)$"
+    return re.findall(rung, page, re.MULTILINE)
+
+
+def test_the_page_tells_every_state_in_the_order_of_the_ladder() -> None:
+    assert [(shown, f"{LOOKS[shown].colour_name}, {LOOKS[shown].rhythm}") for shown in Shown] == [
+        rung[:2] for rung in ladder()
+    ]
+    assert next(iter(Shown)) is Shown.MUTED
+
+
+def test_the_page_shows_each_states_own_picture() -> None:
+    for shown, _, picture in ladder():
+        assert picture == f"![{shown}](pictures/lights/{shown}.svg)"
+
+
+@pytest.mark.parametrize("name", lights.pictures())
+def test_the_committed_pictures_are_those_of_the_patterns(name: str) -> None:
+    committed = (HARDWARE / "pictures" / name).read_text("utf-8")
+    assert committed == lights.pictures()[name], "draw anew: python -m hardware.pictures"
+    ET.fromstring(committed)
+
+
+@pytest.mark.parametrize("shown", [Shown.ERROR, Shown.THINKING, Shown.OFFLINE])
+def test_a_picture_moves_as_the_pattern_does(shown: Shown) -> None:
+    """Read back from the SVG, at moments that are no edges."""
+    style = ET.fromstring(lights.pictures()[f"lights/{shown}.svg"]).find(f"{SVG}style")
+    assert style is not None
+    assert style.text is not None
+    over = re.search(r"animation:pattern ([\d.]+)s step-end infinite", style.text)
+    assert over is not None
+    frames = [
+        (float(a), float(b)) for a, b in re.findall(r"([\d.]+)%{opacity:([\d.]+)}", style.text)
+    ]
+    for t in (0.01, 0.17, 0.33, 0.5, 0.63, 0.77, 1.23, 2.57, 7.9):
+        percent = 100 * (t % float(over[1])) / float(over[1])
+        drawn = [opacity for at, opacity in frames if at <= percent][-1]
+        assert drawn**2.2 == pytest.approx(brightness(shown, t, 0.0), abs=0.12)
