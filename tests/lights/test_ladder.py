@@ -1,0 +1,41 @@
+"""One ladder: of all that holds, what stands first in `Shown` (and on the page) is shown."""
+
+import itertools
+
+import pytest
+
+from parleyd.ladder import Situation, shown
+from parleyd.states import Shown, State
+
+CARD, REFUSED, OFFLINE = "the card is gone", "the key is wrong", "no network"
+
+
+def holding(now: Situation) -> set[Shown]:
+    """Everything that has reason to be shown."""
+    rungs = {
+        Shown.MUTED: now.muted,
+        Shown.RINGING: now.ringing and not now.without_card,  # it sounds for nobody then
+        Shown.ERROR: bool(now.without_card or now.refused),
+        Shown.OFFLINE: bool(now.offline) and now.turn is State.IDLE,
+        Shown(now.turn): True,
+    }
+    return {rung for rung, holds in rungs.items() if holds}
+
+
+@pytest.mark.parametrize("turn", State)
+def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
+    for muted, card, ringing, refused, offline in itertools.product(
+        (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE)
+    ):
+        now = Situation(
+            muted=muted,
+            without_card=card,
+            ringing=ringing,
+            refused=refused,
+            offline=offline,
+            turn=turn,
+            remark="",
+        )
+        assert shown(now).shown == min(holding(now), key=list(Shown).index), now
+        if muted:
+            assert shown(now).shown is Shown.MUTED
