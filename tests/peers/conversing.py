@@ -1,0 +1,106 @@
+"""The conversation that every client has with our embedded server, and what must be true of it.
+
+A question; a story, interrupted by voice; its rest, interrupted again; a function call.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from openai_types import assert_official_server_event
+from peers import report_of
+
+from parleyd.local.rates import to_server_rate
+from parleyd.local.server import RealtimeServer, ServerOptions
+from parleyd.local.stories import STORIES
+from parleyd.local.synthesizer import Synthesizer
+from parleyd.units import SERVER_RATE_HZ
+
+Json = dict[str, Any]
+SAID = {
+    "question": "what time is it",
+    "story": "tell me a story",
+    "go_on": "go on",
+    "timer": "set a timer for ten minutes",
+}
+PACE = 8.0  # times real time: a story is still being made when it is interrupted
+NOW = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
+
+
+async def conversation(speech: Path, command: Callable[[str], Sequence[str | Path]]) -> Json:
+    """Let a client talk to a server of ours; `command` makes its command line from the URL."""
+    for name, words in SAID.items():
+        (speech / f"{name}.pcm").write_bytes(_spoken(words))
+    async with RealtimeServer(ServerOptions(pace=PACE, local_time=lambda: NOW)) as server:
+        return await report_of(command(f"{server.url}?model=gpt-realtime-2.1"))
+
+
+def assert_as_it_should_be(report: Json, *, goes_on_with: int) -> None:
+    """`events`: all that our server sent; `tools`: the calls; `errors`: what the client minded;
+    `interruptions`: how often it fell silent.
+
+    `goes_on_with`: the number of the story's first sentence that was not heard to its end.
+    """
+    events: list[Json] = report["events"]
+    assert report["errors"] == []
+    assert report["closed"] == "cleanly"
+    for event in events:
+        assert_official_server_event(event)
+    assert [e["error"] for e in events if e["type"] == "error"] == []
+    answers = [e["response"] for e in events if e["type"] == "response.done"]
+    _answers_are_right(answers, STORIES["lighthouse"][goes_on_with])
+    _interruptions_are_taken(report)
+    assert report["tools"] == [{"name": "set_timer", "arguments": {"seconds": 600}}]
+
+
+def _answers_are_right(answers: list[Json], goes_on_with: str) -> None:
+    question, story, rest, call, confirmation = answers
+    assert [a["status"] for a in answers] == [
+        "completed", "cancelled", "cancelled", "completed", "completed",
+    ]  # fmt: skip
+    assert _transcript(question) == "It is 3:05 PM."
+    for cut in (story, rest):
+        assert cut["status_details"]["reason"] == "turn_detected"
+    assert _transcript(story).startswith(STORIES["lighthouse"][0])
+    assert _transcript(rest).startswith(goes_on_with)
+    assert call["output"][0]["type"] == "function_call"
+    assert "10 minutes" in _transcript(confirmation)
+
+
+def truncated(report: Json) -> list[Json]:
+    """What our server answered to truncations."""
+    return [e for e in report["events"] if e["type"] == "conversation.item.truncated"]
+
+
+def _interruptions_are_taken(report: Json) -> None:
+    events: list[Json] = report["events"]
+    received_ms: dict[str, float] = {}
+    for event in events:
+        if event["type"] == "response.output_audio.delta":
+            frames = len(base64.b64decode(event["delta"])) / 2
+            item = event["item_id"]
+            received_ms[item] = received_ms.get(item, 0) + 1000 * frames / SERVER_RATE_HZ
+    cut = [
+        event["response"]["output"][0]["id"]
+        for event in events
+        if event["type"] == "response.done" and event["response"]["status"] == "cancelled"
+    ]
+    for event in truncated(report):
+        assert 0 < event["audio_end_ms"] < received_ms[event["item_id"]]
+    # what is complete may be cut, too: these clients believe that it plays as the clock goes
+    assert [e["item_id"] for e in truncated(report)][-len(cut) :] == cut
+    assert report["interruptions"] >= len(cut)
+
+
+def _transcript(response: Json) -> str:
+    return str(response["output"][0]["content"][0]["transcript"])
+
+
+def _spoken(words: str) -> bytes:
+    """PCM at 24 kHz, then silence as long as semantic detection may want."""
+    frames, rate_hz = Synthesizer("awb").native(words)
+    silence = [np.zeros(SERVER_RATE_HZ * ms // 1000, np.int16) for ms in (300, 2500)]
+    return np.concatenate([silence[0], to_server_rate(frames, rate_hz), silence[1]]).tobytes()
