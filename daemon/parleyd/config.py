@@ -9,6 +9,7 @@ holds the two together.
 
 import difflib
 import os
+import re
 import tomllib
 import types
 import typing
@@ -26,6 +27,10 @@ from parleyd.realtime.profiles import profile
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+Span = Annotated[
+    str, msgspec.Meta(pattern=f"^({_CLOCK}-{_CLOCK})?$", description='"22:00-07:00" or ""')
+]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +122,8 @@ class Lights(_Section, frozen=True, kw_only=True):
     leds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
     spi_device: str = "/dev/spidev0.0"
     brightness: Level = 0.6
+    night: Span = ""
+    night_brightness: Level = 0.1
 
 
 class Buttons(_Section, frozen=True, kw_only=True):
@@ -293,7 +300,8 @@ def _shown(value: Any) -> str:
 
 
 def _reason(error: msgspec.ValidationError) -> str:
-    return str(error).split(" - at ")[0].replace("`", "").lower()
+    text = str(error).split(" - at ")[0].replace("`", "").lower()
+    return re.sub(r"matching regex .*", "of another form", text)
 
 
 def _allowed(hint: Any) -> str:
@@ -302,6 +310,8 @@ def _allowed(hint: Any) -> str:
         return " or ".join(repr(choice) for choice in typing.get_args(hint))
     if origin is Annotated:
         base, meta = typing.get_args(hint)[:2]
+        if meta.description is not None:
+            return str(meta.description)
         if meta.ge is not None:
             return f"{_allowed(base)} from {meta.ge} to {meta.le}"
         if meta.min_length is not None:

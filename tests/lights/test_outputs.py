@@ -18,7 +18,7 @@ AMBER = Colour(1.0, 0.5, 0.0)
 
 
 def lights(**changes: object) -> config.Lights:
-    return config.Lights(**{"output": "led", "brightness": 1.0, **changes})
+    return config.Lights(**{"output": "led", **changes})
 
 
 def test_a_single_led_shows_the_strongest_part(pins: MockFactory) -> None:
@@ -33,12 +33,6 @@ def test_an_rgb_led_shows_each_part_on_its_pin(pins: MockFactory) -> None:
     led = RgbLed(lights(red_pin=5, green_pin=6, blue_pin=13))
     led.show(AMBER)
     assert [round(pins.pin(n).state, 2) for n in (5, 6, 13)] == [1.0, 0.5, 0.0]
-
-
-def test_brightness_scales_what_is_shown(pins: MockFactory) -> None:
-    led = Led(lights(led_pin=5, brightness=0.2))
-    led.show(AMBER)
-    assert pins.pin(5).state == pytest.approx(0.2, abs=0.003)
 
 
 def test_an_led_against_the_supply_is_dark_when_the_pin_is_high(pins: MockFactory) -> None:

@@ -1,7 +1,9 @@
 """The player, on an event loop whose time stands still until nothing is left to do."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
+from datetime import time
 from typing import Any
 
 import pytest
@@ -9,10 +11,13 @@ from gpiozero.pins.mock import MockFactory
 
 from parleyd import config
 from parleyd.lights import Colour
+from parleyd.lights.dimming import Dimming
 from parleyd.lights.gpio import RgbLed
 from parleyd.lights.patterns import colour
-from parleyd.lights.player import FRAME_S, Player
+from parleyd.lights.player import FRAME_S, STILL_S, Player
 from parleyd.states import Shown
+
+BRIGHT = config.Lights(brightness=1.0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -45,6 +50,9 @@ class Recorder:
             raise OSError("gone")
         self.shown.append((asyncio.get_running_loop().time(), colour))
 
+    def changes(self) -> list[tuple[float, Colour]]:
+        return [next(group) for _, group in itertools.groupby(self.shown, key=lambda s: s[1])]
+
     def close(self) -> None:
         self.closed += 1
 
@@ -52,9 +60,15 @@ class Recorder:
 Scene = Callable[[Player], Coroutine[Any, Any, None]]
 
 
-def play(output: Any, scene: Scene) -> None:
+def play(
+    output: Any,
+    scene: Scene,
+    lights: config.Lights = BRIGHT,
+    local: Callable[[], time] = lambda: time(12),
+) -> None:
     async def main() -> None:
-        player = Player(output, clock=asyncio.get_running_loop().time)
+        loop = asyncio.get_running_loop()
+        player = Player(output, Dimming(lights), clock=loop.time, local=local)
         task = asyncio.create_task(player.run())
         await asyncio.sleep(0)
         await scene(player)
@@ -68,7 +82,7 @@ def play(output: Any, scene: Scene) -> None:
         loop.close()
 
 
-def test_a_still_light_is_written_once_however_long_it_stays() -> None:
+def test_a_still_light_stays_as_it_is_and_costs_next_to_nothing() -> None:
     async def scene(player: Player) -> None:
         await asyncio.sleep(3600)
         player.show(Shown.MUTED)
@@ -76,10 +90,11 @@ def test_a_still_light_is_written_once_however_long_it_stays() -> None:
 
     light = Recorder()
     play(light, scene)
-    assert light.shown == [
+    assert light.changes() == [
         (0.0, colour(Shown.IDLE, 0, 0)),
         (3600.0, colour(Shown.MUTED, 0, 0)),
     ]
+    assert len(light.shown) <= 2 + 7200 / STILL_S
     assert light.closed == 1
 
 
@@ -117,6 +132,23 @@ def test_showing_the_same_again_does_not_restart_the_pattern() -> None:
     play(light, scene)
     lit = [at for at, shown in light.shown if max(shown) > 0]
     assert max(lit) < 0.2
+
+
+def test_a_still_light_is_dimmed_when_the_night_comes_and_follows_a_clock_that_is_set() -> None:
+    clock = [time(21, 59)]
+
+    async def scene(player: Player) -> None:
+        player.show(Shown.MUTED)
+        for moment in (time(22, 0), time(12, 0), time(3, 30)):
+            await asyncio.sleep(STILL_S)
+            clock[0] = moment
+        await asyncio.sleep(STILL_S)
+
+    light = Recorder()
+    settings = config.Lights(brightness=0.5, night="22:00-07:00", night_brightness=0.25)
+    play(light, scene, settings, local=lambda: clock[0])
+    red = [shown.red for _, shown in light.changes()[1:]]
+    assert red == pytest.approx([0.2, 0.1, 0.2, 0.1])
 
 
 def test_lights_that_fail_are_logged_closed_and_end_the_player(

@@ -59,12 +59,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
 
 def lights(device: Path, **changes: object) -> config.Lights:
     device.touch()
-    return config.Lights(
-        **{"output": "apa102", "spi_device": str(device), "leds": 2, "brightness": 0.5, **changes}
-    )
+    return config.Lights(**{"output": "apa102", "spi_device": str(device), "leds": 2, **changes})
 
 
-def test_colours_are_scaled_written_when_they_change_and_dark_at_the_end(
+def test_colours_are_written_when_they_change_and_dark_at_the_end(
     tmp_path: Path, asked: list[tuple[int, bytes]]
 ) -> None:
     device = tmp_path / "spidev0.0"
@@ -73,7 +71,7 @@ def test_colours_are_scaled_written_when_they_change_and_dark_at_the_end(
         (0x40016B01, b"\x00"), (0x40016B03, b"\x08"), (0x40046B04, struct.pack("=I", 1_000_000)),
     ]  # fmt: skip
     for _ in range(3):
-        light.show(Colour(1.0, 0.5, 0.0))
+        light.show(Colour(0.5, 0.25, 0.0))
     light.close()
     light.close()
     light.show(Colour(1.0, 1.0, 1.0))

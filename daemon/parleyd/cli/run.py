@@ -25,6 +25,7 @@ from parleyd.host.keeper import Keeper
 from parleyd.host.soundcard import NoCard
 from parleyd.host.systemd import Notifier, log_to_journal_or_stderr
 from parleyd.lights import choose as lights
+from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import OPENAI, profile
@@ -233,7 +234,7 @@ class Daemon:
         except LightsError as error:
             log.warning("%s", error)
             return None
-        return Player(output) if output is not None else None
+        return Player(output, Dimming(settings.lights)) if output is not None else None
 
     def _buttons(
         self,

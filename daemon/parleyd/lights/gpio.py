@@ -51,7 +51,6 @@ class _Pins:
     def __init__(self, numbers: Sequence[int], settings: config.Lights) -> None:
         from gpiozero import PWMLED
 
-        self._scale = settings.brightness
         self._shown = [0] * len(numbers)
         self._leds: list[Any] = []
         try:
@@ -63,7 +62,7 @@ class _Pins:
 
     def set(self, parts: Sequence[float]) -> None:
         for index, led in enumerate(self._leds):
-            level = round(parts[index] * self._scale * LEVELS)
+            level = round(parts[index] * LEVELS)
             if level != self._shown[index]:
                 self._shown[index] = level
                 led.value = level / LEVELS

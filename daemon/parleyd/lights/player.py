@@ -4,12 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from datetime import datetime
+from datetime import time as time_of_day
 
 from parleyd.lights import LightOutput
+from parleyd.lights.dimming import Dimming
 from parleyd.lights.patterns import animated, colour
 from parleyd.states import Shown
 
 FRAME_S = 1 / 50  # the fastest pattern blinks at 5 Hz; a swell has no visible steps
+STILL_S = 10.0  # between frames of a light that stays as it is, until night or day has come
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +21,16 @@ log = logging.getLogger(__name__)
 class Player:
     """Owns a light output. Everything is called on the event loop's thread."""
 
-    def __init__(self, output: LightOutput, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        output: LightOutput,
+        dimming: Dimming,
+        clock: Callable[[], float] = time.monotonic,
+        local: Callable[[], time_of_day] = lambda: datetime.now().time(),
+    ) -> None:
         self._output = output
-        self._clock = clock
+        self._dimming = dimming
+        self._clock, self._local = clock, local
         self._shown = Shown.IDLE
         self._since = clock()
         self._changed = asyncio.Event()
@@ -36,7 +47,8 @@ class Player:
             try:
                 while True:
                     self._changed.clear()
-                    self._output.show(colour(self._shown, self._clock(), self._since))
+                    light = colour(self._shown, self._clock(), self._since)
+                    self._output.show(self._dimming.dimmed(light, self._local()))
                     await self._next_frame()
             finally:
                 self._output.close()
@@ -44,9 +56,9 @@ class Player:
             log.exception("the lights failed, Parley goes on without")
 
     async def _next_frame(self) -> None:
-        """Until a frame has passed, or for a still pattern, until the state changes."""
+        """Until a frame has passed or the state changes."""
         try:
-            async with asyncio.timeout(FRAME_S if animated(self._shown) else None):
+            async with asyncio.timeout(FRAME_S if animated(self._shown) else STILL_S):
                 await self._changed.wait()
         except TimeoutError:
             pass

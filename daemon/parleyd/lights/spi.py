@@ -28,13 +28,12 @@ class SpiLight:
         """Raises `LightsError` when the device cannot be opened or is no SPI."""
         self._encode = encode
         self._leds = settings.leds
-        self._scale = settings.brightness * FULL
         self._shown: tuple[int, int, int] | None = None  # what they show at power-on is chance
         self._device = _open(settings.spi_device, speed_hz)
 
     def show(self, colour: Colour) -> None:
         """See `LightOutput.show`."""
-        red, green, blue = (round(part * self._scale) for part in colour)
+        red, green, blue = (round(part * FULL) for part in colour)
         if (red, green, blue) != self._shown and self._device is not None:
             os.write(self._device, self._encode(red, green, blue, self._leds))
             self._shown = (red, green, blue)
