@@ -1,0 +1,159 @@
+"""Our client against aimock's realtime server; `tests/peers/run` installs it.
+
+It answers in text only, one message after the other, and confirms a cancel by an event
+that does not exist; what it refuses, it refuses as captured from the live service.
+"""
+
+import asyncio
+import contextlib
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import peers
+import pytest
+from rehearsing import RATE_HZ, run, settings
+
+from parleyd.boundary import ButtonPressed, Happening, LinkDown, LinkUp
+from parleyd.cli.run import server_address
+from parleyd.config import Realtime
+from parleyd.demo.rehearsal import Rehearsal
+from parleyd.realtime import events as ev
+from parleyd.realtime.link import Link
+from parleyd.room.acoustics import Room
+from parleyd.room.clips import normalised, synthesize
+from parleyd.states import State
+
+AIMOCK = peers.folder("AIMOCK")
+KEY = "sk-test-0123456789abcdef"
+
+pytestmark = pytest.mark.skipif(AIMOCK is None, reason="peers are run by tests/peers/run")
+
+SLOW_MS, SLOW_CHUNKS = 100, 12
+FASTER = 2.0  # than life: what is cancelled ends within the 3 s that our client waits for it
+ANSWERS: list[dict[str, Any]] = [
+    {"response": {"toolCalls": [{"name": "set_volume", "arguments": {"percent": 40}}]}},
+    {"response": {"content": "The volume is forty percent."}},
+    {"response": {"content": "x" * SLOW_CHUNKS}, "latency": SLOW_MS, "chunkSize": 1},
+    {"response": {"content": "Rain is water that falls."}},
+]
+
+
+@contextlib.asynccontextmanager
+async def aimock(folder: Path) -> AsyncIterator[int]:
+    """The server with these answers, one for each `response.create`; it knows one key."""
+    assert AIMOCK is not None
+    instructions = Realtime().instructions[:20]
+    fixtures = [
+        {"match": {"systemMessage": instructions, "sequenceIndex": number}, **answer}
+        for number, answer in enumerate(ANSWERS)
+    ]
+    script = folder / "answers.json"
+    script.write_text(json.dumps({"fixtures": fixtures}))
+    port = peers.free_port()
+    command = ["env", f"AIMOCK_API_KEYS={KEY}", "node"]
+    command += [str(AIMOCK / "node_modules/@copilotkit/aimock/dist/cli.js"), "--strict"]
+    async with peers.serving([*command, "-p", str(port), "-f", script], port):
+        yield port
+
+
+def realtime(port: int, **more: Any) -> Realtime:
+    """OpenAI's own profile: aimock claims to be it."""
+    return Realtime(server="openai", url=f"ws://127.0.0.1:{port}/v1/realtime", **more)
+
+
+async def requests(port: int) -> list[dict[str, Any]]:
+    """What aimock was asked to answer."""
+
+    def fetch() -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/__aimock/journal", headers={"Authorization": f"Bearer {KEY}"}
+        )
+        with urllib.request.urlopen(request, timeout=peers.PATIENCE_S) as answer:
+            return json.load(answer)
+
+    return [entry for entry in await asyncio.to_thread(fetch) if entry["method"] == "WS"]
+
+
+def test_a_conversation_with_a_function_and_a_user_who_goes_on_speaking(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with aimock(tmp_path) as port:
+            server = realtime(port)
+            address = server_address(server, {"OPENAI_API_KEY": KEY})
+            assert address is not None
+            config = msgspec.structs.replace(settings(), realtime=server)
+            room = Room(seed=3, echo_gain_db=-30, noise_dbfs=-75, loudspeaker_rate_hz=RATE_HZ)
+            rehearsal = Rehearsal(config, address, None, room=room, faster=FASTER)
+            async with rehearsal.connected():
+                await converse(rehearsal)
+            asked = await requests(port)
+        assert rehearsal.notes("trouble") == []
+        assert rehearsal.received(ev.ServerError) == []
+        assert len(asked) == len(ANSWERS) == len(rehearsal.sent(ev.CreateResponse))
+        *_, tool = asked[1]["body"]["messages"]
+        assert (tool["role"], tool["content"]) == ("tool", "The volume is 40 percent now.")
+        cancelled_before_the_next_was_asked_for(rehearsal)
+
+    run(scene(), within_s=120)
+
+
+async def converse(rehearsal: Rehearsal) -> None:
+    speaker = rehearsal.speaker
+    assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
+    await ask(rehearsal, "Quieter, please.")
+    assert await rehearsal.run(lambda: speaker.state is State.IDLE, longest_s=20)
+    await ask(rehearsal, "What is rain?")
+    began = lambda: len(rehearsal.received(ev.ResponseCreated)) == 3  # noqa: E731
+    assert await rehearsal.run(began, longest_s=20)
+    rehearsal.talker.say(normalised(synthesize("And where does it come from?", "rms"), -24.0))
+    assert await rehearsal.run(lambda: speaker.state is State.LISTENING, longest_s=20)
+    assert await rehearsal.run(lambda: speaker.state is State.IDLE, longest_s=30)
+
+
+async def ask(rehearsal: Rehearsal, words: str) -> None:
+    rehearsal.post(ButtonPressed())
+    await rehearsal.run_for(0.3)
+    rehearsal.talker.say(normalised(synthesize(words, "rms"), -24.0))
+    thinking = lambda: rehearsal.speaker.state is State.THINKING  # noqa: E731
+    assert await rehearsal.run(thinking, longest_s=20)
+
+
+def cancelled_before_the_next_was_asked_for(rehearsal: Rehearsal) -> None:
+    *_, slow, last = [m.what.response.id for m in rehearsal.received(ev.ResponseCreated)]
+    (cancel,) = rehearsal.sent(ev.CancelResponse)
+    assert cancel.what.response_id == slow
+    kinds = ev.CancelResponse | ev.ResponseDone | ev.CreateResponse
+    story = [m.what for m in rehearsal.moments if isinstance(m.what, kinds)]
+    after = story[story.index(cancel.what) + 1 :]
+    assert [type(event) for event in after] == [
+        ev.ResponseDone, ev.CreateResponse, ev.ResponseDone,
+    ]  # fmt: skip
+    assert [after[0].response.id, after[2].response.id] == [slow, last]
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "words"),
+    [
+        ({"headers": {"OpenAI-Beta": "realtime=v1"}}, KEY, "remove beta headers"),
+        ({}, "sk-other", "and the key"),
+    ],
+    ids=["beta", "key"],
+)
+def test_what_it_refuses_is_final_and_says_what_to_do(
+    tmp_path: Path, more: dict[str, Any], key: str, words: str
+) -> None:
+    async def scene() -> None:
+        told: list[Happening] = []
+        async with aimock(tmp_path) as port:
+            address = server_address(realtime(port, **more), {"OPENAI_API_KEY": key})
+            assert address is not None
+            await Link(address, told.append).run()  # returns when it is refused for good
+        (down,) = [event for event in told if isinstance(event, LinkDown)]
+        assert down.fatal
+        assert words in down.reason
+        assert any(isinstance(event, LinkUp) for event in told) == bool(more)  # after 101, or not
+
+    run(scene(), within_s=60)
