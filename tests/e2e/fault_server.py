@@ -10,7 +10,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,7 @@ class Faults:
     reply_ms: int = 4000
     items: int = 1  # audio items in one response
     paced: bool = False  # deltas at the pace of life: the response still generates while it plays
+    ahead_ms: int = 0  # of a paced response that come at once
     endless: bool = False  # never completes by itself
     late_deltas: int = 0  # deltas after the cancelled response.done
     deltas_before_done: int = 0  # deltas after the cancel, before its response.done
@@ -72,6 +73,7 @@ class FaultServer:
     sockets: int = 0
     responses: int = 0
     port: int = 0
+    voice: Callable[[int, int, int], Frames] = voice
     talk: "_Talk | None" = None  # with the newest socket
 
     @property
@@ -186,8 +188,8 @@ class _Talk:
         for index, item_id in enumerate(self.last_items):
             part = {"response_id": response_id, "item_id": item_id, "output_index": index}
             for start_ms in range(0, faults.reply_ms // faults.items, DELTA_MS):
-                await self.delta(part, voice(number, start_ms, DELTA_MS))
-                if faults.paced:
+                await self.delta(part, self.server.voice(number, start_ms, DELTA_MS))
+                if faults.paced and start_ms >= faults.ahead_ms:
                     await asyncio.sleep(DELTA_MS / 1000)
             await self.send("response.output_audio.done", content_index=0, **part)
         if faults.endless:
@@ -214,7 +216,7 @@ class _Talk:
         response_id = self.active
         await self.stop_generating()
         part = {"response_id": response_id, "item_id": self.last_items[-1], "output_index": 0}
-        late = voice(self.numbers[response_id], 0, DELTA_MS)
+        late = self.server.voice(self.numbers[response_id], 0, DELTA_MS)
         for _ in range(faults.deltas_before_done):
             await self.delta(part, late)
         if not faults.no_done_after_cancel:
@@ -237,7 +239,7 @@ class _Talk:
             response = {"id": response_id, "status": "cancelled", "status_details": details}
             await self.send("response.done", response=response)
             part = {"response_id": response_id, "item_id": self.last_items[-1], "output_index": 0}
-            late = voice(self.numbers[response_id], 0, DELTA_MS)
+            late = self.server.voice(self.numbers[response_id], 0, DELTA_MS)
             for _ in range(late_deltas):
                 await self.delta(part, late)
         if done_first:

@@ -1,0 +1,143 @@
+"""Bad weather on the line, all of it: `python -m tests.bench.weather [--no-cuts]`.
+
+Real link, real sockets, the whole core in a simulated room; time is simulated. Prints for
+each weather what was played and how soon all was well again, then for every message of a
+conversation what a cut right behind it did. Exits with 1 if anything was played that was
+not sent, twice, or in another order, or if a conversation did not go on.
+"""
+
+import argparse
+import logging
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from fault_server import Faults
+from jumping_loop import run_simulated
+from rich.console import Console
+from rich.table import Table
+from weathering import WEATHERS, cut_behind, outdoors, recorded, recover
+
+from parleyd.boundary import Show
+from parleyd.room.clips import synthesize
+from parleyd.states import Shown, State
+
+REPLY_MS = 6000
+SERVERS = {
+    "at the pace of life": Faults(paced=True, reply_ms=REPLY_MS),
+    "0.6 s ahead": Faults(paced=True, ahead_ms=600, reply_ms=REPLY_MS),
+    "as fast as it can": Faults(reply_ms=REPLY_MS),
+}
+QUESTION = synthesize("What is the weather like?", "slt")
+
+Row = list[str]
+
+
+async def in_weather(weather: str, server: str) -> Row:
+    async with outdoors(SERVERS[server], QUESTION) as scene:
+        began = scene.now
+        scene.network.begin(WEATHERS[weather])
+        await scene.ask()
+        await scene.until(State.IDLE)
+        heard = scene.replies()
+        waiting = [
+            moment.what
+            for moment in scene.rehearsal.moments
+            if isinstance(moment.what, Show)
+            and moment.what.shown is Shown.THINKING
+            and moment.what.detail
+        ]
+        await scene.rehearsal.run_for(max(0.0, began + WEATHERS[weather].ends_s - scene.now))
+        took_s = await recover(scene)
+        await scene.until(State.IDLE)
+        assert scene.replies()[-1].ms == REPLY_MS
+        gaps = [gap for reply in heard for _, gap in reply.gaps]
+        return [
+            weather,
+            server,
+            f"{sum(reply.ms for reply in heard) / 1000:.1f} of {REPLY_MS / 1000:.1f}",
+            str(len(gaps)),
+            str(max(gaps, default=0)),
+            f"{sum(gaps) / 1000:.1f}",
+            str(len(waiting)),
+            str(scene.sockets - 1),
+            f"{took_s:.1f}",
+        ]
+
+
+async def behind(messages: list[str], number: int) -> Row:
+    kind = messages[number - 1]
+    heard, took_s = await cut_behind((kind, messages[:number].count(kind)), QUESTION)
+    played = ", ".join(f"{reply.ms / 1000:.1f}" for reply in heard)
+    return [f"{number} of {len(messages)}", kind, played, f"{took_s:.1f}"]
+
+
+def judged(row: Callable[[], Awaitable[Row]], name: Row, columns: int) -> tuple[Row, bool]:
+    """The row of one scene, or what went wrong in it."""
+    rows: list[Row] = []
+
+    async def scene() -> None:
+        rows.append(await row())
+
+    try:
+        run_simulated(scene())
+    except (AssertionError, TimeoutError) as error:
+        return [*name, f"FAILED: {error}", *[""] * (columns - len(name) - 1)], False
+    return rows[0], True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("--no-cuts", action="store_true", help="the weathers only")
+    args = parser.parse_args()
+    logging.disable()  # a broken connection is what is wanted here
+    console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
+    good = True
+    table = Table(
+        *("weather", "the server sends", "s played", "gaps", "longest ms", "all s"),
+        *("shown", "reconnected", "s to recover"),
+        title="An answer in bad weather, all frames exact",
+    )
+    for weather in WEATHERS:
+        for server in SERVERS:
+            row, fine = judged(
+                lambda w=weather, s=server: in_weather(w, s), [weather, server], len(table.columns)
+            )
+            table.add_row(*row)
+            good &= fine
+    console.print(table)
+    if not args.no_cuts:
+        good &= cuts(console)
+    return 0 if good else 1
+
+
+def cuts(console: Console) -> bool:
+    messages: list[str] = []
+
+    async def record() -> None:
+        messages.extend(await recorded(QUESTION))
+
+    run_simulated(record())
+    table = Table(
+        *("behind message", "", "s played of each answer", "s to recover"),
+        title="A cut behind every message of a conversation (an answer, and one interrupted)",
+    )
+    outcome: Counter[bool] = Counter()
+    for number, kind in enumerate(messages, 1):
+        row, fine = judged(
+            lambda n=number: behind(messages, n), [f"{number} of {len(messages)}", kind], 4
+        )
+        outcome[fine] += 1
+        if not fine or kind != "> input_audio_buffer.append":
+            table.add_row(*row)
+    console.print(table)
+    console.print(f"{outcome[True]} of {len(messages)} cuts were survived; appends are not listed")
+    return not outcome[False]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

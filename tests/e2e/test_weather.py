@@ -1,0 +1,83 @@
+"""Bad weather on the line: what is played is what was sent, with silence in between at most,
+and the conversation goes on. All of it, with figures: `python -m tests.bench.weather`."""
+
+import pytest
+from fault_server import Faults
+from jumping_loop import run_simulated
+from weather import Weather
+from weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, recover
+
+from parleyd.states import State
+from parleyd.units import Frames
+
+REPLY_MS = 4000
+BEGINS_S = 1.0  # of the answer, when the weather does
+
+CUTS = [
+    ("> session.update", 1),
+    ("> input_audio_buffer.append", 20),
+    ("> input_audio_buffer.commit", 1),
+    ("> response.create", 1),
+    ("< response.created", 1),
+    ("< response.output_audio.delta", 6),  # half of the answer, while it is heard
+    ("< response.done", 1),
+    ("> response.cancel", 1),
+]
+
+
+@pytest.mark.parametrize("name", [name for name in WEATHERS if name != "calm"])
+def test_every_frame_is_played_once_and_in_order_and_the_talk_goes_on(
+    name: str, question: Frames
+) -> None:
+    async def scene() -> None:
+        faults = Faults(paced=True, ahead_ms=400, reply_ms=REPLY_MS)
+        async with outdoors(faults, question) as scene:
+            weather = WEATHERS[name]
+            began = scene.now
+            scene.network.begin(weather)
+            answered = await scene.ask()
+            await scene.until(State.IDLE)
+            if answered:
+                (heard,) = scene.replies()
+                assert heard.ms == REPLY_MS
+            await scene.rehearsal.run_for(max(0.0, began + weather.ends_s - scene.now))
+            await recover(scene)
+            scene.replies()
+
+    run_simulated(scene())
+
+
+async def still_for(scene: Scene, seconds: float) -> list[tuple[float, int]]:
+    """Ask; a second into the answer the line stands still for so long: the gaps that one hears."""
+    assert await scene.ask()
+    scene.network.begin(Weather(still=((BEGINS_S, BEGINS_S + seconds),)))
+    await scene.until(State.IDLE)
+    (heard,) = scene.replies()
+    assert heard.ms == REPLY_MS
+    return heard.gaps
+
+
+def test_a_standstill_is_ridden_over_up_to_what_is_buffered(question: Frames) -> None:
+    async def scene() -> None:
+        ahead_ms = 1000
+        faults = Faults(paced=True, ahead_ms=ahead_ms, reply_ms=REPLY_MS)
+        async with outdoors(faults, question) as scene:
+            assert await still_for(scene, ahead_ms / 1000) == []
+        async with outdoors(faults, question) as scene:
+            ((_, gap_ms),) = await still_for(scene, ahead_ms / 1000 + 1.0)
+            # the answer is up to one delta and the lead further ahead than it was at its begin
+            assert 700 <= gap_ms <= 1000
+
+    run_simulated(scene())
+
+
+@pytest.mark.parametrize("cut", CUTS, ids="{0[0]} {0[1]}".format)
+def test_a_cut_behind_any_message_ends_nothing_but_the_turn(
+    cut: tuple[str, int], question: Frames
+) -> None:
+    async def scene() -> None:
+        heard, _ = await cut_behind(cut, question)
+        assert heard[-1].ms == TALK.reply_ms
+        assert not [gap for reply in heard for gap in reply.gaps]
+
+    run_simulated(scene())
