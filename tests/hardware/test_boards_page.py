@@ -1,0 +1,45 @@
+"""hardware/boards.md and its drawings say what the profiles and the header's data say."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from hardware.pictures import boards, wiring
+from parleyd import boards as profiles
+from parleyd import config
+
+HARDWARE = Path(__file__).parents[2] / "hardware"
+PAGE = (HARDWARE / "boards.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_the_page_has_each_boards_drawing_and_its_table(name: str) -> None:
+    assert f"(pictures/boards/{name}.svg)" in PAGE
+    assert wiring.table(name) in PAGE
+
+
+def test_every_profile_is_on_the_page() -> None:
+    assert all(f"`{name}`" in PAGE or f'"{name}"' in PAGE for name in profiles.names())
+
+
+@pytest.mark.parametrize("name", wiring.pictures())
+def test_the_committed_drawings_are_those_of_the_profiles(name: str) -> None:
+    committed = (HARDWARE / "pictures" / name).read_text("utf-8")
+    assert committed == wiring.pictures()[name], "draw anew: python -m hardware.pictures"
+    ET.fromstring(committed)
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_no_pin_is_given_to_two_parts_unless_they_share_a_bus(name: str) -> None:
+    board, header = boards.board(name), boards.header()
+    wires = [wire for part in (*board.left, *board.right) for wire in part.wires]
+    used = [wire.pin for wire in wires if header[wire.pin].startswith("GPIO")]
+    shared = {header[pin] for pin in used if used.count(pin) > 1}
+    i2s_clocks = {"GPIO18", "GPIO19"}
+    assert shared <= i2s_clocks
+
+
+def test_the_second_respeaker_is_wired_as_the_first() -> None:
+    first, second = (config.parse(f'board = "respeaker-2mic{v}"') for v in ("", "-v2"))
+    assert (first.lights, first.buttons) == (second.lights, second.buttons)
