@@ -1,13 +1,7 @@
 """Our client against a server that others wrote; `tests/peers/run` installs and runs it."""
 
-import asyncio
-import contextlib
-import os
-import socket
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import msgspec
+import peers
 import pytest
 from rehearsing import RATE_HZ, run, settings, tones_heard
 
@@ -20,45 +14,17 @@ from parleyd.room.acoustics import Room
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 
-PYTHON = os.environ.get("PARLEY_PEER_SPEECH_TO_SPEECH")
-SERVER = Path(__file__).parent / "speech_to_speech_server.py"
+PEER = peers.folder("SPEECH_TO_SPEECH")
+SERVER = peers.HERE / "speech_to_speech_server.py"
 
-pytestmark = pytest.mark.skipif(PYTHON is None, reason="peers are run by tests/peers/run")
-
-
-@contextlib.asynccontextmanager
-async def speech_to_speech() -> AsyncIterator[int]:
-    """The server as a process, when it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    assert PYTHON is not None
-    process = await asyncio.create_subprocess_exec(
-        PYTHON, str(SERVER), str(port), stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await listens(process, port)
-        yield port
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-async def listens(process: asyncio.subprocess.Process, port: int) -> None:
-    for _ in range(600):
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return
-        assert process.returncode is None, f"it ended: run {SERVER} with {PYTHON} to see why"
-        await asyncio.sleep(0.1)
-    raise AssertionError("it does not listen")
+pytestmark = pytest.mark.skipif(PEER is None, reason="peers are run by tests/peers/run")
 
 
 def test_a_conversation_with_an_interruption_ends_as_it_should() -> None:
     async def scene() -> None:
-        async with speech_to_speech() as port:
+        assert PEER is not None
+        port = peers.free_port()
+        async with peers.serving([PEER / "bin" / "python", SERVER, str(port)], port):
             realtime = Realtime(server="speech-to-speech", url=f"ws://127.0.0.1:{port}/v1/realtime")
             address = server_address(realtime, {})
             assert address is not None
