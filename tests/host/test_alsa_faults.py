@@ -13,7 +13,7 @@ import pytest
 
 from parleyd import config
 from parleyd.errors import AudioError
-from parleyd.host import alsa
+from parleyd.host import alsa, opening
 from parleyd.host.alsa import Card
 
 PERIOD = np.arange(160, dtype=np.int16)
@@ -91,7 +91,8 @@ def _scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         PCM_FORMAT_S16_LE="S16_LE",
         ALSAAudioError=ALSAAudioError,
     )
-    monkeypatch.setattr(alsa, "_alsa", lambda: namespace)
+    for module in (alsa, opening):
+        monkeypatch.setattr(module, "alsaaudio", lambda: namespace)
     monkeypatch.setattr(Pcm, "granted", {}, raising=False)
     monkeypatch.setattr(Pcm, "refusal", "", raising=False)
 
@@ -224,7 +225,7 @@ def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
             if device.startswith("hw:"):
                 self._info |= {"rate": 44100, "channels": 2}
 
-    monkeypatch.setattr(alsa._alsa(), "PCM", Picky)
+    monkeypatch.setattr(alsa.alsaaudio(), "PCM", Picky)
     card = Card(config.Audio(playback="hw:CARD=Device"))
     assert card._playback.info()["rate"] == 48000
     assert devices == [("hw:CARD=Device", ["drop", "close"]), ("plughw:CARD=Device", [])]

@@ -1,21 +1,20 @@
 """The sound card through alsa-lib: never blocks for long, silences by `drop`, never drains."""
 
-import ctypes
 import errno
 import logging
 import os
 import select
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from parleyd import config
 from parleyd.errors import AudioError
-from parleyd.host import cards
+from parleyd.host.alsalib import alsaaudio
+from parleyd.host.opening import open_pcm, shut
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
 
 CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun, should the heartbeat be held up
@@ -61,7 +60,7 @@ class Card:
         if self._capture is not None:
             return
         name, key = self._capture_name, "audio.capture"
-        pcm, info = _open(key, name, "PCM_CAPTURE", MIC_RATE_HZ, 1, CAPTURE_PERIODS)
+        pcm, info = open_pcm(key, name, "PCM_CAPTURE", MIC_RATE_HZ, 1, CAPTURE_PERIODS)
         if info["period_size"] > 2 * MIC_PERIOD_FRAMES:
             log.warning(
                 '%s: "%s" delivers %d frames at once instead of %d, so reactions come later; '
@@ -78,7 +77,7 @@ class Card:
         pcm, self._capture = self._capture, None
         self._carry = SILENCE
         if pcm is not None:
-            _shut(pcm)
+            shut(pcm)
 
     def read(self) -> Frames | None:
         """The next 160 frames of 16 kHz mono int16.
@@ -175,16 +174,16 @@ class Card:
         self.close_capture()
         pcm, self._playback = self._playback, None
         if pcm is not None:
-            _shut(pcm)
+            shut(pcm)
 
     def _open_playback(self, lead_ms: int) -> tuple[Any, int]:
         name, key, rate_hz = self._playback_name, "audio.playback", self.rate_hz
         periods = -(-lead_ms // PERIOD_MS) + HEADROOM_PERIODS
-        pcm, info = _open(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
+        pcm, info = open_pcm(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
         buffer_frames = int(info["buffer_size"])
         needed = ms_to_frames(lead_ms + LEAST_HEADROOM_PERIODS * PERIOD_MS, rate_hz)
         if buffer_frames < needed:
-            _shut(pcm)
+            shut(pcm)
             raise AudioError(
                 f'{key}: "{name}" grants a buffer of {buffer_frames} frames, a lead of {lead_ms} '
                 f"ms needs {needed}; use a smaller audio.lead_ms or a plughw: device"
@@ -205,111 +204,6 @@ class Card:
             self.drop()
 
 
-@cache
-def _alsa() -> Any:
-    """The alsaaudio module; Debian's own is too old, so a missing one is told with the remedy."""
-    try:
-        import alsaaudio
-    except ImportError as error:
-        raise AudioError(
-            f"pyalsaaudio cannot be imported ({error}), 0.11 or newer is expected; "
-            "run install.sh, or: apt install libasound2-dev && pip install pyalsaaudio"
-        ) from None
-    _silence_alsa_lib()
-    return alsaaudio
-
-
-_ErrorHandler = ctypes.CFUNCTYPE(
-    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
-)
-
-
-@cache  # keeps the handler alive: alsa-lib holds only a pointer to it
-def _silence_alsa_lib() -> object:
-    """Keep alsa-lib from printing to stderr; each failure is told once, as an `AudioError`."""
-    try:
-        handler = _ErrorHandler(lambda *_: None)
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
-    except (OSError, AttributeError, MemoryError):
-        log.debug("alsa-lib will print its own messages")
-        return None
-    return handler
-
-
-def _open(
-    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
-) -> tuple[Any, dict[str, Any]]:
-    """A non-blocking PCM with periods of 10 ms, and what it granted.
-
-    A ``hw:`` device that grants another rate, format or number of channels is used
-    through ALSA's converter, ``plughw:``, which the log tells.
-    """
-    name = cards.alsa_name(name, key)
-    pcm, info = _attempt(key, name, direction, rate_hz, channels, periods)
-    wanted = (rate_hz, channels, "S16_LE")
-    granted = _format(info)
-    if granted != wanted and name.startswith("hw:"):
-        _shut(pcm)
-        pcm, info = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
-        log.warning(
-            '%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, _text(granted), name
-        )
-    if _format(info) == wanted:
-        return pcm, info
-    _shut(pcm)
-    raise AudioError(
-        f'{key}: "{name}" grants {_text(_format(info))}; expected are {_text(wanted)}; '
-        'let ALSA convert with a device such as "plughw:CARD=Device", '
-        "or change the rate and channels under [audio]"
-    )
-
-
-def _attempt(
-    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
-) -> tuple[Any, dict[str, Any]]:
-    alsa = _alsa()
-    try:
-        pcm = alsa.PCM(
-            getattr(alsa, direction),
-            alsa.PCM_NONBLOCK,
-            device=name,
-            rate=rate_hz,
-            channels=channels,
-            format=alsa.PCM_FORMAT_S16_LE,
-            periodsize=ms_to_frames(PERIOD_MS, rate_hz),
-            periods=periods,
-        )
-    except alsa.ALSAAudioError as error:
-        raise AudioError(_refused(key, name, str(error))) from None
-    return pcm, pcm.info()
-
-
-def _format(info: Mapping[str, Any]) -> tuple[int, int, str]:
-    return info["rate"], info["channels"], info["format_name"]
-
-
-def _text(granted: tuple[int, int, str]) -> str:
-    rate_hz, channels, sample = granted
-    return f"{rate_hz} Hz, {channels} channel(s), {sample}"
-
-
-def _refused(key: str, name: str, reason: str) -> str:
-    lister = "arecord" if key == "audio.capture" else "aplay"
-    choose = f"choose a device from `{lister} -L` as {key}"
-    remedies = {
-        errno.ENOENT: f"plug in a sound card, or {choose}",
-        errno.ENODEV: f"plug the card in, or {choose} (a service needs DeviceAllow=char-alsa)",
-        errno.EBUSY: "end the program that holds it (`fuser -v /dev/snd/*`)",
-        errno.EACCES: "add this user to the group audio",
-        errno.ECONNREFUSED: "start the sound server, or choose a hw: device",
-    }
-    remedy = next(
-        (text for code, text in remedies.items() if reason.startswith(os.strerror(code))), choose
-    )
-    what = reason.removesuffix(f" [{name}]")
-    return f'{key}: "{name}" cannot be opened ({what}), a free ALSA device is expected; {remedy}'
-
-
 def _gone(key: str, name: str, reason: str) -> AudioError:
     return AudioError(
         f'{key}: "{name}" was lost ({reason}), it must stay plugged in while Parley runs; '
@@ -322,14 +216,5 @@ def _in_use(key: str, name: str) -> Iterator[None]:
     """Turns alsa-lib's exceptions while a device is used into `AudioError`."""
     try:
         yield
-    except _alsa().ALSAAudioError as error:
+    except alsaaudio().ALSAAudioError as error:
         raise _gone(key, name, str(error).removesuffix(f" [{name}]")) from None
-
-
-def _shut(pcm: Any) -> None:
-    """Close without draining: pyalsaaudio's close drains, unless the stream was dropped."""
-    for step in (pcm.drop, pcm.close):
-        try:
-            step()
-        except _alsa().ALSAAudioError as error:  # the card is gone: nothing is left to free
-            log.debug("closing: %s", error)
