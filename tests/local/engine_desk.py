@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from openai.types.realtime import RealtimeServerEvent
-from pydantic import TypeAdapter
+from openai_types import assert_official_server_event
 
 from parleyd.hearing.voice import VoiceDetector
 from parleyd.local.actions import Forget, Output, Recognize, Synthesize
@@ -18,7 +17,6 @@ from parleyd.realtime.events import encode
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 Json = dict[str, Any]
-OFFICIAL = TypeAdapter(RealtimeServerEvent)
 NOON = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
 MANUAL: Json = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 
@@ -105,9 +103,8 @@ class Desk:
                     self.forgotten.append(job)
                     self.jobs = [waiting for waiting in self.jobs if waiting.job != job]
                 case event:
-                    frame = encode(event)
-                    OFFICIAL.validate_json(frame)
-                    came.append(json.loads(frame))
+                    came.append(json.loads(encode(event)))
+                    assert_official_server_event(came[-1])
         self.log += came
         return came
 

@@ -335,7 +335,7 @@ def _tool_names(settings: Json) -> frozenset[str]:
 
 def _transcript(item: Item, heard: Heard) -> events.ServerEvent:
     if heard.failed:
-        error = events.ErrorDetail(type="server_error", message=heard.failed)
+        error = events.TranscriptionFailure(type="server_error", message=heard.failed)
         return events.InputTranscriptFailed(item_id=item.id, error=error)
     usage = {"type": "duration", "seconds": item.frames / SERVER_RATE_HZ}
     return events.InputTranscript(item_id=item.id, transcript=heard.words, usage=usage)

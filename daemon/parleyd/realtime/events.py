@@ -164,6 +164,15 @@ class InputTranscript(
     usage: Json = field(default_factory=dict)
 
 
+class TranscriptionFailure(Struct, kw_only=True, omit_defaults=True):
+    """Unlike the detail of an `error` it names no event, and what is unknown is left out."""
+
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+
+
 class InputTranscriptFailed(
     ServerEvent,
     kw_only=True,
@@ -172,7 +181,7 @@ class InputTranscriptFailed(
 ):
     item_id: str
     content_index: int = 0
-    error: ErrorDetail = field(default_factory=ErrorDetail)
+    error: TranscriptionFailure = field(default_factory=TranscriptionFailure)
 
 
 class Response(Struct, kw_only=True):

@@ -1,0 +1,52 @@
+"""The tables of events and OpenAI's own types, held side by side: complete by construction.
+
+That what is sent fits them is tested with the session (test_first_messages) and with the
+embedded server (tests/local/test_engine_official).
+"""
+
+from collections.abc import Iterator
+from typing import get_args
+
+import msgspec
+import pytest
+from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
+from pydantic import BaseModel
+
+from parleyd.realtime import events as ev
+
+EVENTS = ev.CLIENT_EVENTS | ev.SERVER_EVENTS
+
+
+def official() -> dict[str, type[BaseModel]]:
+    """The official type of each kind of event."""
+    models = [
+        model for kinds in (RealtimeClientEvent, RealtimeServerEvent)
+        for model in get_args(get_args(kinds)[0])
+    ]  # fmt: skip
+    return {get_args(model.model_fields["type"].annotation)[0]: model for model in models}
+
+
+@pytest.mark.parametrize("kind", list(EVENTS))
+def test_every_event_and_each_of_its_fields_is_official(kind: str) -> None:
+    ours = {field.encode_name for field in msgspec.structs.fields(EVENTS[kind])}
+    assert ours - set(official()[kind].model_fields) == set()
+
+
+def test_no_kind_of_event_is_missing_from_the_tables() -> None:
+    """A class that is in no table would be sent, and never checked."""
+    for base, table in ((ev.ClientEvent, ev.CLIENT_EVENTS), (ev.ServerEvent, ev.SERVER_EVENTS)):
+        assert set(kinds_of(base)) == set(table.values())
+
+
+def kinds_of(base: type[ev.Event]) -> Iterator[type[ev.Event]]:
+    """The classes below `base` that nothing is derived from."""
+    for cls in base.__subclasses__():
+        if cls.__subclasses__():
+            yield from kinds_of(cls)
+        else:
+            yield cls
+
+
+def test_the_beta_names_lead_to_official_ones() -> None:
+    assert set(ev.BETA_NAMES.values()) <= set(official())
+    assert not set(ev.BETA_NAMES) & set(ev.SERVER_EVENTS)
