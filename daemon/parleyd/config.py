@@ -44,6 +44,8 @@ class Audio(_Section, frozen=True, kw_only=True):
     playback_channels: Literal[1, 2] = 1
     lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
     volume: Percent = 70
+    mixer: str = "auto"
+    mixer_db: Annotated[float, msgspec.Meta(ge=-60, le=20)] = 0.0
     priority: Annotated[int, msgspec.Meta(ge=0, le=49)] = 20
 
 

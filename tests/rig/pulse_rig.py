@@ -44,6 +44,7 @@ _ALSA = """\
 pcm.speaker {{ type pulse device spk server "unix:{run}/native" handle_underrun 0 }}
 pcm.mic {{ type pulse device room.monitor server "unix:{run}/native" }}
 pcm.!default {{ type asym playback.pcm speaker capture.pcm mic }}
+ctl.speaker {{ type pulse server "unix:{run}/native" sink spk }}
 """
 
 

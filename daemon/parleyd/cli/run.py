@@ -17,6 +17,7 @@ from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Show
 from parleyd.cli.skillset import Skillset
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
+from parleyd.host import mixer
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
 from parleyd.host.embedded import EmbeddedServer
@@ -190,7 +191,7 @@ class Daemon:
                 on_effects=on_effects,
                 on_error=on_error,
                 on_beat=keeper.beat if keeper is not None else None,
-                reopen=lambda: Card(settings.audio),
+                reopen=lambda: open_card(settings.audio),
                 muted=muted,
                 priority=settings.audio.priority,
             )
@@ -209,7 +210,7 @@ class Daemon:
 
     def _card(self, audio: config.Audio) -> Card | NoCard:
         try:
-            return Card(audio)
+            return open_card(audio)
         except AudioError as error:
             if not self._patient:
                 raise
@@ -283,6 +284,13 @@ class Daemon:
             else:
                 log.error("the audio thread has not moved for %.0f s", STUCK_S)
             await asyncio.sleep(min(interval_s, 1.0))
+
+
+def open_card(audio: config.Audio) -> Card:
+    """The sound card, its own volume set. Raises `AudioError`."""
+    card = Card(audio)
+    mixer.set_once(audio)
+    return card
 
 
 def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Address | None:

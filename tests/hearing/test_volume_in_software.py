@@ -1,0 +1,68 @@
+"""Why the volume is set in software, before the reference, and the card's mixer only once.
+
+A step of the volume in the reference leaves the echo's path as it is. The same step in the
+card, behind the reference, is an echo path that has changed: the filter has to learn it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from echo_rooms import Room, noise, room
+
+from parleyd.hearing.canceller import Canceller
+from parleyd.units import MIC_RATE_HZ, Floats
+
+STEP_S = 2.5
+USER_RMS = 0.008  # of a user across the room, -42 dBFS
+
+
+def answer(seconds: float = 3.1) -> Floats:
+    """Noise with syllables at 4 Hz."""
+    frames = int(seconds * MIC_RATE_HZ)
+    syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * np.arange(frames) / MIC_RATE_HZ)
+    return (noise(frames, 0.02, 3) * syllables).astype(np.float32)
+
+
+def stepped(signal: Floats, step_db: float) -> Floats:
+    gains = np.ones(len(signal), np.float32)
+    gains[int(STEP_S * MIC_RATE_HZ) :] = 10 ** (step_db / 20)
+    return signal * gains
+
+
+def in_software(step_db: float) -> Room:
+    return room(stepped(answer(), step_db))
+
+
+def in_the_mixer(step_db: float) -> Room:
+    """Loudspeaker and microphone as above, and a reference that knows nothing of it."""
+    louder, as_before = in_software(step_db), room(answer())
+    return Room(louder.mic, as_before.reference, louder.echo, louder.rest)
+
+
+@cache
+def left_rms(where: Callable[[float], Room], step_db: float, after_s: float = 0.0) -> float:
+    """The echo that is left in the half second that begins `after_s` after the step."""
+    scene, canceller = where(step_db), Canceller()
+    error = np.concatenate(
+        [canceller.process(*scene.period(index)).error for index in range(scene.periods)]
+    )
+    begin = int((STEP_S + after_s) * MIC_RATE_HZ)
+    part = slice(begin, begin + MIC_RATE_HZ // 2)
+    return float(np.sqrt(np.mean((error[part] - scene.rest[part]) ** 2)))
+
+
+@pytest.mark.parametrize("step_db", [-12.0, 12.0])
+def test_a_step_in_software_leaves_the_echo_cancelled(step_db: float) -> None:
+    before = left_rms(in_software, 0.0)
+    after = left_rms(in_software, step_db)
+    assert after < USER_RMS / 3
+    assert after <= before * max(1.0, 10 ** (step_db / 20)) * 1.5
+
+
+@pytest.mark.parametrize("step_db", [-12.0, 12.0])
+def test_the_same_step_in_the_mixer_leaves_an_echo_as_loud_as_a_user(step_db: float) -> None:
+    assert left_rms(in_the_mixer, step_db) > 4 * left_rms(in_software, step_db)
+    if step_db > 0:
+        assert left_rms(in_the_mixer, step_db) > USER_RMS
