@@ -82,6 +82,11 @@ async def conversation(spoken):
             await manual_turn(caller, spoken)
             await interruption(caller, spoken)
             await detected_turn(caller, spoken)
+            await interruption_by_voice(caller, spoken)
+            await function_call(caller, spoken)
+            await connection.close(code=1000, reason="bye")
+            await connection._connection.wait_closed()
+            assert connection._connection.close_code == 1000
 
 
 async def manual_turn(caller, spoken):
@@ -150,6 +155,41 @@ async def detected_turn(caller, spoken):
         "conversation.item.added",
         "conversation.item.done",
     ]
+
+
+async def interruption_by_voice(caller, spoken):
+    await caller.say(spoken("tell me a story", pause_ms=800))
+    created = await caller.until("response.created")
+    for _ in range(20):
+        delta = await caller.until("response.output_audio.delta")
+    await caller.say(spoken("what time is it", pause_ms=800))
+    await caller.until("input_audio_buffer.speech_started")
+    cut = await caller.until("response.done")
+    assert cut.response.id == created.response.id
+    assert cut.response.status_details.reason == "turn_detected"
+    await caller.connection.conversation.item.truncate(
+        item_id=delta.item_id, content_index=0, audio_end_ms=1_000
+    )
+    assert (await caller.until("conversation.item.truncated")).item_id == delta.item_id
+    answer = await caller.until("response.done")
+    assert answer.response.output[0].content[0].transcript == "It is 3:05 PM."
+
+
+async def function_call(caller, spoken):
+    parameters = {"type": "object", "properties": {"percent": {"type": "integer"}}}
+    tool = {"type": "function", "name": "set_volume", "parameters": parameters}
+    await caller.connection.session.update(session={"type": "realtime", "tools": [tool]})
+    await caller.until("session.updated")
+    await caller.say(spoken("set the volume to forty percent", pause_ms=800))
+    call = (await caller.until("response.done")).response.output[0]
+    assert (call.type, call.name, json.loads(call.arguments)) == (
+        "function_call", "set_volume", {"percent": 40},
+    )  # fmt: skip
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "It is done now."}
+    await caller.connection.conversation.item.create(item=output)
+    await caller.connection.response.create()
+    answer = await caller.until("response.done")
+    assert answer.response.output[0].content[0].transcript == "It is done now."
 
 
 def test_the_official_client_holds_a_whole_conversation(spoken):
