@@ -13,8 +13,9 @@ import pytest
 
 from parleyd import config
 from parleyd.errors import AudioError
-from parleyd.host import alsa, opening
+from parleyd.host import alsa, cards, opening
 from parleyd.host.alsa import Card
+from parleyd.host.cards import PcmFormat
 
 PERIOD = np.arange(160, dtype=np.int16)
 
@@ -230,6 +231,32 @@ def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
     assert card._playback.info()["rate"] == 48000
     assert devices == [("hw:CARD=Device", ["drop", "close"]), ("plughw:CARD=Device", [])]
     assert '"hw:CARD=Device" grants 44100 Hz, 2 channel(s), S16_LE; ALSA converts' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        (PcmFormat(44100, 2, "S16_LE"), True),
+        (PcmFormat(48000, 1, "S16_LE"), False),
+        (None, False),
+    ],
+)
+def test_what_plughw_converts_is_told_at_opening(
+    card: PcmFormat | None,
+    told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    asked = []
+    monkeypatch.setattr(cards, "runs_at", lambda info, suffix: asked.append(suffix) or card)
+    opened()
+    assert asked == ["p", "c"]
+    line = (
+        '"card" runs at 44100 Hz, 2 channel(s), S16_LE; ALSA converts, '
+        "wanted are 48000 Hz, 1 channel(s), S16_LE"
+    )
+    assert (f"audio.playback: {line}" in caplog.text) is told
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,37 @@ def test_an_empty_port_is_told_with_those_that_are_not(sound: Path) -> None:
 def test_a_machine_without_sound_has_no_cards(tmp_path: Path) -> None:
     assert cards.present(tmp_path / "none") == []
     assert cards.alsa_name("default", "audio.capture", tmp_path / "none") == "default"
+
+
+# --- what an open card really does ---------------------------------------------------------
+
+HW_PARAMS = """\
+access: MMAP_INTERLEAVED
+format: S32_LE
+subformat: STD
+channels: 2
+rate: 48000 (48000/1)
+period_size: 480
+buffer_size: 1920
+"""
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """One card that plays at 48 kHz and whose capture is closed."""
+    for pcm, text in (("pcm0p", HW_PARAMS), ("pcm0c", "closed\n")):
+        sub = tmp_path / f"asound/card1/{pcm}/sub0"
+        sub.mkdir(parents=True)
+        (sub / "hw_params").write_text(text)
+    return tmp_path / "asound"
+
+
+def test_what_a_card_runs_at_is_read_from_the_kernel(proc: Path) -> None:
+    info = {"card_no": 1, "device_no": 0, "subdevice_no": 0}
+    assert cards.runs_at(info, "p", proc) == (48000, 2, "S32_LE")
+    assert str(cards.runs_at(info, "p", proc)) == "48000 Hz, 2 channel(s), S32_LE"
+
+
+@pytest.mark.parametrize("info", [{"card_no": 1}, {"card_no": -1}, {"card_no": 7}, {}])
+def test_a_closed_or_virtual_card_tells_nothing(info: dict[str, int], proc: Path) -> None:
+    assert cards.runs_at(info, "c", proc) is None

@@ -1,13 +1,28 @@
 """The sound cards of this machine by the names that stay: card id and USB port."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from parleyd.errors import AudioError
 
 SOUND = Path("/sys/class/sound")
+PROC = Path("/proc/asound")
 USB = "usb:"  # begins the name of a card by the port it is plugged into: "usb:1-1.3"
+
+
+class PcmFormat(NamedTuple):
+    """What goes in or out of a PCM."""
+
+    rate_hz: int
+    channels: int
+    sample: str
+    """ALSA's name: ``S16_LE``."""
+
+    def __str__(self) -> str:
+        return f"{self.rate_hz} Hz, {self.channels} channel(s), {self.sample}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,20 @@ def alsa_name(name: str, key: str, sound: Path = SOUND) -> str:
             f"(cards there: {there}); plug it in, or choose another"
         )
     return next((card.name for card in cards if card.id == name), name)
+
+
+def runs_at(info: Mapping[str, Any], suffix: str, proc: Path = PROC) -> PcmFormat | None:
+    """What an open PCM's card really does behind ALSA's converters; None for no kernel card.
+
+    `info`: pyalsaaudio's of the PCM; `suffix`: "p" to play, "c" to capture.
+    """
+    folder = proc / f"card{info.get('card_no', -1)}" / f"pcm{info.get('device_no', 0)}{suffix}"
+    try:
+        text = (folder / f"sub{info.get('subdevice_no', 0)}" / "hw_params").read_text("utf-8")
+        told = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        return PcmFormat(int(told["rate"].split()[0]), int(told["channels"]), told["format"])
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 def _card(folder: Path) -> KernelCard:

@@ -9,6 +9,7 @@ from typing import Any
 from parleyd.errors import AudioError
 from parleyd.host import cards
 from parleyd.host.alsalib import alsaaudio
+from parleyd.host.cards import PcmFormat
 from parleyd.units import PERIOD_MS, ms_to_frames
 
 log = logging.getLogger(__name__)
@@ -20,23 +21,24 @@ def open_pcm(
     """A non-blocking PCM with periods of 10 ms, and what it granted.
 
     A ``hw:`` device that grants another rate, format or number of channels is used
-    through ALSA's converter, ``plughw:``, which the log tells.
+    through ALSA's converter, ``plughw:``. What is converted, the log tells.
     """
     name = cards.alsa_name(name, key)
     pcm, info = _attempt(key, name, direction, rate_hz, channels, periods)
-    wanted = (rate_hz, channels, "S16_LE")
+    wanted = PcmFormat(rate_hz, channels, "S16_LE")
     granted = _format(info)
     if granted != wanted and name.startswith("hw:"):
         shut(pcm)
         pcm, info = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
-        log.warning(
-            '%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, _text(granted), name
-        )
+        log.warning('%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, granted, name)
     if _format(info) == wanted:
+        card = cards.runs_at(info, "c" if direction == "PCM_CAPTURE" else "p")
+        if card not in (None, wanted):
+            log.info('%s: "%s" runs at %s; ALSA converts, wanted are %s', key, name, card, wanted)
         return pcm, info
     shut(pcm)
     raise AudioError(
-        f'{key}: "{name}" grants {_text(_format(info))}; expected are {_text(wanted)}; '
+        f'{key}: "{name}" grants {_format(info)}; expected are {wanted}; '
         'let ALSA convert with a device such as "plughw:CARD=Device", '
         "or change the rate and channels under [audio]"
     )
@@ -62,13 +64,8 @@ def _attempt(
     return pcm, pcm.info()
 
 
-def _format(info: Mapping[str, Any]) -> tuple[int, int, str]:
-    return info["rate"], info["channels"], info["format_name"]
-
-
-def _text(granted: tuple[int, int, str]) -> str:
-    rate_hz, channels, sample = granted
-    return f"{rate_hz} Hz, {channels} channel(s), {sample}"
+def _format(info: Mapping[str, Any]) -> PcmFormat:
+    return PcmFormat(info["rate"], info["channels"], info["format_name"])
 
 
 def _refused(key: str, name: str, reason: str) -> str:
