@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from parleyd.realtime.profiles import PROFILES
+
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "parleyd.service"
 
@@ -88,3 +90,13 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     text = UNIT.read_text("utf-8")
     assert verified(tmp_path, text) == ""
     assert "Unknown key" in verified(tmp_path, text.replace("PrivateTmp=", "PrivateTemp="))
+
+
+@pytest.mark.parametrize(
+    "key", sorted({server.key for server in PROFILES.values()} | {"PICOVOICE_ACCESS_KEY"})
+)
+def test_every_key_that_is_looked_for_can_be_a_credential(key: str) -> None:
+    file = key.lower()
+    assert file.endswith("_key")  # what install.sh names to the service
+    assert f"#LoadCredential={file}:/etc/parley/{file}" in UNIT.read_text("utf-8").splitlines()
+    assert f"| `{file}` | `{key}` |" in (FOLDER / "README.md").read_text("utf-8")
