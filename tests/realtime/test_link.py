@@ -1,6 +1,7 @@
 """The link on real sockets: refusals, silent closes, retries, and keys that stay secret."""
 
 import asyncio
+import base64
 import logging
 from http import HTTPStatus
 
@@ -162,6 +163,42 @@ def test_nobody_there_is_told_and_tried_again_and_the_key_is_in_no_log(
         asyncio.run(scene())
     assert "check the network" in caplog.text
     assert KEY not in caplog.text
+
+
+def test_neither_the_key_nor_a_word_nor_audio_is_in_a_log_at_any_level(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The WebSocket library writes headers and frames down, if its logger lets it."""
+    word, audio = "rhododendron", b"\x01\x02" * 60
+
+    async def scene() -> None:
+        async def talk(socket: ws.ServerConnection) -> None:
+            await socket.send('{"type":"session.created","session":{}}')
+            delta = ev.TranscriptDelta(response_id="r", item_id="i", delta=word)
+            await socket.send(ev.encode(delta))
+            await socket.send(ev.encode(delta).replace(f'"{word}"', f'["{word}"]'))  # malformed
+            await socket.send(f'{{"type":"{word[:4]}.unknown","delta":"{word}"}}')
+            await socket.recv()
+            await socket.close(3000, "invalid_request_error.invalid_api_key")
+
+        async with ws.serve(talk, "127.0.0.1", 0) as server:
+            ear = Ear()
+            realtime = Realtime(url=f"ws://127.0.0.1:{port_of(server)}")
+            link = Link(Address.of(realtime, OPENAI, KEY), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(ev.TranscriptDelta)
+            link.send(ev.AppendAudio(audio=audio))
+            async with asyncio.timeout(20):
+                await task
+
+    with caplog.at_level(logging.DEBUG):
+        asyncio.run(scene())
+    told = [r for r in caplog.records if r.name != "websockets.server"]  # the test's own
+    assert {record.levelname for record in told} >= {"DEBUG", "WARNING", "ERROR"}
+    text = "\n".join(record.getMessage() for record in told)
+    assert KEY not in text
+    assert word not in text
+    assert base64.b64encode(audio).decode()[:20] not in text
 
 
 def test_a_reconnection_that_is_asked_for_does_not_wait_for_a_dead_peer() -> None:

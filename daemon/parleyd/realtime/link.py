@@ -35,6 +35,8 @@ from parleyd.realtime.pulse import LOOK_S, Beat, Pulse
 from parleyd.realtime.refusals import Refusal, Remedy, understand, understand_close
 
 log = logging.getLogger(__name__)
+_wire = logging.getLogger(f"{__name__}.wire")
+_wire.setLevel(logging.WARNING)  # below, websockets writes down the key and all that is said
 
 OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
 BIGGEST_MESSAGE = 16 * 1024 * 1024  # an item that is retrieved carries its audio
@@ -171,6 +173,7 @@ class Link:
                 ping_interval=None,  # `Pulse` knows better when to ping
                 close_timeout=1,
                 create_connection=_Connection,
+                logger=_wire,
             )
             async with connection as socket:
                 assert isinstance(socket, _Connection)
