@@ -17,6 +17,8 @@ class Situation:
     """No retry can help: a wrong key, no quota, no such model."""
     offline: str
     turn: State
+    dry: bool
+    """The turn is `speaking`, and the rest of the reply has not come yet."""
     remark: str
     """Why the last turn got no answer."""
 
@@ -34,4 +36,6 @@ def shown(now: Situation) -> Show:
         return Show(Shown.ERROR, now.refused)
     if now.offline and idle:
         return Show(Shown.OFFLINE, now.offline)
+    if now.dry:
+        return Show(Shown.THINKING, "waiting for the rest of the answer")
     return Show(Shown(now.turn), now.remark if idle else "")

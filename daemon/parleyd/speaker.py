@@ -167,14 +167,14 @@ class Speaker:
         if self._turn.time_is_up(now):
             self._advance(Event.TIME_UP, now)
         self._ring(now)
-        return self._step()
+        return self._step(now)
 
-    def _step(self) -> Step:
+    def _step(self, now: float) -> Step:
         dropped, playback = self._mouth.next()
         if dropped is not None:
             self._ears.dropped(dropped)
         self._ears.written(playback)
-        self._show()
+        self._show(now)
         effects, self._effects = self._effects, []
         effects += [Send(event) for event in self._session.to_send()]
         return Step(dropped is not None, playback, effects)
@@ -439,7 +439,7 @@ class Speaker:
     def _note(self, name: str, **fields: object) -> None:
         self._effects.append(Note(name, fields))
 
-    def _show(self) -> None:
+    def _show(self, now: float) -> None:
         situation = Situation(
             muted=self._muted,
             without_card=self._without_card,
@@ -447,6 +447,7 @@ class Speaker:
             refused=self._line.refused,
             offline=self._line.missed,
             turn=self._turn.state,
+            dry=self._turn.runs_dry(now),
             remark=self._remark,
         )
         shown = ladder.shown(situation)

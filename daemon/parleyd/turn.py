@@ -13,6 +13,7 @@ from parleyd import config
 from parleyd.states import State
 
 STALLED_S = 10.0  # no frame of a reply was heard for so long: the server or card is stuck
+DRY_S = 0.3  # the same, before people are told: a server's deltas may lie so far apart
 BARGE_IN_GRACE_S = 0.3  # the decision comes at confirm_ms; this is for when it does not come
 
 
@@ -152,6 +153,12 @@ class Turn:
     def time_is_up(self, now: float) -> bool:
         """The state's deadline has passed: the owner hands in `Event.TIME_UP`."""
         return self.deadline is not None and now >= self.deadline
+
+    def runs_dry(self, now: float) -> bool:
+        """A reply is under way, and nothing of it was heard for a while."""
+        if self.state is not SPEAKING or self.deadline is None:
+            return False
+        return now >= self.deadline - STALLED_S + DRY_S
 
     def _deadline(self, now: float) -> float | None:
         turn = self._turn

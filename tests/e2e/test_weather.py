@@ -7,10 +7,12 @@ from jumping_loop import run_simulated
 from weather import Weather
 from weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, recover
 
-from parleyd.states import State
+from parleyd.boundary import Show
+from parleyd.states import Shown, State
 from parleyd.units import Frames
 
 REPLY_MS = 4000
+WAITS = Show(Shown.THINKING, "waiting for the rest of the answer")
 BEGINS_S = 1.0  # of the answer, when the weather does
 
 CUTS = [
@@ -57,16 +59,21 @@ async def still_for(scene: Scene, seconds: float) -> list[tuple[float, int]]:
     return heard.gaps
 
 
-def test_a_standstill_is_ridden_over_up_to_what_is_buffered(question: Frames) -> None:
+def test_a_standstill_is_ridden_over_up_to_what_is_buffered_and_then_shown(
+    question: Frames,
+) -> None:
     async def scene() -> None:
         ahead_ms = 1000
         faults = Faults(paced=True, ahead_ms=ahead_ms, reply_ms=REPLY_MS)
         async with outdoors(faults, question) as scene:
             assert await still_for(scene, ahead_ms / 1000) == []
         async with outdoors(faults, question) as scene:
-            ((_, gap_ms),) = await still_for(scene, ahead_ms / 1000 + 1.0)
+            ((began_s, gap_ms),) = await still_for(scene, ahead_ms / 1000 + 1.0)
             # the answer is up to one delta and the lead further ahead than it was at its begin
             assert 700 <= gap_ms <= 1000
+            assert scene.shown_at(began_s + 0.1).shown is Shown.SPEAKING
+            assert scene.shown_at(began_s + 0.5) == WAITS
+            assert scene.shown_at(began_s + gap_ms / 1000 + 0.1).shown is Shown.SPEAKING
 
     run_simulated(scene())
 

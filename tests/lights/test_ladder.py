@@ -17,15 +17,17 @@ def holding(now: Situation) -> set[Shown]:
         Shown.RINGING: now.ringing and not now.without_card,  # it sounds for nobody then
         Shown.ERROR: bool(now.without_card or now.refused),
         Shown.OFFLINE: bool(now.offline) and now.turn is State.IDLE,
-        Shown(now.turn): True,
+        Shown(now.turn): not now.dry,
+        Shown.THINKING: now.dry or now.turn is State.THINKING,
     }
     return {rung for rung, holds in rungs.items() if holds}
 
 
 @pytest.mark.parametrize("turn", State)
 def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
-    for muted, card, ringing, refused, offline in itertools.product(
-        (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE)
+    dry = (False, True) if turn is State.SPEAKING else (False,)
+    for muted, card, ringing, refused, offline, dry_ in itertools.product(
+        (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE), dry
     ):
         now = Situation(
             muted=muted,
@@ -34,6 +36,7 @@ def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
             refused=refused,
             offline=offline,
             turn=turn,
+            dry=dry_,
             remark="",
         )
         assert shown(now).shown == min(holding(now), key=list(Shown).index), now
