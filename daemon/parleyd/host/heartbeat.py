@@ -166,6 +166,8 @@ class Heartbeat(threading.Thread):
         if step.drop:
             self._card.drop()
         self._card.write(step.playback)
+        if step.drop:  # what tests/bench/device measures from
+            log.debug("dropped", extra={"fields": {"tick_s": f"{now:.4f}"}})
         if step.effects:
             self._on_effects(step.effects)
         if self._on_beat is not None:

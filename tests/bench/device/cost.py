@@ -1,0 +1,57 @@
+"""What the service costs: processor, memory, and what it leaves open."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.device.service import shown
+
+HZ = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of the daemon itself and of all processes of the service, at one moment."""
+
+    at: float
+    cpu_s: float
+    all_cpu_s: float
+    resident_mb: float
+    all_mb: float
+    """Proportional set size: what is shared is counted once."""
+    files: int
+    threads: int
+
+
+def now() -> Cost:
+    """Read from /proc and the service's control group."""
+    main = int(shown("MainPID"))
+    group = Path("/sys/fs/cgroup") / shown("ControlGroup").lstrip("/")
+    processes = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    return Cost(
+        at=time.monotonic(),
+        cpu_s=_cpu_s(main),
+        all_cpu_s=sum(map(_cpu_s, processes)),
+        resident_mb=_kb(main, "status", "VmRSS") / 1024,
+        all_mb=sum(_kb(pid, "smaps_rollup", "Pss") for pid in processes) / 1024,
+        files=len(os.listdir(f"/proc/{main}/fd")),
+        threads=len(os.listdir(f"/proc/{main}/task")),
+    )
+
+
+def cpu_percent(before: Cost, after: Cost) -> float:
+    """Of one core, the whole service, between two moments."""
+    return 100 * (after.all_cpu_s - before.all_cpu_s) / (after.at - before.at)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / HZ
+
+
+def _kb(pid: int, file: str, name: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    return 0

@@ -1,0 +1,32 @@
+"""Figures as a table: median, 95th percentile and worst of each series."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+Series = Mapping[str, Sequence[float]]
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that at least `percent` of them don't exceed (nearest rank)."""
+    ordered = sorted(values)
+    rank = -(-len(ordered) * percent // 100)
+    return ordered[max(0, int(rank) - 1)]
+
+
+def markdown(series: Series, columns: Sequence[str] = ("median", "p95", "worst", "n")) -> str:
+    """One row for each series; a series without values says so."""
+    rows = [["", *columns], ["---"] * (1 + len(columns))]
+    for name, values in series.items():
+        if values:
+            summary = [percentile(values, 50), percentile(values, 95), max(values)]
+            rows.append([name, *(_text(value) for value in summary), str(len(values))])
+        else:
+            rows.append([name, "not measured", "", "", "0"])
+    return "\n".join(_row(row) for row in rows)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"

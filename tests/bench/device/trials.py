@@ -1,0 +1,155 @@
+"""One measurement after the other on the running service; each returns ms, by name."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from parleyd.room.clips import synthesize
+from tests.bench.device.air import RATE_HZ, Ear, Talker
+from tests.bench.device.lamp import Lamp, Pins
+from tests.bench.device.server import ToneServer
+from tests.bench.device.service import WITHIN_S, Journal
+from tests.bench.device.sound import Run, loud_ms, loud_runs
+
+WAKE = synthesize("hey jarvis", "rms", level_dbfs=-24.0)
+QUESTION = synthesize("What is the weather like?", "slt", level_dbfs=-24.0)
+OBJECTIONS = [synthesize("No wait.", voice, level_dbfs=-24.0) for voice in ("rms", "slt", "awb")]
+SETTLE_S = 0.15  # what was dropped late would be heard within this
+
+Figures = dict[str, list[float]]
+
+SILENCE = "decision to silence"
+HEARD = "heard on the loopback less told, after an interruption"
+FRAME = "first delta sent to first frame heard"
+ONSET_LED = "user's onset to LED (white)"
+ONSET_HOLD = "user's onset to decision"
+WAKE_LED = "end of the wake word to LED (blue)"
+BUTTON_LED = "button to LED (blue)"
+BUTTON_SILENCE = "button to silence"
+
+
+@dataclass
+class Device:
+    """The service with a talker before it, an ear behind it and an eye on its LED."""
+
+    talker: Talker
+    ear: Ear
+    lamp: Lamp
+    pins: Pins
+    journal: Journal
+    server: ToneServer
+    figures: Figures = field(default_factory=lambda: defaultdict(list))
+
+    def forget(self) -> None:
+        """Recordings that are not needed any more."""
+        self.ear.forget()
+        self.lamp.forget()
+
+    def forget_all_but(self, seconds: float) -> None:
+        """Recordings that are older."""
+        self.ear.forget(time.monotonic() - seconds)
+        self.lamp.forget(time.monotonic() - seconds)
+
+    def runs(self, since: float) -> Sequence[Run]:
+        """What the loudspeaker played since then."""
+        return loud_runs(self.ear.since(since), RATE_HZ)
+
+
+def wake(device: Device) -> None:
+    """Say the wake word, see the LED; then the button, which ends the turn."""
+    mark = device.journal.length
+    said = device.talker.say(WAKE)
+    device.journal.wait_for_state("listening", mark)
+    time.sleep(SETTLE_S)
+    device.figures[WAKE_LED].append(_ms(said.end, _lit(device, blue=True, since=said.onset)))
+    device.pins.press()
+    device.journal.wait_for_state("idle", mark)
+    time.sleep(0.5)  # the LED's last period is over
+    device.forget()
+
+
+def button(device: Device) -> None:
+    """Press, see the LED; press again, which ends the turn."""
+    mark = device.journal.length
+    pressed = time.monotonic()
+    device.pins.press()
+    device.journal.wait_for_state("listening", mark)
+    time.sleep(SETTLE_S)
+    device.figures[BUTTON_LED].append(_ms(pressed, _lit(device, blue=True, since=pressed)))
+    device.pins.press()
+    device.journal.wait_for_state("idle", mark)
+    time.sleep(0.5)
+    device.forget()
+
+
+def ask(device: Device) -> float:
+    """Wake word and question; returns when the answer's first frame was heard."""
+    mark, begun = device.journal.length, time.monotonic()
+    device.talker.say(WAKE, QUESTION)
+    return _answer(device, mark, begun)
+
+
+def interrupt(device: Device, chance: random.Random) -> float:
+    """Speak over the answer that is being played, and wait for the next one.
+
+    Returns when the next answer's first frame was heard.
+    """
+    time.sleep(chance.uniform(0.5, 1.5))
+    mark, begun = device.journal.length, time.monotonic()
+    answer = device.runs(0)[-1].begins_at
+    said = device.talker.say(chance.choice(OBJECTIONS))
+    device.journal.wait_for_state("listening", mark)
+    decided = float(device.journal.wait_for("dropped", mark)["PARLEY_TICK_S"])
+    following = _answer(device, mark, begun)
+    played = [run for run in device.runs(0) if answer - 0.1 <= run.begins_at < following - 0.05]
+    holds = _count(device.journal, mark, "hold")
+    if holds == 1:
+        device.figures[SILENCE].append(_ms(decided, played[-1].ends_at))
+    device.figures[ONSET_HOLD].append(_ms(said.onset, decided))
+    device.figures[ONSET_LED].append(_ms(said.onset, _lit(device, red=True, since=said.onset)))
+    told = device.server.of_kind("conversation.item.truncate", begun)
+    if len(told) == 1:
+        error = loud_ms(played, RATE_HZ) - told[0]["audio_end_ms"]
+        device.figures[HEARD].append(error)
+    return following
+
+
+def stop_by_button(device: Device) -> None:
+    """Press the button in mid-sentence."""
+    mark, pressed = device.journal.length, time.monotonic()
+    device.pins.press()
+    device.journal.wait(lambda e: e.get("PARLEY_BEFORE") == "speaking", mark)
+    time.sleep(SETTLE_S)
+    device.figures[BUTTON_SILENCE].append(_ms(pressed, device.runs(0)[-1].ends_at))
+
+
+def _answer(device: Device, mark: int, begun: float) -> float:
+    """Until an answer is audible; notes how long its first frame took."""
+    device.journal.wait_for_state("speaking", mark)
+    sent = device.server.first_delta(begun)
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        heard = next((run for run in device.runs(sent)), None)
+        if heard is not None:
+            break
+        if time.monotonic() > deadline:
+            raise AssertionError("the answer is not heard")
+        time.sleep(0.02)
+    device.figures[FRAME].append(_ms(sent, heard.begins_at))
+    return heard.begins_at
+
+
+def _lit(device: Device, *, since: float, red: bool = False, blue: bool = False) -> float | None:
+    return device.lamp.first(lambda rgb: (rgb[0] or not red) and (rgb[2] or not blue), since)
+
+
+def _count(journal: Journal, mark: int, note: str) -> int:
+    return sum(str(e.get("MESSAGE", "")).split(" ")[0] == note for e in journal.entries(mark))
+
+
+def _ms(begin: float, end: float | None) -> float:
+    if end is None:
+        raise AssertionError("the LED did not show it")
+    return (end - begin) * 1000

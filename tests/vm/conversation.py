@@ -1,0 +1,163 @@
+"""A conversation with the installed service, and its LED in every state.
+
+python -m tests.vm.conversation        (in the guest; tests/vm/run does it)
+"""
+
+import sys
+import time
+
+import numpy as np
+
+from parleyd.lights.patterns import LOOKS
+from parleyd.room.clips import synthesize
+from parleyd.states import Shown
+from tests.bench.device import cards, service
+from tests.bench.device.lamp import MUTE
+from tests.bench.device.trials import OBJECTIONS, WAKE
+from tests.vm.scenario import Stage, play
+
+PAUSE = np.zeros(4800, np.int16)
+HUE_TOLERANCE = 0.15
+WATCHED_S = 2.0  # the longest rhythm
+
+
+def doctor(on: Stage) -> str:
+    """`parley doctor` finds nothing that fails."""
+    on.start()
+    report = service.run("/opt/parley/venv/bin/parley", "doctor")
+    return f"{report.count('ok ')} checks are ok"
+
+
+def story(on: Stage) -> str:
+    """Wake word, question, the embedded server's answer, an interruption, the end."""
+    on.start(embedded=True)
+    device = on.device
+    mark, begun = device.journal.length, time.monotonic()
+    question = synthesize("tell me a story", "rms", level_dbfs=-24.0)
+    device.talker.say(WAKE, PAUSE, question)
+    device.journal.wait_for_state("thinking", mark)
+    device.journal.wait_for_state("speaking", mark)
+    on.wait_until_heard(begun)
+    mark, spoken = device.journal.length, time.monotonic()
+    device.talker.say(OBJECTIONS[0])
+    device.journal.wait_for_state("listening", mark)
+    heard = device.journal.wait_for("interrupted", mark)["PARLEY_HEARD_MS"]
+    device.pins.press()
+    device.journal.wait_for_state("idle", mark)
+    service.wait_for_status("idle")
+    return f"interrupted {time.monotonic() - spoken:.1f} s, {heard} ms of the story were heard"
+
+
+def led_of_a_turn(on: Stage) -> str:
+    """idle, listening, thinking, speaking, barge-in."""
+    on.start()
+    device = on.device
+    device.server.faults.audio_after_s = 2 * WATCHED_S
+    try:
+        _check(on, Shown.IDLE)
+        mark = device.journal.length
+        device.pins.press()
+        device.journal.wait_for_state("listening", mark)
+        _check(on, Shown.LISTENING)
+        device.talker.say(WAKE)
+        device.journal.wait_for_state("thinking", mark)
+        _check(on, Shown.THINKING)
+        device.journal.wait_for_state("speaking", mark)
+        time.sleep(0.3)
+        _check(on, Shown.SPEAKING)
+        said = device.talker.say(OBJECTIONS[1])
+        device.journal.wait_for_state("barge-in", mark)
+        device.journal.wait_for_state("listening", device.journal.length - 1)
+        white = device.lamp.first(all, said.onset)
+        assert white is not None, "the LED was not white during the barge-in"
+    finally:
+        device.server.faults.audio_after_s = 0.0
+    return "dark, blue, violet, green, white"
+
+
+def led_muted(on: Stage) -> str:
+    """The mute switch."""
+    on.start()
+    device = on.device
+    moved = time.monotonic()
+    device.pins.pull(MUTE, up=False)
+    try:
+        service.wait_for_status("muted")
+        _check(on, Shown.MUTED)
+        red = device.lamp.first(lambda rgb: rgb[0], moved)
+        assert red is not None
+        assert cards.open_pcms("Mic", "c") == 0, "the microphone is open while muted"
+    finally:
+        device.pins.pull(MUTE, up=True)
+    service.wait_for_status("idle")
+    assert cards.open_pcms("Mic", "c") == 1
+    return f"red {(red - moved) * 1000:.0f} ms after the switch, no capture device open"
+
+
+def led_offline(on: Stage) -> str:
+    """The server goes away."""
+    on.start()
+    on.device.server.__exit__()
+    try:
+        service.wait_for_status("offline")
+        _check(on, Shown.OFFLINE)
+    finally:
+        on.device.server.__enter__()
+    service.wait_for_status("idle")
+    return "amber; idle again when the server was back"
+
+
+def led_error(on: Stage) -> str:
+    """Both cards go away."""
+    on.start()
+    with cards.unplugged():
+        service.wait_for_status("error")
+        _check(on, Shown.ERROR)
+    service.wait_for_status("idle")
+    return "red; idle again when the cards were back"
+
+
+def led_ringing(on: Stage) -> str:
+    """A timer, by voice."""
+    on.start(embedded=True)
+    device = on.device
+    mark = device.journal.length
+    device.talker.say(*on.timer)
+    device.journal.wait_for("ring", mark, within_s=2 * service.WITHIN_S)
+    service.wait_for_status("ringing")
+    _check(on, Shown.RINGING)
+    device.pins.press()
+    device.journal.wait_for("ring_stopped", mark)
+    service.wait_for_status("idle")
+    return "cyan; stopped by the button"
+
+
+def _check(on: Stage, shown: Shown) -> None:
+    """The LED's three lines have the hue of this state, on the average over its rhythm."""
+    hue = LOOKS[shown].hue
+    time.sleep(0.1)
+    begins_at = time.monotonic()
+    time.sleep(WATCHED_S)
+    seen = on.device.lamp.colour(begins_at, time.monotonic())
+    if max(hue) == 0.0:
+        assert max(seen) == 0.0, f"the LED is lit in {shown}: {seen}"
+        return
+    assert max(seen) > 0.0, f"the LED is dark in {shown}"
+    for part, wanted in zip(seen, hue, strict=True):
+        assert abs(part / max(seen) - wanted) <= HUE_TOLERANCE, f"{shown} is {seen}, not {hue}"
+
+
+if __name__ == "__main__":
+    sys.exit(
+        play(
+            [
+                ("parley doctor", doctor),
+                ("a story, interrupted", story),
+                ("LED of a turn", led_of_a_turn),
+                ("LED muted", led_muted),
+                ("LED offline", led_offline),
+                ("LED error", led_error),
+                ("LED ringing", led_ringing),
+            ]
+        )
+    )

@@ -1,0 +1,271 @@
+"""Faults of a device's life, each injected into the installed service; it must come through.
+
+python -m tests.vm.faults [--cycles 50] [--only TEXT]     (in the guest; tests/vm/run does it)
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.device import cards, cost, service
+from tests.bench.device.lamp import RGB
+from tests.vm.scenario import Stage, play
+
+STATE = Path("/var/lib/private/parley")
+CHIP = Path("/sys/kernel/config/gpio-sim/parley/live")
+SILENT_WITHIN_MS = 200.0  # after `systemctl stop`
+KEPT_FREE = 64 * 1024
+GROWTH_MB = 8.0  # of the memory that the kernel has given away: less than one more daemon
+
+
+def module_unloaded(on: Stage) -> str:
+    """In mid-sentence the cards and their driver go away; both come back."""
+    on.start()
+    mark = on.converse()
+    main = service.shown("MainPID")
+    with cards.unloaded():
+        service.wait_for_status("error")
+    back = time.monotonic()
+    on.device.journal.wait_for("the sound card works again", mark)
+    took = time.monotonic() - back
+    service.wait_for_status("idle")
+    on.converse()
+    assert service.shown("MainPID") == main, "it was restarted"
+    return f"goes on {took:.1f} s after the return, in the same process"
+
+
+def no_cards_at_start(on: Stage) -> str:
+    """Both cards are gone when it starts."""
+    with cards.unplugged():
+        service.configure(url=on.device.server.url)
+        took = service.start()
+        service.wait_for_status("error")
+    service.wait_for_status("idle")
+    on.converse()
+    return f"READY after {took:.1f} s, says error, goes on when they come"
+
+
+def frozen(on: Stage) -> str:
+    """SIGSTOP: the watchdog must end it and systemd start it again."""
+    on.start()
+    on.converse()
+    frozen_at = time.monotonic()
+    os.kill(int(service.shown("MainPID")), signal.SIGSTOP)
+    _wait_for_restart(1)
+    took = time.monotonic() - frozen_at
+    said = _quiet_while_idle(on, frozen_at + took)
+    on.converse()
+    return f"restarted after {took:.1f} s, {said}"
+
+
+def killed(on: Stage) -> str:
+    """SIGKILL in mid-sentence: what comes up again says nothing of it."""
+    on.start()
+    on.converse()
+    killed_at = time.monotonic()
+    os.kill(int(service.shown("MainPID")), signal.SIGKILL)
+    last_ms = on.silent_after(killed_at)
+    _wait_for_restart(1)
+    said = _quiet_while_idle(on, killed_at + last_ms / 1000 + 0.01)
+    on.converse()
+    return f"silent {last_ms:.0f} ms after it, {said}"
+
+
+def full_disk(on: Stage) -> str:
+    """Nothing can be written; a timer still runs, and it is said that it would not survive."""
+    on.start(embedded=True)
+    main = service.shown("MainPID")
+    with _full_disk():
+        _talk_and_set_timer(on)
+    service.wait_for_status("idle")
+    assert service.shown("MainPID") == main, "it was restarted"
+    return "the timer rang, the log says that it would not survive a restart"
+
+
+def read_only_state(on: Stage) -> str:
+    """The state directory takes nothing."""
+    on.start(embedded=True)
+    main = service.shown("MainPID")
+    service.run("chattr", "+i", str(STATE))
+    try:
+        _talk_and_set_timer(on)
+        service.start()
+        service.wait_for_status("idle")
+    finally:
+        service.run("chattr", "-i", str(STATE))
+    assert service.shown("MainPID") != main
+    return "the timer rang, the log says that it would not survive; it starts so as well"
+
+
+def clock_set_back(on: Stage) -> str:
+    """A day back in mid-sentence, as a time server may do after the start."""
+    on.start()
+    mark = on.converse()
+    now = time.time()
+    time.clock_settime(time.CLOCK_REALTIME, now - 86_400)
+    try:
+        on.device.pins.press()
+        on.device.journal.wait_for_state("idle", mark)
+        on.converse()
+        time.sleep(12.0)  # longer than WatchdogSec
+        assert service.shown("NRestarts") == "0", "it was restarted"
+    finally:
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + 86_400)
+    return "answers before and after it, the watchdog is content"
+
+
+def no_gpio_chip(on: Stage) -> str:
+    """Without pins it runs without lights, and says so."""
+    service.systemctl("stop", service.UNIT)
+    CHIP.write_text("0")
+    try:
+        mark = on.device.journal.length
+        service.configure(url=on.device.server.url)
+        service.start()
+        on.device.journal.wait_for("the pins cannot be driven", mark)
+        service.wait_for_status("idle")
+        begun = time.monotonic()
+        on.device.talker.say(*on.question)
+        on.device.journal.wait_for_state("speaking", mark)
+        on.wait_until_heard(begun)
+    finally:
+        service.systemctl("stop", service.UNIT)
+        CHIP.write_text("1")
+    return "talks without LEDs, and the log says why there are none"
+
+
+def stopped(on: Stage) -> str:
+    """`systemctl stop` in mid-sentence."""
+    worst = 0.0
+    for _ in range(3):
+        on.start()
+        on.converse()
+        begun = time.monotonic()
+        service.systemctl("stop", service.UNIT)
+        took = time.monotonic() - begun
+        worst = max(worst, on.silent_after(begun))
+        assert not any(on.device.pins.level(line) for line in RGB), "an LED stays lit"
+    assert worst <= SILENT_WITHIN_MS, f"sound until {worst:.0f} ms after it"
+    return f"silent after {worst:.0f} ms (worst of 3), ended after {took:.1f} s"
+
+
+def cycles(on: Stage) -> str:
+    """Start and stop, again and again: nothing is left open, running or on disk."""
+    on.start()
+    service.systemctl("stop", service.UNIT)
+    before, free = _left_behind(), _available_mb()
+    for _ in range(on.cycles):
+        service.start()
+    service.systemctl("stop", service.UNIT)
+    time.sleep(1.0)
+    after, lost = _left_behind(), free - _available_mb()
+    assert after == before, f"left behind: {set(after) ^ set(before)}"
+    assert lost < GROWTH_MB, f"{lost:.0f} MB of memory are gone"
+    return f"{on.cycles} cycles, no process, file, PCM or pin is left, memory {lost:+.1f} MB"
+
+
+def reloads(on: Stage) -> str:
+    """Reload, again and again: the process does not grow."""
+    on.start()
+    for _ in range(3):
+        _reload()
+    before = cost.now()
+    for _ in range(on.cycles):
+        _reload()
+    after = cost.now()
+    assert after.files == before.files, f"{after.files - before.files} files stay open"
+    assert after.threads == before.threads, f"{after.threads - before.threads} threads stay"
+    grown = after.resident_mb - before.resident_mb
+    assert grown < GROWTH_MB, f"it has grown by {grown:.1f} MB"
+    return f"{on.cycles} reloads, no file or thread more, memory {grown:+.1f} MB"
+
+
+def _wait_for_restart(count: int) -> None:
+    deadline = time.monotonic() + service.WITHIN_S
+    while int(service.shown("NRestarts")) < count or service.shown("ActiveState") != "active":
+        assert time.monotonic() < deadline, "it was not restarted"
+        time.sleep(0.1)
+
+
+def _quiet_while_idle(on: Stage, since: float) -> str:
+    service.wait_for_status("idle")
+    last_ms = on.silent_after(since, seconds=2.0)
+    assert last_ms == 0.0, f"the new process says something old, until {last_ms:.0f} ms"
+    return "the new process says nothing old"
+
+
+def _talk_and_set_timer(on: Stage) -> None:
+    device = on.device
+    mark = device.journal.length
+    device.talker.say(*on.timer)
+    device.journal.wait_for("would not survive", mark, within_s=2 * service.WITHIN_S)
+    device.journal.wait_for("ring", mark, within_s=2 * service.WITHIN_S)
+    device.pins.press()
+    device.journal.wait_for("ring_stopped", mark)
+
+
+@contextlib.contextmanager
+def _full_disk() -> Iterator[None]:
+    filler = Path("/var/tmp/full")
+    try:
+        with filler.open("wb") as file, contextlib.suppress(OSError):
+            size = os.statvfs("/").f_bavail * os.statvfs("/").f_frsize
+            os.posix_fallocate(file.fileno(), 0, size - KEPT_FREE)
+        with contextlib.suppress(OSError), Path("/var/tmp/full-rest").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+        yield
+    finally:
+        filler.unlink(missing_ok=True)
+        Path("/var/tmp/full-rest").unlink(missing_ok=True)
+
+
+def _reload() -> None:
+    service.systemctl("reload", service.UNIT)
+    service.wait_for_status("idle")
+
+
+def _left_behind() -> list[str]:
+    """What a service could leave: processes, files, open devices."""
+    places = (Path("/run/parley"), Path("/tmp"), Path("/dev/shm"), Path("/var/lib/private"))
+    left = [str(path) for place in places if place.exists() for path in place.rglob("*")]
+    for card in ("Speaker", "Mic"):
+        left += [f"{card} {way} open" for way in "cp" for _ in range(cards.open_pcms(card, way))]
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if "parley" in command and "tests.vm" not in command:
+                left.append(command)
+    return sorted(left)
+
+
+def _available_mb() -> float:
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("MemAvailable"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(
+        play(
+            [
+                ("module unloaded in mid-sentence, loaded again", module_unloaded),
+                ("both cards gone at start", no_cards_at_start),
+                ("SIGSTOP: the watchdog restarts it", frozen),
+                ("SIGKILL in mid-sentence", killed),
+                ("full disk", full_disk),
+                ("read-only state directory", read_only_state),
+                ("clock set back a day", clock_set_back),
+                ("GPIO chip missing", no_gpio_chip),
+                ("systemctl stop in mid-sentence", stopped),
+                ("start and stop", cycles),
+                ("reload", reloads),
+            ]
+        )
+    )

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# image.sh SUITE DIR: a Debian disk for QEMU in DIR: disk.qcow2, vmlinuz, initrd.img. Needs root.
+# A stand-in for Raspberry Pi OS: systemd, the stock kernel, snd-aloop, and what Debian lacks of
+# it: a simulated GPIO chip and python3-lgpio. Everything else is left to install.sh.
+# shellcheck disable=SC2016 # mmdebstrap hands the hooks to a shell of its own
+set -euo pipefail
+
+suite=$1 dir=$2
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+readonly size=6G # of which 1.2 GB are taken; install.sh wants 1.5 GB free
+readonly sources=/etc/apt/sources.list.d/debian.sources
+
+packages=(
+  systemd systemd-sysv dbus udev kmod iproute2 procps python3 git ca-certificates e2fsprogs
+  linux-image-amd64 initramfs-tools qemu-guest-agent
+)
+# what the kernel module and lgpio are built with; gone again at the end
+tools=(linux-headers-amd64 gcc make xz-utils swig python3-dev python3-pip)
+
+mkdir -p "$dir"
+root=$dir/root
+rm -rf "$root"
+# this machine's own mirror, where it has one configured
+mirror=()
+if [[ -r $sources ]]; then
+  mirror=("deb $(awk '/^URIs:/ {print $2; exit}' "$sources") $suite main")
+fi
+
+join() { local IFS=,; echo "$*"; }
+
+mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
+  --include="$(join "${packages[@]}" "${tools[@]}")" \
+  --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
+  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+  --dpkgopt='path-exclude=/usr/share/locale/*' \
+  --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
+  --essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/small"' \
+  --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 >"$1/etc/initramfs-tools/modules"' \
+  --customize-hook='copy-in '"$here/inside_image.sh"' /root' \
+  --customize-hook='copy-in /etc/ssl/certs/ca-certificates.crt /root' \
+  --customize-hook='chroot "$1" env -i PATH="$PATH" HOME=/root https_proxy="${https_proxy:-}" \
+    bash /root/inside_image.sh '"${tools[*]}" \
+  "$suite" "$root" "${mirror[@]}"
+
+cp "$root"/boot/vmlinuz-* "$dir/vmlinuz"
+cp "$root"/boot/initrd.img-* "$dir/initrd.img"
+rm -f "$dir/disk.raw"
+truncate -s "$size" "$dir/disk.raw"
+mkfs.ext4 -q -F -d "$root" "$dir/disk.raw"
+qemu-img convert -O qcow2 "$dir/disk.raw" "$dir/disk.qcow2"
+rm -f "$dir/disk.raw" # the root stays: wheels are made in it, at the speed of this machine

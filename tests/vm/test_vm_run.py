@@ -1,0 +1,30 @@
+"""`tests/vm/run` on machines where it cannot run; the guest itself is never started by pytest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+RUN = Path(__file__).with_name("run")
+
+
+def run(*arguments: str, path: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(RUN), *arguments],
+        env={"PATH": path, "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_it_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "git").touch(mode=0o755)
+    done = run(path=str(tmp_path))
+    assert done.returncode == 1
+    assert "apt-get install qemu-system-x86 qemu-utils mmdebstrap e2fsprogs" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_parts_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    done = run("--only", "figures,luck", path=str(tmp_path))
+    assert done.returncode == 2
+    assert "unknown: luck" in done.stderr
