@@ -137,6 +137,7 @@ class Buttons(_Section, frozen=True, kw_only=True):
 class Log(_Section, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     keep_turns: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    transcripts: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -175,6 +175,9 @@ class Speaker:
             self._ears.dropped(dropped)
         self._ears.written(playback)
         self._show(now)
+        if self._settings.log.transcripts:
+            for who, words in self._session.take_transcripts():
+                self._note("transcript", who=who, words=" ".join(words.split()))
         effects, self._effects = self._effects, []
         effects += [Send(event) for event in self._session.to_send()]
         return Step(dropped is not None, playback, effects)
@@ -319,6 +322,7 @@ class Speaker:
         elif self._mouth.finished:
             if self._mouth.cut is not None:
                 self._session.truncate(self._mouth.cut)
+            self._session.heard_out()
             self._log.heard_ms = heard_ms
             self._preroll_ms = 0
             wanted = self._settings.turn.follow_up_s > 0 and not self._muted

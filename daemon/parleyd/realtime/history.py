@@ -1,4 +1,4 @@
-"""What was said *and heard*, as text, to tell a new socket; bounded, never logged."""
+"""What was said *and heard*, as text, to tell a new socket; bounded."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -16,11 +16,12 @@ class History:
 
     _turns: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=KEPT_TURNS))
     _reply: dict[str, str] = field(default_factory=dict)  # by item, of the reply under way
+    _new: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=KEPT_TURNS))
 
     def user(self, transcript: str) -> None:
         """What the user said (comes late: it may follow the reply's first words)."""
         if transcript.strip():
-            self._turns.append(("user", transcript.strip()[:KEPT_CHARS]))
+            self._add("user", transcript.strip()[:KEPT_CHARS])
 
     def assistant(self, item_id: str, delta: str) -> None:
         """More of what the reply says; it may be cut later, as long as it is not closed."""
@@ -37,8 +38,14 @@ class History:
         """The reply is over: what is left of it is what was heard."""
         text = " ".join(part.strip() for part in self._reply.values() if part.strip())
         if text:
-            self._turns.append(("assistant", text))
+            self._add("assistant", text)
         self._reply.clear()
+
+    def take_new(self) -> list[tuple[str, str]]:
+        """What was added since the last call, oldest first: who ("user", "assistant"), and what."""
+        new = list(self._new)
+        self._new.clear()
+        return new
 
     def items(self) -> list[Json]:
         """The turns as conversation items, oldest first."""
@@ -53,6 +60,10 @@ class History:
             }
             for role, text in self._turns
         ]
+
+    def _add(self, role: str, text: str) -> None:
+        self._turns.append((role, text))
+        self._new.append((role, text))
 
 
 def _words(text: str, share: float) -> str:

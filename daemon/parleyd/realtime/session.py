@@ -175,6 +175,15 @@ class Session:
         self._say(event)
         self._truncations.sent(event)
 
+    def heard_out(self) -> None:
+        """The reply was heard to its end."""
+        self._history.close()
+
+    def take_transcripts(self) -> list[tuple[str, str]]:
+        """What was said since the last call: by whom ("user", "assistant"), and the words; of a
+        reply those that were heard, when it is over."""
+        return self._history.take_new()
+
     def owes(self, call_id: str) -> bool:
         """The result of this call is awaited: its response was not interrupted."""
         return self._calls.owed(call_id)
