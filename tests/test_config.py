@@ -112,3 +112,45 @@ def test_keys_come_from_credentials_before_the_environment(tmp_path: Path) -> No
     assert config.secret("OPENAI_API_KEY", environ) == "from-credential"
     (tmp_path / "openai_api_key").write_bytes(b"\xff")
     assert config.secret("OPENAI_API_KEY", environ) == "from-environment"
+
+
+HOME = "[[skills.mcp]]\nlabel = 'home'\nserver_url = 'https://mcp.example.org/mcp'\n"
+
+
+def test_remote_servers_are_a_table_each_and_need_a_yes_unless_told_otherwise() -> None:
+    text = HOME + "[[skills.mcp]]\nlabel='b'\nserver_url='https://b.example'\napproval='never'"
+    home, other = config.parse(text).skills.mcp
+    assert (home.label, home.approval, home.allowed_tools) == ("home", "voice", ())
+    assert other.approval == "never"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HOME + "approval = 'always'", "skills.mcp[1].approval: 'always' is not allowed"),
+        (HOME + "authorization = 'sk-secret'", "skills.mcp[1].authorization: is unknown"),
+        (HOME + "key = 'sk-secret'", "skills.mcp[1].key: is no name"),
+        (HOME + "key_header = 'X-Key'", "skills.mcp[1].key: is missing"),
+        (HOME + HOME, "skills.mcp[2].label: 'home' is not allowed"),
+        (HOME.replace("https", "http"), "skills.mcp[1].server_url: is no bare https address"),
+        (
+            HOME.replace("/mcp'", "/mcp?k=sk-secret'"),
+            "skills.mcp[1].server_url: is no bare https address",
+        ),
+        (
+            HOME.replace("mcp.", "u:sk-secret@mcp."),
+            "skills.mcp[1].server_url: is no bare https address",
+        ),
+        ("[[skills.mcp]]\nlabel = 'x y'", "skills.mcp[1].label"),
+        (HOME * 9, "skills.mcp: "),
+        ("[skills]\nmcp = ['https://mcp.example.org']", "skills.mcp: "),
+        ("[realtime]\nserver = 'embedded'\n" + HOME, "'openai' or 'azure'"),
+        ("[realtime]\nserver = 'xai'\n" + HOME, '"xai" does not call remote servers'),
+    ],
+)
+def test_what_is_wrong_with_a_remote_server_is_told_without_its_secrets(
+    text: str, told: str
+) -> None:
+    lines = problems(text)
+    assert any(told in line for line in lines)
+    assert "sk-secret" not in str(lines)

@@ -49,6 +49,7 @@ DESIGN = [
     ("barge-in", "TIME_UP", "speaking", {"RESUME"}),
     ("speaking", "REPLY_FINISHED", "listening", {"LISTEN"}),
     ("speaking", "REPLY_FINISHED_LAST", "idle", set()),
+    ("speaking", "QUESTION_ASKED", "listening", {"LISTEN"}),
     ("listening", "LINK_LOST", "idle", {"STOP_LISTENING", "SORRY_TONE"}),
     ("thinking", "LINK_LOST", "idle", {"INTERRUPT", "SORRY_TONE"}),
     ("idle", "LINK_LOST", "idle", set()),
@@ -102,7 +103,7 @@ def test_a_reply_is_left_for_good_only_through_interrupt_or_its_end() -> None:
         if state in (State.THINKING, State.SPEAKING, State.BARGE_IN)
         and row.to in (State.IDLE, State.LISTENING)
     }
-    ended = (Event.REPLY_FINISHED, Event.REPLY_FINISHED_LAST)
+    ended = (Event.REPLY_FINISHED, Event.REPLY_FINISHED_LAST, Event.QUESTION_ASKED)
     for (state, event), row in leaving.items():
         assert (Action.INTERRUPT in row.actions) != (event in ended), (state, event)
 

@@ -22,10 +22,11 @@ import msgspec
 
 from parleyd import boards
 from parleyd.errors import ConfigError
-from parleyd.realtime.profiles import profile
+from parleyd.realtime.profiles import PROFILES, profile
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+MOST_MCP = 8  # servers; each makes every session begin later
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 Span = Annotated[
@@ -108,10 +109,28 @@ class Realtime(_Section, frozen=True, kw_only=True):
     max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 4096
 
 
+class Mcp(_Section, frozen=True, kw_only=True):
+    """One remote server of functions; its key is a secret called `key`."""
+
+    label: str = ""
+    server_url: str = ""
+    allowed_tools: tuple[str, ...] = ()
+    approval: Literal["voice", "never"] = "voice"
+    key: str = ""
+    key_header: str = ""
+
+
 class Skills(_Section, frozen=True, kw_only=True):
+    mcp: Annotated[tuple[Mcp, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
     folder: str = "/etc/parley/skills"
     within_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
     ring_min: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 5.0
+
+
+_MCP = typing.get_type_hints(Skills, include_extras=True)["mcp"]
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?(/[\w.~%/-]*)?", re.ASCII)
+_SECRET = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
 class Lights(_Section, frozen=True, kw_only=True):
@@ -211,6 +230,12 @@ def _section(name: str, kind: type[_Section], table: dict[str, Any], problems: l
         if key not in hints:
             problems.append(_unknown(key, f"{name}.{key}", hints))
             continue
+        if hints[key] is _MCP and _is_tables(value):
+            values[key] = tuple(
+                _section(f"{name}.{key}[{place}]", Mcp, entry, problems)
+                for place, entry in enumerate(value, 1)
+            )
+            continue
         try:
             values[key] = msgspec.convert(value, hints[key], strict=True)
         except msgspec.ValidationError as error:
@@ -249,6 +274,42 @@ def _across(config: Config) -> list[str]:
             )
         used.setdefault(pin, key)
     problems.extend(_server(config.realtime))
+    problems.extend(_mcp(config))
+    return problems
+
+
+def _mcp(config: Config) -> list[str]:
+    """What a remote server of functions needs, and who can call it at all."""
+    problems = []
+    server = config.realtime.server
+    if config.skills.mcp and not profile(server).mcp:
+        able = " or ".join(repr(name) for name, row in PROFILES.items() if row.mcp)
+        problems.append(
+            f'skills.mcp: realtime.server = "{server}" does not call remote servers, '
+            f"allowed is [[skills.mcp]] with {able}"
+        )
+    used: set[str] = set()
+    for place, mcp in enumerate(config.skills.mcp, 1):
+        where = f"skills.mcp[{place}]"
+        if not _LABEL.fullmatch(mcp.label) or mcp.label in used:
+            problems.append(
+                f"{where}.label: {_shown(mcp.label)} is not allowed, allowed is a name of its own "
+                "of letters, digits, _ and -"
+            )
+        used.add(mcp.label)
+        if not _ADDRESS.fullmatch(mcp.server_url):
+            problems.append(
+                f"{where}.server_url: is no bare https address, allowed is https://host/path as "
+                f"the realtime server reaches it, without a password or ?..., for which "
+                f"{where}.key is there"
+            )
+        if mcp.key and not _SECRET.fullmatch(mcp.key):
+            problems.append(
+                f"{where}.key: is no name, allowed is the name of an environment variable or "
+                "credential (HOME_MCP_KEY), never the key itself"
+            )
+        if mcp.key_header and not mcp.key:
+            problems.append(f"{where}.key: is missing, {where}.key_header needs it")
     return problems
 
 
@@ -289,6 +350,23 @@ def _server(realtime: Realtime) -> list[str]:
 def _of_openai(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     return host == "openai.com" or host.endswith(".openai.com")
+
+
+def _host(url: str) -> str:
+    """The host of an address that can be connected to, else ""."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host.encode("idna")
+        return host if parts.port != 0 and url.isprintable() else ""
+    except ValueError:
+        return ""
+
+
+def _is_tables(value: Any) -> bool:
+    """A list of tables that is not too long; anything else is told as any wrong value."""
+    tables = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+    return tables and len(value) <= MOST_MCP
 
 
 def _unknown(name: str, where: str, known: Mapping[str, Any]) -> str:

@@ -288,6 +288,8 @@ class Speaker:
                     self._reply_ended(failure, now)
                 case rt.SkillCalled(call_id, name, arguments):
                     self._effects.append(CallSkill(call_id, name, arguments))
+                case rt.Permission(_, server, tool, granted):
+                    self._note("permission", server=server, tool=tool, granted=granted)
                 case rt.Used(turn, tokens):
                     self._note("usage", turn=turn, **tokens)
                 case rt.Trouble(remedy, text):
@@ -327,7 +329,10 @@ class Speaker:
             self._preroll_ms = 0
             wanted = self._settings.turn.follow_up_s > 0 and not self._muted
             again = wanted and not self._resting and self._line.up
-            self._advance(Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST, now)
+            event = Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST
+            if self._session.asks and not self._muted and self._line.up:
+                event = Event.QUESTION_ASKED
+            self._advance(event, now)
         elif state is State.SPEAKING and heard_ms > self._log.heard_ms:
             self._log.heard_ms = heard_ms
             self._advance(Event.REPLY_PROGRESSED, now)
@@ -384,8 +389,10 @@ class Speaker:
                 if not self._ears.barge_in.pending:
                     self._ears.barge_in.arm(now)
             case State.IDLE:
-                self._uplink.open = False
+                self._keep_memory(now)
+                self._uplink.close()
                 self._ears.barge_in.disarm()
+                self._take_news(self._session.rest(now), now)
             case State.LISTENING:
                 self._remark = ""
                 self._ears.barge_in.disarm()
@@ -432,7 +439,7 @@ class Speaker:
     def _interrupt(self, now: float) -> None:
         begun = self._mouth.begun
         given_up = self._mouth.give_up()
-        self._session.interrupt(given_up.unheard, now)
+        self._take_news(self._session.interrupt(given_up.unheard, now), now)
         self._log.interrupted(now, given_up.heard_ms)
         if begun:
             items = len(given_up.unheard)

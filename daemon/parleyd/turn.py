@@ -29,6 +29,7 @@ class Event(Enum):
     REPLY_PROGRESSED = auto()  # more of it did
     REPLY_FINISHED = auto()  # the last frame was heard, the response is done, go on listening
     REPLY_FINISHED_LAST = auto()  # the same, and nobody is asked to go on
+    QUESTION_ASKED = auto()  # the reply ended with a question that Parley must have answered
     REPLY_FAILED = auto()  # the response ended with nothing to play
     CUT_OFF = auto()  # the server ended its answer by itself, because it hears the user
     SUSPECTED = auto()  # speech over our own voice, perhaps
@@ -103,6 +104,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.ALARM_DUE): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
+        (SPEAKING, Event.QUESTION_ASKED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #

@@ -1,10 +1,13 @@
 """The session under any order of events: one create at a time, the dead stay dead, no growth."""
 
+import msgspec
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from openai.types.realtime import ResponseCreateEventWithReferencesParam
 from openai_types import assert_valid
+from pydantic import TypeAdapter
 
 from parleyd import config
 from parleyd.playout import Heard
@@ -13,6 +16,8 @@ from parleyd.realtime.news import ReplyAudio
 from parleyd.realtime.profiles import PROFILES
 from parleyd.realtime.responses import CREATED_WITHIN_S, TURN_KEY
 from parleyd.realtime.session import Session
+
+_with_references = TypeAdapter(ResponseCreateEventWithReferencesParam)
 
 IDS = st.sampled_from(["r1", "r2", "r3", "r4"])
 DETECTIONS = st.sampled_from(["local", "server_vad", "semantic_vad"])
@@ -137,11 +142,32 @@ class SessionMachine(RuleBasedStateMachine):
     def function_done(self, call: str) -> None:
         self.session.skill_done(call, "ok", self.now)
 
+    @rule(call=st.sampled_from(["m1", "m2"]), response_id=IDS)
+    def remote_call(self, call: str, response_id: str) -> None:
+        item = {"type": "mcp_call", "id": call, "output": None}
+        self.take(ev.OutputItemAdded(response_id=response_id, item=item))
+        self.take(ev.McpCallBegun(item_id=call))
+
+    @rule(call=st.sampled_from(["m1", "m2", "m3"]))
+    def remote_call_over(self, call: str) -> None:
+        self.take(ev.McpCallCompleted(item_id=call))
+
+    @rule(request=st.sampled_from(["a1", "a2"]), response_id=IDS)
+    def permission_wanted(self, request: str, response_id: str) -> None:
+        item = {"type": "mcp_approval_request", "id": request, "name": "x", "server_label": "y"}
+        self.take(ev.OutputItemDone(response_id=response_id, item=item))
+
+    @rule()
+    def talk_ends(self) -> None:
+        self.session.rest(self.now)
+
     @invariant()
     def one_create_at_a_time_and_every_event_is_official_and_has_an_id(self) -> None:
         for event in self.session.to_send():
             assert event.event_id
-            if self.session.realtime.server != "xai":  # which has a session of its own shape
+            if isinstance(event, ev.CreateResponse) and "input" in event.response:
+                _with_references.validate_python(msgspec.json.decode(ev.encode(event)))
+            elif self.session.realtime.server != "xai":  # which has a session of its own shape
                 assert_valid(event)
             if isinstance(event, ev.CreateResponse):
                 assert isinstance(event.response, dict)
@@ -156,6 +182,8 @@ class SessionMachine(RuleBasedStateMachine):
             session._responses._dead,
             session._calls._seen,
             session._calls._open,
+            session._remote._calls,
+            session._permissions._seen,
             session._truncations._sent,
             session._usage._turn_of,
         ):

@@ -91,6 +91,11 @@ TRAPS = {
         "realtime/test_first_messages.py": "test_with_only_a_key_the_first_message_is_this_one"
         "_byte_by_byte",
     },
+    "the model is silent after a remote (MCP) call": {
+        "realtime/test_traps.py": "test_the_model_is_asked_to_go_on_after_a_remote_call",
+        "realtime/test_remote_tools.py": "test_the_model_is_asked_once_to_go_on_when_call_and"
+        "_response_are_over",
+    },
     "the voice is locked after the first audio": {
         "realtime/test_traps.py": "test_a_locked_voice_is_changed_by_a_new_session",
     },
@@ -143,6 +148,17 @@ def test_an_item_that_was_heard_to_its_end_is_not_truncated() -> None:
     made.interrupt(cut, 1.0)
     truncated = [e.item_id for e in made.to_send() if isinstance(e, ev.TruncateItem)]
     assert truncated == ["second"]
+
+
+def test_the_model_is_asked_to_go_on_after_a_remote_call() -> None:
+    made = begun()
+    call = {"type": "mcp_call", "id": "m1", "name": "look", "output": None}
+    made.receive(ev.OutputItemAdded(response_id="r1", item=call), 0.2)
+    made.receive(ev.McpCallBegun(item_id="m1"), 0.2)
+    made.receive(ev.ResponseDone(response=ev.Response(id="r1", status="completed")), 0.3)
+    assert made.to_send() == []
+    assert made.receive(ev.McpCallCompleted(item_id="m1"), 2.0) == []
+    assert [type(event) for event in made.to_send()] == [ev.CreateResponse]
 
 
 def test_a_locked_voice_is_changed_by_a_new_session() -> None:

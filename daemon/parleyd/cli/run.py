@@ -30,8 +30,10 @@ from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import OPENAI, profile
+from parleyd.skills import mcp
 from parleyd.skills.store import Store
 from parleyd.speaker import Speaker
+from parleyd.states import Shown
 from parleyd.wake import choose as wake
 
 STUCK_S = 2.0  # no heartbeat for so long: the watchdog is not fed any more
@@ -133,6 +135,10 @@ class Daemon:
             card = self._card(settings.audio)
             stack.callback(card.close)
             address = await self._server(settings, stack)
+            remote = mcp.declarations(settings.skills.mcp, os.environ)
+            if remote and server_address(settings.realtime, os.environ) is None:
+                log.warning("skills.mcp: the embedded server calls no remote servers")
+                remote = []
 
             player = self._lights(settings)
 
@@ -185,9 +191,11 @@ class Daemon:
             muted = skillset.mute.muted
             if not muted and not self._patient:
                 card.open_capture()  # here, so that a missing microphone is told at once
+            tools = [*skills.declarations(), *remote]
+            speaker = Speaker(settings, engine, tools, echo_file.load())
             heartbeat = Heartbeat(
                 card,
-                Speaker(settings, engine, skills.declarations()),
+                speaker,
                 on_effects=on_effects,
                 on_error=on_error,
                 on_beat=keeper.beat if keeper is not None else None,

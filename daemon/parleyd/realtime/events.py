@@ -285,6 +285,30 @@ class FunctionCallArgumentsDone(
     output_index: int = 0
 
 
+class McpListed(ServerEvent, kw_only=True, tag="mcp_list_tools.completed"):
+    """The tools of a remote server are known to the model."""
+
+    item_id: str
+
+
+class McpNotListed(ServerEvent, kw_only=True, tag="mcp_list_tools.failed"):
+    item_id: str
+
+
+class McpCallBegun(ServerEvent, kw_only=True, tag="response.mcp_call.in_progress"):
+    """The server calls a remote tool by itself."""
+
+    item_id: str
+
+
+class McpCallCompleted(ServerEvent, kw_only=True, tag="response.mcp_call.completed"):
+    item_id: str
+
+
+class McpCallFailed(ServerEvent, kw_only=True, tag="response.mcp_call.failed"):
+    item_id: str
+
+
 class RateLimitsUpdated(ServerEvent, kw_only=True, tag="rate_limits.updated"):
     rate_limits: list[Json] = field(default_factory=list)
 
@@ -317,7 +341,8 @@ SERVER_EVENTS: dict[str, type[ServerEvent]] = {
         ItemDeleted, InputTranscript, InputTranscriptFailed, ResponseCreated, ResponseDone,
         OutputItemAdded, OutputItemDone, ContentPartAdded, ContentPartDone, AudioDelta, AudioDone,
         TranscriptDelta, TranscriptDone, TextDelta, TextDone, FunctionCallArgumentsDelta,
-        FunctionCallArgumentsDone, RateLimitsUpdated,
+        FunctionCallArgumentsDone, McpListed, McpNotListed, McpCallBegun, McpCallCompleted,
+        McpCallFailed, RateLimitsUpdated,
     )
 }  # fmt: skip
 
@@ -350,7 +375,7 @@ def decode_server(message: str | bytes) -> ServerEvent | Unknown | Malformed:
             return msgspec.convert(raw, SERVER_EVENTS[name])
         decoder = _server.get(name)
         return decoder.decode(message) if decoder else Unknown(name)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return Malformed(str(error))
 
 
@@ -360,7 +385,7 @@ def decode_client(message: str | bytes) -> ClientEvent | Unknown | Malformed:
         name = _header.decode(message).type
         decoder = _client.get(name)
         return decoder.decode(message) if decoder else Unknown(name)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return Malformed(str(error))
 
 

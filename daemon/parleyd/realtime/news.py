@@ -61,6 +61,16 @@ class SkillCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """A remote tool was to be run, and it was decided whether it may."""
+
+    request_id: str
+    server: str
+    tool: str
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """What one response took, in tokens, living or not; `turn` counts the user's turns."""
 
@@ -85,6 +95,7 @@ News = (
     | ReplyPartDone
     | ReplyDone
     | SkillCalled
+    | Permission
     | Used
     | Trouble
 )

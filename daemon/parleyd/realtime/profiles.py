@@ -36,6 +36,8 @@ class Profile:
     """It answers every turn by itself, whatever it was told."""
     ends: bool = True
     """It always says when a response is done."""
+    mcp: bool = False
+    """It calls remote (MCP) tools by itself, and asks for permission first."""
 
 
 OPENAI = Profile(
@@ -43,6 +45,7 @@ OPENAI = Profile(
     model="gpt-realtime-2.1",
     key="OPENAI_API_KEY",
     needs_key=True,
+    mcp=True,
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -54,6 +57,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             key="AZURE_OPENAI_API_KEY",
             needs_key=True,
             key_header="api-key",
+            mcp=True,
         ),
         "xai": Profile(
             url="wss://api.x.ai/v1/realtime",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
 
-from parleyd.realtime.events import CancelResponse, CreateResponse, Response
+from parleyd.realtime.events import CancelResponse, CreateResponse, Json, Response
 
 CREATED_WITHIN_S = 5.0  # response.created after response.create; seen: well under a second
 CANCELLED_WITHIN_S = 3.0  # response.done after response.cancel; some servers never send it
@@ -84,14 +84,17 @@ class Responses:
         self.wanted = True
         self._tries = 0
 
-    def create(self, now: float) -> CreateResponse | None:
-        """The one place where a response is asked for: if one is wanted and none is under way."""
+    def create(self, now: float, special: Json) -> CreateResponse | None:
+        """The one place where a response is asked for: if one is wanted and none is under way.
+
+        `special`: how it differs from an ordinary one.
+        """
         if not self.wanted or self._create is not None or self._active is not None:
             return None
         self.wanted = False
         token = str(next(self._tokens))
         self._create = _Create(token, now + CREATED_WITHIN_S)
-        return CreateResponse(response={"metadata": {TURN_KEY: token}})
+        return CreateResponse(response={"metadata": {TURN_KEY: token}, **special})
 
     def created(self, response: Response, now: float) -> CancelResponse | None:
         """The server began a response; returned is its cancel, if it is not to live."""

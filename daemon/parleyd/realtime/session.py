@@ -21,6 +21,7 @@ from parleyd.realtime.history import History
 from parleyd.realtime.news import (
     CutOff,
     News,
+    Permission,
     Ready,
     ReplyAudio,
     ReplyDone,
@@ -29,8 +30,10 @@ from parleyd.realtime.news import (
     UserStarted,
     UserStopped,
 )
+from parleyd.realtime.permission import Permissions, Stage
 from parleyd.realtime.profiles import Profile, profile
 from parleyd.realtime.refusals import Remedy, understand
+from parleyd.realtime.remote import Listing, RemoteCalls, labels
 from parleyd.realtime.responses import Ending, Responses
 from parleyd.realtime.settings import session_settings
 from parleyd.realtime.truncation import Truncations
@@ -50,7 +53,7 @@ class Session:
 
     realtime: config.Realtime
     turn: config.Turn
-    tools: Sequence[ev.Json] = ()
+    tools: Sequence[ev.Json] = field(default=(), repr=False)  # may hold keys of remote servers
 
     ready: bool = False
     """The server has accepted our configuration."""
@@ -68,18 +71,28 @@ class Session:
     _committed_item: str | None = None
     _responses: Responses = field(default_factory=Responses)
     _calls: Calls = field(default_factory=Calls)
+    _remote: RemoteCalls = field(default_factory=RemoteCalls)
+    _listing: Listing = field(init=False)
+    _permissions: Permissions = field(default_factory=Permissions)
     _usage: Usage = field(default_factory=Usage)
     _truncations: Truncations = field(default_factory=Truncations)
-    _odd_byte: dict[str, bytes] = field(default_factory=dict)
+    _odd_byte: tuple[str, bytes] = ("", b"")  # the half frame at the end of this item's delta
     _history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
         self._profile = profile(self.realtime.server)
+        self._listing = Listing(len(labels(self.tools)))
 
     @property
     def awaiting(self) -> bool:
         """The server owes us something: an answer, or the rest of one."""
         return self._responses.wanted or self._living
+
+    @property
+    def asks(self) -> bool:
+        """The reply ended with a question for permission: only a clear yes in the next turn
+        grants it."""
+        return self._permissions.stage is Stage.ANSWER
 
     # --- the socket -------------------------------------------------------------------
 
@@ -92,14 +105,18 @@ class Session:
 
         A turn that was said while connecting, and waits for its reply, goes on waiting.
         """
-        living = self._responses.lost() or self._calls.living
+        living = self._living
+        self._responses.lost()
+        self._remote.interrupt()
+        self._listing.forget()
         self.ready = False
         self._configured_by = None
         self._calls.forget()
         self._truncations.forget()
-        self._odd_byte.clear()
+        self._odd_byte = ("", b"")
         self._out.clear()
-        return [ReplyDone("the connection was lost")] if living else []
+        refused = self._permissions.forget()
+        return [*refused, *([ReplyDone("the connection was lost")] if living else [])]
 
     def to_send(self) -> list[ev.ClientEvent]:
         """What must go to the server now, in this order; each event is returned once."""
@@ -142,11 +159,12 @@ class Session:
             self._commit()
         elif self._commit_deadline is None and self._appended_frames:
             self._commit_deadline = now + COMMITTED_WITHIN_S
+        self._permissions.answered()
         self._responses.want()
         self._create(now)
         return []
 
-    def interrupt(self, heard: Sequence[Heard], now: float) -> None:
+    def interrupt(self, heard: Sequence[Heard], now: float) -> list[News]:
         """Barge-in: nothing of the living reply may go on, the server learns what was heard.
 
         `heard`: the parts that were received and not heard to their end.
@@ -154,12 +172,18 @@ class Session:
         self._commit_deadline = None
         self._say_if(self._responses.interrupt(now))
         self._calls.interrupt()
+        self._remote.interrupt()
         for part in heard:
             if part.heard_ms > 0:
                 self.truncate(part)
             elif self._profile.truncates:
                 self._say(ev.DeleteItem(item_id=part.item_id))
         self._history.cut({p.item_id: p.heard_ms / max(p.received_ms, 1) for p in heard})
+        return self._decide(self._permissions.interrupt(), now)
+
+    def rest(self, now: float) -> list[News]:
+        """The talk is over: whoever asked for permission gets no yes any more."""
+        return self._decide(self._permissions.refuse(), now)
 
     def stop_generating(self, now: float) -> None:
         """We can take no more of this reply: what came is played, what comes is dropped."""
@@ -198,14 +222,7 @@ class Session:
             return []
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         self._say(ev.CreateItem(item=item))
-        if not lives or self._calls.living:
-            return []
-        if self._calls.complete():
-            self._responses.want()
-            self._create(now)
-        elif not self._responses.living:
-            return [ReplyDone()]
-        return []
+        return self._go_on(now) if lives else []
 
     # --- what the server says ---------------------------------------------------------
 
@@ -228,6 +245,7 @@ class Session:
                 return [UserStopped()]
             case ev.AudioCommitted():
                 self._committed_item = event.item_id
+                self._permissions.said(event.item_id)
                 self._appended_frames = 0
                 self._commit_deadline = None
                 if self._profile.answers:
@@ -240,15 +258,36 @@ class Session:
                 self._say_if(self._responses.created(event.response, now))
             case ev.AudioDelta() if self._responses.alive(event.response_id):
                 self._responses.goes_on()
+                self._remote.answered(event.output_index)
+                self._permissions.spoke()
                 return self._audio(event)
             case ev.AudioDone() if self._responses.alive(event.response_id):
                 self._may_be_done(now)
                 return [ReplyPartDone(event.item_id, event.content_index)]
             case ev.TranscriptDelta() if self._responses.alive(event.response_id):
                 self._history.assistant(event.item_id, event.delta)
+            case ev.OutputItemAdded() if self._responses.alive(event.response_id):
+                self._remote.claim(event.item, now, event.output_index)
             case ev.OutputItemDone() if self._responses.alive(event.response_id):
                 self._may_be_done(now)
-                return [*self._calls.take(event.item)]
+                return self._item_done(event.item, now, event.output_index)
+            case ev.ItemAdded():
+                self._listing.named(event.item)
+            case ev.ItemDone():
+                self._listing.named(event.item)
+                lives = self._responses.living
+                return self._decide(self._permissions.take(event.item, lives=lives), now)
+            case ev.McpCallBegun():
+                self._remote.begun(event.item_id, now)
+            case ev.McpCallCompleted() | ev.McpCallFailed():
+                return self._go_on(now) if self._remote.ended(event.item_id) else []
+            case ev.McpListed():
+                self._listing.listed(event.item_id)
+                self._create(now)
+            case ev.McpNotListed():
+                text = self._listing.failed(event.item_id)
+                self._create(now)
+                return [Trouble(Remedy.OUR_FAULT, text)]
             case ev.ResponseDone():
                 return self._response_done(event.response, now)
         return []
@@ -263,8 +302,8 @@ class Session:
         news: list[News] = []
         if self._responses.overdue(now):
             news.append(ReplyDone("the server did not begin an answer"))
-        if self._responses.ended_silently(now) and not self._calls.living:
-            news.append(ReplyDone())
+        if self._responses.ended_silently(now) or self._remote.overdue(now):
+            news += self._go_on(now)
         if self._configured_by is not None and now >= self._configured_by:
             news.append(self._not_configured())
         self._create(now)
@@ -274,7 +313,7 @@ class Session:
 
     @property
     def _living(self) -> bool:
-        return self._responses.living or self._calls.living
+        return self._responses.living or self._calls.living or self._remote.living
 
     def _become_ready(self, now: float) -> list[News]:
         self.ready = True
@@ -284,13 +323,36 @@ class Session:
         while self._waiting:
             self._send(self._waiting.popleft())
         self._waiting_frames = 0
+        self._listing.begins(now)
         self._create(now)
         return [Ready()]
 
     def _create(self, now: float) -> None:
-        wait = self._commit_deadline is not None or now < self._create_not_before
-        if self.ready and not wait and not self._calls.living:
-            self._say_if(self._responses.create(now))
+        wait = (
+            self._commit_deadline is not None
+            or now < self._create_not_before
+            or self._calls.living
+            or self._remote.living
+            or self._listing.waits(now)
+            or self._permissions.waits
+        )
+        if self.ready and not wait:
+            special = self._permissions.response(self.realtime.instructions)
+            create = self._responses.create(now, special)
+            if create is not None:
+                self._permissions.created()
+                self._say(create)
+
+    def _go_on(self, now: float) -> list[News]:
+        """When all that the reply waited for is in, the model goes on, or the reply is over."""
+        if self._living:
+            return []
+        results = self._calls.complete() | self._remote.complete()
+        if not results and not self._responses.wanted:
+            return [ReplyDone()]
+        self._responses.want()
+        self._create(now)
+        return []
 
     def _commit(self) -> None:
         self._say(ev.CommitAudio())
@@ -334,22 +396,59 @@ class Session:
         ending = self._responses.done(response.id)
         news: list[News] = [*self._usage.done(response)]
         if ending is Ending.LIVING:
-            for item in response.output or []:
-                news += self._calls.take(item)
-            goes_on = self._responses.wanted and response.status != "failed"
-            if _cut_off_by_server(response, self._profile):
-                news.append(CutOff())
-            elif not self._calls.living and not goes_on:
-                news += _ended(response)
+            news += self._ended(response, now)
         self._create(now)
         return news
 
+    def _ended(self, response: ev.Response, now: float) -> list[News]:
+        """The living response is complete: what follows from it."""
+        if self._permissions.stage is Stage.VERDICT:
+            self._responses.want()  # the next question, or what the model says to the answer
+            return self._decide(self._permissions.judged(response), now)
+        news: list[News] = []
+        for index, item in enumerate(response.output or []):
+            news += self._item_done(item, now, index)
+        if _cut_off_by_server(response, self._profile):
+            return [*news, CutOff()]
+        if response.status == "failed" and not self._calls.living:
+            return [*news, *_failed(response)]
+        match self._permissions.stage:
+            case Stage.REQUEST:
+                self._responses.want()
+                return news
+            case Stage.QUESTION if self._permissions.asked():
+                return [*news, ReplyDone()]
+            case Stage.QUESTION:
+                return [*news, ReplyDone("permission could not be asked for")]
+            case _:
+                return [*news, *self._go_on(now)]
+
+    def _item_done(self, item: ev.Json, now: float, index: int) -> list[News]:
+        """An output item of the living response."""
+        if self._permissions.stage is Stage.VERDICT:
+            return []
+        self._remote.claim(item, now, index)
+        asked = self._permissions.take(item, lives=True)
+        return [*self._calls.take(item), *self._decide(asked, now)]
+
+    def _decide(self, decisions: Sequence[ev.CreateItem | Permission], now: float) -> list[News]:
+        """Tell the server what was decided; the news for the log."""
+        news: list[News] = []
+        for decision in decisions:
+            if isinstance(decision, ev.CreateItem):
+                self._say(decision)
+                continue
+            if decision.granted:
+                self._remote.permitted(decision.request_id, now)
+            news.append(decision)
+        return news
+
     def _audio(self, event: ev.AudioDelta) -> list[News]:
-        data = self._odd_byte.pop(event.item_id, b"") + event.delta
-        if len(data) % 2:
-            self._odd_byte[event.item_id] = data[-1:]
-            data = data[:-1]
-        frames = np.frombuffer(data, "<i2").astype(np.int16)
+        item_id, half = self._odd_byte
+        data = (half if item_id == event.item_id else b"") + event.delta
+        whole = len(data) // 2 * 2
+        self._odd_byte = (event.item_id, data[whole:])
+        frames = np.frombuffer(data[:whole], "<i2").astype(np.int16)
         return [ReplyAudio(event.item_id, event.content_index, frames)] if len(frames) else []
 
     # --- inside: errors ---------------------------------------------------------------
@@ -383,8 +482,7 @@ class Session:
         """The server has too little audio of this turn: there is nothing to answer."""
         if self.turn.detection != "local" or not self.awaiting:
             return []  # with server turns: the server's own commit was faster than ours
-        self.interrupt([], now)
-        return [ReplyDone("the server heard nothing")]
+        return [*self.interrupt([], now), ReplyDone("the server heard nothing")]
 
 
 def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
@@ -394,10 +492,8 @@ def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
     return response.status == "cancelled" and by_turn
 
 
-def _ended(response: ev.Response) -> list[News]:
-    """What a response's end means for the speaker; a failure is said in words."""
-    if response.status != "failed":
-        return [ReplyDone()]
+def _failed(response: ev.Response) -> list[News]:
+    """Why a response failed, in words."""
     detail = (response.status_details or {}).get("error")
     try:
         error = msgspec.convert(detail, ev.ErrorDetail)

@@ -1,0 +1,38 @@
+"""Remote (MCP) servers of functions, as the realtime server's session is told of them."""
+
+from collections.abc import Mapping, Sequence
+
+from parleyd import config
+from parleyd.errors import ParleyError
+from parleyd.realtime.events import Json
+
+
+def declarations(servers: Sequence[config.Mcp], environ: Mapping[str, str]) -> list[Json]:
+    """The tools for the session, keys and all: never print them.
+
+    Raises `ParleyError` when a key is missing.
+    """
+    return [_declaration(server, environ) for server in servers]
+
+
+def _declaration(server: config.Mcp, environ: Mapping[str, str]) -> Json:
+    tool: Json = {
+        "type": "mcp",
+        "server_label": server.label,
+        "server_url": server.server_url,
+        "require_approval": "never" if server.approval == "never" else "always",
+    }
+    if server.allowed_tools:
+        tool["allowed_tools"] = list(server.allowed_tools)
+    if server.key:
+        key = config.secret(server.key, environ)
+        if key is None:
+            raise ParleyError(
+                f"skills.mcp, {server.label}: there is no key: set {server.key} (or the "
+                f'credential {server.key.lower()}), or key = ""'
+            )
+        if server.key_header:
+            tool["headers"] = {server.key_header: key}
+        else:
+            tool["authorization"] = key
+    return tool
