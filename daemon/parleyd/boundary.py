@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.events import ClientEvent, Json, ServerEvent
 from parleyd.states import Shown
 from parleyd.units import Frames
@@ -28,6 +29,11 @@ class MicPeriod:
 @dataclass(frozen=True, slots=True)
 class ButtonPressed:
     """The push button: starts a turn when idle, else stops what is going on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """The speaker was switched on: play the sound that says so, and calibrate by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,13 @@ class OpenMicrophone:
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """What hearing knows of the echo's path by now: worth keeping over a restart."""
+
+    memory: EchoMemory = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth a line in the log or the demo's timeline; `fields` are its numbers."""
 
@@ -176,6 +189,7 @@ class Note:
 
 Happening = (
     ServerEvent
+    | Greet
     | ButtonPressed
     | MuteSwitched
     | CardLost
@@ -188,7 +202,18 @@ Happening = (
     | SkillDone
 )
 
-Effect = Send | Show | Reconnect | Renew | Connect | CallSkill | RingStopped | OpenMicrophone | Note
+Effect = (
+    Send
+    | Show
+    | Reconnect
+    | Renew
+    | Connect
+    | CallSkill
+    | RingStopped
+    | OpenMicrophone
+    | Learnt
+    | Note
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Audio(_Section, frozen=True, kw_only=True):
     playback_channels: Literal[1, 2] = 1
     lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
     volume: Percent = 70
+    boot_chime: bool = True
     mixer: str = "auto"
     mixer_db: Annotated[float, msgspec.Meta(ge=-60, le=20)] = 0.0
     priority: Annotated[int, msgspec.Meta(ge=0, le=49)] = 20
@@ -196,7 +197,9 @@ def parse(text: str, *, source: str = "configuration") -> Config:
     """Check TOML text as a whole. Raises `ConfigError` with every problem."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError([f"{source}: is not valid TOML: brackets within brackets"]) from None
+    except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits
         raise ConfigError([f"{source}: is not valid TOML: {error}"]) from None
     problems: list[str] = []
     sections: dict[str, Any] = {}
@@ -318,7 +321,7 @@ def _server(realtime: Realtime) -> list[str]:
     problems = []
     server, url = realtime.server, realtime.url
     needs = profile(server)
-    if url and not url.startswith(("wss://", "ws://")):
+    if url and not (url.startswith(("wss://", "ws://")) and _host(url)):
         problems.append(
             f"realtime.url: {_shown(url)} is not a WebSocket address, "
             "allowed is wss://... (ws://... only on the local network)"
@@ -348,7 +351,7 @@ def _server(realtime: Realtime) -> list[str]:
 
 
 def _of_openai(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+    host = _host(url)
     return host == "openai.com" or host.endswith(".openai.com")
 
 

@@ -17,6 +17,28 @@ def chime() -> Frames:
 
 
 @cache
+def greeting() -> Frames:
+    """ "I am on": four plucked strings, a second and a half.
+
+    Each begins with a soft hiss and has many partials: the canceller learns the echo's path
+    and its delay from it, and learns nothing at frequencies that are not in it.
+    """
+    random = np.random.default_rng(4)
+    length = SERVER_RATE_HZ * 3 // 2
+    sound = np.zeros(length)
+    for number, base_hz in enumerate((196.0, 246.9, 293.7, 392.0)):
+        start = SERVER_RATE_HZ * 200 * number // 1000
+        time_s = np.arange(length - start) / SERVER_RATE_HZ
+        for partial in range(1, int(7000 / base_hz)):
+            ring = np.exp(-time_s * (2.0 + 0.35 * partial)) / partial**0.7
+            sound[start:] += ring * np.sin(2 * np.pi * partial * base_hz * time_s)
+        sound[start:] += 1.5 * np.exp(-time_s / 0.04) * random.standard_normal(len(time_s))
+    edge = np.minimum(1.0, np.arange(length)[::-1] / (SERVER_RATE_HZ / 10))
+    scaled = sound * edge / np.max(np.abs(sound)) * 2 * LEVEL * 32767
+    return np.asarray(np.rint(scaled), np.int16)
+
+
+@cache
 def low_tone() -> Frames:
     """ "I stopped listening": one soft low tone."""
     return _melody((392.0, 110))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from parleyd import config
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import BargeIn, Verdict
+from parleyd.hearing.calibration import Calibrated, Calibration
 from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.endpoint import Endpoint, Speech
+from parleyd.hearing.memory import EchoMemory
 from parleyd.hearing.pipeline import Hearing
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
@@ -27,6 +29,8 @@ class Percept:
     speech: Speech | None
     duplex: Duplex | None
     """Set when it has just changed whether a voice can be heard over our own."""
+    calibrated: Calibrated | None
+    """Set once, when the sound at the start has told what it can."""
 
 
 class Ears:
@@ -39,19 +43,27 @@ class Ears:
         self._reference = Reference(self._rate_hz, self._primed)
         self._hearing = Hearing(settings.hearing, lead_ms=audio.lead_ms - LAG_MS)
         self._preroll = Preroll(KEPT_MS)
+        self._cancels = settings.hearing.canceller == "software"
+        self._volume = audio.volume
+        self._calibration: Calibration | None = None
         self._gate = Gate(wake, settings.wake.refractory_s) if wake is not None else None
         self._duplex = Duplex()
         self.barge_in = BargeIn(settings.hearing)
         self.endpoint = Endpoint(settings.turn.silence_ms)
 
-    def listen(self, frames: Frames | None, now: float, *, speaking: bool) -> Percept | None:
-        """Take 10 ms of microphone (None: it is closed) and what was played meanwhile."""
+    def listen(
+        self, frames: Frames | None, now: float, *, speaking: bool, attentive: bool
+    ) -> Percept | None:
+        """Take 10 ms of microphone (None: it is closed) and what was played meanwhile.
+
+        `speaking`: Parley is heard. `attentive`: it matters who speaks, not only a wake word.
+        """
         reference = self._reference.take()
         if frames is None:
             return None
         if self._reference.slipped:
             self._hearing.glitch(now)
-        heard = self._hearing.process(frames, reference, now)
+        heard = self._hearing.process(frames, reference, now, attentive=attentive)
         self._preroll.push(heard.cleaned)
         pending = self.barge_in.pending
         judged = speaking and heard.trusted and not pending
@@ -62,7 +74,21 @@ class Ears:
             self.barge_in.update(heard, now) if self._duplex.full or pending else None,
             self.endpoint.update(heard, now),
             self._duplex if changed else None,
+            self._calibrated(heard, now),
         )
+
+    def calibrate(self, sound_dbfs: float, now: float) -> None:
+        """A sound of our own begins: learn from it what can be learnt (`Percept.calibrated`)."""
+        if self._cancels:
+            self._calibration = Calibration(sound_dbfs, self._volume, now)
+
+    def memory(self) -> EchoMemory | None:
+        """What was learnt of the echo's path; None while too little was heard."""
+        return self._hearing.memory()
+
+    def remember(self, memory: EchoMemory) -> None:
+        """Begin with what was learnt before."""
+        self._hearing.remember(memory)
 
     def recent(self, ms: float) -> Frames:
         """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
@@ -71,6 +97,7 @@ class Ears:
     def closed(self) -> None:
         """The microphone was closed: what was heard before is nobody's business any more."""
         self._preroll.clear()
+        self._calibration = None
 
     def reopened(self, now: float) -> None:
         """The card starts anew, with an empty queue: as at the start, but for what was learnt."""
@@ -88,3 +115,11 @@ class Ears:
     def glitch(self, now: float) -> None:
         """The card lost frames: playback has moved against recording."""
         self._hearing.glitch(now)
+
+    def _calibrated(self, heard: HeardPeriod, now: float) -> Calibrated | None:
+        if self._calibration is None:
+            return None
+        found = self._calibration.update(heard, self._hearing.delay_ms, now)
+        if found is not None:
+            self._calibration = None
+        return found

@@ -2,7 +2,9 @@
 
 from parleyd.boundary import Note
 from parleyd.hearing.bargein import Kind, Verdict
+from parleyd.hearing.calibration import Calibrated
 from parleyd.hearing.duplex import Duplex
+from parleyd.realtime.events import Json
 
 _VERDICTS = {Kind.SUSPECT: "hold", Kind.CONFIRM: "commit", Kind.REJECT: "resume"}
 
@@ -12,6 +14,18 @@ def of_verdict(verdict: Verdict, now: float) -> Note:
     onset_ms = round((now - verdict.onset) * 1000)
     fields = {"reason": verdict.reason, "after_onset_ms": onset_ms, **verdict.numbers}
     return Note(_VERDICTS[verdict.kind], fields)
+
+
+def of_calibrated(found: Calibrated) -> Note:
+    """What the sound at the start has told."""
+    if not found.heard:
+        means = "the microphone does not hear the loudspeaker: is it on, loud enough and near?"
+        return Note("calibrated", {"heard": False, "means": means})
+    fields: Json = {"heard": True, "reply_dbfs": found.reply_dbfs, "delay_ms": found.delay_ms}
+    if found.volume is not None:
+        fields["volume"] = found.volume
+        fields["means"] = "at a higher audio.volume Parley does not hear most users over itself"
+    return Note("calibrated", fields)
 
 
 def of_duplex(duplex: Duplex) -> Note:

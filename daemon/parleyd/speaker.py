@@ -17,7 +17,9 @@ from parleyd.boundary import (
     Connect,
     Effect,
     Expires,
+    Greet,
     Happening,
+    Learnt,
     LinkDown,
     LinkUp,
     MicPeriod,
@@ -37,6 +39,7 @@ from parleyd.boundary import (
 from parleyd.ears import Ears, Percept
 from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
+from parleyd.hearing.memory import EchoMemory
 from parleyd.ladder import Situation
 from parleyd.line import Line
 from parleyd.mouth import Mouth
@@ -48,10 +51,11 @@ from parleyd.ringing import Ringing
 from parleyd.states import State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
-from parleyd.units import Frames
+from parleyd.units import Frames, level_dbfs
 from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
+KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 
 
@@ -59,10 +63,18 @@ class Speaker:
     """Hearing, turn, playout and session of one smart speaker."""
 
     def __init__(
-        self, settings: config.Config, wake: WakeEngine | None, tools: Sequence[Json] = ()
+        self,
+        settings: config.Config,
+        wake: WakeEngine | None,
+        tools: Sequence[Json] = (),
+        memory: EchoMemory | None = None,
     ) -> None:
+        """`tools`: declarations of functions. `memory`: of the echo, from before a restart."""
         self._settings = settings
         self._ears = Ears(settings, wake)
+        if memory is not None:
+            self._ears.remember(memory)
+        self._kept_at = float("-inf")
         self._mouth = Mouth(settings)
         self._turn = Turn(settings.turn, settings.hearing)
         self._session = Session(settings.realtime, settings.turn, tools)
@@ -100,6 +112,11 @@ class Speaker:
         return self._turn.state
 
     @property
+    def memory(self) -> EchoMemory | None:
+        """What hearing knows of the echo's path by now; None while too little was heard."""
+        return self._ears.memory()
+
+    @property
     def awaiting_server(self) -> bool:
         """A server's answer, or the rest of one, is due: what it takes is real time."""
         return self._session.awaiting
@@ -118,6 +135,8 @@ class Speaker:
                 self._take_news(self._session.receive(event, now), now)
             case ButtonPressed():
                 self._button(now)
+            case Greet():
+                self._greet(now)
             case MuteSwitched(muted):
                 self._mute(muted, now)
             case CardLost(reason, unheard_frames):
@@ -158,7 +177,8 @@ class Speaker:
             self._note("xrun", count=period.xruns)
         talking = self._turn.state in (State.SPEAKING, State.BARGE_IN)
         sounding = talking or self._ringing.audible
-        percept = self._ears.listen(period.frames, now, speaking=sounding)
+        attentive = self._turn.state is not State.IDLE
+        percept = self._ears.listen(period.frames, now, speaking=sounding, attentive=attentive)
         if percept is not None:
             self._perceive(percept, now)
         self._follow_reply(now)
@@ -192,6 +212,9 @@ class Speaker:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
             self._judged(percept.verdict, now)
+        if percept.calibrated is not None:
+            self._effects.append(notes.of_calibrated(percept.calibrated))
+            self._keep_memory(now)
         if percept.duplex is not None:
             self._effects.append(notes.of_duplex(percept.duplex))
         if percept.speech is not None and self._ends_turns_here:
@@ -217,6 +240,13 @@ class Speaker:
             Kind.REJECT: Event.REJECTED,
         }[verdict.kind]
         self._advance(event, now)
+
+    def _greet(self, now: float) -> None:
+        if self._without_card:
+            return
+        self._mouth.play(earcons.greeting())
+        if not self._muted:
+            self._ears.calibrate(level_dbfs(earcons.greeting()), now)
 
     @property
     def _ends_turns_here(self) -> bool:
@@ -444,6 +474,12 @@ class Speaker:
         if begun:
             items = len(given_up.unheard)
             self._note("interrupted", heard_ms=given_up.heard_ms, items=items)
+
+    def _keep_memory(self, now: float) -> None:
+        memory = self._ears.memory() if now >= self._kept_at + KEEP_EVERY_S else None
+        if memory is not None:
+            self._kept_at = now
+            self._effects.append(Learnt(memory))
 
     # --- small things -----------------------------------------------------------------
 

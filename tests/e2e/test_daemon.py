@@ -16,6 +16,7 @@ LOUD = 500  # peaks of the voice are in the thousands
 
 CONFIG = """
 [audio]
+boot_chime = false
 playback = "speaker"
 capture = "mic"
 playback_channels = 2

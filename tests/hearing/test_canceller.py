@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from echo_rooms import Room, noise, room
 
-from parleyd.hearing.canceller import HISTORY, HOP, Cancelled, Canceller
+from parleyd.hearing.canceller import HISTORY, HOP, PARTITIONS, Cancelled, Canceller
 from parleyd.units import Floats
 
 
@@ -96,15 +96,16 @@ def test_a_history_that_is_replaced_is_as_if_it_had_always_been_so(frames: int) 
     run(learnt, scene)
     replayed, silent = Canceller(), Canceller()
     replayed.weights = silent.weights = learnt.weights
-    played = scene.reference[: 20 * HOP].copy()
+    periods = PARTITIONS + 4
+    played = scene.reference[: periods * HOP].copy()
     played[len(played) - frames :] = 0
     quiet = np.zeros(HOP, np.int16)
-    for index in range(20):
+    for index in range(periods):
         part = slice(index * HOP, (index + 1) * HOP)
         replayed._remember(scene.reference[part])
         silent._remember(played[part])
     replayed.replay(played[-HISTORY:])
-    for _ in range(20):
+    for _ in range(periods):
         ours, theirs = replayed.process(quiet, quiet), silent.process(quiet, quiet)
         np.testing.assert_allclose(ours.echo, theirs.echo, atol=1e-6)
 

@@ -11,6 +11,7 @@ from parleyd.room.clips import normalised, synthesize
 
 CONFIG = """
 [audio]
+boot_chime = false
 playback = "speaker"
 capture = "mic"
 playback_channels = 2

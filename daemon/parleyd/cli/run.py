@@ -13,13 +13,16 @@ from pathlib import Path
 import click
 
 from parleyd import config
-from parleyd.boundary import ButtonPressed, Effect, Happening, Note, Show
+from parleyd.boundary import ButtonPressed, Effect, Greet, Happening, Note, Show
+from parleyd.cli.dropouts import Dropouts
 from parleyd.cli.skillset import Skillset
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
+from parleyd.hearing.memory import EchoMemory
 from parleyd.host import mixer
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
+from parleyd.host.echo_file import EchoFile
 from parleyd.host.embedded import EmbeddedServer
 from parleyd.host.heartbeat import Heartbeat
 from parleyd.host.keeper import Keeper
@@ -81,6 +84,9 @@ class Daemon:
         self._end: asyncio.Future[_End]
         self._heartbeat: Heartbeat | None = None
         self._status = "starting"
+        self._greeted = False  # once for each start, not for each configuration
+        self._dropouts = Dropouts()
+        self._shown = Show(Shown.IDLE)
 
     async def run(self) -> int:
         """Serve until told to stop; returns the exit status."""
@@ -153,9 +159,17 @@ class Daemon:
             keeper = self._keeper(settings)
 
             def note(what: Note) -> None:
+                if what.name == "xrun":
+                    self._dropped_out(what)
+                    return
                 log_note(what)
                 if keeper is not None and what.name == "turn":
                     loop.run_in_executor(None, _keep, keeper)
+
+            echo_file = EchoFile(state_folder(os.environ) / "echo.npz", settings.audio)
+
+            def on_learnt(memory: EchoMemory) -> None:
+                loop.run_in_executor(None, echo_file.save, memory)
 
             def on_mute(muted: bool) -> None:
                 if muted:
@@ -172,6 +186,7 @@ class Daemon:
                 post,
                 on_ring_stopped=skillset.timers.stopped,
                 on_open_microphone=skillset.mute.reopen,
+                on_learnt=on_learnt,
                 on_show=show,
                 on_note=note,
             )
@@ -205,7 +220,11 @@ class Daemon:
             )
             self._heartbeat = heartbeat
             heartbeat.start()
+            stack.callback(_keep_memory, speaker, echo_file)
             stack.callback(self._silence)
+            if settings.audio.boot_chime and not self._greeted:
+                heartbeat.post(Greet())
+            self._greeted = True
             await stack.enter_async_context(
                 _running(
                     link.run(),
@@ -268,10 +287,23 @@ class Daemon:
     # --- while it runs ----------------------------------------------------------------
 
     def _show(self, what: Show, player: Player | None) -> None:
-        self._status = f"{what.shown}: {what.detail}" if what.detail else str(what.shown)
-        self._notifier.status(self._status)
+        self._shown = what
+        self._tell_status()
         if player is not None:
             player.show(what.shown)
+
+    def _dropped_out(self, xrun: Note) -> None:
+        due = self._dropouts.add(int(str(xrun.fields["count"])), time.monotonic())
+        if due:
+            fields = {"count": due, "total": self._dropouts.total}
+            log_note(Note("xrun", {**fields, "means": "the CPU is busy, or audio.lead_ms short"}))
+            self._tell_status()
+
+    def _tell_status(self) -> None:
+        """``idle``, ``idle, 3 dropouts``, ``error, 3 dropouts: what is wrong``."""
+        words = ", ".join(filter(None, [str(self._shown.shown), str(self._dropouts)]))
+        self._status = f"{words}: {self._shown.detail}" if self._shown.detail else words
+        self._notifier.status(self._status)
 
     def _failed(self, error: Exception) -> None:
         log.error("%s", error)
@@ -292,6 +324,12 @@ class Daemon:
             else:
                 log.error("the audio thread has not moved for %.0f s", STUCK_S)
             await asyncio.sleep(min(interval_s, 1.0))
+
+
+def _keep_memory(speaker: Speaker, echo_file: EchoFile) -> None:
+    """At the end, when the audio thread has let go of the speaker."""
+    if speaker.memory is not None:
+        echo_file.save(speaker.memory)
 
 
 def open_card(audio: config.Audio) -> Card:

@@ -9,6 +9,7 @@ from parleyd.boundary import (
     Connect,
     Effect,
     Happening,
+    Learnt,
     Note,
     OpenMicrophone,
     Reconnect,
@@ -18,6 +19,7 @@ from parleyd.boundary import (
     Show,
     SkillDone,
 )
+from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.link import Link
 from parleyd.skills.book import SkillBook
 
@@ -37,6 +39,7 @@ class Switchboard:
         *,
         on_ring_stopped: Callable[[Sequence[int]], None],
         on_open_microphone: Callable[[], None] = lambda: None,
+        on_learnt: Callable[[EchoMemory], None] = lambda memory: None,
         on_show: Callable[[Show], None] = lambda show: None,
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
@@ -46,6 +49,7 @@ class Switchboard:
         self._calls: set[asyncio.Task[None]] = set()
         self._on_ring_stopped = on_ring_stopped
         self._on_open_microphone = on_open_microphone
+        self._on_learnt = on_learnt
         self._on_show = on_show
         self._on_note = on_note or log_note
 
@@ -67,6 +71,8 @@ class Switchboard:
                     self._on_ring_stopped(ring_ids)
                 case OpenMicrophone():
                     self._on_open_microphone()
+                case Learnt(memory):
+                    self._on_learnt(memory)
                 case Reconnect(reason, fatal):
                     self._link.reconnect(reason, fatal=fatal)
                 case Renew(reason):

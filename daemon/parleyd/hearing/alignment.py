@@ -6,10 +6,11 @@ import numpy as np
 
 from parleyd.hearing.canceller import HISTORY, HOP, Canceller
 from parleyd.hearing.delay import DelayFinder
+from parleyd.hearing.memory import EchoMemory
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
 HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # no echo before its reference, however the card jitters
-_EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves 110 ms of tail
+_EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves 190 ms of tail
 _MOVED = 3  # frames; less is the filter's own business
 _TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
 _LEAST_LATE = _TAPS // 2  # frames that interpolation looks ahead
@@ -48,6 +49,18 @@ class Alignment:
     def drift_ppm(self) -> float:
         """How much slower the playback clock runs than the capture clock; 0 when not known."""
         return self._drift * 1e6
+
+    def memory(self) -> EchoMemory | None:
+        """What is known of the echo path; None before its delay is found."""
+        if self._delay is None:
+            return None
+        return EchoMemory(self._canceller.weights, self._late, self._delay, self._drift)
+
+    def remember(self, memory: EchoMemory) -> None:
+        """Start from a path that was known before; a card that starts anew is some ms off,
+        which the first second of sound tells (`DelayFinder.jump`)."""
+        self._canceller.weights = memory.weights
+        self._late, self._delay, self._drift = memory.late, memory.delay, memory.drift
 
     def process(self, mic: Frames, reference: Frames) -> Floats:
         """The reference that belongs to `mic`: 160 frames on int16's scale."""

@@ -7,8 +7,9 @@ from parleyd.hearing import HeardPeriod
 from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.canceller import BINS, HOP, Cancelled, Canceller
 from parleyd.hearing.levels import Levels
+from parleyd.hearing.memory import EchoMemory
 from parleyd.hearing.pitch import Pitch
-from parleyd.hearing.talker import TalkerDetector
+from parleyd.hearing.talker import Talker, TalkerDetector
 from parleyd.hearing.voice import VoiceDetector
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, level_dbfs, ms_to_frames
 
@@ -35,28 +36,39 @@ class Hearing:
         self._detector = VoiceDetector(max_gain=_VOICE_GAIN)
         early = ms_to_frames(lead_ms, MIC_RATE_HZ)
         self._alignment = Alignment(self._canceller, early) if self._canceller else None
+        self._attentive = True
         self._voice = 0.0
         self._audible_periods = 0
         self._distrusted_until = float("-inf")
 
-    def process(self, mic: Frames, reference: Frames, now: float) -> HeardPeriod:
+    def process(
+        self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
+    ) -> HeardPeriod:
         """Hear one period.
 
         `mic`, `reference`: int16 mono, 160 frames at 16 kHz, what was recorded and
         what was handed to the loudspeaker in this period (zeros when nothing was).
+        `attentive`: somebody asks who is heard; else `voice`, `talker` and `speech` are 0
+        and a third of the work is spared, as nobody does for most of a day.
         """
+        if attentive and not self._attentive:
+            self._listen_anew()
+        self._attentive = attentive
         cancelled = self._cancel(mic, reference)
         cleaned = _pcm(cancelled.error)
         score = self._levels.score(cancelled)
-        cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
-        talker = self._talker.process(cues)
-        chunks = self._detector.process(cleaned)
+        chunks: list[float] = []
+        talker = Talker(0.0, 0.0)
+        if attentive:
+            cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
+            talker = self._talker.process(cues)
+            chunks = self._detector.process(cleaned)
         if chunks:
             self._voice = chunks[-1]
         return HeardPeriod(
             cleaned=cleaned,
             score=score,
-            voice=self._voice,
+            voice=self._voice if attentive else 0.0,
             voice_chunk=bool(chunks),
             talker=talker.voice,
             speech=talker.speech,
@@ -64,6 +76,22 @@ class Hearing:
             echo_dbfs=_dbfs(cancelled.echo),
             trusted=self._trusted(now),
         )
+
+    @property
+    def delay_ms(self) -> float | None:
+        """From handing a frame in to hearing it; None while that is not known."""
+        return self._alignment.delay_ms if self._alignment is not None else None
+
+    def memory(self) -> EchoMemory | None:
+        """What is worth to be kept over a restart; None while too little was heard."""
+        if self._alignment is None or self._audible_periods < _COLD_PERIODS:
+            return None
+        return self._alignment.memory()
+
+    def remember(self, memory: EchoMemory) -> None:
+        """Start with what was learnt before a restart."""
+        if self._alignment is not None and memory.plausible:
+            self._alignment.remember(memory)
 
     def dropped(self, frames: int) -> None:
         """Playback was silenced and the newest `frames` of the reference never heard.
@@ -78,6 +106,12 @@ class Hearing:
     def glitch(self, now: float) -> None:
         """An xrun moved playback against recording: distrust the score for a second."""
         self._distrusted_until = now + _GLITCH_S
+
+    def _listen_anew(self) -> None:
+        self._voice = 0.0
+        self._pitch = Pitch()
+        self._talker = TalkerDetector()
+        self._detector.reset()
 
     def _cancel(self, mic: Frames, reference: Frames) -> Cancelled:
         if self._canceller is None or self._alignment is None:
