@@ -1,33 +1,43 @@
 """Examples to learn from: what the real ears make of random scenes, and who really spoke."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeVar
 from unittest.mock import patch
 
 import numpy as np
 import soxr
 
+from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.canceller import Canceller
 from parleyd.hearing.levels import Levels
 from parleyd.hearing.pitch import Pitch
 from parleyd.room.convolution import Signal
-from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, SERVER_RATE_HZ, Floats, Frames
+from parleyd.units import (
+    MIC_PERIOD_FRAMES,
+    MIC_RATE_HZ,
+    SERVER_RATE_HZ,
+    Floats,
+    Frames,
+    ms_to_frames,
+)
 from tests.bench.hearing import soundtrack
 from tests.bench.hearing.air import MOVE_S, Distortion, convolved
-from tests.bench.hearing.material import Clip, Material, synthesise
+from tests.bench.hearing.material import Clip, Material
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import Said, Soundtrack
 from tests.bench.training import noises
 
-SYNTHETIC_NOISES = 12  # in each material: enough that none is learnt by heart
+HOUSEHOLDS = 12  # in each batch: enough that none is learnt by heart
 ECHO_S = 40.0
-HEADROOM_MS = 20  # what the pipeline leaves between a reference and its echo
+EARLY_MS = 15  # how long before it is heard a reference frame is handed in, at least
 SILENT_DB = 25.0  # as the corpus labels onsets
 BRIDGED = 15  # periods: a pause of a stop consonant is speech
 QUIET, VOICE, SHORT = 0, 1, 2
 """Labels: nobody, somebody who says something, somebody who coughs or hums."""
 
 Random = np.random.Generator
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +50,25 @@ class Examples:
     """Periods since the current utterance began, at most 255; 255 where nobody speaks."""
 
 
-def widened(material: Material, random: Random) -> Material:
-    """The material with more voices, rooms and noises than it has."""
-    spoken = synthesise("A")
-    near = [Clip(c.name, _at_speed(c.frames, random.uniform(0.88, 1.12))) for c in material.near]
-    recorded = {f"{k}{n}": noises.varied(v, random)
-                for k, v in material.noises.items() for n in range(3)}  # fmt: skip
-    made = {f"made{n}": noises.synthetic(random) for n in range(SYNTHETIC_NOISES)}
-    return replace(
-        material,
-        near=[*material.near, *near, *spoken.near],
-        far=[*material.far, *spoken.far],
-        music=[*material.music, *spoken.music],
-        noises={**material.noises, **recorded, **made},
-        rooms=[*material.rooms, *spoken.rooms],
+def drawn(corpus: Material, gathered: Material, random: Random) -> Material:
+    """One batch of scenes' material: all of the corpus but its noises, as many gathered voices
+    again, and households of this batch's own."""
+    near = [Clip(c.name, _at_speed(c.frames, random.uniform(0.88, 1.12))) for c in corpus.near]
+    rooms = [*corpus.rooms, *_some(gathered.rooms, 2 * len(corpus.rooms), random)]
+    events = list(gathered.noises.values())
+    made = {f"made{n}": noises.household(events, rooms, random) for n in range(HOUSEHOLDS)}
+    return Material(
+        origin=f"{corpus.origin} and {gathered.origin}",
+        near=[*near, *_some(gathered.near, 2 * len(near), random)],
+        far=[*corpus.far, *_some(gathered.far, len(corpus.far), random)],
+        music=[*corpus.music, *_some(gathered.music, 6, random)],
+        noises=made,
+        rooms=rooms,
     )
+
+
+def _some(found: list[T], count: int, random: Random) -> list[T]:
+    return [found[int(n)] for n in random.permutation(len(found))[:count]]
 
 
 def scene(seed: tuple[int, ...], material: Material) -> Scene:
@@ -62,8 +76,6 @@ def scene(seed: tuple[int, ...], material: Material) -> Scene:
     random = np.random.default_rng(seed)
     task = "users" if random.random() < 0.65 else "echo"
     noise = str(random.choice(["quiet", "pink", *material.noises]))
-    if random.random() < 0.25:
-        noise = str(random.choice([n for n in material.noises if not n.startswith("made")]))
     enr_db = random.uniform(-12, 21)
     ppm = random.choice([0.0, 0.0, 0.0, random.uniform(0, 5), random.uniform(5, 100)])
     return Scene(
@@ -72,7 +84,7 @@ def scene(seed: tuple[int, ...], material: Material) -> Scene:
         music=bool(random.random() < 0.12), warm=False, noise=noise,
         clock="shared", drift_ppm=float(random.choice([-1, 1]) * ppm), enr_db=enr_db,
         user_dbfs=min(random.uniform(-46, -28), -14 - enr_db), snr_db=random.uniform(6, 34),
-        delay_ms=random.uniform(-12, 30) if random.random() < 0.9 else random.uniform(30, 160),
+        delay_ms=random.uniform(2, 160),
         distortion_db=random.uniform(18, 42), knocks=bool(random.random() < 0.35),
         jump_ms=float(random.choice([-1, 1]) * random.uniform(5, 30)),
         jump_told=bool(random.random() < 0.5), length_s=ECHO_S, seed=seed,
@@ -122,7 +134,7 @@ def _echo(scene: Scene, track: Soundtrack, played: Signal) -> Signal:
         after = convolved(loudspeaker, track.air.paths[1])
         share = np.clip((np.arange(len(echo)) / MIC_RATE_HZ - moves_at_s) / MOVE_S, 0, 1)
         echo = (1 - share) * echo + share * after
-    late = round((HEADROOM_MS + scene.delay_ms) * MIC_RATE_HZ / 1000)
+    late = ms_to_frames(EARLY_MS + scene.delay_ms, MIC_RATE_HZ)
     if track.faults:
         jump_at_s = track.faults[0].at_s
     delayed = _late(echo, late)
@@ -139,10 +151,12 @@ def _late(signal: Signal, frames: int) -> Signal:
 def _heard(mic: Frames, reference: Frames) -> Floats:
     """The cues of each period."""
     canceller, levels, pitch = Canceller(), Levels(), Pitch()
+    alignment = Alignment(canceller, ms_to_frames(EARLY_MS, MIC_RATE_HZ))
     cues = []
     for start in range(0, len(mic), MIC_PERIOD_FRAMES):
         part = slice(start, start + MIC_PERIOD_FRAMES)
-        cancelled = canceller.process(mic[part], reference[part])
+        due = alignment.process(mic[part], reference[part])
+        cancelled = canceller.process(mic[part], due)
         levels.score(cancelled)
         cues.append(np.concatenate((levels.cues, pitch.cues(cancelled))).astype(np.float16))
     return np.array(cues)

@@ -14,33 +14,35 @@ import numpy as np
 from tests.bench.hearing import material
 from tests.bench.training import examples
 
-SESSIONS_PER_MATERIAL = 30  # with other noises and speeds of voices for the next thirty
+SESSIONS_PER_MATERIAL = 30  # the next thirty get other voices, rooms and noises
 _SEED = 78
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Examples for the classifier of hearing.")
-    parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music, rooms")
+    parser.add_argument("--corpus", type=Path, required=True, help="as the bench takes it")
+    parser.add_argument("--gathered", type=Path, required=True, help="what gather.py has filled")
     parser.add_argument("--split", choices=("A", "B", "all"), default="A")
-    parser.add_argument("--sessions", type=int, default=690, help="of about 36 s each")
+    parser.add_argument("--sessions", type=int, default=990, help="of about 36 s each")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     parts = range(-(-options.sessions // SESSIONS_PER_MATERIAL))
-    make = partial(_make, corpus=options.corpus, split=options.split, out=options.out)
+    make = partial(_make, options)
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for done, _ in enumerate(pool.imap_unordered(make, parts), start=1):
             print(f"{done * SESSIONS_PER_MATERIAL} sessions", flush=True)
 
 
-def _make(part: int, *, corpus: Path | None, split: material.Split, out: Path) -> None:
-    source = material.synthesise(split) if corpus is None else material.load(corpus, split)
-    wide = examples.widened(source, np.random.default_rng((5, part)))
+def _make(options: argparse.Namespace, part: int) -> None:
+    corpus = material.load(options.corpus, options.split)
+    gathered = material.load(options.gathered, "all")
+    wide = examples.drawn(corpus, gathered, np.random.default_rng((5, part)))
     for number in range(part * SESSIONS_PER_MATERIAL, (part + 1) * SESSIONS_PER_MATERIAL):
         made = examples.listen(examples.scene((_SEED, number), wide), wide)
         np.savez(
-            out / f"{number:05d}.npz",
+            options.out / f"{number:05d}.npz",
             cues=made.cues, label=made.label, since_onset=made.since_onset,
         )  # fmt: skip
 

@@ -1,34 +1,51 @@
 """Noises that no corpus has enough of: things struck, rubbed, poured, humming and beeping."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import soxr
 
 from parleyd.room import clips
 from parleyd.room.convolution import Signal
 from parleyd.units import MIC_RATE_HZ, Frames
+from tests.bench.hearing.air import convolved
+from tests.bench.hearing.material import RoomPaths
 
 SECONDS = 30
 Random = np.random.Generator
 
 
-def synthetic(random: Random) -> Frames:
-    """Half a minute of one imaginary household: a steady bed and events over it, RMS arbitrary."""
-    sound = _bed(random)
-    kinds = random.choice(len(_EVENTS), size=int(random.integers(1, 4)), replace=False)
-    rate = random.uniform(0.3, 3.0)  # events a second
-    for _ in range(int(rate * SECONDS)):
-        event = _EVENTS[int(random.choice(kinds))](random)
-        event *= random.uniform(1.0, 12.0) / max(np.sqrt(np.mean(event**2)), 1e-9)
-        start = int(random.integers(len(sound) - len(event)))
-        sound[start : start + len(event)] += event
-    return _frames(sound)
+def household(recorded: list[Frames], rooms: list[RoomPaths], random: Random) -> Frames:
+    """Half a minute of one imaginary household: a steady bed and events over it, RMS arbitrary.
+
+    The events are a few of `recorded`, or made, or both, somewhere in one of the rooms.
+    """
+    bed = _bed(random)
+    events = np.zeros(len(bed))
+    draw: list[Callable[[Random], Signal]] = []
+    if recorded and random.random() < 0.7:
+        few = random.choice(len(recorded), size=int(random.integers(1, 9)))
+        draw += [partial(_played, recorded[int(n)]) for n in few]
+    if not draw or random.random() < 0.3:
+        few = random.choice(len(_EVENTS), size=int(random.integers(1, 4)), replace=False)
+        draw += [_EVENTS[int(n)] for n in few]
+    loudest = random.uniform(2.0, 14.0)
+    for _ in range(int(random.uniform(0.2, 3.0) * SECONDS)):
+        event = draw[int(random.integers(len(draw)))](random)
+        event = event * random.uniform(1.0, loudest) / max(np.sqrt(np.mean(event**2)), 1e-9)
+        start = int(random.integers(len(bed) - len(event)))
+        events[start : start + len(event)] += event
+    room = rooms[int(random.integers(len(rooms)))]
+    path = room.users[int(random.integers(len(room.users)))]
+    return _frames(bed + convolved(events, path / np.sqrt(np.sum(path**2))))
 
 
-def varied(source: Frames, random: Random) -> Frames:
-    """A recording at another speed and with another colour, so that it is not learnt by heart."""
-    speed = random.uniform(0.8, 1.25)
-    sound = np.asarray(soxr.resample(source / 32768.0, MIC_RATE_HZ, int(MIC_RATE_HZ * speed)))
-    return _frames(_coloured(sound, random.uniform(-4, 4)))
+def _played(sound: Frames, random: Random) -> Signal:
+    """A recorded event, a little higher or lower, cut at four seconds."""
+    speed = random.uniform(0.85, 1.18)
+    event = np.asarray(soxr.resample(sound / 32768.0, MIC_RATE_HZ, MIC_RATE_HZ * speed))
+    return event[: 4 * MIC_RATE_HZ]
 
 
 def _bed(random: Random) -> Signal:
