@@ -37,6 +37,7 @@ from parleyd.boundary import (
     Then,
 )
 from parleyd.ears import Ears, Percept
+from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
 from parleyd.hearing.memory import EchoMemory
@@ -75,6 +76,8 @@ class Speaker:
         if memory is not None:
             self._ears.remember(memory)
         self._kept_at = float("-inf")
+        self.heard: HeardPeriod | None = None
+        """What hearing made of the newest period; None while the microphone is closed."""
         self._mouth = Mouth(settings)
         self._turn = Turn(settings.turn, settings.hearing)
         self._session = Session(settings.realtime, settings.turn, tools)
@@ -179,6 +182,7 @@ class Speaker:
         sounding = talking or self._ringing.audible
         attentive = self._turn.state is not State.IDLE
         percept = self._ears.listen(period.frames, now, speaking=sounding, attentive=attentive)
+        self.heard = percept.heard if percept is not None else None
         if percept is not None:
             self._perceive(percept, now)
         self._follow_reply(now)

@@ -16,8 +16,8 @@ from parleyd.hearing import HeardPeriod
 from parleyd.units import PERIOD_MS
 
 THRESHOLD = 0.8  # probability of a user's voice; see the trade-off in tests/bench/hearing
-_HITS = 2  # of the last _WINDOW periods: one is a click
-_WINDOW = 3
+HITS = 2  # of the last WINDOW periods: one is a click
+WINDOW = 3
 # Voice detector and classifier must agree, for a plate deceives the one and echo the other:
 _CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
 _LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
@@ -66,7 +66,7 @@ class BargeIn:
         self._holds = settings.reaction == "hold"
         self._ignore_s = _IGNORE_S[settings.reaction]
         self._scores: deque[float] = deque(maxlen=_ONSET_REACH)
-        self._talkers: deque[float] = deque(maxlen=_WINDOW)
+        self._talkers: deque[float] = deque(maxlen=WINDOW)
         self._penalty = 0.0
         self._penalised_at = 0.0
         self.disarm()
@@ -109,7 +109,7 @@ class BargeIn:
         self._scores.append(heard.score)
         self._talkers.append(heard.talker if heard.trusted else 0.0)
         threshold = self.threshold(now)
-        if sum(talker > threshold for talker in self._talkers) < _HITS:
+        if sum(talker > threshold for talker in self._talkers) < HITS:
             return None
         self._suspected_at = now
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000

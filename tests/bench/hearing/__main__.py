@@ -18,13 +18,13 @@ from rich.console import Console
 
 from parleyd.config import Audio, Config, Hearing
 from parleyd.errors import ParleyError
-from tests.bench.hearing import scenes, session, tables, worker
+from tests.bench.hearing import curve, scenes, session, tables, worker
 
 
 def main() -> int:
     options = _options()
     try:
-        settings = _configured(options.set)
+        settings = _configured(options.set + ["barge_in=false"] * options.curve)
         origin = worker.load(options.corpus, options.split).origin
     except (ParleyError, msgspec.ValidationError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -52,7 +52,10 @@ def main() -> int:
     console = Console(width=132)
     console.print(f"{origin}, seed {options.seed}, {len(plan)} sessions, {settings.hearing}")
     for title, outcomes in found.items():
-        tables.print_all(console, outcomes, title)
+        if options.curve:
+            curve.print_curve(console, outcomes)
+        else:
+            tables.print_all(console, outcomes, title)
     simulated_s = sum(o.simulated_s for outcomes in found.values() for o in outcomes)
     console.print(
         f"{simulated_s / 3600:.2f} simulated hours in {took_s:.0f} s: {simulated_s / took_s:.0f}"
@@ -84,6 +87,8 @@ def _options() -> argparse.Namespace:
                         help="hearing settings, such as reaction=duck confirm_ms=400")  # fmt: skip
     parser.add_argument("--baseline", action="store_true",
                         help="also a fixed threshold, as in hobby projects")  # fmt: skip
+    parser.add_argument("--curve", action="store_true",
+                        help="judge all thresholds, without barge-in")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write every trial and event to this file")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()

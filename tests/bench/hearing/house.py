@@ -34,6 +34,8 @@ class Core(Protocol):
     cpu_us: list[float]
     sent: list[Frames]
     """Audio sent to the server since the newest commit, int16 at 24 kHz."""
+    likely: list[float]
+    """For each period the probability of a user while a reply is heard, else 0."""
 
     @property
     def state(self) -> State: ...
@@ -53,6 +55,7 @@ class House:
     notes: list[Noted] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
+    likely: list[float] = field(default_factory=list)
     _responses: int = 0
     _response: str | None = None
     _quiet_since: float = 0.0
@@ -85,6 +88,9 @@ class House:
     def tick(self, mic: MicPeriod, now: float) -> Step:
         begin = time.thread_time()
         step = self.speaker.tick(mic, now)
+        heard = self.speaker.heard
+        suspects = heard is not None and heard.trusted and self.state is State.SPEAKING
+        self.likely.append(heard.talker if heard is not None and suspects else 0.0)
         if self.state in (State.SPEAKING, State.BARGE_IN):
             self.cpu_us.append((time.thread_time() - begin) * 1e6)
         for effect in step.effects:
@@ -129,6 +135,7 @@ class FixedThreshold:
     notes: list[Noted] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
+    likely: list[float] = field(default_factory=list)
     state: State = State.LISTENING
     _quiet_since: float = 0.0
     _line: Frames = field(default_factory=lambda: SILENCE)

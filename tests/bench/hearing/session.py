@@ -80,6 +80,8 @@ class Outcome:
     alone: Alone
     cpu_us: list[float]
     simulated_s: float
+    likely: np.ndarray
+    """For each period the probability of a user while a reply is heard, else 0; float16."""
 
 
 def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = False) -> Outcome:
@@ -96,7 +98,7 @@ def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = 
     watch.run()
     return Outcome(
         scene, track.room, track.fault_at_s, watch.trials, watch.alone, core.cpu_us,
-        track.length_s,
+        track.length_s, np.array(core.likely, np.float16),
     )  # fmt: skip
 
 
