@@ -13,7 +13,7 @@ from parleyd.room.clips import synthesize
 from parleyd.states import Shown
 from tests.bench.device import cards, service
 from tests.bench.device.lamp import MUTE
-from tests.bench.device.trials import OBJECTIONS, WAKE
+from tests.bench.device.trials import OBJECTIONS, QUESTION, WAKE
 from tests.vm.scenario import Stage, play
 
 PAUSE = np.zeros(4800, np.int16)
@@ -59,15 +59,17 @@ def led_of_a_turn(on: Stage) -> str:
         device.pins.press()
         device.journal.wait_for_state("listening", mark)
         _check(on, Shown.LISTENING)
-        device.talker.say(WAKE)
+        device.talker.say(QUESTION)
         device.journal.wait_for_state("thinking", mark)
         _check(on, Shown.THINKING)
         device.journal.wait_for_state("speaking", mark)
         time.sleep(0.3)
         _check(on, Shown.SPEAKING)
+        mark = device.journal.length
         said = device.talker.say(OBJECTIONS[1])
         device.journal.wait_for_state("barge-in", mark)
-        device.journal.wait_for_state("listening", device.journal.length - 1)
+        device.journal.wait_for_state("listening", mark)
+        time.sleep(0.1)
         white = device.lamp.first(all, said.onset)
         assert white is not None, "the LED was not white during the barge-in"
     finally:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.device import cards, cost, service
-from tests.bench.device.lamp import RGB
+from tests.bench.device.lamp import MUTE, PUSH, RGB
 from tests.vm.scenario import Stage, play
 
 STATE = Path("/var/lib/private/parley")
@@ -135,6 +135,8 @@ def no_gpio_chip(on: Stage) -> str:
     finally:
         service.systemctl("stop", service.UNIT)
         CHIP.write_text("1")
+        for line in (PUSH, MUTE):
+            on.device.pins.pull(line, up=True)
     return "talks without LEDs, and the log says why there are none"
 
 

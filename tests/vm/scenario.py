@@ -50,7 +50,7 @@ class Stage:
         mark, begun = self.device.journal.length, time.monotonic()
         self.device.pins.press()
         self.device.journal.wait_for_state("listening", mark)
-        self.device.talker.say(WAKE)  # any words are a question
+        self.device.talker.say(QUESTION)
         self.device.journal.wait_for_state("speaking", mark)
         self.wait_until_heard(begun)
         return mark

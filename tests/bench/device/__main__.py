@@ -81,9 +81,9 @@ def _react(device: trials.Device, count: int) -> None:
     for _ in range(max(3, count // 4)):
         trials.wake(device)
         trials.button(device)
-    trials.ask(device)
+    answer = trials.ask(device)
     for _ in range(count):
-        trials.interrupt(device, chance)
+        answer = trials.interrupt(device, chance, answer)
         device.forget_all_but(1.0)
     trials.stop_by_button(device)
 
@@ -125,13 +125,13 @@ def _cost(device: trials.Device, seconds: float) -> Series:
         "resident idle, MB": [idle.resident_mb],
         "all processes idle, MB (PSS)": [idle.all_mb],
     }
-    trials.ask(device)
+    answer = trials.ask(device)
     samples = [cost.now()]
     chance = random.Random(1)
     while samples[-1].at - samples[0].at < seconds:
         next_at = time.monotonic() + SAMPLE_S
         while time.monotonic() < next_at:
-            trials.interrupt(device, chance)
+            answer = trials.interrupt(device, chance, answer)
             device.forget_all_but(1.0)
         samples.append(cost.now())
     pairs = list(itertools.pairwise(samples))

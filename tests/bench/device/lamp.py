@@ -1,5 +1,6 @@
 """The LEDs and buttons of a simulated GPIO chip (the kernel's gpio-sim), seen from outside."""
 
+import contextlib
 import math
 import os
 import threading
@@ -10,26 +11,21 @@ from pathlib import Path
 from parleyd.lights import Colour
 
 POLL_S = 0.001  # the pulse width modulation of lgpio has a period of 10 ms
+RETRY_S = 0.1
 RGB = (17, 27, 22)  # the defaults of [lights]
 PUSH, MUTE = 23, 24
 
 
 class Pins:
-    """Reads output lines and moves input lines. Raises `FileNotFoundError` without gpio-sim."""
-
-    def __init__(self) -> None:
-        lines = sorted(Path("/sys/devices/platform").glob("gpio-sim.*/gpiochip*/sim_gpio0"))
-        if not lines:
-            raise FileNotFoundError("no simulated GPIO chip: modprobe gpio-sim and configure it")
-        self._chip = lines[0].parent
+    """Reads output lines and moves input lines; an `OSError` while there is no such chip."""
 
     def level(self, line: int) -> bool:
         """Whether it is high."""
-        return self._file(line, "value").read_text().strip() == "1"
+        return self.path(line, "value").read_text().strip() == "1"
 
     def pull(self, line: int, *, up: bool) -> None:
-        """Let go of a button (up), or press it."""
-        self._file(line, "pull").write_text("pull-up" if up else "pull-down")
+        """Let go of a button or switch (up), or press it."""
+        self.path(line, "pull").write_text("pull-up" if up else "pull-down")
 
     def press(self) -> None:
         """The push button, for 100 ms."""
@@ -37,22 +33,23 @@ class Pins:
         time.sleep(0.1)
         self.pull(PUSH, up=True)
 
-    def _file(self, line: int, name: str) -> Path:
-        return self._chip / f"sim_gpio{line}" / name
-
-    def open(self, line: int) -> int:
-        """A descriptor whose first byte is the level."""
-        return os.open(self._file(line, "value"), os.O_RDONLY)
+    def path(self, line: int, name: str) -> Path:
+        """One attribute of a line; the chip may have come anew."""
+        lines = Path("/sys/devices/platform").glob(f"gpio-sim.*/gpiochip*/sim_gpio{line}/{name}")
+        path = next(iter(lines), None)
+        if path is None:
+            raise FileNotFoundError("no simulated GPIO chip: tests/vm/pi.sh makes one")
+        return path
 
 
 class Lamp:
     """Watches the three lines of the RGB LED on a thread; a context manager."""
 
     def __init__(self, pins: Pins) -> None:
-        self._files = [pins.open(line) for line in RGB]
+        self._pins = pins
         self._ending = threading.Event()
         self._levels: list[tuple[float, tuple[bool, ...]]] = []
-        self._thread = threading.Thread(target=self._watch, name="lamp", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="lamp", daemon=True)
 
     def __enter__(self) -> "Lamp":
         self._thread.start()
@@ -61,8 +58,6 @@ class Lamp:
     def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join()
-        for file in self._files:
-            os.close(file)
 
     def first(self, lit: Callable[[Sequence[bool]], bool], since: float) -> float | None:
         """When, after `since` (monotonic), (red, green, blue) were first so; None: never."""
@@ -81,8 +76,15 @@ class Lamp:
         red, green, blue = (sum(part) / len(seen) for part in zip(*seen, strict=True))
         return Colour(red, green, blue)
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         while not self._ending.is_set():
-            levels = tuple(os.pread(file, 1, 0) == b"1" for file in self._files)
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+                paths = [self._pins.path(line, "value") for line in RGB]
+                self._watch([stack.enter_context(path.open("rb")).fileno() for path in paths])
+            self._ending.wait(RETRY_S)
+
+    def _watch(self, files: Sequence[int]) -> None:
+        while not self._ending.is_set():
+            levels = tuple(os.pread(file, 1, 0) == b"1" for file in files)
             self._levels.append((time.monotonic(), levels))
             time.sleep(POLL_S)

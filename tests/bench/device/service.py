@@ -15,6 +15,7 @@ WITHIN_S = 60.0  # an emulated machine needs 15 s for what takes one on a real o
 
 CONFIGURATION = """\
 [audio]
+boot_chime = false
 capture = "Mic"
 playback = "Speaker"
 lead_ms = {lead_ms}

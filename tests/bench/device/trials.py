@@ -91,19 +91,18 @@ def ask(device: Device) -> float:
     return _answer(device, mark, begun)
 
 
-def interrupt(device: Device, chance: random.Random) -> float:
-    """Speak over the answer that is being played, and wait for the next one.
+def interrupt(device: Device, chance: random.Random, answer: float) -> float:
+    """Speak over the answer that is heard since `answer`, and wait for the next one.
 
     Returns when the next answer's first frame was heard.
     """
     time.sleep(chance.uniform(0.5, 1.5))
     mark, begun = device.journal.length, time.monotonic()
-    answer = device.runs(0)[-1].begins_at
     said = device.talker.say(chance.choice(OBJECTIONS))
     device.journal.wait_for_state("listening", mark)
     decided = float(device.journal.wait_for("dropped", mark)["PARLEY_TICK_S"])
     following = _answer(device, mark, begun)
-    played = [run for run in device.runs(0) if answer - 0.1 <= run.begins_at < following - 0.05]
+    played = [run for run in device.runs(0) if answer <= run.begins_at < following]
     holds = _count(device.journal, mark, "hold")
     if holds == 1:
         device.figures[SILENCE].append(_ms(decided, played[-1].ends_at))
