@@ -37,8 +37,7 @@ class Mouth:
         self._done = False
         self._cut: Heard | None = None
         self._earcons = 0
-        self._said: list[Frames] = []  # of the reply, in the order of its playing
-        self._said_frames = 0
+        self._said = bytearray()  # the reply, int16 at 24 kHz, in the order of its playing
         self._last = SILENCE  # what was heard of the reply before
         self.set_volume(audio.volume)
 
@@ -63,8 +62,8 @@ class Mouth:
         """A new reply is asked for: the account of the old one is closed."""
         heard = ms_to_frames(self.heard_ms, SERVER_RATE_HZ)
         if heard:
-            self._last = np.concatenate(self._said)[:heard]
-        self._said, self._said_frames = [], 0
+            self._last = np.frombuffer(bytes(self._said), np.int16)[:heard]
+        self._said = bytearray()
         self._parts.clear()
         self._done = False
         self._cut = None
@@ -76,9 +75,8 @@ class Mouth:
         tells what the server must be told when it was heard.
         """
         self._parts.add((item_id, content_index))
-        if self._said_frames < REPEATED_S * SERVER_RATE_HZ:
-            self._said.append(frames)
-            self._said_frames += len(frames)
+        room = REPEATED_S * SERVER_RATE_HZ - len(self._said) // 2
+        self._said += frames[:room].tobytes()
         taken = self._playout.append(item_id, content_index, frames)
         if taken == len(frames) or self._cut is not None:
             return True

@@ -17,7 +17,8 @@ from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames, frames_to_ms,
 
 FADE_IN_MS = 5  # long enough not to click, short enough that nobody hears it as a fade
 GAIN_RAMP_MS = 10  # one period: a duck is complete within the tick that decided it
-KEPT_PARTS = 64  # far more than one reply has; older ones may be forgotten
+KEPT_PARTS = 64  # far more than one reply has; older ones that are over are forgotten
+MOST_SEGMENTS = 1024  # parts follow each other; a server that mixes them so often is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,9 @@ class Playout:
         """
         part = self._part(item_id, content_index)
         taken = min(len(frames), self._ring.space)
-        if taken == 0 or part.finished or part.discarded:
+        if part is None or part.finished or part.discarded or taken == 0:
+            return 0
+        if len(self._segments) >= MOST_SEGMENTS:
             return 0
         self._ring.push(frames[:taken])
         if not self._segments or self._segments[-1].part is not part:
@@ -293,13 +296,20 @@ class Playout:
 
     # --- inside -----------------------------------------------------------------------
 
-    def _part(self, item_id: str, content_index: int) -> _Part:
+    def _part(self, item_id: str, content_index: int) -> _Part | None:
+        """The part of this name, perhaps a new one; None when there are too many."""
         key = (item_id, content_index)
         if key not in self._parts:
+            if len(self._parts) >= KEPT_PARTS and not self._forget():
+                return None
             self._parts[key] = _Part(item_id, content_index)
-            if len(self._parts) > KEPT_PARTS:
-                self._parts.popitem(last=False)
         return self._parts[key]
+
+    def _forget(self) -> bool:
+        """Forget the oldest part that is over; False when none is."""
+        over = (key for key, p in self._parts.items() if p.discarded or self._complete(p))
+        oldest = next(over, None)
+        return oldest is not None and self._parts.pop(oldest) is not None
 
     def _resample(self, wanted: int) -> bool:
         """Move the next frames from the ring to `_ready`; False when there are none yet."""

@@ -10,6 +10,8 @@ import soxr
 from parleyd.errors import ParleyError
 from parleyd.units import Floats, Frames
 
+SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000  # of any sound card
+
 
 class Stereo(NamedTuple):
     """A recording: what was played and what was heard at the same time, at one rate."""
@@ -36,7 +38,7 @@ def read(path: Path, rate_hz: int) -> Stereo:
             shape = (file.getnchannels(), file.getsampwidth())
             from_hz = file.getframerate()
             data = file.readframes(file.getnframes())
-    except (OSError, wave.Error, EOFError) as error:
+    except (OSError, wave.Error, EOFError, RuntimeError) as error:  # the last of bad sizes
         raise ParleyError(
             f"{path}: cannot be read as WAV ({error}), a 16-bit stereo recording is expected "
             "such as the demo's room.wav or a turn that log.keep_turns kept"
@@ -46,7 +48,13 @@ def read(path: Path, rate_hz: int) -> Stereo:
             f"{path}: has {shape[0]} channel(s) of {8 * shape[1]} bits, expected are two of 16: "
             "left what the loudspeaker played, right what the microphone heard"
         )
-    both = np.frombuffer(data, "<i2").reshape(-1, 2)
+    if not SLOWEST_HZ <= from_hz <= FASTEST_HZ:
+        raise ParleyError(
+            f"{path}: says that it has {from_hz} frames a second, "
+            f"expected are {SLOWEST_HZ} to {FASTEST_HZ}: the file is damaged"
+        )
+    whole = len(data) // 4 * 4  # the end of a recording may have been cut off anywhere
+    both = np.frombuffer(data[:whole], "<i2").reshape(-1, 2)
     return Stereo(at_rate(both[:, 0], from_hz, rate_hz), at_rate(both[:, 1], from_hz, rate_hz))
 
 

@@ -1,5 +1,6 @@
 """What the log says of past turns: read back from the journal, or from lines of a file."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -74,13 +75,13 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
 def _entry(line: str | bytes) -> tuple[str, datetime, str] | None:
     """Process, time and message of one line of the log of turns; None for any other."""
     text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
-    if not text.startswith("{"):
-        plain = _PLAIN.match(text.rstrip("\n"))
-        return ("", datetime.fromisoformat(plain[1]), plain[2]) if plain else None
     try:
+        if not text.startswith("{"):
+            plain = _PLAIN.match(text.rstrip("\n"))
+            return ("", datetime.fromisoformat(plain[1]), plain[2]) if plain else None
         entry = msgspec.json.decode(text, type=_Entry)
         at = datetime.fromtimestamp(int(entry.time_us) / 1e6)
-    except (msgspec.DecodeError, ValueError, OverflowError, OSError):
+    except (msgspec.DecodeError, ValueError, OverflowError, OSError, RecursionError):
         return None  # a message that is no text, for one, comes as a list of bytes
     return (entry.pid, at, entry.message) if entry.logger == "parleyd.turns" else None
 
@@ -95,6 +96,7 @@ def _value(text: str) -> Field:
     if text in ("None", "True", "False", ""):
         return {"None": None, "True": True, "False": False}.get(text, "")
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return number if math.isfinite(number) else text

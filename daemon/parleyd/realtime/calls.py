@@ -9,6 +9,7 @@ from parleyd.realtime.events import Json
 from parleyd.realtime.news import SkillCalled
 
 REMEMBERED_CALLS = 256  # a call is announced up to three times, within one response
+MOST_OPEN = 32  # at once; a model that calls more has gone wild
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class Calls:
         complete = item.get("type") == "function_call" and item.get("status") == "completed"
         if not complete or not isinstance(call_id, str) or call_id in self._seen:
             return []
+        if len(self._open) >= MOST_OPEN:
+            return []
         self._seen[call_id] = None
         while len(self._seen) > REMEMBERED_CALLS:
             self._seen.popitem(last=False)
@@ -72,6 +75,6 @@ def _arguments(text: object) -> Json:
     """A function's arguments; models sometimes write broken JSON, which counts as none."""
     try:
         arguments = msgspec.json.decode(text) if isinstance(text, str) else text
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return arguments if isinstance(arguments, dict) else {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from parleyd.realtime.events import Json
 
 KEPT_TURNS = 20  # enough to know what "and tomorrow?" refers to
-KEPT_CHARS = 2000  # of one turn; a spoken answer is far shorter
+KEPT_CHARS = 2000  # of one turn, all its items together; a spoken answer is far shorter
 
 
 @dataclass(slots=True)
@@ -25,7 +25,9 @@ class History:
 
     def assistant(self, item_id: str, delta: str) -> None:
         """More of what the reply says; it may be cut later, as long as it is not closed."""
-        self._reply[item_id] = (self._reply.get(item_id, "") + delta)[:KEPT_CHARS]
+        room = KEPT_CHARS - sum(map(len, self._reply.values()))
+        if room > 0 and delta:
+            self._reply[item_id] = self._reply.get(item_id, "") + delta[:room]
 
     def cut(self, heard: Mapping[str, float]) -> None:
         """The reply was interrupted: of each item only this share (0..1) was heard."""

@@ -67,7 +67,7 @@ WHAT_TO_DO = {
     "server_error": "the server has a problem of its own: wait a moment",
 }
 
-_ALREADY_SHORTER = re.compile(r"audio content of (\d+)\s*ms is already shorter", re.IGNORECASE)
+_ALREADY_SHORTER = re.compile(r"audio content of (\d{1,9})\s*ms is already shorter", re.IGNORECASE)
 
 
 def understand(error: ErrorDetail) -> Refusal:

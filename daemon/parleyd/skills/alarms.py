@@ -9,11 +9,13 @@ moves neither a running timer nor the hour of an alarm.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
 MOST = 16  # more at once is a model gone wild
 RECENT_S = 30 * 60  # what became due while the device was off rings if it is no older than that
+LATEST = 32_503_680_000.0  # the year 3000: no clock shows more, but a broken file may say so
 STEP_S = 2.0  # a clock that moved so far was set; less is the network's slow correction
 
 
@@ -32,7 +34,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     name: str
-    due: float
+    due: Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
     """Wall clock."""
     timer: bool
     """Set as a duration, not as an hour."""

@@ -1,0 +1,65 @@
+"""Fuzzing for a while: `python -m tests.fuzz [--minutes 10] [--seed N] [--only NAME]`.
+
+Prints a line for each round, and for each failure the smallest input that was found and
+where it failed. The same seed gives the same inputs, round by round. Exits with 1 when
+anything failed.
+"""
+
+import argparse
+import secrets
+import sys
+import time
+import traceback
+
+from tests.fuzz.targets import TARGETS, Target
+
+EXAMPLES = 25  # of a target of weight 1 in one round
+SHOWN = 4000  # letters of an input
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--only", choices=[target.name for target in TARGETS])
+    args = parser.parse_args()
+    targets = [target for target in TARGETS if args.only in (None, target.name)]
+    print(f"seed {args.seed}", flush=True)
+    began = time.monotonic()
+    failures: dict[str, str] = {}
+    inputs = rounds = 0
+    while (passed_s := time.monotonic() - began) < args.minutes * 60:
+        for target in targets:
+            examples = EXAMPLES * target.weight
+            inputs += examples
+            found = failure(target, examples, args.seed + rounds)
+            if found and found[0] not in failures:
+                failures[found[0]] = found[1]
+                print(f"\n{target.name}, seed {args.seed + rounds}: {found[1]}\n", flush=True)
+        rounds += 1
+        print(
+            f"{passed_s / 60:5.1f} min, round {rounds}: {inputs} inputs, "
+            f"{len(failures)} different failures",
+            flush=True,
+        )
+    return 1 if failures else 0
+
+
+def failure(target: Target, examples: int, seed: int) -> tuple[str, str] | None:
+    """Where it failed, and a report of it."""
+    try:
+        target.run(examples, seed)
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if "parleyd" in frame.filename]
+        last = (ours or frames)[-1]
+        where = f"{type(error).__name__} at {last.filename}:{last.lineno}"
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        if len(notes) > SHOWN:
+            notes = f"{notes[:SHOWN]} ... ({len(notes)} letters)"
+        return where, f"{where}: {error}\n{notes}"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""A speaker whose server, user and network do anything, in simulated time.
+
+A program is a list of steps; running one checks after each what must always hold.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import strategies as st
+
+from parleyd.boundary import (
+    ButtonPressed,
+    CallSkill,
+    CardBack,
+    CardLost,
+    LinkDown,
+    LinkUp,
+    MicPeriod,
+    MuteSwitched,
+    Ring,
+    Send,
+    SetVolume,
+    SkillDone,
+    Step,
+    Then,
+)
+from parleyd.cli.switchboard import log_note
+from parleyd.config import Audio, Config, Playout, Realtime, Skills, Turn
+from parleyd.realtime import events as ev
+from parleyd.realtime.link import Address, Link
+from parleyd.realtime.profiles import PROFILES
+from parleyd.speaker import Speaker
+from parleyd.states import State
+from parleyd.units import MIC_PERIOD_FRAMES
+from tests.fuzz.server_text import FRAMES, shaped
+from tests.fuzz.sizes import size_of
+
+RATE_HZ = 16_000  # of the loudspeaker: the cheapest
+LEAD_MS = 200  # the longest lead: so few heartbeats play a reply
+LEAD_FRAMES = RATE_HZ * LEAD_MS // 1000
+STRIDE_S = LEAD_MS / 1000
+CAPACITY_S = 30
+# a turn at its longest, an answer, all that is buffered, a stall, a follow-up, and a margin
+SILENT_S = 5.0 + 2.0 + CAPACITY_S + 10.0 + 1.0 + 12.0
+FLOOD = 1500  # of the same event
+MOST_OBJECTS = 4000  # a speaker after a long conversation: about 1500
+MOST_BYTES = 20_000_000  # its largest: the ring, 120 s that can be said again, 30 s that wait
+
+Op = tuple[str, Any]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> tuple[str, str, bool, list[Op]]:
+    """Server profile, turn detection, open microphone, and what happens."""
+    server = draw(st.sampled_from(["openai", *PROFILES]))
+    detection = draw(st.sampled_from(["server_vad", "server_vad", "semantic_vad", "local"]))
+    hears = draw(st.integers(0, 9)) == 0
+    return server, detection, hears, draw(st.lists(OPS, min_size=10, max_size=60))
+
+
+OPS: st.SearchStrategy[Op] = st.one_of(
+    st.tuples(st.just("frame"), FRAMES),
+    st.tuples(st.just("frame"), FRAMES),
+    st.tuples(st.just("greet"), st.none()),
+    st.tuples(st.just("turn"), st.none()),
+    st.tuples(st.just("answer"), st.integers(0, 6)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 1, 1, 5, 20, 60])),
+    st.tuples(st.just("button"), st.none()),
+    st.tuples(st.just("mute"), st.booleans()),
+    st.tuples(st.just("link"), st.sampled_from(["up", "down", "down", "fatal"])),
+    st.tuples(st.just("card"), st.booleans()),
+    st.tuples(st.just("skill"), st.sampled_from(list(Then))),
+    st.tuples(st.just("ring"), st.integers(0, 3)),
+    st.tuples(st.just("volume"), st.integers(0, 100)),
+    st.tuples(st.just("flood"), shaped()),
+)
+
+
+def run(program: tuple[str, str, bool, list[Op]]) -> None:
+    """Run it, let the server fall silent, and see that all ends and nothing has grown."""
+    server, detection, hears, ops = program
+    world = World(server, detection, hears)
+    for op in ops:
+        world.do(op)
+    world.fall_silent()
+
+
+class World:
+    """The speaker, the real parser before it, and a sound card of numbers."""
+
+    def __init__(self, server: str, detection: str, hears: bool) -> None:
+        self.settings = Config(
+            audio=Audio(playback_rate_hz=RATE_HZ, lead_ms=LEAD_MS),
+            playout=Playout(capacity_s=CAPACITY_S),
+            turn=Turn(
+                detection=detection,  # type: ignore[arg-type]
+                nothing_said_s=1.0,
+                follow_up_s=1.0,
+                longest_s=5.0,
+                answer_within_s=2.0,
+            ),
+            realtime=Realtime(server=server, url="ws://nas/v1", model="m"),  # type: ignore[arg-type]
+            skills=Skills(ring_min=0.5),
+        )
+        self.hears = hears
+        self.now = 100.0
+        self.queued = 0
+        self.speaker = Speaker(self.settings, None)
+        self.link = Link(Address("ws://nas/v1"), lambda event: self.tell(event))
+        self.create: ev.CreateResponse | None = None
+        self.calls: list[str] = []
+        self.answers = 0
+        self.ids: set[str] = set()
+        self.chance = np.random.default_rng(1)
+
+    def tell(self, event: Any) -> None:
+        self.speaker.handle(event, self.now)
+
+    def say(self, **event: Any) -> None:
+        self.link._receive(json.dumps(event))
+
+    def do(self, op: Op) -> None:
+        match op:
+            case ("frame", frame):
+                self.link._receive(frame)
+            case ("greet", _):
+                self.tell(LinkUp())
+                self.say(type="session.created", session={})
+                self.tick()
+                self.say(type="session.updated", session={})
+            case ("turn", _):
+                self.say(type="input_audio_buffer.speech_started", item_id="u")
+                self.tick()
+                self.say(type="input_audio_buffer.speech_stopped", item_id="u")
+                self.say(type="input_audio_buffer.committed", item_id="u")
+            case ("answer", deltas):
+                self.answer(deltas)
+            case ("wait", strides):
+                self.wait(strides)
+            case ("button", _):
+                self.tell(ButtonPressed())
+            case ("mute", muted):
+                self.tell(MuteSwitched(muted))
+            case ("link", "up"):
+                self.tell(LinkUp())
+            case ("link", how):
+                self.tell(LinkDown("gone", fatal=how == "fatal"))
+            case ("card", lost):
+                self.tell(CardLost("unplugged", self.queued) if lost else CardBack())
+                self.queued = 0
+            case ("skill", then):
+                if self.calls:
+                    self.tell(SkillDone(self.calls.pop(0), "done", then))
+            case ("ring", number):
+                self.tell(Ring("tea", number))
+            case ("volume", percent):
+                self.tell(SetVolume(percent))
+            case ("flood", event):
+                self.flood(event)
+        self.tick()
+
+    def answer(self, deltas: int) -> None:
+        """As a friendly server does, to the newest request."""
+        if self.create is None:
+            return
+        self.answers += 1
+        name = f"a{self.answers}"
+        metadata = self.create.response["metadata"]  # type: ignore[index]
+        self.create = None
+        part = {"response_id": name, "item_id": f"i{name}"}
+        self.say(type="response.created", response={"id": name, "metadata": metadata})
+        for _ in range(deltas):
+            self.say(type="response.output_audio.delta", delta="AQAB" * 2400, **part)
+            self.tick()
+        if deltas % 2:
+            self.say(type="response.output_audio.done", **part)
+            self.say(type="response.done", response={"id": name, "status": "completed"})
+
+    def flood(self, event: dict[str, Any]) -> None:
+        """The same event over and over, each time about something new."""
+        text = json.dumps(event)
+        parts = text.replace('"i1"', '"i1.#"').replace('"c1"', '"c1.#"').replace('"r1"', '"r1.#"')
+        for number in range(FLOOD):
+            self.link._receive(parts.replace(".#", f".{number}"))
+            if number % 100 == 0:
+                self.tick()
+
+    def wait(self, strides: int) -> None:
+        for _ in range(strides):
+            self.tick(STRIDE_S)
+
+    def tick(self, seconds: float = 0.01) -> None:
+        self.now += seconds
+        self.queued = max(0, self.queued - round(seconds * RATE_HZ))
+        frames = None
+        if self.hears:
+            frames = self.chance.integers(-3000, 3000, MIC_PERIOD_FRAMES).astype(np.int16)
+        self.check(self.speaker.tick(MicPeriod(frames, self.queued), self.now))
+
+    def check(self, step: Step) -> None:
+        """A step is what the card and the switchboard can take."""
+        assert step.playback.dtype == np.int16
+        assert step.playback.ndim == 1
+        self.queued = len(step.playback) + (0 if step.drop else self.queued)
+        assert self.queued <= LEAD_FRAMES, "more is written than the lead"
+        for effect in step.effects:
+            if isinstance(effect, Send):
+                event = effect.event
+                assert event.event_id
+                assert event.event_id not in self.ids, "an event is sent twice"
+                self.ids.add(event.event_id)
+                assert len(ev.encode(event)) < 2_000_000
+                if isinstance(event, ev.CreateResponse):
+                    self.create = event
+            elif isinstance(effect, CallSkill):
+                msgspec.json.encode(effect.arguments)
+                self.calls.append(effect.call_id)
+            elif type(effect).__name__ == "Note":
+                log_note(effect)  # type: ignore[arg-type]
+
+    def fall_silent(self) -> None:
+        """Nobody says anything more; functions end, as they do within their time limit."""
+        self.tell(CardBack())
+        self.tell(MuteSwitched(False))
+        self.hears = False
+        for call_id in self.calls:
+            self.tell(SkillDone(call_id, "done"))
+        self.calls.clear()
+        end = self.now + SILENT_S
+        while self.now < end:
+            self.tick(STRIDE_S)
+        assert self.speaker.state is State.IDLE, f"still {self.speaker.state}"
+        assert self.speaker.buffered_ms == 0, "something is never played"
+        objects, total = size_of(self.speaker)
+        assert objects <= MOST_OBJECTS, f"{objects} objects are kept"
+        assert total <= MOST_BYTES, f"{total} bytes are kept"

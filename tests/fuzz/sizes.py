@@ -1,0 +1,46 @@
+"""How much an object of ours holds, so that what grows without bound is seen."""
+
+from collections import deque
+from typing import Any
+
+import msgspec
+import numpy as np
+
+FOREIGN = ("numpy", "soxr", "onnxruntime")
+
+
+def size_of(root: object) -> tuple[int, int]:
+    """Objects that are reachable through our own classes and plain containers, and bytes of
+    texts, audio and arrays in them."""
+    seen: set[int] = set()
+    todo = deque([root])
+    objects = total = 0
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        objects += 1
+        if isinstance(one, str | bytes | bytearray):
+            total += len(one)
+        elif isinstance(one, np.ndarray):
+            total += one.nbytes
+        elif isinstance(one, dict):
+            todo.extend(one.keys())
+            todo.extend(one.values())
+        elif isinstance(one, list | tuple | set | frozenset | deque):
+            todo.extend(one)
+        else:
+            todo.extend(_parts(one))
+    return objects, total
+
+
+def _parts(one: object) -> list[Any]:
+    kind = type(one)
+    if not kind.__module__.startswith("parleyd") or isinstance(one, type):
+        return []
+    if isinstance(one, msgspec.Struct):
+        return [getattr(one, name) for name in one.__struct_fields__]
+    names = {name for base in kind.__mro__ for name in getattr(base, "__slots__", ())}
+    values = [getattr(one, name) for name in names if hasattr(one, name)]
+    return [*values, *getattr(one, "__dict__", {}).values()]

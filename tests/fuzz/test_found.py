@@ -1,0 +1,159 @@
+"""What fuzzing found, each as small as it can be: one test for one mistake."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parleyd import config, stereo
+from parleyd.cli.journal import turns
+from parleyd.errors import ConfigError, ParleyError
+from parleyd.playout import KEPT_PARTS, MOST_SEGMENTS, Playout
+from parleyd.realtime import events as ev
+from parleyd.realtime.calls import MOST_OPEN, Calls
+from parleyd.realtime.history import KEPT_CHARS, History
+from parleyd.realtime.refusals import Remedy, understand
+from parleyd.skills.alarms import LATEST
+from parleyd.skills.store import Kept, Store
+from parleyd.units import Frames
+from tests.fuzz.conversation import World
+from tests.fuzz.sizes import size_of
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+def one_frame() -> Frames:
+    return np.ones(1, np.int16)
+
+
+# --- what servers send ----------------------------------------------------------------
+
+
+def test_brackets_within_brackets_are_no_event() -> None:
+    event = f'{{"type": "session.created", "session": {{"x": {DEEP}}}}}'
+    assert isinstance(ev.decode_server(event), ev.Malformed)
+    assert isinstance(ev.decode_client(event), ev.Malformed)
+
+
+def test_arguments_of_a_function_that_nobody_can_read_are_none() -> None:
+    item = {"type": "function_call", "status": "completed", "call_id": "c", "name": "x"}
+    (called,) = Calls().take(item | {"arguments": DEEP})
+    assert called.arguments == {}
+
+
+def test_an_item_that_is_shorter_by_a_number_too_long_for_python() -> None:
+    text = f"Audio content of {'9' * 5000}ms is already shorter than 9ms"
+    assert understand(ev.ErrorDetail(message=text)).remedy is Remedy.OUR_FAULT
+
+
+def test_half_frames_of_items_without_end_are_not_kept() -> None:
+    world = World("openai", "server_vad", hears=False)
+    for op in [("greet", None), ("button", None), ("turn", None), ("answer", 1)]:
+        world.do(op)
+    before, _ = size_of(world.speaker)
+    part = {"response_id": "a1", "item_id": "i1", "delta": "AQ=="}
+    world.flood({"type": "response.output_audio.delta", **part})
+    after, _ = size_of(world.speaker)
+    assert after - before < 100
+
+
+def test_calls_without_end_are_not_taken() -> None:
+    calls = Calls()
+    item = {"type": "function_call", "status": "completed", "name": "x"}
+    taken = [calls.take(item | {"call_id": str(number)}) for number in range(1000)]
+    assert len([call for call in taken if call]) == MOST_OPEN
+
+
+def test_a_transcript_in_items_without_end_is_cut_like_any_other() -> None:
+    history = History()
+    for number in range(10_000):
+        history.assistant(str(number), "word ")
+    (item,) = history.items()
+    assert len(item["content"][0]["text"]) <= KEPT_CHARS
+
+
+def test_more_parts_than_any_reply_has_are_refused_and_none_that_waits_is_forgotten() -> None:
+    playout = Playout(24_000, 1.0)
+    taken = [playout.append(str(number), 0, one_frame()) for number in range(KEPT_PARTS + 9)]
+    assert sum(taken) == KEPT_PARTS
+    assert len(playout.discard(0)) == KEPT_PARTS
+    assert playout.append("next", 0, one_frame()) == 1
+
+
+def test_parts_that_alternate_without_end_are_refused() -> None:
+    playout = Playout(24_000, 1.0)
+    taken = [playout.append(str(number % 2), 0, one_frame()) for number in range(5000)]
+    assert sum(taken) == MOST_SEGMENTS
+
+
+# --- what people write ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"a = {'[' * 5000}", "is not valid TOML"),
+        (f"[audio]\nvolume = {'9' * 5000}", "is not valid TOML"),
+        ('[realtime]\nserver = "openai"\nurl = "wss://[::1"', "realtime.url"),
+        ('[realtime]\nserver = "compatible"\nurl = "wss://[::1"', "realtime.url"),
+        ('[realtime]\nserver = "compatible"\nurl = "ws://nas:99999"', "realtime.url"),
+        ('[realtime]\nserver = "compatible"\nurl = "ws://a..b"', "realtime.url"),
+        ('[realtime]\nserver = "compatible"\nurl = "ws://"', "realtime.url"),
+    ],
+)
+def test_a_configuration_that_made_the_parser_stumble(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    assert told in caught.value.problems[0]
+
+
+# --- what was kept --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"alarms": ' + "[" * 5000,
+        f'{{"alarms": [{{"id": 1, "name": "tea", "due": {LATEST * 10}, "timer": false}}]}}',
+    ],
+)
+def test_a_state_file_that_nobody_can_read_is_put_aside(tmp_path: Path, data: str) -> None:
+    path = tmp_path / "skills.json"
+    path.write_text(data)
+    assert Store(path).kept == Kept()
+    assert path.with_suffix(".broken").read_text() == data
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-13-99 10:00:00,000 INFO    parleyd.turns: turn turn=1",
+        "2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=nan",
+        "2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=inf",
+        '{"MESSAGE": ' + "[" * 5000,
+    ],
+)
+def test_a_line_of_the_log_that_nobody_can_read_is_passed_over(line: str) -> None:
+    good = "2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=1 heard_ms=310"
+    assert [turn.fields["turn"] for turn in turns([line, good], 5)] == [1]
+
+
+def wav(rate_hz: int, data: bytes) -> bytes:
+    size = len(data).to_bytes(4, "little")
+    rate = rate_hz.to_bytes(4, "little")
+    form = b"\x01\0\x02\0" + rate + rate + b"\x04\0\x10\0"
+    return b"RIFF\xff\0\0\0WAVEfmt \x10\0\0\0" + form + b"data" + size + data
+
+
+def test_a_recording_that_ends_within_a_frame_is_heard_up_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "turn.wav"
+    path.write_bytes(wav(16_000, bytes(9)))
+    assert len(stereo.read(path, 16_000).microphone) == 2
+
+
+@pytest.mark.parametrize("data", [wav(1, bytes(400)), b"RIFF\0\0\0\x01WAVE" + bytes(19) + b"\x01"])
+def test_a_recording_with_a_wrong_header_is_refused_in_words(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "turn.wav"
+    path.write_bytes(data)
+    with pytest.raises(ParleyError, match="expected"):
+        stereo.read(path, 16_000)
