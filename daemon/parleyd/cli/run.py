@@ -172,8 +172,6 @@ class Daemon:
                 loop.run_in_executor(None, echo_file.save, memory)
 
             def on_mute(muted: bool) -> None:
-                if muted:
-                    heartbeat.set_muted(True)  # here and now: a switch waits for nobody
                 loop.call_soon_threadsafe(skillset.mute.switched, muted)
 
             store = Store(state_folder(os.environ) / "skills.json")
@@ -200,9 +198,8 @@ class Daemon:
             buttons = self._buttons(
                 settings, on_press=lambda: post(ButtonPressed()), on_mute=on_mute
             )
-            if buttons is not None:
-                stack.callback(buttons.close)
-                skillset.mute.switch = buttons.muted
+            stack.callback(buttons.close)
+            skillset.mute.switch = buttons.muted
             muted = skillset.mute.muted
             if not muted and not self._patient:
                 card.open_capture()  # here, so that a missing microphone is told at once
@@ -216,6 +213,7 @@ class Daemon:
                 on_beat=keeper.beat if keeper is not None else None,
                 reopen=lambda: open_card(settings.audio),
                 muted=muted,
+                switch=lambda: buttons.muted,
                 priority=settings.audio.priority,
             )
             self._heartbeat = heartbeat
@@ -269,12 +267,14 @@ class Daemon:
         settings: config.Config,
         on_press: Callable[[], None],
         on_mute: Callable[[bool], None],
-    ) -> Buttons | None:
+    ) -> Buttons:
         try:
             return Buttons(settings.buttons, on_press=on_press, on_mute=on_mute)
         except LightsError as error:
             log.warning("%s", error)
-            return None
+            if settings.buttons.mute_pin is not None:
+                log.error("the mute switch cannot be read and closes nothing")
+            return Buttons(config.Buttons(), on_press=on_press, on_mute=on_mute)
 
     def _keeper(self, settings: config.Config) -> Keeper | None:
         keep = settings.log.keep_turns

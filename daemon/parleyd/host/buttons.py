@@ -1,6 +1,7 @@
 """The push button and the mute switch on GPIO pins."""
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,8 @@ class Buttons:
         self._on_press, self._on_mute, self._clock = on_press, on_mute, clock
         self._closed_means_muted = settings.mute_closed_means_muted
         self._last_edge = -math.inf
+        self._told = False
+        self._telling = threading.Lock()
         self._push: Any = None
         self._switch: Any = None
         try:
@@ -41,8 +44,9 @@ class Buttons:
                 self._push.when_released = self._released
             if settings.mute_pin is not None:
                 self._switch = _button("buttons.mute_pin", settings.mute_pin)
-                self._told = self.muted
                 self._switch.when_pressed = self._switch.when_released = self._switched
+                with self._telling:  # after that: a move in between was told or is seen here
+                    self._told = self.muted
         except BaseException:
             self.close()
             raise
@@ -77,10 +81,11 @@ class Buttons:
 
     def _switched(self) -> None:
         """The level counts, not the edge: after bouncing the last one told is the true one."""
-        muted = self.muted
-        if muted != self._told:
-            self._told = muted
-            self._on_mute(muted)
+        with self._telling:
+            muted = self.muted
+            if muted != self._told:
+                self._told = muted
+                self._on_mute(muted)
 
 
 def _button(key: str, pin: int) -> Any:

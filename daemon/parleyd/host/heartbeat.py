@@ -55,6 +55,9 @@ class Heartbeat(threading.Thread):
     thread: an `AudioError` when the card was lost and there is no `reopen`, else an
     unexpected error, already logged with its traceback.
 
+    While `switch` says True the microphone is closed whatever `set_muted` was told; it is
+    asked at every beat, on this thread, and must return at once.
+
     With `reopen` a lost card (or a `NoCard` at the start) ends nothing: the core is told
     by `CardLost`, beats go on without sound, and `reopen` is called with growing pauses,
     on this thread, until it returns a card and not an `AudioError`; then comes `CardBack`.
@@ -70,6 +73,7 @@ class Heartbeat(threading.Thread):
         on_beat: Callable[[MicPeriod, Step], None] | None = None,
         reopen: Callable[[], SoundCard] | None = None,
         muted: bool = False,
+        switch: Callable[[], bool] = lambda: False,
         priority: int = 0,
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
@@ -85,7 +89,8 @@ class Heartbeat(threading.Thread):
         self._reopen = reopen
         self._priority = priority
         self._inbox: deque[Happening] = deque()
-        self._mute_wanted = muted
+        self._mute_asked = muted
+        self._switch = switch
         self._muted: bool | None = None
         self._xruns = 0
         self._next_beat = self.last_beat
@@ -108,11 +113,11 @@ class Heartbeat(threading.Thread):
         self._inbox.append(event)
 
     def set_muted(self, muted: bool) -> None:
-        """Have the microphone closed or opened before the next beat; any thread.
+        """Have the microphone closed, or opened if the switch is off, before the next beat.
 
-        The core is told by `MuteSwitched` when it is done, before the first period.
+        Any thread. The core is told by `MuteSwitched` when it is done, before the first period.
         """
-        self._mute_wanted = muted
+        self._mute_asked = muted
 
     def stop(self) -> bool:
         """Silence at once (drop), close the card and end; waits for at most `JOIN_S`.
@@ -226,6 +231,11 @@ class Heartbeat(threading.Thread):
         return card
 
     # --- one beat -------------------------------------------------------------------------
+
+    @property
+    def _mute_wanted(self) -> bool:
+        """The switch is read here, each time: no message about it can be lost or come too late."""
+        return self._switch() or self._mute_asked or self._ending.is_set()
 
     def _follow_mute_switch(self) -> None:
         wanted = self._mute_wanted
