@@ -83,6 +83,11 @@ def understand(error: ErrorDetail) -> Refusal:
     return Refusal(Remedy.OUR_FAULT, f"{error.code or error.type or 'error'}: {_safe(message)}")
 
 
+def may_pass(error: ErrorDetail) -> bool:
+    """A failure of the server's own: the same request may well succeed a moment later."""
+    return (error.code or error.type) == "server_error"
+
+
 def understand_close(code: int | None, reason: str) -> Refusal:
     """The same for the way a socket was closed: 3000 is the key, 4000 the request's shape."""
     name = reason.rpartition(".")[2]

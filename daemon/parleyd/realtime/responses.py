@@ -16,6 +16,7 @@ CREATED_WITHIN_S = 5.0  # response.created after response.create; seen: well und
 CANCELLED_WITHIN_S = 3.0  # response.done after response.cancel; some servers never send it
 CUT_OFF_WITHIN_S = 0.5  # response.done of a server that interrupts itself; else it did not
 DONE_WITHIN_S = 3.0  # response.done after the last audio, of servers that may leave it out
+AGAIN_AFTER_S = 1.0  # after a failure of the server's own; to a user it is a longer thought
 CREATE_TRIES = 3  # how often "already has an active response" is believed
 REMEMBERED_DEAD = 256  # late deltas come within seconds
 
@@ -60,6 +61,9 @@ class Responses:
     _create: _Create | None = None
     _active: _Active | None = None
     _tries: int = 0
+    _again: bool = False  # the wanted reply is a second try
+    _not_before: float = 0.0
+    _sounded: bool = False  # audio of the newest response has come
     _tokens: "count[int]" = field(default_factory=lambda: count(1))
     _dead: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -83,6 +87,16 @@ class Responses:
         """A turn has ended and is to be answered."""
         self.wanted = True
         self._tries = 0
+        self._again, self._not_before = False, 0.0
+
+    def want_again(self, now: float) -> bool:
+        """The living response failed, and may succeed in a moment; False: it was to be heard
+        already, or was the second try."""
+        if self._again or self._sounded:
+            return False
+        self._again, self._not_before = True, now + AGAIN_AFTER_S
+        self.wanted = True
+        return True
 
     def create(self, now: float, special: Json) -> CreateResponse | None:
         """The one place where a response is asked for: if one is wanted and none is under way.
@@ -90,6 +104,8 @@ class Responses:
         `special`: how it differs from an ordinary one.
         """
         if not self.wanted or self._create is not None or self._active is not None:
+            return None
+        if now < self._not_before:
             return None
         self.wanted = False
         token = str(next(self._tokens))
@@ -107,6 +123,7 @@ class Responses:
             self._bury(response.id)  # nobody asked for it, or nobody does any more
             return CancelResponse(response_id=response.id)
         self._active = _Active(response.id)
+        self._sounded = False
         return self.cancel(now) if create is not None and create.cancelled else None
 
     def done(self, response_id: str) -> Ending:
@@ -179,6 +196,7 @@ class Responses:
 
     def goes_on(self) -> None:
         """More of the living response came."""
+        self._sounded = True
         if self._active is not None:
             self._active.done_deadline = None
 

@@ -32,7 +32,7 @@ from parleyd.realtime.news import (
 )
 from parleyd.realtime.permission import Permissions, Stage
 from parleyd.realtime.profiles import Profile, profile
-from parleyd.realtime.refusals import Remedy, understand
+from parleyd.realtime.refusals import Remedy, may_pass, understand
 from parleyd.realtime.remote import Listing, RemoteCalls, labels
 from parleyd.realtime.responses import Ending, Responses
 from parleyd.realtime.settings import session_settings
@@ -411,7 +411,7 @@ class Session:
         if _cut_off_by_server(response, self._profile):
             return [*news, CutOff()]
         if response.status == "failed" and not self._calls.living:
-            return [*news, *_failed(response)]
+            return [*news, *self._failed(response, now)]
         match self._permissions.stage:
             case Stage.REQUEST:
                 self._responses.want()
@@ -422,6 +422,15 @@ class Session:
                 return [*news, ReplyDone("permission could not be asked for")]
             case _:
                 return [*news, *self._go_on(now)]
+
+    def _failed(self, response: ev.Response, now: float) -> list[News]:
+        """Why the living response failed, in words; if it may pass, it is asked for once more."""
+        error = _error_of(response)
+        refusal = understand(error)
+        alone = self._permissions.stage is Stage.NONE and not self._remote.living
+        if may_pass(error) and alone and self._responses.want_again(now):
+            return [Trouble(refusal.remedy, "the server failed to answer: asking once more")]
+        return [Trouble(refusal.remedy, refusal.text), ReplyDone(refusal.text)]
 
     def _item_done(self, item: ev.Json, now: float, index: int) -> list[News]:
         """An output item of the living response."""
@@ -492,12 +501,10 @@ def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
     return response.status == "cancelled" and by_turn
 
 
-def _failed(response: ev.Response) -> list[News]:
-    """Why a response failed, in words."""
+def _error_of(response: ev.Response) -> ev.ErrorDetail:
+    """Why a response failed."""
     detail = (response.status_details or {}).get("error")
     try:
-        error = msgspec.convert(detail, ev.ErrorDetail)
+        return msgspec.convert(detail, ev.ErrorDetail)
     except msgspec.ValidationError:
-        error = ev.ErrorDetail(message="the answer failed")
-    refusal = understand(error)
-    return [Trouble(refusal.remedy, refusal.text), ReplyDone(refusal.text)]
+        return ev.ErrorDetail(message="the answer failed")
