@@ -147,6 +147,7 @@ class Speaker:
                 self._mouth.heard(unheard_frames)
                 self._ears.closed()
                 self._advance(Event.CARD_LOST, now)
+                self._mouth.give_up()  # an earcon's rest would be a riddle on the next card
             case CardBack():
                 self._without_card = ""
                 self._ears.reopened(now)

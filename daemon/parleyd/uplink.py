@@ -51,6 +51,12 @@ class Uplink:
         """The turn is complete: its last, shorter chunk goes."""
         self._session.append(self._chunks.flush())
 
+    def close(self) -> None:
+        """The turn is over; what of it still waits for a server is not told to a later one."""
+        self.open = False
+        if not self._session.ready:
+            self._session.begin_input()
+
     def give_up(self) -> None:
         """There is no turn: the server forgets what was sent of it."""
         self.open = False
