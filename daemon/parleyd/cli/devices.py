@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from parleyd import config
 from parleyd.cli.findings import Finding, Level
 from parleyd.errors import AudioError, LightsError
@@ -14,14 +16,18 @@ from parleyd.host.buttons import Buttons
 from parleyd.lights import choose as lights
 
 READS = 40  # of 50 ms: a sound server was silent for up to 1.5 s after opening
+NO_BUTTONS = config.Buttons()
 IN_USE = "is in use, by parleyd it seems"
 
 
-def sound(audio: config.Audio, *, served: bool) -> Iterator[Finding]:
-    """Open both devices as the daemon does and record for a moment.
+def sound(
+    audio: config.Audio, *, served: bool, buttons: config.Buttons = NO_BUTTONS
+) -> Iterator[Finding]:
+    """Open both devices as the daemon does and record for a moment, unless muted.
 
     `served`: the service runs and holds the card, so "busy" is as it should be.
     """
+    muted = _muted(buttons, served=served)
     present = cards.present()
     for card in present:
         does = [verb for verb, can in (("records", card.captures), ("plays", card.plays)) if can]
@@ -39,14 +45,33 @@ def sound(audio: config.Audio, *, served: bool) -> Iterator[Finding]:
         opened = Card(audio)
     except AudioError as error:
         yield _sound_failure("loudspeaker", error, served)
-        yield from _microphone_alone(audio, served)
+        yield from [muted] if muted else _microphone_alone(audio, served)
         return
     try:
         text = f'"{audio.playback}" plays {audio.playback_rate_hz} Hz'
         yield Finding("loudspeaker", Level.OK, text)
-        yield _microphone(opened, audio, served)
+        yield muted or _microphone(opened, audio, served)
     finally:
         opened.close()
+
+
+def _muted(buttons: config.Buttons, *, served: bool) -> Finding | None:
+    """Why the microphone must stay closed, if it must: the switch is above the doctor too."""
+    if buttons.mute_pin is None:
+        return None
+    if served:
+        return Finding("microphone", Level.OK, "is left to the service, which has the switch")
+    alone = structs.replace(buttons, push_pin=None)
+    try:
+        switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
+    except LightsError:
+        text = f"is not opened: the mute switch on GPIO {buttons.mute_pin} cannot be read"
+        return Finding("microphone", Level.WARN, text, "see pins, below")
+    try:
+        text = "is not opened: the mute switch is on"
+        return Finding("microphone", Level.OK, text) if switch.muted else None
+    finally:
+        switch.close()
 
 
 def _microphone(opened: Card, audio: config.Audio, served: bool) -> Finding:
