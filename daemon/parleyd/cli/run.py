@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 
 from parleyd import config
-from parleyd.boundary import ButtonPressed, Effect, Greet, Happening, Note, Show
+from parleyd.boundary import ButtonPressed, Effect, Greet, Happening, MicPeriod, Note, Show, Step
 from parleyd.cli.dropouts import Dropouts
+from parleyd.cli.meter import Meter
 from parleyd.cli.skillset import Skillset
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
@@ -61,7 +62,8 @@ class _End(Enum):
     is_flag=True,
     help="Start without a sound card and take it when it comes, as under systemd.",
 )
-def run(path: Path | None, wait_for_card: bool) -> None:
+@click.option("--meter", is_flag=True, help="Show levels and what hearing makes of them.")
+def run(path: Path | None, wait_for_card: bool, meter: bool) -> None:
     """Be a smart speaker until SIGTERM; SIGHUP reads the configuration again.
 
     A sound card that is lost is taken again when it is back. One that is missing at the
@@ -70,16 +72,19 @@ def run(path: Path | None, wait_for_card: bool) -> None:
     settings = config.load(path)
     log_to_journal_or_stderr(settings.log.level)
     patient = wait_for_card or "NOTIFY_SOCKET" in os.environ
-    raise SystemExit(asyncio.run(Daemon(path, settings, patient).run()))
+    raise SystemExit(asyncio.run(Daemon(path, settings, patient, meter).run()))
 
 
 class Daemon:
     """The process: signals, service manager, and one set-up after the other."""
 
-    def __init__(self, path: Path | None, settings: config.Config, patient: bool) -> None:
+    def __init__(
+        self, path: Path | None, settings: config.Config, patient: bool, metered: bool = False
+    ) -> None:
         self._path = path
         self._settings = settings
         self._patient = patient  # without a card: wait for it instead of ending
+        self._metered = metered
         self._notifier = Notifier()
         self._end: asyncio.Future[_End]
         self._heartbeat: Heartbeat | None = None
@@ -205,12 +210,20 @@ class Daemon:
                 card.open_capture()  # here, so that a missing microphone is told at once
             tools = [*skills.declarations(), *remote]
             speaker = Speaker(settings, engine, tools, echo_file.load())
+            watchers = [keeper.beat] if keeper is not None else []
+            if self._metered:
+                watchers.append(Meter(speaker, loop).beat)
+
+            def on_beat(period: MicPeriod, step: Step) -> None:
+                for watch in watchers:
+                    watch(period, step)
+
             heartbeat = Heartbeat(
                 card,
                 speaker,
                 on_effects=on_effects,
                 on_error=on_error,
-                on_beat=keeper.beat if keeper is not None else None,
+                on_beat=on_beat,
                 reopen=lambda: open_card(settings.audio),
                 muted=muted,
                 switch=lambda: buttons.muted,
