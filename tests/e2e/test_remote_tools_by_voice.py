@@ -1,0 +1,126 @@
+"""A remote function that needs a yes, on a real socket: the server holds the tool back until the
+user has said so, and speaks of its result only when it is asked to."""
+
+from typing import Any
+
+from fault_server import DELTA_MS, Faults, FaultServer, Json, _Talk, voice
+from rehearsing import run, speaker_at, tones_heard
+
+from parleyd.boundary import ButtonPressed
+from parleyd.demo.rehearsal import Rehearsal
+from parleyd.room.clips import synthesize
+from parleyd.states import State
+
+REQUEST = {
+    "type": "mcp_approval_request", "id": "ask_1", "server_label": "home", "name": "open_door",
+    "arguments": '{"door": "front"}',
+}  # fmt: skip
+CALL = {
+    "type": "mcp_call", "id": "mcp_1", "server_label": "home", "name": "open_door",
+    "arguments": "{}", "approval_request_id": "ask_1", "output": "open",
+}  # fmt: skip
+
+
+class DoorServer(FaultServer):
+    """Asks for permission in its first response; runs the tool when it has one."""
+
+    opened = 0
+
+    async def _talk(self, socket: Any) -> None:
+        self.sockets += 1
+        self.talk = _DoorTalk(self, socket)
+        await self.talk.run()
+
+
+class _DoorTalk(_Talk):
+    requested = False
+
+    async def create(self, event: Json) -> None:
+        given = event["response"].get("input")
+        if given is None and self.requested:
+            await self.begin(event)  # an ordinary answer, in this server's voice
+            return
+        self.server.responses += 1
+        number = self.server.responses
+        response = {"id": f"resp_{number}", "metadata": event["response"]["metadata"]}
+        await self.send("response.created", response={**response, "status": "in_progress"})
+        output: list[Json] = []
+        if given is None:
+            self.requested, output = True, [REQUEST]
+        elif given == []:
+            part = {
+                "response_id": response["id"], "item_id": f"item_{number}", "output_index": 0,
+            }  # fmt: skip
+            for start_ms in range(0, 1200, DELTA_MS):
+                await self.delta(part, voice(number, start_ms, DELTA_MS))
+            await self.send("response.output_audio.done", content_index=0, **part)
+        else:
+            output = [{
+                "type": "function_call", "status": "completed", "call_id": "call_v",
+                "name": "report_permission", "arguments": '{"granted": true}',
+            }]  # fmt: skip
+        for item in output:
+            item_done = {"response_id": response["id"], "output_index": 0, "item": item}
+            await self.send("response.output_item.done", **item_done)
+            await self.send("conversation.item.done", item=item, previous_item_id=None)
+        done = {**response, "status": "completed", "output": output}
+        await self.send("response.done", response=done)
+
+    async def take(self, event: Json) -> None:
+        await super().take(event)
+        item = event.get("item", {})
+        if item.get("type") == "mcp_approval_response" and item["approve"]:
+            assert item["approval_request_id"] == "ask_1"
+            assert isinstance(self.server, DoorServer)
+            self.server.opened += 1
+            await self.send("response.mcp_call.in_progress", item_id="mcp_1", output_index=0)
+            await self.send("response.mcp_call.completed", item_id="mcp_1", output_index=0)
+            await self.send("conversation.item.done", item=CALL, previous_item_id=None)
+
+
+async def ask(rehearsal: Rehearsal) -> None:
+    """Ask for the door, and hear the question to its end."""
+    rehearsal.post(ButtonPressed())
+    await rehearsal.run_for(0.2)
+    rehearsal.talker.say(synthesize("Please open the front door.", "slt"))
+    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
+    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.LISTENING, longest_s=20)
+
+
+def test_a_spoken_yes_opens_the_door_and_is_followed_by_the_answer() -> None:
+    async def scene() -> None:
+        server = DoorServer(Faults(reply_ms=1500))
+        async with server.running(), speaker_at(server) as rehearsal:
+            await ask(rehearsal)
+            assert server.opened == 0
+            answered = rehearsal.card.now
+            rehearsal.talker.say(synthesize("Yes please.", "slt"))
+            idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
+            assert await rehearsal.run(idle, longest_s=20)
+            assert server.opened == 1
+            assert tones_heard(rehearsal, after_s=answered) == {server.responses}
+        (judged,) = [e for e in server.of("response.create") if e["response"].get("input")]
+        assert [item["id"] for item in judged["response"]["input"]] == ["user_2"]
+        assert server.sockets == 1
+
+    run(scene())
+
+
+def test_silence_leaves_it_closed_and_the_next_turn_is_an_ordinary_one() -> None:
+    async def scene() -> None:
+        server = DoorServer(Faults(reply_ms=1500))
+        async with server.running(), speaker_at(server) as rehearsal:
+            await ask(rehearsal)
+            idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
+            assert await rehearsal.run(idle, longest_s=20)
+            rehearsal.post(ButtonPressed())
+            await rehearsal.run_for(0.2)
+            rehearsal.talker.say(synthesize("Yes please.", "slt"))
+            assert await rehearsal.run(lambda: not idle(), longest_s=5)
+            assert await rehearsal.run(idle, longest_s=20)
+        assert server.opened == 0
+        answers = [e["item"] for e in server.of("conversation.item.create")]
+        assert [item["approve"] for item in answers] == [False]
+        assert server.sockets == 1
+
+    run(scene())
