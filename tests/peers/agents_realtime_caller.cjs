@@ -12,7 +12,7 @@ const { RealtimeAgent, RealtimeSession, tool } = installed('@openai/agents-realt
 const { z } = installed('zod');
 
 const CHUNK_BYTES = 4800; // 100 ms
-const WITHIN_MS = 40000;
+const WITHIN_MS = 120000;
 const report = { events: [], tools: [], errors: [], interruptions: 0 };
 let changed = () => {};
 

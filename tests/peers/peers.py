@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0  # for a busy machine; a conversation takes 5 s
 _STARTS_WITHIN_S = 60.0  # imports from a cold disk
 
 
