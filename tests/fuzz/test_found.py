@@ -13,7 +13,6 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.calls import MOST_OPEN, Calls
 from parleyd.realtime.history import KEPT_CHARS, History
 from parleyd.realtime.refusals import Remedy, understand
-from parleyd.skills.alarms import LATEST
 from parleyd.skills.store import Kept, Store
 from parleyd.units import Frames
 from tests.fuzz.conversation import World
@@ -113,15 +112,16 @@ def test_a_configuration_that_made_the_parser_stumble(text: str, told: str) -> N
 @pytest.mark.parametrize(
     "data",
     [
-        '{"alarms": ' + "[" * 5000,
-        f'{{"alarms": [{{"id": 1, "name": "tea", "due": {LATEST * 10}, "timer": false}}]}}',
+        b'{"alarms": ' + b"[" * 5000,
+        b'{"alarms": [{"id": 1, "name": "tea", "due": 325e9, "timer": false}]}',
+        b'{"alarms": [{"id": 1, "name": "\x80", "due": 1.0, "timer": false}]}',
     ],
 )
-def test_a_state_file_that_nobody_can_read_is_put_aside(tmp_path: Path, data: str) -> None:
+def test_a_state_file_that_nobody_can_read_is_put_aside(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "skills.json"
-    path.write_text(data)
+    path.write_bytes(data)
     assert Store(path).kept == Kept()
-    assert path.with_suffix(".broken").read_text() == data
+    assert path.with_suffix(".broken").read_bytes() == data
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class Store:
             return msgspec.json.decode(self._path.read_bytes(), type=Kept)
         except FileNotFoundError:
             return Kept()
-        except (OSError, msgspec.DecodeError, RecursionError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeError, RecursionError) as error:
             aside = self._path.with_suffix(".broken")
             log.error("timers are lost: %s cannot be read (%s)", self._path, error)
             try:
