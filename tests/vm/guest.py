@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-BOOT_WITHIN_S = 600.0  # an emulated guest on a loaded machine; with KVM it takes some 10 s
-ANSWER_WITHIN_S = 60.0
+BOOT_WITHIN_S = 3600.0  # emulated on a machine that is busy; two minutes on an idle one
+ANSWER_WITHIN_S = 300.0  # of the agent, which waits for its turn like everything in the guest
 POLL_S = 0.2
 MEMORY_MB = 1536
 CPUS = 2
