@@ -4,12 +4,11 @@ set -euo pipefail
 
 export DEBIAN_FRONTEND=noninteractive
 kernel=$(basename /lib/modules/*)
-release=${kernel%.*} # 6.12.74+deb13 of 6.12.74+deb13-amd64
 
 # gpio-sim and irq_sim, which Debian's kernel leaves out, from Debian's source of this kernel
 gpio_sim() {
   local source work=/tmp/gpio-sim
-  source=linux-source-$(cut -d. -f1,2 <<<"$release")
+  source=linux-source-$(cut -d. -f1,2 <<<"$kernel")
   mkdir -p "$work/module"
   cd "$work"
   apt-get -qq update
