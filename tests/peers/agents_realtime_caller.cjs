@@ -13,7 +13,7 @@ const { z } = installed('zod');
 
 const CHUNK_BYTES = 4800; // 100 ms
 const WITHIN_MS = 120000;
-const report = { events: [], tools: [], errors: [], interruptions: 0 };
+const report = { events: [], unread: [], tools: [], errors: [], interruptions: 0 };
 let changed = () => {};
 
 const setTimer = tool({
@@ -35,8 +35,13 @@ const session = new RealtimeSession(agent, {
   model: 'gpt-realtime-2.1',
   tracingDisabled: true,
 });
-session.on('transport_event', (event) => {
-  if ('event_id' in event) report.events.push(event); // the SDK's own events have none
+// The SDK tells every event raw, then again by its type if it fits the SDK's own schema.
+const types = new Set();
+session.transport.on('*', (event) => {
+  report.events.push(event);
+  report.unread.push(event.type);
+  if (!types.has(event.type)) session.transport.on(event.type, () => report.unread.pop());
+  types.add(event.type);
   changed();
 });
 session.on('audio_interrupted', () => (report.interruptions += 1));

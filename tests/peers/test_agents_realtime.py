@@ -20,3 +20,4 @@ def test_the_agents_sdk_for_js_holds_a_conversation_with_interruptions_and_a_fun
     talk = conversation(tmp_path, lambda url: ["node", CALLER, SDK, url, tmp_path])
     report = asyncio.run(talk)
     assert_as_it_should_be(report, goes_on_with=0)  # its clock is the wall's
+    assert report["unread"] == []  # every event of ours fits the SDK's schemas
