@@ -253,3 +253,13 @@ def test_a_hostile_number_of_items_stays_bounded() -> None:
     for number in range(1000):
         playout.append(f"item{number}", 0, ramp(0, 10))
     assert len(playout._parts) <= 65
+
+
+def test_a_volume_that_moves_while_the_device_wants_nothing_goes_on_at_the_next_frame() -> None:
+    playout = Playout(RATE, 1)
+    playout.append("a", 0, ramp(0, 4800))
+    playout.set_volume(0.5)
+    assert len(playout.pull(0)) == 0
+    heard = playout.pull(480)
+    assert heard[-1] == ramp(479, 1)[0] // 2
+    assert heard[0] > ramp(0, 1)[0] // 2

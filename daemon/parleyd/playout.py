@@ -109,7 +109,7 @@ class _Gain:
         self.step = (target - self.now) / max(frames, 1)
 
     def apply(self, frames: Frames) -> Frames:
-        if self.now == self.target == 1.0:
+        if len(frames) == 0 or self.now == self.target == 1.0:
             return frames
         curve = np.full(len(frames), self.target, np.float32)
         if self.now != self.target:
