@@ -13,7 +13,7 @@ import traceback
 
 from tests.fuzz.targets import TARGETS, Target
 
-EXAMPLES = 25  # of a target of weight 1 in one round
+EXAMPLES = 10  # of a target of weight 1 in one round
 SHOWN = 4000  # letters of an input
 
 

@@ -10,8 +10,9 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.refusals import WHAT_TO_DO
 from parleyd.realtime.responses import TURN_KEY
 
-RESPONSES = st.sampled_from(["r1", "r2", "r3", ""])
-ITEMS = st.sampled_from(["i1", "i2", "i3", "earcon:1", ""])
+# a1, a2 ... is what `conversation` calls the answers that a friendly server gives
+RESPONSES = st.sampled_from(["a1", "a1", "a2", "a3", "r1", ""])
+ITEMS = st.sampled_from(["ia1", "ia1", "ia2", "i1", "earcon:1", ""])
 CALLS = st.sampled_from(["c1", "c2", "c3"])
 CODES = st.sampled_from([*WHAT_TO_DO, "response_cancel_not_active", "invalid_value", "new_code"])
 OTHER_CODES = st.sampled_from(

@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tests.fuzz import config_text, conversation, kept_files
+from tests.fuzz import config_text, conversation, embedded, kept_files
 
 HANGS_S = 30  # of one input: they take milliseconds, on a machine that is not overrun
 
@@ -56,6 +56,7 @@ class Target:
 
 TARGETS = (
     Target("server events", conversation.programs(), conversation.run, 4),
+    Target("embedded server", embedded.PROGRAMS, embedded.run, 4),
     Target("configuration", config_text.TEXTS, config_text.check, 20),
     Target("state file", kept_files.STATE_FILES, kept_files.check_state, 10),
     Target("log of turns", kept_files.JOURNALS, kept_files.check_journal, 10),

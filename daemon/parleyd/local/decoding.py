@@ -46,7 +46,7 @@ def event_id(frame: str | bytes) -> str | None:
     """The id that the client gave this event, as far as it can be read."""
     try:
         raw = msgspec.json.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     given = raw.get("event_id") if isinstance(raw, dict) else None
     return given if isinstance(given, str) else None
@@ -55,7 +55,7 @@ def event_id(frame: str | bytes) -> str | None:
 def _refused(frame: str, reason: str) -> Refused:
     try:
         raw: Any = msgspec.json.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raw = None
     if not isinstance(raw, dict):
         return Refused("The message is not a valid JSON object.", code="invalid_json")

@@ -242,6 +242,6 @@ def _granted(output: Iterable[Json]) -> bool:
         return False
     try:
         arguments = msgspec.json.decode(str(calls[0].get("arguments")))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return isinstance(arguments, dict) and arguments.get("granted") is True
