@@ -6,6 +6,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly root
 venv=$root/.venv
 log=$venv/install.log
+debs='' # a folder of Debian packages that takes the network's place
 
 readonly porcupine=pvporcupine==1.9.5 # the last line that runs without a key: tests/wake uses it
 readonly all_mb=1500                  # measured on a minimal Debian: 1350 MB, apt's downloads included
@@ -27,8 +28,8 @@ On the device, as root:
   --upgrade              the same from this checkout; configuration, keys and state are kept
   --uninstall [--purge]  remove it; --purge removes configuration, keys and state as well
     --board NAME         with --install: the board in a new configuration (hardware/README.md)
-    --wheels DIR         with --install or --upgrade: Python packages from DIR, no network
-  --make-wheels DIR      collect and compile the Python packages for --wheels into DIR
+    --wheels DIR         with --install or --upgrade: all packages from DIR, no network, no compiler
+  --make-wheels DIR      collect Debian and Python packages for --wheels in DIR, and compile them
 
 For --demo and --test, set-up installs missing Debian packages with apt-get (as root or through sudo)
 and the Python packages into .venv in this checkout; nothing else is changed.
@@ -185,7 +186,11 @@ install_packages() {
   local -x DEBIAN_FRONTEND=noninteractive
   # what an interrupted installation leaves half done, apt refuses to go on from
   ! compgen -G '/var/lib/dpkg/updates/*' >/dev/null || logged as_root dpkg --configure -a || true
-  logged apt_get update || fail_with_log "updating the list of Debian packages"
+  if [[ -n $debs ]]; then
+    missing_files
+  else
+    logged apt_get update || fail_with_log "updating the list of Debian packages"
+  fi
   logged apt_get install -y --no-install-recommends "${missing[@]}" ||
     fail_with_log "installing Debian packages"
   missing_packages "${wanted[@]}"
@@ -199,6 +204,22 @@ missing_packages() {
   missing=()
   for package; do
     [[ $'\n'$installed$'\n' == *$'\n'"installed $package"$'\n'* ]] || missing+=("$package")
+  done
+}
+
+# Sets `missing` to the files in `debs` of all that is not installed: what is wanted, and its needs.
+missing_files() {
+  local file package
+  local -A files=()
+  for file in "$debs"/*.deb; do
+    package=${file##*/}
+    files[${package%%_*}]=$file
+  done
+  missing_packages "${!files[@]}"
+  local packages=("${missing[@]}")
+  missing=()
+  for package in "${packages[@]}"; do
+    missing+=("${files[$package]}")
   done
 }
 

@@ -10,6 +10,7 @@ readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
 readonly rules=$dest/etc/udev/rules.d/60-parley.rules
 readonly state=("$dest/var/lib/private/parley" "$dest/var/lib/parley")
 readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and room to unpack
+readonly at_run_time=(flite alsa-utils)
 
 device() {
   local option=$1 board='' wheels='' purge=''
@@ -75,14 +76,20 @@ check_board() {
 
 # Debian's packages where they do; a compiler only for what is left, which device_venv says.
 device_packages() {
-  local wheels=$1 wanted=(flite alsa-utils)
+  local wheels=$1 wanted=("${at_run_time[@]}")
   if [[ -z $wheels ]]; then
     wanted+=(python3-systemd gcc libc6-dev pkg-config libasound2-dev)
     [[ -z $python || $python == /usr/bin/python3 ]] || wanted+=(libsystemd-dev)
     if [[ $(dpkg --print-architecture) == arm64 ]]; then
-      # Raspberry Pi OS has lgpio ready to use, Debian does not
-      apt-cache show python3-lgpio >/dev/null 2>&1 && wanted+=(python3-lgpio) || wanted+=(swig)
+      # Raspberry Pi OS has lgpio ready to use; for Debian there are wheels up to Python 3.12
+      if apt-cache show python3-lgpio >/dev/null 2>&1; then
+        wanted+=(python3-lgpio)
+      elif [[ -z $python ]] || "$python" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then
+        wanted+=(swig)
+      fi
     fi
+  elif compgen -G "$wheels/debs/*.deb" >/dev/null; then
+    debs=$wheels/debs
   fi
   install_packages "${wanted[@]}"
 }
@@ -91,11 +98,13 @@ device_packages() {
 device_venv() {
   local wheels=$1 wanted
   wanted=$(fingerprint)
-  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted" ]]; then
+  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted" ]] &&
+    "$venv/bin/python" "$venv/bin/parley" --version >/dev/null 2>&1; then
     return
   fi
   [[ -z $wheels || $(cat "$wheels/made-of" 2>/dev/null) == "$wanted" ]] ||
-    fail "the wheels in $wheels are of another version of Parley or Python" "--make-wheels from this checkout"
+    fail "the wheels in $wheels are of another version of Parley or Python" \
+      "collect them anew with --make-wheels, from this checkout and on a machine like this"
   check_space $device_mb
   : >"$log"
   find "$opt" -maxdepth 1 -name 'venv-*' ! -path "$(readlink -f "$opt/venv")" -exec rm -rf {} +
@@ -110,7 +119,7 @@ device_venv() {
   else
     step "installing Python packages (minutes); pyalsaaudio is compiled, which takes seconds"
     [[ $(dpkg --print-architecture) != arm64 ]] || dpkg -s python3-lgpio >/dev/null 2>&1 ||
-      step "lgpio is compiled too where it has no wheel, under a minute"
+      step "lgpio is compiled too where neither package nor wheel exists, under a minute"
     copy_source
     (logged pip_install "$venv/source") || fail_with_log "installing Python packages"
     rm -rf "$venv/source"
@@ -128,9 +137,11 @@ device_venv() {
   venv=$opt/venv
 }
 
+# Of Parley's files and of what decides which wheels fit.
 fingerprint() {
   (cd "$root" && find pyproject.toml daemon/parleyd -name __pycache__ -prune -o -type f -print0 |
-    LC_ALL=C sort -z | xargs -0 sha256sum && "$python" -VV) | sha256sum
+    LC_ALL=C sort -z | xargs -0 sha256sum &&
+    "$python" -c 'import platform, sys; print(*sys.version_info[:2], platform.machine())') | sha256sum
 }
 
 # A build leaves folders behind: not in the checkout, and not owned by root there.
@@ -141,11 +152,11 @@ copy_source() {
 
 device_files() {
   local board=$1
-  install -D -m 644 "$root/README.md" "$opt/README.md"
-  install -D -m 644 "$root/daemon/parleyd/default.toml" "$opt/default.toml"
-  install -D -m 644 "$root/systemd/parley.sysusers" "$sysusers"
-  install -D -m 644 "$root/systemd/60-parley.rules" "$rules"
-  install -D -m 644 "$root/systemd/parleyd.service" "$unit"
+  put README.md "$opt/README.md"
+  put daemon/parleyd/default.toml "$opt/default.toml"
+  put systemd/parley.sysusers "$sysusers"
+  put systemd/60-parley.rules "$rules"
+  put systemd/parleyd.service "$unit"
   install -d -m 755 "$etc"
   name_keys
   if [[ -e $etc/parley.toml ]]; then
@@ -157,6 +168,9 @@ device_files() {
   mv "$etc/parley.toml.new" "$etc/parley.toml"
   step "$etc/parley.toml is new: every key is in it, with its default, to be uncommented"
 }
+
+# Leaves a file alone that is as it should be.
+put() { install -C -D -m 644 "$root/$1" "$2"; }
 
 first_configuration() {
   local board='#board = "usb-gpio"'
@@ -177,10 +191,14 @@ name_keys() {
     [[ -f $file ]] || continue
     lines+="LoadCredentialEncrypted=$(basename "$file" .cred):${file#"$dest"}"$'\n'
   done
-  rm -f "$drop_in"
-  [[ -n $lines ]] || return 0
+  if [[ -z $lines ]]; then
+    rm -f "$drop_in"
+    return
+  fi
+  lines="[Service]"$'\n'$lines
+  [[ $(cat "$drop_in" 2>/dev/null) != "${lines%$'\n'}" ]] || return 0
   install -d -m 755 "${drop_in%/*}"
-  printf '[Service]\n%s' "$lines" >"$drop_in"
+  printf '%s' "$lines" >"$drop_in"
 }
 
 device_service() {
@@ -260,8 +278,33 @@ make_wheels() {
   step "collecting and compiling Python packages into $wheels (minutes)"
   copy_source
   (logged run_pip wheel --wheel-dir "$wheels" "$venv/source") || fail_with_log "collecting Python packages"
+  collect_debs
   fingerprint >"$wheels/made-of"
   rm -rf "$venv" "$wheels/install.lock"
   end
-  step "$(find "$wheels" -name '*.whl' | wc -l) wheels for this kind of machine and Python are in $wheels"
+  step "$(find "$wheels" -name '*.whl' | wc -l) wheels and $(find "$debs" -name '*.deb' | wc -l) Debian\
+ packages for this release, Python and kind of machine are in $wheels"
+}
+
+# What a system that has nothing would need: on those that have less than this one, too.
+collect_debs() {
+  local packages=("${at_run_time[@]}")
+  [[ $python != /usr/bin/python3 ]] || packages+=(python3 python3-venv)
+  debs=$wheels/debs
+  rm -rf "$debs"
+  mkdir -p "$debs/partial"
+  : >"$debs/nothing-installed"
+  if ! download_debs "${packages[@]}"; then # for want of a list, or with an old one
+    gain_root "${packages[@]}"
+    logged apt_get update || fail_with_log "updating the list of Debian packages"
+    download_debs "${packages[@]}" || fail_with_log "collecting Debian packages"
+  fi
+  find "$debs" -mindepth 1 ! -name '*.deb' -delete
+}
+
+download_debs() {
+  step "collecting Debian packages: ${*}"
+  logged apt-get -q install --download-only -y --no-install-recommends \
+    -o Debug::NoLocking=1 -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=1 \
+    -o Dir::State::status="$debs/nothing-installed" -o Dir::Cache::archives="$debs" "$@"
 }

@@ -149,6 +149,18 @@ def test_the_service_is_as_systemctl_says(
     assert finding.remedy or level == "ok"
 
 
+def test_a_systemctl_that_fails_has_a_remedy_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = tmp_path / "systemctl"
+    answer.write_text("#!/bin/sh\nexit 1\n")
+    answer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    runs, finding = checks.service(booted=tmp_path)
+    assert (finding.level, runs) == ("warn", False)
+    assert "try again" in finding.remedy
+
+
 def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
     led = config.Config(lights=config.Lights(output="led"))
     (missing,) = devices.pins(led, served=True, dev=tmp_path)

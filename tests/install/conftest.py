@@ -96,8 +96,12 @@ class Checkout:
 
     def machine(self, *, dpkg_query: str = ALL_INSTALLED, architecture: str = "amd64") -> None:
         """Decide what Debian would say of this machine."""
-        script(self.root / "machine/dpkg-query", dpkg_query)
-        script(self.root / "machine/dpkg", f"echo {architecture}")
+        self.stand_in("dpkg-query", dpkg_query)
+        self.stand_in("dpkg", f"echo {architecture}")
+
+    def stand_in(self, command: str, body: str) -> None:
+        """Put a script in the place of a command."""
+        script(self.root / "machine" / command, body)
 
     def run(
         self, *arguments: str, by: tuple[str, ...] = (), **environ: str
@@ -123,7 +127,7 @@ class Checkout:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
@@ -157,6 +161,7 @@ def new_checkout(root: Path) -> Checkout:
     (root / "daemon/parley_stub.py").write_text(STUB)
     for name in ("ruff", "mypy", "pytest"):
         (root / f"{name}.py").write_text(STUB)
+    script(root / "tests/peers/run", 'echo ran peers "$@"')
     checkout = Checkout(root, plain_environ(root))
     checkout.machine()
     return checkout

@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Checkout
 
+
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
@@ -74,13 +75,37 @@ def test_it_installs_everything_and_ends_with_the_doctor(
     assert not list(image.checkout.root.glob("**/*.egg-info"))
 
 
-def test_a_second_run_keeps_the_environment_and_the_configuration(device: Image) -> None:
-    image = device
-    (image.etc / "parley.toml").write_text("[audio]\nvolume = 42\n")
-    before = os.readlink(image.opt / "venv")
-    assert "is kept" in image.run("--install").stdout
-    assert os.readlink(image.opt / "venv") == before
-    assert (image.etc / "parley.toml").read_text() == "[audio]\nvolume = 42\n"
+def test_a_second_run_writes_no_file(device: Image) -> None:
+    def written() -> dict[Path, int]:
+        files = (path for path in device.root.rglob("*") if path.name != "install.lock")
+        return {path: path.lstat().st_mtime_ns for path in files if not path.is_dir()}
+
+    (device.etc / "parley.toml").write_text("[audio]\nvolume = 42\n")
+    (device.etc / "openai_api_key").touch(0o600)
+    device.run("--install")
+    before = written()
+    assert "is kept" in device.run("--install").stdout
+    assert written() == before
+    assert (device.etc / "parley.toml").read_text() == "[audio]\nvolume = 42\n"
+
+
+def test_a_removed_key_is_no_longer_named(device: Image) -> None:
+    key = device.etc / "openai_api_key"
+    drop_in = device.unit.with_name("parleyd.service.d") / "keys.conf"
+    key.touch()
+    device.run("--install")
+    assert drop_in.exists()
+    key.unlink()
+    device.run("--install")
+    assert not drop_in.exists()
+
+
+def test_a_damaged_environment_is_replaced(device: Image) -> None:
+    before = os.readlink(device.opt / "venv")
+    (device.opt / "venv/bin/python").unlink()
+    device.run("--install")
+    assert os.readlink(device.opt / "venv") != before
+    assert (device.opt / "venv/bin/parley").exists()
 
 
 def test_an_upgrade_replaces_the_environment_only_when_the_new_one_is_whole(image: Image) -> None:
@@ -127,11 +152,63 @@ def test_uninstall_keeps_what_is_the_owners_unless_purged(device: Image) -> None
     assert image.files() == []
 
 
-def test_wheels_are_collected_and_installed_without_an_index(image: Image) -> None:
+# What apt-get is asked for; downloads are empty files, and nothing is installed.
+APT_GET = """\
+echo "$*" >>"${BASH_SOURCE%/*}/apt-get.calls"
+for word; do
+    case $word in
+        Dir::Cache::archives=*) touch "${word#*=}"/{flite_2.2-5,libflite1_1%3a2.2-5}_arm64.deb ;;
+        */flite_*.deb) touch "${BASH_SOURCE%/*}/flite-is-installed" ;;
+    esac
+done
+"""
+WITHOUT_FLITE = """\
+shift 3
+for package; do
+    [[ $package != *flite* || -e ${BASH_SOURCE%/*}/flite-is-installed ]] &&
+        echo "installed $package"
+done
+"""
+SUDO = 'while [[ $1 == -* ]]; do shift; done; "$@"'
+
+
+@pytest.fixture
+def asked(checkout: Checkout) -> Path:
+    """Stands in for apt-get, and holds what it was asked for."""
+    checkout.stand_in("apt-get", APT_GET)
+    checkout.stand_in("sudo", SUDO)
+    return checkout.root / "machine/apt-get.calls"
+
+
+def test_debian_packages_come_from_the_folder_of_the_wheels(image: Image, asked: Path) -> None:
+    wheels = image.checkout.root / "a folder"
+    image.run("--make-wheels", str(wheels))
+    assert "--download-only" in asked.read_text()
+    assert "Dir::State::status=" in asked.read_text()  # also what is installed here
+    asked.unlink()
+    image.checkout.machine(dpkg_query=WITHOUT_FLITE)
+    image.run("--install", "--wheels", str(wheels))
+    (call,) = asked.read_text().splitlines()  # no update, no download
+    assert "install" in call
+    assert f"{wheels}/debs/flite_2.2-5_arm64.deb" in call
+    assert f"{wheels}/debs/libflite1_1%3a2.2-5_arm64.deb" in call
+
+
+def test_what_a_folder_of_wheels_lacks_is_named(image: Image, asked: Path) -> None:
+    wheels = image.checkout.root / "a folder"
+    image.run("--make-wheels", str(wheels))
+    (wheels / "debs/flite_2.2-5_arm64.deb").unlink()
+    image.checkout.machine(dpkg_query=WITHOUT_FLITE)
+    line = image.checkout.refusal("--install", "--wheels", str(wheels), DESTDIR=str(image.root))
+    assert "installing flite failed" in line
+    assert "update" not in asked.read_text()
+
+
+def test_wheels_are_collected_and_installed_without_an_index(image: Image, asked: Path) -> None:
     wheels = image.checkout.root / "a folder"
     told = image.checkout.run("--make-wheels", str(wheels))
     assert told.returncode == 0, told.stderr
-    assert "1 wheels" in told.stdout
+    assert "1 wheels and 2 Debian packages" in told.stdout
     install = ("--install", "--wheels", str(wheels))
     default = image.checkout.root / "daemon/parleyd/default.toml"
     text = default.read_text()

@@ -148,7 +148,10 @@ def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
             check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        return False, Finding("service", Level.WARN, f"systemctl does not answer ({error})")
+        text = f"systemctl does not answer ({error})"
+        return False, Finding(
+            "service", Level.WARN, text, "wait until the machine is up, try again"
+        )
     shown = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
     return shown.get("ActiveState") == "active", _service(shown)
 
