@@ -261,5 +261,5 @@ def test_a_volume_that_moves_while_the_device_wants_nothing_goes_on_at_the_next_
     playout.set_volume(0.5)
     assert len(playout.pull(0)) == 0
     heard = playout.pull(480)
-    assert heard[-1] == ramp(479, 1)[0] // 2
+    assert abs(2 * heard[-1] - ramp(479, 1)[0]) <= 1
     assert heard[0] > ramp(0, 1)[0] // 2
