@@ -27,6 +27,8 @@ class Endpoint:
     def __init__(self, silence_ms: int) -> None:
         self._silence_s = silence_ms / 1000
         self._chunks: deque[bool] = deque(maxlen=_WINDOW)
+        self.voiced_at: float | None = None
+        """When voice was heard last, on the clock of `now`."""
         self.reset()
 
     def reset(self, speaking: bool = False) -> None:
@@ -37,6 +39,8 @@ class Endpoint:
 
     def update(self, heard: HeardPeriod, now: float) -> Speech | None:
         """Look at the period that ended at `now`; ENDED comes once, `silence_ms` after speech."""
+        if heard.voice_chunk and heard.voice > _VOICE:
+            self.voiced_at = now
         if self.speaking:
             return self._go_on(heard, now)
         if not heard.voice_chunk:
