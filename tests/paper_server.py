@@ -71,13 +71,19 @@ class Paper:
     effects: list[tuple[float, Effect]] = field(default_factory=list)
     sent: list[ev.ClientEvent] = field(default_factory=list)
     responses: int = 0
+    echo_gain_db: float = -40.0
 
     def __post_init__(self) -> None:
         self.speaker = Speaker(self.settings, self.wake)
         self.talker = Talker()
         rate_hz = self.settings.audio.playback_rate_hz
         self.recording = Recording(rate_hz)
-        room = Room(seed=1, echo_gain_db=-40, noise_dbfs=-80, loudspeaker_rate_hz=rate_hz)
+        room = Room(
+            seed=1,
+            echo_gain_db=self.echo_gain_db,
+            noise_dbfs=-80,
+            loudspeaker_rate_hz=rate_hz,
+        )
         self.card = SimulatedCard(self, room, self.talker, recording=self.recording)
         if self.connected:
             self.say(LinkUp())

@@ -1,0 +1,119 @@
+"""python -m tests.bench.instructions: what one heartbeat costs, in instructions.
+
+Time on a shared machine says little of a Pi; instructions are the same at any load, and the
+number of cycles that a known processor takes for one is known within a factor of two. So
+the core is run under QEMU's user emulation, which counts them: as x86-64, and as aarch64 in
+an environment that install.sh has made (tests/install/arm64). Needs gcc, flite and
+`apt-get install qemu-user`; entering the arm64 system needs root. Takes some five minutes.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import parleyd
+from tests.bench.instructions import tables, tape
+
+HERE = Path(__file__).parent
+INSIDE = HERE.parents[1] / "install/inside"
+ROOT = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "parley-arm64"
+PI_PYTHON = "/opt/parley/venv/bin/python"
+BUILT_IN = "/var/tmp/count"  # where this bench's files lie in the arm64 system
+PI_CPUS = ("cortex-a72", "cortex-a53")  # of the Pi 4, and of the Zero 2 W
+SAME_EVERY_RUN = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def main() -> int:
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="parley-count-") as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        tape.record(folder / "tape", options.ticks)
+        plugin = _plugin(folder)
+        native = tables.timed(_replay([], folder))
+        counts = {"x86-64": _on_x86(plugin, folder)}
+        if options.root.exists():
+            counts |= {cpu: _on_arm(cpu, plugin, folder, options.root) for cpu in PI_CPUS}
+        else:
+            print(f"{options.root} is not there: run tests/install/arm64 first", file=sys.stderr)
+    tables.show(native, [tables.counted(cpu, each, options.ticks) for cpu, each in counts.items()])
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.bench.instructions")
+    parser.add_argument("--ticks", type=int, default=500, help="counted, idle and speaking each")
+    parser.add_argument(
+        "--root", type=Path, default=ROOT / "bookworm-offline", help="a system with Parley in it"
+    )
+    return parser.parse_args()
+
+
+def _plugin(folder: Path) -> Path:
+    """Compile count.c for the emulator that is installed."""
+    for tool in ("qemu-x86_64", "qemu-aarch64", "gcc"):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is missing: apt-get install qemu-user gcc")
+    told = subprocess.check_output(["qemu-x86_64", "--version"], text=True)
+    major = int(told.split("version ")[1].split(".")[0])
+    plugin = folder / "count.so"
+    interface = 1 if major < 9 else 2  # the oldest that this QEMU still accepts
+    compiler = ("gcc", "-O2", "-shared", "-fPIC", f"-DPLUGIN_VERSION={interface}")
+    subprocess.run([*compiler, HERE / "count.c", "-o", plugin], check=True)
+    return plugin
+
+
+def _replay(emulator: list[str], folder: Path) -> str:
+    command = [*emulator, sys.executable, str(HERE / "replay.py"), str(folder / "tape")]
+    environ = {**os.environ, **SAME_EVERY_RUN}
+    return subprocess.check_output(command, env=environ, text=True)
+
+
+def _on_x86(plugin: Path, folder: Path) -> str:
+    counts = folder / "x86-64"
+    emulator = ["qemu-x86_64", "-cpu", "max", "-plugin", f"{plugin},out={counts}"]
+    _replay(emulator, folder)
+    return counts.read_text()
+
+
+def _on_arm(cpu: str, plugin: Path, folder: Path, root: Path) -> str:
+    """This checkout's Parley in the system's environment; the emulator is this machine's own."""
+    there = root / BUILT_IN.lstrip("/")
+    shutil.rmtree(there, ignore_errors=True)
+    there.mkdir(parents=True)
+    for file in (plugin, folder / "tape", HERE / "replay.py"):
+        shutil.copy(file, there)
+    shutil.copytree(Path(parleyd.__file__).parent, there / "parleyd")
+    _with_libraries(str(shutil.which("qemu-aarch64")), there)
+    emulator = (f"{BUILT_IN}/ld.so", "--library-path", BUILT_IN, f"{BUILT_IN}/qemu-aarch64")
+    environ = (f"{name}={value}" for name, value in SAME_EVERY_RUN.items())
+    subprocess.run(
+        [
+            *(INSIDE, root, "env", f"PYTHONPATH={BUILT_IN}", *environ),
+            *(*emulator, "-cpu", cpu, "-plugin", f"{BUILT_IN}/count.so,out={BUILT_IN}/counts"),
+            *(PI_PYTHON, f"{BUILT_IN}/replay.py", f"{BUILT_IN}/tape"),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "OFFLINE": "yes"},
+    )
+    counts = (there / "counts").read_text()
+    shutil.rmtree(there)
+    return counts
+
+
+def _with_libraries(program: str, there: Path) -> None:
+    """Copy a program of this machine with its loader and libraries."""
+    shutil.copy(program, there)
+    for line in subprocess.check_output(["ldd", program], text=True).splitlines():
+        path = next((word for word in line.split() if word.startswith("/")), None)
+        if path:
+            shutil.copy(path, there / ("ld.so" if "ld-linux" in path else Path(path).name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Plays a tape to a new core, with a mark before and after each heartbeat that counts.
+
+    python replay.py TAPE
+
+Runs in any environment that has Parley, without the checkout: under emulation, where
+count.c writes down the instructions executed at each mark, or natively, to take the time.
+Prints the seconds that each marked heartbeat took, as JSON.
+"""
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import json
+import pickle
+import sys
+import time
+from pathlib import Path
+
+from parleyd.boundary import MicPeriod
+from parleyd.speaker import Speaker
+from parleyd.wake import choose
+
+MARK = 0x7A110000  # see count.c
+
+
+def main(tape: Path) -> None:
+    settings, events = pickle.loads(tape.read_bytes())
+    speaker = Speaker(settings, choose.create(settings.wake, None))
+    file = os.open(os.devnull, os.O_RDONLY)
+    marks = 0
+
+    def mark() -> None:
+        nonlocal marks
+        os.lseek(file, MARK + marks, os.SEEK_SET)
+        marks += 1
+
+    took: dict[str, list[float]] = {"": []}
+    mark(), mark()  # what a mark itself costs
+    for now, event, counted in events:
+        if not isinstance(event, MicPeriod):
+            speaker.handle(event, now)
+        elif not counted:
+            speaker.tick(event, now)
+        else:
+            mark()
+            began = time.perf_counter()
+            speaker.tick(event, now)
+            seconds = time.perf_counter() - began
+            mark()
+            if speaker.state != counted:
+                sys.exit(f"the core is {speaker.state} where it was {counted} on the tape")
+            took.setdefault(counted, []).append(seconds)
+    json.dump(took, sys.stdout)
+
+
+main(Path(sys.argv[1]))
