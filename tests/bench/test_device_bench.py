@@ -59,5 +59,5 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 def test_a_table_tells_what_was_not_measured() -> None:
     table = markdown({"silence": [1.0, 2.0, 30.25], "LED": []})
-    assert "| silence | 2.0 | 30.2 | 30.2 | 3 |" in table
+    assert "| silence | 1.0 | 2.0 | 30.2 | 30.2 | 3 |" in table
     assert "| LED | not measured |" in table

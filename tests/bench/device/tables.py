@@ -1,6 +1,8 @@
-"""Figures as a table: median, 95th percentile and worst of each series."""
+"""Figures as a table: least, median, 95th percentile and worst of each series."""
 
 from collections.abc import Iterable, Mapping, Sequence
+
+COLUMNS = ("least", "median", "p95", "worst", "n")
 
 Series = Mapping[str, Sequence[float]]
 
@@ -12,15 +14,15 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[max(0, int(rank) - 1)]
 
 
-def markdown(series: Series, columns: Sequence[str] = ("median", "p95", "worst", "n")) -> str:
+def markdown(series: Series) -> str:
     """One row for each series; a series without values says so."""
-    rows = [["", *columns], ["---"] * (1 + len(columns))]
+    rows = [["", *COLUMNS], ["---"] * (1 + len(COLUMNS))]
     for name, values in series.items():
         if values:
-            summary = [percentile(values, 50), percentile(values, 95), max(values)]
+            summary = [min(values), percentile(values, 50), percentile(values, 95), max(values)]
             rows.append([name, *(_text(value) for value in summary), str(len(values))])
         else:
-            rows.append([name, "not measured", "", "", "0"])
+            rows.append([name, "not measured", "", "", "", "0"])
     return "\n".join(_row(row) for row in rows)
 
 
