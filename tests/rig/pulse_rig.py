@@ -32,8 +32,10 @@ load-module module-null-sink sink_name=room rate=16000 channels=1 channel_map=mo
 set-default-sink spk
 set-default-source room.monitor
 """
+# no rlimit-rttime: on a loaded machine its real-time threads are killed for having fallen behind
 _DAEMON = """\
 exit-idle-time = -1
+rlimit-rttime = -1
 flat-volumes = no
 resample-method = speex-float-1
 default-fragments = 4
