@@ -117,7 +117,7 @@ def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
 
 @pytest.mark.parametrize(
     ("speech", "voice"),
-    [(SURE, 0.05), (0.3, 0.9)],
+    [(0.85, 0.05), (0.3, 0.9)],
     ids=["the voice detector hears none", "the classifier hears none"],
 )
 def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -> None:
@@ -129,6 +129,20 @@ def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -
     assert verdict.kind is Kind.REJECT
     assert script.now == pytest.approx(suspected + 0.5)
     assert not script.decision.pending
+
+
+def test_a_voice_that_noise_covers_is_found_by_the_classifier_alone() -> None:
+    script = Script()
+    script.hear(20, talker=SURE, voice=0.05)
+    (verdict,) = script.hear(500, talker=SURE, voice=0.05)
+    assert verdict.kind is Kind.CONFIRM
+    assert 150 <= verdict.numbers["waited_ms"] <= 200
+    script = Script()
+    script.hear(20, talker=SURE)
+    verdicts = []
+    for _ in range(10):  # sure, but never for long: plates
+        verdicts += script.hear(50, talker=SURE) + script.hear(20, talker=SURE, speech=0.5)
+    assert [verdict.kind for verdict in verdicts][:1] == [Kind.REJECT]
 
 
 def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
@@ -147,7 +161,7 @@ def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
 def test_however_much_it_rattles_a_user_gets_through() -> None:
     script = Script()
     for _ in range(50):
-        script.hear(520, talker=0.9999)
+        script.hear(520, talker=0.9999, speech=0.3)
     script.hear(500)
     assert script.decision.threshold(script.now) < SURE
     assert [verdict.kind for verdict in script.hear(20, talker=SURE)] == [Kind.SUSPECT]

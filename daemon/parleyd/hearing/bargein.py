@@ -2,8 +2,8 @@
 
 Stage 1, suspicion: the classifier hears a user through the echo. Quick (some
 ten periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
-voice detector and the classifier agree while the loudspeaker is quiet. Slower,
-and what ends the answer. Every verdict carries its reason and the numbers that it rests on.
+voice detector and the classifier agree while the loudspeaker is quiet, or the classifier
+is sure for a while. Slower, and what ends the answer. Every verdict carries its reason and the numbers that it rests on.
 """
 
 import math
@@ -22,6 +22,8 @@ WINDOW = 3
 _CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
 _LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
 _ENOUGH = 2.0  # clear chunks; one can be a knock
+_SURE = 0.9  # the classifier alone, if it says so all the time: Silero misses whom noise covers
+_SURE_PERIODS = 10
 _IGNORE_S = {"duck": 0.10, "hold": 0.06}  # a silenced loudspeaker still rings in the room
 _RUNG_OUT_DB = 3.0  # what is heard is more than what may be left of the echo
 _PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
@@ -88,6 +90,7 @@ class BargeIn:
         self._onset = 0.0
         self._evidence = 0.0
         self._surest = 0.0
+        self._sure_periods = 0
         self._scores.clear()
         self._talkers.clear()
 
@@ -115,6 +118,7 @@ class BargeIn:
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._evidence = 0.0
         self._surest = 0.0
+        self._sure_periods = 0
         return Verdict(
             Kind.SUSPECT,
             "sounds like a user",
@@ -132,9 +136,11 @@ class BargeIn:
     def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
         waited_s = round(now - suspected_at, 4)  # a deadline must not slip by a rounding error
         rung_out = not self._holds or heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB
-        if heard.voice_chunk and waited_s >= self._ignore_s and rung_out:
+        counts = rung_out and waited_s >= self._ignore_s
+        if counts and heard.voice_chunk:
             self._surest = max(self._surest, heard.voice)
             self._evidence += _evidence(heard)
+        self._sure_periods = self._sure_periods + 1 if counts and heard.speech > _SURE else 0
         numbers = {
             "waited_ms": round(waited_s * 1000, 1),
             "evidence": self._evidence,
@@ -142,7 +148,7 @@ class BargeIn:
             "speech": heard.speech,
             "score": heard.score,
         }
-        if self._evidence >= _ENOUGH:
+        if self._evidence >= _ENOUGH or self._sure_periods >= _SURE_PERIODS:
             onset = self._onset
             self.disarm()
             return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)
