@@ -94,6 +94,13 @@ class Ring:
     """What it is for, said aloud: int16 at 24 kHz."""
 
 
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What was said into a ringing alarm (`Understand`): "stop", or anything else."""
+
+    stop: bool
+
+
 class Then(Enum):
     """What the core does when a function has returned."""
 
@@ -161,6 +168,14 @@ class CallSkill:
 
 
 @dataclass(frozen=True, slots=True)
+class Understand:
+    """Somebody spoke into a ringing alarm; answer with `Understood`, soon or not at all."""
+
+    frames: Frames = field(repr=False, compare=False)
+    """What was said: int16 mono at 16 kHz, at most 3 s, without our own echo."""
+
+
+@dataclass(frozen=True, slots=True)
 class RingStopped:
     """These rings are over: somebody stopped them, or nobody did for too long."""
 
@@ -199,6 +214,7 @@ Happening = (
     | Expires
     | SetVolume
     | Ring
+    | Understood
     | SkillDone
 )
 
@@ -209,6 +225,7 @@ Effect = (
     | Renew
     | Connect
     | CallSkill
+    | Understand
     | RingStopped
     | OpenMicrophone
     | Learnt

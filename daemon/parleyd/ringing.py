@@ -8,6 +8,8 @@ from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
 PAUSE_S = 1.5  # between rounds: time for a wake word that no tone covers
 PATIENCE_S = 10.0  # an answer may go on so long after the alarm is due; then the alarm is due
+HUSH_S = 3.0  # somebody spoke into it: so long they may speak, as long as the ears remember
+WORDS_WITHIN_S = 3.0  # recognition of that takes tenths of a second, on a cold Pi a second or two
 MOST = 16  # as many as there are timers
 
 
@@ -24,6 +26,7 @@ class Ringing:
         self._came = 0.0
         self._began: float | None = None
         self._next_round = 0.0
+        self._spoken_since: float | None = None  # somebody speaks, or is being understood
 
     def add(self, ring: Ring, now: float) -> None:
         """One more rings."""
@@ -53,6 +56,24 @@ class Ringing:
         self._next_round = now + len(sound) / SERVER_RATE_HZ + PAUSE_S
         return sound
 
+    def hush(self, onset: float, now: float) -> None:
+        """Somebody has spoken into it since `onset`: silence, until it is known what."""
+        self._spoken_since = onset
+        self._next_round = now + HUSH_S
+
+    def spoken(self, ended: bool, now: float) -> float | None:
+        """Since when somebody spoke, once, when they have (`ended`) or have had their time."""
+        since = self._spoken_since
+        if since is None or not (ended or now >= self._next_round):
+            return None
+        self._spoken_since = None
+        self._next_round = now + WORDS_WITHIN_S
+        return since
+
+    def go_on(self, now: float) -> None:
+        """It was not for us: the next round comes at once."""
+        self._next_round = now
+
     def is_over(self, now: float) -> bool:
         """It has sounded for as long as it may."""
         return self._began is not None and now - self._began >= self._longest_s
@@ -61,5 +82,5 @@ class Ringing:
         """Nothing rings any more; returns what did."""
         ids = tuple(ring.ring_id for ring in self._rings)
         self._rings = []
-        self._began = None
+        self._began = self._spoken_since = None
         return ids

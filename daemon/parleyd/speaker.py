@@ -35,6 +35,8 @@ from parleyd.boundary import (
     SkillDone,
     Step,
     Then,
+    Understand,
+    Understood,
 )
 from parleyd.ears import Ears, Percept
 from parleyd.hearing import HeardPeriod
@@ -57,6 +59,7 @@ from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
 KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly
+BEFORE_WORD_MS = 200  # of what was heard before somebody spoke into the ringing
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 
 
@@ -166,6 +169,8 @@ class Speaker:
             case Ring():
                 self._note("ring")
                 self._ringing.add(event, now)
+            case Understood(stop):
+                self._understood(stop, now)
 
     # --- the heartbeat ----------------------------------------------------------------
 
@@ -181,7 +186,7 @@ class Speaker:
             self._note("xrun", count=period.xruns)
         talking = self._turn.state in (State.SPEAKING, State.BARGE_IN)
         sounding = talking or self._ringing.audible
-        attentive = self._turn.state is not State.IDLE
+        attentive = self._turn.state is not State.IDLE or self._ringing.audible
         percept = self._ears.listen(period.frames, now, speaking=sounding, attentive=attentive)
         self.heard = percept.heard if percept is not None else None
         if percept is not None:
@@ -217,6 +222,8 @@ class Speaker:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
             self._judged(percept.verdict, now)
+        if self._ringing.audible:
+            self._overhear(percept.speech is Speech.ENDED, now)
         if percept.calibrated is not None:
             self._effects.append(notes.of_calibrated(percept.calibrated))
             self._keep_memory(now)
@@ -239,6 +246,9 @@ class Speaker:
     def _judged(self, verdict: Verdict, now: float) -> None:
         self._onset = verdict.onset
         self._effects.append(notes.of_verdict(verdict, now))
+        if self._ringing.audible:
+            self._spoken_into_ringing(verdict, now)
+            return
         event = {
             Kind.SUSPECT: Event.SUSPECTED,
             Kind.CONFIRM: Event.CONFIRMED,
@@ -273,6 +283,9 @@ class Speaker:
         if muted:
             self._ears.closed()
             self._advance(Event.MUTED, now)
+            if self._ringing.audible:
+                self._mouth.resume()
+                self._ears.barge_in.arm(now)
 
     # --- the button, and what rings ---------------------------------------------------
 
@@ -289,14 +302,45 @@ class Speaker:
         if self._without_card:
             return  # it would ring for nobody; it does when the card is back
         if self._turn.state is State.IDLE:
+            began = not self._ringing.audible
             self._mouth.play(self._ringing.round(now))
+            if began and self._ringing.audible:
+                self._ears.barge_in.arm(now)
             if self._ringing.is_over(now):
                 self._stop_ringing("nobody came")
         elif self._ringing.impatient(now):
             self._advance(Event.ALARM_DUE, now)
 
+    def _spoken_into_ringing(self, verdict: Verdict, now: float) -> None:
+        """As with an answer: silence at once, then listen or go on."""
+        match verdict.kind:
+            case Kind.SUSPECT:
+                self._mouth.hold()
+            case Kind.REJECT:
+                self._mouth.resume()
+                self._ears.barge_in.arm(now)
+            case Kind.CONFIRM:
+                self._mouth.give_up()
+                self._ears.endpoint.reset(True)
+                self._ringing.hush(verdict.onset, now)
+
+    def _overhear(self, ended: bool, now: float) -> None:
+        """What was said into the ringing is complete: whoever understands words gets it."""
+        since = self._ringing.spoken(ended, now)
+        if since is not None:
+            said_ms = (now - since) * 1000 + BEFORE_WORD_MS
+            self._effects.append(Understand(self._ears.recent(said_ms)))
+            self._ears.barge_in.arm(now)
+
+    def _understood(self, stop: bool, now: float) -> None:
+        if stop:
+            self._stop_ringing("voice")
+        elif self._ringing.audible:
+            self._ringing.go_on(now)
+
     def _stop_ringing(self, by: str) -> None:
         if self._ringing.audible:
+            self._ears.barge_in.disarm()
             self._mouth.give_up()
             self._effects.append(RingStopped(self._ringing.stop()))
             self._note("ring_stopped", by=by)
@@ -327,6 +371,8 @@ class Speaker:
                     self._note("permission", server=server, tool=tool, granted=granted)
                 case rt.Used(turn, tokens):
                     self._note("usage", turn=turn, **tokens)
+                    if turn == self._log.turn:
+                        self._log.spent(tokens)
                 case rt.Trouble(remedy, text):
                     self._trouble(remedy, text)
 
@@ -459,8 +505,13 @@ class Speaker:
         self._turns += 1
         self._log = TurnLog(turn=self._turns)
         self._log.listening(*self._began)
-        self._log.turn_ended(now)
+        self._log.turn_ended(self._voiced_since(self._began[1]), now)
         self._take_news(self._session.ask_for_reply(now), now)
+
+    def _voiced_since(self, began: float) -> float | None:
+        """When the user's voice was heard last, if that was in this turn."""
+        voiced = self._ears.endpoint.voiced_at
+        return voiced if voiced is not None and voiced >= began else None
 
     def _hold(self, now: float) -> None:
         self._mouth.hold()

@@ -1,6 +1,7 @@
 """What one turn took, stage by stage: the fields of its one line in the log."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from parleyd.realtime.events import Json
 
@@ -15,6 +16,7 @@ class TurnLog:
     """What made Parley listen: an event of `parleyd.turn`, in small letters."""
     heard_ms: int = 0
     _listening: float | None = None
+    _voiced: float | None = None
     _ended: float | None = None
     _delta: float | None = None
     _frame: float | None = None
@@ -22,14 +24,18 @@ class TurnLog:
     _held: float | None = None
     _committed: float | None = None
     _false_alarms: int = 0
+    _spent: dict[str, float] = field(default_factory=dict)
 
     def listening(self, event: str, now: float) -> None:
         """Parley began to listen to the question."""
         self.begun_by, self._listening = event, now
 
-    def turn_ended(self, now: float) -> None:
-        """The user has finished; the clock of the answer starts."""
-        self._ended = now
+    def turn_ended(self, voiced: float | None, now: float) -> None:
+        """The user has finished; the clock of the answer starts.
+
+        `voiced`: when our own ears heard the last of the user's voice, if they did.
+        """
+        self._voiced, self._ended = voiced, now
 
     def first_delta(self, now: float) -> None:
         """The first audio of the answer came in."""
@@ -53,6 +59,11 @@ class TurnLog:
         self._committed = now
         self.heard_ms = heard_ms
 
+    def spent(self, tokens: Mapping[str, float]) -> None:
+        """What one of its responses took."""
+        for name, number in tokens.items():
+            self._spent[name] = self._spent.get(name, 0) + number
+
     def close(self) -> Json | None:
         """The turn's fields, once; None when no turn was open."""
         if self._ended is None:
@@ -61,6 +72,7 @@ class TurnLog:
             "turn": self.turn,
             "begun_by": self.begun_by,
             "listened_ms": _ms(self._listening, self._ended),
+            "endpoint_ms": _ms(self._voiced, self._ended),
             "first_delta_ms": _ms(self._ended, self._delta),
             "first_frame_ms": _ms(self._ended, self._frame),
             "heard_ms": self.heard_ms,
@@ -68,6 +80,7 @@ class TurnLog:
             "onset_to_hold_ms": _ms(self._onset, self._held),
             "onset_to_commit_ms": _ms(self._onset, self._committed),
             "false_alarms": self._false_alarms,
+            **self._spent,
         }
         self._ended = None
         return fields

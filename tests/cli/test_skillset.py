@@ -5,11 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
-
-from parleyd.boundary import Happening, Ring, SetVolume
+from parleyd.boundary import Happening, Ring, SetVolume, Understood
 from parleyd.cli.skillset import Skillset
-from parleyd.config import Config, Skills
+from parleyd.config import Audio, Config, Skills
+from parleyd.room.clips import synthesize
 from parleyd.skills.store import Store
 from parleyd.units import SERVER_RATE_HZ
 
@@ -19,10 +18,10 @@ WITHIN_S = 30.0  # a loaded machine; what is waited for takes a second or two
 class House:
     """A skillset with a file, and what it asks of the rest of the daemon."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, volume: int = 70) -> None:
         self.posted: asyncio.Queue[Happening] = asyncio.Queue()
         self.closed: list[bool] = []
-        config = msgspec.structs.replace(Config(), skills=Skills(folder=str(folder / "skills")))
+        config = Config(audio=Audio(volume=volume), skills=Skills(folder=str(folder / "skills")))
         store = Store(folder / "skills.json")
         self.skills = Skillset(config, store, self.posted.put_nowait, self.closed.append)
 
@@ -77,6 +76,47 @@ def test_a_microphone_that_was_closed_for_a_time_stays_closed_over_a_restart(
         assert house.skills.mute.muted
         house.skills.mute.reopen()
         assert house.closed == [False]
+
+    asyncio.run(life())
+
+
+def test_a_volume_that_was_asked_for_is_kept_until_the_configuration_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        assert house.skills.volume_percent == 70
+        await book.call("change_volume", {"steps": -3})
+        assert house.posted.get_nowait() == SetVolume(40)
+        await house.skills.settle()
+        house = House(tmp_path)
+        assert house.skills.volume_percent == 40
+        book = await house.skills.book()
+        await book.call("change_volume", {"steps": 1})
+        assert house.posted.get_nowait() == SetVolume(50)
+        await house.skills.settle()
+        assert House(tmp_path, volume=55).skills.volume_percent == 55
+
+    asyncio.run(life())
+
+
+def test_what_is_said_into_a_ringing_alarm_is_understood_offline_while_it_rings(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "pasta"})
+        async with house.running():
+            ring = await house.posted.get()
+            assert isinstance(ring, Ring)
+            for words, stop in (("hello", False), ("stop the alarm", True)):
+                house.skills.overhearing.understand(synthesize(words, "rms"))
+                assert await house.posted.get() == Understood(stop)
+            house.skills.ring_stopped([ring.ring_id])
+        await house.skills.settle()
+        assert Store(tmp_path / "skills.json").kept.alarms == ()
 
     asyncio.run(life())
 

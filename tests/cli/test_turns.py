@@ -94,7 +94,19 @@ def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None
     assert column["tokens in"][1:4] == ["100", "100", "100"]
     assert column["cached"][1] == "64"
     assert int(column["listened"][1]) > 1000
+    assert 380 < int(column["endpoint"][1]) < 600  # the pause of 400 ms, and a chunk or two
     assert "cost" not in column
+
+
+def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
+    lines = [line for line in log.splitlines() if "parleyd.turns: turn " in line]
+    first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())
+    assert set(first) == {
+        "turn", "begun_by", "listened_ms", "endpoint_ms", "first_delta_ms", "first_frame_ms",
+        "heard_ms", "interrupted", "onset_to_hold_ms", "onset_to_commit_ms", "false_alarms",
+        "input_tokens", "output_tokens", "cached_tokens",
+    }  # fmt: skip
+    assert (first["input_tokens"], first["output_tokens"]) == ("100", "40")
 
 
 def test_only_the_newest_are_shown(log: str) -> None:

@@ -4,10 +4,21 @@ import numpy as np
 import pytest
 from paper_server import RATE_HZ, Bell, Paper, settings, tone
 
-from parleyd.boundary import ButtonPressed, MuteSwitched, OpenMicrophone, Ring, RingStopped
+from parleyd.boundary import (
+    ButtonPressed,
+    MuteSwitched,
+    OpenMicrophone,
+    Ring,
+    RingStopped,
+    Understand,
+    Understood,
+)
+from parleyd.cli.overhearing import STOPS
+from parleyd.local import grammar
+from parleyd.local.recognizer import Recognizer
 from parleyd.realtime import events as ev
-from parleyd.ringing import PATIENCE_S
-from parleyd.room.clips import synthesize
+from parleyd.ringing import PATIENCE_S, WORDS_WITHIN_S
+from parleyd.room.clips import normalised, synthesize
 from parleyd.states import Shown, State
 
 
@@ -146,3 +157,85 @@ def test_while_muted_it_rings_mute_is_shown_and_the_button_stops_it() -> None:
     paper.say(ButtonPressed())
     paper.run(0.1)
     assert len([e for _, e in paper.effects if isinstance(e, OpenMicrophone)]) == 1
+
+
+EGGS = normalised(synthesize("your eggs timer.", "rms"), -24.0)
+
+
+def spoken_into(words: str) -> tuple[Paper, Understand]:
+    """Something rings, somebody says this over it, and the words are handed out."""
+    paper = Paper(settings(volume=70))
+    paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
+    paper.run(4.5)
+    paper.talker.say(normalised(synthesize(words, "slt"), -26.0))
+    paper.wait(lambda: bool(said(paper)), within_s=6)
+    return paper, said(paper)[0]
+
+
+def said(paper: Paper) -> list[Understand]:
+    return [effect for _, effect in paper.effects if isinstance(effect, Understand)]
+
+
+def test_who_speaks_into_it_is_heard_in_silence_and_stop_stops_it() -> None:
+    paper, understand = spoken_into("stop")
+    assert paper.notes("hold")
+    assert stopped(paper) == []
+    began = paper.card.now
+    heard_words = Recognizer().recognize(understand.frames)
+    found = grammar.match(heard_words.words)
+    assert found is not None
+    assert found[0] in STOPS
+    paper.run(0.5)
+    paper.say(Understood(True))
+    paper.run(8.0)
+    assert not heard(paper, began)
+    assert stopped(paper) == [5]
+    assert paper.shown[-1] is Shown.IDLE
+    assert paper.events(ev.AppendAudio) == []  # no server heard it
+
+
+def test_other_words_are_no_stop_and_it_rings_on_at_once() -> None:
+    paper, understand = spoken_into("what shall we have for dinner tonight")
+    found = grammar.match(Recognizer().recognize(understand.frames).words)
+    assert found is None or found[0] not in STOPS
+    paper.say(Understood(False))
+    began = paper.card.now
+    paper.run(0.5)
+    assert heard(paper, began)
+    assert stopped(paper) == []
+
+
+def test_without_anybody_who_understands_it_rings_on_after_a_while() -> None:
+    paper, _ = spoken_into("stop")
+    began = paper.card.now
+    paper.run(WORDS_WITHIN_S - 0.2)
+    assert not heard(paper, began)
+    paper.run(1.0)
+    assert heard(paper, began)
+    paper.say(ButtonPressed())
+    paper.run(0.1)
+    paper.say(Understood(True))  # late
+    paper.run(0.1)
+    assert stopped(paper) == [5]
+
+
+def test_its_own_sound_and_words_do_not_interrupt_it() -> None:
+    paper = Paper(settings(volume=70))
+    paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
+    paper.run(30.0)
+    assert said(paper) == []
+    assert stopped(paper) == []
+
+
+def test_a_microphone_that_is_closed_in_the_middle_of_it_lets_it_ring_on() -> None:
+    paper = Paper(settings(volume=70))
+    paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
+    paper.run(4.5)
+    paper.talker.say(normalised(synthesize("stop", "slt"), -26.0))
+    paper.wait(lambda: bool(paper.notes("hold")), within_s=6)
+    paper.card.muted = True
+    paper.say(MuteSwitched(True))
+    began = paper.card.now
+    paper.run(4.0)
+    assert heard(paper, began)
+    assert stopped(paper) == []

@@ -5,12 +5,14 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
 import click
+import msgspec
 
 from parleyd import config
 from parleyd.boundary import ButtonPressed, Effect, Greet, Happening, MicPeriod, Note, Show, Step
@@ -40,6 +42,7 @@ from parleyd.speaker import Speaker
 from parleyd.states import Shown
 from parleyd.wake import choose as wake
 
+SWITCH_S = 0.0005  # of threads; Python's own 5 ms, times four busy skills, are two heartbeats
 STUCK_S = 2.0  # no heartbeat for so long: the watchdog is not fed any more
 
 log = logging.getLogger("parleyd")
@@ -71,6 +74,7 @@ def run(path: Path | None, wait_for_card: bool, meter: bool) -> None:
     """
     settings = config.load(path)
     log_to_journal_or_stderr(settings.log.level)
+    sys.setswitchinterval(SWITCH_S)
     patient = wait_for_card or "NOTIFY_SOCKET" in os.environ
     raise SystemExit(asyncio.run(Daemon(path, settings, patient, meter).run()))
 
@@ -187,7 +191,8 @@ class Daemon:
                 link,
                 skills,
                 post,
-                on_ring_stopped=skillset.timers.stopped,
+                on_ring_stopped=skillset.ring_stopped,
+                on_understand=skillset.overhearing.understand,
                 on_open_microphone=skillset.mute.reopen,
                 on_learnt=on_learnt,
                 on_show=show,
@@ -209,7 +214,8 @@ class Daemon:
             if not muted and not self._patient:
                 card.open_capture()  # here, so that a missing microphone is told at once
             tools = [*skills.declarations(), *remote]
-            speaker = Speaker(settings, engine, tools, echo_file.load())
+            as_loud = _at_volume(settings, skillset.volume_percent)
+            speaker = Speaker(as_loud, engine, tools, echo_file.load())
             watchers = [keeper.beat] if keeper is not None else []
             if self._metered:
                 watchers.append(Meter(speaker, loop).beat)
@@ -378,6 +384,11 @@ def state_folder(environ: Mapping[str, str]) -> Path:
         return Path(named.split(":")[0])
     base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "parley"
+
+
+def _at_volume(settings: config.Config, percent: int) -> config.Config:
+    audio = msgspec.structs.replace(settings.audio, volume=percent)
+    return msgspec.structs.replace(settings, audio=audio)
 
 
 def _keep(keeper: Keeper) -> None:

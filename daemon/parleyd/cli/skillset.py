@@ -11,12 +11,13 @@ from typing import Any
 from parleyd import config
 from parleyd.boundary import Happening, Ring, SetVolume
 from parleyd.cli.announcer import Announcer
+from parleyd.cli.overhearing import Overhearing
 from parleyd.skills import skills_of, talk
 from parleyd.skills.alarms import Alarm, Moment
 from parleyd.skills.book import SkillBook
 from parleyd.skills.loading import load
 from parleyd.skills.mute import Mute
-from parleyd.skills.store import Store
+from parleyd.skills.store import Loudness, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
 
@@ -43,7 +44,10 @@ class Skillset:
         self._store = store
         self._announcer = Announcer()
         self._saving: set[asyncio.Future[None]] = set()
-        self._volume = Volume(settings.audio.volume, lambda percent: post(SetVolume(percent)))
+        self.volume_percent = _volume(store.kept.loudness, settings.audio.volume)
+        """How loud it was last, over restarts, unless the configuration was changed since."""
+        self._volume = Volume(self.volume_percent, self._set_volume)
+        self.overhearing = Overhearing(post)
         self.timers = Timers(store.kept.alarms, _now, self._keep_alarms)
         self.mute = Mute(
             until=store.kept.muted_until,
@@ -69,18 +73,30 @@ class Skillset:
         while True:
             for alarm in self.timers.take_due():
                 words = await asyncio.to_thread(self._announcer.say, spoken(alarm))
+                self.overhearing.prepare()
                 self._post(Ring(alarm.name, alarm.id, words))
             self.mute.look()
             await self.timers.save()
             await asyncio.sleep(LOOK_S)
 
+    def ring_stopped(self, ids: Sequence[int]) -> None:
+        """These have rung and were stopped, and nothing else rings."""
+        self.timers.stopped(ids)
+        self.overhearing.rest()
+
     async def settle(self) -> None:
         """Return when all is written that must survive; for the end of a set-up."""
+        await self.overhearing.close()
         await asyncio.gather(*self._saving)
         await self.timers.save()
 
     def _keep_alarms(self, alarms: Sequence[Alarm]) -> None:
         self._store.keep(alarms=tuple(alarms))
+
+    def _set_volume(self, percent: int) -> None:
+        self._post(SetVolume(percent))
+        configured = self._settings.audio.volume
+        self._keep_soon(loudness=Loudness(percent=percent, configured=configured))
 
     def _keep_soon(self, **changes: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -93,6 +109,10 @@ class Skillset:
             self._store.keep(**changes)
         except OSError as error:
             log.warning("this would not survive a restart: %s", error)
+
+
+def _volume(kept: Loudness | None, configured: int) -> int:
+    return configured if kept is None or kept.configured != configured else kept.percent
 
 
 def _now() -> Moment:

@@ -18,10 +18,12 @@ from parleyd.boundary import (
     Send,
     Show,
     SkillDone,
+    Understand,
 )
 from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.link import Link
 from parleyd.skills.book import SkillBook
+from parleyd.units import Frames
 
 log = logging.getLogger("parleyd.turns")
 
@@ -38,6 +40,7 @@ class Switchboard:
         post: Callable[[Happening], None],
         *,
         on_ring_stopped: Callable[[Sequence[int]], None],
+        on_understand: Callable[[Frames], None] = lambda frames: None,
         on_open_microphone: Callable[[], None] = lambda: None,
         on_learnt: Callable[[EchoMemory], None] = lambda memory: None,
         on_show: Callable[[Show], None] = lambda show: None,
@@ -48,6 +51,7 @@ class Switchboard:
         self._post = post
         self._calls: set[asyncio.Task[None]] = set()
         self._on_ring_stopped = on_ring_stopped
+        self._on_understand = on_understand
         self._on_open_microphone = on_open_microphone
         self._on_learnt = on_learnt
         self._on_show = on_show
@@ -67,6 +71,8 @@ class Switchboard:
                     call = asyncio.get_running_loop().create_task(self._call(effect))
                     self._calls.add(call)
                     call.add_done_callback(self._calls.discard)
+                case Understand(frames):
+                    self._on_understand(frames)
                 case RingStopped(ring_ids):
                     self._on_ring_stopped(ring_ids)
                 case OpenMicrophone():

@@ -14,11 +14,12 @@ from parleyd.cli.journal import Turn
 from parleyd.cli.journal import turns as read
 from parleyd.errors import ParleyError
 
-PLAIN_WIDTH = 150  # columns where the output is a file
+PLAIN_WIDTH = 170  # columns where the output is a file
 PERCENTILES = (50, 90, 99)
 
 COLUMNS = {
     "listened": "listened_ms",
+    "endpoint": "endpoint_ms",
     "first audio": "first_delta_ms",
     "first sound": "first_frame_ms",
     "heard": "heard_ms",
@@ -30,7 +31,7 @@ COLUMNS = {
     "tokens out": "output_tokens",
     "cost": "cost",
 }
-ALWAYS = 7  # columns that stand even when empty; the others only where a server tells
+ALWAYS = 8  # columns that stand even when empty; the others only where a server tells
 
 
 @click.command()
@@ -44,7 +45,8 @@ def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
     From the journal, or from FILE (`-`: standard input): the output of
     `journalctl -o json`, or what `parley run` wrote to a terminal.
 
-    Counted from the end of the question: first audio received, first sound heard. Counted
+    Counted from the last of your voice: endpoint, the end of the question (after a pause).
+    Counted from that: first audio received, first sound heard. Counted
     from the onset of an interruption: hold (silence) and commit (decision).
     """
     found = read(file, count) if file is not None else _journal(unit, since, count)

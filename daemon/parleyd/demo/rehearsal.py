@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from parleyd.boundary import Effect, Happening, MuteSwitched, Note, Ring, Send, SetVolume, Show
+from parleyd.cli.overhearing import Overhearing
 from parleyd.cli.switchboard import Switchboard
 from parleyd.config import Config
 from parleyd.realtime.events import ClientEvent, ServerEvent
@@ -65,11 +66,13 @@ class Rehearsal:
         self._faster = faster
         self._server_ends_turns = settings.turn.detection != "local"
         self._link = Link(address, self.post, warm=settings.realtime.connection == "warm")
+        self._overhearing = Overhearing(self.post)
         self._switchboard = Switchboard(
             self._link,
             skills,
             self.post,
             on_ring_stopped=self.timers.stopped,
+            on_understand=self._overhearing.understand,
             on_show=self._record,
             on_note=self._record,
         )
@@ -84,6 +87,7 @@ class Rehearsal:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            await self._overhearing.close()
 
     def mute(self, muted: bool) -> None:
         """Move the mute switch: the microphone is closed, the core is told."""

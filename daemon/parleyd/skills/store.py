@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,12 +13,20 @@ from parleyd.skills.alarms import Alarm
 log = logging.getLogger(__name__)
 
 
+class Loudness(msgspec.Struct, kw_only=True, frozen=True):
+    """A volume that was asked for, and what the configuration said then, in percent."""
+
+    percent: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    configured: int
+
+
 class Kept(msgspec.Struct, kw_only=True, frozen=True):
     """The file's content."""
 
     alarms: tuple[Alarm, ...] = ()
     muted_until: float = 0.0
     """Wall clock; the microphone stays closed until then."""
+    loudness: Loudness | None = None
 
 
 class Store:
