@@ -155,13 +155,25 @@ def test_a_failing_skill_is_told_and_ends_nothing(error: BaseException, told: st
     assert told in call(of_users(raises(error)), "broken")
 
 
-def test_a_hanging_skill_is_told_and_the_event_loop_goes_on() -> None:
+def waits(release: threading.Event) -> None:
+    release.wait(60)
+
+
+def computes(release: threading.Event) -> None:
+    while not release.is_set():
+        pass
+
+
+@pytest.mark.parametrize("how", [waits, computes])
+def test_a_hanging_skill_is_told_and_the_event_loop_goes_on(
+    how: Callable[[threading.Event], None],
+) -> None:
     release = threading.Event()
 
     @skill
     def hang() -> str:
         """Hang."""
-        release.wait(60)
+        how(release)
         return "late"
 
     async def life() -> tuple[list[str], int]:
@@ -177,11 +189,11 @@ def test_a_hanging_skill_is_told_and_the_event_loop_goes_on() -> None:
         spinning = asyncio.create_task(spin())
         calls: list[Awaitable[Any]] = [book.call("hang", {}) for _ in range(MOST + 1)]
         said = [outcome.output for outcome in await asyncio.gather(*calls)]
+        release.set()
         spinning.cancel()
         return said, turns
 
     said, turns = asyncio.run(life())
-    release.set()
     assert said.count("hang did not answer within 0.2 seconds.") == MOST
     assert said.count("Too many functions are still running; try again later.") == 1
     assert turns > 10
@@ -198,6 +210,27 @@ def test_an_async_skill_that_blocks_blocks_only_its_thread() -> None:
 
     assert "did not answer" in call(of_users(blocks, within_s=0.1), "blocks")
     release.set()
+
+
+def test_what_a_skill_prints_and_returns_is_no_result_of_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @skill
+    def chatters() -> object:
+        """Chatters."""
+        for _ in range(1000):
+            print("x" * 100)
+        return object()  # JSON has no word for it
+
+    @skill
+    def works() -> str:
+        """Works."""
+        return "fine"
+
+    book = of_users(chatters, works)
+    assert "chatters failed: TypeError" in call(book, "chatters")
+    assert call(book, "works") == "fine"
+    assert len(capsys.readouterr().out) == 101_000
 
 
 def test_a_long_result_is_cut_and_none_is_said() -> None:
