@@ -4,6 +4,7 @@ A program is a list of steps; running one checks after each what must always hol
 """
 
 import json
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -76,13 +77,17 @@ OPS: st.SearchStrategy[Op] = st.one_of(
 )
 
 
+# long ones, that can be made small all the same
+PROGRAM = st.tuples(*[st.lists(OPS, max_size=16)] * 4).map(lambda parts: list(chain(*parts)))
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[str, str, bool, list[Op]]:
     """Server profile, turn detection, open microphone, and what happens."""
     server = draw(st.sampled_from(["openai", "openai", "compatible", *PROFILES]))
     hears = draw(st.integers(0, 15)) == 0  # hearing costs a hundred times what all else does
     detection = draw(st.sampled_from(["server_vad", "semantic_vad", *["local"] * (2 * hears)]))
-    return server, detection, hears, draw(st.lists(OPS, min_size=15, max_size=60))
+    return server, detection, hears, draw(PROGRAM)
 
 
 def run(program: tuple[str, str, bool, list[Op]]) -> None:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from parleyd import config, stereo
 from parleyd.cli.journal import turns
+from parleyd.cli.turns import _table
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.playout import KEPT_PARTS, MOST_SEGMENTS, Playout
 from parleyd.realtime import events as ev
 from parleyd.realtime.calls import MOST_OPEN, Calls
 from parleyd.realtime.history import KEPT_CHARS, History
+from parleyd.realtime.link import Address, Link
 from parleyd.realtime.refusals import Remedy, understand
 from parleyd.skills.store import Kept, Store
 from parleyd.units import Frames
@@ -85,6 +88,14 @@ def test_parts_that_alternate_without_end_are_refused() -> None:
     assert sum(taken) == MOST_SEGMENTS
 
 
+@pytest.mark.parametrize("ends", ["1" + "0" * 400, "-5", "1e300"])
+def test_a_session_that_ends_beyond_all_time_is_one_that_does_not_tell(ends: str) -> None:
+    told: list[object] = []
+    link = Link(Address("ws://nas/v1"), told.append)
+    link._receive(f'{{"type": "session.created", "session": {{"expires_at": {ends}}}}}')
+    assert len(told) == 1
+
+
 # --- what people write ----------------------------------------------------------------
 
 
@@ -136,6 +147,14 @@ def test_a_state_file_that_nobody_can_read_is_put_aside(tmp_path: Path, data: by
 def test_a_line_of_the_log_that_nobody_can_read_is_passed_over(line: str) -> None:
     good = "2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=1 heard_ms=310"
     assert [turn.fields["turn"] for turn in turns([line, good], 5)] == [1]
+
+
+def test_a_cause_that_looks_like_a_style_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = b"2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=1 begun_by=[/]"
+    Console(width=200).print(_table(turns([line], 5)))
+    assert "[/]" in capsys.readouterr().out
 
 
 def wav(rate_hz: int, data: bytes) -> bytes:

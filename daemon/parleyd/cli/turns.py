@@ -9,6 +9,7 @@ import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from parleyd.cli.journal import Turn
 from parleyd.cli.journal import turns as read
@@ -93,7 +94,9 @@ def _table(found: Sequence[Turn]) -> Table:
         table.add_column(title, justify="right")
     for turn in found:
         figures = [_shown(turn.number(name)) for _, name in told]
-        table.add_row(f"{turn.at:%d %b %H:%M:%S}", str(turn.fields.get("begun_by", "")), *figures)
+        table.add_row(
+            f"{turn.at:%d %b %H:%M:%S}", Text(str(turn.fields.get("begun_by", ""))), *figures
+        )
     table.add_section()
     for percent in PERCENTILES:
         table.add_row(f"p{percent}", "", *(_percentile(found, name, percent) for _, name in told))

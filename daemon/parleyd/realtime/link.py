@@ -41,6 +41,7 @@ _wire.setLevel(logging.WARNING)  # below, websockets writes down the key and all
 OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
 BIGGEST_MESSAGE = 16 * 1024 * 1024  # an item that is retrieved carries its audio
 SETTLED_S = 60  # a socket that lived this long starts the back-off anew
+LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
 UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
 
 
@@ -242,7 +243,7 @@ class Link:
         self._on_event(event)
         if isinstance(event, SessionCreated):
             ends = event.session.get("expires_at")
-            if isinstance(ends, int | float):
+            if isinstance(ends, int | float) and 0 < ends < LATEST:
                 self._on_event(Expires(ends - time.time()))
 
     async def _send_all(self, socket: "_Connection") -> None:
