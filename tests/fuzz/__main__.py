@@ -28,7 +28,8 @@ def main() -> int:
     began = time.monotonic()
     failures: dict[str, str] = {}
     inputs = rounds = 0
-    while (passed_s := time.monotonic() - began) < args.minutes * 60:
+    passed_s = 0.0
+    while passed_s < args.minutes * 60:
         for target in targets:
             examples = EXAMPLES * target.weight
             inputs += examples
@@ -37,6 +38,7 @@ def main() -> int:
                 failures[found[0]] = found[1]
                 print(f"\n{target.name}, seed {args.seed + rounds}: {found[1]}\n", flush=True)
         rounds += 1
+        passed_s = time.monotonic() - began
         print(
             f"{passed_s / 60:5.1f} min, round {rounds}: {inputs} inputs, "
             f"{len(failures)} different failures",
