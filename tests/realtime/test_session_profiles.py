@@ -190,6 +190,20 @@ def test_a_server_that_is_silent_about_the_configuration_gets_a_new_socket() -> 
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
+def test_a_server_that_is_too_busy_to_configure_us_is_not_given_up_for_good(code: str) -> None:
+    made = Session(config.Realtime(), config.Turn())
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    busy = ev.ServerError(error=ev.ErrorDetail(code=code, message="later"))
+    (trouble,) = made.receive(busy, 0.1)
+    assert isinstance(trouble, Trouble)
+    assert trouble.remedy is Remedy.BACK_OFF
+    (verdict,) = made.poll(CONFIGURED_WITHIN_S)
+    assert isinstance(verdict, Trouble)
+    assert verdict.remedy is Remedy.RECONNECT
+
+
+@pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
 def test_a_busy_server_that_refuses_our_create_ends_the_turn_with_words_at_once(code: str) -> None:
     made = session("openai")
     made.append(VOICE)

@@ -480,7 +480,7 @@ class Session:
                 self._say_if(self._truncations.again(error.event_id, refusal.audio_ms))
             case _:
                 news = [Trouble(refusal.remedy, refusal.text)]
-                if self._configured_by is not None:
+                if self._configured_by is not None and refusal.remedy is Remedy.OUR_FAULT:
                     self._objection = refusal.text
                 if refusal.remedy is Remedy.BACK_OFF and self._responses.create_failed():
                     news.append(ReplyDone(refusal.text))
