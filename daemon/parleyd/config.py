@@ -131,7 +131,7 @@ class Skills(_Section, frozen=True, kw_only=True):
 _MCP = typing.get_type_hints(Skills, include_extras=True)["mcp"]
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?(/[\w.~%/-]*)?", re.ASCII)
-_SECRET = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+_SECRET = re.compile(r"[A-Z][A-Z0-9_]{0,59}_KEY")  # install.sh finds credentials by their end
 
 
 class Lights(_Section, frozen=True, kw_only=True):
@@ -308,8 +308,8 @@ def _mcp(config: Config) -> list[str]:
             )
         if mcp.key and not _SECRET.fullmatch(mcp.key):
             problems.append(
-                f"{where}.key: is no name, allowed is the name of an environment variable or "
-                "credential (HOME_MCP_KEY), never the key itself"
+                f"{where}.key: is no name, allowed is what the key is called, ending in _KEY "
+                "(HOME_MCP_KEY), never the key itself"
             )
         if mcp.key_header and not mcp.key:
             problems.append(f"{where}.key: is missing, {where}.key_header needs it")

@@ -106,6 +106,20 @@ def test_keys_are_found_where_the_service_finds_them_and_must_be_private(tmp_pat
     assert exposed == Finding("key", Level.FAIL, f"others can read {key}", f"sudo chmod 600 {key}")
 
 
+def test_the_key_of_a_remote_server_is_looked_for_too(tmp_path: Path) -> None:
+    home = config.Mcp(label="home", server_url="https://mcp.example.org", key="HOME_MCP_KEY")
+    settings = config.Config(
+        realtime=config.Realtime(server="openai"), skills=config.Skills(mcp=(home,))
+    )
+    environ = {"OPENAI_API_KEY": SECRET}
+    _, missing = checks.keys(settings, environ, tmp_path)
+    assert missing.level is Level.FAIL
+    assert "home: needs HOME_MCP_KEY" in missing.text
+    assert f"{tmp_path}/home_mcp_key" in missing.remedy
+    (good,) = checks.keys(settings, {**environ, "HOME_MCP_KEY": SECRET}, tmp_path)
+    assert good.level is Level.OK
+
+
 def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     from parleyd.errors import AudioError
 

@@ -61,6 +61,13 @@ def keys(
         yield Finding("key", Level.FAIL, text, put)
     else:
         yield Finding("key", Level.OK, f'realtime.server = "{server}" needs none')
+    for mcp in settings.skills.mcp:
+        file = mcp.key.lower()
+        there = secret(mcp.key, environ, folder) is not None or (folder / f"{file}.cred").exists()
+        if mcp.key and not there:
+            put = f"put the key into {folder}/{file}, see systemd/README.md"
+            text = f"skills.mcp, {mcp.label}: needs {mcp.key}, there is none"
+            yield Finding("key", Level.FAIL, text, put)
     for path in sorted(folder.glob("*_key")) if os.access(folder, os.R_OK) else []:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield Finding("key", Level.FAIL, f"others can read {path}", f"sudo chmod 600 {path}")
