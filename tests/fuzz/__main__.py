@@ -52,14 +52,14 @@ def failure(target: Target, examples: int, seed: int) -> tuple[str, str] | None:
     try:
         target.run(examples, seed)
     except Exception as error:
+        if isinstance(error, ExceptionGroup):  # it failed once, and not when it was tried again
+            error = error.exceptions[0]
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if "parleyd" in frame.filename]
         last = (ours or frames)[-1]
         where = f"{type(error).__name__} at {last.filename}:{last.lineno}"
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        if len(notes) > SHOWN:
-            notes = f"{notes[:SHOWN]} ... ({len(notes)} letters)"
-        return where, f"{where}: {error}\n{notes}"
+        text = "\n".join([f"{where}: {error}", *getattr(error, "__notes__", ())])
+        return where, text if len(text) <= SHOWN else f"{text[:SHOWN]} ... ({len(text)} letters)"
     return None
 
 
