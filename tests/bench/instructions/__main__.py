@@ -90,11 +90,11 @@ def _on_arm(cpu: str, plugin: Path, folder: Path, root: Path) -> str:
     shutil.copytree(Path(parleyd.__file__).parent, there / "parleyd")
     _with_libraries(str(shutil.which("qemu-aarch64")), there)
     emulator = (f"{BUILT_IN}/ld.so", "--library-path", BUILT_IN, f"{BUILT_IN}/qemu-aarch64")
-    environ = (f"{name}={value}" for name, value in SAME_EVERY_RUN.items())
+    environ = (word for item in SAME_EVERY_RUN.items() for word in ("-E", "=".join(item)))
     subprocess.run(
         [
-            *(INSIDE, root, "env", f"PYTHONPATH={BUILT_IN}", *environ),
-            *(*emulator, "-cpu", cpu, "-plugin", f"{BUILT_IN}/count.so,out={BUILT_IN}/counts"),
+            *(INSIDE, root, *emulator, "-cpu", cpu, *environ),
+            *("-plugin", f"{BUILT_IN}/count.so,out={BUILT_IN}/counts"),
             *(PI_PYTHON, f"{BUILT_IN}/replay.py", f"{BUILT_IN}/tape"),
         ],
         check=True,

@@ -81,7 +81,7 @@ def show(native: Cost, costs: list[Cost]) -> None:
         mean_ms = float(np.mean(native.of[state])) * 1000
         p95_ms = native.at(state, 95) * 1000
         share = f"{mean_ms / PERIOD_MS:.0%}"
-        row = ("(measured)", f"{mean_ms:.2f} ms", f"{p95_ms:.2f} ms", share)
+        row = ("(CPU time)", f"{mean_ms:.2f} ms", f"{p95_ms:.2f} ms", share)
         table.add_row(f"{state}, {native.name}", *row)
     console.print(table)
 
