@@ -1,0 +1,188 @@
+"""The link on paper: opens sockets, carries in order and late, and loses them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from parleyd.boundary import (
+    Connect,
+    Effect,
+    Expires,
+    Happening,
+    LinkDown,
+    LinkUp,
+    Reconnect,
+    Renew,
+    Send,
+)
+from parleyd.config import Config
+from parleyd.realtime import backoff
+from parleyd.realtime import events as ev
+from parleyd.realtime.refusals import Remedy, understand_close
+from tests.soak.server import Answer, Clock, Server
+from tests.soak.sounds import Sound
+
+About = Answer | Sound | None
+
+
+@dataclass(eq=False, slots=True)
+class _Socket:
+    """One connection: its server, and when what was sent last arrives at each end."""
+
+    server: Server | None = None
+    down_at: float = 0.0
+    up_at: float = 0.0
+    ended: bool = False
+
+
+class PaperLink:
+    """Keeps the promises of `parleyd.realtime.link.Link`, in simulated time, without a network."""
+
+    def __init__(
+        self, clock: Clock, settings: Config, post: Callable[[Happening, About], None]
+    ) -> None:
+        self._clock, self._settings, self._post = clock, settings, post
+        self._wanted = settings.realtime.connection == "warm"
+        self._socket: _Socket | None = None
+        self._trying = False
+        self._attempt = 0
+        self._gone = False  # for good: refused, or the speaker was restarted
+        self.outage = False
+        self.sockets = 0
+        if self._wanted:
+            self._try(0.0)
+
+    @property
+    def server(self) -> Server | None:
+        """The other end of the open socket."""
+        return self._socket.server if self._socket is not None else None
+
+    def carry(self, effect: Effect) -> None:
+        """Act on one effect of the core."""
+        match effect:
+            case Send(event):
+                self._send(event)
+            case Connect(wanted):
+                self._wanted = wanted
+                if wanted:
+                    self._trying = False  # a pause is cut short
+                    self._try(0.0)
+                else:
+                    self._end()
+            case Renew():
+                if self._end():
+                    self._try(0.0)
+            case Reconnect(reason, fatal):
+                if self._end() or fatal:
+                    self._down(reason, fatal)
+
+    def cut(self) -> None:
+        """The network breaks."""
+        if self._end():
+            self._down("the connection broke", False)
+
+    def close(self, code: int, reason: str) -> None:
+        """The server closes the socket."""
+        if self._socket is not None:
+            self._closed(self._socket, code, reason)
+
+    def forget(self) -> None:
+        """The daemon ends."""
+        self._end()
+        self._gone = True
+
+    # --- sockets ------------------------------------------------------------------------
+
+    def _try(self, delay_s: float) -> None:
+        if self._trying or self._socket is not None or self._gone:
+            return
+        self._trying = True
+        opening_s = self._clock.random.uniform(0.02, 0.4 if self._clock.friendly else 2.5)
+        self._clock.after(delay_s + opening_s, self._open)
+
+    def _open(self) -> None:
+        if not self._trying or self._gone or self._socket is not None:
+            return
+        self._trying = False
+        if not self._wanted:
+            return
+        if self.outage or (not self._clock.friendly and self._clock.random.random() < 0.1):
+            self._down("no connection", False)
+            return
+        self._attempt = 0
+        self.sockets += 1
+        socket = _Socket()
+        self._socket = socket
+        self._post(LinkUp(), None)
+        socket.server = Server(
+            self._clock,
+            self._settings,
+            lambda event, about: self._receive(socket, event, about),
+            lambda code, reason: self._closed(socket, code, reason),
+        )
+        if self._clock.random.random() < 0.3:
+            self._post(Expires(self._clock.random.uniform(70, 900)), None)
+
+    def _end(self) -> bool:
+        """Nothing more comes of the open socket; False when there is none."""
+        socket, self._socket = self._socket, None
+        if socket is None:
+            return False
+        socket.ended = True
+        if socket.server is not None:
+            socket.server.open = False
+        return True
+
+    def _closed(self, socket: _Socket, code: int, reason: str) -> None:
+        if socket.server is not None:
+            socket.server.open = False
+
+        def arrives() -> None:
+            if not socket.ended:
+                self._end()
+                refusal = understand_close(code, reason)
+                self._down(refusal.text, refusal.remedy is Remedy.FATAL)
+
+        self._clock.after(max(0.0, socket.down_at - self._clock.now) + 0.01, arrives)
+
+    def _down(self, reason: str, fatal: bool) -> None:
+        self._post(LinkDown(reason, fatal), None)
+        self._gone = self._gone or fatal
+        remedy = Remedy.RECONNECT
+        delay_s = backoff.delay_s(remedy, self._attempt, self._clock.random.random())
+        self._attempt += 1
+        if delay_s is not None and self._wanted:
+            self._try(delay_s)
+
+    # --- what is carried ----------------------------------------------------------------
+
+    def _receive(self, socket: _Socket, event: ev.ServerEvent, about: About) -> None:
+        decoded = ev.decode_server(ev.encode(event))
+        assert isinstance(decoded, ev.ServerEvent)
+        socket.down_at = max(socket.down_at, self._clock.now + self._latency_s())
+
+        def arrives() -> None:
+            if not socket.ended:
+                self._post(decoded, about)
+
+        self._clock.after(socket.down_at - self._clock.now, arrives)
+
+    def _send(self, event: ev.ClientEvent) -> None:
+        socket = self._socket
+        if socket is None:
+            return
+        decoded = ev.decode_client(ev.encode(event))
+        assert isinstance(decoded, ev.ClientEvent)
+        socket.up_at = max(socket.up_at, self._clock.now + self._latency_s())
+
+        def arrives() -> None:
+            if socket.server is not None:
+                socket.server.receive(decoded)
+
+        self._clock.after(socket.up_at - self._clock.now, arrives)
+
+    def _latency_s(self) -> float:
+        random = self._clock.random
+        stall_s = 0.0
+        if not self._clock.friendly and random.random() < 0.0005:
+            stall_s = random.uniform(0.5, 4.0)
+        return random.uniform(0.01, 0.05) + stall_s

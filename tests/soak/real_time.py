@@ -1,0 +1,287 @@
+"""An hour of real life: the real daemon on alsa-lib, real speech, and the embedded server."""
+
+import json
+import os
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
+
+from daemon_process import Daemon
+from pulse_rig import PulseRig, loud_frames
+
+from parleyd.room.clips import normalised, synthesize
+from parleyd.units import Frames
+from tests.soak.memory import slope_kb_per_hour, tree_kb
+
+CONFIG = """
+[audio]
+boot_chime = false
+playback = "speaker"
+capture = "mic"
+playback_channels = 2
+lead_ms = 100
+[turn]
+follow_up_s = 3
+[realtime]
+server = "embedded"
+"""
+LOUD = 500  # peaks of the voice are in the thousands
+STUCK_S = 120.0  # of anything but idle: the longest story, held and repeated, is over by then
+ANSWER_S = 30.0  # for one expected change of state; a loaded machine recognises slowly
+LOOK_S = 60.0  # how often memory is measured
+ECHO_PERCENT = 35  # of pulse's cubic volume: -27 dB from loudspeaker to microphone
+WARM_S = 600.0  # models are loaded and caches filled in the first scenes
+
+
+class Watched(Daemon):
+    """A daemon whose states are kept with the time when each began."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self._changed = threading.Condition()
+        self.states: list[tuple[float, str]] = [(time.monotonic(), "starting")]
+        super().__init__(folder, config)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                for line in self._socket.recv(4096).decode().splitlines():
+                    if line.startswith("STATUS="):
+                        with self._changed:
+                            self.states.append((time.monotonic(), line.removeprefix("STATUS=")))
+                            self._changed.notify_all()
+        except OSError:
+            pass
+
+    def until(self, state: str, within_s: float = ANSWER_S, *, since: int = 0) -> bool:
+        """Wait for a state that begins so, among those from number `since` on."""
+        seen = lambda: any(s.startswith(state) for _, s in self.states[since:])  # noqa: E731
+        with self._changed:
+            return self._changed.wait_for(seen, within_s)
+
+    def at_rest(self, within_s: float) -> bool:
+        """Wait until it is idle now."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.states[-1][1].startswith("idle"), within_s)
+
+
+def echoing(rig: PulseRig) -> None:
+    """Let the microphone hear the loudspeaker, as it does in every room."""
+    room = ("source=spk.monitor", "sink=room", "latency_msec=30")
+    rig.pactl("load-module", "module-loopback", *room)
+    inputs = rig.pactl("list", "short", "sink-inputs").splitlines()
+    loopback = next(line for line in inputs if "module-loopback" in line)
+    rig.pactl("set-sink-input-volume", loopback.split()[0], f"{ECHO_PERCENT}%")
+
+
+def spoken(*texts: str) -> Frames:
+    """Sentences with pauses as people make them, in the voice that the wake word knows."""
+    pause = np.zeros(4800, np.int16)
+    parts = [normalised(synthesize(text, "rms"), -24.0) for text in texts]
+    return np.concatenate([np.zeros(3200, np.int16), *(np.append(p, pause) for p in parts)])
+
+
+class Hour:
+    """Scenes in a random order, each judged by what the daemon told and what was heard."""
+
+    def __init__(self, rig: PulseRig, daemon: Watched, seed: int) -> None:
+        self.rig, self.daemon = rig, daemon
+        self.random = random.Random(seed)
+        self.played: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+        self.late_frames = 0
+        self.scenes: list[Callable[[], bool]] = [
+            *([self.question] * 3),
+            *([self.interrupted_by_voice] * 3),
+            self.interrupted_by_wake_word,
+            self.followed_up,
+            self.timer,
+            self.nothing_said,
+            self.coughed,
+            self.louder_and_quieter,
+        ]
+
+    def scene(self) -> None:
+        """One, to its end; raises `AssertionError` when the daemon does not come to rest."""
+        scene = self.random.choice(self.scenes)
+        self.rig.heard.clear()
+        self.mark = len(self.daemon.states)
+        self.played[scene.__name__] += 1
+        if not scene():
+            self.missed[scene.__name__] += 1
+        rested = self.daemon.at_rest(STUCK_S)
+        assert rested, f"{scene.__name__}: stuck after {self.daemon.states[-8:]}"
+        time.sleep(self.random.uniform(1.0, 6.0))
+
+    # --- the scenes -------------------------------------------------------------------
+
+    def question(self) -> bool:
+        words = ("what time is it", "what is the date today", "what can you do")
+        return self.ask(self.random.choice(words))
+
+    def interrupted_by_voice(self) -> bool:
+        if not self.story():
+            return False
+        mark = len(self.daemon.states)
+        self.rig.say(spoken("no wait what time is it")[3200:])
+        return self.then("listening", mark) and self.then("speaking", mark)
+
+    def interrupted_by_wake_word(self) -> bool:
+        if not self.story():
+            return False
+        mark = len(self.daemon.states)
+        self.rig.say(spoken("hey jarvis"))
+        if not self.then("listening", mark):
+            return False
+        time.sleep(1.0)  # pulse plays out what it has, and the chime sounds
+        self.rig.heard.clear()
+        time.sleep(1.5)
+        self.late_frames += loud_frames(self.rig.heard.frames(), LOUD)
+        return True
+
+    def followed_up(self) -> bool:
+        if not self.ask("what time is it"):
+            return False
+        mark = len(self.daemon.states)
+        if not self.then("listening", mark):
+            return False
+        self.rig.say(spoken("what is the date today"))
+        return self.then("speaking", mark)
+
+    def timer(self) -> bool:
+        if not (self.ask("set a timer for twenty seconds") and self.daemon.at_rest(STUCK_S)):
+            return False
+        mark = len(self.daemon.states)
+        if not self.then("ringing", mark):
+            return False
+        for _ in range(5):  # the word may fall on a beep
+            time.sleep(self.random.uniform(0.5, 2.0))
+            self.rig.say(spoken("hey jarvis"))
+            time.sleep(0.5)
+            if not self.daemon.states[-1][1].startswith("ringing"):
+                return True
+        return False
+
+    def nothing_said(self) -> bool:
+        self.rig.say(spoken("hey jarvis"))
+        return self.then("listening") and self.then("idle")
+
+    def coughed(self) -> bool:
+        """What is shorter than a word is at most a blink, and the story goes on."""
+        if not self.story():
+            return False
+        mark = len(self.daemon.states)
+        self.rig.say(spoken("ah")[3200:4800])
+        time.sleep(1.5)
+        goes_on = self.daemon.states[-1][1].startswith("speaking")
+        self.rig.say(spoken("be quiet")[3200:])
+        return goes_on and self.then("listening", mark)
+
+    def louder_and_quieter(self) -> bool:
+        return self.ask("volume down") and self.daemon.at_rest(STUCK_S) and self.ask("volume up")
+
+    # --- what they are made of --------------------------------------------------------
+
+    def ask(self, words: str) -> bool:
+        mark = len(self.daemon.states)
+        self.rig.say(spoken("hey jarvis", words))
+        return self.then("thinking", mark) and self.then("speaking", mark)
+
+    def story(self) -> bool:
+        if not self.ask("tell me a story"):
+            return False
+        time.sleep(self.random.uniform(0.5, 5.0))
+        return True
+
+    def then(self, state: str, mark: int | None = None) -> bool:
+        return self.daemon.until(state, since=self.mark if mark is None else mark)
+
+
+def run(minutes: float, seed: int, report: Path | None) -> int:
+    """Live for so long, then say what it was like; returns the exit status."""
+    with tempfile.TemporaryDirectory(prefix="parley-soak-") as name, PulseRig() as rig:
+        os.environ["XDG_STATE_HOME"] = name
+        echoing(rig)
+        daemon = Watched(Path(name), CONFIG)
+        try:
+            assert daemon.until("idle", 60.0), daemon.log.read_text()
+            return _live(rig, daemon, minutes, seed, report)
+        finally:
+            daemon.close()
+
+
+def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Path | None) -> int:
+    hour = Hour(rig, daemon, seed)
+    memory: list[tuple[float, int]] = []
+    began = time.monotonic()
+    problem = ""
+    while (elapsed := time.monotonic() - began) < minutes * 60 and not problem:
+        try:
+            hour.scene()
+        except AssertionError as error:
+            problem = str(error)
+        if daemon.process.poll() is not None:
+            problem = f"the daemon ended with status {daemon.process.returncode}"
+        elif not memory or elapsed - memory[-1][0] >= LOOK_S:
+            memory.append((elapsed, tree_kb(daemon.process.pid)))
+            print(_line(elapsed, memory[-1][1], hour), flush=True)
+    if not problem:
+        problem = "" if daemon.end() == 0 else "it did not end well"
+    result = _result(hour, memory, daemon.log.read_text(), time.monotonic() - began, seed)
+    problem = problem or _judged(result)
+    result["problem"] = problem
+    text = json.dumps(result, indent=1)
+    print(text)
+    if report is not None:
+        report.write_text(text + "\n")
+        report.with_suffix(".log").write_text(daemon.log.read_text())
+    return 1 if problem else 0
+
+
+def _line(elapsed: float, kb: int, hour: Hour) -> str:
+    played, missed = hour.played.total(), hour.missed.total()
+    return f"{elapsed / 60:5.1f} min  {kb / 1024:6.1f} MB  {played} scenes, {missed} not as meant"
+
+
+def _result(
+    hour: Hour, memory: list[tuple[float, int]], log: str, elapsed_s: float, seed: int
+) -> dict[str, object]:
+    turns = re.findall(r" turn turn=.*", log)
+    warm = [(at, kb) for at, kb in memory if at >= min(WARM_S, elapsed_s / 4)]
+    return {
+        "seed": seed,
+        "minutes": round(elapsed_s / 60, 1),
+        "scenes": dict(hour.played),
+        "not_as_meant": dict(hour.missed),
+        "turns": len(turns),
+        "answered": sum("first_frame_ms=None" not in turn for turn in turns),
+        "interrupted": sum("interrupted=True" in turn for turn in turns),
+        "holds": len(re.findall(r" hold reason=", log)),
+        "resumed": len(re.findall(r" resume reason=", log)),
+        "xruns": sum(map(int, re.findall(r" xrun count=(\d+)", log))),
+        "lines_renewed": len(re.findall(r" line ask=renew", log)),
+        "late_frames": hour.late_frames,
+        "tracebacks": log.count("Traceback"),
+        "memory_mb": [round(kb / 1024, 1) for _, kb in memory],
+        "memory_slope_kb_per_hour": round(slope_kb_per_hour(warm)),
+    }
+
+
+def _judged(result: dict[str, object]) -> str:
+    """What is wrong with it; "" when nothing is."""
+    if result["tracebacks"]:
+        return "the log has a traceback"
+    if result["late_frames"]:
+        return "something was heard after an interruption"
+    if not result["answered"]:
+        return "not one turn was answered"
+    return ""

@@ -1,0 +1,554 @@
+"""A household in simulated time: a speaker, its users, its card, its network, and what fails."""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from unittest.mock import patch
+
+import numpy as np
+
+from parleyd.boundary import (
+    ButtonPressed,
+    CallSkill,
+    CardBack,
+    CardLost,
+    Effect,
+    Happening,
+    LinkDown,
+    LinkUp,
+    MicPeriod,
+    MuteSwitched,
+    Note,
+    OpenMicrophone,
+    Ring,
+    RingStopped,
+    Send,
+    SetVolume,
+    SkillDone,
+    Step,
+    Then,
+)
+from parleyd.config import Config
+from parleyd.realtime import events as ev
+from parleyd.realtime.refusals import Remedy, understand
+from parleyd.realtime.responses import TURN_KEY
+from parleyd.speaker import Speaker
+from parleyd.states import State
+from parleyd.units import PERIOD_MS, SERVER_RATE_HZ
+from tests.soak.hearsay import Hearsay
+from tests.soak.line import About, PaperLink
+from tests.soak.memory import containers
+from tests.soak.oracle import Oracle, Violation
+from tests.soak.server import Answer
+from tests.soak.sounds import Sound, tones
+
+PERIOD_S = PERIOD_MS / 1000
+CARD_FRAMES = SERVER_RATE_HZ * PERIOD_MS // 1000
+LOOP_S = 0.005  # effects are carried out on another thread
+STORM_S = (60.0, 240.0)  # between two times of calm, in which all must be well
+CAPTURED = 8  # periods that the card keeps for a core that is late
+LOOK_S = 600.0  # how often it is looked at what the core holds
+REST_S = 150.0  # the longest question, answer and follow-up, one after the other
+SETTLE_S = 8.0  # whatever was owed is given up by then
+ANSWERED_S = 60.0  # a question in calm: its answer is 20 s long at most, and may call functions
+
+
+class Bell:
+    """A wake-word engine that fires when it is told to."""
+
+    name = "bell"
+    keywords = ("hey_test", "stop")
+
+    def __init__(self) -> None:
+        self.next: str | None = None
+
+    def process(self, frames: object, *, speaking: bool = False) -> str | None:
+        keyword, self.next = self.next, None
+        return keyword
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class Figures:
+    """What happened, for the report."""
+
+    hours: float = 0.0
+    turns: int = 0
+    answers_finished: int = 0
+    interruptions: int = 0
+    truncations: int = 0
+    heard_s: float = 0.0
+    sockets: int = 0
+    renewals: int = 0
+    faults: int = 0
+    rings: int = 0
+    functions: int = 0
+    holds: int = 0
+    false_alarms: int = 0
+    calms: int = 0
+    restarts: int = 0
+
+
+@dataclass
+class World:
+    """One speaker and everything around it; the same settings and seed give the same life."""
+
+    settings: Config
+    seed: int
+    now: float = 0.0
+    friendly: bool = False
+    figures: Figures = field(default_factory=Figures)
+    held: list[dict[str, int]] = field(default_factory=list)
+    """The containers of the core, now and then, in a time of calm."""
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.recent: deque[str] = deque(maxlen=60)
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 100
+        self._inbox: deque[tuple[Happening, About]] = deque()
+        self._muted = self._switched_off = self._without_card = self._key_is_wrong = False
+        self._queued = self._waiting = self._xruns = 0
+        self._dry = False
+        self._stalled_until = 0.0
+        self._talks_until = self._coughs_until = 0.0
+        self._rings: dict[int, Sound] = {}
+        self._start()
+        self._walk(self._users())
+        self._walk(self._troubles())
+        self._walk(self._days())
+
+    def _start(self) -> None:
+        """Plug the speaker in."""
+        self.bell = Bell()
+        self.hearsay = Hearsay(self.random)
+        self.tones = tones()
+        self.speaker = self._speaker()
+        self.oracle = Oracle(self.settings, self.tones, self.now)
+        self.link = PaperLink(self, self.settings, self.post)
+
+    def _speaker(self) -> Speaker:
+        with patch("parleyd.ears.Hearing", lambda *a, **k: self.hearsay):
+            return Speaker(self.settings, self.bell)
+
+    # --- time ---------------------------------------------------------------------------
+
+    def after(self, delay_s: float, then: Callable[[], None]) -> None:
+        """Do this so much later, before the tick that ends then."""
+        heapq.heappush(self._due, (self.now + max(0.0, delay_s), self.count(), then))
+
+    def count(self) -> int:
+        """A number that was never given out before."""
+        self._count += 1
+        return self._count
+
+    def run(self, seconds: float) -> None:
+        """Let time pass. Raises `Violation`."""
+        end = self.now + seconds
+        while self.now < end - PERIOD_S / 2:
+            self._beat()
+            self.figures.hours = self.now / 3600
+
+    def _run_due(self) -> None:
+        self.now = round(self.now + PERIOD_S, 4)
+        while self._due and self._due[0][0] <= self.now:
+            heapq.heappop(self._due)[2]()
+
+    def _beat(self) -> None:
+        self._run_due()
+        self._queued -= CARD_FRAMES
+        if self._queued < 0:
+            self._dry = self._dry or self._queued > -CARD_FRAMES
+            self._queued = 0
+        self._waiting = min(self._waiting + 1, CAPTURED)
+        if self.now < self._stalled_until:
+            return
+        while self._waiting:  # what was captured in a stall comes in one burst
+            self._waiting -= 1
+            xruns, self._xruns = self._xruns, 0
+            mic = MicPeriod(None if self._deaf else _AIR, self._queued, xruns)
+            self._play(self.tick(mic, self.now))
+
+    def tick(self, mic: MicPeriod, now: float) -> Step:
+        """What the card drives, as it would drive the core: both see the same."""
+        while self._inbox:
+            self._tell(*self._inbox.popleft())
+        self.hearsay.speaks = self.now < self._talks_until
+        self.hearsay.coughs = self.now < self._coughs_until
+        if self._deaf:
+            self.bell.next = None
+        step = self.speaker.tick(mic, now)
+        for effect in step.effects:
+            self._log_effect(effect)
+        self.oracle.look(self.speaker, mic, step, now)
+        for effect in step.effects:
+            self._carry(effect)
+        if step.effects:
+            self.after(LOOP_S, partial(_carry_all, self.link, step.effects))
+        return step
+
+    @property
+    def _deaf(self) -> bool:
+        return self._muted or self._without_card
+
+    def _play(self, step: Step) -> None:
+        if step.drop:
+            self._queued, self._dry = 0, False
+        if self._without_card:
+            return
+        self._queued += len(step.playback)
+        if self._dry and len(step.playback):
+            self._dry = False
+            self._xruns += 1
+
+    # --- to the core ----------------------------------------------------------------------
+
+    def post(self, event: Happening, about: About = None) -> None:
+        """Hand something to the core at the next beat."""
+        self._inbox.append((event, about))
+
+    def _tell(self, event: Happening, about: About) -> None:
+        if isinstance(event, ev.ServerEvent):
+            self._told_by_server(event, about)
+        elif isinstance(event, LinkUp | LinkDown):
+            self.oracle.socket_gone()
+        elif isinstance(event, MuteSwitched):
+            self.oracle.muted = event.muted
+        elif isinstance(event, CardLost):
+            self.oracle.card_lost(event.unheard_frames)
+            self.oracle.without_card = True
+        elif isinstance(event, CardBack):
+            self.oracle.without_card = False
+        elif isinstance(event, Ring):
+            self.oracle.rings()
+        elif isinstance(event, SkillDone) and event.then is Then.REPEAT:
+            self._repeats(event)
+        if not isinstance(event, _CHATTER):
+            self.recent.append(f"{self.now:10.2f} -> {_brief(event)}")
+        self.speaker.handle(event, self.now)
+
+    def _told_by_server(self, event: ev.ServerEvent, about: About) -> None:
+        match event, about:
+            case ev.ResponseCreated(), Answer(number=number, create=create):
+                self.oracle.born(number, create, self.speaker.state)
+            case ev.AudioDelta(delta=delta), Sound() as sound:
+                items = self.oracle.answers.get(sound.answer, [])
+                if sound not in items:
+                    items.append(sound)
+                more, sound.odd_byte = divmod(len(delta) + sound.odd_byte, 2)
+                sound.sent += more
+            case ev.AudioDone(), Sound() as sound:
+                sound.done_s = self.now
+            case ev.ServerError(error=error), _:
+                refusal = understand(error)
+                if refusal.remedy is Remedy.TRUNCATE_AT and refusal.audio_ms is not None:
+                    self.oracle.refused_truncate(error.event_id, refusal.audio_ms)
+        self.oracle.delivered(event)
+
+    def _repeats(self, event: SkillDone) -> None:
+        """What was heard last is about to be played once more."""
+        again = self.speaker._mouth._last
+        if not self.speaker._session.owes(event.call_id) or len(again) == 0:
+            return
+        number = self.count()
+        sound = Sound(f"again_{number}", number, len(again), number, known=again, done_s=self.now)
+        sound.sent = len(again)
+        self.oracle.answers[number] = [sound]
+
+    # --- from the core --------------------------------------------------------------------
+
+    def _carry(self, effect: Effect) -> None:
+        match effect:
+            case CallSkill(call_id, name, _):
+                self.figures.functions += 1
+                slow = not self.friendly and self.random.random() < 0.1
+                delay_s = self.random.uniform(4, 6) if slow else self.random.uniform(0, 0.8)
+                done = SkillDone(call_id, "done", self._then(name))
+                self.after(delay_s, lambda: self.post(done))
+            case RingStopped(ring_ids):
+                for ring_id in ring_ids:
+                    del self.tones[f"spoken {ring_id}"]
+            case OpenMicrophone():
+                if not self._switched_off:
+                    self.after(0.1, lambda: self._mute(False))
+            case Note(name, fields):
+                self._noted(name, fields)
+
+    def _then(self, name: str) -> Then:
+        if self.friendly:
+            return Then.REPLY
+        return {"say_again": Then.REPEAT, "goodbye": Then.REST}.get(name, Then.REPLY)
+
+    def _noted(self, name: str, fields: dict[str, object]) -> None:
+        figures = self.figures
+        match name:
+            case "turn":
+                figures.turns += 1
+            case "hold":
+                figures.holds += 1
+            case "resume":
+                figures.false_alarms += 1
+            case "line":
+                figures.renewals += fields["ask"] == "renew"
+                if fields["ask"] != "connect" or fields["state"] == "idle":
+                    self.oracle.socket_gone()
+
+    def _log_effect(self, effect: Effect) -> None:
+        if isinstance(effect, Send) and isinstance(effect.event, ev.AppendAudio | ev.CreateItem):
+            return
+        if isinstance(effect, Note) and effect.name in ("usage", "turn"):
+            return
+        self.recent.append(f"{self.now:10.2f} <- {_brief(effect)}")
+
+    # --- what happens: each a script that says how long it pauses ---------------------------
+
+    def _walk(self, script: Iterator[float]) -> None:
+        delay_s = next(script, None)
+        if delay_s is not None:
+            self.after(delay_s, lambda: self._walk(script))
+
+    def _days(self) -> Iterator[float]:
+        """Storm and calm, for ever."""
+        while True:
+            yield self.random.uniform(*STORM_S)
+            self.friendly = True
+            self._repair()
+            yield from self._rest()
+            yield from self._answered()
+            yield from self._rest()
+            if self.now >= len(self.held) * LOOK_S:
+                self.held.append(containers(self.speaker))
+            self.figures.calms += 1
+            self.friendly = False
+
+    def _repair(self) -> None:
+        """Nothing is wrong with anything from now on."""
+        self._talks_until = self._coughs_until = self.now
+        self._restart()
+        self._switched_off = self.link.outage = False
+        self._mute(False)
+        if self._without_card:
+            self._card_back()
+
+    def _rest(self) -> Iterator[float]:
+        """Wait until the speaker is at rest, as it must be when nobody wants anything of it."""
+        end = self.now + REST_S
+        while not self._at_rest:
+            if self.now > end:
+                raise Violation(
+                    f"in a silent world it does not come to rest: {self.speaker.state}, "
+                    f"line {self.speaker._line._state}, audible {not self.oracle.silent}"
+                )
+            if self.speaker._ringing.audible:
+                self.post(ButtonPressed())
+            yield 0.25
+        yield SETTLE_S
+
+    @property
+    def _at_rest(self) -> bool:
+        resting = self.settings.realtime.connection == "on-wake"
+        idle = self.speaker.state is State.IDLE and not self.speaker._ringing._rings
+        return idle and self.oracle.silent and (resting or self.speaker._session.ready)
+
+    def _answered(self) -> Iterator[float]:
+        """A question on a friendly server is answered, and the answer is heard to its end."""
+        finished, number = self.oracle.finished, self._count
+        self.bell.next = "hey_test"
+        yield 0.5
+        if self.speaker.state is not State.LISTENING:
+            raise Violation(f"woken in a silent world, it is {self.speaker.state}")
+        self._talk(1.5)
+        end = self.now + ANSWERED_S
+        while self.oracle.finished == finished:
+            if self.now > end:
+                raise Violation(f"a friendly server's answer is not heard: {self.speaker.state}")
+            yield 0.1
+        sounds = [s for n, items in self.oracle.answers.items() if n > number for s in items]
+        for sound in sounds:
+            if sound.heard != sound.length:
+                raise Violation(f"of {sound.name} {sound.heard} of {sound.length} were heard")
+        if not sounds:
+            raise Violation("a friendly server's answer was silence")
+
+    def _users(self) -> Iterator[float]:
+        """People who want something, and change their minds."""
+        random = self.random
+        while True:
+            yield random.expovariate(1 / 4)
+            if self.friendly:
+                continue
+            if random.random() < 0.6:
+                self.bell.next = "hey_test"
+            else:
+                self.post(ButtonPressed())
+            yield random.uniform(0.05, 1.5)
+            if random.random() < 0.9 and not self.friendly:
+                self._talk(random.uniform(0.2, 4.0))
+            yield random.uniform(0.0, 6.0)
+            while random.random() < 0.6 and not self.friendly:
+                self._react()
+                yield random.expovariate(1 / 3)
+
+    def _react(self) -> None:
+        random = self.random
+        match random.randrange(10):
+            case 0 | 1 | 2 | 3:
+                self._talk(random.uniform(0.3, 3.0))
+            case 4 | 5:
+                self._cough(random.uniform(0.05, 0.3))
+            case 6:
+                self.bell.next = "hey_test"
+            case 7:
+                self.bell.next = "stop"
+            case 8:
+                self.post(ButtonPressed())
+            case 9:  # two in a row
+                self._talk(0.6)
+                self.after(0.8, lambda: self.friendly or self._talk(1.0))
+
+    def _troubles(self) -> Iterator[float]:
+        """What fails, and what comes at a bad moment."""
+        while True:
+            yield self.random.expovariate(1 / 15)
+            if not self.friendly:
+                self.figures.faults += 1
+                self._trouble()
+
+    def _trouble(self) -> None:
+        random = self.random
+        match random.randrange(18):
+            case 0:
+                self._switched_off = True
+                self._mute(True)
+                self.after(random.uniform(0.5, 20), self._unmute)
+            case 1 if not self._without_card:
+                self._lose_card()
+                self.after(random.uniform(0.25, 20), self._card_back)
+            case 2 | 3:
+                self._ring()
+            case 4:
+                self._xruns += random.randint(1, 3)
+            case 5:
+                self._stall(random.uniform(0.02, 0.4))
+            case 6 | 7:
+                self.link.cut()
+            case 8:
+                self.link.outage = True
+                self.link.cut()
+                self.after(random.uniform(2, 40), self._clear_up)
+            case 9:
+                self.post(SetVolume(random.randint(0, 100)))
+            case 10 if random.random() < 0.05:
+                self._refused()
+            case _:
+                if self.link.server is not None:
+                    self.link.server.misbehave()
+
+    def _refused(self) -> None:
+        """The key is refused; somebody corrects it and restarts the daemon."""
+        self.link.close(3000, "invalid_request_error.invalid_api_key")
+        self._key_is_wrong = True
+        self.after(self.random.uniform(1, 30), self._restart)
+
+    def _restart(self) -> None:
+        if not self._key_is_wrong:
+            return
+        self._key_is_wrong = False
+        self.figures.restarts += 1
+        self._add_up()
+        self.link.forget()
+        self._inbox.clear()
+        self._queued, self._dry = 0, False
+        self._switched_off = self._without_card = self._muted = False
+        self._start()
+
+    def add_up(self) -> Figures:
+        """What happened until now."""
+        self._add_up()
+        self.oracle.interruptions = self.oracle.truncations = self.oracle.finished = 0
+        self.oracle.heard_frames = self.link.sockets = 0
+        return self.figures
+
+    def _add_up(self) -> None:
+        figures, oracle = self.figures, self.oracle
+        figures.interruptions += oracle.interruptions
+        figures.truncations += oracle.truncations
+        figures.answers_finished += oracle.finished
+        figures.heard_s += oracle.heard_frames / SERVER_RATE_HZ
+        figures.sockets += self.link.sockets
+
+    # --- single things --------------------------------------------------------------------
+
+    def _talk(self, seconds: float) -> None:
+        self._talks_until = max(self._talks_until, self.now + seconds)
+
+    def _cough(self, seconds: float) -> None:
+        self._coughs_until = self.now + seconds
+
+    def _stall(self, seconds: float) -> None:
+        self._stalled_until = self.now + seconds
+
+    def _clear_up(self) -> None:
+        self.link.outage = False
+
+    def _unmute(self) -> None:
+        self._switched_off = False
+        self._mute(False)
+
+    def _mute(self, muted: bool) -> None:
+        if muted != self._muted:
+            self._muted = muted
+            self.post(MuteSwitched(muted))
+
+    def _lose_card(self) -> None:
+        self._without_card = True
+        self.post(CardLost("the card was lost", self._queued))
+        self._queued, self._dry = 0, False
+
+    def _card_back(self) -> None:
+        if self._without_card:
+            self._without_card = False
+            self._queued, self._dry = 0, False
+            self.post(CardBack())
+
+    def _ring(self) -> None:
+        self.figures.rings += 1
+        number = self.count()
+        length = int(self.random.uniform(0.3, 1.5) * SERVER_RATE_HZ)
+        spoken = Sound(f"spoken {number}", number, length, sent=length)
+        self.tones[spoken.name] = spoken
+        self.post(Ring("egg", number, spoken.frames(0, length)))
+
+
+_CHATTER = (ev.AudioDelta, ev.TranscriptDelta, ev.ItemAdded, ev.AudioCleared)
+_AIR = np.zeros(160, np.int16)
+
+
+def _carry_all(link: PaperLink, effects: Sequence[Effect]) -> None:
+    for effect in effects:
+        link.carry(effect)
+
+
+def _brief(thing: object) -> str:
+    """One line for the report of a violation."""
+    match thing:
+        case Send(event):
+            return f"Send {_brief(event)}"
+        case Note(name, fields):
+            return f"note {name} {dict(fields)}"
+        case ev.CreateResponse(response=response):
+            return f"CreateResponse {response}"
+        case ev.ResponseCreated(response=r) | ev.ResponseDone(response=r):
+            turn = (r.metadata or {}).get(TURN_KEY)
+            return f"{type(thing).__name__} {r.id} {r.status} of create {turn} {r.status_details}"
+        case Ring(name, ring_id):
+            return f"Ring {ring_id}"
+        case ev.SessionCreated() | ev.SessionUpdated() | ev.SessionUpdate():
+            return type(thing).__name__
+        case _:
+            return str(thing)[:200]
