@@ -9,6 +9,7 @@ same object.
 from collections.abc import Sequence
 
 from parleyd import config, earcons, ladder, notes
+from parleyd.bell import Bell
 from parleyd.boundary import (
     ButtonPressed,
     CallSkill,
@@ -28,14 +29,12 @@ from parleyd.boundary import (
     OpenMicrophone,
     Reconnect,
     Ring,
-    RingStopped,
     Send,
     SetVolume,
     Show,
     SkillDone,
     Step,
     Then,
-    Understand,
     Understood,
 )
 from parleyd.ears import Ears, Percept
@@ -59,7 +58,6 @@ from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
 KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly
-BEFORE_WORD_MS = 200  # of what was heard before somebody spoke into the ringing
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 
 
@@ -86,6 +84,7 @@ class Speaker:
         self._session = Session(settings.realtime, settings.turn, tools)
         self._uplink = Uplink(self._ears, self._session)
         self._ringing = Ringing(settings.skills.ring_min * 60)
+        self._bell = Bell(self._ringing, self._mouth, self._ears, self._emit)
         self._log = TurnLog()
         self._actions = {
             Action.CHIME: self._chime,
@@ -170,7 +169,7 @@ class Speaker:
                 self._note("ring")
                 self._ringing.add(event, now)
             case Understood(stop):
-                self._understood(stop, now)
+                self._bell.understood(stop, now)
 
     # --- the heartbeat ----------------------------------------------------------------
 
@@ -185,8 +184,8 @@ class Speaker:
             self._ears.glitch(now)
             self._note("xrun", count=period.xruns)
         talking = self._turn.state in (State.SPEAKING, State.BARGE_IN)
-        sounding = talking or self._ringing.audible
-        attentive = self._turn.state is not State.IDLE or self._ringing.audible
+        sounding = talking or self._bell.audible
+        attentive = self._turn.state is not State.IDLE or self._bell.audible
         percept = self._ears.listen(period.frames, now, speaking=sounding, attentive=attentive)
         self.heard = percept.heard if percept is not None else None
         if percept is not None:
@@ -222,13 +221,13 @@ class Speaker:
             self._wake_word(percept.keyword, now)
         if percept.verdict is not None:
             self._judged(percept.verdict, now)
-        if self._ringing.audible:
-            self._overhear(percept.speech is Speech.ENDED, now)
+        if self._bell.audible:
+            self._bell.overhear(percept.speech is Speech.ENDED, now)
         if percept.calibrated is not None:
-            self._effects.append(notes.of_calibrated(percept.calibrated))
+            self._emit(notes.of_calibrated(percept.calibrated))
             self._keep_memory(now)
         if percept.duplex is not None:
-            self._effects.append(notes.of_duplex(percept.duplex))
+            self._emit(notes.of_duplex(percept.duplex))
         if percept.speech is not None and self._ends_turns_here:
             ended = percept.speech is Speech.ENDED
             self._advance(Event.TURN_ENDED if ended else Event.USER_SPOKE, now)
@@ -236,7 +235,7 @@ class Speaker:
             self._uplink.push(percept.heard.cleaned)
 
     def _wake_word(self, keyword: str, now: float) -> None:
-        self._stop_ringing("wake word")
+        self._bell.stop("wake word")
         if not self._may_listen():
             return
         self._note("wake", keyword=keyword, state=str(self._turn.state))
@@ -245,9 +244,9 @@ class Speaker:
 
     def _judged(self, verdict: Verdict, now: float) -> None:
         self._onset = verdict.onset
-        self._effects.append(notes.of_verdict(verdict, now))
-        if self._ringing.audible:
-            self._spoken_into_ringing(verdict, now)
+        self._emit(notes.of_verdict(verdict, now))
+        if self._bell.audible:
+            self._bell.judged(verdict, now)
             return
         event = {
             Kind.SUSPECT: Event.SUSPECTED,
@@ -283,17 +282,16 @@ class Speaker:
         if muted:
             self._ears.closed()
             self._advance(Event.MUTED, now)
-            if self._ringing.audible:
-                self._mouth.resume()
-                self._ears.barge_in.arm(now)
+            if self._bell.audible:
+                self._bell.resume(now)
 
     # --- the button, and what rings ---------------------------------------------------
 
     def _button(self, now: float) -> None:
-        if self._ringing.audible:
-            self._stop_ringing("button")
+        if self._bell.audible:
+            self._bell.stop("button")
         elif self._turn.state is State.IDLE and self._muted:
-            self._effects.append(OpenMicrophone())
+            self._emit(OpenMicrophone())
         elif self._turn.state is not State.IDLE or self._may_listen():
             self._preroll_ms = 0
             self._advance(Event.BUTTON, now)
@@ -302,48 +300,9 @@ class Speaker:
         if self._without_card:
             return  # it would ring for nobody; it does when the card is back
         if self._turn.state is State.IDLE:
-            began = not self._ringing.audible
-            self._mouth.play(self._ringing.round(now))
-            if began and self._ringing.audible:
-                self._ears.barge_in.arm(now)
-            if self._ringing.is_over(now):
-                self._stop_ringing("nobody came")
+            self._bell.ring(now)
         elif self._ringing.impatient(now):
             self._advance(Event.ALARM_DUE, now)
-
-    def _spoken_into_ringing(self, verdict: Verdict, now: float) -> None:
-        """As with an answer: silence at once, then listen or go on."""
-        match verdict.kind:
-            case Kind.SUSPECT:
-                self._mouth.hold()
-            case Kind.REJECT:
-                self._mouth.resume()
-                self._ears.barge_in.arm(now)
-            case Kind.CONFIRM:
-                self._mouth.give_up()
-                self._ears.endpoint.reset(True)
-                self._ringing.hush(verdict.onset, now)
-
-    def _overhear(self, ended: bool, now: float) -> None:
-        """What was said into the ringing is complete: whoever understands words gets it."""
-        since = self._ringing.spoken(ended, now)
-        if since is not None:
-            said_ms = (now - since) * 1000 + BEFORE_WORD_MS
-            self._effects.append(Understand(self._ears.recent(said_ms)))
-            self._ears.barge_in.arm(now)
-
-    def _understood(self, stop: bool, now: float) -> None:
-        if stop:
-            self._stop_ringing("voice")
-        elif self._ringing.audible:
-            self._ringing.go_on(now)
-
-    def _stop_ringing(self, by: str) -> None:
-        if self._ringing.audible:
-            self._ears.barge_in.disarm()
-            self._mouth.give_up()
-            self._effects.append(RingStopped(self._ringing.stop()))
-            self._note("ring_stopped", by=by)
 
     # --- the reply --------------------------------------------------------------------
 
@@ -366,7 +325,7 @@ class Speaker:
                 case rt.ReplyDone(failure):
                     self._reply_ended(failure, now)
                 case rt.SkillCalled(call_id, name, arguments):
-                    self._effects.append(CallSkill(call_id, name, arguments))
+                    self._emit(CallSkill(call_id, name, arguments))
                 case rt.Permission(_, server, tool, granted):
                     self._note("permission", server=server, tool=tool, granted=granted)
                 case rt.Used(turn, tokens):
@@ -432,7 +391,7 @@ class Speaker:
     def _trouble(self, remedy: Remedy, text: str) -> None:
         self._note("trouble", remedy=remedy.name.lower(), text=text)
         if remedy in (Remedy.RECONNECT, Remedy.FATAL):
-            self._effects.append(Reconnect(text, fatal=remedy is Remedy.FATAL))
+            self._emit(Reconnect(text, fatal=remedy is Remedy.FATAL))
 
     # --- the line ---------------------------------------------------------------------
 
@@ -440,7 +399,7 @@ class Speaker:
         effect = self._line.next(self._turn.state is State.IDLE, now)
         if effect is not None:
             self._note("line", ask=type(effect).__name__.lower(), state=str(self._turn.state))
-            self._effects.append(effect)
+            self._emit(effect)
             if effect != Connect(True):
                 self._lost(now)
 
@@ -535,18 +494,21 @@ class Speaker:
         memory = self._ears.memory() if now >= self._kept_at + KEEP_EVERY_S else None
         if memory is not None:
             self._kept_at = now
-            self._effects.append(Learnt(memory))
+            self._emit(Learnt(memory))
 
     # --- small things -----------------------------------------------------------------
 
+    def _emit(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
     def _note(self, name: str, **fields: object) -> None:
-        self._effects.append(Note(name, fields))
+        self._emit(Note(name, fields))
 
     def _show(self, now: float) -> None:
         situation = Situation(
             muted=self._muted,
             without_card=self._without_card,
-            ringing=self._ringing.audible,
+            ringing=self._bell.audible,
             refused=self._line.refused,
             offline=self._line.missed,
             turn=self._turn.state,
@@ -556,4 +518,4 @@ class Speaker:
         shown = ladder.shown(situation)
         if shown != self._shown:
             self._shown = shown
-            self._effects.append(shown)
+            self._emit(shown)

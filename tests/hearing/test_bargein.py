@@ -34,6 +34,7 @@ class Script:
         speech: float | None = None,
         score: float = 0.0,
         echo_dbfs: float = -60.0,
+        masked: bool = False,
         trusted: bool = True,
     ) -> list[Verdict]:
         verdicts = []
@@ -48,6 +49,7 @@ class Script:
                 speech=talker if speech is None else speech,
                 level_dbfs=-40.0,
                 echo_dbfs=echo_dbfs,
+                masked=masked,
                 trusted=trusted,
             )
             if verdict := self.decision.update(heard, self.now):
@@ -107,6 +109,15 @@ def test_what_rings_on_after_a_hold_is_no_proof() -> None:
     assert verdict.kind is Kind.REJECT
 
 
+def test_what_may_still_be_our_own_sound_through_a_young_filter_is_no_proof() -> None:
+    script = Script(HOLD)
+    script.hear(20, talker=SURE, voice=0.9)
+    assert script.hear(300, talker=SURE, voice=0.9, masked=True) == []
+    (verdict,) = script.hear(200, talker=SURE, voice=0.9)
+    assert verdict.kind is Kind.CONFIRM
+    assert verdict.numbers["waited_ms"] > 300
+
+
 def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.2)
@@ -117,7 +128,7 @@ def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
 
 @pytest.mark.parametrize(
     ("speech", "voice"),
-    [(0.85, 0.05), (0.3, 0.9)],
+    [(SURE, 0.05), (0.3, 0.9)],
     ids=["the voice detector hears none", "the classifier hears none"],
 )
 def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -> None:
@@ -131,12 +142,12 @@ def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -
     assert not script.decision.pending
 
 
-def test_a_voice_that_noise_covers_is_found_by_the_classifier_alone() -> None:
+def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> None:
     script = Script()
-    script.hear(20, talker=SURE, voice=0.05)
-    (verdict,) = script.hear(500, talker=SURE, voice=0.05)
+    script.hear(20, talker=SURE, voice=0.12)
+    (verdict,) = script.hear(500, talker=SURE, voice=0.12)
     assert verdict.kind is Kind.CONFIRM
-    assert 150 <= verdict.numbers["waited_ms"] <= 200
+    assert 200 <= verdict.numbers["waited_ms"] <= 250
     script = Script()
     script.hear(20, talker=SURE)
     verdicts = []

@@ -33,5 +33,8 @@ class HeardPeriod:
     echo_dbfs: float
     """RMS of the echo that was estimated and subtracted; -120 when nothing plays."""
 
+    masked: bool = False
+    """The canceller is young and our own sound may still be on its way: no proof of a user."""
+
     trusted: bool = True
     """`score` may raise suspicion: the echo path is known and no xrun has just moved it."""

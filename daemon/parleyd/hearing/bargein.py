@@ -3,7 +3,8 @@
 Stage 1, suspicion: the classifier hears a user through the echo. Quick (some
 ten periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
 voice detector and the classifier agree while the loudspeaker is quiet, or the classifier
-is sure for a while. Slower, and what ends the answer. Every verdict carries its reason and the numbers that it rests on.
+is sure for a while. Slower, and what ends the answer. Every verdict carries its
+reason and the numbers that it rests on.
 """
 
 import math
@@ -22,8 +23,9 @@ WINDOW = 3
 _CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
 _LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
 _ENOUGH = 2.0  # clear chunks; one can be a knock
-_SURE = 0.9  # the classifier alone, if it says so all the time: Silero misses whom noise covers
-_SURE_PERIODS = 10
+# Or the classifier nearly alone, if it says so all the time: Silero misses whom noise covers.
+_SURE, _SURE_PERIODS = 0.9, 15
+_TRACE = 0.1  # of a voice; what has none at all is no user, however sure the classifier
 _IGNORE_S = {"duck": 0.10, "hold": 0.06}  # a silenced loudspeaker still rings in the room
 _RUNG_OUT_DB = 3.0  # what is heard is more than what may be left of the echo
 _PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
@@ -135,7 +137,8 @@ class BargeIn:
 
     def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
         waited_s = round(now - suspected_at, 4)  # a deadline must not slip by a rounding error
-        rung_out = not self._holds or heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB
+        over_echo = heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB and not heard.masked
+        rung_out = over_echo or not self._holds  # a ducked reply goes on
         counts = rung_out and waited_s >= self._ignore_s
         if counts and heard.voice_chunk:
             self._surest = max(self._surest, heard.voice)
@@ -148,7 +151,8 @@ class BargeIn:
             "speech": heard.speech,
             "score": heard.score,
         }
-        if self._evidence >= _ENOUGH or self._sure_periods >= _SURE_PERIODS:
+        sure = self._sure_periods >= _SURE_PERIODS and self._surest > _TRACE
+        if self._evidence >= _ENOUGH or sure:
             onset = self._onset
             self.disarm()
             return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)

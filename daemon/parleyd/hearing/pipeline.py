@@ -17,6 +17,8 @@ _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector 
 _GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
 _COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user ...
 _FOUND_PERIODS = 50  # ... or half of that, when its delay is known
+_YOUNG_PERIODS = 400  # of audible playback: until then there may be more echo than is predicted
+_RINGING_PERIODS = 6  # how long a room rings on after the loudspeaker
 _AUDIBLE = 100  # peak of int16, -50 dBFS: quieter playback teaches the filter nothing
 
 
@@ -39,6 +41,7 @@ class Hearing:
         self._attentive = True
         self._voice = 0.0
         self._audible_periods = 0
+        self._since_audible = _RINGING_PERIODS  # periods
         self._distrusted_until = float("-inf")
 
     def process(
@@ -74,6 +77,7 @@ class Hearing:
             speech=talker.speech,
             level_dbfs=level_dbfs(cleaned),
             echo_dbfs=_dbfs(cancelled.echo),
+            masked=self._masked,
             trusted=self._trusted(now),
         )
 
@@ -118,9 +122,15 @@ class Hearing:
             error = mic * np.float32(1 / 32768)
             return Cancelled(error, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
         due = self._alignment.process(mic, reference)
-        if self._audible_periods < _COLD_PERIODS:
-            self._audible_periods += int(np.max(np.abs(due)) > _AUDIBLE)
+        audible = float(np.max(np.abs(due))) > _AUDIBLE
+        self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
+        self._since_audible = 0 if audible else self._since_audible + 1
         return self._canceller.process(mic, due)
+
+    @property
+    def _masked(self) -> bool:
+        young = self._canceller is not None and self._audible_periods < _YOUNG_PERIODS
+        return young and self._since_audible < _RINGING_PERIODS
 
     def _trusted(self, now: float) -> bool:
         found = self._alignment is not None and self._alignment.delay_ms is not None
