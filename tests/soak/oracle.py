@@ -22,6 +22,7 @@ A_TICK_S = 0.011  # a deadline is met in the first heartbeat after it
 TOLD_WITHIN_MS = 20
 KEPT_ANSWERS = 32  # late deltas come within seconds
 PER_MS = 24
+SILENT_ALARM_S = 12.0  # a pause, somebody who speaks into it, and the time to understand that
 
 
 class Violation(AssertionError):
@@ -69,7 +70,8 @@ class Oracle:
         self._silent_since = 0.0
         self._again: dict[str, int] = {}  # truncations that were refused, and what fits
         self._told: deque[tuple[str, str]] = deque(maxlen=32)  # event id and item
-        self._ringing = False
+        self.ringing = False  # an alarm is due and was not stopped
+        self._rang = self.now
         self._looked = self.now
         self._heard_before = 0
         self._late_ms = 0.0  # by how much the beat before came too early for what is told in this
@@ -144,7 +146,7 @@ class Oracle:
                 case Note("ring_full"):
                     self._cut_short |= self.answers.keys() - self.dead
                 case RingStopped():
-                    self._ringing = False
+                    self.ringing = False
         self._state = speaker.state
         if step.drop:
             self._dropped()
@@ -181,6 +183,8 @@ class Oracle:
         if sound.answer and start != sound.heard:
             raise Violation(f"{sound.name}: frame {start} is heard after frame {sound.heard}")
         sound.heard = start + count
+        if not sound.answer:
+            self._rang = self.now
         if sound.answer:
             self.heard_frames += count
 
@@ -253,7 +257,7 @@ class Oracle:
         if sound.answer in self.dead:
             raise Violation(f"frame {start} of {sound.name} is played after its end")
         if sound.name.startswith(("alarm", "spoken")):
-            if start == 0 and not self._ringing and sound.name == "alarm":
+            if start == 0 and not self.ringing and sound.name == "alarm":
                 raise Violation("an alarm sounds that nobody set, or that was stopped")
         elif sound.answer and start == 0:
             for earlier in self.answers[sound.answer]:
@@ -262,7 +266,7 @@ class Oracle:
 
     def rings(self) -> None:
         """An alarm is due."""
-        self._ringing = True
+        self.ringing = True
 
     # --- states -------------------------------------------------------------------------
 
@@ -287,6 +291,7 @@ class Oracle:
             self.finished += 1
 
     def _time(self, speaker: Speaker) -> None:
+        self._rings_on()
         turn, lasted = self.settings.turn, self.now - self._since
         match self._state:
             case State.THINKING:
@@ -308,14 +313,20 @@ class Oracle:
         if lasted > longest + A_TICK_S:
             raise Violation(f"{self._state} for {lasted:.2f} s, longest is {longest:.2f} s")
 
+    def _rings_on(self) -> None:
+        if self.shown is not Shown.RINGING:
+            self._rang = self.now
+        elif self.now - self._rang > SILENT_ALARM_S:
+            raise Violation(f"an alarm rings, but is not heard for {SILENT_ALARM_S:.0f} s")
+
     def _ladder(self, speaker: Speaker) -> None:
         refused = bool(speaker._line.refused)
         if self.muted:
             wanted = {Shown.MUTED}
         elif self.without_card:
             wanted = {Shown.ERROR}
-        elif speaker._ringing.audible:
-            wanted = {Shown.RINGING}
+        elif self.ringing and self.shown is Shown.RINGING:
+            return
         elif refused:
             wanted = {Shown.ERROR}
         elif self._state is State.SPEAKING:

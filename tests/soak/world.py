@@ -30,13 +30,15 @@ from parleyd.boundary import (
     SkillDone,
     Step,
     Then,
+    Understand,
+    Understood,
 )
 from parleyd.config import Config
 from parleyd.realtime import events as ev
 from parleyd.realtime.refusals import Remedy, understand
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.speaker import Speaker
-from parleyd.states import State
+from parleyd.states import Shown, State
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ
 from tests.soak.hearsay import Hearsay
 from tests.soak.line import About, PaperLink
@@ -273,6 +275,9 @@ class World:
             case RingStopped(ring_ids):
                 for ring_id in ring_ids:
                     del self.tones[f"spoken {ring_id}"]
+            case Understand() if self.random.random() < 0.9:
+                understood = Understood(self.random.random() < 0.5)
+                self.after(self.random.uniform(0.1, 2.5), lambda: self.post(understood))
             case OpenMicrophone():
                 if not self._switched_off:
                     self.after(0.1, lambda: self._mute(False))
@@ -344,7 +349,7 @@ class World:
                     f"in a silent world it does not come to rest: {self.speaker.state}, "
                     f"line {self.speaker._line._state}, audible {not self.oracle.silent}"
                 )
-            if self.speaker._ringing.audible:
+            if self.oracle.shown is Shown.RINGING:
                 self.post(ButtonPressed())
             yield 0.25
         yield SETTLE_S
@@ -352,7 +357,7 @@ class World:
     @property
     def _at_rest(self) -> bool:
         resting = self.settings.realtime.connection == "on-wake"
-        idle = self.speaker.state is State.IDLE and not self.speaker._ringing._rings
+        idle = self.speaker.state is State.IDLE and not self.oracle.ringing
         return idle and self.oracle.silent and (resting or self.speaker._session.ready)
 
     def _answered(self) -> Iterator[float]:
