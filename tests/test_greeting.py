@@ -58,9 +58,7 @@ def test_a_loudspeaker_that_is_not_heard_is_told() -> None:
     assert "microphone does not hear" in str(note.fields["means"])
 
 
-def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> (
-    None
-):
+def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> None:
     made = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
     made.card.muted = True
     made.say(MuteSwitched(True))
