@@ -24,7 +24,7 @@ STEP_H = 0.25  # between two measurements of memory
 WARM_H = 2.0  # the longest answer so far is kept to be repeated, the ring is touched to its end
 FLAT_KB_PER_HOUR = 500  # the allocator's own ups and downs over a few hours; a leak adds up
 GROWS_BY = 1.5  # the second half of a life may hold so much more than the first, in any container
-SMALL = 64  # ... unless it is as small as this
+SMALL = 300  # ... unless it is as small as this: 256 dead answers and calls are remembered
 
 
 def _house(detection: str, server: str, connection: str = "warm", reaction: str = "hold") -> Config:

@@ -156,6 +156,9 @@ class Oracle:
             self._sent(event, before)
         if self._state in QUIET:
             self._dead_creates = self._creates
+            for number in [n for n, items in self.answers.items() if items and items[0].again]:
+                del self.answers[number]  # megabytes each
+                self.dead.discard(number)
         self._time(speaker)
         self._ladder(speaker)
 

@@ -242,8 +242,10 @@ class Server:
             return  # nothing to say
         pace = random.choice((0.02, 0.2, 0.8, 1.0, 1.15)) if not self._clock.friendly else 0.2
         lost_at = self._between(0, 4) if self._odds(0.02) else None
-        for index in range(random.choice((1, 1, 1, 2, 3))):
-            length = int(self._between(0.2, random.choice((2.0, 5.0, LONGEST_S))) * SERVER_RATE_HZ)
+        calm = self._clock.friendly  # an answer that the ring must cut is no friendly one
+        for index in range(1 if calm else random.choice((1, 1, 1, 2, 3))):
+            longest_s = 8.0 if calm else random.choice((2.0, 5.0, LONGEST_S))
+            length = int(self._between(0.2, longest_s) * SERVER_RATE_HZ)
             number = self._clock.count()
             sound = Sound(f"item_{number}", number, length, answer.number, index)
             answer.items.append(sound)

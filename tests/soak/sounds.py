@@ -43,6 +43,11 @@ class Sound:
         self._offset = self.number * 104_729 % (len(_POOL) - LONGEST_S * SERVER_RATE_HZ)
         self._key = self.number * 40_503 % 4_096 * 2
 
+    @property
+    def again(self) -> bool:
+        """It repeats what was heard."""
+        return self.known is not None
+
     def frames(self, start: int, end: int) -> Frames:
         """The sound between two places, as far as it goes."""
         end = min(end, self.length)
