@@ -21,8 +21,7 @@ from tests.soak.sounds import readable, tones
 from tests.soak.world import Figures, World
 
 STEP_H = 0.25  # between two measurements of memory
-WARM_H = 2.0  # the longest answer so far is kept to be repeated, the ring is touched to its end
-FLAT_KB_PER_HOUR = 500  # the allocator's own ups and downs over a few hours; a leak adds up
+FLAT_KB_PER_HOUR = 300  # of the last third of a life: what is kept up to a bound has filled by then
 GROWS_BY = 1.5  # the second half of a life may hold so much more than the first, in any container
 SMALL = 300  # ... unless it is as small as this: 256 dead answers and calls are remembered
 
@@ -68,13 +67,15 @@ class Life:
 
     @property
     def slope(self) -> float:
-        """Resident memory's growth in kB per simulated hour, once it is warm."""
+        """Resident memory's growth in kB per simulated hour, in the last third."""
         return slope_kb_per_hour(self.warm)
 
     @property
     def warm(self) -> list[tuple[float, int]]:
-        """Seconds and kB, from when nothing new should be kept."""
-        return [(hours * 3600, kb) for hours, kb in self.memory if hours >= WARM_H]
+        """Seconds and kB of the last third: nothing new should be kept in it."""
+        return [
+            (hours * 3600, kb) for hours, kb in self.memory if hours > self.figures.hours * 2 / 3
+        ]
 
 
 def live(house: str, hours: float, seed: int, *, progress: bool = False) -> Life:
@@ -162,7 +163,7 @@ def _told(life: Life) -> str:
 
 
 def _leak(life: Life) -> str:
-    if len(life.warm) >= 8 and life.slope > FLAT_KB_PER_HOUR:
+    if len(life.warm) >= 6 and life.slope > FLAT_KB_PER_HOUR:
         return f"{life.house}: memory grows by {life.slope:.0f} kB an hour"
     return ""
 

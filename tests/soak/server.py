@@ -79,6 +79,7 @@ class Server:
         self._calls: set[str] = set()
         self._answers: dict[str, Answer] = {}
         self.open = True
+        self._configured_once = False
         session: dict[str, Any] = {"id": f"sess_{clock.count()}"}
         self._say(ev.SessionCreated(session=session))
         if self._odds(0.01):
@@ -116,6 +117,7 @@ class Server:
         if self._odds(0.02):
             return  # never: the client gives the socket up
         updated = ev.SessionUpdated(session=event.session)
+        self._configured_once = True
         self._clock.after(self._between(0.0, 0.5), lambda: self._say(updated))
 
     def _item(self, item: dict[str, Any]) -> None:
@@ -354,7 +356,7 @@ class Server:
         """Something that a server may do whenever it likes."""
         random = self._clock.random
         match random.randrange(8):
-            case 0:
+            case 0 if self._configured_once:  # before, it would be about the configuration
                 self._error(random.choice(HARMLESS), "", None)
             case 1:
                 self._close(1000, "")
