@@ -145,7 +145,8 @@ class Hour:
         time.sleep(1.0)  # pulse plays out what it has, and the chime sounds
         self.rig.heard.clear()
         time.sleep(1.5)
-        self.late_frames += loud_frames(self.rig.heard.frames(), LOUD)
+        if self.daemon.states[-1][1].startswith("listening"):  # else it is the next answer
+            self.late_frames += loud_frames(self.rig.heard.frames(), LOUD)
         return True
 
     def followed_up(self) -> bool:
