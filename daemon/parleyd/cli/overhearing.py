@@ -21,6 +21,7 @@ class Overhearing:
         self._post = post
         self._worker = RecognitionWorker()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resting: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
         """Something begins to ring: whoever is to understand starts now. Returns at once."""
@@ -32,12 +33,13 @@ class Overhearing:
 
     def rest(self) -> None:
         """Nothing rings any more. Returns at once."""
-        self._begin(self._worker.close())
+        self._resting = self._begin(self._worker.close())
 
     async def close(self) -> None:
         """End everything that was begun; for the end of a set-up."""
         for task in self._tasks:
-            task.cancel()
+            if task is not self._resting:  # which would leave a process behind
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._worker.close()
 
@@ -51,7 +53,8 @@ class Overhearing:
         found = grammar.match(heard.words)
         self._post(Understood(found is not None and found[0] in STOPS))
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
