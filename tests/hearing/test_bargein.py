@@ -34,6 +34,7 @@ class Script:
         speech: float | None = None,
         score: float = 0.0,
         echo_dbfs: float = -60.0,
+        level_dbfs: float = -40.0,
         masked: bool = False,
         trusted: bool = True,
     ) -> list[Verdict]:
@@ -47,7 +48,7 @@ class Script:
                 voice_chunk=self.periods % 3 == 0,
                 talker=talker,
                 speech=talker if speech is None else speech,
-                level_dbfs=-40.0,
+                level_dbfs=level_dbfs,
                 echo_dbfs=echo_dbfs,
                 masked=masked,
                 trusted=trusted,
@@ -116,6 +117,14 @@ def test_what_may_still_be_our_own_sound_through_a_young_filter_is_no_proof() ->
     (verdict,) = script.hear(200, talker=SURE, voice=0.9)
     assert verdict.kind is Kind.CONFIRM
     assert verdict.numbers["waited_ms"] > 300
+
+
+def test_what_the_detectors_only_remember_is_no_proof() -> None:
+    script = Script(HOLD)
+    script.hear(20, talker=SURE, voice=0.9, level_dbfs=-28.0)
+    script.hear(60, talker=SURE, voice=0.9, level_dbfs=-36.0)  # the room
+    (verdict,) = script.hear(440, talker=0.9, voice=0.9, level_dbfs=-50.0)
+    assert verdict.kind is Kind.REJECT
 
 
 def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:

@@ -26,6 +26,8 @@ _ENOUGH = 2.0  # clear chunks; one can be a knock
 # Or the classifier nearly alone, if it says so all the time: Silero misses whom noise covers.
 _SURE, _SURE_PERIODS = 0.9, 15
 _TRACE = 0.1  # of a voice; what has none at all is no user, however sure the classifier
+_FADED_DB = 15.0  # below its loudest, a voice is over: both detectors remember it for 0.1 s more
+_NOTHING_DBFS = -120.0
 _IGNORE_S = {"duck": 0.10, "hold": 0.06}  # a silenced loudspeaker still rings in the room
 _RUNG_OUT_DB = 3.0  # what is heard is more than what may be left of the echo
 _PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
@@ -93,6 +95,7 @@ class BargeIn:
         self._evidence = 0.0
         self._surest = 0.0
         self._sure_periods = 0
+        self._loudest_dbfs = _NOTHING_DBFS
         self._scores.clear()
         self._talkers.clear()
 
@@ -117,6 +120,7 @@ class BargeIn:
         if sum(talker > threshold for talker in self._talkers) < HITS:
             return None
         self._suspected_at = now
+        self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._evidence = 0.0
         self._surest = 0.0
@@ -137,9 +141,12 @@ class BargeIn:
 
     def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
         waited_s = round(now - suspected_at, 4)  # a deadline must not slip by a rounding error
-        over_echo = heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB and not heard.masked
+        over_echo = _over_echo(heard)
         rung_out = over_echo or not self._holds  # a ducked reply goes on
-        counts = rung_out and waited_s >= self._ignore_s
+        if over_echo:
+            self._loudest_dbfs = max(self._loudest_dbfs, heard.level_dbfs)
+        sounds = heard.level_dbfs > self._loudest_dbfs - _FADED_DB
+        counts = rung_out and sounds and waited_s >= self._ignore_s
         if counts and heard.voice_chunk:
             self._surest = max(self._surest, heard.voice)
             self._evidence += _evidence(heard)
@@ -176,6 +183,11 @@ class BargeIn:
             elif age - onset > _ONSET_GAP:
                 break
         return onset
+
+
+def _over_echo(heard: HeardPeriod) -> bool:
+    """More is heard than what may be left of our own sound."""
+    return heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB and not heard.masked
 
 
 def _evidence(heard: HeardPeriod) -> float:

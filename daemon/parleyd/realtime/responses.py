@@ -150,6 +150,7 @@ class Responses:
             return None
         self._bury(self._active.response_id)
         self._active.cancel_deadline = now + CANCELLED_WITHIN_S
+        self._active.done_deadline = None  # from here on the answer to the cancel is waited for
         return CancelResponse(response_id=self._active.response_id)
 
     def cut_off(self, now: float) -> None:
