@@ -35,6 +35,7 @@ class House:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            await self.skills.overhearing.close()  # which dies with its daemon otherwise
 
 
 def test_a_timer_rings_with_its_name_and_rings_again_after_a_restart_until_it_was_stopped(
