@@ -14,6 +14,16 @@ from pulse_rig import PulseRig, RigUnavailable
 @pytest.fixture(scope="module")
 def rig() -> Iterator[PulseRig]:
     """A running rig for this module; the tests skip, with the reason, where it cannot run."""
+    yield from _running()
+
+
+@pytest.fixture
+def own_rig() -> Iterator[PulseRig]:
+    """A rig for one test, which may kill it or change it."""
+    yield from _running()
+
+
+def _running() -> Iterator[PulseRig]:
     try:
         with PulseRig() as rig:
             yield rig

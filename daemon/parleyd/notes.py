@@ -19,13 +19,17 @@ def of_verdict(verdict: Verdict, now: float) -> Note:
 def of_calibrated(found: Calibrated) -> Note:
     """What the sound at the start has told."""
     if not found.heard:
-        means = "the microphone does not hear the loudspeaker: is it on, loud enough and near?"
-        return Note("calibrated", {"heard": False, "means": means})
-    fields: Json = {"heard": True, "reply_dbfs": found.reply_dbfs, "delay_ms": found.delay_ms}
-    if found.volume is not None:
-        fields["volume"] = found.volume
-        fields["means"] = "at a higher audio.volume Parley does not hear most users over itself"
-    return Note("calibrated", fields)
+        means = (
+            "the microphone does not hear the loudspeaker: see that it is on and loud enough, that "
+            'audio.capture is the right microphone, or that hearing.canceller is "hardware" '
+            "where the card cancels the echo"
+        )
+        return Note("not_heard", {"means": means})
+    fields: Json = {"reply_dbfs": found.reply_dbfs, "delay_ms": found.delay_ms}
+    if found.volume is None:
+        return Note("calibrated", fields)
+    means = f"Parley does not hear most users over itself: set audio.volume to {found.volume}"
+    return Note("too_loud", {**fields, "volume": found.volume, "means": means})
 
 
 def of_duplex(duplex: Duplex) -> Note:

@@ -1,12 +1,14 @@
 """The daemon as the service runs it: a real process, alsa-lib, notify socket, and real speech."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from daemon_process import Daemon
+from daemon_process import RIG_CARDS, WITHIN_S, Daemon
 from pulse_rig import PulseRig, loud_frames
 
 from parleyd.room.clips import normalised, synthesize
@@ -14,13 +16,7 @@ from parleyd.units import Frames
 
 LOUD = 500  # peaks of the voice are in the thousands
 
-CONFIG = """
-[audio]
-boot_chime = false
-playback = "speaker"
-capture = "mic"
-playback_channels = 2
-lead_ms = 100
+CONFIG = f"""{RIG_CARDS}
 [turn]
 follow_up_s = 0
 """
@@ -59,6 +55,52 @@ def test_it_wakes_answers_and_is_silent_when_stopped_in_mid_sentence(
     log = daemon.log.read_text()
     assert "Traceback" not in log
     assert "story" not in log  # no transcript in the log
+
+
+def test_the_boot_chime_is_heard_and_what_it_tells_outlives_a_restart(
+    own_rig: PulseRig, tmp_path: Path
+) -> None:
+    own_rig.echo(60)
+    kept = Path(os.environ["HOME"]) / ".local" / "state" / "parley" / "echo.npz"
+    chiming = CONFIG.replace("boot_chime = false", "boot_chime = true")
+    for start in ("first", "second"):
+        own_rig.heard.clear()
+        folder = tmp_path / start
+        folder.mkdir()
+        service = Daemon(folder, chiming)
+        try:
+            service.wait("READY=1")
+            assert own_rig.heard.wait_for(LOUD, count=24_000), f"no chime at the {start} start"
+            wait_for_log(service, "parleyd.turns: calibrated")
+            assert service.end() == 0
+        finally:
+            service.close()
+        assert kept.stat().st_size > 10_000
+        assert "WARNING" not in service.log.read_text()
+
+
+def test_a_loudspeaker_that_the_microphone_does_not_hear_is_told_with_the_remedy(
+    rig: PulseRig, tmp_path: Path
+) -> None:
+    service = Daemon(tmp_path, CONFIG.replace("boot_chime = false", "boot_chime = true"))
+    try:
+        service.wait("READY=1")
+        line = wait_for_log(service, "not_heard")
+        assert "WARNING" in line
+        assert "see that it is on and loud enough" in line
+    finally:
+        service.close()
+
+
+def wait_for_log(service: Daemon, words: str) -> str:
+    """The first line of the daemon's log with these words."""
+    pause = threading.Event()
+    for _ in range(int(WITHIN_S / 0.1)):
+        for line in service.log.read_text().splitlines():
+            if words in line:
+                return line
+        pause.wait(0.1)
+    raise AssertionError(f"{words} is not in the log\n{service.log.read_text()}")
 
 
 def test_reload_keeps_what_works_and_takes_what_is_good(rig: PulseRig, daemon: Daemon) -> None:

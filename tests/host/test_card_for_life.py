@@ -1,37 +1,16 @@
 """The daemon as a service, through alsa-lib: no card at the start, one that comes, goes, comes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from daemon_process import Daemon
-from pulse_rig import PulseRig, RigUnavailable
+from daemon_process import RIG_CARDS, Daemon
+from pulse_rig import PulseRig
 
 from parleyd.room.clips import normalised, synthesize
-
-CONFIG = """
-[audio]
-boot_chime = false
-playback = "speaker"
-capture = "mic"
-playback_channels = 2
-lead_ms = 100
-"""
-
-
-@pytest.fixture
-def own_rig() -> Iterator[PulseRig]:
-    """One that may be killed."""
-    try:
-        with PulseRig() as rig:
-            yield rig
-    except RigUnavailable as reason:
-        pytest.skip(f"ALSA IS NOT TESTED: {reason}")
 
 
 def test_a_service_outlives_its_card(own_rig: PulseRig, tmp_path: Path) -> None:
     own_rig.kill()
-    service = Daemon(tmp_path, CONFIG)
+    service = Daemon(tmp_path, RIG_CARDS)
     try:
         service.wait("READY=1")
         assert "audio.playback" in service.wait("STATUS=error: ")

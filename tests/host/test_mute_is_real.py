@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from daemon_process import RIG_CARDS
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
-from pulse_rig import PulseRig, RigUnavailable
+from pulse_rig import PulseRig
 
 from parleyd import config
 from parleyd.boundary import Ring
@@ -28,13 +29,7 @@ from parleyd.skills.store import Store
 WITHIN_S = 120.0  # generous: the machine may be loaded
 RED, GREEN, BLUE, PUSH, MUTE = 17, 27, 22, 23, 24
 
-CONFIG = """
-[audio]
-boot_chime = false
-playback = "speaker"
-capture = "mic"
-playback_channels = 2
-lead_ms = 100
+CONFIG = f"""{RIG_CARDS}
 [realtime]
 server = "compatible"
 url = "ws://127.0.0.1:9/"
@@ -44,16 +39,6 @@ output = "rgb"
 push_pin = 23
 mute_pin = 24
 """
-
-
-@pytest.fixture
-def own_rig() -> Iterator[PulseRig]:
-    """One that may be killed."""
-    try:
-        with PulseRig() as rig:
-            yield rig
-    except RigUnavailable as reason:
-        pytest.skip(f"ALSA IS NOT TESTED: {reason}")
 
 
 class WiredPin(MockPWMPin):

@@ -9,6 +9,16 @@ import sys
 import threading
 from pathlib import Path
 
+RIG_CARDS = """
+[audio]
+boot_chime = false
+playback = "speaker"
+capture = "mic"
+playback_channels = 2
+lead_ms = 100
+"""
+"""The configuration of the devices that `pulse_rig` makes; more sections may follow."""
+
 WITHIN_S = 60.0  # generous: a loaded machine starts Python, the models and pulse slowly
 
 

@@ -116,6 +116,14 @@ class PulseRig:
         """How many ALSA programs hold a microphone open."""
         return self.pactl("list", "source-outputs").count('application.name = "ALSA plug-in')
 
+    def echo(self, percent: int) -> None:
+        """Let the microphone hear the loudspeaker, as it does in every room."""
+        self.pactl("load-module", "module-loopback", "source=spk.monitor", "sink=room",
+                   "latency_msec=30")  # fmt: skip
+        inputs = self.pactl("list", "short", "sink-inputs").splitlines()
+        loopback = next(line for line in inputs if "module-loopback" in line)
+        self.pactl("set-sink-input-volume", loopback.split()[0], f"{percent}%")
+
     def say(self, frames: NDArray[np.int16]) -> None:
         """Play 16 kHz mono frames in the room; returns when they were played."""
         subprocess.run(

@@ -16,20 +16,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
 
-from daemon_process import Daemon
+from daemon_process import RIG_CARDS, Daemon
 from pulse_rig import PulseRig, loud_frames
 
 from parleyd.room.clips import normalised, synthesize
 from parleyd.units import Frames
 from tests.soak.memory import slope_kb_per_hour, tree_kb
 
-CONFIG = """
-[audio]
-boot_chime = false
-playback = "speaker"
-capture = "mic"
-playback_channels = 2
-lead_ms = 100
+CONFIG = f"""{RIG_CARDS}
 [turn]
 follow_up_s = 3
 [realtime]
@@ -72,15 +66,6 @@ class Watched(Daemon):
         """Wait until it is idle now."""
         with self._changed:
             return self._changed.wait_for(lambda: self.states[-1][1].startswith("idle"), within_s)
-
-
-def echoing(rig: PulseRig) -> None:
-    """Let the microphone hear the loudspeaker, as it does in every room."""
-    room = ("source=spk.monitor", "sink=room", "latency_msec=30")
-    rig.pactl("load-module", "module-loopback", *room)
-    inputs = rig.pactl("list", "short", "sink-inputs").splitlines()
-    loopback = next(line for line in inputs if "module-loopback" in line)
-    rig.pactl("set-sink-input-volume", loopback.split()[0], f"{ECHO_PERCENT}%")
 
 
 def spoken(*texts: str) -> Frames:
@@ -211,7 +196,7 @@ def run(minutes: float, seed: int, report: Path | None) -> int:
     """Live for so long, then say what it was like; returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="parley-soak-") as name, PulseRig() as rig:
         os.environ["XDG_STATE_HOME"] = name
-        echoing(rig)
+        rig.echo(ECHO_PERCENT)
         daemon = Watched(Path(name), CONFIG)
         try:
             assert daemon.until("idle", 60.0), daemon.log.read_text()

@@ -27,7 +27,9 @@ from parleyd.units import Frames
 
 log = logging.getLogger("parleyd.turns")
 
-LOUD_NOTES = dict.fromkeys(["trouble", "ring_full", "xrun", "half_duplex"], logging.WARNING)
+LOUD_NOTES = dict.fromkeys(
+    ["trouble", "ring_full", "xrun", "half_duplex", "not_heard", "too_loud"], logging.WARNING
+)
 
 
 class Switchboard:

@@ -1,13 +1,13 @@
 """The file that keeps what hearing learnt of the echo's path over restarts and power cuts."""
 
+import io
 import logging
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from parleyd import config
+from parleyd import config, disk
 from parleyd.hearing.memory import EchoMemory
 
 log = logging.getLogger(__name__)
@@ -42,20 +42,16 @@ class EchoFile:
 
     def save(self, memory: EchoMemory) -> None:
         """Keep this; a disk that is full or read-only is told in the log and changes nothing."""
-        draft = self._path.with_suffix(".new")
+        content = io.BytesIO()
+        np.savez(
+            content,
+            cards=np.array(self._cards),
+            weights=memory.weights,
+            late=memory.late,
+            delay=memory.delay,
+            drift=memory.drift,
+        )
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as file:
-                np.savez(
-                    file,
-                    cards=np.array(self._cards),
-                    weights=memory.weights,
-                    late=memory.late,
-                    delay=memory.delay,
-                    drift=memory.drift,
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+            disk.replace(self._path, content.getvalue())
         except OSError as error:
             log.warning("what was learnt of the echo is not kept: %s", error)

@@ -1,13 +1,13 @@
 """What skills keep over restarts and power cuts: one small file, replaced as a whole."""
 
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from parleyd import disk
 from parleyd.skills.alarms import Alarm
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Store:
         with self._lock:
             kept = msgspec.structs.replace(self._kept, **changes)
             if kept != self._kept:
-                self._save(kept)
+                disk.replace(self._path, msgspec.json.encode(kept))
                 self._kept = kept
 
     def _load(self) -> Kept:
@@ -67,17 +67,3 @@ class Store:
             except OSError as second:
                 log.error("and it cannot be put aside: %s", second)
             return Kept()
-
-    def _save(self, kept: Kept) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".new")
-        with draft.open("wb") as file:
-            file.write(msgspec.json.encode(kept))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)  # the new name must be on the disk too
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
