@@ -1,6 +1,7 @@
 """A realtime server on paper that misbehaves at random: one object for each socket."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -18,6 +19,7 @@ from tests.soak.sounds import LONGEST_S, Sound
 
 VOICE = 1000  # what the stand-in for hearing lets through of a user is louder
 DELTA_FRAMES = SERVER_RATE_HZ // 5
+NEVER = math.inf  # seconds until what does not come
 SKILLS = ("set_timer", "set_volume", "say_again", "goodbye")
 HARMLESS = (
     "response_cancel_not_active",
@@ -214,7 +216,7 @@ class Server:
         if answer.over or not self.open:
             return
         delay_s = next(script, None)
-        if delay_s is not None:
+        if delay_s is not None and delay_s != NEVER:
             self._clock.after(delay_s, lambda: self._walk(answer, script))
 
     def _generate(self, answer: Answer) -> Iterator[float]:
@@ -270,7 +272,7 @@ class Server:
             text = ev.TranscriptDelta(response_id=answer.id, item_id=sound.name, delta="and so on ")
             self._say(text)
             if lost_at is not None and at > lost_at * 48_000:
-                yield 1e9  # nothing more ever comes
+                yield NEVER
             yield 2.0 if self._odds(0.002) else pace * (end - at) / 48_000
             at = end
 

@@ -13,7 +13,7 @@ from parleyd.room.clips import synthesize
 from parleyd.states import Shown
 from tests.bench.device import cards, service
 from tests.bench.device.lamp import MUTE
-from tests.bench.device.trials import OBJECTIONS, QUESTION, WAKE
+from tests.bench.device.trials import COLD_S, OBJECTIONS, QUESTION, WAKE, objected
 from tests.vm.scenario import Stage, play
 
 PAUSE = np.zeros(4800, np.int16)
@@ -38,14 +38,14 @@ def story(on: Stage) -> str:
     device.journal.wait_for_state("thinking", mark)
     device.journal.wait_for_state("speaking", mark)
     on.wait_until_heard(begun)
-    mark, spoken = device.journal.length, time.monotonic()
-    device.talker.say(OBJECTIONS[0])
-    device.journal.wait_for_state("listening", mark)
-    heard = device.journal.wait_for("interrupted", mark)["PARLEY_HEARD_MS"]
+    time.sleep(COLD_S)
+    mark, _, said = objected(device, OBJECTIONS[0])
+    noticed = time.monotonic()
+    heard = device.journal.wait_for_note("interrupted", mark)["PARLEY_HEARD_MS"]
     device.pins.press()
     device.journal.wait_for_state("idle", mark)
     service.wait_for_status("idle")
-    return f"interrupted {time.monotonic() - spoken:.1f} s, {heard} ms of the story were heard"
+    return f"interrupted {noticed - said.onset:.1f} s after the onset, {heard} ms were heard"
 
 
 def led_of_a_turn(on: Stage) -> str:
@@ -125,11 +125,11 @@ def led_ringing(on: Stage) -> str:
     device = on.device
     mark = device.journal.length
     device.talker.say(*on.timer)
-    device.journal.wait_for("ring", mark, within_s=2 * service.WITHIN_S)
+    device.journal.wait_for_note("ring", mark, within_s=2 * service.WITHIN_S)
     service.wait_for_status("ringing")
     _check(on, Shown.RINGING)
     device.pins.press()
-    device.journal.wait_for("ring_stopped", mark)
+    device.journal.wait_for_note("ring_stopped", mark)
     service.wait_for_status("idle")
     return "cyan; stopped by the button"
 

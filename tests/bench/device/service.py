@@ -146,6 +146,10 @@ class Journal:
         """The turn came into this state."""
         return self.wait(lambda e: e.get("PARLEY_AFTER") == state, after, within_s)
 
+    def wait_for_note(self, name: str, after: int, within_s: float = WITHIN_S) -> Entry:
+        """The core noted this."""
+        return self.wait(lambda e: str(e.get("MESSAGE")).split(" ")[0] == name, after, within_s)
+
     def wait_for(self, text: str, after: int, within_s: float = WITHIN_S) -> Entry:
         """A line that has this text in it."""
         return self.wait(lambda e: text in str(e.get("MESSAGE")), after, within_s)

@@ -1,5 +1,6 @@
 """One measurement after the other on the running service; each returns ms, by name."""
 
+import contextlib
 import random
 import time
 from collections import defaultdict
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from parleyd.room.clips import synthesize
+from parleyd.units import Frames
 from tests.bench.device.air import RATE_HZ, Ear, Talker
 from tests.bench.device.lamp import Lamp, Pins
 from tests.bench.device.server import ToneServer
@@ -15,7 +17,11 @@ from tests.bench.device.sound import Run, loud_ms, loud_runs
 
 WAKE = synthesize("hey jarvis", "rms", level_dbfs=-24.0)
 QUESTION = synthesize("What is the weather like?", "slt", level_dbfs=-24.0)
-OBJECTIONS = [synthesize("No wait.", voice, level_dbfs=-24.0) for voice in ("rms", "slt", "awb")]
+OBJECTION = "No, wait a moment, what about tomorrow?"
+OBJECTIONS = [synthesize(OBJECTION, voice, level_dbfs=-24.0) for voice in ("rms", "slt", "awb")]
+ATTEMPTS = 3  # a user who is not noticed says it again
+NOTICED_WITHIN_S = 5.0
+COLD_S = 1.5  # of playback: before, hearing that knows no echo yet takes nobody for a user
 SETTLE_S = 0.15  # what was dropped late would be heard within this
 
 Figures = dict[str, list[float]]
@@ -25,6 +31,7 @@ HEARD = "heard on the loopback less told, after an interruption"
 FRAME = "first delta sent to first frame heard"
 ONSET_LED = "user's onset to LED (white)"
 ONSET_HOLD = "user's onset to decision"
+AGAIN = "times that a user had to say it again"
 WAKE_LED = "end of the wake word to LED (blue)"
 BUTTON_LED = "button to LED (blue)"
 BUTTON_SILENCE = "button to silence"
@@ -96,11 +103,9 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
 
     Returns when the next answer's first frame was heard.
     """
-    time.sleep(chance.uniform(0.5, 1.5))
-    mark, begun = device.journal.length, time.monotonic()
-    said = device.talker.say(chance.choice(OBJECTIONS))
-    device.journal.wait_for_state("listening", mark)
-    decided = float(device.journal.wait_for("dropped", mark)["PARLEY_TICK_S"])
+    time.sleep(chance.uniform(COLD_S, COLD_S + 1.0))
+    mark, begun, said = objected(device, chance.choice(OBJECTIONS))
+    decided = float(device.journal.wait_for_note("dropped", mark)["PARLEY_TICK_S"])
     following = _answer(device, mark, begun)
     played = [run for run in device.runs(0) if answer <= run.begins_at < following]
     holds = _count(device.journal, mark, "hold")
@@ -113,6 +118,21 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
         error = loud_ms(played, RATE_HZ) - told[0]["audio_end_ms"]
         device.figures[HEARD].append(error)
     return following
+
+
+def objected(device: Device, words: Frames) -> tuple[int, float, Utterance]:
+    """Say so until Parley listens; the journal's place and the time before, and what was said.
+
+    Raises `AssertionError` when it does not listen, however often.
+    """
+    for again in range(ATTEMPTS):
+        mark, begun = device.journal.length, time.monotonic()
+        said = device.talker.say(words)
+        with contextlib.suppress(AssertionError):
+            device.journal.wait_for_state("listening", mark, NOTICED_WITHIN_S)
+            device.figures[AGAIN].append(float(again))
+            return mark, begun, said
+    raise AssertionError(f"{ATTEMPTS} objections were not noticed")
 
 
 def stop_by_button(device: Device) -> None:
