@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from parleyd.room.clips import synthesize
 from parleyd.units import Frames
-from tests.bench.device.air import RATE_HZ, Ear, Talker
+from tests.bench.device.air import RATE_HZ, Ear, Talker, Utterance
 from tests.bench.device.lamp import Lamp, Pins
 from tests.bench.device.server import ToneServer
 from tests.bench.device.service import WITHIN_S, Journal
