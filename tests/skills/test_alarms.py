@@ -13,7 +13,7 @@ from parleyd.skills import skills_of
 from parleyd.skills.alarms import MOST, RECENT_S, Alarms, Moment, next_time
 from parleyd.skills.book import SkillBook
 from parleyd.skills.store import Store
-from parleyd.skills.timers import Timers, spoken
+from parleyd.skills.timers import RETRY_S, Timers, spoken
 
 MONDAY = 1_800_000_000.0  # some day in 2027
 
@@ -193,15 +193,30 @@ def test_a_broken_file_is_put_aside_and_told(
     assert "timers are lost" in caplog.text
 
 
-def test_a_disk_that_takes_nothing_is_told_and_the_timer_rings_all_the_same(
-    tmp_path: Path,
+def test_a_disk_that_takes_nothing_is_told_once_and_the_timer_rings_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "file" / "skills.json"
     kitchen = Kitchen(path, at(0))
     (tmp_path / "file").write_text("not a folder")
-    assert "lost if the power failed" in kitchen.call("set_timer", seconds=5)
-    kitchen.now = at(6)
+    assert "lost if the power failed" in kitchen.call("set_timer", seconds=50)
+    for seconds in range(49):  # the daemon looks all the time
+        kitchen.now = at(seconds)
+        assert not asyncio.run(kitchen.timers.save())
+    assert len(caplog.records) == 1
+    kitchen.now = at(50)
     assert len(kitchen.timers.take_due()) == 1
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again(tmp_path: Path) -> None:
+    path = tmp_path / "file" / "skills.json"
+    kitchen = Kitchen(path, at(0))
+    (tmp_path / "file").write_text("not a folder")
+    kitchen.call("set_timer", seconds=600)
+    (tmp_path / "file").unlink()
+    kitchen.now = at(RETRY_S + 1)
+    assert asyncio.run(kitchen.timers.save())
+    assert len(Store(path).kept.alarms) == 1
 
 
 def test_a_file_that_could_not_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:

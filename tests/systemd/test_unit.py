@@ -23,7 +23,7 @@ def directives() -> list[tuple[str, str]]:
     [
         "Type=notify",
         "ExecStart=/opt/parley/venv/bin/parley run --config /etc/parley/parley.toml",
-        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecReload=/bin/sh -c 'kill -HUP $${MAINPID}'",
         "WatchdogSec=10",
         "Restart=on-failure",
         "RestartPreventExitStatus=2",

@@ -206,6 +206,7 @@ def _talk_and_set_timer(on: Stage) -> None:
     device.talker.say(*on.timer)
     device.journal.wait_for("would not survive", mark, within_s=2 * service.WITHIN_S)
     device.journal.wait_for_note("ring", mark, within_s=2 * service.WITHIN_S)
+    service.wait_for_status("ringing")  # when the answer that confirms the timer is over
     device.pins.press()
     device.journal.wait_for_note("ring_stopped", mark)
 

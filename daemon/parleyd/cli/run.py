@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -114,6 +115,7 @@ class Daemon:
             if end is not _End.RELOAD:
                 return 0 if end is _End.STOP else 1
             logging.getLogger().setLevel(self._settings.log.level.upper())
+            gc.collect()  # what a set-up leaves behind is 16 MB that refer to each other
 
     # --- signals ----------------------------------------------------------------------
 

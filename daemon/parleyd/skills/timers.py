@@ -12,6 +12,7 @@ from parleyd.skills import skill
 from parleyd.skills.alarms import Alarm, Alarms, Moment, next_time
 
 LONGEST_S = 24 * 3600
+RETRY_S = 30.0  # to keep what could not be kept: a full disk is not emptied by trying
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Timers:
         self._alarms = Alarms(kept)
         self._keep = keep
         self._kept = list(kept)
+        self._unkept: list[Alarm] | None = None  # what could not be written down
+        self._retry_at = 0.0
         self._keeping = asyncio.Lock()
 
     def take_due(self) -> list[Alarm]:
@@ -45,17 +48,24 @@ class Timers:
         self._alarms.stopped(ids)
 
     async def save(self) -> bool:
-        """Bring the file up to date, off the event loop; False (and a warning) when it fails."""
+        """Bring the file up to date, off the event loop; False (and a warning) when it fails.
+
+        What could not be kept is tried again after `RETRY_S`, without another warning.
+        """
         async with self._keeping:
-            kept = self._alarms.kept
+            kept, now = self._alarms.kept, self._clock().steady
             if kept == self._kept:
                 return True
+            if kept == self._unkept and now < self._retry_at:
+                return False
             try:
                 await asyncio.to_thread(self._keep, kept)
             except OSError as error:
-                log.warning("timers would not survive a restart: %s", error)
+                if kept != self._unkept:
+                    log.warning("timers would not survive a restart: %s", error)
+                self._unkept, self._retry_at = kept, now + RETRY_S
                 return False
-            self._kept = kept
+            self._kept, self._unkept = kept, None
             return True
 
     @skill

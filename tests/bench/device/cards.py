@@ -31,7 +31,7 @@ def unloaded() -> Iterator[None]:
     _unbind(DEVICES)
     try:
         _wait_until_free(DEVICES)
-        subprocess.run(["modprobe", "-r", "snd-aloop"], check=True)
+        _unload()
         yield
     finally:
         subprocess.run(LOAD, check=True)
@@ -40,6 +40,14 @@ def unloaded() -> Iterator[None]:
 def _unbind(devices: Sequence[str]) -> None:
     for device in devices:  # each returns only when nobody has the card open any more
         subprocess.Popen(["sh", "-c", f"echo {device} >{DRIVER}/unbind"])
+
+
+def _unload() -> None:
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while subprocess.run(["modprobe", "-r", "snd-aloop"], capture_output=True).returncode:
+        if time.monotonic() > deadline:
+            raise AssertionError("somebody still has a card open whose driver is to go")
+        time.sleep(0.1)
 
 
 def _wait_until_free(devices: Sequence[str]) -> None:
