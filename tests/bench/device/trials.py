@@ -12,7 +12,7 @@ from parleyd.units import Frames
 from tests.bench.device.air import RATE_HZ, Ear, Talker, Utterance
 from tests.bench.device.lamp import Lamp, Pins
 from tests.bench.device.server import ToneServer
-from tests.bench.device.service import WITHIN_S, Journal
+from tests.bench.device.service import WITHIN_S, Entry, Journal
 from tests.bench.device.sound import Run, loud_ms, loud_runs
 
 WAKE = synthesize("hey jarvis", "rms", level_dbfs=-24.0)
@@ -146,7 +146,7 @@ def stop_by_button(device: Device) -> None:
 
 def _answer(device: Device, mark: int, begun: float) -> float:
     """Until an answer is audible; notes how long its first frame took."""
-    device.journal.wait_for_state("speaking", mark)
+    device.journal.wait(_begins_to_speak, mark)
     sent = device.server.first_delta(begun)
     deadline = time.monotonic() + WITHIN_S
     while True:
@@ -158,6 +158,11 @@ def _answer(device: Device, mark: int, begun: float) -> float:
         time.sleep(0.02)
     device.figures[FRAME].append(_ms(sent, heard.begins_at))
     return heard.begins_at
+
+
+def _begins_to_speak(entry: Entry) -> bool:
+    """Not: goes on after a hold."""
+    return entry.get("PARLEY_BEFORE") == "thinking" and entry.get("PARLEY_AFTER") == "speaking"
 
 
 def _lit(device: Device, *, since: float, red: bool = False, blue: bool = False) -> float | None:
