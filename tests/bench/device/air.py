@@ -1,7 +1,8 @@
 """The other ends of two loopback cards: what Parley's loudspeaker plays and its microphone hears.
 
 The kernel's snd-aloop gives to device 1 of a card what is played on device 0, and the other
-way round. Parley has device 0 of both cards.
+way round. Parley has device 0 of both cards; whoever opens a card first decides its format, and
+what comes second converts.
 """
 
 import contextlib
@@ -81,7 +82,7 @@ class Ear(_Line):
         return alsaaudio.PCM(
             alsaaudio.PCM_CAPTURE,
             alsaaudio.PCM_NORMAL,
-            device=f"hw:CARD={SPEAKER},DEV=1",
+            device=f"plughw:CARD={SPEAKER},DEV=1",
             rate=RATE_HZ,
             channels=1,
             format=alsaaudio.PCM_FORMAT_S16_LE,
@@ -115,7 +116,7 @@ class Talker(_Line):
         return alsaaudio.PCM(
             alsaaudio.PCM_PLAYBACK,
             alsaaudio.PCM_NORMAL,
-            device=f"hw:CARD={MICROPHONE},DEV=1",
+            device=f"plughw:CARD={MICROPHONE},DEV=1",
             rate=MIC_RATE_HZ,
             channels=1,
             format=alsaaudio.PCM_FORMAT_S16_LE,
