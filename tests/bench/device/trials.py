@@ -22,6 +22,7 @@ OBJECTIONS = [synthesize(OBJECTION, voice, level_dbfs=-24.0) for voice in ("rms"
 ATTEMPTS = 3  # a user who is not noticed says it again
 NOTICED_WITHIN_S = 5.0
 COLD_S = 1.5  # of playback: before, hearing that knows no echo yet takes nobody for a user
+AUDIBLE_S = 0.1  # who decided to be silent later than that after the last sound was silent
 SETTLE_S = 0.15  # what was dropped late would be heard within this
 
 Figures = dict[str, list[float]]
@@ -108,9 +109,9 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
     decided = float(device.journal.wait_for_note("dropped", mark)["PARLEY_TICK_S"])
     following = _answer(device, mark, begun)
     played = [run for run in device.runs(0) if answer <= run.begins_at < following]
-    holds = _count(device.journal, mark, "hold")
-    if holds == 1:
-        device.figures[SILENCE].append(_ms(decided, played[-1].ends_at))
+    for entry in device.journal.entries(mark):
+        if "PARLEY_TICK_S" in entry:  # each hold: the first, and after a false alarm the next
+            _silenced(device, played, float(entry["PARLEY_TICK_S"]))
     device.figures[ONSET_HOLD].append(_ms(said.onset, decided))
     device.figures[ONSET_LED].append(_ms(said.onset, _lit(device, red=True, since=said.onset)))
     told = device.server.of_kind("conversation.item.truncate", begun)
@@ -118,6 +119,13 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
         error = loud_ms(played, RATE_HZ) - told[0]["audio_end_ms"]
         device.figures[HEARD].append(error)
     return following
+
+
+def _silenced(device: Device, played: Sequence[Run], tick: float) -> None:
+    """How long it sounded after that decision; nothing when it was silent before."""
+    last = next(run for run in reversed(played) if run.begins_at < tick)
+    if last.ends_at > tick - AUDIBLE_S:
+        device.figures[SILENCE].append(_ms(tick, last.ends_at))
 
 
 def objected(device: Device, words: Frames) -> tuple[int, float, Utterance]:
@@ -167,10 +175,6 @@ def _begins_to_speak(entry: Entry) -> bool:
 
 def _lit(device: Device, *, since: float, red: bool = False, blue: bool = False) -> float | None:
     return device.lamp.first(lambda rgb: (rgb[0] or not red) and (rgb[2] or not blue), since)
-
-
-def _count(journal: Journal, mark: int, note: str) -> int:
-    return sum(str(e.get("MESSAGE", "")).split(" ")[0] == note for e in journal.entries(mark))
 
 
 def _ms(begin: float, end: float | None) -> float:
