@@ -186,17 +186,17 @@ def test_no_period_no_beat_and_effects_only_when_there_are_some(
     assert running.outcome.effects.empty()
 
 
-def test_xruns_are_told_as_what_came_since_the_last_period(
+def test_xruns_are_told_as_what_came_since_the_last_period_and_none_before_the_first(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
     running.heart.start()
     told = []
-    for total in (2, 2, 5):
+    for total in (2, 2, 4, 7):
         card.xruns = total
         card.give(np.zeros(160, np.int16))
         told.append(running.core.wait_for(is_period).xruns)
-    assert told == [2, 0, 3]
+    assert told == [0, 0, 2, 3]
 
 
 def test_mute_closes_the_microphone_before_the_core_is_told_and_beats_go_on(

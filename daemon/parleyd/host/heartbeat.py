@@ -164,6 +164,8 @@ class Heartbeat(threading.Thread):
         self._drain_inbox(now)
         if frames is None and not self._beats_by_clock:
             return  # no whole period yet
+        if self.beats == 0:
+            self._xruns = self._card.xruns  # the microphone was open before anybody listened
         xruns, self._xruns = self._card.xruns - self._xruns, self._card.xruns
         period = MicPeriod(frames, self._card.queued_frames(), xruns)
         step = self._core.tick(period, now)
