@@ -18,7 +18,7 @@ from tests.vm.scenario import Stage, play
 
 PAUSE = np.zeros(4800, np.int16)
 HUE_TOLERANCE = 0.15
-WATCHED_S = 2.0  # the longest rhythm
+WATCHED_S = 4.0  # twice the longest rhythm
 
 
 def doctor(on: Stage) -> str:

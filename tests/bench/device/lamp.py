@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import random
 import os
 import threading
 import time
@@ -84,7 +85,8 @@ class Lamp:
             self._ending.wait(RETRY_S)
 
     def _watch(self, files: Sequence[int]) -> None:
+        chance = random.Random(1)
         while not self._ending.is_set():
             levels = tuple(os.pread(file, 1, 0) == b"1" for file in files)
             self._levels.append((time.monotonic(), levels))
-            time.sleep(POLL_S)
+            time.sleep(chance.uniform(0.2, 1.8) * POLL_S)  # in no step with the LED's pulses
