@@ -2,8 +2,8 @@
 
 import contextlib
 import math
-import random
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
