@@ -101,6 +101,23 @@ def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
     assert all(kind is not Kind.CONFIRM for kind, _, _ in verdicts)
 
 
+@pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
+def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
+    say: Say, voice: str
+) -> None:
+    silence, user = np.zeros(5 * 16_000, np.float32), say(voice, "No wait.")
+    user = user[np.argmax(np.abs(user) > 0.1 * np.max(np.abs(user))) :]
+    around = np.concatenate([silence, user, silence])  # before and after it, digital silence
+    stage = Stage(np.tile(say("rms", STORY), 2), around, gain=0.0)
+    (held, confirmed) = stage.run()
+    assert held[0] is Kind.SUSPECT
+    assert held[1] - 5.0 < 0.15
+    assert confirmed[0] is Kind.CONFIRM
+    assert confirmed[1] - 5.0 < 0.4
+    sent = np.concatenate([heard.cleaned for heard in stage.heard])
+    assert level_dbfs(sent[: 4 * 16_000]) < -75  # what hearing adds for itself is not sent
+
+
 def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=6.0, gain=1.0)

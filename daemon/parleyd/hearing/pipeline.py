@@ -19,6 +19,8 @@ _COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like 
 _FOUND_PERIODS = 50  # ... or half of that, when its delay is known
 _YOUNG_PERIODS = 400  # of audible playback: until then there may be more echo than is predicted
 _RINGING_PERIODS = 6  # how long a room rings on after the loudspeaker
+_FLOOR_RMS = 10.0  # -70 dBFS: a microphone that gates its noise is heard as if it had some, for
+# the classifier learnt from rooms, where nothing is ever quite silent; nobody is sent it
 _AUDIBLE = 100  # peak of int16, -50 dBFS: quieter playback teaches the filter nothing
 
 
@@ -38,6 +40,7 @@ class Hearing:
         self._detector = VoiceDetector(max_gain=_VOICE_GAIN)
         early = ms_to_frames(lead_ms, MIC_RATE_HZ)
         self._alignment = Alignment(self._canceller, early) if self._canceller else None
+        self._random = np.random.default_rng(1)
         self._attentive = True
         self._voice = 0.0
         self._audible_periods = 0
@@ -57,8 +60,9 @@ class Hearing:
         if attentive and not self._attentive:
             self._listen_anew()
         self._attentive = attentive
-        cancelled = self._cancel(mic, reference)
-        cleaned = _pcm(cancelled.error)
+        floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.int16)
+        cancelled = self._cancel(_sum(mic, floor), reference)
+        cleaned = _pcm(cancelled.error - floor * np.float32(1 / 32768))
         score = self._levels.score(cancelled)
         chunks: list[float] = []
         talker = Talker(0.0, 0.0)
@@ -137,6 +141,11 @@ class Hearing:
         enough = _FOUND_PERIODS if found else _COLD_PERIODS
         cold = self._canceller is not None and 0 < self._audible_periods < enough
         return now >= self._distrusted_until and not cold
+
+
+def _sum(one: Frames, other: Frames) -> Frames:
+    total: Frames = np.clip(one.astype(np.int32) + other, -32768, 32767).astype(np.int16)
+    return total
 
 
 def _pcm(samples: Floats) -> Frames:
