@@ -29,10 +29,11 @@ class Pins:
         self.path(line, "pull").write_text("pull-up" if up else "pull-down")
 
     def press(self) -> None:
-        """The push button, for 100 ms."""
+        """The push button, for 100 ms; nobody presses it again sooner than after as long."""
         self.pull(PUSH, up=False)
         time.sleep(0.1)
         self.pull(PUSH, up=True)
+        time.sleep(0.1)
 
     def path(self, line: int, name: str) -> Path:
         """One attribute of a line; the chip may have come anew."""
