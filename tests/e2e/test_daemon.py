@@ -103,6 +103,12 @@ def wait_for_log(service: Daemon, words: str) -> str:
     raise AssertionError(f"{words} is not in the log\n{service.log.read_text()}")
 
 
+def test_a_stop_that_comes_while_it_reloads_ends_it(daemon: Daemon) -> None:
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait("RELOADING=1")
+    assert daemon.end() == 0
+
+
 def test_reload_keeps_what_works_and_takes_what_is_good(rig: PulseRig, daemon: Daemon) -> None:
     daemon.config.write_text(CONFIG + "\n[wake]\nkeyword = 'x'\n")
     daemon.process.send_signal(signal.SIGHUP)

@@ -119,7 +119,7 @@ class PulseRig:
     def echo(self, percent: int) -> None:
         """Let the microphone hear the loudspeaker, as it does in every room."""
         self.pactl("load-module", "module-loopback", "source=spk.monitor", "sink=room",
-                   "latency_msec=30")  # fmt: skip
+                   "latency_msec=30", "adjust_time=0")  # fmt: skip
         inputs = self.pactl("list", "short", "sink-inputs").splitlines()
         loopback = next(line for line in inputs if "module-loopback" in line)
         self.pactl("set-sink-input-volume", loopback.split()[0], f"{percent}%")

@@ -174,10 +174,10 @@ def reloads(on: Stage) -> str:
     """Reload, again and again: the process does not grow."""
     on.start()
     for _ in range(3):
-        _reload()
+        _reload(on)
     before = cost.now()
     for _ in range(on.cycles):
-        _reload()
+        _reload(on)
     after = cost.now()
     assert after.files == before.files, f"{after.files - before.files} files stay open"
     assert after.threads == before.threads, f"{after.threads - before.threads} threads stay"
@@ -228,8 +228,10 @@ def _full_disk() -> Iterator[None]:
         Path("/var/tmp/full-rest").unlink(missing_ok=True)
 
 
-def _reload() -> None:
+def _reload(on: Stage) -> None:
+    mark = on.device.journal.length
     service.systemctl("reload", service.UNIT)
+    on.device.journal.wait_for_note("ready", mark)
     service.wait_for_status("idle")
 
 

@@ -92,6 +92,7 @@ class Daemon:
         self._metered = metered
         self._notifier = Notifier()
         self._end: asyncio.Future[_End]
+        self._stopped = False  # for good: a reload that is under way changes nothing of it
         self._heartbeat: Heartbeat | None = None
         self._status = "starting"
         self._greeted = False  # once for each start, not for each configuration
@@ -112,14 +113,15 @@ class Daemon:
                 end = await self._end
                 if end is not _End.RELOAD:
                     self._notifier.stopping()
-            if end is not _End.RELOAD:
-                return 0 if end is _End.STOP else 1
+            if self._stopped or end is not _End.RELOAD:
+                return 1 if end is _End.FAILED else 0
             logging.getLogger().setLevel(self._settings.log.level.upper())
             gc.collect()  # what a set-up leaves behind is 16 MB that refer to each other
 
     # --- signals ----------------------------------------------------------------------
 
     def _stop(self) -> None:
+        self._stopped = True
         if self._heartbeat is not None:
             self._heartbeat.stop()  # first of all: silence
         self._finish(_End.STOP)
