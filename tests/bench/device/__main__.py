@@ -83,7 +83,13 @@ def _react(device: trials.Device, count: int) -> None:
         trials.button(device)
     answer = trials.ask(device)
     for _ in range(count):
-        answer = trials.interrupt(device, chance, answer)
+        try:
+            answer = trials.interrupt(device, chance, answer)
+            device.figures[trials.UNNOTICED].append(0.0)
+        except trials.NotNoticedError:
+            device.figures[trials.UNNOTICED].append(1.0)
+            trials.stop_by_button(device)
+            answer = trials.ask(device)
         device.forget_all_but(1.0)
     trials.stop_by_button(device)
 

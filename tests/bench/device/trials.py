@@ -33,6 +33,7 @@ FRAME = "first delta sent to first frame heard"
 ONSET_LED = "user's onset to LED (white)"
 ONSET_HOLD = "user's onset to decision"
 AGAIN = "times that a user had to say it again"
+UNNOTICED = f"given up after {ATTEMPTS} times"
 WAKE_LED = "end of the wake word to LED (blue)"
 BUTTON_LED = "button to LED (blue)"
 BUTTON_SILENCE = "button to silence"
@@ -63,6 +64,10 @@ class Device:
     def runs(self, since: float) -> Sequence[Run]:
         """What the loudspeaker played since then."""
         return loud_runs(self.ear.since(since), RATE_HZ)
+
+
+class NotNoticedError(AssertionError):
+    """Somebody spoke over the answer, again and again, and it went on."""
 
 
 def wake(device: Device) -> None:
@@ -131,7 +136,7 @@ def _silenced(device: Device, played: Sequence[Run], tick: float) -> None:
 def objected(device: Device, words: Frames) -> tuple[int, float, Utterance]:
     """Say so until Parley listens; the journal's place and the time before, and what was said.
 
-    Raises `AssertionError` when it does not listen, however often.
+    Raises `NotNoticedError` when it does not listen, however often.
     """
     for again in range(ATTEMPTS):
         mark, begun = device.journal.length, time.monotonic()
@@ -140,7 +145,7 @@ def objected(device: Device, words: Frames) -> tuple[int, float, Utterance]:
             device.journal.wait_for_state("listening", mark, NOTICED_WITHIN_S)
             device.figures[AGAIN].append(float(again))
             return mark, begun, said
-    raise AssertionError(f"{ATTEMPTS} objections were not noticed")
+    raise NotNoticedError(f"{ATTEMPTS} objections were not noticed")
 
 
 def stop_by_button(device: Device) -> None:
