@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from parleyd.playout import FADE_IN_MS, Playout
 from parleyd.units import SERVER_RATE_HZ, Frames
+from tests.soak.memory import rss_kb
 
 RATE = SERVER_RATE_HZ  # where frames are compared one by one, there is no resampler between
 
@@ -263,3 +264,12 @@ def test_a_volume_that_moves_while_the_device_wants_nothing_goes_on_at_the_next_
     heard = playout.pull(480)
     assert abs(2 * heard[-1] - ramp(479, 1)[0]) <= 1
     assert heard[0] > ramp(0, 1)[0] // 2
+
+
+def test_what_is_not_played_takes_no_memory() -> None:
+    before_kb = rss_kb()
+    for _ in range(4):  # as a reload does: the allocator gives what was given back before
+        playout = Playout(48_000, 360)
+        assert playout.buffered_ms == 0
+        assert rss_kb() - before_kb < 5_000
+        del playout

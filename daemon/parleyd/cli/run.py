@@ -116,7 +116,7 @@ class Daemon:
             if self._stopped or end is not _End.RELOAD:
                 return 1 if end is _End.FAILED else 0
             logging.getLogger().setLevel(self._settings.log.level.upper())
-            gc.collect()  # what a set-up leaves behind is 16 MB that refer to each other
+            gc.collect()  # what a set-up leaves behind refers to itself
 
     # --- signals ----------------------------------------------------------------------
 
