@@ -1,5 +1,6 @@
-"""What a process holds: its memory as the kernel counts it, its containers as Python does."""
+"""What a process costs: memory and time as the kernel counts them, containers as Python does."""
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -11,26 +12,41 @@ from pathlib import Path
 import numpy as np
 
 
-def rss_kb() -> int:
-    """Resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def rss_kb(pid: int | str = "self") -> int:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def tree_kb(pid: int) -> int:
     """Memory of a process and all below it that is theirs alone: what code and libraries take is
     shared with whoever else runs Python here, and changes as these come and go."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        tasks = [t for t in os.listdir(f"/proc/{pid}/task") if t != str(pid)]
-        for task in tasks:
-            children += Path(f"/proc/{pid}/task/{task}/children").read_text().split()
-    except OSError:
-        return 0  # it has just ended
-    lines = rollup.splitlines()
-    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
-    return own + sum(tree_kb(int(child)) for child in children)
+    return sum(map(_own_kb, tree(pid)))
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all below it, those of its threads included."""
+    found = [pid]
+    with contextlib.suppress(OSError):  # it has just ended
+        for task in os.listdir(f"/proc/{pid}/task"):
+            children = Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+            found += [below for child in children for below in tree(int(child))]
+    return found
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process and of its children that have ended; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _own_kb(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+    return 0
 
 
 def slope_kb_per_hour(samples: Sequence[tuple[float, int]]) -> float:

@@ -1,5 +1,6 @@
 """An hour of real life: the real daemon on alsa-lib, real speech, and the embedded server."""
 
+import contextlib
 import json
 import os
 import random
@@ -9,7 +10,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from pulse_rig import PulseRig, loud_frames
 
 from parleyd.room.clips import normalised, synthesize
 from parleyd.units import Frames
-from tests.soak.memory import slope_kb_per_hour, tree_kb
+from tests.soak.memory import cpu_s, rss_kb, slope_kb_per_hour, tree, tree_kb
 
 CONFIG = f"""{RIG_CARDS}
 [turn]
@@ -68,6 +70,30 @@ class Watched(Daemon):
             return self._changed.wait_for(lambda: self.states[-1][1].startswith("idle"), within_s)
 
 
+@dataclass
+class Spent:
+    """Processor time of the daemon itself, and with its recogniser, over some spans."""
+
+    elapsed_s: float = 0.0
+    own_s: float = 0.0
+    all_s: float = 0.0
+
+    @contextlib.contextmanager
+    def counted(self, pid: int) -> Iterator[None]:
+        """Add what is spent within it."""
+        begun, own_s, all_s = time.monotonic(), cpu_s(pid), sum(map(cpu_s, tree(pid)))
+        yield
+        self.elapsed_s += time.monotonic() - begun
+        self.own_s += cpu_s(pid) - own_s
+        self.all_s += sum(map(cpu_s, tree(pid))) - all_s
+
+    @property
+    def percent(self) -> dict[str, float]:
+        """Of one core."""
+        share = 100 / max(self.elapsed_s, 1e-3)
+        return {"own": round(self.own_s * share, 1), "all": round(self.all_s * share, 1)}
+
+
 def spoken(*texts: str) -> Frames:
     """Sentences with pauses as people make them, in the voice that the wake word knows."""
     pause = np.zeros(4800, np.int16)
@@ -84,6 +110,7 @@ class Hour:
         self.played: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.late_frames = 0
+        self.spent = {"conversation": Spent(), "idle": Spent()}
         self.scenes: list[Callable[[], bool]] = [
             *([self.question] * 3),
             *([self.interrupted_by_voice] * 3),
@@ -101,11 +128,13 @@ class Hour:
         self.rig.heard.clear()
         self.mark = len(self.daemon.states)
         self.played[scene.__name__] += 1
-        if not scene():
-            self.missed[scene.__name__] += 1
-        rested = self.daemon.at_rest(STUCK_S)
+        with self.spent["conversation"].counted(self.daemon.process.pid):
+            if not scene():
+                self.missed[scene.__name__] += 1
+            rested = self.daemon.at_rest(STUCK_S)
         assert rested, f"{scene.__name__}: stuck after {self.daemon.states[-8:]}"
-        time.sleep(self.random.uniform(1.0, 6.0))
+        with self.spent["idle"].counted(self.daemon.process.pid):
+            time.sleep(self.random.uniform(1.0, 6.0))
 
     # --- the scenes -------------------------------------------------------------------
 
@@ -208,6 +237,7 @@ def run(minutes: float, seed: int, report: Path | None) -> int:
 def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Path | None) -> int:
     hour = Hour(rig, daemon, seed)
     memory: list[tuple[float, int]] = []
+    resident_mb: list[float] = []
     began = time.monotonic()
     problem = ""
     while (elapsed := time.monotonic() - began) < minutes * 60 and not problem:
@@ -219,10 +249,12 @@ def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Pat
             problem = f"the daemon ended with status {daemon.process.returncode}"
         elif not memory or elapsed - memory[-1][0] >= LOOK_S:
             memory.append((elapsed, tree_kb(daemon.process.pid)))
+            resident_mb.append(round(rss_kb(daemon.process.pid) / 1024, 1))
             print(_line(elapsed, memory[-1][1], hour), flush=True)
     if not problem:
         problem = "" if daemon.end() == 0 else "it did not end well"
     result = _result(hour, memory, daemon.log.read_text(), time.monotonic() - began, seed)
+    result["own_resident_mb"] = resident_mb
     problem = problem or _judged(result)
     result["problem"] = problem
     text = json.dumps(result, indent=1)
@@ -257,6 +289,7 @@ def _result(
         "lines_renewed": len(re.findall(r" line ask=renew", log)),
         "late_frames": hour.late_frames,
         "tracebacks": log.count("Traceback"),
+        "cpu_percent": {name: spent.percent for name, spent in hour.spent.items()},
         "memory_mb": [round(kb / 1024, 1) for _, kb in memory],
         "memory_slope_kb_per_hour": round(slope_kb_per_hour(warm)),
     }
