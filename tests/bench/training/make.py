@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="as the bench takes it")
     parser.add_argument("--gathered", type=Path, required=True, help="what gather.py has filled")
     parser.add_argument("--split", choices=("A", "B", "all"), default="A")
-    parser.add_argument("--sessions", type=int, default=990, help="of about 36 s each")
+    parser.add_argument("--sessions", type=int, default=1659, help="of about 36 s each")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
@@ -39,7 +39,8 @@ def _make(options: argparse.Namespace, part: int) -> None:
     corpus = material.load(options.corpus, options.split)
     gathered = material.load(options.gathered, "all")
     wide = examples.drawn(corpus, gathered, np.random.default_rng((5, part)))
-    for number in range(part * SESSIONS_PER_MATERIAL, (part + 1) * SESSIONS_PER_MATERIAL):
+    first = part * SESSIONS_PER_MATERIAL
+    for number in range(first, min(first + SESSIONS_PER_MATERIAL, options.sessions)):
         made = examples.listen(examples.scene((_SEED, number), wide), wide)
         np.savez(
             options.out / f"{number:05d}.npz",
