@@ -32,7 +32,7 @@ class Bell:
         began = not self.audible
         self._mouth.play(self._ringing.round(now))
         if began and self.audible:
-            self._ears.barge_in.arm(now)
+            self._ears.arm(now)
         if self._ringing.is_over(now):
             self.stop("nobody came")
 
@@ -59,7 +59,7 @@ class Bell:
         if since is not None:
             said_ms = (now - since) * 1000 + BEFORE_WORD_MS
             self._emit(Understand(self._ears.recent(said_ms)))
-            self._ears.barge_in.arm(now)
+            self._ears.arm(now)
 
     def understood(self, stop: bool, now: float) -> None:
         """It is known what was said: that it stop, or something else."""

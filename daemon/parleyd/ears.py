@@ -77,6 +77,11 @@ class Ears:
             self._calibrated(heard, now),
         )
 
+    def arm(self, now: float) -> None:
+        """Parley begins to be heard: suspect who speaks from now on, and nobody before."""
+        self._hearing.listen_anew()
+        self.barge_in.arm(now)
+
     def calibrate(self, sound_dbfs: float, now: float) -> None:
         """A sound of our own begins: learn from it what can be learnt (`Percept.calibrated`)."""
         if self._cancels:

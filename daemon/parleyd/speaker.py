@@ -417,17 +417,17 @@ class Speaker:
             self._began = (event.name.lower(), now)
         if before is not after:
             self._note("state", before=str(before), after=str(after), event=event.name.lower())
-            self._entered(after, now)
+            self._entered(after, before, now)
         for action in actions:
             self._actions[action](now)
         if after is State.IDLE or (before is not after and after is State.LISTENING):
             self._report(before)
 
-    def _entered(self, state: State, now: float) -> None:
+    def _entered(self, state: State, before: State, now: float) -> None:
         match state:
             case State.SPEAKING:
-                if not self._ears.barge_in.pending:
-                    self._ears.barge_in.arm(now)
+                if before is State.THINKING:  # else the answer goes on where it was held
+                    self._ears.arm(now)
             case State.IDLE:
                 self._keep_memory(now)
                 self._uplink.close()

@@ -7,6 +7,7 @@ import pytest
 from echo_rooms import echo_path, noise, pcm, room
 
 from parleyd import config
+from parleyd.ears import Ears
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import BargeIn, Kind
 from parleyd.hearing.levels import Levels
@@ -116,6 +117,24 @@ def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     assert confirmed[1] - 5.0 < 0.5
     sent = np.concatenate([heard.cleaned for heard in stage.heard])
     assert level_dbfs(sent[: 4 * 16_000]) < -60  # what hearing adds for itself is not heard there
+
+
+@pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
+def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
+    question = say(voice, QUESTION) * np.float32(0.3)
+    question = question[: np.flatnonzero(np.abs(question) > 0.02 * np.max(question))[-1]]
+    around = pcm(np.concatenate([question, np.zeros(16_000, np.float32)]))
+    ears = Ears(config.Config(), None)
+    asked = len(question) // 160 + 15  # the answer of a quick server
+    for index in range(len(around) // 160):
+        now = index / 100
+        if index == asked:
+            ears.arm(now)
+        frames = around[index * 160 : (index + 1) * 160]
+        ears.written(np.zeros(480, np.int16))
+        percept = ears.listen(frames, now, speaking=index >= asked, attentive=True)
+        assert percept is not None
+        assert percept.verdict is None
 
 
 def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:

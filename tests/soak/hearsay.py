@@ -44,6 +44,9 @@ class Hearsay:
             return (_SPEECH if self._random.random() < 0.95 else _SILENCE)[chunk]
         return (_COUGH if self.coughs else _SILENCE)[chunk]
 
+    def listen_anew(self) -> None:
+        """It remembers nothing anyway."""
+
     def glitch(self, now: float) -> None:
         """The card lost frames."""
 

@@ -58,7 +58,7 @@ class Hearing:
         and a third of the work is spared, as nobody does for most of a day.
         """
         if attentive and not self._attentive:
-            self._listen_anew()
+            self.listen_anew()
         self._attentive = attentive
         floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.int16)
         cancelled = self._cancel(_sum(mic, floor), reference)
@@ -115,7 +115,12 @@ class Hearing:
         """An xrun moved playback against recording: distrust the score for a second."""
         self._distrusted_until = now + _GLITCH_S
 
-    def _listen_anew(self) -> None:
+    def listen_anew(self) -> None:
+        """Parley begins to speak: who spoke before that is over.
+
+        The classifier, which learnt from users who speak over an answer, would remember the
+        question for a second or longer, and take the answer's first syllable for the user.
+        """
         self._voice = 0.0
         self._pitch = Pitch()
         self._talker = TalkerDetector()

@@ -65,6 +65,7 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
             audible_at = now
         speaking = now - audible_at < PAUSE_S or barge_in.pending
         if speaking and not armed:
+            hearing.listen_anew()
             barge_in.arm(now)
         elif armed and not speaking:
             barge_in.disarm()
