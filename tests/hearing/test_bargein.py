@@ -165,6 +165,24 @@ def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> 
     assert [verdict.kind for verdict in verdicts][:1] == [Kind.REJECT]
 
 
+@pytest.mark.parametrize(("speech", "level_dbfs"), [(0.5, -40.0), (0.9, -60.0)])
+def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
+    speech: float, level_dbfs: float
+) -> None:
+    def half_heard() -> Script:
+        script = Script()
+        script.hear(20, talker=SURE)
+        script.hear(100)
+        assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
+        assert script.hear(340, speech=0.2) == []
+        return script
+
+    (verdict,) = half_heard().hear(30, speech=0.9)
+    assert verdict.kind is Kind.CONFIRM
+    (verdict,) = half_heard().hear(30, speech=speech, level_dbfs=level_dbfs)  # it is over
+    assert verdict.kind is Kind.REJECT
+
+
 def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
     script = Script()
     script.hear(20, talker=SURE)

@@ -23,6 +23,8 @@ WINDOW = 3
 _CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
 _LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
 _ENOUGH = 2.0  # clear chunks; one can be a knock
+# At the end of the window half of that is enough if he still speaks: knocks and coughs are over.
+_HALF_ENOUGH, _STILL_SPEAKS = 1.0, 0.7
 # Or the classifier nearly alone, if it says so all the time: Silero misses whom noise covers.
 _SURE, _SURE_PERIODS = 0.9, 15
 _TRACE = 0.1  # of a voice; what has none at all is no user, however sure the classifier
@@ -159,11 +161,14 @@ class BargeIn:
             "score": heard.score,
         }
         sure = self._sure_periods >= _SURE_PERIODS and self._surest > _TRACE
-        if self._evidence >= _ENOUGH or sure:
+        over = waited_s >= self._confirm_s
+        still_speaks = over and counts and heard.speech > _STILL_SPEAKS
+        enough = _HALF_ENOUGH if still_speaks else _ENOUGH
+        if self._evidence >= enough or sure:
             onset = self._onset
             self.disarm()
             return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)
-        if waited_s < self._confirm_s:
+        if not over:
             return None
         age = (now - self._penalised_at) / _PENALTY_DECAY_S
         left = max(0.0, self._penalty * (1 - age))
