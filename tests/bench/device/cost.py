@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.device.service import shown
-
-HZ = os.sysconf("SC_CLK_TCK")
+from tests.soak.memory import cpu_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ def now() -> Cost:
     processes = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
     return Cost(
         at=time.monotonic(),
-        cpu_s=_cpu_s(main),
-        all_cpu_s=sum(map(_cpu_s, processes)),
+        cpu_s=cpu_s(main),
+        all_cpu_s=sum(map(cpu_s, processes)),
         resident_mb=_kb(main, "status", "VmRSS") / 1024,
         all_mb=sum(_kb(pid, "smaps_rollup", "Pss") for pid in processes) / 1024,
         files=len(os.listdir(f"/proc/{main}/fd")),
@@ -43,11 +42,6 @@ def now() -> Cost:
 def cpu_percent(before: Cost, after: Cost) -> float:
     """Of one core, the whole service, between two moments."""
     return 100 * (after.all_cpu_s - before.all_cpu_s) / (after.at - before.at)
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / HZ
 
 
 def _kb(pid: int, file: str, name: str) -> int:
