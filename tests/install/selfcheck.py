@@ -27,7 +27,7 @@ from parleyd.config import Config, Wake
 from parleyd.demo.rehearsal import Rehearsal
 from parleyd.demo.scenes import SCENES
 from parleyd.demo.stage import Stage
-from parleyd.errors import SceneError
+from parleyd.errors import OfflineSpeechError, SceneError
 from parleyd.hearing.pipeline import Hearing
 from parleyd.host.embedded import EmbeddedServer
 from parleyd.realtime.link import Address
@@ -123,7 +123,7 @@ def a_conversation_is_held() -> str:
     for _ in range(ATTEMPTS - 1):
         try:
             return asyncio.run(_converse())
-        except SceneError as error:
+        except (SceneError, OfflineSpeechError) as error:
             print(f"once more: {error}")
     return asyncio.run(_converse())
 

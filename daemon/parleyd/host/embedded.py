@@ -1,7 +1,6 @@
 """The embedded server as a child process of the daemon or the demo."""
 
 import asyncio
-import contextlib
 import logging
 import sys
 
@@ -35,28 +34,32 @@ class EmbeddedServer:
         )
         self._process = process
         assert process.stdout is not None
+        why = "it printed no address"
         try:
             async with asyncio.timeout(STARTS_WITHIN_S):
                 line = (await process.stdout.readline()).decode().strip()
         except TimeoutError:
-            line = ""
+            line, why = "", f"nothing came in {STARTS_WITHIN_S:.0f} s, is the machine overloaded?"
         if not line.startswith(READY):
             await self.stop()
             raise OfflineSpeechError(
-                "the embedded server did not start: run `parley serve` to see why"
+                f"the embedded server did not start ({why}): run `parley serve` to see more"
             )
         url = line.removeprefix(READY)
         self._port = int(url.split(":")[2].split("/")[0])
         return url
 
     async def keep_alive(self) -> None:
-        """Start it again whenever it dies, until cancelled."""
-        while self._process is not None:
-            code = await self._process.wait()
-            log.error("the embedded server ended (%s) and is started again", code)
+        """Start it again whenever it dies, as often as it takes, until cancelled."""
+        while True:
+            if self._process is not None:
+                code = await self._process.wait()
+                log.error("the embedded server ended (%s) and is started again", code)
             await asyncio.sleep(RESTART_AFTER_S)
-            with contextlib.suppress(OfflineSpeechError):
+            try:
                 await self.start()
+            except (OfflineSpeechError, OSError) as error:
+                log.error("%s", error)
 
     async def stop(self) -> None:
         """End it; waits for at most `STOPS_WITHIN_S`, may be called twice."""
