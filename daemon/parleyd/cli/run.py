@@ -116,6 +116,7 @@ class Daemon:
             if self._stopped or end is not _End.RELOAD:
                 return 1 if end is _End.FAILED else 0
             logging.getLogger().setLevel(self._settings.log.level.upper())
+            gc.unfreeze()
             gc.collect()  # what a set-up leaves behind refers to itself
 
     # --- signals ----------------------------------------------------------------------
@@ -240,6 +241,8 @@ class Daemon:
                 priority=settings.audio.priority,
             )
             self._heartbeat = heartbeat
+            gc.collect()
+            gc.freeze()  # 40,000 objects: each full collection would stop the audio thread for them
             heartbeat.start()
             stack.callback(_keep_memory, speaker, echo_file)
             stack.callback(self._silence)

@@ -33,10 +33,16 @@ class Duplex:
         self._left.append(heard.level_dbfs)
         if len(self._left) < JUDGED_PERIODS:
             return False
-        self.echo_left_dbfs = float(np.median(self._left))
+        self.echo_left_dbfs = _median(self._left)
         full = self.echo_left_dbfs < (TOO_LOUD_DBFS if self.full else GOOD_AGAIN_DBFS)
         changed = full != self.full
         if changed:
             self.full = full
             self._left.clear()  # judged anew, not from the same sounds
         return changed
+
+
+def _median(levels: deque[float]) -> float:
+    """Of many; `np.median` imports more of numpy at its first call, in the middle of an answer."""
+    middle = len(levels) // 2
+    return float(np.partition(np.fromiter(levels, float, len(levels)), middle)[middle])

@@ -1,0 +1,67 @@
+"""Nothing is imported while the speaker beats: from a slow memory card that is a dropout."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import soxr
+
+from parleyd.boundary import ButtonPressed, Greet
+from parleyd.room.clips import synthesize
+from parleyd.states import State
+from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
+from tests.bench.instructions.tape import ANSWER, Recorded
+from tests.paper_server import Bell, settings
+
+LISTEN_S = 9.0  # of an answer: the canceller has settled, and full duplex has been judged
+
+# All that the daemon imports, then the same conversation again, in an interpreter of its own.
+REPLAY = """
+import json, pickle, sys
+import parleyd.cli.run
+from parleyd.boundary import MicPeriod
+from parleyd.speaker import Speaker
+from parleyd.wake import choose
+
+settings, events = pickle.load(open(sys.argv[1], "rb"))
+speaker = Speaker(settings, choose.create(settings.wake, None))
+states, imported = set(), {}
+for now, event, _ in events:
+    before = set(sys.modules)
+    (speaker.tick if isinstance(event, MicPeriod) else speaker.handle)(event, now)
+    states.add(str(speaker.state))
+    for name in sys.modules.keys() - before:
+        imported[name] = f"{now:.2f} s, {speaker.state}"
+print(json.dumps([sorted(states), imported]))
+"""
+
+
+def test_a_conversation_imports_nothing(tmp_path: Path) -> None:
+    tape = tmp_path / "tape"
+    tape.write_bytes(pickle.dumps(_conversation()))
+    told = subprocess.check_output([sys.executable, "-c", REPLAY, str(tape)], text=True)
+    states, imported = json.loads(told)
+    assert {"idle", "listening", "thinking", "speaking", "barge-in"} <= set(states)
+    assert imported == {}
+
+
+def _conversation() -> tuple[object, ...]:
+    base = settings(follow_up_s=2.0)
+    story = soxr.resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
+    paper = Recorded(base, Bell(), reply=story, echo_gain_db=-12.0)
+    paper.say(Greet())
+    paper.run(4.0)
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(synthesize("What is the weather like?"))
+    paper.until(State.SPEAKING)
+    paper.run(LISTEN_S)
+    paper.talker.say(synthesize("No, tell me what day it is today."))
+    paper.until(State.BARGE_IN)
+    paper.until(State.SPEAKING)
+    paper.run(1.0)
+    paper.say(ButtonPressed())
+    paper.until(State.IDLE)
+    return base, paper.tape
