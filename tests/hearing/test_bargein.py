@@ -183,6 +183,28 @@ def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
     assert verdict.kind is Kind.REJECT
 
 
+@pytest.mark.parametrize(
+    ("speech", "pause_ms", "then"),
+    [(0.9, 50, Kind.CONFIRM), (0.2, 50, Kind.REJECT), (0.9, 300, Kind.REJECT)],
+    ids=["still speaks", "had ended", "later"],
+)
+def test_who_is_suspected_again_at_once_keeps_his_proof(
+    speech: float, pause_ms: int, then: Kind
+) -> None:
+    script = Script()
+    script.hear(20, talker=SURE)
+    (verdict,) = script.hear(500, speech=speech)  # Silero has not heard him yet
+    assert verdict.kind is Kind.REJECT
+    script.decision.arm(script.now)  # as the core does when the answer goes on
+    script.hear(pause_ms)
+    (verdict,) = script.hear(20, talker=SURE)
+    assert verdict.kind is Kind.SUSPECT
+    script.hear(90)
+    said = script.hear(30, voice=0.6, speech=0.8)  # one clear chunk
+    said += script.hear(500)
+    assert [verdict.kind for verdict in said][:1] == [then]
+
+
 def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
     script = Script()
     script.hear(20, talker=SURE)

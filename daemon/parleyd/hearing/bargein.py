@@ -25,6 +25,8 @@ _LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses 
 _ENOUGH = 2.0  # clear chunks; one can be a knock
 # At the end of the window half of that is enough if he still speaks: knocks and coughs are over.
 _HALF_ENOUGH, _STILL_SPEAKS = 1.0, 0.7
+# Who is suspected again so soon after a rejection is the same one, and keeps the proof there was.
+_AT_ONCE_S = 0.15
 # Or the classifier nearly alone, if it says so all the time: Silero misses whom noise covers.
 _SURE, _SURE_PERIODS = 0.9, 15
 _TRACE = 0.1  # of a voice; what has none at all is no user, however sure the classifier
@@ -77,6 +79,7 @@ class BargeIn:
         self._talkers: deque[float] = deque(maxlen=WINDOW)
         self._penalty = 0.0
         self._penalised_at = 0.0
+        self._carried = 0.0
         self.disarm()
 
     @property
@@ -124,7 +127,8 @@ class BargeIn:
         self._suspected_at = now
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000
-        self._evidence = 0.0
+        at_once = now - self._penalised_at <= _AT_ONCE_S
+        self._evidence = self._carried if at_once else 0.0
         self._surest = 0.0
         self._sure_periods = 0
         return Verdict(
@@ -177,6 +181,7 @@ class BargeIn:
         self._talkers.clear()
         self._penalty = min(left + _PENALTY, _PENALTY_MOST)
         self._penalised_at = now
+        self._carried = self._evidence + (_HALF_ENOUGH if heard.speech > _STILL_SPEAKS else 0.0)
         return Verdict(Kind.REJECT, "no voice within the window", self._onset, numbers)
 
     def _onset_periods(self) -> int:
