@@ -165,35 +165,42 @@ def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> 
     assert [verdict.kind for verdict in verdicts][:1] == [Kind.REJECT]
 
 
-@pytest.mark.parametrize(("speech", "level_dbfs"), [(0.5, -40.0), (0.9, -60.0)])
-def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
-    speech: float, level_dbfs: float
-) -> None:
-    def half_heard() -> Script:
-        script = Script()
-        script.hear(20, talker=SURE)
-        script.hear(100)
-        assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
-        assert script.hear(340, speech=0.2) == []
-        return script
-
-    (verdict,) = half_heard().hear(30, speech=0.9)
-    assert verdict.kind is Kind.CONFIRM
-    (verdict,) = half_heard().hear(30, speech=speech, level_dbfs=level_dbfs)  # it is over
-    assert verdict.kind is Kind.REJECT
-
-
 @pytest.mark.parametrize(
-    ("speech", "pause_ms", "then"),
-    [(0.9, 50, Kind.CONFIRM), (0.2, 50, Kind.REJECT), (0.9, 300, Kind.REJECT)],
-    ids=["still speaks", "had ended", "later"],
+    ("speech", "score", "level_dbfs", "then"),
+    [
+        (0.9, 6.0, -40.0, Kind.CONFIRM),
+        (0.5, 6.0, -40.0, Kind.REJECT),  # it is over
+        (0.9, 6.0, -60.0, Kind.REJECT),
+        (0.9, 1.0, -40.0, Kind.REJECT),  # no louder than the noise
+    ],
 )
-def test_who_is_suspected_again_at_once_keeps_his_proof(
-    speech: float, pause_ms: int, then: Kind
+def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
+    speech: float, score: float, level_dbfs: float, then: Kind
 ) -> None:
     script = Script()
     script.hear(20, talker=SURE)
-    (verdict,) = script.hear(500, speech=speech)  # Silero has not heard him yet
+    script.hear(100)
+    assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
+    assert script.hear(340, speech=0.2) == []
+    (verdict,) = script.hear(30, speech=speech, score=score, level_dbfs=level_dbfs)
+    assert verdict.kind is then
+
+
+@pytest.mark.parametrize(
+    ("speech", "score", "pause_ms", "then"),
+    [
+        (0.9, 6.0, 50, Kind.CONFIRM),
+        (0.2, 6.0, 50, Kind.REJECT),  # it had ended
+        (0.9, 1.0, 50, Kind.REJECT),  # no louder than the noise
+        (0.9, 6.0, 300, Kind.REJECT),  # later
+    ],
+)
+def test_who_spoke_on_and_is_suspected_again_at_once_needs_half_the_proof(
+    speech: float, score: float, pause_ms: int, then: Kind
+) -> None:
+    script = Script()
+    script.hear(20, talker=SURE)
+    (verdict,) = script.hear(500, speech=speech, score=score)  # Silero has not heard him yet
     assert verdict.kind is Kind.REJECT
     script.decision.arm(script.now)  # as the core does when the answer goes on
     script.hear(pause_ms)
