@@ -23,11 +23,10 @@ WINDOW = 3
 _CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
 _LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
 _ENOUGH = 2.0  # clear chunks; one can be a knock
-# At the end of the window half of that is enough if he still speaks, well over the noise: knocks
-# and coughs are over, and dishes that sound like a voice are no louder than the kitchen.
+# At the end of the window half of that is enough if he still speaks, well over noise and echo:
+# knocks and coughs are over, and dishes that sound like a voice are no louder than the kitchen.
 _HALF_ENOUGH, _STILL_SPEAKS, _WELL_OVER_NOISE = 1.0, 0.7, 3.0
-# So it is for who spoke on when he was rejected and is suspected again this soon: the same one.
-_AT_ONCE_S = 0.15
+_SPEAKS_PERIODS = 15  # who did so for so long needs no other proof: Silero is late with some voices
 # Or the classifier nearly alone, if it says so all the time: Silero misses whom noise covers.
 _SURE, _SURE_PERIODS = 0.9, 15
 _TRACE = 0.1  # of a voice; what has none at all is no user, however sure the classifier
@@ -80,7 +79,6 @@ class BargeIn:
         self._talkers: deque[float] = deque(maxlen=WINDOW)
         self._penalty = 0.0
         self._penalised_at = 0.0
-        self._spoke_on = False
         self.disarm()
 
     @property
@@ -100,7 +98,7 @@ class BargeIn:
         self._onset = 0.0
         self._evidence = 0.0
         self._surest = 0.0
-        self._sure_periods = 0
+        self._sure_periods = self._speaks_periods = 0
         self._loudest_dbfs = _NOTHING_DBFS
         self._scores.clear()
         self._talkers.clear()
@@ -128,10 +126,9 @@ class BargeIn:
         self._suspected_at = now
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
         self._onset = now - self._onset_periods() * PERIOD_MS / 1000
-        at_once = self._spoke_on and now - self._penalised_at <= _AT_ONCE_S
-        self._evidence = _ENOUGH - _HALF_ENOUGH if at_once else 0.0
+        self._evidence = 0.0
         self._surest = 0.0
-        self._sure_periods = 0
+        self._sure_periods = self._speaks_periods = 0
         return Verdict(
             Kind.SUSPECT,
             "sounds like a user",
@@ -168,8 +165,10 @@ class BargeIn:
         sure = self._sure_periods >= _SURE_PERIODS and self._surest > _TRACE
         over = waited_s >= self._confirm_s
         speaks = heard.speech > _STILL_SPEAKS and heard.score > _WELL_OVER_NOISE
-        enough = _HALF_ENOUGH if over and counts and speaks else _ENOUGH
-        if self._evidence >= enough or sure:
+        self._speaks_periods += counts and speaks
+        still = over and speaks
+        enough = _HALF_ENOUGH if still else _ENOUGH
+        if self._evidence >= enough or sure or (still and self._speaks_periods >= _SPEAKS_PERIODS):
             onset = self._onset
             self.disarm()
             return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)
@@ -182,7 +181,6 @@ class BargeIn:
         self._talkers.clear()
         self._penalty = min(left + _PENALTY, _PENALTY_MOST)
         self._penalised_at = now
-        self._spoke_on = speaks
         return Verdict(Kind.REJECT, "no voice within the window", self._onset, numbers)
 
     def _onset_periods(self) -> int:
