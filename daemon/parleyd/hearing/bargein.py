@@ -3,7 +3,8 @@
 Stage 1, suspicion: the classifier hears a user through the echo. Quick (some
 ten periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
 voice detector and the classifier agree while the loudspeaker is quiet, or the classifier
-is sure for a while. Slower, and what ends the answer. Every verdict carries its
+is sure for a while, or what it hears still goes on at the end of the window, well over noise
+and echo. Slower, and what ends the answer. Every verdict carries its
 reason and the numbers that it rests on.
 """
 
