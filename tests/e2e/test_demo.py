@@ -64,6 +64,7 @@ def test_every_scene_does_what_it_must(demo: Demo) -> None:
 
 def test_it_reads_as_a_story(demo: Demo) -> None:
     order = [
+        "plays a sound, and hears it",
         "hears the wake word",
         "“what time is it”",
         "“It is ",

@@ -67,6 +67,8 @@ class Narrator:
     def _noted(self, name: str, fields: Json) -> str:
         """The note in words; empty when it is of no interest here."""
         match name:
+            case "calibrated":
+                return f"plays a sound, and hears it {fields['delay_ms']:.0f} ms late"
             case "wake":
                 return f"hears the wake word ({fields['keyword'].replace('_', ' ')})"
             case "hold":

@@ -8,6 +8,7 @@ the second is interrupted in the third and goes on in the fourth.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from parleyd.boundary import Greet
 from parleyd.demo import measured
 from parleyd.demo.measured import Figure
 from parleyd.demo.stage import DECIDED_WITHIN_S, Answer, Stage
@@ -16,6 +17,7 @@ from parleyd.room.talker import Utterance
 from parleyd.states import State
 
 SHORT_ANSWER_S = 20.0  # heard to its end
+GREETING_S = 2.5  # until it has faded
 IDLE_AGAIN_S = 10.0  # the follow-up window is 6 s by default
 
 Play = Callable[[Stage], Awaitable[Sequence[Figure]]]
@@ -31,7 +33,8 @@ class Scene:
 
 
 async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
-    await stage.pause(1.0)
+    stage.rehearsal.post(Greet())  # as at every start: it learns how its own sound comes back
+    await stage.pause(GREETING_S)
     word = stage.say("hey jarvis")
     await stage.until_state(State.LISTENING, "the wake word was not heard", within_s=3)
     woken_s = stage.now
