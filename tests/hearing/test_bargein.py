@@ -166,22 +166,23 @@ def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> 
 
 
 @pytest.mark.parametrize(
-    ("speech", "score", "then"),
+    ("speech", "score", "level_dbfs", "then"),
     [
-        (0.9, 6.0, Kind.CONFIRM),
-        (0.5, 6.0, Kind.REJECT),  # it is over
-        (0.9, 1.0, Kind.REJECT),  # no louder than the noise
+        (0.9, 6.0, -40.0, Kind.CONFIRM),
+        (0.5, 6.0, -40.0, Kind.REJECT),  # it is over
+        (0.9, 0.0, -60.0, Kind.REJECT),  # it has faded
+        (0.9, 1.0, -40.0, Kind.REJECT),  # no louder than the noise
     ],
 )
 def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
-    speech: float, score: float, then: Kind
+    speech: float, score: float, level_dbfs: float, then: Kind
 ) -> None:
     script = Script()
     script.hear(20, talker=SURE)
     script.hear(100)
     assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
     assert script.hear(340, speech=0.2) == []
-    (verdict,) = script.hear(30, speech=speech, score=score)
+    (verdict,) = script.hear(30, speech=speech, score=score, level_dbfs=level_dbfs)
     assert verdict.kind is then
 
 
@@ -203,6 +204,8 @@ def test_who_speaks_well_over_the_noise_is_answered_though_the_voice_detector_is
     (verdict,) = script.hear(ms, speech=speech, score=score)
     assert verdict.kind is then
     assert verdict.numbers["waited_ms"] == 500
+    assert (verdict.numbers["speaks_ms"] >= 150) == (then is Kind.CONFIRM)
+    assert (verdict.reason == "still talks, well over noise and echo") == (then is Kind.CONFIRM)
 
 
 def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:

@@ -156,23 +156,29 @@ class BargeIn:
             self._surest = max(self._surest, heard.voice)
             self._evidence += _evidence(heard)
         self._sure_periods = self._sure_periods + 1 if counts and heard.speech > _SURE else 0
+        speaks = heard.speech > _STILL_SPEAKS and heard.score > _WELL_OVER_NOISE
+        self._speaks_periods += counts and speaks
         numbers = {
             "waited_ms": round(waited_s * 1000, 1),
             "evidence": self._evidence,
+            "speaks_ms": self._speaks_periods * PERIOD_MS,
             "voice": self._surest,
             "speech": heard.speech,
             "score": heard.score,
         }
         sure = self._sure_periods >= _SURE_PERIODS and self._surest > _TRACE
         over = waited_s >= self._confirm_s
-        speaks = heard.speech > _STILL_SPEAKS and heard.score > _WELL_OVER_NOISE
-        self._speaks_periods += counts and speaks
         still = over and speaks
         enough = _HALF_ENOUGH if still else _ENOUGH
-        if self._evidence >= enough or sure or (still and self._speaks_periods >= _SPEAKS_PERIODS):
+        reason = ""
+        if self._evidence >= enough or sure:
+            reason = "a voice while the loudspeaker is quiet"
+        elif still and self._speaks_periods >= _SPEAKS_PERIODS:
+            reason = "still talks, well over noise and echo"
+        if reason:
             onset = self._onset
             self.disarm()
-            return Verdict(Kind.CONFIRM, "a voice while the loudspeaker is quiet", onset, numbers)
+            return Verdict(Kind.CONFIRM, reason, onset, numbers)
         if not over:
             return None
         age = (now - self._penalised_at) / _PENALTY_DECAY_S
