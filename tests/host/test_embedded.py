@@ -5,15 +5,14 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
 
 import pytest
+from waiting import until
 
 from parleyd.host import embedded
 from parleyd.host.embedded import EmbeddedServer
 
 BACK_WITHIN_S = 60.0
-POLL_S = 0.05
 
 
 def _listens(port: int) -> bool:
@@ -37,8 +36,8 @@ def test_a_server_that_died_comes_back_on_its_port_even_if_its_first_new_start_f
             os.kill(process.pid, signal.SIGKILL)
             await process.wait()
             with socket.create_server(("127.0.0.1", port)):  # somebody else was quicker
-                await _until(lambda: "did not start" in caplog.text)
-            await _until(lambda: _listens(port))
+                await until(lambda: "did not start" in caplog.text, BACK_WITHIN_S)
+            await until(lambda: _listens(port), BACK_WITHIN_S)
             assert not keeping.done()
         finally:
             keeping.cancel()
@@ -46,9 +45,3 @@ def test_a_server_that_died_comes_back_on_its_port_even_if_its_first_new_start_f
 
     asyncio.run(scene())
     assert "ended (-9)" in caplog.text
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(BACK_WITHIN_S):
-        while not holds():  # noqa: ASYNC110  of another process
-            await asyncio.sleep(POLL_S)

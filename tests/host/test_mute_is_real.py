@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +19,7 @@ from daemon_process import RIG_CARDS
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 from pulse_rig import PulseRig
+from waiting import until
 
 from parleyd import config
 from parleyd.boundary import Ring
@@ -141,18 +142,12 @@ async def running(path: Path) -> AsyncIterator[Daemon]:
         assert await asyncio.wait_for(task, WITHIN_S) == 0
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not await asyncio.to_thread(true):  # noqa: ASYNC110  of other threads and processes
-            await asyncio.sleep(0.02)
-
-
 async def beats(daemon: Daemon, count: int) -> None:
     """So many beats of the audio thread: by then it has done what it was told."""
     heart = daemon._heartbeat
     assert heart is not None
     end = heart.beats + count
-    await until(lambda: heart.beats >= end)
+    await until(lambda: heart.beats >= end, WITHIN_S)
 
 
 def test_no_path_opens_the_microphone_while_the_switch_is_on(
@@ -181,7 +176,7 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             await manager.wait("STATUS=muted")
             await nothing_opened(daemon)
             # the end of a time that was asked for by voice
-            await until(lambda: Store(kept).kept.muted_until == 0.0)
+            await until(lambda: Store(kept).kept.muted_until == 0.0, WITHIN_S)
             await nothing_opened(daemon)
             # the button, which ends such a time
             desk.press()
@@ -196,21 +191,21 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             assert heart is not None
             own_rig.kill()
             heart.post(Ring("tea"))
-            await until(lambda: isinstance(heart._card, alsa.Card) is False)
+            await until(lambda: isinstance(heart._card, alsa.Card) is False, WITHIN_S)
             await asyncio.to_thread(own_rig.restart)
-            await until(lambda: isinstance(heart._card, alsa.Card))
+            await until(lambda: isinstance(heart._card, alsa.Card), WITHIN_S)
             await nothing_opened(daemon)
         async with running(path) as daemon:
             # another start; then the control: the switch does open it, and closes it again
             await manager.wait("STATUS=muted")
             await nothing_opened(daemon)
             desk.switch(on=False)
-            await until(lambda: own_rig.open_microphones() == 1)
+            await until(lambda: own_rig.open_microphones() == 1, WITHIN_S)
             assert captures == ["mic"]
             desk.switch(on=True)
             await manager.wait("STATUS=muted")
-            await until(lambda: own_rig.open_microphones() == 0)
-            await until(lambda: desk.light()[0] > 0)
+            await until(lambda: own_rig.open_microphones() == 0, WITHIN_S)
+            await until(lambda: desk.light()[0] > 0, WITHIN_S)
             assert desk.light()[1:] == [0, 0]
             assert captures == ["mic"]
 
