@@ -4,7 +4,7 @@ It drives the real core through the simulated card, so a whole conversation is a
 deterministic test that takes milliseconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,7 +24,7 @@ from parleyd.boundary import (
 from parleyd.config import Audio, Config, Hearing, Playout, Turn
 from parleyd.realtime import events as ev
 from parleyd.room.acoustics import Room
-from parleyd.room.card import SimulatedCard
+from parleyd.room.card import Fault, SimulatedCard
 from parleyd.room.recording import Recording
 from parleyd.room.talker import Talker
 from parleyd.speaker import Speaker
@@ -72,6 +72,7 @@ class Paper:
     sent: list[ev.ClientEvent] = field(default_factory=list)
     responses: int = 0
     echo_gain_db: float = -40.0
+    faults: Sequence[Fault] = ()
 
     def __post_init__(self) -> None:
         self.speaker = Speaker(self.settings, self.wake)
@@ -84,7 +85,9 @@ class Paper:
             noise_dbfs=-80,
             loudspeaker_rate_hz=rate_hz,
         )
-        self.card = SimulatedCard(self, room, self.talker, recording=self.recording)
+        self.card = SimulatedCard(
+            self, room, self.talker, recording=self.recording, faults=self.faults
+        )
         if self.connected:
             self.say(LinkUp())
             self.say(ev.SessionCreated())

@@ -12,6 +12,7 @@ from parleyd.hearing.memory import EchoMemory
 from parleyd.hearing.pipeline import Hearing
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
+from parleyd.lead import Lead
 from parleyd.units import PERIOD_MS, Frames, ms_to_frames
 from parleyd.wake import WakeEngine
 from parleyd.wake.gate import Gate
@@ -36,12 +37,12 @@ class Percept:
 class Ears:
     """One period in, one percept out; owned by the audio thread, deterministic."""
 
-    def __init__(self, settings: config.Config, wake: WakeEngine | None) -> None:
+    def __init__(self, settings: config.Config, wake: WakeEngine | None, lead: Lead) -> None:
         audio = settings.audio
         self._rate_hz = audio.playback_rate_hz
-        self._primed = ms_to_frames(audio.lead_ms - PERIOD_MS, self._rate_hz)
-        self._reference = Reference(self._rate_hz, self._primed)
-        self._hearing = Hearing(settings.hearing, lead_ms=audio.lead_ms - LAG_MS)
+        self._lead = lead
+        self._reference = self._new_reference()
+        self._hearing = Hearing(settings.hearing, lead_ms=lead.ms - LAG_MS)
         self._preroll = Preroll(KEPT_MS)
         self._cancels = settings.hearing.canceller == "software"
         self._volume = audio.volume
@@ -106,7 +107,7 @@ class Ears:
 
     def reopened(self, now: float) -> None:
         """The card starts anew, with an empty queue: as at the start, but for what was learnt."""
-        self._reference = Reference(self._rate_hz, self._primed)
+        self._reference = self._new_reference()
         self._hearing.glitch(now)
 
     def written(self, frames: Frames) -> None:
@@ -120,6 +121,9 @@ class Ears:
     def glitch(self, now: float) -> None:
         """The card lost frames: playback has moved against recording."""
         self._hearing.glitch(now)
+
+    def _new_reference(self) -> Reference:
+        return Reference(self._rate_hz, ms_to_frames(self._lead.ms - PERIOD_MS, self._rate_hz))
 
     def _calibrated(self, heard: HeardPeriod, now: float) -> Calibrated | None:
         if self._calibration is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parleyd import config
+from parleyd.lead import Lead
 from parleyd.playout import Heard, Playout
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
@@ -25,11 +26,11 @@ class GivenUp:
 class Mouth:
     """Composes playout, gains and the account of one reply; owned by the audio thread."""
 
-    def __init__(self, settings: config.Config) -> None:
+    def __init__(self, settings: config.Config, lead: Lead) -> None:
         audio = settings.audio
         self._duck = settings.hearing.reaction == "duck"
         self._duck_gain = 10 ** (-settings.hearing.duck_db / 20)
-        self._lead_frames = ms_to_frames(audio.lead_ms, audio.playback_rate_hz)
+        self._lead, self._rate_hz = lead, audio.playback_rate_hz
         self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
         self._queued = 0  # device frames not yet heard, as of the last heartbeat
         self._drop = False
@@ -54,7 +55,8 @@ class Mouth:
         dropped = self._queued if self._drop else None
         kept = 0 if self._drop else self._queued
         self._drop = False
-        return dropped, self._playout.pull(max(0, self._lead_frames - kept))
+        wanted = ms_to_frames(self._lead.ms, self._rate_hz)
+        return dropped, self._playout.pull(max(0, wanted - kept))
 
     # --- the reply --------------------------------------------------------------------
 

@@ -32,6 +32,12 @@ def of_calibrated(found: Calibrated) -> Note:
     return Note("too_loud", {**fields, "volume": found.volume, "means": means})
 
 
+def of_lead(lead_ms: int) -> Note:
+    """The loudspeaker ran dry too often, and audio is written earlier from now on."""
+    means = f"the loudspeaker ran dry again and again; set audio.lead_ms to {lead_ms} to start so"
+    return Note("longer_lead", {"lead_ms": lead_ms, "means": means})
+
+
 def of_duplex(duplex: Duplex) -> Note:
     """A change of whether a voice can interrupt at all."""
     if duplex.full:

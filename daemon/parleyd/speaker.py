@@ -43,6 +43,7 @@ from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
 from parleyd.hearing.memory import EchoMemory
 from parleyd.ladder import Situation
+from parleyd.lead import Lead
 from parleyd.line import Line
 from parleyd.mouth import Mouth
 from parleyd.realtime import news as rt
@@ -73,13 +74,14 @@ class Speaker:
     ) -> None:
         """`tools`: declarations of functions. `memory`: of the echo, from before a restart."""
         self._settings = settings
-        self._ears = Ears(settings, wake)
+        self._lead = Lead(settings.audio.lead_ms)
+        self._ears = Ears(settings, wake, self._lead)
         if memory is not None:
             self._ears.remember(memory)
         self._kept_at = float("-inf")
         self.heard: HeardPeriod | None = None
         """What hearing made of the newest period; None while the microphone is closed."""
-        self._mouth = Mouth(settings)
+        self._mouth = Mouth(settings, self._lead)
         self._turn = Turn(settings.turn, settings.hearing)
         self._session = Session(settings.realtime, settings.turn, tools)
         self._uplink = Uplink(self._ears, self._session)
@@ -181,8 +183,7 @@ class Speaker:
         """
         self._mouth.heard(period.queued_frames)
         if period.xruns:
-            self._ears.glitch(now)
-            self._note("xrun", count=period.xruns)
+            self._dropped_out(period.xruns, now)
         talking = self._turn.state in (State.SPEAKING, State.BARGE_IN)
         sounding = talking or self._bell.audible
         attentive = self._turn.state is not State.IDLE or self._bell.audible
@@ -210,6 +211,12 @@ class Speaker:
         effects, self._effects = self._effects, []
         effects += [Send(event) for event in self._session.to_send()]
         return Step(dropped is not None, playback, effects)
+
+    def _dropped_out(self, xruns: int, now: float) -> None:
+        self._ears.glitch(now)
+        self._note("xrun", count=xruns)
+        if self._lead.dropped_out(now):
+            self._emit(notes.of_lead(self._lead.ms))
 
     # --- hearing ----------------------------------------------------------------------
 

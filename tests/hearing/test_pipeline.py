@@ -12,6 +12,7 @@ from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import BargeIn, Kind
 from parleyd.hearing.levels import Levels
 from parleyd.hearing.pipeline import Hearing
+from parleyd.lead import Lead
 from parleyd.units import Floats, Frames, level_dbfs
 
 Say = Callable[[str, str], Floats]
@@ -124,7 +125,7 @@ def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
     question = say(voice, QUESTION) * np.float32(0.3)
     question = question[: np.flatnonzero(np.abs(question) > 0.02 * np.max(question))[-1]]
     around = pcm(np.concatenate([question, np.zeros(16_000, np.float32)]))
-    ears = Ears(config.Config(), None)
+    ears = Ears(config.Config(), None, Lead(40))
     asked = len(question) // 160 + 15  # the answer of a quick server
     for index in range(len(around) // 160):
         now = index / 100

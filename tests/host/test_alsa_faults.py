@@ -201,7 +201,7 @@ def test_a_card_pulled_out_is_an_error_everywhere_and_close_never_raises() -> No
         ({"rate": 44100}, "grants 44100 Hz, 1 channel(s), S16_LE; expected are 48000 Hz"),
         ({"channels": 2}, "2 channel(s), S16_LE; expected are 48000 Hz, 1 channel(s)"),
         ({"format_name": "S32_LE"}, "S32_LE; expected are 48000 Hz, 1 channel(s), S16_LE"),
-        ({"buffer_size": 2048}, "a lead of 40 ms needs 2880; use a smaller audio.lead_ms"),
+        ({"buffer_size": 2048}, "a lead of 40 ms needs 3840; use a smaller audio.lead_ms"),
     ],
 )
 def test_parameters_that_were_not_granted_are_refused(

@@ -28,7 +28,8 @@ from parleyd.units import Frames
 log = logging.getLogger("parleyd.turns")
 
 LOUD_NOTES = dict.fromkeys(
-    ["trouble", "ring_full", "xrun", "half_duplex", "not_heard", "too_loud"], logging.WARNING
+    ["trouble", "ring_full", "xrun", "longer_lead", "half_duplex", "not_heard", "too_loud"],
+    logging.WARNING,
 )
 
 

@@ -15,11 +15,11 @@ from parleyd import config
 from parleyd.errors import AudioError
 from parleyd.host.alsalib import alsaaudio
 from parleyd.host.opening import open_pcm, shut
+from parleyd.lead import MOST_GROWTH_MS
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
 
 CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun, should the heartbeat be held up
 HEADROOM_PERIODS = 8  # above the lead, so that a write never finds the buffer full
-LEAST_HEADROOM_PERIODS = 2  # a card that grants less than this cannot keep the lead
 READ_WAIT_S = 0.05  # five periods: short enough to see `stop` and the mute switch while waiting
 STALL_S = 4.0  # a sound server was silent for up to 1.5 s after opening, a card 0.8 s before EIO
 
@@ -181,7 +181,7 @@ class Card:
         periods = -(-lead_ms // PERIOD_MS) + HEADROOM_PERIODS
         pcm, info = open_pcm(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
         buffer_frames = int(info["buffer_size"])
-        needed = ms_to_frames(lead_ms + LEAST_HEADROOM_PERIODS * PERIOD_MS, rate_hz)
+        needed = ms_to_frames(lead_ms + MOST_GROWTH_MS, rate_hz)
         if buffer_frames < needed:
             shut(pcm)
             raise AudioError(
