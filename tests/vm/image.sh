@@ -5,7 +5,10 @@
 # shellcheck disable=SC2016 # mmdebstrap hands the hooks to a shell of its own
 set -euo pipefail
 
-suite=$1 dir=$2
+# mounts and processes of its own: one that is killed leaves neither, and nothing that is still
+# mounted in an unfinished root is deleted with it by the next
+[[ ${1:-} == inside ]] || exec unshare --mount --pid --fork --kill-child --mount-proc "$0" inside "$@"
+suite=$2 dir=$3
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 readonly size=6G # of which 1.2 GB are taken; install.sh wants 1.5 GB free
 readonly sources=/etc/apt/sources.list.d/debian.sources
@@ -19,7 +22,7 @@ tools=(linux-headers-amd64 gcc make xz-utils swig python3-dev python3-pip)
 
 mkdir -p "$dir"
 root=$dir/root
-rm -rf "$root"
+rm -rf --one-file-system "$root"
 # this machine's own mirror, where it has one configured
 mirror=()
 if [[ -r $sources ]]; then

@@ -3,13 +3,14 @@
 # that nothing is compiled in an emulated guest. Needs root. DIR/share/parley.git: the sources.
 set -euo pipefail
 
-dir=$1
+# mounts of its own, which end with it, however it ends
+[[ ${1:-} == inside ]] || exec unshare --mount --pid --fork --kill-child --mount-proc "$0" inside "$@"
+dir=$2
 root=$dir/root
 share=$dir/share
 mkdir -p "$share/wheels" "$share/pip" "$root/host"
 mount --bind /proc "$root/proc"
 mount --bind "$share" "$root/host"
-trap 'umount "$root/host" "$root/proc"' EXIT
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp /etc/ssl/certs/ca-certificates.crt "$root/root/ca-certificates.crt"
 rm -rf "$root/root/parley"
