@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -93,6 +94,13 @@ def wait_for_status(beginning: str, within_s: float = WITHIN_S) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"the status is {status!r}, expected was {beginning!r}")
         time.sleep(0.1)
+
+
+def dropouts() -> float:
+    """How often the sound dropped out since the start; waits until nothing is said."""
+    wait_for_status("idle")
+    counted = re.search(r"(\d+) dropout", shown("StatusText"))
+    return float(counted[1]) if counted else 0.0
 
 
 class Journal:
