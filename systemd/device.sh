@@ -6,6 +6,7 @@ readonly opt=$dest/opt/parley
 readonly etc=$dest/etc/parley
 readonly unit=$dest/etc/systemd/system/parleyd.service
 readonly drop_in=$unit.d/keys.conf
+readonly backoff=$unit.d/backoff.conf
 readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
 readonly rules=$dest/etc/udev/rules.d/60-parley.rules
 readonly state=("$dest/var/lib/private/parley" "$dest/var/lib/parley")
@@ -157,6 +158,11 @@ device_files() {
   put systemd/parley.sysusers "$sysusers"
   put systemd/60-parley.rules "$rules"
   put systemd/parleyd.service "$unit"
+  if (($(systemd_version) >= 254)); then
+    put systemd/backoff.conf "$backoff"
+  else
+    rm -f "$backoff"
+  fi
   install -d -m 755 "$etc"
   name_keys
   if [[ -e $etc/parley.toml ]]; then
@@ -168,6 +174,9 @@ device_files() {
   mv "$etc/parley.toml.new" "$etc/parley.toml"
   step "$etc/parley.toml is new: every key is in it, with its default, to be uncommented"
 }
+
+# 0 where there is none.
+systemd_version() { (systemctl --version 2>/dev/null || true) | awk 'NR == 1 {v = $2} END {print v + 0}'; }
 
 # Leaves a file alone that is as it should be.
 put() { install -C -D -m 644 "$root/$1" "$2"; }
@@ -245,7 +254,7 @@ uninstall() {
     [[ ! -d /run/systemd/system ]] || systemctl stop parleyd || true
     systemctl --quiet disable parleyd || true
   fi
-  rm -f "$unit" "$drop_in" "$sysusers" "$rules"
+  rm -f "$unit" "$drop_in" "$backoff" "$sysusers" "$rules"
   rmdir --ignore-fail-on-non-empty "${drop_in%/*}" 2>/dev/null || true
   rm -rf "$opt"
   [[ -n $dest || ! -d /run/systemd/system ]] || systemctl daemon-reload || true

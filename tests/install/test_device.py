@@ -100,6 +100,16 @@ def test_a_removed_key_is_no_longer_named(device: Image) -> None:
     assert not drop_in.exists()
 
 
+@pytest.mark.parametrize(("version", "gets_it"), [("252", False), ("257", True)])
+def test_restarts_back_off_where_systemd_can(image: Image, version: str, gets_it: bool) -> None:
+    image.checkout.stand_in("systemctl", f"echo 'systemd {version} ({version}.1-1)'")
+    backoff = image.unit.with_name("parleyd.service.d") / "backoff.conf"
+    image.run("--install")
+    assert backoff.exists() == gets_it
+    image.run("--uninstall")
+    assert not backoff.parent.exists()
+
+
 def test_a_damaged_environment_is_replaced(device: Image) -> None:
     before = os.readlink(device.opt / "venv")
     (device.opt / "venv/bin/python").unlink()

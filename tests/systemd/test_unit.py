@@ -11,10 +11,13 @@ from parleyd.realtime.profiles import PROFILES
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "parleyd.service"
+BACKOFF = FOLDER / "backoff.conf"
+KNOWS_BACKOFF = 254  # the first version of systemd
+MOST_EXPOSED = 15  # tenths
 
 
-def directives() -> list[tuple[str, str]]:
-    lines = UNIT.read_text("utf-8").splitlines()
+def directives(file: Path = UNIT) -> list[tuple[str, str]]:
+    lines = file.read_text("utf-8").splitlines()
     return [(k, v) for k, _, v in (s.partition("=") for s in lines if re.match(r"[A-Z]\w+=", s))]
 
 
@@ -31,6 +34,8 @@ def directives() -> list[tuple[str, str]]:
         "SupplementaryGroups=audio gpio spi",
         "StateDirectory=parley",
         "RuntimeDirectory=parley",
+        "ConfigurationDirectory=parley",
+        "MemoryMax=400M",
         "WorkingDirectory=%t/parley",
         "DevicePolicy=closed",
         "DeviceAllow=char-alsa rw",
@@ -46,11 +51,16 @@ def test_the_unit_says(wanted: str) -> None:
     assert (key, value) in directives()
 
 
-def test_restarts_are_limited() -> None:
-    values = dict(directives())
+def test_restarts_come_later_each_time_and_are_limited() -> None:
+    values = dict(directives()) | dict(directives(BACKOFF))
     burst, interval_s = int(values["StartLimitBurst"]), int(values["StartLimitIntervalSec"])
-    # a fault at each start must reach the limit before the interval is over
-    assert burst * (int(values["RestartSec"]) + 10) < interval_s
+    first_s, most_s = int(values["RestartSec"]), int(values["RestartMaxDelaySec"])
+    steps = int(values["RestartSteps"])
+    pauses_s = [first_s * (most_s / first_s) ** (min(n, steps) / steps) for n in range(burst)]
+    assert pauses_s[0] == 2
+    assert pauses_s[-1] == 30
+    # a fault that the watchdog finds at each start must reach the limit within the interval
+    assert sum(pauses_s) + burst * int(values["WatchdogSec"]) < interval_s
 
 
 def test_real_time_priority_is_allowed_up_to_the_default() -> None:
@@ -81,14 +91,38 @@ def verified(tmp_path: Path, text: str) -> str:
     return "\n".join(found) or ("" if answer.returncode == 0 else answer.stderr)
 
 
-@pytest.mark.skipif(
+with_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None,
     reason="THE UNIT IS NOT VERIFIED: systemd-analyze is not installed",
 )
+
+
+@with_systemd
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     text = UNIT.read_text("utf-8")
     assert verified(tmp_path, text) == ""
     assert "Unknown key" in verified(tmp_path, text.replace("PrivateTmp=", "PrivateTemp="))
+
+
+@with_systemd
+def test_systemd_understands_the_back_off_from_the_version_on_that_gets_it(tmp_path: Path) -> None:
+    told = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True)
+    knows = int(told.stdout.split()[1]) >= KNOWS_BACKOFF
+    lines = "".join(f"{key}={value}\n" for key, value in directives(BACKOFF))
+    text = UNIT.read_text("utf-8").replace("RestartSec=", f"{lines}RestartSec=")
+    assert ("Unknown key" not in verified(tmp_path, text)) == knows
+
+
+@with_systemd
+def test_the_exposure_of_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
+    command += [f"--threshold={MOST_EXPOSED}", str(UNIT)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    *_, overall = answer.stdout.splitlines()
+    with capsys.disabled():
+        print(f"\n{overall}")
+    assert "Overall exposure level for parleyd.service" in overall
+    assert answer.returncode == 0, answer.stdout
 
 
 @pytest.mark.parametrize(
