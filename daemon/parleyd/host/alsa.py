@@ -46,6 +46,8 @@ class Card:
         self._poll = select.poll()
         self._heard_at = 0.0
         self._resting = True
+        self._queued = 0
+        self._moved_at = 0.0  # when the loudspeaker took something, or had nothing to take
         self._playback, self._buffer_frames = self._open_playback(audio.lead_ms)
 
     # --- capture ---------------------------------------------------------------------
@@ -129,7 +131,10 @@ class Card:
     # --- playback --------------------------------------------------------------------
 
     def queued_frames(self) -> int:
-        """Frames written but not yet heard, 0 to the size of the buffer; does not block."""
+        """Frames written but not yet heard, 0 to the size of the buffer; does not block.
+
+        Raises `AudioError` when the loudspeaker took none of them for `STALL_S`.
+        """
         if self._resting:  # avail() says nothing about a stopped stream
             return 0
         with _in_use("audio.playback", self._playback_name):
@@ -138,7 +143,17 @@ class Card:
             return 0
         if room < 0:
             raise _gone("audio.playback", self._playback_name, os.strerror(-room))
-        return int(min(max(self._buffer_frames - room, 0), self._buffer_frames))
+        queued = int(min(max(self._buffer_frames - room, 0), self._buffer_frames))
+        now = time.monotonic()
+        if queued < self._queued:
+            self._moved_at = now
+        elif now - self._moved_at > STALL_S:
+            raise AudioError(
+                f'audio.playback: "{self._playback_name}" played nothing for {STALL_S:.0f} s, '
+                f"with {queued} frames before it; replug the card or restart it"
+            )
+        self._queued = queued
+        return queued
 
     def write(self, frames: Frames) -> None:
         """Queue mono frames at the device rate behind those that are there; does not block.
@@ -161,7 +176,9 @@ class Card:
         if self._write_some(data) == -errno.EPIPE:
             self.xruns += 1
             self._write_some(data)
-        self._resting = False
+        if self._resting:
+            self._resting, self._moved_at = False, time.monotonic()
+        self._queued += len(frames)
 
     def drop(self) -> None:
         """Silence at once: all that is written but not yet heard is thrown away."""
