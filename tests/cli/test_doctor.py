@@ -189,3 +189,22 @@ def test_addressable_leds_need_spi_and_no_pins(tmp_path: Path) -> None:
     (missing,) = devices.pins(config.Config(lights=strip), served=True, dev=tmp_path)
     assert (missing.check, missing.level) == ("spi", Level.FAIL)
     assert "dtparam=spi=on" in missing.remedy
+
+
+@pytest.mark.parametrize(
+    ("controllers", "level"),
+    [
+        ("cpuset cpu io memory pids\n", Level.OK),
+        ("cpuset cpu io pids\n", Level.WARN),
+        (None, Level.WARN),
+    ],
+)
+def test_a_memory_limit_that_the_kernel_does_not_keep_is_told(
+    tmp_path: Path, controllers: str | None, level: Level
+) -> None:
+    file = tmp_path / "cgroup.controllers"
+    if controllers is not None:
+        file.write_text(controllers)
+    finding = checks.memory_limit(file)
+    assert finding.level is level
+    assert ("cgroup_enable=memory" in finding.remedy) == (finding.level is not Level.OK)

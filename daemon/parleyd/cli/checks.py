@@ -19,6 +19,7 @@ from parleyd.wake import choose as wake
 
 CREDENTIALS = Path("/etc/parley")  # where the unit's LoadCredential= finds the keys
 SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1, sd_booted(3)
+CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # what the kernel counts for services
 LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
 ANSWER_S = 10.0  # for systemctl on a Pi that is still booting
 UNIT = "parleyd"
@@ -138,6 +139,22 @@ def state(environ: Mapping[str, str]) -> Iterator[Finding]:
         Level.FAIL if low else Level.OK,
         f"{folder} can be written, {free_mb} MB are free",
         f"free some space, at least {LEAST_FREE_MB} MB" if low else "",
+    )
+
+
+def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
+    """Whether the kernel keeps the service to `MemoryMax=`; Raspberry Pi OS does not at first."""
+    try:
+        counted = "memory" in controllers.read_text("utf-8").split()
+    except OSError:
+        counted = False
+    if counted:
+        return Finding("memory limit", Level.OK, "the kernel keeps it")
+    return Finding(
+        "memory limit",
+        Level.WARN,
+        "the kernel does not count the memory of services: MemoryMax= has no effect",
+        "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, and reboot",
     )
 
 

@@ -64,6 +64,8 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield checks.offline_speech(needed=needed)
         yield checks.priority(settings.audio.priority)
     yield from checks.state(environ)
+    if checks.SYSTEMD.exists():
+        yield checks.memory_limit()
     yield of_service
 
 
