@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from pulse_rig import PulseRig, loud_frames
 
 from parleyd.room.clips import normalised, synthesize
 from parleyd.units import Frames
+from tests.bench.device.tables import percentile
 from tests.soak.memory import cpu_s, rss_kb, slope_kb_per_hour, tree, tree_kb
 
 CONFIG = f"""{RIG_CARDS}
@@ -72,26 +73,38 @@ class Watched(Daemon):
 
 @dataclass
 class Spent:
-    """Processor time of the daemon itself, and with its recogniser, over some spans."""
+    """Processor time of the daemon itself, and with its recogniser, in some spans."""
 
-    elapsed_s: float = 0.0
-    own_s: float = 0.0
-    all_s: float = 0.0
+    elapsed_s: list[float] = field(default_factory=list)
+    own_s: list[float] = field(default_factory=list)
+    all_s: list[float] = field(default_factory=list)
 
     @contextlib.contextmanager
     def counted(self, pid: int) -> Iterator[None]:
-        """Add what is spent within it."""
+        """Add what is spent within it, as one span."""
         begun, own_s, all_s = time.monotonic(), cpu_s(pid), sum(map(cpu_s, tree(pid)))
         yield
-        self.elapsed_s += time.monotonic() - begun
-        self.own_s += cpu_s(pid) - own_s
-        self.all_s += sum(map(cpu_s, tree(pid))) - all_s
+        self.elapsed_s.append(time.monotonic() - begun)
+        self.own_s.append(cpu_s(pid) - own_s)
+        self.all_s.append(sum(map(cpu_s, tree(pid))) - all_s)
 
     @property
-    def percent(self) -> dict[str, float]:
+    def percent(self) -> dict[str, dict[str, float]]:
         """Of one core."""
-        share = 100 / max(self.elapsed_s, 1e-3)
-        return {"own": round(self.own_s * share, 1), "all": round(self.all_s * share, 1)}
+        return {"own": self._percent(self.own_s), "all": self._percent(self.all_s)}
+
+    def _percent(self, spent_s: list[float]) -> dict[str, float]:
+        spans = [100 * s / of_s for s, of_s in zip(spent_s, self.elapsed_s, strict=True)]
+        mean = 100 * sum(spent_s) / max(sum(self.elapsed_s), 1e-3)
+        return {"mean": round(mean, 1), **spread(spans)}
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, 95th percentile and worst; of nothing, nothing."""
+    if not values:
+        return {}
+    points = {"median": percentile(values, 50), "p95": percentile(values, 95), "worst": max(values)}
+    return {name: round(value, 1) for name, value in points.items()}
 
 
 def spoken(*texts: str) -> Frames:
@@ -254,7 +267,7 @@ def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Pat
     if not problem:
         problem = "" if daemon.end() == 0 else "it did not end well"
     result = _result(hour, memory, daemon.log.read_text(), time.monotonic() - began, seed)
-    result["own_resident_mb"] = resident_mb
+    result["own_resident_mb"] = spread(resident_mb)
     problem = problem or _judged(result)
     result["problem"] = problem
     text = json.dumps(result, indent=1)
