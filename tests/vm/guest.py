@@ -88,11 +88,12 @@ class Guest:
         """As `run`, but a failure is returned: exit status and what was printed."""
         self._commands += 1
         name = f"output-{self._commands}"
+        output = self._folder / name
+        output.unlink(missing_ok=True)  # of a run that was killed
         shell = f"exec >/host/{name} 2>&1 </dev/null; cd /root; export HOME=/root; {command}"
         pid = self._ask("guest-exec", path="/bin/bash", arg=["-c", shell])["pid"]
         deadline = time.monotonic() + within_s
         shown = 0
-        output = self._folder / name
         while True:
             time.sleep(POLL_S)
             ended = self._ask("guest-exec-status", pid=pid)
