@@ -24,7 +24,7 @@ class Lead:
         self._deaf_until = float("-inf")
 
     def dropped_out(self, now: float) -> bool:
-        """The loudspeaker ran dry (`now`: monotonic seconds); whether the lead has grown by it."""
+        """The card lost sound (`now`: monotonic seconds); whether the lead has grown by it."""
         if now < self._deaf_until or self.ms >= self._most_ms:
             return False
         self._dropouts = [at for at in self._dropouts if at > now - _WITHIN_S] + [now]

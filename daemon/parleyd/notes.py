@@ -33,8 +33,8 @@ def of_calibrated(found: Calibrated) -> Note:
 
 
 def of_lead(lead_ms: int) -> Note:
-    """The loudspeaker ran dry too often, and audio is written earlier from now on."""
-    means = f"the loudspeaker ran dry again and again; set audio.lead_ms to {lead_ms} to start so"
+    """Sound dropped out too often, and is written earlier from now on."""
+    means = f"sound dropped out again and again; set audio.lead_ms to {lead_ms} to start so"
     return Note("longer_lead", {"lead_ms": lead_ms, "means": means})
 
 

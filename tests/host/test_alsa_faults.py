@@ -183,34 +183,36 @@ def test_nothing_yet_is_none_and_nothing_for_long_is_an_error(
     assert "read" in capture.calls
 
 
-def test_a_loudspeaker_that_takes_nothing_for_long_is_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = 100.0
-    monkeypatch.setattr(alsa.time, "monotonic", lambda: now)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The monotonic time is what `now` says."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(alsa.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def test_a_loudspeaker_that_takes_nothing_for_long_is_an_error(clock: SimpleNamespace) -> None:
     card, playback, _ = opened()
     card.write(FRAMES)
     for _ in range(10):  # it plays, and is filled up again to where it was
-        now += 3.9
+        clock.now += 3.9
         playback.room += 480
         assert card.queued_frames() == 0
         card.write(FRAMES)
-    now += 3.9
+    clock.now += 3.9
     assert card.queued_frames() == 480
-    now += 0.2
+    clock.now += 0.2
     with pytest.raises(AudioError, match=r"played nothing for 4 s, with 480 frames before it"):
         card.queued_frames()
 
 
 def test_a_loudspeaker_that_has_nothing_to_play_may_rest_as_long_as_it_likes(
-    monkeypatch: pytest.MonkeyPatch,
+    clock: SimpleNamespace,
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr(alsa.time, "monotonic", lambda: now)
     card, playback, _ = opened()
     card.write(FRAMES)
     card.drop()
-    now += 3600.0
+    clock.now += 3600.0
     playback.room = playback.info()["buffer_size"]
     card.write(FRAMES)
     assert card.queued_frames() == 480

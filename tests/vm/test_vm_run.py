@@ -28,3 +28,10 @@ def test_parts_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     done = run("--only", "figures,luck", path=str(tmp_path))
     assert done.returncode == 2
     assert "unknown: luck" in done.stderr
+
+
+def test_no_guests_at_once_are_refused(tmp_path: Path) -> None:
+    for number in ("0", "-1", "two"):
+        done = run(f"--jobs={number}", path=str(tmp_path))
+        assert done.returncode == 2
+        assert f"{number}: a number of guests, 1 or more, is expected" in done.stderr
