@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from daemon_process import RIG_CARDS, WITHIN_S, Daemon
 from pulse_rig import PulseRig, loud_frames
 
+from parleyd.host import priority
 from parleyd.room.clips import normalised, synthesize
 from parleyd.units import Frames
 
@@ -101,6 +103,32 @@ def wait_for_log(service: Daemon, words: str) -> str:
                 return line
         pause.wait(0.1)
     raise AssertionError(f"{words} is not in the log\n{service.log.read_text()}")
+
+
+def test_only_the_audio_thread_and_the_event_loop_run_before_other_processes(
+    daemon: Daemon,
+) -> None:
+    with ThreadPoolExecutor(1) as own_thread:
+        refusal = own_thread.submit(priority.refused_priority, 20).result()
+    if refusal:
+        pytest.skip(f"PRIORITY IS NOT TESTED: {refusal}")
+    loop = daemon.process.pid
+    server = daemon.child()
+    assert real_time(loop)[loop] == priority.LOOP
+    assert sorted(real_time(loop).values()) == [priority.LOOP, 20]
+    assert real_time(server) == {}, "the embedded server takes the processor from others"
+    daemon.config.write_text(CONFIG.replace("[audio]", "[audio]\npriority = 0"))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait("RELOADING=1")
+    daemon.wait("READY=1")
+    assert real_time(loop) == {}, "what the configuration no longer asks for was kept"
+
+
+def real_time(pid: int) -> dict[int, int]:
+    """The threads of a process that have a real-time priority, and which."""
+    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    found = {thread: os.sched_getparam(thread).sched_priority for thread in threads}
+    return {thread: granted for thread, granted in found.items() if granted}
 
 
 def test_a_stop_that_comes_while_it_reloads_ends_it(daemon: Daemon) -> None:

@@ -57,6 +57,13 @@ class Daemon:
             if told.startswith(beginning):
                 return told
 
+    def child(self) -> int:
+        """The process that it has started: the embedded server."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        assert len(children) == 1, f"children: {children}"
+        return int(children[0])
+
     def end(self) -> int:
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from parleyd import config
 from parleyd.cli.findings import Finding, Level
 from parleyd.cli.run import state_folder
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
-from parleyd.host.heartbeat import refused_priority
+from parleyd.host.priority import refused_priority
 from parleyd.realtime.profiles import profile
 from parleyd.wake import choose as wake
 

@@ -23,7 +23,7 @@ from parleyd.cli.skillset import Skillset
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
 from parleyd.hearing.memory import EchoMemory
-from parleyd.host import mixer
+from parleyd.host import mixer, priority
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
 from parleyd.host.echo_file import EchoFile
@@ -244,6 +244,8 @@ class Daemon:
             gc.collect()
             gc.freeze()  # 40,000 objects: each full collection would stop the audio thread for them
             heartbeat.start()
+            # a refusal is told by the heartbeat, which asks for more
+            priority.refused_priority(min(priority.LOOP, settings.audio.priority))
             stack.callback(_keep_memory, speaker, echo_file)
             stack.callback(self._silence)
             if settings.audio.boot_chime and not self._greeted:

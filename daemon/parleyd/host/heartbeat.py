@@ -1,7 +1,6 @@
 """The heartbeat: the one audio thread, which drives the core once every 10 ms."""
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from parleyd.boundary import (
     Step,
 )
 from parleyd.errors import AudioError, ParleyError
+from parleyd.host.priority import refused_priority
 from parleyd.host.soundcard import NoCard, SoundCard
 from parleyd.units import PERIOD_MS, Frames
 
@@ -269,20 +269,6 @@ class Heartbeat(threading.Thread):
             self._core.handle(self._inbox.popleft(), now)
             if time.monotonic() > deadline:
                 break
-
-
-def refused_priority(priority: int) -> str:
-    """Ask for real-time scheduling of the calling thread; why it was refused, or empty.
-
-    0 asks for nothing and is never refused.
-    """
-    if priority == 0:
-        return ""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
 
 
 def _take_priority(priority: int) -> None:
