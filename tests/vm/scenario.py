@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,6 @@ from tests.bench.device.sound import loud_ms, loud_runs
 from tests.bench.device.trials import QUESTION, WAKE, Device
 from tests.e2e.fault_server import Faults
 
-PRIORITY = 40  # above Parley's 20: the scenario is watched, not disturbed
 ANSWER_MS = 60_000
 
 TIMER = synthesize("set a timer for two seconds", "rms", level_dbfs=-24.0)
@@ -75,8 +73,6 @@ def play(scenarios: Sequence[tuple[str, Scenario]]) -> int:
     parser.add_argument("--cycles", type=int, default=50)
     parser.add_argument("--only", default="", help="those whose title has this text in it")
     options = parser.parse_args()
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
     failed = 0
     with service.own_configuration(), stage(options.cycles) as on:
         for title, scenario in scenarios:

@@ -31,7 +31,6 @@ IDLE_S = 20.0
 SAMPLE_S = 10.0
 LOAD_S = 10.0
 LEAD_AT_END = "lead at the end, ms (it grows where sound drops out again and again)"
-PRIORITY = 40  # above Parley's own 20, so that it is measured and not the bench
 
 
 def main() -> None:
@@ -46,8 +45,6 @@ def main() -> None:
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("tests/bench/device: root is needed to configure and restart the service")
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
     report = _Report(options.report)
     with service.own_configuration(), _device() as device:
         for lead_ms in map(int, options.leads.split(",")):
@@ -120,7 +117,7 @@ def _under_load(device: trials.Device) -> trials.Figures:
 @contextlib.contextmanager
 def _load() -> Iterator[None]:
     count = 2 * (os.cpu_count() or 1)
-    spin = ["chrt", "--other", "0", "sh", "-c", "while :; do :; done"]
+    spin = ["sh", "-c", "while :; do :; done"]
     busy = [subprocess.Popen(spin) for _ in range(count)]
     try:
         yield

@@ -18,6 +18,7 @@ import numpy as np
 
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
 from tests.bench.device.sound import Chunk
+from tests.bench.device.watching import come_first
 
 RATE_HZ = 48_000  # of the loudspeaker
 SPEAKER, MICROPHONE = "Speaker", "Mic"  # ids of the cards
@@ -43,6 +44,7 @@ class _Line(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        come_first()
         while not self._ending.is_set():
             with contextlib.suppress(alsaaudio.ALSAAudioError):
                 pcm = self._open()

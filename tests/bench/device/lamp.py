@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from parleyd.lights import Colour
+from tests.bench.device.watching import come_first
 
 POLL_S = 0.001  # the pulse width modulation of lgpio has a period of 10 ms
 RETRY_S = 0.1
@@ -79,6 +80,7 @@ class Lamp:
         return Colour(red, green, blue)
 
     def _run(self) -> None:
+        come_first()
         while not self._ending.is_set():
             with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
                 paths = [self._pins.path(line, "value") for line in RGB]

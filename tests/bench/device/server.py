@@ -1,7 +1,6 @@
 """A realtime server on a thread that answers every turn with a tone, and remembers when."""
 
 import asyncio
-import os
 import threading
 import time
 from typing import Any
@@ -47,8 +46,6 @@ class ToneServer(fault_server.FaultServer):
         return [event for at, event in list(self.got) if at >= since and event["type"] == kind]
 
     async def _serve(self) -> None:
-        # a server on another machine would not take the processor from the speaker's network thread
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         self._down = asyncio.Event()
         async with self.running():
             self._up.set()
