@@ -9,6 +9,7 @@ from http import HTTPStatus
 import pytest
 import websockets.asyncio.server as ws
 from link_ear import Ear, port_of
+from websockets.asyncio.client import ClientConnection
 from websockets.http11 import Request, Response
 
 from parleyd.boundary import Expires, LinkDown, LinkUp
@@ -37,6 +38,27 @@ async def linked(
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_link_that_is_cancelled_while_its_ping_goes_out_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        pinged: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
+
+        async def ping(_: ClientConnection) -> None:  # in the very step in which it is done
+            if not pinged.done():
+                beating = next(t for t in asyncio.all_tasks() if t.get_name() == "link-pulse")
+                beating.cancel()
+                pinged.set_result(beating)
+
+        monkeypatch.setattr(ClientConnection, "ping", ping)
+        monkeypatch.setattr(pulse, "IDLE_PING_S", 0.0)
+        async with linked():
+            done, _ = await asyncio.wait([await pinged], timeout=4 * pulse.LOOK_S)
+            assert done, "the pulse goes on, and who waits for its end waits for ever"
+
+    asyncio.run(scene())
 
 
 def test_on_wake_no_socket_is_opened_before_somebody_needs_it_and_none_is_kept() -> None:

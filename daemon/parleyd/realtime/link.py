@@ -152,7 +152,8 @@ class Link:
             log.warning("realtime server: %s; trying again in %.1f s", down.text, delay_s)
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await self._hurry.wait()
 
     # --- inside -----------------------------------------------------------------------
 
@@ -263,7 +264,8 @@ class Link:
                 case Beat.PING:
                     # a dead network takes no ping either; `next` still tells when it is over
                     with contextlib.suppress(WebSocketException, TimeoutError):
-                        await asyncio.wait_for(socket.ping(), LOOK_S)
+                        async with asyncio.timeout(LOOK_S):
+                            await socket.ping()
                 case Beat.NOTHING:
                     pass
 
