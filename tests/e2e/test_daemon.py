@@ -109,7 +109,7 @@ def test_only_the_audio_thread_and_the_event_loop_run_before_other_processes(
     daemon: Daemon,
 ) -> None:
     with ThreadPoolExecutor(1) as own_thread:
-        refusal = own_thread.submit(priority.refused_priority, 20).result()
+        refusal = own_thread.submit(priority.ask_for, 20).result()
     if refusal:
         pytest.skip(f"PRIORITY IS NOT TESTED: {refusal}")
     loop = daemon.process.pid

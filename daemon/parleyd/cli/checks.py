@@ -13,7 +13,7 @@ from parleyd import config
 from parleyd.cli.findings import Finding, Level
 from parleyd.cli.run import state_folder
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
-from parleyd.host.priority import refused_priority
+from parleyd.host.priority import ask_for
 from parleyd.realtime.profiles import profile
 from parleyd.wake import choose as wake
 
@@ -104,7 +104,7 @@ def offline_speech(*, needed: bool) -> Finding:
 def priority(wanted: int) -> Finding:
     """Ask for the real-time priority of the audio thread, on a thread that ends."""
     refusals: list[str] = []
-    asking = threading.Thread(target=lambda: refusals.append(refused_priority(wanted)))
+    asking = threading.Thread(target=lambda: refusals.append(ask_for(wanted)))
     asking.start()
     asking.join()
     if refusals == [""]:

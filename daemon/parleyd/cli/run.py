@@ -244,8 +244,8 @@ class Daemon:
             gc.collect()
             gc.freeze()  # 40,000 objects: each full collection would stop the audio thread for them
             heartbeat.start()
-            # a refusal is told by the heartbeat, which asks for more
-            priority.refused_priority(min(priority.LOOP, settings.audio.priority))
+            # a refusal is told by the heartbeat, which asks for more than this
+            priority.ask_for(min(priority.LOOP, settings.audio.priority))
             stack.callback(_keep_memory, speaker, echo_file)
             stack.callback(self._silence)
             if settings.audio.boot_chime and not self._greeted:

@@ -17,7 +17,7 @@ from parleyd.boundary import (
     Step,
 )
 from parleyd.errors import AudioError, ParleyError
-from parleyd.host.priority import refused_priority
+from parleyd.host.priority import ask_for
 from parleyd.host.soundcard import NoCard, SoundCard
 from parleyd.units import PERIOD_MS, Frames
 
@@ -272,7 +272,7 @@ class Heartbeat(threading.Thread):
 
 
 def _take_priority(priority: int) -> None:
-    if refusal := refused_priority(priority):
+    if refusal := ask_for(priority):
         log.info(
             "the audio thread runs without real-time priority (%s); "
             "allow it with LimitRTPRIO=%d or set audio.priority = 0",

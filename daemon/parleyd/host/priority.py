@@ -11,7 +11,7 @@ away from the loop while it holds the lock, and the audio thread waits for both:
 """
 
 
-def refused_priority(priority: int) -> str:
+def ask_for(priority: int) -> str:
     """Ask for real-time scheduling of the calling thread; why it was refused, or empty.
 
     0 asks for ordinary scheduling. Threads and processes that it starts are ordinary ones.
