@@ -4,8 +4,9 @@ from echo_rooms import convolve, echo_path, noise, pcm
 
 from parleyd import config
 from parleyd.hearing.alignment import Alignment
-from parleyd.hearing.canceller import Canceller
+from parleyd.hearing.canceller import HISTORY, Canceller
 from parleyd.hearing.delay import DelayFinder
+from parleyd.hearing.memory import TAPS, EchoMemory
 from parleyd.hearing.pipeline import Hearing
 from parleyd.units import Floats, Frames
 
@@ -93,3 +94,87 @@ def test_a_clock_that_drifts_is_measured_and_followed(ppm: int) -> None:
         alignment.process(mic[start : start + 160], reference[start : start + 160])
     assert alignment.drift_ppm == pytest.approx(ppm, abs=5)
     assert alignment.delay_ms == pytest.approx(60 + 24 * ppm / 1000, abs=0.2)
+
+
+def cancelled(alignment: Alignment, canceller: Canceller, mic: Frames, reference: Frames) -> Floats:
+    """What is left of `mic`, full scale 1, after alignment and canceller."""
+    left = []
+    for start in range(0, len(mic), 160):
+        frames = mic[start : start + 160]
+        handed = alignment.process(frames, reference[start : start + 160])
+        left.append(canceller.process(frames, handed).error)
+    return np.concatenate(left)
+
+
+def left_db(left: Floats, mic: Frames) -> float:
+    """How much of the last second is left."""
+    return float(20 * np.log10(np.std(left[-16_000:]) / (np.std(mic[-16_000:]) / 32768)))
+
+
+@pytest.mark.parametrize("delay_ms", [1, 5.3, 240, 281.6, 285.3, 292, 299, 300])
+def test_alignment_with_any_delay_to_300_ms_cancels(delay_ms: float) -> None:
+    """Echo paths of sound servers that resample: the longest was beyond the kept reference."""
+    spoken = spoken_like(4.0)
+    late = np.concatenate([np.zeros(round(delay_ms * 16), np.float32), spoken])[: len(spoken)]
+    mic = pcm(late * np.float32(0.5) + noise(len(late), 0.0003))
+    canceller = Canceller()
+    alignment = Alignment(canceller, early=640)
+    left = cancelled(alignment, canceller, mic, pcm(spoken))
+    assert alignment.delay_ms == pytest.approx(delay_ms, abs=0.2)
+    assert left_db(left, mic) < -18
+
+
+@pytest.mark.parametrize("delay_ms", [310, 400, 511, 512, 600, 1000])
+def test_alignment_with_a_longer_delay_finds_none(delay_ms: int) -> None:
+    spoken = spoken_like(4.0)
+    late = np.concatenate([np.zeros(delay_ms * 16, np.float32), spoken])[: len(spoken)]
+    alignment, mic = Alignment(Canceller(), early=640), pcm(late * np.float32(0.5))
+    handed = [alignment.process(mic[i : i + 160], pcm(spoken)[i : i + 160])
+              for i in range(0, len(mic), 160)]  # fmt: skip
+    assert alignment.delay_ms is None
+    assert {len(period) for period in handed} == {160}
+
+
+@pytest.mark.parametrize(
+    "delays_ms", [[40.0, 299.0], [299.0, 1.0], [299.0, 280.0], [285.0, 299.5], [299.0, 340.0]]
+)
+def test_alignment_after_a_jump_to_any_delay_cancels(delays_ms: list[float]) -> None:
+    """A sound server that changes its rate or its sink moves the echo by hundreds of ms."""
+    spoken = spoken_like(10.0)
+    mic, canceller = echoed(spoken, delays_ms, noise_rms=0.0003), Canceller()
+    left = cancelled(Alignment(canceller, early=640), canceller, mic, pcm(spoken))
+    assert np.isfinite(left).all()
+    assert delays_ms[-1] > 300 or left_db(left, mic) < -15
+
+
+def test_alignment_drifting_for_hours_keeps_its_bounds() -> None:
+    """400 ppm is 300 ms in twelve minutes, and nothing is played that could correct it."""
+    for drift in (400e-6, -400e-6):
+        alignment = Alignment(Canceller(), early=640)
+        alignment.remember(EchoMemory(np.zeros(TAPS, np.float32), 4480.0, 4800.0, drift))
+        silence = np.zeros(160, np.int16)
+        for _ in range(12_000):
+            assert len(alignment.process(silence, silence)) == 160
+        alignment.dropped(160)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 640, HISTORY, 8191, 8192, 8193, 9600, 12_000, 1_000_000])
+def test_alignment_takes_back_any_number_of_frames(frames: int) -> None:
+    alignment = Alignment(Canceller(), early=640)
+    loud = np.full(160, 12_000, np.int16)
+    for _ in range(100):
+        alignment.process(np.zeros_like(loud), loud)
+    alignment.dropped(frames)
+    silence = np.zeros(160, np.int16)
+    kept = [alignment.process(silence, silence) for _ in range(10)]
+    assert np.count_nonzero(kept) == max(0, 320 - frames)  # 20 ms early, less what is gone
+
+
+@pytest.mark.parametrize("late", [4801.0, 9e9])
+def test_memory_of_an_impossible_delay_is_not_plausible(late: float) -> None:
+    weights = np.zeros(TAPS, np.float32)
+    assert EchoMemory(weights, 4480.0, 4800.0, 0.0).plausible
+    assert not EchoMemory(weights, late, late, 0.0).plausible
+    alignment = Alignment(Canceller(), early=640)
+    alignment.remember(EchoMemory(weights, late, late, 0.0))
+    assert len(alignment.process(np.ones(160, np.int16), np.ones(160, np.int16))) == 160

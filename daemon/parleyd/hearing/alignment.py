@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from parleyd.hearing.canceller import HISTORY, HOP, Canceller
-from parleyd.hearing.delay import DelayFinder
+from parleyd.hearing.delay import LONGEST, DelayFinder
 from parleyd.hearing.memory import EchoMemory
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
@@ -14,6 +14,7 @@ _EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves
 _MOVED = 3  # frames; less is the filter's own business
 _TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
 _LEAST_LATE = _TAPS // 2  # frames that interpolation looks ahead
+_MOST_LATE = LONGEST  # `KEPT` holds the canceller's history from there, and interpolation's taps
 
 # A clock's error is the slope of the delay: a frame in 10 s is 6 ppm.
 _DRIFT_POINTS = 150  # 20 s of playback
@@ -34,7 +35,7 @@ class Alignment:
     def __init__(self, canceller: Canceller, early: int) -> None:
         self._canceller = canceller
         self._finder = DelayFinder()
-        self._late: float = max(early - HEADROOM, _LEAST_LATE)
+        self._late = _bounded(early - HEADROOM)
         self._delay: float | None = None
         self._drift = 0.0  # frames a frame: how much faster playback's clock falls behind
         self._points: deque[tuple[int, float]] = deque(maxlen=_DRIFT_POINTS)
@@ -60,19 +61,19 @@ class Alignment:
         """Start from a path that was known before; a card that starts anew is some ms off,
         which the first second of sound tells (`DelayFinder.jump`)."""
         self._canceller.weights = memory.weights
-        self._late, self._delay, self._drift = memory.late, memory.delay, memory.drift
+        self._late, self._delay, self._drift = _bounded(memory.late), memory.delay, memory.drift
 
     def process(self, mic: Frames, reference: Frames) -> Floats:
         """The reference that belongs to `mic`: 160 frames on int16's scale."""
         self._periods += 1
-        self._late = max(self._late + self._drift * HOP, float(_LEAST_LATE))
+        self._late = _bounded(self._late + self._drift * HOP)
         if self._finder.push(mic, reference):
             self._follow()
         return self._delayed(HOP)
 
     def dropped(self, frames: int) -> None:
         """The newest `frames` of the reference were never heard."""
-        self._finder.reference[len(self._finder.reference) - frames :] = 0
+        self._finder.reference[max(0, len(self._finder.reference) - frames) :] = 0
         self._canceller.replay(self._delayed(HISTORY))
 
     def _delayed(self, frames: int) -> Floats:
@@ -88,7 +89,7 @@ class Alignment:
         delay = self._finder.delay()
         if delay is None:
             return
-        wanted = float(max(_LEAST_LATE, delay - HEADROOM))
+        wanted = _bounded(delay - HEADROOM)
         if not _EARLIEST <= delay - self._late <= _LATEST and wanted != self._late:
             self._late = wanted
             self._canceller.forget()
@@ -105,7 +106,7 @@ class Alignment:
     def _jump(self, delay: float, before: float) -> None:
         jump = self._finder.jump(self._canceller.weights, self._late)
         if jump is not None and abs(delay - before - jump) <= _MOVED:
-            self._late = max(self._late + jump, float(_LEAST_LATE))
+            self._late = _bounded(self._late + jump)
             self._moved_to(delay)
 
     def _moved_to(self, delay: float) -> None:
@@ -122,6 +123,11 @@ class Alignment:
         drift = float(slope) / HOP
         if scatter < _SCATTER and abs(drift) < _LARGEST_DRIFT:
             self._drift = drift if abs(drift) > _LEAST_DRIFT else 0.0
+
+
+def _bounded(late: float) -> float:
+    """The nearest delay for which the reference is kept: clocks drift, and files are wrong."""
+    return min(max(float(late), float(_LEAST_LATE)), float(_MOST_LATE))
 
 
 def _interpolation(part: float) -> Floats:

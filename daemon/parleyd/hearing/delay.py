@@ -12,6 +12,7 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
 Spectrum = NDArray[np.complex64]
 
 LONGEST = 300 * MIC_RATE_HZ // 1000  # 250 ms of hardware on top of the playback lead
+KEPT = 600 * MIC_RATE_HZ // 1000  # the longest delay, plus the canceller's history of 250 ms
 _WINDOW = 2048  # 128 ms of microphone at a time
 _FFT = 8192  # window and longest delay without wrapping around
 _EVERY = _WINDOW // MIC_PERIOD_FRAMES + 1
@@ -27,8 +28,8 @@ class DelayFinder:
     """Watches microphone and reference of one stream; about 20 us a period on average."""
 
     def __init__(self) -> None:
-        self.reference: Frames = np.zeros(_FFT, np.int16)
-        """The newest 0.5 s of what was handed in."""
+        self.reference: Frames = np.zeros(KEPT, np.int16)
+        """The newest `KEPT` frames of the reference."""
         self._mic: Frames = np.zeros(_WINDOW, np.int16)
         self._periods = 0
         self.forget()
@@ -46,9 +47,10 @@ class DelayFinder:
         self.reference[:-hop] = self.reference[hop:]
         self.reference[-hop:] = reference
         self._periods += 1
-        if self._periods % _EVERY or self.reference[LONGEST:].max() < _AUDIBLE:
+        newest = self.reference[-_FFT:]
+        if self._periods % _EVERY or newest[LONGEST:].max() < _AUDIBLE:
             return False
-        far = np.fft.rfft(self.reference.astype(np.float32))
+        far = np.fft.rfft(newest.astype(np.float32))
         near = np.fft.rfft(self._mic * _HANN, _FFT) * _SHIFT
         cross = near * far.conj()
         self._cross *= _MEMORY
@@ -57,7 +59,7 @@ class DelayFinder:
 
     def delay(self) -> float | None:
         """Frames from a reference to its echo's strongest arrival, when that is certain."""
-        return self._agreed(0, _peak(self._cross, 0, LONGEST))
+        return self._agreed(0, _peak(self._cross, 0, LONGEST + 1))
 
     def jump(self, path: Floats, early: float) -> float | None:
         """By how many frames the echo comes later than `path` expects, when that is certain.

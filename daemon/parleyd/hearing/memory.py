@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parleyd.hearing.canceller import HOP, PARTITIONS
+from parleyd.hearing.delay import LONGEST
 from parleyd.units import Floats
 
 TAPS = PARTITIONS * HOP
@@ -29,7 +30,7 @@ class EchoMemory:
 
     @property
     def plausible(self) -> bool:
-        """It can be an echo path: right size, finite, no more than 20 dB of gain."""
+        """It can be an echo path: right size, finite, at most 20 dB of gain and 300 ms late."""
         numbers = np.array([self.late, self.delay, self.drift])
         finite = bool(np.isfinite(self.weights).all() and np.isfinite(numbers).all())
         return (
@@ -37,5 +38,6 @@ class EchoMemory:
             and finite
             and float(np.sum(self.weights**2)) < _LOUDEST
             and 0 <= self.late <= self.delay + HOP
+            and self.delay <= LONGEST
             and abs(self.drift) < 1e-3
         )

@@ -41,6 +41,7 @@ class Reference:
         What is written next is played in their place. Returns how many frames (16 kHz)
         that `take` has already given out are among them: they must be taken back.
         """
+        queued_frames = max(0, queued_frames)  # some drivers count an underrun as less than none
         self._replaces = queued_frames
         unheard = queued_frames * MIC_RATE_HZ // self._rate_hz
         self._line[:] = 0
