@@ -1,8 +1,11 @@
 """`parley serve`: the embedded server in a process of its own."""
 
 import asyncio
+import contextlib
+import ipaddress
 import os
 import signal
+import socket
 import sys
 import threading
 
@@ -10,9 +13,35 @@ import click
 
 from parleyd.local.server import RealtimeServer, ServerOptions
 
+BEAT_S = 1.0  # `host.embedded` expects one this often
+STANDARD_OUTPUT = 1
+
+
+class _Inherited(socket.socket):
+    """The parent's socket: the parent listens and so stays the one that clients ask for."""
+
+    def listen(self, backlog: int = 0) -> None:
+        """Nothing: by listening, this process would put its own credentials on the socket."""
+
+
+def _loopback(context: click.Context, parameter: click.Parameter, host: str) -> str:
+    with contextlib.suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return host
+    raise click.BadParameter(
+        f"{host!r} is not on loopback. The server has no authentication, so allowed are "
+        "127.0.0.1, ::1 and localhost; reach it from elsewhere through `ssh -L`."
+    )
+
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    callback=_loopback,
+    help="Loopback address to listen on.",
+)
 @click.option(
     "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0: any free port."
 )
@@ -25,13 +54,19 @@ from parleyd.local.server import RealtimeServer, ServerOptions
 @click.option(
     "--exit-with-parent", is_flag=True, help="End when standard input is closed by its other end."
 )
-def serve(host: str, port: int, pace: float | None, exit_with_parent: bool) -> None:
+@click.option("--listening-fd", default=None, type=click.IntRange(3), hidden=True)
+def serve(
+    host: str, port: int, pace: float | None, exit_with_parent: bool, listening_fd: int | None
+) -> None:
     """Speak the realtime protocol on this machine, with offline speech, without a key.
 
     Prints one line, `listening on ws://...`, when clients may connect. There is no
-    authentication, so listen on loopback only unless you trust the network.
+    authentication: every process on this machine may connect. The daemon does not use this
+    port, its own embedded server listens on a private Unix socket.
     """
-    asyncio.run(_serve(ServerOptions(host=host, port=port, pace=pace), exit_with_parent))
+    listener = _Inherited(fileno=listening_fd) if listening_fd is not None else None
+    options = ServerOptions(host=host, port=port, pace=pace, listener=listener)
+    asyncio.run(_serve(options, exit_with_parent))
 
 
 async def _serve(options: ServerOptions, exit_with_parent: bool) -> None:
@@ -44,9 +79,25 @@ async def _serve(options: ServerOptions, exit_with_parent: bool) -> None:
             target=_wait_for_end_of_stdin, args=(loop, stop), name="parent", daemon=True
         ).start()
     async with RealtimeServer(options) as server:
-        click.echo(f"listening on {server.url}")
-        sys.stdout.flush()
-        await stop.wait()
+        if options.listener is None:
+            click.echo(f"listening on {server.url}")
+            sys.stdout.flush()
+            await stop.wait()
+        else:
+            await _beat(stop)
+
+
+async def _beat(stop: asyncio.Event) -> None:
+    """Show the parent that the event loop turns, until `stop`."""
+    os.set_blocking(STANDARD_OUTPUT, False)
+    line = b"listening\n"
+    while not stop.is_set():
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # the parent reads none
+            os.write(STANDARD_OUTPUT, line)
+        line = b"beat\n"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_S):
+                await stop.wait()
 
 
 def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -1,15 +1,17 @@
-"""The embedded server: WebSocket on loopback, one engine for each connection."""
+"""The embedded server: WebSocket on a Unix socket or loopback, one engine for each connection."""
 
 import http
 import logging
 import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
 from websockets.http11 import Request, Response
 
 from parleyd.errors import LinkError
@@ -39,6 +41,8 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 0
     """0: any free port."""
+    listener: socket.socket | None = None
+    """A Unix socket that listens already, instead of host and port; closed at the end."""
     pace: float | None = None
     """Audio goes out so many times faster than real time; None: as fast as it is made."""
     local_time: Callable[[], datetime] = _now
@@ -64,16 +68,20 @@ class RealtimeServer:
     async def __aenter__(self) -> "RealtimeServer":
         options = self._options
         await self._speech.start()
+        shared: dict[str, Any] = {
+            "process_request": _only_the_path,
+            "origins": [None],  # a web page in a browser on this machine is not a client
+            "compression": None,  # base64 audio on one machine: work without use
+            "max_size": MOST_MESSAGE_BYTES,
+            "close_timeout": CLOSE_WITHIN_S,
+            "logger": _handshakes,
+        }
         try:
-            self._server = await serve(
-                self._serve, options.host, options.port,
-                process_request=_only_the_path,
-                origins=[None],  # a web page in a browser on this machine is not a client
-                compression=None,  # base64 audio over loopback: work without use
-                max_size=MOST_MESSAGE_BYTES,
-                close_timeout=CLOSE_WITHIN_S,
-                logger=_handshakes,
-            )  # fmt: skip
+            if options.listener is not None:
+                serving = unix_serve(self._serve, sock=options.listener, **shared)
+            else:
+                serving = serve(self._serve, options.host, options.port, **shared)
+            self._server = await serving
         except OSError as error:
             await self._speech.close()
             raise LinkError(

@@ -7,6 +7,7 @@ import sys
 
 import msgspec
 
+from parleyd.child_environment import child_environment
 from parleyd.errors import OfflineSpeechError
 from parleyd.local.recognition import LENGTH, NO_CONFIDENCE, Heard
 from parleyd.units import MIC_RATE_HZ
@@ -31,7 +32,7 @@ class RecognitionWorker:
 
     async def start(self) -> None:
         """Start the child and wait until it is ready. Raises `OfflineSpeechError`."""
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = child_environment(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "parleyd.local.recognizer",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import websockets.asyncio.client as client
@@ -33,6 +34,7 @@ from parleyd.realtime.events import (
 from parleyd.realtime.profiles import Profile
 from parleyd.realtime.pulse import LOOK_S, Beat, Pulse
 from parleyd.realtime.refusals import Refusal, Remedy, understand, understand_close
+from parleyd.realtime.unix_address import UnixAddress, is_ours
 
 log = logging.getLogger(__name__)
 _wire = logging.getLogger(f"{__name__}.wire")
@@ -66,7 +68,7 @@ class Address:
 
     @classmethod
     def embedded(cls, url: str) -> "Address":
-        """Our own server, wherever it listens."""
+        """Our own server, wherever it listens: ``ws+unix:/path`` or ``ws://127.0.0.1:...``."""
         return cls(f"{url}?model=embedded")
 
 
@@ -81,6 +83,10 @@ class Link:
         self, address: Address, on_event: Callable[[Happening], None], *, warm: bool = True
     ) -> None:
         self._address = address
+        self._unix = UnixAddress.parse(address.url)  # our own server, never through a proxy
+        self._advice = (
+            "the embedded server is started again by itself" if self._unix else "check the network"
+        )
         self._on_event = on_event
         self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
         self._socket: _Connection | None = None
@@ -166,33 +172,39 @@ class Link:
         """Open, carry, close; returns why it ended."""
         self._end = self._last_error = None
         try:
-            connection = client.connect(
-                self._address.url,
-                additional_headers=dict(self._address.headers),
-                compression=None,  # audio does not compress, and a Pi has better to do
-                max_size=BIGGEST_MESSAGE,
-                open_timeout=OPEN_TIMEOUT_S,
-                ping_interval=None,  # `Pulse` knows better when to ping
-                close_timeout=1,
-                create_connection=_Connection,
-                logger=_wire,
-            )
-            async with connection as socket:
+            async with self._connection() as socket:
                 assert isinstance(socket, _Connection)
+                if self._unix and not is_ours(socket.transport.get_extra_info("socket")):
+                    return Refusal(Remedy.BACK_OFF, "another process has taken the socket's place")
                 return await self._carry(socket)
         except InvalidStatus as error:
             return _refused_by_status(error.response.status_code)
         except TimeoutError:
-            return Refusal(Remedy.RECONNECT, "the server does not answer: check the network")
+            return Refusal(Remedy.RECONNECT, f"the server does not answer: {self._advice}")
         except ssl.SSLError as error:
             return Refusal(
                 Remedy.RECONNECT, f"no secure connection ({error.reason}): check the clock"
             )
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            return Refusal(Remedy.RECONNECT, f"no connection ({reason}): check the network")
+            return Refusal(Remedy.RECONNECT, f"no connection ({reason}): {self._advice}")
         except WebSocketException as error:
             return Refusal(Remedy.RECONNECT, f"no connection ({type(error).__name__})")
+
+    def _connection(self) -> client.connect:
+        options: dict[str, Any] = {
+            "additional_headers": dict(self._address.headers),
+            "compression": None,  # audio does not compress, and a Pi has better to do
+            "max_size": BIGGEST_MESSAGE,
+            "open_timeout": OPEN_TIMEOUT_S,
+            "ping_interval": None,  # `Pulse` knows better when to ping
+            "close_timeout": 1,
+            "create_connection": _Connection,
+            "logger": _wire,
+        }
+        if self._unix:
+            return client.unix_connect(self._unix.path, self._unix.request, **options)
+        return client.connect(self._address.url, **options)
 
     async def _carry(self, socket: "_Connection") -> Refusal:
         while not self._outgoing.empty():
@@ -225,7 +237,7 @@ class Link:
         if self._last_error is not None:
             return self._last_error
         if socket.close_code == 1006:
-            return Refusal(Remedy.RECONNECT, "the connection broke: check the network")
+            return Refusal(Remedy.RECONNECT, f"the connection broke: {self._advice}")
         return understand_close(socket.close_code, socket.close_reason or "")
 
     def _receive(self, message: str | bytes) -> None:
@@ -260,7 +272,7 @@ class Link:
             self._pulse.heard(socket.heard_at)
             match self._pulse.next(loop.time()):
                 case Beat.DEAD:
-                    self.reconnect("the server has gone silent: check the network")
+                    self.reconnect(f"the server has gone silent: {self._advice}")
                 case Beat.PING:
                     # a dead network takes no ping either; `next` still tells when it is over
                     with contextlib.suppress(WebSocketException, TimeoutError):
