@@ -16,7 +16,7 @@ from parleyd.realtime.calls import MOST_OPEN, Calls
 from parleyd.realtime.history import KEPT_CHARS, History
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.refusals import Remedy, understand
-from parleyd.skills.store import Kept, Store
+from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.units import Frames
 from tests.fuzz.conversation import World
 from tests.fuzz.sizes import size_of
@@ -122,17 +122,22 @@ def test_a_configuration_that_made_the_parser_stumble(text: str, told: str) -> N
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "left"),
     [
-        b'{"alarms": ' + b"[" * 5000,
-        b'{"alarms": [{"id": 1, "name": "tea", "due": 325e9, "timer": false}]}',
-        b'{"alarms": [{"id": 1, "name": "\x80", "due": 1.0, "timer": false}]}',
+        (b'{"alarms": ' + b"[" * 5000, []),
+        (b'{"alarms": [{"id": 1, "name": "tea", "due": 325e9, "timer": false}]}', []),
+        (b'{"alarms": [{"id": 1, "name": "\x80", "due": 1.0, "timer": false}]}', [""]),
     ],
 )
-def test_a_state_file_that_nobody_can_read_is_put_aside(tmp_path: Path, data: bytes) -> None:
+def test_a_damaged_state_file_is_put_aside_and_mutes(
+    tmp_path: Path, data: bytes, left: list[str]
+) -> None:
     path = tmp_path / "skills.json"
     path.write_bytes(data)
-    assert Store(path).kept == Kept()
+    kept = Store(path).kept
+    assert [alarm.name for alarm in kept.alarms] == left
+    assert kept.muted_until == MUTE_UNKNOWN
+    assert Store(path).kept == kept
     assert path.with_suffix(".broken").read_bytes() == data
 
 

@@ -1,6 +1,7 @@
 """Timers and alarms: in time whatever the clock does, and over restarts and power cuts."""
 
 import asyncio
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -224,6 +225,11 @@ def test_a_file_that_could_not_be_written_whole_leaves_the_one_before(tmp_path: 
     kitchen = Kitchen(path, at(0))
     kitchen.call("set_timer", seconds=60, name="egg")
     before = path.read_bytes()
-    path.with_suffix(".new").mkdir()  # the draft cannot be opened
-    kitchen.call("set_timer", seconds=90, name="tea")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the disk ends within the draft
+    try:
+        assert "lost if the power failed" in kitchen.call("set_timer", seconds=90, name="tea")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

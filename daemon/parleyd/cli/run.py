@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from parleyd import config
+from parleyd import config, disk
 from parleyd.boundary import ButtonPressed, Effect, Greet, Happening, MicPeriod, Note, Show, Step
 from parleyd.cli.dropouts import Dropouts
 from parleyd.cli.meter import Meter
@@ -100,7 +100,14 @@ class Daemon:
         self._shown = Show(Shown.IDLE)
 
     async def run(self) -> int:
-        """Serve until told to stop; returns the exit status."""
+        """Serve until told to stop; returns the exit status.
+
+        Raises `ParleyError` where another process uses the same state folder.
+        """
+        with disk.held(state_folder(os.environ)):
+            return await self._run()
+
+    async def _run(self) -> int:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)

@@ -1,22 +1,37 @@
 """Timers and alarms: when they are due, whatever happens to the clock. Pure: time is an argument.
 
-A timer that runs in this process is measured by the steady clock, which nobody sets. An
-alarm, and a timer from before a restart, by the wall clock, which alone knows how long the
-device was off. A wall clock that is set (by hand, or by the network minutes after a start)
-moves neither a running timer nor the hour of an alarm.
+The wall clock of a Pi is often wrong: at boot it shows the time of the last shutdown, or 1970,
+until the network sets it. Every decision is therefore made from the clock as it is now, and
+nothing is forgotten because of it:
+
+- A timer runs its duration on the steady clock. After a reboot it goes by the wall clock, but
+  takes at most its duration once more.
+- An alarm is an hour of the local clock on a date, whatever the time zone is then. Without a
+  date it is the next such hour after it was set: a date that a wrong clock gave is corrected.
+- What was missed is returned once and kept: it rings when the clock is put back before it.
+- What rang and was stopped never rings again.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
 
+from parleyd.skills.hours import LATEST, epoch, next_time, parsed, within
+
+__all__ = ["LATEST", "MOST", "MOST_KEPT", "RECENT_S", "Alarm", "Alarms", "Moment", "next_time"]
+
 MOST = 16  # more at once is a model gone wild
+MOST_KEPT = 4 * MOST  # in the file: those that wait or ring, and as many that were missed
+LONGEST_NAME = 60  # characters
+LONGEST_TIMER_S = 24 * 3600
 RECENT_S = 30 * 60  # what became due while the device was off rings if it is no older than that
-LATEST = 32_503_680_000.0  # the year 3000: no clock shows more, but a broken file may say so
 STEP_S = 2.0  # a clock that moved so far was set; less is the network's slow correction
+NEXT_WITHIN_S = 26 * 3600  # the next 07:00 is at most 25 h ahead: more, and the clock was wrong
+EARLIEST = 1_767_225_600.0  # 2026-01-01, older than this code: a clock before it is not set yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,9 @@ class Moment:
     wall: float
     """Since 1970 (`time.time`)."""
     steady: float
-    """`time.monotonic`."""
+    """Since some instant of this boot; nobody sets it."""
+    boot: str = ""
+    """Names the boot of which `steady` is; "": not known, no other process has the same."""
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,62 +52,108 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str
     due: Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
-    """Wall clock."""
+    """Wall clock, as it was last seen."""
     timer: bool
     """Set as a duration, not as an hour."""
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_TIMER_S)] = 0.0
+    """A timer's duration; 0: not known (a file of an earlier version)."""
+    local: str = ""
+    """An alarm's date and hour on the local clock, ``2027-03-28T07:00``."""
+    fold: Literal[0, 1] = 0
+    """1: the second time that the local clock shows `local` (PEP 495)."""
+    any_day: bool = False
+    """An alarm for which no day was named."""
+    set_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
+    """When it was set; 0: not known."""
+    set_steady: float = 0.0
+    """The same on the steady clock of `boot`."""
+    boot: str = ""
+    missed: bool = False
+    """It was due for longer than `RECENT_S` when it was first seen to be, and was reported."""
+    rang: bool = False
+    """It has begun to ring, and was not stopped."""
 
 
 class Alarms:
     """All that wait or ring."""
 
     def __init__(self, kept: Sequence[Alarm]) -> None:
-        self._waiting = {alarm.id: alarm for alarm in kept[:MOST]}
+        self._waiting: dict[int, Alarm] = {}  # the missed ones as well
         self._ringing: dict[int, Alarm] = {}
-        self._steady_due: dict[int, float] = {}  # of timers set in this process
+        self._ours: set[int] = set()  # whose `set_steady` is on the steady clock of `now`
+        self._at_most: dict[int, float] = {}  # steady: when timers of an earlier boot ring
         self._offset: float | None = None  # of the wall clock against the steady one
-        self._next_id = max(self._waiting, default=0) + 1
+        self._moved: list[Alarm] = []
+        self._next_id = 1 + max((alarm.id for alarm in kept if _counts(alarm.id)), default=0)
+        for alarm in kept[:MOST_KEPT]:
+            self._take_over(alarm)
 
     @property
     def waiting(self) -> list[Alarm]:
-        """What has not rung yet, the next first."""
-        return sorted(self._waiting.values(), key=lambda alarm: alarm.due)
+        """What has not rung yet and was not missed, the next first."""
+        return sorted((a for a in self._waiting.values() if not a.missed), key=lambda a: a.due)
 
     @property
     def kept(self) -> list[Alarm]:
-        """What a restart must know of: what waits, and what rings and was not stopped."""
-        return [*self._ringing.values(), *self.waiting]
+        """What a restart must know of: what waits, was missed, or rings and was not stopped."""
+        return [*self._ringing.values(), *sorted(self._waiting.values(), key=lambda a: a.due)]
 
     def set_timer(self, seconds: float, name: str, now: Moment) -> Alarm:
         """Due after a duration. Raises ValueError when there are too many."""
         self._follow_clock(now)
-        alarm = self._add(now.wall + seconds, name, timer=True)
-        self._steady_due[alarm.id] = now.steady + seconds
-        return alarm
+        due = within(now.wall + seconds)
+        return self._add(Alarm(id=0, name=name, due=due, timer=True, seconds=seconds), now)
 
-    def set_alarm(self, due: float, name: str) -> Alarm:
-        """Due at an hour of the wall clock. Raises ValueError when there are too many."""
-        return self._add(due, name, timer=False)
+    def set_alarm(
+        self, due: float, name: str, now: Moment | None = None, *, any_day: bool = False
+    ) -> Alarm:
+        """Due at an hour of the local clock. Raises ValueError when there are too many.
+
+        `any_day`: no day was named, so that it is the next such hour after `now`.
+        """
+        alarm = Alarm(id=0, name=name, due=within(due), timer=False, any_day=any_day)
+        return self._add(msgspec.structs.replace(alarm, **_local(due)), now)
 
     def cancel(self, name: str) -> list[Alarm]:
-        """Forget those that wait under this name (any case), or all when it is empty."""
-        gone = [a for a in self.waiting if name.lower() in ("", a.name.lower())]
+        """Forget those that wait under this name (any case), or all when it is empty.
+
+        Those that were missed are forgotten as well, and not returned.
+        """
+        wanted = cleaned(name).lower()
+        gone = [a for a in self._waiting.values() if not name or wanted == a.name.lower() != ""]
         for alarm in gone:
             self._forget(alarm)
-        return gone
+        return sorted((a for a in gone if not a.missed), key=lambda a: a.due)
 
     def take_due(self, now: Moment) -> tuple[list[Alarm], list[Alarm]]:
         """What is to ring now, and what was missed for too long to ring; each is returned once.
 
-        What rings is kept until `stopped`.
+        What rings is kept until `stopped`. What was missed is kept, and rings all the same if
+        the clock turns out to have been wrong.
         """
         self._follow_clock(now)
-        over = [alarm for alarm in self.waiting if self._late_s(alarm, now) >= 0]
-        recent = [alarm for alarm in over if self._late_s(alarm, now) <= RECENT_S]
-        missed = [alarm for alarm in over if self._late_s(alarm, now) > RECENT_S]
-        for alarm in over:
-            self._forget(alarm)
+        recent: list[Alarm] = []
+        missed: list[Alarm] = []
+        for alarm in self._by_due():
+            late_s = self._late_s(alarm, now)
+            if late_s < 0:
+                self._update(alarm, missed=False)
+            elif late_s <= RECENT_S:
+                self._forget(alarm)
+                recent.append(msgspec.structs.replace(alarm, missed=False, rang=True))
+            elif alarm.rang:
+                self._forget(alarm)
+                missed.append(alarm)
+            elif not alarm.missed:
+                missed.append(self._update(alarm, missed=True))
+        self._forget_oldest_missed()
         self._ringing |= {alarm.id: alarm for alarm in recent}
         return recent, missed
+
+    def take_moved(self) -> list[Alarm]:
+        """Alarms whose date a wrong clock had given, with the new one; each is returned once."""
+        moved, self._moved = self._moved, []
+        return moved
 
     def stopped(self, ids: Sequence[int]) -> None:
         """These have rung; unknown ids are ignored."""
@@ -101,44 +164,120 @@ class Alarms:
         """How long until it rings."""
         return -self._late_s(alarm, now)
 
-    def _add(self, due: float, name: str, *, timer: bool) -> Alarm:
-        if len(self._waiting) >= MOST:
+    # --- what is there ----------------------------------------------------------------
+
+    def _add(self, alarm: Alarm, now: Moment | None) -> Alarm:
+        if len(self.waiting) + len(self._ringing) >= MOST:
             raise ValueError(f"there are {MOST} timers already, cancel some first")
-        alarm = Alarm(id=self._next_id, name=name, due=due, timer=timer)
+        alarm = msgspec.structs.replace(alarm, id=self._next_id, name=cleaned(alarm.name))
+        if now is not None:
+            alarm = msgspec.structs.replace(
+                alarm, set_wall=within(now.wall), set_steady=now.steady, boot=now.boot
+            )
+            self._ours.add(alarm.id)
         self._next_id += 1
         self._waiting[alarm.id] = alarm
         return alarm
 
+    def _take_over(self, alarm: Alarm) -> None:
+        """From the file, which may be of an earlier version, or say nonsense."""
+        alarm = msgspec.structs.replace(alarm, name=cleaned(alarm.name))
+        if not alarm.timer and parsed(alarm.local) is None:
+            alarm = msgspec.structs.replace(alarm, **_local(alarm.due))
+        if not _counts(alarm.id) or alarm.id in self._waiting:
+            alarm = msgspec.structs.replace(alarm, id=self._next_id)
+            self._next_id += 1
+        self._waiting[alarm.id] = alarm
+
+    def _by_due(self) -> list[Alarm]:
+        return sorted(self._waiting.values(), key=lambda alarm: alarm.due)
+
+    def _update(self, alarm: Alarm, **changes: object) -> Alarm:
+        if any(getattr(alarm, name) != value for name, value in changes.items()):
+            alarm = self._waiting[alarm.id] = msgspec.structs.replace(alarm, **changes)
+        return alarm
+
     def _forget(self, alarm: Alarm) -> None:
         del self._waiting[alarm.id]
-        self._steady_due.pop(alarm.id, None)
+        self._ours.discard(alarm.id)
+        self._at_most.pop(alarm.id, None)
+
+    def _forget_oldest_missed(self) -> None:
+        missed = [alarm for alarm in self._by_due() if alarm.missed]
+        for alarm in missed[: max(0, len(missed) - MOST)]:
+            self._forget(alarm)
+
+    # --- what the clocks say ------------------------------------------------------------
 
     def _late_s(self, alarm: Alarm, now: Moment) -> float:
-        if alarm.id in self._steady_due:
-            return now.steady - self._steady_due[alarm.id]
-        return now.wall - alarm.due
+        if not alarm.timer:
+            return -1.0 if self._clock_unset(alarm, now) else now.wall - alarm.due
+        if alarm.id in self._ours:
+            return now.steady - (alarm.set_steady + alarm.seconds)
+        at_most = now.steady - self._at_most.get(alarm.id, now.steady + LONGEST_TIMER_S)
+        set_before = 0 < alarm.set_wall < EARLIEST <= now.wall  # how long it was off is not known
+        return at_most if set_before else max(at_most, now.wall - alarm.due)
+
+    def _clock_unset(self, alarm: Alarm, now: Moment) -> bool:
+        """The clock fell back to before this code was written: it says nothing of the alarm."""
+        return now.wall < EARLIEST <= alarm.set_wall
 
     def _follow_clock(self, now: Moment) -> None:
-        """The wall clock was set: a running timer is due at another hour of it."""
+        """Bring `due` in line with the clocks and the time zone as they are now."""
         offset = now.wall - now.steady
-        if self._offset is not None and abs(offset - self._offset) < STEP_S:
-            return
-        self._offset = offset
-        for number, due in self._steady_due.items():
-            self._waiting[number] = msgspec.structs.replace(self._waiting[number], due=due + offset)
+        if self._offset is None:
+            self._arrive(now)
+        stepped = self._offset is None or abs(offset - self._offset) >= STEP_S
+        if stepped:
+            self._offset = offset
+        for alarm in list(self._waiting.values()):
+            if not alarm.timer:
+                self._follow_hour(alarm, now)
+            elif stepped and alarm.id in self._ours:
+                self._update(alarm, due=within(alarm.set_steady + alarm.seconds + offset))
+
+    def _arrive(self, now: Moment) -> None:
+        """The first look: which of those in the file were set since this boot?"""
+        for alarm in self._waiting.values():
+            if alarm.boot and alarm.boot == now.boot:
+                self._ours.add(alarm.id)
+            elif alarm.timer and alarm.id not in self._ours:
+                self._at_most[alarm.id] = now.steady + (alarm.seconds or LONGEST_TIMER_S)
+
+    def _follow_hour(self, alarm: Alarm, now: Moment) -> None:
+        """Where the local clock shows an alarm's hour; a date that a wrong clock gave is mended."""
+        local = parsed(alarm.local)
+        assert local is not None
+        due = epoch(local.replace(fold=alarm.fold))
+        if alarm.any_day and not -NEXT_WITHIN_S <= now.wall - due <= RECENT_S:
+            set_wall = self._set_wall(alarm, now)
+            mended = next_time(local.hour, local.minute, None, set_wall)
+            if mended != due and not self._clock_unset(alarm, now):
+                alarm = self._update(alarm, due=mended, set_wall=set_wall, **_local(mended))
+                self._moved.append(alarm)
+                return
+        self._update(alarm, due=due)
+
+    def _set_wall(self, alarm: Alarm, now: Moment) -> float:
+        """When the alarm was set, by the clock as it is now."""
+        if alarm.id in self._ours:
+            return within(now.wall - (now.steady - alarm.set_steady))
+        unset = alarm.set_wall < EARLIEST <= now.wall
+        return within(now.wall if unset else min(alarm.set_wall, now.wall))
 
 
-def next_time(hour: int, minute: int, day: date | None, wall: float) -> float:
-    """When the wall clock (local time) shows this hour next, or on this day.
+def cleaned(name: str) -> str:
+    """A name that can be spoken, logged and kept: one short line without control characters."""
+    kinds = [(c, unicodedata.category(c)) for c in name[:1000]]
+    line = "".join(" " if kind == "Cc" else c for c, kind in kinds if kind not in ("Cf", "Cs"))
+    return " ".join(line.split())[:LONGEST_NAME].rstrip()
 
-    Raises ValueError when that is over.
-    """
-    local = datetime.fromtimestamp(wall)
-    due = datetime.combine(day or local.date(), datetime.min.time()).replace(
-        hour=hour, minute=minute
-    )
-    if due <= local and day is None:
-        due += timedelta(days=1)
-    if due <= local:
-        raise ValueError(f"{due:%H:%M on %A, %d %B} is over")
-    return due.timestamp()
+
+def _counts(number: int) -> bool:
+    return 0 < number < 2**53
+
+
+def _local(due: float) -> dict[str, str | int]:
+    """The fields of an `Alarm` that name this instant on the local clock."""
+    local = datetime.fromtimestamp(within(due))
+    return {"local": local.replace(fold=0).isoformat(timespec="minutes"), "fold": local.fold}

@@ -1,14 +1,29 @@
-"""What skills keep over restarts and power cuts: one small file, replaced as a whole."""
+"""What skills keep over restarts and power cuts: one small file, replaced as a whole.
+
+It is read field by field: damage to one field, or to one alarm, costs that one. Fields of a
+newer version are kept.
+"""
 
 import logging
+import math
+import os
 import threading
+import typing
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from parleyd import disk
-from parleyd.skills.alarms import Alarm
+from parleyd.skills.alarms import MOST_KEPT, Alarm
+from parleyd.skills.hours import LATEST, epoch, parsed
+
+LONGEST_FILE = 1 << 18  # bytes; sixty alarms take ten thousand
+MUTE_UNKNOWN = -1.0
+"""`Kept.muted_until` where the file does not say it any more: the microphone stays closed
+until someone opens it."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)  # of msgspec.json.decode
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +40,7 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
 
     alarms: tuple[Alarm, ...] = ()
     muted_until: float = 0.0
-    """Wall clock; the microphone stays closed until then."""
+    """Wall clock; the microphone stays closed until then. 0: open. `MUTE_UNKNOWN`: closed."""
     loudness: Loudness | None = None
 
 
@@ -35,6 +50,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._newer: dict[str, msgspec.Raw] = {}  # fields that this version does not know
         self._kept = self._load()
 
     @property
@@ -48,22 +64,113 @@ class Store:
         with self._lock:
             kept = msgspec.structs.replace(self._kept, **changes)
             if kept != self._kept:
-                disk.replace(self._path, msgspec.json.encode(kept))
+                self._write(kept)
                 self._kept = kept
 
+    def _write(self, kept: Kept) -> None:
+        fields = {name: getattr(kept, name) for name in Kept.__struct_fields__}
+        disk.replace(self._path, msgspec.json.encode({**self._newer, **fields}))
+
     def _load(self) -> Kept:
-        """Nothing when there is no file or it is broken: then it is put aside and told in
-        the log, because starting matters more."""
+        """Never raises. What is damaged is logged, and the damaged file is kept aside."""
+        disk.sweep(self._path.parent)
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Kept)
-        except FileNotFoundError:
-            return Kept()
-        except (OSError, msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            aside = self._path.with_suffix(".broken")
-            log.error("timers are lost: %s cannot be read (%s)", self._path, error)
-            try:
-                self._path.replace(aside)
-                log.error("it is kept as %s", aside)
-            except OSError as second:
-                log.error("and it cannot be put aside: %s", second)
-            return Kept()
+            content = disk.read(self._path, LONGEST_FILE)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(self._path):
+                return Kept()
+            self._mend(Kept(muted_until=MUTE_UNKNOWN), [f"it cannot be read ({error.strerror})"])
+            return Kept(muted_until=MUTE_UNKNOWN)
+        kept, self._newer, problems = parse(content)
+        if problems:
+            self._mend(kept, problems)
+        return kept
+
+    def _mend(self, kept: Kept, problems: list[str]) -> None:
+        """Put the damaged file aside and what is left of it in its place.
+
+        At no moment does an undamaged file, or none, take the place of one that no longer says
+        whether the microphone is closed.
+        """
+        for problem in problems:
+            log.error("%s is damaged: %s", self._path, problem)
+        if kept.muted_until == MUTE_UNKNOWN:
+            log.error("whether the microphone was muted is not known: it stays closed")
+        try:
+            aside = disk.put_aside(self._path)
+            self._write(kept)
+        except OSError as error:
+            log.error("%s cannot be mended: %s", self._path, error)
+        else:
+            log.error("the damaged file is kept as %s", aside)
+
+
+def parse(content: bytes) -> tuple[Kept, dict[str, msgspec.Raw], list[str]]:
+    """What a state file says, its fields of a newer version, and what is wrong with it."""
+    try:
+        table = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except _UNREADABLE as error:
+        return Kept(muted_until=MUTE_UNKNOWN), {}, [f"it is lost as a whole: {error}"]
+    newer = {name: raw for name, raw in table.items() if name not in Kept.__struct_fields__}
+    problems: list[str] = []
+    alarms = _alarms(table["alarms"], problems) if "alarms" in table else ()
+    loudness = None
+    if "loudness" in table:
+        try:
+            loudness = msgspec.json.decode(table["loudness"], type=Loudness | None)
+        except _UNREADABLE as error:
+            problems.append(f"the volume is lost: {error}")
+    muted_until = _muted_until(table.get("muted_until"), problems)
+    return Kept(alarms=alarms, muted_until=muted_until, loudness=loudness), newer, problems
+
+
+def _muted_until(raw: msgspec.Raw | None, problems: list[str]) -> float:
+    if raw is None:
+        return MUTE_UNKNOWN if problems else 0.0  # never written, if nothing else is missing
+    try:
+        until = msgspec.json.decode(raw, type=float)
+    except _UNREADABLE as error:
+        problems.append(f"muted_until is lost: {error}")
+        return MUTE_UNKNOWN
+    if until == MUTE_UNKNOWN:
+        return until
+    if math.isfinite(until) and 0 <= until <= LATEST:
+        return until
+    problems.append(f"muted_until is lost: {until} is no time")
+    return MUTE_UNKNOWN
+
+
+def _alarms(raw: msgspec.Raw, problems: list[str]) -> tuple[Alarm, ...]:
+    try:
+        listed = msgspec.json.decode(raw, type=list[msgspec.Raw])
+    except _UNREADABLE as error:
+        problems.append(f"timers are lost: {error}")
+        return ()
+    if len(listed) > MOST_KEPT:
+        problems.append(f"timers are lost: there are {len(listed)}, at most {MOST_KEPT} are kept")
+    found = (_alarm(one, n, problems) for n, one in enumerate(listed[:MOST_KEPT], 1))
+    return tuple(alarm for alarm in found if alarm is not None)
+
+
+def _alarm(raw: msgspec.Raw, number: int, problems: list[str]) -> Alarm | None:
+    """Field by field: it rings if its instant can still be told."""
+    try:
+        table = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except _UNREADABLE as error:
+        problems.append(f"timers are lost: entry {number}: {error}")
+        return None
+    fields: dict[str, Any] = {}
+    for name, hint in typing.get_type_hints(Alarm, include_extras=True).items():
+        if name not in table:
+            continue
+        try:
+            fields[name] = msgspec.json.decode(table[name], type=hint)
+        except _UNREADABLE as error:
+            problems.append(f"{name} of timer {number} is lost: {error}")
+    local = parsed(fields.get("local", ""))
+    if "due" not in fields and local is None:
+        problems.append(f"timers are lost: entry {number} does not say when it is due")
+        return None
+    if "due" not in fields and local is not None:
+        fields["due"] = epoch(local)
+    return Alarm(**{"id": 0, "name": "", "timer": local is None, **fields})

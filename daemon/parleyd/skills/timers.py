@@ -9,14 +9,22 @@ from typing import Annotated
 from msgspec import Meta
 
 from parleyd.skills import skill
-from parleyd.skills.alarms import Alarm, Alarms, Moment, next_time
+from parleyd.skills.alarms import (
+    EARLIEST,
+    LONGEST_NAME,
+    LONGEST_TIMER_S,
+    Alarm,
+    Alarms,
+    Moment,
+)
+from parleyd.skills.hours import LONGEST_DAYS, next_time
 
-LONGEST_S = 24 * 3600
+LONGEST_S = LONGEST_TIMER_S
 RETRY_S = 30.0  # to keep what could not be kept: a full disk is not emptied by trying
 
 log = logging.getLogger(__name__)
 
-Name = Annotated[str, Meta(max_length=60, description="what it is for, if said")]
+Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="what it is for, if said")]
 
 
 class Timers:
@@ -39,8 +47,13 @@ class Timers:
     def take_due(self) -> list[Alarm]:
         """What is to ring from now on; each is returned once. What was missed is logged."""
         recent, missed = self._alarms.take_due(self._clock())
+        for alarm in self._alarms.take_moved():
+            log.warning("the clock was wrong when an alarm was set: it rings at %s", _hour(alarm))
         for alarm in missed:
-            log.warning("missed while off: one due at %s", _hour(alarm))
+            log.warning(
+                "missed: one due at %s, while the device was off or its clock was wrong",
+                _hour(alarm),
+            )
         return recent
 
     def stopped(self, ids: Sequence[int]) -> None:
@@ -80,15 +93,26 @@ class Timers:
     async def set_alarm(
         self,
         time: Annotated[
-            str, Meta(pattern=r"^([01]?\d|2[0-3]):[0-5]\d$", description="HH:MM, 24 hours")
+            str,
+            Meta(pattern=r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM, 24 hours"),
         ],
         name: Name = "",
-        day: Annotated[date | None, Meta(description="if not its next occurrence")] = None,
+        day: Annotated[
+            date | None,
+            Meta(description=f"if not its next occurrence; at most {LONGEST_DAYS} days ahead"),
+        ] = None,
     ) -> str:
         """Set an alarm that rings on this speaker at an hour of its local time."""
         hour, minute = map(int, time.split(":"))
-        alarm = self._alarms.set_alarm(next_time(hour, minute, day, self._clock().wall), name)
-        return await self._confirmed(f"The {_what(alarm)} rings at {_hour(alarm)}.")
+        now = self._clock()
+        due = next_time(hour, minute, day, now.wall)
+        alarm = self._alarms.set_alarm(due, name, now, any_day=day is None)
+        text = f"The {_what(alarm)} rings at {_hour(alarm)}."
+        if not _shows(due, hour, minute):
+            text += f" There is no {time} on that day: the clock is put forward then."
+        if now.wall < EARLIEST:
+            text += " This speaker's clock is not set yet: the day may change when it is."
+        return await self._confirmed(text)
 
     @skill
     def list_timers(self) -> str:
@@ -128,3 +152,8 @@ def _what(alarm: Alarm) -> str:
 
 def _hour(alarm: Alarm) -> str:
     return f"{datetime.fromtimestamp(alarm.due):%H:%M on %A, %d %B}"
+
+
+def _shows(due: float, hour: int, minute: int) -> bool:
+    local = datetime.fromtimestamp(due)
+    return (local.hour, local.minute) == (hour, minute)
