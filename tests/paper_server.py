@@ -115,8 +115,9 @@ class Paper:
         self.card.run_until(self.card.now + seconds)
 
     def until(self, state: State, within_s: float = 30.0) -> None:
-        """Let time pass until the core is in `state`."""
-        self.wait(lambda: self.speaker.state is state, within_s)
+        """Let time pass until the core is in `state`; idle ends a wait for the next follow-up
+        when the core has just said that it needs the wake word."""
+        self.wait(lambda: self.speaker.state is state or self._ended_before(state), within_s)
 
     def wait(self, until: Callable[[], bool], within_s: float = 30.0) -> None:
         """Let time pass until the condition holds."""
@@ -124,6 +125,12 @@ class Paper:
         while not until():
             assert self.card.now < end, f"not reached; the core is {self.speaker.state}"
             self.card.step()
+
+    def _ended_before(self, state: State) -> bool:
+        if state is not State.LISTENING or self.speaker.state is not State.IDLE:
+            return False
+        changes = self.notes("state")
+        return bool(changes) and changes[-1].fields["event"] == "follow_ups_over"
 
     def events(self, kind: type[ev.ClientEvent]) -> list[ev.ClientEvent]:
         return [event for event in self.sent if isinstance(event, kind)]

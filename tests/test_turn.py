@@ -50,6 +50,9 @@ DESIGN = [
     ("speaking", "REPLY_FINISHED", "listening", {"LISTEN"}),
     ("speaking", "REPLY_FINISHED_LAST", "idle", set()),
     ("speaking", "QUESTION_ASKED", "listening", {"LISTEN"}),
+    ("speaking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
+    ("thinking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
+    ("barge-in", "FOLLOW_UPS_OVER", "idle", {"INTERRUPT", "LOW_TONE"}),
     ("listening", "LINK_LOST", "idle", {"STOP_LISTENING", "SORRY_TONE"}),
     ("thinking", "LINK_LOST", "idle", {"INTERRUPT", "SORRY_TONE"}),
     ("idle", "LINK_LOST", "idle", set()),
@@ -104,6 +107,8 @@ def test_a_reply_is_left_for_good_only_through_interrupt_or_its_end() -> None:
         and row.to in (State.IDLE, State.LISTENING)
     }
     ended = (Event.REPLY_FINISHED, Event.REPLY_FINISHED_LAST, Event.QUESTION_ASKED)
+    del leaving[State.SPEAKING, Event.FOLLOW_UPS_OVER]  # at its end, ...
+    del leaving[State.THINKING, Event.FOLLOW_UPS_OVER]  # ... as is this; in barge-in, before it
     for (state, event), row in leaving.items():
         assert (Action.INTERRUPT in row.actions) != (event in ended), (state, event)
 

@@ -70,6 +70,7 @@ class Turn(_Section, frozen=True, kw_only=True):
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     nothing_said_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 8.0
     follow_up_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 6.0
+    follow_up_turns: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 8
     longest_s: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
     answer_within_s: Annotated[float, msgspec.Meta(ge=2, le=120)] = 20.0
 

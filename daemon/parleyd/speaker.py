@@ -38,6 +38,7 @@ from parleyd.boundary import (
     Understood,
 )
 from parleyd.ears import Ears, Percept
+from parleyd.followups import FollowUps
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import Kind, Verdict
 from parleyd.hearing.endpoint import Speech
@@ -88,6 +89,7 @@ class Speaker:
         self._ringing = Ringing(settings.skills.ring_min * 60)
         self._bell = Bell(self._ringing, self._mouth, self._ears, self._emit)
         self._log = TurnLog()
+        self._follow_ups = FollowUps(settings.turn.follow_up_turns)
         self._actions = {
             Action.CHIME: self._chime,
             Action.LOW_TONE: lambda now: self._mouth.play(earcons.low_tone()),
@@ -221,6 +223,8 @@ class Speaker:
     # --- hearing ----------------------------------------------------------------------
 
     def _perceive(self, percept: Percept, now: float) -> None:
+        if self._turn.state is State.LISTENING:
+            self._follow_ups.hear(percept.heard)
         sending = self._uplink.open  # a turn that begins now has this period in its pre-roll
         if not sending:
             self._uplink.kept_back()
@@ -260,6 +264,8 @@ class Speaker:
             Kind.CONFIRM: Event.CONFIRMED,
             Kind.REJECT: Event.REJECTED,
         }[verdict.kind]
+        if event is Event.CONFIRMED and self._follow_ups.over:
+            event = self._wake_word_needed()
         self._advance(event, now)
 
     def _greet(self, now: float) -> None:
@@ -379,6 +385,8 @@ class Speaker:
             event = Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST
             if self._session.asks and not self._muted and self._line.up:
                 event = Event.QUESTION_ASKED
+            elif again and self._follow_ups.over:
+                event = self._wake_word_needed()
             self._advance(event, now)
         elif state is State.SPEAKING and heard_ms > self._log.heard_ms:
             self._log.heard_ms = heard_ms
@@ -422,6 +430,11 @@ class Speaker:
         after = self._turn.state
         if after is State.LISTENING is not before:
             self._began = (event.name.lower(), now)
+            called = event in (Event.WAKE_WORD, Event.BUTTON)
+            if called or before is not State.THINKING:  # else the same turn goes on
+                self._follow_ups.begin(called=called)
+        if Action.ASK_FOR_REPLY in actions:
+            self._follow_ups.asked(endless=event is Event.TIME_UP)
         if before is not after:
             self._note("state", before=str(before), after=str(after), event=event.name.lower())
             self._entered(after, before, now)
@@ -496,6 +509,12 @@ class Speaker:
         if begun:
             items = len(given_up.unheard)
             self._note("interrupted", heard_ms=given_up.heard_ms, items=items)
+
+    def _wake_word_needed(self) -> Event:
+        """The talk ends here: light, low tone and log say that it needs the wake word again."""
+        self._remark = f"say the wake word to continue: {self._follow_ups.over}"
+        self._note("follow_ups_over", turns=self._follow_ups.turns, reason=self._follow_ups.over)
+        return Event.FOLLOW_UPS_OVER
 
     def _keep_memory(self, now: float) -> None:
         memory = self._ears.memory() if now >= self._kept_at + KEEP_EVERY_S else None

@@ -29,6 +29,7 @@ class Event(Enum):
     REPLY_PROGRESSED = auto()  # more of it did
     REPLY_FINISHED = auto()  # the last frame was heard, the response is done, go on listening
     REPLY_FINISHED_LAST = auto()  # the same, and nobody is asked to go on
+    FOLLOW_UPS_OVER = auto()  # the same or an interruption, and only the wake word may begin a turn
     QUESTION_ASKED = auto()  # the reply ended with a question that Parley must have answered
     REPLY_FAILED = auto()  # the response ended with nothing to play
     CUT_OFF = auto()  # the server ended its answer by itself, because it hears the user
@@ -90,6 +91,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (THINKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
         (THINKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
         (THINKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
+        (THINKING, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.LOW_TONE,)),
         (THINKING, Event.REPLY_FAILED): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         (THINKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         (THINKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
@@ -104,11 +106,13 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.ALARM_DUE): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
+        (SPEAKING, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.LOW_TONE,)),
         (SPEAKING, Event.QUESTION_ASKED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #
         (BARGE_IN, Event.CONFIRMED): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_FROM_ONSET)),
+        (BARGE_IN, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
         (BARGE_IN, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
         (BARGE_IN, Event.REJECTED): Row(SPEAKING, (Action.RESUME,)),
         (BARGE_IN, Event.TIME_UP): Row(SPEAKING, (Action.RESUME,)),
@@ -121,6 +125,9 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
 )
 
 
+_BEGIN_A_TURN = {Event.WAKE_WORD, Event.REPLY_FINISHED, Event.QUESTION_ASKED}
+
+
 class Turn:
     """Where the conversation is; owned by the audio thread."""
 
@@ -131,6 +138,7 @@ class Turn:
         self._turn = turn
         self._confirm_s = hearing.confirm_ms / 1000
         self._user_spoke = False
+        self._spoke_at: float | None = None  # the first time in this turn
         self._means_speech = {Event.USER_SPOKE, Event.CUT_OFF}
         if turn.detection == "local":
             self._means_speech.add(Event.CONFIRMED)  # a server says it anew, as USER_SPOKE
@@ -141,13 +149,17 @@ class Turn:
         if event is Event.TIME_UP and self.state is LISTENING and self._user_spoke:
             event = Event.TURN_ENDED  # the longest turn is over: answer what there is
         row = TABLE.get((self.state, event))
-        if row is None:
+        if row is None or (event is Event.USER_SPOKE and self._exhausted(now)):
             return ()
         actions = row.actions
         if event is Event.TIME_UP and self._follow_up:
             actions = tuple(a for a in actions if a is not Action.LOW_TONE)  # nobody was asked
         self._user_spoke = row.to is LISTENING and event in self._means_speech
         self._follow_up = row.to is LISTENING and event is Event.REPLY_FINISHED
+        if row.to not in (LISTENING, THINKING) or event in _BEGIN_A_TURN:
+            self._spoke_at = None
+        if self._user_spoke and self._spoke_at is None:
+            self._spoke_at = now
         self.state = row.to
         self.deadline = self._deadline(now)
         return actions
@@ -162,13 +174,20 @@ class Turn:
             return False
         return now >= self.deadline - STALLED_S + DRY_S
 
+    def _exhausted(self, now: float) -> bool:
+        """A voice that never pauses is answered all the same, and not listened to once more."""
+        if self.state is not THINKING or self._spoke_at is None:
+            return False
+        return now >= self._spoke_at + self._turn.longest_s
+
     def _deadline(self, now: float) -> float | None:
         turn = self._turn
         match self.state:
             case State.IDLE:
                 return None
             case State.LISTENING if self._user_spoke:
-                return now + turn.longest_s
+                since = now if self._spoke_at is None else self._spoke_at
+                return max(now, since + turn.longest_s)
             case State.LISTENING:
                 return now + (turn.follow_up_s if self._follow_up else turn.nothing_said_s)
             case State.THINKING:
