@@ -19,6 +19,8 @@ from parleyd.boundary import (
     Note,
     Send,
     Show,
+    Speak,
+    Spoken,
     Step,
 )
 from parleyd.config import Audio, Config, Hearing, Playout, Turn
@@ -67,6 +69,8 @@ class Paper:
     connected: bool = True
     reply: Frames = field(default_factory=lambda: tone(3000))
     answers: bool = True
+    voice: Frames | None = field(default_factory=lambda: tone(1500, 880.0))
+    """The offline voice's speech, whatever the words; None: it is missing."""
     steps: list[tuple[bool, bytes]] = field(default_factory=list)
     effects: list[tuple[float, Effect]] = field(default_factory=list)
     sent: list[ev.ClientEvent] = field(default_factory=list)
@@ -104,6 +108,8 @@ class Paper:
             if isinstance(effect, Send):
                 self.sent.append(effect.event)
                 self._answer(effect.event, now)
+            if isinstance(effect, Speak):
+                self.say(Spoken(effect.number, self.voice))
         return step
 
     def say(self, event: Happening) -> None:

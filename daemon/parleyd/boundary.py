@@ -101,6 +101,15 @@ class Understood:
     stop: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The offline voice has spoken the words of a `Speak`."""
+
+    number: int
+    frames: Frames | None = field(repr=False, compare=False)
+    """int16 mono at 24 kHz; None: the voice failed or is missing."""
+
+
 class Then(Enum):
     """What the core does when a function has returned."""
 
@@ -176,6 +185,14 @@ class Understand:
 
 
 @dataclass(frozen=True, slots=True)
+class Speak:
+    """Speak these words with the offline voice; answer with `Spoken`, soon or not at all."""
+
+    number: int
+    words: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RingStopped:
     """These rings are over: somebody stopped them, or nobody did for too long."""
 
@@ -215,6 +232,7 @@ Happening = (
     | SetVolume
     | Ring
     | Understood
+    | Spoken
     | SkillDone
 )
 
@@ -226,6 +244,7 @@ Effect = (
     | Connect
     | CallSkill
     | Understand
+    | Speak
     | RingStopped
     | OpenMicrophone
     | Learnt

@@ -9,6 +9,7 @@
     ├── LinkError              the realtime server cannot be reached
     │   └── LinkFatalError     ... and trying again is of no use
     ├── OfflineSpeechError     offline recognition or synthesis cannot start
+    ├── Unspeakable            a request that cannot be read aloud without leaving anything out
     ├── ProtocolError          a peer sent what the protocol does not allow
     └── SceneError             a scene of the demo did not do what it must
 
@@ -56,6 +57,10 @@ class LinkFatalError(LinkError):
 
 class OfflineSpeechError(ParleyError):
     """Offline recognition or synthesis cannot start on this machine."""
+
+
+class Unspeakable(ParleyError):
+    """A request cannot be read aloud as a whole; the text holds nothing of the request."""
 
 
 class ProtocolError(ParleyError):

@@ -91,9 +91,15 @@ class Mouth:
         not know of; False when there was none."""
         if len(self._last) == 0:
             return False
-        self._earcons += 1
-        self.say(f"{_EARCON}{self._earcons}", 0, self._last)
+        self.say_own(self._last)
         return True
+
+    def say_own(self, frames: Frames) -> bool:
+        """Speech of our own (int16 at 24 kHz) as a part of the reply that the server does not know
+        of; False when the ring has no room for all of it."""
+        self._earcons += 1
+        self.say(f"{_EARCON}{self._earcons}", 0, frames)
+        return self._cut is None
 
     def part_done(self, item_id: str, content_index: int) -> None:
         """No more audio for this part of the reply."""
@@ -171,4 +177,10 @@ class Mouth:
 
     def set_volume(self, percent: int) -> None:
         """Loudness 0..100; the square makes equal steps sound about equal."""
+        self._audible = percent > 0
         self._playout.set_volume((percent / 100) ** 2)
+
+    @property
+    def audible(self) -> bool:
+        """The volume lets anything be heard."""
+        return self._audible

@@ -33,6 +33,8 @@ from parleyd.boundary import (
     SetVolume,
     Show,
     SkillDone,
+    Speak,
+    Spoken,
     Step,
     Then,
     Understood,
@@ -55,11 +57,12 @@ from parleyd.ringing import Ringing
 from parleyd.states import State
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
-from parleyd.units import Frames, level_dbfs
+from parleyd.units import SERVER_RATE_HZ, Frames, level_dbfs
 from parleyd.uplink import Uplink
 from parleyd.wake import WakeEngine
 
 KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly
+LONGEST_QUESTION_S = 40.0  # for permission: `read_aloud` lets half a minute through
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 
 
@@ -174,6 +177,8 @@ class Speaker:
                 self._ringing.add(event, now)
             case Understood(stop):
                 self._bell.understood(stop, now)
+            case Spoken(number, frames):
+                self._question_spoken(number, frames, now)
 
     # --- the heartbeat ----------------------------------------------------------------
 
@@ -339,8 +344,11 @@ class Speaker:
                     self._reply_ended(failure, now)
                 case rt.SkillCalled(call_id, name, arguments):
                     self._emit(CallSkill(call_id, name, arguments))
-                case rt.Permission(_, server, tool, granted):
-                    self._note("permission", server=server, tool=tool, granted=granted)
+                case rt.PermissionQuestion(number, words):
+                    self._ask_permission(number, words, now)
+                case rt.Permission(_, server, tool, granted, reason):
+                    why = {"reason": reason} if reason else {}
+                    self._note("permission", server=server, tool=tool, granted=granted, **why)
                 case rt.Used(turn, tokens):
                     self._note("usage", turn=turn, **tokens)
                     if turn == self._log.turn:
@@ -383,8 +391,9 @@ class Speaker:
             wanted = self._settings.turn.follow_up_s > 0 and not self._muted
             again = wanted and not self._resting and self._line.up
             event = Event.REPLY_FINISHED if again else Event.REPLY_FINISHED_LAST
-            if self._session.asks and not self._muted and self._line.up:
-                event = Event.QUESTION_ASKED
+            if self._session.question_heard():
+                able = not self._muted and self._line.up and self._mouth.audible
+                event = Event.QUESTION_ASKED if able else Event.REPLY_FINISHED_LAST
             elif again and self._follow_ups.over:
                 event = self._wake_word_needed()
             self._advance(event, now)
@@ -402,6 +411,30 @@ class Speaker:
                 then, output = Then.REPLY, "Nothing was said yet that could be repeated."
         reply = then is Then.REPLY
         self._take_news(self._session.skill_done(done.call_id, output, now, reply=reply), now)
+
+    def _ask_permission(self, number: int, words: str, now: float) -> None:
+        """The question is of use only to a user who hears it and can answer."""
+        if self._muted or not self._mouth.audible:
+            unheard = "the microphone is closed" if self._muted else "the volume is 0"
+            self._take_news(self._session.question_failed(unheard, now), now)
+        else:
+            self._emit(Speak(number, words))
+
+    def _question_spoken(self, number: int, frames: Frames | None, now: float) -> None:
+        """The rest of the reply is the question, in the offline voice."""
+        if not self._session.question_begins(number):
+            return
+        self._uplink.open = False  # before the first of it is heard, as for a reply
+        if frames is None or len(frames) == 0:
+            failure = "the offline voice is missing"
+        elif len(frames) > LONGEST_QUESTION_S * SERVER_RATE_HZ:
+            failure = "it takes too long to be read aloud"
+        elif not self._mouth.say_own(frames):
+            failure = "there is no room to play it"
+        else:
+            self._mouth.done()
+            return
+        self._take_news(self._session.question_failed(failure, now), now)
 
     def _trouble(self, remedy: Remedy, text: str) -> None:
         self._note("trouble", remedy=remedy.name.lower(), text=text)

@@ -3,8 +3,9 @@ user has said so, and speaks of its result only when it is asked to."""
 
 from typing import Any
 
-from fault_server import DELTA_MS, Faults, FaultServer, Json, _Talk, voice
-from rehearsing import run, speaker_at, tones_heard
+import numpy as np
+from fault_server import Faults, FaultServer, Json, _Talk
+from rehearsing import RATE_HZ, run, speaker_at, tones_heard
 
 from parleyd.boundary import ButtonPressed
 from parleyd.demo.rehearsal import Rehearsal
@@ -47,13 +48,6 @@ class _DoorTalk(_Talk):
         output: list[Json] = []
         if given is None:
             self.requested, output = True, [REQUEST]
-        elif given == []:
-            part = {
-                "response_id": response["id"], "item_id": f"item_{number}", "output_index": 0,
-            }  # fmt: skip
-            for start_ms in range(0, 1200, DELTA_MS):
-                await self.delta(part, voice(number, start_ms, DELTA_MS))
-            await self.send("response.output_audio.done", content_index=0, **part)
         else:
             output = [{
                 "type": "function_call", "status": "completed", "call_id": "call_v",
@@ -87,13 +81,24 @@ async def ask(rehearsal: Rehearsal) -> None:
     assert await rehearsal.run(lambda: rehearsal.speaker.state is State.LISTENING, longest_s=20)
 
 
+def sounding_s(rehearsal: Rehearsal, since_s: float, until_s: float) -> float:
+    """For how long the loudspeaker was not silent."""
+    frames = rehearsal.recording.loudspeaker[int(since_s * RATE_HZ) : int(until_s * RATE_HZ)]
+    blocks = frames[: len(frames) // 480 * 480].reshape(-1, 480).astype(float)
+    return float(np.count_nonzero(np.abs(blocks).max(axis=1) > 300)) / 100
+
+
 def test_a_spoken_yes_opens_the_door_and_is_followed_by_the_answer() -> None:
     async def scene() -> None:
         server = DoorServer(Faults(reply_ms=1500))
         async with server.running(), speaker_at(server) as rehearsal:
+            asked = rehearsal.card.now
             await ask(rehearsal)
             assert server.opened == 0
             answered = rehearsal.card.now
+            # the offline voice takes 7 s for the question; the server spoke none of it
+            assert sounding_s(rehearsal, asked, answered) > 4.5
+            assert server.responses == 1
             rehearsal.talker.say(synthesize("Yes please.", "slt"))
             idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
             assert await rehearsal.run(idle, longest_s=20)

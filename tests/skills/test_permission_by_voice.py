@@ -1,13 +1,15 @@
 """A remote function that needs a yes, as the core lives it: asked, answered or not, then run."""
 
 import msgspec
+import numpy as np
 import pytest
 from paper_server import Paper, settings, tone
 
-from parleyd.boundary import ButtonPressed, MuteSwitched
+from parleyd.boundary import ButtonPressed, MuteSwitched, SetVolume, Speak
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from parleyd.units import Frames
 
 REQUEST = {
     "type": "mcp_approval_request", "id": "ask1", "server_label": "home", "name": "open_door",
@@ -21,6 +23,7 @@ class Doorman(Paper):
     yes = True
     asked = False
     turns = 0
+    request = REQUEST
 
     def _answer(self, event: ev.ClientEvent, now: float) -> None:
         match event:
@@ -45,11 +48,7 @@ class Doorman(Paper):
         response = ev.Response(id=name, metadata=event.response["metadata"])
         self.say(ev.ResponseCreated(response=response))
         if given is None:
-            output, self.asked = [REQUEST], True
-        elif given == []:
-            data = tone(1500, 880.0).tobytes()
-            self.say(ev.AudioDelta(response_id=name, item_id=f"i{name}", delta=data))
-            self.say(ev.AudioDone(response_id=name, item_id=f"i{name}"))
+            output, self.asked = [self.request], True
         else:
             arguments = msgspec.json.encode({"granted": self.yes}).decode()
             output = [{
@@ -86,9 +85,9 @@ def test_the_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s
     paper.talker.say(synthesize("Yes please.", "slt"))
     paper.until(State.SPEAKING)
     assert paper.approvals == [yes]
-    judged = paper.events(ev.CreateResponse)[2].response  # type: ignore[attr-defined]
+    judged = paper.events(ev.CreateResponse)[1].response  # type: ignore[attr-defined]
     assert judged["input"] == [{"type": "item_reference", "id": "user2"}]
-    assert len(paper.events(ev.CreateResponse)) == 4
+    assert len(paper.events(ev.CreateResponse)) == 3
     (note,) = paper.notes("permission")
     assert note.fields == {"server": "home", "tool": "open_door", "granted": yes}
     paper.until(State.LISTENING if follow_up_s else State.IDLE)
@@ -105,7 +104,7 @@ def test_silence_is_a_no_after_the_time_in_which_a_first_word_is_expected() -> N
     assert waited == pytest.approx(paper.settings.turn.nothing_said_s, abs=0.2)
     paper.run(1.0)
     assert paper.approvals == [False]
-    assert len(paper.events(ev.CreateResponse)) == 2
+    assert len(paper.events(ev.CreateResponse)) == 1
 
 
 def test_who_interrupts_the_question_says_no_and_is_answered() -> None:
@@ -133,7 +132,7 @@ def test_button_and_mute_are_a_no() -> None:
             paper.until(State.IDLE)
             paper.run(0.1)
             assert paper.approvals == [False]
-            assert len(paper.events(ev.CreateResponse)) == 2
+            assert len(paper.events(ev.CreateResponse)) == 1
 
 
 def test_a_yes_to_something_else_later_opens_nothing() -> None:
@@ -146,3 +145,93 @@ def test_a_yes_to_something_else_later_opens_nothing() -> None:
     paper.talker.say(synthesize("Yes please.", "slt"))
     paper.until(State.SPEAKING)
     assert paper.approvals == [False]
+
+
+def refusals(paper: Doorman) -> list[object]:
+    """Why requests were refused, for those that the user was not asked about."""
+    return [note.fields.get("reason") for note in paper.notes("permission")]
+
+
+@pytest.mark.parametrize(
+    ("voice", "reason"),
+    [
+        (None, "the offline voice is missing"),
+        (np.zeros(0, np.int16), "the offline voice is missing"),
+        (np.ones(41 * 24_000, np.int16), "it takes too long to be read aloud"),
+    ],
+)
+def test_a_question_that_cannot_be_spoken_is_refused_and_answered(
+    voice: Frames | None, reason: str
+) -> None:
+    paper = Doorman(settings())
+    paper.voice = voice
+    paper.begin()
+    assert paper.approvals == [False]
+    assert refusals(paper) == [reason]
+    paper.until(State.IDLE)
+    assert len(paper.events(ev.CreateResponse)) == 2
+
+
+def test_a_question_without_room_in_the_ring_is_refused() -> None:
+    paper = Doorman(settings(capacity_s=30))
+    paper.voice = np.ones(35 * 24_000, np.int16)
+    paper.begin()
+    assert paper.approvals == [False]
+    assert refusals(paper) == ["there is no room to play it"]
+
+
+def test_a_silent_loudspeaker_asks_nothing_and_grants_nothing() -> None:
+    paper = Doorman(settings(volume=0))
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(synthesize("Please open the front door.", "slt"))
+    paper.wait(lambda: bool(paper.approvals))
+    assert paper.approvals == [False]
+    assert refusals(paper) == ["the volume is 0"]
+    assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
+
+
+def test_a_loudspeaker_that_falls_silent_in_the_question_grants_nothing() -> None:
+    paper = Doorman(settings(follow_up_s=6.0))
+    paper.begin()
+    paper.say(SetVolume(0))
+    paper.until(State.IDLE)
+    assert paper.approvals == [False]
+
+
+class _Secretive(Doorman):
+    """Its user closes the microphone before the server requests anything."""
+
+    def _respond(self, event: ev.CreateResponse) -> None:
+        self.card.muted = True
+        self.say(MuteSwitched(True))
+        super()._respond(event)
+
+
+def test_a_closed_microphone_asks_nothing() -> None:
+    paper = _Secretive(settings()).begin()
+    assert paper.approvals == [False]
+    assert refusals(paper) == ["the microphone is closed"]
+    assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
+
+
+def test_the_whole_question_is_played_before_the_answer_is_heard() -> None:
+    paper = Doorman(settings())
+    paper.voice = tone(4000, 880.0)
+    paper.begin()
+    since = paper.card.now
+    paper.until(State.LISTENING)
+    assert paper.card.now - since == pytest.approx(4.0, abs=0.1)
+    (speak,) = [effect for _, effect in paper.effects if isinstance(effect, Speak)]
+    assert "door is quote front unquote" in speak.words
+
+
+def test_arguments_that_do_not_fit_are_refused_and_the_model_says_so() -> None:
+    paper = Doorman(settings())
+    note = msgspec.json.encode({"note": "milk " * 150, "amount_eur": 9500}).decode()
+    paper.request = {**REQUEST, "arguments": note}
+    paper.begin()
+    assert paper.approvals == [False]
+    assert refusals(paper) == ["it takes too long to be read aloud"]
+    paper.until(State.IDLE)
+    assert len(paper.events(ev.CreateResponse)) == 2

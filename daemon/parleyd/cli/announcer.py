@@ -1,4 +1,4 @@
-"""Says a few words without any server: the name of what rings."""
+"""The offline voice: speaks the name of an alarm, and questions for permission."""
 
 import logging
 
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Offline speech, loaded when it is first needed. Any one thread; blocks."""
+    """Offline speech, loaded when it is first needed. Any one thread at a time; blocks."""
 
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
@@ -23,5 +23,5 @@ class Announcer:
                 self._synthesizer = Synthesizer()
             except OfflineSpeechError as error:
                 self._missing = True
-                log.warning("alarms ring without words: %s", error)
+                log.warning("alarms ring without words, permission is refused: %s", error)
         return self._synthesizer.synthesize(words) if self._synthesizer is not None else None

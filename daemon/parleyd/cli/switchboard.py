@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from parleyd.boundary import (
     CallSkill,
@@ -18,8 +18,11 @@ from parleyd.boundary import (
     Send,
     Show,
     SkillDone,
+    Speak,
+    Spoken,
     Understand,
 )
+from parleyd.cli.announcer import Announcer
 from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.link import Link
 from parleyd.skills.book import SkillBook
@@ -48,11 +51,13 @@ class Switchboard:
         on_learnt: Callable[[EchoMemory], None] = lambda memory: None,
         on_show: Callable[[Show], None] = lambda show: None,
         on_note: Callable[[Note], None] | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
         self._link = link
         self._skills = skills
         self._post = post
-        self._calls: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._announcer = announcer or Announcer()
         self._on_ring_stopped = on_ring_stopped
         self._on_understand = on_understand
         self._on_open_microphone = on_open_microphone
@@ -71,9 +76,9 @@ class Switchboard:
                 case Note():
                     self._on_note(effect)
                 case CallSkill():
-                    call = asyncio.get_running_loop().create_task(self._call(effect))
-                    self._calls.add(call)
-                    call.add_done_callback(self._calls.discard)
+                    self._begin(self._call(effect))
+                case Speak():
+                    self._begin(self._speak(effect))
                 case Understand(frames):
                     self._on_understand(frames)
                 case RingStopped(ring_ids):
@@ -92,6 +97,19 @@ class Switchboard:
     async def _call(self, call: CallSkill) -> None:
         outcome = await self._skills.call(call.name, call.arguments)
         self._post(SkillDone(call.call_id, outcome.output, outcome.then))
+
+    async def _speak(self, speak: Speak) -> None:
+        frames = None
+        try:
+            frames = await asyncio.to_thread(self._announcer.say, speak.words)
+        except Exception:  # the voice is native code; without it the answer is no
+            log.exception("the offline voice failed")
+        self._post(Spoken(speak.number, frames))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def log_note(note: Note) -> None:

@@ -1,6 +1,6 @@
 """What the session has to tell the speaker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from parleyd.realtime.events import Json
 from parleyd.realtime.refusals import Remedy
@@ -61,6 +61,15 @@ class SkillCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class PermissionQuestion:
+    """The offline voice is to read this question, as the rest of the reply: permission to run a
+    remote tool. The words hold its arguments."""
+
+    number: int
+    words: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Permission:
     """A remote tool was to be run, and it was decided whether it may."""
 
@@ -68,6 +77,8 @@ class Permission:
     server: str
     tool: str
     granted: bool
+    reason: str = ""
+    """Why not, unless the user did not say yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,7 @@ News = (
     | ReplyPartDone
     | ReplyDone
     | SkillCalled
+    | PermissionQuestion
     | Permission
     | Used
     | Trouble

@@ -30,7 +30,7 @@ from parleyd.realtime.news import (
     UserStarted,
     UserStopped,
 )
-from parleyd.realtime.permission import Permissions, Stage
+from parleyd.realtime.permission import Permissions, Stage, services
 from parleyd.realtime.profiles import Profile, profile
 from parleyd.realtime.refusals import Remedy, may_pass, understand
 from parleyd.realtime.remote import Listing, RemoteCalls, labels
@@ -73,7 +73,7 @@ class Session:
     _calls: Calls = field(default_factory=Calls)
     _remote: RemoteCalls = field(default_factory=RemoteCalls)
     _listing: Listing = field(init=False)
-    _permissions: Permissions = field(default_factory=Permissions)
+    _permissions: Permissions = field(init=False)
     _usage: Usage = field(default_factory=Usage)
     _truncations: Truncations = field(default_factory=Truncations)
     _odd_byte: tuple[str, bytes] = ("", b"")  # the half frame at the end of this item's delta
@@ -82,6 +82,7 @@ class Session:
     def __post_init__(self) -> None:
         self._profile = profile(self.realtime.server)
         self._listing = Listing(len(labels(self.tools)))
+        self._permissions = Permissions(services(self.tools))
 
     @property
     def awaiting(self) -> bool:
@@ -159,10 +160,10 @@ class Session:
             self._commit()
         elif self._commit_deadline is None and self._appended_frames:
             self._commit_deadline = now + COMMITTED_WITHIN_S
-        self._permissions.answered()
+        news = self._decide(self._permissions.answered(), now)
         self._responses.want()
         self._create(now)
-        return []
+        return news
 
     def interrupt(self, heard: Sequence[Heard], now: float) -> list[News]:
         """Barge-in: nothing of the living reply may go on, the server learns what was heard.
@@ -183,7 +184,23 @@ class Session:
 
     def rest(self, now: float) -> list[News]:
         """The talk is over: whoever asked for permission gets no yes any more."""
-        return self._decide(self._permissions.refuse(), now)
+        return self._decide(self._permissions.rest(), now)
+
+    def question_begins(self, number: int) -> bool:
+        """The offline voice has a question for permission; False when it is void by now, and must
+        not be played."""
+        return self._permissions.read(number)
+
+    def question_heard(self) -> bool:
+        """The reply was heard to its end; True when that was a question for permission."""
+        return self._permissions.heard()
+
+    def question_failed(self, reason: str, now: float) -> list[News]:
+        """The user cannot hear the question: refused, and the model may say so."""
+        news = self._decide(self._permissions.refuse(reason), now)
+        self._responses.want()
+        self._create(now)
+        return news
 
     def stop_generating(self, now: float) -> None:
         """We can take no more of this reply: what came is played, what comes is dropped."""
@@ -255,11 +272,11 @@ class Session:
                 self._history.user(event.transcript)
             case ev.ResponseCreated():
                 self._usage.created(event.response)
+                self._permissions.response_began()
                 self._say_if(self._responses.created(event.response, now))
             case ev.AudioDelta() if self._responses.alive(event.response_id):
                 self._responses.goes_on()
                 self._remote.answered(event.output_index)
-                self._permissions.spoke()
                 return self._audio(event)
             case ev.AudioDone() if self._responses.alive(event.response_id):
                 self._may_be_done(now)
@@ -276,7 +293,8 @@ class Session:
             case ev.ItemDone():
                 self._listing.named(event.item)
                 lives = self._responses.living
-                return self._decide(self._permissions.take(event.item, lives=lives), now)
+                asked = self._permissions.take(event.item, lives=lives, of_response=False)
+                return self._decide(asked, now)
             case ev.McpCallBegun():
                 self._remote.begun(event.item_id, now)
             case ev.McpCallCompleted() | ev.McpCallFailed():
@@ -304,6 +322,8 @@ class Session:
             news.append(ReplyDone("the server did not begin an answer"))
         if self._responses.ended_silently(now) or self._remote.overdue(now):
             news += self._go_on(now)
+        if self._permissions.overdue(now):
+            news += self.question_failed("the offline voice does not answer", now)
         if self._configured_by is not None and now >= self._configured_by:
             news.append(self._not_configured())
         self._create(now)
@@ -313,7 +333,8 @@ class Session:
 
     @property
     def _living(self) -> bool:
-        return self._responses.living or self._calls.living or self._remote.living
+        living = self._responses.living or self._calls.living or self._remote.living
+        return living or self._permissions.pending
 
     def _become_ready(self, now: float) -> list[News]:
         self.ready = True
@@ -337,17 +358,15 @@ class Session:
             or self._permissions.waits
         )
         if self.ready and not wait:
-            special = self._permissions.response(self.realtime.instructions)
-            create = self._responses.create(now, special)
-            if create is not None:
-                self._permissions.created()
-                self._say(create)
+            self._say_if(self._responses.create(now, self._permissions.response()))
 
     def _go_on(self, now: float) -> list[News]:
         """When all that the reply waited for is in, the model goes on, or the reply is over."""
+        if not self._responses.living and (question := self._permissions.question(now)):
+            return [question]
         if self._living:
             return []
-        results = self._calls.complete() | self._remote.complete()
+        results = self._calls.complete() | self._remote.complete() | self._permissions.complete()
         if not results and not self._responses.wanted:
             return [ReplyDone()]
         self._responses.want()
@@ -403,25 +422,20 @@ class Session:
     def _ended(self, response: ev.Response, now: float) -> list[News]:
         """The living response is complete: what follows from it."""
         if self._permissions.stage is Stage.VERDICT:
-            self._responses.want()  # the next question, or what the model says to the answer
-            return self._decide(self._permissions.judged(response), now)
+            decided = self._decide(self._permissions.judged(response), now)
+            if question := self._permissions.question(now):
+                return [*decided, question]
+            self._responses.want()  # what the model says to the answer
+            return decided
         news: list[News] = []
         for index, item in enumerate(response.output or []):
             news += self._item_done(item, now, index)
         if _cut_off_by_server(response, self._profile):
             return [*news, CutOff()]
         if response.status == "failed" and not self._calls.living:
+            news += self._decide(self._permissions.refuse("its answer failed"), now)
             return [*news, *self._failed(response, now)]
-        match self._permissions.stage:
-            case Stage.REQUEST:
-                self._responses.want()
-                return news
-            case Stage.QUESTION if self._permissions.asked():
-                return [*news, ReplyDone()]
-            case Stage.QUESTION:
-                return [*news, ReplyDone("permission could not be asked for")]
-            case _:
-                return [*news, *self._go_on(now)]
+        return [*news, *self._go_on(now)]
 
     def _failed(self, response: ev.Response, now: float) -> list[News]:
         """Why the living response failed, in words; if it may pass, it is asked for once more."""

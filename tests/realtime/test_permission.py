@@ -1,0 +1,249 @@
+"""Permissions without I/O: a yes counts for the one request that was heard, and for no other."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from parleyd.realtime.events import CreateItem, Json, Response
+from parleyd.realtime.news import Permission, PermissionQuestion
+from parleyd.realtime.permission import Permissions, Stage, services
+
+REQUEST: Json = {
+    "type": "mcp_approval_request", "id": "ask1", "server_label": "home", "name": "open_door",
+    "arguments": '{"door": "front"}',
+}  # fmt: skip
+YES: Json = {"type": "function_call", "name": "report_permission", "arguments": '{"granted":true}'}
+
+
+def approvals(decisions: list[Any]) -> list[tuple[str, bool]]:
+    """What the server is told."""
+    items = [decision.item for decision in decisions if isinstance(decision, CreateItem)]
+    return [(item["approval_request_id"], item["approve"]) for item in items]
+
+
+def reasons(decisions: list[Any]) -> list[str]:
+    return [d.reason for d in decisions if isinstance(d, Permission)]
+
+
+def hear_question(permissions: Permissions) -> PermissionQuestion:
+    """The offline voice reads the next question, and the user hears it out."""
+    question = permissions.question(0.0)
+    assert question is not None
+    assert permissions.read(question.number)
+    assert permissions.heard()
+    return question
+
+
+def answer(permissions: Permissions, *output: Json, status: str = "completed") -> list[Any]:
+    """The user answers the question that was heard; the model judges so."""
+    assert permissions.answered() == []
+    permissions.said("u1")
+    assert not permissions.waits
+    return permissions.judged(Response(id="r", status=status, output=list(output)))
+
+
+def asked(**changes: object) -> Permissions:
+    """A request whose question was heard."""
+    permissions = Permissions()
+    assert permissions.take({**REQUEST, **changes}, lives=True) == []
+    hear_question(permissions)
+    return permissions
+
+
+def test_a_clear_yes_grants_the_request_that_was_heard() -> None:
+    assert approvals(answer(asked(), YES)) == [("ask1", True)]
+
+
+VERDICTS = {
+    "false": '{"granted": false}',
+    "text": '{"granted": "true"}',
+    "one": '{"granted": 1}',
+    "true one": '{"granted": 1.0}',
+    "twice, true last": '{"granted": false, "granted": true}',
+    "twice, true first": '{"granted": true, "granted": false}',
+    "more": '{"granted": true, "unless": "it rains"}',
+    "list": "[true]",
+    "bare": "true",
+    "deep": "[" * 5000,
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("arguments", VERDICTS.values(), ids=VERDICTS.keys())
+def test_a_verdict_of_any_other_shape_is_a_no(arguments: str) -> None:
+    assert approvals(answer(asked(), {**YES, "arguments": arguments})) == [("ask1", False)]
+
+
+def test_a_request_that_cannot_be_read_is_refused_unasked() -> None:
+    arguments = msgspec.json.encode({"note": "milk " * 200, "amount_eur": 9500}).decode()
+    permissions = Permissions()
+    refused = permissions.take({**REQUEST, "arguments": arguments}, lives=True)
+    assert approvals(refused) == [("ask1", False)]
+    assert reasons(refused) == ["it takes too long to be read aloud"]
+    assert permissions.stage is Stage.NONE
+    assert permissions.question(0.0) is None
+    assert permissions.complete()  # the model is asked to continue, once
+    assert not permissions.complete()
+
+
+def test_no_response_holds_anything_of_the_request() -> None:
+    permissions = Permissions()
+    permissions.take(REQUEST, lives=True)
+    said = [permissions.response()]
+    hear_question(permissions)
+    said.append(permissions.response())
+    permissions.answered()
+    permissions.said("u1")
+    said.append(permissions.response())
+    assert said[:2] == [{}, {}]
+    assert said[2]["input"] == [{"type": "item_reference", "id": "u1"}]
+    for word in ("home", "door", "front"):
+        assert word not in str(said)
+
+
+def test_a_question_that_was_not_heard_to_its_end_is_a_no() -> None:
+    permissions = Permissions()
+    permissions.take(REQUEST, lives=True)
+    question = permissions.question(0.0)
+    assert question is not None
+    assert not permissions.heard()  # it was never begun
+    assert permissions.read(question.number)
+    assert not permissions.read(question.number)
+    permissions.said("early yes")
+    assert approvals(permissions.answered()) == [("ask1", False)]
+    assert permissions.stage is Stage.NONE
+    assert approvals(permissions.judged(Response(id="r", status="completed", output=[YES]))) == []
+
+
+def test_a_voice_that_comes_late_or_for_another_question_is_not_wanted() -> None:
+    permissions = Permissions()
+    permissions.take(REQUEST, lives=True)
+    question = permissions.question(10.0)
+    assert question is not None
+    assert not permissions.read(question.number + 1)
+    assert not permissions.overdue(14.9)
+    assert permissions.overdue(15.0)
+    permissions.refuse("the voice is late")
+    assert not permissions.read(question.number)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arguments": '{"door": "back"}'},
+        {"arguments": '{"door":"front"}'},  # other text, though the same object
+        {"arguments": {"door": "front"}},
+        {"name": "open_safe"},
+        {"server_label": "bank"},
+    ],
+)
+def test_a_request_that_changes_after_it_was_announced_is_refused(change: Json) -> None:
+    permissions = asked()
+    assert permissions.take({**REQUEST, **change}, lives=True) == []
+    assert approvals(answer(permissions, YES)) == [("ask1", False)]
+
+
+def test_the_same_request_is_announced_three_times_and_asked_for_once() -> None:
+    permissions = Permissions()
+    permissions.response_began()
+    assert permissions.take(REQUEST, lives=True, of_response=False) == []
+    assert permissions.take(REQUEST, lives=True) == []
+    assert permissions.take(REQUEST, lives=True) == []
+    hear_question(permissions)
+    assert approvals(answer(permissions, YES)) == [("ask1", True)]
+    assert permissions.take(REQUEST, lives=True, of_response=False) == []
+    assert permissions.question(0.0) is None
+
+
+def test_an_id_that_is_used_again_in_a_later_response_is_asked_for_anew() -> None:
+    permissions = Permissions()
+    permissions.response_began()
+    permissions.take(REQUEST, lives=True)
+    hear_question(permissions)
+    answer(permissions, YES)
+    permissions.response_began()
+    assert permissions.take(REQUEST, lives=True, of_response=False) == []  # perhaps the old one
+    assert permissions.question(0.0) is None
+    other = {**REQUEST, "arguments": '{"door": "back"}'}
+    assert permissions.take(other, lives=True) == []
+    assert "back" in hear_question(permissions).words
+    assert approvals(answer(permissions, {**YES, "arguments": '{"granted":false}'})) == [
+        ("ask1", False)
+    ]
+
+
+def test_each_of_several_requests_needs_its_own_yes() -> None:
+    permissions = Permissions()
+    for number in (1, 2):
+        arguments = msgspec.json.encode({"door": number}).decode()
+        permissions.take({**REQUEST, "id": f"ask{number}", "arguments": arguments}, lives=True)
+    assert "door is one." in hear_question(permissions).words
+    assert approvals(answer(permissions, YES)) == [("ask1", True)]
+    assert permissions.stage is Stage.REQUEST
+    assert permissions.waits
+    assert "door is two." in hear_question(permissions).words
+    assert approvals(permissions.interrupt()) == [("ask2", False)]
+
+
+def test_only_configured_services_and_functions_are_asked_for() -> None:
+    allowed = services(
+        [
+            {"type": "function", "name": "get_time"},
+            {"type": "mcp", "server_label": "home"},
+            {"type": "mcp", "server_label": "notes", "allowed_tools": ["read"]},
+        ]
+    )
+    for label, name, wanted in (
+        ("home", "open_door", True),
+        ("notes", "read", True),
+        ("notes", "write", False),
+        ("Home", "open_door", False),
+        ("home ", "open_door", False),
+        ("h\u043eme", "open_door", False),  # with a Cyrillic o
+        ("bank", "pay", False),
+        (None, "open_door", False),
+        (["home"], "open_door", False),
+    ):
+        permissions = Permissions(allowed)
+        item = {**REQUEST, "server_label": label, "name": name}
+        refused = permissions.take(item, lives=True)
+        assert approvals(refused) == ([] if wanted else [("ask1", False)])
+        assert (permissions.question(0.0) is not None) is wanted
+
+
+def test_a_model_that_asks_again_and_again_is_refused_after_eight_questions() -> None:
+    permissions = Permissions()
+    for number in range(8):
+        permissions.take({**REQUEST, "id": f"ask{number}"}, lives=True)
+        hear_question(permissions)
+        answer(permissions, {**YES, "arguments": '{"granted":false}'})
+    refused = permissions.take({**REQUEST, "id": "ask8"}, lives=True)
+    assert approvals(refused) == [("ask8", False)]
+    assert permissions.rest() == []
+    assert permissions.take({**REQUEST, "id": "ask9"}, lives=True) == []
+
+
+def test_a_model_is_not_asked_to_continue_without_end() -> None:
+    permissions = Permissions()
+    continued = 0
+    for number in range(50):
+        permissions.response_began()
+        permissions.take({**REQUEST, "id": f"ask{number}", "arguments": "{"}, lives=True)
+        continued += permissions.complete()
+    assert continued == 8
+
+
+@pytest.mark.parametrize("request_id", [None, 5, "x" * 201, ["ask1"]])
+def test_a_request_that_cannot_be_answered_is_dropped(request_id: object) -> None:
+    permissions = Permissions()
+    assert permissions.take({**REQUEST, "id": request_id}, lives=True) == []
+    assert permissions.stage is Stage.NONE
+
+
+def test_memory_is_bounded_whatever_is_requested() -> None:
+    permissions = Permissions()
+    for number in range(2000):
+        permissions.take({**REQUEST, "id": f"ask{number}", "arguments": "x" * 10_000}, lives=True)
+    assert len(permissions._seen) == 256
+    assert permissions._requests == []
