@@ -1,28 +1,33 @@
 """The configuration: one TOML file, typed, checked as a whole.
 
 `load` reads a file and raises `ConfigError` with *every* problem at once, each
-as ``section.key: what is wrong, what is allowed``. Secrets are never in the
-file: keys come from the environment or from systemd credentials (`secrets`).
-Every key is documented in ``default.toml`` beside this module, and a test
-holds the two together.
+as ``section.key: what is wrong, what is allowed``; `crosschecks` finds those that
+need several keys to be seen. Secrets are never in the file: keys come from the
+environment or from systemd credentials (`secret`). Every key is documented in
+``default.toml`` beside this module, and a test holds the two together.
 """
 
 import difflib
 import os
 import re
+import stat
 import tomllib
 import types
 import typing
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
-from parleyd import boards
+from parleyd import boards, crosschecks
+from parleyd.credentials import secret as secret  # keys belong to the configuration for its users
 from parleyd.errors import ConfigError
-from parleyd.realtime.profiles import PROFILES, profile
+from parleyd.realtime.hosts import without_secrets
+from parleyd.texts import named, shown
+
+LONGEST_FILE = 1_000_000  # bytes; the documented file has 8,000, a log or an image millions
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -30,7 +35,26 @@ MOST_MCP = 8  # servers; each makes every session begin later
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 Span = Annotated[
-    str, msgspec.Meta(pattern=f"^({_CLOCK}-{_CLOCK})?$", description='"22:00-07:00" or ""')
+    str, msgspec.Meta(pattern=rf"^({_CLOCK}-{_CLOCK})?\Z", description='"22:00-07:00" or ""')
+]
+Device = Annotated[str, msgspec.Meta(min_length=1, description="the name of a card")]
+Language = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z",
+        description='a code such as "en", "de" or "pt-BR", or ""',
+    ),
+]
+Folder = Annotated[
+    str, msgspec.Meta(pattern=r"^/", description='a path from the root, such as "/etc/..."')
+]
+SpiDevice = Annotated[
+    str, msgspec.Meta(pattern=r"^/dev/spidev\d+\.\d+\Z", description='"/dev/spidev0.0"')
+]
+Url = Annotated[str, msgspec.Meta(max_length=2000, description="wss://...")]
+Text = Annotated[str, msgspec.Meta(max_length=2000, description="a text of up to 2000 characters")]
+Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
+    str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
 ]
 
 
@@ -39,14 +63,14 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Audio(_Section, frozen=True, kw_only=True):
-    capture: str = "default"
-    playback: str = "default"
+    capture: Device = "default"
+    playback: Device = "default"
     playback_rate_hz: Literal[16000, 24000, 44100, 48000] = 48000
     playback_channels: Literal[1, 2] = 1
     lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
     volume: Percent = 70
     boot_chime: bool = True
-    mixer: str = "auto"
+    mixer: Text = "auto"
     mixer_db: Annotated[float, msgspec.Meta(ge=-60, le=20)] = 0.0
     priority: Annotated[int, msgspec.Meta(ge=0, le=49)] = 20
 
@@ -95,18 +119,19 @@ class Realtime(_Section, frozen=True, kw_only=True):
         "compatible",
         "embedded",
     ] = "auto"
-    url: str = ""
-    model: str = ""
+    url: Url = ""
+    key_host: Text = ""
+    model: Text = ""
     connection: Literal["warm", "on-wake"] = "warm"
     headers: Mapping[str, str] = {}
-    voice: str = "marin"
-    instructions: str = (
+    voice: Text = "marin"
+    instructions: Instructions = (
         "You are Parley, a friendly voice assistant in a smart speaker. "
         "Answer in one to three short spoken sentences unless asked for more. "
         "If you were interrupted, do not repeat what was already heard."
     )
-    language: str = ""
-    transcription_model: str = ""
+    language: Language = ""
+    transcription_model: Text = ""
     noise_reduction: Literal["far_field", "near_field", "off"] = "far_field"
     max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 4096
 
@@ -124,15 +149,15 @@ class Mcp(_Section, frozen=True, kw_only=True):
 
 class Skills(_Section, frozen=True, kw_only=True):
     mcp: Annotated[tuple[Mcp, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
-    folder: str = "/etc/parley/skills"
+    folder: Folder = "/etc/parley/skills"
     within_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
     ring_min: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 5.0
 
 
 _MCP = typing.get_type_hints(Skills, include_extras=True)["mcp"]
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?(/[\w.~%/-]*)?", re.ASCII)
-_SECRET = re.compile(r"[A-Z][A-Z0-9_]{0,59}_KEY")  # install.sh finds credentials by their end
+_INSTRUCTIONS = typing.get_type_hints(Realtime, include_extras=True)["instructions"]
+_HEADERS = typing.get_type_hints(Realtime, include_extras=True)["headers"]
+_URL = typing.get_type_hints(Realtime, include_extras=True)["url"]
 
 
 class Lights(_Section, frozen=True, kw_only=True):
@@ -143,7 +168,7 @@ class Lights(_Section, frozen=True, kw_only=True):
     blue_pin: Pin = 22
     active_high: bool = True
     leds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
-    spi_device: str = "/dev/spidev0.0"
+    spi_device: SpiDevice = "/dev/spidev0.0"
     brightness: Level = 0.6
     night: Span = ""
     night_brightness: Level = 0.1
@@ -181,17 +206,19 @@ def load(path: Path | None) -> Config:
     """Read and check the file; None means all defaults. Raises `ConfigError`."""
     if path is None:
         return Config()
+    where = named(str(path))
     try:
-        text = path.read_text("utf-8")
+        # editors on Windows put a mark before the text, and some systems end lines by "\r" alone
+        text = _read(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise ConfigError(
-            [f"{path}: cannot be read ({error.strerror}), a TOML file is expected"]
+            [f"{where}: cannot be read ({error.strerror}), a TOML file is expected"]
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
-            [f"{path}: is not UTF-8 text (byte {error.start}), a TOML file is expected"]
+            [f"{where}: is not UTF-8 text (byte {error.start}), a TOML file is expected"]
         ) from None
-    return parse(text, source=str(path))
+    return parse(text, source=where)
 
 
 def parse(text: str, *, source: str = "configuration") -> Config:
@@ -203,6 +230,7 @@ def parse(text: str, *, source: str = "configuration") -> Config:
     except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits
         raise ConfigError([f"{source}: is not valid TOML: {error}"]) from None
     problems: list[str] = []
+    spoilt: set[str] = set()
     sections: dict[str, Any] = {}
     known = typing.get_type_hints(Config)
     board = tables.pop("board", "")
@@ -210,33 +238,70 @@ def parse(text: str, *, source: str = "configuration") -> Config:
         tables = boards.under(tables, board)
         sections["board"] = board
     elif board != "":
+        spoilt.add("board")
         close = difflib.get_close_matches(str(board), boards.names(), n=1)
         hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(boards.names())}"
-        problems.append(f"board: {_shown(board)} is unknown, {hint}")
+        problems.append(f"board: {shown(board)} is unknown, {hint}")
     for name, table in tables.items():
         if name not in known:
-            problems.append(_unknown(name, f"section [{name}]", known))
+            problems.append(_unknown_section(name, table, known, spoilt))
         elif not isinstance(table, dict):
+            spoilt.add(name)
             problems.append(f"{name}: is a value, but it names a section: write [{name}]")
         else:
-            sections[name] = _section(name, known[name], table, problems)
-    if not problems:
-        problems.extend(_across(Config(**sections)))
+            sections[name] = _section(name, known[name], table, problems, spoilt)
+    checked = Config(**sections)
+    problems += [
+        clash.problem
+        for clash in crosschecks.across(checked)
+        if not any(_rests_on(key, spoilt) for key in clash.keys)
+    ]
     if problems:
         raise ConfigError(problems)
-    return Config(**sections)
+    return checked
 
 
-def _section(name: str, kind: type[_Section], table: dict[str, Any], problems: list[str]) -> Any:
+def _read(path: Path) -> bytes:
+    """All of a regular file. Raises `OSError`, and `ConfigError` for anything else."""
+    with open(path, "rb", opener=_open) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ConfigError([f"{named(str(path))}: is a pipe or a device, a file is expected"])
+        data = file.read(LONGEST_FILE + 1)
+    if len(data) > LONGEST_FILE:
+        raise ConfigError(
+            [f"{named(str(path))}: is longer than {LONGEST_FILE} bytes, a TOML file is expected"]
+        )
+    return data
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would wait for one
+
+
+def _rests_on(key: str, spoilt: set[str]) -> bool:
+    """A key that is reported already, or part of what is."""
+    return any(key == bad or key.startswith((f"{bad}.", f"{bad}[")) for bad in spoilt)
+
+
+def _section(
+    name: str, kind: type[_Section], table: dict[str, Any], problems: list[str], spoilt: set[str]
+) -> Any:
+    """The section with every good key; a bad one has its default and stands in `spoilt`."""
     hints = typing.get_type_hints(kind, include_extras=True)
     values: dict[str, Any] = {}
     for key, value in table.items():
+        where = f"{name}.{named(key)}"
         if key not in hints:
-            problems.append(_unknown(key, f"{name}.{key}", hints))
+            hint = _close(key, hints)
+            if key == "board":
+                hint = "it stands above the first [section]"
+            elif hint:
+                spoilt.add(f"{name}.{hint}")
+            problems.append(_unknown(where, hint, hints))
             continue
         if hints[key] is _MCP and _is_tables(value):
             values[key] = tuple(
-                _section(f"{name}.{key}[{place}]", Mcp, entry, problems)
+                _section(f"{where}[{place}]", Mcp, entry, problems, spoilt)
                 for place, entry in enumerate(value, 1)
             )
             continue
@@ -244,127 +309,39 @@ def _section(name: str, kind: type[_Section], table: dict[str, Any], problems: l
             values[key] = msgspec.convert(value, hints[key], strict=True)
         except msgspec.ValidationError as error:
             problems.append(
-                f"{name}.{key}: {_shown(value)} is not allowed: {_reason(error)}"
-                f", allowed is {_allowed(hints[key])}"
+                f"{where}: {_told(hints[key], value)} is not allowed: "
+                f"{_reason(error)}, allowed is {_allowed(hints[key])}"
             )
+            spoilt.add(f"{name}.{key}")
+            continue
+        breaks = "\n\t\r" if hints[key] is _INSTRUCTIONS else ""
+        if holds := _control_character(value, but=breaks):
+            problems.append(
+                f"{where}: {_told(hints[key], value)} is not allowed: it holds the control "
+                f"character {holds!r}, allowed is plain text"
+            )
+            spoilt.add(f"{name}.{key}")
+            del values[key]
     return kind(**values)
 
 
-def _across(config: Config) -> list[str]:
-    """Problems that only show when keys are seen together."""
-    problems = []
-    used: dict[int, str] = {}
-    pins: list[tuple[str, int | None]] = [
-        ("buttons.push_pin", config.buttons.push_pin),
-        ("buttons.mute_pin", config.buttons.mute_pin),
-    ]
-    if config.lights.output == "led":
-        pins.append(("lights.led_pin", config.lights.led_pin))
-    if config.lights.output == "rgb":
-        pins += [
-            (f"lights.{c}_pin", getattr(config.lights, f"{c}_pin"))
-            for c in ("red", "green", "blue")
-        ]
-    if config.lights.output in ("apa102", "ws2812"):
-        pins.append((f'lights.output = "{config.lights.output}"', 10))  # MOSI
-    if config.lights.output == "apa102":
-        pins.append(('lights.output = "apa102"', 11))  # SCLK
-    for key, pin in pins:
-        if pin is None:
-            continue
-        if pin in used:
-            problems.append(
-                f"{key}: GPIO {pin} is already used by {used[pin]}, allowed is a pin of its own"
-            )
-        used.setdefault(pin, key)
-    problems.extend(_server(config.realtime))
-    problems.extend(_mcp(config))
-    return problems
+def _control_character(value: Any, but: str) -> str:
+    """The first one of a text, or of a list of texts, that is not in `but`; else ""."""
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str):
+            for character in text:
+                if unicodedata.category(character) == "Cc" and character not in but:
+                    return character
+    return ""
 
 
-def _mcp(config: Config) -> list[str]:
-    """What a remote server of functions needs, and who can call it at all."""
-    problems = []
-    server = config.realtime.server
-    if config.skills.mcp and not profile(server).mcp:
-        able = " or ".join(repr(name) for name, row in PROFILES.items() if row.mcp)
-        problems.append(
-            f'skills.mcp: realtime.server = "{server}" does not call remote servers, '
-            f"allowed is [[skills.mcp]] with {able}"
-        )
-    used: set[str] = set()
-    for place, mcp in enumerate(config.skills.mcp, 1):
-        where = f"skills.mcp[{place}]"
-        if not _LABEL.fullmatch(mcp.label) or mcp.label in used:
-            problems.append(
-                f"{where}.label: {_shown(mcp.label)} is not allowed, allowed is a name of its own "
-                "of letters, digits, _ and -"
-            )
-        used.add(mcp.label)
-        if not _ADDRESS.fullmatch(mcp.server_url):
-            problems.append(
-                f"{where}.server_url: is no bare https address, allowed is https://host/path as "
-                f"the realtime server reaches it, without a password or ?..., for which "
-                f"{where}.key is there"
-            )
-        if mcp.key and not _SECRET.fullmatch(mcp.key):
-            problems.append(
-                f"{where}.key: is no name, allowed is what the key is called, ending in _KEY "
-                "(HOME_MCP_KEY), never the key itself"
-            )
-        if mcp.key_header and not mcp.key:
-            problems.append(f"{where}.key: is missing, {where}.key_header needs it")
-    return problems
-
-
-def _server(realtime: Realtime) -> list[str]:
-    """What a kind of server needs beside its name, and what must not go to another one."""
-    problems = []
-    server, url = realtime.server, realtime.url
-    needs = profile(server)
-    if url and not (url.startswith(("wss://", "ws://")) and _host(url)):
-        problems.append(
-            f"realtime.url: {_shown(url)} is not a WebSocket address, "
-            "allowed is wss://... (ws://... only on the local network)"
-        )
-    elif url and server in ("auto", "openai") and not _of_openai(url):
-        problems.append(
-            f"realtime.url: {_shown(url)} is not OpenAI's, which alone gets OPENAI_API_KEY, "
-            'allowed is another server with realtime.server = "compatible" (or its own name)'
-        )
-    if not (url or needs.url) and server != "embedded":
-        problems.append(
-            f'realtime.url: is missing, realtime.server = "{server}" needs an address '
-            f"like {needs.url_like}"
-        )
-    if needs.needs_model and not realtime.model:
-        problems.append(
-            f'realtime.model: is missing, realtime.server = "{server}" needs the name of '
-            "what you have set up there (a deployment, a pipeline)"
-        )
-    problems.extend(
-        f"realtime.headers.{header}: a key must not stand in the file, "
-        f"allowed is the environment variable {needs.key} or a systemd credential"
-        for header in realtime.headers
-        if header.lower() in ("authorization", "api-key")
-    )
-    return problems
-
-
-def _of_openai(url: str) -> bool:
-    host = _host(url)
-    return host == "openai.com" or host.endswith(".openai.com")
-
-
-def _host(url: str) -> str:
-    """The host of an address that can be connected to, else ""."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        host.encode("idna")
-        return host if parts.port != 0 and url.isprintable() else ""
-    except ValueError:
-        return ""
+def _told(hint: Any, value: Any) -> str:
+    """A value for a message; those that may hold a key are not shown, or not whole."""
+    if hint in (_MCP, _HEADERS):
+        return "this value"
+    if hint is _URL:
+        return without_secrets(value) if isinstance(value, str) else "this value"
+    return shown(value)
 
 
 def _is_tables(value: Any) -> bool:
@@ -373,15 +350,38 @@ def _is_tables(value: Any) -> bool:
     return tables and len(value) <= MOST_MCP
 
 
-def _unknown(name: str, where: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(sorted(known))}"
-    return f"{where}: is unknown, {hint}"
+def _unknown_section(name: str, table: Any, known: Mapping[str, Any], spoilt: set[str]) -> str:
+    """What is wrong with a name at the top of the file."""
+    where = f"section [{named(name)}]"
+    homes = [] if isinstance(table, dict) else _homes(name, known)
+    if homes:
+        spoilt.update(f"{home}.{name}" for home in homes)
+        return f"{where}: is unknown, {named(name)} is a key of [{'] and ['.join(homes)}]"
+    close = _close(name, known)
+    if close:
+        spoilt.add(close)
+    return _unknown(where, close, known)
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _homes(key: str, known: Mapping[str, Any]) -> list[str]:
+    """The sections that have this key."""
+    return [
+        section
+        for section, kind in known.items()
+        if isinstance(kind, type)
+        and issubclass(kind, _Section)
+        and key in typing.get_type_hints(kind)
+    ]
+
+
+def _close(name: str, known: Mapping[str, Any]) -> str:
+    return next(iter(difflib.get_close_matches(name[:100], known, n=1)), "")
+
+
+def _unknown(where: str, hint: str, known: Mapping[str, Any]) -> str:
+    if hint in known:
+        hint = f"did you mean {hint}?"
+    return f"{where}: is unknown, {hint or 'allowed are ' + ', '.join(sorted(known))}"
 
 
 def _reason(error: msgspec.ValidationError) -> str:
@@ -399,30 +399,13 @@ def _allowed(hint: Any) -> str:
             return str(meta.description)
         if meta.ge is not None:
             return f"{_allowed(base)} from {meta.ge} to {meta.le}"
-        if meta.min_length is not None:
-            return f"{_allowed(base)} with {meta.min_length} to {meta.max_length} entries"
+        if meta.max_length is not None:
+            least = meta.min_length or 0
+            return f"{_allowed(base)} with {least} to {meta.max_length} entries"
     if origin is tuple:
-        return "a list of strings"
+        (entry, _) = typing.get_args(hint)
+        return "a list of strings" if entry is str else "a table for each, [[skills.mcp]]"
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_allowed(a) for a in typing.get_args(hint) if a is not type(None))
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     return names.get(hint, "a table of texts")
-
-
-def secret(name: str, environ: Mapping[str, str]) -> str | None:
-    """The key called `name` (``OPENAI_API_KEY``), or None when there is none.
-
-    Looked for as a systemd credential (a file ``$CREDENTIALS_DIRECTORY/openai_api_key``)
-    first, then in the environment. The value must never reach a log or an exception.
-    """
-    directory = environ.get("CREDENTIALS_DIRECTORY")
-    if directory:
-        path = os.path.join(directory, name.lower())
-        try:
-            with open(path, encoding="utf-8") as file:
-                value = file.read().strip()
-        except (OSError, UnicodeDecodeError):
-            value = ""
-        if value:
-            return value
-    return environ.get(name, "").strip() or None

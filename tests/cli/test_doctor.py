@@ -208,3 +208,90 @@ def test_a_memory_limit_that_the_kernel_does_not_keep_is_told(
     finding = checks.memory_limit(file)
     assert finding.level is level
     assert ("cgroup_enable=memory" in finding.remedy) == (finding.level is not Level.OK)
+
+
+# --- keys of a wrong form, and the proxy --------------------------------------------------
+
+OPENAI = config.Config(realtime=config.Realtime(server="openai"))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"sk-s3cret\n\nsk-2\n", "more than one line"),
+        (b'"sk-s3cret"\n', "quotes"),
+        (b"OPENAI_API_KEY=sk-s3cret\n", "NAME="),
+        (b"\xef\xbb\xbfsk-s3cret", "byte-order mark"),
+        (b"\xff\xfes\x003\x00", "not text"),
+    ],
+)
+def test_keys_of_a_wrong_form_fail_without_being_shown(
+    data: bytes, words: str, tmp_path: Path
+) -> None:
+    key = tmp_path / "openai_api_key"
+    key.write_bytes(data)
+    key.chmod(0o600)
+    (failed,) = checks.keys(OPENAI, {}, tmp_path)
+    assert failed.level is Level.FAIL
+    assert failed.text.startswith("OPENAI_API_KEY: is not in the form of a key")
+    assert words in failed.text
+    assert "s3cret" not in failed.text
+    assert str(key) in failed.remedy
+    assert checks.secret("OPENAI_API_KEY", {}, tmp_path) is None
+
+
+def test_keys_of_a_wrong_form_fail_for_the_wake_word_too(tmp_path: Path) -> None:
+    _, failed = checks.keys(
+        OPENAI, {"OPENAI_API_KEY": "sk-1", "PICOVOICE_ACCESS_KEY": "“x”"}, tmp_path
+    )
+    assert failed.level is Level.FAIL
+    assert failed.text.startswith("PICOVOICE_ACCESS_KEY: ")
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "openai_api_key.txt", "OpenAI_api_KEY.TXT"])
+def test_keys_file_of_another_name_gets_a_command_that_helps(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("sk-1\n")
+    missing, misnamed = checks.keys(OPENAI, {}, tmp_path)
+    assert missing.level is Level.FAIL
+    assert misnamed.level is Level.WARN
+    subprocess.run(misnamed.remedy.removeprefix("sudo "), shell=True, check=True)
+    assert (tmp_path / "openai_api_key").read_text() == "sk-1\n"
+
+
+def test_keys_folder_of_such_a_name_gets_no_command(tmp_path: Path) -> None:
+    (tmp_path / "x_key").mkdir(mode=0o755)
+    _, odd = checks.keys(OPENAI, {}, tmp_path)
+    assert (odd.level, odd.text) == (Level.WARN, f"{tmp_path}/x_key is not a file, and is not "
+                                     "looked at")  # fmt: skip
+    assert "sudo" not in odd.remedy
+
+
+def test_keys_file_that_is_empty_is_named(tmp_path: Path) -> None:
+    (tmp_path / "openai_api_key").touch(mode=0o600)
+    missing, empty = checks.keys(OPENAI, {}, tmp_path)
+    assert missing.level is Level.FAIL
+    assert empty.text == f"{tmp_path}/openai_api_key is empty"
+
+
+def test_proxy_is_shown_without_its_password_or_fails() -> None:
+    assert list(checks.proxy(OPENAI, {})) == []
+    assert list(checks.proxy(OPENAI, {"https_proxy": "http://p:1", "no_proxy": "openai.com"})) == []
+    (good,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:3128"})
+    assert good.level is Level.OK
+    assert "http://p:3128" in good.text
+    assert "s3cret" not in good.text
+    (bad,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:port"})
+    assert bad.level is Level.FAIL
+    assert "s3cret" not in bad.text
+    embedded = config.Config(realtime=config.Realtime(server="embedded"))
+    assert list(checks.proxy(embedded, {"all_proxy": "http://p:1"})) == []
+
+
+def test_proxy_of_socks_without_its_package_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parleyd.realtime.proxies.find_spec", lambda name: None)
+    (failed,) = checks.proxy(OPENAI, {"all_proxy": "socks5://p:1080"})
+    assert failed.level is Level.FAIL
+    assert "python-socks" in failed.text
+    assert failed.remedy.endswith("-m pip install python-socks")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parleyd import config, stereo
 from parleyd.cli import turns as table
 from parleyd.cli.journal import turns
-from parleyd.errors import ParleyError
+from parleyd.errors import ConfigError, ParleyError
 from parleyd.room.replay import replay
 from parleyd.skills.alarms import Moment
 from parleyd.skills.mute import Mute
@@ -162,8 +162,14 @@ CREDENTIALS = st.one_of(st.binary(max_size=40), st.sampled_from([b"", b"\n", b"s
 
 
 def check_credential(data: bytes) -> None:
-    """A key that can stand in a header, or none."""
+    """A key that can stand in a header, none, or one line that names it."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "openai_api_key").write_bytes(data)
-        key = config.secret("OPENAI_API_KEY", {"CREDENTIALS_DIRECTORY": folder})
-        assert key is None or key == key.strip() != ""
+        try:
+            key = config.secret("OPENAI_API_KEY", {"CREDENTIALS_DIRECTORY": folder})
+        except ConfigError as error:
+            (problem,) = error.problems
+            assert problem.startswith("OPENAI_API_KEY: ")
+            assert problem.isprintable()
+            return
+        assert key is None or (key == key.strip() != "" and key.isascii() and key.isprintable())

@@ -21,3 +21,15 @@ def under(tables: Mapping[str, Any], board: str) -> dict[str, Any]:
         if isinstance(own, dict):
             merged[section] = {**keys, **own}
     return merged
+
+
+_I2S = {18: "bit clock", 19: "word clock", 20: "microphone data", 21: "loudspeaker data"}
+_I2C = {2: "I2C data", 3: "I2C clock"}
+
+SOUND_PINS: Mapping[str, Mapping[int, str]] = {
+    "aiy-voice-kit": _I2S | {16: "amplifier switch"},
+    "max98357a-i2s": _I2S | {16: "amplifier switch"},
+    "respeaker-2mic": _I2S | _I2C,
+    "respeaker-2mic-v2": _I2S | _I2C,
+}
+"""The GPIO numbers (BCM) that a board's sound takes, as hardware/boards.md draws them."""

@@ -1,8 +1,6 @@
 """What `parley doctor` looks at: each check tries the real thing and says what to do about it."""
 
-import os
 import shutil
-import stat
 import subprocess
 import tempfile
 import threading
@@ -12,12 +10,13 @@ from pathlib import Path
 from parleyd import config
 from parleyd.cli.findings import Finding, Level
 from parleyd.cli.run import state_folder
+from parleyd.cli.serverchecks import keys as keys
+from parleyd.cli.serverchecks import proxy as proxy
+from parleyd.cli.serverchecks import secret as secret
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
 from parleyd.host.priority import ask_for
-from parleyd.realtime.profiles import profile
 from parleyd.wake import choose as wake
 
-CREDENTIALS = Path("/etc/parley")  # where the unit's LoadCredential= finds the keys
 SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1, sd_booted(3)
 CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # what the kernel counts for services
 LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
@@ -34,44 +33,6 @@ def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding
         return None, [Finding("configuration", Level.FAIL, p, remedy) for p in error.problems]
     where = str(path) if path else "the defaults, as there is no file"
     return settings, [Finding("configuration", Level.OK, where)]
-
-
-def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) -> str | None:
-    """The key as the service would get it; as root also from where its credentials lie."""
-    found = config.secret(name, environ)
-    return found or config.secret(name, {"CREDENTIALS_DIRECTORY": str(folder)})
-
-
-def keys(
-    settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
-) -> Iterator[Finding]:
-    """Whether the key that the configured server needs is there, and nobody else can read it."""
-    server = settings.realtime.server
-    auto = server == "auto"
-    needed = profile(server)
-    file = needed.key.lower()
-    put = f"put the key into {folder}/{file}, see systemd/README.md"
-    encrypted = (folder / f"{file}.cred").exists()
-    if secret(needed.key, environ, folder) is not None or encrypted:
-        yield Finding("key", Level.OK, f"{needed.key} is present (not shown, not tried)")
-    elif auto:
-        text = f"no {needed.key}: the embedded server is used, which knows commands only"
-        yield Finding("key", Level.WARN, text, put)
-    elif needed.needs_key:
-        text = f'realtime.server = "{server}" needs {needed.key}, there is none'
-        yield Finding("key", Level.FAIL, text, put)
-    else:
-        yield Finding("key", Level.OK, f'realtime.server = "{server}" needs none')
-    for mcp in settings.skills.mcp:
-        file = mcp.key.lower()
-        there = secret(mcp.key, environ, folder) is not None or (folder / f"{file}.cred").exists()
-        if mcp.key and not there:
-            put = f"put the key into {folder}/{file}, see systemd/README.md"
-            text = f"skills.mcp, {mcp.label}: needs {mcp.key}, there is none"
-            yield Finding("key", Level.FAIL, text, put)
-    for path in sorted(folder.glob("*_key")) if os.access(folder, os.R_OK) else []:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Finding("key", Level.FAIL, f"others can read {path}", f"sudo chmod 600 {path}")
 
 
 def wake_word(settings: config.Wake, key: str | None) -> Finding:

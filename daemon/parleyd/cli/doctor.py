@@ -54,6 +54,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
     served, of_service = checks.service()
     if settings is not None:
         yield from checks.keys(settings, environ)
+        yield from checks.proxy(settings, environ)
         yield from devices.sound(settings.audio, served=served, buttons=settings.buttons)
         yield from devices.pins(settings, served=served)
         picovoice = checks.secret("PICOVOICE_ACCESS_KEY", environ)

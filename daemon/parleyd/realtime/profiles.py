@@ -22,6 +22,11 @@ class Profile:
     key: str = "REALTIME_API_KEY"
     """The name of its key, in the environment or as a credential."""
     needs_key: bool = False
+    """It lets nobody in without a key; the key goes to `hosts` alone, and only encrypted."""
+    maker: str = ""
+    """Whose servers these are, where `needs_key`."""
+    hosts: tuple[str, ...] = ()
+    """The domains of `maker` that get the key, each with all below it."""
     key_header: str = "Authorization"
     """`Authorization` takes "Bearer <key>", any other header the bare key."""
     flat_session: bool = False
@@ -45,7 +50,23 @@ OPENAI = Profile(
     model="gpt-realtime-2.1",
     key="OPENAI_API_KEY",
     needs_key=True,
+    maker="OpenAI",
+    hosts=("openai.com",),  # api., and the regions: us.api., eu.api., ...
     mcp=True,
+)
+
+AZURE_HOSTS = (  # of a resource: Azure OpenAI, Foundry, their older names, and the other clouds
+    "openai.azure.com",
+    "cognitiveservices.azure.com",
+    "services.ai.azure.com",
+    "api.cognitive.microsoft.com",  # of a region, for resources without a name of their own
+    "openai.azure.us",
+    "cognitiveservices.azure.us",
+    "services.ai.azure.us",
+    "api.cognitive.microsoft.us",
+    "openai.azure.cn",
+    "cognitiveservices.azure.cn",
+    "api.cognitive.azure.cn",
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -56,6 +77,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             needs_model=True,  # the name of the deployment
             key="AZURE_OPENAI_API_KEY",
             needs_key=True,
+            maker="Azure",
+            hosts=AZURE_HOSTS,
             key_header="api-key",
             mcp=True,
         ),
@@ -64,6 +87,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             model="grok-voice-latest",
             key="XAI_API_KEY",
             needs_key=True,
+            maker="xAI",
+            hosts=("x.ai",),  # api., and the regions: us-east-1.api., eu-west-1.api., ...
             flat_session=True,
             truncates=False,
             interrupts=True,

@@ -1,0 +1,165 @@
+"""Where a key and the user's voice may go: pure rules over WebSocket addresses and host names.
+
+A clear-text address (`ws://`) must stay in the house. A name is in the house if it has a single
+label, or ends in a domain that the public DNS does not delegate; an address, if it is loopback,
+private or link-local. A public name is not, whatever it resolves to today: the answer belongs to
+whoever runs its DNS. Conversely a name of the house proves nothing alone, because some providers
+answer every unknown name with an address of their own: `in_house` judges the name, and the link
+asks `in_house` again about the address before it connects.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+# RFC 6761, 6762 (and its appendix G), 8375; ICANN reserved "internal" in 2024.
+HOUSE_DOMAINS = (
+    "localhost",
+    "local",
+    "home.arpa",
+    "internal",
+    "lan",
+    "home",
+    "intranet",
+    "private",
+    "corp",
+    "localdomain",
+)
+
+# RFC 1918, 3927, 4193, 4291. Not Python's `is_private`, which holds for the documentation ranges
+# and others as well; not 100.64.0.0/10 (RFC 6598), which the provider shares out to its customers.
+HOUSE_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as a last label: an IPv4 address in an old notation
+_SECRET_NAME = re.compile(
+    r"api[-_]?key|access[-_]?token|(^|[-_])(key|token|secret|password|passwd|pwd|auth"
+    r"|authorization|authentication|bearer|credentials?|jwt|sig|signature)($|[-_])",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(bearer|basic|token)\s+\S|\b(sk|ek|rk|xai|gsk|hf|ghp)[-_][\w-]{12,}", re.IGNORECASE
+)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def flaw(url: str) -> str:
+    """Why a realtime server cannot be reached by this address; "" if it can.
+
+    The text completes "realtime.url: ..." and holds nothing of the address.
+    """
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return (
+            "holds a space or a character outside ASCII; "
+            'write "%20" for a space, and a host with other letters as "xn--..."'
+        )
+    try:
+        parts = urlsplit(url)
+        name, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "has no host and port that can be read"
+    if parts.scheme not in ("ws", "wss"):
+        return "is not a WebSocket address, allowed is wss://... (ws://... only in the house)"
+    if "@" in parts.netloc:
+        return "holds a user name or a password; a key belongs into the environment or a credential"
+    if port == 0 or not _is_host(name):
+        return "has no host that can be connected to"
+    if parts.fragment or url.endswith("#"):
+        return 'holds a "#", which means nothing to a server'
+    if any(tells_secret(*pair) for pair in parse_qsl(parts.query, keep_blank_values=True)):
+        return (
+            'holds a key behind the "?"; a key belongs into the environment or a credential '
+            "and goes out in a header"
+        )
+    return ""
+
+
+def tells_secret(name: str, value: str) -> bool:
+    """This header or query parameter carries a key, by its name or by its value."""
+    return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
+
+
+def normal(url: str) -> str:
+    """The same address as it is connected to: its host in lower case, without a final dot."""
+    parts = urlsplit(url)
+    name = host(url).replace("%25", "%")  # RFC 6874's escape of the zone, which sockets want bare
+    shown = f"[{name}]" if ":" in name else name
+    netloc = shown if parts.port is None else f"{shown}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=netloc))
+
+
+def host(url: str) -> str:
+    """The host of an address in lower case, without a final dot; "" if it cannot be read."""
+    try:
+        return (urlsplit(url).hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
+
+
+def is_clear_text(url: str) -> bool:
+    """What is sent there can be read on the way."""
+    return not url.lower().startswith("wss://")
+
+
+def in_house(name: str) -> bool:
+    """This host name or address stays in the house (see above)."""
+    name = name.lower().removesuffix(".")
+    address = _address(name)
+    if address is not None:
+        return any(address in network for network in HOUSE_NETWORKS)
+    if not _is_host(name):
+        return False
+    return "." not in name or belongs_to(name, HOUSE_DOMAINS)
+
+
+def is_loopback(name: str) -> bool:
+    """This host is the device itself."""
+    name = name.lower().removesuffix(".")
+    address = _address(name)
+    return address.is_loopback if address is not None else belongs_to(name, ("localhost",))
+
+
+def belongs_to(name: str, domains: Sequence[str]) -> bool:
+    """The host is one of `domains`, or below one."""
+    name = name.lower().removesuffix(".")
+    return any(name == domain or name.endswith(f".{domain}") for domain in domains)
+
+
+def without_secrets(url: str) -> str:
+    """The address for a message: no user, password or query, nothing a terminal would obey."""
+    bare = re.sub(r"[?#].*", "?...", re.sub(r"[^/\s]*@", "...@", url), flags=re.DOTALL)
+    return repr(bare if len(bare) <= 100 else f"{bare[:97]}...")
+
+
+def _address(name: str) -> Address | None:
+    """A literal address; an IPv4 address in IPv6's clothes is the IPv4 address."""
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _is_host(name: str) -> bool:
+    name = name.removesuffix(".")
+    if _address(name) is not None:
+        return True
+    labels = name.split(".")
+    well_formed = all(_LABEL.fullmatch(label) for label in labels) and len(name) <= 253
+    return well_formed and not _NUMERIC.fullmatch(labels[-1])
