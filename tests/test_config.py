@@ -357,6 +357,20 @@ def test_mcp_key_header_that_is_no_header_is_refused(header: str) -> None:
         ("[audio]\n" + "k" * 5000 + " = 1", "is unknown"),
         ('[audio]\nplayback_rate_hz = "' + "y" * 3000 + '"', "16000 or 24000"),
         ('[realtime]\ninstructions = "' + "x" * 50_001 + '"', "50000 characters"),
+        ("[realtime]\nmax_output_tokens = 0", "from 1 to 4096 or 'inf'"),
+        ('[realtime]\nmax_output_tokens = "infinite"', "from 1 to 4096 or 'inf'"),
+        ('[realtime]\nreasoning_effort = "none"', "'minimal' or 'low'"),
+        ("[realtime]\nspeed = 2", "a number from 0.25 to 1.5"),
+        ("[realtime]\ncontext_tokens = 0", "a whole number from 1000 to 120000"),
+        ("[realtime]\nforget_after_min = 0", "a number from 0.5 to 1440"),
+        ("[turn]\nvad_threshold = 1.5", "a number from 0.0 to 1.0"),
+        ('[realtime]\ntranscription_keywords = [""]', "at most 100 texts"),
+        ('[realtime]\ntranscription_keywords = ["Zoë"]', "transcription_model is off"),
+        (
+            '[realtime]\ntranscription_model = "gpt-realtime-whisper"\n'
+            'transcription_keywords = ["Zoë"]',
+            "'gpt-realtime-whisper' takes none",
+        ),
         ('board = "max98357a-i2s"\n[buttons]\npush_pin = 18', "GPIO 18 is the bit clock"),
     ],
 )

@@ -56,6 +56,10 @@ Text = Annotated[str, msgspec.Meta(max_length=2000, description="a text of up to
 Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
     str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
 ]
+Keywords = Annotated[
+    tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=60)], ...],
+    msgspec.Meta(max_length=100, description="a list of at most 100 texts of 1 to 60 characters"),
+]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +95,7 @@ class Wake(_Section, frozen=True, kw_only=True):
 class Turn(_Section, frozen=True, kw_only=True):
     detection: Literal["server_vad", "semantic_vad", "local"] = "server_vad"
     silence_ms: Annotated[int, msgspec.Meta(ge=200, le=3000)] = 600
+    vad_threshold: Level = 0.5
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     nothing_said_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 8.0
     follow_up_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 6.0
@@ -132,8 +137,13 @@ class Realtime(_Section, frozen=True, kw_only=True):
     )
     language: Language = ""
     transcription_model: Text = ""
+    transcription_keywords: Keywords = ()
     noise_reduction: Literal["far_field", "near_field", "off"] = "far_field"
-    max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 4096
+    max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["inf"] = 4096
+    reasoning_effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
+    speed: Annotated[float, msgspec.Meta(ge=0.25, le=1.5)] = 1.0
+    context_tokens: Annotated[int, msgspec.Meta(ge=1000, le=120_000)] = 8000
+    forget_after_min: Annotated[float, msgspec.Meta(ge=0.5, le=1440)] = 10.0
 
 
 class Mcp(_Section, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from parleyd import boards
 from parleyd.credentials import header_flaw
 from parleyd.realtime import hosts
 from parleyd.realtime.profiles import PROFILES, Profile, profile
+from parleyd.realtime.transcription import takes_keywords
 from parleyd.texts import shown
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def across(config: "Config") -> Iterator[Clash]:
     yield from _pins(config)
     yield from _address(config.realtime)
     yield from _headers(config.realtime)
+    yield from _transcription(config.realtime)
     yield from _mcp(config)
 
 
@@ -111,6 +113,19 @@ def _address(realtime: "Realtime") -> Iterator[Clash]:
             f'realtime.model: is missing, realtime.server = "{server}" needs the name of '
             "what you have set up there (a deployment, a pipeline)",
         )
+
+
+def _transcription(realtime: "Realtime") -> Iterator[Clash]:
+    """Words that no model would be told."""
+    model = realtime.transcription_model
+    if not realtime.transcription_keywords or (model and takes_keywords(model)):
+        return
+    why = f"{shown(model)} takes none" if model else "realtime.transcription_model is off"
+    yield Clash(
+        ("realtime.transcription_keywords", "realtime.transcription_model"),
+        f"realtime.transcription_keywords: {why}, allowed is [] or another model "
+        '("gpt-transcribe")',
+    )
 
 
 def _address_problem(realtime: "Realtime", needs: Profile) -> str:

@@ -44,7 +44,8 @@ FIRST_MESSAGE = (
     '"parameters":{"type":"object","properties":{"percent":{"type":"integer"}}}}],'
     '"tool_choice":"auto",'
     '"max_output_tokens":4096,'
-    '"truncation":"auto",'
+    '"truncation":{"type":"retention_ratio","retention_ratio":0.8,'
+    '"token_limits":{"post_instructions":8000}},'
     '"tracing":null}}'
 )
 
@@ -101,7 +102,13 @@ def test_with_only_a_key_the_first_message_is_this_one_byte_by_byte() -> None:
 @pytest.mark.parametrize("noise", ["far_field", "near_field", "off"])
 def test_every_session_that_can_be_configured_is_official(detection: str, noise: str) -> None:
     realtime = config.Realtime(
-        noise_reduction=noise, transcription_model="gpt-4o-mini-transcribe", language="en"
+        noise_reduction=noise,
+        transcription_model="gpt-transcribe",
+        transcription_keywords=("Parley",),
+        language="en",
+        max_output_tokens="inf",
+        reasoning_effort="minimal",
+        speed=1.25,
     )
     made = Session(realtime, config.Turn(detection=detection), [TOOL])
     made.opened()

@@ -39,6 +39,8 @@ class Profile:
     """It may end its own answer when it hears the user, whatever it was told."""
     answers: bool = False
     """It answers every turn by itself, whatever it was told."""
+    limits_context: bool = False
+    """It knows `truncation` with a limit in tokens, and `tracing`."""
     ends: bool = True
     """It always says when a response is done."""
     mcp: bool = False
@@ -52,6 +54,7 @@ OPENAI = Profile(
     needs_key=True,
     maker="OpenAI",
     hosts=("openai.com",),  # api., and the regions: us.api., eu.api., ...
+    limits_context=True,
     mcp=True,
 )
 
@@ -80,6 +83,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             maker="Azure",
             hosts=AZURE_HOSTS,
             key_header="api-key",
+            limits_context=True,
             mcp=True,
         ),
         "xai": Profile(

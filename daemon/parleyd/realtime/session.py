@@ -16,8 +16,10 @@ import numpy as np
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
+from parleyd.realtime import transcription
 from parleyd.realtime.calls import Calls
 from parleyd.realtime.history import History
+from parleyd.realtime.negotiation import Negotiation
 from parleyd.realtime.news import (
     CutOff,
     News,
@@ -67,6 +69,9 @@ class Session:
     _create_not_before: float = 0.0  # the server may be about to answer by itself
     _configured_by: float | None = None  # the server owes us session.updated
     _objection: str = ""  # what it said instead
+    _update_id: str | None = None  # of the newest session.update
+    _negotiation: Negotiation = field(default_factory=Negotiation)
+    _transcribes: bool = True  # no failure of that was reported
     _profile: Profile = field(init=False)
     _committed_item: str | None = None
     _responses: Responses = field(default_factory=Responses)
@@ -111,6 +116,8 @@ class Session:
         self._remote.interrupt()
         self._listing.forget()
         self.ready = False
+        if self._configured_by is not None:
+            self._negotiation.lost()
         self._configured_by = None
         self._calls.forget()
         self._truncations.forget()
@@ -247,8 +254,7 @@ class Session:
         """Take one event of the server; unknown kinds were sorted out before."""
         match event:
             case ev.SessionCreated():
-                settings = session_settings(self.realtime, self.turn, self.tools)
-                self._send(ev.SessionUpdate(session=settings))
+                self._configure()
                 self._configured_by, self._objection = now + CONFIGURED_WITHIN_S, ""
             case ev.SessionUpdated() if not self.ready:
                 return self._become_ready(now)
@@ -270,6 +276,9 @@ class Session:
                 self._create(now)
             case ev.InputTranscript():
                 self._history.user(event.transcript)
+            case ev.InputTranscriptFailed() if self._transcribes:
+                self._transcribes = False
+                return [Trouble(Remedy.IGNORE, transcription.failure(event.error))]
             case ev.ResponseCreated():
                 self._usage.created(event.response)
                 self._permissions.response_began()
@@ -336,9 +345,16 @@ class Session:
         living = self._responses.living or self._calls.living or self._remote.living
         return living or self._permissions.pending
 
+    def _configure(self) -> None:
+        settings = session_settings(self.realtime, self.turn, self.tools)
+        update = ev.SessionUpdate(session=self._negotiation.offer(settings))
+        self._send(update)
+        self._update_id = update.event_id
+
     def _become_ready(self, now: float) -> list[News]:
         self.ready = True
         self._configured_by = None
+        left_out = self._negotiation.accepted()
         for item in self._history.items():
             self._send(ev.CreateItem(item=item))
         while self._waiting:
@@ -346,7 +362,7 @@ class Session:
         self._waiting_frames = 0
         self._listing.begins(now)
         self._create(now)
-        return [Ready()]
+        return [Ready(), *_without(left_out, "it closed every connection")]
 
     def _create(self, now: float) -> None:
         wait = (
@@ -479,6 +495,13 @@ class Session:
     def _refused(self, error: ev.ErrorDetail, now: float) -> list[News]:
         refusal = understand(error)
         news: list[News] = []
+        ours = error.event_id in (None, self._update_id)
+        if self._configured_by is not None and ours and refusal.remedy is Remedy.OUR_FAULT:
+            left_out = self._negotiation.refused(error)
+            if left_out:
+                self._objection = refusal.text
+                self._configure()
+                return _without(left_out, refusal.text)
         match refusal.remedy:
             case Remedy.IGNORE:
                 pass
@@ -506,6 +529,12 @@ class Session:
         if self.turn.detection != "local" or not self.awaiting:
             return []  # with server turns: the server's own commit was faster than ours
         return [*self.interrupt([], now), ReplyDone("the server heard nothing")]
+
+
+def _without(fields: str, reason: str) -> list[News]:
+    """The log must hold once which optional fields a server does not take."""
+    text = f"the server refuses {fields} of the session, which is set up without ({reason})"
+    return [Trouble(Remedy.OUR_FAULT, text)] if fields else []
 
 
 def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from parleyd import config
+from parleyd.realtime import transcription
 from parleyd.realtime.events import Json
 from parleyd.realtime.profiles import profile
 from parleyd.units import SERVER_RATE_HZ
 
 PREFIX_PADDING_MS = 300  # audio before the detected onset that the server keeps
+RETAINED = 0.8  # of the context when it overflows: each truncation costs the server's whole cache
 
 
 def session_settings(
@@ -16,7 +18,8 @@ def session_settings(
     """The `session` of a GA `session.update`.
 
     Nulls stand only where null means "off"; everything else that is not set is left out,
-    because servers refuse the whole update for one null too many.
+    because servers refuse the whole update for one null too many. What is left out by default
+    (reasoning, speed) is not known to all models.
     """
     audio_format = {"type": "audio/pcm", "rate": SERVER_RATE_HZ}
     noise = realtime.noise_reduction
@@ -28,7 +31,7 @@ def session_settings(
             "input": {
                 "format": audio_format,
                 "noise_reduction": None if noise == "off" else {"type": noise},
-                "transcription": _transcription(realtime),
+                "transcription": transcription.settings(realtime),
                 "turn_detection": _turn_detection(turn),
             },
             "output": {"format": audio_format, "voice": realtime.voice},
@@ -36,9 +39,14 @@ def session_settings(
         "tools": list(tools),
         "tool_choice": "auto",
         "max_output_tokens": realtime.max_output_tokens,
-        "truncation": "auto",
-        "tracing": None,
     }
+    if realtime.reasoning_effort:
+        settings["reasoning"] = {"effort": realtime.reasoning_effort}
+    if realtime.speed != 1.0:
+        settings["audio"]["output"]["speed"] = realtime.speed
+    if profile(realtime.server).limits_context:
+        settings["truncation"] = _truncation(realtime.context_tokens)
+        settings["tracing"] = None
     if profile(realtime.server).flat_session:
         audio = settings["audio"]
         settings["turn_detection"] = audio["input"].pop("turn_detection")
@@ -46,11 +54,10 @@ def session_settings(
     return settings
 
 
-def _transcription(realtime: config.Realtime) -> Json | None:
-    if not realtime.transcription_model:
-        return None
-    language = {"language": realtime.language} if realtime.language else {}
-    return {"model": realtime.transcription_model, **language}
+def _truncation(tokens: int) -> Json:
+    """The conversation keeps at most so many tokens after the instructions."""
+    limits = {"post_instructions": tokens}
+    return {"type": "retention_ratio", "retention_ratio": RETAINED, "token_limits": limits}
 
 
 def _turn_detection(turn: config.Turn) -> Json | None:
@@ -64,7 +71,7 @@ def _turn_detection(turn: config.Turn) -> Json | None:
         case "server_vad":
             return {
                 "type": "server_vad",
-                "threshold": 0.5,
+                "threshold": turn.vad_threshold,
                 "prefix_padding_ms": PREFIX_PADDING_MS,
                 "silence_duration_ms": turn.silence_ms,
                 **events_only,

@@ -1,0 +1,63 @@
+"""The user's words as text: what the server's transcription model is asked for, and its failures.
+
+Transcription is a recogniser beside the model that answers. It is off by default, and a failure
+of it harms no answer.
+"""
+
+from typing import TYPE_CHECKING
+
+from parleyd.realtime.events import ErrorDetail, Json, TranscriptionFailure
+from parleyd.realtime.refusals import WHAT_TO_DO, understand
+
+if TYPE_CHECKING:  # the configuration is checked with `takes_keywords`
+    from parleyd.config import Realtime
+
+_TAKE_A_LIST = ("gpt-transcribe", "gpt-live-transcribe")
+_TAKE_NOTHING = ("gpt-realtime-whisper", "gpt-4o-transcribe-diarize")
+_UNKNOWN_MODELS = ("DeploymentNotFound", "model_not_found", "invalid_model")
+
+
+def settings(realtime: "Realtime") -> Json | None:
+    """The `transcription` of a session; None turns it off.
+
+    Keywords go into the field that the model knows (openai-python 3.57, `AudioTranscription`):
+    a list, or a prompt, which is a list of words for whisper-1 and a sentence for the others.
+    """
+    model = realtime.transcription_model
+    if not model:
+        return None
+    wanted: Json = {"model": model}
+    if realtime.language:
+        wanted["language"] = realtime.language
+    words = list(realtime.transcription_keywords)
+    if words and takes_keywords(model):
+        listed = ", ".join(words)
+        if model.startswith(_TAKE_A_LIST):
+            wanted["keywords"] = words
+        elif model.startswith("whisper"):
+            wanted["prompt"] = listed
+        else:
+            wanted["prompt"] = f"Expect these words: {listed}."
+    return wanted
+
+
+def takes_keywords(model: str) -> bool:
+    """Whether the model can be told words to expect; unknown ones (deployments) can."""
+    return not model.startswith(_TAKE_NOTHING)
+
+
+def failure(error: TranscriptionFailure) -> str:
+    """Why the user's words were not transcribed, in words for the log."""
+    if error.code in _UNKNOWN_MODELS:
+        why = (
+            f"{error.code}: check realtime.transcription_model, which on Azure is the name of a "
+            "deployment"
+        )
+    else:
+        detail = ErrorDetail(type=error.type, code=error.code, message=error.message)
+        why = WHAT_TO_DO["server_error"] if _empty(error) else understand(detail).text
+    return f"the server does not transcribe the user's words ({why}); answers do not need it"
+
+
+def _empty(error: TranscriptionFailure) -> bool:
+    return not (error.type or error.code or error.message)

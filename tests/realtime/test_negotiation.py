@@ -1,0 +1,268 @@
+"""A server that does not know all fields of a session gets one without them, not none at all."""
+
+import msgspec
+import pytest
+from openai_types import assert_valid
+
+from parleyd import config
+from parleyd.realtime import events as ev
+from parleyd.realtime.negotiation import OPTIONAL, Negotiation
+from parleyd.realtime.news import Ready, Trouble
+from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.session import Session
+
+EVERYTHING = config.Realtime(
+    transcription_model="gpt-transcribe",
+    transcription_keywords=("Parley", "Zoë"),
+    language="de",
+    reasoning_effort="low",
+    speed=1.2,
+    max_output_tokens="inf",
+)
+
+
+class Strict:
+    """A server that refuses a `session.update` for the first field that it does not know."""
+
+    def __init__(self, *unknown: str, said: str = "param", realtime: config.Realtime = EVERYTHING):
+        self.unknown = unknown
+        self.said = said
+        self.session = Session(realtime, config.Turn())
+        self.troubles: list[Trouble] = []
+        self.updates: list[ev.Json] = []
+        self.ready = False
+
+    def connect(self) -> "Strict":
+        self.updates.clear()
+        self.session.lost()
+        self.session.opened()
+        self.session.receive(ev.SessionCreated(), 0.0)
+        while updates := self.session.to_send():
+            (update,) = updates
+            assert isinstance(update, ev.SessionUpdate)
+            assert_valid(update)
+            self.updates.append(update.session)
+            self._answer(update)
+        return self
+
+    def _answer(self, update: ev.SessionUpdate) -> None:
+        refused = next((path for path in self.unknown if _has(update.session, path)), None)
+        event: ev.ServerEvent = ev.SessionUpdated()
+        if refused is not None:
+            event = ev.ServerError(error=self._error(f"session.{refused}", update.event_id))
+        for news in self.session.receive(event, 0.1):
+            if isinstance(news, Trouble):
+                self.troubles.append(news)
+            self.ready = self.ready or isinstance(news, Ready)
+
+    def _error(self, param: str, event_id: str | None) -> ev.ErrorDetail:
+        match self.said:
+            case "param":  # OpenAI
+                return ev.ErrorDetail(
+                    type="invalid_request_error", code="unknown_parameter", param=param,
+                    message=f"Unknown parameter: '{param}'.", event_id=event_id,
+                )  # fmt: skip
+            case "message":
+                return ev.ErrorDetail(message=f"{param}: extra fields not permitted")
+            case "leaf":
+                leaf = param.rpartition(".")[2]
+                return ev.ErrorDetail(
+                    message=f"Additional properties are not allowed ('{leaf}' was unexpected)"
+                )
+            case _:
+                return ev.ErrorDetail(code="invalid_event", message="Invalid event")
+
+
+def _has(settings: ev.Json, path: str) -> bool:
+    for name in path.split("."):
+        if not isinstance(settings, dict) or name not in settings:
+            return False
+        settings = settings[name]
+    return True
+
+
+FIELDS = [
+    "truncation",
+    "tracing",
+    "reasoning",
+    "max_output_tokens",
+    "output_modalities",
+    "tool_choice",
+    "audio.output.voice",
+    "audio.output.speed",
+    "audio.input.noise_reduction",
+    "audio.input.transcription",
+    "audio.input.transcription.keywords",
+    "audio.input.transcription.language",
+    "audio.input.turn_detection.threshold",
+    "audio.input.turn_detection.interrupt_response",
+]
+
+
+@pytest.mark.parametrize("said", ["param", "message", "leaf"])
+@pytest.mark.parametrize("path", FIELDS)
+def test_one_unknown_field_is_left_out_and_nothing_else(path: str, said: str) -> None:
+    server = Strict(path, said=said).connect()
+    assert server.ready
+    first, second = server.updates
+    assert _has(first, path)
+    assert not _has(second, path)
+    others = [p for p in OPTIONAL if _has(first, p) and not p.startswith(path)]
+    assert [p for p in others if not _has(second, p)] == []
+    (trouble,) = server.troubles
+    assert path in trouble.text
+    assert trouble.remedy is Remedy.OUR_FAULT
+
+
+def test_a_field_that_was_refused_is_not_sent_again_nor_logged_again() -> None:
+    server = Strict("truncation").connect()
+    assert len(server.updates) == 2
+    server.connect()
+    assert len(server.updates) == 1
+    assert "truncation" not in server.updates[0]
+    assert len(server.troubles) == 1
+
+
+def test_several_unknown_fields_are_left_out_one_after_the_other() -> None:
+    server = Strict("tracing", "truncation", "reasoning", "audio.output.speed").connect()
+    assert server.ready
+    assert len(server.updates) == 5
+    assert len(server.troubles) == 4
+
+
+def test_a_refusal_that_names_no_field_leads_to_the_plainest_session() -> None:
+    server = Strict("tracing", said="nothing").connect()
+    assert server.ready
+    _, plain = server.updates
+    assert plain == {
+        "type": "realtime",
+        "instructions": EVERYTHING.instructions,
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24_000},
+                "turn_detection": {"type": "server_vad"},
+            },
+            "output": {"format": {"type": "audio/pcm", "rate": 24_000}},
+        },
+        "tools": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ["tools", "instructions", "audio", "audio.input.turn_detection.type", "type"]
+)
+def test_a_field_that_parley_needs_is_not_given_up(path: str) -> None:
+    server = Strict(path).connect()
+    assert not server.ready
+    assert len(server.updates) == 1
+    (verdict,) = server.session.poll(60.0)
+    assert isinstance(verdict, Trouble)
+    assert verdict.remedy is Remedy.FATAL
+    assert path in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("param", "path"),
+    [
+        ("session.truncation.token_limits.post_instructions", "truncation"),
+        ("session.reasoning.effort", "reasoning"),
+        ("session.output_modalities[0]", "output_modalities"),
+        ("session.audio.input.transcription.model", "audio.input.transcription"),
+        ("truncation", "truncation"),
+        ("speed", "audio.output.speed"),
+        ("session.turn_detection.threshold", "audio.input.turn_detection.threshold"),
+    ],
+)
+def test_a_parameter_inside_a_field_names_the_field(param: str, path: str) -> None:
+    made = Session(EVERYTHING, config.Turn())
+    made.receive(ev.SessionCreated(), 0.0)
+    made.to_send()
+    error = ev.ErrorDetail(code="invalid_value", param=param, message="Invalid value.")
+    (trouble,) = made.receive(ev.ServerError(error=error), 0.1)
+    assert isinstance(trouble, Trouble)
+    assert f"refuses {path} of" in trouble.text
+    (update,) = made.to_send()
+    assert isinstance(update, ev.SessionUpdate)
+    assert not _has(update.session, path)
+
+
+def test_an_error_about_something_else_changes_no_configuration() -> None:
+    made = Session(EVERYTHING, config.Turn())
+    made.receive(ev.SessionCreated(), 0.0)
+    made.to_send()
+    error = ev.ErrorDetail(code="unknown_parameter", param="session.tracing", event_id="parley_99")
+    made.receive(ev.ServerError(error=error), 0.1)
+    assert made.to_send() == []
+    made.receive(ev.SessionUpdated(), 0.2)
+    error.event_id = None
+    made.receive(ev.ServerError(error=error), 0.3)
+    assert made.to_send() == []
+
+
+def test_a_server_that_hangs_up_on_the_configuration_gets_the_plainest() -> None:
+    """Some close the socket instead of naming a field."""
+    made = Session(EVERYTHING, config.Turn())
+    sent: list[bool] = []
+    for _ in range(4):
+        made.opened()
+        made.receive(ev.SessionCreated(), 0.0)
+        (update,) = made.to_send()
+        assert isinstance(update, ev.SessionUpdate)
+        sent.append("truncation" in update.session)
+        made.lost()
+    assert sent == [True, True, False, False]
+    for _ in range(2):  # it was not that: the whole configuration once more
+        made.opened()
+        made.receive(ev.SessionCreated(), 0.0)
+        made.to_send()
+        made.lost()
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    made.to_send()
+    ready, trouble = made.receive(ev.SessionUpdated(), 0.1)
+    assert ready == Ready()
+    assert isinstance(trouble, Trouble)
+    assert "truncation" in trouble.text
+    made.lost()
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    (update,) = made.to_send()
+    assert isinstance(update, ev.SessionUpdate)
+    assert "truncation" not in update.session
+    assert made.receive(ev.SessionUpdated(), 0.1) == [Ready()]
+
+
+def test_a_lost_socket_that_was_ready_costs_no_field() -> None:
+    made = Session(EVERYTHING, config.Turn())
+    for _ in range(6):
+        made.opened()
+        made.receive(ev.SessionCreated(), 0.0)
+        (update,) = made.to_send()
+        assert isinstance(update, ev.SessionUpdate)
+        assert "truncation" in update.session
+        made.receive(ev.SessionUpdated(), 0.1)
+        made.lost()
+
+
+def test_the_flat_session_of_xai_is_negotiated_too() -> None:
+    realtime = msgspec.structs.replace(EVERYTHING, server="xai")
+    made = Session(realtime, config.Turn())
+    made.receive(ev.SessionCreated(), 0.0)
+    (update,) = made.to_send()
+    assert isinstance(update, ev.SessionUpdate)
+    assert not {"truncation", "tracing"} & update.session.keys()
+    error = ev.ErrorDetail(param="session.turn_detection.create_response")
+    made.receive(ev.ServerError(error=error), 0.1)
+    (update,) = made.to_send()
+    assert isinstance(update, ev.SessionUpdate)
+    assert "create_response" not in update.session["turn_detection"]
+    assert update.session["turn_detection"]["type"] == "server_vad"
+
+
+def test_what_is_left_out_does_not_touch_the_settings_themselves() -> None:
+    negotiation = Negotiation()
+    settings = {"truncation": "auto", "audio": {"output": {"speed": 1.2}}}
+    negotiation.offer(settings)
+    negotiation.refused(ev.ErrorDetail(param="session.audio.output.speed"))
+    assert negotiation.offer(settings) == {"truncation": "auto", "audio": {"output": {}}}
+    assert settings == {"truncation": "auto", "audio": {"output": {"speed": 1.2}}}

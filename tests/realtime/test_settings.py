@@ -1,0 +1,94 @@
+"""What the configuration becomes in the session of a `session.update`."""
+
+from typing import Any
+
+import pytest
+
+from parleyd import config
+from parleyd.realtime import events as ev
+from parleyd.realtime.news import Trouble
+from parleyd.realtime.session import Session
+from parleyd.realtime.settings import session_settings
+from parleyd.realtime.transcription import takes_keywords
+
+
+def sent(**realtime: Any) -> ev.Json:
+    return session_settings(config.Realtime(**realtime), config.Turn())
+
+
+def test_a_conversation_is_bounded_on_servers_that_can_bound_it() -> None:
+    limits = {"post_instructions": 8000}
+    for server in ("openai", "azure", "auto", "embedded"):
+        truncation = {"type": "retention_ratio", "retention_ratio": 0.8, "token_limits": limits}
+        wanted = truncation if server != "embedded" else None
+        assert sent(server=server).get("truncation") == wanted
+    limits["post_instructions"] = 20_000
+    assert sent(context_tokens=20_000)["truncation"]["token_limits"] == limits
+
+
+@pytest.mark.parametrize("server", ["xai", "localai", "speech-to-speech", "compatible"])
+def test_other_servers_are_sent_no_field_that_only_openai_documents(server: str) -> None:
+    assert not {"truncation", "tracing", "reasoning"} & sent(server=server).keys()
+
+
+def test_what_is_left_out_by_default_is_sent_when_it_is_configured() -> None:
+    assert "reasoning" not in sent()
+    assert "speed" not in sent()["audio"]["output"]
+    assert sent()["max_output_tokens"] == 4096
+    assert sent(reasoning_effort="high")["reasoning"] == {"effort": "high"}
+    assert sent(speed=0.8)["audio"]["output"]["speed"] == 0.8
+    assert sent(max_output_tokens="inf")["max_output_tokens"] == "inf"
+    turn = config.Turn(vad_threshold=0.75)
+    detection = session_settings(config.Realtime(), turn)["audio"]["input"]["turn_detection"]
+    assert detection["threshold"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("gpt-transcribe", {"keywords": ["Parley", "Zoë"]}),
+        ("gpt-live-transcribe", {"keywords": ["Parley", "Zoë"]}),
+        ("whisper-1", {"prompt": "Parley, Zoë"}),
+        ("gpt-4o-mini-transcribe", {"prompt": "Expect these words: Parley, Zoë."}),
+        ("gpt-4o-transcribe", {"prompt": "Expect these words: Parley, Zoë."}),
+        ("my-deployment", {"prompt": "Expect these words: Parley, Zoë."}),
+        ("gpt-realtime-whisper", {}),
+        ("gpt-4o-transcribe-diarize", {}),
+    ],
+)
+def test_keywords_go_into_the_field_that_the_model_knows(model: str, fields: ev.Json) -> None:
+    made = sent(transcription_model=model, transcription_keywords=("Parley", "Zoë"))
+    assert made["audio"]["input"]["transcription"] == {"model": model, **fields}
+    assert takes_keywords(model) == bool(fields)
+
+
+def failed(*errors: ev.TranscriptionFailure) -> list[str]:
+    """What the log holds of failed transcriptions."""
+    made = Session(config.Realtime(transcription_model="whisper-1"), config.Turn())
+    made.receive(ev.SessionCreated(), 0.0)
+    made.receive(ev.SessionUpdated(), 0.0)
+    texts = []
+    for number, error in enumerate(errors):
+        event = ev.InputTranscriptFailed(item_id=f"u{number}", error=error)
+        for news in made.receive(event, 1.0):
+            assert isinstance(news, Trouble)
+            texts.append(news.text)
+    return texts
+
+
+def test_a_failed_transcription_is_reported_once_with_its_reason() -> None:
+    missing = ev.TranscriptionFailure(
+        type="server_error",
+        code="DeploymentNotFound",  # as recorded from Azure
+        message="Input transcription failed for item 'item_E4GEZV6Pux1f4VnDEzVPh'.",
+    )
+    (text,) = failed(missing, missing, missing)
+    assert "DeploymentNotFound" in text
+    assert "realtime.transcription_model" in text
+
+
+def test_a_failed_transcription_is_reported_in_words_whatever_it_says() -> None:
+    (text,) = failed(ev.TranscriptionFailure(code="audio_unintelligible", message="No speech."))
+    assert "audio_unintelligible: No speech." in text
+    (text,) = failed(ev.TranscriptionFailure())
+    assert "the server has a problem of its own" in text
