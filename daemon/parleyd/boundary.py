@@ -38,9 +38,11 @@ class Greet:
 
 @dataclass(frozen=True, slots=True)
 class MuteSwitched:
-    """The mute switch was moved (or found, at start) in this position."""
+    """The microphone was closed or opened, or is closed for another reason than before."""
 
     muted: bool
+    reason: str = ""
+    """Why it is closed, where the switch alone does not say it; for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,79 @@
 """GPIO pins through gpiozero, with its many ways to fail turned into one error."""
 
+import contextlib
+import os
 import sys
-import warnings
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from parleyd.errors import LightsError
 
+WITHOUT = "Parley runs without it."
+
+_building = threading.RLock()  # gpiozero chooses its factory and counts its pins without a lock
+
 
 @contextmanager
-def pins(what: str) -> Iterator[None]:
-    """Within it gpiozero devices are built; raises `LightsError` when that fails.
+def pins(what: str, without: str = WITHOUT) -> Iterator[None]:
+    """Within it gpiozero devices are built, one thread at a time; raises `LightsError`.
 
-    `what` begins the message ("lights.output = led"). Which library drives the pins is
-    gpiozero's choice, or that of its variable GPIOZERO_PIN_FACTORY.
+    `what` begins the message ("lights.output = led"), `without` ends it: what Parley does
+    instead. The pins are driven by lgpio, or by what GPIOZERO_PIN_FACTORY names.
     """
     try:
         import gpiozero
     except ImportError as error:
         raise LightsError(
             f"{what}: gpiozero cannot be imported ({error}), it belongs to Parley's "
-            "installation; run install.sh again. Parley runs without it."
+            f"installation; run install.sh again. {without}"
         ) from None
     failures = (gpiozero.GPIOZeroError, ImportError, OSError, RuntimeError)
     try:
-        with warnings.catch_warnings():
-            # one per library that gpiozero tried; the error below is told instead
-            warnings.simplefilter("ignore", gpiozero.PinFactoryFallback)
+        with _building:
+            _choose_factory(gpiozero.Device)
             yield
     except (*failures, *_lgpio_error()) as error:
+        with _building:
+            _forget_lost_chip(gpiozero.Device)
         raise LightsError(
             f"{what}: the pins cannot be driven ({error}), a Raspberry Pi with lgpio and access "
             "to /dev/gpiochip0 is expected; install python3-lgpio and join the group gpio, or "
-            "remove the setting. Parley runs without it."
+            f"remove the setting. {without}"
         ) from None
+
+
+def _choose_factory(device: Any) -> None:
+    """lgpio and nothing else, unless the environment names another one.
+
+    Left to itself gpiozero falls back, for good, to a factory that writes registers of old
+    Pis: without the pull-up of newer ones a switch would be read by chance.
+    """
+    if device.pin_factory is None and "GPIOZERO_PIN_FACTORY" not in os.environ:
+        from gpiozero.pins.lgpio import LGPIOFactory
+
+        device.pin_factory = LGPIOFactory()
+
+
+def _forget_lost_chip(device: Any) -> None:
+    """Let the next try open the chip anew, when the one that is open has gone.
+
+    A driver that was unloaded, or a chip on USB that was unplugged, answers every request
+    through the old handle with an error, for good (gpiochip ioctls: ENODEV).
+    """
+    lgpio, factory = sys.modules.get("lgpio"), device.pin_factory
+    handle = getattr(factory, "_handle", None)
+    if lgpio is None or handle is None or type(factory).__name__ != "LGPIOFactory":
+        return
+    try:
+        lgpio.gpio_get_chip_info(handle)
+    except lgpio.error:
+        factory.pins.clear()  # closing them would fail, as the chip is gone
+        factory._handle = None
+        device.pin_factory = None
+        with contextlib.suppress(lgpio.error):
+            lgpio.gpiochip_close(handle)
 
 
 def _lgpio_error() -> tuple[type[Exception], ...]:

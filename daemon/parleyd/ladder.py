@@ -11,6 +11,8 @@ class Situation:
     """All that has a say in what is shown; texts say why, "" when it is not so."""
 
     muted: bool
+    why_muted: str
+    """Why, where the switch alone does not say it: it cannot be read, or a voice asked."""
     without_card: str
     ringing: bool
     refused: str
@@ -27,7 +29,7 @@ def shown(now: Situation) -> Show:
     """The highest rung that holds."""
     idle = now.turn is State.IDLE
     if now.muted:
-        return Show(Shown.MUTED)
+        return Show(Shown.MUTED, now.why_muted)
     if now.without_card:
         return Show(Shown.ERROR, now.without_card)
     if now.ringing:

@@ -109,6 +109,7 @@ class Speaker:
         self._effects: list[Effect] = []
         self._resting = False  # the model ended the talk: nobody listens after this reply
         self._muted = False
+        self._why_muted = ""
         self._without_card = ""  # why there is none
         self._line = Line(settings.realtime.connection)
         self._shown: Show | None = None
@@ -149,8 +150,8 @@ class Speaker:
                 self._button(now)
             case Greet():
                 self._greet(now)
-            case MuteSwitched(muted):
-                self._mute(muted, now)
+            case MuteSwitched(muted, reason):
+                self._mute(muted, reason, now)
             case CardLost(reason, unheard_frames):
                 self._without_card = reason
                 self._mouth.heard(unheard_frames)
@@ -294,7 +295,10 @@ class Speaker:
             return False
         return True
 
-    def _mute(self, muted: bool, now: float) -> None:
+    def _mute(self, muted: bool, reason: str, now: float) -> None:
+        self._why_muted = reason
+        if muted and self._muted:
+            return  # only the reason is another
         self._muted = muted
         self._note("mute", muted=muted)
         if muted:
@@ -566,6 +570,7 @@ class Speaker:
     def _show(self, now: float) -> None:
         situation = Situation(
             muted=self._muted,
+            why_muted=self._why_muted,
             without_card=self._without_card,
             ringing=self._bell.audible,
             refused=self._line.refused,

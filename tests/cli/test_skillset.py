@@ -2,9 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
+from parleyd import disk
 from parleyd.boundary import Happening, Ring, SetVolume, Understood
 from parleyd.cli.skillset import Skillset
 from parleyd.config import Audio, Config, Skills
@@ -77,6 +82,91 @@ def test_a_microphone_that_was_closed_for_a_time_stays_closed_over_a_restart(
         assert house.skills.mute.muted
         house.skills.mute.reopen()
         assert house.closed == [False]
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"null", b'{"muted_until":"x"}', b'{"muted_until":-5}', b"\xff\xfe", "folder"],
+)
+def test_damaged_state_file_means_closed_over_restarts(damage: bytes | str, tmp_path: Path) -> None:
+    path = tmp_path / "skills.json"
+    if isinstance(damage, bytes):
+        path.write_bytes(damage)
+    else:
+        path.mkdir()
+
+    async def life() -> None:
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        assert "the state file is damaged" in house.skills.mute.reason
+        assert "press the push button" in house.skills.mute.reason
+        await house.skills.settle()
+        assert House(tmp_path).skills.mute.muted  # a second start finds a good file
+        house.skills.mute.reopen()
+        assert not house.skills.mute.muted
+        await house.skills.settle()
+        if path.is_file():
+            assert not House(tmp_path).skills.mute.muted
+
+    asyncio.run(life())
+
+
+def test_state_file_that_does_not_exist_means_open(tmp_path: Path) -> None:
+    assert not House(tmp_path).skills.mute.muted
+
+
+def test_mute_that_could_not_be_written_outlives_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(disk, "replace", full)
+        book = await house.skills.book()
+        await book.call("mute_microphone", {"minutes": 10})
+        await house.skills.settle()
+        monkeypatch.undo()
+        store, mute = Store(tmp_path / "skills.json"), house.skills.mute
+        assert Skillset(Config(), store, house.posted.put_nowait, mute=mute).mute.muted
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("jump_s", [-1e9, -7200.0, 7200.0, 1e9])
+def test_clock_that_jumps_over_a_restart_opens_nothing(
+    jump_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("mute_microphone", {"minutes": 60})
+        await house.skills.settle()
+        jumped = time.time() + jump_s
+        monkeypatch.setattr(time, "time", lambda: jumped)
+        house.skills.mute.look()
+        assert house.skills.mute.muted
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        house.skills.mute.look()
+        assert house.skills.mute.muted
+
+    asyncio.run(life())
+
+
+def test_changes_are_written_in_their_order(tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        for _ in range(20):
+            house.skills.mute.reopen()
+            await book.call("mute_microphone", {"minutes": 10})
+        await house.skills.settle()
+        assert House(tmp_path).skills.mute.muted
 
     asyncio.run(life())
 

@@ -1,16 +1,20 @@
 """Button and switch through the real gpiozero on its mock pins."""
 
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import pytest
-from gpiozero import Device
-from gpiozero.pins.mock import MockFactory
+from gpiozero import LED, Device
+from gpiozero.pins.mock import MockFactory, MockPin
 
 from parleyd import config
-from parleyd.errors import LightsError
 from parleyd.host.buttons import QUIET_S, Buttons
+from parleyd.host.pin_input import PinInput
 
 PUSH, MUTE = 23, 24
+WITHIN_S = 20.0  # of a wait that takes 0.1 s on an idle machine
 
 
 @pytest.fixture
@@ -109,16 +113,233 @@ def test_close_frees_the_pins_and_may_be_called_twice(pins: MockFactory) -> None
     Desk(push_pin=PUSH, mute_pin=MUTE).buttons.close()
 
 
-def test_a_pin_that_is_taken_is_told_and_the_other_is_freed(pins: MockFactory) -> None:
-    holder = Desk(mute_pin=MUTE)
-    with pytest.raises(LightsError, match=f"buttons.mute_pin = {MUTE}: the pins cannot be driven"):
-        Desk(push_pin=PUSH, mute_pin=MUTE)
-    holder.buttons.close()
-    Desk(push_pin=PUSH, mute_pin=MUTE).buttons.close()
+# --- a pin that cannot be read ---------------------------------------------------------------
 
 
-def test_a_machine_without_pins_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def waited(condition: Callable[[], bool]) -> bool:
+    """Whether it came true; opening threads try again after 50 ms at first."""
+    deadline = time.monotonic() + WITHIN_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
+
+
+class BusyPin(MockPin):
+    """As lgpio's: claiming the line raises its own error while another process has it.
+
+    A contact in `wired` is closed, whatever pull the pin is given.
+    """
+
+    busy: ClassVar[set[int]] = set()
+    wired: ClassVar[set[int]] = set()
+
+    def __init__(self, factory: Any, info: Any) -> None:
+        if int(info.name[4:]) in self.busy:
+            raise lgpio_error("GPIO busy")
+        super().__init__(factory, info)
+
+    def _set_pull(self, value: str) -> None:
+        super()._set_pull(value)
+        if int(self.info.name[4:]) in self.wired:
+            self.drive_low()
+
+
+class lgpio_error(Exception):  # the library spells it lgpio.error
+    """lgpio's one error, which has no other base (lgpio.py: class error(Exception))."""
+
+
+@pytest.fixture
+def busy() -> Iterator[set[int]]:
+    """The pins that another process has."""
+    before, Device.pin_factory = Device.pin_factory, MockFactory(pin_class=BusyPin)
+    try:
+        yield BusyPin.busy
+    finally:
+        BusyPin.busy.clear()
+        BusyPin.wired.clear()
+        Device.pin_factory.reset()
+        Device.pin_factory = before
+
+
+def test_switch_with_a_busy_pin_is_muted_until_it_is_free(busy: set[int]) -> None:
+    busy.add(MUTE)
+    desk = Desk(mute_pin=MUTE)
+    assert desk.buttons.muted is True
+    assert "buttons.mute_pin = 24" in desk.buttons.mute_trouble
+    assert "GPIO busy" in desk.buttons.mute_trouble
+    assert "The microphone is closed until the mute switch can be read" in desk.buttons.mute_trouble
+    busy.clear()
+    assert waited(lambda: desk.buttons.muted is False)
+    assert desk.buttons.mute_trouble == ""
+    assert desk.mutes == []  # found in this position, not moved to it
+    Device.pin_factory.pin(MUTE).drive_low()
+    assert desk.buttons.muted is True
+    assert desk.mutes == [True]
+    desk.buttons.close()
+
+
+def test_switch_that_is_on_stays_muted_when_it_can_be_read(busy: set[int]) -> None:
+    busy.add(MUTE)
+    desk = Desk(mute_pin=MUTE, mute_closed_means_muted=False)
+    busy.clear()
+    assert waited(lambda: desk.buttons._switch is not None)
+    assert desk.buttons.muted is True  # the open contact means muted
+    assert desk.mutes == []
+    desk.buttons.close()
+
+
+@pytest.mark.parametrize("taken", [PUSH, MUTE])
+def test_one_busy_pin_has_no_influence_on_the_other(taken: int, busy: set[int]) -> None:
+    busy.add(taken)
+    desk = Desk(push_pin=PUSH, mute_pin=MUTE)
+    if taken == PUSH:
+        assert desk.buttons.muted is False
+        Device.pin_factory.pin(MUTE).drive_low()
+        assert desk.buttons.muted is True
+        assert "push_pin = 23" in desk.buttons.push_trouble
+    else:
+        assert desk.buttons.muted is True
+        Device.pin_factory.pin(PUSH).drive_low()
+        assert desk.presses == [100.0]
+    busy.clear()
+    assert waited(lambda: not desk.buttons.push_trouble and not desk.buttons.mute_trouble)
+    desk.now += 1.0
+    Device.pin_factory.pin(PUSH).drive_high()
+    desk.now += 1.0
+    Device.pin_factory.pin(PUSH).drive_low()
+    assert desk.presses[-1] == 102.0
+    desk.buttons.close()
+
+
+def test_pin_that_a_led_of_this_process_holds_is_read_later(pins: MockFactory) -> None:
+    led = LED(MUTE)
+    desk = Desk(mute_pin=MUTE)
+    assert desk.buttons.muted is True
+    assert "already in use" in desk.buttons.mute_trouble
+    led.close()
+    assert waited(lambda: desk.buttons.muted is False)
+    desk.buttons.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lgpio_error("bad read"),
+        OSError(19, "No such device"),
+        RuntimeError("Failed to add edge detection"),
+        TypeError("unsupported operand type(s) for &: 'NoneType' and 'int'"),
+        AssertionError(),
+    ],
+)
+def test_switch_that_fails_while_running_is_muted(
+    error: Exception, pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(mute_pin=MUTE)
+    assert desk.buttons.muted is False
+
+    def fails(pin: object) -> bool:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MockPin, "_get_state", fails)
+        assert desk.buttons.muted is True
+        assert "the pin cannot be read" in desk.buttons.mute_trouble
+        assert (str(error) or "AssertionError") in desk.buttons.mute_trouble
+    assert waited(lambda: desk.buttons.muted is False)
+    assert desk.mutes == []  # it was not moved: a time that was asked for by voice goes on
+    pins.pin(MUTE).drive_low()
+    assert desk.mutes == [True]
+    desk.buttons.close()
+
+
+@pytest.mark.usefixtures("busy")
+def test_switch_moved_while_it_could_not_be_read_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(mute_pin=MUTE)
+    with monkeypatch.context() as patch:
+        patch.setattr(MockPin, "_get_state", lambda pin: 1 / 0)
+        assert desk.buttons.muted is True
+        BusyPin.wired.add(MUTE)
+        assert waited(lambda: bool(desk.buttons.mute_trouble))
+    assert waited(lambda: desk.mutes == [True])
+    assert desk.buttons.muted is True
+    desk.buttons.close()
+
+
+def test_trouble_is_logged_once(busy: set[int], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    busy.add(MUTE)
+    contact = PinInput("buttons.mute_pin", MUTE, on_edge=lambda closed: None)
+    for _ in range(5):
+        contact._try()
+    busy.clear()
+    contact._try()
+    assert [r.levelname for r in caplog.records] == ["ERROR", "INFO"]
+    assert "can be read again" in caplog.text
+    contact.close()
+
+
+def test_pauses_between_tries_grow_to_two_seconds(busy: set[int]) -> None:
+    busy.add(MUTE)
+    contact = PinInput("buttons.mute_pin", MUTE, on_edge=lambda closed: None)
+    contact._try()
+    pauses_s = []
+    for troubled_s in (0.0, 2.0, 16.0, 3600.0):
+        contact._troubled_since = time.monotonic() - troubled_s
+        pauses_s.append(contact._pause_s())
+    assert pauses_s == pytest.approx([0.05, 0.125, 1.0, 2.0], abs=0.001)
+
+
+@pytest.mark.parametrize("missing", ["gpiozero", "lgpio", "chip"])
+def test_machine_without_pins_is_muted_and_says_why(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none-such")
-    with pytest.raises(LightsError, match=r"push_pin = 23: .* Parley runs without it"):
-        Desk(push_pin=PUSH)
+    monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
+    if missing == "chip":
+        monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none-such")
+    else:
+        monkeypatch.setitem(sys.modules, missing, None)
+    desk = Desk(push_pin=PUSH, mute_pin=MUTE)
+    assert desk.buttons.muted is True
+    assert "Parley runs without it" in desk.buttons.push_trouble
+    assert "microphone is closed until" in desk.buttons.mute_trouble
+    if missing != "chip":
+        assert missing in desk.buttons.mute_trouble
+    desk.buttons.close()
+
+
+def test_callback_that_raises_leaves_the_library_alive(
+    pins: MockFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """lgpio calls every callback from one thread, which ends at the first exception."""
+    desk = Desk(push_pin=PUSH)
+    desk.presses = None  # type: ignore[assignment]  # as a name that is not assigned yet
+    pins.pin(PUSH).drive_low()
+    assert caplog.records[0].exc_info is not None
+    pins.pin(PUSH).drive_high()
+    desk.presses, desk.now = [], 200.0
+    pins.pin(PUSH).drive_low()
+    assert desk.presses == [200.0]
+    desk.buttons.close()
+
+
+def test_edge_while_the_device_closes_raises_nothing(pins: MockFactory) -> None:
+    desk = Desk(push_pin=PUSH)
+    contact = desk.buttons._push_input
+    assert contact is not None
+    device = contact.device
+    device._hold_thread.stop()
+    device._hold_thread = None  # as gpiozero does before it takes the callback away
+    pins.pin(PUSH).drive_low()
+    desk.buttons.close()
+
+
+def test_close_of_a_chip_that_is_gone_raises_nothing(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(push_pin=PUSH, mute_pin=MUTE)
+    monkeypatch.setattr(MockPin, "close", lambda pin: 1 / 0)
+    desk.buttons.close()
+    desk.buttons.close()

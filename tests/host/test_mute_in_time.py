@@ -80,6 +80,8 @@ class Bench:
         )
         self.card = TimedCard(self.clock)
         self.switch = False
+        self.why = ""
+        self.details: list[str] = []
         self.shown: list[tuple[float, Shown]] = []
         self.spare = TimedCard(self.clock)
         self.heart = Heartbeat(
@@ -89,6 +91,7 @@ class Bench:
             on_error=lambda error: pytest.fail(str(error)),
             reopen=lambda: self.spare,
             switch=lambda: self.switch,
+            why_muted=lambda: self.why,
         )
 
     def beat(self, times: int = 1) -> None:
@@ -96,6 +99,7 @@ class Bench:
             self.heart._beat_or_lose()
 
     def _take(self, effects: Sequence[Effect]) -> None:
+        self.details += [e.detail for e in effects if isinstance(e, Show)]
         self.shown += [(self.clock.now, e.shown) for e in effects if isinstance(e, Show)]
 
 
@@ -165,3 +169,18 @@ def test_a_thread_that_is_told_to_end_opens_nothing(bench: Bench) -> None:
     assert bench.heart.stop()
     bench.beat()
     assert bench.card.opened == []
+
+
+def test_reason_is_shown_and_follows_its_changes(bench: Bench) -> None:
+    bench.switch, bench.why = True, "GPIO busy"
+    bench.beat(3)
+    bench.why = "no gpiochip"
+    bench.beat(3)
+    bench.why = ""
+    bench.beat(3)
+    bench.switch = False
+    bench.beat(3)
+    assert bench.details[:3] == ["GPIO busy", "no gpiochip", ""]
+    assert [shown for _, shown in bench.shown[:3]] == [Shown.MUTED] * 3
+    assert bench.shown[-1][1] is not Shown.MUTED
+    assert len(bench.card.opened) == 1

@@ -30,6 +30,7 @@ def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
         (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE), dry
     ):
         now = Situation(
+            why_muted="",
             muted=muted,
             without_card=card,
             ringing=ringing,

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from parleyd.skills import skills_of
 from parleyd.skills.book import SkillBook
 from parleyd.skills.mute import LONGEST_MIN, Mute
@@ -63,14 +65,131 @@ def test_moving_the_switch_or_pressing_the_button_ends_the_time() -> None:
     assert not hall.mute.muted
 
 
-def test_it_stays_closed_over_a_restart_and_a_clock_set_back_does_not_make_it_for_ever() -> None:
-    assert Hall(until=1300.0).mute.muted
+def test_file_without_the_time_asked_for_is_taken_by_the_wall_clock() -> None:
+    assert Hall(until=1300.0).later(299)
+    assert not Hall(until=1300.0).later(301)
     assert not Hall(until=900.0).mute.muted
-    assert not Hall(until=1000.0 + (LONGEST_MIN + 5) * 60).mute.muted
-    hall = Hall(until=1300.0)
-    hall.now = -1e6
-    hall.mute.look()
-    assert hall.closed == [False]
+    hall = Hall(until=1000.0 + (LONGEST_MIN + 5) * 60)  # the clock was set back by more
+    assert hall.later(LONGEST_MIN * 60 - 1)
+    assert not hall.later(2)
+
+
+class Room:
+    """A microphone that was closed for ten minutes at noon, and the clocks of a machine."""
+
+    NOON = 1_750_000_000.0
+    ASKED_S = 600.0
+
+    def __init__(self) -> None:
+        self.wall, self.boot_s = self.NOON, 5000.0
+        self.closed: list[bool] = []
+        self.kept = (0.0, 0.0, 0.0)
+        self.mute = self.start(until=0.0)
+        asyncio.run(SkillBook(skills_of(self.mute)).call("mute_microphone", {"minutes": 10}))
+
+    def start(self, *, until: float, asked_s: float = 0.0, ends: float | None = None) -> Mute:
+        def keep(until: float) -> None:
+            self.kept = (until, self.mute.asked_s, self.mute.ends or 0.0)
+
+        return Mute(
+            until=until,
+            asked_s=asked_s,
+            ends=ends,
+            apply=self.closed.append,
+            clock=lambda: self.wall,
+            elapsed=lambda: self.boot_s,
+            keep=keep,
+        )
+
+    def daemon_restarts(self) -> None:
+        until, asked_s, ends = self.kept
+        self.mute = self.start(until=until, asked_s=asked_s, ends=ends)
+
+    def machine_restarts(self, wall: float) -> None:
+        until, asked_s, _ = self.kept
+        self.wall, self.boot_s = wall, 8.0
+        self.mute = self.start(until=until, asked_s=asked_s)
+
+    def opens_after_s(self) -> int:
+        """The seconds until it opens by itself, looked at as the daemon does."""
+        for seconds in range(100_000):
+            self.mute.look()
+            if not self.mute.muted:
+                return seconds
+            self.boot_s += 1
+            self.wall += 1
+        raise AssertionError("it never opens")
+
+
+@pytest.mark.parametrize("jump_s", [-1e9, -3600.0, -1.0, 1.0, 601.0, 86_401.0, 1e9])
+def test_wall_clock_that_jumps_while_running_opens_nothing(jump_s: float) -> None:
+    room = Room()
+    room.wall += jump_s
+    assert room.opens_after_s() == 600
+    assert room.closed == [True, False]
+
+
+@pytest.mark.parametrize("jump_s", [-1e9, -3600.0, 0.0, 300.0, 601.0, 1e9])
+def test_wall_clock_that_jumps_before_the_daemon_restarts(jump_s: float) -> None:
+    room = Room()
+    room.boot_s += 200
+    room.wall += 200 + jump_s
+    room.daemon_restarts()
+    assert room.opens_after_s() == 400
+
+
+@pytest.mark.parametrize(
+    ("wall", "opens_after_s"),
+    [
+        (Room.NOON + 200, 400),  # the clock is right
+        (Room.NOON - 1000, 600),  # it was set back
+        (0.0, 600),  # it was never set
+        (Room.NOON + 86_400, 600),  # the power was off for a day, or the clock is ahead
+        (4e9, 600),
+    ],
+)
+def test_machine_that_restarts_opens_nothing_early(wall: float, opens_after_s: int) -> None:
+    room = Room()
+    room.machine_restarts(wall)
+    assert room.mute.muted
+    assert room.opens_after_s() == opens_after_s
+
+
+def test_clock_that_was_unset_when_asked_opens_nothing_early() -> None:
+    room = Room()
+    room.mute.reopen()
+    room.wall = 30.0  # 1970: no network yet
+    asyncio.run(SkillBook(skills_of(room.mute)).call("mute_microphone", {"minutes": 10}))
+    room.machine_restarts(Room.NOON)
+    assert room.opens_after_s() == 600
+
+
+@pytest.mark.parametrize("asked_s", [-5.0, 0.0, 1e12])
+def test_nonsense_in_the_file_is_closed_for_a_day_at_most(asked_s: float) -> None:
+    room = Room()
+    room.mute = room.start(until=1e300, asked_s=asked_s, ends=1e300)
+    assert room.opens_after_s() == LONGEST_MIN * 60
+
+
+def test_reason_is_there_while_it_is_closed_by_voice() -> None:
+    room = Room()
+    assert room.mute.reason == "closed by voice; the push button opens it"
+    room.mute.reopen()
+    assert room.mute.reason == ""
+
+
+def test_unknown_state_is_closed_until_the_button_or_a_day() -> None:
+    room = Room()
+    room.mute = room.start(until=-1.0)
+    assert room.mute.muted
+    assert "damaged" in room.mute.reason
+    assert "press the push button" in room.mute.reason
+    room.mute.reopen()
+    assert not room.mute.muted
+    assert room.kept[0] == 0.0
+    room.mute = room.start(until=-1.0)
+    assert room.opens_after_s() == LONGEST_MIN * 60
+    assert room.kept[0] == 0.0
 
 
 def test_no_longer_than_a_day() -> None:

@@ -17,6 +17,7 @@ from parleyd.lights import choose as lights
 
 READS = 40  # of 50 ms: a sound server was silent for up to 1.5 s after opening
 NO_BUTTONS = config.Buttons()
+WIRING = "see hardware/README.md, Wiring"
 IN_USE = "is in use, by parleyd it seems"
 
 
@@ -62,14 +63,14 @@ def _muted(buttons: config.Buttons, *, served: bool) -> Finding | None:
     if served:
         return Finding("microphone", Level.OK, "is left to the service, which has the switch")
     alone = structs.replace(buttons, push_pin=None)
+    switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
     try:
-        switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
-    except LightsError:
+        if not switch.muted:
+            return None
+        if not switch.mute_trouble:
+            return Finding("microphone", Level.OK, "is not opened: the mute switch is on")
         text = f"is not opened: the mute switch on GPIO {buttons.mute_pin} cannot be read"
         return Finding("microphone", Level.WARN, text, "see pins, below")
-    try:
-        text = "is not opened: the mute switch is on"
-        return Finding("microphone", Level.OK, text) if switch.muted else None
     finally:
         switch.close()
 
@@ -131,11 +132,16 @@ def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> 
         light = lights.create(settings.lights) if lit else None
         if light is not None:
             light.close()
-        Buttons(buttons, on_press=lambda: None, on_mute=lambda muted: None).close()
     except LightsError as error:
-        yield Finding("pins", Level.FAIL, str(error), "see hardware/README.md, Wiring")
+        yield Finding("pins", Level.FAIL, str(error), WIRING)
         return
-    yield Finding("pins", Level.OK, "can be driven")
+    contacts = Buttons(buttons, on_press=lambda: None, on_mute=lambda muted: None)
+    troubles = [text for text in (contacts.push_trouble, contacts.mute_trouble) if text]
+    contacts.close()
+    for text in troubles:
+        yield Finding("pins", Level.FAIL, text, WIRING)
+    if not troubles:
+        yield Finding("pins", Level.OK, "can be driven")
 
 
 def _spi(node: Path) -> Iterator[Finding]:

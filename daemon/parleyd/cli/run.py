@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -16,13 +17,13 @@ import click
 import msgspec
 
 from parleyd import config, disk
-from parleyd.boundary import ButtonPressed, Effect, Greet, Happening, MicPeriod, Note, Show, Step
+from parleyd.boundary import ButtonPressed, Greet, MicPeriod, Note, Show, Step
 from parleyd.cli.dropouts import Dropouts
+from parleyd.cli.event_queue import EventQueue
 from parleyd.cli.meter import Meter
 from parleyd.cli.skillset import Skillset
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
-from parleyd.hearing.memory import EchoMemory
 from parleyd.host import mixer, priority
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
@@ -38,6 +39,7 @@ from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import OPENAI, profile
 from parleyd.skills import mcp
+from parleyd.skills.mute import Mute
 from parleyd.skills.store import Store
 from parleyd.speaker import Speaker
 from parleyd.states import Shown
@@ -45,6 +47,9 @@ from parleyd.wake import choose as wake
 
 SWITCH_S = 0.0005  # of threads; Python's own 5 ms, times four busy skills, are two heartbeats
 STUCK_S = 2.0  # no heartbeat for so long: the watchdog is not fed any more
+
+Watcher = Callable[[MicPeriod, Step], None]
+"""Looks at each beat, on the audio thread."""
 
 log = logging.getLogger("parleyd")
 
@@ -94,6 +99,8 @@ class Daemon:
         self._end: asyncio.Future[_End]
         self._stopped = False  # for good: a reload that is under way changes nothing of it
         self._heartbeat: Heartbeat | None = None
+        self._mute: Mute | None = None  # over reloads, even where it cannot be written
+        self._queue = EventQueue()  # of the set-up that runs, or of the one that comes next
         self._status = "starting"
         self._greeted = False  # once for each start, not for each configuration
         self._dropouts = Dropouts()
@@ -157,96 +164,62 @@ class Daemon:
         """Everything that one configuration asks for, running; undone at the end."""
         loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
+            queue = self._queue
+            stack.callback(self._leave, queue)
+            skillset = Skillset(settings, self._store, queue.post, mute=self._mute)
+            self._mute = skillset.mute
+            stack.push_async_callback(skillset.settle)
+            buttons = self._buttons(
+                settings,
+                on_press=self._press,
+                on_mute=lambda muted: _soon(loop, skillset.mute.switched, muted),
+            )
+            stack.callback(buttons.close)
+
             engine = wake.create(settings.wake, config.secret("PICOVOICE_ACCESS_KEY", os.environ))
             stack.callback(engine.close)
             card = self._card(settings.audio)
             stack.callback(card.close)
+            if not self._patient and not (buttons.muted or skillset.mute.muted):
+                card.open_capture()  # here, so that a missing microphone is told at once
             address = await self._server(settings, stack)
             remote = mcp.declarations(settings.skills.mcp, os.environ)
             if remote and server_address(settings.realtime, os.environ) is None:
                 log.warning("skills.mcp: the embedded server calls no remote servers")
                 remote = []
+            skills = await skillset.book()
 
             player = self._lights(settings)
-
-            def post(event: Happening) -> None:
-                heartbeat.post(event)
-
-            link = Link(address, post, warm=settings.realtime.connection == "warm")
-
-            def show(what: Show) -> None:
-                self._show(what, player)
-
+            link = Link(address, queue.post, warm=settings.realtime.connection == "warm")
             keeper = self._keeper(settings)
-
-            def note(what: Note) -> None:
-                if what.name == "xrun":
-                    self._dropped_out(what)
-                    return
-                log_note(what)
-                if keeper is not None and what.name == "turn":
-                    loop.run_in_executor(None, _keep, keeper)
-
             echo_file = EchoFile(state_folder(os.environ) / "echo.npz", settings.audio)
-
-            def on_learnt(memory: EchoMemory) -> None:
-                loop.run_in_executor(None, echo_file.save, memory)
-
-            def on_mute(muted: bool) -> None:
-                loop.call_soon_threadsafe(skillset.mute.switched, muted)
-
-            store = Store(state_folder(os.environ) / "skills.json")
-            skillset = Skillset(settings, store, post, lambda closed: heartbeat.set_muted(closed))
-            stack.push_async_callback(skillset.settle)
-            skills = await skillset.book()
             switchboard = Switchboard(
                 link,
                 skills,
-                post,
+                queue.post,
                 on_ring_stopped=skillset.ring_stopped,
                 on_understand=skillset.overhearing.understand,
                 on_open_microphone=skillset.mute.reopen,
-                on_learnt=on_learnt,
-                on_show=show,
-                on_note=note,
+                on_learnt=lambda memory: _in_background(echo_file.save, memory),
+                on_show=lambda what: self._show(what, player),
+                on_note=lambda note: self._note(note, keeper),
             )
-
-            def on_effects(effects: Sequence[Effect]) -> None:
-                loop.call_soon_threadsafe(switchboard.carry, effects)
-
-            def on_error(error: Exception) -> None:
-                loop.call_soon_threadsafe(self._failed, error)
-
-            buttons = self._buttons(
-                settings, on_press=lambda: post(ButtonPressed()), on_mute=on_mute
-            )
-            stack.callback(buttons.close)
-            skillset.mute.switch = buttons.muted
-            muted = skillset.mute.muted
-            if not muted and not self._patient:
-                card.open_capture()  # here, so that a missing microphone is told at once
-            tools = [*skills.declarations(), *remote]
             as_loud = _at_volume(settings, skillset.volume_percent)
+            tools = [*skills.declarations(), *remote]
             speaker = Speaker(as_loud, engine, tools, echo_file.load())
-            watchers = [keeper.beat] if keeper is not None else []
-            if self._metered:
-                watchers.append(Meter(speaker, loop).beat)
-
-            def on_beat(period: MicPeriod, step: Step) -> None:
-                for watch in watchers:
-                    watch(period, step)
-
+            watchers = self._watchers(keeper, speaker)
             heartbeat = Heartbeat(
                 card,
                 speaker,
-                on_effects=on_effects,
-                on_error=on_error,
-                on_beat=on_beat,
+                on_effects=lambda effects: _soon(loop, switchboard.carry, effects),
+                on_error=lambda error: _soon(loop, self._failed, error),
+                on_beat=lambda period, step: _watched(watchers, period, step),
                 reopen=lambda: open_card(settings.audio),
-                muted=muted,
-                switch=lambda: buttons.muted,
+                switch=lambda: buttons.muted or skillset.mute.muted,
+                why_muted=lambda: _why_muted(buttons, skillset.mute),
                 priority=settings.audio.priority,
             )
+            queue.connect(heartbeat.post)
             self._heartbeat = heartbeat
             gc.collect()
             gc.freeze()  # 40,000 objects: each full collection would stop the audio thread for them
@@ -255,8 +228,9 @@ class Daemon:
             priority.ask_for(min(priority.LOOP, settings.audio.priority))
             stack.callback(_keep_memory, speaker, echo_file)
             stack.callback(self._silence)
+            stack.callback(self._leave, queue)
             if settings.audio.boot_chime and not self._greeted:
-                heartbeat.post(Greet())
+                queue.post(Greet())
             self._greeted = True
             await stack.enter_async_context(
                 _running(
@@ -267,6 +241,20 @@ class Daemon:
                 )
             )
             yield
+
+    def _press(self) -> None:
+        """The push button; on a thread of the GPIO library, at any time."""
+        self._queue.post(ButtonPressed())
+
+    def _leave(self, queue: EventQueue) -> None:
+        """This queue's core ends: a press from now on waits for the next one."""
+        if self._queue is queue:
+            self._queue = EventQueue()
+
+    @functools.cached_property
+    def _store(self) -> Store:
+        """One for the life of the process: what could not be written is not lost by a reload."""
+        return Store(state_folder(os.environ) / "skills.json")
 
     def _card(self, audio: config.Audio) -> Card | NoCard:
         try:
@@ -303,13 +291,7 @@ class Daemon:
         on_press: Callable[[], None],
         on_mute: Callable[[bool], None],
     ) -> Buttons:
-        try:
-            return Buttons(settings.buttons, on_press=on_press, on_mute=on_mute)
-        except LightsError as error:
-            log.warning("%s", error)
-            if settings.buttons.mute_pin is not None:
-                log.error("the mute switch cannot be read and closes nothing")
-            return Buttons(config.Buttons(), on_press=on_press, on_mute=on_mute)
+        return Buttons(settings.buttons, on_press=on_press, on_mute=on_mute)
 
     def _keeper(self, settings: config.Config) -> Keeper | None:
         keep = settings.log.keep_turns
@@ -326,6 +308,21 @@ class Daemon:
         self._tell_status()
         if player is not None:
             player.show(what.shown)
+
+    def _note(self, what: Note, keeper: Keeper | None) -> None:
+        if what.name == "xrun":
+            self._dropped_out(what)
+            return
+        log_note(what)
+        if keeper is not None and what.name == "turn":
+            _in_background(_keep, keeper)
+
+    def _watchers(self, keeper: Keeper | None, speaker: Speaker) -> list[Watcher]:
+        """What looks at each beat, on the audio thread."""
+        watchers: list[Watcher] = [keeper.beat] if keeper is not None else []
+        if self._metered:
+            watchers.append(Meter(speaker, asyncio.get_running_loop()).beat)
+        return watchers
 
     def _dropped_out(self, xrun: Note) -> None:
         due = self._dropouts.add(int(str(xrun.fields["count"])), time.monotonic())
@@ -405,6 +402,27 @@ def state_folder(environ: Mapping[str, str]) -> Path:
 def _at_volume(settings: config.Config, percent: int) -> config.Config:
     audio = msgspec.structs.replace(settings.audio, volume=percent)
     return msgspec.structs.replace(settings, audio=audio)
+
+
+def _why_muted(buttons: Buttons, mute: Mute) -> str:
+    """Why the microphone is closed, where the switch alone does not say it."""
+    return buttons.mute_trouble or ("" if buttons.muted else mute.reason)
+
+
+def _watched(watchers: Sequence[Watcher], period: MicPeriod, step: Step) -> None:
+    for watch in watchers:
+        watch(period, step)
+
+
+def _in_background(work: Callable[..., None], *arguments: object) -> None:
+    """Work that blocks, on another thread; it says by itself what goes wrong."""
+    asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """From another thread to the event loop; nowhere once the loop has ended."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, *arguments)
 
 
 def _keep(keeper: Keeper) -> None:

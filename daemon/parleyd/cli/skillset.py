@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from parleyd.skills.alarms import Alarm, Moment
 from parleyd.skills.book import SkillBook
 from parleyd.skills.loading import load
 from parleyd.skills.mute import Mute
-from parleyd.skills.store import Loudness, Store
+from parleyd.skills.store import Kept, Loudness, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
 
 LOOK_S = 0.25  # how often timers are looked at
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,9 @@ log = logging.getLogger(__name__)
 class Skillset:
     """The skills of one set-up; lives on the event loop.
 
-    `close_microphone` closes (True) or opens the capture device.
+    `close_microphone` is called to close (True) or open the capture device; who reads
+    `mute.muted` at each beat needs no call. `mute`: of the set-up before, so that what
+    could not be written stays known.
     """
 
     def __init__(
@@ -37,24 +40,22 @@ class Skillset:
         settings: config.Config,
         store: Store,
         post: Callable[[Happening], None],
-        close_microphone: Callable[[bool], None],
+        close_microphone: Callable[[bool], None] = lambda closed: None,
+        mute: Mute | None = None,
     ) -> None:
         self._settings = settings
         self._post = post
         self._store = store
         self._announcer = Announcer()
-        self._saving: set[asyncio.Future[None]] = set()
+        self._saver = ThreadPoolExecutor(1, "state")  # one: a later change is written later
+        self._saving: set[Future[None]] = set()
         self.volume_percent = _volume(store.kept.loudness, settings.audio.volume)
         """How loud it was last, over restarts, unless the configuration was changed since."""
         self._volume = Volume(self.volume_percent, self._set_volume)
         self.overhearing = Overhearing(post)
         self.timers = Timers(store.kept.alarms, _now, self._keep_alarms)
-        self.mute = Mute(
-            until=store.kept.muted_until,
-            apply=close_microphone,
-            clock=time.time,
-            keep=lambda until: self._keep_soon(muted_until=until),
-        )
+        self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
+        self.mute.keep = self._keep_mute
 
     async def book(self) -> SkillBook:
         """Everything that the model may call."""
@@ -87,7 +88,7 @@ class Skillset:
     async def settle(self) -> None:
         """Return when all is written that must survive; for the end of a set-up."""
         await self.overhearing.close()
-        await asyncio.gather(*self._saving)
+        await asyncio.gather(*map(asyncio.wrap_future, tuple(self._saving)))
         await self.timers.save()
 
     def _keep_alarms(self, alarms: Sequence[Alarm]) -> None:
@@ -98,9 +99,16 @@ class Skillset:
         configured = self._settings.audio.volume
         self._keep_soon(loudness=Loudness(percent=percent, configured=configured))
 
+    def _keep_mute(self, until: float) -> None:
+        self._keep_soon(
+            muted_until=until,
+            muted_for_s=self.mute.asked_s,
+            muted_boot=_boot() if until else "",
+            muted_ends_s=self.mute.ends or 0.0,
+        )
+
     def _keep_soon(self, **changes: Any) -> None:
-        loop = asyncio.get_running_loop()
-        saving = loop.run_in_executor(None, partial(self._keep, **changes))
+        saving = self._saver.submit(self._keep, **changes)
         self._saving.add(saving)
         saving.add_done_callback(self._saving.discard)
 
@@ -109,6 +117,31 @@ class Skillset:
             self._store.keep(**changes)
         except OSError as error:
             log.warning("this would not survive a restart: %s", error)
+
+
+def _mute_of(kept: Kept, close_microphone: Callable[[bool], None]) -> Mute:
+    """As it was kept; in the same boot of the machine no change of its clock counts."""
+    same_boot = bool(kept.muted_boot) and kept.muted_boot == _boot()
+    return Mute(
+        until=kept.muted_until,
+        apply=close_microphone,
+        clock=lambda: time.time(),
+        elapsed=_since_boot,
+        asked_s=kept.muted_for_s,
+        ends=kept.muted_ends_s if same_boot else None,
+    )
+
+
+def _boot() -> str:
+    """The kernel's name for this boot; "" where it has none."""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _since_boot() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _volume(kept: Loudness | None, configured: int) -> int:

@@ -7,19 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 from parleyd import config
-from parleyd.gpio import pins
+from parleyd.host.pin_input import PinInput
 
 QUIET_S = 0.05  # contacts bounce for up to 10 ms, nobody presses twice within 50
-FILTER_S = 0.002  # the kernel hides spikes on long wires; adds no more than this to a press
+MUTED_WITHOUT = "The microphone is closed until the mute switch can be read."
 
 
 class Buttons:
-    """Watches the pins that are configured, each against ground with the Pi's pull-up.
+    """Watches the pins that are configured, each by itself, against ground with the pull-up.
 
-    Raises `LightsError` when a pin is configured and cannot be read; without any pin it
-    does nothing. `on_press` and `on_mute` are called on a thread of gpiozero and must
-    return at once. `on_mute` is told each new position, once; the position at the start
-    is `muted`.
+    Never raises: a pin that cannot be read is tried again (`PinInput`). `on_press` and
+    `on_mute` are called on other threads and must return at once. `on_mute` gets each
+    position that the switch was moved to, once; the first position that can be read is
+    `muted` and no move.
+
+    A mute switch that is configured and cannot be read counts as muted. That is no move
+    either: it must not end what was asked for by voice.
     """
 
     def __init__(
@@ -33,45 +36,58 @@ class Buttons:
         self._on_press, self._on_mute, self._clock = on_press, on_mute, clock
         self._closed_means_muted = settings.mute_closed_means_muted
         self._last_edge = -math.inf
-        self._told = False
-        self._telling = threading.Lock()
-        self._push: Any = None
-        self._switch: Any = None
-        try:
-            if settings.push_pin is not None:
-                self._push = _button("buttons.push_pin", settings.push_pin)
-                self._push.when_pressed = self._pressed
-                self._push.when_released = self._released
-            if settings.mute_pin is not None:
-                self._switch = _button("buttons.mute_pin", settings.mute_pin)
-                self._switch.when_pressed = self._switch.when_released = self._switched
-                with self._telling:  # after that: a move in between was told or is seen here
-                    self._told = self.muted
-        except BaseException:
-            self.close()
-            raise
+        self._position: bool | None = None  # the newest that was reported, or found first
+        self._reporting = threading.Lock()
+        self._push_input: PinInput | None = None
+        self._mute_input: PinInput | None = None
+        if settings.mute_pin is not None:
+            self._mute_input = PinInput(
+                "buttons.mute_pin",
+                settings.mute_pin,
+                on_edge=lambda closed: self._look_at_switch(),
+                on_look=self._look_at_switch,
+                without=MUTED_WITHOUT,
+            )
+            self._mute_input.open()
+        if settings.push_pin is not None:
+            self._push_input = PinInput(
+                "buttons.push_pin", settings.push_pin, on_edge=self._push_moved
+            )
+            self._push_input.open()
 
     @property
     def muted(self) -> bool:
-        """The mute switch's position now; False without a switch."""
-        if self._switch is None:
+        """The mute switch's position now, True while it cannot be read; False without one."""
+        if self._mute_input is None:
             return False
-        return bool(self._switch.is_pressed) == self._closed_means_muted
+        closed = self._mute_input.closed()
+        return True if closed is None else closed == self._closed_means_muted
+
+    @property
+    def mute_trouble(self) -> str:
+        """Why the mute switch cannot be read, and what follows; "" while it can."""
+        return "" if self._mute_input is None else self._mute_input.trouble
+
+    @property
+    def push_trouble(self) -> str:
+        """Why the push button cannot be read; "" while it can."""
+        return "" if self._push_input is None else self._push_input.trouble
 
     def close(self) -> None:
         """Free the pins; no callback comes afterwards; may be called twice."""
-        for button in (self._push, self._switch):
-            if button is not None:
-                button.close()
-        self._push = self._switch = None
+        for contact in (self._push_input, self._mute_input):
+            if contact is not None:
+                contact.close()
 
-    def _pressed(self) -> None:
+    @property
+    def _switch(self) -> Any:
+        """The gpiozero device of the mute switch; None while it cannot be read."""
+        return None if self._mute_input is None else self._mute_input.device
+
+    def _push_moved(self, closed: bool) -> None:
         """A press counts at its first edge: the wait for the contact to settle comes after it."""
-        if self._quiet():
+        if self._quiet() and closed:
             self._on_press()
-
-    def _released(self) -> None:
-        self._quiet()
 
     def _quiet(self) -> bool:
         """Whether the line was still for `QUIET_S`; each edge starts the wait anew."""
@@ -79,17 +95,13 @@ class Buttons:
         before, self._last_edge = self._last_edge, now
         return now - before >= QUIET_S
 
-    def _switched(self) -> None:
-        """The level counts, not the edge: after bouncing the last one told is the true one."""
-        with self._telling:
-            muted = self.muted
-            if muted != self._told:
-                self._told = muted
-                self._on_mute(muted)
-
-
-def _button(key: str, pin: int) -> Any:
-    with pins(f"{key} = {pin}"):
-        from gpiozero import Button
-
-        return Button(pin, pull_up=True, bounce_time=FILTER_S)
+    def _look_at_switch(self) -> None:
+        """The level counts, not the edge: after bouncing the last one reported is the true one."""
+        with self._reporting:
+            contact = self._mute_input
+            closed = None if contact is None else contact.closed()
+            if closed is None:
+                return
+            before, self._position = self._position, closed == self._closed_means_muted
+            if before is not None and before != self._position:
+                self._on_mute(self._position)

@@ -56,7 +56,8 @@ class Heartbeat(threading.Thread):
     unexpected error, already logged with its traceback.
 
     While `switch` says True the microphone is closed whatever `set_muted` was told; it is
-    asked at every beat, on this thread, and must return at once.
+    asked at every beat, on this thread, and must return at once. So must `why_muted`, the
+    reason to show, which is asked while the microphone is closed.
 
     With `reopen` a lost card (or a `NoCard` at the start) ends nothing: the core is told
     by `CardLost`, beats go on without sound, and `reopen` is called with growing pauses,
@@ -74,6 +75,7 @@ class Heartbeat(threading.Thread):
         reopen: Callable[[], SoundCard] | None = None,
         muted: bool = False,
         switch: Callable[[], bool] = lambda: False,
+        why_muted: Callable[[], str] = lambda: "",
         priority: int = 0,
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
@@ -90,8 +92,9 @@ class Heartbeat(threading.Thread):
         self._priority = priority
         self._inbox: deque[Happening] = deque()
         self._mute_asked = muted
-        self._switch = switch
+        self._switch, self._why_muted = switch, why_muted
         self._muted: bool | None = None
+        self._told_why = ""
         self._xruns = 0
         self._next_beat = self.last_beat
         self._unheard = 0  # frames that the card had, or was given, at the latest beat
@@ -241,7 +244,11 @@ class Heartbeat(threading.Thread):
 
     def _follow_mute_switch(self) -> None:
         wanted = self._mute_wanted
+        why = self._why_muted() if wanted else ""
         if wanted == self._muted:
+            if why != self._told_why:
+                self._told_why = why
+                self._inbox.appendleft(MuteSwitched(wanted, why))
             return
         if wanted:
             self._card.close_capture()
@@ -249,8 +256,8 @@ class Heartbeat(threading.Thread):
         else:
             self._card.open_capture()
         if wanted or self._muted:  # at start, an open microphone is nothing to tell
-            self._inbox.appendleft(MuteSwitched(wanted))
-        self._muted = wanted
+            self._inbox.appendleft(MuteSwitched(wanted, why))
+        self._muted, self._told_why = wanted, why
 
     def _next_period(self) -> Frames | None:
         """From the microphone, which gives the beat; without one the monotonic clock does."""

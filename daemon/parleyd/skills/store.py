@@ -19,6 +19,7 @@ from parleyd.skills.alarms import MOST_KEPT, Alarm
 from parleyd.skills.hours import LATEST, epoch, parsed
 
 LONGEST_FILE = 1 << 18  # bytes; sixty alarms take ten thousand
+LONGEST_MUTE_S = 24 * 3600.0
 MUTE_UNKNOWN = -1.0
 """`Kept.muted_until` where the file does not say it any more: the microphone stays closed
 until someone opens it."""
@@ -41,6 +42,12 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     alarms: tuple[Alarm, ...] = ()
     muted_until: float = 0.0
     """Wall clock; the microphone stays closed until then. 0: open. `MUTE_UNKNOWN`: closed."""
+    muted_for_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_MUTE_S)] = 0.0
+    """How long it was to be closed when the user asked for it; 0: not kept."""
+    muted_boot: str = ""
+    """The boot of the machine in which the user asked for it, ..."""
+    muted_ends_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """... and when that time ends, in seconds since that boot."""
     loudness: Loudness | None = None
 
 
@@ -120,8 +127,26 @@ def parse(content: bytes) -> tuple[Kept, dict[str, msgspec.Raw], list[str]]:
             loudness = msgspec.json.decode(table["loudness"], type=Loudness | None)
         except _UNREADABLE as error:
             problems.append(f"the volume is lost: {error}")
-    muted_until = _muted_until(table.get("muted_until"), problems)
-    return Kept(alarms=alarms, muted_until=muted_until, loudness=loudness), newer, problems
+    mute = _mute(table, problems)
+    return Kept(alarms=alarms, loudness=loudness, **mute), newer, problems
+
+
+def _mute(table: dict[str, msgspec.Raw], problems: list[str]) -> dict[str, Any]:
+    """What is kept of the microphone that was closed by voice: all of it, or `MUTE_UNKNOWN`."""
+    until = _muted_until(table.get("muted_until"), problems)
+    if until in (0.0, MUTE_UNKNOWN):
+        return {"muted_until": until}
+    fields: dict[str, Any] = {"muted_until": until}
+    hints = typing.get_type_hints(Kept, include_extras=True)
+    for name in ("muted_for_s", "muted_boot", "muted_ends_s"):
+        if name not in table:
+            continue
+        try:
+            fields[name] = msgspec.json.decode(table[name], type=hints[name])
+        except _UNREADABLE as error:
+            problems.append(f"{name} is lost: {error}")
+            return {"muted_until": MUTE_UNKNOWN}
+    return fields
 
 
 def _muted_until(raw: msgspec.Raw | None, problems: list[str]) -> float:

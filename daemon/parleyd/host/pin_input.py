@@ -1,0 +1,201 @@
+"""One contact on a GPIO pin, opened again and again until it can be read."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from parleyd.errors import LightsError
+from parleyd.gpio import WITHOUT, pins
+
+FILTER_S = 0.002  # the kernel hides spikes on long wires; adds no more than this to a press
+LEAST_PAUSE_S = 0.05  # another program that restarts frees its pins within a second
+MOST_PAUSE_S = 2.0  # the longest that a pin stays unread after it was freed
+GROWTH = 16  # a pause is this part of the time since the trouble began: 2 s after half a minute
+LOOK_S = 2.0  # between looks at an open pin: a chip that is gone sends no edge
+STEADY_S = 10.0  # a pin that was read this long is well: its next trouble is logged again
+CLOSED_WITHIN_S = 1.0  # opening a pin takes milliseconds
+
+log = logging.getLogger(__name__)
+
+
+class PinInput:
+    """A contact against ground with the Pi's pull-up; a thread of its own keeps the pin open.
+
+    Nothing raises. A pin that is busy, a chip that is missing or gone, a right or a library
+    that is missing is `trouble`; it is logged once, and the pin is tried again with growing
+    pauses. `on_edge` is called with the contact's new state on a thread of gpiozero. That
+    thread serves all pins and ends at the first exception, so none leaves it: an exception
+    of `on_edge` is logged with its traceback.
+
+    `on_look` is called on this input's thread each time the pin was opened, and every
+    `LOOK_S` while it can be read.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        pin: int,
+        *,
+        on_edge: Callable[[bool], None],
+        on_look: Callable[[], None] = lambda: None,
+        without: str = WITHOUT,
+    ) -> None:
+        """`key`: of the configuration; `without`: what Parley does while there is no reading."""
+        self._what, self._pin, self._without = f"{key} = {pin}", pin, without
+        self._on_edge, self._on_look = on_edge, on_look
+        self.trouble = ""
+        """Why the pin cannot be read, for people; "" while it can."""
+        self.device: Any = None
+        """The gpiozero device; None while the pin cannot be read."""
+        self._broken: list[Any] = []  # devices that failed, to be closed by the thread
+        self._logged: set[str] = set()
+        self._look_now, self._ending = threading.Event(), threading.Event()
+        self._troubled_since = self._opened_at = time.monotonic()
+        self._thread = threading.Thread(target=self._keep_open, name=f"GPIO {pin}", daemon=True)
+
+    def open(self) -> None:
+        """Try for the first time, here, then keep trying on the input's thread. Call once."""
+        self._try()
+        self._thread.start()
+
+    def closed(self) -> bool | None:
+        """Whether the contact is closed; None while it cannot be read. Any thread, at once."""
+        device = self.device
+        if device is None:
+            return None
+        try:
+            return bool(device.is_pressed)
+        except Exception as error:  # whatever the library raises: this is no reading
+            self._lose(device, error)
+            return None
+
+    def close(self) -> None:
+        """Free the pin; no edge is reported afterwards. May be called twice."""
+        self._ending.set()
+        self._look_now.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSED_WITHIN_S)
+        device, self.device = self.device, None
+        _close([device, *self._broken])
+
+    # --- keeping it open --------------------------------------------------------------------
+
+    def _keep_open(self) -> None:
+        while not self._ending.is_set():
+            if self.device is None:
+                if not self._ending.wait(self._pause_s()):
+                    self._try()
+                continue
+            self._look_now.wait(LOOK_S)
+            self._look_now.clear()
+            if self.closed() is not None:
+                self._look()
+                if self._steady:
+                    self._logged.clear()
+
+    def _try(self) -> None:
+        if self.trouble:
+            self._log(self.trouble)
+        broken, self._broken = self._broken, []
+        _close(broken)
+        try:
+            with pins(self._what, self._without):
+                device = _opened(self._pin, self._on_edge)
+        except LightsError as error:
+            self._log(str(error))
+            return
+        except Exception as error:  # of the library: one more way of not being readable
+            self._log(self._unreadable(error))
+            return
+        if self._ending.is_set():
+            _close([device])
+            return
+        self._opened_at = time.monotonic()
+        self.device, self.trouble = device, ""
+        if self._logged and "" not in self._logged:
+            self._logged.add("")
+            log.info("%s: the pin can be read again", self._what)
+        self._look()
+
+    def _look(self) -> None:
+        try:
+            self._on_look()
+        except Exception:  # the rim of the input's thread
+            log.exception("%s: a look at the pin failed", self._what)
+
+    def _lose(self, device: Any, error: Exception) -> None:
+        """Any thread, the audio thread too: the rest is done by the input's own."""
+        if self.device is not device or self._ending.is_set():
+            return
+        if self._steady:
+            self._troubled_since = time.monotonic()
+        self._broken.append(device)
+        self.trouble, self.device = self._unreadable(error), None
+        self._look_now.set()
+
+    @property
+    def _steady(self) -> bool:
+        return time.monotonic() - self._opened_at >= STEADY_S
+
+    def _pause_s(self) -> float:
+        troubled_s = time.monotonic() - self._troubled_since
+        return min(max(troubled_s / GROWTH, LEAST_PAUSE_S), MOST_PAUSE_S)
+
+    def _unreadable(self, error: Exception) -> str:
+        text = str(error) or type(error).__name__
+        return f"{self._what}: the pin cannot be read ({text}). {self._without}"
+
+    def _log(self, trouble: str) -> None:
+        self.trouble = trouble
+        if trouble not in self._logged:
+            self._logged.add(trouble)
+            log.error("%s", trouble)
+
+
+def _opened(pin: int, on_edge: Callable[[bool], None]) -> Any:
+    """A device whose state was read once: one that cannot be read is not open."""
+    import gpiozero
+
+    device = _guarded(gpiozero.Button)(pin, pull_up=True, bounce_time=FILTER_S)
+    try:
+        _ = device.is_pressed
+        device.when_pressed = lambda: on_edge(True)
+        device.when_released = lambda: on_edge(False)
+    except BaseException:
+        _close([device])
+        raise
+    return device
+
+
+@cache
+def _guarded(button: Any) -> Any:
+    """gpiozero's button, of which no exception reaches the library's one callback thread.
+
+    Neither ours nor its own: an edge that arrives while a device is closed raises inside it.
+    """
+
+    class Guarded(button):  # type: ignore[misc]
+        def _pin_changed(self, ticks: Any, state: Any) -> None:
+            try:
+                super()._pin_changed(ticks, state)
+            except Exception:  # the rim of the library's thread
+                if not self.closed:
+                    log.exception("an edge of a GPIO pin was lost")
+
+    return Guarded
+
+
+def _close(devices: Sequence[Any]) -> None:
+    for device in devices:
+        if device is None:
+            continue
+        try:
+            device.close()
+        except Exception as error:  # a chip that is gone cannot be told
+            log.debug("a GPIO pin could not be closed: %s", error)
+            with contextlib.suppress(Exception):
+                device._pin = None  # its destructor would fail and complain once more
