@@ -176,7 +176,7 @@ def test_neither_the_key_nor_a_word_nor_audio_is_in_a_log_at_any_level(
             await socket.send('{"type":"session.created","session":{}}')
             delta = ev.TranscriptDelta(response_id="r", item_id="i", delta=word)
             await socket.send(ev.encode(delta))
-            await socket.send(ev.encode(delta).replace(f'"{word}"', f'["{word}"]'))  # malformed
+            await socket.send(f'{{"delta":"{word}"}}')  # malformed: it has no type
             await socket.send(f'{{"type":"{word[:4]}.unknown","delta":"{word}"}}')
             await socket.recv()
             await socket.close(3000, "invalid_request_error.invalid_api_key")

@@ -3,15 +3,19 @@
 Both directions are here because the embedded server speaks the other half.
 `decode_server` and `decode_client` never raise on an unknown type: new events
 appear every month and must not end a conversation. Older (beta) names that
-compatible servers still send are read as their GA successors.
+compatible servers still send are read as their GA successors, and what a server
+puts into a field of another type, or leaves out, costs that field only.
 """
 
-from typing import Any
+from typing import Annotated, Any, Union
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from parleyd.realtime import raw, reading, shapes
+
 Json = dict[str, Any]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=raw.ID_CHARS)]
 
 
 class Event(Struct, kw_only=True, tag_field="type", omit_defaults=True):
@@ -78,7 +82,9 @@ class CancelResponse(ClientEvent, kw_only=True, tag="response.cancel"):
 
 
 class ServerEvent(Event):
-    """Base of what a server sends."""
+    """Base of what a server sends. An id that it left out is ""; see `naming`."""
+
+    event_id: Id | None = None
 
 
 class ErrorDetail(Struct, kw_only=True):
@@ -162,6 +168,8 @@ class InputTranscript(
     content_index: int = 0
     transcript: str = ""
     usage: Json = field(default_factory=dict)
+    status: str | UnsetType = UNSET
+    """xAI only: "in_progress" while a later event will hold the words again, and more."""
 
 
 class TranscriptionFailure(Struct, kw_only=True, omit_defaults=True):
@@ -208,8 +216,8 @@ class ResponseDone(ServerEvent, kw_only=True, tag="response.done"):
 class _Part(ServerEvent, kw_only=True, omit_defaults=False):
     """An event about one content part of one output item of one response."""
 
-    response_id: str
-    item_id: str
+    response_id: Id
+    item_id: Id
     output_index: int = 0
     content_index: int = 0
 
@@ -267,9 +275,9 @@ class TextDone(_Part, tag="response.output_text.done"):
 class FunctionCallArgumentsDelta(
     ServerEvent, kw_only=True, tag="response.function_call_arguments.delta", omit_defaults=False
 ):
-    response_id: str
-    item_id: str
-    call_id: str
+    response_id: Id
+    item_id: Id
+    call_id: Id
     delta: str = ""
     output_index: int = 0
 
@@ -351,7 +359,21 @@ BETA_NAMES = {
     "response.audio.done": "response.output_audio.done",
     "response.audio_transcript.delta": "response.output_audio_transcript.delta",
     "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
     "conversation.item.created": "conversation.item.added",
+    "input_audio_transcription.completed": (
+        "conversation.item.input_audio_transcription.completed"
+    ),
+    "input_audio_transcription.failed": "conversation.item.input_audio_transcription.failed",
+}
+
+ENDINGS = {  # of servers that name the end of a response by how it ended
+    "response.completed": "completed",
+    "response.cancelled": "cancelled",
+    "response.canceled": "cancelled",
+    "response.failed": "failed",
+    "response.incomplete": "incomplete",
 }
 
 
@@ -360,23 +382,25 @@ class _Header(Struct):
 
 
 _header = msgspec.json.Decoder(_Header)
-_server = {name: msgspec.json.Decoder(cls) for name, cls in SERVER_EVENTS.items()}
 _client = {name: msgspec.json.Decoder(cls) for name, cls in CLIENT_EVENTS.items()}
 _encoder = msgspec.json.Encoder()
 
 
 def decode_server(message: str | bytes) -> ServerEvent | Unknown | Malformed:
-    """One text frame from a server. Never raises."""
+    """One frame from a server, text or binary. Never raises.
+
+    Malformed is only what is no event at all, and audio that is not base64. No call made here
+    takes longer than one audio period, however big the message is.
+    """
     try:
-        name = _header.decode(message).type
-        if name in BETA_NAMES:
-            name = BETA_NAMES[name]
-            raw = msgspec.json.decode(message) | {"type": name}
-            return msgspec.convert(raw, SERVER_EVENTS[name])
-        decoder = _server.get(name)
-        return decoder.decode(message) if decoder else Unknown(name)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        return Malformed(str(error))
+        if len(message) <= QUICK_CHARS:
+            return _quickly(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        return _read(message)
+    except raw.UNREADABLE as error:
+        return Malformed(str(error)[: raw.NAME_CHARS])
 
 
 def decode_client(message: str | bytes) -> ClientEvent | Unknown | Malformed:
@@ -392,3 +416,94 @@ def decode_client(message: str | bytes) -> ClientEvent | Unknown | Malformed:
 def encode(event: Event) -> str:
     """The text frame of an event."""
     return _encoder.encode(event).decode()
+
+
+# --- the short way: deltas, which come in bursts of hundreds and lack nothing ---------
+
+QUICK_CHARS = 64 * 1024  # of a frame decoded in one call; a delta usually has 2 to 30 kB
+_DELTAS = (AudioDelta, TranscriptDelta, TextDelta, FunctionCallArgumentsDelta)
+
+
+def _twin(cls: type[ServerEvent], name: str) -> type[Struct]:
+    """The same event under its beta name."""
+    fields = [
+        (f.name, f.type) if f.required else (f.name, f.type, f.default)
+        for f in msgspec.structs.fields(cls)
+    ]
+    return msgspec.defstruct(cls.__name__, fields, kw_only=True, tag_field="type", tag=name)
+
+
+_TWINS = {_twin(cls, old): cls for old, new in BETA_NAMES.items()
+          if (cls := SERVER_EVENTS[new]) in _DELTAS}  # fmt: skip
+_delta: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(*_DELTAS, *_TWINS)])
+
+
+def _quickly(message: str | bytes) -> ServerEvent:
+    found = _delta.decode(message)
+    ga = _TWINS.get(type(found))
+    event: ServerEvent = found if ga is None else ga(**msgspec.structs.asdict(found))
+    return event
+
+
+# --- the long way: any event of any shape ---------------------------------------------
+
+BIG_CHARS = 256 * 1024  # a frame of this size is looked through in 1 ms, whatever it holds
+MOST_PARTS = 10_000  # of a bigger frame, which is audio: speech of two minutes has ten parts
+
+
+def _readers(cls: type[ServerEvent]) -> list[tuple[str, reading.Reader, Any]]:
+    """How each field is read, and what stands there for an empty text."""
+    special: dict[tuple[type, str], reading.Reader] = {
+        (AudioDelta, "delta"): reading.sound,
+        (ResponseCreated, "response"): _response,
+        (ResponseDone, "response"): _response,
+        (ServerError, "error"): lambda wire: ErrorDetail(**shapes.error(wire.error, wire)),
+        (InputTranscriptFailed, "error"): _failure,
+    }
+    return [
+        (
+            f.name,
+            special.get((cls, f.name), reading.FIELDS[f.name]),
+            f.default if f.default in (None, UNSET) else "",
+        )
+        for f in msgspec.structs.fields(cls)
+    ]
+
+
+def _response(wire: raw.Wire) -> Response:
+    return Response(**shapes.response(wire))
+
+
+def _failure(wire: raw.Wire) -> TranscriptionFailure:
+    error = shapes.error(wire.error)
+    return TranscriptionFailure(
+        **{name: error[name] for name in TranscriptionFailure.__struct_fields__}
+    )
+
+
+_READERS = {cls: _readers(cls) for cls in SERVER_EVENTS.values()}
+
+
+def _read(message: str | bytes) -> ServerEvent | Unknown:
+    """Raises one of `raw.UNREADABLE` for what is no event."""
+    if len(message) > BIG_CHARS:
+        parts = message.count(",") if isinstance(message, str) else message.count(b",")
+        if parts > MOST_PARTS:
+            raise ValueError(f"it has {parts:,} parts")
+    wire = raw.fields(message)
+    name = reading.kind(wire)
+    cls = SERVER_EVENTS.get("response.done" if name in ENDINGS else BETA_NAMES.get(name, name))
+    if cls is None and not name.endswith("error"):
+        return Unknown(name)
+    cls = cls or ServerError
+    values = {}
+    for field_name, read, empty in _READERS[cls]:
+        value = read(wire)
+        values[field_name] = empty if value == "" else value
+    event = cls(**values)
+    match event:
+        case ResponseDone() if name in ENDINGS and event.response.status in (None, "in_progress"):
+            event.response.status = ENDINGS[name]
+        case ServerError() if name != "error" and event.error.type is None:
+            event.error.type = name
+    return event

@@ -1,0 +1,238 @@
+"""The fields of a server's message, undecoded, and one function for each type of value.
+
+Splitting a message builds no objects: a field that is not read costs a scan, whatever it
+holds. A field of another type than expected gives the neutral value of the expected type.
+Everything that is returned is bounded.
+"""
+
+import json
+import math
+import re
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+ID_CHARS = 200  # services use 21 to 40; a longer id is replaced by a stand-in
+NAME_CHARS = 200  # types, codes, statuses, names of functions; the services allow 64
+TEXT_CHARS = 64 * 1024  # of a transcript or of a function's arguments: an hour of speech
+SMALL_BYTES = 8 * 1024  # of a value that is decoded whole: at most 10 ms for the worst of them
+LIST_BYTES = 64 * 1024  # of a list of raw values: 20,000 at most, in 3 ms
+MOST_ITEMS = 128  # of a list; a response's output has a handful
+REPAIRED_BYTES = 64 * 1024  # of text that is not JSON: the slower parser gets no more
+ESCAPE_BYTES = 6  # of one character, as \u0000
+GREATEST = 2**31  # of an index or a time in ms; a greater number is an error
+
+T = TypeVar("T")
+
+MISSING = Raw(b"")
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError, ValueError)
+
+
+class Wire(Struct):
+    """The fields that are read of any event."""
+
+    type: Raw = MISSING
+    event_id: Raw = MISSING
+    id: Raw = MISSING
+    response_id: Raw = MISSING
+    item_id: Raw = MISSING
+    previous_item_id: Raw = MISSING
+    call_id: Raw = MISSING
+    output_index: Raw = MISSING
+    content_index: Raw = MISSING
+    audio_start_ms: Raw = MISSING
+    audio_end_ms: Raw = MISSING
+    delta: Raw = MISSING
+    audio: Raw = MISSING
+    data: Raw = MISSING
+    transcript: Raw = MISSING
+    text: Raw = MISSING
+    name: Raw = MISSING
+    arguments: Raw = MISSING
+    item: Raw = MISSING
+    part: Raw = MISSING
+    response: Raw = MISSING
+    session: Raw = MISSING
+    usage: Raw = MISSING
+    rate_limits: Raw = MISSING
+    error: Raw = MISSING
+    code: Raw = MISSING
+    status: Raw = MISSING
+    status_code: Raw = MISSING
+    message: Raw = MISSING
+    msg: Raw = MISSING
+    detail: Raw = MISSING
+    reason: Raw = MISSING
+    param: Raw = MISSING
+
+
+_wire = msgspec.json.Decoder(Wire)
+_list = msgspec.json.Decoder(list[Raw])
+_string = msgspec.json.Decoder(str)
+
+
+def fields(message: str | bytes) -> Wire:
+    """The fields of a message. Raises one of `UNREADABLE` for what is no JSON object."""
+    try:
+        return _wire.decode(message)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeError):
+        return _wire.decode(_repaired(message))
+
+
+# an escaped backslash and a whole surrogate pair are kept, half a pair is not
+_ESCAPES = re.compile(
+    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+
+def _repaired(message: str | bytes) -> str | bytes:
+    """The message without what some servers put around or into their JSON: a byte order mark,
+    NUL bytes, NaN, control characters, half a surrogate pair."""
+    found = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    found = found.strip("\ufeff\0 \t\r\n")
+    if len(found) > REPAIRED_BYTES:
+        return found
+    found = _ESCAPES.sub(lambda escape: escape[1] or "\\ufffd", found)
+    return msgspec.json.encode(json.loads(found, strict=False, parse_constant=lambda name: None))
+
+
+# --- what a field holds ---------------------------------------------------------------
+
+
+def head(raw: Raw | bytes) -> str:
+    """The first character of a value, which tells its type; "" for a field that is missing.
+
+    `n` is null, `t` and `f` are booleans, `0` stands for any number.
+    """
+    first = bytes(memoryview(raw)[:1]).decode()
+    return "0" if first and first in "-0123456789" else first
+
+
+def given(raw: Raw) -> bool:
+    """The field is there, and not null."""
+    return head(raw) not in ("", "n")
+
+
+def _size(raw: Raw | bytes) -> int:
+    return memoryview(raw).nbytes
+
+
+# --- texts ----------------------------------------------------------------------------
+
+
+def text(raw: Raw, most: int = TEXT_CHARS) -> str:
+    """At most `most` characters. A number is taken as its digits, several texts as one, an
+    object as its JSON; "" for null or nothing."""
+    match head(raw):
+        case "" | "n":
+            return ""
+        case '"':
+            return _text(raw, most)
+        case "[":
+            parts = (text(part, most) for part in members(raw))
+            return "; ".join(part for part in parts if part)[:most]
+        case _:
+            return bytes(memoryview(raw)[: 4 * most]).decode("utf-8", "ignore")[:most]
+
+
+def word(raw: Raw) -> str:
+    """A type, a code, a name: at most `NAME_CHARS`, without space around it."""
+    return text(raw, NAME_CHARS).strip()
+
+
+def ident(raw: Raw) -> str:
+    """An id; a number is taken as its digits, anything else as none ("").
+
+    An id that is too long to be kept is replaced by a stand-in: another one for each id, and
+    unknown to the server.
+    """
+    if head(raw) not in ('"', "0"):
+        return ""
+    if _size(raw) <= ESCAPE_BYTES * ID_CHARS:
+        found = text(raw, ESCAPE_BYTES * ID_CHARS)
+        if len(found) <= ID_CHARS:
+            return found
+    start = bytes(memoryview(raw)[1:121]).decode("utf-8", "ignore").replace("\\", "")
+    return f"{start}~{blake2b(raw, digest_size=16).hexdigest()}"
+
+
+def _text(raw: Raw, most: int) -> str:
+    encoded: Raw | bytes = raw
+    if _size(raw) > ESCAPE_BYTES * most + 2:
+        start = bytes(memoryview(raw)[: ESCAPE_BYTES * most])
+        escape = start.rfind(b"\\", -ESCAPE_BYTES)
+        whole = start if escape < 0 else start[:escape]
+        encoded = (whole.decode("utf-8", "ignore") + '"').encode()
+    try:
+        return _string.decode(encoded)[:most]
+    except UNREADABLE:
+        return ""
+
+
+# --- numbers --------------------------------------------------------------------------
+
+
+def integer(raw: Raw) -> int:
+    """A whole number, also from a float or a text; 0 for anything else."""
+    found = number(raw)
+    return int(found) if found is not None and abs(found) < GREATEST else 0
+
+
+def number(raw: Raw) -> float | int | None:
+    """A finite number, also from a text; None for anything else."""
+    if not 0 < _size(raw) <= 40:  # more digits than any number that is meant has
+        return None
+    digits = bytes(raw).strip(b'" ')
+    try:
+        return int(digits)
+    except ValueError:
+        pass
+    try:
+        found = float(digits)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+# --- objects and lists ----------------------------------------------------------------
+
+
+def members(raw: Raw) -> list[Raw]:
+    """The members of a list; [] for anything else, or a list that is too long."""
+    if head(raw) != "[" or _size(raw) > LIST_BYTES:
+        return []
+    try:
+        return _list.decode(raw)[:MOST_ITEMS]
+    except UNREADABLE:
+        return []
+
+
+def value(raw: Raw, most: int = SMALL_BYTES) -> Any:
+    """Any value; None for one whose JSON has more than `most` bytes."""
+    if not 0 < _size(raw) <= most:
+        return None
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE:
+        return None
+
+
+def small_object(raw: Raw) -> dict[str, Any]:
+    """An object; {} for anything else, or one that is too big."""
+    found = value(raw) if head(raw) == "{" else None
+    return found if isinstance(found, dict) else {}
+
+
+def struct(raw: Raw, decoder: "msgspec.json.Decoder[T]", empty: T) -> T:
+    """An object's raw fields; `empty` for anything else."""
+    if head(raw) != "{":
+        return empty
+    try:
+        return decoder.decode(raw)
+    except UNREADABLE:
+        return empty
