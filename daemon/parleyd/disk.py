@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from parleyd.errors import ParleyError
@@ -27,16 +27,17 @@ _numbers = itertools.count(1)
 _open_drafts: set[str] = set()  # of this process; sets are changed under the interpreter's lock
 
 
-def read(path: Path, longest: int) -> bytes:
+def read(path: Path, longest: int, check: Callable[[int], None] = lambda opened: None) -> bytes:
     """The content of a regular file of at most `longest` bytes. Blocks for the disk only.
 
-    Raises OSError, also for a file that is longer and for a pipe, folder or device in its
-    place.
+    `check` gets the open file's descriptor, and may raise before anything is read. Raises
+    OSError, also for a file that is longer and for a pipe, folder or device in its place.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        check(descriptor)
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(longest + 1)
     finally:

@@ -11,7 +11,10 @@ what the model is told; what it returns is what the model gets as its result:
 """
 
 import inspect
+import json
+import re
 import typing
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,8 +23,16 @@ import msgspec
 
 from parleyd.boundary import Then
 from parleyd.realtime.events import Json
+from parleyd.skills.wording import message, printable
+
+LONGEST_NAME = 64  # letters, what servers take
+LONGEST_DESCRIPTION = 1024  # characters: a server refuses the whole session for a longer one
+LONGEST_DECLARATION = 16_384  # bytes of JSON; the largest one built in takes 600
 
 _MARK = "__parley_skill__"
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue",
+                        "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"})  # fmt: skip
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -33,6 +44,10 @@ class Outcome:
     then: Then
 
 
+class WrongArguments(ValueError):
+    """The arguments do not fit; says why, in words for the model."""
+
+
 def skill(function: _Function) -> _Function:
     """Mark a function or method, sync or async, as one that the model may call."""
     setattr(function, _MARK, True)
@@ -40,8 +55,11 @@ def skill(function: _Function) -> _Function:
 
 
 def is_skill(thing: object) -> bool:
-    """Marked with `skill`."""
-    return callable(thing) and getattr(thing, _MARK, False)
+    """Marked with `skill`. Never raises."""
+    try:
+        return callable(thing) and getattr(thing, _MARK, False) is True
+    except Exception:  # an object of the user's own, asked for an attribute
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +79,28 @@ class Skill:
     def of(cls, function: Callable[..., Any], *, blocking: bool) -> "Skill":
         """Made from a function's name, docstring and types.
 
-        Raises TypeError, with what is allowed, when there is no docstring or a type that
-        JSON has no word for.
+        Raises TypeError, with what is allowed, when it is no function, when a server would
+        refuse its name or there is no docstring, and for a type or default that JSON has no
+        word for.
         """
-        name = function.__name__
+        name = _name(function)
         description = inspect.getdoc(function)
         if not description:
             raise TypeError(f"{name} has no docstring, which is what the model is told of it")
+        if len(description) > LONGEST_DESCRIPTION:
+            raise TypeError(
+                f"{name} has a docstring of {len(description)} characters, "
+                f"allowed are {LONGEST_DESCRIPTION}"
+            )
         arguments = _arguments(name, function)
-        return cls(name, description, _schema(name, arguments), function, blocking, arguments)
+        made = cls(name, description, _schema(name, arguments), function, blocking, arguments)
+        _check_encodable(made)
+        return made
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of its definition."""
+        return place(self.function)
 
     def declaration(self) -> Json:
         """The tool as the server's session is told of it."""
@@ -84,14 +115,14 @@ class Skill:
         """The keyword arguments that the model wrote, checked and converted.
 
         Null stands for "not given" where there is a default, as models write it. Raises
-        ValueError with what is wrong, in words for the model.
+        `WrongArguments`.
         """
         required = self.parameters.get("required", ())
         wanted = {k: v for k, v in given.items() if v is not None or k in required}
         try:
             bound = msgspec.convert(wanted, self.arguments, strict=False)
         except msgspec.ValidationError as error:
-            raise ValueError(_in_words(error)) from None
+            raise WrongArguments(_in_words(error)) from None
         return {name: getattr(bound, name) for name in self.arguments.__struct_fields__}
 
 
@@ -105,29 +136,85 @@ def skills_of(owner: object, *, blocking: bool = False) -> list[Skill]:
     return [Skill.of(f, blocking=blocking) for f in found if is_skill(f)]
 
 
+def place(thing: Callable[..., Any]) -> str:
+    """``file:line`` of a definition, decorators included; "" where it has none. Never raises."""
+    try:
+        code = inspect.unwrap(thing).__code__
+        found = f"{code.co_filename}:{code.co_firstlineno}"
+    except (AttributeError, ValueError):
+        try:
+            found = f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
+        except (OSError, TypeError, ValueError):
+            return ""
+    return printable(found)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    if isinstance(function, type):
+        raise TypeError(f"{function.__name__} is a class, only a function can be a skill")
+    plain = inspect.unwrap(function)
+    if not inspect.isroutine(plain):
+        raise TypeError(f"a {type(plain).__name__} is no function, only that can be a skill")
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        raise TypeError(f"{plain.__name__} is a generator, a skill returns one result")
+    name = function.__name__
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise TypeError(
+            f"{printable(str(name))} is no name that servers take, allowed are 1 to {LONGEST_NAME} "
+            f"of the letters a to z and A to Z, digits, _ and -, such as {_plain(str(name))}"
+        )
+    return name
+
+
+def _plain(name: str) -> str:
+    """``küche_licht`` as ``kueche_licht``."""
+    spelt = name.translate(_SPELT)
+    ascii_only = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-zA-Z0-9_-]", "", ascii_only)[:LONGEST_NAME] or "light"
+
+
 def _arguments(name: str, function: Callable[..., Any]) -> type[msgspec.Struct]:
     try:
         hints = typing.get_type_hints(function, include_extras=True)
+        parameters = inspect.signature(function).parameters.values()
     except NameError as error:
-        raise TypeError(f"{name} has a type that is not defined: {error}") from None
+        raise TypeError(f"{name} has a type that is not defined: {message(error)}") from None
+    except Exception as error:  # a type that is written as a text can be any expression
+        raise TypeError(f"{name} has a type that is not valid: {message(error)}") from None
     fields: list[Any] = []
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters:
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(f"{name} takes *{parameter.name}, only named parameters are allowed")
         if parameter.name not in hints:
             raise TypeError(f"{name}: the parameter {parameter.name} needs a type")
         default = () if parameter.default is parameter.empty else (parameter.default,)
         fields.append((parameter.name, hints[parameter.name], *default))
-    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+    try:
+        return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: {message(error)}") from None
 
 
 def _schema(name: str, arguments: type[msgspec.Struct]) -> Json:
     try:
         _, parts = msgspec.json.schema_components([arguments], ref_template="#/$defs/{name}")
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{name}: {message(error)}") from None
     schema: Json = {k: v for k, v in parts.pop(name).items() if k != "title"}
     return {**schema, "$defs": parts} if parts else schema
+
+
+def _check_encodable(made: Skill) -> None:
+    """A server gets all declarations in one message: none may make it invalid, or huge."""
+    try:
+        text = json.dumps(made.declaration(), allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:  # a default, or a text
+        raise TypeError(f"{made.name} cannot be declared in JSON: {message(error)}") from None
+    if size > LONGEST_DECLARATION:
+        raise TypeError(
+            f"{made.name} takes {size} bytes to declare, allowed are {LONGEST_DECLARATION}"
+        )
 
 
 def _in_words(error: msgspec.ValidationError) -> str:

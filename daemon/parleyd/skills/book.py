@@ -4,16 +4,18 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
-
-import msgspec
 
 from parleyd.boundary import Then
 from parleyd.realtime.events import Json
-from parleyd.skills import Outcome, Skill
-from parleyd.skills.workers import Busy, Workers
+from parleyd.skills import Outcome, Skill, WrongArguments
+from parleyd.skills.results import LONGEST_OUTPUT, ResultError, valid
+from parleyd.skills.results import outcome as _outcome
+from parleyd.skills.wording import message
+from parleyd.skills.workers import MOST, Busy, Workers
 
-LONGEST_OUTPUT = 8000  # characters: two thousand tokens; a page of text is not for the ear anyway
+__all__ = ["LONGEST_OUTPUT", "SkillBook"]
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class SkillBook:
         """Run a skill; never raises, and ends within the time limit.
 
         Whatever goes wrong is told to the model in words; what is not the model's fault is
-        logged, with its traceback and without its arguments, which are what somebody said.
+        logged, with its place and without its arguments, which the user may have spoken.
         """
         skill = self._skills.get(name)
         if skill is None:
@@ -42,56 +44,47 @@ class SkillBook:
                 f"There is no function {name}; there are {', '.join(sorted(self._skills))}."
             )
         try:
-            bound = skill.bind(arguments)
-        except ValueError as error:
-            return _told(f"{name} was called with wrong arguments: {error}.")
-        try:
-            return _outcome(await self._run(skill, bound))
+            return await self._run(skill, arguments)
+        except WrongArguments as error:
+            return _told(f"{name} was called with wrong arguments: {message(error)}.")
         except TimeoutError:
             log.warning("the skill %s took more than %g s", name, self._within_s)
             return _told(f"{name} did not answer within {self._within_s:g} seconds.")
         except Busy:
-            log.warning("the skill %s was not called: others have not come back", name)
+            log.warning("skill %s not called: all %d threads are busy", name, MOST)
             return _told("Too many functions are still running; try again later.")
+        except ResultError as error:
+            log.error("%s: the skill %s %s", skill.place, name, error)
+            return _told(f"{name} failed: TypeError: it {error}.")
         except ValueError as error:
-            return _told(f"That did not work: {str(error).rstrip('.')}.")
+            return _told(f"That did not work: {message(error).rstrip('.')}.")
         except Exception as error:  # the rim of a skill: whoever wrote it
-            log.exception("the skill %s failed", name)
-            return _told(f"{name} failed: {type(error).__name__}: {error}"[:500])
+            log.exception("%s: the skill %s failed", skill.place, name)
+            return _told(f"{name} failed: {type(error).__name__}: {message(error)}")
 
-    async def _run(self, skill: Skill, bound: dict[str, Any]) -> Any:
-        if not skill.blocking:
-            returned = skill.function(**bound)
-            if not inspect.isawaitable(returned):
-                return returned
-            async with asyncio.timeout(self._within_s):
-                return await returned
-        return await self._workers.run(lambda: _call(skill, bound, self._within_s), self._within_s)
+    async def _run(self, skill: Skill, arguments: Json) -> Outcome:
+        if skill.blocking:
+            call = partial(_call, skill, arguments, self._within_s)
+            return await self._workers.run(call, self._within_s)
+        returned = skill.function(**skill.bind(arguments))
+        if not inspect.isawaitable(returned):
+            return _outcome(returned)
+        async with asyncio.timeout(self._within_s):
+            return _outcome(await returned)
 
 
-def _call(skill: Skill, bound: dict[str, Any], within_s: float) -> Any:
+def _call(skill: Skill, arguments: Json, within_s: float) -> Outcome:
     """On a thread; async functions get an event loop of their own, so they can't block ours."""
-    if not inspect.iscoroutinefunction(skill.function):
-        return skill.function(**bound)
+    returned = skill.function(**skill.bind(arguments))
+    if not inspect.iscoroutine(returned):
+        return _outcome(returned)
 
     async def run() -> Any:
         async with asyncio.timeout(within_s):
-            return await skill.function(**bound)
+            return await returned
 
-    return asyncio.run(run())
-
-
-def _outcome(returned: Any) -> Outcome:
-    """What a skill returned, as text: JSON where it is no text."""
-    if isinstance(returned, Outcome):
-        return returned
-    if returned is None:
-        return _told("Done.")
-    text = returned if isinstance(returned, str) else msgspec.json.encode(returned).decode()
-    if len(text) > LONGEST_OUTPUT:
-        text = text[:LONGEST_OUTPUT] + " ... (the rest was left out)"
-    return _told(text)
+    return _outcome(asyncio.run(run()))
 
 
 def _told(text: str) -> Outcome:
-    return Outcome(text, Then.REPLY)
+    return Outcome(valid(text), Then.REPLY)

@@ -1,21 +1,29 @@
-"""User skills: Python files of a folder; a broken one is told by file and line, and left out."""
+"""User skills: Python files of a folder. A broken one is logged by file and line and left out.
+
+Whatever a file does on import, in a signature or with a name, the others are loaded. What
+Python itself cannot stop is not stopped: `os._exit`, a crash in C, or a call that blocks in C
+while it holds the interpreter's lock.
+"""
 
 import asyncio
 import importlib.util
-import inspect
 import logging
 import sys
 import traceback
 from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from parleyd.skills import Skill, is_skill
+from parleyd import disk
+from parleyd.skills import Skill, is_skill, place, trust
+from parleyd.skills.trust import Untrusted
+from parleyd.skills.wording import message, printable
 from parleyd.skills.workers import Busy, Workers
 
 LOADED_WITHIN_S = 10.0  # of each file; a Pi imports a large library in a few seconds
-LONGEST_NAME = 64  # letters, what servers take
+AFTER_HANGS_S = 1.0  # of each file, once others have hung for as long as one may take
+LONGEST_FILE = 1 << 20  # bytes of source
+MOST_SKILLS = 100  # servers take 128 functions; Parley has ten, remote servers theirs
 
 log = logging.getLogger(__name__)
 
@@ -25,85 +33,125 @@ async def load(
 ) -> list[Skill]:
     """All skills of all ``*.py`` files in `folder`, by file name; problems go to the log.
 
-    Never raises. The files run on threads: one that hangs is left behind after `within_s`.
-    `taken`: names that are in use; a name is given once.
+    Never raises. The files run on a thread, one after the other: one that hangs is left
+    behind after `within_s`. `taken`: names that are in use; a name is given once.
     """
     found: dict[str, Skill] = {}
-    workers = Workers()
+    patience_s = within_s
     for path in await asyncio.to_thread(_files, folder):
+        allowed_s = max(patience_s, min(within_s, AFTER_HANGS_S))
         try:
-            skills, problems = await workers.run(lambda path=path: _load(path), within_s)  # type: ignore[misc]
+            skills, problems = await Workers(1).run(
+                lambda path=path: _load(path),  # type: ignore[misc]
+                allowed_s,
+                abandon=True,
+            )
         except TimeoutError:
-            skills, problems = [], [f"{path}: took more than {within_s:g} s to load"]
+            patience_s -= allowed_s
+            skills, problems = [], [f"{_shown(path)}: took more than {allowed_s:g} s to load"]
         except Busy:
-            skills, problems = [], [f"{path}: was not loaded, because others did not end"]
+            skills, problems = [], [f"{_shown(path)}: there is no thread left to load it"]
         for skill in skills:
             if skill.name in taken or skill.name in found:
-                where = f"{path}:{_line(skill.function)}"
-                problems.append(f"{where}: there is a skill {skill.name} already")
+                problems.append(f"{skill.place}: there is a skill {skill.name} already")
+            elif len(found) >= MOST_SKILLS:
+                problems.append(f"{skill.place}: there are {MOST_SKILLS} skills already")
             else:
                 found[skill.name] = skill
         for problem in problems:
             log.error("skill left out: %s", problem)
     if found:
-        log.info("skills of %s: %s", folder, ", ".join(found))
+        log.info("skills of %s: %s", _shown(folder), ", ".join(found))
     return list(found.values())
 
 
 def _files(folder: Path) -> list[Path]:
     try:
+        trust.check(folder)
         return sorted(path for path in folder.iterdir() if path.suffix == ".py")
     except FileNotFoundError:
         return []
+    except Untrusted as error:
+        log.error("skills left out: %s; run `parley doctor`", printable(str(error)))
     except OSError as error:
-        log.error("skills left out: %s cannot be read (%s)", folder, error.strerror)
-        return []
+        log.error("skills left out: %s cannot be read (%s)", _shown(folder), error.strerror)
+    return []
 
 
 def _load(path: Path) -> tuple[list[Skill], list[str]]:
     """Run one file and collect its skills and its problems."""
     try:
         module = _run(path)
+        things = list(vars(module).values())
     except BaseException as error:  # the rim of somebody else's code, sys.exit and all
         return [], [_problem(path, error)]
-    skills: list[Skill] = []
+    skills: dict[int, Skill] = {}
     problems: list[str] = []
-    for function in vars(module).values():
-        if not is_skill(function) or function.__module__ != module.__name__:
+    for thing in things:
+        if id(thing) in skills:  # a second name for it
             continue
         try:
-            skills.append(_skill(function))
-        except TypeError as error:
-            problems.append(f"{path}:{_line(function)}: {error}")
-    return skills, problems
+            problems.extend(_methods(thing, module))
+            if is_skill(thing) and thing.__module__ == module.__name__:
+                skills[id(thing)] = Skill.of(thing, blocking=True)
+        except BaseException as error:  # the rim again: attributes and types run code as well
+            kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
+            where = place(thing) or _shown(path)
+            problems.append(f"{where}: {kind}{message(error)}")
+    return list(skills.values()), problems
 
 
 def _run(path: Path) -> ModuleType:
     name = f"parley_skills_{path.stem}"
+    code = compile(_source(path), str(path), "exec", dont_inherit=True)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where dataclasses and type hints look for it
-    spec.loader.exec_module(module)
+    try:
+        exec(code, module.__dict__)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
     return module
 
 
-def _skill(function: Any) -> Skill:
-    skill = Skill.of(function, blocking=True)
-    if not skill.name.isascii() or len(skill.name) > LONGEST_NAME:
-        raise TypeError(f"{skill.name}: a name has at most {LONGEST_NAME} ASCII letters")
-    return skill
+def _source(path: Path) -> bytes:
+    """What is executed is what was checked: the file is opened once, and no cache is read."""
+    trust.check(path)
+    return disk.read(path, LONGEST_FILE, lambda opened: trust.check_open(opened, path))
 
 
-def _line(function: Any) -> int:
-    return int(inspect.unwrap(function).__code__.co_firstlineno)
+def _methods(thing: object, module: ModuleType) -> list[str]:
+    """What stands in a class cannot be called: there is no object that it would belong to."""
+    if not isinstance(thing, type) or thing.__module__ != module.__name__:
+        return []
+    marked = [member for member in vars(thing).values() if is_skill(member)]
+    return [
+        f"{place(member)}: {thing.__name__}.{member.__name__} stands in a class, "
+        "a skill is a function of the file itself"
+        for member in marked
+    ]
 
 
 def _problem(path: Path, error: BaseException) -> str:
     """``file:line: what``: the last line of the file itself that led to the error."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}:{error.lineno}: {error.msg}"
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    where = f"{path}:{lines[-1]}" if lines else str(path)
-    return f"{where}: {type(error).__name__}: {error}"
+        return f"{_shown(path)}:{error.lineno}: {message(SyntaxError(error.msg))}"
+    if isinstance(error, Untrusted):
+        return f"{printable(str(error))}; run `parley doctor`"
+    if isinstance(error, OSError) and error.__traceback__ is not None and not _ran(path, error):
+        return f"{_shown(path)}: cannot be read ({error.strerror})"
+    lines = _ran(path, error)
+    where = f"{_shown(path)}:{lines[-1]}" if lines else _shown(path)
+    return f"{where}: {type(error).__name__}: {message(error)}"
+
+
+def _ran(path: Path, error: BaseException) -> list[int]:
+    """The lines of the file that were running when the error came, the innermost last."""
+    walked = traceback.walk_tb(error.__traceback__)
+    return [line for frame, line in walked if frame.f_code.co_filename == str(path)]
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))

@@ -1,6 +1,8 @@
 """Threads for skills that may block: few, and none that anybody waits for at the end."""
 
 import asyncio
+import contextlib
+import ctypes
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -14,6 +16,10 @@ class Busy(Exception):
     """All threads are taken by skills that have not come back."""
 
 
+class Abandoned(BaseException):
+    """Raised inside a function whose result is no longer waited for."""
+
+
 class Workers:
     """Runs functions on daemon threads; belongs to one event loop.
 
@@ -24,18 +30,31 @@ class Workers:
     def __init__(self, most: int = MOST) -> None:
         self._free = threading.Semaphore(most)
 
-    async def run(self, function: Callable[[], _Result], within_s: float) -> _Result:
+    async def run(
+        self, function: Callable[[], _Result], within_s: float, *, abandon: bool = False
+    ) -> _Result:
         """What `function` returns or raises; raises `Busy`, and TimeoutError after `within_s`.
 
-        A function that is late goes on until it ends; nobody hears of it any more, but it
-        counts as running.
+        A function that is late runs until it ends; its result is dropped, but it counts as
+        running. With `abandon`, `Abandoned` is raised in it, which ends an endless loop in
+        Python, though no call that blocks in C.
         """
         if not self._free.acquire(blocking=False):
             raise Busy
         call = _Call(function, asyncio.get_running_loop(), self._free)
-        threading.Thread(target=call.run, name="skill", daemon=True).start()
-        async with asyncio.timeout(within_s):
-            return await call.result
+        thread = threading.Thread(target=call.run, name="skill", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the service has as many threads as it may have
+            self._free.release()
+            raise Busy from error
+        try:
+            async with asyncio.timeout(within_s):
+                return await call.result
+        except TimeoutError:
+            if abandon and not call.over and thread.ident is not None:
+                _raise_in(thread.ident)
+            raise
 
 
 class _Call(Generic[_Result]):
@@ -46,26 +65,49 @@ class _Call(Generic[_Result]):
         free: threading.Semaphore,
     ) -> None:
         self.result: asyncio.Future[_Result] = loop.create_future()
+        self.over = False
         self._function, self._loop, self._free = function, loop, free
 
     def run(self) -> None:
         """The thread's body."""
+        with contextlib.suppress(Abandoned):  # raised when the function had just ended
+            try:
+                tell = self._outcome()
+            finally:
+                # before the result is handed on: whoever gets it may start the next one
+                self._free.release()
+            self._tell(tell)
+
+    def _outcome(self) -> Callable[[], None]:
         try:
             value = self._function()
         except BaseException as error:  # the rim of the thread: sys.exit in a skill ends nothing
-            # a future takes no StopIteration, and SystemExit would end the event loop
-            fits = isinstance(error, Exception) and not isinstance(error, StopIteration)
-            kept = error if fits else RuntimeError(repr(error))
-            self._tell(lambda: self.result.set_exception(kept))
-        else:
-            self._tell(lambda: self.result.set_result(value))
+            kept = _fit(error)
+            return lambda: self.result.set_exception(kept)
         finally:
-            self._free.release()
+            self.over = True
+        return lambda: self.result.set_result(value)
 
     def _tell(self, how: Callable[[], None]) -> None:
         def tell() -> None:
             if not self.result.done():
                 how()
 
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(tell)
+
+
+def _fit(error: BaseException) -> Exception:
+    """An error that a future takes: no StopIteration, and nothing that ends the event loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    try:
+        return RuntimeError(repr(error))
+    except BaseException:  # a `__repr__` of the user's own
+        return RuntimeError(type(error).__name__)
+
+
+def _raise_in(thread_id: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread_id), ctypes.py_object(Abandoned)
+    )

@@ -1,0 +1,91 @@
+"""Who else could change a skill: its code runs with Parley's rights, microphone and keys."""
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+MOST_LINKS = 40  # followed for one path, as the kernel does
+
+
+class Untrusted(Exception):
+    """Says who else could change it; `path` is the file, folder or link that lets them."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self.path = path
+
+
+def check(path: Path, owners: Collection[int] | None = None) -> None:
+    """That only root and the given users (uids; None: this process's) can change this file or
+    folder, or put another one in its place.
+
+    Symbolic links are followed, and whoever can change one counts. Raises `Untrusted`, and
+    OSError when it cannot be looked at. Blocks.
+    """
+    trusted = {0, *([os.geteuid()] if owners is None else owners)}
+    *above, last = _walked(path)
+    for place in above:
+        _check_one(place, os.lstat(place), trusted, may_be_sticky=True)
+    _check_one(last, os.lstat(last), trusted, may_be_sticky=False)
+
+
+def check_open(descriptor: int, path: Path, owners: Collection[int] | None = None) -> None:
+    """The same of an open file itself. Raises `Untrusted`."""
+    trusted = {0, *([os.geteuid()] if owners is None else owners)}
+    _check_one(path, os.fstat(descriptor), trusted, may_be_sticky=False)
+
+
+def _walked(path: Path) -> Iterator[Path]:
+    """Every folder and link on the way to the path, and what it comes down to at last."""
+    todo = list(reversed((Path.cwd() / path).parts[1:]))
+    place, links = Path("/"), 0
+    yield place
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            place = place.parent
+            continue
+        here = place / part
+        yield here
+        if not here.is_symlink():
+            place = here
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise OSError(f"too many symbolic links: {path}")
+        target = here.readlink()
+        if target.is_absolute():
+            place = Path("/")
+        todo.extend(reversed([part for part in target.parts if part not in ("/", ".")]))
+    yield place
+
+
+def _check_one(
+    path: Path, status: os.stat_result, trusted: Collection[int], *, may_be_sticky: bool
+) -> None:
+    if status.st_uid not in trusted:
+        raise Untrusted(f"{path} belongs to {_user(status.st_uid)}, who could change it", path)
+    if stat.S_ISLNK(status.st_mode):
+        return  # its mode says nothing: its owner and its folder decide
+    mode = stat.S_IMODE(status.st_mode)
+    sticky = may_be_sticky and mode & stat.S_ISVTX  # as /tmp: nobody renames what others own
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+        who = "everybody" if mode & stat.S_IWOTH else f"the group {_group(status.st_gid)}"
+        raise Untrusted(f"{who} can write {path}", path)
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"the user with the id {uid}"
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
