@@ -101,3 +101,20 @@ def test_a_server_that_takes_the_socket_and_says_nothing_is_given_up() -> None:
     assert line.next(True, READY_WITHIN_S - 0.1) is None
     assert isinstance(line.next(True, READY_WITHIN_S), Reconnect)
     assert line.next(True, READY_WITHIN_S + 1) is None
+
+
+def test_a_line_put_off_is_asked_for_once_a_turn() -> None:
+    for connection in ("warm", "on-wake"):
+        line = up(connection)
+        line.down("no quota", False, True)
+        assert (line.put_off, line.refused, line.missed) == ("no quota", "", "")
+        assert line.next(True, 1.0) is None
+        assert line.next(True, 1.0 + 2 * REST_AFTER_S) is None  # it stays shown
+        assert line.next(False, 90.0) == Connect(True)
+        line.down("no quota", False, True)
+        assert line.next(False, 91.0) is None
+        assert line.next(True, 92.0) is None
+        assert line.next(False, 93.0) == Connect(True)
+        line.opened(94.0)
+        line.ready()
+        assert (line.put_off, line.up) == ("", True)

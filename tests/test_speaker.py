@@ -7,6 +7,7 @@ from paper_server import RATE_HZ, Bell, Paper, settings, tone
 from parleyd import earcons
 from parleyd.boundary import (
     ButtonPressed,
+    Connect,
     LinkDown,
     LinkUp,
     MuteSwitched,
@@ -291,13 +292,43 @@ def test_a_refused_key_is_said_at_every_try_instead_of_listening() -> None:
     assert paper.events(ev.AppendAudio) == []
 
 
-def test_a_fatal_error_of_the_server_ends_the_link() -> None:
+@pytest.mark.parametrize(
+    ("code", "fatal", "words"),
+    [("invalid_api_key", True, "refuses the key"), ("insufficient_quota", False, "add credit")],
+)
+def test_error_that_lasts_ends_the_socket(code: str, fatal: bool, words: str) -> None:
     paper = Paper(settings())
-    paper.say(ev.ServerError(error=ev.ErrorDetail(code="insufficient_quota", message="x")))
+    paper.say(ev.ServerError(error=ev.ErrorDetail(code=code, message="x")))
     paper.run(0.05)
     (effect,) = [e for _, e in paper.effects if isinstance(e, Reconnect)]
-    assert effect.fatal
-    assert "add credit" in effect.reason
+    assert (effect.fatal, effect.later) == (fatal, not fatal)
+    assert words in effect.reason
+
+
+def test_refusal_for_now_is_tried_at_once_by_a_turn() -> None:
+    """The light says why; the wake word tries again, and the user hears whether it helped."""
+    bell = Bell()
+    paper = Paper(settings(), bell)
+    paper.say(LinkDown("the account has no quota left: add credit", later=True))
+    paper.run(0.5)
+    assert paper.shown[-1] is Shown.ERROR
+    bell.next = "hey_test"
+    paper.run(1.5)  # the chime is over
+    assert paper.speaker.state is State.LISTENING
+    assert paper.shown[-1] is Shown.LISTENING
+    assert [e for _, e in paper.effects if isinstance(e, Connect)] == [Connect(True)]
+    began = paper.card.now
+    paper.say(LinkDown("the account has no quota left: add credit", later=True))
+    paper.run(1.0)
+    assert paper.speaker.state is State.IDLE
+    assert paper.shown[-1] is Shown.ERROR
+    assert heard_since(paper, began)  # the sorry tone
+    bell.next = "hey_test"
+    paper.run(0.5)
+    assert [e for _, e in paper.effects if isinstance(e, Connect)] == [Connect(True)] * 2
+    paper.say(LinkUp())
+    paper.run(0.1)
+    assert paper.speaker.state is State.LISTENING
 
 
 def test_silence_after_the_wake_word_goes_home_with_a_low_tone() -> None:

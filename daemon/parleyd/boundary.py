@@ -70,6 +70,9 @@ class LinkDown:
 
     reason: str
     fatal: bool = False
+    """The link does not try again by itself: the key is refused."""
+    later: bool = False
+    """The server refuses for now: the link tries in minutes, and at once if a user asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,8 @@ class Reconnect:
 
     reason: str
     fatal: bool = False
+    later: bool = False
+    """Open it in minutes, or if a user asks."""
 
 
 @dataclass(frozen=True, slots=True)

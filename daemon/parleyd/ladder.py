@@ -16,7 +16,7 @@ class Situation:
     without_card: str
     ringing: bool
     refused: str
-    """No retry can help: a wrong key, no quota, no such model."""
+    """The server refuses: a wrong key; while idle also no quota, no such model."""
     offline: str
     turn: State
     dry: bool

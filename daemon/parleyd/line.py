@@ -18,6 +18,7 @@ class _State(Enum):
     UP = auto()
     RENEWING = auto()  # as good as up: what is said meanwhile waits
     DOWN = auto()
+    PUT_OFF = auto()  # the server refuses for now; the next turn tries again
     REFUSED = auto()  # no retry can help
 
 
@@ -52,10 +53,11 @@ class Line:
         self._opened = None
         self._state, self._reason = _State.UP, ""
 
-    def down(self, reason: str, fatal: bool) -> None:
-        """The socket is gone or could not be opened."""
+    def down(self, reason: str, fatal: bool, later: bool = False) -> None:
+        """The socket is gone or could not be opened; see `LinkDown`."""
         self._opened = None
-        self._state = _State.REFUSED if fatal else _State.DOWN
+        put_off = _State.PUT_OFF if later else _State.DOWN
+        self._state = _State.REFUSED if fatal else put_off
         self._reason = reason
 
     # --- what is asked ----------------------------------------------------------------
@@ -71,6 +73,11 @@ class Line:
         return self._reason if self._state is _State.REFUSED else ""
 
     @property
+    def put_off(self) -> str:
+        """Why the server refuses for now; "" when it does not."""
+        return self._reason if self._state is _State.PUT_OFF else ""
+
+    @property
     def missed(self) -> str:
         """Why nobody would be answered at once; "" when all is as it should be."""
         missed = self._state in (_State.CONNECTING, _State.DOWN)
@@ -82,7 +89,7 @@ class Line:
         self._idle_since = (self._idle_since or now) if idle else None
         if idle:
             self._asked = False
-        elif not self._asked and self._state in (_State.RESTING, _State.DOWN):
+        elif not self._asked and self._state in (_State.RESTING, _State.DOWN, _State.PUT_OFF):
             self._asked = True
             return Connect(True)
         if self._opened is not None and now - self._opened >= READY_WITHIN_S:

@@ -164,8 +164,8 @@ class Speaker:
             case LinkUp():
                 self._session.opened()
                 self._line.opened(now)
-            case LinkDown(reason, fatal):
-                self._line.down(reason, fatal)
+            case LinkDown(reason, fatal, later):
+                self._line.down(reason, fatal, later)
                 self._lost(now)
             case Expires(in_s):
                 self._line.expires(in_s, now)
@@ -287,7 +287,8 @@ class Speaker:
         return self._settings.turn.detection == "local" or not self._session.ready
 
     def _may_listen(self) -> bool:
-        """A refused key or model makes every turn useless: say so instead of listening."""
+        """A refused key makes every turn useless: say so instead of listening. A server that
+        refuses for now is tried again by the turn."""
         if self._muted or self._without_card:
             return False
         if self._line.refused:
@@ -442,8 +443,9 @@ class Speaker:
 
     def _trouble(self, remedy: Remedy, text: str) -> None:
         self._note("trouble", remedy=remedy.name.lower(), text=text)
-        if remedy in (Remedy.RECONNECT, Remedy.FATAL):
-            self._emit(Reconnect(text, fatal=remedy is Remedy.FATAL))
+        if remedy in (Remedy.RECONNECT, Remedy.LATER, Remedy.FATAL):
+            fatal, later = remedy is Remedy.FATAL, remedy is Remedy.LATER
+            self._emit(Reconnect(text, fatal=fatal, later=later))
 
     # --- the line ---------------------------------------------------------------------
 
@@ -568,12 +570,13 @@ class Speaker:
         self._emit(Note(name, fields))
 
     def _show(self, now: float) -> None:
+        idle = self._turn.state is State.IDLE
         situation = Situation(
             muted=self._muted,
             why_muted=self._why_muted,
             without_card=self._without_card,
             ringing=self._bell.audible,
-            refused=self._line.refused,
+            refused=self._line.refused or (self._line.put_off if idle else ""),
             offline=self._line.missed,
             turn=self._turn.state,
             dry=self._turn.runs_dry(now),

@@ -55,7 +55,7 @@ Op = tuple[str, Any]
 
 RARE: st.SearchStrategy[Op] = st.one_of(
     st.tuples(st.just("mute"), st.booleans()),
-    st.tuples(st.just("link"), st.sampled_from(["up", "down", "down", "fatal"])),
+    st.tuples(st.just("link"), st.sampled_from(["up", "down", "later", "fatal"])),
     st.tuples(st.just("card"), st.booleans()),
     st.tuples(st.just("ring"), st.integers(0, 3)),
     st.tuples(st.just("volume"), st.integers(0, 100)),
@@ -163,7 +163,7 @@ class World:
             case ("link", "up"):
                 self.tell(LinkUp())
             case ("link", how):
-                self.tell(LinkDown("gone", fatal=how == "fatal"))
+                self.tell(LinkDown("gone", fatal=how == "fatal", later=how == "later"))
             case ("card", lost):
                 self.tell(CardLost("unplugged", self.queued) if lost else CardBack())
                 self.queued = 0

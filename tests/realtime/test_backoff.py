@@ -19,6 +19,11 @@ def test_a_busy_server_is_left_alone_for_longer() -> None:
     assert pauses == [*BUSY_STEPS_S, BUSY_STEPS_S[-1]]
 
 
+def test_delay_of_a_refusal_for_now_is_minutes() -> None:
+    pauses = [delay_s(Remedy.LATER, attempt, 0.5) for attempt in range(6)]
+    assert pauses == [60.0, 120.0, 300.0, 600.0, 600.0, 600.0]
+
+
 def test_what_no_retry_can_help_is_not_tried_again() -> None:
     assert delay_s(Remedy.FATAL, 0, 0.5) is None
 

@@ -95,18 +95,9 @@ def test_a_close_that_may_pass_is_told_and_followed_by_a_new_socket(code: int) -
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "words"),
-    [
-        (3000, "invalid_request_error.invalid_api_key", "check OPENAI_API_KEY"),
-        (3000, "", "check OPENAI_API_KEY"),
-        (4000, "invalid_request_error.invalid_model", "check realtime.model"),
-        (4000, "invalid_request_error.beta_api_shape_disabled", "remove beta headers"),
-        (4000, "something new", "refuses the session"),
-    ],
+    ("code", "reason"), [(3000, "invalid_request_error.invalid_api_key"), (3000, ""), (4401, "")]
 )
-def test_a_close_that_stays_ends_the_link_with_the_remedy(
-    code: int, reason: str, words: str
-) -> None:
+def test_close_that_refuses_the_key_ends_the_link(code: int, reason: str) -> None:
     async def scene() -> None:
         async def talk(socket: ws.ServerConnection) -> None:
             await socket.close(code, reason)
@@ -117,7 +108,41 @@ def test_a_close_that_stays_ends_the_link_with_the_remedy(
                 await Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear).run()
             (down,) = [e for e in ear.told if isinstance(e, LinkDown)]
             assert down.fatal
+            assert "check OPENAI_API_KEY" in down.reason
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words"),
+    [
+        (4000, "invalid_request_error.invalid_model", "check realtime.model"),
+        (4000, "invalid_request_error.beta_api_shape_disabled", "remove beta headers"),
+        (4000, "something new", "refuses the session"),
+        (1011, "insufficient_quota", "add credit"),
+        (1008, "You exceeded your current quota", "add credit"),
+        (3003, "", "refuses the session"),
+        (4404, "", "refuses the session"),
+    ],
+)
+def test_close_that_refuses_all_else_is_tried_when_asked(
+    code: int, reason: str, words: str
+) -> None:
+    async def scene() -> None:
+        async def talk(socket: ws.ServerConnection) -> None:
+            await socket.close(code, reason)
+
+        async with ws.serve(talk, "127.0.0.1", 0) as server:
+            ear = Ear()
+            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(link.run())
+            (down,) = await ear.wait(LinkDown)
+            assert isinstance(down, LinkDown)
+            assert (down.fatal, down.later) == (False, True)
             assert words in down.reason
+            link.want(True)
+            await ear.wait(LinkDown, 2)
+            task.cancel()
 
     asyncio.run(scene())
 
@@ -161,7 +186,8 @@ def test_nobody_there_is_told_and_tried_again_and_the_key_is_in_no_log(
 
     with caplog.at_level(logging.INFO):
         asyncio.run(scene())
-    assert "check the network" in caplog.text
+    assert "nothing listens at 127.0.0.1 port" in caplog.text
+    assert "network" not in caplog.text
     assert KEY not in caplog.text
 
 

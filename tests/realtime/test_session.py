@@ -337,15 +337,18 @@ def test_harmless_errors_say_nothing_and_end_nothing(detail: ev.ErrorDetail) -> 
     assert len(created(made.to_send())) == 1
 
 
-def test_fatal_errors_are_told_as_fatal_wherever_the_code_stands() -> None:
+def test_errors_that_last_are_told_wherever_the_code_stands() -> None:
     made = session()
-    for detail in (
-        ev.ErrorDetail(code="invalid_api_key", message="Incorrect API key: sk-abcdef1234567"),
-        ev.ErrorDetail(type="insufficient_quota"),
+    for remedy, detail in (
+        (
+            Remedy.FATAL,
+            ev.ErrorDetail(code="invalid_api_key", message="Incorrect API key: sk-abcdef1234567"),
+        ),
+        (Remedy.LATER, ev.ErrorDetail(type="insufficient_quota")),
     ):
         (trouble,) = made.receive(ev.ServerError(error=detail), 0.0)
         assert isinstance(trouble, Trouble)
-        assert trouble.remedy is Remedy.FATAL
+        assert trouble.remedy is remedy
         assert "sk-abc" not in trouble.text
 
 

@@ -71,14 +71,15 @@ class PaperLink:
             case Renew():
                 if self._end():
                     self._try(0.0)
-            case Reconnect(reason, fatal):
+            case Reconnect(reason, fatal, later):
                 if self._end() or fatal:
-                    self._down(reason, fatal)
+                    put_off = Remedy.LATER if later else Remedy.RECONNECT
+                    self._down(reason, Remedy.FATAL if fatal else put_off)
 
     def cut(self) -> None:
         """The network breaks."""
         if self._end():
-            self._down("the connection broke", False)
+            self._down("the connection broke", Remedy.RECONNECT)
 
     def close(self, code: int, reason: str) -> None:
         """The server closes the socket."""
@@ -106,7 +107,7 @@ class PaperLink:
         if not self._wanted:
             return
         if self.outage or (not self._clock.friendly and self._clock.random.random() < 0.1):
-            self._down("no connection", False)
+            self._down("no connection", Remedy.RECONNECT)
             return
         self._attempt = 0
         self.sockets += 1
@@ -140,14 +141,14 @@ class PaperLink:
             if not socket.ended:
                 self._end()
                 refusal = understand_close(code, reason)
-                self._down(refusal.text, refusal.remedy is Remedy.FATAL)
+                self._down(refusal.text, refusal.remedy)
 
         self._clock.after(max(0.0, socket.down_at - self._clock.now) + 0.01, arrives)
 
-    def _down(self, reason: str, fatal: bool) -> None:
-        self._post(LinkDown(reason, fatal), None)
+    def _down(self, reason: str, remedy: Remedy) -> None:
+        fatal = remedy is Remedy.FATAL
+        self._post(LinkDown(reason, fatal, remedy is Remedy.LATER), None)
         self._gone = self._gone or fatal
-        remedy = Remedy.RECONNECT
         delay_s = backoff.delay_s(remedy, self._attempt, self._clock.random.random())
         self._attempt += 1
         if delay_s is not None and self._wanted:

@@ -87,8 +87,8 @@ class Switchboard:
                     self._on_open_microphone()
                 case Learnt(memory):
                     self._on_learnt(memory)
-                case Reconnect(reason, fatal):
-                    self._link.reconnect(reason, fatal=fatal)
+                case Reconnect(reason, fatal, later):
+                    self._link.reconnect(reason, fatal=fatal, later=later)
                 case Renew(reason):
                     self._link.renew(reason)
                 case Connect(wanted):

@@ -4,6 +4,12 @@ from parleyd.realtime.refusals import Remedy
 
 STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # then 30 for ever
 BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)  # the server asked for less: nobody is helped by haste
+LATER_STEPS_S = (
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+)  # credit or access is added by people: minutes are soon enough
 JITTER = 0.25  # of the step, to both sides: a house full of speakers does not knock at once
 
 
@@ -14,6 +20,6 @@ def delay_s(remedy: Remedy, attempt: int, chance: float) -> float | None:
     """
     if remedy is Remedy.FATAL:
         return None
-    steps = BUSY_STEPS_S if remedy is Remedy.BACK_OFF else STEPS_S
+    steps = {Remedy.BACK_OFF: BUSY_STEPS_S, Remedy.LATER: LATER_STEPS_S}.get(remedy, STEPS_S)
     step = steps[min(attempt, len(steps) - 1)]
     return step * (1 + JITTER * (2 * chance - 1))

@@ -8,20 +8,19 @@ session's business, when to give up is decided by `refusals`.
 import asyncio
 import contextlib
 import logging
+import os
 import random
-import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import websockets.asyncio.client as client
-from websockets.exceptions import InvalidStatus, WebSocketException
+import msgspec
+from websockets.exceptions import WebSocketException
 
 from parleyd.boundary import Expires, Happening, LinkDown, LinkUp
-from parleyd.config import Realtime
 from parleyd.realtime import backoff
+from parleyd.realtime.address import Address as Address
+from parleyd.realtime.dialing import Connection, Way, dial
 from parleyd.realtime.events import (
     ClientEvent,
     Malformed,
@@ -31,9 +30,16 @@ from parleyd.realtime.events import (
     decode_server,
     encode,
 )
-from parleyd.realtime.profiles import Profile
+from parleyd.realtime.failures import explain
 from parleyd.realtime.pulse import LOOK_S, Beat, Pulse
-from parleyd.realtime.refusals import Refusal, Remedy, understand, understand_close
+from parleyd.realtime.refusals import (
+    KEY_REFUSED,
+    Refusal,
+    Remedy,
+    key_refused,
+    understand,
+    understand_close,
+)
 from parleyd.realtime.unix_address import UnixAddress, is_ours
 
 log = logging.getLogger(__name__)
@@ -45,31 +51,7 @@ BIGGEST_MESSAGE = 16 * 1024 * 1024  # an item that is retrieved carries its audi
 SETTLED_S = 60  # a socket that lived this long starts the back-off anew
 LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
 UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the server is and how to be let in; `headers` hold the key: never print it."""
-
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(cls, realtime: Realtime, server: Profile, key: str | None) -> "Address":
-        """The GA address: the model is a query parameter, the key stands in a header."""
-        parts = urlsplit(realtime.url or server.url)
-        query = dict(parse_qsl(parts.query))
-        if model := realtime.model or server.model:
-            query.setdefault("model", model)
-        full = urlunsplit(parts._replace(query=urlencode(query)))
-        bearer = server.key_header == "Authorization"
-        token = {server.key_header: f"Bearer {key}" if bearer else key} if key else {}
-        return cls(full, {**realtime.headers, **token})
-
-    @classmethod
-    def embedded(cls, url: str) -> "Address":
-        """Our own server, wherever it listens: ``ws+unix:/path`` or ``ws://127.0.0.1:...``."""
-        return cls(f"{url}?model=embedded")
+OUR_ERROR = "an error in Parley itself: see the log"
 
 
 class Link:
@@ -89,7 +71,7 @@ class Link:
         )
         self._on_event = on_event
         self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
-        self._socket: _Connection | None = None
+        self._socket: Connection | None = None
         self._pulse = Pulse(0.0)
         self._end: Refusal | None = None  # why we end the open socket; None: we don't
         self._planned = False  # we end it, and nothing is wrong
@@ -124,9 +106,10 @@ class Link:
         """Replace the open socket by a new one; only if that fails, `LinkDown` is told."""
         self._close(reason)
 
-    def reconnect(self, reason: str, *, fatal: bool = False) -> None:
-        """Give this socket up; unless `fatal`, a new one follows."""
-        self._end = Refusal(Remedy.FATAL if fatal else Remedy.RECONNECT, reason)
+    def reconnect(self, reason: str, *, fatal: bool = False, later: bool = False) -> None:
+        """Give this socket up; unless `fatal`, a new one follows, `later` in minutes."""
+        remedy = Remedy.LATER if later else Remedy.RECONNECT
+        self._end = Refusal(Remedy.FATAL if fatal else remedy, reason)
         if fatal:
             self._fatal = self._end  # also when the socket is gone already
             self._hurry.set()
@@ -135,14 +118,17 @@ class Link:
             self._socket.transport.abort()
 
     async def run(self) -> None:
-        """Stay connected until cancelled or refused for good (then it returns)."""
+        """Stay connected until cancelled or refused for good (then it returns).
+
+        An error of our own is logged with its traceback and ends a socket, never the link.
+        """
         loop = asyncio.get_running_loop()
         attempt = 0
         while True:
             await self._wanted.wait()
             self._planned = False
             started = loop.time()
-            down = self._fatal or await self._one_socket()
+            down = self._named(self._fatal or await self._guarded())
             if self._planned:
                 log.info("realtime server: connection closed by us: %s", down.text)
                 attempt = 0
@@ -151,12 +137,12 @@ class Link:
                 attempt = 0
             delay_s = backoff.delay_s(down.remedy, attempt, random.random())
             attempt += 1
-            self._on_event(LinkDown(down.text, fatal=delay_s is None))
+            self._hurry.clear()
+            self._tell(LinkDown(down.text, delay_s is None, down.remedy is Remedy.LATER))
             if delay_s is None:
                 log.error("realtime server: %s", down.text)
                 return
             log.warning("realtime server: %s; trying again in %.1f s", down.text, delay_s)
-            self._hurry.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
                     await self._hurry.wait()
@@ -167,55 +153,79 @@ class Link:
         if self._socket is not None and self._end is None:
             self._end, self._planned = Refusal(Remedy.RECONNECT, reason), True
             self._closing = asyncio.create_task(self._socket.close(), name="link-close")
+            self._closing.add_done_callback(self._ended)
+
+    def _tell(self, event: Happening) -> None:
+        """Hand an event on; what fails there is not the link's, and does not end it."""
+        try:
+            self._on_event(event)
+        except Exception:
+            log.exception("an event of the realtime server could not be handed on")
+
+    def _named(self, refusal: Refusal) -> Refusal:
+        """A refused key by its own name, which only the address knows."""
+        if refusal.text != KEY_REFUSED:
+            return refusal
+        return key_refused(self._address.key_name, sent=self._address.carries_key)
+
+    async def _guarded(self) -> Refusal:
+        """One socket, come what may: the rim of the link's task."""
+        try:
+            return await self._one_socket()
+        except Exception:
+            log.exception("the link to the realtime server failed")
+            return Refusal(Remedy.RECONNECT, OUR_ERROR)
 
     async def _one_socket(self) -> Refusal:
         """Open, carry, close; returns why it ended."""
         self._end = self._last_error = None
+        way = Way(self._address.host, 0 if self._unix else self._address.port)
         try:
-            async with self._connection() as socket:
-                assert isinstance(socket, _Connection)
-                if self._unix and not is_ours(socket.transport.get_extra_info("socket")):
-                    return Refusal(Remedy.BACK_OFF, "another process has taken the socket's place")
-                return await self._carry(socket)
-        except InvalidStatus as error:
-            return _refused_by_status(error.response.status_code)
-        except TimeoutError:
-            return Refusal(Remedy.RECONNECT, f"the server does not answer: {self._advice}")
-        except ssl.SSLError as error:
-            return Refusal(
-                Remedy.RECONNECT, f"no secure connection ({error.reason}): check the clock"
-            )
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            return Refusal(Remedy.RECONNECT, f"no connection ({reason}): {self._advice}")
-        except WebSocketException as error:
-            return Refusal(Remedy.RECONNECT, f"no connection ({type(error).__name__})")
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                socket = await self._open(way)
+        except Exception as error:
+            refusal = explain(error, self._address, way, now=time.time())
+            if refusal is None:
+                raise
+            if self._unix and refusal.remedy is Remedy.RECONNECT:
+                return Refusal(Remedy.RECONNECT, f"no connection: {self._advice}")
+            return refusal
+        try:
+            if self._unix and not is_ours(socket.transport.get_extra_info("socket")):
+                return Refusal(Remedy.BACK_OFF, "another process has taken the socket's place")
+            return await self._carry(socket)
+        finally:
+            await socket.close()
 
-    def _connection(self) -> client.connect:
-        options: dict[str, Any] = {
-            "additional_headers": dict(self._address.headers),
-            "compression": None,  # audio does not compress, and a Pi has better to do
-            "max_size": BIGGEST_MESSAGE,
-            "open_timeout": OPEN_TIMEOUT_S,
-            "ping_interval": None,  # `Pulse` knows better when to ping
-            "close_timeout": 1,
-            "create_connection": _Connection,
-            "logger": _wire,
-        }
-        if self._unix:
-            return client.unix_connect(self._unix.path, self._unix.request, **options)
-        return client.connect(self._address.url, **options)
+    async def _open(self, way: Way) -> Connection:
+        opening = await dial(
+            self._address,
+            os.environ,
+            way,
+            additional_headers=dict(self._address.headers),
+            compression=None,  # audio does not compress, and a Pi has better to do
+            max_size=BIGGEST_MESSAGE,
+            open_timeout=None,  # `_one_socket` has one for all of it
+            ping_interval=None,  # `Pulse` knows better when to ping
+            close_timeout=1,
+            logger=_wire,
+        )
+        socket = await opening
+        assert isinstance(socket, Connection)
+        return socket
 
-    async def _carry(self, socket: "_Connection") -> Refusal:
+    async def _carry(self, socket: Connection) -> Refusal:
         while not self._outgoing.empty():
             self._outgoing.get_nowait()  # meant for the socket before
         self._pulse = Pulse(asyncio.get_running_loop().time())
         self._socket = socket
-        self._on_event(LinkUp())
+        self._tell(LinkUp())
         tasks = [
             asyncio.create_task(self._send_all(socket), name="link-sender"),
             asyncio.create_task(self._feel(socket), name="link-pulse"),
         ]
+        for task in tasks:
+            task.add_done_callback(self._ended)
         try:
             async for message in socket:
                 if self._end is not None:
@@ -230,7 +240,13 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
         return self._why(socket)
 
-    def _why(self, socket: "_Connection") -> Refusal:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that fails leaves a socket that is of no use: a new one, and the traceback."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the task %s failed", task.get_name(), exc_info=error)
+            self.reconnect(OUR_ERROR)
+
+    def _why(self, socket: Connection) -> Refusal:
         """The best explanation of an end: ours, the server's words, then its close code."""
         if self._end is not None:
             return self._end
@@ -251,20 +267,20 @@ class Link:
         self._last_error = None
         if isinstance(event, ServerError):
             refusal = understand(event.error)
-            if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.FATAL):
+            if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.LATER, Remedy.FATAL):
                 self._last_error = refusal  # a close right behind it is its consequence
-        self._on_event(event)
+        self._tell(event)
         if isinstance(event, SessionCreated):
             ends = event.session.get("expires_at")
             if isinstance(ends, int | float) and 0 < ends < LATEST:
-                self._on_event(Expires(ends - time.time()))
+                self._tell(Expires(ends - time.time()))
 
-    async def _send_all(self, socket: "_Connection") -> None:
+    async def _send_all(self, socket: Connection) -> None:
         with contextlib.suppress(WebSocketException):
             while True:
-                await socket.send(encode(await self._outgoing.get()))
+                await socket.send(_frame(await self._outgoing.get()))
 
-    async def _feel(self, socket: "_Connection") -> None:
+    async def _feel(self, socket: Connection) -> None:
         """Ping, and give up a socket that has gone silent."""
         loop = asyncio.get_running_loop()
         while True:
@@ -282,22 +298,21 @@ class Link:
                     pass
 
 
-class _Connection(client.ClientConnection):
-    """Knows when the last byte came in: a long message on a slow line is a sign of life."""
+def _frame(event: ClientEvent) -> str:
+    """The text frame of an event. What no text frame can hold becomes U+FFFD: a skill may return a
+    file name that is not UTF-8, which Python carries as lone surrogates."""
+    try:
+        return encode(event)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_well_formed(msgspec.to_builtins(event))).decode()
 
-    heard_at = 0.0
 
-    def data_received(self, data: bytes) -> None:
-        self.heard_at = self.loop.time()
-        super().data_received(data)
-
-
-def _refused_by_status(status: int) -> Refusal:
-    """A server that does not even open the socket; OpenAI's opens it and refuses then."""
-    if status == 429:
-        return Refusal(Remedy.BACK_OFF, "too many connections for this account: wait a moment")
-    fatal = status in (401, 403, 404)
-    return Refusal(
-        Remedy.FATAL if fatal else Remedy.RECONNECT,
-        f"the server answers {status}: check realtime.url, realtime.model and the key",
-    )
+def _well_formed(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_well_formed(key): _well_formed(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_well_formed(entry) for entry in value]
+    return value

@@ -18,7 +18,8 @@ class Remedy(Enum):
     OUR_FAULT = auto()  # a message of ours is wrong: say it loudly, stay up
     RECONNECT = auto()  # the session is over; a new one will do
     BACK_OFF = auto()  # the server is busy or broken; tell the user, try later
-    FATAL = auto()  # no retry can help: key, quota, model or shape
+    LATER = auto()  # quota, access, model, address: tried again in minutes, and when a user asks
+    FATAL = auto()  # the key is refused: no retry can help before it is changed
 
 
 class Refusal(NamedTuple):
@@ -40,32 +41,70 @@ _BY_CODE = {
     "session_expired": Remedy.RECONNECT,
     "rate_limit_exceeded": Remedy.BACK_OFF,
     "server_error": Remedy.BACK_OFF,
-    "insufficient_quota": Remedy.FATAL,
-    "credit_balance_exhausted": Remedy.FATAL,
-    "billing_hard_limit_reached": Remedy.FATAL,
+    "insufficient_quota": Remedy.LATER,
+    "credit_balance_exhausted": Remedy.LATER,
+    "billing_hard_limit_reached": Remedy.LATER,
+    "billing_not_active": Remedy.LATER,
+    "usage_limit_reached": Remedy.LATER,
+    "account_deactivated": Remedy.LATER,
+    "organization_deactivated": Remedy.LATER,
+    "unsupported_country_region_territory": Remedy.LATER,
+    "ip_not_authorized": Remedy.LATER,
+    "incorrect_hostname": Remedy.LATER,
+    "permission_denied": Remedy.LATER,
+    "permission_error": Remedy.LATER,
+    "insufficient_permissions": Remedy.LATER,
+    "invalid_model": Remedy.LATER,
+    "missing_model": Remedy.LATER,
+    "model_not_found": Remedy.LATER,
+    "DeploymentNotFound": Remedy.LATER,
+    "beta_api_shape_disabled": Remedy.LATER,
     "invalid_api_key": Remedy.FATAL,
-    "account_deactivated": Remedy.FATAL,
-    "invalid_model": Remedy.FATAL,
-    "missing_model": Remedy.FATAL,
-    "model_not_found": Remedy.FATAL,
-    "beta_api_shape_disabled": Remedy.FATAL,
+    "invalid_authentication": Remedy.FATAL,
+    "authentication_error": Remedy.FATAL,
+    "unauthorized": Remedy.FATAL,
 }
 
+KEY_REFUSED = (
+    "the server refuses the key: check OPENAI_API_KEY (or the key of the "
+    "server that is configured), then restart parleyd"
+)
+_NO_SUCH_MODEL = "the server does not have this model: check realtime.model"
+_NO_ACCESS = "the server refuses access: check whether the key may use this model"
+
 WHAT_TO_DO = {
-    "insufficient_quota": "the account has no quota left: add credit, then restart parleyd",
-    "credit_balance_exhausted": "the account's credit is used up: add credit, then restart parleyd",
-    "billing_hard_limit_reached": "the account's spending limit is reached: raise it, then restart",
-    "invalid_api_key": "the server refuses the key: check OPENAI_API_KEY (or the key of the "
-    "server that is configured), then restart parleyd",
-    "account_deactivated": "the account is deactivated: ask the provider, then restart parleyd",
-    "invalid_model": "the server does not have this model: check realtime.model",
+    "insufficient_quota": "the account has no quota left: add credit",
+    "credit_balance_exhausted": "the account's credit is used up: add credit",
+    "billing_hard_limit_reached": "the account's spending limit is reached: raise it",
+    "billing_not_active": "the account's billing is not active: check it at the provider",
+    "usage_limit_reached": "the account's limit of use is reached: wait, or raise it",
+    "account_deactivated": "the account is deactivated: ask the provider",
+    "organization_deactivated": "the organization is deactivated: ask the provider",
+    "unsupported_country_region_territory": "the server does not serve this country",
+    "ip_not_authorized": "the account does not allow this network's address: add it there",
+    "incorrect_hostname": "this key is for the host of another region: set realtime.url to it",
+    "permission_denied": _NO_ACCESS,
+    "permission_error": _NO_ACCESS,
+    "insufficient_permissions": _NO_ACCESS,
+    "invalid_model": _NO_SUCH_MODEL,
     "missing_model": "the server wants a model: set realtime.model",
-    "model_not_found": "the server does not have this model: check realtime.model",
+    "model_not_found": _NO_SUCH_MODEL,
+    "DeploymentNotFound": "the resource has no such deployment: check realtime.model",
     "beta_api_shape_disabled": "the server wants the GA protocol: remove beta headers",
+    "invalid_api_key": KEY_REFUSED,
+    "invalid_authentication": KEY_REFUSED,
+    "authentication_error": KEY_REFUSED,
+    "unauthorized": KEY_REFUSED,
     "session_expired": "the session reached its longest time",
     "rate_limit_exceeded": "too many requests for this account: wait a moment",
     "server_error": "the server has a problem of its own: wait a moment",
 }
+
+# Servers that give no code, or another one: what all of them write about quota and keys.
+_BY_WORDS = (
+    (re.compile(r"exceeded your current quota|credit balance", re.I), "insufficient_quota"),
+    (re.compile(r"(incorrect|invalid) api[ _-]?key", re.I), "invalid_api_key"),
+)
 
 _ALREADY_SHORTER = re.compile(r"audio content of (\d{1,9})\s*ms is already shorter", re.IGNORECASE)
 
@@ -76,6 +115,8 @@ def understand(error: ErrorDetail) -> Refusal:
     for code in (error.code, error.type):
         if code in _BY_CODE:
             return Refusal(_BY_CODE[code], WHAT_TO_DO.get(code, f"{code}: {_safe(message)}"))
+    if code := _by_words(message):
+        return Refusal(_BY_CODE[code], WHAT_TO_DO[code])
     if shorter := _ALREADY_SHORTER.search(message):
         return Refusal(Remedy.TRUNCATE_AT, _safe(message), int(shorter.group(1)))
     if "only model output audio messages can be truncated" in message.lower():
@@ -88,16 +129,37 @@ def may_pass(error: ErrorDetail) -> bool:
     return (error.code or error.type) == "server_error"
 
 
+def key_refused(name: str, *, sent: bool = True) -> Refusal:
+    """The server lets nobody in with this key; `sent`: there was one."""
+    if not name:
+        return Refusal(Remedy.FATAL, KEY_REFUSED)
+    if not sent:
+        return Refusal(Remedy.FATAL, f"the server wants a key: set {name}, then restart parleyd")
+    return Refusal(Remedy.FATAL, f"the server refuses the key: check {name}, then restart parleyd")
+
+
 def understand_close(code: int | None, reason: str) -> Refusal:
-    """The same for the way a socket was closed: 3000 is the key, 4000 the request's shape."""
+    """The same for the way a socket was closed.
+
+    3000 and 3003 are registered for "unauthorized" and "forbidden"; 4000 is OpenAI's for the
+    request's shape; 44xx is what servers make of HTTP's 4xx.
+    """
     name = reason.rpartition(".")[2]
     if name in _BY_CODE:
         return Refusal(_BY_CODE[name], WHAT_TO_DO.get(name, name))
-    if code == 3000:
-        return Refusal(Remedy.FATAL, WHAT_TO_DO["invalid_api_key"])
-    if code == 4000:
-        return Refusal(Remedy.FATAL, f"the server refuses the session: {_safe(reason)}")
+    if words := _by_words(reason):
+        return Refusal(_BY_CODE[words], WHAT_TO_DO[words])
+    if code in (3000, 4401):
+        return Refusal(Remedy.FATAL, KEY_REFUSED)
+    if code in (3003, 4000, 4400, 4403, 4404):
+        return Refusal(Remedy.LATER, f"the server refuses the session: {_safe(reason)} ({code})")
+    if code == 4429:
+        return Refusal(Remedy.BACK_OFF, WHAT_TO_DO["rate_limit_exceeded"])
     return Refusal(Remedy.RECONNECT, f"the server closed the connection ({code} {_safe(reason)})")
+
+
+def _by_words(message: str) -> str:
+    return next((code for words, code in _BY_WORDS if words.search(message[:2000])), "")
 
 
 _KEY = re.compile(r"\b(sk|ek|pk)[-_][\w*.-]{6,}")

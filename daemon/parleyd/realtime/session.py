@@ -417,7 +417,7 @@ class Session:
         if not self._objection:
             return Trouble(Remedy.RECONNECT, "the server does not accept the session")
         text = f"the server refuses our configuration, check [realtime]: {self._objection}"
-        return Trouble(Remedy.FATAL, text)
+        return Trouble(Remedy.LATER, text)
 
     def _say_if(self, event: ev.ClientEvent | None) -> None:
         if event is not None:

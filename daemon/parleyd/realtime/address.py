@@ -1,0 +1,81 @@
+"""Where the realtime server is and how to be let in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from parleyd.credentials import header_flaw, key_flaw
+from parleyd.realtime import hosts
+from parleyd.realtime.profiles import Profile
+
+if TYPE_CHECKING:
+    from parleyd.config import Realtime
+
+_SCHEMES = ("Bearer ", "Basic ", "Token ")  # of Authorization, before the key
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server is and how to be let in; `headers` hold the key: never print it."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key_name: str = ""
+    """What the server's key is called in the environment, for messages."""
+
+    @classmethod
+    def of(cls, realtime: "Realtime", server: Profile, key: str | None) -> "Address":
+        """The GA address: the model is a query parameter, the key stands in a header."""
+        parts = urlsplit(hosts.normal(realtime.url or server.url))
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if model := realtime.model or server.model:
+            query.setdefault("model", model)
+        full = urlunsplit(parts._replace(query=urlencode(query)))
+        bearer = server.key_header == "Authorization"
+        token = {server.key_header: f"Bearer {key}" if bearer else key} if key else {}
+        return cls(full, {**realtime.headers, **token}, server.key)
+
+    @classmethod
+    def embedded(cls, url: str) -> "Address":
+        """Our own server, wherever it listens: ``ws+unix:/path`` or ``ws://127.0.0.1:...``."""
+        return cls(f"{url}?model=embedded")
+
+    @property
+    def host(self) -> str:
+        """The server's host, as it is connected to; "" on a Unix socket."""
+        return hosts.host(self.url)
+
+    @property
+    def port(self) -> int:
+        """The server's port, as it is connected to."""
+        return urlsplit(self.url).port or (80 if self.in_clear_text else 443)
+
+    @property
+    def in_clear_text(self) -> bool:
+        """What is sent there can be read on the way."""
+        return hosts.is_clear_text(self.url)
+
+    @property
+    def carries_key(self) -> bool:
+        """One of the headers is a key."""
+        return any(hosts.tells_secret(name, value) for name, value in self.headers.items())
+
+    @property
+    def flaw(self) -> str:
+        """Why nothing may be sent there with these headers; "" if it may. Holds no key."""
+        for name, value in self.headers.items():
+            if hosts.tells_secret(name, value):
+                key = next((value.removeprefix(s) for s in _SCHEMES if value.startswith(s)), value)
+                if what := header_flaw(name) or key_flaw(key):
+                    which = self.key_name or f"the key in {name!r}"
+                    return f"{which} is not in the form of a key: {what}"
+            elif what := header_flaw(name, value):
+                return f"the header {name!r} {what}"
+        if self.carries_key and self.in_clear_text and not hosts.in_house(self.host):
+            which = self.key_name or "the key"
+            return (
+                f"{which} would travel in clear text to {self.host}, out of the house: "
+                "set realtime.url to a wss:// address"
+            )
+        return ""

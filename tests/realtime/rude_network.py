@@ -1,0 +1,201 @@
+"""What stands between a link and its server: redirects, proxies, TLS, names, silence."""
+
+import asyncio
+import base64
+import contextlib
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import websockets.asyncio.server as ws
+from link_ear import Ear, port_of
+
+from parleyd.boundary import LinkDown
+from parleyd.realtime.link import Address, Link
+
+KEY = "sk-test-0123456789abcdef"
+BEARER = {"Authorization": f"Bearer {KEY}"}
+_resolve = socket.getaddrinfo
+
+
+async def stay(connection: ws.ServerConnection) -> None:
+    await connection.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def linked(address: Address) -> AsyncIterator[tuple[Link, Ear, "asyncio.Task[None]"]]:
+    """A link that is trying."""
+    ear = Ear()
+    link = Link(address, ear)
+    task = asyncio.create_task(link.run())
+    try:
+        async with asyncio.timeout(30):
+            yield link, ear, task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def first_down(address: Address) -> LinkDown:
+    async with linked(address) as (_, ear, _):
+        (down, *_) = await ear.wait(LinkDown)
+        assert isinstance(down, LinkDown)
+        return down
+
+
+@dataclass
+class Raw:
+    """Takes connections and gives each the same bytes as an answer; keeps what it was sent."""
+
+    reply: bytes = b""
+    seen: list[bytes] = field(default_factory=list)
+    port: int = 0
+    hangs: bool = False
+
+    @contextlib.asynccontextmanager
+    async def running(self, host: str = "127.0.0.1") -> AsyncIterator["Raw"]:
+        server = await asyncio.start_server(self._answer, host, 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.seen.append(await reader.read(65536))
+        if self.hangs:
+            await reader.read()
+        writer.write(self.reply)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+
+def status(line: str, headers: str = "", body: str = "") -> bytes:
+    text = f"HTTP/1.1 {line}\r\n{headers}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return (text + body).encode()
+
+
+@dataclass
+class HttpProxy:
+    """A real proxy for CONNECT, for one user if `user` is set; it answers as HTTP/`version`."""
+
+    version: str = "1.1"
+    user: str = ""
+    to: int | None = None
+    """A port of this device that stands for every server."""
+    asked: list[str] = field(default_factory=list)
+    carried: bytearray = field(default_factory=bytearray)
+    port: int = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["HttpProxy"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.asked.append(head.split("\r\n")[0])
+        token = base64.b64encode(self.user.encode()).decode()
+        if self.user and f"Proxy-Authorization: Basic {token}\r\n" not in head:
+            writer.write(f"HTTP/{self.version} 407 Proxy Authentication Required\r\n\r\n".encode())
+            writer.close()
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+        writer.write(f"HTTP/{self.version} 200 Connection established\r\n\r\n".encode())
+        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                self.carried += data
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@dataclass
+class SocksProxy:
+    """A real SOCKS5 proxy (RFC 1928) without users, for names and addresses."""
+
+    to: int = 0
+    asked: list[str] = field(default_factory=list)
+    port: int = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["SocksProxy"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, methods = await reader.readexactly(2)
+        await reader.readexactly(methods)
+        writer.write(b"\x05\x00")
+        *_, kind = await reader.readexactly(4)
+        length = (await reader.readexactly(1))[0] if kind == 3 else 4
+        name = await reader.readexactly(length)
+        await reader.readexactly(2)
+        self.asked.append(name.decode() if kind == 3 else socket.inet_ntoa(name))
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+        writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+        pump = HttpProxy()._pump
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+
+def names(monkeypatch: pytest.MonkeyPatch, **places: list[str] | OSError) -> None:
+    """Let names (with "_" for ".") lead to addresses of this device, or to none."""
+
+    def fake(host: str, port: int, *args: object, **kwargs: object) -> object:
+        place = places.get(str(host).replace(".", "_"))
+        if place is None:
+            return _resolve(host, port, *args, **kwargs)
+        if isinstance(place, OSError):
+            raise place
+        return [info for one in place for info in _resolve(one, port, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", fake)
+
+
+@contextlib.contextmanager
+def black_hole(host: str, port: int) -> Iterator[None]:
+    """A port that swallows connections: its queue is full, and nothing is refused."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(family))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket(family))
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(listener.getsockname())
+        yield
+
+
+def certificate(folder: Path, name: str, *, days: int = 2) -> Path:
+    """A certificate that signs itself, and its key, in one file; over since yesterday with -1."""
+    path = folder / f"{name}.pem"
+    key, request, signed = (folder / f"{name}.{end}" for end in ("key", "csr", "crt"))
+    for command in (
+        f"req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name}"
+        f" -addext subjectAltName=DNS:{name} -keyout {key} -out {request}",
+        f"x509 -req -in {request} -signkey {key} -copy_extensions copy -days {days} -out {signed}",
+    ):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+    path.write_text(key.read_text() + signed.read_text())
+    return path
+
+
+@contextlib.asynccontextmanager
+async def tls_server(path: Path) -> AsyncIterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    async with ws.serve(stay, "127.0.0.1", 0, ssl=context) as server:
+        yield port_of(server)
