@@ -20,6 +20,7 @@ from parleyd.skills.mute import Mute
 from parleyd.skills.store import Kept, Loudness, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
+from parleyd.units import Frames
 
 LOOK_S = 0.25  # how often timers are looked at
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -73,12 +74,19 @@ class Skillset:
         """Ring what is due and open the microphone when its time has come, until cancelled."""
         while True:
             for alarm in self.timers.take_due():
-                words = await asyncio.to_thread(self._announcer.say, spoken(alarm))
+                words = await asyncio.to_thread(self._words, alarm)
                 self.overhearing.prepare()
                 self._post(Ring(alarm.name, alarm.id, words))
             self.mute.look()
             await self.timers.save()
             await asyncio.sleep(LOOK_S)
+
+    def _words(self, alarm: Alarm) -> Frames | None:
+        try:
+            return self._announcer.say(spoken(alarm))
+        except Exception:  # the rim of the synthesizer: an alarm rings, with words or without
+            log.exception("the alarm rings without words")
+            return None
 
     def ring_stopped(self, ids: Sequence[int]) -> None:
         """These have rung and were stopped, and nothing else rings."""
@@ -149,4 +157,5 @@ def _volume(kept: Loudness | None, configured: int) -> int:
 
 
 def _now() -> Moment:
-    return Moment(time.time(), time.monotonic())
+    time.tzset()  # the owner may have set another time zone since
+    return Moment(time.time(), _since_boot(), _boot())

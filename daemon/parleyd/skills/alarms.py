@@ -64,7 +64,9 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     any_day: bool = False
     """An alarm for which no day was named."""
     set_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
-    """When it was set; 0: not known."""
+    """When it was set, as the clock said then; 0: not known."""
+    mended_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
+    """When it was set, by a later clock that made another date of it; 0: none did."""
     set_steady: float = 0.0
     """The same on the steady clock of `boot`."""
     boot: str = ""
@@ -135,6 +137,8 @@ class Alarms:
         recent: list[Alarm] = []
         missed: list[Alarm] = []
         for alarm in self._by_due():
+            if _unset(alarm, now):
+                continue
             late_s = self._late_s(alarm, now)
             if late_s < 0:
                 self._update(alarm, missed=False)
@@ -211,16 +215,12 @@ class Alarms:
 
     def _late_s(self, alarm: Alarm, now: Moment) -> float:
         if not alarm.timer:
-            return -1.0 if self._clock_unset(alarm, now) else now.wall - alarm.due
+            return now.wall - alarm.due
         if alarm.id in self._ours:
             return now.steady - (alarm.set_steady + alarm.seconds)
         at_most = now.steady - self._at_most.get(alarm.id, now.steady + LONGEST_TIMER_S)
         set_before = 0 < alarm.set_wall < EARLIEST <= now.wall  # how long it was off is not known
         return at_most if set_before else max(at_most, now.wall - alarm.due)
-
-    def _clock_unset(self, alarm: Alarm, now: Moment) -> bool:
-        """The clock fell back to before this code was written: it says nothing of the alarm."""
-        return now.wall < EARLIEST <= alarm.set_wall
 
     def _follow_clock(self, now: Moment) -> None:
         """Bring `due` in line with the clocks and the time zone as they are now."""
@@ -249,21 +249,38 @@ class Alarms:
         local = parsed(alarm.local)
         assert local is not None
         due = epoch(local.replace(fold=alarm.fold))
-        if alarm.any_day and not -NEXT_WITHIN_S <= now.wall - due <= RECENT_S:
-            set_wall = self._set_wall(alarm, now)
-            mended = next_time(local.hour, local.minute, None, set_wall)
-            if mended != due and not self._clock_unset(alarm, now):
-                alarm = self._update(alarm, due=mended, set_wall=set_wall, **_local(mended))
+        due_by_its_date = -NEXT_WITHIN_S <= now.wall - due <= RECENT_S
+        if alarm.any_day and not due_by_its_date and not _unset(alarm, now):
+            set_wall = self._set_wall(alarm, local, now)
+            mended = within(next_time(local.hour, local.minute, None, set_wall))
+            if mended != due:
+                alarm = self._update(alarm, due=mended, mended_wall=set_wall, **_local(mended))
                 self._moved.append(alarm)
                 return
         self._update(alarm, due=due)
 
-    def _set_wall(self, alarm: Alarm, now: Moment) -> float:
-        """When the alarm was set, by the clock as it is now."""
+    def _set_wall(self, alarm: Alarm, local: datetime, now: Moment) -> float:
+        """When the alarm was set, by the clock as it is now.
+
+        After a reboot either of two clocks may have been right then: the one that leads to an
+        hour to come. If neither was, it counts as set now.
+        """
         if alarm.id in self._ours:
             return within(now.wall - (now.steady - alarm.set_steady))
-        unset = alarm.set_wall < EARLIEST <= now.wall
-        return within(now.wall if unset else min(alarm.set_wall, now.wall))
+        known = [
+            wall
+            for wall in (alarm.mended_wall, alarm.set_wall)
+            if 0 < wall <= now.wall and not wall < EARLIEST <= now.wall
+        ]
+        for wall in known:
+            if now.wall - next_time(local.hour, local.minute, None, wall) <= RECENT_S:
+                return wall
+        return max(known, default=within(now.wall))
+
+
+def _unset(alarm: Alarm, now: Moment) -> bool:
+    """The clock fell back to before this code was written: it says nothing of the alarm."""
+    return not alarm.timer and now.wall < EARLIEST <= (alarm.set_wall or alarm.due)
 
 
 def cleaned(name: str) -> str:
