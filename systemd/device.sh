@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # The half of install.sh that installs Parley as a service; sourced by it.
 
+umask 022 # not the caller's: the service reads these files, and nobody but root changes them
+
 readonly dest=${DESTDIR:-} # installing into an image: nothing is enabled or started
 readonly opt=$dest/opt/parley
 readonly etc=$dest/etc/parley
@@ -56,7 +58,7 @@ install_device() {
   unset PYTHONPATH PYTHONHOME
   check_machine
   check_board "$board"
-  mkdir -p "$opt"
+  install -d -m 755 "$opt"
   log=$opt/install.log
   venv=$opt/venv
   begin "$opt"
@@ -64,6 +66,7 @@ install_device() {
   device_packages "$wheels"
   find_python_for_sure
   device_venv "$wheels"
+  chmod -R go-w,a+rX "$opt" # an earlier one may have been made under another umask
   device_files "$board"
   device_service
   end
@@ -166,6 +169,7 @@ device_files() {
   install -d -m 755 "$etc"
   name_keys
   if [[ -e $etc/parley.toml ]]; then
+    chmod go-w,a+r "$etc/parley.toml"
     step "$etc/parley.toml is kept as it is"
     return
   fi
@@ -193,11 +197,12 @@ name_keys() {
   local file lines=''
   for file in "$etc"/*_key; do
     [[ -f $file ]] || continue
-    chmod 600 "$file"
+    roots_alone "$file"
     lines+="LoadCredential=${file##*/}:${file#"$dest"}"$'\n'
   done
   for file in "$etc"/*_key.cred; do
     [[ -f $file ]] || continue
+    roots_alone "$file"
     lines+="LoadCredentialEncrypted=$(basename "$file" .cred):${file#"$dest"}"$'\n'
   done
   if [[ -z $lines ]]; then
@@ -205,9 +210,15 @@ name_keys() {
     return
   fi
   lines="[Service]"$'\n'$lines
-  [[ $(cat "$drop_in" 2>/dev/null) != "${lines%$'\n'}" ]] || return 0
   install -d -m 755 "${drop_in%/*}"
-  printf '%s' "$lines" >"$drop_in"
+  [[ $(cat "$drop_in" 2>/dev/null) == "${lines%$'\n'}" ]] || printf '%s' "$lines" >"$drop_in"
+  chmod 644 "$drop_in"
+}
+
+# A key is read by systemd, as root, and by nobody else.
+roots_alone() {
+  chmod 600 "$1"
+  ((EUID != 0)) || chown root:root "$1"
 }
 
 device_service() {

@@ -37,11 +37,7 @@ def pins(what: str, without: str = WITHOUT) -> Iterator[None]:
     except (*failures, *_lgpio_error()) as error:
         with _building:
             _forget_lost_chip(gpiozero.Device)
-        raise LightsError(
-            f"{what}: the pins cannot be driven ({error}), a Raspberry Pi with lgpio and access "
-            "to /dev/gpiochip0 is expected; install python3-lgpio and join the group gpio, or "
-            f"remove the setting. {without}"
-        ) from None
+        raise LightsError(f"{what}: {_in_words(error)}. {without}") from None
 
 
 def _choose_factory(device: Any) -> None:
@@ -74,6 +70,20 @@ def _forget_lost_chip(device: Any) -> None:
         device.pin_factory = None
         with contextlib.suppress(lgpio.error):
             lgpio.gpiochip_close(handle)
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if "busy" in text or "in use" in text:  # lgpio.error, gpiozero.GPIOPinInUse
+        return (
+            f"the pins cannot be driven ({text}), a pin that nothing else uses is expected; "
+            "end the other program, or choose another pin"
+        )
+    return (
+        f"the pins cannot be driven ({text}), a Raspberry Pi with lgpio and access to "
+        "/dev/gpiochip0 is expected; install python3-lgpio and join the group gpio, or remove "
+        "the setting"
+    )
 
 
 def _lgpio_error() -> tuple[type[Exception], ...]:

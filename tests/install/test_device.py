@@ -152,6 +152,43 @@ def test_keys_become_credentials_that_only_root_can_read(device: Image) -> None:
     assert "sk-secret" not in told.stdout + told.stderr
 
 
+@pytest.mark.parametrize("umask", [0o077, 0o000, 0o027, 0o777])
+def test_any_umask_leaves_files_that_all_read_and_root_writes(
+    umask: int, installed: Checkout, tmp_path: Path
+) -> None:
+    image = Image(installed, tmp_path / "image")
+    image.etc.mkdir(parents=True, mode=0o755)
+    (image.etc / "openai_api_key").write_text("sk-secret")
+    (image.etc / "openai_api_key").chmod(0o666)
+    (image.etc / "xai_api_key.cred").touch(0o644)
+    script = f"umask {umask:03o}; exec {installed.root}/install.sh --install"
+    done = installed.call("bash", "-c", script, DESTDIR=str(image.root))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for path in image.root.rglob("*"):
+        mode = path.lstat().st_mode
+        if path.is_symlink():
+            continue
+        wrong = f"{path} has mode {mode & 0o777:o}"
+        if path.name in ("openai_api_key", "xai_api_key.cred"):
+            assert mode & 0o777 == 0o600, wrong
+            continue
+        assert mode & 0o022 == 0, wrong
+        assert mode & 0o444 == 0o444, wrong
+        assert not path.is_dir() or mode & 0o111 == 0o111, wrong
+
+
+def test_files_of_an_earlier_umask_are_mended(device: Image) -> None:
+    device.etc.joinpath("parley.toml").chmod(0o666)
+    device.etc.chmod(0o777)
+    device.opt.chmod(0o700)
+    library = next((device.opt / "venv").resolve().glob("lib/python3*/site-packages"))
+    library.chmod(0o700)
+    device.run("--install")
+    modes = [p.stat().st_mode & 0o777 for p in (device.etc / "parley.toml", device.etc, device.opt)]
+    assert modes == [0o644, 0o755, 0o755]
+    assert library.stat().st_mode & 0o777 == 0o755
+
+
 def test_uninstall_keeps_what_is_the_owners_unless_purged(device: Image) -> None:
     image = device
     (image.root / "var/lib/parley").mkdir(parents=True)

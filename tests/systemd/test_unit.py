@@ -36,6 +36,12 @@ def directives(file: Path = UNIT) -> list[tuple[str, str]]:
         "RuntimeDirectory=parley",
         "ConfigurationDirectory=parley",
         "MemoryMax=400M",
+        "OOMPolicy=continue",
+        "TasksMax=128",
+        "LimitCORE=0",
+        "ExecStopPost=-/opt/parley/venv/bin/parley lights-off --config /etc/parley/parley.toml",
+        "StateDirectoryMode=0700",
+        "RuntimeDirectoryMode=0700",
         "WorkingDirectory=%t/parley",
         "DevicePolicy=closed",
         "DeviceAllow=char-alsa rw",
@@ -83,7 +89,7 @@ def test_the_unit_holds_no_key() -> None:
 def verified(tmp_path: Path, text: str) -> str:
     """What `systemd-analyze verify` finds, with a program in place of the one not installed."""
     copy = tmp_path / "parleyd.service"
-    copy.write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", text), "utf-8")
+    copy.write_text(re.sub(r"(?m)^(ExecStart|ExecStopPost)=.*", r"\1=/bin/true", text), "utf-8")
     answer = subprocess.run(
         ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, timeout=60
     )

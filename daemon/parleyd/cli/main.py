@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "Check a configuration file and say what is wrong with it.",
     "doctor": "Check that everything a speaker needs is here.",
     "turns": "Show the last turns as a table, with percentiles.",
+    "lights-off": "Darken the lights of a daemon that was killed.",
     "explain": "Draw why it did, or did not, stop in a recording.",
 }
 
@@ -28,7 +29,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"parleyd.cli.{name}"), name)
+        module = name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"parleyd.cli.{module}"), module)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -34,6 +34,7 @@ from parleyd.host.keeper import Keeper
 from parleyd.host.soundcard import NoCard
 from parleyd.host.systemd import Notifier, log_to_journal_or_stderr
 from parleyd.lights import choose as lights
+from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
@@ -283,6 +284,7 @@ class Daemon:
         except LightsError as error:
             log.warning("%s", error)
             return None
+        off.remember(settings.lights)
         return Player(output, Dimming(settings.lights)) if output is not None else None
 
     def _buttons(
