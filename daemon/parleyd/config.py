@@ -129,7 +129,7 @@ class Realtime(_Section, frozen=True, kw_only=True):
     model: Text = ""
     connection: Literal["warm", "on-wake"] = "warm"
     headers: Mapping[str, str] = {}
-    voice: Text = "marin"
+    voice: Text = ""
     instructions: Instructions = (
         "You are Parley, a friendly voice assistant in a smart speaker. "
         "Answer in one to three short spoken sentences unless asked for more. "

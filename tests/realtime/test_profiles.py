@@ -110,7 +110,28 @@ def test_only_a_flat_session_has_voice_and_turn_detection_at_its_top() -> None:
     nested = session_settings(realtime(""), config.Turn())
     flat = session_settings(realtime('server = "xai"'), config.Turn())
     assert not {"voice", "turn_detection"} & set(nested)
-    assert flat["voice"] == "marin"
+    assert flat["voice"] == "ara"
     assert flat["turn_detection"] == nested["audio"]["input"]["turn_detection"]
     assert "turn_detection" not in flat["audio"]["input"]
     assert "voice" not in flat["audio"]["output"]
+
+
+AZURE = 'server = "azure"\nurl = "wss://r.openai.azure.com/openai/v1/realtime"\nmodel = "m"'
+
+
+@pytest.mark.parametrize(
+    ("text", "voice"),
+    [
+        ("", "marin"),
+        (AZURE, "marin"),
+        ('server = "xai"', "ara"),
+        ('server = "xai"\nvoice = "leo"', "leo"),
+        ('voice = "cedar"', "cedar"),
+        ('server = "localai"\nmodel = "p"', None),
+        ('server = "compatible"\nurl = "ws://nas/v1"', None),
+        ('server = "compatible"\nurl = "ws://nas/v1"\nvoice = "Cherry"', "Cherry"),
+    ],
+)
+def test_voice_is_the_servers_own_unless_configured(text: str, voice: str | None) -> None:
+    settings = session_settings(realtime(text), config.Turn())
+    assert settings.get("voice", settings["audio"]["output"].get("voice")) == voice

@@ -29,6 +29,8 @@ class Profile:
     """The domains of `maker` that get the key, each with all below it."""
     key_header: str = "Authorization"
     """`Authorization` takes "Bearer <key>", any other header the bare key."""
+    voice: str = ""
+    """The voice unless one is configured; "" leaves it to the server."""
     flat_session: bool = False
     """Voice and turn detection stand at the top of the session, not below `audio`."""
     clears: bool = True
@@ -54,6 +56,7 @@ OPENAI = Profile(
     needs_key=True,
     maker="OpenAI",
     hosts=("openai.com",),  # api., and the regions: us.api., eu.api., ...
+    voice="marin",
     limits_context=True,
     mcp=True,
 )
@@ -83,6 +86,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             maker="Azure",
             hosts=AZURE_HOSTS,
             key_header="api-key",
+            voice="marin",
             limits_context=True,
             mcp=True,
         ),
@@ -93,6 +97,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             needs_key=True,
             maker="xAI",
             hosts=("x.ai",),  # api., and the regions: us-east-1.api., eu-west-1.api., ...
+            voice="ara",  # what the service says in session.created; others: rex sal eve leo
             flat_session=True,
             truncates=False,
             interrupts=True,

@@ -34,12 +34,14 @@ def session_settings(
                 "transcription": transcription.settings(realtime),
                 "turn_detection": _turn_detection(turn),
             },
-            "output": {"format": audio_format, "voice": realtime.voice},
+            "output": {"format": audio_format},
         },
         "tools": list(tools),
         "tool_choice": "auto",
         "max_output_tokens": realtime.max_output_tokens,
     }
+    if voice := realtime.voice or profile(realtime.server).voice:
+        settings["audio"]["output"]["voice"] = voice
     if realtime.reasoning_effort:
         settings["reasoning"] = {"effort": realtime.reasoning_effort}
     if realtime.speed != 1.0:
@@ -50,7 +52,8 @@ def session_settings(
     if profile(realtime.server).flat_session:
         audio = settings["audio"]
         settings["turn_detection"] = audio["input"].pop("turn_detection")
-        settings["voice"] = audio["output"].pop("voice")
+        if "voice" in audio["output"]:
+            settings["voice"] = audio["output"].pop("voice")
     return settings
 
 

@@ -55,9 +55,9 @@ _ITEM_TEXTS: dict[str, Callable[[Raw], str]] = {
     "status": status,
     "role": word,
     "call_id": ident,
-    "name": word,
+    "name": ident,  # the user is asked by it: two different ones never look the same
     "arguments": text,
-    "server_label": word,
+    "server_label": ident,
     "approval_request_id": ident,
 }
 
