@@ -60,6 +60,8 @@ def test_the_life_of_a_service_is_told_in_order(manager: socket.socket) -> None:
 def test_a_status_cannot_smuggle_another_assignment_in(manager: socket.socket) -> None:
     Notifier().status("offline\nWATCHDOG=trigger")
     assert manager.recv(4096) == b"STATUS=offline WATCHDOG=trigger"
+    Notifier().status("offline \x1b[31m\u202e")
+    assert manager.recv(4096) == b"STATUS=offline \\x1b[31m\\u202e"
 
 
 def test_without_a_manager_nothing_is_told_and_nothing_fails(
@@ -122,6 +124,53 @@ def test_fields_stand_at_the_end_of_the_line() -> None:
     record = logging.makeLogRecord({"msg": "turn", "fields": {"heard_ms": 310, "why": "voice"}})
     assert FieldsFormatter("%(message)s").format(record) == "turn heard_ms=310 why=voice"
     assert FieldsFormatter("%(message)s").format(logging.makeLogRecord({"msg": "x"})) == "x"
+
+
+FORGED = "a\x1b[31m\n2026-12-01 10:00:00,000 ERROR   parleyd: the disk is on fire\u202e"
+ESCAPED = "a\\x1b[31m\\n2026-12-01 10:00:00,000 ERROR   parleyd: the disk is on fire\\u202e"
+
+
+def test_foreign_text_cannot_forge_a_line_or_colour_it() -> None:
+    formatter = FieldsFormatter("%(message)s")
+    record = logging.makeLogRecord({"msg": "%s", "args": (FORGED,), "fields": {"why": FORGED}})
+    assert formatter.format(record) == f"{ESCAPED} why={ESCAPED}"
+    try:
+        raise ValueError(FORGED)
+    except ValueError as error:
+        found = (type(error), error, error.__traceback__)
+    failed = logging.makeLogRecord({"msg": "failed", "exc_info": found, "exc_text": FORGED})
+    first, *traceback = formatter.format(failed).split("\n")
+    assert first == "failed"
+    assert all(line.startswith("  ") and line.isprintable() for line in traceback)
+    assert traceback[-1].endswith("ERROR   parleyd: the disk is on fire\\u202e")
+
+
+def test_log_line_of_any_length_is_cut() -> None:
+    record = logging.makeLogRecord({"msg": "c" * 3_000_000, "fields": {"why": "d" * 3_000_000}})
+    assert len(FieldsFormatter("%(message)s").format(record)) < 3000
+
+
+def test_journal_fields_are_one_line_each() -> None:
+    sent: list[dict[str, object]] = []
+    handler = JournalHandler(lambda message, **fields: sent.append({"message": message, **fields}))
+    handler.setFormatter(FieldsFormatter("%(message)s"))
+    handler.emit(logging.makeLogRecord({"msg": FORGED, "levelno": 30, "fields": {"why": FORGED}}))
+    assert sent[0]["message"] == f"{ESCAPED} why={ESCAPED}"
+    assert sent[0]["PARLEY_WHY"] == ESCAPED
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_lines_that_repeat_are_counted_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_journal_or_stderr("info", {})
+    for _ in range(1000):
+        logging.getLogger("parleyd.x").warning("bad delta")
+    logging.getLogger().handlers[0].filters[0].tell_all()  # type: ignore[union-attr]
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 10
+    counts = [
+        int(line.split("parleyd.x: ")[1].split(" more")[0]) for line in lines if "more" in line
+    ]
+    assert sum(counts) + len(lines) - len(counts) == 1000
 
 
 @pytest.mark.usefixtures("_root_logger")
@@ -188,7 +237,7 @@ def test_fields_arrive_in_the_real_journal() -> None:
     journal = pytest.importorskip("systemd.journal")
     mark = uuid.uuid4().hex
     handler = JournalHandler(journal.send)
-    handler.emit(logging.makeLogRecord({"msg": "test", "fields": {"mark": mark}}))
+    handler.emit(logging.makeLogRecord({"msg": "test", "levelno": 20, "fields": {"mark": mark}}))
     subprocess.run(["journalctl", "--sync"], check=False, timeout=30)
     lines = subprocess.run(
         ["journalctl", f"PARLEY_MARK={mark}", "-o", "json"],

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from parleyd import config
+from parleyd.printable import printable
 
 
 @click.command()
@@ -12,4 +13,4 @@ from parleyd import config
 def check(path: Path) -> None:
     """Check the configuration file PATH as a whole; every problem is one line."""
     config.load(path)
-    click.echo(f"{path}: good")
+    click.echo(f"{printable(str(path))}: good")

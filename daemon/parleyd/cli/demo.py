@@ -17,6 +17,7 @@ from parleyd.demo.scenes import SCENES, Scene
 from parleyd.demo.stage import Stage
 from parleyd.errors import SceneError
 from parleyd.host.embedded import EmbeddedServer
+from parleyd.printable import printable
 from parleyd.realtime.link import Address
 from parleyd.room.acoustics import Room
 from parleyd.room.drive import LIFE
@@ -82,7 +83,7 @@ class _Demo:
         self._console.print(report.table(outcome))
         paths = await asyncio.to_thread(report.write, outcome, rehearsal, self._folder)
         for path in paths:
-            self._console.print(str(path), soft_wrap=True)
+            self._console.print(printable(str(path)), soft_wrap=True, markup=False)
         self._console.print(self._verdict(outcome))
         return outcome.passed
 
@@ -112,7 +113,9 @@ class _Demo:
             played = await _play(scene, stage)
             self._played.append(played)
             if not played.passed:
-                self._console.print(Text(f"   FAILED: {played.reason}", style="bold red"))
+                self._console.print(
+                    Text(f"   FAILED: {printable(played.reason)}", style="bold red")
+                )
                 break
         return report.Outcome(
             scenes=self._played,
@@ -128,7 +131,7 @@ class _Demo:
         failed = outcome.scenes[-1]
         return Text(
             f"Scene {len(outcome.scenes)} of {outcome.planned} ({failed.name}) failed: "
-            f"{failed.reason}",
+            f"{printable(failed.reason)}",
             style="bold red",
         )
 

@@ -10,6 +10,7 @@ import click
 
 from parleyd.cli import checks, devices
 from parleyd.cli.findings import Finding, Level
+from parleyd.printable import printable
 
 INSTALLED = Path("/etc/parley/parley.toml")
 SERVICE_STATE = "/var/lib/parley"
@@ -72,6 +73,6 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _print(finding: Finding) -> None:
     level = click.style(f"{finding.level:<4}", fg=COLOURS[finding.level])
-    click.echo(f"{level}  {finding.check:<14}  {finding.text}")
+    click.echo(f"{level}  {finding.check:<14}  {printable(finding.text)}")
     if finding.remedy:
-        click.echo(f"{'':<4}  {'':<14}  do: {finding.remedy}")
+        click.echo(f"{'':<4}  {'':<14}  do: {printable(finding.remedy)}")

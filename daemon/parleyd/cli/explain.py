@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from parleyd import config, stereo
+from parleyd.printable import printable
 from parleyd.units import MIC_RATE_HZ
 
 
@@ -28,9 +29,10 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
         onset_ms = round((seconds - verdict.onset) * 1000)
         name = explanation.VERDICTS[verdict.kind][0]
         after = f"{onset_ms} ms after the onset"
-        click.echo(f"{seconds:8.2f} s  {name:7} {after:26} {verdict.reason} ({numbers})")
+        reason = printable(verdict.reason)
+        click.echo(f"{seconds:8.2f} s  {name:7} {after:26} {reason} ({numbers})")
     if not heard.verdicts:
         click.echo("nothing in it was taken for speech while the loudspeaker spoke")
     picture = picture or recording.with_suffix(".png")
     explanation.draw(heard, f"What hearing made of {recording.name}", picture)
-    click.echo(f"drawn in {picture}")
+    click.echo(f"drawn in {printable(str(picture))}")

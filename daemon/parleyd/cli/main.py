@@ -1,5 +1,7 @@
 """The command `parley` and its subcommands; each is imported only when it is asked for."""
 
+import io
+import os
 import sys
 from importlib import import_module
 
@@ -7,6 +9,7 @@ import click
 
 from parleyd import __version__
 from parleyd.errors import ConfigError, ParleyError
+from parleyd.printable import printable
 
 COMMANDS = {
     "run": "Be a smart speaker (what the service runs).",
@@ -47,11 +50,22 @@ def parley() -> None:
 def main() -> None:
     """Run the command line; what was foreseen to go wrong is one line, not a traceback."""
     try:
-        parley(prog_name="parley")
+        sys.exit(parley(prog_name="parley", standalone_mode=False))
+    except click.ClickException as error:
+        told = io.StringIO()
+        error.show(told)
+        for line in told.getvalue().splitlines():
+            print(printable(line), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(1)
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ConfigError as error:
         for problem in error.problems:
-            print(f"parley: {problem}", file=sys.stderr)
+            print(f"parley: {printable(problem)}", file=sys.stderr)
         sys.exit(2)
     except ParleyError as error:
-        print(f"parley: {error}", file=sys.stderr)
+        print(f"parley: {printable(str(error))}", file=sys.stderr)
         sys.exit(1)

@@ -7,6 +7,7 @@ from typing import TextIO
 from parleyd.boundary import MicPeriod, Step
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.bargein import THRESHOLD
+from parleyd.printable import printable
 from parleyd.speaker import Speaker
 from parleyd.states import State
 from parleyd.units import level_dbfs
@@ -36,7 +37,7 @@ class Meter:
             self._loop.call_soon_threadsafe(self._draw, row)
 
     def _draw(self, row: str) -> None:
-        self._out.write(f"\r{row}")
+        self._out.write(f"\r{printable(row)}")
         self._out.flush()
 
 

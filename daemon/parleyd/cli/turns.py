@@ -14,6 +14,7 @@ from rich.text import Text
 from parleyd.cli.journal import Turn
 from parleyd.cli.journal import turns as read
 from parleyd.errors import ParleyError
+from parleyd.printable import printable
 
 PLAIN_WIDTH = 170  # columns where the output is a file
 PERCENTILES = (50, 90, 99)
@@ -94,9 +95,8 @@ def _table(found: Sequence[Turn]) -> Table:
         table.add_column(title, justify="right")
     for turn in found:
         figures = [_shown(turn.number(name)) for _, name in told]
-        table.add_row(
-            f"{turn.at:%d %b %H:%M:%S}", Text(str(turn.fields.get("begun_by", ""))), *figures
-        )
+        begun_by = printable(str(turn.fields.get("begun_by", "")))
+        table.add_row(f"{turn.at:%d %b %H:%M:%S}", Text(begun_by), *figures)
     table.add_section()
     for percent in PERCENTILES:
         table.add_row(f"p{percent}", "", *(_percentile(found, name, percent) for _, name in told))

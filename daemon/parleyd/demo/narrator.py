@@ -9,6 +9,7 @@ from parleyd.demo.rehearsal import Moment, Rehearsal
 from parleyd.demo.stage import Answers
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen
+from parleyd.printable import printable
 from parleyd.realtime import events as ev
 from parleyd.realtime.events import Json
 from parleyd.states import Shown
@@ -109,7 +110,7 @@ class Narrator:
             Text(f"{self._rehearsal.card.now:.2f}", style="dim"),
             dot(shown) + Text(f" {shown}"),
             Text(who, style=STYLES[who]),
-            Text(what, style="dim" if who == SERVER else ""),
+            Text(printable(what), style="dim" if who == SERVER else ""),
         )
         self._console.print(grid)
 

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from parleyd.host.repeated import OneASecond
+from parleyd.printable import printable
+
 log = logging.getLogger(__name__)
+
+FIELD_CHARS = 500  # of one field of a record, or of one line of a traceback
+TRACEBACK_LINES = 200  # of the longest that is written whole
 
 
 class Notifier:
@@ -77,16 +83,41 @@ def log_to_journal_or_stderr(level: str, environ: Mapping[str, str] = os.environ
         handler.setFormatter(FieldsFormatter("%(message)s"))
     else:
         handler.setFormatter(FieldsFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.addFilter(OneASecond(handler))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
 class FieldsFormatter(logging.Formatter):
-    """Appends a record's `fields` to its message."""
+    """Appends a record's `fields` to its message; whatever is in them, it stays one line.
+
+    A traceback follows in lines that are indented, so that none looks like a record.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and the traceback if there is one."""
+        record.message = printable(record.getMessage())
+        if self.usesTime():
+            record.asctime = self.formatTime(record, self.datefmt)
+        lines = [self.formatMessage(record)]
+        if record.exc_info:
+            lines += _indented(self.formatException(record.exc_info))
+        if record.stack_info:
+            lines += _indented(record.stack_info)
+        return "\n".join(lines)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line without a traceback."""
         line = super().formatMessage(record)
-        return " ".join([line, *(f"{name}={value}" for name, value in _fields(record).items())])
+        return " ".join([line, *(f"{name}={value}" for name, value in _shown(record).items())])
+
+
+def _indented(text: str) -> list[str]:
+    lines = text.split("\n")
+    half = TRACEBACK_LINES // 2
+    if len(lines) > TRACEBACK_LINES:
+        left_out = f"... {len(lines) - 2 * half} lines ..."
+        lines = [*lines[:half], left_out, *lines[-half:]]
+    return [f"  {printable(line, FIELD_CHARS)}" for line in lines]
 
 
 class JournalHandler(logging.Handler):
@@ -112,7 +143,7 @@ class JournalHandler(logging.Handler):
                 CODE_FILE=record.pathname,
                 CODE_LINE=record.lineno,
                 CODE_FUNC=record.funcName,
-                **{f"PARLEY_{name.upper()}": str(v) for name, v in _fields(record).items()},
+                **{f"PARLEY_{name.upper()}": value for name, value in _shown(record).items()},
             )
         except Exception:  # as every logging handler: a full journal must not end a conversation
             self.handleError(record)
@@ -136,9 +167,9 @@ def _stderr_is_journal(environ: Mapping[str, str]) -> bool:
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+def _shown(record: logging.LogRecord) -> Mapping[str, str]:
     fields: Mapping[str, object] = getattr(record, "fields", {})
-    return fields
+    return {name: printable(str(value), FIELD_CHARS) for name, value in fields.items()}
 
 
 def _priority(level: int) -> int:
@@ -162,4 +193,4 @@ def _watchdog_us(environ: Mapping[str, str]) -> int | None:
 
 def _one_line(text: str) -> str:
     """A line break would begin another assignment."""
-    return " ".join(text.split())
+    return printable(" ".join(text.split()), FIELD_CHARS)
