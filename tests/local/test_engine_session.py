@@ -132,7 +132,7 @@ def test_the_voice_is_locked_after_the_first_audio(desk):
         ('{"type": "nope"}', "invalid_value", "type"),
         ('{"type": "response.clear"}', "invalid_value", "type"),
         ('{"type": "session.update"}', "missing_required_parameter", "session"),
-        ('{"type": "response.create", "response": null}', "invalid_type", "response"),
+        ('{"type": "response.create", "response": []}', "invalid_type", "response"),
         ('{"type": "conversation.item.delete", "item_id": 7}', "invalid_type", "item_id"),
         ('{"type": "input_audio_buffer.append", "audio": "%%%"}', "invalid_value", "audio"),
         ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', "invalid_value", "audio"),

@@ -5,16 +5,16 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from time import monotonic
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from parleyd.local import decoding
 from parleyd.local.actions import Forget, Output, Recognize, Synthesize
 from parleyd.local.engine import Engine
+from parleyd.local.limits import READ_WITHIN_S
 from parleyd.local.rates import to_mic_rate
-from parleyd.local.speech import Speech
+from parleyd.local.speech import Share
+from parleyd.local.visitor import Visitor
 from parleyd.realtime.events import encode
-
-MOST_WAITING = 256  # 5 s of audio in 20 ms messages; a client that is faster waits in its socket
 
 Step = Callable[[float], list[Output]]
 """Something that happened, as the engine's reaction to it at a given time."""
@@ -23,27 +23,40 @@ Step = Callable[[float], list[Output]]
 class Connection:
     """Runs in one event loop; all that happens reaches the engine in order, one at a time."""
 
-    def __init__(self, socket: ServerConnection, engine: Engine, speech: Speech) -> None:
+    def __init__(self, socket: Visitor, engine: Engine, speech: Share) -> None:
         self._socket = socket
         self._engine = engine
         self._speech = speech
-        self._happened: asyncio.Queue[Step | None] = asyncio.Queue(MOST_WAITING)
+        self._happened: asyncio.Queue[Step | None] = asyncio.Queue()  # `Visitor` bounds it
         self._jobs: dict[int, asyncio.Task[None]] = {}
+        self.heard_at: float | None = None
+        """When the client last sent a message, monotonic; None: it never did."""
 
     async def run(self) -> None:
-        """Serve until the client or the server closes; jobs under way are dropped."""
+        """Serve until the client or the server closes; jobs under way are dropped.
+
+        A client that does not read for `READ_WITHIN_S` is dropped.
+        """
         reader = asyncio.create_task(self._read())
         try:
             await self._carry_out(self._engine.open())
             while (step := await self._next()) is not None:
                 await self._carry_out(step(monotonic()))
+                await asyncio.sleep(0)  # the other clients' turn, however much this one sent
         except ConnectionClosed:
             pass
+        except TimeoutError:
+            self._socket.drop()
         finally:
             tasks = [reader, *self._jobs.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Say goodbye to the client; `run` ends then. It has no place from now on."""
+        self._socket.has_place = False
+        await self._socket.close(code, reason)
 
     async def _next(self) -> Step | None:
         due = self._engine.due()
@@ -57,12 +70,23 @@ class Connection:
 
     async def _read(self) -> None:
         try:
-            async for message in self._socket:
-                await self._happened.put(partial(self._engine.receive, message))
+            while True:
+                message, cost = await self._socket.receive()
+                self.heard_at = monotonic()
+                *first, last = decoding.pieces(message)
+                for piece in first:
+                    self._happened.put_nowait(partial(self._engine.receive, piece))
+                self._happened.put_nowait(partial(self._receive_last, last, cost))
         except ConnectionClosed:
             pass
         finally:
-            await self._happened.put(None)
+            self._happened.put_nowait(None)
+
+    def _receive_last(self, piece: decoding.Frame, cost: int, now: float) -> list[Output]:
+        try:
+            return self._engine.receive(piece, now)
+        finally:
+            self._socket.handled(cost)
 
     async def _carry_out(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -75,7 +99,8 @@ class Connection:
                     if job in self._jobs:
                         self._jobs[job].cancel()
                 case event:
-                    await self._socket.send(encode(event))
+                    async with asyncio.timeout(READ_WITHIN_S):
+                        await self._socket.send(encode(event))
 
     def _start(self, job: int, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -84,8 +109,8 @@ class Connection:
 
     async def _recognize(self, job: int, pcm: bytes) -> None:
         heard = await self._speech.recognize(to_mic_rate(pcm))
-        await self._happened.put(partial(self._engine.recognized, job, heard))
+        self._happened.put_nowait(partial(self._engine.recognized, job, heard))
 
     async def _synthesize(self, order: Synthesize) -> None:
         frames = await self._speech.synthesize(order.sentence, order.speed)
-        await self._happened.put(partial(self._engine.synthesized, order.job, frames))
+        self._happened.put_nowait(partial(self._engine.synthesized, order.job, frames))

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 
 from parleyd.local import refusal
 from parleyd.local.items import Item
+from parleyd.local.limits import MOST_AUDIO_BYTES, MOST_ITEMS, MOST_WORD_BYTES
 from parleyd.realtime.events import Json
 from parleyd.units import SERVER_RATE_HZ, frames_to_ms, ms_to_frames
-
-MOST_ITEMS = 400  # an evening of talk; older ones are forgotten, as a model's context would be
-MOST_AUDIO_BYTES = 16 << 20  # about 6 min to retrieve; the audio of older items is let go first
 
 
 class Conversation:
@@ -39,7 +37,8 @@ class Conversation:
     def add(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Insert after `previous_item_id` (None: at the end, "root": at the start).
 
-        Returns the id of the item it now follows. Forgets the oldest beyond `MOST_ITEMS`.
+        Returns the id of the item it now follows. Forgets the oldest beyond `MOST_ITEMS`
+        and `MOST_WORD_BYTES`, but never this one.
         """
         if item.id in self._items:
             message = f"Error adding item: an item with id '{item.id}' already exists."
@@ -53,10 +52,8 @@ class Conversation:
             place = self._order.index(previous_item_id) + 1
         self._order.insert(place, item.id)
         self._items[item.id] = item
-        if len(self._order) > MOST_ITEMS:
-            place -= 1
-            del self._items[self._order.pop(0)]
-        return self._order[place - 1] if place > 0 else None
+        self._forget_oldest_but(item)
+        return self.before(item.id)
 
     def retrieve(self, item_id: str) -> Json:
         return self._known(item_id, "retrieve", "retrieving").wire(audio=True)
@@ -80,6 +77,15 @@ class Conversation:
             raise refusal.already_shorter(audio_ms, audio_end_ms)
         item.keep(ms_to_frames(audio_end_ms, SERVER_RATE_HZ))
         item.truncated = True
+
+    def _forget_oldest_but(self, newest: Item) -> None:
+        held = sum(item.word_bytes for item in self)
+        while len(self._order) > MOST_ITEMS or held > MOST_WORD_BYTES:
+            oldest = next((name for name in self._order if name != newest.id), None)
+            if oldest is None:
+                return
+            held -= self._items.pop(oldest).word_bytes
+            self._order.remove(oldest)
 
     def shed_audio(self) -> None:
         """Let go the audio of the oldest items beyond `MOST_AUDIO_BYTES`; the words stay."""

@@ -15,6 +15,12 @@ from parleyd.local import answering, decoding, grammar, refusal
 from parleyd.local.actions import Outbox, Output, Recognize
 from parleyd.local.conversation import Conversation
 from parleyd.local.items import Item, read_item
+from parleyd.local.limits import (
+    MOST_ANSWER_TOKENS,
+    MOST_RECOGNITIONS,
+    MOST_RESPONSES,
+    MOST_UTTERANCE_BYTES,
+)
 from parleyd.local.listening import (
     Detector,
     Listener,
@@ -24,7 +30,7 @@ from parleyd.local.listening import (
     TurnGoesOn,
     TurnMayBeOver,
 )
-from parleyd.local.recognition import Heard
+from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.local.refusal import Refused
 from parleyd.local.response import Response
 from parleyd.local.session import Session
@@ -33,7 +39,7 @@ from parleyd.realtime.events import ClientEvent, Json
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LEAST_COMMIT_MS = 100  # the service refuses less
-MOST_RESPONSES = 8  # one in the conversation, the others out of band
+TOO_MANY = Heard("", NO_CONFIDENCE, failed="Too many utterances wait to be recognised.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,9 @@ class Engine:
         self._out.send(events.SessionCreated(session=self._session.wire()))
         return self._out.drain()
 
-    def receive(self, frame: str | bytes, now: float) -> list[Output]:
+    def receive(self, frame: decoding.Frame, now: float) -> list[Output]:
         """One message of the client: carried out or refused as a whole."""
+        self._listener.prepare()
         try:
             self._handle(decoding.read(frame), now)
         except Refused as refused:
@@ -148,7 +155,7 @@ class Engine:
             raise refusal.commit_too_small(ready_ms)
         item_id = self._turn_item_id if self._listener.speaking else self._out.new_id("item")
         self._forget_early()
-        self._commit(item_id, self._listener.take(), None)
+        self._commit(item_id, self._listener.take(), None, now)
 
     @_handle.register
     def _(self, event: events.ClearAudio, now: float) -> None:
@@ -162,7 +169,7 @@ class Engine:
         previous = self._conversation.add(item, event.previous_item_id)
         self._announce(item, previous)
         if item.content_type == "input_audio":
-            self._recognize(item)
+            self._recognize(item, now)
 
     @_handle.register
     def _(self, event: events.RetrieveItem, now: float) -> None:
@@ -213,14 +220,14 @@ class Engine:
                 if detection.interrupt_response and active is not None:
                     active.finish("cancelled", "turn_detected")
             case TurnMayBeOver(pcm):
-                self._early_job = self._out.ask(lambda job: Recognize(job, pcm))
+                self._early_job = self._out.ask(lambda job: Recognize(job, _newest(pcm)))
             case TurnGoesOn():
                 self._forget_early()
             case TurnEnded(end_ms, pcm):
                 item_id = self._turn_item_id
                 self._out.send(events.SpeechStopped(audio_end_ms=end_ms, item_id=item_id))
                 job, heard, self._early_job, self._early = self._early_job, self._early, None, None
-                item = self._commit(item_id, pcm, job)
+                item = self._commit(item_id, pcm, job, now)
                 if job is not None and heard is not None:
                     del self._recognizing[job]
                     self._set_heard(item, heard, now)
@@ -230,7 +237,7 @@ class Engine:
                     except Refused as refused:
                         self._out.refuse(refused.detail(None))
 
-    def _commit(self, item_id: str, pcm: bytes, job: int | None) -> Item:
+    def _commit(self, item_id: str, pcm: bytes, job: int | None, now: float) -> Item:
         """Make the user's item from audio; `job` is a recognition that is under way."""
         item = Item(id=item_id, role="user", content_type="input_audio")
         item.add_audio(pcm)
@@ -238,7 +245,7 @@ class Engine:
         self._out.send(events.AudioCommitted(item_id=item_id, previous_item_id=previous))
         self._announce(item, previous)
         if job is None:
-            self._recognize(item)
+            self._recognize(item, now)
         else:
             self._recognizing[job] = item
         return item
@@ -248,8 +255,11 @@ class Engine:
         self._out.send(events.ItemDone(item=item.wire(), previous_item_id=previous))
         self._conversation.shed_audio()
 
-    def _recognize(self, item: Item) -> None:
-        pcm = bytes(item.pcm)
+    def _recognize(self, item: Item, now: float) -> None:
+        if len(self._recognizing) >= MOST_RECOGNITIONS:
+            self._set_heard(item, TOO_MANY, now)
+            return
+        pcm = _newest(item.pcm)
         self._recognizing[self._out.ask(lambda job: Recognize(job, pcm))] = item
 
     def _forget_early(self) -> None:
@@ -273,13 +283,14 @@ class Engine:
 
     def _respond(self, override: Json, now: float) -> None:
         settings = self._session.response_settings(override)
-        in_conversation = override.get("conversation", "auto") == "auto"
+        in_conversation = override.get("conversation") != "none"
         active = self._active()
         if in_conversation and active is not None:
             raise refusal.response_active(active.id)
         if len(self._responses) >= MOST_RESPONSES:
             raise refusal.response_active(self._responses[0].id)
-        source = self._source(override["input"]) if "input" in override else None
+        given_input = override.get("input")
+        source = self._source(given_input) if given_input is not None else None
         response = Response(
             self._out,
             self._conversation if in_conversation else None,
@@ -289,13 +300,14 @@ class Engine:
             pace=self._options.pace,
             metadata=override.get("metadata"),
             tools=_tool_names(settings),
+            most_tokens=_most_tokens(settings["max_output_tokens"]),
         )
         self._responses.append(response)
         if source is not None:
             self._sources[response.id] = source
             for item in source:
                 if item.content_type == "input_audio" and item.heard is None:
-                    self._recognize(item)
+                    self._recognize(item, now)
         self._begin(response, now)
 
     def _source(self, raw_items: list[Json]) -> list[Item]:
@@ -324,6 +336,15 @@ class Engine:
             response.finish("failed", error=answered.heard.failed)
         else:
             response.begin(plan, answered, now)
+
+
+def _newest(pcm: bytes | bytearray) -> bytes:
+    """What is recognised of an utterance."""
+    return bytes(pcm[-MOST_UTTERANCE_BYTES:])
+
+
+def _most_tokens(setting: int | str) -> int:
+    return min(setting, MOST_ANSWER_TOKENS) if isinstance(setting, int) else MOST_ANSWER_TOKENS
 
 
 def _tool_names(settings: Json) -> frozenset[str]:

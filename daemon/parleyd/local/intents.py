@@ -1,11 +1,12 @@
 """From what the user said to what is answered: pure, without speech or socket."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from parleyd.local import grammar
 from parleyd.local.stories import STORIES, is_told_in, rest_after
@@ -108,9 +109,8 @@ def answer(said: str, context: Context) -> Say | Call:
 
 def confirm(name: str, arguments: str, output: str) -> Say:
     """What to say after the client's function returned `output` (text or JSON)."""
-    try:
-        returned = json.loads(output)
-    except ValueError:
+    returned = _parsed(output)
+    if returned is None:
         returned = output
     if isinstance(returned, dict):
         if returned.get("error"):
@@ -187,7 +187,20 @@ def _sentences(text: str) -> tuple[str, ...]:
 
 
 def _flat(value: Any) -> str:
+    """A returned value in one line of words; what holds other values is said by its message."""
+    if isinstance(value, dict):
+        value = value.get("message")
+    if not isinstance(value, str | int | float):
+        value = "it was not said why"
     return " ".join(str(value).split())
+
+
+def _parsed(text: str) -> Any:
+    """JSON as its value; None where it is none, or holds what can't be said or sent again."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def _as_duration(found: re.Match[str]) -> str:
@@ -196,12 +209,11 @@ def _as_duration(found: re.Match[str]) -> str:
 
 def _done(name: str, arguments: str) -> str:
     """A confirmation from the arguments, for functions that return no words."""
-    try:
-        given = json.loads(arguments)
-    except ValueError:
-        given = {}
+    given = _parsed(arguments)
+    if not isinstance(given, dict):
+        return "Done."
     if name == "set_timer" and isinstance(given.get("seconds"), int):
         return f"The timer is set for {spoken_duration(given['seconds'])}."
-    if name == "set_volume" and "percent" in given:
+    if name == "set_volume" and isinstance(given.get("percent"), int | float):
         return f"The volume is {given['percent']} percent."
     return "Done."

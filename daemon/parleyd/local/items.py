@@ -1,11 +1,12 @@
 """One item of a conversation: what was said, and of what we said only what was heard."""
 
 import base64
+import sys
 from dataclasses import dataclass, field
 
 from parleyd.local import refusal
 from parleyd.local.recognition import Heard
-from parleyd.local.schema import Check, array, choice, mapping, table, tagged, text
+from parleyd.local.schema import Check, array, audio, choice, mapping, name, table, tagged, text
 from parleyd.realtime.events import Json
 
 FRAME_BYTES = 2
@@ -39,6 +40,12 @@ class Item:
     name: str = ""
     call_id: str = ""
     arguments: str = ""
+
+    @property
+    def word_bytes(self) -> int:
+        """The memory that its texts take; one rare letter makes each take four bytes."""
+        texts = (self.id, self.text, self.name, self.call_id, self.arguments)
+        return sum(map(sys.getsizeof, (*texts, *(sentence.text for sentence in self.spoken))))
 
     @property
     def has_audio(self) -> bool:
@@ -105,14 +112,14 @@ class Item:
         return [part | {"transcript": transcript}]
 
 
-_COMMON: dict[str, Check] = {"id": text, "object": text, "type": text, "status": text}
+_COMMON: dict[str, Check] = {"id": name, "object": name, "type": name, "status": name}
 
 
 def _message(*content_types: str) -> Check:
     part = table(
-        {"type": choice(*content_types), "text": text, "audio": text, "transcript": text}, "type"
+        {"type": choice(*content_types), "text": text, "audio": audio, "transcript": text}, "type"
     )
-    fields = {**_COMMON, "role": text, "content": array(part, most=64)}
+    fields = {**_COMMON, "role": name, "content": array(part, most=64)}
     return table(fields, "content")
 
 
@@ -129,10 +136,10 @@ _ITEM = tagged(
     {
         "message": _MESSAGE,
         "function_call": table(
-            {**_COMMON, "name": text, "call_id": text, "arguments": text}, "name", "arguments"
+            {**_COMMON, "name": name, "call_id": name, "arguments": text}, "name", "arguments"
         ),
         "function_call_output": table(
-            {**_COMMON, "call_id": text, "output": text}, "call_id", "output"
+            {**_COMMON, "call_id": name, "output": text}, "call_id", "output"
         ),
     },
 )
@@ -147,20 +154,21 @@ def read_item(raw: Json, item_id: str) -> Item:
     _ITEM(raw, "item")
     item = Item(id=raw.get("id") or item_id, type=raw["type"])
     if item.type != "message":
-        item.name, item.call_id = raw.get("name", ""), raw.get("call_id", "")
-        item.arguments, item.text = raw.get("arguments", ""), raw.get("output", "")
+        item.name, item.call_id = raw.get("name") or "", raw.get("call_id") or ""
+        item.arguments, item.text = raw.get("arguments") or "", raw.get("output") or ""
         return item
     item.role = raw["role"]
     parts: list[Json] = raw["content"]
     item.content_type = "output_text" if item.role == "assistant" else "input_text"
-    item.text = " ".join(part["text"] for part in parts if "text" in part)
+    item.text = " ".join(part["text"] for part in parts if part.get("text") is not None)
+    text(item.text, "item.content")  # of all parts together
     for index, part in enumerate(parts):
         if part["type"] == "input_audio":
             if len(parts) != 1:
                 path = f"item.content[{index}].type"
                 raise refusal.wrong_value(path, "input_audio beside other parts", ("input_text",))
             item.content_type = "input_audio"
-            item.add_audio(_decoded(part.get("audio", ""), f"item.content[{index}].audio"))
+            item.add_audio(_decoded(part.get("audio") or "", f"item.content[{index}].audio"))
     return item
 
 

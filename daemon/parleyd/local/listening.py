@@ -85,16 +85,20 @@ class Listener:
         was_off, self._detection = self._detection is None, detection
         if detection is None:
             return
-        if self._detector is None:
-            self._detector = self._new_detector()
         self._endpointer.threshold = detection.threshold
         self._endpointer.silence_ms = self._silence_ms(complete=False)
         if was_off:
             self._restart()
 
+    def prepare(self) -> None:
+        """Load the detector, if one will be needed; a client that never speaks has none."""
+        if self._detector is None and self._detection is not None:
+            self._detector = self._new_detector()
+
     def append(self, pcm: bytes) -> list[TurnEvent]:
         """More audio; returns what it made of turns, in order."""
         self.buffer.append(pcm)
+        self.prepare()
         if self._detection is None or self._detector is None:
             return []
         frames = self._resampler.process(pcm)

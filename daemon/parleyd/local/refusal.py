@@ -3,7 +3,10 @@
 from typing import Any
 
 from parleyd.errors import ProtocolError
+from parleyd.local.limits import MOST_DEPTH
 from parleyd.realtime.events import ErrorDetail
+
+MOST_SHOWN = 200  # characters of a client's own text in a refusal
 
 
 class Refused(ProtocolError):
@@ -11,7 +14,7 @@ class Refused(ProtocolError):
 
     def __init__(self, message: str, *, code: str | None, param: str | None = None) -> None:
         self.code = code
-        self.param = param
+        self.param = param and _short(param)
         super().__init__(message)
 
     def detail(self, event_id: str | None) -> ErrorDetail:
@@ -26,21 +29,23 @@ class Refused(ProtocolError):
 
 
 def unknown_parameter(path: str) -> Refused:
-    return Refused(f"Unknown parameter: '{path}'.", code="unknown_parameter", param=path)
+    return Refused(f"Unknown parameter: '{_short(path)}'.", code="unknown_parameter", param=path)
 
 
 def missing_parameter(path: str) -> Refused:
-    message = f"Missing required parameter: '{path}'."
+    message = f"Missing required parameter: '{_short(path)}'."
     return Refused(message, code="missing_required_parameter", param=path)
 
 
 def wrong_type(path: str, expected: str, got: Any) -> Refused:
-    message = f"Invalid type for '{path}': expected {expected}, but got {_kind(got)} instead."
+    message = (
+        f"Invalid type for '{_short(path)}': expected {expected}, but got {_kind(got)} instead."
+    )
     return Refused(message, code="invalid_type", param=path)
 
 
 def wrong_value(path: str, value: Any, allowed: tuple[str, ...]) -> Refused:
-    message = f"Invalid value: '{value}'. Supported values are: {_listed(allowed)}."
+    message = f"Invalid value: '{_short(value)}'. Supported values are: {_listed(allowed)}."
     return Refused(message, code="invalid_value", param=path)
 
 
@@ -48,17 +53,36 @@ def out_of_range(path: str, value: float, bound: float, *, low: bool) -> Refused
     kind = "integer" if isinstance(value, int) else "decimal"
     side, sign = ("below minimum", ">=") if low else ("above maximum", "<=")
     return Refused(
-        f"Invalid '{path}': {kind} {side} value. Expected a value {sign} {bound}, "
+        f"Invalid '{_short(path)}': {kind} {side} value. Expected a value {sign} {bound}, "
         f"but got {value} instead.",
         code=f"{kind}_{'below_min' if low else 'above_max'}_value",
         param=path,
     )
 
 
+def too_long(path: str, length: int, most: int) -> Refused:
+    return Refused(
+        f"Invalid '{path}': string too long. Expected a string with maximum length {most}, "
+        f"but got a string with length {length} instead.",
+        code="string_above_max_length",
+        param=path,
+    )
+
+
+def too_large(what: str, most: str) -> Refused:
+    return Refused(
+        f"The message is too large: it has {what}, allowed are {most}.", code="too_large"
+    )
+
+
+def too_deep() -> Refused:
+    return Refused(f"The message is nested deeper than {MOST_DEPTH} levels.", code="invalid_json")
+
+
 def unknown_item(verb: str, noun: str, item_id: str) -> Refused:
     """`verb` is truncate, delete or retrieve; `noun` its gerund."""
     return Refused(
-        f"Error {noun} item: the item with id '{item_id}' does not exist.",
+        f"Error {noun} item: the item with id '{_short(item_id)}' does not exist.",
         code=f"item_{verb}_invalid_item_id",
         param="item_id",
     )
@@ -106,6 +130,12 @@ def voice_locked() -> Refused:
         code="cannot_update_voice",
         param="session.audio.output.voice",
     )
+
+
+def _short(shown: Any) -> str:
+    """What a client sent, as far as it is shown back to the client."""
+    text = str(shown)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _kind(value: Any) -> str:

@@ -1,6 +1,8 @@
 """One response from response.created to response.done, every event in its order."""
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -9,6 +11,8 @@ from parleyd.local.actions import Outbox, Synthesize
 from parleyd.local.conversation import Conversation
 from parleyd.local.intents import Call, Say
 from parleyd.local.items import FRAME_BYTES, Item
+from parleyd.local.pieces import pieces
+from parleyd.local.usage import OUTPUT_FRAMES_PER_TOKEN, Tokens, usage
 from parleyd.realtime import events
 from parleyd.realtime.events import Json
 from parleyd.units import SERVER_RATE_HZ, Frames, ms_to_frames
@@ -19,15 +23,13 @@ DELTA_BYTES = ms_to_frames(200, SERVER_RATE_HZ) * FRAME_BYTES
 TOKEN_LIMIT = 1_000_000
 """Nothing is limited or charged here; clients want to see a number."""
 
-_FRAMES_PER_INPUT_TOKEN = ms_to_frames(100, SERVER_RATE_HZ)  # as the service counts audio
-_FRAMES_PER_OUTPUT_TOKEN = ms_to_frames(50, SERVER_RATE_HZ)
-
 
 class Response:
     """Generates one answer. Sans-I/O: sentences are asked for and come back as frames.
 
     `conversation` is None for an answer out of band. `pace` is how many times
-    faster than real time audio goes out; None means as fast as it is made.
+    faster than real time audio goes out; None means as fast as it is made. An answer that
+    would take more than `most_tokens` ends `incomplete`.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class Response:
         speed: float,
         pace: float | None,
         metadata: Json | None,
-        tools: frozenset[str] = frozenset(),
+        tools: frozenset[str],
+        most_tokens: int,
     ) -> None:
         self.id = out.new_id("resp")
         self.tools = tools
@@ -56,25 +59,28 @@ class Response:
         self._pace = pace
         self._metadata = metadata
         self._item: Item | None = None
-        self._sentences: deque[str] = deque()
+        self._most_tokens = most_tokens
+        self._sentences: Iterator[str] = iter(())
+        self._sentence: str | None = None  # the next that is to be made, or is being made
         self._job: int | None = None
         self._deltas: deque[bytes] = deque()
         self._next_due = 0.0
-        self._input_tokens = 0
-        self._output_tokens = 0
+        self._read = Tokens()
+        self._written = Tokens()
         self._output: list[Json] = []
         out.send(events.ResponseCreated(response=self._wire("in_progress", None)))
 
     def begin(self, plan: Say | Call, heard: Item | None, now: float) -> None:
         """Give this answer; `heard` is the item that it answers (for the usage figures)."""
-        self._input_tokens = _tokens(heard, _FRAMES_PER_INPUT_TOKEN) if heard else 0
+        self._read = Tokens.read(heard) if heard else Tokens()
         self._next_due = now
         if isinstance(plan, Call):
             self._call(plan)
         elif self._audio:
             self._open_message("output_audio", "audio", "transcript")
-            self._sentences.extend(plan.sentences)
-            self._ask_for_sentence()
+            self._sentences = chain.from_iterable(map(pieces, plan.sentences))
+            self._sentence = next(self._sentences, None)
+            self._go_on()
         else:
             self._write(plan)
 
@@ -86,9 +92,11 @@ class Response:
         if frames is None:
             self.finish("failed", error="Speech synthesis failed.")
             return
-        sentence = self._sentences.popleft()
+        sentence, self._sentence = self._sentence, next(self._sentences, None)
+        assert sentence is not None
         self._item.say(sentence, len(frames))
-        self._send_part(events.TranscriptDelta, delta=sentence + " " * bool(self._sentences))
+        space = " " if self._sentence is not None else ""
+        self._send_part(events.TranscriptDelta, delta=sentence + space)
         self._deltas.extend(_cut(frames.astype("<i2").tobytes()))
         self.advance(now)
 
@@ -98,16 +106,17 @@ class Response:
             return
         while self._deltas and (self._pace is None or now >= self._next_due):
             delta = self._deltas.popleft()
+            frames = self._item.frames + len(delta) // FRAME_BYTES
+            if frames // OUTPUT_FRAMES_PER_TOKEN > self._most_tokens:
+                self.finish("incomplete", "max_output_tokens")
+                return
             self._item.add_audio(delta)
             self._send_part(events.AudioDelta, delta=delta)
             if self._pace is not None:
                 length_s = len(delta) / FRAME_BYTES / SERVER_RATE_HZ
                 self._next_due = max(self._next_due, now - length_s) + length_s / self._pace
         if not self._deltas and self._job is None:
-            if self._sentences:
-                self._ask_for_sentence()
-            else:
-                self.finish("completed")
+            self._go_on()
 
     def due(self) -> float | None:
         """When `advance` has something to do next, without anything else happening."""
@@ -136,8 +145,12 @@ class Response:
         }  # fmt: skip
         self._out.send(events.RateLimitsUpdated(rate_limits=[limit]))
 
-    def _ask_for_sentence(self) -> None:
-        sentence, speed = self._sentences[0], self._speed
+    def _go_on(self) -> None:
+        """Ask for the next sentence, or end."""
+        if self._sentence is None:
+            self.finish("completed")
+            return
+        sentence, speed = self._sentence, self._speed
         self._job = self._out.ask(lambda job: Synthesize(job, sentence, speed))
 
     def _call(self, plan: Call) -> None:
@@ -206,27 +219,21 @@ class Response:
             self._out.send(events.ItemDone(item=item.wire(), previous_item_id=previous))
         self._out.send(events.OutputItemDone(response_id=self.id, item=item.wire()))
         self._output.append(item.wire())
-        self._output_tokens = _tokens(item, _FRAMES_PER_OUTPUT_TOKEN)
+        self._written = Tokens.written(item)
 
     def _send_part(self, kind: type[events._Part], **fields: Any) -> None:
         assert self._item is not None
         self._out.send(kind(response_id=self.id, item_id=self._item.id, **fields))
 
     def _wire(self, status: str, details: Json | None) -> events.Response:
-        usage = None
-        if status != "in_progress":
-            usage = {
-                "total_tokens": self._input_tokens + self._output_tokens,
-                "input_tokens": self._input_tokens,
-                "output_tokens": self._output_tokens,
-            }
+        used = usage(self._read, self._written) if status != "in_progress" else None
         return events.Response(
             id=self.id,
             status=status,
             status_details=details,
             output=list(self._output),
             metadata=self._metadata,
-            usage=usage,
+            usage=used,
             conversation_id=self._conversation_id,
         )
 
@@ -236,8 +243,3 @@ def _cut(pcm: bytes) -> list[bytes]:
     whole = max(1, len(pcm) // DELTA_BYTES)
     pieces = [pcm[i * DELTA_BYTES : (i + 1) * DELTA_BYTES] for i in range(whole - 1)]
     return [*pieces, pcm[(whole - 1) * DELTA_BYTES :]]
-
-
-def _tokens(item: Item, frames_per_token: int) -> int:
-    words = len(item.memory().split()) + len(item.arguments.split())
-    return words + item.frames // frames_per_token

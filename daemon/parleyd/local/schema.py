@@ -2,12 +2,16 @@
 
 A check takes a value and its dotted path and raises `Refused` at the first
 thing that is wrong. `table` knows its fields, so a misspelt one never passes.
+Clients in many languages write null for a field that they do not set: null in an optional
+field is right, and means the same as no field (`given` leaves it out).
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from parleyd.local import refusal
+from parleyd.local.limits import MOST_ID, MOST_MESSAGE_BYTES, MOST_TEXT
+from parleyd.realtime.events import Json
 
 Check = Callable[[Any, str], None]
 
@@ -17,9 +21,22 @@ def boolean(value: Any, path: str) -> None:
         raise refusal.wrong_type(path, "a boolean", value)
 
 
-def text(value: Any, path: str) -> None:
-    if not isinstance(value, str):
-        raise refusal.wrong_type(path, "a string", value)
+def _string(most: int) -> Check:
+    def check(value: Any, path: str) -> None:
+        if not isinstance(value, str):
+            raise refusal.wrong_type(path, "a string", value)
+        if len(value) > most:
+            raise refusal.too_long(path, len(value), most)
+
+    return check
+
+
+text = _string(MOST_TEXT)
+name = _string(MOST_ID)
+"""Ids, names, models: strings that are kept and shown."""
+
+audio = _string(MOST_MESSAGE_BYTES)
+"""Base64; how much it may be is for the reader to say."""
 
 
 def anything(value: Any, path: str) -> None:
@@ -51,7 +68,7 @@ def number(low: float, high: float) -> Check:
 
 def choice(*allowed: str) -> Check:
     def check(value: Any, path: str) -> None:
-        text(value, path)
+        name(value, path)
         if value not in allowed:
             raise refusal.wrong_value(path, value, allowed)
 
@@ -87,18 +104,42 @@ def array(inner: Check, *, most: int) -> Check:
     return check
 
 
-def table(fields: Mapping[str, Check], *required: str) -> Check:
+def table(fields: Mapping[str, Check], *required: str, nulls: bool = True) -> Check:
+    """An object with these fields; `nulls`: an optional one may be null."""
+
     def check(value: Any, path: str) -> None:
         mapping(value, path)
-        for name in required:
-            if name not in value:
-                raise refusal.missing_parameter(f"{path}.{name}")
-        for name, entry in value.items():
-            if name not in fields:
-                raise refusal.unknown_parameter(f"{path}.{name}")
-            fields[name](entry, f"{path}.{name}")
+        for field in required:
+            if field not in value:
+                raise refusal.missing_parameter(f"{path}.{field}")
+        for field, entry in value.items():
+            if field not in fields:
+                raise refusal.unknown_parameter(f"{path}.{field}")
+            if entry is not None or not nulls or field in required:
+                fields[field](entry, f"{path}.{field}")
 
     return check
+
+
+def strings(pairs: int, most_key: int, most_value: int) -> Check:
+    """An object of strings, as metadata is."""
+    key_check, value_check = _string(most_key), _string(most_value)
+
+    def check(value: Any, path: str) -> None:
+        mapping(value, path)
+        if len(value) > pairs:
+            raise refusal.out_of_range(path, len(value), pairs, low=False)
+        for key, entry in value.items():
+            key_check(key, path)
+            value_check(entry, f"{path}.{key}")
+
+    return check
+
+
+def given(value: Json | None, *null_means_off: str) -> Json:
+    """A copy without the fields that are null, but for those where null has a meaning."""
+    fields = (value or {}).items()
+    return {field: entry for field, entry in fields if entry is not None or field in null_means_off}
 
 
 def tagged(key: str, kinds: Mapping[str, Check]) -> Check:

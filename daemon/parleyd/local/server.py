@@ -1,33 +1,46 @@
 """The embedded server: WebSocket on a Unix socket or loopback, one engine for each connection."""
 
+import asyncio
 import http
 import logging
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from parleyd.errors import LinkError
 from parleyd.hearing.voice import VoiceDetector
 from parleyd.local.connection import Connection
-from parleyd.local.decoding import MOST_APPEND_BYTES
 from parleyd.local.engine import Engine, EngineOptions
+from parleyd.local.limits import (
+    CLOSE_WITHIN_S,
+    HANDSHAKE_WITHIN_S,
+    MOST_MESSAGE_BYTES,
+    MOST_UNREAD_BYTES,
+)
+from parleyd.local.places import Places
 from parleyd.local.speech import Speech
+from parleyd.local.visitor import Visitor, Visitors
 from parleyd.realtime.events import ErrorDetail, ServerError, encode
 
 PATH = "/v1/realtime"
-MOST_MESSAGE_BYTES = MOST_APPEND_BYTES * 4 // 3 + 4096  # the largest append in base64
-MOST_CONNECTIONS = 8  # a device and a few developers; each holds up to 20 MB of audio
-CLOSE_WITHIN_S = 1.0
 CLOSE_BAD_REQUEST = 4000  # the service's close code for a request of the wrong shape
 CLOSE_FULL = 1013  # "try again later" (RFC 6455 registry)
+CLOSE_BROKEN = 1011  # "internal error"
+SUBPROTOCOLS = ("realtime", "openai-beta.realtime-v1")
+"""What may be selected, the better one first. Browsers offer a third, with the key in it:
+that one is never sent back."""
+
+log = logging.getLogger(__name__)
 
 
 def _now() -> datetime:
@@ -63,7 +76,9 @@ class RealtimeServer:
         self._options = options or ServerOptions()
         self._speech = Speech()
         self._server: Server | None = None
-        self._connections = 0
+        self._visitors = Visitors()
+        self._places = Places()
+        self._goodbyes: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "RealtimeServer":
         options = self._options
@@ -72,8 +87,13 @@ class RealtimeServer:
             "process_request": _only_the_path,
             "origins": [None],  # a web page in a browser on this machine is not a client
             "compression": None,  # base64 audio on one machine: work without use
+            "select_subprotocol": _subprotocol,
             "max_size": MOST_MESSAGE_BYTES,
+            "max_queue": None,  # `Visitor` counts bytes instead
+            "write_limit": MOST_UNREAD_BYTES,
+            "open_timeout": HANDSHAKE_WITHIN_S,
             "close_timeout": CLOSE_WITHIN_S,
+            "create_connection": partial(Visitor, visitors=self._visitors),
             "logger": _handshakes,
         }
         try:
@@ -117,12 +137,12 @@ class RealtimeServer:
         return self._speech.worker.pid
 
     async def _serve(self, socket: ServerConnection) -> None:
-        if self._connections >= MOST_CONNECTIONS:
-            await socket.close(CLOSE_FULL, "too many connections")
-            return
+        assert isinstance(socket, Visitor)
         assert socket.request is not None
-        model = parse_qs(urlsplit(socket.request.path).query).get("model", [""])[0]
-        if "realtime=v1" in socket.request.headers.get("OpenAI-Beta", ""):
+        query = socket.request.path.partition("?")[2]
+        model = parse_qs(query).get("model", [""])[0]
+        betas = socket.request.headers.get_all("OpenAI-Beta")
+        if any("realtime=v1" in beta for beta in betas):
             await _reject(
                 socket, "beta_api_shape_disabled",
                 "The beta shape of this protocol is not spoken here; leave out OpenAI-Beta.",
@@ -137,15 +157,37 @@ class RealtimeServer:
             local_time=self._options.local_time,
             tag=secrets.token_hex(4),
         )
-        self._connections += 1
+        connection = Connection(socket, engine, self._speech.share())
         try:
-            await Connection(socket, engine, self._speech).run()
+            leaving = self._places.take(connection)
+        except LookupError:
+            await socket.close(CLOSE_FULL, "too many connections")
+            return
+        if leaving is not None:
+            self._say_goodbye(leaving)
+        socket.has_place = True
+        try:
+            await connection.run()
+        except Exception:  # the rim: one client's conversation ends, the server goes on
+            log.exception("a conversation ended by an error of ours")
+            await connection.close(CLOSE_BROKEN, "internal error")
         finally:
-            self._connections -= 1
+            socket.has_place = False
+            self._places.leave(connection)
+
+    def _say_goodbye(self, leaving: Connection) -> None:
+        task = asyncio.create_task(leaving.close(CLOSE_FULL, "idle, and others need the place"))
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
+
+
+def _subprotocol(socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The best one that the client offers; without any the connection is made as well."""
+    return next((Subprotocol(known) for known in SUBPROTOCOLS if known in offered), None)
 
 
 def _only_the_path(socket: ServerConnection, request: Request) -> Response | None:
-    if urlsplit(request.path).path == PATH:
+    if request.path.partition("?")[0] == PATH:
         return None
     return socket.respond(http.HTTPStatus.NOT_FOUND, f"The realtime protocol is at {PATH}.\n")
 

@@ -4,7 +4,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
+
 from parleyd.local import refusal
+from parleyd.local.limits import MOST_METADATA, MOST_SETTINGS_BYTES
 from parleyd.local.schema import (
     Check,
     anything,
@@ -12,10 +15,13 @@ from parleyd.local.schema import (
     boolean,
     choice,
     either,
+    given,
     integer,
     mapping,
+    name,
     nullable,
     number,
+    strings,
     table,
     tagged,
     text,
@@ -54,36 +60,39 @@ def _never(value: Any, path: str) -> None:
         raise refusal.wrong_value(path, value, ("null",))
 
 
+_PCM = {"type": "audio/pcm", "rate": 24_000}
 _FORMAT = tagged(
     "type",
-    {"audio/pcm": table({"type": text, "rate": integer(24_000, 24_000)}, "type")},
+    {"audio/pcm": table({"type": name, "rate": integer(24_000, 24_000)}, "type")},
 )
-_VOICE = either(str, choice(*VOICES), table({"id": text}, "id"))
+_VOICE = either(str, choice(*VOICES), table({"id": name}, "id"))
 _MODALITIES = array(choice("audio", "text"), most=1)
 _TURN_DETECTION = tagged(
     "type",
     {
         "server_vad": table(
             {
-                "type": text,
+                "type": name,
                 "threshold": number(0.0, 1.0),
                 "prefix_padding_ms": integer(0, 5_000),
                 "silence_duration_ms": integer(100, 10_000),
                 "idle_timeout_ms": _never,
                 "create_response": boolean,
                 "interrupt_response": boolean,
-            }
+            },
+            nulls=False,
         ),
         "semantic_vad": table(
             {
-                "type": text,
+                "type": name,
                 "eagerness": choice("low", "medium", "high", "auto"),
                 "create_response": boolean,
                 "interrupt_response": boolean,
-            }
+            },
+            nulls=False,
         ),
     },
-)
+)  # the service refuses null in here (livekit/agents#3444), and no client sends it any more
 _INPUT = table(
     {
         "format": _FORMAT,
@@ -93,12 +102,12 @@ _INPUT = table(
         "transcription": nullable(
             table(
                 {
-                    "model": text,
-                    "language": text,
-                    "languages": array(text, most=32),
+                    "model": name,
+                    "language": name,
+                    "languages": array(name, most=32),
                     "prompt": text,
-                    "delay": text,
-                    "keywords": array(text, most=1_000),
+                    "delay": name,
+                    "keywords": array(name, most=1_000),
                 }
             )
         ),
@@ -110,7 +119,7 @@ _TOOL = tagged(
     "type",
     {
         "function": table(
-            {"type": text, "name": text, "description": text, "parameters": mapping},
+            {"type": name, "name": name, "description": text, "parameters": mapping},
             "name",
         ),
         "mcp": mapping,
@@ -131,11 +140,11 @@ _SESSION = table(
     {
         **_SHARED,
         "type": choice("realtime"),
-        "model": text,
+        "model": name,
         "audio": table({"input": _INPUT, "output": _OUTPUT}),
         "truncation": either(str, choice("auto", "disabled"), mapping),
         "tracing": nullable(anything),
-        "include": nullable(array(text, most=8)),
+        "include": nullable(array(name, most=8)),
     },
     "type",
 )
@@ -144,10 +153,16 @@ _RESPONSE = table(
         **_SHARED,
         "audio": table({"output": _OUTPUT}),
         "conversation": choice("auto", "none"),
-        "metadata": nullable(mapping),
+        "metadata": nullable(strings(*MOST_METADATA)),
         "input": array(mapping, most=500),
     }
 )
+
+
+_NULL_MEANS_OFF = (
+    "turn_detection", "transcription", "noise_reduction", "prompt", "tracing", "include",
+)  # fmt: skip
+"""Null switches these off; everywhere else it means that a client has nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +182,6 @@ class Session:
     """The settings of one connection, always whole and always valid."""
 
     def __init__(self, session_id: str, model: str) -> None:
-        pcm = {"type": "audio/pcm", "rate": 24_000}
         self._settings: Json = {
             "type": "realtime",
             "object": "realtime.session",
@@ -177,12 +191,12 @@ class Session:
             "instructions": "",
             "audio": {
                 "input": {
-                    "format": dict(pcm),
+                    "format": dict(_PCM),
                     "noise_reduction": None,
                     "transcription": None,
                     "turn_detection": deepcopy(VAD_DEFAULTS["server_vad"]),
                 },
-                "output": {"format": dict(pcm), "voice": "alloy", "speed": 1.0},
+                "output": {"format": dict(_PCM), "voice": "alloy", "speed": 1.0},
             },
             "tools": [],
             "tool_choice": "auto",
@@ -196,17 +210,21 @@ class Session:
     def update(self, change: Json, *, voice_locked: bool) -> None:
         """Take over `change` as a whole, or raise `Refused` and change nothing."""
         _SESSION(change, "session")
+        change = given(change, *_NULL_MEANS_OFF)
         if change.get("model", self._settings["model"]) != self._settings["model"]:
             raise refusal.Refused(
                 "Cannot update a conversation's model after the session was created.",
                 code="invalid_value",
                 param="session.model",
             )
-        voice = change.get("audio", {}).get("output", {}).get("voice", self.voice)
+        audio = _given_audio(change.get("audio"))
+        voice = audio["output"].get("voice", self.voice)
         if voice_locked and voice != self.voice:
             raise refusal.voice_locked()
-        merged = {**self._settings, **deepcopy(change)}
-        merged["audio"] = _merge_audio(self._settings["audio"], deepcopy(change.get("audio", {})))
+        merged = deepcopy({**self._settings, **change})
+        merged["audio"] = _merge_audio(self._settings["audio"], deepcopy(audio))
+        if (size := len(msgspec.json.encode(merged))) > MOST_SETTINGS_BYTES:
+            raise refusal.too_large(f"{size} bytes of settings", f"{MOST_SETTINGS_BYTES} bytes")
         self._settings = merged
 
     def wire(self) -> Json:
@@ -236,13 +254,25 @@ class Session:
     def response_settings(self, override: Json) -> Json:
         """The session's answer settings with those of one response.create over them."""
         _RESPONSE(override, "response")
-        names = ("output_modalities", "tools", "tool_choice")
-        return {name: override.get(name, self._settings[name]) for name in names}
+        names = ("output_modalities", "tools", "tool_choice", "max_output_tokens")
+        return {name: self._settings[name] for name in names} | {
+            name: entry for name, entry in given(override).items() if name in names
+        }
+
+
+def _given_audio(change: Json | None) -> Json:
+    """What a change says of audio, without what is null: both sides, perhaps empty."""
+    sides = given(change)
+    changed = {side: given(sides.get(side), *_NULL_MEANS_OFF) for side in ("input", "output")}
+    for side in changed.values():
+        if "format" in side:
+            side["format"] = {**_PCM, **given(side["format"])}
+    return changed
 
 
 def _merge_audio(old: Json, change: Json) -> Json:
-    merged = {side: {**old[side], **change.get(side, {})} for side in ("input", "output")}
-    detection = change.get("input", {}).get("turn_detection")
+    merged = {side: {**old[side], **change[side]} for side in ("input", "output")}
+    detection = change["input"].get("turn_detection")
     if detection:
         before = old["input"]["turn_detection"]
         same = before is not None and before["type"] == detection["type"]

@@ -23,6 +23,10 @@ class Speech:
     async def start(self) -> None:
         await self.worker.start()
 
+    def share(self) -> "Share":
+        """One client's access to both."""
+        return Share(self)
+
     async def recognize(self, frames: Frames) -> Heard:
         """The command in an utterance (16 kHz)."""
         return await self.worker.recognize(frames.tobytes())
@@ -38,3 +42,25 @@ class Speech:
         """End both; what they are doing is dropped."""
         await self.worker.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+class Share:
+    """One client's share: at most one of its jobs of each kind stands in the common line.
+
+    So clients take turns sentence by sentence, however many answers one of them asked for.
+    """
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+        self._recognition = asyncio.Lock()
+        self._synthesis = asyncio.Lock()
+
+    async def recognize(self, frames: Frames) -> Heard:
+        """As `Speech.recognize`, after this client's earlier utterances."""
+        async with self._recognition:
+            return await self._speech.recognize(frames)
+
+    async def synthesize(self, sentence: str, speed: float) -> Frames:
+        """As `Speech.synthesize`, after this client's earlier sentences."""
+        async with self._synthesis:
+            return await self._speech.synthesize(sentence, speed)

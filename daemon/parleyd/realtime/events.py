@@ -71,7 +71,7 @@ class DeleteItem(ClientEvent, kw_only=True, tag="conversation.item.delete"):
 
 
 class CreateResponse(ClientEvent, kw_only=True, tag="response.create"):
-    response: Json | UnsetType = UNSET
+    response: Json | UnsetType | None = UNSET
 
 
 class CancelResponse(ClientEvent, kw_only=True, tag="response.cancel"):
