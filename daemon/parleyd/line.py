@@ -83,9 +83,10 @@ class Line:
         missed = self._state in (_State.CONNECTING, _State.DOWN)
         return self._reason if missed else ""
 
-    def next(self, idle: bool, now: float) -> Connect | Renew | Reconnect | None:
+    def next(self, idle: bool, now: float, forgets: str = "") -> Connect | Renew | Reconnect | None:
         """At every heartbeat: what is to be done about the line. After all but
-        `Connect(True)` the session on it is over."""
+        `Connect(True)` the session on it is over. `forgets`: why the server's conversation is to
+        be replaced in a quiet moment, if it is."""
         self._idle_since = (self._idle_since or now) if idle else None
         if idle:
             self._asked = False
@@ -98,6 +99,9 @@ class Line:
         if self._renewal_due(idle, now):
             self._state = _State.RENEWING
             return Renew("the session reaches its longest time")
+        if forgets and idle and self._state is _State.UP:
+            self._state = _State.RENEWING
+            return Renew(forgets)
         if not self._warm and self._rested(now):
             self._opened = None
             self._state, self._reason = _State.RESTING, "connecting"

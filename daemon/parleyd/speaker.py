@@ -450,7 +450,8 @@ class Speaker:
     # --- the line ---------------------------------------------------------------------
 
     def _keep_line(self, now: float) -> None:
-        effect = self._line.next(self._turn.state is State.IDLE, now)
+        idle = self._turn.state is State.IDLE
+        effect = self._line.next(idle, now, self._session.forgets(now))
         if effect is not None:
             self._note("line", ask=type(effect).__name__.lower(), state=str(self._turn.state))
             self._emit(effect)

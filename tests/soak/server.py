@@ -82,6 +82,7 @@ class Server:
         self._answers: dict[str, Answer] = {}
         self.open = True
         self._configured_once = False
+        self._told_before = ""  # whose message came before, of those that a new socket is told
         session: dict[str, Any] = {"id": f"sess_{clock.count()}"}
         self._say(ev.SessionCreated(session=session))
         if self._odds(0.01):
@@ -128,6 +129,10 @@ class Server:
             if call_id not in self._calls:
                 raise Violation(f"{call_id} is answered, which is not open on this socket")
             self._calls.discard(str(call_id))
+        if item["type"] == "message":
+            if item["role"] == "assistant" and self._told_before != "user":
+                raise Violation("an answer is told without the question before it")
+            self._told_before = str(item["role"])
         self._say(ev.ItemAdded(item={**item, "id": f"item_{self._clock.count()}"}))
 
     # --- hearing ------------------------------------------------------------------------

@@ -81,6 +81,10 @@ class Negotiation:
         self._losses = 0
         return ", ".join(found)
 
+    def offers(self, name: str) -> bool:
+        """The newest offer holds this field."""
+        return name in self._offered
+
     def lost(self) -> None:
         """The socket ended before the offer was answered. Some servers close it instead of
         naming the field, so after two losses the plainest offer is made, twice as well."""

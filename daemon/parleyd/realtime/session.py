@@ -6,7 +6,7 @@ go to the server (in order) and every call returns the news for the speaker.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -39,7 +39,7 @@ from parleyd.realtime.remote import Listing, RemoteCalls, labels
 from parleyd.realtime.responses import Ending, Responses
 from parleyd.realtime.settings import session_settings
 from parleyd.realtime.truncation import Truncations
-from parleyd.realtime.usage import Usage
+from parleyd.realtime.usage import Context, Usage
 from parleyd.units import SERVER_RATE_HZ, Frames, frames_to_ms
 
 SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms; a little more than that
@@ -80,14 +80,21 @@ class Session:
     _listing: Listing = field(init=False)
     _permissions: Permissions = field(init=False)
     _usage: Usage = field(default_factory=Usage)
+    _context: Context = field(init=False)
     _truncations: Truncations = field(default_factory=Truncations)
     _odd_byte: tuple[str, bytes] = ("", b"")  # the half frame at the end of this item's delta
-    _history: History = field(default_factory=History)
+    _history: History = field(init=False)
+    _sounded: set[Hashable] = field(default_factory=set)  # parts of the reply, in this turn
+    _now: float = 0.0  # at the newest heartbeat
+    _talked_at: float = 0.0
+    _known: bool = False  # the present socket's server knows something of the conversation
 
     def __post_init__(self) -> None:
         self._profile = profile(self.realtime.server)
         self._listing = Listing(len(labels(self.tools)))
         self._permissions = Permissions(services(self.tools))
+        self._history = History(self.realtime.context_tokens // 2)  # the rest is for the talk
+        self._context = Context(self.realtime.context_tokens)
 
     @property
     def awaiting(self) -> bool:
@@ -99,6 +106,17 @@ class Session:
         """The reply ended with a question for permission: only a clear yes in the next turn
         grants it."""
         return self._permissions.stage is Stage.ANSWER
+
+    def forgets(self, now: float) -> str:
+        """Why the server's conversation is to be replaced by a new one in a quiet moment; "" when
+        it is not. A new socket is the one way that every server has to forget all of it."""
+        if not (self.ready and self._known):
+            return ""
+        if now - self._talked_at >= self.realtime.forget_after_min * 60:
+            return f"the conversation ended {self.realtime.forget_after_min:g} minutes ago"
+        if self._context.full and not self._negotiation.offers("truncation"):
+            return f"the conversation has grown beyond {self.realtime.context_tokens} tokens"
+        return ""
 
     # --- the socket -------------------------------------------------------------------
 
@@ -123,6 +141,9 @@ class Session:
         self._truncations.forget()
         self._odd_byte = ("", b"")
         self._out.clear()
+        self._history.lost()
+        self._context.forget()
+        self._known = False
         refused = self._permissions.forget()
         return [*refused, *([ReplyDone("the connection was lost")] if living else [])]
 
@@ -159,7 +180,7 @@ class Session:
 
         In server turn mode the server commits by itself; the create waits for that.
         """
-        self._history.close()
+        self._history.close(self._sounded)
         self._usage.turns += 1
         if self.turn.detection == "local":
             if frames_to_ms(self._appended_frames, SERVER_RATE_HZ) < SHORTEST_COMMIT_MS:
@@ -168,6 +189,9 @@ class Session:
         elif self._commit_deadline is None and self._appended_frames:
             self._commit_deadline = now + COMMITTED_WITHIN_S
         news = self._decide(self._permissions.answered(), now)
+        self._history.asked(now)
+        self._sounded.clear()
+        self._talks(now)
         self._responses.want()
         self._create(now)
         return news
@@ -186,11 +210,18 @@ class Session:
                 self.truncate(part)
             elif self._profile.truncates:
                 self._say(ev.DeleteItem(item_id=part.item_id))
-        self._history.cut({p.item_id: p.heard_ms / max(p.received_ms, 1) for p in heard})
+        shares: dict[Hashable, float] = {
+            p.item_id: p.heard_ms / max(p.received_ms, 1) for p in heard
+        }
+        self._history.cut(shares, self._sounded)
+        self._tell_history()
+        self._talks(now)
         return self._decide(self._permissions.interrupt(), now)
 
     def rest(self, now: float) -> list[News]:
         """The talk is over: whoever asked for permission gets no yes any more."""
+        self._history.rest()
+        self._talks(now)
         return self._decide(self._permissions.rest(), now)
 
     def question_begins(self, number: int) -> bool:
@@ -225,7 +256,8 @@ class Session:
 
     def heard_out(self) -> None:
         """The reply was heard to its end."""
-        self._history.close()
+        self._history.close(self._sounded)
+        self._tell_history()
 
     def take_transcripts(self) -> list[tuple[str, str]]:
         """What was said since the last call: by whom ("user", "assistant"), and the words; of a
@@ -268,6 +300,8 @@ class Session:
                 return [UserStopped()]
             case ev.AudioCommitted():
                 self._committed_item = event.item_id
+                if event.item_id is not None:
+                    self._history.committed(event.item_id, now)
                 self._permissions.said(event.item_id)
                 self._appended_frames = 0
                 self._commit_deadline = None
@@ -275,7 +309,8 @@ class Session:
                     self._create_not_before = now + ANSWERS_WITHIN_S
                 self._create(now)
             case ev.InputTranscript():
-                self._history.user(event.transcript)
+                final = getattr(event, "status", None) != "in_progress"  # xAI: more is to come
+                self._history.user(event.item_id, event.transcript, now, final=final)
             case ev.InputTranscriptFailed() if self._transcribes:
                 self._transcribes = False
                 return [Trouble(Remedy.IGNORE, transcription.failure(event.error))]
@@ -321,6 +356,8 @@ class Session:
 
     def poll(self, now: float) -> list[News]:
         """Called at every heartbeat: what should have come by now and did not."""
+        self._now = now
+        self._history.forget(now - self.realtime.forget_after_min * 60)
         if self._commit_deadline is not None and now >= self._commit_deadline:
             self._commit_deadline = None
             if self._responses.wanted:  # a server that never says committed or hears no end
@@ -355,14 +392,27 @@ class Session:
         self.ready = True
         self._configured_by = None
         left_out = self._negotiation.accepted()
-        for item in self._history.items():
-            self._send(ev.CreateItem(item=item))
+        if self._responses.wanted:
+            self._history.adopt()  # its audio follows
+        self._history.forget(now - self.realtime.forget_after_min * 60)
+        self._tell_history()
         while self._waiting:
             self._send(self._waiting.popleft())
         self._waiting_frames = 0
         self._listing.begins(now)
         self._create(now)
         return [Ready(), *_without(left_out, "it closed every connection")]
+
+    def _tell_history(self) -> None:
+        """What a server does not know of the conversation, and the user heard."""
+        if self.ready:
+            for item in self._history.untold():
+                self._send(ev.CreateItem(item=item))
+                self._known = True
+
+    def _talks(self, now: float) -> None:
+        self._talked_at = now
+        self._known = self._known or self.ready
 
     def _create(self, now: float) -> None:
         wait = (
@@ -430,6 +480,7 @@ class Session:
     def _response_done(self, response: ev.Response, now: float) -> list[News]:
         ending = self._responses.done(response.id)
         news: list[News] = [*self._usage.done(response)]
+        self._context.read((response.usage or {}).get("input_tokens"))
         if ending is Ending.LIVING:
             news += self._ended(response, now)
         self._create(now)
@@ -483,6 +534,7 @@ class Session:
         return news
 
     def _audio(self, event: ev.AudioDelta) -> list[News]:
+        self._sounded.add(event.item_id)
         item_id, half = self._odd_byte
         data = (half if item_id == event.item_id else b"") + event.delta
         whole = len(data) // 2 * 2

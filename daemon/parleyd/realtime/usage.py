@@ -1,4 +1,4 @@
-"""What people pay for: the counts that the server tells of each response, by turn."""
+"""What people pay for: the server's token counts, by turn, and how a conversation grows."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from parleyd.realtime.events import Response
 from parleyd.realtime.news import Used
 
+LARGEST = 10**9  # tokens; a greater number is none
 REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule
 
 
@@ -38,3 +39,30 @@ class Usage:
         }
         tokens = {name: n for name, n in told.items() if isinstance(n, int | float)}
         return [Used(turn, tokens)] if tokens else []
+
+
+@dataclass(slots=True)
+class Context:
+    """How far the conversation on one socket has grown, by what the server reads for a response;
+    pure. For servers that do not limit it themselves."""
+
+    most_tokens: int
+    """After the instructions, and what else the first response of the socket read."""
+
+    _first: int | None = None
+    _newest: int = 0
+
+    def forget(self) -> None:
+        """The socket is gone, and its conversation with it."""
+        self._first, self._newest = None, 0
+
+    def read(self, input_tokens: object) -> None:
+        """A response read so many tokens; anything but a number says nothing."""
+        if isinstance(input_tokens, int | float) and input_tokens > 0:
+            self._newest = int(min(input_tokens, LARGEST))
+            self._first = min(self._first or self._newest, self._newest)
+
+    @property
+    def full(self) -> bool:
+        """It is longer than it may be."""
+        return self._newest - (self._first or 0) > self.most_tokens

@@ -1,0 +1,224 @@
+"""A conversation does not grow for ever, and after a long silence it is gone, here and there."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from openai_types import assert_valid
+from paper_server import Paper, settings
+
+from parleyd import config
+from parleyd.boundary import ButtonPressed, LinkUp, Renew
+from parleyd.line import Line
+from parleyd.playout import Heard
+from parleyd.realtime import events as ev
+from parleyd.realtime.session import Session
+from parleyd.room.clips import synthesize
+from parleyd.states import State
+
+VOICE = np.full(4800, 1000, np.int16)
+
+
+class Talk:
+    """A session with a server that transcribes; time is a number."""
+
+    def __init__(self, **realtime: Any) -> None:
+        self.session = Session(config.Realtime(**realtime), config.Turn(detection="local"))
+        self.number = 0
+        self.socket(0.0)
+
+    def socket(self, now: float) -> list[tuple[str, str]]:
+        """A new socket; returned is what its server is told of the conversation."""
+        self.session.lost()
+        self.session.opened()
+        self.session.receive(ev.SessionCreated(), now)
+        self.session.to_send()
+        self.session.receive(ev.SessionUpdated(), now)
+        return self.told()
+
+    def told(self) -> list[tuple[str, str]]:
+        told = []
+        for event in self.session.to_send():
+            if isinstance(event, ev.CreateItem):
+                assert_valid(event)
+                told.append((event.item["role"], event.item["content"][0]["text"]))
+        return told
+
+    def turn(
+        self, now: float, *, transcript: bool = True, tokens: int = 0, ends: bool = True
+    ) -> None:
+        """A question, answered and, if it `ends`, heard."""
+        self.session.poll(now)
+        self.number += 1
+        n = self.number
+        self.session.append(VOICE)
+        self.session.ask_for_reply(now)
+        self.session.receive(ev.AudioCommitted(item_id=f"u{n}"), now)
+        create = next(e for e in self.session.to_send() if isinstance(e, ev.CreateResponse))
+        metadata = create.response["metadata"]  # type: ignore[index]
+        response = ev.Response(id=f"r{n}", metadata=metadata)
+        self.session.receive(ev.ResponseCreated(response=response), now)
+        words = ev.TranscriptDelta(response_id=f"r{n}", item_id=f"i{n}", delta=f"Answer {n}.")
+        self.session.receive(words, now)
+        audio = ev.AudioDelta(response_id=f"r{n}", item_id=f"i{n}", delta=b"\1\0" * 2400)
+        self.session.receive(audio, now)
+        usage = {"input_tokens": tokens} if tokens else None
+        response = ev.Response(id=f"r{n}", status="completed", usage=usage)
+        self.session.receive(ev.ResponseDone(response=response), now)
+        if transcript:
+            words_of_user = ev.InputTranscript(item_id=f"u{n}", transcript=f"Question {n}?")
+            self.session.receive(words_of_user, now + 1.0)
+        if ends:
+            self.session.heard_out()
+            self.session.rest(now + 2.0)
+
+
+def test_a_new_socket_is_told_pairs_although_transcripts_come_late() -> None:
+    talk = Talk()
+    talk.turn(0.0)
+    talk.turn(10.0)
+    assert talk.socket(20.0) == [
+        ("user", "Question 1?"), ("assistant", "Answer 1."),
+        ("user", "Question 2?"), ("assistant", "Answer 2."),
+    ]  # fmt: skip
+
+
+def test_without_transcripts_a_new_socket_gets_one_note() -> None:
+    talk = Talk()
+    for number in range(3):
+        talk.turn(float(number), transcript=False)
+    ((role, text),) = talk.socket(20.0)
+    assert role == "system"
+    assert [f"Answer {n}." in text for n in (1, 2, 3)] == [True, True, True]
+
+
+@pytest.mark.parametrize("connection", ["warm", "on-wake"])
+def test_nothing_older_than_ten_minutes_is_told(connection: str) -> None:
+    talk = Talk(connection=connection)
+    talk.turn(0.0)
+    talk.turn(400.0)
+    assert talk.socket(650.0) == [("user", "Question 2?"), ("assistant", "Answer 2.")]
+    talk.session.lost()
+    assert talk.socket(1001.0) == []
+
+
+def test_the_servers_conversation_is_replaced_after_ten_minutes_of_silence() -> None:
+    talk = Talk()
+    assert talk.session.forgets(5000.0) == ""  # there was none
+    talk.turn(5000.0)
+    assert talk.session.forgets(5601.9) == ""
+    assert "10 minutes" in talk.session.forgets(5602.0)
+    assert talk.socket(5603.0) == []
+    assert talk.session.forgets(9999.0) == ""  # once is enough
+
+
+def test_what_a_new_socket_was_told_is_forgotten_as_well() -> None:
+    talk = Talk(forget_after_min=2.0)
+    talk.turn(0.0)
+    assert len(talk.socket(60.0)) == 2
+    assert talk.session.forgets(121.0) == ""
+    assert talk.session.forgets(122.0) != ""
+
+
+def test_an_answer_is_told_when_it_was_heard_and_not_before() -> None:
+    talk = Talk()
+    talk.turn(0.0, ends=False)  # the line is lost while it is played
+    assert talk.socket(2.0) == []
+    talk.session.heard_out()
+    assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer 1.")]
+
+
+def test_an_answer_that_is_interrupted_after_a_reconnection_is_told_in_part() -> None:
+    talk = Talk()
+    talk.turn(0.0, ends=False)
+    assert talk.socket(2.0) == []
+    talk.session.interrupt([Heard("i1", 0, 80, 100, False)], 3.0)
+    assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer")]
+
+
+def test_words_without_sound_were_not_heard() -> None:
+    talk = Talk()
+    talk.turn(0.0, ends=False)
+    ahead = ev.TranscriptDelta(response_id="r1", item_id="i2", delta="And so on.")
+    talk.session.receive(ahead, 1.0)
+    talk.session.interrupt([], 2.0)
+    talk.session.rest(2.0)
+    assert talk.socket(3.0)[-1] == ("assistant", "Answer 1.")
+
+
+# --- servers that do not limit the context ----------------------------------------------------
+
+
+def test_a_conversation_that_the_server_does_not_limit_is_replaced_when_it_is_long() -> None:
+    talk = Talk(server="compatible", url="ws://127.0.0.1:1", context_tokens=2000)
+    for number, tokens in enumerate((1500, 2500, 3500)):
+        talk.turn(float(number), tokens=tokens)
+        assert talk.session.forgets(number + 3.0) == ""
+    talk.turn(3.0, tokens=3501)
+    assert "2000 tokens" in talk.session.forgets(6.0)
+    assert len(talk.socket(7.0)) == 8
+    assert talk.session.forgets(8.0) == ""
+
+
+def test_openai_limits_it_by_itself_unless_it_refuses_to() -> None:
+    for refuses in (True, False):
+        talk = Talk(context_tokens=2000)
+        if refuses:
+            talk.session.lost()
+            talk.session.opened()
+            talk.session.receive(ev.SessionCreated(), 0.0)
+            error = ev.ErrorDetail(code="unknown_parameter", param="session.truncation")
+            talk.session.receive(ev.ServerError(error=error), 0.0)
+            talk.session.receive(ev.SessionUpdated(), 0.0)
+            talk.session.to_send()
+        talk.turn(0.0, tokens=1500)
+        talk.turn(1.0, tokens=9000)
+        assert (talk.session.forgets(4.0) != "") is refuses
+
+
+@pytest.mark.parametrize("tokens", [None, "many", -5, 1e300, {"input": 5}, float("nan")])
+def test_counts_that_are_none_do_no_harm(tokens: object) -> None:
+    talk = Talk(server="compatible", url="ws://127.0.0.1:1")
+    talk.turn(0.0)
+    response = ev.Response(id="x", status="completed", usage={"input_tokens": tokens})
+    talk.session.receive(ev.ResponseDone(response=response), 1.0)
+    talk.session.forgets(2.0)
+
+
+# --- in a quiet moment ------------------------------------------------------------------------
+
+
+def test_the_line_is_renewed_only_while_idle_and_up() -> None:
+    line = Line("warm")
+    line.opened(0.0)
+    assert line.next(True, 1.0, "old") is None
+    line.ready()
+    assert line.next(False, 2.0, "old") is None
+    assert line.next(True, 3.0, "old") == Renew("old")
+    assert line.next(True, 4.0, "old") is None
+    assert not line.missed
+
+
+def test_half_a_minute_of_silence_renews_the_socket_before_the_next_turn() -> None:
+    base = settings()
+    realtime = msgspec.structs.replace(base.realtime, forget_after_min=0.5)
+    paper = Paper(msgspec.structs.replace(base, realtime=realtime))
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(synthesize("What is the weather like?", "slt"))
+    paper.until(State.SPEAKING)
+    paper.until(State.IDLE)
+    ended = paper.card.now
+    paper.run(29.5)
+    assert not [effect for _, effect in paper.effects if isinstance(effect, Renew)]
+    paper.run(1.0)
+    (at,) = [at for at, effect in paper.effects if isinstance(effect, Renew)]
+    assert at - ended == pytest.approx(30.0, abs=0.1)
+    paper.say(LinkUp())
+    paper.say(ev.SessionCreated())
+    paper.run(0.05)
+    paper.say(ev.SessionUpdated())
+    paper.run(31.0)
+    assert not paper.events(ev.CreateItem)
+    assert len([effect for _, effect in paper.effects if isinstance(effect, Renew)]) == 1
