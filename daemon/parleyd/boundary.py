@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.events import ClientEvent, Json, ServerEvent
-from parleyd.states import Shown
+from parleyd.states import Shown, State
 from parleyd.units import Frames
 
 # --- what the world tells the core ------------------------------------------------------
@@ -270,3 +270,6 @@ class Step:
     """Write these next: int16 mono at the device rate; may be empty."""
 
     effects: Sequence[Effect]
+
+    state: State = State.IDLE
+    """Where the turn is now."""

@@ -218,7 +218,7 @@ class Speaker:
                 self._note("transcript", who=who, words=" ".join(words.split()))
         effects, self._effects = self._effects, []
         effects += [Send(event) for event in self._session.to_send()]
-        return Step(dropped is not None, playback, effects)
+        return Step(dropped is not None, playback, effects, self._turn.state)
 
     def _dropped_out(self, xruns: int, now: float) -> None:
         self._ears.glitch(now)

@@ -80,6 +80,7 @@ def run(path: Path | None, wait_for_card: bool, meter: bool) -> None:
     start is an error in a terminal; a service waits for it.
     """
     settings = config.load(path)
+    os.umask(0o077)  # recordings, state and sockets are for this user alone
     log_to_journal_or_stderr(settings.log.level)
     sys.setswitchinterval(SWITCH_S)
     patient = wait_for_card or "NOTIFY_SOCKET" in os.environ
