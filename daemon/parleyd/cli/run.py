@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from parleyd.cli.dropouts import Dropouts
 from parleyd.cli.event_queue import EventQueue
 from parleyd.cli.meter import Meter
 from parleyd.cli.skillset import Skillset
+from parleyd.cli.supervision import running
 from parleyd.cli.switchboard import Switchboard, log_note
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
 from parleyd.host import mixer, priority
@@ -235,11 +236,11 @@ class Daemon:
                 queue.post(Greet())
             self._greeted = True
             await stack.enter_async_context(
-                _running(
-                    link.run(),
-                    skillset.run(),
-                    self._feed_watchdog(heartbeat),
-                    *([player.run()] if player is not None else []),
+                running(
+                    link=link.run,
+                    skills=skillset.run,
+                    watchdog=lambda: self._feed_watchdog(heartbeat),
+                    **({"lights": player.run} if player is not None else {}),
                 )
             )
             yield
@@ -276,7 +277,7 @@ class Daemon:
         embedded = EmbeddedServer()
         url = await embedded.start()
         stack.push_async_callback(embedded.stop)
-        await stack.enter_async_context(_running(embedded.keep_alive()))
+        await stack.enter_async_context(running(embedded=embedded.keep_alive))
         return Address.embedded(url)
 
     def _lights(self, settings: config.Config) -> Player | None:
@@ -433,15 +434,3 @@ def _keep(keeper: Keeper) -> None:
         log.info("turn kept in %s", keeper.save())
     except OSError as error:
         log.warning("the turn could not be kept (%s): check the state directory", error)
-
-
-@contextlib.asynccontextmanager
-async def _running(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Tasks that run inside the block and are cancelled, together, at its end."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

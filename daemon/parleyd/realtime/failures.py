@@ -190,9 +190,10 @@ def _no_tls(error: ssl.SSLError, way: Way, now: float) -> str:
             f"the certificate of {peer} comes from an authority that this device does not trust: "
             "check realtime.url; add an authority of your own by update-ca-certificates"
         )
-    if error.reason in _PLAIN_ANSWER:
+    reason = getattr(error, "reason", None) or type(error).__name__  # asyncio raises some without
+    if reason in _PLAIN_ANSWER:
         return f"{peer} port {way.port} does not speak TLS: check the port, and wss:// or ws://"
-    return f"no secure connection to {peer} ({error.reason or type(error).__name__})"
+    return f"no secure connection to {peer} ({reason})"
 
 
 def _no_connection(error: OSError, way: Way) -> str:

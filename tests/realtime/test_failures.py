@@ -1,0 +1,187 @@
+"""Every failure to connect names its culprit, and only a refused key is final."""
+
+import errno
+import json
+import socket
+import ssl
+
+import pytest
+
+from parleyd.realtime.address import Address
+from parleyd.realtime.dialing import Way
+from parleyd.realtime.failures import by_proxy, by_status, explain
+from parleyd.realtime.refusals import Refusal, Remedy
+
+NOW = 1_800_000_000.0  # 2027
+XAI = Address("wss://api.x.ai/v1/realtime", {"Authorization": "Bearer xai-1"}, "XAI_API_KEY")
+OPEN = Address("ws://nas:8080/v1", {}, "REALTIME_API_KEY")
+
+
+def body(**detail: object) -> bytes:
+    return json.dumps({"error": detail}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy", "words"),
+    [
+        (200, Remedy.LATER, "no WebSocket server"),
+        (301, Remedy.LATER, "redirects are not followed"),
+        (400, Remedy.LATER, "realtime.url and realtime.model"),
+        (401, Remedy.FATAL, "refuses the key: check XAI_API_KEY"),
+        (402, Remedy.LATER, "add credit"),
+        (403, Remedy.LATER, "refuses access"),
+        (404, Remedy.LATER, "path of realtime.url"),
+        (405, Remedy.LATER, "path of realtime.url"),
+        (407, Remedy.LATER, "proxy"),
+        (408, Remedy.RECONNECT, "408"),
+        (426, Remedy.LATER, "realtime.url"),
+        (429, Remedy.BACK_OFF, "too many connections"),
+        (500, Remedy.RECONNECT, "a problem of its own"),
+        (502, Remedy.RECONNECT, "a problem of its own"),
+        (503, Remedy.RECONNECT, "a problem of its own"),
+    ],
+)
+def test_status_names_its_culprit(status: int, remedy: Remedy, words: str) -> None:
+    refusal = by_status(status, b"", "", XAI)
+    assert refusal.remedy is remedy
+    assert words in refusal.text
+    assert ("key" in refusal.text.lower()) is (status in (301, 401, 403))
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "remedy", "words"),
+    [
+        (429, body(type="insufficient_quota", code="credit_balance_exhausted"), Remedy.LATER,
+         "credit is used up"),
+        (429, body(code="insufficient_quota"), Remedy.LATER, "no quota left"),
+        (429, body(type="insufficient_quota", code=None), Remedy.LATER, "no quota left"),
+        (429, body(message="You exceeded your current quota, please check"), Remedy.LATER,
+         "no quota left"),
+        (429, body(code="rate_limit_exceeded"), Remedy.BACK_OFF, "too many requests"),
+        (401, body(code="incorrect_hostname"), Remedy.LATER, "another region"),
+        (403, body(code="unsupported_country_region_territory"), Remedy.LATER, "this country"),
+        (400, body(code="invalid_api_key"), Remedy.FATAL, "XAI_API_KEY"),
+        (400, b'{"error": "Incorrect API key provided: xa***"}', Remedy.FATAL, "XAI_API_KEY"),
+        (400, b'{"code": "model_not_found"}', Remedy.LATER, "realtime.model"),
+        (404, body(code="DeploymentNotFound"), Remedy.LATER, "no such deployment"),
+        (403, b"<html>no</html>", Remedy.LATER, "refuses access"),
+        (403, b"[1]", Remedy.LATER, "refuses access"),
+        (403, b'{"error": {"code": 7}}', Remedy.LATER, "refuses access"),
+        (500, b"\xff" * 10**6, Remedy.RECONNECT, "a problem of its own"),
+    ],
+)  # fmt: skip
+def test_code_in_the_answer_says_more_than_its_status(
+    status: int, answer: bytes, remedy: Remedy, words: str
+) -> None:
+    refusal = by_status(status, answer, "", XAI)
+    assert refusal.remedy is remedy
+    assert words in refusal.text
+
+
+def test_missing_key_is_asked_for_and_not_called_wrong() -> None:
+    assert by_status(401, b"", "", OPEN) == Refusal(
+        Remedy.FATAL, "the server wants a key: set REALTIME_API_KEY, then restart parleyd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("wss://evil.example/steal?k=1", "to evil.example (302)"),
+        ("https://user:pw@evil.example:1/", "to evil.example:1 (302)"),
+        ("/other", "to another place (302)"),
+        ("", "to another place (302)"),
+        ("ws://\x1b[31m", "to another place (302)"),
+        ("ws://" + "x" * 5000, "(302)"),
+    ],
+)
+def test_redirect_names_the_host_and_nothing_else(location: str, words: str) -> None:
+    text = by_status(302, b"", location, XAI).text
+    assert words in text
+    assert "pw" not in text
+    assert text.isprintable()
+    assert len(text) < 300
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy", "words"),
+    [
+        (407, Remedy.LATER, "another user and password"),
+        (403, Remedy.LATER, "refuses to connect to api.x.ai"),
+        (503, Remedy.RECONNECT, "does not reach api.x.ai"),
+        (None, Remedy.LATER, "is no proxy"),
+    ],
+)
+def test_proxy_is_named_and_not_the_server(status: int | None, remedy: Remedy, words: str) -> None:
+    refusal = by_proxy(status, Way("api.x.ai", 443, proxy="http://p:3128"))
+    assert refusal.remedy is remedy
+    assert words in refusal.text
+    assert "http://p:3128" in refusal.text
+    assert "key" not in refusal.text
+
+
+def multiple(*numbers: int) -> OSError:
+    """As asyncio puts the errors of several addresses together."""
+    return OSError(
+        "Multiple exceptions: " + ", ".join(f"[Errno {n}] Connect call" for n in numbers)
+    )
+
+
+def certificate_error(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "way", "words"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), {}, "nothing listens at nas port 8080"),
+        (multiple(errno.ECONNREFUSED, errno.ENETUNREACH), {}, "nothing listens at nas port 8080"),
+        (multiple(errno.ENETUNREACH, errno.EHOSTUNREACH), {}, "no way to nas port 8080"),
+        (OSError(errno.ENETUNREACH, "x"), {"tried": ["2001:db8::1"]}, "only IPv6 addresses"),
+        (OSError(errno.ENETUNREACH, "x"), {"tried": ["2001:db8::1", "10.0.0.1"]}, "check the net"),
+        (OSError(errno.ECONNREFUSED, "x"), {"proxy": "http://p:1"}, "at the proxy http://p:1"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), {}, "closed the connection"),
+        (ConnectionResetError(), {}, "closed the connection"),
+        (OSError(errno.ETIMEDOUT, "x"), {"reached": "connecting"}, "nas port 8080 does not answer"),
+        (OSError(errno.EMFILE, "Too many open files"), {}, "Too many open files"),
+        (TimeoutError(), {"reached": "resolving"}, "DNS server"),
+        (TimeoutError(), {"reached": "connecting"}, "nas port 8080 does not answer"),
+        (TimeoutError(), {"reached": "connecting", "proxy": "http://p:1"}, "the proxy http://p:1"),
+        (TimeoutError(), {"reached": "shaking hands"}, "takes the connection and does not answer"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), {}, "the name nas is not known"),
+        (socket.gaierror(socket.EAI_AGAIN, "x"), {}, "cannot be looked up now"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), {"proxy": "http://p:1"}, "name of the proxy"),
+        (certificate_error(9), {}, "check this device's clock"),
+        (certificate_error(10), {}, "check this device's clock"),
+        (certificate_error(62), {}, "for another name"),
+        (certificate_error(18), {}, "an authority that this device does not trust"),
+        (certificate_error(20), {}, "an authority that this device does not trust"),
+        (ssl.SSLError(1, "[SSL: X] x"), {}, "no secure connection to nas"),
+    ],
+)
+def test_failure_names_its_culprit(error: Exception, way: dict[str, object], words: str) -> None:
+    refusal = explain(error, OPEN, Way("nas", 8080, **way), now=NOW)  # type: ignore[arg-type]
+    assert refusal is not None
+    assert refusal.remedy is Remedy.RECONNECT
+    assert words in refusal.text
+    assert ("check the network" in refusal.text) is (
+        words in {"no way to nas port 8080", "check the net", "DNS server", "Too many open files",
+                  "nas port 8080 does not answer", "the proxy http://p:1",
+                  "cannot be looked up now"}
+    )  # fmt: skip
+
+
+def test_certificate_is_the_clocks_fault_before_it_was_ever_set() -> None:
+    """Without a battery the clock starts years ago, and every certificate looks wrong."""
+    refusal = explain(certificate_error(20), OPEN, Way("nas", 443), now=1_500_000_000.0)
+    assert refusal is not None
+    assert "check this device's clock" in refusal.text
+
+
+def test_error_that_no_peer_can_cause_is_left_to_the_log() -> None:
+    assert explain(RuntimeError("x"), OPEN, Way("nas", 1), now=NOW) is None
+    assert (
+        explain(UnicodeEncodeError("ascii", "x", 0, 1, "y"), OPEN, Way("nas", 1), now=NOW) is None
+    )
