@@ -63,6 +63,7 @@ from parleyd.wake import WakeEngine
 
 KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly
 LONGEST_QUESTION_S = 40.0  # for permission: `read_aloud` lets half a minute through
+_AFTER_REPLY = ("reply_finished", "question_asked")  # events by which a reply that ends is followed
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 
 
@@ -236,7 +237,9 @@ class Speaker:
             self._uplink.kept_back()
         if percept.keyword is not None:
             self._wake_word(percept.keyword, now)
-        if percept.verdict is not None:
+        if self._uplink.settles:
+            self._settle(percept, now)
+        elif percept.verdict is not None:
             self._judged(percept.verdict, now)
         if self._bell.audible:
             self._bell.overhear(percept.speech is Speech.ENDED, now)
@@ -258,6 +261,11 @@ class Speaker:
         self._note("wake", keyword=keyword, state=str(self._turn.state))
         self._preroll_ms = self._settings.wake.preroll_ms
         self._advance(Event.STOP_WORD if keyword in STOP_WORDS else Event.WAKE_WORD, now)
+
+    def _settle(self, percept: Percept, now: float) -> None:
+        before_end_ms = self._uplink.settle(percept, now)
+        if before_end_ms:
+            self._note("spoke_early", before_end_ms=before_end_ms)
 
     def _judged(self, verdict: Verdict, now: float) -> None:
         self._onset = verdict.onset
@@ -366,7 +374,7 @@ class Speaker:
             return
         if not self._mouth.begun:
             self._log.first_delta(now)
-            self._uplink.open = False  # before the first of it is heard: no echo to the server
+            self._uplink.silence()  # before the first of it is heard: no echo to the server
         if not self._mouth.say(item_id, content_index, frames):
             self._session.stop_generating(now)
             self._note("ring_full", item_id=item_id)
@@ -381,6 +389,8 @@ class Speaker:
 
     def _follow_reply(self, now: float) -> None:
         state = self._turn.state
+        if state is State.BARGE_IN and self._mouth.finished:
+            self._uplink.reply_ended(now)  # a ducked reply plays on; its end waits for the verdict
         if state not in (State.THINKING, State.SPEAKING):
             return
         heard_ms = self._mouth.heard_ms
@@ -411,7 +421,7 @@ class Speaker:
         if self._session.owes(done.call_id):
             self._resting = then is Then.REST
             if then is Then.REPEAT and self._mouth.say_again():
-                self._uplink.open = False  # before the first of it is heard, as for a reply
+                self._uplink.silence()  # before the first of it is heard, as for a reply
             elif then is Then.REPEAT:
                 then, output = Then.REPLY, "Nothing was said yet that could be repeated."
         reply = then is Then.REPLY
@@ -511,6 +521,9 @@ class Speaker:
             self._mouth.play(earcons.chime())
 
     def _listen(self, now: float) -> None:
+        if self._began[0] in _AFTER_REPLY:
+            self._uplink.begin_after_reply(now)
+            return
         self._uplink.begin(self._preroll_ms, speaking=False)
 
     def _listen_from_onset(self, now: float) -> None:

@@ -80,6 +80,8 @@ class BargeIn:
         self._talkers: deque[float] = deque(maxlen=WINDOW)
         self._penalty = 0.0
         self._penalised_at = 0.0
+        self.onset = 0.0
+        """When the newest suspected speech began, estimated, on the clock of `now`."""
         self.disarm()
 
     @property
@@ -90,19 +92,22 @@ class BargeIn:
     def arm(self, now: float) -> None:
         """Parley begins to speak: suspect from now on (unless barge-in is configured off)."""
         self.disarm()
+        self._scores.clear()
+        self._talkers.clear()
         self._armed = self._enabled
+
+    def linger(self) -> None:
+        """The reply is over: judge on, as if it still played, who began to speak in it."""
+        self._armed = True
 
     def disarm(self) -> None:
         """Parley stops to speak: no more verdicts; a pending suspicion is forgotten."""
         self._armed = False
         self._suspected_at: float | None = None
-        self._onset = 0.0
         self._evidence = 0.0
         self._surest = 0.0
         self._sure_periods = self._speaks_periods = 0
         self._loudest_dbfs = _NOTHING_DBFS
-        self._scores.clear()
-        self._talkers.clear()
 
     def update(self, heard: HeardPeriod, now: float) -> Verdict | None:
         """Judge the period that ended at `now`; at most one verdict."""
@@ -126,14 +131,14 @@ class BargeIn:
             return None
         self._suspected_at = now
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
-        self._onset = now - self._onset_periods() * PERIOD_MS / 1000
+        self.onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._evidence = 0.0
         self._surest = 0.0
         self._sure_periods = self._speaks_periods = 0
         return Verdict(
             Kind.SUSPECT,
             "sounds like a user",
-            self._onset,
+            self.onset,
             {
                 "talker": max(self._talkers),
                 "threshold": threshold,
@@ -176,9 +181,8 @@ class BargeIn:
         elif still and self._speaks_periods >= _SPEAKS_PERIODS:
             reason = "still talks, well over noise and echo"
         if reason:
-            onset = self._onset
             self.disarm()
-            return Verdict(Kind.CONFIRM, reason, onset, numbers)
+            return Verdict(Kind.CONFIRM, reason, self.onset, numbers)
         if not over:
             return None
         age = (now - self._penalised_at) / _PENALTY_DECAY_S
@@ -188,7 +192,7 @@ class BargeIn:
         self._talkers.clear()
         self._penalty = min(left + _PENALTY, _PENALTY_MOST)
         self._penalised_at = now
-        return Verdict(Kind.REJECT, "no voice within the window", self._onset, numbers)
+        return Verdict(Kind.REJECT, "no voice within the window", self.onset, numbers)
 
     def _onset_periods(self) -> int:
         """How many periods ago the score left the ground."""
