@@ -439,7 +439,7 @@ class Speaker:
         """The rest of the reply is the question, in the offline voice."""
         if not self._session.question_begins(number):
             return
-        self._uplink.open = False  # before the first of it is heard, as for a reply
+        self._uplink.silence()  # before the first of it is heard, as for a reply
         if frames is None or len(frames) == 0:
             failure = "the offline voice is missing"
         elif len(frames) > LONGEST_QUESTION_S * SERVER_RATE_HZ:
