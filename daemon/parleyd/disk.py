@@ -96,6 +96,18 @@ def make_folder(folder: Path) -> None:
         folder.chmod(FOLDER_MODE)  # a umask may have taken the owner's rights as well
 
 
+def tighten(path: Path) -> None:
+    """Make a file or folder of ours, that an earlier version made, ours alone. Never raises."""
+    try:
+        status = os.lstat(path)
+        open_to_others = stat.S_IMODE(status.st_mode) & 0o077
+        if open_to_others and status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode):
+            path.chmod(FOLDER_MODE if stat.S_ISDIR(status.st_mode) else FILE_MODE)
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            log.warning("%s stays readable by others: %s", path, error.strerror)
+
+
 def put_aside(path: Path) -> Path:
     """Give a damaged file a second name, so that its owner can look at it; returns the name.
 
@@ -144,6 +156,8 @@ def held(folder: Path) -> Iterator[None]:
     try:
         if descriptor is not None:
             _lock(descriptor, folder)
+        if folder.name == "parley":  # no folder that serves others as well
+            tighten(folder.resolve())
         yield
     finally:
         if descriptor is not None:

@@ -1,11 +1,13 @@
 """Keeps the newest turns as recordings, when the owner of the device asked for it."""
 
+import errno
+import threading
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from parleyd import stereo
+from parleyd import disk, stereo
 from parleyd.host.turn_buffer import TurnBuffer
 from parleyd.units import MIC_RATE_HZ, SILENCE
 
@@ -20,6 +22,8 @@ class Keeper:
 
     def __init__(self, folder: Path, keep: int, rate_hz: int) -> None:
         self._folder, self._keep, self._rate_hz = folder, keep, rate_hz
+        self._saving = threading.Lock()
+        self._written: list[Path] = []  # by this process and still there, the oldest first
         self._buffer = TurnBuffer()
         self.beat = self._buffer.beat
         """Call with what went into the core and what came out of it, every period."""
@@ -27,14 +31,50 @@ class Keeper:
     def save(self) -> Path:
         """Write what is remembered, forget it, and delete the oldest recordings.
 
-        Raises OSError when the folder cannot be written.
+        The oldest are deleted first, so that their room is free, and more of them while the
+        disk is full. Raises OSError when the folder cannot be written; nothing half-written
+        is left then.
         """
         microphone, played = self._buffer.take()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"turn-{datetime.now():%Y%m%d-%H%M%S-%f}{SUFFIX}"
         loudspeaker = stereo.at_rate(np.concatenate([SILENCE, *played]), self._rate_hz, MIC_RATE_HZ)
         recording = stereo.Stereo(loudspeaker, np.concatenate([SILENCE, *microphone]))
-        stereo.write(path, recording, MIC_RATE_HZ)
-        for old in sorted(self._folder.glob(f"turn-*{SUFFIX}"))[: -self._keep]:
-            old.unlink()
+        with self._saving:
+            return self._save(recording)
+
+    def _save(self, recording: stereo.Stereo) -> Path:
+        disk.make_folder(self._folder)
+        disk.tighten(self._folder)
+        disk.sweep(self._folder)
+        self._delete_oldest(leave=self._keep - 1)
+        while True:
+            try:
+                return self._write(recording)
+            except OSError as error:
+                full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                if not full or not self._delete_oldest(leave=len(self._kept()) - 1):
+                    raise
+
+    def _write(self, recording: stereo.Stereo) -> Path:
+        path = self._folder / f"turn-{datetime.now():%Y%m%d-%H%M%S-%f}{SUFFIX}"
+        with disk.draft(path) as new:
+            stereo.write(new, recording, MIC_RATE_HZ)
+        self._written.append(path)
         return path
+
+    def _kept(self) -> list[Path]:
+        """All recordings, the oldest first: by name, which is by the wall clock, but those of
+        this process, which may have seen the clock go back, in their order."""
+        found = [path for path in self._folder.glob(f"turn-*{SUFFIX}") if not path.is_dir()]
+        ours = [path for path in self._written if path in found]
+        return [*sorted(set(found) - set(ours)), *ours]
+
+    def _delete_oldest(self, leave: int) -> bool:
+        """Delete all but the newest; True when one is gone."""
+        gone = False
+        for old in self._kept()[: -leave or None] if leave >= 0 else []:
+            old.unlink(missing_ok=True)
+            gone = True
+        for path in self._kept():
+            disk.tighten(path)
+        self._written = [path for path in self._written if path.exists()]
+        return gone

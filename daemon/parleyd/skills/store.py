@@ -81,6 +81,7 @@ class Store:
     def _load(self) -> Kept:
         """Never raises. What is damaged is logged, and the damaged file is kept aside."""
         disk.sweep(self._path.parent)
+        disk.tighten(self._path)
         try:
             content = disk.read(self._path, LONGEST_FILE)
         except OSError as error:
