@@ -86,6 +86,17 @@ def test_a_server_that_never_names_the_users_items_is_understood_too() -> None:
     assert told(history) == PAIRS
 
 
+def test_a_server_without_item_ids_is_understood_too() -> None:
+    history = History()
+    for number in (1, 2):
+        history.asked(10.0 * number)
+        history.assistant(number, f"Answer {number}.")
+        history.close({number})
+        history.user("", "Question", 10.0 * number + 1, final=False)
+        history.user("", f"Question {number}?", 10.0 * number + 2)
+    assert told(history) == PAIRS
+
+
 def test_item_ids_that_are_used_again_do_not_mix_turns() -> None:
     history = History()
     for number in (1, 2):

@@ -62,7 +62,8 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield checks.wake_word(settings.wake, picovoice)
         has_key = checks.secret("OPENAI_API_KEY", environ) is not None
         server = settings.realtime.server
-        needed = server == "embedded" or (server == "auto" and not has_key)
+        asks = any(remote.approval == "voice" for remote in settings.skills.mcp)
+        needed = asks or server == "embedded" or (server == "auto" and not has_key)
         yield checks.offline_speech(needed=needed)
         yield checks.priority(settings.audio.priority)
     yield from checks.state(environ)

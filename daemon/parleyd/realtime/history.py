@@ -76,13 +76,14 @@ class History:
         newest.asked, newest.at = True, now
 
     def user(self, item_id: str, transcript: str, now: float, *, final: bool = True) -> None:
-        """The words of a user's item; a later version replaces them (`final`: the last)."""
+        """The words of a user's item ("" names none); a later version replaces them (`final`: the
+        last)."""
         text = transcript.strip()[:KEPT_CHARS]
         if not text:
             return
-        turn = next((turn for turn in reversed(self._turns) if item_id in turn.items), None)
-        if turn is None:
-            turn = self._turn_without_items(now)
+        known_by = reversed(self._turns) if item_id else list(self._turns)[-1:]
+        turn = next((turn for turn in known_by if item_id in turn.items), None)
+        turn = turn or self._turn_without_items(now)
         known = turn.items.get(item_id, "")
         turn.items[item_id] = text
         if final and text != known:

@@ -309,7 +309,7 @@ class Session:
                     self._create_not_before = now + ANSWERS_WITHIN_S
                 self._create(now)
             case ev.InputTranscript():
-                final = getattr(event, "status", None) != "in_progress"  # xAI: more is to come
+                final = event.status != "in_progress"
                 self._history.user(event.item_id, event.transcript, now, final=final)
             case ev.InputTranscriptFailed() if self._transcribes:
                 self._transcribes = False
