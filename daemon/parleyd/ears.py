@@ -1,5 +1,6 @@
 """The ears: everything that is heard in one microphone period, composed from its rooms."""
 
+import math
 from dataclasses import dataclass
 
 from parleyd import config
@@ -87,6 +88,12 @@ class Ears:
         """A sound of our own begins: learn from it what can be learnt (`Percept.calibrated`)."""
         if self._cancels:
             self._calibration = Calibration(sound_dbfs, self._volume, now)
+
+    def volume_changed(self, percent: int) -> Duplex | None:
+        """Replies are played at this loudness from now on; see `Percept.duplex`."""
+        louder_db = 40 * math.log10(max(percent, 1) / max(self._volume, 1))  # see `Mouth`
+        self._volume = percent
+        return self._duplex if self._duplex.volume_changed(louder_db) else None
 
     def memory(self) -> EchoMemory | None:
         """What was learnt of the echo's path; None while too little was heard."""

@@ -174,6 +174,8 @@ class Speaker:
                 self._skill_done(event, now)
             case SetVolume(percent):
                 self._mouth.set_volume(percent)
+                if duplex := self._ears.volume_changed(percent):
+                    self._emit(notes.of_duplex(duplex))
             case Ring():
                 self._note("ring")
                 self._ringing.add(event, now)

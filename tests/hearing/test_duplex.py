@@ -1,9 +1,15 @@
 """Half duplex is the honest fallback: chosen when the echo drowns every voice, and left again."""
 
 import numpy as np
+import pytest
+from paper_server import Paper, settings
 
+from parleyd import config
+from parleyd.boundary import SetVolume
+from parleyd.ears import Ears
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.duplex import GOOD_AGAIN_DBFS, JUDGED_PERIODS, TOO_LOUD_DBFS, Duplex
+from parleyd.lead import Lead
 from parleyd.units import MIC_PERIOD_FRAMES
 
 
@@ -48,3 +54,74 @@ def test_a_user_who_talks_loudly_over_a_good_canceller_does_not_count() -> None:
 def test_silence_of_the_loudspeaker_tells_nothing() -> None:
     duplex = Duplex()
     assert not any(duplex.update(period(-10.0, echo_dbfs=-90.0)) for _ in range(2000))
+
+
+def half(left_dbfs: float = -25.0) -> Duplex:
+    """Half duplex, judged from an echo of which this is left."""
+    duplex = Duplex()
+    for _ in range(JUDGED_PERIODS):
+        duplex.update(period(left_dbfs))
+    assert not duplex.full
+    return duplex
+
+
+@pytest.mark.parametrize("echo_dbfs", [-55.0, -58.0, -80.0, -120.0])
+def test_duplex_with_an_inaudible_echo_is_full_within_6_s(echo_dbfs: float) -> None:
+    duplex = half()
+    for _ in range(150):
+        duplex.update(period(-25.0))
+    changes = [duplex.update(period(-70.0, echo_dbfs)) for _ in range(600)]
+    assert sum(changes) == 1
+    assert duplex.full
+
+
+def test_duplex_stays_half_in_the_pauses_of_a_loud_echo() -> None:
+    """A slow reader: a second of words, two of silence."""
+    duplex = half()
+    for tick in range(6000):
+        speaks = tick % 300 < 100
+        assert not duplex.update(period(-25.0 if speaks else -70.0, -20.0 if speaks else -90.0))
+
+
+def test_duplex_stays_half_while_the_canceller_has_lost_the_echo() -> None:
+    duplex = half()
+    assert not any(duplex.update(period(-25.0, -80.0)) for _ in range(6000))
+
+
+def test_duplex_is_judged_by_the_new_volume_at_once() -> None:
+    """-25 dBFS at 100 % is -37 at half the volume, which is a quarter of the amplitude."""
+    duplex = half(-25.0)
+    assert not duplex.volume_changed(-6.0)  # -31: still too loud
+    assert duplex.volume_changed(-6.0)  # -37
+    assert duplex.full
+    assert not duplex.volume_changed(+12.0)  # the next replies tell
+    changes = [duplex.update(period(-25.0)) for _ in range(JUDGED_PERIODS)]
+    assert changes == [False] * (JUDGED_PERIODS - 1) + [True]
+
+
+def test_duplex_forgets_the_echo_of_another_volume() -> None:
+    duplex = Duplex()
+    for _ in range(JUDGED_PERIODS - 1):
+        duplex.update(period(-25.0))
+    duplex.volume_changed(-20.0)
+    assert not any(duplex.update(period(-45.0)) for _ in range(JUDGED_PERIODS))
+    assert duplex.full
+
+
+@pytest.mark.parametrize("volumes", [[100, 0], [0, 100], [50, 50], [1, 0, 1]])
+def test_ears_take_any_change_of_the_volume(volumes: list[int]) -> None:
+    audio = config.Audio(volume=volumes[0])
+    ears = Ears(config.Config(audio=audio), None, Lead(40))
+    assert [ears.volume_changed(percent) for percent in volumes[1:]] == [None] * (len(volumes) - 1)
+
+
+def test_speaker_at_a_lower_volume_says_that_voices_interrupt() -> None:
+    paper = Paper(settings(volume=100))
+    for _ in range(JUDGED_PERIODS):
+        paper.speaker._ears._duplex.update(period(-25.0))
+    paper.say(SetVolume(90))
+    paper.run(0.1)
+    assert paper.notes("full_duplex") == []
+    paper.say(SetVolume(50))
+    paper.run(0.1)
+    assert len(paper.notes("full_duplex")) == 1

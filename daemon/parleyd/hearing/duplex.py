@@ -1,6 +1,7 @@
 """Whether this speaker can hear a user over itself at all, judged by what is left of its echo."""
 
 from collections import deque
+from collections.abc import Collection
 
 import numpy as np
 
@@ -10,24 +11,31 @@ AUDIBLE_DBFS = -55.0  # an echo below this tells nothing about the canceller
 JUDGED_PERIODS = 600  # 6 s of audible echo: no user talks over half of that unnoticed
 TOO_LOUD_DBFS = -30.0  # left of the echo: louder than users are at the microphone (-42..-32)
 GOOD_AGAIN_DBFS = -36.0  # so much lower before voices are listened for again: no flutter
+HARMLESS_PERIODS = 300  # 3 s of a reply, longer than its pauses
+_NOTHING_DBFS = -120.0
 
 
 class Duplex:
     """Full duplex (a voice interrupts) or half duplex (only wake word and button do); pure.
 
     The median of what is left while the echo is audible is the residual echo: a user
-    speaks over less than half of an answer.
+    speaks over less than half of an answer. An echo that is not audible at all hinders
+    nobody: full duplex, whatever was judged at a louder volume.
     """
 
     def __init__(self) -> None:
         self.full = True
         """A voice may interrupt."""
-        self.echo_left_dbfs = -120.0
+        self.echo_left_dbfs = _NOTHING_DBFS
         """The residual echo, as of the last judgement; -120 before the first."""
         self._left: deque[float] = deque(maxlen=JUDGED_PERIODS)
+        self._echo_power = 0.0
+        self._levels: list[float] = []
 
     def update(self, heard: HeardPeriod) -> bool:
-        """Take one period in which nobody is suspected to speak; True when `full` changed."""
+        """Take one period of a reply in which no user is suspected; True when `full` changed."""
+        if not self.full and self._harmless(heard):
+            return self._change(True)
         if heard.echo_dbfs <= AUDIBLE_DBFS:
             return False
         self._left.append(heard.level_dbfs)
@@ -35,14 +43,45 @@ class Duplex:
             return False
         self.echo_left_dbfs = _median(self._left)
         full = self.echo_left_dbfs < (TOO_LOUD_DBFS if self.full else GOOD_AGAIN_DBFS)
-        changed = full != self.full
-        if changed:
-            self.full = full
-            self._left.clear()  # judged anew, not from the same sounds
-        return changed
+        return full != self.full and self._change(full)
+
+    def volume_changed(self, by_db: float) -> bool:
+        """Replies are louder by this from now on; True when `full` changed.
+
+        What was heard at the old volume counts no more. When it falls, the residual echo falls
+        as much at least, for distortion falls faster; when it rises, the next replies tell.
+        """
+        self._forget()
+        self.echo_left_dbfs += by_db
+        lower = by_db < 0 and self.echo_left_dbfs < GOOD_AGAIN_DBFS
+        return not self.full and lower and self._change(True)
+
+    def _harmless(self, heard: HeardPeriod) -> bool:
+        """Neither an echo nor what is left of one was heard in the last seconds of replies."""
+        self._echo_power += _power(heard.echo_dbfs)
+        self._levels.append(heard.level_dbfs)
+        if len(self._levels) < HARMLESS_PERIODS:
+            return False
+        inaudible = self._echo_power / HARMLESS_PERIODS < _power(AUDIBLE_DBFS + 0.1)
+        lost = _median(self._levels) >= TOO_LOUD_DBFS  # an echo that the canceller knows no more
+        self._echo_power, self._levels = 0.0, []
+        return inaudible and not lost
+
+    def _change(self, full: bool) -> bool:
+        self.full = full
+        self._forget()  # judged anew, not from the same sounds
+        return True
+
+    def _forget(self) -> None:
+        self._left.clear()
+        self._echo_power, self._levels = 0.0, []
 
 
-def _median(levels: deque[float]) -> float:
+def _power(dbfs: float) -> float:
+    return float(10 ** (dbfs / 10))
+
+
+def _median(levels: Collection[float]) -> float:
     """Of many; `np.median` imports more of numpy at its first call, in the middle of an answer."""
     middle = len(levels) // 2
     return float(np.partition(np.fromiter(levels, float, len(levels)), middle)[middle])
