@@ -19,8 +19,8 @@ def test_some_minutes_of_bad_manners(house: str) -> None:
     assert life.figures.calms >= 1
 
 
-def _late_deltas_live(responses_: responses.Responses, response_id: str) -> bool:
-    return True
+def _late_deltas_live(responses_: responses.Responses, response_id: str) -> int:
+    return 1
 
 
 def _a_tenth_more(this: playout.Playout, part: Any) -> playout.Heard:
@@ -33,7 +33,7 @@ def _a_tenth_more(this: playout.Playout, part: Any) -> playout.Heard:
 _heard = playout.Playout._heard
 
 SABOTAGE = {
-    "audio of a dead response is played": (responses.Responses, "alive", _late_deltas_live),
+    "audio of a dead response is played": (responses.Responses, "number", _late_deltas_live),
     "more is told than was heard": (playout.Playout, "_heard", _a_tenth_more),
     "nothing waits for a response's end": (
         responses.Responses,

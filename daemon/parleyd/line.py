@@ -8,7 +8,8 @@ LONGEST_S = 3600.0  # OpenAI ends every session after 60 minutes
 RENEW_BEFORE_S = 300.0  # from here on the next idle moment is taken; turns take seconds
 LAST_MOMENT_S = 15.0  # from here on any moment: being cut off by the server is no better
 BELIEVED_S = 60.0  # a shorter life that is announced is a clock that is wrong
-READY_WITHIN_S = 20.0  # of an open socket: a greeting and one answer
+READY_WITHIN_S = 60.0  # of an open socket; a server at home may load its models first: 30 s seen
+MOST_READY_S = 300.0  # that wait, doubled after each socket that was abandoned
 REST_AFTER_S = 30.0  # on-wake: follow-ups and second thoughts come within that
 
 
@@ -30,6 +31,7 @@ class Line:
         self._state = _State.CONNECTING if self._warm else _State.RESTING
         self._reason = "connecting"
         self._opened: float | None = None  # the socket, while it is not ready
+        self._patience_s = READY_WITHIN_S
         self._life = (0.0, 0.0)  # of the socket: from, to
         self._asked = False  # in this turn
         self._idle_since: float | None = None
@@ -51,6 +53,7 @@ class Line:
     def ready(self) -> None:
         """The server has accepted our configuration."""
         self._opened = None
+        self._patience_s = READY_WITHIN_S
         self._state, self._reason = _State.UP, ""
 
     def down(self, reason: str, fatal: bool, later: bool = False) -> None:
@@ -93,8 +96,9 @@ class Line:
         elif not self._asked and self._state in (_State.RESTING, _State.DOWN, _State.PUT_OFF):
             self._asked = True
             return Connect(True)
-        if self._opened is not None and now - self._opened >= READY_WITHIN_S:
+        if self._opened is not None and now - self._opened >= self._patience_s:
             self._opened = None
+            self._patience_s = min(2 * self._patience_s, MOST_READY_S)
             return Reconnect("the server did not begin the session")
         if self._renewal_due(idle, now):
             self._state = _State.RENEWING

@@ -6,11 +6,12 @@ import numpy as np
 
 from parleyd import config
 from parleyd.lead import Lead
-from parleyd.playout import Heard, Playout
+from parleyd.playout import Heard, PartKey, Playout
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
 _EARCON = "earcon:"  # item ids of our own sounds, which the server knows nothing of
 REPEATED_S = 120  # of the last reply that can be played again: 6 MB; who waits for more of it?
+INAUDIBLE = 16  # peak deviation of int16 frames, -66 dBFS: dither and rounding, never a voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,11 @@ class Mouth:
         self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
         self._queued = 0  # device frames not yet heard, as of the last heartbeat
         self._drop = False
-        self._parts: set[tuple[str, int]] = set()  # of the reply
+        self._parts: set[PartKey] = set()  # of the reply
         self._done = False
         self._cut: Heard | None = None
+        self._sounded = False
+        self._silent_frames = 0  # at the end of what was received of the reply
         self._earcons = 0
         self._said = bytearray()  # the reply, int16 at 24 kHz, in the order of its playing
         self._last = SILENCE  # what was heard of the reply before
@@ -69,21 +72,24 @@ class Mouth:
         self._parts.clear()
         self._done = False
         self._cut = None
+        self._sounded = False
+        self._silent_frames = 0
 
-    def say(self, item_id: str, content_index: int, frames: Frames) -> bool:
+    def say(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> bool:
         """More of the reply (int16 at 24 kHz); False, once, when the ring has become full.
 
         Nothing is dropped silently: the reply ends where the ring is full, and `cut`
         tells what the server must be told when it was heard.
         """
-        self._parts.add((item_id, content_index))
+        self._parts.add((item_id, content_index, response))
+        self._listen(frames)
         room = REPEATED_S * SERVER_RATE_HZ - len(self._said) // 2
         self._said += frames[:room].tobytes()
-        taken = self._playout.append(item_id, content_index, frames)
+        taken = self._playout.append(item_id, content_index, frames, response)
         if taken == len(frames) or self._cut is not None:
             return True
-        received_ms = self._playout.received_ms(item_id, content_index)
-        self._cut = Heard(item_id, content_index, received_ms, received_ms, False)
+        received_ms = self._playout.received_ms(item_id, content_index, response)
+        self._cut = Heard(item_id, content_index, received_ms, received_ms, False, response)
         return False
 
     def say_again(self) -> bool:
@@ -101,9 +107,9 @@ class Mouth:
         self.say(f"{_EARCON}{self._earcons}", 0, frames)
         return self._cut is None
 
-    def part_done(self, item_id: str, content_index: int) -> None:
-        """No more audio for this part of the reply."""
-        self._playout.finish(item_id, content_index)
+    def part_done(self, item_id: str, content_index: int, response: int = 0) -> None:
+        """No more audio is expected for this part of the reply."""
+        self._playout.finish(item_id, content_index, response)
 
     def done(self) -> None:
         """No more audio for the whole reply."""
@@ -114,6 +120,16 @@ class Mouth:
     def begun(self) -> bool:
         """Some of the reply has come in."""
         return bool(self._parts)
+
+    @property
+    def sounded(self) -> bool:
+        """Something of the reply that came in is more than silence."""
+        return self._sounded
+
+    @property
+    def silent_s(self) -> float:
+        """The length of the silence with which the reply, as received so far, ends."""
+        return self._silent_frames / SERVER_RATE_HZ
 
     @property
     def heard_ms(self) -> int:
@@ -163,6 +179,12 @@ class Mouth:
         heard_ms = self.heard_ms
         self.begin()
         return GivenUp([p for p in parts if not p.item_id.startswith(_EARCON)], heard_ms)
+
+    def _listen(self, frames: Frames) -> None:
+        if len(frames) and int(frames.max()) - int(frames.min()) > 2 * INAUDIBLE:
+            self._sounded, self._silent_frames = True, 0
+        else:
+            self._silent_frames += len(frames)
 
     # --- our own sounds ---------------------------------------------------------------
 

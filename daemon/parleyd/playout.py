@@ -22,6 +22,10 @@ KEPT_PARTS = 64  # far more than one reply has; older ones that are over are for
 MOST_SEGMENTS = 1024  # parts follow each other; a server that mixes them so often is broken
 
 
+PartKey = tuple[str, int, int]
+"""Item id, content index and the number of the response."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """How much of one content part of an item people heard."""
@@ -33,6 +37,9 @@ class Heard:
     complete: bool
     """All of it was received and heard: there is nothing to truncate."""
 
+    response: int = 0
+    """The number of its response: item ids are unique only inside their response."""
+
 
 @dataclass(slots=True, eq=False)
 class _Part:
@@ -40,6 +47,7 @@ class _Part:
 
     item_id: str
     content_index: int
+    response: int
     received: int = 0  # frames at the server's rate
     produced: int = 0  # frames at the device's rate that left the resampler
     heard: int = 0  # frames at the device's rate that left the loudspeaker
@@ -145,7 +153,7 @@ class Playout:
     _segments: deque[_Segment] = field(default_factory=deque)
     _ready: deque[_Run] = field(default_factory=deque)  # resampled, not pulled
     _pending: deque[_Run] = field(default_factory=deque)  # pulled, not yet heard
-    _parts: OrderedDict[tuple[str, int], _Part] = field(default_factory=OrderedDict)
+    _parts: OrderedDict[PartKey, _Part] = field(default_factory=OrderedDict)
     _resampler: soxr.ResampleStream | None = None
     _volume: _Gain = field(default_factory=_Gain)
     _duck: _Gain = field(default_factory=_Gain)
@@ -156,15 +164,16 @@ class Playout:
 
     # --- in ---------------------------------------------------------------------------
 
-    def append(self, item_id: str, content_index: int, frames: Frames) -> int:
+    def append(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> int:
         """Queue int16 mono frames at 24 kHz behind all others; returns how many fitted.
 
-        What does not fit is refused, not queued and not counted as received: the caller
-        decides (see `parleyd.speaker`, which ends the reply there and tells the server).
+        A part that was finished is open again: some servers send audio after its end.
+        Frames that do not fit are refused, not queued and not counted as received: the caller
+        decides (see `parleyd.speaker`, which ends the reply there and cancels the rest).
         """
-        part = self._part(item_id, content_index)
+        part = self._part(item_id, content_index, response)
         taken = min(len(frames), self._ring.space)
-        if part is None or part.finished or part.discarded or taken == 0:
+        if part is None or part.discarded or taken == 0:
             return 0
         if len(self._segments) >= MOST_SEGMENTS:
             return 0
@@ -173,11 +182,12 @@ class Playout:
             self._segments.append(_Segment(part))
         self._segments[-1].frames += taken
         part.received += taken
+        part.finished = part.flushed = False
         return taken
 
-    def finish(self, item_id: str, content_index: int) -> None:
-        """No more audio will come for this part; unknown or finished parts are ignored."""
-        part = self._parts.get((item_id, content_index))
+    def finish(self, item_id: str, content_index: int, response: int = 0) -> None:
+        """No more audio is expected for this part; unknown or finished parts are ignored."""
+        part = self._parts.get((item_id, content_index, response))
         if part is not None and not part.finished and not part.discarded:
             part.finished = True
             if not any(segment.part is part for segment in self._segments):
@@ -186,7 +196,7 @@ class Playout:
     def finish_all(self) -> None:
         """No more audio will come for anything: the response is done or the link is gone."""
         for part in list(self._parts.values()):
-            self.finish(part.item_id, part.content_index)
+            self.finish(part.item_id, part.content_index, part.response)
 
     # --- out --------------------------------------------------------------------------
 
@@ -269,14 +279,14 @@ class Playout:
 
     # --- what was heard ---------------------------------------------------------------
 
-    def heard_ms(self, item_id: str, content_index: int = 0) -> int:
+    def heard_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
         """Whole ms of this part that left the loudspeaker: floor, <= received, 0 if unknown."""
-        part = self._parts.get((item_id, content_index))
+        part = self._parts.get((item_id, content_index, response))
         return self._heard(part).heard_ms if part is not None else 0
 
-    def received_ms(self, item_id: str, content_index: int = 0) -> int:
+    def received_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
         """Whole ms of this part that were received."""
-        part = self._parts.get((item_id, content_index))
+        part = self._parts.get((item_id, content_index, response))
         return frames_to_ms(part.received, SERVER_RATE_HZ) if part is not None else 0
 
     @property
@@ -306,13 +316,13 @@ class Playout:
 
     # --- inside -----------------------------------------------------------------------
 
-    def _part(self, item_id: str, content_index: int) -> _Part | None:
+    def _part(self, item_id: str, content_index: int, response: int) -> _Part | None:
         """The part of this name, perhaps a new one; None when there are too many."""
-        key = (item_id, content_index)
+        key = (item_id, content_index, response)
         if key not in self._parts:
             if len(self._parts) >= KEPT_PARTS and not self._forget():
                 return None
-            self._parts[key] = _Part(item_id, content_index)
+            self._parts[key] = _Part(item_id, content_index, response)
         return self._parts[key]
 
     def _forget(self) -> bool:
@@ -368,4 +378,5 @@ class Playout:
             received_ms if complete else min(heard_ms, received_ms),
             received_ms,
             complete,
+            part.response,
         )

@@ -64,6 +64,7 @@ from parleyd.wake import WakeEngine
 KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly
 LONGEST_QUESTION_S = 40.0  # for permission: `read_aloud` lets half a minute through
 _AFTER_REPLY = ("reply_finished", "question_asked")  # events by which a reply that ends is followed
+SILENCE_S = 20.0  # at the end of what came of a reply: no more of it is waited for
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 
 
@@ -206,7 +207,7 @@ class Speaker:
         self._take_news(self._session.poll(now), now)
         self._keep_line(now)
         if self._turn.time_is_up(now):
-            self._advance(Event.TIME_UP, now)
+            self._time_is_up(now)
         self._ring(now)
         return self._step(now)
 
@@ -351,10 +352,10 @@ class Speaker:
                     self._advance(Event.TURN_ENDED, now)
                 case rt.CutOff():
                     self._advance(Event.CUT_OFF, now)
-                case rt.ReplyAudio(item_id, content_index, frames):
-                    self._reply_audio(item_id, content_index, frames, now)
-                case rt.ReplyPartDone(item_id, content_index):
-                    self._mouth.part_done(item_id, content_index)
+                case rt.ReplyAudio():
+                    self._reply_audio(item, now)
+                case rt.ReplyPartDone(item_id, content_index, response):
+                    self._mouth.part_done(item_id, content_index, response)
                 case rt.ReplyDone(failure):
                     self._reply_ended(failure, now)
                 case rt.SkillCalled(call_id, name, arguments):
@@ -371,23 +372,41 @@ class Speaker:
                 case rt.Trouble(remedy, text):
                     self._trouble(remedy, text)
 
-    def _reply_audio(self, item_id: str, content_index: int, frames: Frames, now: float) -> None:
+    def _reply_audio(self, audio: rt.ReplyAudio, now: float) -> None:
         if self._turn.state not in (State.THINKING, State.SPEAKING, State.BARGE_IN):
             return
         if not self._mouth.begun:
             self._log.first_delta(now)
             self._uplink.silence()  # before the first of it is heard: no echo to the server
-        if not self._mouth.say(item_id, content_index, frames):
+        if not self._mouth.say(audio.item_id, audio.content_index, audio.frames, audio.response):
             self._session.stop_generating(now)
-            self._note("ring_full", item_id=item_id)
+            self._note("ring_full", item_id=audio.item_id)
             self._reply_ended("", now)
+        elif self._mouth.silent_s >= SILENCE_S:
+            self._session.stop_generating(now)
+            self._reply_ended(f"nothing but silence came for {SILENCE_S:.0f} s", now)
 
     def _reply_ended(self, failure: str, now: float) -> None:
         self._mouth.done()
-        if failure and not self._mouth.begun:
-            self._note("reply_failed", reason=failure)
-            self._remark = failure
+        if not failure and not self._mouth.sounded and not self._resting:
+            failure = "the answer was empty"
+        if failure and self._mouth.sounded:
+            self._note("reply_cut", reason=failure)  # what came of it is heard
+        elif failure:
+            self._reply_failed(failure)
             self._advance(Event.REPLY_FAILED, now)
+
+    def _reply_failed(self, reason: str) -> None:
+        self._note("reply_failed", reason=reason)
+        self._remark = reason
+
+    def _time_is_up(self, now: float) -> None:
+        within_s = self._settings.turn.answer_within_s
+        if self._turn.state is State.THINKING:
+            self._reply_failed(f"no answer came within {within_s:g} s (turn.answer_within_s)")
+        elif self._turn.state is State.SPEAKING:
+            self._reply_failed("the rest of the answer did not come")
+        self._advance(Event.TIME_UP, now)
 
     def _follow_reply(self, now: float) -> None:
         state = self._turn.state
@@ -395,6 +414,8 @@ class Speaker:
             self._uplink.reply_ended(now)  # a ducked reply plays on; its end waits for the verdict
         if state not in (State.THINKING, State.SPEAKING):
             return
+        if self._session.working:
+            self._turn.wait_on(now)
         heard_ms = self._mouth.heard_ms
         if state is State.THINKING and heard_ms > 0:
             self._log.first_frame(now)

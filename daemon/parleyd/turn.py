@@ -12,8 +12,9 @@ from typing import NamedTuple
 from parleyd import config
 from parleyd.states import State
 
-STALLED_S = 10.0  # no frame of a reply was heard for so long: the server or card is stuck
-DRY_S = 0.3  # the same, before people are told: a server's deltas may lie so far apart
+STALLED_S = 10.0  # least time without a frame of the reply heard before it is abandoned
+DRY_S = 0.3  # the same, before the light shows it: a server's deltas may lie that far apart
+WORKS_AT_MOST_S = 300.0  # functions of one answer together; a model may call them without end
 BARGE_IN_GRACE_S = 0.3  # the decision comes at confirm_ms; this is for when it does not come
 
 
@@ -31,7 +32,7 @@ class Event(Enum):
     REPLY_FINISHED_LAST = auto()  # the same, and nobody is asked to go on
     FOLLOW_UPS_OVER = auto()  # the same or an interruption, and only the wake word may begin a turn
     QUESTION_ASKED = auto()  # the reply ended with a question that Parley must have answered
-    REPLY_FAILED = auto()  # the response ended with nothing to play
+    REPLY_FAILED = auto()  # the response ended with nothing to hear
     CUT_OFF = auto()  # the server ended its answer by itself, because it hears the user
     SUSPECTED = auto()  # speech over our own voice, perhaps
     CONFIRMED = auto()  # it was the user
@@ -104,6 +105,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.ALARM_DUE): Row(IDLE, (Action.INTERRUPT,)),
+        (SPEAKING, Event.REPLY_FAILED): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         (SPEAKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
         (SPEAKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
         (SPEAKING, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.LOW_TONE,)),
@@ -137,6 +139,7 @@ class Turn:
         """When `Event.TIME_UP` happens (seconds, monotonic); None only in `idle`."""
         self._turn = turn
         self._confirm_s = hearing.confirm_ms / 1000
+        self._thinks_since = self._progressed_at = 0.0
         self._user_spoke = False
         self._spoke_at: float | None = None  # the first time in this turn
         self._means_speech = {Event.USER_SPOKE, Event.CUT_OFF}
@@ -160,9 +163,18 @@ class Turn:
             self._spoke_at = None
         if self._user_spoke and self._spoke_at is None:
             self._spoke_at = now
+        if row.to is THINKING and self.state is not THINKING:
+            self._thinks_since = now
+        self._progressed_at = now
         self.state = row.to
         self.deadline = self._deadline(now)
         return actions
+
+    def wait_on(self, now: float) -> None:
+        """The reply waits for a function or a remote tool, which has a time limit of its own:
+        the state's time begins anew, within `WORKS_AT_MOST_S`."""
+        if self.state in (THINKING, SPEAKING) and now - self._thinks_since < WORKS_AT_MOST_S:
+            self.deadline = self._deadline(now)
 
     def time_is_up(self, now: float) -> bool:
         """The state's deadline has passed: the owner hands in `Event.TIME_UP`."""
@@ -170,9 +182,7 @@ class Turn:
 
     def runs_dry(self, now: float) -> bool:
         """A reply is under way, and nothing of it was heard for a while."""
-        if self.state is not SPEAKING or self.deadline is None:
-            return False
-        return now >= self.deadline - STALLED_S + DRY_S
+        return self.state is SPEAKING and now >= self._progressed_at + DRY_S
 
     def _exhausted(self, now: float) -> bool:
         """A voice that never pauses is answered all the same, and not listened to once more."""
@@ -193,6 +203,6 @@ class Turn:
             case State.THINKING:
                 return now + turn.answer_within_s
             case State.SPEAKING:
-                return now + STALLED_S
+                return now + max(STALLED_S, turn.answer_within_s)
             case State.BARGE_IN:
                 return now + self._confirm_s + BARGE_IN_GRACE_S

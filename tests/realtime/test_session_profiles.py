@@ -6,15 +6,15 @@ import pytest
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
+from parleyd.realtime.auto_response import KNOWN_WAITS_S
 from parleyd.realtime.news import CutOff, ReplyDone, Trouble, UserStarted
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.responses import (
     CREATED_WITHIN_S,
     CUT_OFF_WITHIN_S,
-    DONE_WITHIN_S,
     TURN_KEY,
 )
-from parleyd.realtime.session import ANSWERS_WITHIN_S, CONFIGURED_WITHIN_S, Session
+from parleyd.realtime.session import CONFIGURED_WITHIN_S, Session
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 
@@ -45,8 +45,8 @@ def kinds(made: Session) -> list[str]:
     return [type(event).__name__ for event in made.to_send()]
 
 
-def delta(data: bytes = b"\1\0") -> ev.AudioDelta:
-    return ev.AudioDelta(response_id="r1", item_id="i1", delta=data)
+def delta(data: bytes = b"\1\0", name: str = "r1") -> ev.AudioDelta:
+    return ev.AudioDelta(response_id=name, item_id="i1", delta=data)
 
 
 def done(status: str, reason: str | None = None) -> ev.ResponseDone:
@@ -107,32 +107,55 @@ def test_a_response_cancelled_for_the_users_sake_before_speech_started_is_cut_of
 
 
 def test_a_server_that_gives_no_reason_for_a_cancel_is_understood_too() -> None:
-    assert asked("compatible").receive(done("cancelled"), 1.0) == [CutOff()]
-    assert asked("openai").receive(done("cancelled"), 1.0) == [ReplyDone()]
+    made = asked("compatible")
+    made.receive(delta(), 0.1)
+    assert made.receive(done("cancelled"), 1.0) == [CutOff()]
+    (end,) = asked("openai").receive(done("cancelled"), 1.0)
+    assert end == ReplyDone("the server cancelled its answer (no reason given)")
+
+
+def test_cancelled_without_reason_and_sound_waits_for_speech() -> None:
+    """With nothing to hear yet, only the user's speech makes it an interruption."""
+    heard = asked("compatible")
+    assert heard.receive(done("cancelled"), 1.0) == []
+    assert heard.awaiting
+    assert heard.receive(ev.SpeechStarted(item_id="u2"), 1.3) == [CutOff(), UserStarted()]
+    assert heard.poll(9.0) == []
+    silent = asked("compatible")
+    assert silent.receive(done("cancelled"), 1.0) == []
+    assert silent.poll(1.4) == []
+    assert silent.poll(1.5) == [ReplyDone("the server cancelled its answer (no reason given)")]
+    assert not silent.awaiting
 
 
 def test_a_reply_whose_end_is_never_told_ends_after_its_last_audio() -> None:
     made = asked("compatible")
     made.receive(delta(), 0.1)
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
-    assert made.poll(1.0 + DONE_WITHIN_S - 0.1) == []
-    assert made.poll(1.0 + DONE_WITHIN_S) == [ReplyDone()]
+    assert made.poll(20.9) == []  # its end is believed to come: turn.answer_within_s is 20 s
+    assert made.poll(21.0) == [ReplyDone()]
     assert made.poll(99.0) == []
     made.append(VOICE)
     made.ask_for_reply(99.0)
     assert kinds(made) == ["AppendAudio", "CommitAudio", "CreateResponse"]
+    made.receive(ev.ResponseCreated(response=ev.Response(id="r1")), 99.5)
+    made.receive(delta(), 99.6)
+    made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 100.0)
+    assert made.poll(102.9) == []  # now this server is known to leave it out
+    assert made.poll(103.0) == [ReplyDone()]
 
 
 def test_a_pause_between_two_audio_items_is_no_end() -> None:
     made = asked("compatible")
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
-    made.receive(delta(), 2.0)
-    assert made.poll(1.0 + DONE_WITHIN_S + 1) == []
-    assert made.receive(delta(), 9.0) != []
+    assert made.poll(12.0) == []
+    assert made.receive(delta(), 12.0) != []
+    assert made.poll(60.0) == []
 
 
 def test_openai_always_says_when_a_response_is_done_and_is_waited_for() -> None:
     made = asked("openai")
+    made.receive(delta(), 0.5)
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
     assert made.poll(60.0) == []
     assert made.receive(done("completed"), 61.0) == [ReplyDone()]
@@ -151,15 +174,17 @@ def test_a_server_that_answers_by_itself_is_asked_only_if_it_does_not() -> None:
         made.receive(ev.SpeechStopped(item_id=response_id), 1.0)
         made.ask_for_reply(1.0)
         made.receive(ev.AudioCommitted(item_id=response_id), 1.0)
+        made.poll(10.9)
         assert kinds(made) == ["AppendAudio"]
         if answers:
-            made.receive(ev.ResponseCreated(response=ev.Response(id=response_id)), 1.2)
-            made.poll(1.0 + ANSWERS_WITHIN_S)
+            made.receive(ev.ResponseCreated(response=ev.Response(id=response_id)), 10.9)
+            made.receive(delta(name=response_id), 11.0)
+            made.poll(1.0 + KNOWN_WAITS_S)
             assert kinds(made) == []
             done_ = ev.ResponseDone(response=ev.Response(id=response_id, status="completed"))
-            assert made.receive(done_, 3.0) == [ReplyDone()]
+            assert made.receive(done_, 13.0) == [ReplyDone()]
         else:
-            made.poll(1.0 + ANSWERS_WITHIN_S)
+            made.poll(1.0 + KNOWN_WAITS_S)
             assert kinds(made) == ["CreateResponse"]
 
 

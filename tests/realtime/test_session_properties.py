@@ -47,8 +47,9 @@ class SessionMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = self.asked_at = 0.0
+        self.now = self.asked_at = self.interrupted_at = 0.0
         self.outstanding: str | None = None  # token of a create that was not answered
+        self.announces = False
         self.dead: set[str] = set()
         self.current: str | None = None
 
@@ -58,6 +59,11 @@ class SessionMachine(RuleBasedStateMachine):
         self.session = Session(realtime, config.Turn(detection=detection))
 
     def take(self, event: ev.ServerEvent) -> None:
+        if isinstance(event, ev.ResponseCreated):
+            self.announces = True
+        names_a_response = hasattr(event, "response_id") or isinstance(event, ev.ResponseDone)
+        if names_a_response and not self.announces:
+            self.outstanding = None  # a server without response.created answers by this
         for news in self.session.receive(event, self.now):
             if isinstance(news, ReplyAudio):
                 assert news.item_id not in {f"i{dead}" for dead in self.dead}
@@ -65,8 +71,9 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.0, 6.0))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
-        if self.now - self.asked_at >= CREATED_WITHIN_S:
-            self.outstanding = None  # the session gives up waiting
+        interrupted_for_s = self.now - self.interrupted_at if self.interrupted_at else 0.0
+        if self.now - self.asked_at >= 20.0 or interrupted_for_s >= CREATED_WITHIN_S:
+            self.outstanding = None  # the session abandons the wait
         self.session.poll(self.now)
 
     @rule()
@@ -91,6 +98,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(heard_ms=st.integers(0, 100))
     def interrupt(self, heard_ms: int) -> None:
+        self.interrupted_at = self.interrupted_at or self.now
         if self.current is not None:
             self.dead.add(self.current)
         heard = [Heard(f"i{self.current}", 0, heard_ms, 100, False)] if self.current else []
@@ -173,15 +181,17 @@ class SessionMachine(RuleBasedStateMachine):
                 assert isinstance(event.response, dict)
                 assert self.outstanding is None, "a second create while the first is under way"
                 self.outstanding = event.response["metadata"][TURN_KEY]
-                self.asked_at = self.now
+                self.asked_at, self.interrupted_at = self.now, 0.0
 
     @invariant()
     def nothing_grows(self) -> None:
         session = self.session
         for kept in (
-            session._responses._dead,
+            session._responses._over,
             session._calls._seen,
             session._calls._open,
+            session._calls._names,
+            session._calls._complete,
             session._remote._calls,
             session._permissions._seen,
             session._truncations._sent,

@@ -295,6 +295,8 @@ class Oracle:
 
     def _time(self, speaker: Speaker) -> None:
         self._rings_on()
+        if self._state in (State.THINKING, State.SPEAKING) and speaker._session.working:
+            self._since = self.now  # a function has a time limit of its own
         turn, lasted = self.settings.turn, self.now - self._since
         match self._state:
             case State.THINKING:
@@ -304,7 +306,7 @@ class Oracle:
             case State.SPEAKING:
                 if self.heard_frames != self._heard_before:
                     self._heard_before, self._since = self.heard_frames, self.now
-                longest = STALLED_S + 0.1
+                longest = max(STALLED_S, turn.answer_within_s) + 0.1
             case State.LISTENING:
                 longest = turn.longest_s + 2 * max(turn.nothing_said_s, turn.follow_up_s)
                 deadline = speaker._turn.deadline

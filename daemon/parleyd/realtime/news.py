@@ -34,19 +34,22 @@ class ReplyAudio:
     item_id: str
     content_index: int
     frames: Frames
+    response: int = 0
+    """The number of its response on this device: item ids are unique only inside one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyPartDone:
-    """No more audio for this part of the living reply."""
+    """No more audio is expected for this part of the living reply."""
 
     item_id: str
     content_index: int
+    response: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyDone:
-    """The living reply is complete; `failure` says in words why there is nothing (more)."""
+    """The living reply is complete; `failure` says in words why nothing (more) comes."""
 
     failure: str = ""
 

@@ -39,8 +39,10 @@ class Profile:
     """It understands that an item was not heard to its end."""
     interrupts: bool = False
     """It may end its own answer when it hears the user, whatever it was told."""
-    answers: bool = False
-    """It answers every turn by itself, whatever it was told."""
+    answers: bool | None = False
+    """It answers a turn that it detected by itself, whatever it was told; None: unknown."""
+    answers_commits: bool = False
+    """It does so for a turn that Parley committed, too."""
     limits_context: bool = False
     """It knows `truncation` with a limit in tokens, and `tracing`."""
     ends: bool = True
@@ -108,10 +110,12 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             url="ws://127.0.0.1:8080/v1/realtime",
             needs_model=True,  # the name of a pipeline
             interrupts=True,
+            answers=True,  # its source at 82c191afa never reads create_response
+            answers_commits=True,
             ends=False,
         ),
         "speech-to-speech": Profile(url="ws://127.0.0.1:8765/v1/realtime", clears=False),
-        "compatible": Profile(interrupts=True, ends=False),
+        "compatible": Profile(interrupts=True, answers=None, ends=False),
         "embedded": Profile(model="embedded"),
     }
 )

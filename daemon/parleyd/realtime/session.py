@@ -5,19 +5,27 @@ takes what came, the commands say what the speaker wants, `to_send` hands out wh
 go to the server (in order) and every call returns the news for the speaker.
 """
 
-from collections import deque
-from collections.abc import Hashable, Sequence
+from collections import Counter, deque
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 import msgspec
-import numpy as np
 
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime import transcription
+from parleyd.realtime import formats, transcription
+from parleyd.realtime.auto_response import AutoResponse
 from parleyd.realtime.calls import Calls
+from parleyd.realtime.endings import (
+    SPEAK,
+    about_a_message,
+    messages,
+    only_messages,
+    reason,
+    shortfall,
+)
 from parleyd.realtime.history import History
 from parleyd.realtime.negotiation import Negotiation
 from parleyd.realtime.news import (
@@ -34,7 +42,7 @@ from parleyd.realtime.news import (
 )
 from parleyd.realtime.permission import Permissions, Stage, services
 from parleyd.realtime.profiles import Profile, profile
-from parleyd.realtime.refusals import Remedy, may_pass, understand
+from parleyd.realtime.refusals import Refusal, Remedy, may_pass, understand
 from parleyd.realtime.remote import Listing, RemoteCalls, labels
 from parleyd.realtime.responses import Ending, Responses
 from parleyd.realtime.settings import session_settings
@@ -45,8 +53,9 @@ from parleyd.units import SERVER_RATE_HZ, Frames, frames_to_ms
 SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms; a little more than that
 WAITING_AUDIO_S = 30  # what a user can say before a slow connection is ready
 COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they come together
-ANSWERS_WITHIN_S = 1.5  # response.created after committed, of a server that answers by itself
-CONFIGURED_WITHIN_S = 10.0  # session.updated after session.update; seen: a tenth of a second
+CONFIGURED_WITHIN_S = 60.0  # session.updated after session.update; small machines load models
+OBJECTED_WITHIN_S = 3.0  # the same, when the server has complained meanwhile
+CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; else the user said nothing
 
 
 @dataclass(slots=True)
@@ -66,6 +75,8 @@ class Session:
     _ids: "count[int]" = field(default_factory=lambda: count(1))
     _appended_frames: int = 0  # since the last commit or clear
     _commit_deadline: float | None = None  # the server is about to commit; create after that
+    _heard_end: bool = False  # the server detected the end of this turn
+    _commits: int = 0  # of ours that the server has not acknowledged
     _create_not_before: float = 0.0  # the server may be about to answer by itself
     _configured_by: float | None = None  # the server owes us session.updated
     _objection: str = ""  # what it said instead
@@ -74,7 +85,9 @@ class Session:
     _transcribes: bool = True  # no failure of that was reported
     _profile: Profile = field(init=False)
     _committed_item: str | None = None
-    _responses: Responses = field(default_factory=Responses)
+    _cancelled_by_server_at: float | None = None  # it may have heard the user
+    _responses: Responses = field(init=False)
+    _auto: AutoResponse = field(init=False)
     _calls: Calls = field(default_factory=Calls)
     _remote: RemoteCalls = field(default_factory=RemoteCalls)
     _listing: Listing = field(init=False)
@@ -82,7 +95,8 @@ class Session:
     _usage: Usage = field(default_factory=Usage)
     _context: Context = field(init=False)
     _truncations: Truncations = field(default_factory=Truncations)
-    _odd_byte: tuple[str, bytes] = ("", b"")  # the half frame at the end of this item's delta
+    _decoder: formats.ReplyDecoder = field(default_factory=formats.ReplyDecoder)
+    _encoder: formats.TurnEncoder = field(default_factory=formats.TurnEncoder)
     _history: History = field(init=False)
     _sounded: set[Hashable] = field(default_factory=set)  # parts of the reply, in this turn
     _now: float = 0.0  # at the newest heartbeat
@@ -95,11 +109,19 @@ class Session:
         self._permissions = Permissions(services(self.tools))
         self._history = History(self.realtime.context_tokens // 2)  # the rest is for the talk
         self._context = Context(self.realtime.context_tokens)
+        self._responses = Responses(self.turn.answer_within_s)
+        self._auto = AutoResponse(self._profile, self.turn.answer_within_s)
+
+    @property
+    def working(self) -> bool:
+        """Functions or remote tools run that the reply waits for; each has its own time limit."""
+        return self._calls.living or self._remote.living
 
     @property
     def awaiting(self) -> bool:
         """The server owes us something: an answer, or the rest of one."""
-        return self._responses.wanted or self._living
+        undecided = self._cancelled_by_server_at is not None
+        return self._responses.wanted or self._living or undecided
 
     @property
     def asks(self) -> bool:
@@ -139,7 +161,9 @@ class Session:
         self._configured_by = None
         self._calls.forget()
         self._truncations.forget()
-        self._odd_byte = ("", b"")
+        self._decoder.reset()
+        self._commits = 0
+        self._cancelled_by_server_at = None
         self._out.clear()
         self._history.lost()
         self._context.forget()
@@ -160,7 +184,9 @@ class Session:
         self._waiting_frames = 0
         if self._profile.clears:
             self._say(ev.ClearAudio())
+        self._encoder.reset()
         self._appended_frames = 0
+        self._heard_end = False
 
     def append(self, frames: Frames) -> None:
         """Microphone audio: int16 mono at 24 kHz, in order. Waits while connecting, at most
@@ -173,7 +199,8 @@ class Session:
                 return
             self._waiting_frames += len(frames)
         self._appended_frames += len(frames)
-        self._say(ev.AppendAudio(audio=frames.astype("<i2").tobytes()))
+        if audio := self._encoder.push(frames):
+            self._say(ev.AppendAudio(audio=audio))
 
     def ask_for_reply(self, now: float) -> list[News]:
         """The user's turn has ended: commit it where the server does not, then create once.
@@ -185,7 +212,7 @@ class Session:
         if self.turn.detection == "local":
             if frames_to_ms(self._appended_frames, SERVER_RATE_HZ) < SHORTEST_COMMIT_MS:
                 return [ReplyDone("nothing was said")]
-            self._commit()
+            self._commit(now)
         elif self._commit_deadline is None and self._appended_frames:
             self._commit_deadline = now + COMMITTED_WITHIN_S
         news = self._decide(self._permissions.answered(), now)
@@ -201,7 +228,7 @@ class Session:
 
         `heard`: the parts that were received and not heard to their end.
         """
-        self._commit_deadline = None
+        self._commit_deadline = self._cancelled_by_server_at = None
         self._say_if(self._responses.interrupt(now))
         self._calls.interrupt()
         self._remote.interrupt()
@@ -210,10 +237,7 @@ class Session:
                 self.truncate(part)
             elif self._profile.truncates:
                 self._say(ev.DeleteItem(item_id=part.item_id))
-        shares: dict[Hashable, float] = {
-            p.item_id: p.heard_ms / max(p.received_ms, 1) for p in heard
-        }
-        self._history.cut(shares, self._sounded)
+        self._history.cut(_shares(heard), self._sounded)
         self._tell_history()
         self._talks(now)
         return self._decide(self._permissions.interrupt(), now)
@@ -273,10 +297,11 @@ class Session:
     ) -> list[News]:
         """A function's result; when all of a response's are in, the model goes on, if one of
         them is for it to answer (`reply`)."""
+        server_id = self._calls.call_id(call_id)
         asked, lives = self._calls.done(call_id, reply=reply)
         if not asked:
             return []
-        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        item = {"type": "function_call_output", "call_id": server_id, "output": output}
         self._say(ev.CreateItem(item=item))
         return self._go_on(now) if lives else []
 
@@ -288,26 +313,20 @@ class Session:
             case ev.SessionCreated():
                 self._configure()
                 self._configured_by, self._objection = now + CONFIGURED_WITHIN_S, ""
-            case ev.SessionUpdated() if not self.ready:
-                return self._become_ready(now)
+            case ev.SessionUpdated():
+                return self._confirmed(event.session, now)
             case ev.ServerError():
                 return self._refused(event.error, now)
             case ev.SpeechStarted():
+                self._heard_end = False
                 return [*self._cut_off(now), UserStarted()]
             case ev.SpeechStopped():
+                self._heard_end = True
                 if event.item_id is None or event.item_id != self._committed_item:
                     self._commit_deadline = now + COMMITTED_WITHIN_S
                 return [UserStopped()]
             case ev.AudioCommitted():
-                self._committed_item = event.item_id
-                if event.item_id is not None:
-                    self._history.committed(event.item_id, now)
-                self._permissions.said(event.item_id)
-                self._appended_frames = 0
-                self._commit_deadline = None
-                if self._profile.answers:
-                    self._create_not_before = now + ANSWERS_WITHIN_S
-                self._create(now)
+                self._committed(event.item_id, now)
             case ev.InputTranscript():
                 final = event.status != "in_progress"
                 self._history.user(event.item_id, event.transcript, now, final=final)
@@ -315,23 +334,27 @@ class Session:
                 self._transcribes = False
                 return [Trouble(Remedy.IGNORE, transcription.failure(event.error))]
             case ev.ResponseCreated():
-                self._usage.created(event.response)
-                self._permissions.response_began()
-                self._say_if(self._responses.created(event.response, now))
-            case ev.AudioDelta() if self._responses.alive(event.response_id):
-                self._responses.goes_on()
-                self._remote.answered(event.output_index)
-                return self._audio(event)
-            case ev.AudioDone() if self._responses.alive(event.response_id):
-                self._may_be_done(now)
-                return [ReplyPartDone(event.item_id, event.content_index)]
-            case ev.TranscriptDelta() if self._responses.alive(event.response_id):
-                self._history.assistant(event.item_id, event.delta)
-            case ev.OutputItemAdded() if self._responses.alive(event.response_id):
-                self._remote.claim(event.item, now, event.output_index)
-            case ev.OutputItemDone() if self._responses.alive(event.response_id):
-                self._may_be_done(now)
-                return self._item_done(event.item, now, event.output_index)
+                self._begun(event.response, now)
+            case ev.AudioDelta():
+                return self._audio(event, now)
+            case ev.AudioDone():
+                return self._audio_done(event, now)
+            case ev.TranscriptDelta():
+                if self._number(event.response_id, now) is not None:
+                    self._history.assistant(event.item_id, event.delta)
+            case ev.OutputItemAdded():
+                if self._number(event.response_id, now) is not None:
+                    self._responses.goes_on()
+                    self._calls.announce(event.item)
+                    self._remote.claim(event.item, now, event.output_index)
+            case ev.FunctionCallArgumentsDone():
+                if self._number(event.response_id, now) is not None:
+                    self._may_be_done(now)
+                    self._calls.arguments(event)
+            case ev.OutputItemDone():
+                if self._number(event.response_id, now) is not None:
+                    self._may_be_done(now)
+                    return self._item_done(event.item, now, event.output_index)
             case ev.ItemAdded():
                 self._listing.named(event.item)
             case ev.ItemDone():
@@ -360,16 +383,23 @@ class Session:
         self._history.forget(now - self.realtime.forget_after_min * 60)
         if self._commit_deadline is not None and now >= self._commit_deadline:
             self._commit_deadline = None
-            if self._responses.wanted:  # a server that never says committed or hears no end
-                self._commit()
+            wait_s = self._auto.turn_committed(by_us=False) if self._heard_end else 0.0
+            if self._responses.wanted and wait_s:
+                self._create_not_before = now + wait_s
+            elif self._responses.wanted:  # a server that never says committed or hears no end
+                self._commit(now)
         self._say_if(self._responses.late_cancel(now))
         news: list[News] = []
-        if self._responses.overdue(now):
-            news.append(ReplyDone("the server did not begin an answer"))
-        if self._responses.ended_silently(now) or self._remote.overdue(now):
+        if (failure := self._responses.overdue(now)) is not None:
+            news.append(ReplyDone(failure))
+        ended = self._responses.ended_silently(now)
+        if ended:
+            news.append(ReplyDone(ended))
+        elif ended is not None or self._remote.overdue(now):
             news += self._go_on(now)
         if self._permissions.overdue(now):
             news += self.question_failed("the offline voice does not answer", now)
+        news += self._not_cut_off(now)
         if self._configured_by is not None and now >= self._configured_by:
             news.append(self._not_configured())
         self._create(now)
@@ -399,6 +429,8 @@ class Session:
         while self._waiting:
             self._send(self._waiting.popleft())
         self._waiting_frames = 0
+        if self._create_not_before > 0:  # that wait begins when the server has the turn
+            self._create_not_before = now + self._auto.turn_committed(by_us=True)
         self._listing.begins(now)
         self._create(now)
         return [Ready(), *_without(left_out, "it closed every connection")]
@@ -424,7 +456,11 @@ class Session:
             or self._permissions.waits
         )
         if self.ready and not wait:
-            self._say_if(self._responses.create(now, self._permissions.response()))
+            create = self._responses.create(now, self._permissions.response())
+            if create is not None:
+                self._auto.asked()
+                self._say(create)
+                self._responses.sent(create.event_id)
 
     def _go_on(self, now: float) -> list[News]:
         """When all that the reply waited for is in, the model goes on, or the reply is over."""
@@ -436,12 +472,29 @@ class Session:
         if not results and not self._responses.wanted:
             return [ReplyDone()]
         self._responses.want()
+        self._create_not_before = 0.0
         self._create(now)
         return []
 
-    def _commit(self) -> None:
+    def _commit(self, now: float) -> None:
         self._say(ev.CommitAudio())
         self._appended_frames = 0
+        self._commits += 1
+        self._create_not_before = now + self._auto.turn_committed(by_us=True)
+
+    def _committed(self, item_id: str | None, now: float) -> None:
+        """The user's turn has become an item of the conversation."""
+        self._committed_item = item_id
+        if item_id is not None:
+            self._history.committed(item_id, now)
+        self._permissions.said(item_id)
+        self._appended_frames = 0
+        self._commit_deadline = None
+        if self._commits:
+            self._commits -= 1
+        else:
+            self._create_not_before = now + self._auto.turn_committed(by_us=False)
+        self._create(now)
 
     def _say(self, event: ev.ClientEvent) -> None:
         """Send now, or as soon as the session is ready."""
@@ -454,6 +507,7 @@ class Session:
         """The server hears the user and ends its answer by itself: no cancel is needed yet."""
         if not self._profile.interrupts:
             return []
+        self._cancelled_by_server_at = None
         self._responses.cut_off(now)
         return [CutOff()]
 
@@ -477,12 +531,33 @@ class Session:
         event.event_id = f"parley_{next(self._ids)}"
         self._out.append(event)
 
+    def _begun(self, response: ev.Response, now: float, *, announced: bool = True) -> None:
+        """The server begins a response, whether it is announced or not."""
+        before, asked = self._responses.newest, self._responses.asked
+        self._usage.created(response)
+        self._say_if(self._responses.created(response, now, announced=announced))
+        if self._responses.newest == before:
+            return
+        self._decoder.reset()
+        self._calls.begin_response()
+        self._permissions.response_began()
+        if not asked:
+            self._auto.began_by_itself()
+
+    def _number(self, response_id: str, now: float) -> int | None:
+        """The number of the living response that an event belongs to; None for any other."""
+        if self._responses.unannounced(response_id):
+            self._begun(ev.Response(id=response_id), now, announced=False)
+        return self._responses.number(response_id)
+
     def _response_done(self, response: ev.Response, now: float) -> list[News]:
+        if not self._responses.announces and self._responses.unannounced(response.id):
+            self._begun(response, now, announced=False)
         ending = self._responses.done(response.id)
         news: list[News] = [*self._usage.done(response)]
         self._context.read((response.usage or {}).get("input_tokens"))
         if ending is Ending.LIVING:
-            news += self._ended(response, now)
+            news += [*self._rest_of_audio(), *self._ended(response, now)]
         self._create(now)
         return news
 
@@ -494,15 +569,52 @@ class Session:
                 return [*decided, question]
             self._responses.want()  # what the model says to the answer
             return decided
+        output = response.output or []
         news: list[News] = []
-        for index, item in enumerate(response.output or []):
+        for index, item in enumerate(output):
             news += self._item_done(item, now, index)
-        if _cut_off_by_server(response, self._profile):
-            return [*news, CutOff()]
+        if response.status in (None, "completed"):
+            news += self._calls.rest(output)
+        if response.status == "cancelled" and self._by_the_user(response, now):
+            return [*news, CutOff()] if self._cancelled_by_server_at is None else news
         if response.status == "failed" and not self._calls.living:
             news += self._decide(self._permissions.refuse("its answer failed"), now)
             return [*news, *self._failed(response, now)]
-        return [*news, *self._go_on(now)]
+        if short := shortfall(response):
+            over = ReplyDone(short) if not self._living else Trouble(Remedy.IGNORE, short)
+            return [*news, over]
+        end = self._go_on(now)
+        if end == [ReplyDone()] and only_messages(output) and not self._calls.called:
+            end = self._unheard(output, now)
+        return [*news, *end]
+
+    def _by_the_user(self, response: ev.Response, now: float) -> bool:
+        """The server ended its answer because it heard the user. Some give no reason: with
+        nothing to hear yet, the user's speech must be reported soon, or it was not so."""
+        if reason(response):
+            return reason(response) == "turn_detected"
+        if self._profile.interrupts and not self._responses.sounded:
+            self._cancelled_by_server_at = now
+        return self._profile.interrupts
+
+    def _not_cut_off(self, now: float) -> list[News]:
+        at = self._cancelled_by_server_at
+        if at is None or now < at + CUT_OFF_HEARD_S:
+            return []
+        self._cancelled_by_server_at = None
+        return [ReplyDone("the server cancelled its answer (no reason given)")]
+
+    def _unheard(self, output: Sequence[ev.Json], now: float) -> list[News]:
+        """A complete answer; if it holds no sound, it is asked for once more, to be spoken."""
+        if self._responses.sounded:
+            return [ReplyDone()]
+        what = "the server answered in text only" if output else "the server's answer was empty"
+        if not self._responses.want_again(now, SPEAK):
+            return [ReplyDone(what)]
+        if self._profile.truncates:
+            for item_id in messages(output):
+                self._say(ev.DeleteItem(item_id=item_id))  # the second answer takes its place
+        return [Trouble(Remedy.IGNORE, f"{what}: asking once more")]
 
     def _failed(self, response: ev.Response, now: float) -> list[News]:
         """Why the living response failed, in words; if it may pass, it is asked for once more."""
@@ -533,14 +645,62 @@ class Session:
             news.append(decision)
         return news
 
-    def _audio(self, event: ev.AudioDelta) -> list[News]:
+    # --- inside: formats and audio ----------------------------------------------------
+
+    def _confirmed(self, session: ev.Json, now: float) -> list[News]:
+        """The server says which session it serves; it may differ from the one asked for."""
+        output = formats.confirmed(session, "output")
+        if not output.known:
+            self._configured_by = None
+            text = f"the server speaks {output}, which Parley cannot play: choose another server"
+            return [Trouble(Remedy.FATAL, text)]
+        news: list[News] = []
+        if output != self._decoder.format:
+            self._decoder.reset()
+            self._decoder.format = output
+        if output != formats.PCM:
+            news.append(Trouble(Remedy.IGNORE, f"the server speaks {output}: it is converted"))
+        news += self._confirmed_input(formats.confirmed(session, "input"))
+        self._auto.announced(formats.creates_responses(session))
+        return [*news, *(self._become_ready(now) if not self.ready else [])]
+
+    def _confirmed_input(self, wanted: formats.AudioFormat) -> list[News]:
+        convertible = wanted.known and wanted.type == formats.PCM.type
+        self._encoder.format = wanted if convertible else formats.PCM
+        if wanted == formats.PCM:
+            return []
+        does = "it is converted" if convertible else f"it gets {formats.PCM} all the same"
+        return [Trouble(Remedy.IGNORE, f"the server listens to {wanted}: {does}")]
+
+    def _audio(self, event: ev.AudioDelta, now: float) -> list[News]:
+        number = self._number(event.response_id, now)
+        if number is None or not event.delta:
+            return []
         self._sounded.add(event.item_id)
-        item_id, half = self._odd_byte
-        data = (half if item_id == event.item_id else b"") + event.delta
-        whole = len(data) // 2 * 2
-        self._odd_byte = (event.item_id, data[whole:])
-        frames = np.frombuffer(data[:whole], "<i2").astype(np.int16)
-        return [ReplyAudio(event.item_id, event.content_index, frames)] if len(frames) else []
+        self._responses.sounds()
+        self._remote.answered(event.output_index)
+        part = (number, event.item_id, event.content_index)
+        news = self._rest_of_audio() if self._decoder.part not in (None, part) else []
+        frames = self._decoder.push(part, event.delta)
+        if len(frames):
+            news.append(ReplyAudio(event.item_id, event.content_index, frames, number))
+        return news
+
+    def _audio_done(self, event: ev.AudioDone, now: float) -> list[News]:
+        number = self._number(event.response_id, now)
+        if number is None:
+            return []
+        self._may_be_done(now)
+        news = self._rest_of_audio()
+        return [*news, ReplyPartDone(event.item_id, event.content_index, number)]
+
+    def _rest_of_audio(self) -> list[News]:
+        """The frames that a conversion still holds."""
+        part, frames = self._decoder.part, self._decoder.finish()
+        if part is None or len(frames) == 0:
+            return []
+        number, item_id, content_index = part
+        return [ReplyAudio(item_id, content_index, frames, number)]
 
     # --- inside: errors ---------------------------------------------------------------
 
@@ -571,10 +731,20 @@ class Session:
                 news = [Trouble(refusal.remedy, refusal.text)]
                 if self._configured_by is not None and refusal.remedy is Remedy.OUR_FAULT:
                     self._objection = refusal.text
-                if refusal.remedy is Remedy.BACK_OFF and self._responses.create_failed():
-                    news.append(ReplyDone(refusal.text))
+                    self._configured_by = min(self._configured_by, now + OBJECTED_WITHIN_S)
+                news += self._answer_refused(error, refusal, now)
         self._create(now)
         return news
+
+    def _answer_refused(self, error: ev.ErrorDetail, refusal: Refusal, now: float) -> list[News]:
+        """An error may be all that the server says about the answer that is due."""
+        about_it = self._responses.is_create(error.event_id)
+        about_it = about_it or str(error.param or "").startswith("response")
+        if about_it or refusal.remedy is Remedy.BACK_OFF:
+            return [ReplyDone(refusal.text)] if self._responses.create_failed() else []
+        if not self._profile.ends and not about_a_message(error):
+            self._responses.fails(refusal.text, now)
+        return []
 
     def _turn_refused(self, now: float) -> list[News]:
         """The server has too little audio of this turn: there is nothing to answer."""
@@ -589,16 +759,20 @@ def _without(fields: str, reason: str) -> list[News]:
     return [Trouble(Remedy.OUR_FAULT, text)] if fields else []
 
 
-def _cut_off_by_server(response: ev.Response, server: Profile) -> bool:
-    """The server ended its answer because it heard the user; some tell the reason, some don't."""
-    reason = (response.status_details or {}).get("reason")
-    by_turn = reason == "turn_detected" or (reason is None and server.interrupts)
-    return response.status == "cancelled" and by_turn
+def _shares(parts: Sequence[Heard]) -> Mapping[Hashable, float]:
+    """How much of each item was heard, 0..1, all its parts together."""
+    heard: Counter[str] = Counter()
+    received: Counter[str] = Counter()
+    for part in parts:
+        heard[part.item_id] += part.heard_ms
+        received[part.item_id] += part.received_ms
+    return {item_id: heard[item_id] / max(received[item_id], 1) for item_id in received}
 
 
 def _error_of(response: ev.Response) -> ev.ErrorDetail:
     """Why a response failed."""
-    detail = (response.status_details or {}).get("error")
+    details = response.status_details
+    detail = details.get("error") if isinstance(details, dict) else None
     try:
         return msgspec.convert(detail, ev.ErrorDetail)
     except msgspec.ValidationError:

@@ -1,0 +1,62 @@
+"""How a response ended, in words: pure functions of `response.done` and of `error`."""
+
+from collections.abc import Sequence
+
+from parleyd.realtime.events import ErrorDetail, Json, Response
+
+SPEAK: Json = {"output_modalities": ["audio"]}
+"""How a second answer is asked for after one that was only text."""
+
+_REASONS = {
+    "max_output_tokens": "the answer was longer than realtime.max_output_tokens allows "
+    "(max_output_tokens)",
+    "content_filter": "the server's content filter ended the answer (content_filter)",
+}
+_ABOUT_A_MESSAGE = frozenset(
+    {
+        "invalid_value",
+        "invalid_type",
+        "invalid_json",
+        "invalid_event",
+        "unknown_parameter",
+        "unknown_or_invalid_event",
+        "missing_required_parameter",
+        "integer_below_min_value",
+        "integer_above_max_value",
+        "unsupported_content_type",
+        "invalid_request_error",
+    }
+)
+
+
+def reason(response: Response) -> str:
+    """Why a response ended early, as the server names it; "" where it names nothing."""
+    details = response.status_details
+    named = details.get("reason") if isinstance(details, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def shortfall(response: Response) -> str:
+    """Why a response is not whole, in words; "" when it is. A failed one has its own error."""
+    if response.status in (None, "completed", "failed", "in_progress"):
+        return ""
+    named = reason(response)
+    if response.status == "cancelled":
+        return f"the server cancelled its answer ({named or 'no reason given'})"
+    return _REASONS.get(named, f"the server ended the answer early ({named or response.status})")
+
+
+def only_messages(output: Sequence[Json]) -> bool:
+    """The response did nothing but talk: no function or remote tool was called."""
+    return all(item.get("type") in ("message", "reasoning") for item in output)
+
+
+def messages(output: Sequence[Json]) -> list[str]:
+    """The ids of the messages among the output items."""
+    items = (item.get("id") for item in output if item.get("type") == "message")
+    return [item_id for item_id in items if isinstance(item_id, str)]
+
+
+def about_a_message(error: ErrorDetail) -> bool:
+    """The server complains about a message of ours, which ends no response."""
+    return (error.code or error.type or "") in _ABOUT_A_MESSAGE

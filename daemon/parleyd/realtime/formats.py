@@ -1,0 +1,178 @@
+"""The audio formats of the wire: which one the server confirmed, and what it means in frames.
+
+Parley asks for 16-bit PCM at 24 kHz in both directions. Some servers confirm another
+format and use that. It is converted where that is possible, and refused in words elsewhere.
+Sources: the session object of the realtime API; ITU-T G.711 for the two 8-bit codes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import soxr
+
+from parleyd.realtime.events import Json
+from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames
+
+Part = tuple[int, str, int]
+"""Number of the response, item id, content index."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """One direction's format; `rate_hz` is frames a second."""
+
+    type: str
+    rate_hz: int
+
+    def __str__(self) -> str:
+        return f"{self.type} at {self.rate_hz} Hz"
+
+    @property
+    def known(self) -> bool:
+        """Parley can convert it."""
+        return self.type in _DECODERS and 4000 <= self.rate_hz <= 192_000
+
+
+PCM = AudioFormat("audio/pcm", SERVER_RATE_HZ)
+"""The format that Parley asks for."""
+
+_FLAT_NAMES = {
+    "pcm16": PCM,  # the beta protocol's name
+    "pcm24": PCM,  # DashScope's name of the same
+    "g711_ulaw": AudioFormat("audio/pcmu", 8000),
+    "g711_alaw": AudioFormat("audio/pcma", 8000),
+}
+_RATES_HZ = {"audio/pcm": SERVER_RATE_HZ, "audio/pcmu": 8000, "audio/pcma": 8000}
+
+
+def confirmed(session: Json, direction: str) -> AudioFormat:
+    """The format that a `session` object names for ``input`` or ``output``.
+
+    A session that names none, or one of an unknown shape, has the one that was asked for.
+    """
+    audio = session.get("audio")
+    side = audio.get(direction) if isinstance(audio, dict) else None
+    named = side.get("format") if isinstance(side, dict) else None
+    if named is None:
+        named = session.get(f"{direction}_audio_format")
+    if isinstance(named, str):
+        return _FLAT_NAMES.get(named, AudioFormat(named, 0) if named in _RATES_HZ else PCM)
+    if not isinstance(named, dict) or not isinstance(named.get("type"), str):
+        return PCM
+    kind = named["type"]
+    if kind in _FLAT_NAMES:
+        return _FLAT_NAMES[kind]
+    rate = named.get("rate", named.get("sample_rate"))
+    if not isinstance(rate, int | float) or not 0 < rate < 1e6:
+        rate = _RATES_HZ.get(kind, 0)
+    return AudioFormat(kind, int(rate))
+
+
+def creates_responses(session: Json) -> bool | None:
+    """Whether a `session` object says that the server answers each turn that it detects by
+    itself; None where it says nothing."""
+    audio = session.get("audio")
+    side = audio.get("input") if isinstance(audio, dict) else None
+    places = [side, session] if isinstance(side, dict) else [session]
+    for place in places:
+        detection = place.get("turn_detection")
+        if isinstance(detection, dict) and isinstance(detection.get("create_response"), bool):
+            return bool(detection["create_response"])
+    return None
+
+
+@dataclass(slots=True)
+class ReplyDecoder:
+    """Turns the bytes of audio deltas into int16 frames at 24 kHz; pure.
+
+    A delta may end within a frame; the rest of that frame opens the next delta of its part.
+    """
+
+    format: AudioFormat = PCM
+    part: Part | None = None
+    """The part of the newest delta."""
+    _rest: bytes = b""
+    _stream: soxr.ResampleStream | None = None
+
+    def push(self, part: Part, data: bytes) -> Frames:
+        """The frames of one delta; fewer than it holds while the resampler looks ahead."""
+        if part != self.part:
+            self.reset()
+            self.part = part
+        if self.format.type == "audio/pcm":
+            data = self._rest + data
+            whole = len(data) // 2 * 2
+            data, self._rest = data[:whole], data[whole:]
+        frames = _DECODERS[self.format.type](data)
+        if self.format.rate_hz == SERVER_RATE_HZ or len(frames) == 0:
+            return frames
+        if self._stream is None:
+            self._stream = soxr.ResampleStream(self.format.rate_hz, SERVER_RATE_HZ, 1)
+        return _rounded(self._stream.resample_chunk(frames.astype(np.float32)))
+
+    def finish(self) -> Frames:
+        """The frames that the resampler still holds of the current part."""
+        stream = self._stream
+        self.reset()
+        if stream is None:
+            return SILENCE
+        return _rounded(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+
+    def reset(self) -> None:
+        """Forget the current part."""
+        self.part, self._rest, self._stream = None, b"", None
+
+
+@dataclass(slots=True)
+class TurnEncoder:
+    """Turns int16 frames at 24 kHz into the bytes of ``input_audio_buffer.append``; pure."""
+
+    format: AudioFormat = PCM
+    _stream: soxr.ResampleStream | None = field(default=None)
+
+    def push(self, frames: Frames) -> bytes:
+        """The bytes of these frames; fewer while the resampler looks ahead."""
+        if self.format.type == "audio/pcm" and self.format.rate_hz != SERVER_RATE_HZ:
+            if self._stream is None:
+                self._stream = soxr.ResampleStream(SERVER_RATE_HZ, self.format.rate_hz, 1)
+            frames = _rounded(self._stream.resample_chunk(frames.astype(np.float32)))
+        return frames.astype("<i2").tobytes()
+
+    def reset(self) -> None:
+        """A new turn begins."""
+        self._stream = None
+
+
+def _rounded(samples: Floats) -> Frames:
+    return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
+
+
+def _pcm(data: bytes) -> Frames:
+    return np.frombuffer(data, "<i2").astype(np.int16)
+
+
+def _ulaw_table() -> Frames:
+    """ITU-T G.711, mu-law: sign, three bits of segment, four bits of step, all inverted."""
+    code = ~np.arange(256) & 0xFF
+    magnitude = ((((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _alaw_table() -> Frames:
+    """ITU-T G.711, A-law: as mu-law, with every second bit inverted and a linear first segment."""
+    code = np.arange(256) ^ 0x55
+    segment, step = (code & 0x70) >> 4, (code & 0x0F) << 4
+    magnitude = np.where(segment == 0, step + 8, (step + 0x108) << np.maximum(segment - 1, 0))
+    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+def _by_table(table: Frames) -> Callable[[bytes], Frames]:
+    return lambda data: table[np.frombuffer(data, np.uint8)]
+
+
+_DECODERS: dict[str, Callable[[bytes], Frames]] = {
+    "audio/pcm": _pcm,
+    "audio/pcmu": _by_table(_ulaw_table()),
+    "audio/pcma": _by_table(_alaw_table()),
+}
