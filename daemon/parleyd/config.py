@@ -267,7 +267,7 @@ def parse(text: str, *, source: str = "configuration") -> Config:
         if not any(_rests_on(key, spoilt) for key in clash.keys)
     ]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems, checked, spoilt)
     return checked
 
 

@@ -4,6 +4,7 @@
     ├── ConfigError            the configuration file; holds *all* its problems
     ├── WakeError              a wake-word engine cannot start
     │   └── WakeLicenceError   ... because of its key, licence or activation
+    │       └── WakeActivationError   ... and trying again later may help
     ├── AudioError             a sound card cannot be opened or was lost
     ├── LightsError            LEDs or buttons cannot be driven
     ├── LinkError              the realtime server cannot be reached
@@ -16,7 +17,7 @@
 A message says what happened, what was expected, and what to do next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 class ParleyError(Exception):
@@ -24,11 +25,30 @@ class ParleyError(Exception):
 
 
 class ConfigError(ParleyError, ValueError):
-    """The configuration is wrong; `problems` lists every ``section.key: what, allowed``."""
+    """The configuration is wrong; `problems` lists every ``section.key: what, allowed``.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    `readable` is the rest of it, a `parleyd.config.Config`, with defaults in the place of the
+    keys and sections in `spoilt`; None when nothing can be read.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[str],
+        readable: object = None,
+        spoilt: Collection[str] = frozenset(),
+    ) -> None:
         self.problems = tuple(problems)
+        self.readable, self.spoilt = readable, frozenset(spoilt)
         super().__init__("\n".join(self.problems))
+
+    def spoils(self, section: str) -> bool:
+        """Whether a mistake is in this section (or key), so that its defaults say nothing."""
+        return any(
+            key == section
+            or key.startswith((f"{section}.", f"{section}["))
+            or section.startswith(f"{key}.")
+            for key in self.spoilt
+        )
 
 
 class WakeError(ParleyError):
@@ -37,6 +57,10 @@ class WakeError(ParleyError):
 
 class WakeLicenceError(WakeError):
     """The engine's key, licence or activation was refused; never holds the key."""
+
+
+class WakeActivationError(WakeLicenceError):
+    """The engine's key could not be checked now: no network, or too many tries."""
 
 
 class AudioError(ParleyError, OSError):

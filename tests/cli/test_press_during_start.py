@@ -16,6 +16,7 @@ from parleyd.cli import run
 from parleyd.cli.run import Daemon
 from parleyd.host import heartbeat
 from parleyd.speaker import Speaker
+from parleyd.wake import choose as wake
 
 PUSH = 23
 WITHIN_S = 60.0
@@ -34,7 +35,7 @@ url = "ws://127.0.0.1:9/"
 
 STAGES = [
     (run, "open_card"),
-    (run.wake, "create"),
+    (wake, "create"),
     (run.mcp, "declarations"),
     (run, "Link"),
     (run, "EchoFile"),

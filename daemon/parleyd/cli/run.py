@@ -18,9 +18,12 @@ import msgspec
 
 from parleyd import config, disk
 from parleyd.boundary import ButtonPressed, Greet, MicPeriod, Note, Show, Step
+from parleyd.cli import preflight
 from parleyd.cli.dropouts import Dropouts
 from parleyd.cli.event_queue import EventQueue
 from parleyd.cli.meter import Meter
+from parleyd.cli.preflight import Parts, Running
+from parleyd.cli.server_address import server_address
 from parleyd.cli.skillset import Skillset
 from parleyd.cli.supervision import running
 from parleyd.cli.switchboard import Switchboard, log_note
@@ -39,13 +42,12 @@ from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
-from parleyd.realtime.profiles import OPENAI, profile
-from parleyd.skills import mcp
+from parleyd.skills import loading, mcp
+from parleyd.skills.loading import Loaded
 from parleyd.skills.mute import Mute
 from parleyd.skills.store import Store
 from parleyd.speaker import Speaker
 from parleyd.states import Shown
-from parleyd.wake import choose as wake
 
 SWITCH_S = 0.0005  # of threads; Python's own 5 ms, times four busy skills, are two heartbeats
 STUCK_S = 2.0  # no heartbeat for so long: the watchdog is not fed any more
@@ -80,7 +82,7 @@ def run(path: Path | None, wait_for_card: bool, meter: bool) -> None:
     A sound card that is lost is taken again when it is back. One that is missing at the
     start is an error in a terminal; a service waits for it.
     """
-    settings = config.load(path)
+    settings = preflight.load(path, os.environ)
     os.umask(0o077)  # recordings, state and sockets are for this user alone
     log_to_journal_or_stderr(settings.log.level)
     sys.setswitchinterval(SWITCH_S)
@@ -105,6 +107,11 @@ class Daemon:
         self._mute: Mute | None = None  # over reloads, even where it cannot be written
         self._queue = EventQueue()  # of the set-up that runs, or of the one that comes next
         self._status = "starting"
+        self._good: config.Config | None = None  # was set up; a reload that fails goes back
+        self._new: Parts | None = None  # of the configuration that comes next
+        self._loaded = Loaded()  # the user's skills as they run
+        self._reading: asyncio.Task[None] | None = None
+        self._read_once_more = False  # SIGHUP came while the file was read
         self._greeted = False  # once for each start, not for each configuration
         self._dropouts = Dropouts()
         self._shown = Show(Shown.IDLE)
@@ -124,7 +131,19 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         while True:
             self._end = loop.create_future()
-            async with self._set_up(self._settings):
+            async with contextlib.AsyncExitStack() as stack:
+                settings, parts, self._new = self._settings, self._new, None
+                try:
+                    await stack.enter_async_context(self._set_up(settings, parts))
+                except Exception as error:  # the rim of a set-up: the one before still works
+                    if self._good is None or self._stopped:
+                        raise
+                    _not_reloaded(error)
+                    await self._go_back()
+                    continue
+                if self._good is not None:
+                    log.info("configuration reloaded")
+                self._good = settings
                 self._notifier.ready(self._status)
                 self._patient = True  # a running speaker is not ended by a reload without card
                 end = await self._end
@@ -136,6 +155,17 @@ class Daemon:
             gc.unfreeze()
             gc.collect()  # what a set-up leaves behind refers to itself
 
+    async def _go_back(self) -> None:
+        """To the configuration that was set up last, unless a newer one was read meanwhile."""
+        good, self._good = self._good, None
+        if good is None or self._new is not None:
+            return
+        parts = await preflight.once_more(good, os.environ, self._loaded)
+        if self._new is None:
+            self._settings, self._new = good, parts
+        else:
+            parts.engine.close()
+
     # --- signals ----------------------------------------------------------------------
 
     def _stop(self) -> None:
@@ -146,15 +176,27 @@ class Daemon:
 
     def _reload(self) -> None:
         self._notifier.reloading()
-        try:
-            self._settings = config.load(self._path)
-        except ConfigError as error:
-            for problem in error.problems:
-                log.error("configuration not reloaded: %s", problem)
-            self._notifier.ready(self._status)
-            return
-        log.info("configuration reloaded")
-        self._finish(_End.RELOAD)
+        self._read_once_more = True
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.get_running_loop().create_task(self._read_again())
+
+    async def _read_again(self) -> None:
+        """Make the parts of the new configuration beside what runs, and change to it if all
+        of them can be made."""
+        while self._read_once_more:
+            self._read_once_more = False
+            try:
+                settings, parts = await preflight.load_and_prepare(
+                    self._path, os.environ, Running(self._loaded, self._settings.lights)
+                )
+            except Exception as error:  # the rim: nothing in a file may end what runs
+                _not_reloaded(error)
+                self._notifier.ready(self._status)
+                continue
+            if self._new is not None:
+                self._new.engine.close()
+            self._settings, self._new = settings, parts
+            self._finish(_End.RELOAD)
 
     def _finish(self, end: _End) -> None:
         if not self._end.done():
@@ -163,10 +205,18 @@ class Daemon:
     # --- one set-up -------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _set_up(self, settings: config.Config) -> AsyncIterator[None]:
-        """Everything that one configuration asks for, running; undone at the end."""
+    async def _set_up(
+        self, settings: config.Config, parts: Parts | None = None
+    ) -> AsyncIterator[None]:
+        """Everything that one configuration asks for, running; undone at the end.
+
+        `parts`: made of it already. Raises `ConfigError` for mistakes, other `ParleyError`s
+        for what may pass.
+        """
         loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
+            if parts is not None:
+                stack.callback(parts.engine.close)
             queue = self._queue
             stack.callback(self._leave, queue)
             skillset = Skillset(settings, self._store, queue.post, mute=self._mute)
@@ -179,18 +229,20 @@ class Daemon:
             )
             stack.callback(buttons.close)
 
-            engine = wake.create(settings.wake, config.secret("PICOVOICE_ACCESS_KEY", os.environ))
-            stack.callback(engine.close)
+            if parts is None:
+                parts = await preflight.prepare(settings, os.environ)
+                stack.callback(parts.engine.close)
+            loading.report(parts.skills, Path(settings.skills.folder))
+            skills = await skillset.book(parts.skills.skills)
             card = self._card(settings.audio)
             stack.callback(card.close)
-            if not self._patient and not (buttons.muted or skillset.mute.muted):
-                card.open_capture()  # here, so that a missing microphone is told at once
+            if self._card_is_needed(settings.audio) and not (buttons.muted or skillset.mute.muted):
+                card.open_capture()  # here, so that a missing microphone is reported at once
             address = await self._server(settings, stack)
             remote = mcp.declarations(settings.skills.mcp, os.environ)
             if remote and server_address(settings.realtime, os.environ) is None:
                 log.warning("skills.mcp: the embedded server calls no remote servers")
                 remote = []
-            skills = await skillset.book()
 
             player = self._lights(settings)
             link = Link(address, queue.post, warm=settings.realtime.connection == "warm")
@@ -209,7 +261,7 @@ class Daemon:
             )
             as_loud = _at_volume(settings, skillset.volume_percent)
             tools = [*skills.declarations(), *remote]
-            speaker = Speaker(as_loud, engine, tools, echo_file.load())
+            speaker = Speaker(as_loud, parts.engine, tools, echo_file.load())
             watchers = self._watchers(keeper, speaker)
             heartbeat = Heartbeat(
                 card,
@@ -235,6 +287,7 @@ class Daemon:
             if settings.audio.boot_chime and not self._greeted:
                 queue.post(Greet())
             self._greeted = True
+            self._loaded = parts.skills
             await stack.enter_async_context(
                 running(
                     link=link.run,
@@ -263,10 +316,14 @@ class Daemon:
         try:
             return open_card(audio)
         except AudioError as error:
-            if not self._patient:
+            if self._card_is_needed(audio):
                 raise
             log.error("%s", error)
             return NoCard(str(error))
+
+    def _card_is_needed(self, audio: config.Audio) -> bool:
+        """Not by a service, which waits; but a reload that names another card must find it."""
+        return not self._patient or (self._good is not None and self._good.audio != audio)
 
     async def _server(self, settings: config.Config, stack: contextlib.AsyncExitStack) -> Address:
         address = server_address(settings.realtime, os.environ)
@@ -375,26 +432,6 @@ def open_card(audio: config.Audio) -> Card:
     return card
 
 
-def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Address | None:
-    """Where the configured server is and how to be let in; None is the embedded one.
-
-    Raises `ParleyError` when it needs a key and there is none.
-    """
-    name = realtime.server
-    if name == "auto":
-        name = "openai" if config.secret(OPENAI.key, environ) else "embedded"
-    if name == "embedded":
-        return None
-    server = profile(name)
-    key = config.secret(server.key, environ)
-    if server.needs_key and key is None:
-        raise ParleyError(
-            f"realtime.server is {name}, but there is no key: set {server.key} (or the "
-            f'credential {server.key.lower()}), or set realtime.server = "embedded"'
-        )
-    return Address.of(realtime, server, key)
-
-
 def state_folder(environ: Mapping[str, str]) -> Path:
     """Where what is to survive a restart is kept: the unit's, or the user's own."""
     if named := environ.get("STATE_DIRECTORY"):
@@ -406,6 +443,14 @@ def state_folder(environ: Mapping[str, str]) -> Path:
 def _at_volume(settings: config.Config, percent: int) -> config.Config:
     audio = msgspec.structs.replace(settings.audio, volume=percent)
     return msgspec.structs.replace(settings, audio=audio)
+
+
+def _not_reloaded(error: Exception) -> None:
+    """One line for each mistake; a traceback only for what nobody foresaw."""
+    if not isinstance(error, ParleyError):
+        log.error("configuration not reloaded", exc_info=error)
+    for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
+        log.error("configuration not reloaded: %s", problem)
 
 
 def _why_muted(buttons: Buttons, mute: Mute) -> str:

@@ -12,7 +12,7 @@ from parleyd import config
 from parleyd.boundary import Happening, Ring, SetVolume
 from parleyd.cli.announcer import Announcer
 from parleyd.cli.overhearing import Overhearing
-from parleyd.skills import skills_of, talk
+from parleyd.skills import Skill, is_skill, skills_of, talk
 from parleyd.skills.alarms import Alarm, Moment
 from parleyd.skills.book import SkillBook
 from parleyd.skills.loading import load
@@ -21,6 +21,14 @@ from parleyd.skills.store import Kept, Loudness, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
 from parleyd.units import Frames
+
+BUILT_IN = frozenset(
+    name
+    for owner in (Volume, Mute, Timers, talk)
+    for name, function in vars(owner).items()
+    if is_skill(function)
+)
+"""The names of Parley's own functions, which no skill of the user may have."""
 
 LOOK_S = 0.25  # how often timers are looked at
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -58,16 +66,16 @@ class Skillset:
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
         self.mute.keep = self._keep_mute
 
-    async def book(self) -> SkillBook:
-        """Everything that the model may call."""
+    async def book(self, own: Sequence[Skill] | None = None) -> SkillBook:
+        """Everything that the model may call; `own`: the user's, loaded here if not given."""
         built_in = [
             *skills_of(self._volume),
             *skills_of(self.mute),
             *skills_of(self.timers),
             *skills_of(talk),
         ]
-        folder = Path(self._settings.skills.folder)
-        own = await load(folder, {skill.name for skill in built_in})
+        if own is None:
+            own = await load(Path(self._settings.skills.folder), BUILT_IN)
         return SkillBook([*built_in, *own], self._settings.skills.within_s)
 
     async def run(self) -> None:

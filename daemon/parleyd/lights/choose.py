@@ -1,10 +1,26 @@
 """The light output that the configuration asks for."""
 
+import os
 import sys
 
 from parleyd import config
 from parleyd.errors import LightsError
 from parleyd.lights import LightOutput
+
+
+def obstacle(settings: config.Lights) -> str:
+    """Why the output could not be opened, as far as that shows without opening it; else "".
+
+    Pins are not looked at: the set-up that runs may hold them.
+    """
+    if settings.output in ("apa102", "ws2812") and not os.access(settings.spi_device, os.W_OK):
+        return (
+            f'lights.spi_device = "{settings.spi_device}" cannot be written, an SPI device is '
+            "expected; set dtparam=spi=on in /boot/firmware/config.txt and join the group spi"
+        )
+    if settings.output == "terminal" and not sys.stderr.isatty():
+        return 'lights.output = "terminal": standard error is no terminal, one is expected'
+    return ""
 
 
 def create(settings: config.Lights) -> LightOutput | None:

@@ -6,11 +6,13 @@ while it holds the interpreter's lock.
 """
 
 import asyncio
+import hashlib
 import importlib.util
 import logging
 import sys
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -28,63 +30,117 @@ MOST_SKILLS = 100  # servers take 128 functions; Parley has ten, remote servers 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class SkillFile:
+    """What one file came to."""
+
+    digest: bytes
+    """Of the source that ran; empty when none did, or when it did not end."""
+    skills: tuple[Skill, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All files of a folder."""
+
+    skills: tuple[Skill, ...] = ()
+    problems: tuple[str, ...] = ()
+    new_problems: tuple[str, ...] = ()
+    """Those that the load before did not have."""
+    files: Mapping[Path, SkillFile] = field(default_factory=dict)
+
+
 async def load(
     folder: Path, taken: Collection[str], within_s: float = LOADED_WITHIN_S
 ) -> list[Skill]:
     """All skills of all ``*.py`` files in `folder`, by file name; problems go to the log.
 
+    Never raises. See `examine`.
+    """
+    loaded = await examine(folder, taken, within_s)
+    report(loaded, folder)
+    return list(loaded.skills)
+
+
+def report(loaded: Loaded, folder: Path) -> None:
+    """One line in the log for each problem, and one for all skills."""
+    for problem in loaded.problems:
+        log.error("skill left out: %s", problem)
+    if loaded.skills:
+        names = ", ".join(skill.name for skill in loaded.skills)
+        log.info("skills of %s: %s", _shown(folder), names)
+
+
+async def examine(
+    folder: Path,
+    taken: Collection[str],
+    within_s: float = LOADED_WITHIN_S,
+    before: Loaded = Loaded(),
+) -> Loaded:
+    """Run all ``*.py`` files in `folder`, by file name, and collect skills and problems.
+
     Never raises. The files run on a thread, one after the other: one that hangs is left
-    behind after `within_s`. `taken`: names that are in use; a name is given once.
+    behind after `within_s`. `taken`: names that are in use; a name is given once. A file
+    that ran well `before` and has not changed does not run again: it may hold what only one
+    can have, a pin or a port.
     """
     found: dict[str, Skill] = {}
+    files: dict[Path, SkillFile] = {}
     patience_s = within_s
-    for path in await asyncio.to_thread(_files, folder):
+    paths, problems = await asyncio.to_thread(_files, folder)
+    for path in paths:
         allowed_s = max(patience_s, min(within_s, AFTER_HANGS_S))
         try:
-            skills, problems = await Workers(1).run(
-                lambda path=path: _load(path),  # type: ignore[misc]
+            file = await Workers(1).run(
+                lambda path=path: _load(path, before.files.get(path)),  # type: ignore[misc]
                 allowed_s,
                 abandon=True,
             )
         except TimeoutError:
             patience_s -= allowed_s
-            skills, problems = [], [f"{_shown(path)}: took more than {allowed_s:g} s to load"]
+            late = f"{_shown(path)}: took more than {allowed_s:g} s to load"
+            file = SkillFile(b"", (), (late,))
         except Busy:
-            skills, problems = [], [f"{_shown(path)}: there is no thread left to load it"]
-        for skill in skills:
+            file = SkillFile(b"", (), (f"{_shown(path)}: there is no thread left to load it",))
+        files[path] = file
+        problems += file.problems
+        for skill in file.skills:
             if skill.name in taken or skill.name in found:
                 problems.append(f"{skill.place}: there is a skill {skill.name} already")
             elif len(found) >= MOST_SKILLS:
                 problems.append(f"{skill.place}: there are {MOST_SKILLS} skills already")
             else:
                 found[skill.name] = skill
-        for problem in problems:
-            log.error("skill left out: %s", problem)
-    if found:
-        log.info("skills of %s: %s", _shown(folder), ", ".join(found))
-    return list(found.values())
+    new = tuple(problem for problem in problems if problem not in before.problems)
+    return Loaded(tuple(found.values()), tuple(problems), new, files)
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path) -> tuple[list[Path], list[str]]:
+    """The files of the folder, and why it cannot be looked at."""
     try:
         trust.check(folder)
-        return sorted(path for path in folder.iterdir() if path.suffix == ".py")
+        return sorted(path for path in folder.iterdir() if path.suffix == ".py"), []
     except FileNotFoundError:
-        return []
+        return [], []
     except Untrusted as error:
-        log.error("skills left out: %s; run `parley doctor`", printable(str(error)))
+        return [], [f"{printable(str(error))}; run `parley doctor`"]
     except OSError as error:
-        log.error("skills left out: %s cannot be read (%s)", _shown(folder), error.strerror)
-    return []
+        return [], [f"{_shown(folder)} cannot be read ({error.strerror})"]
 
 
-def _load(path: Path) -> tuple[list[Skill], list[str]]:
-    """Run one file and collect its skills and its problems."""
+def _load(path: Path, before: SkillFile | None) -> SkillFile:
+    """Run one file and collect its skills and its problems; nothing is run twice."""
+    digest = b""
     try:
-        module = _run(path)
+        source = _source(path)
+        digest = hashlib.sha256(source).digest()
+        if before is not None and before.digest == digest and not before.problems:
+            return before
+        module = _run(path, source)
         things = list(vars(module).values())
     except BaseException as error:  # the rim of somebody else's code, sys.exit and all
-        return [], [_problem(path, error)]
+        return SkillFile(digest, (), (_problem(path, error),))
     skills: dict[int, Skill] = {}
     problems: list[str] = []
     for thing in things:
@@ -98,12 +154,12 @@ def _load(path: Path) -> tuple[list[Skill], list[str]]:
             kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
             where = place(thing) or _shown(path)
             problems.append(f"{where}: {kind}{message(error)}")
-    return list(skills.values()), problems
+    return SkillFile(digest, tuple(skills.values()), tuple(problems))
 
 
-def _run(path: Path) -> ModuleType:
+def _run(path: Path, source: bytes) -> ModuleType:
     name = f"parley_skills_{path.stem}"
-    code = compile(_source(path), str(path), "exec", dont_inherit=True)
+    code = compile(source, str(path), "exec", dont_inherit=True)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parleyd.errors import WakeError, WakeLicenceError
+from parleyd.errors import WakeActivationError, WakeError, WakeLicenceError
 from parleyd.units import Frames
 
 _CONSOLE = "get an AccessKey at https://console.picovoice.ai"
@@ -24,6 +24,7 @@ _REMEDIES = {
     "PorcupineActivationError": "the key is checked online: look at the network, then at the key",
     "PorcupineKeyError": f"the key is not valid: {_CONSOLE}",
 }
+_PASSING = ("PorcupineActivationError", "PorcupineActivationThrottledError")
 _INSTEAD = "or set wake.engine to micro, which needs no key"
 
 
@@ -141,5 +142,6 @@ def _translated(error: Exception, access_key: str | None) -> WakeError:
     if remedy is None and "AccessKey" in text:
         remedy = _REMEDIES["PorcupineKeyError"]
     if remedy is not None:
-        return WakeLicenceError(f"porcupine refused to start: {remedy}, {_INSTEAD} ({text})")
+        refused = WakeActivationError if kind in _PASSING else WakeLicenceError
+        return refused(f"porcupine refused to start: {remedy}, {_INSTEAD} ({text})")
     return WakeError(f"the wake-word engine porcupine failed: {kind}: {text}; {_INSTEAD}")
