@@ -177,6 +177,20 @@ def test_openai_limits_it_by_itself_unless_it_refuses_to() -> None:
         assert (talk.session.forgets(4.0) != "") is refuses
 
 
+@pytest.mark.parametrize("echo", ["auto", "disabled", None, {"type": "retention_ratio"}])
+def test_a_server_that_ignores_the_limit_is_not_relied_upon(echo: object) -> None:
+    talk = Talk(context_tokens=2000)
+    talk.session.lost()
+    talk.session.opened()
+    talk.session.receive(ev.SessionCreated(), 0.0)
+    session = {"truncation": echo} if echo is not None else {}
+    talk.session.receive(ev.SessionUpdated(session=session), 0.0)
+    talk.session.to_send()
+    talk.turn(0.0, tokens=1500)
+    talk.turn(1.0, tokens=9000)
+    assert (talk.session.forgets(4.0) != "") is isinstance(echo, str)
+
+
 @pytest.mark.parametrize("tokens", [None, "many", -5, 1e300, {"input": 5}, float("nan")])
 def test_counts_that_are_none_do_no_harm(tokens: object) -> None:
     talk = Talk(server="compatible", url="ws://127.0.0.1:1")

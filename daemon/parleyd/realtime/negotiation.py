@@ -50,6 +50,9 @@ OPTIONAL = (
 class Negotiation:
     """What one server does not take; pure. Outlives its sockets."""
 
+    limits_context: bool = False
+    """The server keeps the conversation below the number of tokens that it was told."""
+
     _declined: dict[str, None] = field(default_factory=dict)
     _offered: Json = field(default_factory=dict, repr=False)  # may hold keys of remote servers
     _losses: int = 0  # in a row, before the configuration was accepted
@@ -74,16 +77,15 @@ class Negotiation:
         self._declined |= dict.fromkeys(found)
         return ", ".join(found)
 
-    def accepted(self) -> str:
-        """The server took the offer; the fields that only now turn out to be refused, or ""."""
+    def accepted(self, session: Json) -> str:
+        """The server took the offer; the fields that only now turn out to be refused, or "".
+        `session`: how it says that it is set up, as far as it does."""
         found = [path for path in OPTIONAL if path not in self._declined] if self._plainest else []
         self._declined |= dict.fromkeys(found)
         self._losses = 0
+        ignored = isinstance(session.get("truncation"), str)  # "auto": it took no limit
+        self.limits_context = "truncation" in self._offered and not ignored
         return ", ".join(found)
-
-    def offers(self, name: str) -> bool:
-        """The newest offer holds this field."""
-        return name in self._offered
 
     def lost(self) -> None:
         """The socket ended before the offer was answered. Some servers close it instead of

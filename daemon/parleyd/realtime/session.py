@@ -98,7 +98,7 @@ class Session:
     _decoder: formats.ReplyDecoder = field(default_factory=formats.ReplyDecoder)
     _encoder: formats.TurnEncoder = field(default_factory=formats.TurnEncoder)
     _history: History = field(init=False)
-    _sounded: set[Hashable] = field(default_factory=set)  # parts of the reply, in this turn
+    _sounded: set[tuple[int, str]] = field(default_factory=set)  # items of the turn's responses
     _now: float = 0.0  # at the newest heartbeat
     _talked_at: float = 0.0
     _known: bool = False  # the present socket's server knows something of the conversation
@@ -136,7 +136,7 @@ class Session:
             return ""
         if now - self._talked_at >= self.realtime.forget_after_min * 60:
             return f"the conversation ended {self.realtime.forget_after_min:g} minutes ago"
-        if self._context.full and not self._negotiation.offers("truncation"):
+        if self._context.full and not self._negotiation.limits_context:
             return f"the conversation has grown beyond {self.realtime.context_tokens} tokens"
         return ""
 
@@ -237,7 +237,7 @@ class Session:
                 self.truncate(part)
             elif self._profile.truncates:
                 self._say(ev.DeleteItem(item_id=part.item_id))
-        self._history.cut(_shares(heard), self._sounded)
+        self._history.cut(self._shares(heard), self._sounded)
         self._tell_history()
         self._talks(now)
         return self._decide(self._permissions.interrupt(), now)
@@ -340,8 +340,8 @@ class Session:
             case ev.AudioDone():
                 return self._audio_done(event, now)
             case ev.TranscriptDelta():
-                if self._number(event.response_id, now) is not None:
-                    self._history.assistant(event.item_id, event.delta)
+                if (number := self._number(event.response_id, now)) is not None:
+                    self._history.assistant((number, event.item_id), event.delta)
             case ev.OutputItemAdded():
                 if self._number(event.response_id, now) is not None:
                     self._responses.goes_on()
@@ -418,10 +418,10 @@ class Session:
         self._send(update)
         self._update_id = update.event_id
 
-    def _become_ready(self, now: float) -> list[News]:
+    def _become_ready(self, session: ev.Json, now: float) -> list[News]:
         self.ready = True
         self._configured_by = None
-        left_out = self._negotiation.accepted()
+        left_out = self._negotiation.accepted(session)
         if self._responses.wanted:
             self._history.adopt()  # its audio follows
         self._history.forget(now - self.realtime.forget_after_min * 60)
@@ -441,6 +441,19 @@ class Session:
             for item in self._history.untold():
                 self._send(ev.CreateItem(item=item))
                 self._known = True
+
+    def _shares(self, parts: Sequence[Heard]) -> Mapping[Hashable, float]:
+        """How much of each item was heard, 0..1, all its parts together."""
+        heard: Counter[tuple[int, str]] = Counter()
+        received: Counter[tuple[int, str]] = Counter()
+        for part in parts:
+            item = (part.response, part.item_id)
+            if item not in self._sounded:  # of a response without a number: the newest such item
+                same = [known for known in self._sounded if known[1] == part.item_id]
+                item = max(same, default=item)
+            heard[item] += part.heard_ms
+            received[item] += part.received_ms
+        return {item: heard[item] / max(received[item], 1) for item in received}
 
     def _talks(self, now: float) -> None:
         self._talked_at = now
@@ -662,7 +675,7 @@ class Session:
             news.append(Trouble(Remedy.IGNORE, f"the server speaks {output}: it is converted"))
         news += self._confirmed_input(formats.confirmed(session, "input"))
         self._auto.announced(formats.creates_responses(session))
-        return [*news, *(self._become_ready(now) if not self.ready else [])]
+        return [*news, *(self._become_ready(session, now) if not self.ready else [])]
 
     def _confirmed_input(self, wanted: formats.AudioFormat) -> list[News]:
         convertible = wanted.known and wanted.type == formats.PCM.type
@@ -676,7 +689,7 @@ class Session:
         number = self._number(event.response_id, now)
         if number is None or not event.delta:
             return []
-        self._sounded.add(event.item_id)
+        self._sounded.add((number, event.item_id))
         self._responses.sounds()
         self._remote.answered(event.output_index)
         part = (number, event.item_id, event.content_index)
@@ -757,16 +770,6 @@ def _without(fields: str, reason: str) -> list[News]:
     """The log must hold once which optional fields a server does not take."""
     text = f"the server refuses {fields} of the session, which is set up without ({reason})"
     return [Trouble(Remedy.OUR_FAULT, text)] if fields else []
-
-
-def _shares(parts: Sequence[Heard]) -> Mapping[Hashable, float]:
-    """How much of each item was heard, 0..1, all its parts together."""
-    heard: Counter[str] = Counter()
-    received: Counter[str] = Counter()
-    for part in parts:
-        heard[part.item_id] += part.heard_ms
-        received[part.item_id] += part.received_ms
-    return {item_id: heard[item_id] / max(received[item_id], 1) for item_id in received}
 
 
 def _error_of(response: ev.Response) -> ev.ErrorDetail:
