@@ -236,3 +236,28 @@ def test_half_a_minute_of_silence_renews_the_socket_before_the_next_turn() -> No
     paper.run(31.0)
     assert not paper.events(ev.CreateItem)
     assert len([effect for _, effect in paper.effects if isinstance(effect, Renew)]) == 1
+
+
+def test_an_item_id_that_a_turn_uses_twice_is_cut_where_it_was_interrupted() -> None:
+    talk = Talk()
+    call = {"type": "function_call", "status": "completed", "call_id": "c", "name": "get_time"}
+    session = talk.session
+    session.append(VOICE)
+    session.ask_for_reply(10.0)
+    session.receive(ev.InputTranscript(item_id="asked", transcript="What time is it?"), 10.0)
+    for number, words in ((1, "Let me see what time it is."), (2, "It is five in the morning.")):
+        create = next(e for e in session.to_send() if isinstance(e, ev.CreateResponse))
+        metadata = create.response["metadata"]  # type: ignore[index]
+        name = f"again{number}"
+        session.receive(ev.ResponseCreated(response=ev.Response(id=name, metadata=metadata)), 10.0)
+        delta = ev.TranscriptDelta(response_id=name, item_id="item", delta=words)
+        session.receive(delta, 10.0)
+        audio = ev.AudioDelta(response_id=name, item_id="item", delta=b"\1\0" * 2400)
+        session.receive(audio, 10.0)
+        output = [call] if number == 1 else []
+        done = ev.Response(id=name, status="completed", output=output)
+        session.receive(ev.ResponseDone(response=done), 10.0)
+        if number == 1:
+            session.skill_done("c", "05:00", 10.0)
+    session.interrupt([Heard("item", 0, 50, 100, False)], 12.0)
+    assert talk.socket(13.0)[-1] == ("assistant", "Let me see what time it is. It is five")

@@ -486,6 +486,16 @@ def test_a_voice_that_fails_or_is_late_refuses_and_the_model_continues() -> None
         assert not talk.session.question_heard()
 
 
+@pytest.mark.parametrize("status", ["failed", "incomplete", "cancelled"])
+def test_a_request_of_an_answer_that_does_not_complete_is_refused(status: str) -> None:
+    talk = Talk()
+    talk.user()
+    talk.item(REQUEST)
+    talk.done(REQUEST, status=status)
+    assert approvals(talk.sent()) == [("ask1", False)]
+    assert not [news for news in talk.news if isinstance(news, PermissionQuestion)]
+
+
 def test_a_lost_line_forgets_the_request() -> None:
     talk = asked()
     assert talk.session.lost() == [Permission("ask1", "home", "open_door", False)]

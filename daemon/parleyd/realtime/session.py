@@ -588,10 +588,11 @@ class Session:
             news += self._item_done(item, now, index)
         if response.status in (None, "completed"):
             news += self._calls.rest(output)
+        else:
+            news += self._decide(self._permissions.refuse("its answer did not complete"), now)
         if response.status == "cancelled" and self._by_the_user(response, now):
             return [*news, CutOff()] if self._cancelled_by_server_at is None else news
         if response.status == "failed" and not self._calls.living:
-            news += self._decide(self._permissions.refuse("its answer failed"), now)
             return [*news, *self._failed(response, now)]
         if short := shortfall(response):
             over = ReplyDone(short) if not self._living else Trouble(Remedy.IGNORE, short)
