@@ -10,6 +10,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from parleyd import config
+from parleyd.errors import LightsError
 from parleyd.lights import Colour
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.gpio import RgbLed
@@ -65,10 +66,11 @@ def play(
     scene: Scene,
     lights: config.Lights = BRIGHT,
     local: Callable[[], time] = lambda: time(12),
+    reopen: Callable[[], Any] | None = None,
 ) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        player = Player(output, Dimming(lights), clock=loop.time, local=local)
+        player = Player(output, Dimming(lights), loop.time, local, reopen)
         task = asyncio.create_task(player.run())
         await asyncio.sleep(0)
         await scene(player)
@@ -164,6 +166,43 @@ def test_lights_that_fail_are_logged_closed_and_end_the_player(
     assert light.closed == 1
     assert "goes on without" in caplog.text
     assert caplog.records[0].exc_info is not None
+
+
+def test_lights_that_fail_are_opened_again_and_show_what_holds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, second = Recorder(), Recorder()
+    tries: list[float] = []
+
+    def reopen() -> Recorder:
+        tries.append(asyncio.get_running_loop().time())
+        if len(tries) < 7:
+            raise LightsError("GPIO busy")
+        return second
+
+    async def scene(player: Player) -> None:
+        await asyncio.sleep(10.0)
+        first.fails = True
+        player.show(Shown.MUTED)
+        await asyncio.sleep(60.0)
+
+    caplog.set_level("INFO")
+    play(first, scene, reopen=reopen)
+    assert tries == [10.5, 11.5, 13.5, 17.5, 25.5, 33.5, 41.5]
+    assert first.closed == second.closed == 1
+    assert second.changes() == [(41.5, Colour(0.4, 0.0, 0.0))]
+    assert [r.levelname for r in caplog.records] == ["ERROR", "INFO"]
+
+
+def test_lights_that_were_busy_at_the_start_come_later() -> None:
+    light = Recorder()
+
+    async def scene(player: Player) -> None:
+        player.show(Shown.MUTED)
+        await asyncio.sleep(2.0)
+
+    play(None, scene, reopen=lambda: light)
+    assert light.changes() == [(0.5, Colour(0.4, 0.0, 0.0))]
 
 
 def test_the_error_pattern_reaches_the_pins_as_three_blinks(pins: MockFactory) -> None:

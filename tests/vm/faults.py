@@ -77,6 +77,22 @@ def killed(on: Stage) -> str:
     return f"silent {last_ms:.0f} ms after it, {said}"
 
 
+def dark_after_kill(on: Stage) -> str:
+    """SIGKILL: the service darkens the LED before it starts again."""
+    on.start()
+    on.converse()
+    killed_at = time.monotonic()
+    os.kill(int(service.shown("MainPID")), signal.SIGKILL)
+    while service.shown("SubState") != "auto-restart":
+        assert time.monotonic() < killed_at + service.WITHIN_S, "it is not restarted"
+    dead_at = time.monotonic()
+    time.sleep(0.5)
+    colour = on.device.lamp.colour(dead_at, dead_at + 0.5)
+    assert not any(colour), f"the LED shows {colour} without a daemon"
+    _wait_for_restart(1)
+    return f"dark {dead_at - killed_at:.1f} s after it"
+
+
 def full_disk(on: Stage) -> str:
     """Nothing can be written; a timer still runs, and it is said that it would not survive."""
     on.start(embedded=True)
@@ -121,25 +137,56 @@ def clock_set_back(on: Stage) -> str:
 
 
 def no_gpio_chip(on: Stage) -> str:
-    """Without pins it runs without lights, and says so."""
+    """A mute switch without its chip: the microphone stays closed until the chip is there."""
     service.systemctl("stop", service.UNIT)
     CHIP.write_text("0")
     try:
         mark = on.device.journal.length
         service.configure(url=on.device.server.url)
         service.start()
-        on.device.journal.wait_for("the pins cannot be driven", mark)
-        service.wait_for_status("idle")
-        begun = time.monotonic()
-        on.device.talker.say(*on.question)
-        on.device.journal.wait_for_state("speaking", mark)
-        on.wait_until_heard(begun)
+        on.device.journal.wait_for("The microphone is closed until the mute switch", mark)
+        service.wait_for_status("muted: buttons.mute_pin = 24: ")
+        time.sleep(1.0)
+        assert cards.open_pcms("Mic", "c") == 0, "the microphone is open"
     finally:
-        service.systemctl("stop", service.UNIT)
-        CHIP.write_text("1")
-        for line in (PUSH, MUTE):
-            on.device.pins.pull(line, up=True)
-    return "talks without LEDs, and the log says why there are none"
+        _chip_back(on)
+    return f"muted with the reason; {_works_again(on)}"
+
+
+def gpio_chip_unplugged(on: Stage) -> str:
+    """The chip goes away while it runs, and comes back."""
+    on.start()
+    CHIP.write_text("0")
+    try:
+        service.wait_for_status("muted: buttons.mute_pin = 24: ")
+        assert cards.open_pcms("Mic", "c") == 0, "the microphone is open"
+    finally:
+        _chip_back(on)
+    return f"muted with the reason; {_works_again(on)}"
+
+
+def _chip_back(on: Stage) -> None:
+    CHIP.write_text("1")
+    for line in (PUSH, MUTE):
+        on.device.pins.pull(line, up=True)
+
+
+def _works_again(on: Stage) -> str:
+    """Switch, button and LED, in the same process."""
+    back = time.monotonic()
+    service.wait_for_status("idle")
+    took = time.monotonic() - back
+    time.sleep(10.0)  # the lights are tried again every 8 s
+    on.converse()
+    assert any(on.device.lamp.first(lambda rgb, n=n: rgb[n], back) for n in range(3)), "no LED"
+    on.device.pins.press()
+    service.wait_for_status("idle")
+    on.device.pins.pull(MUTE, up=False)
+    service.wait_for_status("muted")
+    on.device.pins.pull(MUTE, up=True)
+    service.wait_for_status("idle")
+    assert service.shown("NRestarts") == "0", "it was restarted"
+    return f"listens {took:.1f} s after the chip came"
 
 
 def stopped(on: Stage) -> str:
@@ -268,10 +315,12 @@ if __name__ == "__main__":
                 ("both cards gone at start", no_cards_at_start),
                 ("SIGSTOP: the watchdog restarts it", frozen),
                 ("SIGKILL in mid-sentence", killed),
+                ("SIGKILL leaves no LED lit", dark_after_kill),
                 ("full disk", full_disk),
                 ("read-only state directory", read_only_state),
                 ("clock set back a day", clock_set_back),
                 ("GPIO chip missing", no_gpio_chip),
+                ("GPIO chip unplugged", gpio_chip_unplugged),
                 ("systemctl stop in mid-sentence", stopped),
                 ("start and stop", cycles),
                 ("reload", reloads),

@@ -338,13 +338,18 @@ class Daemon:
         return Address.embedded(url)
 
     def _lights(self, settings: config.Config) -> Player | None:
+        if settings.lights.output == "none":
+            return None
+        off.remember(settings.lights)
+        output = None
         try:
             output = lights.create(settings.lights)
         except LightsError as error:
             log.warning("%s", error)
-            return None
-        off.remember(settings.lights)
-        return Player(output, Dimming(settings.lights)) if output is not None else None
+            if settings.lights.output == "terminal":
+                return None
+        dimming = Dimming(settings.lights)
+        return Player(output, dimming, reopen=lambda: lights.create(settings.lights))
 
     def _buttons(
         self,

@@ -7,28 +7,36 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import time as time_of_day
 
+from parleyd.errors import LightsError
 from parleyd.lights import LightOutput
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.patterns import animated, colour
 from parleyd.states import Shown
 
 FRAME_S = 1 / 50  # the fastest pattern blinks at 5 Hz; a swell has no visible steps
+RETRY_S = 0.5  # first wait for an output that failed or was busy, doubled up to ...
+MOST_RETRY_S = 8.0  # ... this: a light is missed, but nothing depends on it
 STILL_S = 10.0  # between frames of a light that stays as it is, until night or day has come
 
 log = logging.getLogger(__name__)
 
 
 class Player:
-    """Owns a light output. Everything is called on the event loop's thread."""
+    """Owns a light output. Everything is called on the event loop's thread.
+
+    With `reopen`, an output that failed, or None, is opened again until it works: it is what
+    says that the microphone is closed.
+    """
 
     def __init__(
         self,
-        output: LightOutput,
+        output: LightOutput | None,
         dimming: Dimming,
         clock: Callable[[], float] = time.monotonic,
         local: Callable[[], time_of_day] = lambda: datetime.now().time(),
+        reopen: Callable[[], LightOutput | None] | None = None,
     ) -> None:
-        self._output = output
+        self._output, self._reopen = output, reopen
         self._dimming = dimming
         self._clock, self._local = clock, local
         self._shown = Shown.IDLE
@@ -42,18 +50,40 @@ class Player:
             self._changed.set()
 
     async def run(self) -> None:
-        """Play until cancelled, then go dark. Lights that fail are logged and left dark."""
-        try:
+        """Play until cancelled, then go dark. A failure is logged once, with its traceback."""
+        while self._output is not None or self._reopen is not None:
+            if self._output is None:
+                self._output = await self._opened_again()
             try:
-                while True:
-                    self._changed.clear()
-                    light = colour(self._shown, self._clock(), self._since)
-                    self._output.show(self._dimming.dimmed(light, self._local()))
-                    await self._next_frame()
-            finally:
-                self._output.close()
-        except Exception:  # the rim of the task
-            log.exception("the lights failed, Parley goes on without")
+                await self._play(self._output)
+            except Exception:  # the rim of the task
+                log.exception("the lights failed, Parley goes on without")
+            self._output = None
+
+    async def _play(self, output: LightOutput) -> None:
+        try:
+            while True:
+                self._changed.clear()
+                light = colour(self._shown, self._clock(), self._since)
+                output.show(self._dimming.dimmed(light, self._local()))
+                await self._next_frame()
+        finally:
+            output.close()
+
+    async def _opened_again(self) -> LightOutput:
+        """Returns when the output could be opened. Why it could not was logged before."""
+        pause_s = RETRY_S
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, MOST_RETRY_S)
+            try:
+                output = self._reopen() if self._reopen is not None else None
+            except (LightsError, OSError) as error:
+                log.debug("still no lights: %s", error)
+                continue
+            if output is not None:
+                log.info("the lights work again")
+                return output
 
     async def _next_frame(self) -> None:
         """Until a frame has passed or the state changes."""

@@ -1,0 +1,97 @@
+"""gpiozero on lgpio: which factory is taken, and what a chip that is gone leaves behind."""
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from gpiozero import Device, GPIOPinInUse
+from gpiozero.pins.mock import MockFactory
+
+from parleyd.errors import LightsError
+from parleyd.gpio import pins
+
+
+class LgpioError(Exception):
+    """lgpio.error has no other base than Exception."""
+
+
+class Lgpio(ModuleType):
+    """As much of lgpio as says whether a chip is there; a handle of a lost one stays lost."""
+
+    error = LgpioError
+
+    def __init__(self) -> None:
+        super().__init__("lgpio")
+        self.lost: set[int] = set()
+        self.closed: list[int] = []
+
+    def gpio_get_chip_info(self, handle: int) -> list[object]:
+        if handle in self.lost:
+            raise LgpioError("bad chip info ioctl")
+        return [0, 28, "gpiochip0", "pinctrl-bcm2711"]
+
+    def gpiochip_close(self, handle: int) -> None:
+        self.closed.append(handle)
+
+
+class LGPIOFactory(MockFactory):  # its name is what counts
+    def __init__(self, handle: int) -> None:
+        super().__init__()
+        self._handle: int | None = handle
+
+
+@pytest.fixture
+def lgpio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lgpio]:
+    module = Lgpio()
+    monkeypatch.setitem(sys.modules, "lgpio", module)
+    before = Device.pin_factory
+    yield module
+    Device.pin_factory = before
+
+
+def fail(error: Exception) -> str:
+    with pytest.raises(LightsError) as caught, pins("buttons.mute_pin = 24"):
+        raise error
+    return str(caught.value)
+
+
+def test_chip_that_is_gone_is_opened_anew_by_the_next_try(lgpio: Lgpio) -> None:
+    lost = LGPIOFactory(3)
+    Device.pin_factory = lost
+    lost.pin(24)
+    lgpio.lost.add(3)
+    assert "bad read" in fail(LgpioError("bad read"))
+    assert Device.pin_factory is None
+    assert (lgpio.closed, lost._handle, lost.pins) == ([3], None, {})
+
+
+def test_chip_that_is_there_is_kept_when_one_pin_is_busy(lgpio: Lgpio) -> None:
+    factory = LGPIOFactory(3)
+    Device.pin_factory = factory
+    text = fail(LgpioError("GPIO busy"))
+    assert Device.pin_factory is factory
+    assert lgpio.closed == []
+    assert "end the other program, or choose another pin" in text
+
+
+def test_other_factories_are_never_closed(lgpio: Lgpio) -> None:
+    factory = MockFactory()
+    Device.pin_factory = factory
+    fail(GPIOPinInUse("pin GPIO24 is already in use by <gpiozero.LED object>"))
+    assert Device.pin_factory is factory
+
+
+def test_machine_without_lgpio_does_not_fall_back_to_registers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """gpiozero's own choice ends at a factory that sets no pull-up on a Pi 4."""
+    monkeypatch.setattr(Device, "pin_factory", None)
+    monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
+    monkeypatch.setitem(sys.modules, "lgpio", None)
+    tried: list[Any] = []
+    monkeypatch.setattr(Device, "_default_pin_factory", lambda: tried.append(1))
+    with pytest.raises(LightsError, match="lgpio"), pins("lights.led_pin = 17"):
+        Device.ensure_pin_factory()
+    assert tried == []
