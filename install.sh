@@ -136,11 +136,14 @@ check_machine() {
 }
 
 check_checkout() {
-  local place
+  local place advice
   for place in "$root" "$venv"; do
-    [[ ! -e $place || -w $place ]] ||
-      fail "$place belongs to $(stat -c %U "$place") and you may not write there" \
-        "sudo chown -R $(id -un) '$root', or clone into your home directory"
+    [[ -e $place && ! -w $place ]] || continue
+    advice='clone Parley into your home directory'
+    # a folder of another name may hold other things as well, and is not given away
+    [[ $place == "$root" && ${root##*/} != *[Pp]arley* ]] ||
+      advice="sudo chown -R $(id -u):$(id -g) ${place@Q}, or $advice"
+    fail "$place belongs to $(stat -c %U "$place") and you may not write there" "$advice"
   done
 }
 
@@ -165,7 +168,7 @@ find_python() {
 
 find_python_for_sure() {
   [[ -n $python ]] || find_python
-  [[ -n $python ]] || fail "no Python was found" "apt-get install python3"
+  [[ -n $python ]] || fail "no Python was found" "sudo apt-get install -y python3"
 }
 
 # Besides what is asked for, Debian's Python where no other was found, with headers for gcc.

@@ -16,7 +16,7 @@ readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and room
 readonly at_run_time=(flite alsa-utils)
 
 device() {
-  local option=$1 board='' wheels='' purge=''
+  local option=$1 board='' wheels='' purge='' again="sudo ${root@Q}/install.sh ${*@Q}"
   shift
   if [[ $option == --make-wheels ]]; then
     (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
@@ -35,7 +35,7 @@ device() {
     esac
     shift
   done
-  [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "sudo $root/install.sh $option"
+  [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "$again"
   case $option in
     --uninstall) uninstall "$purge" ;;
     --upgrade)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,7 +73,19 @@ def test_a_python_that_does_not_run_is_refused(checkout: Checkout) -> None:
 def test_a_checkout_of_somebody_else_is_refused(checkout: Checkout) -> None:
     line = checkout.refusal("--demo", by=NOBODY)
     assert "belongs to root" in line
-    assert "chown" in line
+    assert f"sudo chown -R 65534:65534 '{checkout.root}', or clone" in line
+
+
+@needs_root
+def test_a_folder_of_another_name_is_not_given_away(checkout: Checkout) -> None:
+    """Parley unpacked into /opt or /srv: other things may lie there."""
+    with TemporaryDirectory(prefix="srv-") as place:
+        Path(place).chmod(0o755)
+        script = Path(shutil.copytree(checkout.root, Path(place) / "opt")) / "install.sh"
+        refused = checkout.call(*NOBODY, str(script), "--demo")
+    assert "belongs to root" in refused.stderr
+    assert "chown" not in refused.stderr
+    assert refused.stderr.endswith("do: clone Parley into your home directory\n")
 
 
 @needs_root

@@ -1,27 +1,29 @@
 """What `parley doctor` looks at: each check tries the real thing and says what to do about it."""
 
-import shutil
 import subprocess
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from parleyd import config
+from parleyd.cli import remedies
 from parleyd.cli.findings import Finding, Level
-from parleyd.cli.run import state_folder
 from parleyd.cli.serverchecks import keys as keys
 from parleyd.cli.serverchecks import proxy as proxy
 from parleyd.cli.serverchecks import secret as secret
+from parleyd.cli.skillchecks import skills as skills
+from parleyd.cli.statechecks import state as state
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
 from parleyd.host.priority import ask_for
 from parleyd.wake import choose as wake
 
 SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1, sd_booted(3)
 CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # what the kernel counts for services
-LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
+CMDLINES = (Path("/boot/firmware/cmdline.txt"), Path("/boot/cmdline.txt"))
+GRANTED = 20  # LimitRTPRIO= of the unit
 ANSWER_S = 10.0  # for systemctl on a Pi that is still booting
 UNIT = "parleyd"
+INSTALLED = Path("/etc/parley/parley.toml")
 
 
 def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding]]:
@@ -29,10 +31,26 @@ def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding
     try:
         settings = config.load(path)
     except ConfigError as error:
-        remedy = f"correct {path}; default.toml explains every key"
+        remedy = _readable(path) or f"correct {path}; default.toml explains every key"
         return None, [Finding("configuration", Level.FAIL, p, remedy) for p in error.problems]
     where = str(path) if path else "the defaults, as there is no file"
     return settings, [Finding("configuration", Level.OK, where)]
+
+
+def _readable(path: Path | None) -> str:
+    """What to do about a file that cannot be read; "" where it can."""
+    if path is None:
+        return ""
+    try:
+        with path.open("rb"):
+            return ""
+    except FileNotFoundError:
+        return remedies.install("--install") if path == INSTALLED else "name a file that exists"
+    except PermissionError:
+        # it holds no secrets, and the service must read it too
+        return remedies.chmod("644", path) if path == INSTALLED else "run this as its owner"
+    except OSError:
+        return "name a file"
 
 
 def wake_word(settings: config.Wake, key: str | None) -> Finding:
@@ -49,15 +67,20 @@ def wake_word(settings: config.Wake, key: str | None) -> Finding:
 def offline_speech(*, needed: bool) -> Finding:
     """Say something and recognize it without network."""
     bad = Level.FAIL if needed else Level.WARN
+    recognition = remedies.pip_install("pocketsphinx")
     try:
         from parleyd.local.recognizer import Recognizer
         from parleyd.local.synthesizer import Synthesizer
 
-        Recognizer().recognize(Synthesizer().synthesize("what time is it"))
+        speech = Synthesizer().synthesize("what time is it")
     except OfflineSpeechError as error:
-        return Finding("offline speech", bad, str(error), "sudo apt-get install flite")
+        return Finding("offline speech", bad, str(error), "sudo apt-get install -y flite")
     except ImportError as error:
-        return Finding("offline speech", bad, f"pocketsphinx: {error}", "run install.sh again")
+        return Finding("offline speech", bad, f"pocketsphinx: {error}", recognition)
+    try:
+        Recognizer().recognize(speech)
+    except OfflineSpeechError as error:
+        return Finding("offline speech", bad, str(error), recognition)
     use = "is used" if needed else "is not used, there is a key"
     return Finding("offline speech", Level.OK, f"speaks and recognizes; {use}")
 
@@ -74,32 +97,9 @@ def priority(wanted: int) -> Finding:
         "priority",
         Level.WARN,
         f"audio.priority = {wanted} is refused here ({refusals[0]}); a busy CPU will be heard",
-        f"run it as the service (LimitRTPRIO={wanted}), or set audio.priority = 0",
-    )
-
-
-def state(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The state directory can be written and has room."""
-    folder = state_folder(environ)
-    place = next(p for p in (folder, *folder.parents) if p.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        yield Finding(
-            "state",
-            Level.FAIL,
-            f"{place} cannot be written ({error.strerror})",
-            f"sudo chown $USER {place}; if the disk is read-only: dmesg, and check the card",
-        )
-        return
-    free_mb = shutil.disk_usage(place).free // 1_000_000
-    low = free_mb < LEAST_FREE_MB
-    yield Finding(
-        "state",
-        Level.FAIL if low else Level.OK,
-        f"{folder} can be written, {free_mb} MB are free",
-        f"free some space, at least {LEAST_FREE_MB} MB" if low else "",
+        f"run it as the service, which may have {GRANTED}, or set audio.priority = 0"
+        if wanted <= GRANTED
+        else f"set audio.priority = {GRANTED}, which is what the service may have, or less",
     )
 
 
@@ -111,11 +111,12 @@ def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
         counted = False
     if counted:
         return Finding("memory limit", Level.OK, "the kernel keeps it")
+    place = next((path for path in CMDLINES if path.exists()), CMDLINES[0])
     return Finding(
         "memory limit",
         Level.WARN,
         "the kernel does not count the memory of services: MemoryMax= has no effect",
-        "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, and reboot",
+        f"add cgroup_enable=memory to the line in {place}, and reboot",
     )
 
 
@@ -143,9 +144,16 @@ def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
 
 def _service(shown: Mapping[str, str]) -> Finding:
     status, active = shown.get("StatusText", ""), shown.get("ActiveState", "")
-    if shown.get("LoadState") != "loaded":
+    loaded = shown.get("LoadState")
+    if loaded == "masked":
+        text = f"{UNIT} is masked: nothing can start it"
+        return Finding("service", Level.WARN, text, f"sudo systemctl unmask {UNIT}")
+    if loaded in ("error", "bad-setting"):
+        text = f"the unit of {UNIT} cannot be loaded"
+        return Finding("service", Level.FAIL, text, f"systemctl status {UNIT}")
+    if loaded != "loaded":
         text = f"{UNIT} is not installed"
-        return Finding("service", Level.WARN, text, "sudo ./install.sh --install")
+        return Finding("service", Level.WARN, text, remedies.install("--install"))
     result = shown.get("Result", "success")
     if active == "failed" or (active == "activating" and result != "success"):
         text = f"{UNIT} has failed ({result}); {status}".rstrip("; ")

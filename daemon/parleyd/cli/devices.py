@@ -2,12 +2,14 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import structs
 
 from parleyd import config
+from parleyd.cli import remedies
 from parleyd.cli.findings import Finding, Level
 from parleyd.errors import AudioError, LightsError
 from parleyd.host import cards
@@ -18,6 +20,8 @@ from parleyd.lights import choose as lights
 READS = 40  # of 50 ms: a sound server was silent for up to 1.5 s after opening
 NO_BUTTONS = config.Buttons()
 WIRING = "see hardware/README.md, Wiring"
+SOUND = Path("/dev/snd")
+GROUP_RW = stat.S_IRGRP | stat.S_IWGRP
 IN_USE = "is in use, by parleyd it seems"
 
 
@@ -104,9 +108,13 @@ def _microphone_alone(audio: config.Audio, served: bool) -> Iterator[Finding]:
 
 
 def _sound_failure(check: str, error: AudioError, served: bool) -> Finding:
-    text, _, remedy = str(error).rpartition("; ")
+    text, separator, remedy = str(error).rpartition("; ")
+    if not separator:
+        text, remedy = remedy, "see hardware/README.md"
     if served and os.strerror(errno.EBUSY) in text:
         return Finding(check, Level.OK, IN_USE)
+    if os.strerror(errno.EACCES) in text:
+        remedy = remedies.join("audio", SOUND)
     return Finding(check, Level.FAIL, text, remedy)
 
 
@@ -165,14 +173,14 @@ def _chip(dev: Path) -> Iterator[Finding]:
 
 def _rights(check: str, node: Path, group: str) -> Iterator[Finding]:
     """The device must be open to us and to the service, which joins `group`."""
+    status = node.stat()
+    owner = remedies.group_name(status.st_gid)
+    granted = owner == group and status.st_mode & GROUP_RW == GROUP_RW
     if not os.access(node, os.R_OK | os.W_OK):
-        yield Finding(
-            check, Level.FAIL, f"{node} may not be used", f"sudo usermod -aG {group} $USER, log in"
-        )
-    elif os.geteuid() == 0 and node.group() != group:
-        yield Finding(
-            check,
-            Level.FAIL,
-            f"{node} belongs to the group {node.group()}, the service joins {group}",
-            "install systemd/60-parley.rules in /etc/udev/rules.d and restart the machine",
-        )
+        remedy = remedies.join(group, node) if granted else remedies.grant(group, node)
+        yield Finding(check, Level.FAIL, f"{node} may not be used", remedy)
+    elif os.geteuid() == 0 and not granted:
+        text = f"{node} belongs to the group {owner}, the service joins {group}"
+        if owner == group:
+            text = f"the group {group}, which the service joins, may not use {node}"
+        yield Finding(check, Level.FAIL, text, remedies.grant(group, node))

@@ -12,7 +12,7 @@ from parleyd.cli import checks, devices
 from parleyd.cli.findings import Finding, Level
 from parleyd.printable import printable
 
-INSTALLED = Path("/etc/parley/parley.toml")
+INSTALLED = checks.INSTALLED
 SERVICE_STATE = "/var/lib/parley"
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
@@ -66,6 +66,8 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         needed = asks or server == "embedded" or (server == "auto" and not has_key)
         yield checks.offline_speech(needed=needed)
         yield checks.priority(settings.audio.priority)
+        owners = (0,) if path == INSTALLED else None  # the service's user changes
+        yield from checks.skills(Path(settings.skills.folder), owners)
     yield from checks.state(environ)
     if checks.SYSTEMD.exists():
         yield checks.memory_limit()

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import sys
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,8 @@ def alsaaudio() -> Any:
     except ImportError as error:
         raise AudioError(
             f"pyalsaaudio cannot be imported ({error}), 0.11 or newer is expected; "
-            "run install.sh, or: apt install libasound2-dev && pip install pyalsaaudio"
+            "run install.sh again, or: sudo apt-get install gcc libasound2-dev && "
+            f"{sys.executable} -m pip install pyalsaaudio"
         ) from None
     _silence_alsa_lib()
     return module

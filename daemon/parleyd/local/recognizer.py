@@ -54,7 +54,8 @@ class Recognizer:
         except (RuntimeError, OSError, ValueError) as error:
             raise OfflineSpeechError(
                 f"Offline recognition cannot start: {error}. Expected the model inside the "
-                "pocketsphinx wheel; reinstall it: pip install --force-reinstall pocketsphinx"
+                "pocketsphinx wheel; reinstall it: "
+                f"{sys.executable} -m pip install --force-reinstall pocketsphinx"
             ) from error
 
     def recognize(self, frames: Frames) -> Heard:

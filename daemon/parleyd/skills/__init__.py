@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from parleyd.boundary import Then
+from parleyd.printable import printable
 from parleyd.realtime.events import Json
-from parleyd.skills.wording import message, printable
+from parleyd.skills.wording import message
 
 LONGEST_NAME = 64  # letters, what servers take
 LONGEST_DESCRIPTION = 1024  # characters: a server refuses the whole session for a longer one

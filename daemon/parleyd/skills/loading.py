@@ -17,9 +17,10 @@ from pathlib import Path
 from types import ModuleType
 
 from parleyd import disk
+from parleyd.printable import printable
 from parleyd.skills import Skill, is_skill, place, trust
 from parleyd.skills.trust import Untrusted
-from parleyd.skills.wording import message, printable
+from parleyd.skills.wording import message
 from parleyd.skills.workers import Busy, Workers
 
 LOADED_WITHIN_S = 10.0  # of each file; a Pi imports a large library in a few seconds

@@ -11,11 +11,14 @@ MOST_LINKS = 40  # followed for one path, as the kernel does
 
 
 class Untrusted(Exception):
-    """Says who else could change it; `path` is the file, folder or link that lets them."""
+    """Says who else could change it; `path` is the file, folder or link that lets them.
 
-    def __init__(self, text: str, path: Path) -> None:
+    `foreign`: because it is theirs, and not because of its mode.
+    """
+
+    def __init__(self, text: str, path: Path, *, foreign: bool) -> None:
         super().__init__(text)
-        self.path = path
+        self.path, self.foreign = path, foreign
 
 
 def check(path: Path, owners: Collection[int] | None = None) -> None:
@@ -67,14 +70,15 @@ def _check_one(
     path: Path, status: os.stat_result, trusted: Collection[int], *, may_be_sticky: bool
 ) -> None:
     if status.st_uid not in trusted:
-        raise Untrusted(f"{path} belongs to {_user(status.st_uid)}, who could change it", path)
+        text = f"{path} belongs to {_user(status.st_uid)}, who could change it"
+        raise Untrusted(text, path, foreign=True)
     if stat.S_ISLNK(status.st_mode):
         return  # its mode says nothing: its owner and its folder decide
     mode = stat.S_IMODE(status.st_mode)
     sticky = may_be_sticky and mode & stat.S_ISVTX  # as /tmp: nobody renames what others own
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
         who = "everybody" if mode & stat.S_IWOTH else f"the group {_group(status.st_gid)}"
-        raise Untrusted(f"{who} can write {path}", path)
+        raise Untrusted(f"{who} can write {path}", path, foreign=False)
 
 
 def _user(uid: int) -> str:

@@ -6,6 +6,7 @@ an hour on ordinary speech: better not chosen.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,6 @@ def _models() -> Path:
     except ImportError as error:
         raise WakeError(
             f"the wake-word engine micro is not installed ({error}); "
-            "run pip install pymicro-wakeword"
+            f"run {sys.executable} -m pip install pymicro-wakeword"
         ) from error
     return Path(pymicro_wakeword.__file__).parent / "models"

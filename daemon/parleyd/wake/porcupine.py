@@ -7,6 +7,7 @@ cause or context of another error.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -113,7 +114,7 @@ def _package() -> Any:
     try:
         import pvporcupine
     except ImportError as error:
-        reason = f"is not installed ({error}); run pip install pvporcupine"
+        reason = f"is not installed ({error}); run {sys.executable} -m pip install pvporcupine"
     except (NotImplementedError, RuntimeError, ValueError, OSError) as error:
         # The text holds all of /proc/cpuinfo: its first line says enough.
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
