@@ -151,9 +151,9 @@ def test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one(question: Frame
         ("insufficient_quota", 1000, "add credit"),
     ],
 )
-def test_a_fatal_refusal_is_said_once_with_the_remedy_and_not_repeated(
-    code: str, close: int, words: str
-) -> None:
+def test_refusal_is_told_once_with_the_remedy(code: str, close: int, words: str) -> None:
+    """A refused key waits for a change, all else for minutes or for the user."""
+
     async def scene() -> None:
         server = FaultServer(Faults(refuse_at_start=(code, close)))
         async with server.running():
@@ -163,7 +163,7 @@ def test_a_fatal_refusal_is_said_once_with_the_remedy_and_not_repeated(
                 await rehearsal.run_for(5.0)
                 await asyncio.sleep(1.0)  # real time, in which a retry would come
             (down,) = downs(rehearsal)
-            assert down.fatal
+            assert (down.fatal, down.later) == (close == 3000, close != 3000)
             assert words in down.reason
             assert server.sockets == 1
 

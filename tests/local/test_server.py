@@ -320,3 +320,26 @@ def test_a_missing_voice_is_one_clear_line():
     with pytest.raises(OfflineSpeechError, match="sudo apt install flite") as caught:
         Synthesizer("nobody")
     assert "\n" not in str(caught.value)
+
+
+def test_job_that_fails_is_logged_and_ends_the_connection(monkeypatch, caplog):
+    """The client comes again instead of waiting for ever."""
+
+    async def fail(*_):
+        raise RuntimeError("rhubarb")
+
+    monkeypatch.setattr("parleyd.local.speech.Share.synthesize", fail)
+
+    async def scene():
+        async with (
+            RealtimeServer(options(pace=8.0)) as server,
+            connect(f"{server.url}?model=x") as client,
+        ):
+            await client.send('{"type": "response.create"}')
+            async with asyncio.timeout(PATIENCE_S):
+                async for _ in client:
+                    pass
+
+    asyncio.run(scene())
+    assert "failed" in caplog.text
+    assert "RuntimeError: rhubarb" in caplog.text

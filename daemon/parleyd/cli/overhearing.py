@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from parleyd.boundary import Happening, Understood
 from parleyd.local import grammar
 from parleyd.local.worker import RecognitionWorker
+from parleyd.tasks import failed
 from parleyd.units import Frames
 
 STOPS = ("stop", "cancel_timer")  # "stop", "be quiet", ...; "turn off the alarm", ...
@@ -56,5 +57,9 @@ class Overhearing:
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        failed(task)

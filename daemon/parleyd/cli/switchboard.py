@@ -26,6 +26,7 @@ from parleyd.cli.announcer import Announcer
 from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.link import Link
 from parleyd.skills.book import SkillBook
+from parleyd.tasks import failed
 from parleyd.units import Frames
 
 log = logging.getLogger("parleyd.turns")
@@ -113,8 +114,7 @@ class Switchboard:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the task %s failed", task.get_name(), exc_info=error)
+        failed(task)
 
 
 def log_note(note: Note) -> None:

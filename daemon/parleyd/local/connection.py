@@ -15,6 +15,7 @@ from parleyd.local.rates import to_mic_rate
 from parleyd.local.speech import Share
 from parleyd.local.visitor import Visitor
 from parleyd.realtime.events import encode
+from parleyd.tasks import failed
 
 Step = Callable[[float], list[Output]]
 """Something that happened, as the engine's reaction to it at a given time."""
@@ -37,7 +38,8 @@ class Connection:
 
         A client that does not read for `READ_WITHIN_S` is dropped.
         """
-        reader = asyncio.create_task(self._read())
+        reader = asyncio.create_task(self._read(), name="reader")
+        reader.add_done_callback(failed)
         try:
             await self._carry_out(self._engine.open())
             while (step := await self._next()) is not None:
@@ -103,9 +105,14 @@ class Connection:
                         await self._socket.send(encode(event))
 
     def _start(self, job: int, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, name=f"job {job}")
         self._jobs[job] = task
-        task.add_done_callback(lambda _: self._jobs.pop(job, None))
+        task.add_done_callback(partial(self._ended, job))
+
+    def _ended(self, job: int, task: "asyncio.Task[None]") -> None:
+        self._jobs.pop(job, None)
+        if failed(task):
+            self._happened.put_nowait(None)  # the client would wait for ever: it is to come again
 
     async def _recognize(self, job: int, pcm: bytes) -> None:
         heard = await self._speech.recognize(to_mic_rate(pcm))

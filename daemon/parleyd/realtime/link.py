@@ -41,6 +41,7 @@ from parleyd.realtime.refusals import (
     understand_close,
 )
 from parleyd.realtime.unix_address import UnixAddress, is_ours
+from parleyd.tasks import failed
 
 log = logging.getLogger(__name__)
 _wire = logging.getLogger(f"{__name__}.wire")
@@ -242,8 +243,7 @@ class Link:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that fails leaves a socket that is of no use: a new one, and the traceback."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the task %s failed", task.get_name(), exc_info=error)
+        if failed(task):
             self.reconnect(OUR_ERROR)
 
     def _why(self, socket: Connection) -> Refusal:
