@@ -149,11 +149,11 @@ class Daemon:
                 end = await self._end
                 if end is not _End.RELOAD:
                     self._notifier.stopping()
+            gc.unfreeze()
+            gc.collect()  # what a set-up leaves behind refers to itself; soxr reports it at exit
             if self._stopped or end is not _End.RELOAD:
                 return 1 if end is _End.FAILED else 0
             logging.getLogger().setLevel(self._settings.log.level.upper())
-            gc.unfreeze()
-            gc.collect()  # what a set-up leaves behind refers to itself
 
     async def _go_back(self) -> None:
         """To the configuration that was set up last, unless a newer one was read meanwhile."""

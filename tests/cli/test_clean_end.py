@@ -1,0 +1,43 @@
+"""A daemon that is stopped says nothing more than it has to say: a real process, on ALSA's null."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+CONFIG = """
+[audio]
+playback = "null"
+capture = "null"
+boot_chime = false
+[realtime]
+server = "embedded"
+"""
+WITHIN_S = 60.0
+
+
+def test_stop_leaves_no_complaint_of_a_library(tmp_path: Path) -> None:
+    """soxr's bindings report every resampler that is still there when Python ends."""
+    config = tmp_path / "parley.toml"
+    config.write_text(CONFIG)
+    log = tmp_path / "log"
+    with log.open("wb") as errors:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "parleyd", "run", "--config", str(config)],
+            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+            stderr=errors,
+        )
+        try:
+            end = time.monotonic() + WITHIN_S
+            while "ready" not in log.read_text() and time.monotonic() < end:
+                time.sleep(0.05)
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(WITHIN_S) == 0
+        finally:
+            daemon.kill()
+    lines = log.read_text()
+    assert "parleyd.turns: ready" in lines
+    assert "nanobind" not in lines
+    assert "leaked" not in lines
