@@ -56,6 +56,7 @@ def test_check_names_mistakes_of_file_words_keys_and_skills(folder: Path) -> Non
     volume, key, first, second, skill = problems(path)
     assert volume.startswith("audio.volume: 101")
     assert "XAI_API_KEY" in key
+    assert first.startswith("wake.keywords: ")
     assert "'hey_parley'" in first
     assert "'hey jarvis'" in second
     assert skill.startswith(f"skill: {folder}/bad.py:1: ")
@@ -117,7 +118,7 @@ def test_model_that_cannot_be_used_is_one_line(json: str, model: bytes, folder: 
     word.write_text(json)
     (folder.parent / "m.tflite").write_bytes(model)
     (line,) = problems(written(folder, f'[wake]\nkeywords = ["{word}"]\n'))
-    assert line.startswith("wake: ")
+    assert line.startswith("wake.keywords: ")
     assert "\n" not in line
 
 

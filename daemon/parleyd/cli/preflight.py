@@ -163,8 +163,8 @@ def _wake(settings: config.Wake, environ: Mapping[str, str]) -> tuple[WakeEngine
 
 
 def _in_words(error: Exception) -> str:
-    known = isinstance(error, WakeError)
-    return f"wake: {error}" if known else f"wake: {type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, WakeError) else f"{type(error).__name__}: {error}"
+    return f"wake.{'keywords' if 'model' in text else 'engine'}: {' '.join(text.split())}"
 
 
 # --- keys -----------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def _check(path: Path) -> None:
         model = path.parent / json.loads(path.read_text("utf-8"))["model"]
         with model.open("rb") as file:
             mark = file.read(8)[4:]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WakeError(
             f"the wake-word model {path} cannot be read ({error!r}); "
             "a microWakeWord .json with its .tflite beside it is expected"
