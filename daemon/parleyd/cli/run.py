@@ -109,6 +109,7 @@ class Daemon:
         self._status = "starting"
         self._good: config.Config | None = None  # was set up; a reload that fails goes back
         self._new: Parts | None = None  # of the configuration that comes next
+        self._had_card = False  # when the newest reload began
         self._loaded = Loaded()  # the user's skills as they run
         self._reading: asyncio.Task[None] | None = None
         self._read_once_more = False  # SIGHUP came while the file was read
@@ -196,6 +197,7 @@ class Daemon:
             if self._new is not None:
                 self._new.engine.close()
             self._settings, self._new = settings, parts
+            self._had_card = self._heartbeat is not None and self._heartbeat.has_card
             self._finish(_End.RELOAD)
 
     def _finish(self, end: _End) -> None:
@@ -322,8 +324,10 @@ class Daemon:
             return NoCard(str(error))
 
     def _card_is_needed(self, audio: config.Audio) -> bool:
-        """Not by a service, which waits; but a reload that names another card must find it."""
-        return not self._patient or (self._good is not None and self._good.audio != audio)
+        """Not by a service, which waits; but a reload that names another card than the one
+        that works must find it."""
+        changed = self._good is not None and self._good.audio != audio
+        return not self._patient or (changed and self._had_card)
 
     async def _server(self, settings: config.Config, stack: contextlib.AsyncExitStack) -> Address:
         address = server_address(settings.realtime, os.environ)

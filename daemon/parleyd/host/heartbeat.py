@@ -115,6 +115,11 @@ class Heartbeat(threading.Thread):
             return
         self._inbox.append(event)
 
+    @property
+    def has_card(self) -> bool:
+        """Whether the sound card works as far as is known; any thread."""
+        return not isinstance(self._card, NoCard)
+
     def set_muted(self, muted: bool) -> None:
         """Have the microphone closed, or opened if the switch is off, before the next beat.
 
