@@ -1,9 +1,10 @@
 """Keys: where they are looked for, and what has the form of one. A value is never printed."""
 
-import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
+from parleyd import disk
 from parleyd.errors import ConfigError
 
 LONGEST = 4096  # characters; a token of an identity provider takes 2,000, a wrong file any number
@@ -85,7 +86,7 @@ def _credential(name: str, environ: Mapping[str, str]) -> str | None:
     if not directory:
         return None
     try:
-        with open(os.path.join(directory, name.lower()), "rb") as file:
+        with disk.opened(Path(directory, name.lower())) as file:
             return file.read(4 * LONGEST).decode("utf-8", "replace").strip() or None
     except OSError:
         return None

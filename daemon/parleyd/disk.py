@@ -14,6 +14,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from parleyd.errors import ParleyError
 
@@ -27,21 +28,31 @@ _numbers = itertools.count(1)
 _open_drafts: set[str] = set()  # of this process; sets are changed under the interpreter's lock
 
 
-def read(path: Path, longest: int, check: Callable[[int], None] = lambda opened: None) -> bytes:
-    """The content of a regular file of at most `longest` bytes. Blocks for the disk only.
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file for reading. Blocks for the disk only.
 
-    `check` gets the open file's descriptor, and may raise before anything is read. Raises
-    OSError, also for a file that is longer and for a pipe, folder or device in its place.
+    Raises OSError, also for a pipe, folder or device in its place, which might block for ever.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        check(descriptor)
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(longest + 1)
+            yield file
     finally:
         os.close(descriptor)
+
+
+def read(path: Path, longest: int, check: Callable[[int], None] = lambda opened: None) -> bytes:
+    """The content of a regular file of at most `longest` bytes. Blocks for the disk only.
+
+    `check` gets the open file's descriptor, and may raise before anything is read. Raises
+    OSError as `opened`, and for a file that is longer.
+    """
+    with opened(path) as file:
+        check(file.fileno())
+        content = file.read(longest + 1)
     if len(content) > longest:
         raise OSError(errno.EFBIG, f"it is longer than {longest} bytes", str(path))
     return content

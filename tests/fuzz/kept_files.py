@@ -1,22 +1,29 @@
 """Files that Parley reads back, after a power cut, a full disk or somebody's editor."""
 
+import asyncio
 import contextlib
 import json
+import os
+import socket
 import struct
 import tempfile
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
 
-from parleyd import config, stereo
+from parleyd import config, disk, stereo
 from parleyd.cli import turns as table
 from parleyd.cli.journal import turns
 from parleyd.errors import ConfigError, ParleyError
+from parleyd.hearing.memory import TAPS, EchoMemory
+from parleyd.host.echo_file import EchoFile
+from parleyd.host.keeper import Keeper
 from parleyd.room.replay import replay
 from parleyd.skills.alarms import Moment
 from parleyd.skills.mute import Mute
-from parleyd.skills.store import Store
+from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.skills.timers import Timers, spoken
 from tests.fuzz.server_text import JUNK, TEXTS
 
@@ -25,12 +32,43 @@ WALL = 1_800_000_000.0
 # --- what skills keep -----------------------------------------------------------------
 
 TIMES = st.sampled_from([0.0, WALL, WALL + 60, WALL - 60, WALL + 1e6, -1.0, 1e18, 1e308, -1e308])
+LOCALS = st.sampled_from(
+    ["2027-01-15T09:00", "2027-03-28T02:30", "1970-01-01T00:00", "9999-12-31T23:59", "0001-01-01",
+     "2027-01-15T09:00+05:00", "", "x"]
+)  # fmt: skip
 ALARM = st.fixed_dictionaries(
-    {"id": st.integers(-1, 3), "name": TEXTS, "due": TIMES, "timer": st.booleans()}
-)
+    {"id": st.integers(-1, 3), "name": TEXTS, "due": TIMES, "timer": st.booleans()},
+    optional={
+        "seconds": TIMES, "local": LOCALS, "fold": st.integers(0, 2), "any_day": st.booleans(),
+        "set_wall": TIMES, "mended_wall": TIMES, "set_steady": TIMES, "boot": st.just("b") | TEXTS,
+        "missed": st.booleans(), "rang": st.booleans(),
+    },
+)  # fmt: skip
 KEPT = st.fixed_dictionaries(
-    {}, optional={"alarms": st.lists(ALARM, max_size=20), "muted_until": TIMES, "new": JUNK}
-)
+    {},
+    optional={
+        "alarms": st.lists(ALARM, max_size=20), "muted_until": TIMES, "muted_for_s": TIMES,
+        "muted_boot": TEXTS, "muted_ends_s": TIMES, "new": JUNK,
+        "loudness": st.fixed_dictionaries(
+            {"percent": st.integers(-1, 101), "configured": st.integers(0, 100)}
+        ),
+    },
+)  # fmt: skip
+
+
+@st.composite
+def _one_wrong(draw: st.DrawFn) -> object:
+    """Good, but for one field somewhere, which is of any type, or missing."""
+    kept = draw(KEPT)
+    places = [kept, *kept.get("alarms", ()), kept.get("loudness") or kept]
+    place = draw(st.sampled_from([one for one in places if one] or [kept]))
+    if place:
+        name = draw(st.sampled_from(sorted(place)))
+        if draw(st.booleans()):
+            place[name] = draw(JUNK)
+        else:
+            del place[name]
+    return kept
 
 
 def _spoilt(whole: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
@@ -50,9 +88,15 @@ def _overwritten(change: tuple[bytes, float, bytes]) -> bytes:
 
 
 STATE_FILES = st.one_of(
-    _spoilt(st.one_of(KEPT, JUNK).map(lambda kept: json.dumps(kept).encode())),
-    st.sampled_from([b"[" * 5000, b'{"alarms":' + b"[" * 5000]),
-)
+    _spoilt(st.one_of(KEPT, _one_wrong(), JUNK).map(lambda kept: json.dumps(kept).encode())),
+    st.sampled_from(
+        [
+            b"[" * 5000, b'{"alarms":' + b"[" * 5000, b'{"muted_until": NaN}', b'{"alarms": 1e999}',
+            b'{"muted_until":' + b"9" * 5000 + b"}", b"{" + b'"a":{' * 5000, b" " * 400_000,
+            b'{"alarms": [' + b'{"id":1},' * 5000 + b"0]}", b"\xef\xbb\xbf{}", b"\0" * 4096,
+        ]
+    ),
+)  # fmt: skip
 
 
 def check_state(data: bytes) -> None:
@@ -61,15 +105,106 @@ def check_state(data: bytes) -> None:
         path = Path(folder) / "skills.json"
         path.write_bytes(data)
         store = Store(path)
-        now = Moment(WALL, 100.0)
-        timers = Timers(store.kept.alarms, lambda: now)
-        for alarm in timers.take_due():
-            assert spoken(alarm)
-        timers.list_timers()
-        mute = Mute(until=store.kept.muted_until, apply=lambda closed: None, clock=lambda: now.wall)
-        mute.look()
-        store.keep(muted_until=WALL)
+        assert Store(path).kept == store.kept
+        _use(store)
+        store.keep(muted_until=WALL, muted_for_s=0.0)
         assert Store(path).kept.muted_until == WALL
+
+
+def _use(store: Store) -> None:
+    now = Moment(WALL, 100.0, "b")
+    timers = Timers(store.kept.alarms, lambda: now, lambda alarms: store.keep(alarms=tuple(alarms)))
+    for alarm in timers.take_due():
+        assert not {unicodedata.category(c) for c in spoken(alarm)} & {"Cc", "Cf", "Cs"}
+    timers.list_timers()
+    assert asyncio.run(timers.save())
+    again = Timers(store.kept.alarms, lambda: now)
+    assert again.take_due() is not None
+    mute = Mute(until=store.kept.muted_until, apply=lambda closed: None, clock=lambda: now.wall)
+    assert mute.muted or store.kept.muted_until != MUTE_UNKNOWN
+    mute.look()
+
+
+# --- the whole folder -----------------------------------------------------------------
+
+ECHO = EchoMemory(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
+
+
+def _echo_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "echo.npz"
+        EchoFile(path, config.Audio()).save(ECHO)
+        return path.read_bytes()
+
+
+ODD = ("folder", "full folder", "pipe", "socket", "loop", "dangling", "zero", "sparse", "nothing")
+CONTENTS = {
+    "skills.json": STATE_FILES,
+    "echo.npz": _spoilt(st.just(_echo_file())),
+    "pid": st.binary(max_size=30) | st.sampled_from([b"1\n", b"-1", b"9" * 40, b"\x1b[31m"]),
+    "turns": st.binary(max_size=9),
+    "turns/turn-20270115-070000-000000.wav": st.binary(max_size=50),
+    "turns/.turn-1.wav.1-1.new": st.binary(max_size=9),
+    ".skills.json.999999999-1.new": st.binary(max_size=9),
+    "skills.broken": st.binary(max_size=9),
+    "openai_api_key": st.binary(max_size=40),
+}
+FOLDERS = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(ODD) | content for name, content in CONTENTS.items()}
+)
+
+
+def check_folder(places: dict[str, str | bytes]) -> None:
+    """A daemon starts, uses and ends whatever stands in the places of its files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "parley"
+        folder.mkdir()
+        for place, what in sorted(places.items()):
+            _put(folder / place, what)
+        with contextlib.suppress(ConfigError):
+            config.secret("OPENAI_API_KEY", {"CREDENTIALS_DIRECTORY": str(folder)})
+        for _ in range(2):
+            _live(folder)
+
+
+def _live(folder: Path) -> None:
+    with disk.held(folder):
+        store, echo = Store(folder / "skills.json"), EchoFile(folder / "echo.npz", config.Audio())
+        _use(store)
+        echo.load()
+        echo.save(ECHO)
+        assert echo.load() is not None
+        store.keep(muted_until=WALL + 1, muted_for_s=0.0)
+        assert Store(folder / "skills.json").kept.muted_until == WALL + 1
+        store.keep(muted_until=0.0)
+        keeper = Keeper(folder / "turns", 2, 16_000)
+        with contextlib.suppress(OSError):  # a file stands in the folder's place
+            assert keeper.save().stat().st_size >= 44
+        assert (folder / "turns").is_dir() <= any((folder / "turns").glob("turn-2*"))
+
+
+def _put(path: Path, what: str | bytes) -> None:
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir(exist_ok=True)
+    if not path.parent.is_dir() or path.exists():
+        return
+    match what:
+        case bytes():
+            path.write_bytes(what)
+        case "folder" | "full folder":
+            path.mkdir()
+            if what == "full folder":
+                (path / "x").mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(str(path))
+        case "loop" | "dangling" | "zero":
+            path.symlink_to({"loop": path, "dangling": "gone", "zero": "/dev/zero"}[what])
+        case "sparse":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)
 
 
 # --- the log of turns -----------------------------------------------------------------

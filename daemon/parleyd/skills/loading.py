@@ -8,6 +8,7 @@ while it holds the interpreter's lock.
 import asyncio
 import hashlib
 import importlib.util
+import inspect
 import logging
 import sys
 import traceback
@@ -148,8 +149,10 @@ def _load(path: Path, before: SkillFile | None) -> SkillFile:
         if id(thing) in skills:  # a second name for it
             continue
         try:
-            problems.extend(_methods(thing, module))
-            if is_skill(thing) and thing.__module__ == module.__name__:
+            if not _of_file(thing, path):
+                continue
+            problems.extend(_methods(thing))
+            if is_skill(thing):
                 skills[id(thing)] = Skill.of(thing, blocking=True)
         except BaseException as error:  # the rim again: attributes and types run code as well
             kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
@@ -159,7 +162,7 @@ def _load(path: Path, before: SkillFile | None) -> SkillFile:
 
 
 def _run(path: Path, source: bytes) -> ModuleType:
-    name = f"parley_skills_{path.stem}"
+    name = _module_name(path)
     code = compile(source, str(path), "exec", dont_inherit=True)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -173,15 +176,29 @@ def _run(path: Path, source: bytes) -> ModuleType:
     return module
 
 
+def _module_name(path: Path) -> str:
+    return f"parley_skills_{path.stem}"
+
+
 def _source(path: Path) -> bytes:
     """What is executed is what was checked: the file is opened once, and no cache is read."""
     trust.check(path)
     return disk.read(path, LONGEST_FILE, lambda opened: trust.check_open(opened, path))
 
 
-def _methods(thing: object, module: ModuleType) -> list[str]:
+def _of_file(thing: object, path: Path) -> bool:
+    """It was defined there, not imported: its module's name may be anything by now."""
+    if isinstance(thing, type):
+        return getattr(thing, "__module__", None) == _module_name(path)
+    if not is_skill(thing):
+        return False
+    code = getattr(inspect.unwrap(thing), "__code__", None)  # type: ignore[arg-type]
+    return code is None or code.co_filename == str(path)
+
+
+def _methods(thing: object) -> list[str]:
     """What stands in a class cannot be called: there is no object that it would belong to."""
-    if not isinstance(thing, type) or thing.__module__ != module.__name__:
+    if not isinstance(thing, type):
         return []
     marked = [member for member in vars(thing).values() if is_skill(member)]
     return [
