@@ -17,6 +17,7 @@ import websockets.asyncio.client as client
 
 from parleyd.realtime import hosts, proxies
 from parleyd.realtime.address import Address
+from parleyd.realtime.frames import PacedConnection
 from parleyd.realtime.unix_address import UnixAddress
 
 EYEBALLS_DELAY_S = 0.25  # RFC 8305: before the next address is tried beside the first
@@ -58,7 +59,7 @@ class Way:
     """The addresses that were tried, where they are known."""
 
 
-class Connection(client.ClientConnection):
+class Connection(PacedConnection):
     """Knows when the last byte came in: a long message on a slow line is a sign of life."""
 
     heard_at = 0.0

@@ -447,9 +447,6 @@ def _quickly(message: str | bytes) -> ServerEvent:
 
 # --- the long way: any event of any shape ---------------------------------------------
 
-BIG_CHARS = 256 * 1024  # a frame of this size is looked through in 1 ms, whatever it holds
-MOST_PARTS = 10_000  # of a bigger frame, which is audio: speech of two minutes has ten parts
-
 
 def _readers(cls: type[ServerEvent]) -> list[tuple[str, reading.Reader, Any]]:
     """How each field is read, and what stands there for an empty text."""
@@ -486,10 +483,8 @@ _READERS = {cls: _readers(cls) for cls in SERVER_EVENTS.values()}
 
 def _read(message: str | bytes) -> ServerEvent | Unknown:
     """Raises one of `raw.UNREADABLE` for what is no event."""
-    if len(message) > BIG_CHARS:
-        parts = message.count(",") if isinstance(message, str) else message.count(b",")
-        if parts > MOST_PARTS:
-            raise ValueError(f"it has {parts:,} parts")
+    if raw.too_many_parts(message):
+        raise ValueError(f"it has more than {raw.MOST_PARTS:,} parts")
     wire = raw.fields(message)
     name = reading.kind(wire)
     cls = SERVER_EVENTS.get("response.done" if name in ENDINGS else BETA_NAMES.get(name, name))

@@ -11,7 +11,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from parleyd.realtime import backoff
 from parleyd.realtime.address import Address as Address
 from parleyd.realtime.dialing import Connection, Way, dial
 from parleyd.realtime.events import (
+    AudioDelta,
     ClientEvent,
     Malformed,
     ServerError,
@@ -31,6 +32,8 @@ from parleyd.realtime.events import (
     encode,
 )
 from parleyd.realtime.failures import explain
+from parleyd.realtime.frames import BIGGEST_MESSAGE as BIGGEST_MESSAGE
+from parleyd.realtime.frames import messages, refused_message
 from parleyd.realtime.pulse import LOOK_S, Beat, Pulse
 from parleyd.realtime.refusals import (
     KEY_REFUSED,
@@ -48,9 +51,9 @@ _wire = logging.getLogger(f"{__name__}.wire")
 _wire.setLevel(logging.WARNING)  # below, websockets writes down the key and all that is said
 
 OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
-BIGGEST_MESSAGE = 16 * 1024 * 1024  # an item that is retrieved carries its audio
 SETTLED_S = 60  # a socket that lived this long starts the back-off anew
 LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
+PIECE_BYTES = 48_000  # a second of speech, which the audio thread takes in 0.3 ms
 UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
 OUR_ERROR = "an error in Parley itself: see the log"
 
@@ -228,7 +231,7 @@ class Link:
         for task in tasks:
             task.add_done_callback(self._ended)
         try:
-            async for message in socket:
+            async for message in messages(socket):
                 if self._end is not None:
                     break  # it would be news of a session that is over
                 self._receive(message)
@@ -252,6 +255,8 @@ class Link:
             return self._end
         if self._last_error is not None:
             return self._last_error
+        if too_big := refused_message(socket):
+            return Refusal(Remedy.RECONNECT, too_big)
         if socket.close_code == 1006:
             return Refusal(Remedy.RECONNECT, f"the connection broke: {self._advice}")
         return understand_close(socket.close_code, socket.close_reason or "")
@@ -265,6 +270,10 @@ class Link:
             log.warning("server sent something that is no event: %s", event.reason)
             return
         self._last_error = None
+        if isinstance(event, AudioDelta) and len(event.delta) > PIECE_BYTES:
+            for piece in _pieces(event):
+                self._tell(piece)
+            return
         if isinstance(event, ServerError):
             refusal = understand(event.error)
             if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.LATER, Remedy.FATAL):
@@ -296,6 +305,12 @@ class Link:
                             await socket.ping()
                 case Beat.NOTHING:
                     pass
+
+
+def _pieces(event: AudioDelta) -> Iterator[AudioDelta]:
+    """The audio of a long delta as several, of whole frames each."""
+    for start in range(0, len(event.delta), PIECE_BYTES):
+        yield msgspec.structs.replace(event, delta=event.delta[start : start + PIECE_BYTES])
 
 
 def _frame(event: ClientEvent) -> str:

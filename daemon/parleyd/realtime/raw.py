@@ -5,9 +5,12 @@ holds. A field of another type than expected gives the neutral value of the expe
 Everything that is returned is bounded.
 """
 
+import codecs
 import json
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -17,10 +20,12 @@ from msgspec import Raw, Struct
 ID_CHARS = 200  # services use 21 to 40; a longer id is replaced by a stand-in
 NAME_CHARS = 200  # types, codes, statuses, names of functions; the services allow 64
 TEXT_CHARS = 64 * 1024  # of a transcript or of a function's arguments: an hour of speech
-SMALL_BYTES = 8 * 1024  # of a value that is decoded whole: at most 10 ms for the worst of them
+SMALL_BYTES = 4 * 1024  # of a value that is decoded whole: at most 5 ms for the worst of them
 LIST_BYTES = 64 * 1024  # of a list of raw values: 20,000 at most, in 3 ms
 MOST_ITEMS = 128  # of a list; a response's output has a handful
-REPAIRED_BYTES = 64 * 1024  # of text that is not JSON: the slower parser gets no more
+REPAIRED_BYTES = 16 * 1024  # of text that is not JSON: the slower parser gets no more
+BIG_CHARS = 256 * 1024  # a message of this size is looked through in 1 ms, whatever it holds
+MOST_PARTS = 10_000  # of a bigger one, which is audio: a minute of speech has ten
 ESCAPE_BYTES = 6  # of one character, as \u0000
 GREATEST = 2**31  # of an index or a time in ms; a greater number is an error
 
@@ -83,6 +88,21 @@ def fields(message: str | bytes) -> Wire:
         return _wire.decode(_repaired(message))
 
 
+def too_many_parts(message: str | bytes) -> bool:
+    """A big message is made of so many parts that to look through it would take too long."""
+    if len(message) <= BIG_CHARS:
+        return False
+    count: Callable[[int, int], int] = (
+        partial(message.count, ",") if isinstance(message, str) else partial(message.count, b",")
+    )
+    parts = 0
+    for start in range(0, len(message), BIG_CHARS):
+        parts += count(start, start + BIG_CHARS)
+        if parts > MOST_PARTS:
+            return True
+    return False
+
+
 # an escaped backslash and a whole surrogate pair are kept, half a pair is not
 _ESCAPES = re.compile(
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
@@ -92,13 +112,20 @@ _ESCAPES = re.compile(
 
 def _repaired(message: str | bytes) -> str | bytes:
     """The message without what some servers put around or into their JSON: a byte order mark,
-    NUL bytes, NaN, control characters, half a surrogate pair."""
-    found = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    and in a small one NUL bytes, NaN, control characters, half a surrogate pair. Raises one of
+    `UNREADABLE`."""
+    if len(message) > REPAIRED_BYTES:
+        return _without_mark(message)
+    found = message if isinstance(message, str) else message.decode("utf-8", "replace")
     found = found.strip("\ufeff\0 \t\r\n")
-    if len(found) > REPAIRED_BYTES:
-        return found
     found = _ESCAPES.sub(lambda escape: escape[1] or "\\ufffd", found)
     return msgspec.json.encode(json.loads(found, strict=False, parse_constant=lambda name: None))
+
+
+def _without_mark(message: str | bytes) -> str | bytes:
+    if isinstance(message, str):
+        return message.removeprefix("\ufeff")
+    return message.removeprefix(codecs.BOM_UTF8)
 
 
 # --- what a field holds ---------------------------------------------------------------
