@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -95,3 +96,13 @@ def test_machine_without_lgpio_does_not_fall_back_to_registers(
     with pytest.raises(LightsError, match="lgpio"), pins("lights.led_pin = 17"):
         Device.ensure_pin_factory()
     assert tried == []
+
+
+def test_folder_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Device, "pin_factory", None)
+    monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
+    monkeypatch.setenv("LG_WD", str(tmp_path / "none"))
+    with pytest.raises(LightsError, match=f"its pipe in {tmp_path}/none"), pins("lights: GPIO 5"):
+        pass

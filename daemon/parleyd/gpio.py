@@ -47,6 +47,12 @@ def _choose_factory(device: Any) -> None:
     Pis: without the pull-up of newer ones a switch would be read by chance.
     """
     if device.pin_factory is None and "GPIOZERO_PIN_FACTORY" not in os.environ:
+        folder = os.environ.get("LG_WD") or os.getcwd()
+        if not os.access(folder, os.W_OK):  # lgpio would say so on standard error at each try
+            raise OSError(
+                f"lgpio cannot make its pipe in {folder}, start Parley in a folder that it may "
+                "write or name one with LG_WD"
+            )
         from gpiozero.pins.lgpio import LGPIOFactory
 
         device.pin_factory = LGPIOFactory()
