@@ -27,10 +27,21 @@ def pins() -> Iterator[MockFactory]:
         Device.pin_factory = before
 
 
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """No input of one test opens its pin in the next."""
+    yield
+    while Desk.made:
+        Desk.made.pop().buttons.close()
+
+
 class Desk:
     """Buttons, what they told, and a clock that stands still."""
 
+    made: ClassVar[list["Desk"]] = []
+
     def __init__(self, **settings: object) -> None:
+        self.made.append(self)
         self.now = 100.0
         self.presses: list[float] = []
         self.mutes: list[bool] = []
