@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from parleyd.realtime import read_aloud
 from parleyd.realtime.events import CreateItem, Json, Response
 from parleyd.realtime.news import Permission, PermissionQuestion
 from parleyd.realtime.permission import Permissions, Stage, services
@@ -247,3 +250,71 @@ def test_memory_is_bounded_whatever_is_requested() -> None:
         permissions.take({**REQUEST, "id": f"ask{number}", "arguments": "x" * 10_000}, lives=True)
     assert len(permissions._seen) == 256
     assert permissions._requests == []
+
+
+OPS = ["take", "change", "late", "question", "read", "heard", "said", "answered", "yes", "no",
+       "interrupt", "refuse", "rest", "response", "forget"] + ["onward"] * 15  # fmt: skip
+ONWARD = {
+    Stage.NONE: "take", Stage.REQUEST: "question", Stage.ANSWER: "answered", Stage.VERDICT: "yes",
+}  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 2)), max_size=40))
+def test_no_sequence_of_events_grants_what_was_not_heard(steps: list[tuple[str, int]]) -> None:
+    """A yes is only ever told for the request whose question was read and heard last, after the
+    user has answered, with the arguments that were read."""
+    permissions = Permissions()
+    newest: dict[str, str] = {}  # arguments by request id, as the server announced them last
+    asked: PermissionQuestion | None = None
+    began = heard = answered = False
+    for step, number in steps:
+        decisions: list[Any] = []
+        request_id = f"ask{number}"
+        if step == "onward":
+            step = ONWARD.get(permissions.stage, "heard" if began else "read")
+        match step:
+            case "take" | "change" | "late":
+                door = number if step != "change" else number + 100
+                newest[request_id] = f'{{"door": {door}}}'
+                item = {**REQUEST, "id": request_id, "arguments": newest[request_id]}
+                decisions = permissions.take(item, lives=True, of_response=step != "late")
+            case "question":
+                if (question := permissions.question(0.0)) is not None:
+                    asked, began, heard, answered = question, False, False, False
+            case "read" if asked is not None:
+                began = permissions.read(asked.number) or began
+            case "heard":
+                if permissions.heard():
+                    assert began
+                    heard = True
+            case "said":
+                permissions.said("item")
+            case "answered":
+                answered = heard
+                decisions = permissions.answered()
+            case "yes" | "no" if permissions.stage is Stage.VERDICT:
+                output = [YES] if step == "yes" else []
+                decisions = permissions.judged(Response(id="r", status="completed", output=output))
+            case "interrupt":
+                decisions = permissions.interrupt()
+            case "refuse":
+                decisions = permissions.refuse()
+            case "rest":
+                decisions = permissions.rest()
+            case "response":
+                permissions.response_began()
+            case "forget":
+                permissions.forget()
+        for granted_id in [name for name, granted in approvals(decisions) if granted]:
+            assert step == "yes"
+            assert asked is not None
+            assert began
+            assert heard
+            assert answered
+            assert asked.words == question_of(newest[granted_id])
+
+
+def question_of(arguments: str) -> str:
+    """The question for these arguments."""
+    return read_aloud.question("home", "open_door", arguments)
