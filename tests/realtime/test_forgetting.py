@@ -137,6 +137,35 @@ def test_an_answer_that_is_interrupted_after_a_reconnection_is_told_in_part() ->
     assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer")]
 
 
+def test_a_turn_spoken_while_connecting_reaches_the_server_once() -> None:
+    talk = Talk()
+    talk.session.lost()
+    talk.session.append(VOICE)
+    talk.session.ask_for_reply(1.0)
+    talk.session.opened()
+    talk.session.receive(ev.SessionCreated(), 2.0)
+    talk.session.to_send()
+    talk.session.receive(ev.SessionUpdated(), 2.0)
+    sent = [type(event).__name__ for event in talk.session.to_send()]
+    assert sent == ["AppendAudio", "CommitAudio", "CreateResponse"]
+    talk.session.receive(ev.ResponseCreated(response=ev.Response(id="r1")), 2.1)
+    talk.session.receive(ev.InputTranscript(item_id="u1", transcript="Question 1?"), 2.1)
+    talk.session.receive(ev.TranscriptDelta(response_id="r1", item_id="i", delta="Answer 1."), 2.2)
+    talk.session.receive(ev.AudioDelta(response_id="r1", item_id="i", delta=b"\1\0"), 2.2)
+    talk.session.heard_out()
+    assert talk.told() == []
+    assert talk.socket(9.0) == [("user", "Question 1?"), ("assistant", "Answer 1.")]
+
+
+def test_words_that_led_to_no_turn_are_forgotten_in_time() -> None:
+    talk = Talk()
+    talk.session.receive(ev.AudioCommitted(item_id="noise"), 0.0)
+    talk.session.receive(ev.InputTranscript(item_id="noise", transcript="A secret."), 1.0)
+    talk.session.rest(8.0)
+    talk.turn(300.0)
+    assert talk.socket(650.0) == [("user", "Question 1?"), ("assistant", "Answer 1.")]
+
+
 def test_words_without_sound_were_not_heard() -> None:
     talk = Talk()
     talk.turn(0.0, ends=False)

@@ -108,6 +108,20 @@ def test_item_ids_that_are_used_again_do_not_mix_turns() -> None:
     assert told(history) == PAIRS
 
 
+def test_speech_that_is_committed_during_a_reply_begins_another_turn() -> None:
+    history = History()
+    history.asked(1.0)
+    history.committed("u1", 1.0)
+    history.assistant(1, "Answer 1.")
+    history.committed("u2", 2.0)
+    history.user("u1", "Question 1?", 2.0)
+    history.user("u2", "Question 2?", 2.0)
+    history.asked(3.0)
+    history.assistant(2, "Answer 2.")
+    history.close({2})
+    assert told(history) == PAIRS
+
+
 def test_cumulative_versions_of_one_transcript_are_one() -> None:
     history = History()
     history.asked(1.0)

@@ -196,7 +196,10 @@ def test_a_loudspeaker_that_falls_silent_in_the_question_grants_nothing() -> Non
     paper.begin()
     paper.say(SetVolume(0))
     paper.until(State.IDLE)
+    paper.run(0.1)
     assert paper.approvals == [False]
+    moves = [note.fields["event"] for note in paper.notes("state")]
+    assert moves[-1] == "reply_finished_last"  # nothing is listened to after it
 
 
 class _Secretive(Doorman):

@@ -71,7 +71,7 @@ class History:
     def asked(self, now: float) -> None:
         """The user's turn has ended, and is to be answered."""
         newest = self._newest
-        if newest is None or newest.asked:
+        if newest is None or newest.asked or newest.closed:
             newest = self._begin(now)
         newest.asked, newest.at = True, now
 
