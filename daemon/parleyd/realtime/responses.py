@@ -196,6 +196,7 @@ class Responses:
         if active is None:
             return Ending.STRANGER
         nameless = active.response_id == NAMELESS and response_id not in self._over
+        nameless = nameless or response_id == NAMELESS
         if not active.stranger and not nameless and active.response_id != response_id:
             return Ending.STRANGER
         self._active = None

@@ -754,8 +754,9 @@ class Session:
         """An error may be all that the server says about the answer that is due."""
         about_it = self._responses.is_create(error.event_id)
         about_it = about_it or str(error.param or "").startswith("response")
-        if about_it or refusal.remedy is Remedy.BACK_OFF:
-            return [ReplyDone(refusal.text)] if self._responses.create_failed() else []
+        refused = about_it or refusal.remedy is Remedy.BACK_OFF
+        if refused and self._responses.create_failed():
+            return [ReplyDone(refusal.text)]
         if not self._profile.ends and not about_a_message(error):
             self._responses.fails(refusal.text, now)
         return []

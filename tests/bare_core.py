@@ -1,0 +1,169 @@
+"""The core without a room: hearing is told who speaks, so that minutes take a second.
+
+For tests of turns, waits and servers. Tests of hearing take `paper_server`, which has a room.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from unittest.mock import patch
+
+import msgspec
+import numpy as np
+
+from parleyd.boundary import ButtonPressed, Effect, Happening, LinkUp, MicPeriod, Note, Send, Show
+from parleyd.config import Audio, Config, Playout, Turn
+from parleyd.realtime import events as ev
+from parleyd.speaker import Speaker
+from parleyd.states import Shown, State
+from parleyd.units import PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
+from tests.soak.hearsay import Hearsay, Unreferenced
+
+PERIOD_S = PERIOD_MS / 1000
+CARD_FRAMES = SERVER_RATE_HZ * PERIOD_MS // 1000
+INAUDIBLE = 16  # of int16
+_AIR = np.zeros(160, np.int16)
+
+
+def tone(length_ms: int) -> bytes:
+    """A reply's voice: int16 little-endian at 24 kHz."""
+    time_s = np.arange(length_ms * SERVER_RATE_HZ // 1000) / SERVER_RATE_HZ
+    return np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype("<i2").tobytes()
+
+
+def at(server: str, **turn: object) -> Config:
+    """Local turns with short silences at one kind of server."""
+    base = Config(
+        audio=Audio(playback_rate_hz=24000, volume=100),
+        playout=Playout(capacity_s=60),
+        turn=Turn(detection="local", follow_up_s=0.0, silence_ms=400),
+    )
+    realtime = msgspec.structs.replace(
+        base.realtime, server=server, url="ws://127.0.0.1:1/v1/realtime", model="m"
+    )
+    return msgspec.structs.replace(
+        base,
+        realtime=realtime,
+        turn=msgspec.structs.replace(base.turn, **turn),
+        wake=msgspec.structs.replace(base.wake, chime=False),
+    )
+
+
+@dataclass
+class BareCore:
+    """One speaker and a card that plays what it is given; the test is the server."""
+
+    settings: Config
+    connected: bool = True
+    now: float = 0.0
+    effects: list[Effect] = field(default_factory=list)
+    sent: list[ev.ClientEvent] = field(default_factory=list)
+    played: list[Frames] = field(default_factory=list)
+    """Whatever left the loudspeaker, a piece for each period: int16 at 24 kHz."""
+
+    def __post_init__(self) -> None:
+        self._queue: Frames = SILENCE
+        self.hearsay = Hearsay(Random(1))
+        with (
+            patch("parleyd.ears.Hearing", lambda *a, **k: self.hearsay),
+            patch("parleyd.ears.Reference", Unreferenced),
+        ):
+            self.speaker = Speaker(self.settings, None)
+        if self.connected:
+            self.say(LinkUp())
+            self.say(ev.SessionCreated())
+            self.run(0.05)
+            self.say(ev.SessionUpdated())
+            self.run(0.02)
+
+    # --- the world ----------------------------------------------------------------------
+
+    def say(self, event: Happening) -> None:
+        """Tell the core something."""
+        self.speaker.handle(event, self.now)
+
+    def run(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        for _ in range(round(seconds / PERIOD_S)):
+            self._period()
+
+    def wait(self, until: Callable[[], bool], within_s: float = 30.0) -> None:
+        """Let time pass until the condition holds."""
+        end = self.now + within_s
+        while not until():
+            assert self.now < end, f"not reached; the core is {self.speaker.state}"
+            self._period()
+
+    def until(self, state: State, within_s: float = 30.0) -> None:
+        """Let time pass until the core is in `state`."""
+        self.wait(lambda: self.speaker.state is state, within_s)
+
+    def talks(self, seconds: float) -> None:
+        """The user talks that long."""
+        self.hearsay.speaks = True
+        self.run(seconds)
+        self.hearsay.speaks = False
+
+    def ask(self, name: str = "") -> None:
+        """The user presses the button and asks; the server begins `name`, if it is given."""
+        before = len(self.events(ev.CreateResponse))
+        self.say(ButtonPressed())
+        self.run(0.2)
+        self.talks(1.0)
+        self.wait(lambda: len(self.events(ev.CreateResponse)) > before)
+        if name:
+            self.begin(name)
+
+    # --- the server ---------------------------------------------------------------------
+
+    def begin(self, name: str) -> None:
+        """The server begins the response that was asked for last."""
+        create = self.events(ev.CreateResponse)[-1]
+        metadata = create.response["metadata"]  # type: ignore[attr-defined]
+        self.say(ev.ResponseCreated(response=ev.Response(id=name, metadata=metadata)))
+
+    def sound(self, name: str, length_ms: int, item: str = "i") -> None:
+        """Some of its voice."""
+        self.say(ev.AudioDelta(response_id=name, item_id=item, delta=tone(length_ms)))
+
+    def end(self, name: str, status: str = "completed", **more: object) -> None:
+        """The server ends a response."""
+        response = ev.Response(id=name, status=status, **more)  # type: ignore[arg-type]
+        self.say(ev.ResponseDone(response=response))
+
+    # --- what became of it --------------------------------------------------------------
+
+    def events(self, kind: type[ev.ClientEvent]) -> list[ev.ClientEvent]:
+        return [event for event in self.sent if isinstance(event, kind)]
+
+    def notes(self, name: str = "") -> list[Note]:
+        notes = [effect for effect in self.effects if isinstance(effect, Note)]
+        return [note for note in notes if name in ("", note.name)]
+
+    @property
+    def shown(self) -> list[Shown]:
+        return [effect.shown for effect in self.effects if isinstance(effect, Show)]
+
+    @property
+    def detail(self) -> str:
+        """What is shown in words now."""
+        return [effect for effect in self.effects if isinstance(effect, Show)][-1].detail
+
+    def heard_ms(self, since: float = 0.0) -> float:
+        """How long the loudspeaker was audible since then."""
+        pieces = self.played[round(since / PERIOD_S) :]
+        loud = sum(np.count_nonzero(np.abs(p.astype(int)) > INAUDIBLE) for p in pieces)
+        return loud * 1000 / SERVER_RATE_HZ
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _period(self) -> None:
+        self.now = round(self.now + PERIOD_S, 4)
+        self.played.append(self._queue[:CARD_FRAMES])
+        self._queue = self._queue[CARD_FRAMES:]
+        step = self.speaker.tick(MicPeriod(_AIR, len(self._queue)), self.now)
+        self._queue = np.concatenate([SILENCE if step.drop else self._queue, step.playback])
+        for effect in step.effects:
+            self.effects.append(effect)
+            if isinstance(effect, Send):
+                self.sent.append(effect.event)

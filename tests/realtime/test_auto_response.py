@@ -1,0 +1,149 @@
+"""A server that answers by itself is noticed, and not raced."""
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.realtime import events as ev
+from parleyd.realtime.news import ReplyAudio, ReplyDone
+from parleyd.realtime.session import Session
+
+VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
+
+
+def session(server: str, detection: str = "server_vad") -> Session:
+    realtime = config.Realtime(server=server, url="ws://nas/v1", model="m")
+    made = Session(realtime, config.Turn(detection=detection))
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    made.receive(ev.SessionUpdated(), 0.0)
+    made.to_send()
+    return made
+
+
+def turn(made: Session, now: float, item: str = "u1") -> None:
+    """The server hears a turn and commits it."""
+    made.append(VOICE)
+    made.receive(ev.SpeechStarted(item_id=item), now)
+    made.receive(ev.SpeechStopped(item_id=item), now)
+    made.ask_for_reply(now)
+    made.receive(ev.AudioCommitted(item_id=item), now)
+
+
+def creates_by(made: Session, now: float) -> int:
+    """How many answers Parley has asked for until then."""
+    made.poll(now)
+    return sum(isinstance(event, ev.CreateResponse) for event in made.to_send())
+
+
+def answer(made: Session, name: str, now: float) -> list[object]:
+    news: list[object] = []
+    news += made.receive(ev.ResponseCreated(response=ev.Response(id=name)), now)
+    news += made.receive(ev.AudioDelta(response_id=name, item_id="i", delta=b"\1\0" * 10), now)
+    news += made.receive(ev.ResponseDone(response=ev.Response(id=name, status="completed")), now)
+    return news
+
+
+@pytest.mark.parametrize("detection", ["server_vad", "local"])
+def test_localai_is_waited_for_ten_seconds(detection: str) -> None:
+    """Its answer begins when recognition ends; a response.create would destroy that."""
+    made = session("localai", detection)
+    if detection == "local":
+        made.append(VOICE)
+        made.ask_for_reply(1.0)
+        made.receive(ev.AudioCommitted(item_id="u1"), 1.1)
+    else:
+        turn(made, 1.0)
+    assert creates_by(made, 9.0) == 0
+    news = answer(made, "own", 9.0)
+    assert any(isinstance(n, ReplyAudio) for n in news)
+    assert news[-1] == ReplyDone()
+    assert creates_by(made, 60.0) == 0
+
+
+def test_known_server_that_does_not_answer_is_asked() -> None:
+    made = session("localai")
+    turn(made, 1.0)
+    assert creates_by(made, 10.9) == 0
+    assert creates_by(made, 11.0) == 1
+
+
+def test_unknown_server_is_waited_for_once() -> None:
+    made = session("compatible")
+    turn(made, 1.0)
+    assert creates_by(made, 3.9) == 0
+    assert creates_by(made, 4.0) == 1
+    answer(made, "r1", 5.0)
+    turn(made, 20.0, "u2")
+    assert creates_by(made, 20.0) == 1  # it is known not to answer by itself
+
+
+def test_unknown_server_that_answers_is_not_asked_again() -> None:
+    made = session("compatible")
+    turn(made, 1.0)
+    made.poll(3.0)
+    answer(made, "own", 3.0)
+    turn(made, 20.0, "u2")
+    assert creates_by(made, 28.0) == 0
+    answer(made, "own2", 29.0)
+    assert creates_by(made, 60.0) == 0
+
+
+def test_session_that_says_create_response_is_believed() -> None:
+    made = session("compatible")
+    detection = {"type": "server_vad", "create_response": True}
+    made.receive(ev.SessionUpdated(session={"turn_detection": detection}), 0.5)
+    turn(made, 1.0)
+    assert creates_by(made, 8.0) == 0
+
+
+@pytest.mark.parametrize("server", ["openai", "azure", "speech-to-speech", "embedded"])
+def test_server_that_is_told_not_to_answer_is_asked_at_once(server: str) -> None:
+    made = session(server)
+    turn(made, 1.0)
+    assert creates_by(made, 1.0) == 1
+
+
+def test_openai_that_announces_the_default_is_asked_all_the_same() -> None:
+    made = session("openai")
+    detection = {"type": "server_vad", "create_response": True}
+    audio = {"audio": {"input": {"turn_detection": detection}}}
+    made.receive(ev.SessionUpdated(session=audio), 0.5)
+    turn(made, 1.0)
+    assert creates_by(made, 1.0) == 1
+
+
+def test_result_of_a_function_is_answered_without_a_wait() -> None:
+    made = session("localai")
+    turn(made, 1.0)
+    made.receive(ev.ResponseCreated(response=ev.Response(id="own")), 2.0)
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    made.receive(ev.OutputItemDone(response_id="own", item=call), 2.1)
+    made.receive(ev.ResponseDone(response=ev.Response(id="own", status="completed")), 2.2)
+    made.to_send()
+    made.skill_done("c", "done", 2.5)
+    assert creates_by(made, 2.5) == 1
+
+
+def test_two_answers_to_one_turn_leave_one() -> None:
+    """The server begins its own, and then the one that it was asked for."""
+    made = session("compatible")
+    turn(made, 1.0)
+    assert creates_by(made, 4.0) == 1
+    made.receive(ev.ResponseCreated(response=ev.Response(id="own")), 4.1)
+    made.receive(ev.ResponseCreated(response=ev.Response(id="second")), 4.2)
+    cancels = [e.response_id for e in made.to_send() if isinstance(e, ev.CancelResponse)]
+    assert cancels == ["second"]
+
+
+def test_turn_while_connecting_waits_from_the_time_it_was_sent() -> None:
+    realtime = config.Realtime(server="localai", url="ws://nas/v1", model="m")
+    made = Session(realtime, config.Turn(detection="server_vad"))
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    made.poll(1.0)
+    made.opened()
+    made.receive(ev.SessionCreated(), 30.0)
+    made.receive(ev.SessionUpdated(), 30.0)
+    assert creates_by(made, 39.9) == 0
+    assert creates_by(made, 40.0) == 1

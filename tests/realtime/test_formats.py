@@ -1,0 +1,149 @@
+"""The audio format that the server confirmed is the one that is spoken and heard."""
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.realtime import events as ev
+from parleyd.realtime.formats import PCM, AudioFormat, ReplyDecoder, TurnEncoder, confirmed
+from parleyd.realtime.news import Ready, ReplyAudio, Trouble
+from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.session import Session
+
+RATE_HZ = 24_000
+
+
+def nested(kind: object, rate: object = None) -> ev.Json:
+    named: ev.Json = {"type": kind} if rate is None else {"type": kind, "rate": rate}
+    return {"audio": {"output": {"format": named}}}
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ({}, PCM),
+        ({"audio": None}, PCM),
+        ({"audio": {"output": {"format": None}}}, PCM),
+        (nested("audio/pcm", 24_000), PCM),
+        (nested("audio/pcm"), PCM),
+        (nested("audio/pcm", "fast"), PCM),
+        (nested("audio/pcm", 16_000), AudioFormat("audio/pcm", 16_000)),
+        (nested("audio/pcm", 16_000.0), AudioFormat("audio/pcm", 16_000)),
+        (nested("pcm16"), PCM),
+        (nested("audio/pcmu"), AudioFormat("audio/pcmu", 8000)),
+        (nested("audio/pcma"), AudioFormat("audio/pcma", 8000)),
+        (nested("audio/opus", 48_000), AudioFormat("audio/opus", 48_000)),
+        (nested(5), PCM),
+        ({"output_audio_format": "pcm16"}, PCM),
+        ({"output_audio_format": "pcm24"}, PCM),
+        ({"output_audio_format": "not specified"}, PCM),
+        ({"output_audio_format": "g711_ulaw"}, AudioFormat("audio/pcmu", 8000)),
+        ({"output_audio_format": "g711_alaw"}, AudioFormat("audio/pcma", 8000)),
+    ],
+)
+def test_confirmed_format_is_read_in_every_shape(session: ev.Json, expected: AudioFormat) -> None:
+    assert confirmed(session, "output") == expected
+
+
+def test_g711_codes_have_the_values_of_the_standard() -> None:
+    """ITU-T G.711, tables 1 and 2: the ends of the scale, zero, and the first steps."""
+    ulaw = ReplyDecoder(AudioFormat("audio/pcmu", RATE_HZ))
+    alaw = ReplyDecoder(AudioFormat("audio/pcma", RATE_HZ))
+    part = (1, "i", 0)
+    mu = ulaw.push(part, bytes([0x00, 0x80, 0xFF, 0x7F, 0xFE, 0xEF]))
+    assert mu.tolist() == [-32124, 32124, 0, 0, 8, 132]
+    a = alaw.push(part, bytes([0x2A, 0xAA, 0xD5, 0x55, 0xD4, 0xC5]))
+    assert a.tolist() == [-32256, 32256, 8, -8, 24, 264]
+
+
+def test_g711_tables_agree_with_an_independent_decoder() -> None:
+    audioop = pytest.importorskip("audioop", reason="it left Python with 3.13")
+    codes = bytes(range(256))
+    for kind, decode in (("audio/pcmu", audioop.ulaw2lin), ("audio/pcma", audioop.alaw2lin)):
+        ours = ReplyDecoder(AudioFormat(kind, RATE_HZ)).push((1, "i", 0), codes)
+        assert ours.tolist() == np.frombuffer(decode(codes, 2), "<i2").tolist()
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 44_100, 48_000])
+@pytest.mark.parametrize("chunk", [101, 4801])
+def test_other_rates_are_converted_whole(rate_hz: int, chunk: int) -> None:
+    """One second of a tone stays one second of the same tone, however it is cut."""
+    time_s = np.arange(rate_hz) / rate_hz
+    data = np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype("<i2").tobytes()
+    decoder = ReplyDecoder(AudioFormat("audio/pcm", rate_hz))
+    part = (1, "i", 0)
+    pieces = [decoder.push(part, data[at : at + chunk]) for at in range(0, len(data), chunk)]
+    frames = np.concatenate([*pieces, decoder.finish()])
+    assert abs(len(frames) - RATE_HZ) <= 2
+    wanted = 9000 * np.sin(2 * np.pi * 440 * np.arange(len(frames)) / RATE_HZ)
+    middle = slice(2000, -2000)
+    assert np.abs(frames[middle] - wanted[middle]).max() < 90
+
+
+def test_turn_is_sent_at_the_rate_that_the_server_listens_to() -> None:
+    encoder = TurnEncoder(AudioFormat("audio/pcm", 16_000))
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    frames = np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype(np.int16)
+    data = b"".join(encoder.push(frames[at : at + 960]) for at in range(0, RATE_HZ, 960))
+    sent = np.frombuffer(data, "<i2")
+    assert 15_500 < len(sent) <= 16_000
+    wanted = 9000 * np.sin(2 * np.pi * 440 * np.arange(len(sent)) / 16_000)
+    assert np.abs(sent[2000:-100] - wanted[2000:-100]).max() < 90
+
+
+def opened(session: ev.Json) -> tuple[Session, list[object]]:
+    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    made.to_send()
+    return made, list(made.receive(ev.SessionUpdated(session=session), 0.1))
+
+
+def test_asked_format_is_not_worth_a_word() -> None:
+    made, news = opened(nested("audio/pcm", 24_000))
+    assert news == [Ready()]
+    assert made.ready
+
+
+@pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
+def test_other_format_is_logged_and_played(kind: str) -> None:
+    made, news = opened(nested(kind))
+    (told,) = [n for n in news if isinstance(n, Trouble)]
+    assert kind in told.text
+    assert "converted" in told.text
+    made.append(np.full(4800, 1000, np.int16))
+    made.ask_for_reply(0.2)
+    made.receive(ev.ResponseCreated(response=ev.Response(id="r")), 0.3)
+    silence = b"\xff" if kind == "audio/pcmu" else b"\xd5"
+    played = 0
+    for _ in range(10):
+        news = list(
+            made.receive(ev.AudioDelta(response_id="r", item_id="i", delta=silence * 800), 0.4)
+        )
+        played += sum(len(n.frames) for n in news if isinstance(n, ReplyAudio))
+    news = list(made.receive(ev.AudioDone(response_id="r", item_id="i"), 0.5))
+    played += sum(len(n.frames) for n in news if isinstance(n, ReplyAudio))
+    assert played == pytest.approx(RATE_HZ, abs=3)  # 8000 codes are one second
+
+
+def test_format_that_cannot_be_played_is_refused_in_words() -> None:
+    made, news = opened(nested("audio/opus", 48_000))
+    (told,) = news
+    assert isinstance(told, Trouble)
+    assert told.remedy is Remedy.FATAL
+    assert "audio/opus" in told.text
+    assert not made.ready
+
+
+def test_format_that_changes_in_mid_session_is_followed() -> None:
+    made, _ = opened({})
+    (told,) = made.receive(ev.SessionUpdated(session=nested("audio/pcm", 16_000)), 1.0)
+    assert isinstance(told, Trouble)
+    made.append(np.full(4800, 1000, np.int16))
+    made.ask_for_reply(1.2)
+    made.receive(ev.ResponseCreated(response=ev.Response(id="r")), 1.3)
+    data = np.full(16_000, 500, "<i2").tobytes()
+    news = made.receive(ev.AudioDelta(response_id="r", item_id="i", delta=data), 1.4)
+    news += made.receive(ev.AudioDone(response_id="r", item_id="i"), 1.5)
+    played = sum(len(n.frames) for n in news if isinstance(n, ReplyAudio))
+    assert played == pytest.approx(RATE_HZ, abs=3)
