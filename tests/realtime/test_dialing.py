@@ -229,7 +229,7 @@ def test_proxy_is_not_asked_for_this_device(
     async def scene() -> None:
         async with ws.serve(stay, "127.0.0.1", 0) as server, Raw().running() as proxy:
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-            async with linked(Address(url.format(port_of(server)), BEARER)) as (_, ear, _):
+            async with linked(Address(url.format(port_of(server)))) as (_, ear, _):
                 await ear.wait(LinkUp)
             assert proxy.seen == []
 
@@ -311,11 +311,32 @@ def test_ipv6_that_swallows_packets_does_not_hold_up_ipv4(
     assert took_s < 9.0  # the deadline of one try: the first try came through
 
 
-def test_clear_text_in_the_house_is_reached_by_ipv4_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_text_in_the_house_takes_ipv4_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
     async def scene() -> None:
-        async with ws.serve(stay, "127.0.0.1", 0) as server:
+        async with (
+            ws.serve(stay, "127.0.0.1", 0) as server,
+            ws.serve(stay, "::1", port_of(server), process_request=lambda *_: asked.append(1)),
+        ):
             names(monkeypatch, nas_lan=["::1", "127.0.0.1"])
-            with black_hole("::1", port_of(server)):
+            async with linked(Address(f"ws://nas.lan:{port_of(server)}/v1")) as (_, ear, _):
+                await ear.wait(LinkUp)
+
+    asyncio.run(scene())
+    assert asked == []
+
+
+@pytest.mark.parametrize(("first", "second"), [("127.0.0.1", "::1"), ("127.0.0.1", "127.0.0.2")])
+def test_clear_text_in_the_house_tries_the_next_address(
+    first: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parleyd.realtime.dialing.EACH_S", 0.2)
+
+    async def scene() -> None:
+        async with ws.serve(stay, second, 0) as server:
+            names(monkeypatch, nas_lan=[first, second])
+            with black_hole(first, port_of(server)):
                 async with linked(Address(f"ws://nas.lan:{port_of(server)}/v1")) as (_, ear, _):
                     await ear.wait(LinkUp)
                 assert not [event for event in ear.told if isinstance(event, LinkDown)]
