@@ -5,6 +5,7 @@ import json
 import pytest
 from engine_desk import MANUAL, NOON, audio, kinds, only, transcript
 
+from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.local.stories import STORIES
 
 ANSWER_IN_ORDER = [
@@ -353,3 +354,16 @@ def test_pacing_keeps_to_real_time(new_desk):
     came = desk.wait(10.0)
     assert len(audio(came)) / 48000 == pytest.approx(20.0, abs=0.6)
     assert before / 48000 <= 0.4
+
+
+def test_response_after_a_failed_recognition_hears_the_audio_again(desk, spoken):
+    desk.by_hand = True
+    desk.say(spoken("what time is it"))
+    desk.send("input_audio_buffer.commit")
+    (broken,) = desk.jobs
+    desk.jobs.clear()
+    failure = Heard("", NO_CONFIDENCE, failed="It broke.")
+    desk._take(desk.engine.recognized(broken.job, failure, desk.now))
+    came = desk.send("response.create") + desk.work()
+    assert only(came, "response.done")["response"]["status"] == "completed"
+    assert transcript(came) == "It is 3:05 PM."

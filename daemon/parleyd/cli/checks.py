@@ -1,11 +1,13 @@
 """What `parley doctor` looks at: each check tries the real thing and says what to do about it."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from parleyd import config
+from parleyd.child_environment import child_environment
 from parleyd.cli import remedies
 from parleyd.cli.findings import Finding, Level
 from parleyd.cli.serverchecks import keys as keys
@@ -132,6 +134,7 @@ def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
             text=True,
             timeout=ANSWER_S,
             check=True,
+            env=child_environment(os.environ),
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         text = f"systemctl does not answer ({error})"

@@ -1,5 +1,6 @@
 """`parley turns`: the last turns as a table, from the journal."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parleyd.child_environment import child_environment
 from parleyd.cli.journal import Turn
 from parleyd.cli.journal import turns as read
 from parleyd.errors import ParleyError
@@ -65,7 +67,12 @@ def _journal(unit: str, since: str, count: int) -> list[Turn]:
         *("--output-fields", "MESSAGE,LOGGER,_PID", "LOGGER=parleyd.turns"),
     ]
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal:
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=child_environment(os.environ),
+        ) as journal:
             assert journal.stdout is not None
             assert journal.stderr is not None
             found = read(journal.stdout, count)

@@ -308,7 +308,15 @@ class Engine:
             for item in source:
                 if item.content_type == "input_audio" and item.heard is None:
                     self._recognize(item, now)
+        self._hear_again(source if source is not None else list(self._conversation), now)
         self._begin(response, now)
+
+    def _hear_again(self, items: list[Item], now: float) -> None:
+        """Who asks once more after a failure of the recogniser gets the answer, not the failure."""
+        for item in answering.unanswered(items):
+            if item.heard is not None and item.heard.failed and item.pcm:
+                item.heard = None
+                self._recognize(item, now)
 
     def _source(self, raw_items: list[Json]) -> list[Item]:
         """The items of a response that brings its own context."""

@@ -18,10 +18,12 @@ class Speech:
     def __init__(self) -> None:
         self._synthesizer = Synthesizer()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="synthesis")
+        self._watching: asyncio.Task[None] | None = None
         self.worker = RecognitionWorker()
 
     async def start(self) -> None:
         await self.worker.start()
+        self._watching = asyncio.create_task(self.worker.watch(), name="recogniser-watch")
 
     def share(self) -> "Share":
         """One client's access to both."""
@@ -40,6 +42,9 @@ class Speech:
 
     async def close(self) -> None:
         """End both; what they are doing is dropped."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self.worker.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
 

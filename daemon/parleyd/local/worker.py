@@ -1,6 +1,7 @@
 """The recogniser's process, as seen from the server: one utterance at a time."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -15,6 +16,11 @@ from parleyd.units import MIC_RATE_HZ
 START_WITHIN_S = 30.0  # loading takes 0.1 s here; a Pi Zero on a cold SD card takes seconds
 ANSWER_WITHIN_S = 5.0  # and as long as the utterance itself: 15 times what was measured
 END_WITHIN_S = 1.0
+LOOK_S = (
+    5.0  # how often an idle child is asked whether it is well: it is noticed before it is needed
+)
+
+_FAILED = Heard("", NO_CONFIDENCE, failed="Speech recognition failed; please try again.")
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +67,13 @@ class RecognitionWorker:
             self._in_flight = asyncio.create_task(self._exchange(pcm))
             return await asyncio.shield(self._in_flight)
 
+    async def watch(self) -> None:
+        """Replace the child whenever it dies or freezes while it is idle, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if (await self.recognize(b"")).failed:
+                await self.recognize(b"")  # starts the next one
+
     async def close(self) -> None:
         """End the child; what it is doing is dropped."""
         if self._in_flight is not None:
@@ -85,10 +98,14 @@ class RecognitionWorker:
                 return await _answer(self._process)
         except OfflineSpeechError as error:
             return Heard("", NO_CONFIDENCE, failed=str(error))
-        except (OSError, TimeoutError, EOFError, msgspec.DecodeError) as error:
-            log.error("the recogniser's process failed (%r); the next command restarts it", error)
+        except TimeoutError:
+            log.error("the recogniser does not answer any more: it is killed and started again")
             await self._stop()
-            return Heard("", NO_CONFIDENCE, failed="Speech recognition failed; please try again.")
+            return _FAILED
+        except (OSError, EOFError, msgspec.DecodeError) as error:
+            log.error("the recogniser failed (%s): it is started again", error)
+            await self._stop()
+            return _FAILED
 
     async def _stop(self) -> None:
         process, self._process = self._process, None
@@ -102,6 +119,8 @@ class RecognitionWorker:
         except TimeoutError:
             process.kill()
             await process.wait()
+        with contextlib.suppress(OSError):  # what it did not read any more
+            await process.stdin.wait_closed()
 
 
 async def _answer(process: asyncio.subprocess.Process) -> Heard:

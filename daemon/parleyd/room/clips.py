@@ -1,6 +1,7 @@
 """Things a talker can utter: speech from flite, a cough, a knock; int16 at 16 kHz."""
 
 import functools
+import os
 import subprocess
 import tempfile
 import wave
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from parleyd.child_environment import child_environment
 from parleyd.errors import OfflineSpeechError
 from parleyd.room.convolution import Signal
 from parleyd.units import MIC_RATE_HZ, Frames
@@ -84,7 +86,13 @@ def _flite(text: str, voice: str) -> Frames:
         path = Path(folder) / "speech.wav"
         command = ["flite", "-voice", voice, "-t", text, "-o", str(path)]
         try:
-            subprocess.run(command, check=True, capture_output=True, timeout=FLITE_WITHIN_S)
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                timeout=FLITE_WITHIN_S,
+                env=child_environment(os.environ),
+            )
             with wave.open(str(path)) as file:
                 rate_hz = file.getframerate()
                 frames = np.frombuffer(file.readframes(file.getnframes()), np.int16)
