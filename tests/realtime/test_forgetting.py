@@ -74,7 +74,7 @@ class Talk:
             self.session.rest(now + 2.0)
 
 
-def test_a_new_socket_is_told_pairs_although_transcripts_come_late() -> None:
+def test_new_socket_is_told_pairs_though_transcripts_are_late() -> None:
     talk = Talk()
     talk.turn(0.0)
     talk.turn(10.0)
@@ -103,7 +103,7 @@ def test_nothing_older_than_ten_minutes_is_told(connection: str) -> None:
     assert talk.socket(1001.0) == []
 
 
-def test_the_servers_conversation_is_replaced_after_ten_minutes_of_silence() -> None:
+def test_conversation_is_replaced_after_ten_silent_minutes() -> None:
     talk = Talk()
     assert talk.session.forgets(5000.0) == ""  # there was none
     talk.turn(5000.0)
@@ -129,7 +129,7 @@ def test_an_answer_is_told_when_it_was_heard_and_not_before() -> None:
     assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer 1.")]
 
 
-def test_an_answer_that_is_interrupted_after_a_reconnection_is_told_in_part() -> None:
+def test_answer_cut_after_a_reconnection_is_told_in_part() -> None:
     talk = Talk()
     talk.turn(0.0, ends=False)
     assert talk.socket(2.0) == []
@@ -179,7 +179,7 @@ def test_words_without_sound_were_not_heard() -> None:
 # --- servers that do not limit the context ----------------------------------------------------
 
 
-def test_a_conversation_that_the_server_does_not_limit_is_replaced_when_it_is_long() -> None:
+def test_conversation_without_a_limit_is_replaced_when_long() -> None:
     talk = Talk(server="compatible", url="ws://127.0.0.1:1", context_tokens=2000)
     for number, tokens in enumerate((1500, 2500, 3500)):
         talk.turn(float(number), tokens=tokens)
@@ -243,7 +243,7 @@ def test_the_line_is_renewed_only_while_idle_and_up() -> None:
     assert not line.missed
 
 
-def test_half_a_minute_of_silence_renews_the_socket_before_the_next_turn() -> None:
+def test_silence_as_configured_renews_the_socket_while_idle() -> None:
     base = settings()
     realtime = msgspec.structs.replace(base.realtime, forget_after_min=0.5)
     paper = Paper(msgspec.structs.replace(base, realtime=realtime))
@@ -267,7 +267,7 @@ def test_half_a_minute_of_silence_renews_the_socket_before_the_next_turn() -> No
     assert len([effect for _, effect in paper.effects if isinstance(effect, Renew)]) == 1
 
 
-def test_an_item_id_that_a_turn_uses_twice_is_cut_where_it_was_interrupted() -> None:
+def test_item_id_used_twice_is_cut_where_it_was_interrupted() -> None:
     talk = Talk()
     call = {"type": "function_call", "status": "completed", "call_id": "c", "name": "get_time"}
     session = talk.session

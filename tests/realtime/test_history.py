@@ -46,7 +46,7 @@ def test_pairs_are_told_in_the_order_of_speaking(late: bool) -> None:
     assert told(history) == PAIRS
 
 
-def test_a_transcript_that_arrives_a_turn_late_stands_in_its_own_turn() -> None:
+def test_transcript_a_turn_late_stands_in_its_own_turn() -> None:
     history = History()
     turn(history, 1, user=None)
     turn(history, 2)
@@ -54,7 +54,7 @@ def test_a_transcript_that_arrives_a_turn_late_stands_in_its_own_turn() -> None:
     assert told(history) == PAIRS
 
 
-def test_a_server_that_commits_before_it_is_asked_is_understood_too() -> None:
+def test_commit_before_the_end_of_the_turn_keeps_the_order() -> None:
     history = History()
     for number in (1, 2):
         history.committed(f"u{number}", 10.0 * number)
@@ -65,7 +65,7 @@ def test_a_server_that_commits_before_it_is_asked_is_understood_too() -> None:
     assert told(history) == PAIRS
 
 
-def test_a_server_that_transcribes_before_it_commits_is_understood_too() -> None:
+def test_transcript_before_its_commit_keeps_the_order() -> None:
     history = History()  # as xAI does, by its recordings
     for number in (1, 2):
         history.user(f"u{number}", f"Question {number}?", 10.0 * number, final=False)
@@ -76,7 +76,7 @@ def test_a_server_that_transcribes_before_it_commits_is_understood_too() -> None
     assert told(history) == PAIRS
 
 
-def test_a_server_that_never_names_the_users_items_is_understood_too() -> None:
+def test_transcript_of_an_item_never_named_keeps_the_order() -> None:
     history = History()
     for number in (1, 2):
         history.asked(10.0 * number)
@@ -108,7 +108,7 @@ def test_item_ids_that_are_used_again_do_not_mix_turns() -> None:
     assert told(history) == PAIRS
 
 
-def test_speech_that_is_committed_during_a_reply_begins_another_turn() -> None:
+def test_speech_committed_during_a_reply_begins_another_turn() -> None:
     history = History()
     history.asked(1.0)
     history.committed("u1", 1.0)
@@ -162,7 +162,7 @@ def test_an_answer_that_was_never_heard_is_not_told() -> None:
     assert told(history) == PAIRS[:3]
 
 
-def test_of_an_interrupted_answer_the_words_that_were_heard_are_told() -> None:
+def test_interrupted_answer_is_told_as_far_as_it_was_heard() -> None:
     history = History()
     history.asked(1.0)
     history.user("u1", "Tell me a story.", 1.0)
@@ -196,7 +196,7 @@ def test_what_is_spoken_on_a_socket_is_not_told_to_it() -> None:
     assert told(history) == PAIRS
 
 
-def test_a_turn_whose_audio_waits_for_the_socket_is_not_told_as_text() -> None:
+def test_turn_whose_audio_waits_for_the_socket_is_not_told() -> None:
     history = History()
     history.asked(1.0)
     history.lost()

@@ -114,7 +114,7 @@ def test_one_unknown_field_is_left_out_and_nothing_else(path: str, said: str) ->
     assert trouble.remedy is Remedy.OUR_FAULT
 
 
-def test_a_field_that_was_refused_is_not_sent_again_nor_logged_again() -> None:
+def test_refused_field_is_neither_sent_nor_logged_again() -> None:
     server = Strict("truncation").connect()
     assert len(server.updates) == 2
     server.connect()
@@ -130,7 +130,7 @@ def test_several_unknown_fields_are_left_out_one_after_the_other() -> None:
     assert len(server.troubles) == 4
 
 
-def test_a_refusal_that_names_no_field_leads_to_the_plainest_session() -> None:
+def test_refusal_without_a_field_leads_to_the_plainest_session() -> None:
     server = Strict("tracing", said="nothing").connect()
     assert server.ready
     _, plain = server.updates
@@ -199,7 +199,7 @@ def test_an_error_about_something_else_changes_no_configuration() -> None:
     assert made.to_send() == []
 
 
-def test_a_server_that_hangs_up_on_the_configuration_gets_the_plainest() -> None:
+def test_server_that_hangs_up_on_the_offer_gets_the_plainest() -> None:
     """Some close the socket instead of naming a field."""
     made = Session(EVERYTHING, config.Turn())
     sent: list[bool] = []

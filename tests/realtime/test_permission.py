@@ -119,7 +119,7 @@ def test_a_question_that_was_not_heard_to_its_end_is_a_no() -> None:
     assert approvals(permissions.judged(Response(id="r", status="completed", output=[YES]))) == []
 
 
-def test_a_voice_that_comes_late_or_for_another_question_is_not_wanted() -> None:
+def test_voice_that_is_late_or_of_another_question_is_unwanted() -> None:
     permissions = Permissions()
     permissions.take(REQUEST, lives=True)
     question = permissions.question(10.0)
@@ -141,13 +141,22 @@ def test_a_voice_that_comes_late_or_for_another_question_is_not_wanted() -> None
         {"server_label": "bank"},
     ],
 )
-def test_a_request_that_changes_after_it_was_announced_is_refused(change: Json) -> None:
+def test_request_that_changes_after_its_announcement_is_refused(change: Json) -> None:
     permissions = asked()
     assert permissions.take({**REQUEST, **change}, lives=True) == []
     assert approvals(answer(permissions, YES)) == [("ask1", False)]
 
 
-def test_the_same_request_is_announced_three_times_and_asked_for_once() -> None:
+def test_request_that_changes_after_many_others_is_refused() -> None:
+    permissions = asked()
+    for number in range(300):  # more than are remembered
+        permissions.take({**REQUEST, "id": f"flood{number}", "arguments": "{"}, lives=True)
+    permissions.take({**REQUEST, "arguments": '{"door": "back"}'}, lives=True)
+    assert approvals(answer(permissions, YES)) == [("ask1", False)]
+    assert permissions.stage is Stage.NONE
+
+
+def test_request_announced_three_times_is_asked_for_once() -> None:
     permissions = Permissions()
     permissions.response_began()
     assert permissions.take(REQUEST, lives=True, of_response=False) == []
@@ -159,7 +168,7 @@ def test_the_same_request_is_announced_three_times_and_asked_for_once() -> None:
     assert permissions.question(0.0) is None
 
 
-def test_an_id_that_is_used_again_in_a_later_response_is_asked_for_anew() -> None:
+def test_request_id_used_again_later_is_asked_for_anew() -> None:
     permissions = Permissions()
     permissions.response_began()
     permissions.take(REQUEST, lives=True)
@@ -215,7 +224,7 @@ def test_only_configured_services_and_functions_are_asked_for() -> None:
         assert (permissions.question(0.0) is not None) is wanted
 
 
-def test_a_model_that_asks_again_and_again_is_refused_after_eight_questions() -> None:
+def test_requests_after_eight_questions_are_refused_unasked() -> None:
     permissions = Permissions()
     for number in range(8):
         permissions.take({**REQUEST, "id": f"ask{number}"}, lives=True)

@@ -318,7 +318,7 @@ def test_the_end_of_a_call_that_was_interrupted_asks_for_nothing() -> None:
 # --- permission ---------------------------------------------------------------------------
 
 
-def test_the_question_is_read_offline_and_the_server_never_sees_it() -> None:
+def test_question_is_read_offline_and_unseen_by_the_server() -> None:
     talk = Talk()
     talk.user()
     talk.item(REQUEST)
@@ -417,7 +417,7 @@ def test_the_server_must_name_the_item_that_is_the_answer() -> None:
     assert judge["input"] == [{"type": "item_reference", "id": "u9"}]
 
 
-def test_a_yes_from_before_the_end_of_the_question_counts_for_nothing() -> None:
+def test_yes_before_the_end_of_the_question_grants_nothing() -> None:
     talk = Talk("server_vad")
     talk.user("yes yes to all")
     talk.item(REQUEST)
@@ -463,7 +463,7 @@ def test_an_interruption_and_the_end_of_the_talk_are_a_no(when: str) -> None:
         assert "input" not in judge
 
 
-def test_a_voice_that_fails_or_is_late_refuses_and_the_model_continues() -> None:
+def test_voice_that_fails_or_is_late_refuses_the_request() -> None:
     for late in (True, False):
         talk = Talk()
         talk.user()
@@ -487,7 +487,7 @@ def test_a_voice_that_fails_or_is_late_refuses_and_the_model_continues() -> None
 
 
 @pytest.mark.parametrize("status", ["failed", "incomplete", "cancelled"])
-def test_a_request_of_an_answer_that_does_not_complete_is_refused(status: str) -> None:
+def test_request_of_an_incomplete_answer_is_refused(status: str) -> None:
     talk = Talk()
     talk.user()
     talk.item(REQUEST)

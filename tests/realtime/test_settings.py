@@ -27,11 +27,11 @@ def test_a_conversation_is_bounded_on_servers_that_can_bound_it() -> None:
 
 
 @pytest.mark.parametrize("server", ["xai", "localai", "speech-to-speech", "compatible"])
-def test_other_servers_are_sent_no_field_that_only_openai_documents(server: str) -> None:
+def test_other_servers_get_no_field_that_only_openai_documents(server: str) -> None:
     assert not {"truncation", "tracing", "reasoning"} & sent(server=server).keys()
 
 
-def test_what_is_left_out_by_default_is_sent_when_it_is_configured() -> None:
+def test_fields_left_out_by_default_are_sent_when_configured() -> None:
     assert "reasoning" not in sent()
     assert "speed" not in sent()["audio"]["output"]
     assert sent()["max_output_tokens"] == 4096
@@ -87,7 +87,7 @@ def test_a_failed_transcription_is_reported_once_with_its_reason() -> None:
     assert "realtime.transcription_model" in text
 
 
-def test_a_failed_transcription_is_reported_in_words_whatever_it_says() -> None:
+def test_failed_transcription_is_reported_in_words_always() -> None:
     (text,) = failed(ev.TranscriptionFailure(code="audio_unintelligible", message="No speech."))
     assert "audio_unintelligible: No speech." in text
     (text,) = failed(ev.TranscriptionFailure())

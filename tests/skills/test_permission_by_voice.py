@@ -160,9 +160,7 @@ def refusals(paper: Doorman) -> list[object]:
         (np.ones(41 * 24_000, np.int16), "it takes too long to be read aloud"),
     ],
 )
-def test_a_question_that_cannot_be_spoken_is_refused_and_answered(
-    voice: Frames | None, reason: str
-) -> None:
+def test_question_that_cannot_be_spoken_is_refused(voice: Frames | None, reason: str) -> None:
     paper = Doorman(settings())
     paper.voice = voice
     paper.begin()
@@ -191,7 +189,7 @@ def test_a_silent_loudspeaker_asks_nothing_and_grants_nothing() -> None:
     assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
 
 
-def test_a_loudspeaker_that_falls_silent_in_the_question_grants_nothing() -> None:
+def test_loudspeaker_silent_within_the_question_grants_nothing() -> None:
     paper = Doorman(settings(follow_up_s=6.0))
     paper.begin()
     paper.say(SetVolume(0))
@@ -229,7 +227,7 @@ def test_the_whole_question_is_played_before_the_answer_is_heard() -> None:
     assert "door is quote front unquote" in speak.words
 
 
-def test_arguments_that_do_not_fit_are_refused_and_the_model_says_so() -> None:
+def test_arguments_that_do_not_fit_are_refused_and_answered() -> None:
     paper = Doorman(settings())
     note = msgspec.json.encode({"note": "milk " * 150, "amount_eur": 9500}).decode()
     paper.request = {**REQUEST, "arguments": note}

@@ -74,6 +74,8 @@ class _Request:
     id: str
     label: str
     name: str
+    content: int
+    """A hash of all that it was announced with."""
     words: str
     """The question; holds every argument."""
 
@@ -95,7 +97,7 @@ class Permissions:
     services: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     stage: Stage = Stage.NONE
     _requests: list[_Request] = field(default_factory=list)
-    _seen: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
+    _seen: OrderedDict[str, int] = field(default_factory=OrderedDict)  # id -> response
     _changed: set[str] = field(default_factory=set)  # announced twice, and not as the same
     _answer: list[str] = field(default_factory=list)  # the user's items after the question
     _fresh: bool = False  # the newest item of the user is among them
@@ -135,16 +137,18 @@ class Permissions:
         if len(request_id) > ID_CHARS:
             return []
         content = hash((str(item.get("server_label")), str(item.get("name")), _raw(item)))
-        seen = self._seen.get(request_id)
-        waits = any(request.id == request_id for request in self._requests)
-        if seen is not None and (waits or not of_response or seen[0] == self._responses):
-            if waits and seen[1] != content:
-                self._changed.add(request_id)
+        for request in self._requests:
+            if request.id == request_id:
+                if request.content != content:
+                    self._changed.add(request_id)
+                return []
+        known = self._seen.get(request_id)
+        if known is not None and (not of_response or known == self._responses):
             return []
-        self._seen[request_id] = (self._responses, content)
+        self._seen[request_id] = self._responses
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return self._new(request_id, item, lives)
+        return self._new(request_id, content, item, lives)
 
     def question(self, now: float) -> PermissionQuestion | None:
         """What the offline voice is to read now, if a request waits for its question."""
@@ -271,12 +275,14 @@ class Permissions:
 
     # --- inside -----------------------------------------------------------------------
 
-    def _new(self, request_id: str, item: Json, lives: bool) -> list[CreateItem | Permission]:
+    def _new(
+        self, request_id: str, content: int, item: Json, lives: bool
+    ) -> list[CreateItem | Permission]:
         label, name = item.get("server_label"), item.get("name")
         if not lives:
             return self._refused(request_id, label, name, "its answer was interrupted")
         try:
-            request = _Request(request_id, _name(label), _name(name), self._words(item))
+            words = self._words(item)
         except Unspeakable as error:
             return self._unaskable(request_id, label, name, str(error))
         if len(self._requests) >= MOST_REQUESTS:
@@ -284,6 +290,7 @@ class Permissions:
         unread = len(self._requests) - (self._reading is not None)
         if self._questions + unread >= MOST_QUESTIONS:
             return self._unaskable(request_id, label, name, "there were too many in this talk")
+        request = _Request(request_id, _name(label), _name(name), content, words)
         self._requests.append(request)
         if self.stage is Stage.NONE:
             self.stage = Stage.REQUEST
