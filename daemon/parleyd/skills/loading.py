@@ -156,7 +156,8 @@ def _load(path: Path, before: SkillFile | None) -> SkillFile:
                 skills[id(thing)] = Skill.of(thing, blocking=True)
         except BaseException as error:  # the rim again: attributes and types run code as well
             kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
-            where = place(thing) or _shown(path)
+            where = place(thing)  # of a decorator's own file, perhaps
+            where = where if where.startswith(_shown(path)) else _shown(path)
             problems.append(f"{where}: {kind}{message(error)}")
     return SkillFile(digest, tuple(skills.values()), tuple(problems))
 
