@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parleyd.local import grammar
@@ -46,6 +46,7 @@ def sample(body: str, rng: random.Random) -> str:
     return " ".join(rng.choice(choices("")))
 
 
+@settings(deadline=None)  # the grammar is compiled at its first use
 @given(st.sampled_from(list(grammar.PHRASES)), st.integers(0, 2**32), st.booleans())
 def test_all_that_can_be_heard_is_understood(intent, seed, framed):
     rng = random.Random(seed)

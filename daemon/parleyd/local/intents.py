@@ -109,9 +109,7 @@ def answer(said: str, context: Context) -> Say | Call:
 
 def confirm(name: str, arguments: str, output: str) -> Say:
     """What to say after the client's function returned `output` (text or JSON)."""
-    returned = _parsed(output)
-    if returned is None:
-        returned = output
+    returned = _parsed(output, otherwise=output)
     if isinstance(returned, dict):
         if returned.get("error"):
             return Say((f"That did not work: {_flat(returned['error']).rstrip('.')}.",))
@@ -195,12 +193,12 @@ def _flat(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def _parsed(text: str) -> Any:
-    """JSON as its value; None where it is none, or holds what can't be said or sent again."""
+def _parsed(text: str, otherwise: Any = None) -> Any:
+    """The value of JSON; `otherwise` where it is none, or holds what can't be sent again."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+        return otherwise
 
 
 def _as_duration(found: re.Match[str]) -> str:
