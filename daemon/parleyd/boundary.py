@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from parleyd.hearing.fuse import Fault
 from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.events import ClientEvent, Json, ServerEvent
 from parleyd.states import Shown, State
 from parleyd.units import Frames
+from parleyd.wake import WakeEngine
 
 # --- what the world tells the core ------------------------------------------------------
 
@@ -113,6 +115,13 @@ class Spoken:
     number: int
     frames: Frames | None = field(repr=False, compare=False)
     """int16 mono at 24 kHz; None: the voice failed or is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeRenewed:
+    """A new wake-word engine, after a `Fault` of the old one; its maker closes both."""
+
+    engine: WakeEngine
 
 
 class Then(Enum):
@@ -239,6 +248,7 @@ Happening = (
     | SetVolume
     | Ring
     | Understood
+    | WakeRenewed
     | Spoken
     | SkillDone
 )
@@ -255,6 +265,7 @@ Effect = (
     | RingStopped
     | OpenMicrophone
     | Learnt
+    | Fault
     | Note
 )
 

@@ -23,6 +23,10 @@ class Situation:
     """The turn is `speaking`, and the rest of the reply has not come yet."""
     remark: str
     """Why the last turn got no answer."""
+    deaf: str = ""
+    """Why no wake word can be heard: its engine has failed."""
+    impaired: str = ""
+    """What else does not work: a microphone without a sound, a part of hearing that has failed."""
 
 
 def shown(now: Situation) -> Show:
@@ -36,8 +40,10 @@ def shown(now: Situation) -> Show:
         return Show(Shown.RINGING)
     if now.refused:
         return Show(Shown.ERROR, now.refused)
+    if now.deaf and idle:
+        return Show(Shown.ERROR, now.deaf)
     if now.offline and idle:
         return Show(Shown.OFFLINE, now.offline)
     if now.dry:
         return Show(Shown.THINKING, "waiting for the rest of the answer")
-    return Show(Shown(now.turn), now.remark if idle else "")
+    return Show(Shown(now.turn), (now.remark if idle else "") or now.impaired)

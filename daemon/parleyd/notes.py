@@ -32,6 +32,21 @@ def of_calibrated(found: Calibrated) -> Note:
     return Note("too_loud", {**fields, "volume": found.volume, "means": means})
 
 
+def of_microphone(dead: bool) -> Note:
+    """The microphone has stopped to deliver any sound, or does so again."""
+    if not dead:
+        return Note("sound_again", {})
+    return Note(
+        "no_sound",
+        {
+            "means": "the microphone has delivered digital silence for a minute: see that it is "
+            "not muted (its own switch, or capture in alsamixer), that audio.capture is the right "
+            "one (parley doctor lists them), and that an I2S microphone is on the channel that "
+            "is recorded"
+        },
+    )
+
+
 def of_lead(lead_ms: int) -> Note:
     """Sound dropped out too often, and is written earlier from now on."""
     means = f"sound dropped out again and again; set audio.lead_ms to {lead_ms} to start so"

@@ -38,6 +38,7 @@ from parleyd.boundary import (
     Step,
     Then,
     Understood,
+    WakeRenewed,
 )
 from parleyd.ears import Ears, Percept
 from parleyd.followups import FollowUps
@@ -118,6 +119,7 @@ class Speaker:
         self._turns = 0
         self._began = ("", 0.0)  # to listen: by which event, and when
         self._preroll_ms = 0.0  # what LISTEN sends of the time before it
+        self._impaired = ""  # what does not work because a part of hearing has failed
         self._remark = ""  # why the last turn got no answer; shown until the next one
         self._onset = 0.0  # of the user's speech in the pending or last barge-in
 
@@ -182,6 +184,8 @@ class Speaker:
                 self._ringing.add(event, now)
             case Understood(stop):
                 self._bell.understood(stop, now)
+            case WakeRenewed(engine):
+                self._ears.renew_wake_engine(engine)
             case Spoken(number, frames):
                 self._question_spoken(number, frames, now)
 
@@ -216,6 +220,7 @@ class Speaker:
         if dropped is not None:
             self._ears.dropped(dropped)
         self._ears.written(playback)
+        self._take_faults(now)
         self._show(now)
         if self._settings.log.transcripts:
             for who, words in self._session.take_transcripts():
@@ -223,6 +228,18 @@ class Speaker:
         effects, self._effects = self._effects, []
         effects += [Send(event) for event in self._session.to_send()]
         return Step(dropped is not None, playback, effects, self._turn.state)
+
+    def _take_faults(self, now: float) -> None:
+        """Parts of hearing that failed: the log gets the reason, and a hold gets its end."""
+        if self._ears.trouble != self._impaired:
+            self._impaired = self._ears.trouble
+            if not self._impaired:
+                self._note("hearing_well")
+        faults, self._ears.faults = self._ears.faults, []
+        for fault in faults:
+            self._emit(fault)
+            if self._bell.audible and not self._ears.barge_in.pending:
+                self._bell.resume(now)  # whoever would have decided is new and knows of no hold
 
     def _dropped_out(self, xruns: int, now: float) -> None:
         self._ears.glitch(now)
@@ -249,6 +266,8 @@ class Speaker:
         if percept.calibrated is not None:
             self._emit(notes.of_calibrated(percept.calibrated))
             self._keep_memory(now)
+        if percept.dead is not None:
+            self._emit(notes.of_microphone(percept.dead))
         if percept.duplex is not None:
             self._emit(notes.of_duplex(percept.duplex))
         if percept.speech is not None and self._ends_turns_here:
@@ -618,6 +637,8 @@ class Speaker:
             turn=self._turn.state,
             dry=self._turn.runs_dry(now),
             remark=self._remark,
+            deaf=self._ears.deaf,
+            impaired=self._ears.silent or self._impaired,
         )
         shown = ladder.shown(situation)
         if shown != self._shown:

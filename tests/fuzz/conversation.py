@@ -29,6 +29,7 @@ from parleyd.boundary import (
 )
 from parleyd.cli.switchboard import log_note
 from parleyd.config import Audio, Config, Playout, Realtime, Skills, Turn
+from parleyd.hearing.fuse import Fault
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import PROFILES
@@ -253,6 +254,8 @@ class World:
             elif isinstance(effect, CallSkill):
                 msgspec.json.encode(effect.arguments)
                 self.calls.append(effect.call_id)
+            elif isinstance(effect, Fault):
+                raise effect.error
             elif type(effect).__name__ == "Note":
                 log_note(effect)  # type: ignore[arg-type]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from parleyd.boundary import MicPeriod, Note, RingStopped, Send, Show, Step
 from parleyd.config import Config
+from parleyd.hearing.fuse import Fault
 from parleyd.realtime import events as ev
 from parleyd.realtime.profiles import profile
 from parleyd.realtime.responses import CANCELLED_WITHIN_S, CREATED_WITHIN_S, TURN_KEY
@@ -147,6 +148,8 @@ class Oracle:
                     self._cut_short |= self.answers.keys() - self.dead
                 case RingStopped():
                     self.ringing = False
+                case Fault(part=part, error=error):
+                    raise Violation(f"the {part} failed: {error!r}")
         self._state = speaker.state
         if step.drop:
             self._dropped()

@@ -27,7 +27,10 @@ from parleyd.cli.server_address import server_address
 from parleyd.cli.skillset import Skillset
 from parleyd.cli.supervision import running
 from parleyd.cli.switchboard import Switchboard, log_note
+from parleyd.cli.wake_engines import WakeEngines
+from parleyd.ears import WAKE_ENGINE
 from parleyd.errors import AudioError, ConfigError, LightsError, ParleyError
+from parleyd.hearing.fuse import Fault
 from parleyd.host import mixer, priority
 from parleyd.host.alsa import Card
 from parleyd.host.buttons import Buttons
@@ -236,6 +239,8 @@ class Daemon:
                 stack.callback(parts.engine.close)
             loading.report(parts.skills, Path(settings.skills.folder))
             skills = await skillset.book(parts.skills.skills)
+            engines = WakeEngines(parts.engine, settings.wake, os.environ, queue.post)
+            stack.callback(engines.close)
             card = self._card(settings.audio)
             stack.callback(card.close)
             if self._card_is_needed(settings.audio) and not (buttons.muted or skillset.mute.muted):
@@ -258,6 +263,7 @@ class Daemon:
                 on_understand=skillset.overhearing.understand,
                 on_open_microphone=skillset.mute.reopen,
                 on_learnt=lambda memory: _in_background(echo_file.save, memory),
+                on_fault=lambda fault: _renew(fault, engines),
                 on_show=lambda what: self._show(what, player),
                 on_note=lambda note: self._note(note, keeper),
             )
@@ -460,6 +466,12 @@ def _not_reloaded(error: Exception) -> None:
         log.error("configuration not reloaded", exc_info=error)
     for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
         log.error("configuration not reloaded: %s", problem)
+
+
+def _renew(fault: Fault, engines: WakeEngines) -> None:
+    """The wake-word engine cannot be reset by the core, which reads no files."""
+    if fault.part == WAKE_ENGINE:
+        _in_background(engines.renew)
 
 
 def _why_muted(buttons: Buttons, mute: Mute) -> str:

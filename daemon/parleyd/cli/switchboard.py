@@ -23,6 +23,7 @@ from parleyd.boundary import (
     Understand,
 )
 from parleyd.cli.announcer import Announcer
+from parleyd.hearing.fuse import Fault
 from parleyd.hearing.memory import EchoMemory
 from parleyd.realtime.link import Link
 from parleyd.skills.book import SkillBook
@@ -32,7 +33,10 @@ from parleyd.units import Frames
 log = logging.getLogger("parleyd.turns")
 
 LOUD_NOTES = dict.fromkeys(
-    ["trouble", "ring_full", "xrun", "longer_lead", "half_duplex", "not_heard", "too_loud"],
+    [
+        *("trouble", "ring_full", "xrun", "longer_lead", "half_duplex", "not_heard", "too_loud"),
+        "no_sound",
+    ],
     logging.WARNING,
 )
 
@@ -50,6 +54,7 @@ class Switchboard:
         on_understand: Callable[[Frames], None] = lambda frames: None,
         on_open_microphone: Callable[[], None] = lambda: None,
         on_learnt: Callable[[EchoMemory], None] = lambda memory: None,
+        on_fault: Callable[[Fault], None] = lambda fault: None,
         on_show: Callable[[Show], None] = lambda show: None,
         on_note: Callable[[Note], None] | None = None,
         announcer: Announcer | None = None,
@@ -63,6 +68,7 @@ class Switchboard:
         self._on_understand = on_understand
         self._on_open_microphone = on_open_microphone
         self._on_learnt = on_learnt
+        self._on_fault = on_fault
         self._on_show = on_show
         self._on_note = on_note or log_note
 
@@ -88,6 +94,9 @@ class Switchboard:
                     self._on_open_microphone()
                 case Learnt(memory):
                     self._on_learnt(memory)
+                case Fault():
+                    log_fault(effect)
+                    self._on_fault(effect)
                 case Reconnect(reason, fatal, later):
                     self._link.reconnect(reason, fatal=fatal, later=later)
                 case Renew(reason):
@@ -121,6 +130,16 @@ def log_note(note: Note) -> None:
     """One line for the journal: the note's name, then its numbers, which are fields too."""
     fields = {key: _short(value) for key, value in note.fields.items()}
     log.log(LOUD_NOTES.get(note.name, logging.INFO), note.name, extra={"fields": fields})
+
+
+def log_fault(fault: Fault) -> None:
+    """A part of hearing failed: the traceback once, then a line at 2, 4, 8 ... failures."""
+    error = fault.error if not fault.known else None
+    if error is None and fault.times & (fault.times - 1):
+        return
+    fields = {"error": type(fault.error).__name__, "times": fault.times, "means": fault.means}
+    line = f"the part {fault.part} failed and was reset"
+    log.error(line, exc_info=error, extra={"fields": fields})
 
 
 def _short(value: object) -> object:

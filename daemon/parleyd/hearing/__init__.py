@@ -38,3 +38,6 @@ class HeardPeriod:
 
     trusted: bool = True
     """`score` may raise suspicion: the echo path is known and no xrun has just moved it."""
+
+    cancelled: bool = True
+    """False after a failure of the canceller: `cleaned` holds the echo, if there is one."""

@@ -50,7 +50,7 @@ class Heartbeat(threading.Thread):
 
     From `start` on only this thread touches card and core. `on_effects` (only called with
     effects), `on_beat` (with all that went in and out) and `on_error` are called on this
-    thread and must return at once.
+    thread and must return at once. An `on_beat` that raises is logged and not called again.
     `on_error` is called at most once, after the card was closed, with what ended the
     thread: an `AudioError` when the card was lost and there is no `reopen`, else an
     unexpected error, already logged with its traceback.
@@ -185,10 +185,19 @@ class Heartbeat(threading.Thread):
             log.debug("dropped", extra={"fields": {"tick_s": f"{now:.4f}"}})
         if step.effects:
             self._on_effects(step.effects)
-        if self._on_beat is not None:
-            self._on_beat(period, step)
+        self._look_on(period, step)
         self.beats += 1
         self.last_beat = now
+
+    def _look_on(self, period: MicPeriod, step: Step) -> None:
+        """Whoever records or meters must not be able to end the speaker."""
+        if self._on_beat is None:
+            return
+        try:
+            self._on_beat(period, step)
+        except Exception:
+            log.exception("recording and metering fail, and are off until the next start")
+            self._on_beat = None
 
     @property
     def _beats_by_clock(self) -> bool:
