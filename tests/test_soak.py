@@ -8,7 +8,7 @@ from parleyd import playout
 from parleyd.realtime import responses, session
 from tests.soak.day import HOUSES, live
 
-MINUTES = 5
+MINUTES = 6
 
 
 @pytest.mark.parametrize("house", HOUSES)
