@@ -261,11 +261,14 @@ def parse(text: str, *, source: str = "configuration") -> Config:
         else:
             sections[name] = _section(name, known[name], table, problems, spoilt)
     checked = Config(**sections)
-    problems += [
-        clash.problem
+    clashes = [
+        clash
         for clash in crosschecks.across(checked)
         if not any(_rests_on(key, spoilt) for key in clash.keys)
     ]
+    problems += [clash.problem for clash in clashes]
+    # a remote server whose key has a wrong name is not also told to set that key
+    spoilt |= {clash.keys[0] for clash in clashes if clash.keys[0].startswith("skills.mcp[")}
     if problems:
         raise ConfigError(problems, checked, spoilt)
     return checked

@@ -11,7 +11,7 @@ import pytest
 from pulse_rig import PulseRig
 
 from parleyd import config
-from parleyd.cli import checks, devices, serverchecks
+from parleyd.cli import checks, devices
 from parleyd.cli.findings import Finding, Level
 
 SOUND = '[audio]\ncapture = "mic"\nplayback = "speaker"\npriority = 0\n'
@@ -295,15 +295,3 @@ def test_proxy_of_socks_without_its_package_says_how_to_get_it(
     assert failed.level is Level.FAIL
     assert "python-socks" in failed.text
     assert failed.remedy.endswith("-m pip install python-socks")
-
-
-def test_malformed_keys_of_the_configuration_are_listed(tmp_path: Path) -> None:
-    home = config.Mcp(label="home", server_url="https://mcp.example.org", key="HOME_MCP_KEY")
-    settings = config.Config(skills=config.Skills(mcp=(home,)))
-    environ = {"OPENAI_API_KEY": "“sk-s3cret”", "HOME_MCP_KEY": "a b", "XAI_API_KEY": "a b"}
-    told = serverchecks.malformed(settings, environ, tmp_path)
-    assert [line.split(":")[0] for line in told] == ["OPENAI_API_KEY", "HOME_MCP_KEY"]
-    assert "s3cret" not in str(told)
-    assert serverchecks.malformed(settings, {"OPENAI_API_KEY": "sk-1"}, tmp_path) == []
-    embedded = config.Config(realtime=config.Realtime(server="embedded"))
-    assert serverchecks.malformed(embedded, environ, tmp_path) == []

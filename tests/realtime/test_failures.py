@@ -7,9 +7,11 @@ import ssl
 
 import pytest
 
+from parleyd.config import Realtime
 from parleyd.realtime.address import Address
 from parleyd.realtime.dialing import Way
 from parleyd.realtime.failures import by_proxy, by_status, explain
+from parleyd.realtime.profiles import profile
 from parleyd.realtime.refusals import Refusal, Remedy
 
 NOW = 1_800_000_000.0  # 2027
@@ -185,3 +187,12 @@ def test_error_that_no_peer_can_cause_is_left_to_the_log() -> None:
     assert (
         explain(UnicodeEncodeError("ascii", "x", 0, 1, "y"), OPEN, Way("nas", 1), now=NOW) is None
     )
+
+
+@pytest.mark.parametrize(
+    "url", ["wss://h:99999/", "wss://[::1", "wss://u:pw@h/", "https://h/", "", "wss://h/?key=pw"]
+)
+def test_address_that_is_flawed_is_made_and_refused(url: str) -> None:
+    address = Address.of(Realtime(url=url, server="compatible"), profile("compatible"), "sk-1")
+    assert address.flaw.startswith("realtime.url ")
+    assert "pw" not in address.flaw

@@ -42,18 +42,6 @@ def keys(
     yield from _files(folder)
 
 
-def malformed(
-    settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
-) -> list[str]:
-    """A line for each key of this configuration that is there and is not in the form of one."""
-    server = settings.realtime.server
-    own = OPENAI if server == "auto" else profile(server)
-    names = [own.key if server != "embedded" else "", WAKE_KEY]
-    names += [mcp.key for mcp in settings.skills.mcp]
-    found = [_look(name, environ, folder)[1] for name in dict.fromkeys(names) if name]
-    return [problem for problem in found if problem]
-
-
 def proxy(settings: config.Config, environ: Mapping[str, str]) -> Iterator[Finding]:
     """The proxy between this device and the realtime server, if there is one."""
     realtime = settings.realtime

@@ -27,11 +27,13 @@ class Address:
     @classmethod
     def of(cls, realtime: "Realtime", server: Profile, key: str | None) -> "Address":
         """The GA address: the model is a query parameter, the key stands in a header."""
-        parts = urlsplit(hosts.normal(realtime.url or server.url))
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if model := realtime.model or server.model:
-            query.setdefault("model", model)
-        full = urlunsplit(parts._replace(query=urlencode(query)))
+        full = realtime.url or server.url
+        if not hosts.flaw(full):  # else it is as it is, and nothing is sent there: see `flaw`
+            parts = urlsplit(hosts.normal(full))
+            query = dict(parse_qsl(parts.query, keep_blank_values=True))
+            if model := realtime.model or server.model:
+                query.setdefault("model", model)
+            full = urlunsplit(parts._replace(query=urlencode(query)))
         bearer = server.key_header == "Authorization"
         token = {server.key_header: f"Bearer {key}" if bearer else key} if key else {}
         return cls(full, {**realtime.headers, **token}, server.key)
@@ -64,6 +66,8 @@ class Address:
     @property
     def flaw(self) -> str:
         """Why nothing may be sent there with these headers; "" if it may. Holds no key."""
+        if what := hosts.flaw(self.url):
+            return f"realtime.url {what}"
         for name, value in self.headers.items():
             if hosts.tells_secret(name, value):
                 key = next((value.removeprefix(s) for s in _SCHEMES if value.startswith(s)), value)
