@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -150,7 +151,7 @@ def test_connection_flood_is_parsed_in_pieces_and_in_order(
         clock += 0.002
         return clock
 
-    monkeypatch.setattr(frames.time, "thread_time", thread_time)
+    monkeypatch.setattr(time, "thread_time", thread_time)
     rest_s = frames.PacedConnection.rest_s
 
     def counted(self: frames.PacedConnection, used_s: float) -> float:

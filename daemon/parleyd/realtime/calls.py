@@ -5,7 +5,6 @@ servers give every call the same id. So a call is known by its id, name and argu
 one response, and each open call has a handle of its own for the way to the skill and back.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +15,8 @@ from parleyd.realtime.news import SkillCalled
 MOST_CALLS = 256  # of one response; a model that calls more has gone wild
 MOST_OPEN = 32  # at once
 
+_INCOMPLETE = ("incomplete", "in_progress", "cancelled", "failed")
+
 
 @dataclass(slots=True)
 class _Open:
@@ -25,12 +26,35 @@ class _Open:
     lives: bool = True  # its response was not interrupted
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call as one event has it."""
+
+    call_id: str
+    item_id: str
+    name: str
+    arguments: Json
+
+    def repeats(self, other: "_Call") -> bool:
+        """It is the other one: ids may be used for another call, but not with all the same."""
+        return self.call_id == other.call_id and self.same_work(other)
+
+    def likeness(self, other: "_Call") -> int:
+        """How many of id, item and work the two have in common."""
+        same_item = self.item_id != "" and self.item_id == other.item_id
+        return (self.call_id == other.call_id) + same_item + self.same_work(other)
+
+    def same_work(self, other: "_Call") -> bool:
+        """The same function is called with the same arguments."""
+        return (self.name, self.arguments) == (other.name, other.arguments)
+
+
 @dataclass(slots=True)
 class Calls:
     """The open calls of one socket; pure."""
 
     _open: dict[str, _Open] = field(default_factory=dict)  # by handle
-    _seen: OrderedDict[bytes, None] = field(default_factory=OrderedDict)  # of the response
+    _seen: list[_Call] = field(default_factory=list)  # that were run, of the response
     _names: dict[str, str] = field(default_factory=dict)  # by item id, of the response
     _complete: list[Json] = field(default_factory=list)  # whose arguments are complete
     _goes_on: bool = False  # one of the results is for the model to answer
@@ -88,29 +112,30 @@ class Calls:
     def take(self, item: Json) -> list[SkillCalled]:
         """A complete item of a living response: the call that it is, if it is one and is new."""
         status = item.get("status")
-        if item.get("type") != "function_call" or status not in (None, "completed"):
+        if item.get("type") != "function_call" or status in _INCOMPLETE:
             return []
-        given = item.get("call_id") or item.get("id")
-        name = item.get("name") or self._names.get(str(item.get("id")))
-        if not isinstance(given, str | int) or not isinstance(name, str):
+        call = self._call(item)
+        if call is None or any(call.repeats(one) for one in self._seen):
             return []
-        arguments = _arguments(item.get("arguments"))
-        identity = msgspec.json.encode([str(given), name, arguments], order="sorted")
-        if identity in self._seen or len(self._seen) >= MOST_CALLS:
-            return []
-        if len(self._open) >= MOST_OPEN:
-            return []
-        self._seen[identity] = None
-        handle = self._handle(str(given))
-        self._open[handle] = _Open(str(given))
-        return [SkillCalled(handle, name, arguments)]
+        return self._run(call)
 
     def rest(self, output: list[Json]) -> list[SkillCalled]:
-        """The living response is complete, with these items: the calls that are new by now."""
+        """The living response is complete, with these items: the calls that are new by now.
+
+        Each list has all calls of the response, once. One that differs from a call that was run,
+        but not in all, is that call, unless the list is longer than what was run.
+        """
         called: list[SkillCalled] = []
-        for item in [*output, *self._complete]:
-            if item.get("status") != "incomplete":
-                called += self.take({**item, "status": "completed"})
+        whole = [item for item in output if item.get("type") == "function_call"]
+        for listed in (whole, self._complete):
+            found = [self._call(item) for item in listed if item.get("status") != "incomplete"]
+            calls = [call for call in found if call is not None]
+            calls = [c for c in calls if not any(c.repeats(one) for one in self._seen)]
+            more = len(listed) - len(self._seen)
+            for call in sorted(calls, key=lambda call: self._likeness(call)):
+                if more > 0 or self._likeness(call) == 0:
+                    called += self._run(call)
+                    more -= 1
         return called
 
     def done(self, handle: str, *, reply: bool) -> tuple[bool, bool]:
@@ -129,6 +154,29 @@ class Calls:
         goes_on, self._goes_on = self._goes_on, False
         return goes_on
 
+    def _call(self, item: Json) -> "_Call | None":
+        """A function call, with what other events say of it where the item lacks it."""
+        item_id, given = item.get("id"), item.get("call_id") or item.get("id")
+        same = [one for one in self._complete if _same(one, item)]
+        name = item.get("name") or self._names.get(str(item_id))
+        name = name or next((one["name"] for one in same if one["name"]), None)
+        if not isinstance(given, str | int) or not isinstance(name, str):
+            return None
+        texts = [item.get("arguments"), *(one["arguments"] for one in same)]
+        arguments = next((a for text in texts if (a := _arguments(text)) is not None), {})
+        return _Call(str(given), str(item_id or ""), name, arguments)
+
+    def _run(self, call: "_Call") -> list[SkillCalled]:
+        if len(self._seen) >= MOST_CALLS or len(self._open) >= MOST_OPEN:
+            return []
+        self._seen.append(call)
+        handle = self._handle(call.call_id)
+        self._open[handle] = _Open(call.call_id)
+        return [SkillCalled(handle, call.name, call.arguments)]
+
+    def _likeness(self, call: "_Call") -> int:
+        return max((call.likeness(one) for one in self._seen), default=0)
+
     def _handle(self, call_id: str) -> str:
         handle, number = call_id, 1
         while handle in self._open:
@@ -137,10 +185,22 @@ class Calls:
         return handle
 
 
-def _arguments(text: object) -> Json:
-    """A function's arguments; models sometimes write broken JSON, which counts as none."""
-    try:
-        arguments = msgspec.json.decode(text) if isinstance(text, str) else text
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
+def _same(one: Json, other: Json) -> bool:
+    """Two events are about the same call, by one of its ids."""
+    return any(one.get(key) and one.get(key) == other.get(key) for key in ("call_id", "id"))
+
+
+def _arguments(text: object) -> Json | None:
+    """A function's arguments; None where there are none to be read. Models write broken JSON, and
+    some servers encode it twice, or wrap it in a list or in the marks of a code block."""
+    for _ in range(3):
+        if not isinstance(text, str):
+            break
+        stripped = text.strip().removeprefix("```json").strip("`").strip()
+        try:
+            text = msgspec.json.decode(stripped)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+    if isinstance(text, list) and len(text) == 1:
+        text = text[0]
+    return text if isinstance(text, dict) else None

@@ -51,6 +51,18 @@ def only_messages(output: Sequence[Json]) -> bool:
     return all(item.get("type") in ("message", "reasoning") for item in output)
 
 
+def claims_sound(output: Sequence[Json]) -> bool:
+    """A part of the answer is speech, by its type, whether any of it came or not."""
+    parts = (part for item in output for part in _parts(item))
+    return any(part.get("type") in ("audio", "output_audio") for part in parts)
+
+
+def _parts(item: Json) -> list[Json]:
+    content = item.get("content")
+    parts = content if isinstance(content, list) else []
+    return [part for part in parts if isinstance(part, dict)]
+
+
 def messages(output: Sequence[Json]) -> list[str]:
     """The ids of the messages among the output items."""
     items = (item.get("id") for item in output if item.get("type") == "message")

@@ -69,6 +69,12 @@ def confirmed(session: Json, direction: str) -> AudioFormat:
     return AudioFormat(kind, int(rate))
 
 
+def text_only(session: Json) -> bool:
+    """A `session` object says that answers have no audio."""
+    named = session.get("output_modalities") or session.get("modalities")
+    return isinstance(named, list) and "text" in named and "audio" not in named
+
+
 def creates_responses(session: Json) -> bool | None:
     """Whether a `session` object says that the server answers each turn that it detects by
     itself; None where it says nothing."""

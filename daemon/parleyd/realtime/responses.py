@@ -112,14 +112,19 @@ class Responses:
         return self._sounded
 
     def number(self, response_id: str) -> int | None:
-        """The number of the living response that has this id, or none while no other is
-        meant; None for any other response."""
+        """The number of the living response, if its event has this id, none, or one that no other
+        response had: a server that gets an id wrong means the response under way."""
         active = self._active
         if active is None or active.dead:
             return None
         if active.response_id == NAMELESS and response_id not in self._over:
             active.response_id = response_id  # it has a name after all
-        return active.number if response_id in (active.response_id, NAMELESS) else None
+        own = response_id in (active.response_id, NAMELESS) or response_id not in self._over
+        return active.number if own else None
+
+    def over(self, response_id: str) -> bool:
+        """A response of this name is known to be over, or not wanted."""
+        return response_id in self._over
 
     def unannounced(self, response_id: str) -> bool:
         """An event of this response can only mean that it has begun: some servers do not send

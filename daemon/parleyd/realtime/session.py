@@ -21,12 +21,14 @@ from parleyd.realtime.calls import Calls
 from parleyd.realtime.endings import (
     SPEAK,
     about_a_message,
+    claims_sound,
     messages,
     only_messages,
     reason,
     shortfall,
 )
 from parleyd.realtime.history import History
+from parleyd.realtime.naming import ItemNames
 from parleyd.realtime.negotiation import Negotiation
 from parleyd.realtime.news import (
     CutOff,
@@ -44,7 +46,7 @@ from parleyd.realtime.permission import Permissions, Stage, services
 from parleyd.realtime.profiles import Profile, profile
 from parleyd.realtime.refusals import Refusal, Remedy, may_pass, understand
 from parleyd.realtime.remote import Listing, RemoteCalls, labels
-from parleyd.realtime.responses import Ending, Responses
+from parleyd.realtime.responses import NAMELESS, Ending, Responses
 from parleyd.realtime.settings import session_settings
 from parleyd.realtime.truncation import Truncations
 from parleyd.realtime.usage import Context, Usage
@@ -82,6 +84,7 @@ class Session:
     _objection: str = ""  # what it said instead
     _update_id: str | None = None  # of the newest session.update
     _negotiation: Negotiation = field(default_factory=Negotiation)
+    _text_only: bool = False  # the server confirmed a session without speech
     _transcribes: bool = True  # no failure of that was reported
     _profile: Profile = field(init=False)
     _committed_item: str | None = None
@@ -89,6 +92,7 @@ class Session:
     _responses: Responses = field(init=False)
     _auto: AutoResponse = field(init=False)
     _calls: Calls = field(default_factory=Calls)
+    _names: ItemNames = field(default_factory=ItemNames)
     _remote: RemoteCalls = field(default_factory=RemoteCalls)
     _listing: Listing = field(init=False)
     _permissions: Permissions = field(init=False)
@@ -341,11 +345,13 @@ class Session:
                 return self._audio_done(event, now)
             case ev.TranscriptDelta():
                 if (number := self._number(event.response_id, now)) is not None:
+                    self._names.complete(event)
                     self._history.assistant((number, event.item_id), event.delta)
             case ev.OutputItemAdded():
                 if self._number(event.response_id, now) is not None:
                     self._responses.goes_on()
                     self._calls.announce(event.item)
+                    self._names.added(event.item, event.output_index)
                     self._remote.claim(event.item, now, event.output_index)
             case ev.FunctionCallArgumentsDone():
                 if self._number(event.response_id, now) is not None:
@@ -511,6 +517,8 @@ class Session:
 
     def _say(self, event: ev.ClientEvent) -> None:
         """Send now, or as soon as the session is ready."""
+        if self._names.unknown_to_server(event):
+            return
         if self.ready:
             self._send(event)
         elif isinstance(event, ev.AppendAudio | ev.CommitAudio | ev.ClearAudio):
@@ -553,6 +561,7 @@ class Session:
             return
         self._decoder.reset()
         self._calls.begin_response()
+        self._names.begin_response()
         self._permissions.response_began()
         if not asked:
             self._auto.began_by_itself()
@@ -566,6 +575,8 @@ class Session:
     def _response_done(self, response: ev.Response, now: float) -> list[News]:
         if not self._responses.announces and self._responses.unannounced(response.id):
             self._begun(response, now, announced=False)
+        if not self._responses.over(response.id) and self._names.have(response.output or []):
+            response.id = NAMELESS  # by its items it is the one under way
         ending = self._responses.done(response.id)
         news: list[News] = [*self._usage.done(response)]
         self._context.read((response.usage or {}).get("input_tokens"))
@@ -622,8 +633,10 @@ class Session:
         """A complete answer; if it holds no sound, it is asked for once more, to be spoken."""
         if self._responses.sounded:
             return [ReplyDone()]
+        if claims_sound(output):
+            return [ReplyDone("the server sent the words of its answer and no sound")]
         what = "the server answered in text only" if output else "the server's answer was empty"
-        if not self._responses.want_again(now, SPEAK):
+        if self._text_only or not self._responses.want_again(now, SPEAK):
             return [ReplyDone(what)]
         if self._profile.truncates:
             for item_id in messages(output):
@@ -676,6 +689,10 @@ class Session:
             news.append(Trouble(Remedy.IGNORE, f"the server speaks {output}: it is converted"))
         news += self._confirmed_input(formats.confirmed(session, "input"))
         self._auto.announced(formats.creates_responses(session))
+        self._text_only = formats.text_only(session)
+        if self._text_only:
+            text = "the server's session is set to text: its answers will not be heard"
+            news.append(Trouble(Remedy.OUR_FAULT, text))
         return [*news, *(self._become_ready(session, now) if not self.ready else [])]
 
     def _confirmed_input(self, wanted: formats.AudioFormat) -> list[News]:
@@ -690,6 +707,7 @@ class Session:
         number = self._number(event.response_id, now)
         if number is None or not event.delta:
             return []
+        self._names.complete(event)
         self._sounded.add((number, event.item_id))
         self._responses.sounds()
         self._remote.answered(event.output_index)
@@ -704,6 +722,7 @@ class Session:
         number = self._number(event.response_id, now)
         if number is None:
             return []
+        self._names.complete(event)
         self._may_be_done(now)
         news = self._rest_of_audio()
         return [*news, ReplyPartDone(event.item_id, event.content_index, number)]

@@ -1,12 +1,14 @@
 """What people pay for: the server's token counts, by turn, and how a conversation grows."""
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from parleyd.realtime.events import Response
+from parleyd.realtime.events import Json, Response
 from parleyd.realtime.news import Used
 
 LARGEST = 10**9  # tokens; a greater number is none
+MOST_DIGITS = 20  # of a number in a text
 REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule
 
 
@@ -29,16 +31,36 @@ class Usage:
         """Its tokens, and its cost where a router tells it; nothing where none is told."""
         turn = self._turn_of.pop(response.id, self.turns)
         usage = response.usage or {}
-        details = usage.get("input_token_details")
-        cached = details.get("cached_tokens") if isinstance(details, dict) else None
         told = {
-            "input_tokens": usage.get("input_tokens"),
-            "cached_tokens": cached,
-            "output_tokens": usage.get("output_tokens"),
-            "cost": usage.get("cost"),
+            "input_tokens": _count(usage, "input_tokens", "prompt_tokens"),
+            "cached_tokens": _cached(usage),
+            "output_tokens": _count(usage, "output_tokens", "completion_tokens"),
+            "cost": _count(usage, "cost"),
         }
-        tokens = {name: n for name, n in told.items() if isinstance(n, int | float)}
+        tokens = {name: n for name, n in told.items() if n is not None}
         return [Used(turn, tokens)] if tokens else []
+
+
+_DETAILS = ("input_token_details", "input_tokens_details", "prompt_tokens_details")
+
+
+def _cached(usage: Json) -> float | None:
+    """Some servers name the details in the plural, or as the chat completions do."""
+    parts = [usage.get(name) for name in _DETAILS]
+    counts = [_count(part, "cached_tokens") for part in [*parts, usage] if isinstance(part, dict)]
+    return next((count for count in counts if count is not None), None)
+
+
+def _count(usage: Json, *names: str) -> float | None:
+    """The first of these that is a number that can be meant; also from a text."""
+    for name in names:
+        value = usage.get(name)
+        if isinstance(value, str) and len(value) <= MOST_DIGITS:
+            with contextlib.suppress(ValueError):
+                value = float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST:
+            return int(value) if value == int(value) else value
+    return None
 
 
 @dataclass(slots=True)
