@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import errno
+import resource
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from parleyd import disk
 from parleyd.boundary import Happening, Ring, SetVolume, Understood
+from parleyd.cli.announcer import Announcer
 from parleyd.cli.skillset import Skillset
 from parleyd.config import Audio, Config, Skills
 from parleyd.room.clips import synthesize
@@ -23,12 +26,12 @@ WITHIN_S = 30.0  # a loaded machine; what is waited for takes a second or two
 class House:
     """A skillset with a file, and what it asks of the rest of the daemon."""
 
-    def __init__(self, folder: Path, volume: int = 70) -> None:
+    def __init__(self, folder: Path, volume: int = 70, store: Store | None = None) -> None:
         self.posted: asyncio.Queue[Happening] = asyncio.Queue()
         self.closed: list[bool] = []
         config = Config(audio=Audio(volume=volume), skills=Skills(folder=str(folder / "skills")))
-        store = Store(folder / "skills.json")
-        self.skills = Skillset(config, store, self.posted.put_nowait, self.closed.append)
+        self.store = store or Store(folder / "skills.json")
+        self.skills = Skillset(config, self.store, self.posted.put_nowait, self.closed.append)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -228,3 +231,73 @@ def test_functions_of_the_user_stand_beside_those_that_are_built_in(tmp_path: Pa
         assert house.posted.get_nowait() == SetVolume(20)
 
     asyncio.run(life())
+
+
+def test_a_reload_on_a_full_disk_loses_no_timer(tmp_path: Path) -> None:
+    """The set-up is made anew from the same store; the disk has room again later."""
+
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            said = await book.call("set_timer", {"seconds": 600, "name": "bread"})
+            assert "would be lost if the power failed" in said.output
+            await book.call("set_volume", {"percent": 35})
+            await house.skills.settle()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        house = House(tmp_path, store=house.store)
+        assert house.skills.volume_percent == 35
+        book = await house.skills.book()
+        assert "bread timer: in" in (await book.call("list_timers", {})).output
+        await house.skills.settle()
+        (kept,) = Store(tmp_path / "skills.json").kept.alarms
+        assert kept.name == "bread"
+
+    asyncio.run(life())
+
+
+def test_an_alarm_rings_even_if_its_words_cannot_be_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: Announcer, words: str) -> None:
+        raise ValueError("NULL pointer access")
+
+    monkeypatch.setattr(Announcer, "say", fails)
+
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "tea"})
+        async with house.running():
+            ring = await house.posted.get()
+        assert isinstance(ring, Ring)
+        assert (ring.name, ring.spoken) == ("tea", None)
+
+    asyncio.run(life())
+
+
+def test_the_time_zone_is_read_again_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Pi is set up in UTC, its time zone follows."""
+
+    async def life() -> None:
+        monkeypatch.setenv("TZ", "UTC")
+        house = House(tmp_path)
+        book = await house.skills.book()
+        day = datetime.now() + timedelta(days=3)
+        await book.call("set_alarm", {"time": "07:00", "day": f"{day:%Y-%m-%d}"})
+        (before,) = house.skills.timers._alarms.waiting
+        monkeypatch.setenv("TZ", "Asia/Tokyo")  # nine hours ahead, the whole year
+        house.skills.timers.take_due()
+        (after,) = house.skills.timers._alarms.waiting
+        assert before.due - after.due == 9 * 3600
+
+    try:
+        asyncio.run(life())
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -58,11 +58,11 @@ class Skillset:
         self._announcer = Announcer()
         self._saver = ThreadPoolExecutor(1, "state")  # one: a later change is written later
         self._saving: set[Future[None]] = set()
-        self.volume_percent = _volume(store.kept.loudness, settings.audio.volume)
+        self.volume_percent = _volume(store.latest.loudness, settings.audio.volume)
         """How loud it was last, over restarts, unless the configuration was changed since."""
         self._volume = Volume(self.volume_percent, self._set_volume)
         self.overhearing = Overhearing(post)
-        self.timers = Timers(store.kept.alarms, _now, self._keep_alarms)
+        self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
         self.mute.keep = self._keep_mute
 

@@ -58,21 +58,26 @@ class Store:
         self._path = path
         self._lock = threading.Lock()
         self._newer: dict[str, msgspec.Raw] = {}  # fields that this version does not know
-        self._kept = self._load()
+        self._kept = self._latest = self._load()
 
     @property
     def kept(self) -> Kept:
         """What the file says."""
         return self._kept
 
+    @property
+    def latest(self) -> Kept:
+        """What it would say if everything could have been written."""
+        return self._latest
+
     def keep(self, **changes: Any) -> None:
         """Change fields of `Kept`: on the disk when this returns, or OSError and the file is
-        what it was."""
+        what it was. What could not be written goes along with the next change."""
         with self._lock:
-            kept = msgspec.structs.replace(self._kept, **changes)
-            if kept != self._kept:
-                self._write(kept)
-                self._kept = kept
+            self._latest = msgspec.structs.replace(self._latest, **changes)
+            if self._latest != self._kept:
+                self._write(self._latest)
+                self._kept = self._latest
 
     def _write(self, kept: Kept) -> None:
         fields = {name: getattr(kept, name) for name in Kept.__struct_fields__}

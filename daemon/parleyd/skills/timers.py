@@ -39,7 +39,7 @@ class Timers:
         self._clock = clock
         self._alarms = Alarms(kept)
         self._keep = keep
-        self._kept = list(kept)
+        self._kept: list[Alarm] | None = None  # not known to be written: `save` finds out
         self._unkept: list[Alarm] | None = None  # what could not be written down
         self._retry_at = 0.0
         self._keeping = asyncio.Lock()
