@@ -91,29 +91,29 @@ class Ears:
         `speaking`: Parley is heard. `attentive`: it matters who speaks, not only a wake word.
         """
         self._now = now
-        reference = self._referring.run(self._reference.take, now)
+        reference = self._referring.run(now, self._reference.take)
         if frames is None:
             return None
-        changed = self._hears.run(lambda: self._silence.update(frames, expected=attentive), now)
+        changed = self._hears.run(now, self._silence.update, frames, expected=attentive)
         dead = self._silence.dead if changed else None
         if speaking:
             self._spoke_at = now
-        heard = self._hears.run(lambda: self._hear(frames, reference, now, attentive), now)
+        heard = self._hears.run(now, self._hear, frames, reference, now, attentive)
         if heard is None:
             heard = _unheard(frames)
         to_wake = heard.cleaned
         if not heard.cancelled and now < self._spoke_at + ECHOES_S:
             heard = replace(heard, cleaned=np.zeros_like(heard.cleaned))
         self._preroll.push(heard.cleaned)
-        turned = self._judges.run(lambda: self._turned(heard, speaking), now)
-        verdict = self._judges.run(lambda: self._judge(heard, now), now)
+        turned = self._judges.run(now, self._turned, heard, speaking)
+        verdict = self._judges.run(now, self._judge, heard, now)
         return Percept(
             heard,
-            self._wakes.run(lambda: self._wake_word(to_wake, speaking, now), now),
+            self._wakes.run(now, self._wake_word, to_wake, speaking, now),
             verdict,
-            self._ends.run(lambda: self.endpoint.update(heard, now), now),
+            self._ends.run(now, self.endpoint.update, heard, now),
             self._duplex if turned else None,
-            self._hears.run(lambda: self._calibrated(heard, now), now),
+            self._hears.run(now, self._calibrated, heard, now),
             dead,
         )
 
@@ -142,7 +142,7 @@ class Ears:
 
     def arm(self, now: float) -> None:
         """Parley begins to be heard: suspect who speaks from now on, and nobody before."""
-        self._hears.run(self._hearing.listen_anew, now)
+        self._hears.run(now, self._hearing.listen_anew)
         self.barge_in.arm(now)
 
     def calibrate(self, sound_dbfs: float, now: float) -> None:
@@ -158,11 +158,11 @@ class Ears:
 
     def memory(self) -> EchoMemory | None:
         """What was learnt of the echo's path; None while too little was heard."""
-        return self._hears.run(self._hearing.memory, self._now)
+        return self._hears.run(self._now, self._hearing.memory)
 
     def remember(self, memory: EchoMemory) -> None:
         """Begin with what was learnt before."""
-        self._hears.run(lambda: self._hearing.remember(memory), self._now)
+        self._hears.run(self._now, self._hearing.remember, memory)
 
     def recent(self, ms: float) -> Frames:
         """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
@@ -181,12 +181,12 @@ class Ears:
 
     def written(self, frames: Frames) -> None:
         """These device-rate frames go to the loudspeaker next."""
-        self._referring.run(lambda: self._reference.written(frames), self._now)
+        self._referring.run(self._now, self._reference.written, frames)
 
     def dropped(self, queued_frames: int) -> None:
         """The newest `queued_frames` of them were thrown away unheard."""
-        given = self._referring.run(lambda: self._reference.dropped(queued_frames), self._now)
-        self._hears.run(lambda: self._hearing.dropped(given or 0), self._now)
+        given = self._referring.run(self._now, self._reference.dropped, queued_frames)
+        self._hears.run(self._now, self._hearing.dropped, given or 0)
 
     def glitch(self, now: float) -> None:
         """The card lost frames: playback has moved against recording."""

@@ -25,7 +25,7 @@ class Part:
         self.resets += 1
 
     def run(self, now: float) -> str | None:
-        return self.fuse.run(self.work, now)
+        return self.fuse.run(now, self.work)
 
 
 def test_fuse_hands_on_the_result_of_its_part() -> None:
@@ -97,7 +97,7 @@ def test_fuse_survives_a_part_that_cannot_be_reset() -> None:
     def work() -> None:
         raise ValueError
 
-    assert fuse.run(work, 0.0) is None
+    assert fuse.run(0.0, work) is None
     assert fuse.out(0.5)
     assert faults[0].error.__notes__ == ["and it cannot be reset: OSError: no memory"]
 

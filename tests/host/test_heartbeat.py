@@ -24,10 +24,12 @@ from parleyd.boundary import (
     Step,
 )
 from parleyd.errors import AudioError
+from parleyd.hearing.fuse import Fault
 from parleyd.host import alsa, heartbeat
 from parleyd.host.alsa import Card
 from parleyd.host.heartbeat import INBOX_EVENTS, Heartbeat
 from parleyd.host.soundcard import NoCard, SoundCard
+from parleyd.speaker import Speaker
 from parleyd.states import Shown
 from parleyd.units import SILENCE, Frames
 
@@ -249,6 +251,62 @@ def test_a_fault_of_the_core_is_logged_with_its_traceback_and_ends_the_thread(
     assert isinstance(running.outcome.errors.get(timeout=DEADLINE_S), ZeroDivisionError)
     assert caplog.records[0].exc_info is not None
     assert drain(card.calls)[-1] == ("close", None)
+
+
+def test_heartbeat_outlives_a_recorder_that_raises(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[MicPeriod] = []
+
+    def broken(period: MicPeriod, step: Step) -> None:
+        seen.append(period)
+        raise OSError("the disk is full")
+
+    card = SimpleCard()
+    running = Running(card, on_beat=broken)
+    running.heart.start()
+    for _ in range(3):
+        card.give(np.zeros(160, np.int16))
+        running.core.wait_for(lambda item: isinstance(item, MicPeriod))
+    assert running.heart.is_alive()
+    assert running.heart.stop()
+    assert len(seen) == 1
+    assert caplog.text.count("Traceback") == 1
+    assert running.outcome.errors.empty()
+
+
+class RaisingEngine:
+    """A wake-word engine whose library fails at every call."""
+
+    name = "raising"
+    keywords = ("hey_test",)
+
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
+        raise RuntimeError("invoke failed")
+
+    def close(self) -> None:
+        pass
+
+
+def test_heartbeat_outlives_a_wake_engine_that_raises() -> None:
+    card = SimpleCard()
+    running = Running(card)
+    running.heart = Heartbeat(
+        card,
+        Speaker(config.Config(), RaisingEngine()),
+        on_effects=running.outcome.effects.put,
+        on_error=running.outcome.errors.put,
+    )
+    running.heart.start()
+    for _ in range(50):
+        card.give(np.zeros(160, np.int16))
+    deadline = time.monotonic() + DEADLINE_S
+    while running.heart.beats < 50 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert running.heart.is_alive()
+    assert running.heart.stop()
+    effects = [effect for some in list(running.outcome.effects.queue) for effect in some]
+    (fault,) = [effect for effect in effects if isinstance(effect, Fault)]
+    assert (fault.part, str(fault.error)) == ("wake engine", "invoke failed")
+    assert running.outcome.errors.empty()
 
 
 def test_stop_before_start_closes_the_card(simple: tuple[SimpleCard, Running]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 FIRST_PAUSE_S = 1.0  # most failures are one odd period
 LONGEST_PAUSE_S = 60.0  # a part that always fails costs nothing, and is tried again all the same
@@ -10,6 +10,7 @@ STEADY_S = 60.0  # after that without a failure the next one is waited for from 
 REMEMBERED = 16  # kinds of failures of one part: each is logged with its traceback once
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ class Fuse:
         self._out_until = self._failed_at = float("-inf")
         self._known: set[str] = set()
 
-    def run(self, work: Callable[[], T], now: float) -> T | None:
+    def run(
+        self, now: float, work: Callable[P, T], *arguments: P.args, **named: P.kwargs
+    ) -> T | None:
         """What `work` returns; None when it raises, or while the part is left out."""
         if now < self._out_until:
             return None
         try:
-            return work()
+            return work(*arguments, **named)
         except Exception as error:  # the rim of one part, whatever library is under it
             self._blow(error, now)
             return None

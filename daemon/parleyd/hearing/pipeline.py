@@ -81,14 +81,15 @@ class Hearing:
         self._periods += 1
         floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.int16)
         noisy = _sum(mic, floor)
-        done = self._cancelling.run(lambda: self._cancel(noisy, reference), now)
+        done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)
         cleaned = _pcm(cancelled.error - floor * np.float32(1 / 32768))
-        known = self._knowing.run(lambda: self._know(cancelled, attentive), now)
+        known = self._knowing.run(now, self._know, cancelled, attentive)
         score, talker = known or (0.0, Talker(0.0, 0.0))
         chunk: bool | None = False
         if attentive:
-            chunk = self._listening.run(lambda: self._listen(cleaned), now)
+            chunk = self._listening.run(now, self._listen, cleaned)
+        intact = done is not None and known is not None and chunk is not None
         if chunk is None:  # the talker detector stands in, for ends of turns that are found here
             chunk = self._periods % _CHUNK_PERIODS == 0
             self._voice = talker.speech
@@ -102,7 +103,7 @@ class Hearing:
             level_dbfs=level_dbfs(cleaned),
             echo_dbfs=echo_dbfs,
             masked=self._masked,
-            trusted=self._trusted(now) and not any(fuse.out(now) for fuse in self.fuses),
+            trusted=intact and self._trusted(now),
             cancelled=done is not None,
         )
 
@@ -128,9 +129,8 @@ class Hearing:
         Takes them back, and lets the voice detector mostly forget what it took for
         a voice until now: it may have been Parley's, and must not speak for the user.
         """
-        alignment = self._alignment
-        if alignment is not None:
-            self._cancelling.run(lambda: alignment.dropped(frames), self._now)
+        if self._alignment is not None:
+            self._cancelling.run(self._now, self._alignment.dropped, frames)
         self._detector.fade()
 
     def glitch(self, now: float) -> None:
