@@ -341,6 +341,29 @@ def test_a_folder_that_is_not_parleys_is_not_changed(root: Root, folder: str) ->
     assert found.remedy.startswith(f"put the files into {skillchecks.OWN}")
 
 
+def key_files(folder: Path, name: str, make: Callable[[Path], None]) -> Finding:
+    make(folder / name)
+    embedded = config.Config(realtime=config.Realtime(server="embedded"))
+    *_, finding = checks.keys(embedded, {}, folder)
+    return finding
+
+
+@pytest.mark.parametrize("name", ["a b_key", "x$(touch pwned)_key", "'_key", ";id;_key"])
+def test_a_key_with_an_odd_name_is_one_word_of_the_command(tmp_path: Path, name: str) -> None:
+    exposed = key_files(tmp_path, name, lambda path: path.touch(0o644))
+    subprocess.run(["bash", "-ec", f'sudo() {{ "$@"; }}; cd /; {exposed.remedy}'], check=True)
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert not Path("/pwned").exists()
+
+
+def test_what_a_key_is_linked_to_is_not_changed(tmp_path: Path) -> None:
+    target = tmp_path / "passwd"
+    target.touch(0o644)
+    finding = key_files(tmp_path, "openai_api_key", lambda path: path.symlink_to(target))
+    assert finding.level is Level.WARN
+    assert finding.remedy == f"put the key itself into {tmp_path}/openai_api_key"
+
+
 # --- the rest ---------------------------------------------------------------------------
 
 

@@ -275,3 +275,11 @@ def test_a_compiled_file_beside_it_is_not_believed(tmp_path: Path) -> None:
 def test_no_folder_is_no_problem(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert asyncio.run(load(tmp_path / "none", set())) == []
     assert caplog.text == ""
+
+
+def test_no_name_of_a_folder_is_not_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lamp.py").write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert asyncio.run(load(Path(""), set())) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from parleyd import config
 from parleyd.cli.findings import Finding, Level
+from parleyd.cli.remedies import quoted
 from parleyd.errors import ConfigError
 from parleyd.realtime import proxies
 from parleyd.realtime.profiles import OPENAI, profile
@@ -78,7 +79,8 @@ def _server_key(
         yield Finding("key", Level.OK, f"{needed.key} is present (not shown, not tried)")
     elif closed := _closed(needed.key, folder):
         text = f"{closed} cannot be read by this user, so whether there is a key is not known"
-        yield Finding("key", Level.WARN, text, "sudo parley doctor")
+        remedy = f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"
+        yield Finding("key", Level.WARN, text, remedy)
     elif server == "auto":
         text = f"no {needed.key}: the embedded server is used, which knows commands only"
         yield Finding("key", Level.WARN, text, put)
@@ -101,14 +103,20 @@ def _files(folder: Path) -> Iterator[Finding]:
         except OSError as error:
             yield Finding("key", Level.WARN, f"{path}: {error.strerror}", "")
             continue
-        if not stat.S_ISREG(status.st_mode):
+        if path.is_symlink():
+            text = f"{path} is a link: what it leads to is not Parley's"
+            yield Finding("key", Level.WARN, text, f"put the key itself into {path}")
+        elif not stat.S_ISREG(status.st_mode):
             text = f"{path} is not a file, and is not looked at"
             yield Finding("key", Level.WARN, text, f"put the key into a file {folder}/NAME_key")
         elif path.name != wanted:
             text = f"{path} is not looked at: a key's file is named {wanted}"
-            yield Finding("key", Level.WARN, text, f"sudo mv -n {path} {folder}/{wanted}")
+            yield Finding(
+                "key", Level.WARN, text, f"sudo mv -nT {quoted(path)} {quoted(folder / wanted)}"
+            )
         elif status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Finding("key", Level.FAIL, f"others can read {path}", f"sudo chmod 600 {path}")
+            remedy = f"sudo chmod 600 {quoted(path)}"
+            yield Finding("key", Level.FAIL, f"others can read {path}", remedy)
         elif status.st_size == 0:
             yield Finding("key", Level.WARN, f"{path} is empty", _put(wanted.upper(), folder))
 

@@ -12,6 +12,7 @@ from parleyd import disk
 from parleyd.cli import remedies
 from parleyd.cli.findings import Finding, Level
 from parleyd.cli.run import state_folder
+from parleyd.errors import ParleyError
 from parleyd.skills import store
 
 LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
@@ -25,8 +26,8 @@ def state(environ: Mapping[str, str]) -> Iterator[Finding]:
     """The state folder can be written, what is in it can be read, and there is room."""
     try:
         folder = state_folder(environ)
-    except RuntimeError:  # no HOME, and no such user
-        yield Finding("state", Level.FAIL, "this user has no home folder", ELSEWHERE)
+    except ParleyError as error:
+        yield Finding("state", Level.FAIL, str(error).partition(";")[0], ELSEWHERE)
         return
     place = _nearest(folder)
     try:

@@ -120,6 +120,8 @@ async def examine(
 
 def _files(folder: Path) -> tuple[list[Path], list[str]]:
     """The files of the folder, and why it cannot be looked at."""
+    if folder == Path():  # skills.folder = "": the current folder may be anyone's
+        return [], []
     try:
         trust.check(folder)
         return sorted(path for path in folder.iterdir() if path.suffix == ".py"), []
