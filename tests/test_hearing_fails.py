@@ -206,10 +206,28 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     assert np.abs(np.frombuffer(sent, "<i2").astype(int)).max() < 50  # the echo's peak is 4500
 
 
-@pytest.mark.parametrize("confirms", [True, False])
-def test_held_answer_continues_when_the_decision_fails(
-    monkeypatch: pytest.MonkeyPatch, confirms: bool
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [(Canceller, "process"), (Levels, "score"), (VoiceDetector, "process"), (Reference, "take")],
+)
+def test_answer_is_half_duplex_while_a_part_of_hearing_fails(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
+    """Neither our own echo nor a user holds it: there is no proof of either."""
+    paper = Paper(settings(), echo_gain_db=-6.0)
+    paper.reply = np.clip(
+        np.random.default_rng(5).normal(0, 6000, 24_000 * 4), -32768, 32767
+    ).astype(np.int16)
+    breaks(monkeypatch, kind, method)
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(1.5)
+    paper.talker.say(OBJECTION)
+    paper.until(State.IDLE)
+    assert paper.notes("hold") == []
+
+
+def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings(), reply=tone(6000))
     ask(paper)
     paper.until(State.SPEAKING)
