@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from paper_server import RATE_HZ, Bell, Paper, settings
 
 from parleyd.boundary import (
     ButtonPressed,
@@ -17,6 +16,7 @@ from parleyd.boundary import (
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
+from tests.paper_server import RATE_HZ, Bell, Paper, settings
 
 LOST = CardLost("the card was lost; plug it in again", 1920)
 

@@ -3,7 +3,6 @@
 import msgspec
 import numpy as np
 import pytest
-from paper_server import Bell, Paper, settings, tone
 
 from parleyd import earcons
 from parleyd.boundary import ButtonPressed, Note, Show
@@ -14,6 +13,7 @@ from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
+from tests.paper_server import Bell, Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")

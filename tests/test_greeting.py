@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import soxr
-from paper_server import RATE_HZ, Paper
 
 from parleyd import earcons
 from parleyd.boundary import CardLost, Greet, Learnt, MuteSwitched
@@ -14,6 +13,7 @@ from parleyd.room.acoustics import Room
 from parleyd.room.card import SimulatedCard
 from parleyd.room.clips import synthesize
 from parleyd.units import Frames, level_dbfs
+from tests.paper_server import RATE_HZ, Paper
 
 SENTENCE = "Once upon a time there was a small house at the edge of a very large forest."
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
-from paper_server import Bell, Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed, Effect, MicPeriod, Ring, Show, WakeRenewed
 from parleyd.cli.switchboard import Switchboard
@@ -32,6 +31,7 @@ from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
 from parleyd.units import Frames
 from parleyd.wake.gate import Gate
+from tests.paper_server import Bell, Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")

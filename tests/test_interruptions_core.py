@@ -2,13 +2,13 @@
 
 import msgspec
 import pytest
-from paper_server import Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed, SkillDone
 from parleyd.config import Turn
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
+from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")

@@ -1,13 +1,13 @@
 """A lead that is too short for the machine grows until the sound holds."""
 
 import msgspec
-from paper_server import Paper, settings
 
 from parleyd.boundary import ButtonPressed
 from parleyd.lead import MOST_GROWTH_MS, Lead
 from parleyd.room.card import Stall
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.paper_server import Paper, settings
 
 
 def test_one_or_two_dropouts_change_nothing_however_long_it_runs() -> None:

@@ -4,7 +4,6 @@ import msgspec
 import numpy as np
 import pytest
 import soxr
-from paper_server import Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed, MuteSwitched, SkillDone, Then
 from parleyd.config import Config
@@ -12,6 +11,7 @@ from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 from parleyd.units import Frames
+from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
 ANSWER = synthesize("Tomorrow there will be sunshine and a little wind.", "slt")

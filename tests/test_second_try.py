@@ -1,13 +1,13 @@
 """A server that fails for a reason of its own is asked once more, in simulated time."""
 
 import pytest
-from paper_server import Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import AGAIN_AFTER_S
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
 OWN = {"type": "server_error", "code": None, "message": "The server had an error. Sorry!"}

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from paper_server import RATE_HZ, Bell, Paper, settings, tone
 
 from parleyd import earcons
 from parleyd.boundary import (
@@ -21,6 +20,7 @@ from parleyd.room.acoustics import Room
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
 from parleyd.units import Frames
+from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
 
 QUESTION = "What is the weather like?"
 OBJECTION = "No wait, tell me about the rain."

@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-from paper_server import Paper, settings
 
 from parleyd.boundary import ButtonPressed, CardBack, CardLost, Happening, LinkDown, LinkUp
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.paper_server import Paper, settings
 
 QUESTION = synthesize("What is the weather like?", "slt")
 

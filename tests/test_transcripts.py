@@ -4,7 +4,6 @@ import logging
 
 import msgspec
 import pytest
-from paper_server import Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed, Note
 from parleyd.cli.switchboard import log_note
@@ -13,6 +12,7 @@ from parleyd.host.systemd import FieldsFormatter
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is a rhododendron?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")

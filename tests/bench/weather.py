@@ -14,17 +14,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
-from fault_server import Faults
 from jumping_loop import run_simulated
 from rich.console import Console
 from rich.table import Table
-from weathering import WEATHERS, cut_behind, outdoors, recorded, recover
 
 from parleyd.boundary import Show
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
+from tests.e2e.fault_server import Faults
+from tests.e2e.weathering import WEATHERS, cut_behind, outdoors, recorded, recover
 
 REPLY_MS = 6000
 SERVERS = {

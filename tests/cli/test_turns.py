@@ -15,7 +15,6 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from paper_server import Paper, settings
 
 from parleyd.boundary import ButtonPressed
 from parleyd.cli.journal import turns
@@ -25,6 +24,7 @@ from parleyd.host.systemd import FieldsFormatter
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.paper_server import Paper, settings
 
 USAGE = {"input_tokens": 100, "output_tokens": 40, "input_token_details": {"cached_tokens": 64}}
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from fault_server import FaultServer, tone_hz
 
 from parleyd.config import Audio, Config, Turn
 from parleyd.demo.rehearsal import Rehearsal
 from parleyd.room.acoustics import Room
+from tests.e2e.fault_server import FaultServer, tone_hz
 
 RATE_HZ = 48_000
 

@@ -4,14 +4,14 @@ one create for each turn, and no harmless error ends anything."""
 import asyncio
 
 import pytest
-from fault_server import Faults, FaultServer
-from rehearsing import run, settings, speaker_at, tones_heard
 
 from parleyd.boundary import ButtonPressed, LinkDown
 from parleyd.demo.rehearsal import Rehearsal
 from parleyd.realtime import events as ev
 from parleyd.states import State
 from parleyd.units import Frames
+from tests.e2e.fault_server import Faults, FaultServer
+from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard
 
 GENERATING = {"paced": True, "endless": True}  # interrupted while the server still generates
 INTERRUPTED = {

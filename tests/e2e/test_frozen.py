@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from rehearsing import RATE_HZ, run, settings
 
 from parleyd.boundary import ButtonPressed
 from parleyd.config import Turn
@@ -20,6 +19,7 @@ from parleyd.realtime.link import Address
 from parleyd.room.acoustics import Room
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import State
+from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 
 @asynccontextmanager

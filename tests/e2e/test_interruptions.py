@@ -7,8 +7,6 @@ all, one create for each turn, and the conversation goes on.
 import msgspec
 import numpy as np
 import pytest
-from fault_server import Faults, FaultServer
-from rehearsing import RATE_HZ, run, settings, speaker_at, tones_heard
 
 from parleyd.boundary import ButtonPressed
 from parleyd.config import Config, Realtime
@@ -16,6 +14,8 @@ from parleyd.demo.rehearsal import Rehearsal
 from parleyd.realtime import events as ev
 from parleyd.states import State
 from parleyd.units import Frames
+from tests.e2e.fault_server import Faults, FaultServer
+from tests.e2e.rehearsing import RATE_HZ, run, settings, speaker_at, tones_heard
 
 PACED = {"paced": True, "endless": True}  # the server still generates while it is interrupted
 

@@ -4,13 +4,13 @@ user has said so, and speaks of its result only when it is asked to."""
 from typing import Any
 
 import numpy as np
-from fault_server import Faults, FaultServer, Json, _Talk
-from rehearsing import RATE_HZ, run, speaker_at, tones_heard
 
 from parleyd.boundary import ButtonPressed
 from parleyd.demo.rehearsal import Rehearsal
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.e2e.fault_server import Faults, FaultServer, Json, _Talk
+from tests.e2e.rehearsing import RATE_HZ, run, speaker_at, tones_heard
 
 REQUEST = {
     "type": "mcp_approval_request", "id": "ask_1", "server_label": "home", "name": "open_door",

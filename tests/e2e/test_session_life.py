@@ -1,8 +1,6 @@
 """The life of a session, on a real socket: renewed and opened on wake without a word lost."""
 
 import msgspec
-from fault_server import Faults, FaultServer
-from rehearsing import run, settings, speaker_at, tones_heard
 
 from parleyd.boundary import ButtonPressed, LinkDown, Show
 from parleyd.config import Realtime
@@ -10,6 +8,8 @@ from parleyd.demo.rehearsal import Rehearsal
 from parleyd.line import BELIEVED_S, REST_AFTER_S
 from parleyd.states import Shown, State
 from parleyd.units import Frames
+from tests.e2e.fault_server import Faults, FaultServer
+from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard
 
 SHORT_LIFE_S = BELIEVED_S + 10
 

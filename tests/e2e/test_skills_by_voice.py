@@ -2,7 +2,6 @@
 
 import msgspec
 import numpy as np
-from rehearsing import RATE_HZ, run, settings
 
 from parleyd.boundary import ButtonPressed, Show
 from parleyd.config import Turn
@@ -13,6 +12,7 @@ from parleyd.realtime.link import Address
 from parleyd.room.acoustics import Room
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import Shown, State
+from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 
 async def said(rehearsal: Rehearsal, words: str) -> None:

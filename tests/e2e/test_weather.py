@@ -2,14 +2,14 @@
 and the conversation goes on. All of it, with figures: `python -m tests.bench.weather`."""
 
 import pytest
-from fault_server import Faults
 from jumping_loop import run_simulated
 from weather import Weather
-from weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, recover
 
 from parleyd.boundary import Show
 from parleyd.states import Shown, State
 from parleyd.units import Frames
+from tests.e2e.fault_server import Faults
+from tests.e2e.weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, recover
 
 REPLY_MS = 4000
 WAITS = Show(Shown.THINKING, "waiting for the rest of the answer")

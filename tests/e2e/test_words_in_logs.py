@@ -4,7 +4,6 @@ import logging
 
 import msgspec
 import pytest
-from rehearsing import RATE_HZ, run, settings
 
 from parleyd.boundary import ButtonPressed, Note
 from parleyd.cli.switchboard import log_note
@@ -16,6 +15,7 @@ from parleyd.realtime.link import Address
 from parleyd.room.acoustics import Room
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import State
+from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 ASKED, ANSWER = "what is the date", "Today is"
 

@@ -12,8 +12,6 @@ from functools import cache
 
 import msgspec
 import numpy as np
-from fault_server import Faults, FaultServer
-from rehearsing import settings
 from weather import CALM, Cut, Network, Weather, spans
 
 from parleyd import earcons
@@ -25,6 +23,8 @@ from parleyd.room.acoustics import Room
 from parleyd.room.drive import LIFE, drive
 from parleyd.states import Shown, State
 from parleyd.units import SERVER_RATE_HZ, Frames
+from tests.e2e.fault_server import Faults, FaultServer
+from tests.e2e.rehearsing import settings
 
 RATE_HZ = SERVER_RATE_HZ  # the playout need not resample: what is played is what was sent
 LONGEST_REPLY_S = 15

@@ -7,7 +7,6 @@ import numpy as np
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
-from paper_server import Bell, settings, tone
 
 from parleyd.boundary import (
     ButtonPressed,
@@ -29,6 +28,7 @@ from parleyd.room.clips import synthesize
 from parleyd.speaker import Speaker
 from parleyd.states import State
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
+from tests.paper_server import Bell, settings, tone
 
 LONGEST_MS = 1000
 VOICE = synthesize("What is the weather like? Tell me about the rain.", "slt")

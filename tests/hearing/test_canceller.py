@@ -2,10 +2,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from echo_rooms import Room, noise, room
 
 from parleyd.hearing.canceller import HISTORY, HOP, PARTITIONS, Cancelled, Canceller
 from parleyd.units import Floats
+from tests.hearing.echo_rooms import Room, noise, room
 
 
 def run(canceller: Canceller, scene: Room) -> list[Cancelled]:

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from echo_rooms import convolve, echo_path, noise, pcm
 
 from parleyd import config
 from parleyd.hearing.alignment import Alignment
@@ -9,6 +8,7 @@ from parleyd.hearing.delay import DelayFinder
 from parleyd.hearing.memory import TAPS, EchoMemory
 from parleyd.hearing.pipeline import Hearing
 from parleyd.units import Floats, Frames
+from tests.hearing.echo_rooms import convolve, echo_path, noise, pcm
 
 
 def echoed(spoken: Floats, delays_ms: list[float], noise_rms: float = 0.002) -> Frames:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from paper_server import Paper, settings
 
 from parleyd import config
 from parleyd.boundary import SetVolume
@@ -11,6 +10,7 @@ from parleyd.hearing import HeardPeriod
 from parleyd.hearing.duplex import GOOD_AGAIN_DBFS, JUDGED_PERIODS, TOO_LOUD_DBFS, Duplex
 from parleyd.lead import Lead
 from parleyd.units import MIC_PERIOD_FRAMES
+from tests.paper_server import Paper, settings
 
 
 def period(level_dbfs: float, echo_dbfs: float = -20.0) -> HeardPeriod:

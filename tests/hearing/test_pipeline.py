@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from echo_rooms import echo_path, noise, pcm, room
 
 from parleyd import config
 from parleyd.ears import Ears
@@ -14,6 +13,7 @@ from parleyd.hearing.levels import Levels
 from parleyd.hearing.pipeline import Hearing
 from parleyd.lead import Lead
 from parleyd.units import Floats, Frames, level_dbfs
+from tests.hearing.echo_rooms import echo_path, noise, pcm, room
 
 Say = Callable[[str, str], Floats]
 LEAD_PERIODS = 4  # playback is handed over 40 ms before it is heard

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from paper_server import Paper, settings
 
 from parleyd.boundary import MicPeriod, MuteSwitched, Show
 from parleyd.cli.switchboard import LOUD_NOTES
 from parleyd.hearing.silence import DigitalSilence
 from parleyd.states import Shown, State
 from parleyd.units import Frames
+from tests.paper_server import Paper, settings
 
 ZEROS = np.zeros(160, np.int16)
 NOISE = np.random.default_rng(3).integers(-2, 3, 160).astype(np.int16)  # a quiet converter

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from echo_rooms import noise, pcm, room
 
 from parleyd import config
 from parleyd.hearing.canceller import BINS, Cancelled
@@ -12,6 +11,7 @@ from parleyd.hearing.pipeline import Hearing
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.talker import TalkerDetector
 from parleyd.units import Floats
+from tests.hearing.echo_rooms import noise, pcm, room
 
 Say = Callable[[str, str], Floats]
 QUESTION = "Stop please, and tell me what the weather will be like tomorrow."

@@ -9,10 +9,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from echo_rooms import Room, noise, room
 
 from parleyd.hearing.canceller import Canceller
 from parleyd.units import MIC_RATE_HZ, Floats
+from tests.hearing.echo_rooms import Room, noise, room
 
 STEP_S = 2.5
 USER_RMS = 0.008  # of a user across the room, -42 dBFS

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from paper_server import Bell, Paper, settings
 
 from parleyd.boundary import ButtonPressed, MicPeriod, Step
 from parleyd.host.turn_buffer import TurnBuffer
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 from parleyd.units import SILENCE, Frames
+from tests.paper_server import Bell, Paper, settings
 
 
 class Tape:

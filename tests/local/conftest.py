@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 import pytest
 import soxr
-from engine_desk import MANUAL, Desk, Json
 
 from parleyd.local.recognizer import Recognizer
 from parleyd.local.synthesizer import Synthesizer
 from parleyd.units import SERVER_RATE_HZ, Frames
+from tests.local.engine_desk import MANUAL, Desk, Json
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from openai_types import assert_official_server_event
-
 from parleyd.hearing.voice import VoiceDetector
 from parleyd.local.actions import Forget, Output, Recognize, Synthesize
 from parleyd.local.engine import Engine, EngineOptions
@@ -15,6 +13,7 @@ from parleyd.local.rates import to_mic_rate
 from parleyd.local.recognizer import Recognizer
 from parleyd.realtime.events import encode
 from parleyd.units import SERVER_RATE_HZ, Frames
+from tests.openai_types import assert_official_server_event
 
 Json = dict[str, Any]
 NOON = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)

@@ -5,7 +5,6 @@ import json
 from itertools import pairwise, product
 
 import pytest
-from engine_desk import MANUAL, audio, kinds, only, transcript
 
 from parleyd.local import decoding, limits
 from parleyd.local.conversation import Conversation
@@ -15,6 +14,7 @@ from parleyd.local.pieces import pieces, weight
 from parleyd.local.stories import STORIES
 from parleyd.realtime.events import AppendAudio, encode
 from parleyd.units import SILENCE
+from tests.local.engine_desk import MANUAL, audio, kinds, only, transcript
 
 PARAMETERS = {"type": "object", "properties": {}}
 

@@ -4,7 +4,6 @@ import base64
 
 import numpy as np
 import pytest
-from engine_desk import MANUAL, audio, kinds, only, transcript
 
 from parleyd.local.endpoint import (
     Endpointer,
@@ -16,6 +15,7 @@ from parleyd.local.endpoint import (
 from parleyd.local.inputbuffer import MOST_MS, InputBuffer
 from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.units import SERVER_RATE_HZ
+from tests.local.engine_desk import MANUAL, audio, kinds, only, transcript
 
 TURN_IN_ORDER = [
     "input_audio_buffer.speech_started",

@@ -3,10 +3,9 @@
 The desk holds each event that arrives against the types of OpenAI's own package.
 """
 
-from engine_desk import only
-
 from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.realtime import events as ev
+from tests.local.engine_desk import only
 
 NOT_OURS = {name for name in ev.SERVER_EVENTS if "mcp" in name}  # it calls no remote functions
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from engine_desk import MANUAL, NOON, audio, kinds, only, transcript
 
 from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.local.stories import STORIES
+from tests.local.engine_desk import MANUAL, NOON, audio, kinds, only, transcript
 
 ANSWER_IN_ORDER = [
     "response.created",

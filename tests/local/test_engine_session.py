@@ -3,7 +3,8 @@
 import base64
 
 import pytest
-from engine_desk import kinds, only, transcript
+
+from tests.local.engine_desk import kinds, only, transcript
 
 PCM_100_MS = base64.b64encode(bytes(4800)).decode()
 

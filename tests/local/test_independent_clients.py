@@ -12,11 +12,11 @@ import subprocess
 from datetime import UTC, datetime
 
 import pytest
-from engine_desk import MANUAL, kinds, only, transcript
-from openai_types import assert_official_server_event
 from websockets.asyncio.client import connect
 
 from parleyd.local.server import RealtimeServer, ServerOptions
+from tests.local.engine_desk import MANUAL, kinds, only, transcript
+from tests.openai_types import assert_official_server_event
 
 NOON = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
 PCM_100_MS = base64.b64encode(bytes(4800)).decode()

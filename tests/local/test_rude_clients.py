@@ -7,7 +7,9 @@ import socket
 import time
 
 import pytest
-from rude_client import (
+
+from parleyd.local import places
+from tests.local.rude_client import (
     BINARY,
     CONTINUATION,
     PATIENCE_S,
@@ -20,8 +22,6 @@ from rude_client import (
     served,
     user_text,
 )
-
-from parleyd.local import places
 
 MOST_MORE_MB = 150  # for one client that sends the greatest messages: 94 measured
 SECOND_OF_AUDIO = base64.b64encode(bytes(48_000)).decode()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from openai_types import assert_official_server_event
 from peers import report_of
 
 from parleyd.local.rates import to_server_rate
@@ -18,6 +17,7 @@ from parleyd.local.server import RealtimeServer, ServerOptions
 from parleyd.local.stories import STORIES
 from parleyd.local.synthesizer import Synthesizer
 from parleyd.units import SERVER_RATE_HZ
+from tests.openai_types import assert_official_server_event
 
 Json = dict[str, Any]
 SAID = {

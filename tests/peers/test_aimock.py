@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 import peers
 import pytest
-from rehearsing import RATE_HZ, run, settings
 
 from parleyd.boundary import ButtonPressed, Happening, LinkDown, LinkUp
 from parleyd.cli.run import server_address
@@ -26,6 +25,7 @@ from parleyd.realtime.link import Link
 from parleyd.room.acoustics import Room
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import State
+from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 AIMOCK = peers.folder("AIMOCK")
 KEY = "sk-test-0123456789abcdef"

@@ -3,7 +3,6 @@
 import msgspec
 import peers
 import pytest
-from rehearsing import RATE_HZ, run, settings, tones_heard
 
 from parleyd.boundary import ButtonPressed
 from parleyd.cli.run import server_address
@@ -13,6 +12,7 @@ from parleyd.realtime import events as ev
 from parleyd.room.acoustics import Room
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.e2e.rehearsing import RATE_HZ, run, settings, tones_heard
 
 PEER = peers.folder("SPEECH_TO_SPEECH")
 SERVER = peers.HERE / "speech_to_speech_server.py"

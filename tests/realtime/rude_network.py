@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import websockets.asyncio.server as ws
-from link_ear import Ear, port_of
 
 from parleyd.boundary import LinkDown
 from parleyd.realtime.link import Address, Link
+from tests.realtime.link_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {KEY}"}

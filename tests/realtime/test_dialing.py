@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 import websockets.asyncio.server as ws
-from link_ear import port_of
-from rude_network import (
+
+from parleyd.boundary import LinkDown, LinkUp
+from parleyd.realtime import backoff
+from parleyd.realtime import events as ev
+from parleyd.realtime import link as link_module
+from parleyd.realtime.link import Address, Link
+from parleyd.realtime.pulse import Pulse
+from tests.realtime.link_ear import port_of
+from tests.realtime.rude_network import (
     BEARER,
     KEY,
     HttpProxy,
@@ -23,13 +30,6 @@ from rude_network import (
     stay,
     tls_server,
 )
-
-from parleyd.boundary import LinkDown, LinkUp
-from parleyd.realtime import backoff
-from parleyd.realtime import events as ev
-from parleyd.realtime import link as link_module
-from parleyd.realtime.link import Address, Link
-from parleyd.realtime.pulse import Pulse
 
 PROXIES = ("http", "https", "all", "socks", "ws", "wss", "no")
 

@@ -5,7 +5,6 @@ import asyncio
 import numpy as np
 import pytest
 import websockets.asyncio.server as ws
-from openai_types import assert_valid
 from pydantic import ValidationError
 from websockets.http11 import Request
 
@@ -17,6 +16,7 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.session import Session
 from parleyd.speaker import Speaker
+from tests.openai_types import assert_valid
 
 KEY = "sk-test-0123456789abcdef"
 TOOL = {

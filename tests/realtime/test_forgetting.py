@@ -5,8 +5,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from openai_types import assert_valid
-from paper_server import Paper, settings
 
 from parleyd import config
 from parleyd.boundary import ButtonPressed, LinkUp, Renew
@@ -16,6 +14,8 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.session import Session
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.openai_types import assert_valid
+from tests.paper_server import Paper, settings
 
 VOICE = np.full(4800, 1000, np.int16)
 

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import websockets.asyncio.server as ws
-from link_ear import Ear, port_of
 from websockets.exceptions import ConnectionClosed
 
 from parleyd.boundary import LinkDown, LinkUp
 from parleyd.realtime import backoff, frames
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
+from tests.realtime.link_ear import Ear, port_of
 
 Talk = Callable[[ws.ServerConnection], Awaitable[None]]
 CREATED = '{"type":"session.created","session":{}}'

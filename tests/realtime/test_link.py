@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 import pytest
 import websockets.asyncio.server as ws
-from link_ear import Ear, port_of
 from websockets.http11 import Request, Response
 
 from parleyd.boundary import LinkDown, LinkUp
@@ -16,6 +15,7 @@ from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.profiles import OPENAI, profile
+from tests.realtime.link_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"
 

@@ -8,7 +8,6 @@ from http import HTTPStatus
 
 import pytest
 import websockets.asyncio.server as ws
-from link_ear import Ear, port_of
 from websockets.asyncio.client import ClientConnection
 from websockets.http11 import Request, Response
 
@@ -16,6 +15,7 @@ from parleyd.boundary import Expires, LinkDown, LinkUp
 from parleyd.realtime import backoff, pulse
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
+from tests.realtime.link_ear import Ear, port_of
 
 FOR_EVER_S = (3600.0,)
 

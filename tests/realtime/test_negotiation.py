@@ -2,7 +2,6 @@
 
 import msgspec
 import pytest
-from openai_types import assert_valid
 
 from parleyd import config
 from parleyd.realtime import events as ev
@@ -10,6 +9,7 @@ from parleyd.realtime.negotiation import OPTIONAL, Negotiation
 from parleyd.realtime.news import Ready, Trouble
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.session import Session
+from tests.openai_types import assert_valid
 
 EVERYTHING = config.Realtime(
     transcription_model="gpt-transcribe",

@@ -6,7 +6,6 @@ import msgspec
 import numpy as np
 import pytest
 from openai.types.realtime import RealtimeServerEvent, ResponseCreateEventWithReferencesParam
-from openai_types import assert_valid
 from pydantic import TypeAdapter
 
 from parleyd import config
@@ -24,6 +23,7 @@ from parleyd.realtime.remote import ENDED_WITHIN_S, LISTED_WITHIN_S, STARTED_WIT
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
 from parleyd.skills.mcp import declarations
+from tests.openai_types import assert_valid
 
 VOICE = np.full(4800, 1000, np.int16)
 HOME = config.Mcp(label="home", server_url="https://mcp.example.org/mcp")

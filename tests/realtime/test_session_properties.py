@@ -6,7 +6,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from openai.types.realtime import ResponseCreateEventWithReferencesParam
-from openai_types import assert_valid
 from pydantic import TypeAdapter
 
 from parleyd import config
@@ -16,6 +15,7 @@ from parleyd.realtime.news import ReplyAudio
 from parleyd.realtime.profiles import PROFILES
 from parleyd.realtime.responses import CREATED_WITHIN_S, TURN_KEY
 from parleyd.realtime.session import Session
+from tests.openai_types import assert_valid
 
 _with_references = TypeAdapter(ResponseCreateEventWithReferencesParam)
 

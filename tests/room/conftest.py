@@ -1,10 +1,10 @@
 """Speech to play in the room."""
 
 import pytest
-from players import need_flite
 
 from parleyd.room.clips import synthesize
 from parleyd.units import Frames
+from tests.room.players import need_flite
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from players import Player, noise_frames
 
 from parleyd.boundary import MicPeriod, Note, Step
 from parleyd.errors import AudioError
@@ -11,6 +10,7 @@ from parleyd.room.card import EchoShift, SimulatedCard, Stall
 from parleyd.room.recording import Drop, Recording
 from parleyd.room.talker import Talker
 from parleyd.units import SILENCE
+from tests.room.players import Player, noise_frames
 
 
 def card_for(core: Player, **options: object) -> tuple[SimulatedCard, Recording]:

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from players import need_flite
 from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
 from parleyd.errors import OfflineSpeechError
 from parleyd.hearing.voice import VoiceDetector
 from parleyd.room.clips import active_dbfs, cough, knock, synthesize
 from parleyd.units import Frames, level_dbfs
+from tests.room.players import need_flite
 
 
 def padded(clip: Frames) -> Frames:

@@ -1,14 +1,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from players import Player
-
 from parleyd.boundary import Effect, Note
 from parleyd.room.acoustics import Room
 from parleyd.room.card import SimulatedCard
 from parleyd.room.drive import FREE, LIFE, drive
 from parleyd.room.talker import Talker
 from parleyd.units import SILENCE
+from tests.room.players import Player
 
 
 class Wall:

@@ -1,9 +1,9 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from players import noise_frames
 
 from parleyd.room.talker import Talker
+from tests.room.players import noise_frames
 
 
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 2000)), min_size=1, max_size=4))

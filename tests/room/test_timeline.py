@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from players import noise_frames
 
 from parleyd.errors import ParleyError
 from parleyd.room.timeline import Mark, Span, Timeline, draw
 from parleyd.units import SILENCE
+from tests.room.players import noise_frames
 
 RED, GREEN, BLUE = "#ff0000", "#00ff00", "#0000ff"
 

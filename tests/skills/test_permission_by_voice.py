@@ -3,13 +3,13 @@
 import msgspec
 import numpy as np
 import pytest
-from paper_server import Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed, MuteSwitched, SetVolume, Speak
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 from parleyd.units import Frames
+from tests.paper_server import Paper, settings, tone
 
 REQUEST = {
     "type": "mcp_approval_request", "id": "ask1", "server_label": "home", "name": "open_door",

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from paper_server import RATE_HZ, Bell, Paper, settings, tone
 
 from parleyd.boundary import (
     ButtonPressed,
@@ -20,6 +19,7 @@ from parleyd.realtime import events as ev
 from parleyd.ringing import PATIENCE_S, WORDS_WITHIN_S
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import Shown, State
+from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
 
 
 def heard(paper: Paper, since: float, until: float | None = None) -> bool:

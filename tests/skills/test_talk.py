@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from paper_server import RATE_HZ, Paper, settings, tone
 
 from parleyd.boundary import ButtonPressed, SkillDone, Then
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.paper_server import RATE_HZ, Paper, settings, tone
 
 QUESTION = "What is the weather like?"
 
