@@ -267,7 +267,7 @@ def parse(text: str, *, source: str = "configuration") -> Config:
         if not any(_rests_on(key, spoilt) for key in clash.keys)
     ]
     problems += [clash.problem for clash in clashes]
-    # a remote server whose key has a wrong name is not also told to set that key
+    # a remote server whose key has a wrong name gets no second line that asks for that key
     spoilt |= {clash.keys[0] for clash in clashes if clash.keys[0].startswith("skills.mcp[")}
     if problems:
         raise ConfigError(problems, checked, spoilt)
@@ -292,7 +292,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def _rests_on(key: str, spoilt: set[str]) -> bool:
-    """A key that is reported already, or part of what is."""
+    """The key is reported already, or its section is."""
     return any(key == bad or key.startswith((f"{bad}.", f"{bad}[")) for bad in spoilt)
 
 
@@ -364,7 +364,7 @@ def _is_tables(value: Any) -> bool:
 
 
 def _unknown_section(name: str, table: Any, known: Mapping[str, Any], spoilt: set[str]) -> str:
-    """What is wrong with a name at the top of the file."""
+    """The problem with a name at the top of the file."""
     where = f"section [{named(name)}]"
     homes = [] if isinstance(table, dict) else _homes(name, known)
     if homes:

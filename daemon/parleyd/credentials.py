@@ -1,4 +1,4 @@
-"""Keys: where they are looked for, and what has the form of one. A value is never printed."""
+"""Keys and headers: where keys are found, and which forms are valid. No value is ever printed."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Mistakes of a configuration that only show when several keys are seen together.
 
 Every check names the keys that it rests on. A check is left out while one of them is already
-reported for itself: its default would say nothing about what the user meant.
+reported for itself: its default would say nothing about the intention.
 """
 
 import re
@@ -180,7 +180,7 @@ def _headers(realtime: "Realtime") -> Iterator[Clash]:
 
 
 def _mcp(config: "Config") -> Iterator[Clash]:
-    """What a remote server of functions needs, and who can call it at all."""
+    """The needs of a remote server of functions, and the servers that can call it."""
     server = config.realtime.server
     if config.skills.mcp and not profile(server).mcp:
         able = " or ".join(repr(name) for name, row in PROFILES.items() if row.mcp)

@@ -28,7 +28,7 @@ def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) ->
 def keys(
     settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
 ) -> Iterator[Finding]:
-    """Whether the keys that the configuration needs are there, and nobody else can read them."""
+    """Whether the keys that the configuration needs are there and private."""
     yield from _server_key(settings, environ, folder)
     for mcp in settings.skills.mcp:
         found, problem = _look(mcp.key, environ, folder) if mcp.key else ("", "")
@@ -122,7 +122,7 @@ def _files(folder: Path) -> Iterator[Finding]:
 
 
 def _look(name: str, environ: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
-    """The key, and what is wrong with its form."""
+    """The key, and the flaw in its form."""
     try:
         found = config.secret(name, environ)
         return found or config.secret(name, {"CREDENTIALS_DIRECTORY": str(folder)}), ""

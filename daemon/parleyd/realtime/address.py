@@ -55,7 +55,7 @@ class Address:
 
     @property
     def in_clear_text(self) -> bool:
-        """What is sent there can be read on the way."""
+        """The connection is not encrypted."""
         return hosts.is_clear_text(self.url)
 
     @property

@@ -85,7 +85,7 @@ class _Connect(client.connect):
 async def dial(
     address: Address, environ: Mapping[str, str], way: Way, **options: Any
 ) -> client.connect:
-    """The connection to enter; what has to be known before is looked up here.
+    """The connection to enter. Names are looked up and proxies are asked here.
 
     `way` is filled in on the way. Raises `Refused`, `ProxyRefused`, `OSError`.
     """
@@ -108,7 +108,9 @@ async def dial(
         if address.in_clear_text:
             options["sock"] = await _inside(address, way)
         else:
-            found = await _resolve(address.host, address.port)  # the name, told apart from the rest
+            found = await _resolve(
+                address.host, address.port
+            )  # here, so that an unknown name is reported as such
             way.tried = [str(info[4][0]) for info in found]
             way.reached = "connecting"
             options["happy_eyeballs_delay"] = EYEBALLS_DELAY_S

@@ -4,7 +4,7 @@ A clear-text address (`ws://`) must stay in the house. A name is in the house if
 label, or ends in a domain that the public DNS does not delegate; an address, if it is loopback,
 private or link-local. A public name is not, whatever it resolves to today: the answer belongs to
 whoever runs its DNS. Conversely a name of the house proves nothing alone, because some providers
-answer every unknown name with an address of their own: `in_house` judges the name, and the link
+answer every unknown name with one of their addresses: `in_house` judges the name, and the link
 asks `in_house` again about the address before it connects.
 """
 
@@ -111,7 +111,7 @@ def host(url: str) -> str:
 
 
 def is_clear_text(url: str) -> bool:
-    """What is sent there can be read on the way."""
+    """The connection is not encrypted."""
     return not url.lower().startswith("wss://")
 
 

@@ -124,7 +124,7 @@ class Link:
     async def run(self) -> None:
         """Stay connected until cancelled or refused for good (then it returns).
 
-        An error of our own is logged with its traceback and ends a socket, never the link.
+        An error in Parley is logged with its traceback and ends a socket, never the link.
         """
         loop = asyncio.get_running_loop()
         attempt = 0
@@ -160,20 +160,20 @@ class Link:
             self._closing.add_done_callback(self._ended)
 
     def _tell(self, event: Happening) -> None:
-        """Hand an event on; what fails there is not the link's, and does not end it."""
+        """Hand an event on. An exception of the listener is logged and does not end the link."""
         try:
             self._on_event(event)
         except Exception:
             log.exception("an event of the realtime server could not be handed on")
 
     def _named(self, refusal: Refusal) -> Refusal:
-        """A refused key by its own name, which only the address knows."""
+        """The refusal of a key with the name of the key, which the address knows."""
         if refusal.text != KEY_REFUSED:
             return refusal
         return key_refused(self._address.key_name, sent=self._address.carries_key)
 
     async def _guarded(self) -> Refusal:
-        """One socket, come what may: the rim of the link's task."""
+        """One socket; the rim of the link's task."""
         try:
             return await self._one_socket()
         except Exception:

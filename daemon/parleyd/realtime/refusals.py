@@ -130,7 +130,7 @@ def may_pass(error: ErrorDetail) -> bool:
 
 
 def key_refused(name: str, *, sent: bool = True) -> Refusal:
-    """The server lets nobody in with this key; `sent`: there was one."""
+    """The server refuses this key; `sent`: there was one."""
     if not name:
         return Refusal(Remedy.FATAL, KEY_REFUSED)
     if not sent:
