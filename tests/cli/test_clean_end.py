@@ -15,6 +15,7 @@ boot_chime = false
 [realtime]
 server = "embedded"
 """
+DEAD_PROXY = "http://127.0.0.1:9"
 WITHIN_S = 60.0
 
 
@@ -26,7 +27,12 @@ def test_stop_leaves_no_complaint_of_a_library(tmp_path: Path) -> None:
     with log.open("wb") as errors:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "parleyd", "run", "--config", str(config)],
-            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+            env={
+                **os.environ,
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+                "http_proxy": DEAD_PROXY,  # the embedded server is reached without it
+                "all_proxy": DEAD_PROXY,
+            },
             stderr=errors,
         )
         try:

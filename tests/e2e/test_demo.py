@@ -1,6 +1,7 @@
 """The demo as a newcomer runs it: `parley demo`, once, for real; then all that it leaves."""
 
 import json
+import os
 import subprocess
 import sys
 import wave
@@ -16,6 +17,7 @@ from parleyd.demo import measured
 from parleyd.demo.scenes import SCENES
 from parleyd.units import Frames
 
+DEAD_PROXY = "http://127.0.0.1:9"
 NAMES = ["wake_and_ask", "follow_up", "interruption", "cough", "stop", "button"]
 
 
@@ -42,7 +44,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
     folder = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "parleyd", "demo", "--report", str(folder)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    # Its server is its own: it needs no network, and no proxy takes part in it.
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"), DEAD_PROXY)
+    ran = subprocess.run(
+        command, capture_output=True, text=True, timeout=240, env={**os.environ, **proxies}
+    )
     return Demo(ran.returncode, ran.stdout, ran.stderr, folder)
 
 

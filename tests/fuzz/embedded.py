@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from parleyd.hearing.voice import VoiceDetector
+from parleyd.local import decoding
 from parleyd.local.actions import Forget, Recognize, Synthesize
 from parleyd.local.engine import Engine, EngineOptions
 from parleyd.local.recognition import NOTHING, Heard
@@ -17,11 +18,29 @@ from tests.fuzz.server_text import JUNK, TEXTS
 from tests.fuzz.sizes import size_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MOST_EVENT_BYTES = 2 << 20  # a retrieved item with the audio of a turn
+MOST_PIECES = 500  # of all that is still to be said; a text of 3,000 letters has 125
 MOST_EVENTS = 2000  # that a handful of client events may cause
 MOST_OBJECTS = 20_000  # a conversation of a few turns: about 500
 # all ids that the engine has given out in the first minutes, and some that it has not
 IDS = st.builds("{}_{:04}".format, st.sampled_from(["item", "resp"]), st.integers(1, 25)) | TEXTS
 
+NULLS = st.none()  # clients write it for any field that they do not set
+# what a function of a client's returns: text, JSON, and what is neither
+RETURNED = st.one_of(
+    TEXTS,
+    JUNK.map(json.dumps),
+    st.sampled_from(
+        [
+            '{"message": "\\ud800"}',
+            '{"error": {"message": ["\\ud800"]}}',
+            '{"message": ' * 900 + "1" + "}" * 900,
+            "9" * 5_000,
+            "%" * 300,
+            "Bcd " * 200,
+        ]
+    ),
+)
 TURN_DETECTION = st.sampled_from(
     [
         None,
@@ -47,8 +66,10 @@ SESSION = st.fixed_dictionaries(
             },
         ),
         "tools": st.lists(st.just(FUNCTION) | JUNK, max_size=2),
-        "instructions": TEXTS,
+        "instructions": TEXTS | NULLS,
         "max_output_tokens": JUNK,
+        "tool_choice": JUNK,
+        "prompt": JUNK,
     },
 )
 COMMANDS = ["set a timer for five minutes", "tell me a story", "stop", "what time is it", ""]
@@ -61,28 +82,31 @@ ITEM = st.fixed_dictionaries(
         "content": st.lists(
             st.fixed_dictionaries(
                 {"type": st.sampled_from(["input_text", "output_text", "input_audio"])},
-                optional={"text": SAYINGS, "audio": TEXTS, "transcript": TEXTS},
+                optional={"text": SAYINGS | NULLS, "audio": TEXTS, "transcript": TEXTS | NULLS},
             ),
             max_size=2,
         ),
         "call_id": IDS,
-        "output": TEXTS,
-        "name": TEXTS,
-        "arguments": TEXTS,
+        "output": RETURNED,
+        "name": st.sampled_from(["set_timer", "set_volume"]) | TEXTS,
+        "arguments": RETURNED,
+        "status": JUNK,
     },
 )
 RESPONSE = st.fixed_dictionaries(
     {},
     optional={
-        "conversation": st.sampled_from(["auto", "none"]),
-        "input": st.lists(
+        "conversation": st.sampled_from(["auto", "none", None]),
+        "instructions": TEXTS | NULLS,
+        "input": NULLS
+        | st.lists(
             st.one_of(ITEM, st.builds(lambda i: {"type": "item_reference", "id": i}, IDS)),
             max_size=2,
         ),
         "metadata": JUNK,
         "output_modalities": st.sampled_from([["audio"], ["text"], []]),
         "tools": JUNK,
-        "max_output_tokens": st.sampled_from([1, 20, "inf", 0]),
+        "max_output_tokens": st.sampled_from([1, 20, "inf", 0, None]),
     },
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -92,7 +116,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "item_id": IDS,
     "response_id": IDS,
     "previous_item_id": IDS,
-    "audio": st.sampled_from([1, 480, 4800, 24_000]).map(
+    "audio": st.sampled_from([1, 480, 4800, 24_000, 120_000]).map(
         lambda frames: base64.b64encode(bytes(range(256)) * (frames // 128)).decode()
     ),
 }
@@ -121,6 +145,7 @@ PROGRAMS = st.lists(
         st.tuples(st.just("send"), frames()),
         st.tuples(st.just("send"), frames()),
         st.tuples(st.just("ask"), SAYINGS),
+        st.tuples(st.just("return"), st.tuples(RETURNED, RETURNED)),
         st.tuples(st.just("wait"), st.sampled_from([0.05, 1.0, 20.0])),
         st.tuples(st.just("work"), st.sampled_from(COMMANDS)),
     ),
@@ -135,7 +160,8 @@ def run(program: list[tuple[str, Any]]) -> None:
     for what, with_ in program:
         match what:
             case "send":
-                desk.take(desk.engine.receive(with_, desk.now))
+                for piece in decoding.pieces(decoding.Utf8(with_.encode(errors="replace"))):
+                    desk.take(desk.engine.receive(piece, desk.now))
             case "ask":
                 part = {"type": "input_text", "text": with_}
                 item = {"type": "message", "role": "user", "content": [part]}
@@ -144,11 +170,24 @@ def run(program: list[tuple[str, Any]]) -> None:
                     {"type": "response.create"},
                 ):
                     desk.take(desk.engine.receive(json.dumps(event), desk.now))
+            case "return":
+                arguments, output = with_
+                name = "set_volume" if "percent" in arguments else "set_timer"
+                call = {"type": "function_call", "call_id": "c", "name": name}
+                returned = {"type": "function_call_output", "call_id": "c", "output": output}
+                for event in (
+                    {"type": "conversation.item.create", "item": call | {"arguments": arguments}},
+                    {"type": "conversation.item.create", "item": returned},
+                    {"type": "response.create"},
+                ):
+                    desk.take(desk.engine.receive(json.dumps(event), desk.now))
             case "wait":
                 desk.wait(with_)
             case "work":
                 desk.work(with_)
-    for _ in range(50):
+    for _ in range(MOST_PIECES):
+        if not desk.jobs and desk.engine.due() is None:
+            break
         desk.work("")
         desk.wait(60.0)
     assert not desk.jobs
@@ -176,7 +215,7 @@ class _Desk:
                     self.jobs = [waiting for waiting in self.jobs if waiting.job != job]
                 case event:
                     assert event.event_id
-                    ev.encode(event)
+                    assert len(ev.encode(event)) < MOST_EVENT_BYTES
 
     def work(self, words: str) -> None:
         """Carry out what is asked for by now; recognition finds these words."""

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from parleyd.local import places
+from parleyd.local import connection, limits, places
+from parleyd.local.server import RealtimeServer
 from tests.local.rude_client import (
     BINARY,
     CONTINUATION,
@@ -183,6 +184,31 @@ def test_client_idle_for_10_min_gives_its_place_to_a_new_one() -> None:
         taken.take(Seat(None))  # type: ignore[arg-type]
     seats[1].heard_at = now - 601
     assert taken.take(Seat(now)) is seats[1]  # type: ignore[arg-type, comparison-overlap]
+
+
+def test_client_that_never_reads_pauses_and_is_dropped_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "READ_WITHIN_S", 1.0)
+
+    async def scene() -> None:
+        async with RealtimeServer() as server:
+            client = Rude(*await asyncio.open_connection("127.0.0.1", server.port, limit=1 << 10))
+            try:
+                await client.shake_hands("model=x")
+                (visitor,) = server._visitors
+                story = user_text("tell me a story") + event("response.create")
+                with contextlib.suppress(ConnectionError):
+                    async with asyncio.timeout(PATIENCE_S):
+                        while True:  # 4 MB each
+                            await client.send(story)
+                            unread = visitor.transport.get_write_buffer_size()
+                            assert unread < 1.5 * limits.MOST_UNREAD_BYTES
+                            await asyncio.sleep(0.02)
+            finally:
+                client.writer.transport.abort()
+
+    asyncio.run(scene())
 
 
 def test_long_answer_of_one_client_does_not_delay_another() -> None:
