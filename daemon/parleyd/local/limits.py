@@ -57,7 +57,7 @@ they are. That is 16 s of audio; a message that is larger waits alone."""
 
 MOST_UNHANDLED_BYTES_OF_ALL = 64 << 20
 """Messages of all clients together that wait or are still incomplete: three of the
-greatest. The client that exceeds it is dropped."""
+greatest. Beyond it the client is dropped that holds most of it."""
 
 MOST_UNREAD_BYTES = 1 << 20
 """Events that one client has not read. With more, its conversation pauses: no further

@@ -41,9 +41,11 @@ class Visitors:
     def left(self, visitor: "Visitor") -> None:
         self._all.pop(visitor, None)
 
-    @property
-    def unhandled_bytes(self) -> int:
-        return sum(visitor.unhandled_bytes for visitor in self._all)
+    def shed(self) -> None:
+        """Beyond `MOST_UNHANDLED_BYTES_OF_ALL`, drop whoever holds most of it."""
+        held = {v: v.unhandled_bytes for v in self._all if not v.transport.is_closing()}
+        if sum(held.values()) > MOST_UNHANDLED_BYTES_OF_ALL:
+            max(held, key=held.__getitem__).drop()
 
 
 class Visitor(ServerConnection):
@@ -76,9 +78,9 @@ class Visitor(ServerConnection):
         super().data_received(data)
         # Pongs are written without being asked for, whether the client reads them or not.
         unread = self.transport.get_write_buffer_size() > 2 * MOST_UNREAD_BYTES
-        scattered = self._fragments > MOST_FRAGMENTS
-        if unread or scattered or self._visitors.unhandled_bytes > MOST_UNHANDLED_BYTES_OF_ALL:
+        if unread or self._fragments > MOST_FRAGMENTS:
             self.drop()
+        self._visitors.shed()
 
     def process_event(self, event: Event) -> None:
         if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
