@@ -1,9 +1,10 @@
 """Every limit of the embedded server, in one place, each with its reason.
 
 The daemon talks to it over a private Unix socket: these limits are for `parley serve` on a
-TCP port of loopback, where every process of this machine may connect. Together they keep
-one client below about 45 MB and all clients together below about 250 MB (the sums stand
-at the constants), whatever they send or leave unread.
+TCP port of loopback, where every process of this machine may connect. Whatever clients send
+or leave unread, the server, which has 61 MB at its start, takes at most 100 MB more for one
+of them and 210 MB more for eight (measured with messages of 20 MB that nobody reads the
+answers to; tests/local/test_rude_clients).
 """
 
 from parleyd.units import SERVER_RATE_HZ, ms_to_frames
