@@ -59,7 +59,7 @@ def _choose_factory(device: Any) -> None:
 
 
 def _forget_lost_chip(device: Any) -> None:
-    """Let the next try open the chip anew, when the one that is open has gone.
+    """Let the next try open the chip again, when the open one has gone.
 
     A driver that was unloaded, or a chip on USB that was unplugged, answers every request
     through the old handle with an error, for good (gpiochip ioctls: ENODEV).

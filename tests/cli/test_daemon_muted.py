@@ -90,7 +90,7 @@ def test_busy_switch_is_shown_as_muted_with_the_reason(pins: MockFactory) -> Non
             assert heart._muted is True
             await until(lambda: pins.pin(RED).state > 0, WITHIN_S)  # the LED is red
             BusyPin.busy.clear()
-            await status(speaker, "error: ")  # what is next on the ladder: there is no card
+            await status(speaker, "error: ")  # the next on the ladder: there is no card
             BusyPin.broken = True  # and while it runs
             await status(speaker, "muted: buttons.mute_pin = 24: the pin cannot be read")
             BusyPin.broken = False

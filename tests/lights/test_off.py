@@ -1,4 +1,4 @@
-"""Lights of a daemon that was killed: what is driven dark, and how little may be readable."""
+"""Lights of a daemon that was killed: all are driven dark, by any configuration."""
 
 import fcntl
 import os

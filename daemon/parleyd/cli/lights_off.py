@@ -1,4 +1,4 @@
-"""`parley lights-off`: what the service runs when the daemon has ended, however it ended."""
+"""`parley lights-off`: the service runs it when the daemon has ended, however it ended."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a configuration needs beside its file: wake words, keys, skills. All mistakes at once.
+"""Checks beyond the configuration file: wake words, keys, skills. All mistakes at once.
 
 Used at the start, by a reload before it touches what runs, and by `parley check`.
 """
@@ -29,7 +29,7 @@ Held = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What was made of a configuration while it was looked at; belongs to the caller."""
+    """The parts of a configuration that can fail by a mistake, made; they belong to the caller."""
 
     engine: WakeEngine
     skills: Loaded
@@ -37,7 +37,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a reload must not lose by a mistake."""
+    """The working parts that a reload must not lose by a mistake."""
 
     skills: Loaded
     lights: config.Lights
@@ -49,7 +49,7 @@ async def prepare(
     *,
     running: Running | None = None,
 ) -> Parts:
-    """Make what can fail because of a mistake. Blocks nothing; the skills' files are run.
+    """Make the parts of a configuration, on other threads; the skills' files are run.
 
     Raises `ConfigError` with every mistake, and `WakeActivationError`, which passes.
     A start does without skills that cannot be loaded and lights that cannot be driven. A
@@ -152,7 +152,7 @@ def _wake(settings: config.Wake, environ: Mapping[str, str]) -> tuple[WakeEngine
         return wake.create(settings, key), []
     except WakeActivationError:
         raise
-    except Exception as error:  # the rim: of models that nobody here made
+    except Exception as error:  # the rim: of models from anywhere
         problems = [_in_words(error)]
     for word in settings.keywords if len(settings.keywords) > 1 else ():
         try:

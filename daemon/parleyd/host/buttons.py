@@ -9,7 +9,7 @@ from typing import Any
 from parleyd import config
 from parleyd.host.pin_input import PinInput
 
-QUIET_S = 0.05  # contacts bounce for up to 10 ms, nobody presses twice within 50
+QUIET_S = 0.05  # contacts bounce for up to 10 ms, fingers need more than 50 between presses
 MUTED_WITHOUT = "The microphone is closed until the mute switch can be read."
 
 
@@ -22,7 +22,7 @@ class Buttons:
     `muted` and no move.
 
     A mute switch that is configured and cannot be read counts as muted. That is no move
-    either: it must not end what was asked for by voice.
+    either: it must not end a time that the user asked for by voice.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Buttons:
             self._on_press()
 
     def _quiet(self) -> bool:
-        """Whether the line was still for `QUIET_S`; each edge starts the wait anew."""
+        """Whether the line was still for `QUIET_S`; each edge restarts the wait."""
         now = self._clock()
         before, self._last_edge = self._last_edge, now
         return now - before >= QUIET_S

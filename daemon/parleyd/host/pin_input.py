@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class PinInput:
-    """A contact against ground with the Pi's pull-up; a thread of its own keeps the pin open.
+    """A contact against ground with the Pi's pull-up; its own thread keeps the pin open.
 
     Nothing raises. A pin that is busy, a chip that is missing or gone, a right or a library
     that is missing is `trouble`; it is logged once, and the pin is tried again with growing
@@ -195,7 +195,7 @@ def _close(devices: Sequence[Any]) -> None:
             continue
         try:
             device.close()
-        except Exception as error:  # a chip that is gone cannot be told
+        except Exception as error:  # the chip is gone
             log.debug("a GPIO pin could not be closed: %s", error)
             with contextlib.suppress(Exception):
                 device._pin = None  # its destructor would fail and complain once more

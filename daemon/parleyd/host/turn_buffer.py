@@ -1,4 +1,4 @@
-"""The audio of the turn that is going on, and of at most two seconds before it."""
+"""The audio of the current turn, and of at most two seconds before it."""
 
 import threading
 from collections import deque
@@ -13,7 +13,7 @@ LONGEST_S = 90  # of one turn: question, answer and what interrupted it; 11 MB a
 BEFORE_S = 2  # a wake word takes about one, and what led to it is of interest; the room is not
 
 Pair = tuple[Frames, Frames]
-"""One period: what the microphone heard and what the loudspeaker played in it."""
+"""One period of the microphone and of the loudspeaker."""
 
 
 class TurnBuffer:
@@ -32,7 +32,7 @@ class TurnBuffer:
         self._lock = threading.Lock()
 
     def beat(self, period: MicPeriod, step: Step) -> None:
-        """What went into the core and what came out of it, every period."""
+        """Take the input and output of the core, every period."""
         count = max(0, len(self._pending) - period.queued_frames)
         played = self._pending[:count]
         rest = SILENCE if step.drop else self._pending[count:]

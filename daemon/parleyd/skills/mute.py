@@ -18,7 +18,7 @@ UNKNOWN = (
 
 
 class Mute:
-    """Who has closed the microphone, and until when; lives on the event loop.
+    """The reasons for a closed microphone, and until when; lives on the event loop.
 
     `apply` closes (True) or opens the capture device itself; `muted` may also be read at
     any time, from any thread. The switch stands above the skill: while it is on nothing here
@@ -109,7 +109,7 @@ class Mute:
 
 
 def _left_s(left_s: float, asked_s: float) -> float:
-    """What is left after a restart of the machine, by a wall clock that may not be set yet.
+    """The time left after a restart of the machine, by a wall clock that may not be set yet.
 
     More than was asked for: the clock was set back. Nothing: the time is over, or the clock
     is ahead, or it was behind when the user asked. None of these opens the microphone before
