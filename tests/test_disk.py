@@ -123,3 +123,15 @@ def test_a_draft_is_removed_when_its_writer_fails(tmp_path: Path) -> None:
         write()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_draft_of_an_earlier_boot_with_the_same_pid_is_no_hindrance(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    disk.replace(path, b"1")
+    number = next(disk._numbers)
+    for ahead in range(1, 4):
+        (tmp_path / f".a.{os.getpid()}-{number + ahead}.new").write_text("old")
+    disk.replace(path, b"2")
+    assert path.read_bytes() == b"2"
+    disk.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]

@@ -75,21 +75,34 @@ def draft(path: Path) -> Iterator[Path]:
     If the block raises, it is removed and `path` is what it was. Raises OSError. Blocks.
     """
     make_folder(path.parent)
-    new = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.new")
-    _open_drafts.add(new.name)
+    new = _own_draft(path)
     try:
-        _create(new)
-        try:
-            yield new
-            _sync(new)
-            new.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                new.unlink()
-            raise
+        yield new
+        _sync(new)
+        new.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise
     finally:
         _open_drafts.discard(new.name)
     _sync(path.parent)  # the new name must be on the disk too
+
+
+def _own_draft(path: Path) -> Path:
+    """Make one under a free name: a process of an earlier boot may have had this one's pid."""
+    while True:
+        new = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.new")
+        _open_drafts.add(new.name)
+        try:
+            _create(new)
+        except FileExistsError:
+            _open_drafts.discard(new.name)
+        except BaseException:
+            _open_drafts.discard(new.name)
+            raise
+        else:
+            return new
 
 
 def make_folder(folder: Path) -> None:

@@ -132,6 +132,24 @@ def test_an_alarm_survives_a_clock_that_was_wrong_once(
     assert rang == pytest.approx(local("2027-01-16T07:00"), abs=LOOK_S)
 
 
+@pytest.mark.parametrize("error_s", [2 * HOUR, 3 * HOUR, DAY, -2 * HOUR, -DAY])
+@pytest.mark.parametrize("through", ["nothing", "restart", "reboot"])
+def test_an_alarm_of_the_next_hour_is_not_put_off_for_a_day(error_s: float, through: str) -> None:
+    device = Device()
+    device.alarm("10:00")  # it is 9:00 in Berlin
+    device.set_clock(error_s)
+    device.true += 60
+    device.look()
+    if through == "restart":
+        device.restart()
+    if through == "reboot":
+        device.reboot(60.0, "stale")
+    device.set_clock(0.0)
+    device.run(2 * DAY)
+    ((_, rang),) = device.rang
+    assert rang == pytest.approx(local("2027-01-15T10:00"), abs=LOOK_S)
+
+
 @pytest.mark.parametrize("through", ["nothing", "restart", "reboot"])
 def test_an_alarm_of_a_file_is_not_dropped_by_a_wrong_clock(through: str) -> None:
     """As the file is: nothing is known of when it was set."""
@@ -515,6 +533,34 @@ def test_an_alarm_rings_at_its_hour_once_the_clock_is_right(
     device.run(3 * HOUR)
     ((_, rang),) = device.rang
     assert 0 <= rang - due <= LOOK_S
+
+
+@slow(300)
+@given(CLOCKS, EVENTS, st.floats(0, DAY))
+def test_the_next_hour_is_the_next_whatever_the_clock_did(
+    clock: str, events: list[tuple[object, ...]], rest_s: float
+) -> None:
+    """Set by a right clock without a day; wrong clocks and reboots until shortly before it."""
+    device = Device()
+    hour, minute = map(int, clock.split(":"))
+    due = next_time(hour, minute, None, device.true)
+    device.alarm(clock)
+    for event in events:
+        if event[0] == "zone":  # which keeps a date: another promise
+            continue
+        if event[0] not in ("run", "reboot") or device.true + float(str(event[1])) < due - 900:
+            walk(device, [event])
+    device.set_clock(0.0)
+    if device.rang:
+        return
+    device.true = max(device.true, due - 900 - min(rest_s, due - 900 - device.true))
+    device.look()
+    device.true = due - 1
+    device.look()
+    assert device.rang == []
+    device.true = due
+    device.look()
+    assert device.rang == [("up", due)]
 
 
 @slow(100)

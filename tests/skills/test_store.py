@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -11,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from parleyd.skills.alarms import Alarm
-from parleyd.skills.store import MUTE_UNKNOWN, Kept, Loudness, Store
+from parleyd.skills.alarms import MOST_KEPT, Alarm
+from parleyd.skills.store import LONGEST_FILE, MUTE_UNKNOWN, Kept, Loudness, Store
 
 TEA: dict[str, Any] = {"id": 1, "name": "tea", "due": 1_800_000_060.0, "timer": True}
 UP: dict[str, Any] = {
@@ -127,6 +128,21 @@ def test_fields_of_a_newer_version_are_kept(path: Path) -> None:
     assert names(Store(path).kept) == ["tea"]
 
 
+def test_fields_of_a_newer_version_that_leave_no_room_are_dropped(path: Path) -> None:
+    path.write_text(json.dumps({**GOOD, "new": "x" * (LONGEST_FILE - 400)}))
+    store = Store(path)
+    store.keep(alarms=tuple(Alarm(**{**TEA, "id": n}) for n in range(1, 17)))
+    assert path.stat().st_size < LONGEST_FILE
+    assert len(Store(path).kept.alarms) == 16
+
+
+def test_a_file_of_many_faults_is_a_few_lines(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bad = {**{name: [] for name in Alarm.__struct_fields__}, "due": 1.0}
+    found = kept(path, {**GOOD, "alarms": [bad] * 500})
+    assert len(found.alarms) == MOST_KEPT
+    assert len(caplog.records) <= 13
+
+
 @pytest.mark.parametrize("place", ["folder", "full folder", "pipe", "loop", "dangling", "huge"])
 def test_something_else_in_its_place_is_put_aside(path: Path, place: str) -> None:
     match place:
@@ -171,12 +187,8 @@ def test_a_file_that_may_not_be_read_mutes(path: Path) -> None:
     assert path.exists()
 
 
-def test_a_file_that_cannot_be_mended_stays_damaged(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_mended_stays_damaged(path: Path) -> None:
     """Otherwise the next start finds none, and an open microphone."""
-    import resource
-
     path.write_text("{")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
@@ -185,6 +197,18 @@ def test_a_file_that_cannot_be_mended_stays_damaged(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_text() == "{"
+
+
+def test_a_folder_that_cannot_be_mended_stays_in_its_place(path: Path) -> None:
+    path.mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        assert Store(path).kept.muted_until == MUTE_UNKNOWN
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.is_dir()
+    assert Store(path).kept.muted_until == MUTE_UNKNOWN
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])

@@ -114,6 +114,6 @@ def _skills(path: Path) -> Iterator[Finding]:
         problems = store.parse(disk.read(path, store.LONGEST_FILE))[2]
     except OSError as error:
         problems = [str(error.strerror)]
-    for problem in problems:
+    for problem in problems[: store.MOST_LINES]:
         remedy = "start Parley: it keeps what can be read, and the file as skills.broken"
         yield Finding("state", Level.WARN, f"{path} is damaged: {problem}", remedy)

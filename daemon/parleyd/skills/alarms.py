@@ -30,6 +30,7 @@ LONGEST_NAME = 60  # characters
 LONGEST_TIMER_S = 24 * 3600
 RECENT_S = 30 * 60  # what became due while the device was off rings if it is no older than that
 STEP_S = 2.0  # a clock that moved so far was set; less is the network's slow correction
+WRONG_S = 600.0  # a clock that was set by more gave "the next 7:00" another meaning
 NEXT_WITHIN_S = 26 * 3600  # the next 07:00 is at most 25 h ahead: more, and the clock was wrong
 EARLIEST = 1_767_225_600.0  # 2026-01-01, older than this code: a clock before it is not set yet
 
@@ -65,11 +66,11 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """An alarm for which no day was named."""
     set_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
     """When it was set, as the clock said then; 0: not known."""
-    mended_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
-    """When it was set, by a later clock that made another date of it; 0: none did."""
     set_steady: float = 0.0
     """The same on the steady clock of `boot`."""
     boot: str = ""
+    mended_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
+    """When it was set, by a later clock that made another date of it; 0: none did."""
     missed: bool = False
     """It was due for longer than `RECENT_S` when it was first seen to be, and was reported."""
     rang: bool = False
@@ -249,9 +250,10 @@ class Alarms:
         local = parsed(alarm.local)
         assert local is not None
         due = epoch(local.replace(fold=alarm.fold))
-        due_by_its_date = -NEXT_WITHIN_S <= now.wall - due <= RECENT_S
-        if alarm.any_day and not due_by_its_date and not _unset(alarm, now):
-            set_wall = self._set_wall(alarm, local, now)
+        set_wall = None
+        if alarm.any_day and not _unset(alarm, now):
+            set_wall = self._set_wall(alarm, local, due, now)
+        if set_wall is not None:
             mended = within(next_time(local.hour, local.minute, None, set_wall))
             if mended != due:
                 alarm = self._update(alarm, due=mended, mended_wall=set_wall, **_local(mended))
@@ -259,22 +261,27 @@ class Alarms:
                 return
         self._update(alarm, due=due)
 
-    def _set_wall(self, alarm: Alarm, local: datetime, now: Moment) -> float:
-        """When the alarm was set, by the clock as it is now.
+    def _set_wall(self, alarm: Alarm, local: datetime, due: float, now: Moment) -> float | None:
+        """When the alarm was set, by the clock as it is now; None: its date is as good as any.
 
-        After a reboot either of two clocks may have been right then: the one that leads to an
-        hour to come. If neither was, it counts as set now.
+        In the boot in which it was set this is known. After that, either of two clocks may have
+        been right then: the one that leads to an hour that is to come, or has just been.
         """
         if alarm.id in self._ours:
-            return within(now.wall - (now.steady - alarm.set_steady))
+            was = within(now.wall - (now.steady - alarm.set_steady))
+            dated = alarm.mended_wall or alarm.set_wall
+            return was if abs(was - dated) >= WRONG_S else None
         known = [
             wall
             for wall in (alarm.mended_wall, alarm.set_wall)
             if 0 < wall <= now.wall and not wall < EARLIEST <= now.wall
         ]
-        for wall in known:
-            if now.wall - next_time(local.hour, local.minute, None, wall) <= RECENT_S:
-                return wall
+        for late_s in (0.0, RECENT_S):
+            for wall in known:
+                if now.wall - next_time(local.hour, local.minute, None, wall) <= late_s:
+                    return wall
+        if -NEXT_WITHIN_S <= now.wall - due <= RECENT_S:
+            return None
         return max(known, default=within(now.wall))
 
 

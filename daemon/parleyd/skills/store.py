@@ -4,6 +4,7 @@ It is read field by field: damage to one field, or to one alarm, costs that one.
 newer version are kept.
 """
 
+import contextlib
 import logging
 import math
 import os
@@ -19,6 +20,7 @@ from parleyd.skills.alarms import MOST_KEPT, Alarm
 from parleyd.skills.hours import LATEST, epoch, parsed
 
 LONGEST_FILE = 1 << 18  # bytes; sixty alarms take ten thousand
+MOST_LINES = 10  # in the log, of what is damaged
 LONGEST_MUTE_S = 24 * 3600.0
 MUTE_UNKNOWN = -1.0
 """`Kept.muted_until` where the file does not say it any more: the microphone stays closed
@@ -81,7 +83,11 @@ class Store:
 
     def _write(self, kept: Kept) -> None:
         fields = {name: getattr(kept, name) for name in Kept.__struct_fields__}
-        disk.replace(self._path, msgspec.json.encode({**self._newer, **fields}))
+        content = msgspec.json.encode({**self._newer, **fields})
+        if len(content) > LONGEST_FILE:  # the next start would not read it
+            self._newer = {}
+            content = msgspec.json.encode(fields)
+        disk.replace(self._path, content)
 
     def _load(self) -> Kept:
         """Never raises. What is damaged is logged, and the damaged file is kept aside."""
@@ -105,15 +111,24 @@ class Store:
         At no moment does an undamaged file, or none, take the place of one that no longer says
         whether the microphone is closed.
         """
-        for problem in problems:
+        for problem in problems[:MOST_LINES]:
             log.error("%s is damaged: %s", self._path, problem)
+        if len(problems) > MOST_LINES:
+            log.error("%s is damaged in %d places more", self._path, len(problems) - MOST_LINES)
         if kept.muted_until == MUTE_UNKNOWN:
             log.error("whether the microphone was muted is not known: it stays closed")
         try:
             aside = disk.put_aside(self._path)
+        except OSError as error:
+            log.error("%s cannot be put aside: %s", self._path, error)
+            return
+        try:
             self._write(kept)
         except OSError as error:
             log.error("%s cannot be mended: %s", self._path, error)
+            if not os.path.lexists(self._path):
+                with contextlib.suppress(OSError):
+                    aside.rename(self._path)
         else:
             log.error("the damaged file is kept as %s", aside)
 
