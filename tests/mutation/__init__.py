@@ -1,0 +1,1 @@
+"""Mutants of the core, and whether the tests nearest to each notice it."""
