@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from parleyd.playout import FADE_IN_MS, Playout
+from parleyd.playout import Playout
 from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.soak.memory import rss_kb
+
+FADE_IN_MS = 5
 
 RATE = SERVER_RATE_HZ  # where frames are compared one by one, there is no resampler between
 

@@ -4,10 +4,11 @@ import pytest
 
 from parleyd.boundary import ButtonPressed
 from parleyd.realtime import events as ev
-from parleyd.realtime.responses import AGAIN_AFTER_S
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 from tests.paper_server import Paper, settings, tone
+
+AGAIN_AFTER_S = 1.0
 
 QUESTION = synthesize("What is the weather like?", "slt")
 OWN = {"type": "server_error", "code": None, "message": "The server had an error. Sorry!"}

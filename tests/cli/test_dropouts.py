@@ -1,6 +1,8 @@
 """Dropouts: all are counted, few are told."""
 
-from parleyd.cli.dropouts import TOLD_EVERY_S, Dropouts
+from parleyd.cli.dropouts import Dropouts
+
+TOLD_EVERY_S = 10.0
 
 
 def test_the_first_is_told_at_once_and_a_flood_only_now_and_then() -> None:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from parleyd.hearing.reference import LAG_MS, Reference
+from parleyd.hearing.reference import Reference
 from parleyd.units import Frames
+
+LAG_MS = 25
 
 
 def noise(count: int, seed: int = 0) -> Frames:

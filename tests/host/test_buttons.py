@@ -10,8 +10,10 @@ from gpiozero import LED, Device
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from parleyd import config
-from parleyd.host.buttons import QUIET_S, Buttons
+from parleyd.host.buttons import Buttons
 from parleyd.host.pin_input import PinInput
+
+QUIET_S = 0.05
 
 PUSH, MUTE = 23, 24
 WITHIN_S = 20.0  # of a wait that takes 0.1 s on an idle machine

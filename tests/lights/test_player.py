@@ -15,8 +15,11 @@ from parleyd.lights import Colour
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.gpio import RgbLed
 from parleyd.lights.patterns import colour
-from parleyd.lights.player import FRAME_S, STILL_S, Player
+from parleyd.lights.player import Player
 from parleyd.states import Shown
+
+FRAME_S = 0.02
+STILL_S = 10.0
 
 BRIGHT = config.Lights(brightness=1.0)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.nearest import NEAREST, ROOT, source_of, nearest_to
+from tests.mutation.nearest import NEAREST, ROOT, nearest_to, source_of
 from tests.mutation.running import Outcome, Run, load_before, run_all
 
 

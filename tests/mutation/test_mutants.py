@@ -3,7 +3,7 @@
 import pytest
 
 from tests.mutation.mutants import mutants_of
-from tests.mutation.nearest import NEAREST, source_of, nearest_to
+from tests.mutation.nearest import NEAREST, nearest_to, source_of
 
 TABLE = '''\
 """A module."""

@@ -3,8 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parleyd.realtime.backoff import BUSY_STEPS_S, JITTER, STEPS_S, delay_s
+from parleyd.realtime.backoff import delay_s
 from parleyd.realtime.refusals import Remedy
+
+BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)
+JITTER = 0.25
+STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 RETRIED = [remedy for remedy in Remedy if remedy is not Remedy.FATAL]
 
@@ -35,3 +39,9 @@ def test_jitter_spreads_but_never_hurries(remedy: Remedy, attempt: int, chance: 
     assert pause is not None
     assert abs(pause - middle) <= JITTER * middle * 1.0001
     assert pause > 0.3
+
+
+def test_delay_spreads_a_quarter_of_the_step_to_both_sides() -> None:
+    pauses = [delay_s(Remedy.RECONNECT, 3, chance) for chance in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert pauses == [3.0, 3.5, 4.0, 4.5, 5.0]
+    assert [delay_s(Remedy.BACK_OFF, 0, chance) for chance in (0.0, 1.0)] == [6.0, 10.0]

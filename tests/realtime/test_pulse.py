@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parleyd.realtime.pulse import LOOK_S, Beat, Pulse
+from parleyd.realtime.pulse import Beat, Pulse
+
+LOOK_S = 0.25
 
 
 def watch(pulse: Pulse, since: float, until: float, *, answers: bool) -> tuple[int, float | None]:

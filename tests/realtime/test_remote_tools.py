@@ -19,11 +19,14 @@ from parleyd.realtime.news import (
     Trouble,
 )
 from parleyd.realtime.permission import MOST_REQUESTS
-from parleyd.realtime.remote import ENDED_WITHIN_S, LISTED_WITHIN_S, STARTED_WITHIN_S
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
 from parleyd.skills.mcp import declarations
 from tests.openai_types import assert_valid
+
+ENDED_WITHIN_S = 30.0
+LISTED_WITHIN_S = 3.0
+STARTED_WITHIN_S = 5.0
 
 VOICE = np.full(4800, 1000, np.int16)
 HOME = config.Mcp(label="home", server_url="https://mcp.example.org/mcp")

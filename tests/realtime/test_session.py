@@ -16,8 +16,12 @@ from parleyd.realtime.news import (
     UserStopped,
 )
 from parleyd.realtime.refusals import Remedy
-from parleyd.realtime.responses import CANCELLED_WITHIN_S, TURN_KEY
-from parleyd.realtime.session import COMMITTED_WITHIN_S, Session
+from parleyd.realtime.responses import TURN_KEY
+from parleyd.realtime.session import Session
+
+COMMITTED_WITHIN_S = 1.0
+
+CANCELLED_WITHIN_S = 3.0
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 

@@ -6,7 +6,6 @@ import pytest
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.auto_response import KNOWN_WAITS_S
 from parleyd.realtime.news import CutOff, ReplyDone, Trouble, UserStarted
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.responses import (
@@ -14,7 +13,11 @@ from parleyd.realtime.responses import (
     CUT_OFF_WITHIN_S,
     TURN_KEY,
 )
-from parleyd.realtime.session import CONFIGURED_WITHIN_S, Session
+from parleyd.realtime.session import Session
+
+CONFIGURED_WITHIN_S = 60.0
+
+KNOWN_WAITS_S = 10.0
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 

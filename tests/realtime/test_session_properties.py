@@ -13,9 +13,11 @@ from parleyd.playout import Heard
 from parleyd.realtime import events as ev
 from parleyd.realtime.news import ReplyAudio
 from parleyd.realtime.profiles import PROFILES
-from parleyd.realtime.responses import CREATED_WITHIN_S, TURN_KEY
+from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
 from tests.openai_types import assert_valid
+
+CREATED_WITHIN_S = 5.0
 
 _with_references = TypeAdapter(ResponseCreateEventWithReferencesParam)
 

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parleyd.skills.alarms import MOST, RECENT_S, Alarm, Alarms, Moment, cleaned
+from parleyd.skills.alarms import MOST, Alarm, Alarms, Moment, cleaned
 from parleyd.skills.hours import LONGEST_DAYS, next_time
 from parleyd.skills.store import Kept, parse
+
+RECENT_S = 1800
 
 FRIDAY = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 HOUR, DAY = 3600.0, 86_400.0

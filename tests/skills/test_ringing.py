@@ -16,10 +16,12 @@ from parleyd.cli.overhearing import STOPS
 from parleyd.local import grammar
 from parleyd.local.recognizer import Recognizer
 from parleyd.realtime import events as ev
-from parleyd.ringing import PATIENCE_S, WORDS_WITHIN_S
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import Shown, State
 from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
+
+PATIENCE_S = 10.0
+WORDS_WITHIN_S = 3.0
 
 
 def heard(paper: Paper, since: float, until: float | None = None) -> bool:

@@ -14,9 +14,11 @@ from parleyd.skills import Skill, skill, skills_of, talk
 from parleyd.skills.alarms import Moment
 from parleyd.skills.book import LONGEST_OUTPUT, SkillBook
 from parleyd.skills.mute import Mute
-from parleyd.skills.timers import LONGEST_S, Timers
+from parleyd.skills.timers import Timers
 from parleyd.skills.volume import LOWEST_PERCENT, Volume
 from parleyd.skills.workers import MOST
+
+LONGEST_S = 86400
 
 
 def call(book: SkillBook, name: str, /, **arguments: object) -> str:
