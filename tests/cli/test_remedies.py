@@ -73,16 +73,16 @@ class Root:
                 os.setgroups([])
                 os.setgid(USER)
                 os.setuid(USER)
-                found = self._found(what, folder or self.skills)
-                os.write(send, pickle.dumps(list(found)))
+                told = list(self._found(what, folder or self.skills))
+                os.write(send, pickle.dumps(told))
                 status = 0
             finally:
                 os._exit(status)
         os.close(send)
         with open(receive, "rb") as answer:
-            told = answer.read()
+            pickled = answer.read()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        found: list[Finding] = pickle.loads(told)
+        found: list[Finding] = pickle.loads(pickled)
         return found
 
     def _found(self, what: str, folder: Path) -> Iterable[Finding]:
@@ -143,7 +143,7 @@ def bad(found: list[Finding]) -> list[Finding]:
 
 def mended(root: Root, what: str, folder: Path | None = None) -> list[str]:
     """Follow the advice until there is none left; returns the commands."""
-    done = []
+    done: list[str] = []
     before = root.rights()
     for _ in range(6):
         found = bad(root.ask(what, folder))

@@ -201,7 +201,8 @@ def _put(path: Path, what: str | bytes) -> None:
             with socket.socket(socket.AF_UNIX) as bound:
                 bound.bind(str(path))
         case "loop" | "dangling" | "zero":
-            path.symlink_to({"loop": path, "dangling": "gone", "zero": "/dev/zero"}[what])
+            targets = {"loop": str(path), "dangling": "gone", "zero": "/dev/zero"}
+            path.symlink_to(targets[what])
         case "sparse":
             with path.open("wb") as file:
                 file.truncate(1 << 40)

@@ -588,3 +588,23 @@ def test_a_timer_of_this_boot_rings_after_its_duration(
     ((_, rang),) = device.rang
     assert 0 <= rang - FRIDAY - seconds <= LOOK_S
     assert device.missed == []
+
+
+@pytest.mark.parametrize(("late_min", "rings"), [(0, True), (29, True), (31, False), (600, False)])
+def test_half_an_hour_late_is_the_latest_that_rings(late_min: int, rings: bool) -> None:
+    device = Device()
+    device.alarms.set_alarm(FRIDAY + 600, "up")
+    device.reboot(600 + late_min * 60, "right")
+    assert (len(device.rang), device.missed) == ((1, []) if rings else (0, ["up"]))
+
+
+def test_sixteen_may_wait_or_ring_at_once() -> None:
+    device = Device()
+    for number in range(16):
+        device.timer(60 + number)
+    device.true += 60
+    assert len(device.alarms.take_due(device.now)[0]) == 1  # rings, and is not stopped
+    with pytest.raises(ValueError, match="there are 16 timers already"):
+        device.timer(60)
+    device.alarms.stopped([1])
+    device.timer(60)
