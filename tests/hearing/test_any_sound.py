@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
@@ -22,6 +23,7 @@ from parleyd.boundary import (
     SetVolume,
     Step,
 )
+from parleyd.config import Config
 from parleyd.hearing.fuse import Fault
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
@@ -53,8 +55,9 @@ class Air:
         return np.clip(own + self.echo * late, -32768, 32767).astype(np.int16)
 
     def play(self, frames: Frames) -> None:
-        """Device frames (48 kHz) that are heard now, crudely at 16 kHz."""
-        part = frames[::3]
+        """The device frames of one period, which are heard now: crudely at 16 kHz."""
+        at = np.linspace(0, len(frames) - 1, MIC_PERIOD_FRAMES)
+        part = np.interp(at, np.arange(len(frames)), frames).astype(np.int16)
         self.played = np.concatenate([self.played[len(part) :], part])
 
     def _own(self, random: np.random.Generator) -> np.ndarray:
@@ -88,9 +91,10 @@ SIGNALS = ("silence", "noise", "voice", "full scale", "loudest noise", "least", 
 class World:
     """A card with any faults, and a server on paper, around the real core."""
 
-    def __init__(self, conf: object, seed: int) -> None:
+    def __init__(self, conf: Config, seed: int) -> None:
         self.bell = Bell()
-        self.speaker = Speaker(conf, self.bell)  # type: ignore[arg-type]
+        self.speaker = Speaker(conf, self.bell)
+        self.period = conf.audio.playback_rate_hz // 100
         self.air = Air()
         self.random = np.random.default_rng(seed)
         self.queue: Frames = np.zeros(0, np.int16)
@@ -109,8 +113,8 @@ class World:
 
     def beat(self) -> None:
         self.now += 0.01
-        heard, self.queue = self.queue[:480], self.queue[480:]
-        self.air.play(np.concatenate([heard, np.zeros(480 - len(heard), np.int16)]))
+        heard, self.queue = self.queue[: self.period], self.queue[self.period :]
+        self.air.play(np.concatenate([heard, np.zeros(self.period - len(heard), np.int16)]))
         frames = self.air.period(self.random) if self.open else None
         queued = len(self.queue) if self.queue_is is None else self.queue_is
         xruns, self.xruns = self.xruns, 0
@@ -211,15 +215,20 @@ scenes = st.lists(
     seed=st.integers(0, 1000),
     reaction=st.sampled_from(("hold", "duck")),
     canceller=st.sampled_from(("software", "software", "hardware")),
+    rate_hz=st.sampled_from((48_000, 16_000, 24_000, 44_100)),
+    lead_ms=st.sampled_from((40, 20, 100, 200)),
 )
 def test_hearing_of_any_sound_fails_nowhere(
     scenes: list[tuple[tuple[str, float, float], list[tuple[str, int]], int]],
     seed: int,
     reaction: str,
     canceller: str,
+    rate_hz: int,
+    lead_ms: int,
 ) -> None:
-    conf = settings(follow_up_s=1.0, volume=100, reaction=reaction, canceller=canceller)
-    world = World(conf, seed)
+    conf = settings(follow_up_s=1.0, rate_hz=rate_hz, reaction=reaction, canceller=canceller)
+    audio = msgspec.structs.replace(conf.audio, lead_ms=lead_ms)
+    world = World(msgspec.structs.replace(conf, audio=audio), seed)
     do(world, "button", 0)
     for (signal, echo, delay_ms), things, periods in scenes:
         world.air.signal, world.air.echo, world.air.delay_ms = signal, echo, delay_ms
