@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tests.fuzz import config_text, conversation, embedded, kept_files, skill_files
+from tests.fuzz import config_text, conversation, embedded, kept_files, recordings, skill_files
 
 HANGS_S = 20  # of the processor, for one input: they take milliseconds, with hearing a second
 
@@ -60,6 +60,7 @@ TARGETS = (
     Target("configuration", config_text.TEXTS, config_text.check, 20),
     Target("state file", kept_files.STATE_FILES, kept_files.check_state, 10),
     Target("log of turns", kept_files.JOURNALS, kept_files.check_journal, 10),
+    Target("recorded conversation", recordings.changes(), recordings.check, 10),
     Target("recording", kept_files.RECORDINGS, kept_files.check_recording, 4),
     Target("credential", kept_files.CREDENTIALS, kept_files.check_credential, 2),
     Target("state folder", kept_files.FOLDERS, kept_files.check_folder, 4),

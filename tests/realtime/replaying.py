@@ -88,14 +88,11 @@ class Replay:
             self.session.append(SPEECH)
             self._ask()
             self._heed(self.session.receive(ev.AudioCommitted(item_id="typed"), self.now))
-        creates = self.creates
-        while profile(self.server).answers is False and self.creates == creates:
-            before = self.now
-            self._poll()
-            if self.now - before > PATIENCE_S or self.session.working:
-                break
+        until = self.now + PATIENCE_S / 4
+        while profile(self.server).answers is False and self.now < until:
             if self.session._responses.asked:
                 break
+            self._poll()
 
     def _ask(self) -> None:
         self.turns += 1

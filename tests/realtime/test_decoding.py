@@ -287,7 +287,14 @@ def test_reasons_of_the_responses_api_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("status", "read_as"),
-    [("canceled", "cancelled"), ("COMPLETED", "completed"), ("done", "completed"), (None, None)],
+    [
+        ("canceled", "cancelled"),
+        ("COMPLETED", "completed"),
+        ("done", "completed"),
+        (None, None),
+        ("hologram", None),
+        (7, None),
+    ],
 )
 def test_status_in_other_words_is_read(status: object, read_as: str | None) -> None:
     assert done(status=status).status == read_as
@@ -343,7 +350,7 @@ def test_metadata_that_came_back_as_a_number_is_text() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        {"response": "r"}, {"response_id": "r"}, {"response": {}, "response_id": "r"},
+        {"response_id": "r"}, {"response": {}, "response_id": "r"},
         {"response": None, "response_id": "r"}, {"response": {"id": None}, "response_id": "r"},
     ],
 )  # fmt: skip

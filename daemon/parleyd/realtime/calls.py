@@ -156,8 +156,9 @@ class Calls:
 
     def _call(self, item: Json) -> "_Call | None":
         """A function call, with what other events say of it where the item lacks it."""
-        item_id, given = item.get("id"), item.get("call_id") or item.get("id")
+        item_id = item.get("id")
         same = [one for one in self._complete if _same(one, item)]
+        given = item.get("call_id") or next((one["call_id"] for one in same), "") or item_id
         name = item.get("name") or self._names.get(str(item_id))
         name = name or next((one["name"] for one in same if one["name"]), None)
         if not isinstance(given, str | int) or not isinstance(name, str):

@@ -595,9 +595,10 @@ class Session:
             return decided
         output = response.output or []
         news: list[News] = []
+        completed = response.status in (None, "completed")
         for index, item in enumerate(output):
-            news += self._item_done(item, now, index)
-        if response.status in (None, "completed"):
+            news += self._item_done(item, now, index, calls=not completed)
+        if completed:
             news += self._calls.rest(output)
         else:
             news += self._decide(self._permissions.refuse("its answer did not complete"), now)
@@ -652,13 +653,16 @@ class Session:
             return [Trouble(refusal.remedy, "the server failed to answer: asking once more")]
         return [Trouble(refusal.remedy, refusal.text), ReplyDone(refusal.text)]
 
-    def _item_done(self, item: ev.Json, now: float, index: int) -> list[News]:
-        """An output item of the living response."""
+    def _item_done(
+        self, item: ev.Json, now: float, index: int, *, calls: bool = True
+    ) -> list[News]:
+        """An output item of the living response. `calls`: run it if it is a function call."""
         if self._permissions.stage is Stage.VERDICT:
             return []
         self._remote.claim(item, now, index)
         asked = self._permissions.take(item, lives=True)
-        return [*self._calls.take(item), *self._decide(asked, now)]
+        called = self._calls.take(item) if calls else []
+        return [*called, *self._decide(asked, now)]
 
     def _decide(self, decisions: Sequence[ev.CreateItem | Permission], now: float) -> list[News]:
         """Tell the server what was decided; the news for the log."""

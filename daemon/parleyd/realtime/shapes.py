@@ -21,6 +21,7 @@ MOST_WRAPPED = 3  # proxies wrap the error of the server behind them into one of
 KEYS = 32  # of metadata; the service allows 16
 
 _STATUS = {"canceled": "cancelled", "done": "completed", "complete": "completed"}
+_STATUSES = ("in_progress", "completed", "cancelled", "failed", "incomplete")
 _REASONS = ("turn_detected", "client_cancelled", "max_output_tokens", "content_filter")
 
 
@@ -115,16 +116,15 @@ _details = msgspec.json.Decoder(_Details)
 def response(event: Wire) -> Json:
     """The arguments of a `Response`, from the event that carries it; "" for an unknown id.
 
-    Some servers give only an id, or give id and usage beside the response.
+    Some servers give id and usage beside the response.
     """
     wire = raw.struct(event.response, _response, _Response())
-    beside = event.response if head(event.response) != "{" else MISSING
-    ids = (ident(found) for found in (wire.id, event.response_id, beside))
+    ids = (ident(found) for found in (wire.id, event.response_id))
     usage = raw.small_object(wire.usage) or raw.small_object(event.usage)
     metadata = list(raw.small_object(wire.metadata).items())[:KEYS]
     return {
         "id": next(filter(None, ids), ""),
-        "status": status(wire.status) or None,
+        "status": ended if (ended := status(wire.status)) in _STATUSES else None,
         "status_details": _status_details(wire) or None,
         "output": _output(wire.output),
         "metadata": {key[:NAME_CHARS]: _as_text(v) for key, v in metadata} or None,

@@ -1,0 +1,88 @@
+"""Recorded conversations with one field changed, removed, null or of another type."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "realtime"))
+
+import replaying
+from replaying import Replay
+
+REMOVED = "(removed)"
+VALUES = st.sampled_from(
+    [REMOVED, None, 7, -1, 1.5, 2**70, True, "", "7", "text", "x" * 300, "\ud83d", [], [None], {}]
+)
+NAMES = sorted(path.stem for path in replaying.RECORDINGS.glob("*.jsonl"))
+FRAMES = {name: replaying.read(name) for name in NAMES}
+
+HALVES = 4  # bytes: where an item seems to change within a frame, both of its halves
+
+Path_ = tuple[str | int, ...]
+Change = tuple[str, int, Path_, Any]
+
+
+def paths(value: Any, before: Path_ = ()) -> list[Path_]:
+    """Every field of an event, and every member of its lists."""
+    members: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        members = list(value.items())
+    elif isinstance(value, list):
+        members = list(enumerate(value))
+    found: list[Path_] = []
+    for key, member in members:
+        found += [(*before, key), *paths(member, (*before, key))]
+    return found
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Change:
+    """Recording, number of the frame, field, and what stands there instead."""
+    name = draw(st.sampled_from(NAMES))
+    number = draw(st.integers(0, len(FRAMES[name]) - 1))
+    field = draw(st.sampled_from(paths(json.loads(FRAMES[name][number]))))
+    return name, number, field, draw(VALUES)
+
+
+def check(change: Change) -> None:
+    """Nothing raises; all is heard and done as without the change, except where the field is
+    the only thing that says what it says."""
+    name, number, field, value = change
+    frames = [*FRAMES[name]]
+    kind = json.loads(frames[number])["type"]
+    frames[number] = _changed(frames[number], field, value)
+    played, whole = _played(name, frames), _played(name, FRAMES[name])
+    if field == ("type",) or kind.startswith("session."):
+        return
+    assert len(played.calls) == len(played.results), "a call is not answered, or twice"
+    if kind.endswith("audio.delta") and field[0] == "delta":
+        return
+    assert played.audio_bytes >= whole.audio_bytes - HALVES, "audio is lost"
+    assert played.awaiting == whole.awaiting, "something is awaited for ever"
+    if not _only_place(name, field):
+        assert played.ends == whole.ends, "a turn does not end once"
+        assert len(played.calls) == len(whole.calls), "a call is lost or run twice"
+        assert played.creates == whole.creates, "a response is asked for twice, or not at all"
+
+
+def _only_place(name: str, field: Path_) -> bool:
+    """A server that announces a call once tells its name once."""
+    return name == "compatible-bare" and field[0] in ("name", "call_id", "arguments")
+
+
+def _changed(frame: str, field: Path_, value: Any) -> str:
+    place = event = json.loads(frame)
+    for key in field[:-1]:
+        place = place[key]
+    if value == REMOVED:
+        del place[field[-1]]
+    else:
+        place[field[-1]] = value
+    return json.dumps(event)
+
+
+def _played(name: str, frames: list[str]) -> Replay:
+    return Replay(name.partition("-")[0]).play(frames)
