@@ -19,7 +19,8 @@ usage() {
 Usage: ./install.sh OPTION [ARGUMENT...]
 
   --demo [ARGUMENT...]   set up what is missing, then run `parley demo ARGUMENT...`
-  --test [ARGUMENT...]   set up what is missing, check style and types, then run `pytest ARGUMENT...`
+  --test [ARGUMENT...]   set up what is missing, check style and types, then run `pytest ARGUMENT...`;
+                         without arguments all tests, with -m "not slow" those that take a minute
   --help                 print this
 
 On the device, as root:
@@ -76,9 +77,25 @@ run_tests() {
   check "ruff format --check" "$venv/bin/python" -m ruff format --check . || failed=1
   check "ruff check" "$venv/bin/python" -m ruff check . || failed=1
   check mypy "$venv/bin/python" -m mypy || failed=1
-  step "pytest $*"
-  "$venv/bin/python" -m pytest "$@" || failed=$?
+  if (($#)); then
+    step "pytest $*"
+    "$venv/bin/python" -m pytest "$@" || failed=$?
+  else
+    run_all_tests || failed=$?
+  fi
   exit "$failed"
+}
+
+# The quick tests on two cores; then the slow ones, which keep time, one after the other.
+# PARLEY_COVERAGE=1 measures which branches of the package they take.
+run_all_tests() {
+  local failed=0 measure=() and=()
+  [[ -z ${PARLEY_COVERAGE:-} ]] || measure=(--cov --cov-report=) and=(--cov-append)
+  step "pytest, the quick tests in two processes"
+  "$venv/bin/python" -m pytest -m 'not slow' -n 2 --dist loadgroup "${measure[@]}" || failed=$?
+  step "pytest, the slow tests"
+  "$venv/bin/python" -m pytest -m slow --durations=20 "${measure[@]}" "${and[@]}" || failed=$?
+  return "$failed"
 }
 
 check() {

@@ -1,5 +1,6 @@
-"""What tests of several rooms share: the way to `tests/rig`, and a running rig."""
+"""What all tests share: the rig, which tests are slow, and which must not run side by side."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,57 @@ sys.path.insert(0, str(Path(__file__).parent / "rig"))
 
 from pulse_rig import PulseRig, RigUnavailable
 
+SLOW_FOLDERS = ("e2e", "install")
+"""Whole daemons, whole conversations, whole installations: each test takes seconds."""
+SLOW_FIXTURES = frozenset({"rig", "own_rig"})
+"""A sound server that keeps time."""
+QUICK_S = 1.0  # of processor time, on a machine however busy; a test above it is to be marked
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`slow` by folder and fixture; in parallel runs those share one process, since they keep
+    time, and a sound server or a service manager of theirs is on one address."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if folder in SLOW_FOLDERS or fixtures & SLOW_FIXTURES:
+            item.add_marker(pytest.mark.slow)
+        alone = item.get_closest_marker("slow") is not None
+        group = "in real time" if alone else str(item.path.relative_to(here))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+_unmarked: dict[str, float] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure what a quick test costs."""
+    before = os.times()
+    yield
+    spent = sum(os.times()[:4]) - sum(before[:4])
+    if spent > QUICK_S and item.get_closest_marker("slow") is None:
+        _unmarked[item.nodeid] = spent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that ought to be marked."""
+    for name, spent in _unmarked.items():
+        terminalreporter.write_line(f"mark it slow: {name} took {spent:.1f} s of processor time")
+
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[PulseRig]:
     """A running rig for this module; the tests skip, with the reason, where it cannot run."""
     yield from _running()
+
+
+@pytest.fixture(autouse=True)
+def _rig_is_alive(request: pytest.FixtureRequest) -> None:
+    """A sound server that died between two tests is started again, or is one clear error."""
+    if "rig" in request.fixturenames:
+        request.getfixturevalue("rig").ensure()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A lead that is too short for the machine grows until the sound holds."""
 
 import msgspec
+import pytest
 
 from parleyd.boundary import ButtonPressed
 from parleyd.lead import Lead
@@ -33,6 +34,20 @@ def test_a_burst_is_answered_by_one_step_and_what_goes_on_by_the_next() -> None:
     assert lead.ms == 20 + MOST_GROWTH_MS
 
 
+def test_dropouts_of_ten_seconds_ago_do_not_count() -> None:
+    lead = Lead(40)
+    assert [lead.dropped_out(now) for now in (0.0, 5.0, 10.0)] == [False, False, False]
+    assert lead.dropped_out(14.9)
+
+
+def test_dropouts_within_a_second_of_a_step_do_not_count() -> None:
+    lead = Lead(40)
+    assert [lead.dropped_out(now) for now in (0.0, 0.0, 0.0)] == [False, False, True]
+    assert [lead.dropped_out(now) for now in (0.9, 0.99, 0.999)] == [False] * 3
+    assert [lead.dropped_out(now) for now in (1.0, 1.0, 1.0)] == [False, False, True]
+
+
+@pytest.mark.slow
 def test_on_a_machine_that_is_often_late_the_sound_holds_and_the_user_can_interrupt() -> None:
     base = settings()
     short = msgspec.structs.replace(base.audio, lead_ms=20)

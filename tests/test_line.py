@@ -1,15 +1,15 @@
 """The line to the server as the core sees it: renewed when nobody notices, there when needed."""
 
 from parleyd.boundary import Connect, Reconnect, Renew
-from parleyd.line import (
-    BELIEVED_S,
-    LAST_MOMENT_S,
-    LONGEST_S,
-    READY_WITHIN_S,
-    RENEW_BEFORE_S,
-    REST_AFTER_S,
-    Line,
-)
+from parleyd.line import Line
+
+# Seconds: OpenAI ends sessions after an hour, the rest is DESIGN's.
+LONGEST_S = 3600.0
+RENEW_BEFORE_S = 300.0
+LAST_MOMENT_S = 15.0
+BELIEVED_S = 60.0
+READY_WITHIN_S = 60.0
+REST_AFTER_S = 30.0
 
 
 def up(connection: str = "warm", now: float = 0.0) -> Line:
@@ -118,3 +118,85 @@ def test_a_line_put_off_is_asked_for_once_a_turn() -> None:
         line.opened(94.0)
         line.ready()
         assert (line.put_off, line.up) == ("", True)
+
+
+def test_a_life_of_an_hour_or_more_is_not_believed() -> None:
+    line = up()
+    line.expires(60.0, 0.0)  # the shortest that is
+    assert line.next(True, 44.9) is None
+    assert isinstance(line.next(True, 45.0), Renew)
+    line = up()
+    line.expires(3600.0, 1000.0)
+    assert isinstance(line.next(True, 3300.0), Renew)
+
+
+def test_wait_for_a_server_doubles_to_five_minutes() -> None:
+    line, begun, waits = Line("warm"), 0.0, []
+    for _ in range(5):
+        line.opened(begun)
+        now = begun
+        while not isinstance(line.next(True, now), Reconnect):
+            now += 1.0
+        waits.append(now - begun)
+        begun = now + 1.0
+    assert waits == [60.0, 120.0, 240.0, 300.0, 300.0]
+    line.opened(begun)
+    line.ready()
+    line.opened(begun)  # a server that answered is waited for as at first
+    assert line.next(True, begun + 59.0) is None
+    assert isinstance(line.next(True, begun + 60.0), Reconnect)
+
+
+def test_line_says_why_nobody_would_be_answered() -> None:
+    line = Line("warm")
+    assert line.missed == "connecting"
+    line.opened(0.0)
+    assert line.missed == "waiting for the server"
+    assert not line.up
+    line.ready()
+    assert (line.missed, line.up) == ("", True)
+    assert Line("on-wake").missed == ""
+
+
+def test_line_being_renewed_shows_nothing_while_its_socket_opens() -> None:
+    line = up()
+    assert line.next(True, 3300.0) == Renew("the session reaches its longest time")
+    line.opened(3301.0)
+    assert line.missed == ""
+    assert line.next(True, 3302.0) is None
+    line.ready()
+    assert line.up
+    assert line.next(True, 3301.0 + 3299.0) is None
+    assert isinstance(line.next(True, 3301.0 + 3300.0), Renew)
+
+
+def test_line_is_renewed_to_forget_only_while_idle_and_up() -> None:
+    line = up()
+    assert line.next(False, 1.0, "it is long ago") is None
+    assert line.next(True, 2.0, "it is long ago") == Renew("it is long ago")
+    assert line.next(True, 3.0, "it is long ago") is None
+    line.down("no network", False)
+    assert line.next(True, 4.0, "it is long ago") is None
+
+
+def test_rest_on_wake_begins_anew_with_each_turn() -> None:
+    line = up("on-wake")
+    assert line.next(True, 10.0) is None
+    assert line.next(False, 39.0) is None
+    assert line.next(True, 41.0) is None
+    assert line.next(True, 70.9) is None
+    assert line.next(True, 71.0) == Connect(False)
+
+
+def test_rest_on_wake_ends_a_wait_and_a_fault_as_well() -> None:
+    waiting = Line("on-wake")
+    waiting.next(False, 1.0)
+    waiting.opened(2.0)
+    assert waiting.next(True, 3.0) is None
+    assert waiting.next(True, 33.0) == Connect(False)
+    assert waiting.next(True, 500.0) is None  # no socket is waited for
+    lost = up("on-wake")
+    lost.down("no network", False)
+    assert lost.next(True, 3.0) is None
+    assert lost.next(True, 33.0) == Connect(False)
+    assert up("warm").next(True, 1000.0) is None

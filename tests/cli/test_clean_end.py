@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 CONFIG = """
 [audio]
 playback = "null"
@@ -19,6 +21,7 @@ DEAD_PROXY = "http://127.0.0.1:9"
 WITHIN_S = 60.0
 
 
+@pytest.mark.slow
 def test_stop_leaves_no_complaint_of_a_library(tmp_path: Path) -> None:
     """soxr's bindings report every resampler that is still there when Python ends."""
     config = tmp_path / "parley.toml"

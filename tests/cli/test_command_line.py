@@ -40,6 +40,7 @@ def test_a_key_that_is_needed_is_asked_for_and_one_that_is_there_is_not_shown(
     assert "sk-secret" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.slow
 def test_every_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text("[audio]\nlead_ms = 1\n[turn]\nsilence = 3\n")

@@ -80,6 +80,7 @@ def table(*arguments: str, text: str = "") -> list[list[str]]:
     return [[cell.strip() for cell in re.split("[│┃]", row)] for row in rows]
 
 
+@pytest.mark.slow
 def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None:
     rows = table("-", text=log)
     assert [row[1] for row in rows[1:4]] == ["button", "button", "confirmed"]
@@ -144,6 +145,7 @@ def test_journal_entries_are_joined_by_process_and_late_usage_is_not_lost() -> N
     assert found[1].usage == found[2].usage == {}
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.text(), st.binary()), max_size=8))
 def test_whatever_a_file_holds_is_read_without_a_crash(lines: list[str | bytes]) -> None:
     assert turns(lines, 3) == []

@@ -67,6 +67,7 @@ def test_a_jump_is_measured_against_what_the_canceller_has_learnt(jump_ms: float
     assert jumps[-1] == pytest.approx(int(40 * 16 + jump_ms * 16) - 640, abs=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delays_ms", [[200.0, 200.0], [60.0, 48.0], [60.0, 75.0]])
 def test_an_echo_that_comes_late_or_moves_is_cancelled_all_the_same(
     delays_ms: list[float],

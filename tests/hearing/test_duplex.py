@@ -7,10 +7,14 @@ from parleyd import config
 from parleyd.boundary import SetVolume
 from parleyd.ears import Ears
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.duplex import GOOD_AGAIN_DBFS, JUDGED_PERIODS, TOO_LOUD_DBFS, Duplex
+from parleyd.hearing.duplex import Duplex
 from parleyd.lead import Lead
 from parleyd.units import MIC_PERIOD_FRAMES
 from tests.paper_server import Paper, settings
+
+JUDGED_PERIODS = 600  # 6 s of audible echo
+TOO_LOUD_DBFS = -30.0  # louder than users are at the microphone
+GOOD_AGAIN_DBFS = -36.0
 
 
 def period(level_dbfs: float, echo_dbfs: float = -20.0) -> HeardPeriod:
@@ -125,3 +129,43 @@ def test_speaker_at_a_lower_volume_says_that_voices_interrupt() -> None:
     paper.say(SetVolume(50))
     paper.run(0.1)
     assert len(paper.notes("full_duplex")) == 1
+
+
+@pytest.mark.parametrize(("left_dbfs", "full"), [(-30.01, True), (-30.0, False)])
+def test_duplex_is_half_from_minus_30_on(left_dbfs: float, full: bool) -> None:
+    duplex = Duplex()
+    for _ in range(600):
+        duplex.update(period(left_dbfs))
+    assert (duplex.full, duplex.echo_left_dbfs) == (full, left_dbfs)
+
+
+@pytest.mark.parametrize(("left_dbfs", "full"), [(-36.0, False), (-36.01, True)])
+def test_duplex_is_full_again_below_minus_36(left_dbfs: float, full: bool) -> None:
+    duplex = half()
+    for _ in range(600):
+        duplex.update(period(left_dbfs))
+    assert duplex.full is full
+
+
+@pytest.mark.parametrize(("echo_dbfs", "judged"), [(-55.0, False), (-54.9, True)])
+def test_duplex_judges_echoes_above_minus_55(echo_dbfs: float, judged: bool) -> None:
+    duplex = Duplex()
+    assert duplex.echo_left_dbfs == -120.0
+    changes = [duplex.update(period(-20.0, echo_dbfs)) for _ in range(600)]
+    assert any(changes) is judged
+
+
+def test_duplex_takes_three_seconds_without_an_echo_for_harmless() -> None:
+    duplex = half()
+    changes = [duplex.update(period(-70.0, -55.0)) for _ in range(300)]
+    assert changes == [False] * 299 + [True]
+    loud = half()
+    assert not any(loud.update(period(-30.0, -80.0)) for _ in range(300))
+    quiet = half()
+    assert any(quiet.update(period(-30.1, -80.0)) for _ in range(300))
+
+
+def test_duplex_judged_by_a_lower_volume_needs_less_than_minus_36() -> None:
+    assert not half(-25.0).volume_changed(-11.0)
+    assert half(-25.0).volume_changed(-11.1)
+    assert not Duplex().volume_changed(-50.0)  # full already

@@ -13,6 +13,7 @@ HERE = Path(tape.__file__).parent
 TICKS = 5
 
 
+@pytest.mark.slow
 def test_a_tape_is_replayed_heartbeat_by_heartbeat(tmp_path: Path) -> None:
     tape.record(tmp_path / "tape", TICKS)
     command = [sys.executable, str(HERE / "replay.py"), str(tmp_path / "tape")]

@@ -70,3 +70,41 @@ def test_after_a_barge_in_the_user_is_known_to_speak() -> None:
     silent = Endpoint(600)
     silent.reset(speaking=True)
     assert [event for event, _ in events(silent, [0.0] * 40)] == [Speech.ENDED]
+
+
+def test_speech_starts_with_three_of_five_chunks_above_a_half() -> None:
+    assert events(Endpoint(600), [0.51, 0.0, 0.51, 0.0, 0.51]) == [(Speech.STARTED, 160)]
+    assert events(Endpoint(600), [0.51, 0.0, 0.51, 0.0, 0.0, 0.51, 0.0]) == []
+    assert events(Endpoint(600), [0.5] * 30) == []
+
+
+def test_speech_lasts_while_chunks_are_above_35_hundredths() -> None:
+    assert len(events(Endpoint(300), [0.9] * 3 + [0.36] * 30)) == 1
+    ended = events(Endpoint(300), [0.9] * 3 + [0.35] * 30)
+    assert ended == [(Speech.STARTED, 96), (Speech.ENDED, 96 + 10 * 32)]
+
+
+def test_speech_ends_exactly_after_the_hangover() -> None:
+    endpoint = Endpoint(600)
+    events(endpoint, [0.9] * 3)
+    quiet = HeardPeriod(np.zeros(160, np.int16), 0.0, 0.9, False, 0.0, 0.0, -40.0, -120.0)
+    assert endpoint.update(quiet, 0.096 + 0.599) is None  # 0.9 is of an older chunk
+    assert endpoint.update(quiet, 0.096 + 0.6) is Speech.ENDED
+    assert endpoint.update(quiet, 9.0) is None
+
+
+def test_voice_is_dated_by_its_last_chunk() -> None:
+    endpoint = Endpoint(600)
+    assert endpoint.voiced_at is None
+    events(endpoint, [0.9, 0.5, 0.2])
+    assert endpoint.voiced_at == 0.032
+    endpoint.reset()
+    assert endpoint.voiced_at == 0.032  # what was heard stays heard
+
+
+def test_reset_forgets_the_beginning_of_a_word() -> None:
+    endpoint = Endpoint(600)
+    assert events(endpoint, [0.9, 0.9]) == []
+    endpoint.reset()
+    assert events(endpoint, [0.9, 0.9], start=1.0) == []
+    assert [event for event, _ in events(endpoint, [0.9], start=2.0)] == [Speech.STARTED]

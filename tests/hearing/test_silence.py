@@ -63,6 +63,7 @@ def test_silence_between_steps_and_doors_is_a_gate() -> None:
         assert run(watch, NOISE, 0.1) == 0
 
 
+@pytest.mark.slow
 def test_silence_of_a_night_is_no_fault_of_a_microphone_with_a_gate() -> None:
     watch = DigitalSilence()
     for _ in range(10):
@@ -72,6 +73,7 @@ def test_silence_of_a_night_is_no_fault_of_a_microphone_with_a_gate() -> None:
     assert run(watch, ZEROS, 60.0, expected=True) == 1  # eight times a user was listened to
 
 
+@pytest.mark.slow
 def test_silence_of_a_conference_speaker_is_a_gate_from_the_start() -> None:
     watch = DigitalSilence(gates=True)
     assert run(watch, ZEROS, 3600.0) == 0
@@ -101,6 +103,7 @@ def last_shown(paper: Paper) -> Show:
     return [effect for _, effect in paper.effects if isinstance(effect, Show)][-1]
 
 
+@pytest.mark.slow
 def test_speaker_says_that_its_microphone_is_dead_and_alive_again() -> None:
     paper = Paper(settings())
     hear(paper, ZEROS, 59.0)
@@ -124,6 +127,7 @@ def test_speaker_with_a_closed_microphone_does_not_call_it_dead() -> None:
     assert last_shown(paper).shown is Shown.MUTED
 
 
+@pytest.mark.slow
 def test_speaker_that_is_muted_forgets_a_dead_microphone() -> None:
     paper = Paper(settings())
     hear(paper, ZEROS, 61.0)

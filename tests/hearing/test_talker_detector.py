@@ -40,6 +40,7 @@ def test_a_hum_has_a_pitch_and_noise_has_none(hz: int) -> None:
     assert np.isfinite(cues_of(np.zeros(1600, np.float32), np.zeros(1600, np.float32))).all()
 
 
+@pytest.mark.slow
 def test_the_user_is_told_from_parleys_own_voice(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=5.0, gain=0.4)

@@ -262,6 +262,7 @@ def test_children_see_no_key_in_their_environment(monkeypatch: pytest.MonkeyPatc
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_frozen_server_is_replaced_and_blamed(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

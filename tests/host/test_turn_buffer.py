@@ -90,6 +90,7 @@ def test_muted_microphone_is_recorded_as_silence() -> None:
     assert tape.taken() == [*range(1, 101), *[0] * 100, *range(201, 301)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun_by", ["wake word", "button"])
 def test_recording_of_the_real_core_begins_two_seconds_before(begun_by: str) -> None:
     bell = Bell()

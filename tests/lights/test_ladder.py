@@ -43,3 +43,36 @@ def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
         assert shown(now).shown == min(holding(now), key=list(Shown).index), now
         if muted:
             assert shown(now).shown is Shown.MUTED
+
+
+def situation(**more: object) -> Situation:
+    """Nothing is wrong, and nothing happens."""
+    calm: dict[str, object] = {
+        "muted": False, "why_muted": "", "without_card": "", "ringing": False, "refused": "",
+        "offline": "", "turn": State.IDLE, "dry": False, "remark": "",
+    }  # fmt: skip
+    return Situation(**(calm | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("now", "rung", "why"),
+    [
+        (situation(), "idle", ""),
+        (situation(muted=True, why_muted="the pin is busy"), "muted", "the pin is busy"),
+        (situation(without_card=CARD, refused=REFUSED), "error", CARD),
+        (situation(refused=REFUSED, offline=OFFLINE), "error", REFUSED),
+        (situation(deaf="no model", offline=OFFLINE), "error", "no model"),
+        (situation(deaf="no model", turn=State.LISTENING), "listening", ""),
+        (situation(offline=OFFLINE), "offline", OFFLINE),
+        (situation(offline=OFFLINE, turn=State.LISTENING), "listening", ""),
+        (situation(turn=State.SPEAKING, dry=True), "thinking",
+         "waiting for the rest of the answer"),
+        (situation(remark="no answer came", impaired="no sound"), "idle", "no answer came"),
+        (situation(impaired="no sound"), "idle", "no sound"),
+        (situation(remark="no answer came", turn=State.LISTENING, impaired="no sound"),
+         "listening", "no sound"),
+        (situation(ringing=True, refused=REFUSED), "ringing", ""),
+    ],
+)  # fmt: skip
+def test_rung_is_shown_with_its_reason(now: Situation, rung: str, why: str) -> None:
+    assert (shown(now).shown.value, shown(now).detail) == (rung, why)

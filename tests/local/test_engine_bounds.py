@@ -315,6 +315,7 @@ OUTPUTS = [
 ARGUMENTS = ["{}", "[]", "[" * 5_000, '{"seconds": 1e99}', '{"percent": [1]}', "null"]
 
 
+@pytest.mark.slow
 def test_any_output_of_a_function_is_answered(desk):
     desk.speak = lambda sentence: SILENCE
     for number, (output, arguments) in enumerate(product(OUTPUTS, ARGUMENTS)):

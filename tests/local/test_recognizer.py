@@ -44,6 +44,7 @@ def heard(recognizer, spoken, text, voice):
     return recognizer.recognize(spoken(text, voice, MIC_RATE_HZ))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 def test_every_intent_is_heard(recognizer, spoken, voice):
     wrong = {
@@ -56,6 +57,7 @@ def test_every_intent_is_heard(recognizer, spoken, voice):
     assert {grammar.match(text)[0] for text in COMMANDS} == set(grammar.PHRASES)
 
 
+@pytest.mark.slow
 def test_other_sentences_are_refused(recognizer, spoken):
     taken = [
         (text, voice)
@@ -76,6 +78,7 @@ def test_the_end_of_the_wake_word_in_front_does_no_harm(recognizer, spoken):
         assert found[0] == "time"
 
 
+@pytest.mark.slow
 def test_silence_noise_and_nothing_are_no_command(recognizer):
     second = np.zeros(MIC_RATE_HZ, np.int16)
     for frames in (second[:0], second[:100], second):

@@ -79,6 +79,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.slow
 def test_floods_of_clients_that_never_read_are_bounded() -> None:
     async def scene(server: Served) -> None:
         before = server.mb
@@ -92,6 +93,7 @@ def test_floods_of_clients_that_never_read_are_bounded() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_kept_texts_of_a_polite_client_are_bounded() -> None:
     async def scene(server: Served) -> None:
         client = await server.open()
@@ -106,6 +108,7 @@ def test_kept_texts_of_a_polite_client_are_bounded() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_eight_clients_with_half_a_message_each_are_bounded() -> None:
     half = frame(b"A" * 20_000_000)[:-1]
 
@@ -120,6 +123,7 @@ def test_eight_clients_with_half_a_message_each_are_bounded() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_half_open_connections_leave_the_door_open() -> None:
     async def scene(server: Served) -> None:
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
@@ -131,6 +135,7 @@ def test_half_open_connections_leave_the_door_open() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_handshake_that_is_never_finished_ends_in_time() -> None:
     async def scene(server: Served) -> None:
         client = await server.connect()
@@ -141,6 +146,7 @@ def test_handshake_that_is_never_finished_ends_in_time() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_clients_that_never_spoke_give_up_their_places() -> None:
     async def scene(server: Served) -> None:
         silent = [await server.open() for _ in range(8)]
@@ -154,6 +160,7 @@ def test_clients_that_never_spoke_give_up_their_places() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_ninth_client_is_refused_while_eight_are_busy() -> None:
     async def scene(server: Served) -> None:
         busy = [await server.open() for _ in range(8)]
@@ -211,6 +218,7 @@ def test_client_that_never_reads_pauses_and_is_dropped_in_the_end(
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_long_answer_of_one_client_does_not_delay_another() -> None:
     """Digits are the slowest to say: 200,000 of them took 14 minutes of the voice at once."""
 
@@ -235,6 +243,7 @@ async def _until_done(client: Rude) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_odd_messages_are_refused_and_the_talk_continues() -> None:
     """`test_engine_bounds` has more of them; here they come over the socket."""
 
@@ -268,6 +277,7 @@ def test_odd_requests_are_answered_by_http() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_two_beta_headers_are_refused_as_one_is() -> None:
     async def scene(server: Served) -> None:
         headers = ("OpenAI-Beta: assistants=v2", "OpenAI-Beta: realtime=v1")

@@ -192,6 +192,7 @@ async def function_call(caller, spoken):
     assert answer.response.output[0].content[0].transcript == "It is done now."
 
 
+@pytest.mark.slow
 def test_the_official_client_holds_a_whole_conversation(spoken):
     asyncio.run(conversation(spoken))
 
@@ -265,6 +266,7 @@ async def worker_dies(spoken):
             assert statuses == ["failed", "completed"]
 
 
+@pytest.mark.slow
 def test_a_recogniser_that_dies_fails_one_answer_and_comes_back(spoken):
     asyncio.run(worker_dies(spoken))
 
@@ -308,10 +310,12 @@ async def abandoned():
     await ends(process, port)
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_process_cleanly():
     asyncio.run(terminated())
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_parent():
     asyncio.run(abandoned())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.nearest import NEAREST, ROOT, nearest_to, source_of
+from tests.mutation.nearest import NEAREST, QUICK, ROOT, nearest_to, source_of
 from tests.mutation.running import Outcome, Run, load_before, run_all
 
 
@@ -21,7 +21,7 @@ def main() -> int:
     arguments = _arguments()
     os.chdir(ROOT)
     sys.dont_write_bytecode = False  # assertions are rewritten once, not for each mutant
-    mutants = _sample(_names(arguments.module), arguments)
+    mutants = _sample(_names(arguments.module, arguments.quick), arguments)
     if arguments.list:
         for name, mutant in mutants:
             print(f"{name}:{mutant.line} {mutant.name}\n{mutant.diff()}")
@@ -69,17 +69,18 @@ def _sample(names: list[str], arguments: argparse.Namespace) -> list[tuple[str, 
     return mutants
 
 
-def _names(asked: list[str]) -> list[str]:
+def _names(asked: list[str], quick: bool) -> list[str]:
     unknown = [name for name in asked if name not in NEAREST]
     if unknown:
         sys.exit(f"unknown module {unknown[0]}; known are {', '.join(NEAREST)}")
-    return asked or list(NEAREST)
+    return asked or list(QUICK if quick else NEAREST)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.mutation", description=__doc__)
     parser.add_argument("--module", action="append", default=[], help="turn, realtime.backoff, ...")
     parser.add_argument("--sample", type=int, default=0, help="as many mutants; all by default")
+    parser.add_argument("--quick", action="store_true", help="modules whose tests take a second")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     parser.add_argument("--floor", type=float, default=0, help="fail under this score, in percent")

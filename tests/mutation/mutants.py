@@ -148,6 +148,10 @@ class _Finder(ast.NodeVisitor):
             shorter = type(node)(rest) if isinstance(node, ast.Set) else type(node)(rest, node.ctx)
             self._replace(node, shorter, "element removed", node.elts[index].lineno)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for statement in node.body:  # not its decorators: frozen or not is the same to callers
+            self.visit(statement)
+
     # --- statements ---------------------------------------------------------------------
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:

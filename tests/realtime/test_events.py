@@ -77,6 +77,7 @@ fields = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(kind=st.sampled_from(sorted(ev.SERVER_EVENTS) + sorted(ev.BETA_NAMES)), rest=fields)
 def test_no_server_event_however_shaped_raises(kind: str, rest: dict[str, object]) -> None:
     event = ev.decode_server(json.dumps({**rest, "type": kind}))

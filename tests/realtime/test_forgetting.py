@@ -243,6 +243,7 @@ def test_the_line_is_renewed_only_while_idle_and_up() -> None:
     assert not line.missed
 
 
+@pytest.mark.slow
 def test_silence_as_configured_renews_the_socket_while_idle() -> None:
     base = settings()
     realtime = msgspec.structs.replace(base.realtime, forget_after_min=0.5)

@@ -268,6 +268,7 @@ ONWARD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 2)), max_size=40))
 def test_no_sequence_of_events_grants_what_was_not_heard(steps: list[tuple[str, int]]) -> None:

@@ -179,6 +179,7 @@ _VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.from_regex("[a-z][a-z_]{0,7}", fullmatch=True), _VALUES, max_size=4))
 def test_question_is_plain_words_whatever_is_asked(arguments: dict[str, object]) -> None:

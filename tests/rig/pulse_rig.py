@@ -54,6 +54,10 @@ class RigUnavailable(Exception):
     """The rig cannot run here; the text says what is missing and how to get it."""
 
 
+class RigDied(Exception):
+    """The sound server ended by itself and does not start again; the text has its last words."""
+
+
 class PulseRig:
     """A context manager; while it is open this process's environment points alsa-lib at it."""
 
@@ -63,6 +67,8 @@ class PulseRig:
     def __init__(self) -> None:
         self._home = Path()
         self._daemon: subprocess.Popen[bytes] | None = None
+        self.deaths: list[str] = []
+        """The last words of each sound server that ended by itself."""
         self._open = contextlib.ExitStack()
         self._saved: dict[str, str | None] = {}
 
@@ -105,6 +111,28 @@ class PulseRig:
         """Start the daemon again after `kill`, as if the card were plugged in again."""
         self._open.close()
         self._start()
+
+    def ensure(self) -> None:
+        """Start the daemon again if it has ended by itself or answers no more; a card that was
+        pulled out by `kill` stays out. Raises `RigDied` where it does not start."""
+        daemon = self._daemon
+        if daemon is None or (daemon.poll() is None and self._answers()):
+            return
+        ended = daemon.poll()
+        how = "answers no more" if ended is None else f"ended with {ended}"
+        self.deaths.append(f"pulseaudio {how}: {_tail(self._home / 'log')}")
+        self.kill()
+        try:
+            self.restart()
+        except RigUnavailable as reason:
+            raise RigDied(f"{self.deaths[-1]}; started again: {reason}") from None
+
+    def _answers(self) -> bool:
+        try:
+            asked = subprocess.run(["pactl", "info"], capture_output=True, timeout=START_S)
+        except subprocess.TimeoutExpired:
+            return False
+        return asked.returncode == 0
 
     def pactl(self, *arguments: str) -> str:
         """What `pactl` prints."""
@@ -168,8 +196,7 @@ class PulseRig:
     def _await_daemon(self, log: Path) -> None:
         pause = threading.Event()
         for _ in range(int(START_S / 0.05)):
-            answer = subprocess.run(["pactl", "info"], capture_output=True, timeout=START_S)
-            if answer.returncode == 0:
+            if self._answers():
                 return
             if self._daemon is None or self._daemon.poll() is not None:
                 break

@@ -30,6 +30,7 @@ def recording() -> Stereo:
     return Stereo(speech, microphone)
 
 
+@pytest.mark.slow
 def test_every_decision_is_told_with_its_time_and_reason(recording: Stereo) -> None:
     heard = replay(recording, config.Hearing())
     assert len(heard.seconds) == len(recording.microphone) // MIC_PERIOD_FRAMES
@@ -39,6 +40,7 @@ def test_every_decision_is_told_with_its_time_and_reason(recording: Stereo) -> N
     assert all(verdict.reason for _, verdict in heard.verdicts)
 
 
+@pytest.mark.slow
 def test_the_command_tells_and_draws(recording: Stereo, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "turn.wav"

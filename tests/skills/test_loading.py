@@ -178,6 +178,7 @@ def test_an_endless_loop_ends_when_its_file_is_left_behind(tmp_path: Path) -> No
         assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_all_files_are_loaded_every_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The next file begins when the result of the one before is known, at the earliest."""
     for number in range(8):

@@ -74,6 +74,7 @@ class Doorman(Paper):
         return self
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("follow_up_s", [0.0, 6.0])
 @pytest.mark.parametrize("yes", [True, False])
 def test_the_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s: float) -> None:
@@ -94,6 +95,7 @@ def test_the_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s
     assert paper.approvals == [yes]
 
 
+@pytest.mark.slow
 def test_silence_is_a_no_after_the_time_in_which_a_first_word_is_expected() -> None:
     paper = Doorman(settings())
     paper.begin()
@@ -107,6 +109,7 @@ def test_silence_is_a_no_after_the_time_in_which_a_first_word_is_expected() -> N
     assert len(paper.events(ev.CreateResponse)) == 1
 
 
+@pytest.mark.slow
 def test_who_interrupts_the_question_says_no_and_is_answered() -> None:
     paper = Doorman(settings())
     paper.begin()
@@ -121,6 +124,7 @@ def test_who_interrupts_the_question_says_no_and_is_answered() -> None:
     assert paper.approvals == [False]
 
 
+@pytest.mark.slow
 def test_button_and_mute_are_a_no() -> None:
     for event in (ButtonPressed(), MuteSwitched(True)):
         for state in (State.SPEAKING, State.LISTENING):
@@ -135,6 +139,7 @@ def test_button_and_mute_are_a_no() -> None:
             assert len(paper.events(ev.CreateResponse)) == 1
 
 
+@pytest.mark.slow
 def test_a_yes_to_something_else_later_opens_nothing() -> None:
     paper = Doorman(settings())
     paper.begin()
@@ -152,6 +157,7 @@ def refusals(paper: Doorman) -> list[object]:
     return [note.fields.get("reason") for note in paper.notes("permission")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("voice", "reason"),
     [
@@ -216,6 +222,7 @@ def test_a_closed_microphone_asks_nothing() -> None:
     assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
 
 
+@pytest.mark.slow
 def test_the_whole_question_is_played_before_the_answer_is_heard() -> None:
     paper = Doorman(settings())
     paper.voice = tone(4000, 880.0)
@@ -227,6 +234,7 @@ def test_the_whole_question_is_played_before_the_answer_is_heard() -> None:
     assert "door is quote front unquote" in speak.words
 
 
+@pytest.mark.slow
 def test_arguments_that_do_not_fit_are_refused_and_answered() -> None:
     paper = Doorman(settings())
     note = msgspec.json.encode({"note": "milk " * 150, "amount_eur": 9500}).decode()

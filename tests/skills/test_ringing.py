@@ -41,6 +41,7 @@ def ask(paper: Paper) -> None:
     paper.until(State.SPEAKING)
 
 
+@pytest.mark.slow
 def test_it_rings_again_and_again_and_is_shown_until_the_button_stops_it() -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs", 7))
@@ -61,6 +62,7 @@ def test_it_rings_again_and_again_and_is_shown_until_the_button_stops_it() -> No
     assert paper.events(ev.AppendAudio) == []  # nobody began to listen
 
 
+@pytest.mark.slow
 def test_its_name_is_said_in_every_round() -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs", 1, tone(400, 1500.0)))
@@ -72,6 +74,7 @@ def test_its_name_is_said_in_every_round() -> None:
     assert np.count_nonzero(np.diff(said.astype(int)) == 1) == 2
 
 
+@pytest.mark.slow
 def test_the_wake_word_stops_it_and_listens_the_stop_word_only_stops_it() -> None:
     for keyword, state in (("hey_test", State.LISTENING), ("stop", State.IDLE)):
         bell = Bell()
@@ -87,6 +90,7 @@ def test_the_wake_word_stops_it_and_listens_the_stop_word_only_stops_it() -> Non
         assert not heard(paper, began)
 
 
+@pytest.mark.slow
 def test_it_gives_up_when_nobody_comes() -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs", 1))
@@ -105,6 +109,7 @@ def test_several_ring_together_and_end_together() -> None:
     assert stopped(paper) == [1, 2]
 
 
+@pytest.mark.slow
 def test_it_waits_for_the_end_of_a_short_answer() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -117,6 +122,7 @@ def test_it_waits_for_the_end_of_a_short_answer() -> None:
     assert paper.shown[-1] is Shown.RINGING
 
 
+@pytest.mark.slow
 def test_a_long_answer_ends_for_it_and_the_server_is_told_what_was_heard() -> None:
     paper = Paper(settings())
     paper.reply = tone(40_000)
@@ -178,6 +184,7 @@ def said(paper: Paper) -> list[Understand]:
     return [effect for _, effect in paper.effects if isinstance(effect, Understand)]
 
 
+@pytest.mark.slow
 def test_who_speaks_into_it_is_heard_in_silence_and_stop_stops_it() -> None:
     paper, understand = spoken_into("stop")
     assert paper.notes("hold")
@@ -196,6 +203,7 @@ def test_who_speaks_into_it_is_heard_in_silence_and_stop_stops_it() -> None:
     assert paper.events(ev.AppendAudio) == []  # no server heard it
 
 
+@pytest.mark.slow
 def test_other_words_are_no_stop_and_it_rings_on_at_once() -> None:
     paper, understand = spoken_into("what shall we have for dinner tonight")
     found = grammar.match(Recognizer().recognize(understand.frames).words)
@@ -207,6 +215,7 @@ def test_other_words_are_no_stop_and_it_rings_on_at_once() -> None:
     assert stopped(paper) == []
 
 
+@pytest.mark.slow
 def test_without_anybody_who_understands_it_rings_on_after_a_while() -> None:
     paper, _ = spoken_into("stop")
     began = paper.card.now
@@ -221,6 +230,7 @@ def test_without_anybody_who_understands_it_rings_on_after_a_while() -> None:
     assert stopped(paper) == [5]
 
 
+@pytest.mark.slow
 def test_its_own_sound_and_words_do_not_interrupt_it() -> None:
     paper = Paper(settings(volume=70))
     paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
@@ -229,6 +239,7 @@ def test_its_own_sound_and_words_do_not_interrupt_it() -> None:
     assert stopped(paper) == []
 
 
+@pytest.mark.slow
 def test_a_microphone_that_is_closed_in_the_middle_of_it_lets_it_ring_on() -> None:
     paper = Paper(settings(volume=70))
     paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))

@@ -70,6 +70,7 @@ def seconds_heard(paper: Paper, since: float) -> float:
     return 0.0 if len(loud) == 0 else float(loud[-1] - loud[0]) / RATE_HZ
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("returns_first", [True, False])
 def test_a_quick_function_is_answered_as_a_slow_one(returns_first: bool) -> None:
     paper = Paper(settings())
@@ -113,6 +114,7 @@ def test_the_model_goes_on_once_when_all_its_functions_have_returned() -> None:
     assert kinds[-3:] == ["CreateItem", "CreateItem", "CreateResponse"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("returns_first", [True, False])
 def test_say_again_plays_what_was_heard_and_asks_the_server_for_nothing(
     returns_first: bool,
@@ -138,6 +140,7 @@ def test_say_again_plays_what_was_heard_and_asks_the_server_for_nothing(
     assert outputs(paper) == ["done"]
 
 
+@pytest.mark.slow
 def test_only_what_was_heard_of_an_interrupted_answer_is_said_again_twice_if_asked_twice() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -158,6 +161,7 @@ def test_only_what_was_heard_of_an_interrupted_answer_is_said_again_twice_if_ask
         assert seconds_heard(paper, began) == pytest.approx(heard_s, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_repetition_can_be_interrupted_and_the_server_is_not_told_of_it() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -189,6 +193,7 @@ def test_before_the_first_answer_there_is_nothing_to_repeat_and_the_model_is_tol
     assert len(paper.events(ev.CreateResponse)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("goodbye_ms", [0, 600])
 @pytest.mark.parametrize("returns_first", [True, False])
 def test_the_end_of_a_talk_lets_a_goodbye_finish_and_nobody_listens_after_it(
@@ -219,6 +224,7 @@ def test_the_end_of_a_talk_lets_a_goodbye_finish_and_nobody_listens_after_it(
     paper.until(State.LISTENING)  # the next talk has its follow-up again
 
 
+@pytest.mark.slow
 def test_the_end_of_a_talk_that_comes_after_an_interruption_ends_nothing() -> None:
     paper = Paper(settings(follow_up_s=5.0))
     caller = Caller(paper)

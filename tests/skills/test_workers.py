@@ -18,6 +18,7 @@ def _impatient() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("error", [None, ValueError, SystemExit])
 def test_a_result_means_a_free_slot(error: type[BaseException] | None) -> None:

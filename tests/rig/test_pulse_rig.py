@@ -1,0 +1,45 @@
+"""The rig outlives its sound server: a death is one line, not eleven failed tests."""
+
+import os
+import signal
+
+import pulse_rig
+import pytest
+from pulse_rig import PulseRig, RigDied
+
+
+def server_pid(rig: PulseRig) -> int:
+    assert rig._daemon is not None
+    return rig._daemon.pid
+
+
+def test_rig_whose_server_died_starts_again(own_rig: PulseRig) -> None:
+    died = server_pid(own_rig)
+    own_rig.ensure()
+    assert own_rig.deaths == []
+    assert server_pid(own_rig) == died
+    os.kill(died, signal.SIGKILL)
+    os.waitid(os.P_PID, died, os.WEXITED | os.WNOWAIT)
+    own_rig.ensure()
+    assert server_pid(own_rig) != died
+    assert "pulseaudio ended with -9" in own_rig.deaths[0]
+    assert "spk" in own_rig.pactl("list", "short", "sinks")
+
+
+def test_rig_that_cannot_start_again_is_one_clear_error(
+    own_rig: PulseRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died = server_pid(own_rig)
+    os.kill(died, signal.SIGKILL)
+    os.waitid(os.P_PID, died, os.WEXITED | os.WNOWAIT)
+    monkeypatch.setattr(pulse_rig, "_PULSE", "load-module module-that-is-nowhere\n")
+    with pytest.raises(RigDied, match=r"ended with -9.*; started again: pulseaudio does not run"):
+        own_rig.ensure()
+
+
+def test_rig_leaves_a_card_out_that_a_test_pulled(own_rig: PulseRig) -> None:
+    own_rig.kill()
+    own_rig.ensure()
+    assert own_rig._daemon is None
+    own_rig.restart()
+    assert "spk" in own_rig.pactl("list", "short", "sinks")

@@ -1,0 +1,56 @@
+"""The gate by itself, with an engine that fires as often as it is asked to."""
+
+import numpy as np
+
+from parleyd.units import Frames
+from parleyd.wake.gate import Gate
+
+PERIOD = np.zeros(160, np.int16)
+
+
+class Firing:
+    """A wake engine that hears the given keywords, one a period."""
+
+    def __init__(self, *keywords: str | None) -> None:
+        self._keywords = iter(keywords)
+        self.spoken_over: list[bool] = []
+
+    def process(self, frames: Frames, speaking: bool = False) -> str | None:
+        self.spoken_over.append(speaking)
+        return next(self._keywords)
+
+    def close(self) -> None:
+        pass
+
+
+def test_gate_opens_again_exactly_after_its_time() -> None:
+    gate = Gate(Firing("a", "a", "a", "a"), refractory_s=2.0)
+    times = (10.0, 11.99, 12.0, 13.99)
+    assert [gate.process(PERIOD, now, False) for now in times] == ["a", None, "a", None]
+
+
+def test_gate_is_not_closed_by_firings_that_it_keeps_back() -> None:
+    """A word that the engine hears all the time still wakes every two seconds."""
+    gate = Gate(Firing(*["a"] * 50), refractory_s=2.0)
+    heard = [gate.process(PERIOD, second / 10, False) for second in range(50)]
+    assert [index for index, keyword in enumerate(heard) if keyword] == [0, 20, 40]
+
+
+def test_gate_counts_for_all_keywords_together() -> None:
+    gate = Gate(Firing("a", "b", None, "b"), refractory_s=1.0)
+    assert [gate.process(PERIOD, now, False) for now in (0.0, 0.5, 0.9, 1.0)] == [
+        "a", None, None, "b",
+    ]  # fmt: skip
+
+
+def test_gate_is_closed_by_no_silence() -> None:
+    gate = Gate(Firing(None, "a"), refractory_s=5.0)
+    assert [gate.process(PERIOD, now, False) for now in (0.0, 0.01)] == [None, "a"]
+
+
+def test_gate_lets_the_engine_hear_every_period() -> None:
+    engine = Firing("a", "a", None)
+    gate = Gate(engine, refractory_s=9.0)
+    for now, speaking in ((0.0, False), (0.01, True), (0.02, False)):
+        gate.process(PERIOD, now, speaking)
+    assert engine.spoken_over == [False, True, False]
