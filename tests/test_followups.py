@@ -170,6 +170,17 @@ def test_speaker_without_a_limit_follows_up_for_ever() -> None:
     assert paper.speaker.state is State.LISTENING
 
 
+def test_speaker_called_by_its_word_in_each_followup_never_ends() -> None:
+    """Many users say the word each time, though they need not."""
+    paper, bell = woken(following(2))
+    for number in range(6):
+        paper.run(2.0)  # the engine's word is heard once in this time
+        bell.next = "hey_test"
+        paper.run(0.1)
+        television(paper, number)
+        assert paper.speaker.state is State.LISTENING
+
+
 def test_speaker_interrupted_after_the_last_followup_is_idle() -> None:
     """A television that interrupts each answer would keep the talk alive as well."""
     paper, _ = woken(following(1))

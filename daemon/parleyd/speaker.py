@@ -281,6 +281,8 @@ class Speaker:
         if not self._may_listen():
             return
         self._note("wake", keyword=keyword, state=str(self._turn.state))
+        if self._turn.state is State.LISTENING:  # it begins no turn, and names the one that waits
+            self._follow_ups.begin(called=True)
         self._preroll_ms = self._settings.wake.preroll_ms
         self._advance(Event.STOP_WORD if keyword in STOP_WORDS else Event.WAKE_WORD, now)
 
