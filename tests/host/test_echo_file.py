@@ -20,7 +20,7 @@ def test_what_was_learnt_is_there_after_a_restart(tmp_path: Path) -> None:
     assert kept is not None
     np.testing.assert_array_equal(kept.weights, MEMORY.weights)
     assert (kept.late, kept.delay, kept.drift) == (320.5, 640.0, 1e-5)
-    assert not path.with_suffix(".new").exists()
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_another_pair_of_cards_has_another_echo(tmp_path: Path) -> None:
