@@ -140,6 +140,9 @@ class BareCore:
         notes = [effect for effect in self.effects if isinstance(effect, Note)]
         return [note for note in notes if name in ("", note.name)]
 
+    def effects_of(self, kind: type[Effect]) -> list[Effect]:
+        return [effect for effect in self.effects if isinstance(effect, kind)]
+
     @property
     def shown(self) -> list[Shown]:
         return [effect.shown for effect in self.effects if isinstance(effect, Show)]

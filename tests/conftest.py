@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         _unmarked[item.nodeid] = spent
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest names its type since 8.4
     """Name the tests that ought to be marked."""
     for name, spent in _unmarked.items():
         terminalreporter.write_line(f"mark it slow: {name} took {spent:.1f} s of processor time")

@@ -6,6 +6,7 @@ deterministic test that takes milliseconds.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -34,7 +35,7 @@ from parleyd.states import Shown, State
 from parleyd.units import SERVER_RATE_HZ, Frames
 from parleyd.wake import WakeEngine
 
-RATE_HZ = 48_000
+RATE_HZ: Final = 48_000
 
 
 def tone(length_ms: int, hz: float = 440.0) -> Frames:
@@ -47,7 +48,7 @@ class Bell:
     """A wake-word engine that fires when it is told to; the engines themselves have own tests."""
 
     name = "bell"
-    keywords = ("hey_test", "stop")
+    keywords: tuple[str, ...] = ("hey_test", "stop")
 
     def __init__(self) -> None:
         self.next: str | None = None

@@ -98,6 +98,7 @@ def test_mute_is_shown_over_a_lost_card() -> None:
     assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.ERROR]
 
 
+@pytest.mark.slow
 def test_a_conversation_goes_on_after_the_card_is_back() -> None:
     paper = in_mid_sentence()
     paper.say(LOST)

@@ -275,7 +275,7 @@ def test_key_host_lets_one_named_host_have_the_key() -> None:
     for other in ("gateway.example.org", "example", "*.example", "wss://gateway.example"):
         told = problems(server("azure", gateway, f'key_host = "{other}"'))
         assert [line.split(":")[0] for line in told] == ["realtime.url", "realtime.key_host"]
-    (told,) = problems(server("azure", gateway.replace("wss", "ws"), 'key_host="gateway.example"'))
+    (told,) = problems(server("azure", gateway.replace("wss", "ws"), 'key_host="gateway.example"'))  # type: ignore[assignment]
     assert "clear text" in told
 
 

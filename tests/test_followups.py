@@ -130,6 +130,7 @@ def woken(conf: Config) -> tuple[Paper, Bell]:
     return paper, bell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 8])
 def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None:
     paper, bell = woken(following(turns))
@@ -163,6 +164,7 @@ def loudest(paper: Paper, since: int) -> int:
     return int(np.abs(frames.astype(int)).max())
 
 
+@pytest.mark.slow
 def test_speaker_without_a_limit_follows_up_for_ever() -> None:
     paper, _ = woken(following(0))
     for number in range(12):
@@ -207,6 +209,7 @@ def say(paper: Paper, words: Frames, lower_db: float = 0.0) -> None:
     paper.wait(lambda: paper.speaker.state in (State.LISTENING, State.IDLE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lower_db", [6.0, 12.0])
 def test_speaker_follows_a_lower_or_further_user(lower_db: float) -> None:
     paper = Paper(following(detection="local"), reply=tone(300))
@@ -217,6 +220,7 @@ def test_speaker_follows_a_lower_or_further_user(lower_db: float) -> None:
         assert paper.speaker.state is State.LISTENING
 
 
+@pytest.mark.slow
 def test_speaker_stops_following_a_voice_far_away() -> None:
     paper = Paper(following(detection="local"), reply=tone(300))
     paper.say(ButtonPressed())
@@ -228,6 +232,7 @@ def test_speaker_stops_following_a_voice_far_away() -> None:
     assert "quieter" in str(paper.notes("follow_ups_over")[0].fields["reason"])
 
 
+@pytest.mark.slow
 def test_speaker_answers_a_voice_that_never_pauses() -> None:
     """Speech in each thought is one turn, which is answered after `turn.longest_s` all the same."""
     conf = following()

@@ -32,6 +32,7 @@ def learnt(made: Paper) -> list[EchoMemory]:
     return [effect.memory for _, effect in made.effects if isinstance(effect, Learnt)]
 
 
+@pytest.mark.slow
 def test_the_greeting_is_heard_and_tells_delay_and_level() -> None:
     made = paper(-12.0)
     (note,) = made.notes("calibrated")
@@ -42,6 +43,7 @@ def test_the_greeting_is_heard_and_tells_delay_and_level() -> None:
     assert len(learnt(made)) == 1
 
 
+@pytest.mark.slow
 def test_a_loudspeaker_over_which_nobody_is_heard_gets_a_volume_that_is_better() -> None:
     loud, softer = paper(+9.0), paper(+9.0, volume=50)
     (note,) = loud.notes("too_loud")
@@ -57,6 +59,7 @@ def test_a_loudspeaker_that_is_not_heard_is_told() -> None:
     assert "microphone does not hear" in str(note.fields["means"])
 
 
+@pytest.mark.slow
 def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> None:
     made = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
     made.card.muted = True
@@ -76,6 +79,7 @@ def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> None
     assert not any(np.frombuffer(playback, np.int16).any() for _, playback in alone.steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", [0, 48, -64])  # frames: the card starts up to 4 ms off
 def test_a_restart_begins_where_the_last_one_ended(late: int) -> None:
     settings = Config().hearing

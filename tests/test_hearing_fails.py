@@ -119,6 +119,7 @@ def test_speaker_continues_when_a_part_always_raises(
     assert all(isinstance(fault.error, Broken) for fault in faults(paper))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "method"), PARTS)
 def test_speaker_in_an_answer_continues_when_a_part_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
@@ -143,6 +144,7 @@ def test_speaker_in_an_answer_continues_when_a_part_raises(
     assert paper.speaker.heard is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "method"),
     [
@@ -173,6 +175,7 @@ def test_speaker_hears_again_after_a_part_raised_once(
     assert len(faults(paper)) == 1
 
 
+@pytest.mark.slow
 def test_failure_is_shown_until_the_part_has_worked_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -227,6 +230,7 @@ def test_answer_is_half_duplex_while_a_part_of_hearing_fails(
     assert paper.notes("hold") == []
 
 
+@pytest.mark.slow
 def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings(), reply=tone(6000))
     ask(paper)
@@ -239,6 +243,7 @@ def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.Monke
     paper.until(State.IDLE)
 
 
+@pytest.mark.slow
 def test_held_alarm_rings_on_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs"))
@@ -270,6 +275,7 @@ def test_numbers_that_are_not_finite_are_a_failure(monkeypatch: pytest.MonkeyPat
         assert isinstance(fault.error, ArithmeticError)
 
 
+@pytest.mark.slow
 def test_canceller_with_rotten_weights_is_made_anew() -> None:
     paper = Paper(settings(), reply=tone(5000))
     ask(paper)
@@ -326,6 +332,7 @@ class Raising(Bell):
         raise RuntimeError("invoke failed")
 
 
+@pytest.mark.slow
 def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
     engine = Raising()
     paper = Paper(settings(), engine)
@@ -338,6 +345,7 @@ def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
     assert engine.calls <= 8
 
 
+@pytest.mark.slow
 def test_renewed_wake_engine_is_used_at_once() -> None:
     paper, bell = Paper(settings(), Raising()), Bell()
     paper.say(WakeRenewed(bell))
@@ -351,6 +359,7 @@ def test_renewed_wake_engine_is_used_at_once() -> None:
 # --- the log ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_log_has_one_traceback_and_few_lines(caplog: pytest.LogCaptureFixture) -> None:
     """Of a part that fails for a day: the traceback once, then lines that become rarer."""
     nothing = SimpleNamespace()

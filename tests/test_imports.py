@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import soxr
 
 from parleyd.boundary import ButtonPressed, Greet
@@ -38,6 +39,7 @@ print(json.dumps([sorted(states), imported]))
 """
 
 
+@pytest.mark.slow
 def test_a_conversation_imports_nothing(tmp_path: Path) -> None:
     tape = tmp_path / "tape"
     tape.write_bytes(pickle.dumps(_conversation()))

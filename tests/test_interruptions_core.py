@@ -45,6 +45,7 @@ def kinds(paper: Paper, since: int = 0) -> list[str]:
     return [name for name in names if name != "AppendAudio"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_before", [True, False])
 def test_during_a_tool_call_the_output_is_told_and_only_the_users_turn_is_answered(
     output_before: bool,
@@ -68,6 +69,7 @@ def test_during_a_tool_call_the_output_is_told_and_only_the_users_turn_is_answer
     assert sorted(kinds(paper, before)) == ["CommitAudio", "CreateItem", "CreateResponse"]
 
 
+@pytest.mark.slow
 def test_a_tool_call_of_a_response_that_was_interrupted_is_not_acted_on() -> None:
     paper, name = asked()
     paper.talker.say(OBJECTION)
@@ -79,6 +81,7 @@ def test_a_tool_call_of_a_response_that_was_interrupted_is_not_acted_on() -> Non
     assert paper.skills == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["cancelled", "completed"])
 def test_a_user_who_speaks_on_while_we_think_is_heard_from_both_sides_of_the_pause(
     status: str,
@@ -136,11 +139,11 @@ def test_a_busy_server_is_heard_and_read_and_forgotten_at_the_next_turn(code: st
     paper.run(0.05)
     assert paper.speaker.state is State.IDLE
     (last,) = [e for _, e in paper.effects if hasattr(e, "detail")][-1:]
-    assert last.shown is Shown.IDLE
+    assert last.shown is Shown.IDLE  # type: ignore[union-attr]
     assert "wait a moment" in last.detail
     paper.say(ButtonPressed())
     paper.run(0.05)
     paper.say(ButtonPressed())
     paper.run(0.05)
     (last,) = [e for _, e in paper.effects if hasattr(e, "detail")][-1:]
-    assert (last.shown, last.detail) == (Shown.IDLE, "")
+    assert (last.shown, last.detail) == (Shown.IDLE, "")  # type: ignore[union-attr]

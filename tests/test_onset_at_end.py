@@ -38,7 +38,7 @@ def ending_in_speech() -> Frames:
 
 
 def following(detection: str = "local", **hearing: object) -> Config:
-    base = settings(follow_up_s=6.0, **hearing)
+    base = settings(follow_up_s=6.0, **hearing)  # type: ignore[arg-type]
     return msgspec.structs.replace(
         base, turn=msgspec.structs.replace(base.turn, detection=detection)
     )
@@ -127,6 +127,7 @@ def lost_ms(talk: Talk, left_ms: float, length_ms: float, clip: Frames = OBJECTI
     return talk.lost_ms(clip)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detection", ["local", "server_vad"])
 @pytest.mark.parametrize("left_ms", [110, 80, 50, 20, 0, -30, -150])
 def test_speech_at_the_end_of_a_reply_is_sent_whole(left_ms: int, detection: str) -> None:
@@ -135,6 +136,7 @@ def test_speech_at_the_end_of_a_reply_is_sent_whole(left_ms: int, detection: str
     assert lost_ms(talk, left_ms, 1500) <= MOST_LOST_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [80, 40])
 @pytest.mark.parametrize("text", ["Stop.", "Yes.", "Five minutes."])
 def test_short_word_at_the_end_of_a_reply_is_sent_whole(text: str, left_ms: int) -> None:
@@ -144,6 +146,7 @@ def test_short_word_at_the_end_of_a_reply_is_sent_whole(text: str, left_ms: int)
     assert lost_ms(talk, left_ms, length_ms, words(text, "slt")) <= MOST_LOST_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [90, 40])
 def test_speech_over_an_echo_at_the_end_is_sent_whole(left_ms: int) -> None:
     """The echo is as loud as the user, and canceled."""
@@ -152,16 +155,18 @@ def test_speech_over_an_echo_at_the_end_is_sent_whole(left_ms: int) -> None:
     assert lost_ms(talk, left_ms, len(ending_in_speech()) / 24) <= MOST_LOST_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [120, 60, 20])
 @pytest.mark.parametrize("hearing", [{"reaction": "duck"}, {"barge_in": False}])
 def test_speech_at_the_end_is_sent_whole_however_it_reacts(
     hearing: dict[str, object], left_ms: int
 ) -> None:
-    talk = Talk(following(**hearing))
+    talk = Talk(following(**hearing))  # type: ignore[arg-type]
     talk.reply(tone(1500))
     assert lost_ms(talk, left_ms, 1500) <= MOST_LOST_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [80, 30])
 def test_speech_at_the_end_of_a_second_response_is_sent_whole(left_ms: int) -> None:
     talk = Talk(following())
@@ -171,6 +176,7 @@ def test_speech_at_the_end_of_a_second_response_is_sent_whole(left_ms: int) -> N
     assert lost_ms(talk, left_ms, 1500) <= MOST_LOST_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [80, 30])
 def test_speech_at_the_end_of_a_repetition_is_sent_whole(left_ms: int) -> None:
     talk = Talk(following())
@@ -197,6 +203,7 @@ def test_speech_right_after_the_chime_is_sent_whole() -> None:
     assert talk.lost_ms(OBJECTION) <= MOST_LOST_MS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("echo_gain_db", [-40.0, -10.0])
 def test_nothing_of_a_reply_is_sent_when_no_user_speaks(echo_gain_db: float) -> None:
     talk = Talk(following(), echo_gain_db)
@@ -214,6 +221,7 @@ def test_nothing_of_a_reply_is_sent_when_no_user_speaks(echo_gain_db: float) -> 
     assert talk.paper.notes("spoke_early") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speaks", [True, False])
 def test_audio_after_a_reply_has_no_gap_and_no_overlap(
     monkeypatch: pytest.MonkeyPatch, speaks: bool
@@ -224,8 +232,8 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
     sent: list[Frames] = []
     preroll, uplink = talk.paper.speaker._ears._preroll, talk.paper.speaker._uplink
     listen, push = preroll.push, uplink.push
-    monkeypatch.setattr(preroll, "push", lambda f: (heard.append(f), listen(f))[1])
-    monkeypatch.setattr(uplink, "push", lambda f: (sent.append(f), push(f))[1])
+    monkeypatch.setattr(preroll, "push", lambda f: (heard.append(f), listen(f))[1])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]
     talk.play_until(60, 1500)
     if speaks:
         talk.paper.talker.say(OBJECTION)
@@ -238,6 +246,7 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
     assert 60 <= before_ms <= 300 if speaks else before_ms == 0
 
 
+@pytest.mark.slow
 def test_rejected_suspicion_at_the_end_of_a_ducked_reply_loses_nothing() -> None:
     """The reply ends while the decision is due; what is heard from its end on is the next turn."""
     talk = Talk(following(reaction="duck"))
@@ -254,6 +263,7 @@ def test_rejected_suspicion_at_the_end_of_a_ducked_reply_loses_nothing() -> None
     assert len(talk.sent()) / 24 >= (talk.paper.card.now - ended) * 1000 - 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [ButtonPressed(), MuteSwitched(True)])
 def test_speech_at_the_end_is_not_sent_when_the_user_stops_it(
     stops: ButtonPressed | MuteSwitched,

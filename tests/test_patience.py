@@ -97,6 +97,7 @@ def test_answer_may_pause_between_its_items(server: str) -> None:
     assert core.heard_ms() == pytest.approx(1000, abs=20)
 
 
+@pytest.mark.slow
 def test_functions_called_without_end_are_ended() -> None:
     """A model that calls one function after the other is stopped after five minutes."""
     core = asked(at("openai"))

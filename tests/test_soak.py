@@ -11,6 +11,7 @@ from tests.soak.day import HOUSES, live
 MINUTES = 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("house", HOUSES)
 def test_some_minutes_of_bad_manners(house: str) -> None:
     life = live(house, MINUTES / 60, seed=20)
@@ -39,13 +40,14 @@ SABOTAGE = {
         responses.Responses,
         "create",
         lambda self, now, create=responses.Responses.create: (
-            setattr(self, "_active", None) or create(self, now)
+            setattr(self, "_active", None) or create(self, now)  # type: ignore[func-returns-value]
         ),
     ),
     "a lost answer is waited for": (session.Session, "poll", lambda self, now: []),
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SABOTAGE)
 def test_the_soak_notices_when(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, name, broken = SABOTAGE[what]

@@ -34,6 +34,7 @@ def ask(paper: Paper) -> None:
     paper.until(State.SPEAKING)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_outputs() -> None:
     def life() -> Paper:
         paper = Paper(settings(), Bell())
@@ -60,6 +61,7 @@ def test_no_audio_leaves_before_the_wake_word() -> None:
     assert paper.events(ev.AppendAudio) != []
 
 
+@pytest.mark.slow
 def test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first_after() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -76,6 +78,7 @@ def test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first_after() 
     assert len(first.audio) / 48 > paper.settings.hearing.preroll_ms  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -85,9 +88,11 @@ def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
     sent: list[Frames] = []
     listen, push = paper.speaker._ears._preroll.push, paper.speaker._uplink.push
     monkeypatch.setattr(
-        paper.speaker._ears._preroll, "push", lambda f: (heard.append(f), listen(f))[1]
+        paper.speaker._ears._preroll,
+        "push",
+        lambda f: (heard.append(f), listen(f))[1],  # type: ignore[func-returns-value]
     )
-    monkeypatch.setattr(paper.speaker._uplink, "push", lambda f: (sent.append(f), push(f))[1])
+    monkeypatch.setattr(paper.speaker._uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]
     paper.run(0.5)  # the pre-roll reaches back into it
     paper.talker.say(synthesize(OBJECTION, "rms"))
     paper.until(State.LISTENING)
@@ -131,6 +136,7 @@ def test_mute_is_shown_over_everything() -> None:
     assert paper.shown[-1] is Shown.ERROR
 
 
+@pytest.mark.slow
 def test_an_answer_goes_on_while_the_microphone_is_muted_and_ends_in_idle() -> None:
     paper = Paper(settings(follow_up_s=5.0))
     ask(paper)
@@ -140,6 +146,7 @@ def test_an_answer_goes_on_while_the_microphone_is_muted_and_ends_in_idle() -> N
     paper.until(State.IDLE)
 
 
+@pytest.mark.slow
 def test_after_an_answer_the_user_may_go_on_without_the_wake_word() -> None:
     paper = Paper(settings(follow_up_s=5.0))
     ask(paper)
@@ -151,6 +158,7 @@ def test_after_an_answer_the_user_may_go_on_without_the_wake_word() -> None:
     paper.until(State.IDLE)
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -160,7 +168,7 @@ def test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once() -> 
     committed = paper.card.now
     paper.say(ev.AudioDelta(response_id="r1", item_id="ir1", delta=tone(500, 900).tobytes()))
     (truncate,) = paper.events(ev.TruncateItem)
-    assert truncate.item_id == "ir1"
+    assert truncate.item_id == "ir1"  # type: ignore[attr-defined]
     paper.reply = tone(500, 880.0)
     paper.until(State.SPEAKING)
     paper.until(State.IDLE)
@@ -197,6 +205,7 @@ def test_duck_lowers_instead_of_holding() -> None:
     assert 0 < ducked < loud * 0.2
 
 
+@pytest.mark.slow
 def test_an_answer_longer_than_the_ring_ends_there_and_the_server_is_told() -> None:
     paper = Paper(settings(capacity_s=30))
     paper.reply = tone(40_000)
@@ -270,6 +279,7 @@ def test_a_lost_link_is_heard_only_when_somebody_waits(state: State) -> None:
     assert heard_since(paper, began)
 
 
+@pytest.mark.slow
 def test_a_lost_link_does_not_end_what_was_received() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -331,6 +341,7 @@ def test_refusal_for_now_is_tried_at_once_by_a_turn() -> None:
     assert paper.speaker.state is State.LISTENING
 
 
+@pytest.mark.slow
 def test_silence_after_the_wake_word_goes_home_with_a_low_tone() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
@@ -344,6 +355,7 @@ def test_silence_after_the_wake_word_goes_home_with_a_low_tone() -> None:
     assert paper.events(ev.CreateResponse) == []
 
 
+@pytest.mark.slow
 def test_the_stop_word_stops_and_the_wake_word_asks_anew() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
@@ -361,6 +373,7 @@ def test_the_stop_word_stops_and_the_wake_word_asks_anew() -> None:
     assert paper.speaker.state is State.LISTENING
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_ends_in_idle_with_a_sound() -> None:
     paper = Paper(settings())
     paper.answers = False
@@ -414,6 +427,7 @@ def test_volume_is_a_gain_on_what_is_played() -> None:
     assert loudness[1] == pytest.approx(loudness[0] / 4, rel=0.02)
 
 
+@pytest.mark.slow
 def test_every_turn_ends_in_one_line_with_its_stages() -> None:
     paper = Paper(settings())
     ask(paper)
@@ -439,6 +453,7 @@ def test_earcons_begin_and_end_without_a_click(sound: object) -> None:
     assert 1000 < np.abs(frames).max() < 20_000
 
 
+@pytest.mark.slow
 def test_a_drowning_echo_makes_it_half_duplex_with_a_warning_and_the_wake_word_still_works() -> (
     None
 ):

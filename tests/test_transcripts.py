@@ -62,6 +62,7 @@ def journal(paper: Paper, caplog: pytest.LogCaptureFixture) -> list[str]:
     return [FieldsFormatter("%(message)s").format(record) for record in caplog.records]
 
 
+@pytest.mark.slow
 def test_if_it_is_asked_for_the_log_tells_who_said_what_and_of_replies_what_was_heard(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -74,6 +75,7 @@ def test_if_it_is_asked_for_the_log_tells_who_said_what_and_of_replies_what_was_
     assert ANSWER.startswith(words)
 
 
+@pytest.mark.slow
 def test_else_no_word_of_it_is_in_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         lines = journal(conversation(False), caplog)

@@ -4,6 +4,8 @@ Frames are mono int16 unless a docstring says otherwise. Durations carry their
 unit in the name: ``_ms``, ``_s``, ``_frames``; rates end in ``_hz``.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ MIC_RATE_HZ = 16_000  # what every canceller, voice detector and wake word works
 PERIOD_MS = 10  # the heartbeat: short enough that reaction is bound by hearing, not by the clock
 MIC_PERIOD_FRAMES = MIC_RATE_HZ * PERIOD_MS // 1000
 
-SERVER_RATE_HZ = 24_000  # the only PCM rate of the realtime protocol
+SERVER_RATE_HZ: Final = 24_000  # the only PCM rate of the realtime protocol
 
 SILENCE: Frames = np.zeros(0, np.int16)
 """No frames at all."""

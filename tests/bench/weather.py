@@ -104,7 +104,9 @@ def main() -> int:
     for weather in WEATHERS:
         for server in SERVERS:
             row, fine = judged(
-                lambda w=weather, s=server: in_weather(w, s), [weather, server], len(table.columns)
+                lambda w=weather, s=server: in_weather(w, s),  # type: ignore[misc]
+                [weather, server],
+                len(table.columns),
             )
             table.add_row(*row)
             good &= fine
@@ -128,7 +130,9 @@ def cuts(console: Console) -> bool:
     outcome: Counter[bool] = Counter()
     for number, kind in enumerate(messages, 1):
         row, fine = judged(
-            lambda n=number: behind(messages, n), [f"{number} of {len(messages)}", kind], 4
+            lambda n=number: behind(messages, n),  # type: ignore[misc]
+            [f"{number} of {len(messages)}", kind],
+            4,
         )
         outcome[fine] += 1
         if not fine or kind != "> input_audio_buffer.append":

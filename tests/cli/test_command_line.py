@@ -20,6 +20,7 @@ def parley(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_without_key_network_and_card_run_says_in_one_line_what_it_lacks(tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text('[audio]\nplayback = "hw:CARD=NoSuchCard"\n')
@@ -31,6 +32,7 @@ def test_without_key_network_and_card_run_says_in_one_line_what_it_lacks(tmp_pat
     assert "plug the card in, or choose a device" in line
 
 
+@pytest.mark.slow
 def test_a_key_that_is_needed_is_asked_for_and_one_that_is_there_is_not_shown(
     tmp_path: Path,
 ) -> None:
@@ -60,6 +62,7 @@ def test_the_default_configuration_is_good() -> None:
     assert ended.stdout.endswith("good\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "turns", "doctor"])
 def test_every_command_explains_itself(command: str) -> None:
     assert f"parley {command}" in parley(command, "--help").stdout

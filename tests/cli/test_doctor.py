@@ -67,6 +67,7 @@ def test_what_is_missing_fails_with_its_remedy(rig: PulseRig, tmp_path: Path) ->
     assert found["loudspeaker"][0][2].startswith("plug the card in")
 
 
+@pytest.mark.slow
 def test_a_broken_configuration_fails_with_every_problem_and_the_rest_is_checked(
     tmp_path: Path,
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_broken_configuration_fails_with_every_problem_and_the_rest_is_checked
     assert set(found) == {"configuration", "state", "service"}
 
 
+@pytest.mark.slow
 def test_lines_are_for_people(tmp_path: Path) -> None:
     (tmp_path / "parley.toml").write_text("[audi]\n")
     ended = subprocess.run(

@@ -36,13 +36,13 @@ url = "ws://127.0.0.1:9/"
 STAGES = [
     (run, "open_card"),
     (wake, "create"),
-    (run.mcp, "declarations"),
+    (run.mcp, "declarations"),  # type: ignore[attr-defined]
     (run, "Link"),
     (run, "EchoFile"),
     (run, "Switchboard"),
     (run, "Speaker"),
     (run, "Heartbeat"),
-    (run.gc, "freeze"),
+    (run.gc, "freeze"),  # type: ignore[attr-defined]
     (heartbeat.Heartbeat, "start"),
     (heartbeat.Heartbeat, "stop"),
 ]

@@ -195,6 +195,7 @@ def test_a_volume_that_was_asked_for_is_kept_until_the_configuration_says_otherw
     asyncio.run(life())
 
 
+@pytest.mark.slow
 def test_what_is_said_into_a_ringing_alarm_is_understood_offline_while_it_rings(
     tmp_path: Path,
 ) -> None:

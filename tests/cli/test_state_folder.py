@@ -27,6 +27,7 @@ def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_second_daemon_refuses_to_start_and_says_why(tmp_path: Path) -> None:
     environ = at(tmp_path)
     with disk.held(tmp_path / "parley"):

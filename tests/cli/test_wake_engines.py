@@ -53,7 +53,7 @@ def test_engine_is_closed_when_its_successor_is_replaced(posted: list[Happening]
     assert not first.closed
     made.renew()
     assert first.closed
-    second, third = (event.engine for event in posted)  # type: ignore[union-attr]
+    second, third = (event.engine for event in posted)
     assert (second.closed, third.closed) == (False, False)
     made.close()
     assert (second.closed, third.closed) == (True, True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from parleyd.demo.rehearsal import Rehearsal
 from parleyd.room.acoustics import Room
 from tests.e2e.fault_server import FaultServer, tone_hz
 
-RATE_HZ = 48_000
+RATE_HZ: Final = 48_000
 
 
 def settings(**turn: Any) -> Config:

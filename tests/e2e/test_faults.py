@@ -2,6 +2,7 @@
 one create for each turn, and no harmless error ends anything."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,10 @@ from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard
 
-GENERATING = {"paced": True, "endless": True}  # interrupted while the server still generates
+GENERATING: dict[str, Any] = {
+    "paced": True,
+    "endless": True,
+}  # interrupted while the server still generates
 INTERRUPTED = {
     "complete before it is interrupted": Faults(),
     "still generating": Faults(**GENERATING),

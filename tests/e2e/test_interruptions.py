@@ -4,6 +4,8 @@ In each: nothing old is played, the server learns what was heard to 20 ms or not
 all, one create for each turn, and the conversation goes on.
 """
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -17,7 +19,10 @@ from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import RATE_HZ, run, settings, speaker_at, tones_heard
 
-PACED = {"paced": True, "endless": True}  # the server still generates while it is interrupted
+PACED: dict[str, Any] = {
+    "paced": True,
+    "endless": True,
+}  # the server still generates while it is interrupted
 
 
 def compatible() -> Config:

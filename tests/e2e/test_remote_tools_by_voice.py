@@ -121,7 +121,7 @@ def test_silence_leaves_it_closed_and_the_next_turn_is_an_ordinary_one() -> None
             rehearsal.post(ButtonPressed())
             await rehearsal.run_for(0.2)
             rehearsal.talker.say(synthesize("Yes please.", "slt"))
-            assert await rehearsal.run(lambda: not idle(), longest_s=5)
+            assert await rehearsal.run(lambda: not idle(), longest_s=5)  # type: ignore[no-untyped-call]
             assert await rehearsal.run(idle, longest_s=20)
         assert server.opened == 0
         answers = [e["item"] for e in server.of("conversation.item.create")]

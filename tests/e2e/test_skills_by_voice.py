@@ -28,7 +28,7 @@ async def said(rehearsal: Rehearsal, words: str) -> None:
 
 def calls(rehearsal: Rehearsal) -> list[str]:
     """What was returned by functions, as the server was told."""
-    items = [moment.what.item for moment in rehearsal.sent(ev.CreateItem)]  # type: ignore[union-attr]
+    items = [moment.what.item for moment in rehearsal.sent(ev.CreateItem)]
     return [item["output"] for item in items if item["type"] == "function_call_output"]
 
 

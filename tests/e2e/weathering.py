@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import settings
 
-RATE_HZ = SERVER_RATE_HZ  # the playout need not resample: what is played is what was sent
+RATE_HZ: Final = SERVER_RATE_HZ  # the playout need not resample: what is played is what was sent
 LONGEST_REPLY_S = 15
 AUDIBLE_GAP_MS = 20  # shorter is the period's grid
 KNOWN_BY = 8  # frames that tell which reply this is

@@ -5,7 +5,7 @@ A program is a list of steps; running one checks after each what must always hol
 
 import json
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -39,7 +39,7 @@ from parleyd.units import MIC_PERIOD_FRAMES
 from tests.fuzz.server_text import FRAMES, shaped
 from tests.fuzz.sizes import size_of
 
-RATE_HZ = 16_000  # of the loudspeaker: the cheapest
+RATE_HZ: Final = 16_000  # of the loudspeaker: the cheapest
 LEAD_MS = 200  # the longest lead: so few heartbeats play a reply
 LEAD_FRAMES = RATE_HZ * LEAD_MS // 1000
 STRIDE_S = LEAD_MS / 1000

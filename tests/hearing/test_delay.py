@@ -32,7 +32,7 @@ def watch(finder: DelayFinder, mic: Frames, reference: Frames) -> list[int | Non
         part = slice(start, start + 160)
         if finder.push(mic[part], reference[part]):
             found.append(finder.delay())
-    return found
+    return found  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("delay_ms", [0, 20, 140, 290])

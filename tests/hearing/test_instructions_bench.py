@@ -30,9 +30,9 @@ def test_a_heartbeat_costs_what_lies_between_its_marks_less_the_marks() -> None:
     for cost in (1000, 3000, 5000, 7000):  # two idle, two speaking; 50 between two heartbeats
         marks += [marks[-1] + 50, marks[-1] + 60 + cost]
     counts = "".join(f"{index} {count}\n" for index, count in enumerate(marks))
-    cost = tables.counted("x86-64", counts, ticks=2)
-    assert cost.of == {"idle": [1000, 3000], "speaking": [5000, 7000]}
-    assert cost.at("speaking", 100) == 7000
+    cost = tables.counted("x86-64", counts, ticks=2)  # type: ignore[assignment]
+    assert cost.of == {"idle": [1000, 3000], "speaking": [5000, 7000]}  # type: ignore[attr-defined]
+    assert cost.at("speaking", 100) == 7000  # type: ignore[attr-defined]
 
 
 def test_a_run_that_ended_early_is_no_result() -> None:

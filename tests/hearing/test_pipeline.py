@@ -106,6 +106,7 @@ def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
     assert all(kind is not Kind.CONFIRM for kind, _, _ in verdicts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
 def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     say: Say, voice: str

@@ -31,7 +31,9 @@ def test_what_was_taken_does_not_change_later() -> None:
     assert len(ring.last(20)) == 0
 
 
-def events(endpoint: Endpoint, voices: Iterable[float], start: float = 0.0) -> list[object]:
+def events(
+    endpoint: Endpoint, voices: Iterable[float], start: float = 0.0
+) -> list[tuple[Speech, int]]:
     """What the endpoint says to one detector chunk after the other, with its time in ms."""
     said = []
     for index, voice in enumerate(voices, start=1):

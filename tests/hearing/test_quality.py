@@ -23,7 +23,7 @@ def voices() -> material.Material:
 
 
 def play(voices: material.Material, scene: scenes.Scene, **changes: object) -> Outcome:
-    return session.run(replace(scene, **changes), voices, Config(audio=Audio(volume=100)))
+    return session.run(replace(scene, **changes), voices, Config(audio=Audio(volume=100)))  # type: ignore[arg-type]
 
 
 def planned(kind: str) -> scenes.Scene:

@@ -30,7 +30,7 @@ def cues_of(error: Floats, echo: Floats) -> Floats:
 @pytest.mark.parametrize("hz", [90, 140, 250, 400])
 def test_a_hum_has_a_pitch_and_noise_has_none(hz: int) -> None:
     time_s = np.arange(1600) / 16_000
-    hum = sum(np.sin(2 * np.pi * k * hz * time_s) / k for k in range(1, 9)).astype(np.float32)
+    hum = sum(np.sin(2 * np.pi * k * hz * time_s) / k for k in range(1, 9)).astype(np.float32)  # type: ignore[union-attr]
     hiss = noise(1600, 1.0)
     of_hum, of_hiss = cues_of(hum, hiss), cues_of(hiss, hum)
     assert of_hum[0] > 0.9

@@ -28,7 +28,7 @@ def ms(count: int, level: int) -> Frames:
 
 
 def audio(**changes: object) -> config.Audio:
-    return config.Audio(**{"capture": "mic", "playback": "speaker", "lead_ms": LEAD_MS, **changes})
+    return config.Audio(**{"capture": "mic", "playback": "speaker", "lead_ms": LEAD_MS, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_a_write_beyond_the_buffer_is_refused_not_lost_and_does_not_block(card: 
 
 def test_capture_is_paced_and_comes_in_whole_periods(card: Card) -> None:
     card.open_capture()
-    periods = []
+    periods = []  # type: ignore[var-annotated]
     start = time.monotonic()
     while len(periods) < 100:
         if (period := card.read()) is not None:

@@ -148,7 +148,7 @@ def test_after_a_drop_nothing_is_queued_and_the_next_write_counts_again() -> Non
 
 def test_stereo_duplicates_each_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
-    monkeypatch.setattr(Pcm, "write", lambda _, data: written.append(data) or len(data) // 4)
+    monkeypatch.setattr(Pcm, "write", lambda _, data: written.append(data) or len(data) // 4)  # type: ignore[func-returns-value]
     Card(config.Audio(playback_channels=2)).write(np.array([1, -2], np.int16))
     assert np.frombuffer(written[0], np.int16).tolist() == [1, 1, -2, -2]
 
@@ -187,7 +187,7 @@ def test_nothing_yet_is_none_and_nothing_for_long_is_an_error(
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The monotonic time is what `now` says."""
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(alsa.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(alsa.time, "monotonic", lambda: clock.now)  # type: ignore[attr-defined]
     return clock
 
 
@@ -261,7 +261,7 @@ def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
             if device.startswith("hw:"):
                 self._info |= {"rate": 44100, "channels": 2}
 
-    monkeypatch.setattr(alsa.alsaaudio(), "PCM", Picky)
+    monkeypatch.setattr(alsa.alsaaudio(), "PCM", Picky)  # type: ignore[attr-defined]
     card = Card(config.Audio(playback="hw:CARD=Device"))
     assert card._playback.info()["rate"] == 48000
     assert devices == [("hw:CARD=Device", ["drop", "close"]), ("plughw:CARD=Device", [])]
@@ -284,7 +284,7 @@ def test_what_plughw_converts_is_told_at_opening(
 ) -> None:
     caplog.set_level("INFO")
     asked = []
-    monkeypatch.setattr(cards, "runs_at", lambda info, suffix: asked.append(suffix) or card)
+    monkeypatch.setattr(cards, "runs_at", lambda info, suffix: asked.append(suffix) or card)  # type: ignore[func-returns-value]
     opened()
     assert asked == ["p", "c"]
     line = (

@@ -88,6 +88,7 @@ def sessions(told: list[Happening]) -> Callable[[int], bool]:
     return lambda count: sum(isinstance(event, ev.SessionCreated) for event in told) >= count
 
 
+@pytest.mark.slow
 def test_address_is_a_private_unix_socket_and_goes_with_stop(runtime: Path) -> None:
     async def scene() -> None:
         server = EmbeddedServer()
@@ -105,6 +106,7 @@ def test_address_is_a_private_unix_socket_and_goes_with_stop(runtime: Path) -> N
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_killed_server_is_replaced_and_the_link_comes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -123,6 +125,7 @@ def test_killed_server_is_replaced_and_the_link_comes_back(
     assert "the embedded server ended (-9) and is started again" in caplog.text
 
 
+@pytest.mark.slow
 def test_new_start_that_fails_is_tried_again_on_the_same_socket(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +145,7 @@ def test_first_start_that_fails_leaves_nothing(
     runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(embedded.OfflineSpeechError, match="did not start"):
+    with pytest.raises(embedded.OfflineSpeechError, match="did not start"):  # type: ignore[attr-defined]
         asyncio.run(EmbeddedServer().start())
     assert os.listdir(runtime) == []
 
@@ -206,6 +209,7 @@ def test_another_user_can_not_take_the_place_of_a_dead_server() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_microphone_is_not_given_to_a_thief_of_the_same_user() -> None:
     """A process that may unlink the socket binds in its place, and answers the handshake."""
 

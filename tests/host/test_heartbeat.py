@@ -245,7 +245,7 @@ def test_a_fault_of_the_core_is_logged_with_its_traceback_and_ends_the_thread(
     simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     card, running = simple
-    running.heart.post("raise")
+    running.heart.post("raise")  # type: ignore[arg-type]
     card.give(np.zeros(160, np.int16))
     running.heart.start()
     assert isinstance(running.outcome.errors.get(timeout=DEADLINE_S), ZeroDivisionError)
@@ -277,7 +277,7 @@ class RaisingEngine:
     """A wake-word engine whose library fails at every call."""
 
     name = "raising"
-    keywords = ("hey_test",)
+    keywords: tuple[str, ...] = ("hey_test",)
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
         raise RuntimeError("invoke failed")
@@ -321,7 +321,7 @@ def test_the_inbox_is_bounded(
 ) -> None:
     _, running = simple
     for number in range(INBOX_EVENTS + 1):
-        running.heart.post(number)
+        running.heart.post(number)  # type: ignore[arg-type]
     assert "does not take events" in caplog.text
 
 
@@ -330,7 +330,7 @@ def test_a_burst_of_events_keeps_its_order_and_does_not_stop_the_beat(
 ) -> None:
     card, running = simple
     for number in range(1000):
-        running.heart.post(number)
+        running.heart.post(number)  # type: ignore[arg-type]
     for _ in range(200):
         card.give(np.zeros(160, np.int16))
     running.heart.start()

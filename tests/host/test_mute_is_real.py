@@ -87,7 +87,7 @@ def desk() -> Iterator[Desk]:
 def captures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The name of each capture device that was ever opened."""
     opened: list[str] = []
-    really = alsa.open_pcm
+    really = alsa.open_pcm  # type: ignore[attr-defined]
 
     def noting(key: str, name: str, direction: str, *more: int) -> object:
         if direction == "PCM_CAPTURE":

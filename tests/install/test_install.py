@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Checkout
+    from tests.install.conftest import Checkout
 
 SOURCE = Path(__file__).parents[2]
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -218,6 +218,6 @@ def test_shellcheck_has_nothing_to_say() -> None:
     own = ("install.sh", ".ci/run", "tests/install/arm64", "tests/install/inside")
     scripts = [SOURCE / name for name in own]
     command = ["shellcheck", "-x", "-P", SOURCE, *scripts]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # type: ignore[arg-type]
     assert result.stdout == ""
     assert result.returncode == 0

@@ -18,7 +18,7 @@ AMBER = Colour(1.0, 0.5, 0.0)
 
 
 def lights(**changes: object) -> config.Lights:
-    return config.Lights(**{"output": "led", **changes})
+    return config.Lights(**{"output": "led", **changes})  # type: ignore[arg-type]
 
 
 def test_a_single_led_shows_the_strongest_part(pins: MockFactory) -> None:

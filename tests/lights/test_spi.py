@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
 
 def lights(device: Path, **changes: object) -> config.Lights:
     device.touch()
-    return config.Lights(**{"output": "apa102", "spi_device": str(device), "leds": 2, **changes})
+    return config.Lights(**{"output": "apa102", "spi_device": str(device), "leds": 2, **changes})  # type: ignore[arg-type]
 
 
 def test_colours_are_written_when_they_change_and_dark_at_the_end(

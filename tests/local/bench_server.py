@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from parleyd.local import recognizer, synthesizer
+from parleyd.units import Frames
 
 QUESTIONS = ["what time is it", "what day is it", "turn the volume up", "what can i say"]
 MODES = {
@@ -28,7 +30,7 @@ MODES = {
 PERIOD_S = 0.02
 
 
-def question(voice, text):
+def question(voice: synthesizer.Synthesizer, text: str) -> Any:
     frames, rate_hz = voice.native(text)
     speech = soxr.resample(frames, rate_hz, 24_000)
     last = int(np.flatnonzero(np.abs(speech.astype(int)) > 1000)[-1])
@@ -36,11 +38,11 @@ def question(voice, text):
     return np.concatenate([speech[:last], quiet]).astype("<i2"), last
 
 
-async def ask(socket, frames, last):
+async def ask(socket: ClientConnection, frames: Frames, last: int) -> Any:
     """Send in real time; returns ms from the last loud frame to the first delta."""
     first = asyncio.get_running_loop().create_future()
 
-    async def listen():
+    async def listen() -> None:
         async for message in socket:
             kind = json.loads(message)["type"]
             if kind == "response.output_audio.delta" and not first.done():
@@ -58,7 +60,7 @@ async def ask(socket, frames, last):
     return (await first - start - last / 24_000) * 1000
 
 
-async def latencies(url):
+async def latencies(url: str) -> None:
     voice = synthesizer.Synthesizer("awb")
     for name, detection in MODES.items():
         async with connect(f"{url}?model=bench") as socket:
@@ -71,7 +73,7 @@ async def latencies(url):
         )
 
 
-def memory(label, pid):
+def memory(label: str, pid: int | str) -> None:
     status = Path(f"/proc/{pid}/status").read_text()
     figures = {
         line.split(":")[0]: int(line.split()[1]) // 1024
@@ -81,7 +83,7 @@ def memory(label, pid):
     print(f"{label}: resident {figures['VmRSS']} MB, peak {figures['VmHWM']} MB")
 
 
-def factors():
+def factors() -> None:
     ears, voice = recognizer.Recognizer(), synthesizer.Synthesizer("awb")
     heard_s = cpu_s = 0.0
     for text in QUESTIONS * 3:
@@ -99,11 +101,11 @@ def factors():
     print(f"synthesis: real-time factor {(time.process_time() - start) / (made / 24_000):.3f}")
 
 
-def main():
+def main() -> None:
     start = time.monotonic()
     command = [sys.executable, "-m", "parleyd", "serve", "--exit-with-parent"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        url = server.stdout.readline().decode().split()[-1]
+        url = server.stdout.readline().decode().split()[-1]  # type: ignore[union-attr]
         print(f"start to listening: {time.monotonic() - start:.2f} s")
         memory("server, idle", server.pid)
         asyncio.run(latencies(url))
@@ -111,7 +113,7 @@ def main():
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         for child in children:
             memory("recogniser's process", child)
-        server.stdin.close()
+        server.stdin.close()  # type: ignore[union-attr]
     factors()
 
 

@@ -2,7 +2,9 @@
 
 import random
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from parleyd.local import grammar
 from parleyd.local.intents import Call, Context, Say, answer, confirm, spoken_duration
 from parleyd.local.stories import STORIES, rest_after
+from parleyd.units import Frames
 
 NOW = datetime(2026, 3, 1, 0, 7, tzinfo=UTC)
 ALL_TOOLS = frozenset(
@@ -48,7 +51,7 @@ def sample(body: str, rng: random.Random) -> str:
 
 @settings(deadline=None)  # the grammar is compiled at its first use
 @given(st.sampled_from(list(grammar.PHRASES)), st.integers(0, 2**32), st.booleans())
-def test_all_that_can_be_heard_is_understood(intent, seed, framed):
+def test_all_that_can_be_heard_is_understood(intent: Any, seed: int, framed: bool) -> None:
     rng = random.Random(seed)
     said = sample(rng.choice(grammar.PHRASES[intent]), rng)
     if framed:
@@ -62,7 +65,7 @@ def test_all_that_can_be_heard_is_understood(intent, seed, framed):
 
 
 @given(st.integers(1, 99), st.sampled_from(["second", "minute", "hour"]))
-def test_durations_are_read_in_words_and_digits(count, unit):
+def test_durations_are_read_in_words_and_digits(count: int, unit: str) -> None:
     size = {"second": 1, "minute": 60, "hour": 3600}[unit]
     words = spelt(count)
     for text in (f"{count} {unit}s", f"{words} {unit}s"):
@@ -71,7 +74,7 @@ def test_durations_are_read_in_words_and_digits(count, unit):
         assert call == Call("set_timer", {"seconds": count * size})
 
 
-def spelt(count):
+def spelt(count: int) -> Any:
     """English number words, written here once more and not taken from the grammar."""
     ones = (
         "zero one two three four five six seven eight nine ten eleven twelve thirteen "
@@ -123,7 +126,7 @@ def spelt(count):
         ("go on", Say(("There is nothing to go on with.", "You can ask me for a story."))),
     ],
 )
-def test_the_answer_to(said, expected):
+def test_the_answer_to(said: str, expected: Any) -> None:
     assert answer(said, Context(NOW, ALL_TOOLS)) == expected
 
 
@@ -137,15 +140,15 @@ def test_what_was_said_is_repeated_by_the_device_itself_if_it_can() -> None:
 @pytest.mark.parametrize(
     "said", ["", "open the garage door", "set a timer for", "what is the capital of france", "?"]
 )
-def test_what_is_not_understood_is_said_so(said):
-    first, offer = answer(said, Context(NOW)).sentences
+def test_what_is_not_understood_is_said_so(said: str) -> None:
+    first, offer = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
     assert first == "Sorry, I did not understand that."
     assert "what can I say" in offer
 
 
 @pytest.mark.parametrize("said", ["set a timer for ten minutes", "louder", "volume ten"])
-def test_without_tools_nothing_is_promised(said):
-    (said_no,) = answer(said, Context(NOW)).sentences
+def test_without_tools_nothing_is_promised(said: str) -> None:
+    (said_no,) = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
     assert said_no.startswith("Sorry, this device can't ")
 
 
@@ -160,19 +163,21 @@ def test_without_tools_nothing_is_promised(said):
         ("null", "The timer is set for 1 minute and 30 seconds."),
     ],
 )
-def test_a_confirmation_is_built_from_the_output(output, said):
+def test_a_confirmation_is_built_from_the_output(output: Any, said: str) -> None:
     assert " ".join(confirm("set_timer", '{"seconds": 90}', output).sentences) == said
 
 
 @given(st.integers(1, 90_000))
-def test_a_spoken_duration_can_be_read_back(seconds):
+def test_a_spoken_duration_can_be_read_back(seconds: int) -> None:
     text = spoken_duration(seconds)
     if seconds < 99 * 3600 and text.count("and") < 2:
         assert grammar.seconds(text) == seconds
 
 
 @given(st.sampled_from(list(STORIES)), st.integers(0, 12), st.integers(0, 4))
-def test_the_rest_of_a_story_begins_at_the_first_sentence_not_heard(title, whole, words):
+def test_the_rest_of_a_story_begins_at_the_first_sentence_not_heard(
+    title: str, whole: int, words: int
+) -> None:
     story = STORIES[title]
     begun = " ".join(story[whole].split()[:words])
     heard = " ".join([*story[:whole], begun]).strip()
@@ -182,6 +187,6 @@ def test_the_rest_of_a_story_begins_at_the_first_sentence_not_heard(title, whole
         assert rest_after(heard) in (story, ())
 
 
-def test_stories_are_long_enough_to_interrupt(speak):
+def test_stories_are_long_enough_to_interrupt(speak: Callable[[str], Frames]) -> None:
     for story in STORIES.values():
         assert sum(len(speak(sentence)) for sentence in story) / 24000 > 40.0

@@ -2,7 +2,9 @@
 
 import base64
 import json
+from collections.abc import Callable
 from itertools import pairwise, product
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from parleyd.local.pieces import pieces, weight
 from parleyd.local.stories import STORIES
 from parleyd.realtime.events import AppendAudio, encode
 from parleyd.units import SILENCE
-from tests.local.engine_desk import MANUAL, audio, kinds, only, transcript
+from tests.local.engine_desk import MANUAL, Desk, audio, kinds, only, transcript
 
 PARAMETERS = {"type": "object", "properties": {}}
 
@@ -25,7 +27,7 @@ def deep(levels: int) -> bytes:
     )
 
 
-def session(**fields) -> bytes:
+def session(**fields: Any) -> bytes:
     return json.dumps(
         {"type": "session.update", "session": {"type": "realtime", **fields}}
     ).encode()
@@ -112,32 +114,32 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_message_is_refused_in_a_few_words(desk, name):
+def test_odd_message_is_refused_in_a_few_words(desk: Desk, name: str) -> None:
     payload, code = ODD[name]
-    came = desk.raw(Utf8(payload))
+    came = desk.raw(Utf8(payload))  # type: ignore[arg-type]
     assert kinds(came) == ["error"]
     assert came[0]["error"]["code"] == code
     assert len(json.dumps(came[0])) < 1_500
     assert transcript(desk.ask("what time is it")) == "It is 3:05 PM."
 
 
-def test_refusal_of_a_large_message_names_its_event_id(desk):
+def test_refusal_of_a_large_message_names_its_event_id(desk: Desk) -> None:
     payload = b'{"event_id": "mine", "type": "response.cancel", "x": "' + b"a" * 1_100_000 + b'"}'
-    assert only(desk.raw(Utf8(payload)), "error")["error"]["event_id"] == "mine"
+    assert only(desk.raw(Utf8(payload)), "error")["error"]["event_id"] == "mine"  # type: ignore[arg-type]
 
 
-def test_settings_below_the_limit_are_taken(new_desk):
+def test_settings_below_the_limit_are_taken(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk()
-    came = desk.raw(Utf8(session(instructions="a" * 200_000)))
+    came = desk.raw(Utf8(session(instructions="a" * 200_000)))  # type: ignore[arg-type]
     assert kinds(came) == ["session.updated"]
     # together they are too large, though each event is not
     tools = [{"type": "function", "name": "f", "description": "d" * 100_000}]
-    came = desk.raw(Utf8(session(tools=tools)))
+    came = desk.raw(Utf8(session(tools=tools)))  # type: ignore[arg-type]
     assert came[0]["error"]["code"] == "too_large"
-    assert only(desk.raw(Utf8(session())), "session.updated")["session"]["tools"] == []
+    assert only(desk.raw(Utf8(session())), "session.updated")["session"]["tools"] == []  # type: ignore[arg-type]
 
 
-def test_conversation_keeps_4_mb_of_words_and_the_newest_item():
+def test_conversation_keeps_4_mb_of_words_and_the_newest_item() -> None:
     conversation = Conversation()
     for number in range(40):
         conversation.add(Item(id=f"i{number}", text="a" * 250_000))
@@ -150,7 +152,7 @@ def test_conversation_keeps_4_mb_of_words_and_the_newest_item():
     assert [item.id for item in conversation] == ["next"]
 
 
-def test_conversation_keeps_6_mb_of_audio():
+def test_conversation_keeps_6_mb_of_audio() -> None:
     conversation = Conversation()
     for number in range(9):
         item = Item(id=f"i{number}", content_type="input_audio")
@@ -160,7 +162,7 @@ def test_conversation_keeps_6_mb_of_audio():
     assert [len(item.pcm) >> 20 for item in conversation] == [0, 0, 0, 1, 1, 1, 1, 1, 1]
 
 
-def test_utterances_beyond_eight_fail_instead_of_waiting(desk):
+def test_utterances_beyond_eight_fail_instead_of_waiting(desk: Desk) -> None:
     desk.by_hand = True
     second = base64.b64encode(bytes(48_000)).decode()
     desk.send("session.update", session=MANUAL | {
@@ -176,7 +178,7 @@ def test_utterances_beyond_eight_fail_instead_of_waiting(desk):
     assert "Too many utterances" in failed[0]["error"]["message"]
 
 
-def test_newest_30_s_of_an_utterance_are_recognised(desk):
+def test_newest_30_s_of_an_utterance_are_recognised(desk: Desk) -> None:
     desk.by_hand = True
     for second in range(40):
         desk.send(
@@ -185,16 +187,16 @@ def test_newest_30_s_of_an_utterance_are_recognised(desk):
         )
     desk.send("input_audio_buffer.commit")
     (job,) = desk.jobs
-    assert len(job.pcm) == 30 * 48_000
-    assert job.pcm[:2] == bytes([10, 0])
+    assert len(job.pcm) == 30 * 48_000  # type: ignore[union-attr]
+    assert job.pcm[:2] == bytes([10, 0])  # type: ignore[union-attr]
 
 
-def test_long_append_is_handled_in_pieces_of_a_second():
+def test_long_append_is_handled_in_pieces_of_a_second() -> None:
     pcm = bytes(range(256)) * 800  # 4.3 s
     pieces_of_it = decoding.pieces(Utf8(encode(AppendAudio(audio=pcm)).encode()))
     parts = [decoding.read(piece) for piece in pieces_of_it]
-    assert [len(part.audio) for part in parts] == [48_000] * 4 + [204_800 - 4 * 48_000]
-    assert b"".join(part.audio for part in parts) == pcm
+    assert [len(part.audio) for part in parts] == [48_000] * 4 + [204_800 - 4 * 48_000]  # type: ignore[attr-defined]
+    assert b"".join(part.audio for part in parts) == pcm  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_long_append_is_handled_in_pieces_of_a_second():
     ],
     ids=["no_base64", "other_type", "no_json", "short", "binary"],
 )
-def test_all_other_messages_stay_whole(frame):
+def test_all_other_messages_stay_whole(frame: Any) -> None:
     assert decoding.pieces(frame) == [frame]
 
 
@@ -225,7 +227,7 @@ def test_all_other_messages_stay_whole(frame):
         ("%" * 48, 2),
     ],
 )
-def test_sentence_is_cut_where_it_would_take_long(sentence, count):
+def test_sentence_is_cut_where_it_would_take_long(sentence: str, count: int) -> None:
     cut = list(pieces(sentence))
     assert len(cut) == count
     assert "".join(cut).replace(" ", "") == sentence.replace(" ", "")
@@ -234,13 +236,13 @@ def test_sentence_is_cut_where_it_would_take_long(sentence, count):
         assert list(pieces(piece)) == [piece]
 
 
-def test_every_sentence_of_the_stories_is_one_piece():
+def test_every_sentence_of_the_stories_is_one_piece() -> None:
     for story in STORIES.values():
         for sentence in story:
             assert list(pieces(sentence)) == [sentence]
 
 
-def returned(desk, output):
+def returned(desk: Desk, output: Any) -> Any:
     """Answer a call that nobody made with `output`, and ask for the answer to it."""
     call = {"type": "function_call", "name": "f", "call_id": "c", "arguments": "{}"}
     desk.send("conversation.item.create", item=call)
@@ -249,7 +251,7 @@ def returned(desk, output):
     return desk.send("response.create")
 
 
-def test_long_sentence_is_spoken_whole_in_pieces(desk):
+def test_long_sentence_is_spoken_whole_in_pieces(desk: Desk) -> None:
     words = "the quick brown fox jumps over the lazy dog and goes home " * 8
     came = returned(desk, words)
     deltas = [e["delta"] for e in came if e["type"] == "response.output_audio_transcript.delta"]
@@ -258,7 +260,7 @@ def test_long_sentence_is_spoken_whole_in_pieces(desk):
     assert only(came, "response.done")["response"]["status"] == "completed"
 
 
-def test_answer_ends_incomplete_after_205_s(desk):
+def test_answer_ends_incomplete_after_205_s(desk: Desk) -> None:
     came = returned(desk, "9" * 2_000 + ".")  # some 9 minutes
     done = only(came, "response.done")["response"]
     assert (done["status"], done["status_details"]) == (
@@ -270,7 +272,9 @@ def test_answer_ends_incomplete_after_205_s(desk):
 
 
 @pytest.mark.parametrize("where", ["session", "response"])
-def test_answer_ends_with_the_tokens_that_a_client_allows(new_desk, where):
+def test_answer_ends_with_the_tokens_that_a_client_allows(
+    new_desk: Callable[..., Desk], where: Any
+) -> None:
     desk = new_desk(session=MANUAL)
     limit = {"max_output_tokens": 40}  # 2 s
     if where == "session":
@@ -287,7 +291,7 @@ def test_answer_ends_with_the_tokens_that_a_client_allows(new_desk, where):
         assert first != second
 
 
-def test_tokens_used_up_before_the_first_sound_end_incomplete(desk):
+def test_tokens_used_up_before_the_first_sound_end_incomplete(desk: Desk) -> None:
     part = {"type": "input_text", "text": "tell me a story"}
     item = {"type": "message", "role": "user", "content": [part]}
     desk.send("conversation.item.create", item=item)
@@ -316,7 +320,7 @@ ARGUMENTS = ["{}", "[]", "[" * 5_000, '{"seconds": 1e99}', '{"percent": [1]}', "
 
 
 @pytest.mark.slow
-def test_any_output_of_a_function_is_answered(desk):
+def test_any_output_of_a_function_is_answered(desk: Desk) -> None:
     desk.speak = lambda sentence: SILENCE
     for number, (output, arguments) in enumerate(product(OUTPUTS, ARGUMENTS)):
         call_id = f"c{number}"
@@ -330,6 +334,6 @@ def test_any_output_of_a_function_is_answered(desk):
     assert "error" not in kinds(desk.log)
 
 
-def test_error_of_a_function_is_said_by_its_message(desk):
+def test_error_of_a_function_is_said_by_its_message(desk: Desk) -> None:
     came = returned(desk, '{"error": {"code": 7, "message": "There is no such lamp."}}')
     assert transcript(came) == "That did not work: There is no such lamp."

@@ -1,6 +1,8 @@
 """Spoken turns through the embedded engine: real voice detection and real recognition."""
 
 import base64
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from parleyd.local.endpoint import (
 )
 from parleyd.local.inputbuffer import MOST_MS, InputBuffer
 from parleyd.local.recognition import NO_CONFIDENCE, Heard
-from parleyd.units import SERVER_RATE_HZ
-from tests.local.engine_desk import MANUAL, audio, kinds, only, transcript
+from parleyd.units import SERVER_RATE_HZ, Frames
+from tests.local.engine_desk import MANUAL, Desk, audio, kinds, only, transcript
 
 TURN_IN_ORDER = [
     "input_audio_buffer.speech_started",
@@ -26,16 +28,18 @@ TURN_IN_ORDER = [
 ]
 
 
-def vad(**detection):
+def vad(**detection: Any) -> Any:
     return {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
 
 
-def silence(seconds):
+def silence(seconds: float) -> Any:
     rng = np.random.default_rng(5)
     return rng.normal(0, 12, int(seconds * SERVER_RATE_HZ)).astype(np.int16)
 
 
-def test_a_spoken_question_in_server_vad_is_answered_by_itself(new_desk, spoken):
+def test_a_spoken_question_in_server_vad_is_answered_by_itself(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad", silence_duration_ms=500))
     question = spoken("what time is it", pause_ms=800)
     came = desk.say(question) + desk.say(silence(1.0))
@@ -56,7 +60,9 @@ def test_a_spoken_question_in_server_vad_is_answered_by_itself(new_desk, spoken)
     assert held_ms == pytest.approx(stopped["audio_end_ms"] - started["audio_start_ms"], abs=1)
 
 
-def test_positions_go_on_over_turns_and_clear(new_desk, spoken):
+def test_positions_go_on_over_turns_and_clear(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad", create_response=False))
     desk.say(silence(2.0))
     desk.send("input_audio_buffer.clear")
@@ -64,14 +70,18 @@ def test_positions_go_on_over_turns_and_clear(new_desk, spoken):
     assert 1900 <= only(came, "input_audio_buffer.speech_started")["audio_start_ms"] <= 2400
 
 
-def test_without_create_response_the_client_asks(new_desk, spoken):
+def test_without_create_response_the_client_asks(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad", create_response=False))
     came = desk.say(spoken("what day is it")) + desk.say(silence(1.0))
     assert kinds(came) == TURN_IN_ORDER
     assert transcript(desk.send("response.create")).startswith("Today is Sunday")
 
 
-def test_speech_interrupts_the_answer_or_not(new_desk, spoken):
+def test_speech_interrupts_the_answer_or_not(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     for interrupt in (True, False):
         detection = vad(type="server_vad", interrupt_response=interrupt)
         desk = new_desk(pace=1.0, session=detection)
@@ -90,7 +100,9 @@ def test_speech_interrupts_the_answer_or_not(new_desk, spoken):
             assert code == "conversation_already_has_active_response"
 
 
-def test_clear_in_mid_word_forgets_the_turn(new_desk, spoken):
+def test_clear_in_mid_word_forgets_the_turn(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad"))
     question = spoken("set a timer for twenty minutes please")
     came = desk.say(question[: len(question) // 2])
@@ -103,7 +115,9 @@ def test_clear_in_mid_word_forgets_the_turn(new_desk, spoken):
     assert transcript(came) == "It is 3:05 PM."
 
 
-def test_recognition_begins_in_the_pause_and_its_result_is_used(new_desk, spoken):
+def test_recognition_begins_in_the_pause_and_its_result_is_used(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad", silence_duration_ms=900))
     desk.by_hand = True
     desk.say(spoken("what time is it", pause_ms=0))
@@ -114,10 +128,13 @@ def test_recognition_begins_in_the_pause_and_its_result_is_used(new_desk, spoken
     came = desk.say(silence(0.8))
     assert kinds(came)[-1] == "response.content_part.added"
     (job,) = desk.jobs  # the first sentence; nothing is recognised twice
-    assert job.sentence == "It is 3:05 PM."
+    assert job.sentence == "It is 3:05 PM."  # type: ignore[union-attr]
 
 
-def test_a_pause_within_a_sentence_makes_no_second_turn(new_desk, spoken):
+@pytest.mark.slow
+def test_a_pause_within_a_sentence_makes_no_second_turn(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad", silence_duration_ms=800))
     came = desk.say(spoken("tell me a story", pause_ms=60))
     came += desk.say(silence(0.35))
@@ -127,7 +144,10 @@ def test_a_pause_within_a_sentence_makes_no_second_turn(new_desk, spoken):
     assert transcript(came).startswith("High in the mountains")
 
 
-def test_semantic_detection_waits_less_after_a_whole_command(new_desk, spoken):
+@pytest.mark.slow
+def test_semantic_detection_waits_less_after_a_whole_command(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     ends = {}
     for text in ("what time is it", "my brother bought a bicycle"):
         desk = new_desk(session=vad(type="semantic_vad", eagerness="medium"))
@@ -140,7 +160,9 @@ def test_semantic_detection_waits_less_after_a_whole_command(new_desk, spoken):
     assert 1500 < ends["my brother bought a bicycle"] < 2300
 
 
-def test_commit_during_voice_detection(new_desk, spoken):
+def test_commit_during_voice_detection(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk(session=vad(type="server_vad"))
     desk.say(silence(1.0))
     refused = only(desk.send("input_audio_buffer.commit"), "error")["error"]
@@ -153,7 +175,10 @@ def test_commit_during_voice_detection(new_desk, spoken):
     assert desk.say(silence(1.0)) == []
 
 
-def test_manual_turns_are_transcribed_when_asked_for(new_desk, spoken):
+@pytest.mark.slow
+def test_manual_turns_are_transcribed_when_asked_for(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     session = {
         "type": "realtime",
         "audio": {"input": {"turn_detection": None, "transcription": {"model": "whisper-1"}}},
@@ -170,7 +195,9 @@ def test_manual_turns_are_transcribed_when_asked_for(new_desk, spoken):
     assert done["transcript"] == ""
 
 
-def test_an_answer_waits_for_recognition_and_can_be_cancelled_meanwhile(desk, spoken):
+def test_an_answer_waits_for_recognition_and_can_be_cancelled_meanwhile(
+    desk: Desk, spoken: Callable[..., Frames]
+) -> None:
     desk.by_hand = True
     desk.say(spoken("tell me a story"))
     desk.send("input_audio_buffer.commit")
@@ -182,7 +209,7 @@ def test_an_answer_waits_for_recognition_and_can_be_cancelled_meanwhile(desk, sp
     assert audio(desk.log) == b""
 
 
-def test_a_spoken_item_can_be_created(desk, spoken):
+def test_a_spoken_item_can_be_created(desk: Desk, spoken: Callable[..., Frames]) -> None:
     pcm = base64.b64encode(spoken("what is the date").tobytes()).decode()
     part = {"type": "input_audio", "audio": pcm}
     item = {"type": "message", "role": "user", "content": [part]}
@@ -190,7 +217,9 @@ def test_a_spoken_item_can_be_created(desk, spoken):
     assert transcript(desk.send("response.create")).startswith("Today is Sunday")
 
 
-def test_a_failed_recogniser_fails_the_response_and_the_transcript(new_desk, spoken):
+def test_a_failed_recogniser_fails_the_response_and_the_transcript(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     session = {**MANUAL}
     session["audio"] = {"input": {"turn_detection": None, "transcription": {"model": "x"}}}
     desk = new_desk(session=session)
@@ -216,11 +245,11 @@ def test_a_failed_recogniser_fails_the_response_and_the_transcript(new_desk, spo
 # --- the parts ------------------------------------------------------------------------------
 
 
-def test_endpointing_step_by_step():
+def test_endpointing_step_by_step() -> None:
     ears = Endpointer(threshold=0.5, silence_ms=320)
     found = {}
 
-    def hear(probability, chunks):
+    def hear(probability: float, chunks: int) -> None:
         for _ in range(chunks):
             event = ears.step(probability)
             if event:
@@ -243,7 +272,7 @@ def test_endpointing_step_by_step():
     }
 
 
-def test_the_input_buffer_is_bounded_and_keeps_its_positions():
+def test_the_input_buffer_is_bounded_and_keeps_its_positions() -> None:
     buffer = InputBuffer()
     for second in range(130):
         buffer.append(np.full(SERVER_RATE_HZ, second, "<i2").tobytes())

@@ -3,14 +3,17 @@
 The desk holds each event that arrives against the types of OpenAI's own package.
 """
 
+from collections.abc import Callable
+
 from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.realtime import events as ev
-from tests.local.engine_desk import only
+from parleyd.units import Frames
+from tests.local.engine_desk import Desk, only
 
 NOT_OURS = {name for name in ev.SERVER_EVENTS if "mcp" in name}  # it calls no remote functions
 
 
-def talk(desk):
+def talk(desk: Desk) -> None:
     """A life with everything in it."""
     session = {
         "type": "realtime",
@@ -27,7 +30,9 @@ def talk(desk):
     desk.send("response.cancel")
 
 
-def test_every_kind_of_server_event_is_sent_and_official(new_desk, spoken):
+def test_every_kind_of_server_event_is_sent_and_official(
+    new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
+) -> None:
     desk = new_desk()
     talk(desk)
     desk.say(spoken("what is the date", pause_ms=900))

@@ -1,12 +1,15 @@
 """Responses of the embedded engine: the order of events, cancel, truncate, what is remembered."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.local.stories import STORIES
-from tests.local.engine_desk import MANUAL, NOON, audio, kinds, only, transcript
+from parleyd.units import Frames
+from tests.local.engine_desk import MANUAL, NOON, Desk, Json, audio, kinds, only, transcript
 
 ANSWER_IN_ORDER = [
     "response.created",
@@ -30,11 +33,11 @@ TIMER_TOOL = {
 }
 
 
-def error(came):
+def error(came: list[Json]) -> Any:
     return only(came, "error")["error"]
 
 
-def test_the_greeting_is_a_whole_session(new_desk):
+def test_the_greeting_is_a_whole_session(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk()
     came = desk.send("session.update", session={"type": "realtime"})
     session = only(came, "session.updated")["session"]
@@ -42,7 +45,7 @@ def test_the_greeting_is_a_whole_session(new_desk):
     assert session["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24000}
 
 
-def test_an_answer_has_every_event_in_the_order_of_the_service(desk):
+def test_an_answer_has_every_event_in_the_order_of_the_service(desk: Desk) -> None:
     came = desk.ask("what time is it")
     assert kinds(came) == ["conversation.item.added", "conversation.item.done", *ANSWER_IN_ORDER]
     assert transcript(came) == "It is 3:05 PM."
@@ -57,13 +60,13 @@ def test_an_answer_has_every_event_in_the_order_of_the_service(desk):
     )
 
 
-def test_every_event_has_an_id_of_its_own(desk):
+def test_every_event_has_an_id_of_its_own(desk: Desk) -> None:
     desk.ask("tell me a story")
     ids = [event["event_id"] for event in desk.log]
     assert len(set(ids)) == len(ids) > 100
 
 
-def test_deltas_are_100_to_400_ms_and_complete(desk):
+def test_deltas_are_100_to_400_ms_and_complete(desk: Desk) -> None:
     came = desk.ask("what can i say")
     pieces = [audio([event]) for event in came if event["type"] == "response.output_audio.delta"]
     assert all(4800 <= len(piece) <= 19200 for piece in pieces)
@@ -77,9 +80,9 @@ def test_deltas_are_100_to_400_ms_and_complete(desk):
     assert " ".join(sentences) == transcript(came)
 
 
-def test_text_only_answers_carry_no_audio(desk):
+def test_text_only_answers_carry_no_audio(desk: Desk) -> None:
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "date"}]}
-    item["content"][0]["text"] = "what is the date today"
+    item["content"][0]["text"] = "what is the date today"  # type: ignore[index]
     desk.send("conversation.item.create", item=item)
     came = desk.send("response.create", response={"output_modalities": ["text"]})
     assert kinds(came) == [
@@ -99,13 +102,13 @@ def test_text_only_answers_carry_no_audio(desk):
     assert said == f"Today is Sunday, November 22nd, {NOON.year}."
 
 
-def test_metadata_comes_back_in_created_and_done(desk):
+def test_metadata_comes_back_in_created_and_done(desk: Desk) -> None:
     came = desk.send("response.create", response={"metadata": {"turn": "7"}})
     assert only(came, "response.created")["response"]["metadata"] == {"turn": "7"}
     assert only(came, "response.done")["response"]["metadata"] == {"turn": "7"}
 
 
-def test_a_second_response_is_refused_while_one_is_active(new_desk):
+def test_a_second_response_is_refused_while_one_is_active(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     response = only(desk.ask("tell me a story"), "response.created")["response"]["id"]
     refused = error(desk.send("response.create", event_id="mine"))
@@ -118,7 +121,9 @@ def test_a_second_response_is_refused_while_one_is_active(new_desk):
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_cancel_in_mid_answer_closes_everything_in_order(new_desk, named):
+def test_cancel_in_mid_answer_closes_everything_in_order(
+    new_desk: Callable[..., Desk], named: bool
+) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     response = only(desk.ask("tell me a story"), "response.created")["response"]["id"]
     early = desk.wait(5.0)
@@ -134,7 +139,7 @@ def test_cancel_in_mid_answer_closes_everything_in_order(new_desk, named):
     assert desk.wait(60.0) == []  # nothing late
 
 
-def test_cancel_between_two_sentences_drops_the_sentence_that_is_being_made(desk):
+def test_cancel_between_two_sentences_drops_the_sentence_that_is_being_made(desk: Desk) -> None:
     desk.by_hand = True
     desk.ask("tell me a story")
     desk.work(1)
@@ -145,7 +150,7 @@ def test_cancel_between_two_sentences_drops_the_sentence_that_is_being_made(desk
     assert desk.engine.synthesized(waiting.job, desk.speak("late"), 0.0) == []
 
 
-def test_cancel_without_a_response_is_the_harmless_error(desk):
+def test_cancel_without_a_response_is_the_harmless_error(desk: Desk) -> None:
     refused = error(desk.send("response.cancel", event_id="c1"))
     assert refused["code"] == "response_cancel_not_active"
     assert refused["message"] == "Cancellation failed: no active response found"
@@ -155,7 +160,7 @@ def test_cancel_without_a_response_is_the_harmless_error(desk):
     )
 
 
-def told(desk, seconds):
+def told(desk: Desk, seconds: float) -> Any:
     """A story that was heard for so long and then interrupted; its item's id."""
     item = only(desk.ask("tell me a story"), "response.output_item.done")["item"]["id"]
     only(
@@ -171,7 +176,7 @@ def told(desk, seconds):
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.6, 2.0, 9.5, 20.0, 33.3])
-def test_go_on_continues_where_the_story_was_cut(desk, seconds):
+def test_go_on_continues_where_the_story_was_cut(desk: Desk, seconds: float) -> None:
     told(desk, seconds)
     story = STORIES["lighthouse"]
     ends = [0.0]
@@ -185,7 +190,7 @@ def test_go_on_continues_where_the_story_was_cut(desk, seconds):
     assert len(rest) <= len(expected) + 40
 
 
-def test_go_on_works_twice_and_then_tells_that_it_is_over(desk):
+def test_go_on_works_twice_and_then_tells_that_it_is_over(desk: Desk) -> None:
     told(desk, 20.0)
     came = desk.ask("go on")
     item = only(came, "response.output_item.done")["item"]["id"]
@@ -196,20 +201,20 @@ def test_go_on_works_twice_and_then_tells_that_it_is_over(desk):
     assert transcript(desk.ask("go on")) == "That was the end of the story."
 
 
-def test_repeat_says_only_what_was_heard(desk):
+def test_repeat_says_only_what_was_heard(desk: Desk) -> None:
     told(desk, 9.0)
     again = transcript(desk.ask("repeat that"))
     assert " ".join(STORIES["lighthouse"]).startswith(again)
     assert 20 < len(again) < 200
 
 
-def test_a_deleted_answer_was_never_said(desk):
+def test_a_deleted_answer_was_never_said(desk: Desk) -> None:
     item = told(desk, 20.0)
     assert only(desk.send("conversation.item.delete", item_id=item), "conversation.item.deleted")
     assert transcript(desk.ask("go on")).startswith("There is nothing to go on with.")
 
 
-def test_after_a_reconnect_the_heard_text_is_memory_enough(desk):
+def test_after_a_reconnect_the_heard_text_is_memory_enough(desk: Desk) -> None:
     heard = " ".join(STORIES["fox"][:3]) + " One evening she"
     part = {"type": "output_text", "text": heard}
     item = {"type": "message", "role": "assistant", "content": [part]}
@@ -217,14 +222,16 @@ def test_after_a_reconnect_the_heard_text_is_memory_enough(desk):
     assert transcript(desk.ask("go on")).startswith(STORIES["fox"][3])
 
 
-def test_another_story_is_another_one(desk):
+def test_another_story_is_another_one(desk: Desk) -> None:
     first, second = transcript(desk.ask("tell me a story")), transcript(desk.ask("another story"))
     assert first == " ".join(STORIES["lighthouse"])
     assert second == " ".join(STORIES["fox"])
     assert transcript(desk.ask("tell me a story about the river")) == " ".join(STORIES["river"])
 
 
-def test_truncating_an_answer_that_is_still_generated_forgets_what_follows(new_desk):
+def test_truncating_an_answer_that_is_still_generated_forgets_what_follows(
+    new_desk: Callable[..., Desk],
+) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     item = only(desk.ask("tell me a story"), "response.output_item.added")["item"]["id"]
     desk.wait(6.0)
@@ -237,13 +244,13 @@ def test_truncating_an_answer_that_is_still_generated_forgets_what_follows(new_d
     assert content["transcript"] is None
 
 
-def test_truncate_refusals(desk):
+def test_truncate_refusals(desk: Desk) -> None:
     came = desk.ask("what time is it")
     item = only(came, "response.output_item.done")["item"]["id"]
     user = came[0]["item"]["id"]
     length_ms = len(audio(came)) // 48
 
-    def refused(item_id, ms, index=0):
+    def refused(item_id: str, ms: int, index: int = 0) -> Any:
         return error(
             desk.send(
                 "conversation.item.truncate", item_id=item_id, content_index=index, audio_end_ms=ms
@@ -263,18 +270,18 @@ def test_truncate_refusals(desk):
     assert refused(item, 301)["message"] == "Audio content of 300ms is already shorter than 301ms"
 
 
-def test_truncate_before_the_first_audio_is_refused(desk):
+def test_truncate_before_the_first_audio_is_refused(desk: Desk) -> None:
     desk.by_hand = True
     item = only(desk.ask("hello"), "response.output_item.added")["item"]["id"]
     came = desk.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=0)
     assert error(came)["message"] == "Only model output audio messages can be truncated"
 
 
-def with_tools(new_desk, **more):
+def with_tools(new_desk: Callable[..., Desk], **more: Any) -> Any:
     return new_desk(session={**MANUAL, "tools": [TIMER_TOOL], **more})
 
 
-def test_a_timer_is_a_function_call_and_its_output_is_spoken(new_desk):
+def test_a_timer_is_a_function_call_and_its_output_is_spoken(new_desk: Callable[..., Desk]) -> None:
     desk = with_tools(new_desk)
     came = desk.ask("jarvis set an egg timer for six minutes and thirty seconds")
     assert kinds(came)[2:] == [
@@ -302,7 +309,9 @@ def test_a_timer_is_a_function_call_and_its_output_is_spoken(new_desk):
     assert said == "The timer for egg rings in 6 minutes and 30 seconds."
 
 
-def test_a_question_after_the_call_is_answered_before_the_output(new_desk):
+def test_a_question_after_the_call_is_answered_before_the_output(
+    new_desk: Callable[..., Desk],
+) -> None:
     desk = with_tools(new_desk)
     call = only(desk.ask("set a timer for one hour"), "response.output_item.done")["item"]
     part = {"type": "input_text", "text": "what time is it"}
@@ -313,13 +322,13 @@ def test_a_question_after_the_call_is_answered_before_the_output(new_desk):
     assert transcript(desk.send("response.create")) == "It is 3:05 PM."
 
 
-def test_without_the_function_it_says_so(new_desk):
+def test_without_the_function_it_says_so(new_desk: Callable[..., Desk]) -> None:
     for desk in (new_desk(session=MANUAL), with_tools(new_desk, tool_choice="none")):
         said = transcript(desk.ask("set a timer for ten minutes"))
         assert said == "Sorry, this device can't set timers."
 
 
-def test_out_of_band_answers_run_beside_and_leave_no_trace(new_desk):
+def test_out_of_band_answers_run_beside_and_leave_no_trace(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     story = only(desk.ask("tell me a story"), "response.created")["response"]["id"]
     part = {"type": "input_text", "text": "what time is it"}
@@ -333,13 +342,13 @@ def test_out_of_band_answers_run_beside_and_leave_no_trace(new_desk):
     assert done["id"] == story
 
 
-def test_an_empty_input_is_an_empty_context(desk):
+def test_an_empty_input_is_an_empty_context(desk: Desk) -> None:
     desk.ask("tell me a story")
     came = desk.send("response.create", response={"input": []})
     assert transcript(came).startswith("Hello.")
 
 
-def test_two_pieces_of_one_turn_are_understood_together(desk):
+def test_two_pieces_of_one_turn_are_understood_together(desk: Desk) -> None:
     for text in ("set a timer for", "ten minutes"):
         part = {"type": "input_text", "text": text}
         item = {"type": "message", "role": "user", "content": [part]}
@@ -347,7 +356,7 @@ def test_two_pieces_of_one_turn_are_understood_together(desk):
     assert transcript(desk.send("response.create")) == "Sorry, this device can't set timers."
 
 
-def test_pacing_keeps_to_real_time(new_desk):
+def test_pacing_keeps_to_real_time(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(pace=2.0, session=MANUAL)
     desk.ask("tell me a story")
     before = len(audio(desk.log))
@@ -356,7 +365,9 @@ def test_pacing_keeps_to_real_time(new_desk):
     assert before / 48000 <= 0.4
 
 
-def test_response_after_a_failed_recognition_hears_the_audio_again(desk, spoken):
+def test_response_after_a_failed_recognition_hears_the_audio_again(
+    desk: Desk, spoken: Callable[..., Frames]
+) -> None:
     desk.by_hand = True
     desk.say(spoken("what time is it"))
     desk.send("input_audio_buffer.commit")

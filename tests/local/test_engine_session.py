@@ -1,23 +1,27 @@
 """Settings, refusals and items of the embedded engine, without speech."""
 
 import base64
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.local.engine_desk import kinds, only, transcript
+from tests.local.engine_desk import Desk, Json, kinds, only, transcript
 
 PCM_100_MS = base64.b64encode(bytes(4800)).decode()
 
 
-def error(came):
+def error(came: list[Json]) -> Any:
     return only(came, "error")["error"]
 
 
-def update(desk, **session):
+def update(desk: Desk, **session: Any) -> Any:
     return desk.send("session.update", session=session)
 
 
-def test_an_update_changes_what_it_names_and_answers_with_the_whole(new_desk):
+def test_an_update_changes_what_it_names_and_answers_with_the_whole(
+    new_desk: Callable[..., Desk],
+) -> None:
     desk = new_desk()
     detection = {"type": "server_vad", "create_response": False}
     came = update(
@@ -48,7 +52,7 @@ def test_an_update_changes_what_it_names_and_answers_with_the_whole(new_desk):
     assert only(came, "session.updated")["session"]["audio"]["input"]["turn_detection"] is None
 
 
-def deep(value, *path):
+def deep(value: Any, *path: Any) -> Any:
     for key in reversed(path):
         value = {key: value}
     return value
@@ -95,7 +99,9 @@ VAD = (*IN, "turn_detection")
          "Invalid type for 'session.instructions': expected a string, but got an integer instead."),
     ],
 )  # fmt: skip
-def test_a_wrong_update_is_refused_as_a_whole(new_desk, change, code, param, words):
+def test_a_wrong_update_is_refused_as_a_whole(
+    new_desk: Callable[..., Desk], change: Any, code: str, param: str | None, words: str
+) -> None:
     desk = new_desk()
     before = only(update(desk, type="realtime"), "session.updated")["session"]
     session = {"instructions": "taken over?", **change}
@@ -111,7 +117,7 @@ def test_a_wrong_update_is_refused_as_a_whole(new_desk, change, code, param, wor
     assert only(update(desk, type="realtime"), "session.updated")["session"] == before
 
 
-def test_the_voice_is_locked_after_the_first_audio(desk):
+def test_the_voice_is_locked_after_the_first_audio(desk: Desk) -> None:
     voice = {"output": {"voice": "cedar"}}
     assert kinds(update(desk, type="realtime", audio=voice)) == ["session.updated"]
     desk.ask("hello")
@@ -141,21 +147,23 @@ def test_the_voice_is_locked_after_the_first_audio(desk):
          "response.speed"),
     ],
 )  # fmt: skip
-def test_what_is_no_event_is_refused_and_the_conversation_goes_on(desk, frame, code, param):
+def test_what_is_no_event_is_refused_and_the_conversation_goes_on(
+    desk: Desk, frame: Any, code: str, param: str | None
+) -> None:
     came = desk.raw(frame)
     assert kinds(came) == ["error"]
     assert (error(came)["code"], error(came)["param"]) == (code, param)
     assert transcript(desk.ask("what time is it")) == "It is 3:05 PM."
 
 
-def test_an_unknown_type_is_answered_with_the_known_ones(desk):
+def test_an_unknown_type_is_answered_with_the_known_ones(desk: Desk) -> None:
     message = error(desk.send("nope"))["message"]
     assert message.startswith("Invalid value: 'nope'. Supported values are: 'session.update', ")
     assert message.endswith(", and 'response.cancel'.")
 
 
 @pytest.mark.parametrize("held_ms", [0, 20, 99])
-def test_too_small_a_commit_has_the_real_text(desk, held_ms):
+def test_too_small_a_commit_has_the_real_text(desk: Desk, held_ms: int) -> None:
     audio = base64.b64encode(bytes(held_ms * 48)).decode()
     desk.send("input_audio_buffer.append", audio=audio)
     assert error(desk.send("input_audio_buffer.commit")) == {
@@ -168,13 +176,13 @@ def test_too_small_a_commit_has_the_real_text(desk, held_ms):
     }
 
 
-def test_clear_empties_the_buffer(desk):
+def test_clear_empties_the_buffer(desk: Desk) -> None:
     desk.send("input_audio_buffer.append", audio=PCM_100_MS)
     assert kinds(desk.send("input_audio_buffer.clear")) == ["input_audio_buffer.cleared"]
     assert error(desk.send("input_audio_buffer.commit"))["message"].endswith("has 0.00ms of audio.")
 
 
-def test_a_commit_makes_an_item_and_silence_is_not_understood(desk):
+def test_a_commit_makes_an_item_and_silence_is_not_understood(desk: Desk) -> None:
     desk.send("input_audio_buffer.append", audio=PCM_100_MS)
     came = desk.send("input_audio_buffer.commit")
     assert kinds(came) == [
@@ -188,12 +196,12 @@ def test_a_commit_makes_an_item_and_silence_is_not_understood(desk):
     assert transcript(desk.send("response.create")).startswith("Sorry, I did not understand")
 
 
-def message(role, kind, text, **more):
+def message(role: str, kind: str, text: str, **more: Any) -> Any:
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}], **more}
 
 
-def test_items_keep_their_order_and_say_what_they_follow(desk):
-    def create(item_id, **where):
+def test_items_keep_their_order_and_say_what_they_follow(desk: Desk) -> None:
+    def create(item_id: str, **where: Any) -> Any:
         item = message("user", "input_text", "hello", id=item_id)
         came = desk.send("conversation.item.create", item=item, **where)
         return only(came, "conversation.item.added")["previous_item_id"]
@@ -213,7 +221,7 @@ def test_items_keep_their_order_and_say_what_they_follow(desk):
     assert error(twice)["param"] == "item.id"
 
 
-def test_items_of_all_kinds_come_back_on_retrieve(desk):
+def test_items_of_all_kinds_come_back_on_retrieve(desk: Desk) -> None:
     items = [
         message("user", "input_text", "hello", id="u"),
         message("system", "input_text", "Be brief.", id="s"),
@@ -247,7 +255,7 @@ def test_items_of_all_kinds_come_back_on_retrieve(desk):
         ({"type": "message", "content": []}, "missing_required_parameter", "item.role"),
         (message("robot", "input_text", "x"), "invalid_value", "item.role"),
         (message("assistant", "output_audio", "x"), "invalid_value", "item.content[0].type"),
-        (message("user", "input_text", 7), "invalid_type", "item.content[0].text"),
+        (message("user", "input_text", 7), "invalid_type", "item.content[0].text"),  # type: ignore[arg-type]
         ({"type": "function_call_output", "output": "x"}, "missing_required_parameter",
          "item.call_id"),
         ({"type": "message", "role": "user",
@@ -255,13 +263,13 @@ def test_items_of_all_kinds_come_back_on_retrieve(desk):
          "item.content[0].audio"),
     ],
 )  # fmt: skip
-def test_wrong_items_are_refused(desk, item, code, param):
+def test_wrong_items_are_refused(desk: Desk, item: Any, code: str, param: str | None) -> None:
     came = desk.send("conversation.item.create", item=item)
     assert (error(came)["code"], error(came)["param"]) == (code, param)
 
 
 @pytest.mark.parametrize("verb", ["retrieve", "delete"])
-def test_unknown_items_are_refused(desk, verb):
+def test_unknown_items_are_refused(desk: Desk, verb: str) -> None:
     came = desk.send(f"conversation.item.{verb}", item_id="gone")
     assert error(came)["code"] == f"item_{verb}_invalid_item_id"
     assert error(came)["message"].endswith("item: the item with id 'gone' does not exist.")

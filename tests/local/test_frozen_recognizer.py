@@ -22,6 +22,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "END_WITHIN_S", 0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "words"),
     [
@@ -48,6 +49,7 @@ def test_idle_recognizer_that_fails_is_replaced(
     assert words in caplog.text
 
 
+@pytest.mark.slow
 def test_frozen_recognizer_fails_one_command_and_not_the_next(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

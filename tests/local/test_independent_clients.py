@@ -9,13 +9,16 @@ import base64
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
 from parleyd.local.server import RealtimeServer, ServerOptions
-from tests.local.engine_desk import MANUAL, kinds, only, transcript
+from parleyd.units import Frames
+from tests.local.engine_desk import MANUAL, Desk, kinds, only, transcript
 from tests.openai_types import assert_official_server_event
 
 NOON = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
@@ -30,14 +33,14 @@ RESPONSE_NULLS = (
 )  # fmt: skip
 
 
-def settings(desk):
+def settings(desk: Desk) -> Any:
     return only(desk.send("session.update", session={"type": "realtime"}), "session.updated")[
         "session"
     ]
 
 
 @pytest.mark.parametrize("name", SESSION_NULLS)
-def test_null_in_a_session_changes_nothing(new_desk, name):
+def test_null_in_a_session_changes_nothing(new_desk: Callable[..., Desk], name: str) -> None:
     desk = new_desk(session=MANUAL | {"instructions": "Be brief.", "max_output_tokens": 4_000})
     before = settings(desk)
     came = desk.send("session.update", session={"type": "realtime", name: None})
@@ -54,7 +57,7 @@ def test_null_in_a_session_changes_nothing(new_desk, name):
         {"output": {"voice": None, "speed": None}},
     ],
 )
-def test_null_in_audio_settings_changes_nothing(new_desk, audio):
+def test_null_in_audio_settings_changes_nothing(new_desk: Callable[..., Desk], audio: Any) -> None:
     desk = new_desk(session={"type": "realtime", "audio": {"output": {"speed": 1.25}}})
     before = settings(desk)
     came = desk.send("session.update", session={"type": "realtime", "audio": audio})
@@ -62,7 +65,7 @@ def test_null_in_audio_settings_changes_nothing(new_desk, audio):
 
 
 @pytest.mark.parametrize("name", ["turn_detection", "transcription", "noise_reduction"])
-def test_null_in_audio_input_switches_off(new_desk, name):
+def test_null_in_audio_input_switches_off(new_desk: Callable[..., Desk], name: str) -> None:
     on = {
         "turn_detection": {"type": "semantic_vad"},
         "transcription": {"model": "whisper-1"},
@@ -77,7 +80,7 @@ def test_null_in_audio_input_switches_off(new_desk, name):
 
 
 @pytest.mark.parametrize("name", RESPONSE_NULLS)
-def test_null_in_a_response_means_the_session_s_value(desk, name):
+def test_null_in_a_response_means_the_session_s_value(desk: Desk, name: str) -> None:
     part = {"type": "input_text", "text": "what time is it"}
     item = {"type": "message", "role": "user", "content": [part]}
     desk.send("conversation.item.create", item=item)
@@ -86,11 +89,11 @@ def test_null_in_a_response_means_the_session_s_value(desk, name):
 
 
 @pytest.mark.parametrize("event", [{"response": None}, {"event_id": None}, {}])
-def test_response_create_may_say_nothing(desk, event):
+def test_response_create_may_say_nothing(desk: Desk, event: Any) -> None:
     assert kinds(desk.send("response.create", **event))[0] == "response.created"
 
 
-def test_livekits_create_after_a_function_call_is_taken(desk):
+def test_livekits_create_after_a_function_call_is_taken(desk: Desk) -> None:
     """It has instructions null, and metadata that must come back."""
     came = desk.send(
         "response.create",
@@ -118,7 +121,7 @@ def test_livekits_create_after_a_function_call_is_taken(desk):
     ],
     ids=["text", "audio", "assistant", "call", "output"],
 )  # fmt: skip
-def test_null_in_an_item_means_no_field(desk, item):
+def test_null_in_an_item_means_no_field(desk: Desk, item: Any) -> None:
     came = desk.send("conversation.item.create", item=item, previous_item_id=None, event_id=None)
     added = only(came, "conversation.item.added")["item"]
     assert added["id"].startswith("item_")
@@ -127,7 +130,9 @@ def test_null_in_an_item_means_no_field(desk, item):
 
 
 @pytest.mark.parametrize("detection", ["server_vad", "semantic_vad"])
-def test_null_in_turn_detection_is_refused_as_by_the_service(new_desk, detection):
+def test_null_in_turn_detection_is_refused_as_by_the_service(
+    new_desk: Callable[..., Desk], detection: Any
+) -> None:
     desk = new_desk()
     turn = {"type": detection, "create_response": None}
     session = {"type": "realtime", "audio": {"input": {"turn_detection": turn}}}
@@ -137,14 +142,16 @@ def test_null_in_turn_detection_is_refused_as_by_the_service(new_desk, detection
 
 
 @pytest.mark.parametrize("named", [{}, {"response_id": None}])
-def test_cancel_without_id_ends_the_active_response(new_desk, named):
+def test_cancel_without_id_ends_the_active_response(
+    new_desk: Callable[..., Desk], named: Any
+) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     response = only(desk.ask("tell me a story"), "response.created")["response"]["id"]
     done = only(desk.send("response.cancel", **named), "response.done")["response"]
     assert (done["id"], done["status"]) == (response, "cancelled")
 
 
-def test_retrieve_of_an_unknown_item_names_its_event(desk):
+def test_retrieve_of_an_unknown_item_names_its_event(desk: Desk) -> None:
     """pipecat finds the item that it asked for in the event's id."""
     came = desk.send("conversation.item.retrieve", item_id="gone", event_id="rci_gone")
     refused = only(came, "error")["error"]
@@ -152,7 +159,7 @@ def test_retrieve_of_an_unknown_item_names_its_event(desk):
     assert refused["event_id"] == "rci_gone"
 
 
-def test_usage_tells_text_and_audio_apart(desk):
+def test_usage_tells_text_and_audio_apart(desk: Desk) -> None:
     usage = only(desk.ask("what time is it"), "response.done")["response"]["usage"]
     assert usage["input_token_details"] == {
         "text_tokens": 4,
@@ -169,7 +176,7 @@ def test_usage_tells_text_and_audio_apart(desk):
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
 
 
-def test_usage_counts_heard_audio_as_audio(desk, spoken):
+def test_usage_counts_heard_audio_as_audio(desk: Desk, spoken: Callable[..., Frames]) -> None:
     desk.say(spoken("what time is it"))
     desk.send("input_audio_buffer.commit")
     usage = only(desk.send("response.create"), "response.done")["response"]["usage"]
@@ -180,7 +187,7 @@ def test_usage_counts_heard_audio_as_audio(desk, spoken):
 async def selected(*offered: str) -> str | None:
     async with RealtimeServer(ServerOptions(local_time=lambda: NOON)) as server:
         url = f"{server.url}?model=x"
-        async with connect(url, subprotocols=offered or None) as socket:
+        async with connect(url, subprotocols=offered or None) as socket:  # type: ignore[arg-type]
             assert json.loads(await socket.recv())["type"] == "session.created"
             return socket.subprotocol
 
@@ -197,7 +204,7 @@ async def selected(*offered: str) -> str | None:
         (("mqtt",), None),
     ],
 )
-def test_subprotocol_is_selected_and_never_the_key(offered, chosen):
+def test_subprotocol_is_selected_and_never_the_key(offered: Any, chosen: Any) -> None:
     assert asyncio.run(selected(*offered)) == chosen
 
 
@@ -211,7 +218,8 @@ socket.onerror = () => { console.log('refused'); };
 """
 
 
-def test_websocket_of_the_browser_standard_connects():
+@pytest.mark.slow
+def test_websocket_of_the_browser_standard_connects() -> None:
     """Node's is undici's, which fails as a browser's does when no subprotocol is selected."""
     node = shutil.which("node")
     probe = "process.exit(typeof WebSocket === 'undefined' ? 1 : 0)"

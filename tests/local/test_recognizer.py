@@ -1,10 +1,14 @@
 """The real recogniser on speech by three voices that are not the assistant's."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from parleyd.local import grammar
-from parleyd.units import MIC_RATE_HZ
+from parleyd.local.recognizer import Recognizer
+from parleyd.units import MIC_RATE_HZ, Frames
 
 COMMANDS = [
     "what time is it",
@@ -40,13 +44,15 @@ FOREIGN = [
 VOICES = ["rms", "awb", "kal16"]
 
 
-def heard(recognizer, spoken, text, voice):
+def heard(recognizer: Recognizer, spoken: Callable[..., Frames], text: str, voice: str) -> Any:
     return recognizer.recognize(spoken(text, voice, MIC_RATE_HZ))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
-def test_every_intent_is_heard(recognizer, spoken, voice):
+def test_every_intent_is_heard(
+    recognizer: Recognizer, spoken: Callable[..., Frames], voice: str
+) -> None:
     wrong = {
         text: got.words
         for text in COMMANDS
@@ -54,11 +60,11 @@ def test_every_intent_is_heard(recognizer, spoken, voice):
         != grammar.match(text)
     }
     assert len(wrong) <= 2, wrong
-    assert {grammar.match(text)[0] for text in COMMANDS} == set(grammar.PHRASES)
+    assert {grammar.match(text)[0] for text in COMMANDS} == set(grammar.PHRASES)  # type: ignore[index]
 
 
 @pytest.mark.slow
-def test_other_sentences_are_refused(recognizer, spoken):
+def test_other_sentences_are_refused(recognizer: Recognizer, spoken: Callable[..., Frames]) -> None:
     taken = [
         (text, voice)
         for text in FOREIGN
@@ -68,7 +74,9 @@ def test_other_sentences_are_refused(recognizer, spoken):
     assert len(taken) <= 3, taken  # 18 % of real ones got in at this threshold
 
 
-def test_the_end_of_the_wake_word_in_front_does_no_harm(recognizer, spoken):
+def test_the_end_of_the_wake_word_in_front_does_no_harm(
+    recognizer: Recognizer, spoken: Callable[..., Frames]
+) -> None:
     clip = spoken("jarvis what time is it", "rms", MIC_RATE_HZ)
     onset = int(np.flatnonzero(np.abs(clip.astype(int)) > 800)[0])
     for cut_ms in (100, 200, 300):
@@ -79,7 +87,7 @@ def test_the_end_of_the_wake_word_in_front_does_no_harm(recognizer, spoken):
 
 
 @pytest.mark.slow
-def test_silence_noise_and_nothing_are_no_command(recognizer):
+def test_silence_noise_and_nothing_are_no_command(recognizer: Recognizer) -> None:
     second = np.zeros(MIC_RATE_HZ, np.int16)
     for frames in (second[:0], second[:100], second):
         assert recognizer.recognize(frames).words == ""
@@ -89,7 +97,10 @@ def test_silence_noise_and_nothing_are_no_command(recognizer):
         assert recognizer.recognize(second).words == ""
 
 
-def test_the_same_audio_is_heard_the_same(recognizer, spoken):
+@pytest.mark.slow
+def test_the_same_audio_is_heard_the_same(
+    recognizer: Recognizer, spoken: Callable[..., Frames]
+) -> None:
     clip = spoken("tell me a story", "awb", MIC_RATE_HZ)
     first = recognizer.recognize(clip)
     recognizer.recognize(spoken("go on", "rms", MIC_RATE_HZ))

@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,25 +23,25 @@ from parleyd.errors import LinkError, OfflineSpeechError
 from parleyd.local.server import RealtimeServer, ServerOptions
 from parleyd.local.stories import STORIES
 from parleyd.local.synthesizer import Synthesizer
-from parleyd.units import SERVER_RATE_HZ
+from parleyd.units import SERVER_RATE_HZ, Frames
 
 OFFICIAL = TypeAdapter(RealtimeServerEvent)
 NOW = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
 PATIENCE_S = 20.0
 
 
-def options(**more):
+def options(**more: Any) -> Any:
     return ServerOptions(local_time=lambda: NOW, **more)
 
 
 class Caller:
     """The official client in a conversation; notes every event."""
 
-    def __init__(self, connection):
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.log = []
+        self.log: list[Any] = []
 
-    async def until(self, kind):
+    async def until(self, kind: str) -> Any:
         """The next event of this type; all before it are noted."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -49,12 +51,12 @@ class Caller:
                 if event.type == kind:
                     return event
 
-    async def say(self, frames):
+    async def say(self, frames: Frames) -> None:
         for start in range(0, len(frames), 2400):
             audio = base64.b64encode(frames[start : start + 2400].tobytes()).decode()
             await self.connection.input_audio_buffer.append(audio=audio)
 
-    def audio(self, response_id):
+    def audio(self, response_id: str) -> Any:
         return b"".join(
             base64.b64decode(event.delta)
             for event in self.log
@@ -62,7 +64,7 @@ class Caller:
         )
 
 
-def talk(server):
+def talk(server: RealtimeServer) -> Any:
     base = server.url.removesuffix("/realtime")
     client = AsyncOpenAI(
         api_key="none",
@@ -72,7 +74,7 @@ def talk(server):
     return client, client.realtime.connect(model="parley-offline")
 
 
-async def conversation(spoken):
+async def conversation(spoken: Callable[..., Frames]) -> None:
     async with RealtimeServer(options(pace=8.0)) as server:
         client, connecting = talk(server)
         async with client, connecting as connection:
@@ -89,7 +91,7 @@ async def conversation(spoken):
             assert connection._connection.close_code == 1000
 
 
-async def manual_turn(caller, spoken):
+async def manual_turn(caller: Caller, spoken: Callable[..., Frames]) -> None:
     manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
     await caller.connection.session.update(session=manual)
     await caller.until("session.updated")
@@ -104,7 +106,7 @@ async def manual_turn(caller, spoken):
     assert np.abs(speech.astype(int)).max() > 3000
 
 
-async def interruption(caller, spoken):
+async def interruption(caller: Caller, spoken: Callable[..., Frames]) -> None:
     await caller.say(spoken("tell me a story"))
     await caller.connection.input_audio_buffer.commit()
     await caller.connection.response.create()
@@ -138,7 +140,7 @@ async def interruption(caller, spoken):
     assert (await caller.until("conversation.item.deleted")).item_id == part.item_id
 
 
-async def detected_turn(caller, spoken):
+async def detected_turn(caller: Caller, spoken: Callable[..., Frames]) -> None:
     detection = {"type": "server_vad", "silence_duration_ms": 400}
     session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
     await caller.connection.session.update(session=session)
@@ -157,7 +159,7 @@ async def detected_turn(caller, spoken):
     ]
 
 
-async def interruption_by_voice(caller, spoken):
+async def interruption_by_voice(caller: Caller, spoken: Callable[..., Frames]) -> None:
     await caller.say(spoken("tell me a story", pause_ms=800))
     created = await caller.until("response.created")
     for _ in range(20):
@@ -175,7 +177,7 @@ async def interruption_by_voice(caller, spoken):
     assert answer.response.output[0].content[0].transcript == "It is 3:05 PM."
 
 
-async def function_call(caller, spoken):
+async def function_call(caller: Caller, spoken: Callable[..., Frames]) -> None:
     parameters = {"type": "object", "properties": {"percent": {"type": "integer"}}}
     tool = {"type": "function", "name": "set_volume", "parameters": parameters}
     await caller.connection.session.update(session={"type": "realtime", "tools": [tool]})
@@ -193,11 +195,11 @@ async def function_call(caller, spoken):
 
 
 @pytest.mark.slow
-def test_the_official_client_holds_a_whole_conversation(spoken):
+def test_the_official_client_holds_a_whole_conversation(spoken: Callable[..., Frames]) -> None:
     asyncio.run(conversation(spoken))
 
 
-async def unpaced_cancel():
+async def unpaced_cancel() -> None:
     async with RealtimeServer(options()) as server:
         client, connecting = talk(server)
         async with client, connecting as connection:
@@ -215,11 +217,11 @@ async def unpaced_cancel():
             assert 0 < len(caller.audio(created.response.id)) / 48000 < 40.0
 
 
-def test_cancel_works_between_sentences_at_full_speed():
+def test_cancel_works_between_sentences_at_full_speed() -> None:
     asyncio.run(unpaced_cancel())
 
 
-async def refusals():
+async def refusals() -> None:
     async with RealtimeServer(options()) as server:
         async with connect(server.url) as socket:
             assert json.loads(await socket.recv())["error"]["code"] == "missing_model"
@@ -235,7 +237,7 @@ async def refusals():
         with pytest.raises(InvalidStatus, match="404"):
             await connect(server.url.replace("realtime", "elsewhere"))
         with pytest.raises(InvalidStatus, match="403"):
-            await connect(f"{server.url}?model=x", origin="http://page.example")
+            await connect(f"{server.url}?model=x", origin="http://page.example")  # type: ignore[arg-type]
         with pytest.raises(LinkError, match=f"port {server.port}.*--port"):
             await RealtimeServer(options(port=server.port)).__aenter__()
         async with connect(f"{server.url}?model=x") as socket:
@@ -244,11 +246,12 @@ async def refusals():
             assert json.loads(await socket.recv())["error"]["code"] == "invalid_event"
 
 
-def test_what_is_refused_at_the_door():
+@pytest.mark.slow
+def test_what_is_refused_at_the_door() -> None:
     asyncio.run(refusals())
 
 
-async def worker_dies(spoken):
+async def worker_dies(spoken: Callable[..., Frames]) -> None:
     async with RealtimeServer(options()) as server:
         client, connecting = talk(server)
         async with client, connecting as connection:
@@ -256,7 +259,7 @@ async def worker_dies(spoken):
             await caller.until("session.created")
             manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
             await connection.session.update(session=manual)
-            os.kill(server.worker_pid, signal.SIGKILL)
+            os.kill(server.worker_pid, signal.SIGKILL)  # type: ignore[arg-type]
             statuses = []
             for _ in range(2):
                 await caller.say(spoken("what time is it"))
@@ -267,11 +270,13 @@ async def worker_dies(spoken):
 
 
 @pytest.mark.slow
-def test_a_recogniser_that_dies_fails_one_answer_and_comes_back(spoken):
+def test_a_recogniser_that_dies_fails_one_answer_and_comes_back(
+    spoken: Callable[..., Frames],
+) -> None:
     asyncio.run(worker_dies(spoken))
 
 
-async def start(*arguments):
+async def start(*arguments: str) -> Any:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "parleyd", "serve", *arguments),
         stdin=asyncio.subprocess.PIPE,
@@ -279,13 +284,13 @@ async def start(*arguments):
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(PATIENCE_S):
-        line = (await process.stdout.readline()).decode()
+        line = (await process.stdout.readline()).decode()  # type: ignore[union-attr]
     assert line.startswith("listening on ws://127.0.0.1:"), line
     assert line.endswith("/v1/realtime\n")
     return process, int(line.split(":")[2].split("/")[0])
 
 
-async def ends(process, port):
+async def ends(process: asyncio.subprocess.Process, port: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate()
     assert (process.returncode, out, err) == (0, b"", b"")
@@ -293,7 +298,7 @@ async def ends(process, port):
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-async def terminated():
+async def terminated() -> None:
     process, port = await start()
     async with connect(f"ws://127.0.0.1:{port}/v1/realtime?model=x") as client:
         await client.recv()
@@ -304,37 +309,39 @@ async def terminated():
     await ends(process, port)
 
 
-async def abandoned():
+async def abandoned() -> None:
     process, port = await start("--exit-with-parent")
     process.stdin.close()
     await ends(process, port)
 
 
 @pytest.mark.slow
-def test_sigterm_ends_the_process_cleanly():
+def test_sigterm_ends_the_process_cleanly() -> None:
     asyncio.run(terminated())
 
 
 @pytest.mark.slow
-def test_it_ends_with_its_parent():
+def test_it_ends_with_its_parent() -> None:
     asyncio.run(abandoned())
 
 
-def test_a_missing_voice_is_one_clear_line():
+def test_a_missing_voice_is_one_clear_line() -> None:
     with pytest.raises(OfflineSpeechError, match="sudo apt install flite") as caught:
         Synthesizer("nobody")
     assert "\n" not in str(caught.value)
 
 
-def test_job_that_fails_is_logged_and_ends_the_connection(monkeypatch, caplog):
+def test_job_that_fails_is_logged_and_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The client comes again instead of waiting for ever."""
 
-    async def fail(*_):
+    async def fail(*_: Any) -> None:
         raise RuntimeError("rhubarb")
 
     monkeypatch.setattr("parleyd.local.speech.Share.synthesize", fail)
 
-    async def scene():
+    async def scene() -> None:
         async with (
             RealtimeServer(options(pace=8.0)) as server,
             connect(f"{server.url}?model=x") as client,

@@ -9,6 +9,7 @@ import threading
 import time
 from queue import Queue
 from threading import Event
+from typing import Any
 
 import numpy as np
 from speech_to_speech.api.openai_realtime.pipeline_unit import PipelineUnit
@@ -32,7 +33,7 @@ class Pipeline:
     def __init__(self) -> None:
         listening = Event()
         listening.set()
-        prompts: Queue = Queue()
+        prompts: Queue[Any] = Queue()
         self.unit = PipelineUnit(
             index=0,
             service=RealtimeService(text_prompt_queue=prompts, should_listen=listening),

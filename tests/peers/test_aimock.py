@@ -17,7 +17,7 @@ import peers
 import pytest
 
 from parleyd.boundary import ButtonPressed, Happening, LinkDown, LinkUp
-from parleyd.cli.run import server_address
+from parleyd.cli.server_address import server_address
 from parleyd.config import Realtime
 from parleyd.demo.rehearsal import Rehearsal
 from parleyd.realtime import events as ev

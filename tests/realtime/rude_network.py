@@ -154,10 +154,10 @@ def names(monkeypatch: pytest.MonkeyPatch, **places: list[str] | OSError) -> Non
     def fake(host: str, port: int, *args: object, **kwargs: object) -> object:
         place = places.get(str(host).replace(".", "_"))
         if place is None:
-            return _resolve(host, port, *args, **kwargs)
+            return _resolve(host, port, *args, **kwargs)  # type: ignore[arg-type]
         if isinstance(place, OSError):
             raise place
-        return [info for one in place for info in _resolve(one, port, *args, **kwargs)]
+        return [info for one in place for info in _resolve(one, port, *args, **kwargs)]  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", fake)
 

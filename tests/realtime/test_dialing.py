@@ -474,10 +474,10 @@ def test_task_that_dies_leaves_its_traceback_and_a_new_socket(
             assert down == LinkDown("an error in Parley itself: see the log")
 
     if task_name == "link-sender":
-        real = link_module.encode
+        real = link_module.encode  # type: ignore[attr-defined]
         monkeypatch.setattr(link_module, "encode", die_once)
     else:
-        real = Pulse.next
+        real = Pulse.next  # type: ignore[assignment]
         monkeypatch.setattr(Pulse, "next", die_once)
     asyncio.run(scene())
     (record,) = [r for r in caplog.records if r.exc_info]

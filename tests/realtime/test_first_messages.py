@@ -1,6 +1,7 @@
 """What a server sees of a user who set OPENAI_API_KEY and configured nothing."""
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from websockets.http11 import Request
 
 from parleyd import config
 from parleyd.boundary import Happening, MicPeriod, Send
-from parleyd.cli.run import server_address
+from parleyd.cli.server_address import server_address
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
@@ -100,7 +101,7 @@ def test_with_only_a_key_the_first_message_is_this_one_byte_by_byte() -> None:
 
 @pytest.mark.parametrize("detection", ["server_vad", "semantic_vad", "local"])
 @pytest.mark.parametrize("noise", ["far_field", "near_field", "off"])
-def test_every_session_that_can_be_configured_is_official(detection: str, noise: str) -> None:
+def test_every_session_that_can_be_configured_is_official(detection: Any, noise: Any) -> None:
     realtime = config.Realtime(
         noise_reduction=noise,
         transcription_model="gpt-transcribe",

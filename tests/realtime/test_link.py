@@ -62,7 +62,7 @@ def test_events_are_carried_both_ways_in_order() -> None:
             async with asyncio.timeout(20):
                 await done.wait()
             task.cancel()
-        assert [ev.decode_client(m).item_id for m in received] == [f"item{n}" for n in range(50)]
+        assert [ev.decode_client(m).item_id for m in received] == [f"item{n}" for n in range(50)]  # type: ignore[union-attr]
 
     asyncio.run(scene())
 

@@ -5,7 +5,7 @@ import typing
 import pytest
 
 from parleyd import config
-from parleyd.cli.run import server_address
+from parleyd.cli.server_address import server_address
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.realtime.profiles import PROFILES
 from parleyd.realtime.settings import session_settings

@@ -1,8 +1,9 @@
 """Recorded conversations, played to a session: nothing is lost, done twice or waited for."""
 
 import pytest
-import replaying
-from replaying import Replay
+
+from tests.realtime import replaying
+from tests.realtime.replaying import Replay
 
 TIDE = ("look_up_tide", {"harbour": "Whitby"})
 OPENAI_CALL, XAI_CALL = "call_Oa10067", "call-00000000-0000-0000-0000-000abc000007-0"

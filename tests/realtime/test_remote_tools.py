@@ -46,7 +46,7 @@ _server_event: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 class Talk:
     """A session that was asked something, and the server's side of it."""
 
-    def __init__(self, detection: str = "local", servers: int = 0) -> None:
+    def __init__(self, detection: Any = "local", servers: int = 0) -> None:
         tools = declarations([HOME] * servers, {})
         self.session = Session(config.Realtime(), config.Turn(detection=detection), tools)
         self.now = 0.0
@@ -68,7 +68,7 @@ class Talk:
         """What went out since the last time; every event is official."""
         events = self.session.to_send()
         for event in events:
-            if isinstance(event, ev.CreateResponse) and "input" in event.response:
+            if isinstance(event, ev.CreateResponse) and "input" in event.response:  # type: ignore[operator]
                 _with_references.validate_python(msgspec.json.decode(ev.encode(event)))
             else:
                 assert_valid(event)
@@ -81,10 +81,10 @@ class Talk:
         if not creates:
             return None
         self.responses += 1
-        metadata = creates[0]["metadata"]
+        metadata = creates[0]["metadata"]  # type: ignore[index]
         response = ev.Response(id=f"r{self.responses}", metadata=metadata)
         self.say(ev.ResponseCreated(response=response))
-        return creates[0]
+        return creates[0]  # type: ignore[return-value]
 
     def user(self, item_id: str = "") -> ev.Json | None:
         """The user says something; returned is what is asked of the server then."""
@@ -145,7 +145,7 @@ def approvals(events: list[ev.ClientEvent]) -> list[tuple[str, bool]]:
     ]
 
 
-def asked(detection: str = "local") -> Talk:
+def asked(detection: Any = "local") -> Talk:
     """A talk in which permission was just asked for, and the user has the word."""
     talk = Talk(detection)
     talk.user()
@@ -455,7 +455,7 @@ def test_an_interruption_and_the_end_of_the_talk_are_a_no(when: str) -> None:
             talk.item(REQUEST)
             if when == "asking":
                 talk.done()
-        assert end(talk) == [Permission("ask1", "home", "open_door", False)]
+        assert end(talk) == [Permission("ask1", "home", "open_door", False)]  # type: ignore[no-untyped-call]
         assert approvals(talk.sent()) == [("ask1", False)]
         talk.done()
         assert talk.create() is None

@@ -1,5 +1,7 @@
 """The session without I/O: these events in, these events out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ CANCELLED_WITHIN_S = 3.0
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 
 
-def session(detection: str = "local") -> Session:
+def session(detection: Any = "local") -> Session:
     """A session whose configuration the server has accepted."""
     made = Session(config.Realtime(), config.Turn(detection=detection))
     made.opened()
@@ -46,11 +48,11 @@ def created(events: list[ev.ClientEvent]) -> list[ev.CreateResponse]:
 
 def begin_response(made: Session, response_id: str = "r1", now: float = 0.0) -> None:
     """The server answers our `response.create`."""
-    metadata = created(made.to_send())[0].response["metadata"]
+    metadata = created(made.to_send())[0].response["metadata"]  # type: ignore[index]
     made.receive(ev.ResponseCreated(response=ev.Response(id=response_id, metadata=metadata)), now)
 
 
-def asked(detection: str = "local") -> Session:
+def asked(detection: Any = "local") -> Session:
     """A session that is waiting for the reply to one turn, which is being generated."""
     made = session(detection)
     made.append(VOICE)
@@ -66,7 +68,7 @@ def delta(response_id: str = "r1", item_id: str = "i1", data: bytes = b"\1\0\2\0
 
 
 def done(response_id: str = "r1", status: str = "completed", **more: object) -> ev.ResponseDone:
-    return ev.ResponseDone(response=ev.Response(id=response_id, status=status, **more))
+    return ev.ResponseDone(response=ev.Response(id=response_id, status=status, **more))  # type: ignore[arg-type]
 
 
 def test_it_configures_explicitly_and_is_ready_only_when_the_server_says_so() -> None:
@@ -77,7 +79,7 @@ def test_it_configures_explicitly_and_is_ready_only_when_the_server_says_so() ->
     made.receive(ev.SessionCreated(), 0.0)
     update = made.to_send()
     assert kinds(update) == ["SessionUpdate"]
-    sent = update[0].session
+    sent = update[0].session  # type: ignore[attr-defined]
     assert sent["type"] == "realtime"
     detection = sent["audio"]["input"]["turn_detection"]
     assert (detection["create_response"], detection["interrupt_response"]) == (False, False)
@@ -187,9 +189,9 @@ def test_barge_in_cancels_by_id_truncates_what_was_heard_and_deletes_what_was_no
     made.interrupt([Heard("i1", 0, 740, 2000, False), Heard("i2", 0, 0, 900, False)], 0.5)
     sent = made.to_send()
     assert kinds(sent) == ["CancelResponse", "TruncateItem", "DeleteItem"]
-    assert sent[0].response_id == "r1"
-    assert (sent[1].item_id, sent[1].content_index, sent[1].audio_end_ms) == ("i1", 0, 740)
-    assert sent[2].item_id == "i2"
+    assert sent[0].response_id == "r1"  # type: ignore[attr-defined]
+    assert (sent[1].item_id, sent[1].content_index, sent[1].audio_end_ms) == ("i1", 0, 740)  # type: ignore[attr-defined]
+    assert sent[2].item_id == "i2"  # type: ignore[attr-defined]
 
 
 def test_late_deltas_of_a_dead_response_are_dropped_before_and_after_its_end() -> None:
@@ -237,7 +239,7 @@ def test_interrupted_before_created_is_cancelled_when_its_id_is_known() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
-    metadata = created(made.to_send())[0].response["metadata"]
+    metadata = created(made.to_send())[0].response["metadata"]  # type: ignore[index]
     made.interrupt([], 0.1)
     assert made.to_send() == []
     made.receive(ev.ResponseCreated(response=ev.Response(id="r9", metadata=metadata)), 0.2)
@@ -315,7 +317,7 @@ def test_truncate_past_the_end_is_repeated_once_with_the_servers_length() -> Non
     )
     assert made.receive(error, 0.6) == []
     (again,) = made.to_send()
-    assert (again.item_id, again.audio_end_ms) == ("i1", 1400)
+    assert (again.item_id, again.audio_end_ms) == ("i1", 1400)  # type: ignore[attr-defined]
     assert made.receive(error, 0.7) == []
     assert made.to_send() == []
 
@@ -385,7 +387,7 @@ def test_a_function_is_called_once_and_its_result_leads_to_one_create() -> None:
     made.skill_done("c1", "ok", 0.3)
     sent = made.to_send()
     assert kinds(sent) == ["CreateItem", "CreateResponse"]
-    assert sent[0].item == {"type": "function_call_output", "call_id": "c1", "output": "ok"}
+    assert sent[0].item == {"type": "function_call_output", "call_id": "c1", "output": "ok"}  # type: ignore[attr-defined]
 
 
 def test_functions_of_an_interrupted_reply_get_their_output_but_no_create() -> None:
@@ -440,8 +442,8 @@ def test_every_create_carries_its_own_token_and_every_event_an_id() -> None:
         made.ask_for_reply(float(turn))
         sent = made.to_send()
         ids += [event.event_id for event in sent]
-        tokens.append(created(sent)[0].response["metadata"][TURN_KEY])
-        metadata = created(sent)[0].response["metadata"]
+        tokens.append(created(sent)[0].response["metadata"][TURN_KEY])  # type: ignore[index]
+        metadata = created(sent)[0].response["metadata"]  # type: ignore[index]
         response = ev.Response(id=f"r{turn}", metadata=metadata)
         made.receive(ev.ResponseCreated(response=response), turn)
         made.receive(done(f"r{turn}"), turn + 0.5)

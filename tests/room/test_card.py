@@ -16,7 +16,7 @@ from tests.room.players import Player, noise_frames
 def card_for(core: Player, **options: object) -> tuple[SimulatedCard, Recording]:
     recording = Recording(48_000)
     room = Room(noise="silence", rt60_s=0.0)
-    return SimulatedCard(core, room, Talker(), recording=recording, **options), recording
+    return SimulatedCard(core, room, Talker(), recording=recording, **options), recording  # type: ignore[arg-type]
 
 
 class Scripted:
@@ -52,6 +52,7 @@ def test_every_written_frame_is_played_dropped_or_queued(
     assert card.written_frames == sum(frames for _, frames in script)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 480)), min_size=2, max_size=30))
 def test_what_is_dropped_is_never_heard_and_all_else_is_in_order(

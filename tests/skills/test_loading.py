@@ -152,6 +152,7 @@ def test_a_broken_file_is_told_by_line_and_the_others_work(
     assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["import threading\nthreading.Event().wait(9)\n", "while True:\n    pass\n"]
 )

@@ -195,6 +195,7 @@ def test_a_silent_loudspeaker_asks_nothing_and_grants_nothing() -> None:
     assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
 
 
+@pytest.mark.slow
 def test_loudspeaker_silent_within_the_question_grants_nothing() -> None:
     paper = Doorman(settings(follow_up_s=6.0))
     paper.begin()

@@ -18,6 +18,7 @@ from parleyd.local.recognizer import Recognizer
 from parleyd.realtime import events as ev
 from parleyd.room.clips import normalised, synthesize
 from parleyd.states import Shown, State
+from tests.bare_core import BareCore, at
 from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
 
 PATIENCE_S = 10.0
@@ -92,10 +93,13 @@ def test_the_wake_word_stops_it_and_listens_the_stop_word_only_stops_it() -> Non
 
 @pytest.mark.slow
 def test_it_gives_up_when_nobody_comes() -> None:
-    paper = Paper(settings())
-    paper.say(Ring("eggs", 1))
-    paper.wait(lambda: stopped(paper) == [1], within_s=400)
-    assert paper.card.now == pytest.approx(paper.settings.skills.ring_min * 60, abs=1)
+    """After five minutes, the default of `skills.ring_min`."""
+    core = BareCore(at("openai"))
+    began = core.now
+    core.say(Ring("eggs", 1))
+    core.wait(lambda: bool(core.effects_of(RingStopped)), within_s=400)
+    assert core.effects_of(RingStopped) == [RingStopped((1,))]
+    assert core.now - began == pytest.approx(300.0, abs=0.1)
 
 
 def test_several_ring_together_and_end_together() -> None:
@@ -136,6 +140,7 @@ def test_a_long_answer_ends_for_it_and_the_server_is_told_what_was_heard() -> No
     assert truncate.audio_end_ms == pytest.approx(PATIENCE_S * 1000, abs=300)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_it_does_not_ring_into_a_question() -> None:
     paper = Paper(settings())
     paper.say(ButtonPressed())

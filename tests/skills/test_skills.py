@@ -251,7 +251,7 @@ def untyped(thing) -> str:  # type: ignore[no-untyped-def]
     return ""
 
 
-def unsayable(thing: threading.Lock) -> str:  # type: ignore[valid-type]
+def unsayable(thing: threading.Lock) -> str:
     """No such type in JSON."""
     return ""
 

@@ -255,6 +255,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_two_processes_never_share_a_draft(path: Path) -> None:
     writers = [
         subprocess.Popen(

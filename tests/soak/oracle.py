@@ -231,7 +231,7 @@ class Oracle:
                     best = (sound, start, count)
             if best[2] == len(frames):
                 break
-        sound, start, count = best
+        sound, start, count = best  # type: ignore[assignment]
         if sound is None or count < min(4, len(frames), sound.sent - start):
             raise Violation(
                 f"something is played that does not belong there: {self._where(frames)}"

@@ -86,7 +86,7 @@ class Server:
         session: dict[str, Any] = {"id": f"sess_{clock.count()}"}
         self._say(ev.SessionCreated(session=session))
         if self._odds(0.01):
-            clock.after(self._between(1, 40), lambda: clock.friendly or close(1001, "going away"))
+            clock.after(self._between(1, 40), lambda: clock.friendly or close(1001, "going away"))  # type: ignore[arg-type,func-returns-value]
 
     # --- what the client says -----------------------------------------------------------
 
@@ -338,7 +338,7 @@ class Server:
         delta = sound.frames(sound.sent, sound.sent + DELTA_FRAMES).astype("<i2").tobytes()
         for _ in range(self._clock.random.randint(1, 4)):
             event = ev.AudioDelta(response_id=answer.id, item_id=sound.name, delta=delta)
-            self._clock.after(self._between(0.0, 2.0), lambda e=event: self._say(e))
+            self._clock.after(self._between(0.0, 2.0), lambda e=event: self._say(e))  # type: ignore[misc]
 
     def _truncate(self, event: ev.TruncateItem) -> None:
         if self._odds(0.1):

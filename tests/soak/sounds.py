@@ -78,7 +78,7 @@ def readable(ours: dict[str, Sound]) -> Iterator[None]:
 
     marked = {name: sound.frames(0, sound.length) for name, sound in ours.items()}
     with (
-        patch.multiple(earcons, **{n: lambda f=f: f for n, f in marked.items()}),
+        patch.multiple(earcons, **{n: lambda f=f: f for n, f in marked.items()}),  # type: ignore[call-overload]
         patch.object(playout._Gain, "apply", unchanged),
     ):
         yield

@@ -62,7 +62,7 @@ class Bell:
     """A wake-word engine that fires when it is told to."""
 
     name = "bell"
-    keywords = ("hey_test", "stop")
+    keywords: tuple[str, ...] = ("hey_test", "stop")
 
     def __init__(self) -> None:
         self.next: str | None = None
@@ -414,7 +414,7 @@ class World:
                 self.post(ButtonPressed())
             case 9:  # two in a row
                 self._talk(0.6)
-                self.after(0.8, lambda: self.friendly or self._talk(1.0))
+                self.after(0.8, lambda: self.friendly or self._talk(1.0))  # type: ignore[arg-type,func-returns-value]
 
     def _troubles(self) -> Iterator[float]:
         """What fails, and what comes at a bad moment."""

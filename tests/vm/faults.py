@@ -178,7 +178,7 @@ def _works_again(on: Stage) -> str:
     took = time.monotonic() - back
     time.sleep(10.0)  # the lights are tried again every 8 s
     on.converse()
-    assert any(on.device.lamp.first(lambda rgb, n=n: rgb[n], back) for n in range(3)), "no LED"
+    assert any(on.device.lamp.first(lambda rgb, n=n: rgb[n], back) for n in range(3)), "no LED"  # type: ignore[misc]
     on.device.pins.press()
     service.wait_for_status("idle")
     on.device.pins.pull(MUTE, up=False)

@@ -11,13 +11,16 @@ PERIOD = np.zeros(160, np.int16)
 class Firing:
     """A wake engine that hears the given keywords, one a period."""
 
-    def __init__(self, *keywords: str | None) -> None:
-        self._keywords = iter(keywords)
+    name = "firing"
+
+    def __init__(self, *fired: str | None) -> None:
+        self._fired = iter(fired)
+        self.keywords: tuple[str, ...] = ("a", "b")
         self.spoken_over: list[bool] = []
 
-    def process(self, frames: Frames, speaking: bool = False) -> str | None:
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
         self.spoken_over.append(speaking)
-        return next(self._keywords)
+        return next(self._fired)
 
     def close(self) -> None:
         pass

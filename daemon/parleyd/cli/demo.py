@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -101,7 +102,7 @@ class _Demo:
         stage = Stage(rehearsal, lambda words: narrator.says(words))
         narrator = Narrator(self._console, rehearsal, stage.answers)
 
-        def watch(moment: Moment) -> None:
+        def watch(moment: Moment[Any]) -> None:
             stage.answers.take(moment)
             narrator.take(moment)
 

@@ -1,5 +1,7 @@
 """Tells a rehearsal as a story in a terminal: one line for each thing that matters."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -52,7 +54,7 @@ class Narrator:
         """The talker begins to utter this."""
         self._line(TALKER, words if words.startswith("(") else f"“{words}”")
 
-    def take(self, moment: Moment) -> None:
+    def take(self, moment: Moment[Any]) -> None:
         match moment.what:
             case Note(name, fields):
                 self._line(PARLEY, self._noted(name, fields))

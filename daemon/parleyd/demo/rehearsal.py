@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from parleyd.boundary import Effect, Happening, MuteSwitched, Note, Ring, Send, SetVolume, Show
 from parleyd.cli.overhearing import Overhearing
@@ -28,12 +29,17 @@ from parleyd.wake import WakeEngine
 COMFORTABLE_MS = 1500  # with so much to play, the rest of an answer may take its time
 
 
+What = TypeVar("What", covariant=True)
+Sent = TypeVar("Sent", bound=ClientEvent)
+Received = TypeVar("Received", bound=ServerEvent)
+
+
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Generic[What]):
     """Something that crossed the core's boundary, and when in simulated seconds."""
 
     at: float
-    what: Show | Note | ClientEvent | Happening
+    what: What
 
 
 class Rehearsal:
@@ -61,8 +67,8 @@ class Rehearsal:
         self.room = room or Room(loudspeaker_rate_hz=settings.audio.playback_rate_hz)
         self.recording = Recording(settings.audio.playback_rate_hz)
         self.card = SimulatedCard(self.speaker, self.room, self.talker, recording=self.recording)
-        self.moments: list[Moment] = []
-        self.on_moment: Callable[[Moment], None] = lambda moment: None
+        self.moments: list[Moment[Any]] = []
+        self.on_moment: Callable[[Moment[Any]], None] = lambda moment: None
         self._faster = faster
         self._server_ends_turns = settings.turn.detection != "local"
         self._link = Link(address, self.post, warm=settings.realtime.connection == "warm")
@@ -120,15 +126,15 @@ class Rehearsal:
         end = self.card.now + seconds
         await self.run(lambda: self.card.now >= end, longest_s=seconds + 1)
 
-    def notes(self, name: str) -> list[Moment]:
+    def notes(self, name: str) -> list[Moment[Note]]:
         """All notes of this name, in order."""
         return [m for m in self.moments if isinstance(m.what, Note) and m.what.name == name]
 
-    def sent(self, kind: type[ClientEvent]) -> list[Moment]:
+    def sent(self, kind: type[Sent]) -> list[Moment[Sent]]:
         """All events of this kind that went to the server."""
         return [m for m in self.moments if isinstance(m.what, kind)]
 
-    def received(self, kind: type[ServerEvent]) -> list[Moment]:
+    def received(self, kind: type[Received]) -> list[Moment[Received]]:
         """All events of this kind that came from the server."""
         return [m for m in self.moments if isinstance(m.what, kind)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Answers:
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
 
-    def take(self, moment: Moment) -> None:
+    def take(self, moment: Moment[Any]) -> None:
         match moment.what:
             case ev.AudioDelta(response_id=response_id, item_id=item_id, delta=delta):
                 self._of(response_id).sounds.setdefault(item_id, bytearray()).extend(delta)
@@ -115,7 +116,7 @@ class Stage:
     async def until_state(self, state: State, otherwise: str, *, within_s: float) -> None:
         await self.until(lambda: self.state is state, otherwise, within_s=within_s)
 
-    async def until_noted(self, note: str, otherwise: str, *, within_s: float) -> Moment:
+    async def until_noted(self, note: str, otherwise: str, *, within_s: float) -> Moment[Any]:
         """Wait for the next note of this name, and return it."""
         before = len(self.rehearsal.notes(note))
         await self.until(

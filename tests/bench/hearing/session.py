@@ -116,7 +116,11 @@ class _Watch:
     def __init__(self, core: Core, scene: Scene, track: Soundtrack) -> None:
         self._core, self._scene, self._track = core, scene, track
         self._card = SimulatedCard(
-            core, track.air, Talker(), drift_ppm=scene.drift_ppm, faults=track.faults
+            core,
+            track.air,  # type: ignore[arg-type]
+            Talker(),
+            drift_ppm=scene.drift_ppm,
+            faults=track.faults,
         )
         self.trials: list[Trial] = []
         self.alone = Alone()

@@ -75,7 +75,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     frames = round(length_s * 100) * MIC_RATE_HZ // 100 + MIC_RATE_HZ
     user = np.zeros(frames)
     for line, clip in zip(said, dry, strict=False):
-        _mix(user, _levelled(convolved_tail(clip, path), scene.user_dbfs), line.onset_s)
+        _mix(user, _levelled(convolved_tail(clip, path), scene.user_dbfs), line.onset_s)  # type: ignore[arg-type]
     around = user + _noise(scene, material, random, frames)
     if scene.knocks:
         around += _knocks(scene, random, path, frames, start_s)

@@ -93,7 +93,7 @@ def _on_arm(cpu: str, plugin: Path, folder: Path, root: Path) -> str:
     environ = (word for item in SAME_EVERY_RUN.items() for word in ("-E", "=".join(item)))
     subprocess.run(
         [
-            *(INSIDE, root, *emulator, "-cpu", cpu, *environ),
+            *(INSIDE, root, *emulator, "-cpu", cpu, *environ),  # type: ignore[list-item]
             *("-plugin", f"{BUILT_IN}/count.so,out={BUILT_IN}/counts"),
             *(PI_PYTHON, f"{BUILT_IN}/replay.py", f"{BUILT_IN}/tape"),
         ],

