@@ -70,3 +70,32 @@ def test_what_was_heard_before_the_ping_does_not_answer_it() -> None:
     assert pulse.next(1.0) is Beat.PING
     pulse.heard(0.9)
     assert pulse.next(5.0) is Beat.DEAD
+
+
+def test_ping_is_due_twice_a_second_while_a_user_waits() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    assert [pulse.next(now) for now in (0.49, 0.5, 0.99, 1.0)] == [
+        Beat.NOTHING, Beat.PING, Beat.NOTHING, Beat.PING,
+    ]  # fmt: skip
+
+
+def test_peer_is_dead_four_seconds_after_the_first_ping() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    assert pulse.next(0.5) is Beat.PING
+    assert pulse.next(4.49) is Beat.PING
+    assert pulse.next(4.5) is Beat.DEAD
+
+
+def test_ping_is_due_every_twenty_seconds_when_nobody_waits() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    pulse.heard(1.0)
+    assert pulse.next(19.9) is Beat.PING  # a user may still wait
+    pulse.heard(19.95)
+    assert pulse.next(20.5) is Beat.NOTHING
+    assert pulse.next(39.8) is Beat.NOTHING
+    assert pulse.next(39.9) is Beat.PING
+    assert pulse.next(59.8) is Beat.NOTHING
+    assert pulse.next(59.9) is Beat.DEAD
