@@ -1,23 +1,19 @@
 """Recorded conversations with one field changed, removed, null or of another type."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "realtime"))
-
-import replaying
-from replaying import Replay
+from tests.realtime import replaying
+from tests.realtime.replaying import Replay
 
 REMOVED = "(removed)"
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(  # type: ignore[import-not-found]
     [REMOVED, None, 7, -1, 1.5, 2**70, True, "", "7", "text", "x" * 300, "\ud83d", [], [None], {}]
 )
 NAMES = sorted(path.stem for path in replaying.RECORDINGS.glob("*.jsonl"))
-FRAMES = {name: replaying.read(name) for name in NAMES}
+FRAMES = {name: replaying.read(name) for name in NAMES}  # type: ignore[var-annotated]
 
 HALVES = 4  # bytes: where an item seems to change within a frame, both of its halves
 

@@ -139,7 +139,7 @@ def cancelled_before_the_next_was_asked_for(rehearsal: Rehearsal) -> None:
     assert [type(event) for event in after] == [
         ev.ResponseDone, ev.ResponseDone, ev.CreateResponse, ev.ResponseDone,
     ]  # fmt: skip
-    assert [after[0].response.id, after[3].response.id] in ([slow, last], [slow, ""])
+    assert [after[0].response.id, after[3].response.id] in ([slow, last], [slow, ""])  # type: ignore[union-attr]
 
 
 async def refused(folder: Path, key: str, **more: Any) -> list[Happening]:
