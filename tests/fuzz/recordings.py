@@ -9,11 +9,11 @@ from tests.realtime import replaying
 from tests.realtime.replaying import Replay
 
 REMOVED = "(removed)"
-VALUES: st.SearchStrategy[Any] = st.sampled_from(  # type: ignore[import-not-found]
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [REMOVED, None, 7, -1, 1.5, 2**70, True, "", "7", "text", "x" * 300, "\ud83d", [], [None], {}]
 )
 NAMES = sorted(path.stem for path in replaying.RECORDINGS.glob("*.jsonl"))
-FRAMES = {name: replaying.read(name) for name in NAMES}  # type: ignore[var-annotated]
+FRAMES = {name: replaying.read(name) for name in NAMES}
 
 HALVES = 4  # bytes: where an item seems to change within a frame, both of its halves
 

@@ -23,7 +23,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "lead": ("test_lead.py",),
     "ladder": ("lights/test_ladder.py",),
     "bell": ("test_bell.py", "skills/test_ringing.py"),
-    "ringing": ("test_ringing.py",),
+    "ringing": ("test_ringing_rounds.py",),
     "followups": ("test_followups.py",),
     "repeats": ("test_repeats.py",),
     "ears": ("test_hearing_fails.py", *_CONVERSATIONS),
