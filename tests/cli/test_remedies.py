@@ -325,7 +325,7 @@ def test_skills_are_mended_by_what_is_advised(root: Root, wrong: Callable[[Root]
     wrong(root)
     assert mended(root, "skills")
     assert not list(root.path.rglob("pwned"))
-    assert "files, which nobody else can change" in root.ask("skills")[0].text
+    assert "files, which no other user can change" in root.ask("skills")[0].text
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "above", "home"])

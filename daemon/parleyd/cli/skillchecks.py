@@ -41,7 +41,7 @@ def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Ite
             text = f"{path} cannot be read ({error.strerror})"
             yield Finding("skills", Level.FAIL, text, "remove it, or put the file there")
     if not bad:
-        text = f"{folder}: {len(paths)} files, which nobody else can change"
+        text = f"{folder}: {len(paths)} files, which no other user can change"
         yield Finding("skills", Level.OK, text)
 
 

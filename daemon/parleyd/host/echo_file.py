@@ -59,7 +59,7 @@ class EchoFile:
             return memory if memory.plausible else None
 
     def save(self, memory: EchoMemory) -> None:
-        """Keep this; a disk that is full or read-only is told in the log and changes nothing."""
+        """Keep this; a disk that is full or read-only is logged and changes nothing."""
         content = io.BytesIO()
         np.savez(
             content,

@@ -42,7 +42,7 @@ class Moment:
     wall: float
     """Since 1970 (`time.time`)."""
     steady: float
-    """Since some instant of this boot; nobody sets it."""
+    """Since some instant of this boot; it is never set."""
     boot: str = ""
     """Names the boot of which `steady` is; "": not known, no other process has the same."""
 

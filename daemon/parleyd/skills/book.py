@@ -35,7 +35,7 @@ class SkillBook:
     async def call(self, name: str, arguments: Json) -> Outcome:
         """Run a skill; never raises, and ends within the time limit.
 
-        Whatever goes wrong is told to the model in words; what is not the model's fault is
+        Whatever goes wrong goes to the model in words; what is not the model's fault is
         logged, with its place and without its arguments, which the user may have spoken.
         """
         skill = self._skills.get(name)

@@ -143,7 +143,7 @@ def _load(path: Path, before: SkillFile | None) -> SkillFile:
             return before
         module = _run(path, source)
         things = list(vars(module).values())
-    except BaseException as error:  # the rim of somebody else's code, sys.exit and all
+    except BaseException as error:  # the rim of a user's code, sys.exit and all
         return SkillFile(digest, (), (_problem(path, error),))
     skills: dict[int, Skill] = {}
     problems: list[str] = []

@@ -199,7 +199,7 @@ def _alarms(raw: msgspec.Raw, problems: list[str]) -> tuple[Alarm, ...]:
 
 
 def _alarm(raw: msgspec.Raw, number: int, problems: list[str]) -> Alarm | None:
-    """Field by field: it rings if its instant can still be told."""
+    """Field by field: it rings if its instant is still known."""
     try:
         table = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except _UNREADABLE as error:

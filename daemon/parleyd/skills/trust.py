@@ -75,7 +75,7 @@ def _check_one(
     if stat.S_ISLNK(status.st_mode):
         return  # its mode says nothing: its owner and its folder decide
     mode = stat.S_IMODE(status.st_mode)
-    sticky = may_be_sticky and mode & stat.S_ISVTX  # as /tmp: nobody renames what others own
+    sticky = may_be_sticky and mode & stat.S_ISVTX  # as /tmp: only owners rename there
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
         who = "everybody" if mode & stat.S_IWOTH else f"the group {_group(status.st_gid)}"
         raise Untrusted(f"{who} can write {path}", path, foreign=False)

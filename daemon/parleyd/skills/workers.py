@@ -1,4 +1,4 @@
-"""Threads for skills that may block: few, and none that anybody waits for at the end."""
+"""Threads for skills that may block: few, and the process does not wait for them at its end."""
 
 import asyncio
 import contextlib
