@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -286,8 +287,7 @@ def test_frozen_server_is_replaced_and_blamed(
     assert "the embedded server has not moved for" in caplog.text
 
 
-def test_server_ends_with_a_daemon_that_is_killed(runtime: Path) -> None:
-    code = """
+DAEMON = """
 import asyncio
 from parleyd.host.embedded import EmbeddedServer
 async def main():
@@ -297,15 +297,22 @@ async def main():
     await asyncio.sleep(600)
 asyncio.run(main())
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as daemon:
+
+
+@pytest.mark.parametrize("frozen", [(), ("server",), ("recogniser",), ("server", "recogniser")])
+def test_family_ends_with_a_daemon_that_is_killed(runtime: Path, frozen: tuple[str, ...]) -> None:
+    with subprocess.Popen([sys.executable, "-c", DAEMON], stdout=subprocess.PIPE) as daemon:
         assert daemon.stdout is not None
         server = int(daemon.stdout.readline())
-        assert Path(f"/proc/{server}").exists()
+        family = {"server": server, "recogniser": children(server)[0]}
+        for name in frozen:
+            os.kill(family[name], signal.SIGSTOP)
         daemon.kill()
-    asyncio.run(until(lambda: not _runs(server), BACK_WITHIN_S))
+    for pid in family.values():
+        asyncio.run(until(lambda pid=pid: not _runs(pid), BACK_WITHIN_S))  # type: ignore[misc]
     (folder,) = runtime.iterdir()
-    with socket.socket(socket.AF_UNIX) as client:  # nobody holds the socket any more
-        assert client.connect_ex(str(folder / "realtime")) != 0
+    with socket.socket(socket.AF_UNIX) as client:  # the socket has no owner any more
+        assert client.connect_ex(str(folder / "realtime")) == errno.ECONNREFUSED
 
 
 def _runs(pid: int) -> bool:

@@ -12,6 +12,7 @@ import threading
 import click
 
 from parleyd.local.server import RealtimeServer, ServerOptions
+from parleyd.parent_death import die_with_parent
 
 BEAT_S = 1.0  # `host.embedded` expects one this often
 STANDARD_OUTPUT = 1
@@ -64,7 +65,10 @@ def serve(
     authentication: every process on this machine may connect. The daemon does not use this
     port, its own embedded server listens on a private Unix socket.
     """
-    listener = _Inherited(fileno=listening_fd) if listening_fd is not None else None
+    listener = None
+    if listening_fd is not None:
+        die_with_parent()
+        listener = _Inherited(fileno=listening_fd)
     options = ServerOptions(host=host, port=port, pace=pace, listener=listener)
     asyncio.run(_serve(options, exit_with_parent))
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class PrivateSocket:
-    """Binds, listens and keeps the socket open; whoever gets `fileno` accepts from it.
+    """Binds, listens and keeps the socket open; the process that gets `fileno` accepts from it.
 
     The folder (0700) is new and has a random name, so nothing that lies in the way, no
     symbolic link and no other daemon can be met there. The kernel keeps the place for as
@@ -71,9 +71,9 @@ class PrivateSocket:
             raise OSError(f"its path is longer than {LONGEST_PATH_BYTES} bytes")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # Under its final name the socket listens already: else another daemon that
-            # starts now might take it for an abandoned one. And what removes the name it was
-            # bound to when a child ends (asyncio of Python 3.13) does not find this one.
+            # The socket gets its final name only when it listens: until then another daemon
+            # that starts now would take it for an abandoned one. And asyncio of Python 3.13,
+            # which removes the bound name when the child ends, does not find the final name.
             unborn = f"{path[:-1]}~"
             self._socket.bind(unborn)
             os.chmod(unborn, stat.S_IRUSR | stat.S_IWUSR)
@@ -117,7 +117,7 @@ def _is_private(folder: Path) -> bool:
 
 
 def _remove_abandoned(base: Path) -> None:
-    """Remove what daemons of this user left here that were killed."""
+    """Remove the folders of daemons of this user that were killed."""
     for folder in base.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another daemon may be removing it, too
             status = folder.lstat()
@@ -136,6 +136,6 @@ def _is_abandoned(folder: Path, changed_at: float) -> bool:
             return True
         except FileNotFoundError:
             return not 0 <= time.time() - changed_at < ABANDONED_AFTER_S
-        except OSError:  # its queue is full: somebody listens
+        except OSError:  # its queue is full: a process listens
             return False
     return False

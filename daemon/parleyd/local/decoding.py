@@ -45,7 +45,7 @@ class _Label(msgspec.Struct):
 
 
 _header = msgspec.json.Decoder(_Header)
-_label = msgspec.json.Decoder(_Label)  # builds nothing else of what is in a message
+_label = msgspec.json.Decoder(_Label)  # builds no other part of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def event_id(frame: Frame) -> str | None:
 
 
 def _within_bounds(text: str | bytes) -> None:
-    """Refuse before anything is built of it what is too large; audio may be large."""
+    """Refuse a message that is too large before it is decoded; audio may be large."""
     if len(text) <= _SMALL_BYTES:
         return
     structure = (

@@ -312,7 +312,7 @@ class Engine:
         self._begin(response, now)
 
     def _hear_again(self, items: list[Item], now: float) -> None:
-        """Who asks once more after a failure of the recogniser gets the answer, not the failure."""
+        """Recognise the audio again whose recognition failed: the client asks once more."""
         for item in answering.unanswered(items):
             if item.heard is not None and item.heard.failed and item.pcm:
                 item.heard = None
@@ -347,7 +347,7 @@ class Engine:
 
 
 def _newest(pcm: bytes | bytearray) -> bytes:
-    """What is recognised of an utterance."""
+    """The newest part of an utterance, which is the part that is recognised."""
     return bytes(pcm[-MOST_UTTERANCE_BYTES:])
 
 

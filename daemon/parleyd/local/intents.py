@@ -185,7 +185,7 @@ def _sentences(text: str) -> tuple[str, ...]:
 
 
 def _flat(value: Any) -> str:
-    """A returned value in one line of words; what holds other values is said by its message."""
+    """A returned value as one line of words; for an object, its message."""
     if isinstance(value, dict):
         value = value.get("message")
     if not isinstance(value, str | int | float):
@@ -194,7 +194,7 @@ def _flat(value: Any) -> str:
 
 
 def _parsed(text: str, otherwise: Any = None) -> Any:
-    """The value of JSON; `otherwise` where it is none, or holds what can't be sent again."""
+    """The value of JSON; `otherwise` for any other text, and for JSON that UTF-8 can't hold."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -1,17 +1,16 @@
 """Every limit of the embedded server, in one place, each with its reason.
 
 The daemon talks to it over a private Unix socket: these limits are for `parley serve` on a
-TCP port of loopback, where every process of this machine may connect. Whatever clients send
-or leave unread, the server, which has 61 MB at its start, takes at most 100 MB more for one
-of them and 210 MB more for eight (measured with messages of 20 MB that nobody reads the
-answers to; tests/local/test_rude_clients).
+TCP port of loopback, where every process of this machine may connect. The server has 61 MB at
+its start. One client can make it take 100 MB more, eight clients together 210 MB more (measured
+with clients that send messages of 20 MB and read no answer, tests/local/test_rude_clients).
 """
 
 from parleyd.units import SERVER_RATE_HZ, ms_to_frames
 
 FRAME_BYTES = 2
 
-# --- who is let in --------------------------------------------------------------------
+# --- clients --------------------------------------------------------------------------
 
 MOST_CLIENTS = 8
 """A device and a few developers. Each has a voice detector (2 MB) and a conversation."""
@@ -24,14 +23,14 @@ HANDSHAKE_WITHIN_S = 5.0
 """Thirty times what a handshake takes on a Pi Zero that is busy."""
 
 IDLE_S = 600.0
-"""Without any message from a client for so long, its place is given to one that asks. One
-that never sent anything gives its place up at once: the first message of every known
-client follows `session.created` within a second."""
+"""A client that sent no message for this time loses its place when another client needs one.
+A client that never sent a message loses it at once: the first message of every known client
+follows `session.created` within a second."""
 
 CLOSE_WITHIN_S = 1.0
 """A client that does not answer the closing handshake is dropped after that."""
 
-# --- what may be under way ------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------
 
 MOST_APPEND_BYTES = 15 << 20
 """Audio of one append, as the service documents it."""
@@ -65,13 +64,13 @@ MOST_UNREAD_BYTES = 1 << 20
 speech is made for it. 16 s of audio."""
 
 READ_WITHIN_S = 30.0
-"""A client that does not take what waits for it in so long is gone."""
+"""A client that reads nothing for this time while events wait for it is dropped."""
 
 PIECE_BYTES = ms_to_frames(1_000, SERVER_RATE_HZ) * FRAME_BYTES
 """A longer append is handled in pieces, between which other clients have their turn: voice
 detection takes 5 ms for each second of audio on a desktop, up to 40 ms on a Pi."""
 
-# --- what is kept ---------------------------------------------------------------------
+# --- memory of a conversation ---------------------------------------------------------
 
 MOST_ITEMS = 400
 """An evening of talk; older ones are forgotten, as a model's context would be."""
@@ -95,7 +94,7 @@ MOST_SETTINGS_BYTES = 256 << 10
 MOST_METADATA = (16, 64, 512)
 """Pairs, characters of a key, characters of a value: the service's own limits."""
 
-# --- what is worked on ----------------------------------------------------------------
+# --- work -----------------------------------------------------------------------------
 
 MOST_RESPONSES = 8
 """One in the conversation, the others out of band."""
@@ -108,9 +107,9 @@ MOST_UTTERANCE_BYTES = ms_to_frames(30_000, SERVER_RATE_HZ) * FRAME_BYTES
 the recogniser, which all clients share, a tenth of the length (a third on a Pi 3)."""
 
 MOST_SPEECH_WEIGHT = 240
-"""Of what the synthesizer makes in one go: 240 letters of words are 12 s of speech and
-0.2 s of work (1 s on a Pi 3). Longer sentences are made in pieces, and between them the
-other clients have their turn. See `local.pieces`."""
+"""Weight of one job of the synthesizer (`local.pieces`): 240 letters of words are 12 s of
+speech and 0.2 s of work, 1 s on a Pi 3. Longer sentences are made in pieces, and between
+them the other clients have their turn."""
 
 MOST_ANSWER_TOKENS = 4_096
 """Of one answer, 205 s of speech; the service's own limit. The answer ends `incomplete`."""

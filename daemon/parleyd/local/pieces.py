@@ -1,8 +1,8 @@
-"""Sentences in pieces that the synthesizer makes in one go.
+"""Sentences in pieces, each of which is one job of the synthesizer.
 
-flite spells out what is no word: a letter of a word takes 50 ms, a digit, a capital or a
-sign up to 480 ms (measured with voice slt; "%" is "percent", "1777" is "seventeen seventy
-seven"). So a piece is limited by its weight, not by its length.
+flite spells out everything that is not a word: a letter of a word takes 50 ms, a digit, a
+capital or a sign up to 480 ms (measured with voice slt; "%" is "percent", "1777" is "seventeen
+seventy seven"). So a piece is limited by its weight, not by its length.
 """
 
 import re

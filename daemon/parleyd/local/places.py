@@ -1,4 +1,4 @@
-"""Who has a place at the server, and who gives it up when all are taken."""
+"""The places of a server, and which client loses its place when all are taken."""
 
 from time import monotonic
 
@@ -13,10 +13,10 @@ class Places:
         self._taken: list[Connection] = []
 
     def take(self, newcomer: Connection) -> Connection | None:
-        """Give `newcomer` a place; returns who must leave for it.
+        """Give `newcomer` a place; returns the connection that must leave for it, if any.
 
-        The one that must leave never sent anything and came first, else it has been idle
-        longest, for `IDLE_S` at least. Raises `LookupError` when all others are busy.
+        That is the first one that never sent a message, else the one that has been idle
+        longest, if for `IDLE_S`. Raises `LookupError` when all others are busy.
         """
         leaving = None
         if len(self._taken) >= MOST_CLIENTS:

@@ -19,6 +19,7 @@ from pocketsphinx import Decoder, get_model_path
 from parleyd.errors import OfflineSpeechError
 from parleyd.local import grammar
 from parleyd.local.recognition import LENGTH, NO_CONFIDENCE, NOTHING, Heard
+from parleyd.parent_death import die_with_parent
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
 PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
@@ -126,6 +127,7 @@ def _write(answers: BinaryIO, heard: Heard) -> None:
 
 
 def main() -> None:
+    die_with_parent()
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

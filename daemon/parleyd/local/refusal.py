@@ -69,9 +69,9 @@ def too_long(path: str, length: int, most: int) -> Refused:
     )
 
 
-def too_large(what: str, most: str) -> Refused:
+def too_large(size: str, most: str) -> Refused:
     return Refused(
-        f"The message is too large: it has {what}, allowed are {most}.", code="too_large"
+        f"The message is too large: it has {size}, allowed are {most}.", code="too_large"
     )
 
 
@@ -133,7 +133,7 @@ def voice_locked() -> Refused:
 
 
 def _short(shown: Any) -> str:
-    """What a client sent, as far as it is shown back to the client."""
+    """The beginning of a client's own value, as it is shown back to the client."""
     text = str(shown)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 

@@ -37,8 +37,8 @@ CLOSE_BAD_REQUEST = 4000  # the service's close code for a request of the wrong 
 CLOSE_FULL = 1013  # "try again later" (RFC 6455 registry)
 CLOSE_BROKEN = 1011  # "internal error"
 SUBPROTOCOLS = ("realtime", "openai-beta.realtime-v1")
-"""What may be selected, the better one first. Browsers offer a third, with the key in it:
-that one is never sent back."""
+"""The subprotocols that are selected, the better one first. Browsers offer a third one that
+holds their key; it is never sent back."""
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class RealtimeServer:
         socket.has_place = True
         try:
             await connection.run()
-        except Exception:  # the rim: one client's conversation ends, the server goes on
+        except Exception:  # the rim: this conversation ends, the others continue
             log.exception("a conversation ended by an error of ours")
             await connection.close(CLOSE_BROKEN, "internal error")
         finally:

@@ -261,7 +261,7 @@ class Session:
 
 
 def _given_audio(change: Json | None) -> Json:
-    """What a change says of audio, without what is null: both sides, perhaps empty."""
+    """The audio part of a change without its nulls; both sides are there, perhaps empty."""
     sides = given(change)
     changed = {side: given(sides.get(side), *_NULL_MEANS_OFF) for side in ("input", "output")}
     for side in changed.values():

@@ -1,4 +1,4 @@
-"""What a response used, in the tokens of the service and the shape of its figures."""
+"""The usage of a response, counted in the tokens of the service and shaped as its figures."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One client's socket, as websockets drives it, with bounds on what may pile up in it."""
+"""One client's socket, driven by websockets, with bounds on its queues."""
 
 import asyncio
 from collections import deque
@@ -42,14 +42,14 @@ class Visitors:
         self._all.pop(visitor, None)
 
     def shed(self) -> None:
-        """Beyond `MOST_UNHANDLED_BYTES_OF_ALL`, drop whoever holds most of it."""
+        """Beyond `MOST_UNHANDLED_BYTES_OF_ALL`, drop the client that holds most of it."""
         held = {v: v.unhandled_bytes for v in self._all if not v.transport.is_closing()}
         if sum(held.values()) > MOST_UNHANDLED_BYTES_OF_ALL:
             max(held, key=held.__getitem__).drop()
 
 
 class Visitor(ServerConnection):
-    """Its socket is read only while little of what came waits to be handled.
+    """Its socket is read only while few bytes wait to be handled.
 
     The queue of websockets counts frames, and a frame may have 20 MB or none; this one
     counts bytes. `receive` returns one message, `handled` makes room for others.
@@ -88,7 +88,7 @@ class Visitor(ServerConnection):
         super().process_event(event)
 
     async def receive(self) -> tuple[Message, int]:
-        """The next message, and what it costs.
+        """The next message and its cost in bytes.
 
         Raises `ConnectionClosed`.
         """
@@ -107,7 +107,7 @@ class Visitor(ServerConnection):
             self.transport.resume_reading()
 
     def drop(self) -> None:
-        """Close at once, without a word; what was under way is lost."""
+        """Abort the connection without a closing handshake; unsent events are dropped."""
         self.transport.abort()
 
     @property

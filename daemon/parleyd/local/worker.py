@@ -119,7 +119,7 @@ class RecognitionWorker:
         except TimeoutError:
             process.kill()
             await process.wait()
-        with contextlib.suppress(OSError):  # what it did not read any more
+        with contextlib.suppress(OSError):  # of data that the child did not read
             await process.stdin.wait_closed()
 
 
