@@ -10,6 +10,7 @@ import pytest
 from gpiozero import Device, GPIOPinInUse
 from gpiozero.pins.mock import MockFactory
 
+from parleyd import gpio
 from parleyd.errors import LightsError
 from parleyd.gpio import pins
 
@@ -27,11 +28,17 @@ class Lgpio(ModuleType):
         super().__init__("lgpio")
         self.lost: set[int] = set()
         self.closed: list[int] = []
+        self.labels: dict[int, str] = {}
+
+    def gpiochip_open(self, number: int) -> int:
+        if number not in self.labels:
+            raise LgpioError("can not open gpiochip")
+        return number
 
     def gpio_get_chip_info(self, handle: int) -> list[object]:
         if handle in self.lost:
             raise LgpioError("bad chip info ioctl")
-        return [0, 28, "gpiochip0", "pinctrl-bcm2711"]
+        return [0, 28, f"gpiochip{handle}", self.labels.get(handle, "pinctrl-bcm2711")]
 
     def gpiochip_close(self, handle: int) -> None:
         self.closed.append(handle)
@@ -82,6 +89,33 @@ def test_other_factories_are_never_closed(lgpio: Lgpio) -> None:
     Device.pin_factory = factory
     fail(GPIOPinInUse("pin GPIO24 is already in use by <gpiozero.LED object>"))
     assert Device.pin_factory is factory
+
+
+@pytest.mark.parametrize(
+    ("labels", "number"),
+    [
+        ({0: "pinctrl-bcm2711", 1: "raspberrypi-exp-gpio"}, 0),  # a Pi 4
+        ({0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1"}, 4),  # a Pi 5 before Linux 6.6.45
+        ({0: "pinctrl-rp1", 4: "ft232h-gpio", 10: "gpio-brcmstb@107d508500"}, 0),
+        ({10: "gpio-brcmstb@107d508500", 14: "pinctrl-rp1"}, 14),
+        ({1: "pinctrl-bcm2835"}, 1),  # it came back while its old handle was open
+        ({0: "ft232h-gpio"}, None),
+        ({}, None),
+    ],
+)
+def test_chip_of_the_header_is_found_by_its_label(
+    labels: dict[int, str],
+    number: int | None,
+    lgpio: Lgpio,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lgpio.labels = labels
+    for chip in [*labels, 7]:  # one may not be opened
+        (tmp_path / f"gpiochip{chip}").touch()
+    monkeypatch.setattr(gpio, "CHIPS", tmp_path)
+    assert gpio._header_chip() == number
+    assert len(lgpio.closed) == len(set(lgpio.closed))
 
 
 def test_machine_without_lgpio_does_not_fall_back_to_registers(

@@ -6,11 +6,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from parleyd.errors import LightsError
 
 WITHOUT = "Parley runs without it."
+
+CHIPS = Path("/dev")
+HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
+"""What the kernel's drivers call it (pinctrl-rp1.c: Pi 5, pinctrl-bcm2835.c: Pi 4, before)."""
 
 _building = threading.RLock()  # gpiozero chooses its factory and counts its pins without a lock
 
@@ -55,7 +60,31 @@ def _choose_factory(device: Any) -> None:
             )
         from gpiozero.pins.lgpio import LGPIOFactory
 
-        device.pin_factory = LGPIOFactory()
+        device.pin_factory = LGPIOFactory(chip=_header_chip())
+
+
+def _header_chip() -> int | None:
+    """The number of the chip behind the header's pins; None leaves it to gpiozero.
+
+    gpiozero goes by the number that a kernel gave it once. On a Pi 5 it was 4 and is 0, and
+    a chip that comes back while its old handle is open gets another one: a mute switch must
+    not be read from a pin of some other chip.
+    """
+    import lgpio
+
+    for node in sorted(CHIPS.glob("gpiochip[0-9]*")):
+        number = int(node.name.removeprefix("gpiochip"))
+        try:
+            handle = lgpio.gpiochip_open(number)
+        except lgpio.error:
+            continue
+        try:
+            _, _, _, label = lgpio.gpio_get_chip_info(handle)
+        finally:
+            lgpio.gpiochip_close(handle)
+        if label in HEADER_LABELS:
+            return number
+    return None
 
 
 def _forget_lost_chip(device: Any) -> None:
