@@ -19,6 +19,7 @@ from parleyd.host.systemd import (
     FieldsFormatter,
     JournalHandler,
     Notifier,
+    log_plainly,
     log_to_journal_or_stderr,
 )
 
@@ -171,6 +172,24 @@ def test_lines_that_repeat_are_counted_on_stderr(capsys: pytest.CaptureFixture[s
         int(line.split("parleyd.x: ")[1].split(" more")[0]) for line in lines if "more" in line
     ]
     assert sum(counts) + len(lines) - len(counts) == 1000
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_warnings_of_a_command_without_a_log_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = logging.lastResort
+    assert handler is not None
+    logging.getLogger().handlers.clear()
+    try:
+        log_plainly()
+        for _ in range(3):
+            logging.getLogger("parleyd.local").warning("a client sent %s", FORGED)
+        assert capsys.readouterr().err == f"a client sent {ESCAPED}\n"
+    finally:
+        handler.filters[0].tell_all()  # type: ignore[union-attr]
+        handler.filters.clear()
+        handler.setFormatter(None)
 
 
 @pytest.mark.usefixtures("_root_logger")

@@ -1,6 +1,7 @@
 """The command `parley` and its subcommands; each is imported only when it is asked for."""
 
 import io
+import logging
 import os
 import sys
 from importlib import import_module
@@ -9,6 +10,7 @@ import click
 
 from parleyd import __version__
 from parleyd.errors import ConfigError, ParleyError
+from parleyd.host.systemd import log_plainly
 from parleyd.printable import printable
 
 COMMANDS = {
@@ -49,6 +51,7 @@ def parley() -> None:
 
 def main() -> None:
     """Run the command line; what was foreseen to go wrong is one line, not a traceback."""
+    log_plainly()
     try:
         sys.exit(parley(prog_name="parley", standalone_mode=False))
     except click.ClickException as error:
@@ -68,4 +71,7 @@ def main() -> None:
         sys.exit(2)
     except ParleyError as error:
         print(f"parley: {printable(str(error))}", file=sys.stderr)
+        sys.exit(1)
+    except Exception:  # the rim of the process: what is in the traceback may be anybody's text
+        logging.getLogger(__name__).exception("parley failed")
         sys.exit(1)

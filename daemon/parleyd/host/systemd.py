@@ -87,6 +87,15 @@ def log_to_journal_or_stderr(level: str, environ: Mapping[str, str] = os.environ
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
+def log_plainly() -> None:
+    """What is logged where nothing is set up for it (warnings and worse, on stderr) is one line
+    each, as `log_to_journal_or_stderr` has it."""
+    handler = logging.lastResort
+    if handler is not None and not handler.filters:
+        handler.setFormatter(FieldsFormatter("%(message)s"))
+        handler.addFilter(OneASecond(handler))
+
+
 class FieldsFormatter(logging.Formatter):
     """Appends a record's `fields` to its message; whatever is in them, it stays one line.
 
