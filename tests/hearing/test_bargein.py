@@ -258,3 +258,92 @@ def test_every_suspicion_is_decided_within_the_window() -> None:
                     suspected = None
                     if verdict.kind is Kind.CONFIRM:
                         script.decision.arm(script.now)
+
+
+def suspicious(settings: config.Hearing = HOLD) -> Script:
+    """A suspicion at 0.02 s, from the first two periods; the loudspeaker falls silent."""
+    script = Script(settings)
+    (verdict,) = script.hear(20, talker=SURE, score=5.0)
+    assert verdict.kind is Kind.SUSPECT
+    return script
+
+
+def chunks(script: Script, voices: list[float], speech: float) -> list[Verdict]:
+    """Chunks of 30 ms, in each of which the classifier is as sure for one period only."""
+    found = []
+    for voice in voices:
+        for part in (0.0, 0.0, speech):
+            found += script.hear(10, voice=voice, speech=part)
+    return found
+
+
+@pytest.mark.parametrize(("voice", "speech"), [(0.51, 0.7), (0.5, 0.71), (0.15, 0.99), (0.3, 0.9)])
+def test_chunks_that_one_detector_doubts_are_no_proof(voice: float, speech: float) -> None:
+    script = suspicious()
+    script.hear(70)
+    assert chunks(script, [voice] * 10, speech) == []
+
+
+@pytest.mark.parametrize(
+    ("voice", "speech", "needed"),
+    [(0.51, 0.71, 2), (0.5, 0.91, 4), (0.16, 0.91, 4)],
+)
+def test_confirmation_comes_with_the_last_chunk(voice: float, speech: float, needed: int) -> None:
+    script = suspicious()
+    script.hear(70)
+    assert chunks(script, [voice] * (needed - 1), speech) == []
+    assert [verdict.kind for verdict in chunks(script, [voice], speech)] == [Kind.CONFIRM]
+
+
+def test_rejection_comes_exactly_at_the_end_of_the_window() -> None:
+    script = suspicious()
+    assert script.hear(490) == []
+    (verdict,) = script.hear(10)
+    assert (verdict.kind, verdict.numbers["waited_ms"]) == (Kind.REJECT, 500.0)
+
+
+@pytest.mark.parametrize(("periods", "kind"), [(14, Kind.REJECT), (15, Kind.CONFIRM)])
+def test_speech_of_150_ms_that_lasts_to_the_end_is_a_user(periods: int, kind: Kind) -> None:
+    script = suspicious()
+    script.hear(500 - periods * 10)
+    (verdict,) = script.hear(periods * 10, speech=0.71, score=3.1)
+    assert verdict.kind is kind
+
+
+def test_reply_that_is_over_is_judged_on() -> None:
+    script = Script(armed=False)
+    assert script.hear(100, talker=SURE) == []
+    script.decision.linger()
+    (verdict,) = script.hear(20, talker=SURE)
+    assert verdict.kind is Kind.SUSPECT
+
+
+@pytest.mark.parametrize(
+    ("alarms", "after_s", "threshold"),
+    [
+        (1, 0.0, 0.8705),  # 0.6 is 0.405 in log-odds; 1.5 more is 0.87
+        (1, 2.0, 0.7605),  # half of it
+        (1, 4.0, 0.6),
+        (2, 0.0, 0.9612),  # 2.81 more: what is left of the first, and the second
+        (9, 0.0, 0.9679),  # never more than 3.0
+    ],
+)
+def test_false_alarms_raise_the_threshold_to_this(
+    alarms: int, after_s: float, threshold: float
+) -> None:
+    script = Script()
+    for _ in range(alarms):
+        found: list[Verdict] = []
+        while not any(verdict.kind is Kind.REJECT for verdict in found):
+            silent = script.decision.pending
+            found += script.hear(10, talker=0.0 if silent else SURE)
+    assert script.decision.threshold(script.now + after_s) == pytest.approx(threshold, abs=1e-3)
+
+
+def test_voice_that_fades_by_15_db_is_over() -> None:
+    """Both detectors remember a voice for a tenth of a second after its end."""
+    for level_dbfs, confirmed in ((-54.9, True), (-55.1, False)):
+        script = suspicious()
+        script.hear(70, level_dbfs=-40.0, echo_dbfs=-80.0)
+        found = script.hear(120, voice=0.9, speech=0.9, level_dbfs=level_dbfs, echo_dbfs=-80.0)
+        assert any(verdict.kind is Kind.CONFIRM for verdict in found) is confirmed

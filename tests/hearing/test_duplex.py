@@ -169,3 +169,14 @@ def test_duplex_judged_by_a_lower_volume_needs_less_than_minus_36() -> None:
     assert not half(-25.0).volume_changed(-11.0)
     assert half(-25.0).volume_changed(-11.1)
     assert not Duplex().volume_changed(-50.0)  # full already
+
+
+def test_duplex_at_a_raised_volume_is_not_full() -> None:
+    duplex = half(-25.0)
+    duplex.echo_left_dbfs = -80.0
+    assert not duplex.volume_changed(+1.0)
+
+
+def test_duplex_takes_an_echo_of_minus_54_8_for_audible() -> None:
+    duplex = half()
+    assert not any(duplex.update(period(-70.0, -54.8)) for _ in range(300))

@@ -34,3 +34,9 @@ def test_pace_never_lets_more_through(pieces: list[tuple[float, float]]) -> None
         now += work_s
         now += max(pause_s, pace.wait_s(work_s, now))
         assert used <= 0.004 + 0.002 * 0.15 + 0.15 * now + 1e-9
+
+
+def test_pace_rests_for_two_ms_at_least() -> None:
+    """0.3 ms beyond the burst are 2 ms of rest at 15 percent; less is not worth a timer."""
+    assert Pace(0.0).wait_s(0.0043 + 1e-9, 0.0) > 0.0019
+    assert Pace(0.0).wait_s(0.00429, 0.0) == 0.0
