@@ -86,16 +86,13 @@ run_tests() {
   exit "$failed"
 }
 
-# The quick tests on two cores; then the slow ones, which keep time, one after the other.
+# All tests in two processes, of which one runs those that keep real time, one after the other.
 # PARLEY_COVERAGE=1 measures which branches of the package they take.
 run_all_tests() {
-  local failed=0 measure=() and=()
-  [[ -z ${PARLEY_COVERAGE:-} ]] || measure=(--cov --cov-report=) and=(--cov-append)
-  step "pytest, the quick tests in two processes"
-  "$venv/bin/python" -m pytest -m 'not slow' -n 2 --dist loadgroup "${measure[@]}" || failed=$?
-  step "pytest, the slow tests"
-  "$venv/bin/python" -m pytest -m slow --durations=20 "${measure[@]}" "${and[@]}" || failed=$?
-  return "$failed"
+  local measure=()
+  [[ -z ${PARLEY_COVERAGE:-} ]] || measure=(--cov --cov-report=)
+  step "pytest, in two processes"
+  "$venv/bin/python" -m pytest -n 2 --dist loadgroup --durations=20 "${measure[@]}"
 }
 
 check() {

@@ -16,21 +16,38 @@ SLOW_FOLDERS = ("e2e", "install")
 """Whole daemons, whole conversations, whole installations: each test takes seconds."""
 SLOW_FIXTURES = frozenset({"rig", "own_rig"})
 """A sound server that keeps time."""
+REAL_TIME_FILES = frozenset(
+    {
+        "cli/test_clean_end.py",
+        "cli/test_state_folder.py",
+        "e2e/test_daemon.py",
+        "e2e/test_demo.py",
+        "e2e/test_failing_engine.py",
+        "e2e/test_frozen.py",
+        "e2e/test_reload.py",
+        "host/test_embedded.py",
+        "local/test_frozen_recognizer.py",
+        "local/test_rude_clients.py",
+        "local/test_server.py",
+        "realtime/test_dialing.py",
+    }
+)
+"""Processes and sockets that keep time: of these and all of the rig, one runs at a time."""
 QUICK_S = 1.0  # of processor time, on a machine however busy; a test above it is to be marked
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`slow` by folder and fixture; in parallel runs those share one process, since they keep
-    time, and a sound server or a service manager of theirs is on one address."""
+    """`slow` by folder and fixture, and what may not run side by side in a parallel run."""
     here = Path(__file__).parent
     for item in items:
-        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if folder in SLOW_FOLDERS or fixtures & SLOW_FIXTURES:
+        inside = item.path.is_relative_to(here)
+        file = item.path.relative_to(here).as_posix() if inside else item.path.name
+        folder = file.partition("/")[0]
+        rigged = not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        if folder in SLOW_FOLDERS or rigged:
             item.add_marker(pytest.mark.slow)
-        alone = item.get_closest_marker("slow") is not None
-        group = "in real time" if alone else str(item.path.relative_to(here))
-        item.add_marker(pytest.mark.xdist_group(group))
+        keeps_time = rigged or folder == "install" or file in REAL_TIME_FILES
+        item.add_marker(pytest.mark.xdist_group("real time" if keeps_time else file))
 
 
 _unmarked: dict[str, float] = {}
