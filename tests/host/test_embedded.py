@@ -299,7 +299,11 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("frozen", [(), ("server",), ("recogniser",), ("server", "recogniser")])
+@pytest.mark.parametrize(
+    "frozen",
+    [(), ("server",), ("recogniser",), ("server", "recogniser")],
+    ids=["none", "server", "recogniser", "both"],
+)
 def test_family_ends_with_a_daemon_that_is_killed(runtime: Path, frozen: tuple[str, ...]) -> None:
     with subprocess.Popen([sys.executable, "-c", DAEMON], stdout=subprocess.PIPE) as daemon:
         assert daemon.stdout is not None

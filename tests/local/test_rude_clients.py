@@ -206,14 +206,22 @@ def test_client_that_never_reads_pauses_and_is_dropped_in_the_end(
             try:
                 await client.shake_hands("model=x")
                 (visitor,) = server._visitors
-                story = user_text("tell me a story") + event("response.create")
+                # 4 MB of speech for each, and 200 KB to be handled before it
+                story = user_text("A" * 200_000)
+                story += user_text("tell me a story") + event("response.create")
+                sent = 0
                 with contextlib.suppress(ConnectionError):
                     async with asyncio.timeout(PATIENCE_S):
-                        while True:  # 4 MB each
-                            await client.send(story)
+                        while True:
+                            with contextlib.suppress(TimeoutError):
+                                async with asyncio.timeout(0.05):
+                                    await client.send(story)
+                                    sent += len(story)
                             unread = visitor.transport.get_write_buffer_size()
-                            assert unread < 1.5 * limits.MOST_UNREAD_BYTES
+                            assert unread < 2 * limits.MOST_UNREAD_BYTES
+                            assert visitor.unhandled_bytes < 2 * limits.MOST_UNHANDLED_BYTES
                             await asyncio.sleep(0.02)
+                assert sent > 2 * limits.MOST_UNHANDLED_BYTES
             finally:
                 client.writer.transport.abort()
 
