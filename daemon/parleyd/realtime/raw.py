@@ -19,7 +19,7 @@ from msgspec import Raw, Struct
 
 ID_CHARS = 200  # services use 21 to 40; a longer id is replaced by a stand-in
 NAME_CHARS = 200  # types, codes, statuses, names of functions; the services allow 64
-TEXT_CHARS = 64 * 1024  # of a transcript or of a function's arguments: an hour of speech
+TEXT_CHARS = 16 * 1024  # of a transcript: a quarter of an hour of speech
 SMALL_BYTES = 4 * 1024  # of a value that is decoded whole: at most 5 ms for the worst of them
 LIST_BYTES = 64 * 1024  # of a list of raw values: 20,000 at most, in 3 ms
 MOST_ITEMS = 128  # of a list; a response's output has a handful

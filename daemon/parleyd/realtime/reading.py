@@ -71,7 +71,9 @@ FIELDS: Mapping[str, Reader] = {
     "transcript": lambda event: text(_first(event.transcript, event.text)),
     "text": lambda event: text(_first(event.text, event.transcript)),
     "name": lambda event: word(_first(event.name, _within(event, "name"))),
-    "arguments": lambda event: text(_first(event.arguments, _within(event, "arguments"))),
+    "arguments": lambda event: text(
+        _first(event.arguments, _within(event, "arguments")), shapes.ARGUMENT_CHARS
+    ),
     "status": lambda event: shapes.status(event.status),
     "item": lambda event: shapes.item(event.item),
     "part": lambda event: small_object(event.part),

@@ -17,6 +17,7 @@ from parleyd.realtime.raw import MISSING, NAME_CHARS, Wire, given, head, ident, 
 Json = dict[str, Any]
 
 MESSAGE_CHARS = 1000  # of an error's explanation; the log shows 200
+ARGUMENT_CHARS = 8 * 1024  # of a function, which the audio thread decodes; longer ones are broken
 MOST_WRAPPED = 3  # proxies wrap the error of the server behind them into one of their own
 KEYS = 32  # of metadata; the service allows 16
 
@@ -57,7 +58,7 @@ _ITEM_TEXTS: dict[str, Callable[[Raw], str]] = {
     "role": word,
     "call_id": ident,
     "name": ident,  # the user is asked by it: two different ones never look the same
-    "arguments": text,
+    "arguments": lambda found: text(found, ARGUMENT_CHARS),
     "server_label": ident,
     "approval_request_id": ident,
 }
