@@ -321,6 +321,7 @@ def test_the_inbox_is_bounded(
 ) -> None:
     _, running = simple
     for number in range(INBOX_EVENTS + 1):
+        assert running.heart.crowded == (number >= 1000)
         running.heart.post(number)  # type: ignore[arg-type]
     assert "does not take events" in caplog.text
 

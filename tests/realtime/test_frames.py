@@ -174,3 +174,38 @@ def test_connection_flood_is_parsed_in_pieces_and_in_order(
 
     asyncio.run(scene())
     assert rests > 50
+
+
+def test_link_waits_while_too_many_events_wait() -> None:
+    """Nothing is lost: the server's next message is read when there is room."""
+    taken: list[str | None] = []
+    waiting: list[ev.AudioCommitted] = []
+    most = 0
+
+    def on_event(event: object) -> None:
+        nonlocal most
+        if isinstance(event, ev.AudioCommitted):
+            waiting.append(event)
+            most = max(most, len(waiting))
+
+    async def scene() -> None:
+        async def talk(socket: ws.ServerConnection) -> None:
+            for number in range(300):
+                await socket.send(f'{{"type":"input_audio_buffer.committed","item_id":"{number}"}}')
+            await socket.wait_closed()
+
+        async with ws.serve(talk, "127.0.0.1", 0, compression=None) as server:
+            address = Address(f"ws://127.0.0.1:{port_of(server)}")
+            link = Link(address, on_event, crowded=lambda: len(waiting) >= 10)
+            task = asyncio.create_task(link.run())
+            async with asyncio.timeout(60):
+                while len(taken) < 300:
+                    await asyncio.sleep(0.01)
+                    taken.extend(event.item_id for event in waiting)
+                    waiting.clear()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+    assert taken == [str(number) for number in range(300)]
+    assert most == 10

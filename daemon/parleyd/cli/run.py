@@ -252,7 +252,12 @@ class Daemon:
                 remote = []
 
             player = self._lights(settings)
-            link = Link(address, queue.post, warm=settings.realtime.connection == "warm")
+            link = Link(
+                address,
+                queue.post,
+                warm=settings.realtime.connection == "warm",
+                crowded=lambda: self._heartbeat is not None and self._heartbeat.crowded,
+            )
             keeper = self._keeper(settings)
             echo_file = EchoFile(state_folder(os.environ) / "echo.npz", settings.audio)
             switchboard = Switchboard(

@@ -24,6 +24,7 @@ from parleyd.units import PERIOD_MS, Frames
 PERIOD_S = PERIOD_MS / 1000
 HANDLING_S = 0.004  # of each 10 ms: a burst of server audio must not starve the loudspeaker
 INBOX_EVENTS = 8192  # minutes of audio deltas; more means that nobody drains, the watchdog's case
+CROWD = 1000  # the events of the longest burst that servers send; taken in a tenth of a second
 JOIN_S = 1.0  # the thread looks at `stop` every 50 ms at the latest
 LATE_S = 0.1  # after that a missed beat is skipped, not caught up
 RETRY_S = 0.25  # first wait for a lost card, doubled up to MOST_RETRY_S: replugging takes seconds
@@ -114,6 +115,11 @@ class Heartbeat(threading.Thread):
             log.error("the audio thread does not take events, %s is lost", type(event).__name__)
             return
         self._inbox.append(event)
+
+    @property
+    def crowded(self) -> bool:
+        """So many events wait that whoever posts in bursts had better pause; any thread."""
+        return len(self._inbox) >= CROWD
 
     @property
     def has_card(self) -> bool:

@@ -54,6 +54,8 @@ OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is 
 SETTLED_S = 60  # a socket that lived this long starts the back-off anew
 LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
 PIECE_BYTES = 48_000  # a second of speech, which the audio thread takes in 0.3 ms
+CROWDED_S = 0.02  # between two looks whether there is room for more events
+MOST_RESTS = 50  # a second; then the audio thread hangs, and the watchdog is needed
 UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
 OUR_ERROR = "an error in Parley itself: see the log"
 
@@ -62,11 +64,17 @@ class Link:
     """Connects, reconnects, carries; lives on the event loop.
 
     `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's
-    thread. A link that is not `warm` connects when `want` says so.
+    thread. A link that is not `warm` connects when `want` says so. While `crowded` says that
+    too many events wait already, the server's next message is read later.
     """
 
     def __init__(
-        self, address: Address, on_event: Callable[[Happening], None], *, warm: bool = True
+        self,
+        address: Address,
+        on_event: Callable[[Happening], None],
+        *,
+        warm: bool = True,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._address = address
         self._unix = UnixAddress.parse(address.url)  # our own server, never through a proxy
@@ -74,6 +82,7 @@ class Link:
             "the embedded server is started again by itself" if self._unix else "check the network"
         )
         self._on_event = on_event
+        self._crowded = crowded
         self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
         self._socket: Connection | None = None
         self._pulse = Pulse(0.0)
@@ -235,6 +244,7 @@ class Link:
                 if self._end is not None:
                     break  # it would be news of a session that is over
                 self._receive(message)
+                await self._room()
         except WebSocketException:
             pass  # said below, together with the closes that end the loop silently
         finally:
@@ -243,6 +253,13 @@ class Link:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return self._why(socket)
+
+    async def _room(self) -> None:
+        """Wait, not for ever, until the events that were handed on are taken."""
+        for _ in range(MOST_RESTS):
+            if not self._crowded():
+                break
+            await asyncio.sleep(CROWDED_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that fails leaves a socket that is of no use: a new one, and the traceback."""
