@@ -1,4 +1,4 @@
-"""A talk without the wake word ends by itself when nobody but a television keeps it up."""
+"""A talk without the wake word ends by itself when only a television keeps it up."""
 
 import msgspec
 import numpy as np
@@ -56,7 +56,7 @@ def test_followups_without_a_limit_never_end() -> None:
     assert {turn(talk, -60.0) for _ in range(100)} == {""}
 
 
-# 1 m to 4 m is 12 dB in the open; somebody in the next room is further down
+# 1 m to 4 m is 12 dB in the open; a voice in the next room is further down
 @pytest.mark.parametrize("lower_db", [0, 6, 12, 14])
 def test_followups_of_a_lower_or_further_user_continue(lower_db: int) -> None:
     talk = FollowUps(8)
@@ -155,7 +155,7 @@ def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None
     paper.run(2.5)
     assert paper.speaker.state is State.LISTENING
     television(paper, 100)
-    assert paper.speaker.state is State.LISTENING  # its follow-ups are counted anew
+    assert paper.speaker.state is State.LISTENING  # its follow-ups are counted from 0
 
 
 def loudest(paper: Paper, since: int) -> int:
@@ -172,6 +172,7 @@ def test_speaker_without_a_limit_follows_up_for_ever() -> None:
     assert paper.speaker.state is State.LISTENING
 
 
+@pytest.mark.slow
 def test_speaker_called_by_its_word_in_each_followup_never_ends() -> None:
     """Many users say the word each time, though they need not."""
     paper, bell = woken(following(2))

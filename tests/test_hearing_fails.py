@@ -59,13 +59,13 @@ PARTS = [
 
 
 class Broken(Exception):
-    """What a library raises that nobody has thought of."""
+    """An error of a library that no code expects."""
 
 
 def breaks(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str, *, times: int = 10**9
 ) -> list[int]:
-    """Make it raise for so many calls from now on; counts them."""
+    """Make it raise for the given number of calls; returns a list that grows with them."""
     sound: Callable[..., object] = getattr(kind, method)
     calls: list[int] = []
 
@@ -93,11 +93,12 @@ def ask(paper: Paper) -> None:
     paper.talker.say(QUESTION)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "method"), PARTS)
 def test_speaker_continues_when_a_part_always_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    """A whole turn by wake word and button: asked, answered, stopped, asked anew."""
+    """A whole turn by wake word and button: asked, answered, stopped, asked again."""
     bell, base = Bell(), settings()
     turn = msgspec.structs.replace(base.turn, nothing_said_s=2.0)
     paper = Paper(msgspec.structs.replace(base, turn=turn), bell)
@@ -209,6 +210,7 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     assert np.abs(np.frombuffer(sent, "<i2").astype(int)).max() < 50  # the echo's peak is 4500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "method"),
     [(Canceller, "process"), (Levels, "score"), (VoiceDetector, "process"), (Reference, "take")],
@@ -321,7 +323,7 @@ def test_period_of_another_length_ends_nothing(frames: Frames) -> None:
 
 
 class Raising(Bell):
-    """A wake engine that raises until it is made anew."""
+    """A wake engine that always raises."""
 
     def __init__(self) -> None:
         super().__init__()

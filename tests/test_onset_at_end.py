@@ -101,13 +101,13 @@ class Talk:
             self.paper.wait(lambda: len(self.paper.events(ev.CreateResponse)) > before)
 
     def play_until(self, left_ms: float, length_ms: float) -> None:
-        """Let the reply play until so much of it is left; below 0, until after its end."""
+        """Let the reply play until `left_ms` of it are left; below 0, until after its end."""
         self.paper.until(State.SPEAKING)
         self.spoken = len(self.paper.events(ev.AppendAudio))
         self.paper.run((length_ms - left_ms) / 1000 - 0.01)  # the first period has been heard
 
     def sent(self) -> Frames:
-        """What the server got since the reply began, at 24 kHz."""
+        """The audio that the server got since the reply began, at 24 kHz."""
         events = self.paper.events(ev.AppendAudio)[self.spoken :]
         return np.frombuffer(b"".join(e.audio for e in events), "<i2")  # type: ignore[attr-defined]
 
@@ -247,8 +247,8 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
 
 
 @pytest.mark.slow
-def test_rejected_suspicion_at_the_end_of_a_ducked_reply_loses_nothing() -> None:
-    """The reply ends while the decision is due; what is heard from its end on is the next turn."""
+def test_rejected_suspicion_at_a_ducked_end_loses_nothing() -> None:
+    """The reply ends while the decision is due; the audio from its end on is the next turn."""
     talk = Talk(following(reaction="duck"))
     talk.reply(tone(1500))
     talk.play_until(160, 1500)

@@ -54,8 +54,8 @@ class Uplink:
         self.settles, self.open = True, False
 
     def settle(self, percept: Percept, now: float) -> int:
-        """At each period while it `settles`: send all since the reply's end, and what the user
-        said before it. Returns how many ms before the end that began, 0 for not at all.
+        """At each period while it `settles`: send the audio since the reply's end, and the
+        user's speech before it. Returns how many ms before the end that begins, 0 for none.
 
         Before the end only a user's speech is sent: what begins an interruption has suspected
         it, and what decides one has confirmed it, or the voice detector has found a word.

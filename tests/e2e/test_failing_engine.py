@@ -1,4 +1,4 @@
-"""A wake-word engine that fails in the running daemon is made anew, and the word is heard again."""
+"""A wake-word engine that fails in the running daemon is replaced, and the word is heard again."""
 
 import os
 import time

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ REPLIES = {"tone": tone(2000), "full scale": FULL, "silence": np.zeros(48_000, n
 
 @dataclass
 class Air:
-    """What the microphone delivers: a signal of its own, and an echo that comes late."""
+    """The sound at the microphone: a signal, and an echo that comes late."""
 
     signal: str = "noise"
     echo: float = 0.0
@@ -207,6 +208,7 @@ scenes = st.lists(
 )
 
 
+@pytest.mark.slow
 @tries(
     max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -240,7 +242,7 @@ def test_hearing_of_any_sound_fails_nowhere(
 
 
 def ends(world: World) -> None:
-    """The microphone is closed, nobody does anything more: it goes home."""
+    """The microphone is closed and nothing more happens: the speaker becomes idle."""
     world.queue_is = None
     for what in ("card back", "mute"):
         do(world, what, 0)

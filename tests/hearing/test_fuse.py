@@ -6,7 +6,7 @@ from parleyd.hearing.fuse import Fault, Fuse
 
 
 class Part:
-    """Raises what it is told to, and counts what is done to it."""
+    """Raises the given error, and counts calls and resets."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -35,7 +35,7 @@ def test_fuse_hands_on_the_result_of_its_part() -> None:
     assert (part.resets, part.faults) == (0, [])
 
 
-def test_fuse_resets_a_part_that_raises_and_leaves_it_out_a_second() -> None:
+def test_fuse_resets_a_raising_part_and_leaves_it_out_a_second() -> None:
     part = Part()
     part.error = ZeroDivisionError("once")
     assert part.run(5.0) is None

@@ -64,7 +64,7 @@ def test_silence_between_steps_and_doors_is_a_gate() -> None:
 
 
 @pytest.mark.slow
-def test_silence_of_a_night_is_no_fault_of_a_microphone_with_a_gate() -> None:
+def test_silence_of_a_night_is_no_fault_of_a_gated_microphone() -> None:
     watch = DigitalSilence()
     for _ in range(10):
         run(watch, ZEROS, 2.0)
@@ -74,7 +74,7 @@ def test_silence_of_a_night_is_no_fault_of_a_microphone_with_a_gate() -> None:
 
 
 @pytest.mark.slow
-def test_silence_of_a_conference_speaker_is_a_gate_from_the_start() -> None:
+def test_silence_of_a_conference_speaker_is_a_gate_at_once() -> None:
     watch = DigitalSilence(gates=True)
     assert run(watch, ZEROS, 3600.0) == 0
     assert run(watch, ZEROS, 60.0, expected=True) == 1
@@ -104,7 +104,7 @@ def last_shown(paper: Paper) -> Show:
 
 
 @pytest.mark.slow
-def test_speaker_says_that_its_microphone_is_dead_and_alive_again() -> None:
+def test_speaker_reports_a_dead_microphone_and_its_return() -> None:
     paper = Paper(settings())
     hear(paper, ZEROS, 59.0)
     assert paper.notes("no_sound") == []

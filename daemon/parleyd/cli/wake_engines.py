@@ -33,7 +33,7 @@ class WakeEngines:
         self._lock = threading.Lock()
 
     def renew(self) -> None:
-        """Make another and hand it to the core; a thread of its own, blocks.
+        """Make another and hand it to the core; on a worker thread, blocks.
 
         Some keys are checked online, and models are read from the disk. A call during
         another one returns at once. After a failure the core tries the old engine again.

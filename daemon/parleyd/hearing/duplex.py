@@ -19,8 +19,8 @@ class Duplex:
     """Full duplex (a voice interrupts) or half duplex (only wake word and button do); pure.
 
     The median of what is left while the echo is audible is the residual echo: a user
-    speaks over less than half of an answer. An echo that is not audible at all hinders
-    nobody: full duplex, whatever was judged at a louder volume.
+    speaks over less than half of an answer. An inaudible echo hinders no user: it means
+    full duplex, whatever the judgement was at a louder volume.
     """
 
     def __init__(self) -> None:
@@ -48,8 +48,9 @@ class Duplex:
     def volume_changed(self, by_db: float) -> bool:
         """Replies are louder by this from now on; True when `full` changed.
 
-        What was heard at the old volume counts no more. When it falls, the residual echo falls
-        as much at least, for distortion falls faster; when it rises, the next replies tell.
+        Levels at the old volume no longer count. When the volume falls, the residual echo falls
+        by at least as much, because distortion falls faster. When it rises, the next replies are
+        judged.
         """
         self._forget()
         self.echo_left_dbfs += by_db
@@ -57,7 +58,7 @@ class Duplex:
         return not self.full and lower and self._change(True)
 
     def _harmless(self, heard: HeardPeriod) -> bool:
-        """Neither an echo nor what is left of one was heard in the last seconds of replies."""
+        """No echo and no residual echo was heard in the last 3 s of replies."""
         self._echo_power += _power(heard.echo_dbfs)
         self._levels.append(heard.level_dbfs)
         if len(self._levels) < HARMLESS_PERIODS:
@@ -69,7 +70,7 @@ class Duplex:
 
     def _change(self, full: bool) -> bool:
         self.full = full
-        self._forget()  # judged anew, not from the same sounds
+        self._forget()  # the next judgement rests on new sounds
         return True
 
     def _forget(self) -> None:

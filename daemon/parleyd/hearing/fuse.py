@@ -19,7 +19,7 @@ class Fault:
 
     part: str
     means: str
-    """What does not work meanwhile."""
+    """The loss meanwhile, in words for the user."""
     times: int
     """How often this part has failed since the start."""
     error: Exception = field(compare=False)
@@ -28,7 +28,7 @@ class Fault:
 
 
 class Fuse:
-    """Runs one part of hearing; what it raises ends neither the thread nor the other parts.
+    """Runs one part of hearing; its errors end neither the thread nor the other parts.
 
     After a failure the part is reset and left out, for `FIRST_PAUSE_S` and twice as long
     after each further one. `report` is handed each failure: the core writes no log. Pure,
@@ -40,7 +40,7 @@ class Fuse:
     ) -> None:
         self.part = part
         self.means = means
-        """What does not work while the part is left out."""
+        """The loss while the part is left out, in words for the user."""
         self._reset = reset
         self._report = report
         self._times = 0
@@ -51,7 +51,7 @@ class Fuse:
     def run(
         self, now: float, work: Callable[P, T], *arguments: P.args, **named: P.kwargs
     ) -> T | None:
-        """What `work` returns; None when it raises, or while the part is left out."""
+        """The result of `work`; None when it raises, or while the part is left out."""
         if now < self._out_until:
             return None
         try:
@@ -65,7 +65,7 @@ class Fuse:
         return now < self._out_until
 
     def trouble(self, now: float) -> str:
-        """What does not work, while the part is left out and until it has worked for a while."""
+        """The loss in words, from a failure until the part has worked for `STEADY_S`; else ""."""
         return self.means if now < self._failed_at + STEADY_S else ""
 
     def mend(self) -> None:

@@ -44,7 +44,7 @@ class DigitalSilence:
         return True
 
     def closed(self) -> None:
-        """The microphone was closed, and what is opened next may be another one."""
+        """The microphone was closed: the next one may be another."""
         self.dead = False
         self._constant = self._missed = self._gaps = 0
 
