@@ -9,10 +9,10 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | frozenset
 
 
 def printable(text: str, most: int = LINE_CHARS) -> str:
-    """One line that shows what is there and does nothing: line breaks, control and zero-width
-    characters, changes of the writing direction and other invisible ones stand as escapes.
+    """One line in which line breaks, control and zero-width characters, changes of the writing
+    direction and other invisible characters are shown as escapes.
 
-    Beyond `most` characters the text is cut, and its length is told.
+    A text of more than `most` characters is cut, and its length is appended.
     """
     cut = text[:most]
     if not (cut.isascii() and cut.isprintable()):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 EVERY_S = 1.0
-DISTINCT = 10  # texts of one template that are told apart within a second
-MOST_LINES = 1000  # told apart within a second, whatever their templates
+DISTINCT = 10  # different texts of one template that are written within a second
+MOST_LINES = 1000  # different lines that are written within a second
 
 Key = tuple[Hashable, str]
 
@@ -29,14 +29,14 @@ class _Line:
 
 @dataclass(slots=True)
 class Repeats:
-    """What was written in the last second."""
+    """The lines of the last second."""
 
     _lines: OrderedDict[Key, _Line] = field(default_factory=OrderedDict)
     _texts: dict[Hashable, int] = field(default_factory=dict)  # by template
 
     @property
     def counting(self) -> bool:
-        """Some line was not written and its count is still to be told."""
+        """Some lines were not written, and their count is due."""
         return any(line.more for line in self._lines.values())
 
     def admit(self, template: Hashable, text: str, now: float) -> Key | None:
@@ -56,9 +56,9 @@ class Repeats:
         return key
 
     def over(self, now: float) -> list[Count]:
-        """What was counted in the seconds that are over by now.
+        """The counts of the seconds that have ended by now.
 
-        While a line repeats, its count is what is written each second.
+        While a line repeats, its count is written each second, and not the line.
         """
         counts = []
         while self._lines:

@@ -1,4 +1,4 @@
-"""python -m tests.bench.decoding: what it costs to decode what servers send.
+"""python -m tests.bench.decoding: the cost of decoding the messages of servers.
 
 Prints microseconds for usual messages, and milliseconds for the worst message of each
 kind: no other thread runs meanwhile, and the audio thread must not miss a period of 10 ms.

@@ -44,8 +44,8 @@ def changes(draw: st.DrawFn) -> Change:
 
 
 def check(change: Change) -> None:
-    """Nothing raises; all is heard and done as without the change, except where the field is
-    the only thing that says what it says."""
+    """Nothing raises; all audio and calls are as without the change, except where no other field
+    holds the same information."""
     name, number, field, value = change
     frames = [*FRAMES[name]]
     kind = json.loads(frames[number])["type"]
@@ -65,7 +65,7 @@ def check(change: Change) -> None:
 
 
 def _only_place(name: str, field: Path_) -> bool:
-    """A server that announces a call once tells its name once."""
+    """A server that announces a call once gives its name once."""
     return name == "compatible-bare" and field[0] in ("name", "call_id", "arguments")
 
 

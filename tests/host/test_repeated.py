@@ -1,4 +1,4 @@
-"""The filter of the log: what comes again and again is one line a second, with a count."""
+"""The filter of the log: a repeated line is written once a second, with a count."""
 
 import logging
 import time
@@ -99,7 +99,7 @@ def test_filter_traceback_is_written_once_and_counted(lines: Lines, clock: Clock
     assert "ERROR 49 more in 1.0 s like this: a task failed" in lines.lines
 
 
-def test_filter_count_is_told_without_another_line() -> None:
+def test_filter_count_is_written_without_another_line() -> None:
     handler = Lines()
     handler.addFilter(OneASecond(handler))
     record = logging.makeLogRecord({"msg": "again", "levelno": 30, "levelname": "WARNING"})
@@ -112,14 +112,14 @@ def test_filter_count_is_told_without_another_line() -> None:
     assert handler.lines[1].startswith("WARNING 2 more in 1.")
 
 
-def test_filter_count_is_told_at_the_end(clock: Clock) -> None:
+def test_filter_count_is_written_at_the_end(clock: Clock) -> None:
     handler = Lines()
     filtering = OneASecond(handler, clock)
     handler.addFilter(filtering)
     record = logging.makeLogRecord({"msg": "again", "levelno": 30, "levelname": "WARNING"})
     for _ in range(3):
         handler.handle(record)
-    filtering.tell_all()
+    filtering.flush_counts()
     assert handler.lines == ["WARNING again", "WARNING 2 more in 0.0 s like this: again"]
 
 

@@ -165,7 +165,7 @@ def test_lines_that_repeat_are_counted_on_stderr(capsys: pytest.CaptureFixture[s
     log_to_journal_or_stderr("info", {})
     for _ in range(1000):
         logging.getLogger("parleyd.x").warning("bad delta")
-    logging.getLogger().handlers[0].filters[0].tell_all()  # type: ignore[union-attr]
+    logging.getLogger().handlers[0].filters[0].flush_counts()  # type: ignore[union-attr]
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) <= 10
     counts = [
@@ -187,7 +187,7 @@ def test_warnings_of_a_command_without_a_log_are_one_line(
             logging.getLogger("parleyd.local").warning("a client sent %s", FORGED)
         assert capsys.readouterr().err == f"a client sent {ESCAPED}\n"
     finally:
-        handler.filters[0].tell_all()  # type: ignore[union-attr]
+        handler.filters[0].flush_counts()  # type: ignore[union-attr]
         handler.filters.clear()
         handler.setFormatter(None)
 

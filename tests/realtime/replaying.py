@@ -102,8 +102,8 @@ class Replay:
         self.now += 0.1
         self._heed(self.session.poll(self.now))
 
-    def _heed(self, told: list[news.News]) -> None:
-        for one in told:
+    def _heed(self, received: list[news.News]) -> None:
+        for one in received:
             match one:
                 case news.ReplyAudio():
                     self.audio_bytes += 2 * len(one.frames)
@@ -128,7 +128,7 @@ class Replay:
 
 
 def audio_bytes(frames: Iterable[str]) -> int:
-    """What is audio in a recording: of each item whole 16-bit frames."""
+    """The audio in a recording: whole 16-bit frames of each item."""
     sizes: dict[object, int] = {}
     responses = 0
     for frame in frames:

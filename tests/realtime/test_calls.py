@@ -49,14 +49,14 @@ def test_call_with_one_field_changed_runs_once(place: str, field: str, value: ob
 
 def test_call_known_only_from_its_arguments_is_run_at_the_end() -> None:
     """Hugging Face's server before August 2026, and GLM-Realtime, which gives no call id."""
-    for call_id, told in (("c1", "c1"), ("", "i1")):
+    for call_id, known_as in (("c1", "c1"), ("", "i1")):
         calls = Calls()
         calls.announce({"type": "function_call", "id": "i1", "name": "set_timer"})
         done = arguments_done(CALL | {"call_id": call_id, "name": None})
         calls.arguments(done)
         (called,) = calls.rest([])
         assert (called.call_id, called.name, called.arguments) == (
-            told,
+            known_as,
             "set_timer",
             {"minutes": 5},
         )

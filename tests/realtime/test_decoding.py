@@ -1,4 +1,4 @@
-"""One field of a server's event missing, null or of another type: what is left is read."""
+"""One field of a server's event missing, null or of another type: the others are read."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ OTHER_VALUES: list[Any] = [
 
 @pytest.mark.parametrize("kind", sorted(ev.SERVER_EVENTS))
 def test_event_with_any_field_of_any_type_is_read(kind: str) -> None:
-    """Audio is the exception: what is neither base64 nor nothing is refused."""
+    """Audio is the exception: a delta that holds anything but base64 is refused."""
     whole: Json = {"type": kind, "event_id": "e"}
     for name in ev.SERVER_EVENTS[kind].__struct_fields__:
         whole |= {name: {} if name in ("item", "response", "session", "error") else "x"}

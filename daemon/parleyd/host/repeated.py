@@ -12,7 +12,7 @@ from parleyd.repeats import EVERY_S, Count, Key, Repeats
 
 KEPT = frozenset({"state", "turn"})  # notes that `parley turns` and every diagnosis need, each
 NOTES = "parleyd.turns"
-SHOWN_CHARS = 500  # of the line that repeats, in the line that tells how often
+SHOWN_CHARS = 500  # of the repeated line, in the line with its count
 
 _DIGITS = re.compile(r"\d+")
 
@@ -34,7 +34,7 @@ class OneASecond(logging.Filter):
         self._newest: dict[Key, logging.LogRecord] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
-        atexit.register(self.tell_all)
+        atexit.register(self.flush_counts)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this record is written."""
@@ -53,8 +53,8 @@ class OneASecond(logging.Filter):
         self._write(counts)
         return key is None
 
-    def tell_all(self) -> None:
-        """Write every count that is still to be told."""
+    def flush_counts(self) -> None:
+        """Write every count that is due."""
         with self._lock:
             counts = self._counted(self._repeats.rest(self._clock()))
         self._write(counts)
@@ -82,7 +82,7 @@ class OneASecond(logging.Filter):
 
 
 def _template(record: logging.LogRecord) -> Hashable:
-    """What records have in common that say the same; an error is known by its place, too."""
+    """The key of records with the same message; for an error it includes the place."""
     kind: Hashable = None
     if record.exc_info and record.exc_info[0] is not None:
         traceback = record.exc_info[2]
@@ -93,7 +93,7 @@ def _template(record: logging.LogRecord) -> Hashable:
 
 
 def _text(record: logging.LogRecord) -> str:
-    """What tells lines of one template apart. A number does so only in what is no warning."""
+    """The text that distinguishes lines of one template; in warnings, numbers do not."""
     fields = getattr(record, "fields", None)
     text = printable(f"{_message(record)} {fields or ''}", SHOWN_CHARS)
     return _DIGITS.sub("0", text) if record.levelno >= logging.WARNING else text
@@ -102,7 +102,7 @@ def _text(record: logging.LogRecord) -> str:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):  # arguments that do not fit: logging tells of it
+    except (TypeError, ValueError, KeyError):  # arguments that do not fit: logging reports them
         return str(record.msg)
 
 

@@ -19,8 +19,8 @@ def audio(raw: Raw) -> bytes | None:
     """The bytes in base64 (RFC 4648, sections 4 and 5): with line breaks, without padding,
     URL-safe, in pieces with padding of their own, or as a data URL.
 
-    b"" for null or nothing; None for what is no base64: to skip a wrong character would turn
-    all bytes behind it into noise.
+    b"" for null or nothing; None for text that is not base64: skipping a wrong character would
+    turn all bytes after it into noise.
     """
     if head(raw) in ("", "n"):
         return b""

@@ -1,4 +1,4 @@
-"""Whole messages from a WebSocket, and not more of them at once than the audio thread can bear."""
+"""Whole messages from a WebSocket, at a rate that leaves the audio thread its time."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ from websockets.frames import CloseCode
 
 from parleyd.realtime.pace import Pace
 
-# LocalAI sends what it has synthesized as one message: a minute of speech is 3.8 MB, and comes
-# again with its item. All else is far smaller; the greatest recorded message has 1.5 kB.
+# LocalAI sends a synthesized answer as one message: a minute of speech is 3.8 MB, and its item
+# repeats it. All other messages are far smaller; the largest recorded one has 1.5 kB.
 BIGGEST_MESSAGE = 4 * 1024 * 1024
 MOST_FRAGMENTS = 4096  # of one message: 4 MiB in pieces of 1 KiB
 PIECE_BYTES = 4096  # that are parsed without a look at the clock: 200 of the smallest frames, 4 ms

@@ -1,4 +1,4 @@
-"""How much of the processor a server's messages may take: what is beyond that waits in the
+"""The share of the processor that a server's messages may take; messages beyond it wait in the
 network. Pure, with times as arguments."""
 
 from dataclasses import dataclass

@@ -79,7 +79,7 @@ _string = msgspec.json.Decoder(str)
 
 
 def fields(message: str | bytes) -> Wire:
-    """The fields of a message. Raises one of `UNREADABLE` for what is no JSON object."""
+    """The fields of a message. Raises one of `UNREADABLE` unless it is a JSON object."""
     try:
         return _wire.decode(message)
     except msgspec.ValidationError:
@@ -128,11 +128,11 @@ def _without_mark(message: str | bytes) -> str | bytes:
     return message.removeprefix(codecs.BOM_UTF8)
 
 
-# --- what a field holds ---------------------------------------------------------------
+# --- the type of a value ----------------------------------------------------------------
 
 
 def head(raw: Raw | bytes) -> str:
-    """The first character of a value, which tells its type; "" for a field that is missing.
+    """The first character of a value, which shows its type; "" for a field that is missing.
 
     `n` is null, `t` and `f` are booleans, `0` stands for any number.
     """

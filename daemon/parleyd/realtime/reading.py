@@ -41,7 +41,7 @@ def kind(event: Wire) -> str:
 
 
 def sound(event: Wire) -> bytes:
-    """The audio of a delta. Raises ValueError for what is not base64."""
+    """The audio of a delta. Raises ValueError if it is not base64."""
     found = audio(_first(event.delta, event.audio, event.data))
     if found is None:
         raise ValueError("its audio is not base64")

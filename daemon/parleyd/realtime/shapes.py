@@ -1,7 +1,7 @@
 """The nested parts of a server's events: items, responses, sessions and errors.
 
-Each function returns what is read of such a part, in the service's own words, whatever
-types the fields have; see `raw` for the bounds.
+Each function returns the fields that Parley reads, in the service's own words, whatever types
+the server gave them; see `raw` for the bounds.
 """
 
 import json
@@ -70,7 +70,7 @@ def parts_of_item(found: Raw) -> _Item:
 
 
 def item(found: Raw) -> Json:
-    """A conversation item: all of it if it is small, else what is read of it; {} for no object.
+    """A conversation item: all of it if it is small, else the fields of `_Item`; {} for no object.
 
     Ids, names, status and arguments are texts, if they are given and not null.
     """
@@ -152,12 +152,12 @@ def _status_details(wire: _Response) -> Json:
     if head(found) == '"' and word(found).lower() in _REASONS:
         reason = word(found).lower()
     failure = details.error if given(details.error) else wire.error
-    told = {
+    known = {
         "type": word(details.type).lower(),
         "reason": reason,
         "error": {k: v for k, v in error(failure).items() if v} if given(failure) else None,
     }
-    return {key: v for key, v in told.items() if v}
+    return {key: v for key, v in known.items() if v}
 
 
 def _as_text(found: object) -> str:
