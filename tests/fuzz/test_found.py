@@ -10,9 +10,9 @@ from parleyd import config, stereo
 from parleyd.cli.journal import turns
 from parleyd.cli.turns import _table
 from parleyd.errors import ConfigError, ParleyError
-from parleyd.playout import KEPT_PARTS, MOST_SEGMENTS, Playout
+from parleyd.playout import Playout
 from parleyd.realtime import events as ev
-from parleyd.realtime.calls import MOST_OPEN, Calls
+from parleyd.realtime.calls import Calls
 from parleyd.realtime.history import KEPT_CHARS, History
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.refusals import Remedy, understand
@@ -20,6 +20,11 @@ from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.units import Frames
 from tests.fuzz.conversation import World
 from tests.fuzz.sizes import size_of
+
+MOST_OPEN = 32
+
+KEPT_PARTS = 64
+MOST_SEGMENTS = 1024
 
 DEEP = "[" * 5000 + "]" * 5000
 

@@ -5,7 +5,9 @@ import pytest
 
 from parleyd import config
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.bargein import THRESHOLD, BargeIn, Kind, Verdict
+from parleyd.hearing.bargein import BargeIn, Kind, Verdict
+
+THRESHOLD = 0.6
 
 HOLD = config.Hearing(reaction="hold", confirm_ms=500)
 DUCK = config.Hearing(reaction="duck", confirm_ms=500)

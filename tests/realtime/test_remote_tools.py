@@ -18,11 +18,12 @@ from parleyd.realtime.news import (
     SkillCalled,
     Trouble,
 )
-from parleyd.realtime.permission import MOST_REQUESTS
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
 from parleyd.skills.mcp import declarations
 from tests.openai_types import assert_valid
+
+MOST_REQUESTS = 4
 
 ENDED_WITHIN_S = 30.0
 LISTED_WITHIN_S = 3.0

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from parleyd.skills.alarms import MOST_KEPT, Alarm
+from parleyd.skills.alarms import Alarm
 from parleyd.skills.store import LONGEST_FILE, MUTE_UNKNOWN, Kept, Loudness, Store
+
+MOST_KEPT = 64
 
 TEA: dict[str, Any] = {"id": 1, "name": "tea", "due": 1_800_000_060.0, "timer": True}
 UP: dict[str, Any] = {
