@@ -167,6 +167,7 @@ def test_closing_capture_really_closes_the_microphone(card: Card, rig: PulseRig)
         assert rig.open_microphones() == 0
 
 
+@pytest.mark.slow
 def test_a_lost_server_is_an_audio_error_and_close_still_works() -> None:
     with PulseRig() as rig:
         card = Card(audio())

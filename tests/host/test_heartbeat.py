@@ -536,6 +536,7 @@ def test_what_the_core_plays_is_heard(rig: PulseRig, monkeypatch: pytest.MonkeyP
     assert outcome.errors.empty()
 
 
+@pytest.mark.slow
 def test_the_heart_goes_on_when_the_sound_server_is_killed_and_comes_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
