@@ -29,7 +29,7 @@ def main() -> int:
     load_before()
     files = list(dict.fromkeys(file for name, _ in mutants for file in nearest_to(name)))
     log = Path(arguments.log) if arguments.log else None
-    if next(run_all([Run(files, log=log)], 1)) is not Outcome.SURVIVED:
+    if next(run_all([Run(files, log=log, times=len(files))], 1)) is not Outcome.SURVIVED:
         print("The tests fail without any fault, so they prove nothing: run pytest first.")
         return 2
     return _report(mutants, arguments)

@@ -63,6 +63,8 @@ class Run:
     module: str = ""
     source: str = ""
     log: Path | None = None
+    times: int = 1
+    """As many times `CPU_S` and `WALL_S`: for the tests of many modules at once."""
 
 
 def run_all(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
@@ -74,7 +76,7 @@ def run_all(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
             while index not in outcomes:
                 while waiting and len(running) < jobs:
                     number, run = waiting.popleft()
-                    running[_start(run)] = number, time.monotonic() + WALL_S
+                    running[_start(run)] = number, time.monotonic() + WALL_S * run.times
                 _collect(running, outcomes)
             yield outcomes[index]
     finally:
@@ -99,7 +101,7 @@ def _collect(running: dict[int, tuple[int, float]], outcomes: dict[int, Outcome]
 def _start(run: Run) -> int:
     pid = os.fork()
     if pid == 0:
-        _child(run.tests, run.module, run.source, run.log)
+        _child(run)
     return pid
 
 
@@ -118,20 +120,21 @@ def _outcome(status: int) -> Outcome:
     return Outcome.UNTESTED if code == pytest.ExitCode.NO_TESTS_COLLECTED else Outcome.KILLED
 
 
-def _child(tests: Sequence[str], module: str, source: str, log: Path | None) -> None:
+def _child(run: Run) -> None:
     code = 70
     try:
         os.setpgid(0, 0)
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 2))
+        cpu_s = CPU_S * run.times
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 2))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        out = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        out = os.open(run.log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(out, 1)
         os.dup2(out, 2)
-        if module:
-            sys.meta_path.insert(0, _Replaced(module, source))
+        if run.module:
+            sys.meta_path.insert(0, _Replaced(run.module, run.source))
         quick = ("-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist")
         loaded = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is, and that is meant
-        code = int(pytest.main([*quick, "-W", loaded, "--tb=short", *tests]))
+        code = int(pytest.main([*quick, "-W", loaded, "--tb=short", *run.tests]))
     except BaseException:
         traceback.print_exc()
     finally:
