@@ -119,10 +119,11 @@ class Ears:
 
     @property
     def trouble(self) -> str:
-        """What does not work because a part has failed; "" when all parts have worked for long."""
+        """The newest failures in words; "" when all parts have worked for a while."""
         if not self._failed:
             return ""
-        return next(filter(None, (fuse.trouble(self._now) for fuse in self._fuses)), "")
+        fuses = sorted(self._fuses, key=lambda fuse: not fuse.out(self._now))
+        return next(filter(None, (fuse.trouble(self._now) for fuse in fuses)), "")
 
     @property
     def deaf(self) -> str:

@@ -54,7 +54,9 @@ def test_fuse_shows_the_trouble_for_a_minute_after_it() -> None:
     part = Part()
     part.error = ValueError()
     part.run(5.0)
-    assert part.fuse.trouble(64.9) == "nothing is heard"
+    assert part.fuse.trouble(5.9) == "nothing is heard"
+    assert part.fuse.trouble(6.0) == "the ear failed and was reset"  # it is heard again
+    assert part.fuse.trouble(64.9) == "the ear failed and was reset"
     assert part.fuse.trouble(65.0) == ""
 
 

@@ -65,8 +65,12 @@ class Fuse:
         return now < self._out_until
 
     def trouble(self, now: float) -> str:
-        """The loss in words, from a failure until the part has worked for `STEADY_S`; else ""."""
-        return self.means if now < self._failed_at + STEADY_S else ""
+        """In words: the loss while the part is left out, then that it failed, until it has
+        worked for `STEADY_S`; else ""."""
+        if self.out(now):
+            return self.means
+        recent = now < self._failed_at + STEADY_S
+        return f"the {self.part} failed and was reset" if recent else ""
 
     def mend(self) -> None:
         """The part was replaced: it is run again at once."""
