@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         keeps_time = rigged or folder == "install" or file in REAL_TIME_FILES
         item.add_marker(pytest.mark.xdist_group("real time" if keeps_time else file))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Send the reports of a parallel run as UTF-8: a lone surrogate in a log ends it."""
+    return encodable((yield))
+
+
+def encodable(part: Any) -> Any:
+    """The same report, with each character that has no UTF-8 form as `\\udcff`."""
+    if isinstance(part, str):
+        return part.encode("utf-8", "backslashreplace").decode()
+    if isinstance(part, dict):
+        return {encodable(key): encodable(value) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return type(part)(encodable(each) for each in part)
+    return part
 
 
 _unmarked: dict[str, float] = {}
