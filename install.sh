@@ -87,12 +87,22 @@ run_tests() {
 }
 
 # All tests in two processes, of which one runs those that keep real time, one after the other.
-# PARLEY_COVERAGE=1 measures which branches of the package they take.
+# PARLEY_COVERAGE=1 measures which branches of the package the quick ones take; measuring doubles
+# their time.
 run_all_tests() {
-  local measure=()
-  [[ -z ${PARLEY_COVERAGE:-} ]] || measure=(--cov --cov-report=)
-  step "pytest, in two processes"
-  "$venv/bin/python" -m pytest -n 2 --dist loadgroup --durations=20 "${measure[@]}"
+  local failed=0
+  if [[ -z ${PARLEY_COVERAGE:-} ]]; then
+    in_two_processes "all tests" || failed=$?
+  else
+    in_two_processes "the quick tests" -m "not slow" --cov --cov-report= || failed=$?
+    in_two_processes "the slow tests" -m slow || failed=$?
+  fi
+  return "$failed"
+}
+
+in_two_processes() {
+  step "pytest, $1, in two processes"
+  "$venv/bin/python" -m pytest -n 2 --dist loadgroup --durations=20 "${@:2}"
 }
 
 check() {

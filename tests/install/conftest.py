@@ -60,7 +60,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     return name
 """
 
-# Stands for `parley`, ruff, mypy and pytest: says how it was called, fails when told to.
+# Stands for `parley` and what the gate runs: says how it was called, fails when told to.
 STUB = """\
 import os, sys
 
@@ -159,9 +159,9 @@ def new_checkout(root: Path) -> Checkout:
     shutil.copytree(SOURCE / "daemon/parleyd/boards", package / "boards")
     (root / "daemon/backend.py").write_text(BACKEND)
     (root / "daemon/parley_stub.py").write_text(STUB)
-    for name in ("ruff", "mypy", "pytest"):
-        (root / f"{name}.py").write_text(STUB)
     script(root / "tests/peers/run", 'echo ran peers "$@"')
+    for name in ("ruff", "mypy", "pytest", "coverage", "tests/mutation"):
+        (root / f"{name}.py").write_text(STUB)
     checkout = Checkout(root, plain_environ(root))
     checkout.machine()
     return checkout

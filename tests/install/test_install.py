@@ -144,11 +144,28 @@ def test_ci_checks_style_and_types_and_then_runs_the_tests(installed: Checkout) 
     result = installed.call("bash", str(installed.root / ".ci/run"))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "warning: pvporcupine" in result.stdout  # there is no index; only this may be left out
-    ran = [line for line in result.stdout.splitlines() if line.startswith("ran ")]
-    checks = ["ran ruff format --check .", "ran ruff check .", "ran mypy", "ran pytest"]
-    assert ran[:4] == checks
-    assert all(line.startswith("ran peers ") for line in ran[4:])
+    ran = [line for line in result.stdout.splitlines() if "ran " in line]
+    gate = [
+        "ruff format",
+        "ruff check",
+        "mypy",
+        "pytest",
+        "pytest",
+        "coverage",
+        "mutation",
+        "peers",
+    ]
+    assert len(ran) == len(gate)
+    assert all(name in line for line, name in zip(ran, gate, strict=True))
     assert result.stdout.splitlines()[-1] == ran[-1]
+
+
+@pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest", "mutation"])
+def test_ci_fails_when_a_part_of_it_fails(installed: Checkout, failing: str) -> None:
+    for tool in ("node", "npm"):
+        installed.stand_in(tool, "exit 0")
+    result = installed.call("bash", str(installed.root / ".ci/run"), FAILING=failing)
+    assert result.returncode != 0
 
 
 @pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest"])
