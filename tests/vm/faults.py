@@ -208,15 +208,17 @@ def cycles(on: Stage) -> str:
     """Start and stop, again and again: nothing is left open, running or on disk."""
     on.start()
     service.systemctl("stop", service.UNIT)
-    before, free = _left_behind(), _available_mb()
+    before, free = _left_behind(), _memory_mb()
     for _ in range(on.cycles):
         service.start()
         on.device.forget()
     service.systemctl("stop", service.UNIT)
     time.sleep(1.0)
-    after, lost = _left_behind(), free - _available_mb()
+    after, still_free = _left_behind(), _memory_mb()
+    lost = free["MemAvailable"] - still_free["MemAvailable"]
+    changed = {name: f"{now - free[name]:+.0f}" for name, now in still_free.items()}
     assert after == before, f"left behind: {set(after) ^ set(before)}"
-    assert lost < GROWTH_MB, f"{lost:.0f} MB of memory are gone"
+    assert lost < GROWTH_MB, f"{lost:.0f} MB of memory are gone: {changed}"
     return f"{on.cycles} cycles, no process, file, PCM or pin is left, memory {lost:+.1f} MB"
 
 
@@ -299,12 +301,17 @@ def _left_behind() -> list[str]:
     return sorted(left)
 
 
-def _available_mb() -> float:
-    """What the kernel could give away, if this process, which records all the time, were not."""
+def _memory_mb() -> dict[str, float]:
+    """What the kernel could give away, if this process, which records all the time, were not;
+    and what holds the rest."""
     Path("/proc/sys/vm/drop_caches").write_text("3")
     lines = Path("/proc/meminfo").read_text().splitlines()
-    line = next(line for line in lines if line.startswith("MemAvailable"))
-    return (int(line.split()[1]) + rss_kb()) / 1024
+    kept = {name: int(value.split()[0]) / 1024 for name, value in (x.split(":") for x in lines)}
+    kept["MemAvailable"] += rss_kb() / 1024
+    holders = ("AnonPages", "Cached", "Shmem", "Slab", "SUnreclaim", "KernelStack", "PageTables")
+    return {name: kept[name] for name in ("MemAvailable", *holders, "Percpu")} | {
+        "this process": rss_kb() / 1024
+    }
 
 
 if __name__ == "__main__":
