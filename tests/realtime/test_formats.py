@@ -39,8 +39,32 @@ def nested(kind: object, rate: object = None) -> ev.Json:
         ({"output_audio_format": "not specified"}, PCM),
         ({"output_audio_format": "g711_ulaw"}, AudioFormat("audio/pcmu", 8000)),
         ({"output_audio_format": "g711_alaw"}, AudioFormat("audio/pcma", 8000)),
+        # the rate in the name, in the object, beside it, and as a text
+        ({"output_audio_format": "pcm16_16000hz"}, AudioFormat("audio/pcm", 16_000)),
+        ({"output_audio_format": "pcm16-8000hz"}, AudioFormat("audio/pcm", 8000)),
+        ({"output_audio_format": "pcm_44100"}, AudioFormat("audio/pcm", 44_100)),
+        ({"output_audio_format": "pcm_48khz"}, AudioFormat("audio/pcm", 48_000)),
+        ({"output_audio_format": "audio/pcm;rate=16000"}, AudioFormat("audio/pcm", 16_000)),
+        ({"output_audio_format": "ulaw_8000"}, AudioFormat("audio/pcmu", 8000)),
+        ({"output_audio_format": "mulaw"}, AudioFormat("audio/pcmu", 8000)),
+        ({"output_audio_format": "PCM_S16LE"}, PCM),
+        ({"output_audio_format": {"type": "pcm16", "rate": 16_000}},
+         AudioFormat("audio/pcm", 16_000)),
+        ({"output_audio_format": "pcm16", "output_audio_sampling_rate": 16_000},
+         AudioFormat("audio/pcm", 16_000)),
+        ({"audio": {"output": {"format": "pcm16", "sample_rate": 48_000}}},
+         AudioFormat("audio/pcm", 48_000)),
+        (nested("audio/pcm", "16000"), AudioFormat("audio/pcm", 16_000)),
+        (nested("audio/PCM", 16_000), AudioFormat("audio/pcm", 16_000)),
+        # what is not 16-bit PCM or G.711
+        ({"output_audio_format": "opus"}, AudioFormat("opus", 0)),
+        ({"output_audio_format": "mp3_44100_128"}, AudioFormat("mp3_44100_128", 44_100)),
+        ({"output_audio_format": "pcm_f32le"}, AudioFormat("pcm_f32le", 0)),
+        (nested("audio/L16", 16_000), AudioFormat("audio/L16", 16_000)),  # is big-endian
+        ({"output_audio_format": {"type": "audio/pcm", "rate": 24_000, "channels": 2}},
+         AudioFormat("audio/pcm in several channels", 24_000)),
     ],
-)
+)  # fmt: skip
 def test_confirmed_format_is_read_in_every_shape(session: ev.Json, expected: AudioFormat) -> None:
     assert confirmed(session, "output") == expected
 
@@ -89,6 +113,37 @@ def test_turn_is_sent_at_the_rate_that_the_server_listens_to() -> None:
     assert 15_500 < len(sent) <= 16_000
     wanted = 9000 * np.sin(2 * np.pi * 440 * np.arange(len(sent)) / 16_000)
     assert np.abs(sent[2000:-100] - wanted[2000:-100]).max() < 90
+
+
+def test_dashscope_listens_at_16_khz_and_speaks_at_24() -> None:
+    session = {"input_audio_format": "pcm16", "output_audio_format": "pcm24"}
+    assert confirmed(session, "input") == AudioFormat("audio/pcm", 16_000)
+    assert confirmed(session, "output") == PCM
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("audio/pcmu", [0x80, 0x00, 0xFF, 0xFE, 0x7E, 0xEF]),
+        ("audio/pcma", [0xAA, 0x2A, 0xD5, 0xD5, 0x55, 0xDD]),
+    ],
+)
+def test_turn_is_coded_with_the_values_of_the_standard(kind: str, codes: list[int]) -> None:
+    """ITU-T G.711: the nearest value of the table, at both ends of the scale and near zero."""
+    encoder = TurnEncoder(AudioFormat(kind, RATE_HZ))
+    frames = np.array([32_767, -32_768, 1, 7, -7, 135], np.int16)
+    assert list(encoder.push(frames)) == codes
+
+
+def test_turn_is_coded_at_8_khz() -> None:
+    encoder = TurnEncoder(AudioFormat("audio/pcmu", 8000))
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    frames = np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype(np.int16)
+    data = b"".join(encoder.push(frames[at : at + 960]) for at in range(0, RATE_HZ, 960))
+    assert 7700 < len(data) <= 8000
+    sent = ReplyDecoder(AudioFormat("audio/pcmu", RATE_HZ)).push((1, "i", 0), data)
+    wanted = 9000 * np.sin(2 * np.pi * 440 * np.arange(len(sent)) / 8000)
+    assert np.abs(sent[1000:-100] - wanted[1000:-100]).max() < 400  # a step up there is 512
 
 
 def opened(session: ev.Json) -> tuple[Session, list[object]]:

@@ -5,6 +5,8 @@ format and use that. It is converted where that is possible, and refused in word
 Sources: the session object of the realtime API; ITU-T G.711 for the two 8-bit codes.
 """
 
+import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -37,36 +39,78 @@ class AudioFormat:
 PCM = AudioFormat("audio/pcm", SERVER_RATE_HZ)
 """The format that Parley asks for."""
 
-_FLAT_NAMES = {
-    "pcm16": PCM,  # the beta protocol's name
-    "pcm24": PCM,  # DashScope's name of the same
-    "g711_ulaw": AudioFormat("audio/pcmu", 8000),
-    "g711_alaw": AudioFormat("audio/pcma", 8000),
-}
-_RATES_HZ = {"audio/pcm": SERVER_RATE_HZ, "audio/pcmu": 8000, "audio/pcma": 8000}
+_FOREIGN = re.compile(
+    r"opus|mp3|mpeg|aac|flac|wav|ogg|webm|l16|l24|f(loat)?_?(16|32|64)|[su](8|24|32)|be\b"
+)
+_CODES = (
+    (re.compile(r"u-?law|pcmu"), "audio/pcmu"),
+    (re.compile(r"a-?law|pcma"), "audio/pcma"),
+    (re.compile(r"pcm|linear"), PCM.type),
+)
+_RATE_IN_NAME = re.compile(r"(?<!\d)(\d{4,6})(?!\d)|(?<!\d)(\d{1,3})khz")
+_RATES_HZ = {PCM.type: SERVER_RATE_HZ, "audio/pcmu": 8000, "audio/pcma": 8000}
+_RATE_KEYS = ("rate", "sample_rate", "sampling_rate", "sample_rate_hz")
+_CHANNEL_KEYS = ("channels", "num_channels")
+_MOST_DIGITS = 20  # of a number in a text
 
 
 def confirmed(session: Json, direction: str) -> AudioFormat:
     """The format that a `session` object names for ``input`` or ``output``.
 
-    A session that names none, or one of an unknown shape, has the one that was asked for.
+    A session that names none, or one of an unknown shape, has the one that was asked for. The
+    rate may stand in the format, in its name, or beside it.
     """
     audio = session.get("audio")
     side = audio.get(direction) if isinstance(audio, dict) else None
-    named = side.get("format") if isinstance(side, dict) else None
+    side = side if isinstance(side, dict) else {}
+    named = side.get("format")
     if named is None:
         named = session.get(f"{direction}_audio_format")
-    if isinstance(named, str):
-        return _FLAT_NAMES.get(named, AudioFormat(named, 0) if named in _RATES_HZ else PCM)
-    if not isinstance(named, dict) or not isinstance(named.get("type"), str):
-        return PCM
-    kind = named["type"]
-    if kind in _FLAT_NAMES:
-        return _FLAT_NAMES[kind]
-    rate = named.get("rate", named.get("sample_rate"))
-    if not isinstance(rate, int | float) or not 0 < rate < 1e6:
-        rate = _RATES_HZ.get(kind, 0)
-    return AudioFormat(kind, int(rate))
+    fields = named if isinstance(named, dict) else {}
+    name = fields.get("type") if fields else named
+    name = name if isinstance(name, str) else ""
+    kind = _kind(name, of_object=bool(fields))
+    if _number(fields, *_CHANNEL_KEYS) not in (None, 1):
+        kind += " in several channels"
+    rate = (
+        _number(fields, *_RATE_KEYS)
+        or _rate_in(name)
+        or _number(side, *_RATE_KEYS)
+        or _number(session, f"{direction}_audio_sampling_rate")
+    )
+    if name == "pcm16" and session.get("output_audio_format") == "pcm24" and rate is None:
+        rate = 16_000  # DashScope's names have the rate in kHz
+    return AudioFormat(kind, int(rate or _RATES_HZ.get(kind, 0)))
+
+
+def _kind(name: str, *, of_object: bool) -> str:
+    """What a format's name says. A text that names no format stands for the one asked for."""
+    low = name.lower()
+    if not _FOREIGN.search(low):
+        for code, kind in _CODES:
+            if code.search(low):
+                return kind
+    foreign = _FOREIGN.search(low) or low.startswith("audio/") or (of_object and low)
+    return name if foreign else PCM.type
+
+
+def _rate_in(name: str) -> float | None:
+    found = _RATE_IN_NAME.search(name.lower())
+    if found is None:
+        return None
+    return float(found[1]) if found[1] else 1000 * float(found[2])
+
+
+def _number(fields: Json, *names: str) -> float | None:
+    """The first of these that is a number, also in a text."""
+    for name in names:
+        found = fields.get(name)
+        if isinstance(found, str) and len(found) <= _MOST_DIGITS:
+            with contextlib.suppress(ValueError):
+                found = float(found)
+        if isinstance(found, int | float) and not isinstance(found, bool) and 0 < found < 1e6:
+            return found
+    return None
 
 
 def text_only(session: Json) -> bool:
@@ -139,11 +183,11 @@ class TurnEncoder:
 
     def push(self, frames: Frames) -> bytes:
         """The bytes of these frames; fewer while the resampler looks ahead."""
-        if self.format.type == "audio/pcm" and self.format.rate_hz != SERVER_RATE_HZ:
+        if self.format.rate_hz != SERVER_RATE_HZ:
             if self._stream is None:
                 self._stream = soxr.ResampleStream(SERVER_RATE_HZ, self.format.rate_hz, 1)
             frames = _rounded(self._stream.resample_chunk(frames.astype(np.float32)))
-        return frames.astype("<i2").tobytes()
+        return _ENCODERS[self.format.type](frames)
 
     def reset(self) -> None:
         """A new turn begins."""
@@ -177,8 +221,21 @@ def _by_table(table: Frames) -> Callable[[bytes], Frames]:
     return lambda data: table[np.frombuffer(data, np.uint8)]
 
 
+def _to_table(table: Frames) -> Callable[[Frames], bytes]:
+    """The nearest code for each frame."""
+    codes = np.argsort(table, kind="stable").astype(np.uint8)
+    values = table[codes].astype(np.int32)
+    limits = (values[1:] + values[:-1]) / 2
+    return lambda frames: codes[np.searchsorted(limits, frames)].tobytes()
+
+
 _DECODERS: dict[str, Callable[[bytes], Frames]] = {
     "audio/pcm": _pcm,
     "audio/pcmu": _by_table(_ulaw_table()),
     "audio/pcma": _by_table(_alaw_table()),
+}
+_ENCODERS: dict[str, Callable[[Frames], bytes]] = {
+    "audio/pcm": lambda frames: frames.astype("<i2").tobytes(),
+    "audio/pcmu": _to_table(_ulaw_table()),
+    "audio/pcma": _to_table(_alaw_table()),
 }

@@ -700,11 +700,11 @@ class Session:
         return [*news, *(self._become_ready(session, now) if not self.ready else [])]
 
     def _confirmed_input(self, wanted: formats.AudioFormat) -> list[News]:
-        convertible = wanted.known and wanted.type == formats.PCM.type
-        self._encoder.format = wanted if convertible else formats.PCM
+        self._encoder.reset()
+        self._encoder.format = wanted if wanted.known else formats.PCM
         if wanted == formats.PCM:
             return []
-        does = "it is converted" if convertible else f"it gets {formats.PCM} all the same"
+        does = "it is converted" if wanted.known else f"it gets {formats.PCM} all the same"
         return [Trouble(Remedy.IGNORE, f"the server listens to {wanted}: {does}")]
 
     def _audio(self, event: ev.AudioDelta, now: float) -> list[News]:
