@@ -77,6 +77,12 @@ BROKEN = {
     "ends": ("raise GeneratorExit\n", ":1: GeneratorExit"),
     "stops": ("raise StopIteration(1)\n", ":1: StopIteration: 1"),
     "own": ("class E(BaseException):\n  def __str__(self): 1/0\nraise E\n", ":3: E: its message"),
+    "worse": ("class E(Exception):\n  def __str__(self): exit()\nraise E\n", ":3: E: its message"),
+    "worst": (
+        "class M(type):\n  @property\n  def __name__(self): exit()\n"
+        "class E(Exception, metaclass=M): pass\nraise E\n",
+        ": its error cannot be shown",
+    ),
     "lines": ("raise RuntimeError('a\\nb\\x1b[31m')\n", ":1: RuntimeError: a b\\x1b[31m"),
     "huge": ("raise RuntimeError('x' * 10**7)\n", ":1: RuntimeError: xxx"),
     "encoded": ("x = '\udcff'\n", ":1: "),
@@ -91,7 +97,7 @@ BROKEN = {
     ),
     "object": (
         MARKED + "class A:\n    'A.'\n    def __call__(self): 'C.'\na = skill(A())\n",
-        ": a A is no function",
+        ":2: a A is no function",
     ),
     "umlaut": (
         MARKED + "@skill\ndef küche_licht(an: bool) -> str:\n    'Licht.'\n",
@@ -131,11 +137,16 @@ BROKEN = {
         ":4: f takes 39061 bytes",
     ),
     "yields": (MARKED + "@skill\ndef f():\n    'F.'\n    yield 1\n", ":2: f is a generator"),
-    "loops": (MARKED + "@skill\ndef f() -> str:\n    'F.'\nf.__wrapped__ = f\n", ": "),
+    "loops": (MARKED + "@skill\ndef f() -> str:\n    'F.'\nf.__wrapped__ = f\n", ":2: "),
     "unsettled": (
         "class A:\n    def __getattr__(self, name): raise SystemError(name)\n"
         "    def __call__(self): pass\na = A()\n1/0\n",
         ":5: ZeroDivisionError",
+    ),
+    "guarded": (
+        MARKED + "class A:\n    def __getattr__(self, name): exit(3)\n"
+        "    def __call__(self): pass\na = A()\n@skill\ndef f(x) -> str:\n    'F.'\n",
+        ":6: f: the parameter x needs a type",
     ),
 }
 

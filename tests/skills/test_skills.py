@@ -143,9 +143,15 @@ def raises(error: BaseException) -> Callable[[], str]:
     return broken
 
 
+class Exits(ValueError):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
+        (Exits(), "That did not work: its message cannot be shown."),
         (ValueError("no cat at home"), "That did not work: no cat at home."),
         (RuntimeError("boom"), "broken failed: RuntimeError: boom"),
         (StopIteration("x"), "StopIteration"),

@@ -59,7 +59,7 @@ def is_skill(thing: object) -> bool:
     """Marked with `skill`. Never raises."""
     try:
         return callable(thing) and getattr(thing, _MARK, False) is True
-    except Exception:  # an object of the user's own, asked for an attribute
+    except BaseException:  # an object of the user's own, asked for an attribute
         return False
 
 
@@ -138,16 +138,21 @@ def skills_of(owner: object, *, blocking: bool = False) -> list[Skill]:
 
 
 def place(thing: Callable[..., Any]) -> str:
-    """``file:line`` of a definition, decorators included; "" where it has none. Never raises."""
-    try:
-        code = inspect.unwrap(thing).__code__
-        found = f"{code.co_filename}:{code.co_firstlineno}"
-    except (AttributeError, ValueError):
+    """``file:line`` of a definition, decorators included, or of an object's class; "" where
+    there is none. Never raises."""
+    for definition in (inspect.unwrap, lambda same: same, type):
         try:
-            found = f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
-        except (OSError, TypeError, ValueError):
-            return ""
-    return printable(found)
+            return printable(_place(definition(thing)))
+        except BaseException:  # attributes of the user's own
+            continue
+    return ""
+
+
+def _place(defined: Any) -> str:
+    code = getattr(defined, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    return f"{inspect.getsourcefile(defined)}:{inspect.getsourcelines(defined)[1]}"
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -19,6 +19,7 @@ from types import ModuleType
 
 from parleyd import disk
 from parleyd.printable import printable
+from parleyd.repeats import MOST_LISTED, ONE_OF_A_LIST
 from parleyd.skills import Skill, is_skill, place, trust
 from parleyd.skills.trust import Untrusted
 from parleyd.skills.wording import message
@@ -67,8 +68,10 @@ async def load(
 
 def report(loaded: Loaded, folder: Path) -> None:
     """One line in the log for each problem, and one for all skills."""
-    for problem in loaded.problems:
-        log.error("skill left out: %s", problem)
+    for problem in loaded.problems[:MOST_LISTED]:
+        log.error("skill left out: %s", problem, extra=ONE_OF_A_LIST)
+    if (more := len(loaded.problems) - MOST_LISTED) > 0:
+        log.error("%d more problems with skills: run `parley check` to see them", more)
     if loaded.skills:
         names = ", ".join(skill.name for skill in loaded.skills)
         log.info("skills of %s: %s", _shown(folder), names)
@@ -105,6 +108,9 @@ async def examine(
             file = SkillFile(b"", (), (late,))
         except Busy:
             file = SkillFile(b"", (), (f"{_shown(path)}: there is no thread left to load it",))
+        except Exception as error:  # the rim: an error of the user's own that cannot be looked at
+            strange = f"{_shown(path)}: its error cannot be shown ({message(error)})"
+            file = SkillFile(b"", (), (strange,))
         files[path] = file
         problems += file.problems
         for skill in file.skills:

@@ -9,6 +9,6 @@ def message(error: BaseException) -> str:
     """An error's message on one line, bounded, printable and valid Unicode. Never raises."""
     try:
         text = str(error)
-    except Exception:  # a `__str__` of the user's own
+        return printable(" ".join(text[: 2 * LONGEST].split()), LONGEST)
+    except BaseException:  # a `__str__` of the user's own, sys.exit and all
         return "its message cannot be shown"
-    return printable(" ".join(text[: 2 * LONGEST].split()), LONGEST)
