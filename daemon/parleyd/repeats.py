@@ -9,6 +9,11 @@ from typing import NamedTuple
 EVERY_S = 1.0
 DISTINCT = 10  # different texts of one template that are written within a second
 MOST_LINES = 1000  # different lines that are written within a second
+MOST_LISTED = 100  # entries of one list; more of them are no help
+
+ONE_OF_A_LIST = {"each": True}
+"""For `extra=` of a line that is written although the lines before it are alike: "file1.py:3" and
+"file2.py:3" are two mistakes. Only for lists of at most `MOST_LISTED` entries."""
 
 Key = tuple[Hashable, str]
 

@@ -80,6 +80,16 @@ def test_reload_that_cannot_be_set_up_leaves_all_as_it_is(
     assert "Traceback" not in service.log.read_text()
 
 
+def test_reload_with_alike_mistakes_names_each(service: Daemon, tmp_path: Path) -> None:
+    words = ", ".join(f'"word{n}"' for n in range(8))
+    service.config.write_text(configuration(tmp_path, f"[wake]\nkeywords = [{words}]"))
+    reloaded(service)
+    log = service.log.read_text()
+    assert all(f"not reloaded: wake.keywords: the wake-word engine micro has no model for 'word{n}'"
+               in log for n in range(8))  # fmt: skip
+    assert service.end() == 0
+
+
 def test_reload_with_a_broken_skill_keeps_the_one_that_runs(
     service: Daemon, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from parleyd.boundary import Note
 from parleyd.cli.switchboard import log_note
 from parleyd.host.repeated import OneASecond
 from parleyd.host.systemd import FieldsFormatter
+from parleyd.skills import loading
+from parleyd.skills.loading import Loaded
 
 
 class Lines(logging.Handler):
@@ -66,6 +69,20 @@ def test_filter_states_and_turns_are_all_written(lines: Lines) -> None:
         log_note(Note("state", {"before": "idle", "after": "listening"}))
         log_note(Note("turn", {"turn": number}))
     assert len(lines.lines) == 200
+
+
+def test_filter_every_broken_skill_is_a_line(lines: Lines) -> None:
+    """Names that differ by a number are no repetition."""
+    problems = tuple(f"/skills/light{n}.py:1: ModuleNotFoundError" for n in range(30))
+    loading.report(Loaded(problems=problems), Path("/skills"))
+    assert lines.lines == [f"ERROR skill left out: {problem}" for problem in problems]
+
+
+def test_filter_thousand_broken_skills_are_101_lines(lines: Lines) -> None:
+    problems = tuple(f"/skills/light{n}.py:1: ModuleNotFoundError" for n in range(1000))
+    loading.report(Loaded(problems=problems), Path("/skills"))
+    assert len(lines.lines) == 101
+    assert lines.lines[-1].startswith("ERROR 900 more problems with skills: run `parley check`")
 
 
 def test_filter_count_of_a_note_is_no_note_again(lines: Lines, clock: Clock) -> None:

@@ -45,6 +45,7 @@ from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import Player
 from parleyd.realtime.link import Address, Link
+from parleyd.repeats import MOST_LISTED, ONE_OF_A_LIST
 from parleyd.skills import loading, mcp
 from parleyd.skills.loading import Loaded
 from parleyd.skills.mute import Mute
@@ -480,8 +481,11 @@ def _not_reloaded(error: Exception) -> None:
     """One line for each mistake; a traceback only for what nobody foresaw."""
     if not isinstance(error, ParleyError):
         log.error("configuration not reloaded", exc_info=error)
-    for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
-        log.error("configuration not reloaded: %s", problem)
+    problems = error.problems if isinstance(error, ConfigError) else [str(error)]
+    for problem in problems[:MOST_LISTED]:
+        log.error("configuration not reloaded: %s", problem, extra=ONE_OF_A_LIST)
+    if (more := len(problems) - MOST_LISTED) > 0:
+        log.error("configuration not reloaded: %d mistakes more, `parley check` has them", more)
 
 
 def _renew(fault: Fault, engines: WakeEngines) -> None:

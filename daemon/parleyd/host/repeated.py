@@ -38,7 +38,7 @@ class OneASecond(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this record is written."""
-        if record.name == NOTES and record.msg in KEPT:
+        if (record.name == NOTES and record.msg in KEPT) or getattr(record, "each", False):
             return True
         with self._lock:
             now = self._clock()

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from parleyd import disk
+from parleyd.repeats import ONE_OF_A_LIST
 from parleyd.skills.alarms import MOST_KEPT, Alarm
 from parleyd.skills.hours import LATEST, epoch, parsed
 
@@ -112,7 +113,7 @@ class Store:
         whether the microphone is closed.
         """
         for problem in problems[:MOST_LINES]:
-            log.error("%s is damaged: %s", self._path, problem)
+            log.error("%s is damaged: %s", self._path, problem, extra=ONE_OF_A_LIST)
         if len(problems) > MOST_LINES:
             log.error("%s is damaged in %d places more", self._path, len(problems) - MOST_LINES)
         if kept.muted_until == MUTE_UNKNOWN:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from parleyd.repeats import ONE_OF_A_LIST
 from parleyd.skills import skill
 from parleyd.skills.alarms import (
     EARLIEST,
@@ -48,11 +49,16 @@ class Timers:
         """What is to ring from now on; each is returned once. What was missed is logged."""
         recent, missed = self._alarms.take_due(self._clock())
         for alarm in self._alarms.take_moved():
-            log.warning("the clock was wrong when an alarm was set: it rings at %s", _hour(alarm))
+            log.warning(
+                "the clock was wrong when an alarm was set: it rings at %s",
+                _hour(alarm),
+                extra=ONE_OF_A_LIST,
+            )
         for alarm in missed:
             log.warning(
                 "missed: one due at %s, while the device was off or its clock was wrong",
                 _hour(alarm),
+                extra=ONE_OF_A_LIST,
             )
         return recent
 
