@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from parleyd.realtime.events import ErrorDetail
 
+LONGEST_CODE = 200  # characters that are looked at
+
 
 class Remedy(Enum):
     """What to do about an error."""
@@ -100,11 +102,52 @@ WHAT_TO_DO = {
     "server_error": "the server has a problem of its own: wait a moment",
 }
 
+# What other servers call the same, HTTP's numbers among it; as in `_plain`.
+_ALIASES = {
+    "insufficient_quota": (
+        "402", "quotaexceeded", "quotaexhausted", "exceededquota", "insufficientcredits",
+        "insufficientcredit", "insufficientbalance", "insufficientfunds", "creditsexhausted",
+        "outofcredits", "paymentrequired", "billingerror", "arrearage",
+    ),
+    "permission_denied": ("403", "forbidden", "accessdenied", "notauthorized"),
+    "model_not_found": (
+        "modelnotavailable", "modelnotsupported", "unsupportedmodel", "unknownmodel",
+        "nosuchmodel",
+    ),
+    "invalid_api_key": (
+        "401", "invalidkey", "invalidtoken", "tokenexpired", "expiredtoken", "apikeyexpired",
+        "expiredapikey", "missingapikey", "invalidcredentials", "authenticationfailed",
+        "unauthenticated", "notauthenticated",
+    ),
+    "session_expired": ("sessiontimeout", "maxduration", "sessionlimitreached"),
+    "rate_limit_exceeded": (
+        "429", "ratelimit", "ratelimited", "ratelimiterror", "ratelimitreached",
+        "toomanyrequests", "throttled", "throttling", "resourceexhausted",
+    ),
+    "server_error": (
+        "500", "502", "503", "504", "529", "internal", "internalerror", "internalservererror",
+        "serviceunavailable", "unavailable", "serveroverloaded", "overloaded",
+        "overloadederror",
+    ),
+}  # fmt: skip
+
 # Servers that give no code, or another one: what all of them write about quota and keys.
 _BY_WORDS = (
-    (re.compile(r"exceeded your current quota|credit balance", re.I), "insufficient_quota"),
-    (re.compile(r"(incorrect|invalid) api[ _-]?key", re.I), "invalid_api_key"),
+    (
+        re.compile(r"exceeded your (current )?quota|quota exceeded|credit balance", re.I),
+        "insufficient_quota",
+    ),
+    (
+        re.compile(
+            r"(incorrect|invalid|expired|missing) api[ _-]?key"
+            r"|api[ _-]?key (is )?(not valid|invalid|expired|missing|required)"
+            r"|did(n't| not) provide an api[ _-]?key",
+            re.I,
+        ),
+        "invalid_api_key",
+    ),
 )
+_REMOTE_TOOL = re.compile(r"\bmcp\b", re.IGNORECASE)  # its server's refusals are not ours
 
 _ALREADY_SHORTER = re.compile(r"audio content of (\d{1,9})\s*ms is already shorter", re.IGNORECASE)
 
@@ -112,9 +155,8 @@ _ALREADY_SHORTER = re.compile(r"audio content of (\d{1,9})\s*ms is already short
 def understand(error: ErrorDetail) -> Refusal:
     """The remedy for an error; servers put the code into `code` or into `type`."""
     message = error.message or ""
-    for code in (error.code, error.type):
-        if code in _BY_CODE:
-            return Refusal(_BY_CODE[code], WHAT_TO_DO.get(code, f"{code}: {_safe(message)}"))
+    if code := _known(error):
+        return Refusal(_BY_CODE[code], WHAT_TO_DO.get(code, f"{code}: {_safe(message)}"))
     if code := _by_words(message):
         return Refusal(_BY_CODE[code], WHAT_TO_DO[code])
     if shorter := _ALREADY_SHORTER.search(message):
@@ -126,7 +168,7 @@ def understand(error: ErrorDetail) -> Refusal:
 
 def may_pass(error: ErrorDetail) -> bool:
     """A failure of the server's own: the same request may well succeed a moment later."""
-    return (error.code or error.type) == "server_error"
+    return _code(error.code or error.type) == "server_error"
 
 
 def key_refused(name: str, *, sent: bool = True) -> Refusal:
@@ -144,18 +186,44 @@ def understand_close(code: int | None, reason: str) -> Refusal:
     3000 and 3003 are registered for "unauthorized" and "forbidden"; 4000 is OpenAI's for the
     request's shape; 44xx is what servers make of HTTP's 4xx.
     """
-    name = reason.rpartition(".")[2]
-    if name in _BY_CODE:
+    name = _code(reason) or _by_words(reason)
+    if name:
         return Refusal(_BY_CODE[name], WHAT_TO_DO.get(name, name))
-    if words := _by_words(reason):
-        return Refusal(_BY_CODE[words], WHAT_TO_DO[words])
     if code in (3000, 4401):
         return Refusal(Remedy.FATAL, KEY_REFUSED)
+    if code == 4402:
+        return Refusal(Remedy.LATER, WHAT_TO_DO["insufficient_quota"])
     if code in (3003, 4000, 4400, 4403, 4404):
         return Refusal(Remedy.LATER, f"the server refuses the session: {_safe(reason)} ({code})")
     if code == 4429:
         return Refusal(Remedy.BACK_OFF, WHAT_TO_DO["rate_limit_exceeded"])
     return Refusal(Remedy.RECONNECT, f"the server closed the connection ({code} {_safe(reason)})")
+
+
+def _known(error: ErrorDetail) -> str:
+    """The code that an error has, in the words of OpenAI; "" for an unknown one."""
+    for named in (error.code, error.type):
+        if named in _BY_CODE:
+            return named
+    if _REMOTE_TOOL.search(error.message or ""):
+        return ""
+    return _code(error.code) or _code(error.type)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_CODES = {_plain(code): code for code in _BY_CODE} | {
+    alias: code for code, aliases in _ALIASES.items() for alias in aliases
+}
+
+
+def _code(name: str | None) -> str:
+    """The code that a name, or a part of it between dots, stands for; "" for none."""
+    name = (name or "")[:LONGEST_CODE]
+    found = (_CODES.get(_plain(part)) for part in (name, *reversed(name.split("."))))
+    return next(filter(None, found), "")
 
 
 def _by_words(message: str) -> str:
