@@ -306,6 +306,49 @@ def test_an_alarm_rings_at_its_hour_in_a_time_zone_set_later(after: str, through
     assert rang == pytest.approx(local("2027-01-17T07:00"), abs=LOOK_S)
 
 
+@pytest.mark.parametrize("through", ["nothing", "restart", "reboot"])
+@pytest.mark.parametrize(
+    ("after", "set_at", "clock", "due"),
+    [
+        # set at midnight of the same day there, where 07:00 is still to come
+        ("America/Los_Angeles", "2027-01-15T08:00", "07:00", "2027-01-15T07:00"),
+        # set at half past seven there, where 07:00 was over
+        ("Europe/Berlin", "2027-01-15T06:30", "07:00", "2027-01-16T07:00"),
+        ("Asia/Kathmandu", "2027-01-15T05:00", "10:30", "2027-01-16T10:30"),
+        ("Europe/Berlin", "2027-01-15T20:00", "07:00", "2027-01-16T07:00"),
+        ("Pacific/Apia", "2027-01-15T12:00", "06:00", "2027-01-16T06:00"),
+        ("UTC", "2027-01-15T08:00", "07:00", "2027-01-16T07:00"),
+    ],
+)
+def test_alarm_without_a_day_is_next_in_a_zone_set_later(
+    after: str, set_at: str, clock: str, due: str, through: str
+) -> None:
+    zone("UTC")
+    device = Device(true=local(set_at), booted=local(set_at) - 100)
+    device.alarm(clock)
+    device.look()
+    zone(after)
+    if through == "restart":
+        device.restart()
+    elif through == "reboot":
+        device.reboot(30.0, "right")
+    device.run(4 * DAY)
+    ((_, rang),) = device.rang
+    assert 0 <= rang - local(due) <= LOOK_S
+    assert device.missed == []
+
+
+@pytest.mark.parametrize("set_steady", [1e308, -1e308, 1e9])
+def test_timer_rings_whatever_the_file_says_of_steady_time(set_steady: float) -> None:
+    device = Device()
+    device.timer(HOUR)
+    (alarm,) = device.alarms.kept
+    device.alarms = Alarms([msgspec.structs.replace(alarm, set_steady=set_steady)])
+    device.run(2 * HOUR)
+    ((_, rang),) = device.rang
+    assert 0 <= rang - FRIDAY - HOUR <= LOOK_S
+
+
 @pytest.mark.parametrize(
     ("name", "now", "clock", "day", "due"),
     [

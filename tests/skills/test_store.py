@@ -101,6 +101,15 @@ def test_a_bad_field_of_an_alarm_loses_that_field_alone(
     assert found.due > 1_799_900_000  # told by its local hour, if need be
 
 
+@pytest.mark.parametrize("date", ["x", "9999-12-31T23:59", "2027-01-15T09:00+02:00", "0001-01-01"])
+def test_store_bad_date_of_an_alarm_is_logged(
+    path: Path, caplog: pytest.LogCaptureFixture, date: str
+) -> None:
+    (alarm,) = kept(path, {"alarms": [{**UP, "local": date}], "muted_until": 0.0}).alarms
+    assert alarm.due == 1_800_003_600.0
+    assert "local of timer 1 is lost" in caplog.text
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", '"x"', "null", '{"alarms": [', "\0" * 50])
 def test_a_file_that_says_nothing_mutes_and_is_put_aside(path: Path, content: str) -> None:
     path.write_text(content)

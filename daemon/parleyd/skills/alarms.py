@@ -7,7 +7,8 @@ nothing is forgotten because of it:
 - A timer runs its duration on the steady clock. After a reboot it goes by the wall clock, but
   takes at most its duration once more.
 - An alarm is an hour of the local clock on a date, whatever the time zone is then. Without a
-  date it is the next such hour after it was set: a date that a wrong clock gave is corrected.
+  date it is the next such hour after it was set: a date that a wrong clock or another time zone
+  gave is corrected.
 - What was missed is returned once and kept: it rings when the clock is put back before it.
 - What rang and was stopped never rings again.
 """
@@ -240,13 +241,15 @@ class Alarms:
     def _arrive(self, now: Moment) -> None:
         """The first look: which of those in the file were set since this boot?"""
         for alarm in self._waiting.values():
-            if alarm.boot and alarm.boot == now.boot:
+            # beyond now: a damaged file
+            if alarm.boot and alarm.boot == now.boot and 0 <= alarm.set_steady <= now.steady:
                 self._ours.add(alarm.id)
             elif alarm.timer and alarm.id not in self._ours:
                 self._at_most[alarm.id] = now.steady + (alarm.seconds or LONGEST_TIMER_S)
 
     def _follow_hour(self, alarm: Alarm, now: Moment) -> None:
-        """Where the local clock shows an alarm's hour; a date that a wrong clock gave is mended."""
+        """Where the local clock shows an alarm's hour; a date that a wrong clock or time zone gave
+        is mended."""
         local = parsed(alarm.local)
         assert local is not None
         due = epoch(local.replace(fold=alarm.fold))
@@ -270,7 +273,7 @@ class Alarms:
         if alarm.id in self._ours:
             was = within(now.wall - (now.steady - alarm.set_steady))
             dated = alarm.mended_wall or alarm.set_wall
-            return was if abs(was - dated) >= WRONG_S else None
+            return was if abs(was - dated) >= WRONG_S else dated
         known = [
             wall
             for wall in (alarm.mended_wall, alarm.set_wall)

@@ -215,6 +215,8 @@ def _alarm(raw: msgspec.Raw, number: int, problems: list[str]) -> Alarm | None:
         except _UNREADABLE as error:
             problems.append(f"{name} of timer {number} is lost: {error}")
     local = parsed(fields.get("local", ""))
+    if fields.get("local") and local is None:
+        problems.append(f"local of timer {number} is lost: it is no date and hour")
     if "due" not in fields and local is None:
         problems.append(f"timers are lost: entry {number} does not say when it is due")
         return None

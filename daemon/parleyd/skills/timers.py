@@ -50,7 +50,7 @@ class Timers:
         recent, missed = self._alarms.take_due(self._clock())
         for alarm in self._alarms.take_moved():
             log.warning(
-                "the clock was wrong when an alarm was set: it rings at %s",
+                "the clock or its time zone was wrong when an alarm was set: it rings at %s",
                 _hour(alarm),
                 extra=ONE_OF_A_LIST,
             )
