@@ -260,6 +260,15 @@ def test_a_folder_of_the_system_is_never_given_away(root: Root, environ: dict[st
     assert (found.level, found.remedy) == (Level.FAIL, statechecks.ELSEWHERE)
 
 
+@pytest.mark.parametrize("variable", ["STATE_DIRECTORY", "XDG_STATE_HOME"])
+def test_state_folder_of_the_system_is_not_given_away(root: Root, variable: str) -> None:
+    """Like /etc/parley, which has the right name and the skills of root."""
+    folder = root.skills.parent
+    root.environ[variable] = str(folder if variable == "STATE_DIRECTORY" else folder.parent)
+    (found,) = root.ask("state")
+    assert (found.level, found.remedy) == (Level.FAIL, statechecks.ELSEWHERE)
+
+
 def test_a_damaged_state_file_is_told_and_not_touched(root: Root) -> None:
     path = root.state / "skills.json"
     path.write_text('{"alarms": [5]}')

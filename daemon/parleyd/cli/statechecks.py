@@ -63,7 +63,7 @@ def _try(place: Path) -> None:
 
 def _remedy(folder: Path, place: Path, error: OSError) -> str:
     real = place.resolve() if place.is_dir() else place
-    own = place == folder and real.name == remedies.OWN_NAME
+    own = place == folder and real.name == remedies.OWN_NAME and _among_ours(real)
     match error.errno:
         case errno.EROFS | errno.EIO:
             return "look at `dmesg`: the disk is read-only or fails; mend it or take another card"
@@ -78,6 +78,14 @@ def _remedy(folder: Path, place: Path, error: OSError) -> str:
             missing = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
             return remedies.make(missing[::-1])
     return ELSEWHERE
+
+
+def _among_ours(real: Path) -> bool:
+    """It is in this user's home, or in a folder of theirs: /etc/parley is not."""
+    home = Path.home().resolve()
+    if _homely() and home in real.parents:
+        return True
+    return real.parent.stat().st_uid == os.geteuid()
 
 
 def _homely() -> list[Path]:
