@@ -258,6 +258,44 @@ def test_a_create_that_is_never_answered_ends_the_turn_with_words() -> None:
     assert not made.awaiting
 
 
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"code": "unknown_parameter", "param": "response.metadata"},
+        {"code": "unknown_parameter", "message": "Unknown parameter: 'response.metadata'."},
+        {"type": "invalid_request_error", "message": "Response overrides are not supported"},
+    ],
+)
+def test_create_is_repeated_without_what_is_refused(detail: dict[str, str]) -> None:
+    """Some servers take no field of a response; they are asked without, from then on."""
+    made = session()
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    assert created(made.to_send())[0].response == {"metadata": {"parley_turn": "1"}}
+    news = made.receive(ev.ServerError(error=ev.ErrorDetail(**detail)), 0.1)
+    assert not any(isinstance(one, ReplyDone) for one in news)
+    (again,) = created(made.to_send())
+    assert ev.encode(again).count("metadata") == 0
+    made.receive(ev.ResponseCreated(response=ev.Response(id="r1")), 0.2)
+    assert made.receive(delta(), 0.3) != []
+    made.receive(done(), 0.4)
+    made.append(VOICE)
+    made.ask_for_reply(1.0)
+    (next_turn,) = created(made.to_send())
+    assert ev.encode(next_turn).count("metadata") == 0
+
+
+def test_create_that_is_refused_twice_ends_the_turn() -> None:
+    made = session()
+    made.append(VOICE)
+    made.ask_for_reply(0.0)
+    refused = {"code": "unknown_parameter", "param": "response.x", "message": "no"}
+    made.receive(ev.ServerError(error=ev.ErrorDetail(**refused)), 0.1)
+    assert len(created(made.to_send())) == 2
+    news = made.receive(ev.ServerError(error=ev.ErrorDetail(**refused)), 0.2)
+    assert ReplyDone("unknown_parameter: no") in news
+
+
 def test_create_too_early_is_repeated_after_the_other_response_three_times_at_most() -> None:
     made = session()
     made.append(VOICE)

@@ -72,3 +72,14 @@ def messages(output: Sequence[Json]) -> list[str]:
 def about_a_message(error: ErrorDetail) -> bool:
     """The server complains about a message of ours, which ends no response."""
     return (error.code or error.type or "") in _ABOUT_A_MESSAGE
+
+
+def takes_no_settings(error: ErrorDetail, about_create: bool) -> bool:
+    """The server refuses what a `response.create` carries; some take none of its fields.
+
+    `about_create`: it is known to be about that message.
+    """
+    if about_create and error.code in ("unknown_parameter", "unsupported_parameter"):
+        return True
+    words = f"{error.param or ''} {error.message or ''}".lower()
+    return "metadata" in words or ("response" in words and "override" in words)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
 
+from msgspec import UNSET
+
 from parleyd.realtime.events import CancelResponse, CreateResponse, Json, Response
 
 CREATED_WITHIN_S = 5.0  # response.created of a create that was interrupted; the next one waits
@@ -79,6 +81,7 @@ class Responses:
     _not_before: float = 0.0
     _sounded: bool = False  # audio of the newest response has come
     _announces: bool = False  # this server sends response.created
+    _plain: bool = False  # it refuses a response.create that carries metadata
     _leaves_out_done: bool = False  # it ended a response without response.done
     _tokens: "count[int]" = field(default_factory=lambda: count(1))
     _newest: int = 0
@@ -163,7 +166,9 @@ class Responses:
         self.wanted = False
         token = str(next(self._tokens))
         self._create = _Create(token, now + self.answer_within_s)
-        return CreateResponse(response={"metadata": {TURN_KEY: token}, **self._special, **special})
+        settings = {} if self._plain else {"metadata": {TURN_KEY: token}}
+        settings |= self._special | special
+        return CreateResponse(response=settings or UNSET)
 
     def sent(self, event_id: str | None) -> None:
         """The create went out under this event id, which an error about it may repeat."""
@@ -270,6 +275,18 @@ class Responses:
         """Our create was refused for good; True when the user waits for its answer."""
         create, self._create = self._create, None
         return create is not None and not create.cancelled
+
+    def create_plainly(self) -> bool:
+        """The server refuses what our create carries: from now on none has metadata, and the
+        answer is asked for once more without. False if it carried none that can be left out."""
+        create = self._create
+        if create is None or (self._plain and not self._special):
+            return False
+        if self._plain:
+            self._special = {}
+        self._plain, self._create = True, None
+        self.wanted = self.wanted or not create.cancelled
+        return True
 
     def is_create(self, event_id: str | None) -> bool:
         """An error with this event id is about the create that is under way."""

@@ -26,6 +26,7 @@ from parleyd.realtime.endings import (
     only_messages,
     reason,
     shortfall,
+    takes_no_settings,
 )
 from parleyd.realtime.history import History
 from parleyd.realtime.naming import ItemNames
@@ -777,6 +778,8 @@ class Session:
         """An error may be all that the server says about the answer that is due."""
         about_it = self._responses.is_create(error.event_id)
         about_it = about_it or str(error.param or "").startswith("response")
+        if takes_no_settings(error, about_it) and self._responses.create_plainly():
+            return []
         refused = about_it or refusal.remedy is Remedy.BACK_OFF
         if refused and self._responses.create_failed():
             return [ReplyDone(refusal.text)]
