@@ -14,7 +14,7 @@ from parleyd.realtime import events as ev
 from parleyd.realtime import link as link_module
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.pulse import Pulse
-from tests.realtime.link_ear import port_of
+from tests.realtime.link_ear import Ear, port_of
 from tests.realtime.rude_network import (
     BEARER,
     KEY,
@@ -540,5 +540,31 @@ def test_result_with_any_characters_is_sent(output: str, sent: str) -> None:
             assert isinstance(event, ev.CreateItem)
             assert event.item["output"] == sent
             assert not [told for told in ear.told if isinstance(told, LinkDown)]
+
+    asyncio.run(scene())
+
+
+def test_server_that_answers_slowly_is_waited_for_longer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It holds every handshake for 1 s: waits of 0.4 and 0.8 s are too short, 1.6 s is enough."""
+    monkeypatch.setattr("parleyd.realtime.link.OPEN_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
+    caplog.set_level(logging.CRITICAL, "websockets.server")  # it does not like to be left
+
+    async def hold(connection: ws.ServerConnection, request: object) -> None:
+        await asyncio.sleep(1.0)
+
+    async def talk(socket: ws.ServerConnection) -> None:
+        await socket.wait_closed()
+
+    async def scene() -> None:
+        async with ws.serve(talk, "127.0.0.1", 0, process_request=hold) as server:
+            ear = Ear()
+            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(LinkUp)
+            assert sum(isinstance(told, LinkDown) for told in ear.told) == 2
+            task.cancel()
 
     asyncio.run(scene())

@@ -51,6 +51,7 @@ _wire = logging.getLogger(f"{__name__}.wire")
 _wire.setLevel(logging.WARNING)  # below, websockets writes down the key and all that is said
 
 OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
+MOST_PATIENCE = 8  # times that, for a server that starts a machine before it answers
 SETTLED_S = 60  # a socket that lived this long starts the back-off anew
 LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
 PIECE_BYTES = 48_000  # a second of speech, which the audio thread takes in 0.3 ms
@@ -90,6 +91,7 @@ class Link:
         self._planned = False  # we end it, and nothing is wrong
         self._fatal: Refusal | None = None
         self._last_error: Refusal | None = None
+        self._patience = 1  # times OPEN_TIMEOUT_S
         self._closing: asyncio.Task[None] | None = None  # kept, or it might be collected
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -194,9 +196,12 @@ class Link:
         self._end = self._last_error = None
         way = Way(self._address.host, 0 if self._unix else self._address.port)
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
+            async with asyncio.timeout(OPEN_TIMEOUT_S * self._patience):
                 socket = await self._open(way)
+            self._patience = 1
         except Exception as error:
+            if isinstance(error, TimeoutError) and way.reached == "shaking hands":
+                self._patience = min(2 * self._patience, MOST_PATIENCE)
             refusal = explain(error, self._address, way, now=time.time())
             if refusal is None:
                 raise
