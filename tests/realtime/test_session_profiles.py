@@ -8,7 +8,7 @@ import pytest
 from parleyd import config
 from parleyd.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import CutOff, ReplyDone, Trouble, UserStarted
+from parleyd.realtime.news import CutOff, Ready, ReplyDone, Trouble, UserStarted
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.responses import (
     CREATED_WITHIN_S,
@@ -217,6 +217,19 @@ def test_a_server_that_is_silent_about_the_configuration_gets_a_new_socket() -> 
     (verdict,) = made.poll(CONFIGURED_WITHIN_S)
     assert isinstance(verdict, Trouble)
     assert verdict.remedy is Remedy.RECONNECT
+
+
+def test_configuration_is_waited_for_longer_on_each_socket() -> None:
+    """A server may load its model for each session.update, and need 100 s for it."""
+    made = Session(config.Realtime(), config.Turn())
+    made.opened()
+    made.receive(ev.SessionCreated(), 0.0)
+    assert len(made.poll(60.0)) == 1
+    made.lost()
+    made.opened()
+    made.receive(ev.SessionCreated(), 61.0)
+    assert made.poll(61.0 + 100.0) == []
+    assert Ready() in made.receive(ev.SessionUpdated(), 161.5)
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])

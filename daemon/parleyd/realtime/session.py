@@ -57,6 +57,7 @@ SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms; a little more than 
 WAITING_AUDIO_S = 30  # what a user can say before a slow connection is ready
 COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they come together
 CONFIGURED_WITHIN_S = 60.0  # session.updated after session.update; small machines load models
+MOST_CONFIGURED_S = 300.0  # that wait, doubled after each socket that was given up
 OBJECTED_WITHIN_S = 3.0  # the same, when the server has complained meanwhile
 CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; else the user said nothing
 
@@ -83,6 +84,7 @@ class Session:
     _create_not_before: float = 0.0  # the server may be about to answer by itself
     _configured_by: float | None = None  # the server owes us session.updated
     _objection: str = ""  # what it said instead
+    _patience_s: float = CONFIGURED_WITHIN_S
     _update_id: str | None = None  # of the newest session.update
     _negotiation: Negotiation = field(default_factory=Negotiation)
     _text_only: bool = False  # the server confirmed a session without speech
@@ -317,7 +319,7 @@ class Session:
         match event:
             case ev.SessionCreated():
                 self._configure()
-                self._configured_by, self._objection = now + CONFIGURED_WITHIN_S, ""
+                self._configured_by, self._objection = now + self._patience_s, ""
             case ev.SessionUpdated():
                 return self._confirmed(event.session, now)
             case ev.ServerError():
@@ -427,7 +429,7 @@ class Session:
 
     def _become_ready(self, session: ev.Json, now: float) -> list[News]:
         self.ready = True
-        self._configured_by = None
+        self._configured_by, self._patience_s = None, CONFIGURED_WITHIN_S
         left_out = self._negotiation.accepted(session)
         if self._responses.wanted:
             self._history.adopt()  # its audio follows
@@ -541,6 +543,7 @@ class Session:
         """Our configuration was refused as a whole, or the server is stuck."""
         self._configured_by = None
         if not self._objection:
+            self._patience_s = min(2 * self._patience_s, MOST_CONFIGURED_S)
             return Trouble(Remedy.RECONNECT, "the server does not accept the session")
         text = f"the server refuses our configuration, check [realtime]: {self._objection}"
         return Trouble(Remedy.LATER, text)
