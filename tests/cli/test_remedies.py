@@ -19,6 +19,7 @@ import pytest
 from parleyd import config
 from parleyd.cli import checks, devices, remedies, skillchecks, statechecks
 from parleyd.cli.findings import Finding, Level
+from parleyd.skills.store import Store
 
 USER = 65534  # nobody, who has no rights at all
 COMMANDS = ("sudo", "chmod", "mv", "chown")
@@ -203,11 +204,11 @@ def state_of_root(root: Root) -> None:
 
 
 def folder_in_the_way(root: Root) -> None:
-    (root.state / "skills.json" / "x").mkdir(parents=True)
+    (root.state / "echo.npz" / "x").mkdir(parents=True)
 
 
 def again_in_the_way(root: Root) -> None:
-    for name in ("skills.json", "skills.json.old", "skills.json.old1"):
+    for name in ("echo.npz", "echo.npz.old", "echo.npz.old1"):
         (root.state / name / "x").mkdir(parents=True)
 
 
@@ -258,6 +259,23 @@ def test_a_folder_of_the_system_is_never_given_away(root: Root, environ: dict[st
     root.environ.update(environ)
     (found,) = root.ask("state")
     assert (found.level, found.remedy) == (Level.FAIL, statechecks.ELSEWHERE)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_state_file_that_is_no_file_is_left_to_parley(root: Root, kind: str) -> None:
+    """Moved aside by hand it would open a microphone that was closed by voice."""
+    path = root.state / "skills.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nothing")
+    (found,) = bad(root.ask("state"))
+    assert found.remedy.startswith("start Parley")
+    assert Store(path).kept.muted_until == -1.0
+    os.chown(path, USER, USER)
+    assert bad(root.ask("state")) == []
 
 
 @pytest.mark.parametrize("variable", ["STATE_DIRECTORY", "XDG_STATE_HOME"])
@@ -397,6 +415,8 @@ def test_advice_about_a_configuration_is_chosen_by_the_error(tmp_path: Path) -> 
     assert advice(tmp_path / "bad.toml").startswith(f"correct {tmp_path}/bad.toml")
     assert advice(tmp_path / "none.toml") == "name a file that exists"
     assert advice(tmp_path) == "name a file"
+    os.mkfifo(tmp_path / "pipe.toml")
+    assert advice(tmp_path / "pipe.toml") == "name a file"
 
 
 def member(root: Root, group: str) -> bool:

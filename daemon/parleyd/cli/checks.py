@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from parleyd import config
+from parleyd import config, disk
 from parleyd.child_environment import child_environment
 from parleyd.cli import remedies
 from parleyd.cli.findings import Finding, Level
@@ -44,7 +44,7 @@ def _readable(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        with path.open("rb"):
+        with disk.opened(path):  # a pipe in its place must not be waited for
             return ""
     except FileNotFoundError:
         return remedies.install("--install") if path == INSTALLED else "name a file that exists"

@@ -16,9 +16,11 @@ from parleyd.errors import ParleyError
 from parleyd.skills import store
 
 LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
-FILES = ("skills.json", "echo.npz", disk.PID)
+SKILLS = "skills.json"
+FILES = (SKILLS, "echo.npz", disk.PID)
 FOLDERS = ("turns",)
 ELSEWHERE = "set XDG_STATE_HOME to a folder that this user can write"
+START = "start Parley: it keeps what can be read, and the file as skills.broken"
 NO_ROOM = f"free some space, at least {LEAST_FREE_MB} MB"
 
 
@@ -104,7 +106,10 @@ def _contents(folder: Path) -> Iterator[Finding]:
             status = os.lstat(path)
         except OSError:
             continue
-        if not (stat.S_ISDIR if name in FOLDERS else stat.S_ISREG)(status.st_mode):
+        if name == SKILLS and not stat.S_ISREG(status.st_mode):
+            # moved aside by hand, it would no longer keep a microphone closed
+            yield Finding("state", Level.WARN, f"{path} is not a file", START)
+        elif not (stat.S_ISDIR if name in FOLDERS else stat.S_ISREG)(status.st_mode):
             kind = "folder" if name in FOLDERS else "file"
             text = f"{path} is not a {kind}, and is in the way of one"
             yield Finding("state", Level.FAIL, text, remedies.move_aside(path))
@@ -113,7 +118,7 @@ def _contents(folder: Path) -> Iterator[Finding]:
             mode = "700" if name in FOLDERS else "600"
             remedy = remedies.chmod(mode, path) if ours else remedies.take_over(path)
             yield Finding("state", Level.FAIL, f"{path} cannot be used by this user", remedy)
-        elif name == "skills.json":
+        elif name == SKILLS:
             yield from _skills(path)
 
 
@@ -123,5 +128,4 @@ def _skills(path: Path) -> Iterator[Finding]:
     except OSError as error:
         problems = [str(error.strerror)]
     for problem in problems[: store.MOST_LINES]:
-        remedy = "start Parley: it keeps what can be read, and the file as skills.broken"
-        yield Finding("state", Level.WARN, f"{path} is damaged: {problem}", remedy)
+        yield Finding("state", Level.WARN, f"{path} is damaged: {problem}", START)
