@@ -56,6 +56,7 @@ from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.session import Session
 from parleyd.ringing import Ringing
 from parleyd.states import State
+from parleyd.troubles import Troubles
 from parleyd.turn import Action, Event, Turn
 from parleyd.turnlog import TurnLog
 from parleyd.units import SERVER_RATE_HZ, Frames, level_dbfs
@@ -115,6 +116,7 @@ class Speaker:
         self._why_muted = ""
         self._without_card = ""  # why there is none
         self._line = Line(settings.realtime.connection)
+        self._troubles = Troubles()
         self._shown: Show | None = None
         self._turns = 0
         self._began = ("", 0.0)  # to listen: by which event, and when
@@ -221,6 +223,8 @@ class Speaker:
             self._ears.dropped(dropped)
         self._ears.written(playback)
         self._take_faults(now)
+        for note in self._troubles.counts(now):
+            self._emit(note)
         self._show(now)
         if self._settings.log.transcripts:
             for who, words in self._session.take_transcripts():
@@ -391,7 +395,7 @@ class Speaker:
                     if turn == self._log.turn:
                         self._log.spent(tokens)
                 case rt.Trouble(remedy, text):
-                    self._trouble(remedy, text)
+                    self._trouble(remedy, text, now)
 
     def _reply_audio(self, audio: rt.ReplyAudio, now: float) -> None:
         if self._turn.state not in (State.THINKING, State.SPEAKING, State.BARGE_IN):
@@ -495,8 +499,9 @@ class Speaker:
             return
         self._take_news(self._session.question_failed(failure, now), now)
 
-    def _trouble(self, remedy: Remedy, text: str) -> None:
-        self._note("trouble", remedy=remedy.name.lower(), text=text)
+    def _trouble(self, remedy: Remedy, text: str, now: float) -> None:
+        if note := self._troubles.note(remedy, text, now):
+            self._emit(note)
         if remedy in (Remedy.RECONNECT, Remedy.LATER, Remedy.FATAL):
             fatal, later = remedy is Remedy.FATAL, remedy is Remedy.LATER
             self._emit(Reconnect(text, fatal=fatal, later=later))

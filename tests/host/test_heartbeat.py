@@ -326,6 +326,23 @@ def test_the_inbox_is_bounded(
     assert "does not take events" in caplog.text
 
 
+def test_heartbeat_thousands_of_lost_events_are_two_lines(
+    simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    card, running = simple
+    for number in range(8192 + 2500):
+        running.heart.post(number)  # type: ignore[arg-type]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    for _ in range(200):
+        card.give(np.zeros(160, np.int16))
+    running.heart.start()
+    running.core.wait_for(lambda item: item == 8191)
+    running.heart.post("next")  # type: ignore[arg-type]
+    running.core.wait_for(lambda item: item == "next")
+    lines = [record.getMessage() for record in caplog.records if "events" in record.getMessage()]
+    assert lines[1:] == ["the audio thread takes events again, 2500 are lost"]
+
+
 def test_a_burst_of_events_keeps_its_order_and_does_not_stop_the_beat(
     simple: tuple[SimpleCard, Running],
 ) -> None:

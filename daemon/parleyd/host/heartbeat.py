@@ -92,6 +92,7 @@ class Heartbeat(threading.Thread):
         self._reopen = reopen
         self._priority = priority
         self._inbox: deque[Happening] = deque()
+        self._lost = 0  # events since the inbox was full
         self._mute_asked = muted
         self._switch, self._why_muted = switch, why_muted
         self._muted: bool | None = None
@@ -109,11 +110,17 @@ class Heartbeat(threading.Thread):
     def post(self, event: Happening) -> None:
         """Hand an event to the core, in order, at the next beat; any thread, does not block.
 
-        Events beyond `INBOX_EVENTS` are refused and logged: then the thread hangs.
+        Events beyond `INBOX_EVENTS` are lost: then the thread hangs, or a burst does not end.
+        The log has the first of them, and their number once there is room again.
         """
         if len(self._inbox) >= INBOX_EVENTS:
-            log.error("the audio thread does not take events, %s is lost", type(event).__name__)
+            if self._lost == 0:
+                log.error("the audio thread does not take events, %s is lost", type(event).__name__)
+            self._lost += 1
             return
+        if self._lost and not self.crowded:
+            lost, self._lost = self._lost, 0
+            log.error("the audio thread takes events again, %d are lost", lost)
         self._inbox.append(event)
 
     @property

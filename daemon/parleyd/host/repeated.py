@@ -11,6 +11,7 @@ from parleyd.printable import printable
 from parleyd.repeats import EVERY_S, Count, Key, Repeats
 
 KEPT = frozenset({"state", "turn"})  # notes that `parley turns` and every diagnosis need, each
+BOUNDED = frozenset({"trouble"})  # notes that the core counts by itself
 NOTES = "parleyd.turns"
 SHOWN_CHARS = 500  # of the repeated line, in the line with its count
 
@@ -38,7 +39,8 @@ class OneASecond(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this record is written."""
-        if (record.name == NOTES and record.msg in KEPT) or getattr(record, "each", False):
+        noted = record.name == NOTES and record.msg in KEPT | BOUNDED
+        if noted or getattr(record, "each", False):
             return True
         with self._lock:
             now = self._clock()
