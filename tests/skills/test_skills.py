@@ -154,6 +154,7 @@ class Exits(ValueError):
         (Exits(), "That did not work: its message cannot be shown."),
         (ValueError("no cat at home"), "That did not work: no cat at home."),
         (RuntimeError("boom"), "broken failed: RuntimeError: boom"),
+        (TimeoutError("timed out"), "broken failed: TimeoutError: timed out"),
         (StopIteration("x"), "StopIteration"),
         (SystemExit(3), "SystemExit"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),

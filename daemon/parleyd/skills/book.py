@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -43,11 +44,14 @@ class SkillBook:
             return _told(
                 f"There is no function {name}; there are {', '.join(sorted(self._skills))}."
             )
+        began = time.monotonic()
         try:
             return await self._run(skill, arguments)
         except WrongArguments as error:
             return _told(f"{name} was called with wrong arguments: {message(error)}.")
-        except TimeoutError:
+        except TimeoutError as error:
+            if time.monotonic() < began + self._within_s:  # of its own, such as a connection's
+                return _failed(skill, error)
             log.warning("the skill %s took more than %g s", name, self._within_s)
             return _told(f"{name} did not answer within {self._within_s:g} seconds.")
         except Busy:
@@ -59,8 +63,7 @@ class SkillBook:
         except ValueError as error:
             return _told(f"That did not work: {message(error).rstrip('.')}.")
         except Exception as error:  # the rim of a skill: whoever wrote it
-            log.exception("%s: the skill %s failed", skill.place, name)
-            return _told(f"{name} failed: {type(error).__name__}: {message(error)}")
+            return _failed(skill, error)
 
     async def _run(self, skill: Skill, arguments: Json) -> Outcome:
         if skill.blocking:
@@ -84,6 +87,11 @@ def _call(skill: Skill, arguments: Json, within_s: float) -> Outcome:
             return await returned
 
     return _outcome(asyncio.run(run()))
+
+
+def _failed(skill: Skill, error: Exception) -> Outcome:
+    log.error("%s: the skill %s failed", skill.place, skill.name, exc_info=error)
+    return _told(f"{skill.name} failed: {type(error).__name__}: {message(error)}")
 
 
 def _told(text: str) -> Outcome:
