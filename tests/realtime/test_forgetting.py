@@ -46,7 +46,13 @@ class Talk:
         return told
 
     def turn(
-        self, now: float, *, transcript: bool = True, tokens: int = 0, ends: bool = True
+        self,
+        now: float,
+        *,
+        transcript: bool = True,
+        tokens: int = 0,
+        ends: bool = True,
+        reply_s: float = 0.1,
     ) -> None:
         """A question, answered and, if it `ends`, heard."""
         self.session.poll(now)
@@ -61,7 +67,9 @@ class Talk:
         self.session.receive(ev.ResponseCreated(response=response), now)
         words = ev.TranscriptDelta(response_id=f"r{n}", item_id=f"i{n}", delta=f"Answer {n}.")
         self.session.receive(words, now)
-        audio = ev.AudioDelta(response_id=f"r{n}", item_id=f"i{n}", delta=b"\1\0" * 2400)
+        audio = ev.AudioDelta(
+            response_id=f"r{n}", item_id=f"i{n}", delta=b"\1\0" * int(24_000 * reply_s)
+        )
         self.session.receive(audio, now)
         usage = {"input_tokens": tokens} if tokens else None
         response = ev.Response(id=f"r{n}", status="completed", usage=usage)
@@ -188,6 +196,27 @@ def test_conversation_without_a_limit_is_replaced_when_long() -> None:
     assert "2000 tokens" in talk.session.forgets(6.0)
     assert len(talk.socket(7.0)) == 8
     assert talk.session.forgets(8.0) == ""
+
+
+@pytest.mark.parametrize("tokens", [0, 31])
+def test_conversation_that_nobody_counts_is_estimated(tokens: int) -> None:
+    """20 tokens for each second of a reply, 10 of the user's 0.2 s: five turns make 2010. Some
+    servers report nothing, others a number that is not the length of the conversation."""
+    talk = Talk(server="xai", context_tokens=2000)
+    for number in range(4):
+        talk.turn(float(number), tokens=tokens, reply_s=20.0)
+        assert talk.session.forgets(number + 3.0) == ""
+    talk.turn(4.0, tokens=tokens, reply_s=20.0)
+    assert "2000 tokens" in talk.session.forgets(7.0)
+    talk.socket(8.0)
+    assert talk.session.forgets(9.0) == ""
+
+
+def test_server_that_counts_words_is_believed() -> None:
+    talk = Talk(server="compatible", url="ws://127.0.0.1:1", context_tokens=2000)
+    for number in range(10):
+        talk.turn(float(number), tokens=500 + 100 * number, reply_s=20.0)
+        assert talk.session.forgets(number + 3.0) == ""
 
 
 def test_openai_limits_it_by_itself_unless_it_refuses_to() -> None:

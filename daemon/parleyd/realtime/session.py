@@ -206,6 +206,7 @@ class Session:
                 return
             self._waiting_frames += len(frames)
         self._appended_frames += len(frames)
+        self._context.listened(len(frames) / SERVER_RATE_HZ)
         if audio := self._encoder.push(frames):
             self._say(ev.AppendAudio(audio=audio))
 
@@ -583,7 +584,7 @@ class Session:
             response.id = NAMELESS  # by its items it is the one under way
         ending = self._responses.done(response.id)
         news: list[News] = [*self._usage.done(response)]
-        self._context.read((response.usage or {}).get("input_tokens"))
+        self._context.read(response.usage or {})
         if ending is Ending.LIVING:
             news += [*self._rest_of_audio(), *self._ended(response, now)]
         self._create(now)
@@ -723,6 +724,7 @@ class Session:
         news = self._rest_of_audio() if self._decoder.part not in (None, part) else []
         frames = self._decoder.push(part, event.delta)
         if len(frames):
+            self._context.spoke(len(frames) / SERVER_RATE_HZ)
             news.append(ReplyAudio(event.item_id, event.content_index, frames, number))
         return news
 

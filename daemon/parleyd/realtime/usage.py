@@ -63,28 +63,45 @@ def _count(usage: Json, *names: str) -> float | None:
     return None
 
 
+LISTENED_TOKENS_S, SPOKEN_TOKENS_S = 10, 20  # of audio, as OpenAI counts it
+PLAUSIBLE = 0.1  # least share of that estimate: words are a fifth of it; less counts no context
+
+
 @dataclass(slots=True)
 class Context:
-    """How far the conversation on one socket has grown, by what the server reads for a response;
-    pure. For servers that do not limit it themselves."""
+    """How far the conversation on one socket has grown, by what the server reads for a response,
+    or by how long was spoken where it does not report that; pure. For servers that do not limit
+    it themselves."""
 
     most_tokens: int
     """After the instructions, and what else the first response of the socket read."""
 
     _first: int | None = None
     _newest: int = 0
+    _estimated: float = 0.0
 
     def forget(self) -> None:
         """The socket is gone, and its conversation with it."""
-        self._first, self._newest = None, 0
+        self._first, self._newest, self._estimated = None, 0, 0.0
 
-    def read(self, input_tokens: object) -> None:
+    def read(self, usage: Json) -> None:
         """A response read so many tokens; anything but a number says nothing."""
-        if isinstance(input_tokens, int | float) and input_tokens > 0:
-            self._newest = int(min(input_tokens, LARGEST))
+        if tokens := _count(usage, "input_tokens", "prompt_tokens"):
+            self._newest = int(tokens)
             self._first = min(self._first or self._newest, self._newest)
+
+    def listened(self, audio_s: float) -> None:
+        """The server got so many seconds of the user's speech."""
+        self._estimated += LISTENED_TOKENS_S * audio_s
+
+    def spoke(self, audio_s: float) -> None:
+        """The server sent so many seconds of speech."""
+        self._estimated += SPOKEN_TOKENS_S * audio_s
 
     @property
     def full(self) -> bool:
         """It is longer than it may be."""
-        return self._newest - (self._first or 0) > self.most_tokens
+        grown = self._newest - (self._first or 0)
+        if grown < PLAUSIBLE * self._estimated:
+            grown = int(self._estimated)
+        return grown > self.most_tokens
