@@ -69,6 +69,12 @@ def test_status_names_its_culprit(status: int, remedy: Remedy, words: str) -> No
         (403, b"<html>no</html>", Remedy.LATER, "refuses access"),
         (403, b"[1]", Remedy.LATER, "refuses access"),
         (403, b'{"error": {"code": 7}}', Remedy.LATER, "refuses access"),
+        (400, body(code=400, message="API key not valid. Please pass a valid API key.",
+                   status="INVALID_ARGUMENT"), Remedy.FATAL, "XAI_API_KEY"),  # Google
+        (400, body(code="InvalidApiKey"), Remedy.FATAL, "XAI_API_KEY"),  # DashScope
+        (400, body(code="Arrearage"), Remedy.LATER, "add credit"),
+        (500, b'{"status": 500, "error": "Internal Server Error"}', Remedy.RECONNECT,
+         "a problem of its own"),
         (500, b"\xff" * 10**6, Remedy.RECONNECT, "a problem of its own"),
     ],
 )  # fmt: skip

@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 
-import msgspec
 from websockets.exceptions import (
     InvalidHandshake,
     InvalidMessage,
@@ -16,6 +15,7 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
+from parleyd.realtime import raw, shapes
 from parleyd.realtime.address import Address
 from parleyd.realtime.dialing import ProxyRefused, Refused, Way
 from parleyd.realtime.events import ErrorDetail
@@ -72,7 +72,7 @@ def by_status(status: int, body: bytes, location: str, address: Address) -> Refu
     """A server that does not open the socket; OpenAI's opens it and refuses then."""
     no_key = key_refused(address.key_name, sent=address.carries_key)
     known = _told_by(body)
-    if known is not None:
+    if known is not None and not (status >= 500 and known.remedy is Remedy.BACK_OFF):
         return no_key if known.remedy is Remedy.FATAL else known
     if 300 <= status < 400:
         to = re.match(r"\w+://(?:[^/@]*@)?([\w.:\[\]-]{1,100})", location)
@@ -138,14 +138,10 @@ def by_proxy(status: int | None, way: Way) -> Refusal:
 def _told_by(body: bytes) -> Refusal | None:
     """The error in an answer's body, if it has a code that is known."""
     try:
-        answer = msgspec.json.decode(body[:BIGGEST_BODY])
-        inner = answer.get("error", answer) if isinstance(answer, dict) else {}
-        detail = inner if isinstance(inner, dict) else {"message": inner}
-        told = msgspec.convert(
-            {key: detail.get(key) for key in ("code", "type", "message")}, ErrorDetail
-        )
-    except (msgspec.DecodeError, msgspec.ValidationError):
+        wire = raw.fields(body[:BIGGEST_BODY])
+    except raw.UNREADABLE:
         return None
+    told = ErrorDetail(**shapes.error(wire.error, wire))
     refusal = understand(told)
     known = (Remedy.LATER, Remedy.FATAL, Remedy.BACK_OFF)
     return refusal if refusal.remedy in known else None
