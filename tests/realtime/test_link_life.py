@@ -156,6 +156,54 @@ def test_a_fatal_error_that_is_understood_after_the_close_still_ends_the_retries
     asyncio.run(scene())
 
 
+def test_server_that_was_only_busy_may_be_silent_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes a new socket right after the silence: next time twice as much is ridden over."""
+    monkeypatch.setattr(pulse, "SILENT_S", 0.6)
+    monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
+
+    async def scene() -> None:
+        idle = asyncio.Event()
+        idle.set()
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(65536):
+                    await idle.wait()
+                    writer.write(data)
+            writer.close()
+
+        async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+
+        async with (
+            ws.serve(stay, "127.0.0.1", 0) as server,
+            await asyncio.start_server(busy, "127.0.0.1", 0) as front,
+        ):
+            ear = Ear()
+            link = Link(Address(f"ws://127.0.0.1:{front.sockets[0].getsockname()[1]}"), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(LinkUp)
+            idle.clear()
+            link.send(ev.CreateResponse())
+            await ear.wait(LinkDown)
+            idle.set()
+            await ear.wait(LinkUp, 2)
+            for _ in range(2):  # more than 0.6 s, less than 1.2 s
+                idle.clear()
+                link.send(ev.CreateResponse())
+                await asyncio.sleep(0.9)
+                idle.set()
+                await asyncio.sleep(0.6)
+            assert sum(isinstance(told, LinkDown) for told in ear.told) == 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
 def test_dead_wifi_is_noticed_though_no_close_ever_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network between swallows everything; the socket itself would wait for minutes."""
     monkeypatch.setattr(pulse, "SILENT_S", 1.0)

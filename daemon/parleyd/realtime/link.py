@@ -18,7 +18,7 @@ import msgspec
 from websockets.exceptions import WebSocketException
 
 from parleyd.boundary import Expires, Happening, LinkDown, LinkUp
-from parleyd.realtime import backoff
+from parleyd.realtime import backoff, pulse
 from parleyd.realtime.address import Address as Address
 from parleyd.realtime.dialing import Connection, Way, dial
 from parleyd.realtime.events import (
@@ -92,6 +92,8 @@ class Link:
         self._fatal: Refusal | None = None
         self._last_error: Refusal | None = None
         self._patience = 1  # times OPEN_TIMEOUT_S
+        self._silent_patience = 1  # times pulse.SILENT_S
+        self._fell_silent = False  # the socket before, though its server may only have been busy
         self._closing: asyncio.Task[None] | None = None  # kept, or it might be collected
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -202,6 +204,8 @@ class Link:
         except Exception as error:
             if isinstance(error, TimeoutError) and way.reached == "shaking hands":
                 self._patience = min(2 * self._patience, MOST_PATIENCE)
+            else:
+                self._fell_silent, self._silent_patience = False, 1  # it was the network
             refusal = explain(error, self._address, way, now=time.time())
             if refusal is None:
                 raise
@@ -235,7 +239,8 @@ class Link:
     async def _carry(self, socket: Connection) -> Refusal:
         while not self._outgoing.empty():
             self._outgoing.get_nowait()  # meant for the socket before
-        self._pulse = Pulse(asyncio.get_running_loop().time())
+        self._be_patient()
+        self._pulse = Pulse(asyncio.get_running_loop().time(), self._silent_patience)
         self._socket = socket
         self._tell(LinkUp())
         tasks = [
@@ -258,6 +263,15 @@ class Link:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return self._why(socket)
+
+    def _be_patient(self) -> None:
+        """A server that takes a new socket right after it fell silent was busy: one that computes
+        an answer in its only thread answers no ping meanwhile."""
+        if self._fell_silent:
+            self._silent_patience = min(2 * self._silent_patience, pulse.MOST_PATIENCE)
+            silent_s = pulse.SILENT_S * self._silent_patience
+            log.info("realtime server: it may be silent for %.0f s from now on", silent_s)
+        self._fell_silent = False
 
     async def _room(self) -> None:
         """Wait, not for ever, until the events that were handed on are taken."""
@@ -319,6 +333,7 @@ class Link:
             self._pulse.heard(socket.heard_at)
             match self._pulse.next(loop.time()):
                 case Beat.DEAD:
+                    self._fell_silent = self._unix is None
                     self.reconnect(f"the server has gone silent: {self._advice}")
                 case Beat.PING:
                     # a dead network takes no ping either; `next` still tells when it is over

@@ -9,6 +9,7 @@ from enum import Enum, auto
 LOOK_S = 0.25  # how often `next` is to be asked
 WAITED_S = 20.0  # after what we sent last, somebody may wait for an answer so long
 PING_S, SILENT_S = 0.5, 4.0  # while somebody waits; TCP's repeats reach 3.2 s
+MOST_PATIENCE = 16  # times that, for a server that is busy, and not out of reach: 64 s
 IDLE_PING_S, IDLE_SILENT_S = 20.0, 20.0  # OpenAI's server itself pings every 20 s
 
 
@@ -23,7 +24,9 @@ class Beat(Enum):
 class Pulse:
     """The pulse of one socket; any data that comes in is a sign of life, not only pongs."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, patience: int = 1) -> None:
+        """`patience`: times `SILENT_S`, which a peer may be silent while somebody waits."""
+        self._patience = patience
         self._sent: float | None = None
         self._pinged = now
         self._unanswered: float | None = None  # the first ping since something was heard
@@ -40,7 +43,9 @@ class Pulse:
     def next(self, now: float) -> Beat:
         """What to do now; a returned PING counts as sent."""
         waited = self._sent is not None and now - self._sent < WAITED_S
-        silent_s = SILENT_S if waited else IDLE_SILENT_S
+        silent_s = SILENT_S * self._patience
+        if not waited:
+            silent_s = max(silent_s, IDLE_SILENT_S)
         if self._unanswered is not None and now - self._unanswered >= silent_s:
             return Beat.DEAD
         if now - self._pinged < (PING_S if waited else IDLE_PING_S):
