@@ -1,7 +1,9 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pymicro_wakeword
 import pytest
 
 from parleyd.errors import WakeError
@@ -102,6 +104,35 @@ def test_a_broken_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
     (tmp_path / "mine.tflite").write_bytes(b"<html>not found</html>")
     with pytest.raises(WakeError, match="not a TensorFlow Lite model"):
         Micro([str(config)])
+
+
+@pytest.mark.parametrize("damage", ["cut", "header", "flipped"])
+def test_micro_damaged_model_is_an_error_in_words(tmp_path: Path, damage: str) -> None:
+    """The native library crashes on each of these."""
+    installed = Path(pymicro_wakeword.__file__).parent / "models"
+    good = (installed / "alexa.tflite").read_bytes()
+    bad = {
+        "cut": good[: len(good) // 2],
+        "header": good[:64],
+        "flipped": good[:2000] + bytes(255 - byte for byte in good[2000:2200]) + good[2200:],
+    }[damage]
+    (tmp_path / "alexa.tflite").write_bytes(bad)
+    shutil.copy(installed / "alexa.json", tmp_path)
+    with pytest.raises(WakeError, match=r"is damaged, or no microWakeWord model .* signal 11"):
+        Micro([str(tmp_path / "alexa.json")])
+
+
+@pytest.mark.parametrize(
+    "micro", ["5", "{}", '{"probability_cutoff": 1, "sliding_window_size": -5}']
+)
+def test_micro_odd_description_is_an_error_in_words(tmp_path: Path, micro: str) -> None:
+    installed = Path(pymicro_wakeword.__file__).parent / "models"
+    shutil.copy(installed / "alexa.tflite", tmp_path)
+    (tmp_path / "alexa.json").write_text(
+        f'{{"wake_word": "x", "model": "alexa.tflite", "trained_languages": [], "micro": {micro}}}'
+    )
+    with pytest.raises(WakeError, match=r"\.json is damaged, or no microWakeWord model"):
+        Micro([str(tmp_path / "alexa.json")])
 
 
 def test_close_twice_then_silence(say: Say) -> None:

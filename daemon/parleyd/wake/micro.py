@@ -6,6 +6,8 @@ an hour on ordinary speech: better not chosen.
 """
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from parleyd.child_environment import child_environment
 from parleyd.errors import WakeError
+from parleyd.printable import printable
 from parleyd.units import Frames
 
 _CUTOFFS = (0.98, 0.8, 0.5)  # at sensitivity 0, 0.5 and 1; 0.8 had no false hey_jarvis in 3.3 h
 _SPEAKING_SHIFT = 0.1  # Parley's own voice masks the word: 0.7 instead of 0.8 ...
 _SPEAKING_STEPS = 2  # ... but for two steps of 30 ms, as echo is full of near misses
 _TFLITE_MARK = b"TFL3"  # at byte 4; the native library crashes on what is not a model
+_TRIAL_S = 30.0  # of a user's model; 0.5 s on a desktop core, a Pi with a cold card takes seconds
 
 
 def builtin_keywords() -> tuple[str, ...]:
@@ -33,7 +38,8 @@ class Micro:
     `keywords`: built-in names, or paths of a model's ``.json`` with its
     ``.tflite`` beside it. `sensitivity` 0..1 maps to a probability cutoff of
     0.98..0.5, 0.8 in the middle. Feed it always, also when nobody waits for a
-    word, so that its state is warm. Raises `WakeError`.
+    word, so that its state is warm. Raises `WakeError`. Blocks: a model of the
+    user's own is loaded in another process first.
     """
 
     name = "micro"
@@ -118,6 +124,34 @@ def _check(path: Path) -> None:
         ) from error
     if mark != _TFLITE_MARK:
         raise WakeError(f"{model} is not a TensorFlow Lite model; download it again")
+    if path.parent != _models():
+        _try(path, model)
+
+
+def _try(path: Path, model: Path) -> None:
+    """Let another process use it first. Raises `WakeError` where that one crashes or fails."""
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-m", "parleyd.wake.trial", str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_TRIAL_S,
+            env=child_environment(os.environ),
+        )
+    except subprocess.TimeoutExpired:
+        raise WakeError(f"the wake-word model {model} does not load in {_TRIAL_S:g} s") from None
+    except OSError as error:
+        raise WakeError(f"the wake-word model {model} cannot be tried ({error})") from error
+    if trial.returncode != 0:
+        lines = trial.stderr.decode("utf-8", "replace").split("\n")
+        why = next((printable(line, 200) for line in reversed(lines) if line.strip()), "")
+        if trial.returncode < 0:
+            why = f"its library crashes on it, signal {-trial.returncode}"
+        raise WakeError(
+            f"the wake-word model {model} or its .json is damaged, or no microWakeWord model "
+            f"({why}); download it again"
+        )
 
 
 def _models() -> Path:
