@@ -11,7 +11,10 @@ LONGEST = 4096  # characters; a token of an identity provider takes 2,000, a wro
 
 _TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _NAME = re.compile(_TCHAR)
-_ASSIGNMENT = re.compile(r"(export\s+)?[A-Za-z_]\w*\s*=\s*[^=\s]")
+_ASSIGNMENT = re.compile(
+    r"((export|set)\s+|\$env:)?([A-Za-z_][\w.-]*\s*=\s*[^=\s]|[\w-]*(key|token|secret)\s*:)",
+    re.IGNORECASE,
+)
 _OURS = re.compile(  # the handshake's, and what concerns one hop only (RFC 9110, 7.6.1)
     r"host|upgrade|connection|keep-alive|sec-websocket-.*|proxy-.*|te|trailer|transfer-encoding"
     r"|content-length|expect|cookie2?|set-cookie",
@@ -50,7 +53,14 @@ def key_flaw(value: str) -> str:
             bool(re.search(r"[\"'`\u2018-\u201f\u00ab\u00bb]", value)),
             "it has quotes in it, allowed is the key alone",
         ),
-        (bool(_ASSIGNMENT.match(value)), "it begins with NAME=, allowed is the key alone"),
+        (
+            bool(_ASSIGNMENT.match(value)),
+            "it begins with NAME= or NAME:, allowed is the key alone",
+        ),
+        (
+            bool(re.match(r"[<{\[(]|\$\w*\{?\w+\}?\Z", value)),
+            "it is a placeholder, allowed is the key itself",
+        ),
         (
             not value.isascii(),
             "it has a character outside ASCII, as a dash that a text program "

@@ -52,6 +52,19 @@ def lines(clock: Clock) -> Iterator[Lines]:
 log = logging.getLogger("parleyd.test")
 
 
+def test_filter_line_that_came_twice_is_written_twice(lines: Lines, clock: Clock) -> None:
+    log.warning("nothing listens; trying again in 0.6 s")
+    clock.now += 0.6
+    log.warning("nothing listens; trying again in 1.2 s")
+    clock.now += 0.4
+    log.info("something else")
+    assert lines.lines == [
+        "WARNING nothing listens; trying again in 0.6 s",
+        "WARNING nothing listens; trying again in 1.2 s",
+        "INFO something else",
+    ]
+
+
 def test_filter_thousand_bad_deltas_are_two_lines(lines: Lines, clock: Clock) -> None:
     for number in range(1000):
         log.warning("no event: %s", f"part {number}")

@@ -109,6 +109,8 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _summary(newest: logging.LogRecord, count: Count) -> logging.LogRecord:
+    if count.more == 1:
+        return newest  # nothing was left out
     fields = getattr(newest, "fields", None) or {}
     line = " ".join([_message(newest), *(f"{key}={value}" for key, value in fields.items())])
     made = logging.makeLogRecord(newest.__dict__ | {"fields": {}})
