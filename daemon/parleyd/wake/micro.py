@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from parleyd import disk
 from parleyd.child_environment import child_environment
 from parleyd.errors import WakeError
 from parleyd.printable import printable
@@ -24,6 +25,7 @@ _CUTOFFS = (0.98, 0.8, 0.5)  # at sensitivity 0, 0.5 and 1; 0.8 had no false hey
 _SPEAKING_SHIFT = 0.1  # Parley's own voice masks the word: 0.7 instead of 0.8 ...
 _SPEAKING_STEPS = 2  # ... but for two steps of 30 ms, as echo is full of near misses
 _TFLITE_MARK = b"TFL3"  # at byte 4; the native library crashes on what is not a model
+_LONGEST_JSON = 1 << 16  # bytes; it has five hundred
 _TRIAL_S = 30.0  # of a user's model; 0.5 s on a desktop core, a Pi with a cold card takes seconds
 
 
@@ -114,8 +116,8 @@ def _config_of(keyword: str) -> Path:
 
 def _check(path: Path) -> None:
     try:
-        model = path.parent / json.loads(path.read_text("utf-8"))["model"]
-        with model.open("rb") as file:
+        model = path.parent / json.loads(disk.read(path, _LONGEST_JSON))["model"]
+        with disk.opened(model) as file:
             mark = file.read(8)[4:]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WakeError(
