@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import json
 import resource
 import time
 from collections.abc import AsyncIterator
@@ -112,6 +113,23 @@ def test_damaged_state_file_means_closed_over_restarts(damage: bytes | str, tmp_
         await house.skills.settle()
         if path.is_file():
             assert not House(tmp_path).skills.mute.muted
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("ends_s", [None, 0.0, 5.0])
+def test_mute_whose_end_is_damaged_stays_closed(ends_s: float | None, tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        house.skills.mute.mute_microphone(60)
+        await house.skills.settle()
+        path = tmp_path / "skills.json"
+        kept = json.loads(path.read_bytes())
+        assert kept.pop("muted_ends_s") > 3600
+        if ends_s is not None:
+            kept["muted_ends_s"] = ends_s
+        path.write_text(json.dumps(kept))
+        assert House(tmp_path).skills.mute.muted
 
     asyncio.run(life())
 

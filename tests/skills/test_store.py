@@ -123,6 +123,13 @@ def test_no_file_and_an_empty_object_are_a_first_start(path: Path) -> None:
     assert kept(path, {}) == Kept()
 
 
+@pytest.mark.parametrize("name", ["muted_for_s", "muted_boot", "muted_ends_s"])
+def test_store_mute_time_lost_beside_its_fields_mutes(path: Path, name: str) -> None:
+    beside = {"muted_for_s": 3600.0, "muted_boot": "b", "muted_ends_s": 9000.0}[name]
+    assert kept(path, {"alarms": [TEA], name: beside}).muted_until == MUTE_UNKNOWN
+    assert names(Store(path).kept) == ["tea"]
+
+
 def test_a_missing_mute_time_in_a_damaged_file_mutes(path: Path) -> None:
     assert kept(path, {"alarms": [TEA]}).muted_until == 0.0
     assert kept(path, {"alarms": [TEA, 5]}).muted_until == MUTE_UNKNOWN

@@ -138,13 +138,15 @@ class Skillset:
 def _mute_of(kept: Kept, close_microphone: Callable[[bool], None]) -> Mute:
     """As it was kept; in the same boot of the machine no change of its clock counts."""
     same_boot = bool(kept.muted_boot) and kept.muted_boot == _boot()
+    ends_s = kept.muted_ends_s  # of a boot that began before the user asked, or it is damaged
+    has_end = ends_s > 0 and ends_s >= kept.muted_for_s
     return Mute(
         until=kept.muted_until,
         apply=close_microphone,
         clock=lambda: time.time(),
         elapsed=_since_boot,
         asked_s=kept.muted_for_s,
-        ends=kept.muted_ends_s if same_boot else None,
+        ends=ends_s if same_boot and has_end else None,
     )
 
 

@@ -27,6 +27,8 @@ MUTE_UNKNOWN = -1.0
 """`Kept.muted_until` where the file does not say it any more: the microphone stays closed
 until someone opens it."""
 
+_WITH_MUTE = frozenset({"muted_for_s", "muted_boot", "muted_ends_s"})
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)  # of msgspec.json.decode
 
 log = logging.getLogger(__name__)
@@ -155,12 +157,14 @@ def parse(content: bytes) -> tuple[Kept, dict[str, msgspec.Raw], list[str]]:
 
 def _mute(table: dict[str, msgspec.Raw], problems: list[str]) -> dict[str, Any]:
     """What is kept of the microphone that was closed by voice: all of it, or `MUTE_UNKNOWN`."""
+    if "muted_until" not in table and not _WITH_MUTE.isdisjoint(table):
+        problems.append("muted_until is missing")  # it is always written with the others
     until = _muted_until(table.get("muted_until"), problems)
     if until in (0.0, MUTE_UNKNOWN):
         return {"muted_until": until}
     fields: dict[str, Any] = {"muted_until": until}
     hints = typing.get_type_hints(Kept, include_extras=True)
-    for name in ("muted_for_s", "muted_boot", "muted_ends_s"):
+    for name in sorted(_WITH_MUTE):
         if name not in table:
             continue
         try:
