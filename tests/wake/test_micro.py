@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_micro_damaged_model_is_an_error_in_words(tmp_path: Path, damage: str) -
     (tmp_path / "alexa.tflite").write_bytes(bad)
     shutil.copy(installed / "alexa.json", tmp_path)
     with pytest.raises(WakeError, match=r"is damaged, or no microWakeWord model .* signal 11"):
+        Micro([str(tmp_path / "alexa.json")])
+
+
+@pytest.mark.parametrize("name", ["alexa.json", "alexa.tflite"])
+def test_micro_does_not_wait_for_a_pipe(tmp_path: Path, name: str) -> None:
+    installed = Path(pymicro_wakeword.__file__).parent / "models"
+    shutil.copy(installed / "alexa.json", tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(WakeError, match="it is not a regular file"):
         Micro([str(tmp_path / "alexa.json")])
 
 
