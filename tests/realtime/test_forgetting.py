@@ -199,7 +199,7 @@ def test_conversation_without_a_limit_is_replaced_when_long() -> None:
 
 
 @pytest.mark.parametrize("tokens", [0, 31])
-def test_conversation_that_nobody_counts_is_estimated(tokens: int) -> None:
+def test_conversation_that_is_not_counted_is_estimated(tokens: int) -> None:
     """20 tokens for each second of a reply, 10 of the user's 0.2 s: five turns make 2010. Some
     servers report nothing, others a number that is not the length of the conversation."""
     talk = Talk(server="xai", context_tokens=2000)

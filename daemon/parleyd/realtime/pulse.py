@@ -25,7 +25,7 @@ class Pulse:
     """The pulse of one socket; any data that comes in is a sign of life, not only pongs."""
 
     def __init__(self, now: float, patience: int = 1) -> None:
-        """`patience`: times `SILENT_S`, which a peer may be silent while somebody waits."""
+        """`patience`: how many times `SILENT_S` a peer may be silent while a user may wait."""
         self._patience = patience
         self._sent: float | None = None
         self._pinged = now
