@@ -14,6 +14,7 @@ from websockets.http11 import Request, Response
 from parleyd.boundary import Expires, LinkDown, LinkUp
 from parleyd.realtime import backoff, pulse
 from parleyd.realtime import events as ev
+from parleyd.realtime import link as link_module
 from parleyd.realtime.link import Address, Link
 from tests.realtime.link_ear import Ear, port_of
 
@@ -156,6 +157,28 @@ def test_a_fatal_error_that_is_understood_after_the_close_still_ends_the_retries
     asyncio.run(scene())
 
 
+@contextlib.asynccontextmanager
+async def busy_server(idle: asyncio.Event) -> AsyncIterator[str]:
+    """The address of a server that neither reads nor answers while it is not `idle`."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await idle.wait()
+                writer.write(data)
+        writer.close()
+
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+
+    async with (
+        ws.serve(stay, "127.0.0.1", 0) as server,
+        await asyncio.start_server(busy, "127.0.0.1", 0) as front,
+    ):
+        yield f"ws://127.0.0.1:{front.sockets[0].getsockname()[1]}"
+
+
 def test_server_that_was_only_busy_may_be_silent_for_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -166,24 +189,9 @@ def test_server_that_was_only_busy_may_be_silent_for_longer(
     async def scene() -> None:
         idle = asyncio.Event()
         idle.set()
-
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with contextlib.suppress(ConnectionError):
-                while data := await reader.read(65536):
-                    await idle.wait()
-                    writer.write(data)
-            writer.close()
-
-        async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
-
-        async with (
-            ws.serve(stay, "127.0.0.1", 0) as server,
-            await asyncio.start_server(busy, "127.0.0.1", 0) as front,
-        ):
+        async with busy_server(idle) as url:
             ear = Ear()
-            link = Link(Address(f"ws://127.0.0.1:{front.sockets[0].getsockname()[1]}"), ear)
+            link = Link(Address(url), ear)
             task = asyncio.create_task(link.run())
             await ear.wait(LinkUp)
             idle.clear()
@@ -202,6 +210,60 @@ def test_server_that_was_only_busy_may_be_silent_for_longer(
             await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("busy_meanwhile", [False, True])
+def test_patience_ends_with_a_socket_that_was_never_silent(
+    monkeypatch: pytest.MonkeyPatch, busy_meanwhile: bool
+) -> None:
+    """A network that failed once for some seconds is noticed as soon as before the next time."""
+    monkeypatch.setattr(pulse, "SILENT_S", 0.6)
+    monkeypatch.setattr(pulse, "PING_S", 0.1)
+    monkeypatch.setattr(link_module, "LOOK_S", 0.05)
+    monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
+    monkeypatch.setattr(link_module, "SETTLED_S", 0.5)
+
+    async def scene() -> None:
+        idle = asyncio.Event()
+        idle.set()
+        async with busy_server(idle) as url:
+            ear = Ear()
+            link = Link(Address(url), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(LinkUp)
+            idle.clear()
+            link.send(ev.CreateResponse())
+            await ear.wait(LinkDown)
+            idle.set()
+            await ear.wait(LinkUp, 2)
+            link.send(ev.CreateResponse())
+            if busy_meanwhile:
+                idle.clear()
+            await asyncio.sleep(0.9)
+            idle.set()
+            await asyncio.sleep(0.3)
+            link.reconnect("a new conversation")
+            await ear.wait(LinkUp, 3)
+            idle.clear()
+            link.send(ev.CreateResponse())
+            await asyncio.sleep(0.9)
+            idle.set()
+            await asyncio.sleep(1.2)  # a socket that is given up is closed within 1 s
+            downs = sum(isinstance(told, LinkDown) for told in ear.told)
+            assert downs == (2 if busy_meanwhile else 3)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("answer_within_s", "most"), [(20.0, 5.0), (2.0, 1.0), (60.0, 15.0)])
+def test_silence_is_never_longer_than_the_user_waits(answer_within_s: float, most: float) -> None:
+    link = Link(Address("ws://127.0.0.1:9"), Ear(), answer_within_s=answer_within_s)
+    for _ in range(9):
+        link._fell_silent = True
+        link._be_patient()
+    assert link._silent_patience == most
 
 
 def test_dead_wifi_is_noticed_though_no_close_ever_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,6 +258,7 @@ class Daemon:
                 queue.post,
                 warm=settings.realtime.connection == "warm",
                 crowded=lambda: self._heartbeat is not None and self._heartbeat.crowded,
+                answer_within_s=settings.turn.answer_within_s,
             )
             keeper = self._keeper(settings)
             echo_file = EchoFile(state_folder(os.environ) / "echo.npz", settings.audio)

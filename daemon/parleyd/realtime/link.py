@@ -66,7 +66,8 @@ class Link:
 
     `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's
     thread. A link that is not `warm` connects when `want` says so. While `crowded` says that
-    too many events wait already, the server's next message is read later.
+    too many events wait already, the server's next message is read later. `answer_within_s`: how
+    long a user waits for an answer, and the longest silence of a server that is only busy.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Link:
         *,
         warm: bool = True,
         crowded: Callable[[], bool] = lambda: False,
+        answer_within_s: float = 20.0,
     ) -> None:
         self._address = address
         self._unix = UnixAddress.parse(address.url)  # our own server, never through a proxy
@@ -92,7 +94,8 @@ class Link:
         self._fatal: Refusal | None = None
         self._last_error: Refusal | None = None
         self._patience = 1  # times OPEN_TIMEOUT_S
-        self._silent_patience = 1  # times pulse.SILENT_S
+        self._silent_patience = 1.0  # times pulse.SILENT_S
+        self._most_patience = max(1.0, answer_within_s / pulse.SILENT_S)
         self._fell_silent = False  # the socket before, though its server may only have been busy
         self._closing: asyncio.Task[None] | None = None  # kept, or it might be collected
         self._wanted = asyncio.Event()
@@ -205,7 +208,7 @@ class Link:
             if isinstance(error, TimeoutError) and way.reached == "shaking hands":
                 self._patience = min(2 * self._patience, MOST_PATIENCE)
             else:
-                self._fell_silent, self._silent_patience = False, 1  # it was the network
+                self._fell_silent, self._silent_patience = False, 1.0  # it was the network
             refusal = explain(error, self._address, way, now=time.time())
             if refusal is None:
                 raise
@@ -243,6 +246,7 @@ class Link:
         self._pulse = Pulse(asyncio.get_running_loop().time(), self._silent_patience)
         self._socket = socket
         self._tell(LinkUp())
+        opened = asyncio.get_running_loop().time()
         tasks = [
             asyncio.create_task(self._send_all(socket), name="link-sender"),
             asyncio.create_task(self._feel(socket), name="link-pulse"),
@@ -262,13 +266,16 @@ class Link:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        settled = asyncio.get_running_loop().time() - opened > SETTLED_S
+        if settled and not (self._fell_silent or self._pulse.was_busy):
+            self._silent_patience = 1.0  # no sign of a busy server: it was the network
         return self._why(socket)
 
     def _be_patient(self) -> None:
         """A server that takes a new socket right after it fell silent was busy: one that computes
         an answer in its only thread answers no ping meanwhile."""
         if self._fell_silent:
-            self._silent_patience = min(2 * self._silent_patience, pulse.MOST_PATIENCE)
+            self._silent_patience = min(2 * self._silent_patience, self._most_patience)
             silent_s = pulse.SILENT_S * self._silent_patience
             log.info("realtime server: it may be silent for %.0f s from now on", silent_s)
         self._fell_silent = False

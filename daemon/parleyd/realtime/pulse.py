@@ -9,7 +9,6 @@ from enum import Enum, auto
 LOOK_S = 0.25  # how often `next` is to be asked
 WAITED_S = 20.0  # after what we sent last, somebody may wait for an answer so long
 PING_S, SILENT_S = 0.5, 4.0  # while somebody waits; TCP's repeats reach 3.2 s
-MOST_PATIENCE = 16  # times that, for a server that is busy, and not out of reach: 64 s
 IDLE_PING_S, IDLE_SILENT_S = 20.0, 20.0  # OpenAI's server itself pings every 20 s
 
 
@@ -24,9 +23,11 @@ class Beat(Enum):
 class Pulse:
     """The pulse of one socket; any data that comes in is a sign of life, not only pongs."""
 
-    def __init__(self, now: float, patience: int = 1) -> None:
+    def __init__(self, now: float, patience: float = 1) -> None:
         """`patience`: how many times `SILENT_S` a peer may be silent while a user may wait."""
         self._patience = patience
+        self.was_busy = False
+        """The peer was silent for longer than `SILENT_S`, and then it was heard."""
         self._sent: float | None = None
         self._pinged = now
         self._unanswered: float | None = None  # the first ping since something was heard
@@ -38,6 +39,7 @@ class Pulse:
     def heard(self, now: float) -> None:
         """Something came in, no matter what."""
         if self._unanswered is not None and now >= self._unanswered:
+            self.was_busy |= now - self._unanswered >= SILENT_S
             self._unanswered = None
 
     def next(self, now: float) -> Beat:
