@@ -6,11 +6,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "rig"))
 
 from pulse_rig import PulseRig, RigUnavailable
+
+# A deadline for each example would be an assertion of speed, on a machine that may be busy.
+hypothesis.settings.register_profile("parley", deadline=None)
+hypothesis.settings.load_profile("parley")
 
 SLOW_FOLDERS = ("e2e", "install")
 """Whole daemons, whole conversations, whole installations: each test takes seconds."""

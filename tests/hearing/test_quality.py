@@ -13,6 +13,8 @@ from tests.bench.hearing import material, scenes, session
 from tests.bench.hearing.session import Outcome, Trial
 from tests.bench.hearing.tables import SPEECH
 
+pytestmark = pytest.mark.slow
+
 SEED = 11
 STEADY = {"clock": "shared", "drift_ppm": 0.0, "delay_ms": 30.0, "knocks": False}
 
@@ -41,7 +43,6 @@ def trials(voices: material.Material) -> list[Trial]:
     return [trial for outcome in found for trial in outcome.trials]
 
 
-@pytest.mark.slow
 def test_users_are_heard_at_once(trials: list[Trial]) -> None:
     spoken = [t for t in trials if t.kind in SPEECH]
     assert len(spoken) == 8
@@ -67,7 +68,6 @@ def test_what_is_sent_holds_the_user_as_loud_as_he_was(trials: list[Trial]) -> N
     assert levels[0] > -6.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "reactions"), [("quiet", 1), ("kitchen", 6)])
 def test_parley_does_not_interrupt_itself(
     voices: material.Material, noise: str, reactions: int

@@ -35,7 +35,7 @@ class Scripted:
         return Step(drop, playback, ())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 480)), min_size=1, max_size=30),
     st.sampled_from([-300.0, 0.0, 300.0]),
@@ -53,7 +53,7 @@ def test_every_written_frame_is_played_dropped_or_queued(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 480)), min_size=2, max_size=30))
 def test_what_is_dropped_is_never_heard_and_all_else_is_in_order(
     script: list[tuple[bool, int]],

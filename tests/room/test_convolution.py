@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from parleyd.room.convolution import ClockDrift, Convolver, DelayLine, PeriodResampler
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(taps=st.integers(1, 700), block=st.sampled_from([16, 160]), seed=st.integers(0, 99))
 def test_convolution_by_blocks_equals_convolution_at_once(taps: int, block: int, seed: int) -> None:
     random = np.random.default_rng(seed)

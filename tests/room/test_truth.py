@@ -74,7 +74,7 @@ def test_after_a_pause_it_may_go_on_for_longer_than_a_pause_lasts(item: Frames, 
     assert assert_heard(long, tape, ms) == (0,)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(ms=st.integers(30, 3500))
 def test_an_item_cut_off_anywhere(item: Frames, ms: int) -> None:
     tape = Tape(item).silence(200).play(0, ms).silence(200)
