@@ -149,3 +149,17 @@ def test_turn_while_connecting_waits_from_the_time_it_was_sent() -> None:
     made.receive(ev.SessionUpdated(), 30.0)
     assert creates_by(made, 39.9) == 0
     assert creates_by(made, 40.0) == 1
+
+
+def test_answer_by_itself_that_was_an_exception_is_forgotten() -> None:
+    """After one such answer the server is waited for 10 s, twice, then 3 s, then not at all."""
+    made = session("compatible")
+    turn(made, 1.0)
+    answer(made, "own", 2.0)
+    for number, (wait_s, began) in enumerate([(10.0, 100.0), (10.0, 200.0), (3.0, 300.0)]):
+        turn(made, began, f"u{number + 2}")
+        assert creates_by(made, began + wait_s - 0.1) == 0
+        assert creates_by(made, began + wait_s + 0.1) == 1
+        answer(made, f"asked{number}", began + wait_s + 1.0)
+    turn(made, 400.0, "u9")
+    assert creates_by(made, 400.0) == 1

@@ -311,3 +311,20 @@ def test_item_ids_used_again_within_one_reply_are_two_items() -> None:
     second = feed(made, [created("s", create.response["metadata"]), delta("s", 2), done("s")])
     numbers = [n.response for n in [*first, *second] if isinstance(n, ReplyAudio)]
     assert len(set(numbers)) == 2
+
+
+def test_answer_that_an_error_seemed_to_refuse_is_not_the_next_turns() -> None:
+    """The error named no event: the server answers the first turn all the same, and late."""
+    made = session("compatible")
+    ask(made)
+    error = ev.ErrorDetail(code="rate_limit_exceeded", message="slow down")
+    news = feed(made, [ev.ServerError(error=error)], 11.0)
+    assert any(isinstance(each, ReplyDone) for each in news)
+    made.append(VOICE)
+    made.ask_for_reply(14.0)
+    assert values(feed(made, [created("late"), delta("late", 7)], 14.5)) == []
+    sent = made.to_send()
+    assert [event.response_id for event in sent if isinstance(event, ev.CancelResponse)] == ["late"]
+    feed(made, [done("late", "cancelled")], 15.0)
+    made.poll(30.0)
+    assert sum(isinstance(event, ev.CreateResponse) for event in made.to_send()) == 1

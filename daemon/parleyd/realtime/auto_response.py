@@ -11,6 +11,7 @@ from parleyd.realtime.profiles import Profile
 
 UNKNOWN_WAITS_S = 3.0  # for an unknown server, until it is known: recognition may take 2 s
 KNOWN_WAITS_S = 10.0  # for a server that is known to answer; at most half of the user's patience
+MOST_VAIN = 2  # waits in a row for a learnt server: one may be a model that loads
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class AutoResponse:
     answer_within_s: float
     _answers: bool | None = None  # learnt; None: as the profile says
     _waiting: bool = False
+    _vain: int = 0  # waits in a row that ended without an answer
 
     def turn_committed(self, *, by_us: bool) -> float:
         """A turn of the user is complete. Returns the seconds to wait for the server's own
@@ -34,13 +36,17 @@ class AutoResponse:
 
     def began_by_itself(self) -> None:
         """A response began that was not asked for, while a turn waited for one."""
-        self._answers, self._waiting = True, False
+        self._answers, self._waiting, self._vain = True, False, 0
 
     def asked(self) -> None:
-        """The wait was in vain, and the server was asked. One that is known to answer stays
-        known: its first recognition may have waited for a model to load."""
-        if self._waiting and self.server.answers is None and self._answers is None:
-            self._answers = False
+        """The wait was in vain, and the server was asked. A profile that says that its server
+        answers is believed for ever; what was learnt is forgotten after `MOST_VAIN` waits."""
+        if self._waiting and self.server.answers is None:
+            self._vain += 1
+            if self._answers is None:
+                self._answers = False
+            elif self._vain >= MOST_VAIN:
+                self._answers = None
         self._waiting = False
 
     def announced(self, creates: bool | None) -> None:

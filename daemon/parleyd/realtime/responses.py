@@ -222,9 +222,7 @@ class Responses:
     def interrupt(self, now: float) -> CancelResponse | None:
         """Nothing that was asked for is wanted any more; returned is what cancels it."""
         self.wanted = False
-        if self._create is not None and not self._create.cancelled:
-            self._create.cancelled = True
-            self._create.deadline = min(self._create.deadline, now + CREATED_WITHIN_S)
+        self._abandon_create(now)
         return self.cancel(now)
 
     def cancel(self, now: float) -> CancelResponse | None:
@@ -271,10 +269,25 @@ class Responses:
             self._active.cancel_deadline = now + CANCELLED_WITHIN_S
         return False
 
-    def create_failed(self) -> bool:
-        """Our create was refused for good; True when the user waits for its answer."""
-        create, self._create = self._create, None
-        return create is not None and not create.cancelled
+    def create_failed(self, now: float, *, named: bool) -> bool:
+        """Our create was refused for good; True when the user waits for its answer.
+
+        `named`: the error says that it is about the create. Else the server may answer all the
+        same, and its answer is not wanted any more.
+        """
+        create = self._create
+        waited = create is not None and not create.cancelled
+        if named:
+            self._create = None
+        else:
+            self._abandon_create(now)
+        return waited
+
+    def _abandon_create(self, now: float) -> None:
+        """A response that answers it is not to live; the next create waits for that one."""
+        if self._create is not None and not self._create.cancelled:
+            self._create.cancelled = True
+            self._create.deadline = min(self._create.deadline, now + CREATED_WITHIN_S)
 
     def create_plainly(self) -> bool:
         """The server refuses what our create carries: from now on none has metadata, and the

@@ -786,7 +786,7 @@ class Session:
         if takes_no_settings(error, about_it) and self._responses.create_plainly():
             return []
         refused = about_it or refusal.remedy is Remedy.BACK_OFF
-        if refused and self._responses.create_failed():
+        if refused and self._responses.create_failed(now, named=about_it):
             return [ReplyDone(refusal.text)]
         if not self._profile.ends and not about_a_message(error):
             self._responses.fails(refusal.text, now)
