@@ -173,7 +173,13 @@ def test_a_name_that_looks_like_a_profiles_is_not(name: str) -> None:
     assert not any(hosts.belongs_to(name, row.hosts) for row in PROFILES.values())
 
 
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "a.localhost"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("localhost", "a.localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"),
+        *("127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::"),
+    ],
+)
 def test_loopback_is_this_device(name: str) -> None:
     assert hosts.is_loopback(name)
     assert not hosts.is_loopback(f"{name}.evil.example")

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 # RFC 6761, 6762 (and its appendix G), 8375; ICANN reserved "internal" in 2024.
+# RFC 6761, and the names that Debian and Fedora write into /etc/hosts
+LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 HOUSE_DOMAINS = (
     "localhost",
     "local",
@@ -123,14 +125,16 @@ def in_house(name: str) -> bool:
         return any(address in network for network in HOUSE_NETWORKS)
     if not _is_host(name):
         return False
-    return "." not in name or belongs_to(name, HOUSE_DOMAINS)
+    return "." not in name or belongs_to(name, (*HOUSE_DOMAINS, *LOOPBACK_NAMES))
 
 
 def is_loopback(name: str) -> bool:
     """This host is the device itself."""
     name = name.lower().removesuffix(".")
     address = _address(name)
-    return address.is_loopback if address is not None else belongs_to(name, ("localhost",))
+    if address is None:
+        return belongs_to(name, LOOPBACK_NAMES)
+    return address.is_loopback or address.is_unspecified  # Linux connects 0.0.0.0 to itself
 
 
 def belongs_to(name: str, domains: Sequence[str]) -> bool:
