@@ -46,6 +46,14 @@ REFUSING = (
 )
 
 
+def _name(event: ev.ServerEvent) -> str:
+    """The name of the response that an event is about."""
+    if isinstance(event, ev.ResponseDone):
+        return event.response.id
+    name: str = getattr(event, "response_id", "")
+    return name
+
+
 class SessionMachine(RuleBasedStateMachine):
     """A server that says anything at any time, and a speaker that wants anything."""
 
@@ -65,9 +73,8 @@ class SessionMachine(RuleBasedStateMachine):
     def take(self, event: ev.ServerEvent) -> None:
         if isinstance(event, ev.ResponseCreated):
             self.announces = True
-        names_a_response = hasattr(event, "response_id") or isinstance(event, ev.ResponseDone)
-        if names_a_response and not self.announces:
-            self.outstanding = None  # a server without response.created answers by this
+        elif (name := _name(event)) and not (self.announces and self.session._responses.over(name)):
+            self.outstanding = None  # without response.created, a name that may live is the answer
         for news in self.session.receive(event, self.now):
             if isinstance(news, ReplyAudio):
                 assert news.item_id not in {f"i{dead}" for dead in self.dead}
