@@ -7,6 +7,8 @@ from parleyd.realtime import events as ev
 from parleyd.states import Shown, State
 from tests.bare_core import BareCore, at
 
+pytestmark = pytest.mark.slow
+
 TEXT = {
     "type": "message",
     "id": "text_1",

@@ -33,6 +33,8 @@ from parleyd.units import Frames
 from parleyd.wake.gate import Gate
 from tests.paper_server import Bell, Paper, settings, tone
 
+pytestmark = pytest.mark.slow
+
 QUESTION = synthesize("What is the weather like?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")
 
@@ -93,7 +95,6 @@ def ask(paper: Paper) -> None:
     paper.talker.say(QUESTION)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "method"), PARTS)
 def test_speaker_continues_when_a_part_always_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
@@ -120,7 +121,6 @@ def test_speaker_continues_when_a_part_always_raises(
     assert all(isinstance(fault.error, Broken) for fault in faults(paper))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "method"), PARTS)
 def test_speaker_in_an_answer_continues_when_a_part_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
@@ -145,7 +145,6 @@ def test_speaker_in_an_answer_continues_when_a_part_raises(
     assert paper.speaker.heard is not None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "method"),
     [
@@ -176,7 +175,6 @@ def test_speaker_hears_again_after_a_part_raised_once(
     assert len(faults(paper)) == 1
 
 
-@pytest.mark.slow
 def test_failure_is_shown_until_the_part_has_worked_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -210,7 +208,6 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     assert np.abs(np.frombuffer(sent, "<i2").astype(int)).max() < 50  # the echo's peak is 4500
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "method"),
     [(Canceller, "process"), (Levels, "score"), (VoiceDetector, "process"), (Reference, "take")],
@@ -232,7 +229,6 @@ def test_answer_is_half_duplex_while_a_part_of_hearing_fails(
     assert paper.notes("hold") == []
 
 
-@pytest.mark.slow
 def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings(), reply=tone(6000))
     ask(paper)
@@ -245,7 +241,6 @@ def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.Monke
     paper.until(State.IDLE)
 
 
-@pytest.mark.slow
 def test_held_alarm_rings_on_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs"))
@@ -277,7 +272,6 @@ def test_numbers_that_are_not_finite_are_a_failure(monkeypatch: pytest.MonkeyPat
         assert isinstance(fault.error, ArithmeticError)
 
 
-@pytest.mark.slow
 def test_canceller_with_rotten_weights_is_made_anew() -> None:
     paper = Paper(settings(), reply=tone(5000))
     ask(paper)
@@ -334,7 +328,6 @@ class Raising(Bell):
         raise RuntimeError("invoke failed")
 
 
-@pytest.mark.slow
 def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
     engine = Raising()
     paper = Paper(settings(), engine)
@@ -347,7 +340,6 @@ def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
     assert engine.calls <= 8
 
 
-@pytest.mark.slow
 def test_renewed_wake_engine_is_used_at_once() -> None:
     paper, bell = Paper(settings(), Raising()), Bell()
     paper.say(WakeRenewed(bell))
@@ -361,7 +353,6 @@ def test_renewed_wake_engine_is_used_at_once() -> None:
 # --- the log ----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_log_has_one_traceback_and_few_lines(caplog: pytest.LogCaptureFixture) -> None:
     """Of a part that fails for a day: the traceback once, then lines that become rarer."""
     nothing = SimpleNamespace()

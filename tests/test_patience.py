@@ -8,6 +8,8 @@ from parleyd.realtime import events as ev
 from parleyd.states import Shown, State
 from tests.bare_core import BareCore, at
 
+pytestmark = pytest.mark.slow
+
 CALL = {
     "type": "function_call",
     "status": "completed",
@@ -97,7 +99,6 @@ def test_answer_may_pause_between_its_items(server: str) -> None:
     assert core.heard_ms() == pytest.approx(1000, abs=20)
 
 
-@pytest.mark.slow
 def test_functions_called_without_end_are_ended() -> None:
     """A model that calls one function after the other is stopped after five minutes."""
     core = asked(at("openai"))

@@ -8,6 +8,8 @@ from parleyd.room.clips import synthesize
 from parleyd.states import State
 from tests.paper_server import Paper, settings, tone
 
+pytestmark = pytest.mark.slow
+
 AGAIN_AFTER_S = 1.0
 
 QUESTION = synthesize("What is the weather like?", "slt")
@@ -98,7 +100,6 @@ def test_what_would_not_pass_is_not_asked_again(error: ev.Json) -> None:
     assert len(creates(paper)) == 1
 
 
-@pytest.mark.slow
 def test_what_is_heard_already_is_not_begun_again() -> None:
     paper = thinking()
     sound(paper)
@@ -109,7 +110,6 @@ def test_what_is_heard_already_is_not_begun_again() -> None:
     assert len(creates(paper)) == 1
 
 
-@pytest.mark.slow
 def test_who_does_not_wait_any_more_is_not_answered_and_the_next_turn_has_a_try_of_its_own() -> (
     None
 ):

@@ -15,6 +15,8 @@ from parleyd import config
 from parleyd.boundary import ButtonPressed
 from parleyd.cli.run import Daemon
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 60.0
 CONFIG = """
 [buttons]

@@ -18,6 +18,8 @@ from parleyd.host import heartbeat
 from parleyd.speaker import Speaker
 from parleyd.wake import choose as wake
 
+pytestmark = pytest.mark.slow
+
 PUSH = 23
 WITHIN_S = 60.0
 CONFIG = """

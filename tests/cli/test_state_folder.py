@@ -12,6 +12,8 @@ import pytest
 from parleyd import disk
 from parleyd.errors import ParleyError
 
+pytestmark = pytest.mark.slow
+
 
 def at(folder: Path) -> dict[str, str]:
     environ = {**os.environ, "XDG_STATE_HOME": str(folder)}
@@ -27,7 +29,6 @@ def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_a_second_daemon_refuses_to_start_and_says_why(tmp_path: Path) -> None:
     environ = at(tmp_path)
     with disk.held(tmp_path / "parley"):

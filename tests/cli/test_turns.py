@@ -99,6 +99,7 @@ def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None
     assert "cost" not in column
 
 
+@pytest.mark.slow
 def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
     lines = [line for line in log.splitlines() if "parleyd.turns: turn " in line]
     first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())

@@ -124,6 +124,7 @@ def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     assert level_dbfs(sent[: 4 * 16_000]) < -60  # what hearing adds for itself is not heard there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
 def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
     question = say(voice, QUESTION) * np.float32(0.3)

@@ -25,6 +25,7 @@ def run(watch: DigitalSilence, frames: Frames, seconds: float, *, expected: bool
     return sum(watch.update(frames, expected=expected) for _ in range(round(seconds * 100)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0, -1, 7, -32768, 32767])
 def test_silence_of_a_minute_is_a_dead_microphone(value: int) -> None:
     watch = DigitalSilence()

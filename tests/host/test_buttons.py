@@ -234,6 +234,7 @@ def test_pin_that_a_led_of_this_process_holds_is_read_later(pins: MockFactory) -
     desk.buttons.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [

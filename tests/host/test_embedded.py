@@ -24,6 +24,8 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.link import Address, Link
 from parleyd.realtime.unix_address import UnixAddress
 
+pytestmark = pytest.mark.slow
+
 BACK_WITHIN_S = 60.0
 
 
@@ -89,7 +91,6 @@ def sessions(told: list[Happening]) -> Callable[[int], bool]:
     return lambda count: sum(isinstance(event, ev.SessionCreated) for event in told) >= count
 
 
-@pytest.mark.slow
 def test_address_is_a_private_unix_socket_and_goes_with_stop(runtime: Path) -> None:
     async def scene() -> None:
         server = EmbeddedServer()
@@ -107,7 +108,6 @@ def test_address_is_a_private_unix_socket_and_goes_with_stop(runtime: Path) -> N
     asyncio.run(scene())
 
 
-@pytest.mark.slow
 def test_killed_server_is_replaced_and_the_link_comes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -126,7 +126,6 @@ def test_killed_server_is_replaced_and_the_link_comes_back(
     assert "the embedded server ended (-9) and is started again" in caplog.text
 
 
-@pytest.mark.slow
 def test_new_start_that_fails_is_tried_again_on_the_same_socket(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +209,6 @@ def test_another_user_can_not_take_the_place_of_a_dead_server() -> None:
     asyncio.run(scene())
 
 
-@pytest.mark.slow
 def test_microphone_is_not_given_to_a_thief_of_the_same_user() -> None:
     """A process that may unlink the socket binds in its place, and answers the handshake."""
 
@@ -267,7 +265,6 @@ def test_children_see_no_key_in_their_environment(monkeypatch: pytest.MonkeyPatc
     asyncio.run(scene())
 
 
-@pytest.mark.slow
 def test_frozen_server_is_replaced_and_blamed(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,6 +187,7 @@ def test_the_rest_of_a_story_begins_at_the_first_sentence_not_heard(
         assert rest_after(heard) in (story, ())
 
 
+@pytest.mark.slow
 def test_stories_are_long_enough_to_interrupt(speak: Callable[[str], Frames]) -> None:
     for story in STORIES.values():
         assert sum(len(speak(sentence)) for sentence in story) / 24000 > 40.0

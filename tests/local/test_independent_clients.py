@@ -21,6 +21,8 @@ from parleyd.units import Frames
 from tests.local.engine_desk import MANUAL, Desk, kinds, only, transcript
 from tests.openai_types import assert_official_server_event
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
 PCM_100_MS = base64.b64encode(bytes(4800)).decode()
 SESSION_NULLS = (
@@ -218,7 +220,6 @@ socket.onerror = () => { console.log('refused'); };
 """
 
 
-@pytest.mark.slow
 def test_websocket_of_the_browser_standard_connects() -> None:
     """Node's is undici's, which fails as a browser's does when no subprotocol is selected."""
     node = shutil.which("node")

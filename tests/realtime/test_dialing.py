@@ -544,6 +544,7 @@ def test_result_with_any_characters_is_sent(output: str, sent: str) -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_server_that_answers_slowly_is_waited_for_longer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

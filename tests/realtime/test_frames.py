@@ -139,6 +139,7 @@ def test_link_message_of_a_minute_of_speech_is_taken() -> None:
     assert len(base64.b64encode(pcm)) == 3_840_000
 
 
+@pytest.mark.slow
 def test_connection_flood_is_parsed_in_pieces_and_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

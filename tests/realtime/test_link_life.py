@@ -18,6 +18,8 @@ from parleyd.realtime import link as link_module
 from parleyd.realtime.link import Address, Link
 from tests.realtime.link_ear import Ear, port_of
 
+pytestmark = pytest.mark.slow
+
 FOR_EVER_S = (3600.0,)
 
 

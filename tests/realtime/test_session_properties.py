@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -18,6 +19,8 @@ from parleyd.realtime.profiles import PROFILES
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
 from tests.openai_types import assert_valid
+
+pytestmark = pytest.mark.slow
 
 CREATED_WITHIN_S = 5.0
 

@@ -9,6 +9,8 @@ from parleyd.room.timeline import Mark, Span, Timeline, draw
 from parleyd.units import SILENCE
 from tests.room.players import noise_frames
 
+pytestmark = pytest.mark.slow
+
 RED, GREEN, BLUE = "#ff0000", "#00ff00", "#0000ff"
 
 

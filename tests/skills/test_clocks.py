@@ -532,6 +532,7 @@ def slow(examples: int) -> settings:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @slow(200)
 @given(EVENTS, CLOCKS, st.booleans(), EVENTS, st.floats(60.0, DAY))
 def test_in_any_world_each_rings_once_or_is_reported(
