@@ -18,6 +18,8 @@ from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
 from tests.paper_server import RATE_HZ, Bell, Paper, settings
 
+pytestmark = pytest.mark.slow
+
 LOST = CardLost("the card was lost; plug it in again", 1920)
 
 
@@ -98,7 +100,6 @@ def test_mute_is_shown_over_a_lost_card() -> None:
     assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.ERROR]
 
 
-@pytest.mark.slow
 def test_a_conversation_goes_on_after_the_card_is_back() -> None:
     paper = in_mid_sentence()
     paper.say(LOST)

@@ -10,6 +10,8 @@ from parleyd.hearing.pipeline import Hearing
 from parleyd.units import Floats, Frames
 from tests.hearing.echo_rooms import convolve, echo_path, noise, pcm
 
+pytestmark = pytest.mark.slow
+
 
 def echoed(spoken: Floats, delays_ms: list[float], noise_rms: float = 0.002) -> Frames:
     """The echo of `spoken`, its delay changing at equal intervals."""
@@ -67,7 +69,6 @@ def test_a_jump_is_measured_against_what_the_canceller_has_learnt(jump_ms: float
     assert jumps[-1] == pytest.approx(int(40 * 16 + jump_ms * 16) - 640, abs=0.5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("delays_ms", [[200.0, 200.0], [60.0, 48.0], [60.0, 75.0]])
 def test_an_echo_that_comes_late_or_moves_is_cancelled_all_the_same(
     delays_ms: list[float],

@@ -13,6 +13,8 @@ from parleyd import config
 from parleyd.host.buttons import Buttons
 from parleyd.host.pin_input import PinInput
 
+pytestmark = pytest.mark.slow
+
 QUIET_S = 0.05
 
 PUSH, MUTE = 23, 24
@@ -234,7 +236,6 @@ def test_pin_that_a_led_of_this_process_holds_is_read_later(pins: MockFactory) -
     desk.buttons.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [

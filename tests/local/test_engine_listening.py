@@ -19,6 +19,8 @@ from parleyd.local.recognition import NO_CONFIDENCE, Heard
 from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.local.engine_desk import MANUAL, Desk, audio, kinds, only, transcript
 
+pytestmark = pytest.mark.slow
+
 TURN_IN_ORDER = [
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
@@ -131,7 +133,6 @@ def test_recognition_begins_in_the_pause_and_its_result_is_used(
     assert job.sentence == "It is 3:05 PM."  # type: ignore[union-attr]
 
 
-@pytest.mark.slow
 def test_a_pause_within_a_sentence_makes_no_second_turn(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
@@ -144,7 +145,6 @@ def test_a_pause_within_a_sentence_makes_no_second_turn(
     assert transcript(came).startswith("High in the mountains")
 
 
-@pytest.mark.slow
 def test_semantic_detection_waits_less_after_a_whole_command(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
@@ -175,7 +175,6 @@ def test_commit_during_voice_detection(
     assert desk.say(silence(1.0)) == []
 
 
-@pytest.mark.slow
 def test_manual_turns_are_transcribed_when_asked_for(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:

@@ -8,6 +8,8 @@ from parleyd.room.clips import synthesize
 from parleyd.room.truth import heard_of
 from parleyd.units import SILENCE, Frames
 
+pytestmark = pytest.mark.slow
+
 RATES_HZ = (16_000, 24_000, 44_100, 48_000)
 EDGE_MS = 1.1
 

@@ -12,6 +12,8 @@ from parleyd.units import MIC_PERIOD_FRAMES, Frames
 from parleyd.wake.gate import Gate
 from parleyd.wake.micro import Micro, builtin_keywords
 
+pytestmark = pytest.mark.slow
+
 Say = Callable[..., Frames]
 ORDINARY = "The train to the coast leaves at nine and arrives before lunch on most days."
 PROVEN = ("hey_jarvis", "alexa", "okay_nabu")
