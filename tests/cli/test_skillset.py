@@ -21,6 +21,8 @@ from parleyd.room.clips import synthesize
 from parleyd.skills.store import Store
 from parleyd.units import SERVER_RATE_HZ
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 30.0  # a loaded machine; what is waited for takes a second or two
 
 
@@ -213,7 +215,6 @@ def test_a_volume_that_was_asked_for_is_kept_until_the_configuration_says_otherw
     asyncio.run(life())
 
 
-@pytest.mark.slow
 def test_what_is_said_into_a_ringing_alarm_is_understood_offline_while_it_rings(
     tmp_path: Path,
 ) -> None:

@@ -26,6 +26,8 @@ from parleyd.room.clips import synthesize
 from parleyd.states import State
 from tests.paper_server import Paper, settings
 
+pytestmark = pytest.mark.slow
+
 USAGE = {"input_tokens": 100, "output_tokens": 40, "input_token_details": {"cached_tokens": 64}}
 
 
@@ -80,7 +82,6 @@ def table(*arguments: str, text: str = "") -> list[list[str]]:
     return [[cell.strip() for cell in re.split("[│┃]", row)] for row in rows]
 
 
-@pytest.mark.slow
 def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None:
     rows = table("-", text=log)
     assert [row[1] for row in rows[1:4]] == ["button", "button", "confirmed"]
@@ -99,7 +100,6 @@ def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None
     assert "cost" not in column
 
 
-@pytest.mark.slow
 def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
     lines = [line for line in log.splitlines() if "parleyd.turns: turn " in line]
     first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())
@@ -146,7 +146,6 @@ def test_journal_entries_are_joined_by_process_and_late_usage_is_not_lost() -> N
     assert found[1].usage == found[2].usage == {}
 
 
-@pytest.mark.slow
 @given(st.lists(st.one_of(st.text(), st.binary()), max_size=8))
 def test_whatever_a_file_holds_is_read_without_a_crash(lines: list[str | bytes]) -> None:
     assert turns(lines, 3) == []

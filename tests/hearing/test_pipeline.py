@@ -15,6 +15,8 @@ from parleyd.lead import Lead
 from parleyd.units import Floats, Frames, level_dbfs
 from tests.hearing.echo_rooms import echo_path, noise, pcm, room
 
+pytestmark = pytest.mark.slow
+
 Say = Callable[[str, str], Floats]
 LEAD_PERIODS = 4  # playback is handed over 40 ms before it is heard
 STORY = (
@@ -67,7 +69,6 @@ class Stage:
         return said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("echo_over_user_db", [0, 10])
 def test_a_user_is_heard_over_parleys_own_voice(say: Say, echo_over_user_db: int) -> None:
     story, user = say("slt", STORY), say("rms", QUESTION) * np.float32(0.3)
@@ -85,7 +86,6 @@ def test_a_user_is_heard_over_parleys_own_voice(say: Say, echo_over_user_db: int
     assert abs(commit[2] - 6.0) < 0.15
 
 
-@pytest.mark.slow
 def test_parley_does_not_interrupt_itself(say: Say) -> None:
     story = say("slt", STORY)
     for gain in (0.1, 1.0):
@@ -94,7 +94,6 @@ def test_parley_does_not_interrupt_itself(say: Say) -> None:
         assert len(verdicts) <= 2  # at most one hold, given back
 
 
-@pytest.mark.slow
 def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
     story = say("slt", STORY)
     around = noise(len(story) - 1600, 0.0005)
@@ -106,7 +105,6 @@ def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
     assert all(kind is not Kind.CONFIRM for kind, _, _ in verdicts)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
 def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     say: Say, voice: str
@@ -124,7 +122,6 @@ def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     assert level_dbfs(sent[: 4 * 16_000]) < -60  # what hearing adds for itself is not heard there
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
 def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
     question = say(voice, QUESTION) * np.float32(0.3)
@@ -143,7 +140,6 @@ def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
         assert percept.verdict is None
 
 
-@pytest.mark.slow
 def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=6.0, gain=1.0)
@@ -206,7 +202,6 @@ def test_the_noise_floor_is_learnt_and_a_new_sound_stands_out() -> None:
     assert levels.score(Cancelled(louder[:160], still, none)) > 5
 
 
-@pytest.mark.slow
 def test_a_reference_that_was_dropped_is_as_if_it_had_been_silence(say: Say) -> None:
     scene = room(say("slt", STORY)[: 4 * 16_000])
     quiet, lost = np.zeros(160, np.int16), scene.period(200)[1]

@@ -11,6 +11,8 @@ from parleyd.local.stories import STORIES
 from parleyd.units import Frames
 from tests.local.engine_desk import MANUAL, NOON, Desk, Json, audio, kinds, only, transcript
 
+pytestmark = pytest.mark.slow
+
 ANSWER_IN_ORDER = [
     "response.created",
     "response.output_item.added",
