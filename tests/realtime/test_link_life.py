@@ -160,23 +160,24 @@ def test_a_fatal_error_that_is_understood_after_the_close_still_ends_the_retries
 
 
 @contextlib.asynccontextmanager
-async def busy_server(idle: asyncio.Event) -> AsyncIterator[str]:
-    """The address of a server that neither reads nor answers while it is not `idle`."""
+async def swallowing(moving: asyncio.Event) -> AsyncIterator[str]:
+    """The address of a server behind a network that takes everything, and delivers it only while
+    `moving` is set. A server that computes in its only thread looks the same."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
-                await idle.wait()
+                await moving.wait()
                 writer.write(data)
         writer.close()
 
-    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
         await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
 
     async with (
         ws.serve(stay, "127.0.0.1", 0) as server,
-        await asyncio.start_server(busy, "127.0.0.1", 0) as front,
+        await asyncio.start_server(between, "127.0.0.1", 0) as front,
     ):
         yield f"ws://127.0.0.1:{front.sockets[0].getsockname()[1]}"
 
@@ -191,7 +192,7 @@ def test_server_that_was_only_busy_may_be_silent_for_longer(
     async def scene() -> None:
         idle = asyncio.Event()
         idle.set()
-        async with busy_server(idle) as url:
+        async with swallowing(idle) as url:
             ear = Ear()
             link = Link(Address(url), ear)
             task = asyncio.create_task(link.run())
@@ -228,7 +229,7 @@ def test_patience_ends_with_a_socket_that_was_never_silent(
     async def scene() -> None:
         idle = asyncio.Event()
         idle.set()
-        async with busy_server(idle) as url:
+        async with swallowing(idle) as url:
             ear = Ear()
             link = Link(Address(url), ear)
             task = asyncio.create_task(link.run())
@@ -275,25 +276,9 @@ def test_dead_wifi_is_noticed_though_no_close_ever_comes(monkeypatch: pytest.Mon
     async def scene() -> None:
         alive = asyncio.Event()
         alive.set()
-
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with contextlib.suppress(ConnectionError):
-                while data := await reader.read(65536):
-                    await alive.wait()
-                    writer.write(data)
-            writer.close()
-
-        async def wifi(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
-
-        async with (
-            ws.serve(stay, "127.0.0.1", 0) as server,
-            await asyncio.start_server(wifi, "127.0.0.1", 0) as network,
-        ):
+        async with swallowing(alive) as url:
             ear = Ear()
-            port = network.sockets[0].getsockname()[1]
-            link = Link(Address(f"ws://127.0.0.1:{port}"), ear)
+            link = Link(Address(url), ear)
             task = asyncio.create_task(link.run())
             await ear.wait(LinkUp)
             alive.clear()
