@@ -6,6 +6,7 @@ For tests of turns, waits and servers. Tests of hearing take `paper_server`, whi
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import TypeVar
 from unittest.mock import patch
 
 import msgspec
@@ -17,12 +18,15 @@ from parleyd.realtime import events as ev
 from parleyd.speaker import Speaker
 from parleyd.states import Shown, State
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
+from tests.client_events import settings_of
 from tests.soak.hearsay import Hearsay, Unreferenced
 
 PERIOD_S = PERIOD_MS / 1000
 CARD_FRAMES = SERVER_RATE_HZ * PERIOD_MS // 1000
 INAUDIBLE = 16  # of int16
 _AIR = np.zeros(160, np.int16)
+
+Sent = TypeVar("Sent", bound=ev.ClientEvent)
 
 
 def tone(length_ms: int) -> bytes:
@@ -119,7 +123,7 @@ class BareCore:
     def begin(self, name: str) -> None:
         """The server begins the response that was asked for last."""
         create = self.events(ev.CreateResponse)[-1]
-        metadata = create.response["metadata"]  # type: ignore[attr-defined]
+        metadata = settings_of(create)["metadata"]
         self.say(ev.ResponseCreated(response=ev.Response(id=name, metadata=metadata)))
 
     def sound(self, name: str, length_ms: int, item: str = "i") -> None:
@@ -133,7 +137,7 @@ class BareCore:
 
     # --- what became of it --------------------------------------------------------------
 
-    def events(self, kind: type[ev.ClientEvent]) -> list[ev.ClientEvent]:
+    def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
 
     def notes(self, name: str = "") -> list[Note]:

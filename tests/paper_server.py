@@ -6,7 +6,7 @@ deterministic test that takes milliseconds.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -36,6 +36,8 @@ from parleyd.units import SERVER_RATE_HZ, Frames
 from parleyd.wake import WakeEngine
 
 RATE_HZ: Final = 48_000
+
+Sent = TypeVar("Sent", bound=ev.ClientEvent)
 
 
 def tone(length_ms: int, hz: float = 440.0) -> Frames:
@@ -139,7 +141,7 @@ class Paper:
         changes = self.notes("state")
         return bool(changes) and changes[-1].fields["event"] == "follow_ups_over"
 
-    def events(self, kind: type[ev.ClientEvent]) -> list[ev.ClientEvent]:
+    def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
 
     def notes(self, name: str) -> list[Note]:

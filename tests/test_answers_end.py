@@ -6,6 +6,7 @@ import pytest
 from parleyd.realtime import events as ev
 from parleyd.states import Shown, State
 from tests.bare_core import BareCore, at
+from tests.client_events import settings_of
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +120,7 @@ def test_answer_in_text_is_asked_for_once_more(server: str, output: list[ev.Json
     core.end("r1", "completed", output=output)
     core.wait(lambda: len(core.events(ev.CreateResponse)) == 2, within_s=2.0)
     create = core.events(ev.CreateResponse)[-1]
-    assert create.response["output_modalities"] == ["audio"]  # type: ignore[attr-defined]
+    assert settings_of(create)["output_modalities"] == ["audio"]
     deleted = [e.item_id for e in core.sent[before:] if isinstance(e, ev.DeleteItem)]
     assert deleted == (["text_1"] if output and server != "xai" else [])
     began = core.now
@@ -160,7 +161,7 @@ def test_endless_silence_is_given_up(first_ms: int, level: int) -> None:
         core.say(ev.AudioDelta(response_id="r1", item_id="i", delta=silence))
         core.run(0.2)
     assert 15 < core.now - began < 45
-    assert [e.response_id for e in core.events(ev.CancelResponse)] == ["r1"]  # type: ignore[attr-defined]
+    assert [e.response_id for e in core.events(ev.CancelResponse)] == ["r1"]
     assert "nothing but silence" in reasons(core)
     if not first_ms:
         core.run(0.5)

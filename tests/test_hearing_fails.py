@@ -203,7 +203,7 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     bell.next = "hey_test"  # into the answer: its pre-roll lies in the answer
     paper.run(0.4)
     assert paper.speaker.state is State.LISTENING
-    sent = b"".join(e.audio for e in paper.events(ev.AppendAudio)[before:])  # type: ignore[attr-defined]
+    sent = b"".join(e.audio for e in paper.events(ev.AppendAudio)[before:])
     assert len(sent) > 0.3 * 48_000
     assert np.abs(np.frombuffer(sent, "<i2").astype(int)).max() < 50  # the echo's peak is 4500
 

@@ -8,6 +8,7 @@ from parleyd.config import Turn
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
+from tests.client_events import settings_of
 from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
@@ -30,7 +31,7 @@ def asked() -> tuple[Paper, str]:
     paper.talker.say(QUESTION)
     paper.wait(lambda: bool(paper.events(ev.CreateResponse)))
     create = paper.events(ev.CreateResponse)[0]
-    metadata = create.response["metadata"]  # type: ignore[attr-defined]
+    metadata = settings_of(create)["metadata"]
     paper.say(ev.ResponseCreated(response=ev.Response(id="first", metadata=metadata)))
     return paper, "first"
 
@@ -121,9 +122,9 @@ def test_first_audio_and_the_users_voice_in_the_same_moment_lose_no_microphone()
     paper.say(ev.SpeechStarted(item_id="u2"))
     paper.run(0.5)
     (truncate,) = paper.events(ev.TruncateItem)
-    assert truncate.audio_end_ms <= 20  # type: ignore[attr-defined]
+    assert truncate.audio_end_ms <= 20
     assert kinds(paper)[-2:] == ["CancelResponse", "TruncateItem"]
-    sent = [event.audio for event in paper.events(ev.AppendAudio)[start:]]  # type: ignore[attr-defined]
+    sent = [event.audio for event in paper.events(ev.AppendAudio)[start:]]
     assert sum(map(len, sent)) / 48 == pytest.approx((paper.card.now - began) * 1000, abs=60)
 
 

@@ -11,6 +11,7 @@ from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 from parleyd.units import Frames
+from tests.client_events import settings_of
 from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
@@ -71,7 +72,7 @@ class Talk:
     def created(self) -> str:
         self.replies += 1
         name = f"r{self.replies}"
-        response = self.paper.events(ev.CreateResponse)[-1].response  # type: ignore[attr-defined]
+        response = settings_of(self.paper.events(ev.CreateResponse)[-1])
         self.paper.say(
             ev.ResponseCreated(response=ev.Response(id=name, metadata=response["metadata"]))
         )
@@ -109,7 +110,7 @@ class Talk:
     def sent(self) -> Frames:
         """The audio that the server got since the reply began, at 24 kHz."""
         events = self.paper.events(ev.AppendAudio)[self.spoken :]
-        return np.frombuffer(b"".join(e.audio for e in events), "<i2")  # type: ignore[attr-defined]
+        return np.frombuffer(b"".join(e.audio for e in events), "<i2")
 
     def lost_ms(self, clip: Frames) -> float:
         """How much of the beginning of `clip` is not in it, by where the rest of it lies."""

@@ -20,6 +20,7 @@ from parleyd.room.acoustics import Room
 from parleyd.room.clips import synthesize
 from parleyd.states import Shown, State
 from parleyd.units import Frames
+from tests.client_events import settings_of
 from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
 
 QUESTION = "What is the weather like?"
@@ -75,7 +76,7 @@ def test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first_after() 
     after = kinds[kinds.index("TruncateItem") :]
     assert after[:3] == ["TruncateItem", "ClearAudio", "AppendAudio"]
     first = paper.events(ev.AppendAudio)[before]
-    assert len(first.audio) / 48 > paper.settings.hearing.preroll_ms  # type: ignore[attr-defined]
+    assert len(first.audio) / 48 > paper.settings.hearing.preroll_ms
 
 
 @pytest.mark.slow
@@ -168,7 +169,7 @@ def test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once() -> 
     committed = paper.card.now
     paper.say(ev.AudioDelta(response_id="r1", item_id="ir1", delta=tone(500, 900).tobytes()))
     (truncate,) = paper.events(ev.TruncateItem)
-    assert truncate.item_id == "ir1"  # type: ignore[attr-defined]
+    assert truncate.item_id == "ir1"
     paper.reply = tone(500, 880.0)
     paper.until(State.SPEAKING)
     paper.until(State.IDLE)
@@ -216,7 +217,7 @@ def test_an_answer_longer_than_the_ring_ends_there_and_the_server_is_told() -> N
     paper.until(State.THINKING)
     paper.wait(lambda: bool(paper.events(ev.CreateResponse)))
     create = paper.events(ev.CreateResponse)[0]
-    metadata = create.response["metadata"]  # type: ignore[attr-defined]
+    metadata = settings_of(create)["metadata"]
     paper.say(ev.ResponseCreated(response=ev.Response(id="r1", metadata=metadata)))
     for start in range(0, len(paper.reply), 24_000):
         piece = paper.reply[start : start + 24_000].tobytes()
@@ -226,7 +227,7 @@ def test_an_answer_longer_than_the_ring_ends_there_and_the_server_is_told() -> N
     assert len(paper.notes("ring_full")) == 1
     paper.until(State.IDLE, within_s=60)
     (truncate,) = paper.events(ev.TruncateItem)
-    assert truncate.audio_end_ms == 30_000  # type: ignore[attr-defined]
+    assert truncate.audio_end_ms == 30_000
     loud = np.count_nonzero(np.abs(paper.recording.loudspeaker) > 100) / RATE_HZ
     assert loud > 28
 
@@ -394,7 +395,7 @@ def test_functions_are_called_and_the_answer_follows_their_output() -> None:
     paper.run(0.2)
     paper.talker.say(synthesize(QUESTION, "slt"))
     paper.wait(lambda: bool(paper.events(ev.CreateResponse)))
-    metadata = paper.events(ev.CreateResponse)[0].response["metadata"]  # type: ignore[attr-defined]
+    metadata = settings_of(paper.events(ev.CreateResponse)[0])["metadata"]
     call = {
         "type": "function_call",
         "status": "completed",

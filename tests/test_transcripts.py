@@ -12,6 +12,7 @@ from parleyd.host.systemd import FieldsFormatter
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.client_events import settings_of
 from tests.paper_server import Paper, settings, tone
 
 QUESTION = synthesize("What is a rhododendron?", "slt")
@@ -44,7 +45,7 @@ def answer(paper: Paper, number: int, words: str) -> None:
     """Answer the turn of this number, when it has ended, with 3 s of sound."""
     paper.wait(lambda: len(paper.events(ev.CreateResponse)) == number)
     create = paper.events(ev.CreateResponse)[-1]
-    metadata = create.response["metadata"]  # type: ignore[attr-defined]
+    metadata = settings_of(create)["metadata"]
     reply, item = f"r{number}", f"i{number}"
     paper.say(ev.ResponseCreated(response=ev.Response(id=reply, metadata=metadata)))
     paper.say(ev.TranscriptDelta(response_id=reply, item_id=item, delta=words))

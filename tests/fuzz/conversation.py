@@ -36,6 +36,7 @@ from parleyd.realtime.profiles import PROFILES
 from parleyd.speaker import Speaker
 from parleyd.states import State
 from parleyd.units import MIC_PERIOD_FRAMES
+from tests.client_events import settings_of
 from tests.fuzz.server_text import FRAMES, shaped
 from tests.fuzz.sizes import size_of
 
@@ -203,7 +204,7 @@ class World:
             return
         self.answers += 1
         name = f"a{self.answers}"
-        metadata = self.create.response["metadata"]  # type: ignore[index]
+        metadata = settings_of(self.create)["metadata"]
         self.create = None
         part = {"response_id": name, "item_id": f"i{name}"}
         self.say(type="response.created", response={"id": name, "metadata": metadata})

@@ -14,6 +14,7 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.session import Session
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.client_events import settings_of
 from tests.openai_types import assert_valid
 from tests.paper_server import Paper, settings
 
@@ -62,7 +63,7 @@ class Talk:
         self.session.ask_for_reply(now)
         self.session.receive(ev.AudioCommitted(item_id=f"u{n}"), now)
         create = next(e for e in self.session.to_send() if isinstance(e, ev.CreateResponse))
-        metadata = create.response["metadata"]  # type: ignore[index]
+        metadata = settings_of(create)["metadata"]
         response = ev.Response(id=f"r{n}", metadata=metadata)
         self.session.receive(ev.ResponseCreated(response=response), now)
         words = ev.TranscriptDelta(response_id=f"r{n}", item_id=f"i{n}", delta=f"Answer {n}.")
@@ -306,7 +307,7 @@ def test_item_id_used_twice_is_cut_where_it_was_interrupted() -> None:
     session.receive(ev.InputTranscript(item_id="asked", transcript="What time is it?"), 10.0)
     for number, words in ((1, "Let me see what time it is."), (2, "It is five in the morning.")):
         create = next(e for e in session.to_send() if isinstance(e, ev.CreateResponse))
-        metadata = create.response["metadata"]  # type: ignore[index]
+        metadata = settings_of(create)["metadata"]
         name = f"again{number}"
         session.receive(ev.ResponseCreated(response=ev.Response(id=name, metadata=metadata)), 10.0)
         delta = ev.TranscriptDelta(response_id=name, item_id="item", delta=words)

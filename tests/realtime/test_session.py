@@ -20,6 +20,7 @@ from parleyd.realtime.news import (
 from parleyd.realtime.refusals import Remedy
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
+from tests.client_events import settings_of
 
 COMMITTED_WITHIN_S = 1.0
 
@@ -48,7 +49,7 @@ def created(events: list[ev.ClientEvent]) -> list[ev.CreateResponse]:
 
 def begin_response(made: Session, response_id: str = "r1", now: float = 0.0) -> None:
     """The server answers our `response.create`."""
-    metadata = created(made.to_send())[0].response["metadata"]  # type: ignore[index]
+    metadata = settings_of(created(made.to_send())[0])["metadata"]
     made.receive(ev.ResponseCreated(response=ev.Response(id=response_id, metadata=metadata)), now)
 
 
@@ -187,11 +188,13 @@ def test_barge_in_cancels_by_id_truncates_what_was_heard_and_deletes_what_was_no
     made.receive(delta(item_id="i1"), 0.1)
     made.receive(delta(item_id="i2"), 0.1)
     made.interrupt([Heard("i1", 0, 740, 2000, False), Heard("i2", 0, 0, 900, False)], 0.5)
-    sent = made.to_send()
-    assert kinds(sent) == ["CancelResponse", "TruncateItem", "DeleteItem"]
-    assert sent[0].response_id == "r1"  # type: ignore[attr-defined]
-    assert (sent[1].item_id, sent[1].content_index, sent[1].audio_end_ms) == ("i1", 0, 740)  # type: ignore[attr-defined]
-    assert sent[2].item_id == "i2"  # type: ignore[attr-defined]
+    cancel, truncate, delete = made.to_send()
+    assert isinstance(cancel, ev.CancelResponse)
+    assert cancel.response_id == "r1"
+    assert isinstance(truncate, ev.TruncateItem)
+    assert (truncate.item_id, truncate.content_index, truncate.audio_end_ms) == ("i1", 0, 740)
+    assert isinstance(delete, ev.DeleteItem)
+    assert delete.item_id == "i2"
 
 
 def test_late_deltas_of_a_dead_response_are_dropped_before_and_after_its_end() -> None:
@@ -239,7 +242,7 @@ def test_interrupted_before_created_is_cancelled_when_its_id_is_known() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
-    metadata = created(made.to_send())[0].response["metadata"]  # type: ignore[index]
+    metadata = settings_of(created(made.to_send())[0])["metadata"]
     made.interrupt([], 0.1)
     assert made.to_send() == []
     made.receive(ev.ResponseCreated(response=ev.Response(id="r9", metadata=metadata)), 0.2)
@@ -355,7 +358,8 @@ def test_truncate_past_the_end_is_repeated_once_with_the_servers_length() -> Non
     )
     assert made.receive(error, 0.6) == []
     (again,) = made.to_send()
-    assert (again.item_id, again.audio_end_ms) == ("i1", 1400)  # type: ignore[attr-defined]
+    assert isinstance(again, ev.TruncateItem)
+    assert (again.item_id, again.audio_end_ms) == ("i1", 1400)
     assert made.receive(error, 0.7) == []
     assert made.to_send() == []
 
@@ -425,7 +429,9 @@ def test_a_function_is_called_once_and_its_result_leads_to_one_create() -> None:
     made.skill_done("c1", "ok", 0.3)
     sent = made.to_send()
     assert kinds(sent) == ["CreateItem", "CreateResponse"]
-    assert sent[0].item == {"type": "function_call_output", "call_id": "c1", "output": "ok"}  # type: ignore[attr-defined]
+    output = sent[0]
+    assert isinstance(output, ev.CreateItem)
+    assert output.item == {"type": "function_call_output", "call_id": "c1", "output": "ok"}
 
 
 def test_functions_of_an_interrupted_reply_get_their_output_but_no_create() -> None:
@@ -480,8 +486,8 @@ def test_every_create_carries_its_own_token_and_every_event_an_id() -> None:
         made.ask_for_reply(float(turn))
         sent = made.to_send()
         ids += [event.event_id for event in sent]
-        tokens.append(created(sent)[0].response["metadata"][TURN_KEY])  # type: ignore[index]
-        metadata = created(sent)[0].response["metadata"]  # type: ignore[index]
+        tokens.append(settings_of(created(sent)[0])["metadata"][TURN_KEY])
+        metadata = settings_of(created(sent)[0])["metadata"]
         response = ev.Response(id=f"r{turn}", metadata=metadata)
         made.receive(ev.ResponseCreated(response=response), turn)
         made.receive(done(f"r{turn}"), turn + 0.5)

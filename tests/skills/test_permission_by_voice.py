@@ -9,6 +9,7 @@ from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
 from parleyd.units import Frames
+from tests.client_events import settings_of
 from tests.paper_server import Paper, settings, tone
 
 REQUEST = {
@@ -62,7 +63,7 @@ class Doorman(Paper):
 
     @property
     def approvals(self) -> list[bool]:
-        items = [event.item for event in self.events(ev.CreateItem)]  # type: ignore[attr-defined]
+        items = [event.item for event in self.events(ev.CreateItem)]
         return [item["approve"] for item in items if item["type"] == "mcp_approval_response"]
 
     def begin(self) -> "Doorman":
@@ -86,7 +87,7 @@ def test_the_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s
     paper.talker.say(synthesize("Yes please.", "slt"))
     paper.until(State.SPEAKING)
     assert paper.approvals == [yes]
-    judged = paper.events(ev.CreateResponse)[1].response  # type: ignore[attr-defined]
+    judged = settings_of(paper.events(ev.CreateResponse)[1])
     assert judged["input"] == [{"type": "item_reference", "id": "user2"}]
     assert len(paper.events(ev.CreateResponse)) == 3
     (note,) = paper.notes("permission")
@@ -119,7 +120,7 @@ def test_who_interrupts_the_question_says_no_and_is_answered() -> None:
     paper.run(0.1)
     assert paper.approvals == [False]
     paper.until(State.SPEAKING)
-    last = paper.events(ev.CreateResponse)[-1].response  # type: ignore[attr-defined]
+    last = settings_of(paper.events(ev.CreateResponse)[-1])
     assert "input" not in last
     assert paper.approvals == [False]
 

@@ -137,7 +137,7 @@ def test_a_long_answer_ends_for_it_and_the_server_is_told_what_was_heard() -> No
     paper.run(1.0)
     assert paper.shown[-1] is Shown.RINGING
     (truncate,) = paper.events(ev.TruncateItem)
-    assert truncate.audio_end_ms == pytest.approx(PATIENCE_S * 1000, abs=300)  # type: ignore[attr-defined]
+    assert truncate.audio_end_ms == pytest.approx(PATIENCE_S * 1000, abs=300)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from parleyd.boundary import ButtonPressed, SkillDone, Then
 from parleyd.realtime import events as ev
 from parleyd.room.clips import synthesize
 from parleyd.states import State
+from tests.client_events import settings_of
 from tests.paper_server import RATE_HZ, Paper, settings, tone
 
 QUESTION = "What is the weather like?"
@@ -28,7 +29,7 @@ class Caller:
         ask(paper)
         paper.wait(lambda: len(paper.events(ev.CreateResponse)) > already)
         create = paper.events(ev.CreateResponse)[-1]
-        metadata = create.response["metadata"]  # type: ignore[attr-defined]
+        metadata = settings_of(create)["metadata"]
         self.call = {
             "type": "function_call", "status": "completed", "call_id": f"c{already}",
             "name": "some_skill", "arguments": "{}",
@@ -53,7 +54,7 @@ class Caller:
 
 
 def outputs(paper: Paper) -> list[str]:
-    items = [event.item for event in paper.events(ev.CreateItem)]  # type: ignore[attr-defined]
+    items = [event.item for event in paper.events(ev.CreateItem)]
     return [item["output"] for item in items if item["type"] == "function_call_output"]
 
 
@@ -149,7 +150,7 @@ def test_only_what_was_heard_of_an_interrupted_answer_is_said_again_twice_if_ask
     paper.say(ButtonPressed())
     paper.run(0.5)
     (truncate,) = paper.events(ev.TruncateItem)
-    heard_s = truncate.audio_end_ms / 1000  # type: ignore[attr-defined]
+    heard_s = truncate.audio_end_ms / 1000
     for _ in range(2):
         caller = Caller(paper)
         began = paper.card.now
