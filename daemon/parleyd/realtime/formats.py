@@ -5,7 +5,6 @@ format and use that. It is converted where that is possible, and refused in word
 Sources: the session object of the realtime API; ITU-T G.711 for the two 8-bit codes.
 """
 
-import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 import soxr
 
 from parleyd.realtime.events import Json
+from parleyd.realtime.lenient import number
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames
 
 Part = tuple[int, str, int]
@@ -51,7 +51,7 @@ _RATE_IN_NAME = re.compile(r"(?<!\d)(\d{4,6})(?!\d)|(?<!\d)(\d{1,3})khz")
 _RATES_HZ = {PCM.type: SERVER_RATE_HZ, "audio/pcmu": 8000, "audio/pcma": 8000}
 _RATE_KEYS = ("rate", "sample_rate", "sampling_rate", "sample_rate_hz")
 _CHANNEL_KEYS = ("channels", "num_channels")
-_MOST_DIGITS = 20  # of a number in a text
+_GREATEST_HZ = 1e6  # a greater rate is no rate
 
 
 def confirmed(session: Json, direction: str) -> AudioFormat:
@@ -70,13 +70,13 @@ def confirmed(session: Json, direction: str) -> AudioFormat:
     name = fields.get("type") if fields else named
     name = name if isinstance(name, str) else ""
     kind = _kind(name, of_object=bool(fields))
-    if _number(fields, *_CHANNEL_KEYS) not in (None, 1):
+    if (number(fields, *_CHANNEL_KEYS, most=_GREATEST_HZ) or 1) != 1:
         kind += " in several channels"
     rate = (
-        _number(fields, *_RATE_KEYS)
+        number(fields, *_RATE_KEYS, most=_GREATEST_HZ)
         or _rate_in(name)
-        or _number(side, *_RATE_KEYS)
-        or _number(session, f"{direction}_audio_sampling_rate")
+        or number(side, *_RATE_KEYS, most=_GREATEST_HZ)
+        or number(session, f"{direction}_audio_sampling_rate", most=_GREATEST_HZ)
     )
     if name == "pcm16" and session.get("output_audio_format") == "pcm24" and rate is None:
         rate = 16_000  # DashScope's names have the rate in kHz
@@ -99,18 +99,6 @@ def _rate_in(name: str) -> float | None:
     if found is None:
         return None
     return float(found[1]) if found[1] else 1000 * float(found[2])
-
-
-def _number(fields: Json, *names: str) -> float | None:
-    """The first of these that is a number, also in a text."""
-    for name in names:
-        found = fields.get(name)
-        if isinstance(found, str) and len(found) <= _MOST_DIGITS:
-            with contextlib.suppress(ValueError):
-                found = float(found)
-        if isinstance(found, int | float) and not isinstance(found, bool) and 0 < found < 1e6:
-            return found
-    return None
 
 
 def text_only(session: Json) -> bool:

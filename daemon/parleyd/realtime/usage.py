@@ -1,14 +1,13 @@
 """What people pay for: the server's token counts, by turn, and how a conversation grows."""
 
-import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from parleyd.realtime.events import Json, Response
+from parleyd.realtime.lenient import number
 from parleyd.realtime.news import Used
 
 LARGEST = 10**9  # tokens; a greater number is none
-MOST_DIGITS = 20  # of a number in a text
 REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule
 
 
@@ -53,14 +52,8 @@ def _cached(usage: Json) -> float | None:
 
 def _count(usage: Json, *names: str) -> float | None:
     """The first of these that is a number that can be meant; also from a text."""
-    for name in names:
-        value = usage.get(name)
-        if isinstance(value, str) and len(value) <= MOST_DIGITS:
-            with contextlib.suppress(ValueError):
-                value = float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST:
-            return int(value) if value == int(value) else value
-    return None
+    value = number(usage, *names, most=LARGEST)
+    return int(value) if value is not None and value == int(value) else value
 
 
 LISTENED_TOKENS_S, SPOKEN_TOKENS_S = 10, 20  # of audio, as OpenAI counts it
