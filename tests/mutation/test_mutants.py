@@ -3,7 +3,7 @@
 import pytest
 
 from tests.mutation.mutants import mutants_of
-from tests.mutation.nearest import NEAREST, nearest_to, source_of
+from tests.mutation.nearest import NEAREST, ROOT, nearest_to, source_of
 
 TABLE = '''\
 """A module."""
@@ -71,3 +71,4 @@ def test_modules_of_the_core_are_there_with_tests() -> None:
     for name in NEAREST:
         assert source_of(name).exists(), name
         assert nearest_to(name), name
+        assert [file for file in nearest_to(name) if not (ROOT / file).exists()] == []
