@@ -26,6 +26,7 @@ chime = false
 [turn]
 detection = "local"
 silence_ms = 300
+follow_up_turns = 0  # a user of the figures interrupts for minutes without a wake word
 [realtime]
 server = "{server}"
 url = "{url}"
