@@ -74,8 +74,8 @@ install_device() {
 }
 
 check_board() {
-  [[ -z $1 || -f $root/daemon/parleyd/boards/$1.toml ]] ||
-    fail "there is no board $1" "use one of: $(cd "$root/daemon/parleyd/boards" && echo *.toml | sed 's/\.toml//g')"
+  [[ -z $1 || -f $root/daemon/parleyd/config/boards/$1.toml ]] ||
+    fail "there is no board $1" "use one of: $(cd "$root/daemon/parleyd/config/boards" && echo *.toml | sed 's/\.toml//g')"
 }
 
 # Debian's packages where they do; a compiler only for what is left, which device_venv says.
@@ -157,7 +157,7 @@ copy_source() {
 device_files() {
   local board=$1
   put README.md "$opt/README.md"
-  put daemon/parleyd/default.toml "$opt/default.toml"
+  put daemon/parleyd/config/default.toml "$opt/default.toml"
   put systemd/parley.sysusers "$sysusers"
   put systemd/60-parley.rules "$rules"
   put systemd/parleyd.service "$unit"
@@ -189,7 +189,7 @@ first_configuration() {
   local board='#board = "usb-gpio"'
   [[ -z $1 ]] || board="board = \"$1\""
   # every key commented out, so that the defaults of a later version or a board apply
-  sed -e 's/^[^#[]/#&/' -e "s/^#*board = .*/$board/" "$root/daemon/parleyd/default.toml"
+  sed -e 's/^[^#[]/#&/' -e "s/^#*board = .*/$board/" "$root/daemon/parleyd/config/default.toml"
 }
 
 # Each key that lies in /etc/parley becomes a credential of the service.

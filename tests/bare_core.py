@@ -12,11 +12,20 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 
-from parleyd.boundary import ButtonPressed, Effect, Happening, LinkUp, MicPeriod, Note, Send, Show
 from parleyd.config import Audio, Config, Playout, Turn
+from parleyd.core.events import (
+    ButtonPressed,
+    Effect,
+    Happening,
+    LinkUp,
+    MicPeriod,
+    Note,
+    Send,
+    Show,
+)
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import Shown, State
 from parleyd.realtime import events as ev
-from parleyd.speaker import Speaker
-from parleyd.states import Shown, State
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
 from tests.client_events import settings_of
 from tests.soak.hearsay import Hearsay, Unreferenced
@@ -69,8 +78,8 @@ class BareCore:
         self._queue: Frames = SILENCE
         self.hearsay = Hearsay(Random(1))
         with (
-            patch("parleyd.ears.Hearing", lambda *a, **k: self.hearsay),
-            patch("parleyd.ears.Reference", Unreferenced),
+            patch("parleyd.hearing.front_end.Hearing", lambda *a, **k: self.hearsay),
+            patch("parleyd.hearing.front_end.Reference", Unreferenced),
         ):
             self.speaker = Speaker(self.settings, None)
         if self.connected:

@@ -23,19 +23,19 @@ SLOW_FIXTURES = frozenset({"rig", "own_rig"})
 """A sound server that keeps time."""
 REAL_TIME_FILES = frozenset(
     {
-        "cli/test_clean_end.py",
-        "cli/test_state_folder.py",
+        "app/test_clean_end.py",
+        "app/test_state_folder.py",
         "e2e/test_daemon.py",
         "e2e/test_demo.py",
         "e2e/test_failing_engine.py",
         "e2e/test_frozen.py",
         "e2e/test_reload.py",
-        "host/test_alsa.py",
-        "host/test_embedded.py",
-        "host/test_heartbeat.py",
-        "local/test_frozen_recognizer.py",
-        "local/test_rude_clients.py",
-        "local/test_server.py",
+        "alsa/test_sound_card.py",
+        "embedded/test_child_process.py",
+        "app/test_audio_thread.py",
+        "embedded/test_frozen_recognizer.py",
+        "embedded/test_rude_clients.py",
+        "embedded/test_server.py",
         "realtime/test_dialing.py",
     }
 )

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from parleyd.boundary import (
+from parleyd.config import Audio, Config, Hearing, Playout, Turn
+from parleyd.core.events import (
     CallSkill,
     Effect,
     Happening,
@@ -24,14 +25,13 @@ from parleyd.boundary import (
     Spoken,
     Step,
 )
-from parleyd.config import Audio, Config, Hearing, Playout, Turn
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import Shown, State
 from parleyd.realtime import events as ev
-from parleyd.room.acoustics import Room
-from parleyd.room.card import Fault, SimulatedCard
-from parleyd.room.recording import Recording
-from parleyd.room.talker import Talker
-from parleyd.speaker import Speaker
-from parleyd.states import Shown, State
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.card import Fault, SimulatedCard
+from parleyd.simulation.recording import Recording
+from parleyd.simulation.talker import Talker
 from parleyd.units import SERVER_RATE_HZ, Frames
 from parleyd.wake import WakeEngine
 

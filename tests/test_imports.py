@@ -9,21 +9,22 @@ from pathlib import Path
 import pytest
 import soxr
 
-from parleyd.boundary import ButtonPressed, Greet
-from parleyd.room.clips import synthesize
-from parleyd.states import State
+from parleyd.core.events import ButtonPressed, Greet
+from parleyd.core.states import State
+from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 from tests.bench.instructions.tape import ANSWER, Recorded
 from tests.paper_server import Bell, settings
 
+ROOT = Path(__file__).parents[1]
 LISTEN_S = 9.0  # of an answer: the canceller has settled, and full duplex has been judged
 
 # All that the daemon imports, then the same conversation again, in an interpreter of its own.
 REPLAY = """
 import json, pickle, sys
-import parleyd.cli.run
-from parleyd.boundary import MicPeriod
-from parleyd.speaker import Speaker
+import parleyd.app.daemon
+from parleyd.core.events import MicPeriod
+from parleyd.core.speaker import Speaker
 from parleyd.wake import choose
 
 settings, events = pickle.load(open(sys.argv[1], "rb"))
@@ -37,6 +38,12 @@ for now, event, _ in events:
         imported[name] = f"{now:.2f} s, {speaker.state}"
 print(json.dumps([sorted(states), imported]))
 """
+
+
+def test_import_contract_of_pyproject_holds() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    checked = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.slow

@@ -26,3 +26,18 @@ def _shown(character: str) -> str:
     if character.isspace() and character not in "\t\n\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029":
         return " "  # spaces of other widths
     return character.encode("unicode_escape").decode()
+
+
+LONGEST = 60
+
+
+def shown(value: object) -> str:
+    """A value as it would be written in Python, cut where it is long."""
+    text = printable(repr(value))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def named(name: str) -> str:
+    """A name as it stands in the file, if it is one word; else as `shown`."""
+    plain = printable(name) == name and name.strip() == name and 0 < len(name) <= LONGEST
+    return name if plain else shown(name)

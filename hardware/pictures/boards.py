@@ -5,7 +5,8 @@ from functools import cache
 
 from gpiozero.pins.pi import PiBoardInfo
 
-from parleyd import boards, config
+from parleyd import config
+from parleyd.config import boards
 
 MOSI, SCLK = 10, 11
 RESISTOR = "330 Ω"
@@ -98,7 +99,7 @@ HATS = {
 
 
 def board(name: str) -> Board:
-    """The plan of one profile of `parleyd.boards`."""
+    """The plan of one profile of `parleyd.config.boards`."""
     settings = config.parse(f'board = "{name}"')
     light, buttons = _light(settings.lights, bool(HATS.get(name))), settings.buttons
     switches: list[Part] = []

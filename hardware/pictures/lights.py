@@ -7,10 +7,10 @@ brightness. The panel is dark, as LEDs are seen best, on light pages and dark on
 import math
 from collections.abc import Iterator
 
+from parleyd.core.states import Shown
 from parleyd.lights import Colour
 from parleyd.lights.patterns import LOOKS, animated, brightness, colour
 from parleyd.lights.terminal import on_screen
-from parleyd.states import Shown
 
 WIDTH, HEIGHT = 620, 84
 SHOWN_S = 4.0

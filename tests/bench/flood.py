@@ -20,9 +20,9 @@ from collections.abc import Mapping
 import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 
-from parleyd.boundary import Happening
-from parleyd.cli.run import SWITCH_S
-from parleyd.realtime.link import Address, Link
+from parleyd.app.daemon import SWITCH_S
+from parleyd.core.events import Happening
+from parleyd.realtime.connection import Address, Link
 
 PERIOD_S = 0.01
 LARGE = 3_900_000  # bytes; the link takes no message above 4 MiB

@@ -19,9 +19,9 @@ from jumping_loop import run_simulated
 from rich.console import Console
 from rich.table import Table
 
-from parleyd.boundary import Show
-from parleyd.room.clips import synthesize
-from parleyd.states import Shown, State
+from parleyd.core.events import Show
+from parleyd.core.states import Shown, State
+from parleyd.simulation.clips import synthesize
 from tests.e2e.fault_server import Faults
 from tests.e2e.weathering import WEATHERS, cut_behind, outdoors, recorded, recover
 

@@ -57,7 +57,7 @@ def test_every_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None:
 
 
 def test_the_default_configuration_is_good() -> None:
-    ended = parley("check", str(files("parleyd").joinpath("default.toml")))
+    ended = parley("check", str(files("parleyd.config").joinpath("default.toml")))
     assert ended.returncode == 0
     assert ended.stdout.endswith("good\n")
 

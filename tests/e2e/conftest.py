@@ -2,7 +2,7 @@
 
 import pytest
 
-from parleyd.room.clips import synthesize
+from parleyd.simulation.clips import synthesize
 from parleyd.units import Frames
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import websockets.asyncio.server as ws
 
-from parleyd.realtime.link import Address
+from parleyd.realtime.connection import Address
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from parleyd.config import Audio, Config, Turn
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.room.acoustics import Room
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.simulated_speaker import Rehearsal
 from tests.e2e.fault_server import FaultServer, tone_hz
 
 RATE_HZ: Final = 48_000

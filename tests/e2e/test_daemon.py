@@ -12,8 +12,8 @@ import pytest
 from daemon_process import RIG_CARDS, WITHIN_S, Daemon
 from pulse_rig import PulseRig, loud_frames
 
-from parleyd.host import priority
-from parleyd.room.clips import normalised, synthesize
+from parleyd.host import scheduling
+from parleyd.simulation.clips import normalised, synthesize
 from parleyd.units import Frames
 
 LOUD = 500  # peaks of the voice are in the thousands
@@ -109,13 +109,13 @@ def test_only_the_audio_thread_and_the_event_loop_run_before_other_processes(
     daemon: Daemon,
 ) -> None:
     with ThreadPoolExecutor(1) as own_thread:
-        refusal = own_thread.submit(priority.ask_for, 20).result()
+        refusal = own_thread.submit(scheduling.ask_for, 20).result()
     if refusal:
         pytest.skip(f"PRIORITY IS NOT TESTED: {refusal}")
     loop = daemon.process.pid
     server = daemon.child()
-    assert real_time(loop)[loop] == priority.LOOP
-    assert sorted(real_time(loop).values()) == [priority.LOOP, 20]
+    assert real_time(loop)[loop] == scheduling.LOOP
+    assert sorted(real_time(loop).values()) == [scheduling.LOOP, 20]
     assert real_time(server) == {}, "the embedded server takes the processor from others"
     daemon.config.write_text(CONFIG.replace("[audio]", "[audio]\npriority = 0"))
     daemon.process.send_signal(signal.SIGHUP)

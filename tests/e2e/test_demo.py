@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parleyd.demo import measured
+from parleyd.demo import measurements
 from parleyd.demo.scenes import SCENES
 from parleyd.units import Frames
 
@@ -93,16 +93,16 @@ def test_it_reads_as_a_story(demo: Demo) -> None:
 
 def test_the_server_is_told_what_the_loudspeaker_played(demo: Demo) -> None:
     for scene in ("interruption", "stop", "button"):
-        told = demo.figure(scene, measured.TOLD_MS)
-        true = demo.figure(scene, measured.TRUE_MS)
+        told = demo.figure(scene, measurements.TOLD_MS)
+        true = demo.figure(scene, measurements.TRUE_MS)
         assert 2000 < true < 12_000
         assert true - 20 <= told <= true + 1
 
 
 def test_a_cough_or_a_word_broken_off_costs_no_sound_of_the_answer(demo: Demo) -> None:
-    assert abs(demo.figure("cough", measured.SLIP)) <= 48
-    assert 0 <= demo.figure("cough", measured.COUGH_MS) <= 1000
-    assert demo.figure("cough", measured.HELD_MS) > 0
+    assert abs(demo.figure("cough", measurements.SLIP)) <= 48
+    assert 0 <= demo.figure("cough", measurements.COUGH_MS) <= 1000
+    assert demo.figure("cough", measurements.HELD_MS) > 0
 
 
 def test_from_each_hold_on_the_recording_is_silent_until_it_may_go_on(
@@ -151,7 +151,7 @@ def test_a_scene_that_does_not_do_what_it_must_fails_the_demo(tmp_path: Path) ->
         """
 from parleyd.cli import demo
 from parleyd.demo.scenes import Scene
-from parleyd.states import State
+from parleyd.core.states import State
 
 async def nobody(stage):
     await stage.until_state(State.LISTENING, "nobody was heard", within_s=1.5)

@@ -9,7 +9,7 @@ import pytest
 from daemon_process import RIG_CARDS, Daemon
 from pulse_rig import PulseRig
 
-from parleyd.room.clips import normalised, synthesize
+from parleyd.simulation.clips import normalised, synthesize
 
 # Python runs this at the start of the daemon: the first model fails, all others work.
 FIRST_MODEL_FAILS = """

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from parleyd.boundary import ButtonPressed, LinkDown
-from parleyd.demo.rehearsal import Rehearsal
+from parleyd.core.events import ButtonPressed, LinkDown
+from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.states import State
+from parleyd.simulation.simulated_speaker import Rehearsal
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard

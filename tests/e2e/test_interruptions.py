@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.boundary import ButtonPressed
 from parleyd.config import Config, Realtime
-from parleyd.demo.rehearsal import Rehearsal
+from parleyd.core.events import ButtonPressed
+from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.states import State
+from parleyd.simulation.simulated_speaker import Rehearsal
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import RATE_HZ, run, settings, speaker_at, tones_heard

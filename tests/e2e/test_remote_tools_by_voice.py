@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from parleyd.boundary import ButtonPressed
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.room.clips import synthesize
-from parleyd.states import State
+from parleyd.core.events import ButtonPressed
+from parleyd.core.states import State
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.simulated_speaker import Rehearsal
 from tests.e2e.fault_server import Faults, FaultServer, Json, _Talk
 from tests.e2e.rehearsing import RATE_HZ, run, speaker_at, tones_heard
 

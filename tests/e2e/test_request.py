@@ -5,16 +5,16 @@ import asyncio
 import numpy as np
 
 from parleyd.config import Config
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.host.embedded import EmbeddedServer
+from parleyd.core.states import State
+from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.realtime import events as ev
-from parleyd.realtime.link import Address
-from parleyd.room.acoustics import Room
-from parleyd.room.clips import synthesize
-from parleyd.room.truth import heard_of
-from parleyd.states import State
+from parleyd.realtime.connection import Address
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.played_audio import heard_of
+from parleyd.simulation.simulated_speaker import Rehearsal
 from parleyd.units import Frames
-from parleyd.wake import choose
+from parleyd.wake import factory
 
 RATE_HZ = 48_000
 
@@ -43,7 +43,7 @@ def test_the_model_speaks_the_user_speaks_the_model_stops_at_once_old_audio_is_c
         address = Address.embedded(await server.start())
         settings = Config()
         room = Room(seed=7, echo_gain_db=-15.0, loudspeaker_rate_hz=RATE_HZ)
-        engine = choose.create(settings.wake, None)
+        engine = factory.create(settings.wake, None)
         rehearsal = Rehearsal(settings, address, engine, room=room)
         try:
             async with rehearsal.connected():

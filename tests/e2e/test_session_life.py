@@ -2,10 +2,10 @@
 
 import msgspec
 
-from parleyd.boundary import ButtonPressed, LinkDown, Show
 from parleyd.config import Realtime
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.states import Shown, State
+from parleyd.core.events import ButtonPressed, LinkDown, Show
+from parleyd.core.states import Shown, State
+from parleyd.simulation.simulated_speaker import Rehearsal
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard

@@ -3,15 +3,15 @@
 import msgspec
 import numpy as np
 
-from parleyd.boundary import ButtonPressed, Show
 from parleyd.config import Turn
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.host.embedded import EmbeddedServer
+from parleyd.core.events import ButtonPressed, Show
+from parleyd.core.states import Shown, State
+from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.realtime import events as ev
-from parleyd.realtime.link import Address
-from parleyd.room.acoustics import Room
-from parleyd.room.clips import normalised, synthesize
-from parleyd.states import Shown, State
+from parleyd.realtime.connection import Address
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import normalised, synthesize
+from parleyd.simulation.simulated_speaker import Rehearsal
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 

@@ -5,8 +5,8 @@ import pytest
 from jumping_loop import run_simulated
 from weather import Weather
 
-from parleyd.boundary import Show
-from parleyd.states import Shown, State
+from parleyd.core.events import Show
+from parleyd.core.states import Shown, State
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults
 from tests.e2e.weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, recover

@@ -5,16 +5,16 @@ import logging
 import msgspec
 import pytest
 
-from parleyd.boundary import ButtonPressed, Note
-from parleyd.cli.switchboard import log_note
+from parleyd.app.effect_dispatcher import log_note
 from parleyd.config import Log, Realtime
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.host.embedded import EmbeddedServer
+from parleyd.core.events import ButtonPressed, Note
+from parleyd.core.states import State
+from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.host.systemd import FieldsFormatter
-from parleyd.realtime.link import Address
-from parleyd.room.acoustics import Room
-from parleyd.room.clips import normalised, synthesize
-from parleyd.states import State
+from parleyd.realtime.connection import Address
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import normalised, synthesize
+from parleyd.simulation.simulated_speaker import Rehearsal
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 ASKED, ANSWER = "what is the date", "Today is"

@@ -15,14 +15,14 @@ import msgspec
 import numpy as np
 from weather import CALM, Cut, Network, Weather, spans
 
-from parleyd import earcons
-from parleyd.boundary import ButtonPressed, LinkUp, Show
 from parleyd.config import Audio, Config, Hearing
-from parleyd.demo.rehearsal import Rehearsal
-from parleyd.realtime.link import Address
-from parleyd.room.acoustics import Room
-from parleyd.room.drive import LIFE, drive
-from parleyd.states import Shown, State
+from parleyd.core.events import ButtonPressed, LinkUp, Show
+from parleyd.core.states import Shown, State
+from parleyd.playback import earcons
+from parleyd.realtime.connection import Address
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.drive import LIFE, drive
+from parleyd.simulation.simulated_speaker import Rehearsal
 from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import settings

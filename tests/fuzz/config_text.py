@@ -6,11 +6,11 @@ from importlib.resources import files
 from hypothesis import strategies as st
 
 from parleyd import config
+from parleyd.config.servers import PROFILES, profile
 from parleyd.errors import ConfigError
-from parleyd.realtime.link import Address
-from parleyd.realtime.profiles import PROFILES, profile
+from parleyd.realtime.connection import Address
 
-DEFAULT = files("parleyd").joinpath("default.toml").read_text("utf-8")
+DEFAULT = files("parleyd.config").joinpath("default.toml").read_text("utf-8")
 KEYS = sorted(set(re.findall(r"(?m)^#? ?(\w+) = ", DEFAULT)))
 SECTIONS = [*re.findall(r"(?m)^\[(\w+)\]", DEFAULT), "realtime.headers", "unknown"]
 VALUES = st.one_of(

@@ -11,7 +11,10 @@ import msgspec
 import numpy as np
 from hypothesis import strategies as st
 
-from parleyd.boundary import (
+from parleyd.app.effect_dispatcher import log_note
+from parleyd.config import Audio, Config, Playout, Realtime, Skills, Turn
+from parleyd.config.servers import PROFILES
+from parleyd.core.events import (
     ButtonPressed,
     CallSkill,
     CardBack,
@@ -27,14 +30,11 @@ from parleyd.boundary import (
     Step,
     Then,
 )
-from parleyd.cli.switchboard import log_note
-from parleyd.config import Audio, Config, Playout, Realtime, Skills, Turn
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import State
 from parleyd.hearing.fuse import Fault
 from parleyd.realtime import events as ev
-from parleyd.realtime.link import Address, Link
-from parleyd.realtime.profiles import PROFILES
-from parleyd.speaker import Speaker
-from parleyd.states import State
+from parleyd.realtime.connection import Address, Link
 from parleyd.units import MIC_PERIOD_FRAMES
 from tests.client_events import settings_of
 from tests.fuzz.server_text import FRAMES, shaped

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from parleyd.hearing.voice import VoiceDetector
-from parleyd.local import decoding
-from parleyd.local.actions import Forget, Recognize, Synthesize
-from parleyd.local.engine import Engine, EngineOptions
-from parleyd.local.recognition import NOTHING, Heard
+from parleyd.embedded import decoding
+from parleyd.embedded.actions import Forget, Recognize, Synthesize
+from parleyd.embedded.engine import Engine, EngineOptions
+from parleyd.embedded.recognition import NOTHING, Heard
+from parleyd.hearing.vad import VoiceDetector
 from parleyd.realtime import events as ev
 from tests.fuzz.server_text import JUNK, TEXTS
 from tests.fuzz.sizes import size_of

@@ -13,18 +13,19 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from parleyd import config, disk, stereo
+from parleyd import config, wav
+from parleyd.app.echo_path_file import EchoFile
+from parleyd.app.turn_recorder import Keeper
 from parleyd.cli import turns as table
-from parleyd.cli.journal import turns
+from parleyd.diagnostics.journal import turns
+from parleyd.diagnostics.replay import replay
 from parleyd.errors import ConfigError, ParleyError
-from parleyd.hearing.memory import TAPS, EchoMemory
-from parleyd.host.echo_file import EchoFile
-from parleyd.host.keeper import Keeper
-from parleyd.room.replay import replay
+from parleyd.hearing.echo_path import TAPS, EchoMemory
 from parleyd.skills.alarms import Moment
 from parleyd.skills.mute import Mute
 from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.skills.timers import Timers, spoken
+from parleyd.system import atomic_file
 from tests.fuzz.server_text import JUNK, TEXTS
 
 WALL = 1_800_000_000.0
@@ -168,7 +169,7 @@ def check_folder(places: dict[str, str | bytes]) -> None:
 
 
 def _live(folder: Path) -> None:
-    with disk.held(folder):
+    with atomic_file.held(folder):
         store, echo = Store(folder / "skills.json"), EchoFile(folder / "echo.npz", config.Audio())
         _use(store)
         echo.load()
@@ -289,7 +290,7 @@ def check_recording(data: bytes) -> None:
         path = Path(folder) / "turn.wav"
         path.write_bytes(data)
         with contextlib.suppress(ParleyError):
-            replay(stereo.read(path, 16_000), config.Hearing())
+            replay(wav.read(path, 16_000), config.Hearing())
 
 
 # --- credentials ----------------------------------------------------------------------

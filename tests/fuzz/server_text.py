@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from parleyd.realtime import events as ev
-from parleyd.realtime.refusals import WHAT_TO_DO
 from parleyd.realtime.responses import TURN_KEY
+from parleyd.realtime.server_errors import WHAT_TO_DO
 
 # a1, a2 ... is what `conversation` calls the answers that a friendly server gives
 RESPONSES = st.sampled_from(["a1", "a1", "a2", "a3", "r1", ""])

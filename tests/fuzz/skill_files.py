@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from parleyd.skills.book import SkillBook
 from parleyd.skills.loading import load
+from parleyd.skills.registry import SkillBook
 
 WITHIN_S = 2.0
 GOOD = """from parleyd.skills import skill

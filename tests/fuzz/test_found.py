@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from parleyd import config, stereo
-from parleyd.cli.journal import turns
+from parleyd import config, wav
 from parleyd.cli.turns import _table
+from parleyd.diagnostics.journal import turns
 from parleyd.errors import ConfigError, ParleyError
-from parleyd.playout import Playout
+from parleyd.playback.playout import Playout
 from parleyd.realtime import events as ev
-from parleyd.realtime.calls import Calls
+from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.function_calls import Calls
 from parleyd.realtime.history import KEPT_CHARS, History
-from parleyd.realtime.link import Address, Link
-from parleyd.realtime.refusals import Remedy, understand
+from parleyd.realtime.server_errors import Remedy, understand
 from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.units import Frames
 from tests.fuzz.conversation import World
@@ -168,7 +168,7 @@ def test_a_cause_that_looks_like_a_style_is_shown_as_it_is(
     assert "[/]" in capsys.readouterr().out
 
 
-def wav(rate_hz: int, data: bytes) -> bytes:
+def made(rate_hz: int, data: bytes) -> bytes:
     size = len(data).to_bytes(4, "little")
     rate = rate_hz.to_bytes(4, "little")
     form = b"\x01\0\x02\0" + rate + rate + b"\x04\0\x10\0"
@@ -177,13 +177,13 @@ def wav(rate_hz: int, data: bytes) -> bytes:
 
 def test_a_recording_that_ends_within_a_frame_is_heard_up_to_there(tmp_path: Path) -> None:
     path = tmp_path / "turn.wav"
-    path.write_bytes(wav(16_000, bytes(9)))
-    assert len(stereo.read(path, 16_000).microphone) == 2
+    path.write_bytes(made(16_000, bytes(9)))
+    assert len(wav.read(path, 16_000).microphone) == 2
 
 
-@pytest.mark.parametrize("data", [wav(1, bytes(400)), b"RIFF\0\0\0\x01WAVE" + bytes(19) + b"\x01"])
+@pytest.mark.parametrize("data", [made(1, bytes(400)), b"RIFF\0\0\0\x01WAVE" + bytes(19) + b"\x01"])
 def test_a_recording_with_a_wrong_header_is_refused_in_words(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "turn.wav"
     path.write_bytes(data)
     with pytest.raises(ParleyError, match="expected"):
-        stereo.read(path, 16_000)
+        wav.read(path, 16_000)

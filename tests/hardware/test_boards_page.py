@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hardware.pictures import boards, wiring
-from parleyd import boards as profiles
 from parleyd import config
+from parleyd.config import boards as profiles
 
 HARDWARE = Path(__file__).parents[2] / "hardware"
 PAGE = (HARDWARE / "boards.md").read_text("utf-8")

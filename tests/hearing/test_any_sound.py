@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
-from parleyd.boundary import (
+from parleyd.config import Config
+from parleyd.core.events import (
     ButtonPressed,
     CardBack,
     CardLost,
@@ -24,12 +25,11 @@ from parleyd.boundary import (
     SetVolume,
     Step,
 )
-from parleyd.config import Config
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import State
 from parleyd.hearing.fuse import Fault
 from parleyd.realtime import events as ev
-from parleyd.room.clips import synthesize
-from parleyd.speaker import Speaker
-from parleyd.states import State
+from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
 from tests.paper_server import Bell, settings, tone
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.boundary import SetVolume
-from parleyd.ears import Ears
+from parleyd.core.events import SetVolume
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.duplex import Duplex
-from parleyd.lead import Lead
+from parleyd.hearing.front_end import Ears
+from parleyd.playback.lead import Lead
 from parleyd.units import MIC_PERIOD_FRAMES
 from tests.paper_server import Paper, settings
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.endpoint import Endpoint, Speech
+from parleyd.hearing.endpointing import Endpoint, Speech
 from parleyd.hearing.preroll import Preroll
 
 

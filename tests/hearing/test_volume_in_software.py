@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from parleyd.hearing.canceller import Canceller
+from parleyd.hearing.echo_canceller import Canceller
 from parleyd.units import MIC_RATE_HZ, Floats
 from tests.hearing.echo_rooms import Room, noise, room
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.boundary import Note
-from parleyd.cli.switchboard import log_note
+from parleyd.app.effect_dispatcher import log_note
+from parleyd.core.events import Note
 from parleyd.host.repeated import OneASecond
 from parleyd.host.systemd import FieldsFormatter
 from parleyd.skills import loading

@@ -184,7 +184,7 @@ def test_warnings_of_a_command_without_a_log_are_one_line(
     try:
         log_plainly()
         for _ in range(3):
-            logging.getLogger("parleyd.local").warning("a client sent %s", FORGED)
+            logging.getLogger("parleyd.embedded").warning("a client sent %s", FORGED)
         assert capsys.readouterr().err == f"a client sent {ESCAPED}\n"
     finally:
         handler.filters[0].flush_counts()  # type: ignore[union-attr]
@@ -216,7 +216,7 @@ def test_the_journal_is_taken_only_when_stderr_leads_there(
 
 def test_a_record_becomes_journal_fields() -> None:
     sent: list[tuple[str, dict[str, str]]] = []
-    log = logging.Logger("parleyd.turn")
+    log = logging.Logger("parleyd.core.turn")
     handler = JournalHandler(lambda message, **fields: sent.append((message, fields)))
     handler.setFormatter(FieldsFormatter("%(message)s"))
     log.addHandler(handler)
@@ -239,7 +239,7 @@ def test_the_journals_own_send_takes_a_record(monkeypatch: pytest.MonkeyPatch) -
     journal = pytest.importorskip("systemd.journal")
     sent: list[tuple[str, ...]] = []
     monkeypatch.setattr(journal, "sendv", lambda *fields: sent.append(fields))
-    log = logging.Logger("parleyd.turn")
+    log = logging.Logger("parleyd.core.turn")
     log.addHandler(JournalHandler(journal.send))
     log.warning("turn", extra={"fields": {"heard_ms": 310}})
     ((message, *fields),) = sent

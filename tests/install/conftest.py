@@ -154,9 +154,9 @@ def new_checkout(root: Path) -> Checkout:
     shutil.copytree(SOURCE / "systemd", root / "systemd")
     package = root / "daemon/parleyd"
     package.mkdir(parents=True)
-    for name in ("README.md", "LICENSE", "daemon/parleyd/default.toml"):
+    for name in ("README.md", "LICENSE", "daemon/parleyd/config/default.toml"):
         shutil.copy(SOURCE / name, root / name)
-    shutil.copytree(SOURCE / "daemon/parleyd/boards", package / "boards")
+    shutil.copytree(SOURCE / "daemon/parleyd/config/boards", package / "boards")
     (root / "daemon/backend.py").write_text(BACKEND)
     (root / "daemon/parley_stub.py").write_text(STUB)
     script(root / "tests/peers/run", 'echo ran peers "$@"')

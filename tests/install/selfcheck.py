@@ -24,17 +24,17 @@ import numpy as np
 
 import parleyd
 from parleyd.config import Config, Wake
-from parleyd.demo.rehearsal import Rehearsal
 from parleyd.demo.scenes import SCENES
 from parleyd.demo.stage import Stage
+from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.errors import OfflineSpeechError, SceneError
-from parleyd.hearing.pipeline import Hearing
-from parleyd.host.embedded import EmbeddedServer
-from parleyd.realtime.link import Address
-from parleyd.room.acoustics import Room
-from parleyd.room.clips import synthesize
+from parleyd.hearing.echo_control import Hearing
+from parleyd.realtime.connection import Address
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.simulated_speaker import Rehearsal
 from parleyd.units import MIC_PERIOD_FRAMES, level_dbfs
-from parleyd.wake import choose
+from parleyd.wake import factory
 
 NEEDS_A_CARD = {"loudspeaker", "microphone"}
 SCENES_PLAYED = 3  # wake word and question, a wish without it, an interruption
@@ -84,7 +84,7 @@ def the_doctor_finds_only_what_is_missing() -> str:
 
 def the_wake_word_is_heard() -> str:
     """The engine that the default configuration chooses, on a synthetic voice."""
-    engine = choose.create(Wake(), None)
+    engine = factory.create(Wake(), None)
     silence = np.zeros(8000, np.int16)
     clip = np.concatenate([silence, synthesize("hey jarvis"), silence])
     cut = len(clip) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES
@@ -136,7 +136,7 @@ async def _converse() -> str:
     try:
         address = Address.embedded(await server.start())
         ready_s = time.perf_counter() - began
-        engine = choose.create(settings.wake, None)
+        engine = factory.create(settings.wake, None)
         rehearsal = Rehearsal(settings, address, engine, room=room)
         stage = Stage(rehearsal, lambda words: None)
         rehearsal.on_moment = stage.answers.take

@@ -257,7 +257,7 @@ def test_wheels_are_collected_and_installed_without_an_index(image: Image, asked
     assert told.returncode == 0, told.stderr
     assert "1 wheels and 2 Debian packages" in told.stdout
     install = ("--install", "--wheels", str(wheels))
-    default = image.checkout.root / "daemon/parleyd/default.toml"
+    default = image.checkout.root / "daemon/parleyd/config/default.toml"
     text = default.read_text()
     default.write_text(text + "# a later version\n")
     assert "another version" in image.checkout.refusal(*install, DESTDIR=str(image.root))

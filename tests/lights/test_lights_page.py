@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hardware.pictures import lights
+from parleyd.core.states import Shown
 from parleyd.lights.patterns import LOOKS, brightness
-from parleyd.states import Shown
 
 HARDWARE = Path(__file__).parents[2] / "hardware"
 SVG = "{http://www.w3.org/2000/svg}"

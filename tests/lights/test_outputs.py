@@ -9,7 +9,7 @@ from gpiozero.pins.mock import MockFactory
 from parleyd import config
 from parleyd.errors import LightsError
 from parleyd.lights import Colour
-from parleyd.lights.choose import create
+from parleyd.lights.factory import create
 from parleyd.lights.gpio import Led, RgbLed
 from parleyd.lights.terminal import TerminalLight
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parleyd.core.states import Shown
 from parleyd.lights.patterns import LOOKS, animated, brightness, colour
-from parleyd.states import Shown
 
 WINDOW_S = 4.0
 TIMES = np.arange(0, WINDOW_S, 0.005)

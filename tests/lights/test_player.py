@@ -10,13 +10,13 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from parleyd import config
+from parleyd.core.states import Shown
 from parleyd.errors import LightsError
 from parleyd.lights import Colour
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.gpio import RgbLed
 from parleyd.lights.patterns import colour
 from parleyd.lights.player import Player
-from parleyd.states import Shown
 
 FRAME_S = 0.02
 STILL_S = 10.0

@@ -12,7 +12,7 @@ from parleyd.errors import LightsError
 from parleyd.lights import Colour
 from parleyd.lights.apa102 import Apa102
 from parleyd.lights.apa102 import encode as apa102
-from parleyd.lights.choose import create
+from parleyd.lights.factory import create
 from parleyd.lights.ws2812 import RESET, Ws2812
 from parleyd.lights.ws2812 import encode as ws2812
 

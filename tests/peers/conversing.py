@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from peers import report_of
 
-from parleyd.local.rates import to_server_rate
-from parleyd.local.server import RealtimeServer, ServerOptions
-from parleyd.local.stories import STORIES
-from parleyd.local.synthesizer import Synthesizer
+from parleyd.embedded.rates import to_server_rate
+from parleyd.embedded.server import RealtimeServer, ServerOptions
+from parleyd.embedded.stories import STORIES
+from parleyd.embedded.synthesizer import Synthesizer
 from parleyd.units import SERVER_RATE_HZ
 from tests.openai_types import assert_official_server_event
 

@@ -16,15 +16,15 @@ import msgspec
 import peers
 import pytest
 
-from parleyd.boundary import ButtonPressed, Happening, LinkDown, LinkUp
-from parleyd.cli.server_address import server_address
+from parleyd.app.server_address import server_address
 from parleyd.config import Realtime
-from parleyd.demo.rehearsal import Rehearsal
+from parleyd.core.events import ButtonPressed, Happening, LinkDown, LinkUp
+from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.realtime.link import Link
-from parleyd.room.acoustics import Room
-from parleyd.room.clips import normalised, synthesize
-from parleyd.states import State
+from parleyd.realtime.connection import Link
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import normalised, synthesize
+from parleyd.simulation.simulated_speaker import Rehearsal
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 AIMOCK = peers.folder("AIMOCK")

@@ -4,14 +4,14 @@ import msgspec
 import peers
 import pytest
 
-from parleyd.boundary import ButtonPressed
-from parleyd.cli.server_address import server_address
+from parleyd.app.server_address import server_address
 from parleyd.config import Realtime
-from parleyd.demo.rehearsal import Rehearsal
+from parleyd.core.events import ButtonPressed
+from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.room.acoustics import Room
-from parleyd.room.clips import synthesize
-from parleyd.states import State
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.simulated_speaker import Rehearsal
 from tests.e2e.rehearsing import RATE_HZ, run, settings, tones_heard
 
 PEER = peers.folder("SPEECH_TO_SPEECH")

@@ -4,7 +4,7 @@ import asyncio
 
 import websockets.asyncio.server as ws
 
-from parleyd.boundary import Happening
+from parleyd.core.events import Happening
 
 
 class Ear:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from parleyd import config
+from parleyd.config.servers import profile
 from parleyd.realtime import events as ev
-from parleyd.realtime import news
-from parleyd.realtime.profiles import profile
+from parleyd.realtime import session_events
 from parleyd.realtime.session import Session
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -29,7 +29,7 @@ class Replay:
 
     server: str
     audio_bytes: int = 0
-    calls: list[news.SkillCalled] = field(default_factory=list)
+    calls: list[session_events.SkillCalled] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     """The call ids of the results that were sent."""
     creates: int = 0
@@ -102,22 +102,22 @@ class Replay:
         self.now += 0.1
         self._heed(self.session.poll(self.now))
 
-    def _heed(self, received: list[news.News]) -> None:
+    def _heed(self, received: list[session_events.News]) -> None:
         for one in received:
             match one:
-                case news.ReplyAudio():
+                case session_events.ReplyAudio():
                     self.audio_bytes += 2 * len(one.frames)
-                case news.SkillCalled():
+                case session_events.SkillCalled():
                     self.calls.append(one)
                     self._due.append(one.call_id)
-                case news.UserStopped():
+                case session_events.UserStopped():
                     self._ask()
-                case news.ReplyDone():
+                case session_events.ReplyDone():
                     self.ends += 1
-                case news.Used():
+                case session_events.Used():
                     tokens = one.tokens
                     self.tokens.append((tokens.get("input_tokens"), tokens.get("output_tokens")))
-                case news.Trouble():
+                case session_events.Trouble():
                     self.troubles.append(one.text)
         for event in self.session.to_send():
             if isinstance(event, ev.CreateResponse):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import websockets.asyncio.server as ws
 
-from parleyd.boundary import LinkDown
-from parleyd.realtime.link import Address, Link
+from parleyd.core.events import LinkDown
+from parleyd.realtime.connection import Address, Link
 from tests.realtime.link_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"

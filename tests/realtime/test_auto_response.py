@@ -7,8 +7,8 @@ import pytest
 
 from parleyd import config
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import ReplyAudio, ReplyDone
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import ReplyAudio, ReplyDone
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
 

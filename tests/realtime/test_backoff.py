@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parleyd.realtime.backoff import delay_s
-from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.server_errors import Remedy
 
 BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)
 JITTER = 0.25

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import websockets.asyncio.server as ws
 
-from parleyd.boundary import LinkDown, LinkUp
+from parleyd.core.events import LinkDown, LinkUp
 from parleyd.realtime import backoff
+from parleyd.realtime import connection as link_module
 from parleyd.realtime import events as ev
-from parleyd.realtime import link as link_module
-from parleyd.realtime.link import Address, Link
-from parleyd.realtime.pulse import Pulse
+from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.keepalive import Pulse
 from tests.realtime.link_ear import Ear, port_of
 from tests.realtime.rude_network import (
     BEARER,
@@ -435,7 +435,7 @@ def test_server_with_tls_at_a_clear_text_address_is_told_apart(tmp_path: Path) -
 def test_server_that_takes_and_says_nothing_is_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("parleyd.realtime.link.OPEN_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("parleyd.realtime.connection.OPEN_TIMEOUT_S", 0.3)
 
     async def scene() -> None:
         async with Raw(hangs=True).running() as server:
@@ -549,7 +549,7 @@ def test_server_that_answers_slowly_is_waited_for_longer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It holds every handshake for 1 s: waits of 0.4 and 0.8 s are too short, 1.6 s is enough."""
-    monkeypatch.setattr("parleyd.realtime.link.OPEN_TIMEOUT_S", 0.4)
+    monkeypatch.setattr("parleyd.realtime.connection.OPEN_TIMEOUT_S", 0.4)
     monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
     caplog.set_level(logging.CRITICAL, "websockets.server")  # it does not like to be left
 

@@ -8,11 +8,11 @@ import ssl
 import pytest
 
 from parleyd.config import Realtime
+from parleyd.config.servers import profile
 from parleyd.realtime.address import Address
 from parleyd.realtime.dialing import Way
 from parleyd.realtime.failures import by_proxy, by_status, explain
-from parleyd.realtime.profiles import profile
-from parleyd.realtime.refusals import Refusal, Remedy
+from parleyd.realtime.server_errors import Refusal, Remedy
 
 NOW = 1_800_000_000.0  # 2027
 XAI = Address("wss://api.x.ai/v1/realtime", {"Authorization": "Bearer xai-1"}, "XAI_API_KEY")

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from websockets.http11 import Request
 
 from parleyd import config
-from parleyd.boundary import Happening, MicPeriod, Send
-from parleyd.cli.server_address import server_address
-from parleyd.playout import Heard
+from parleyd.app.server_address import server_address
+from parleyd.core.events import Happening, MicPeriod, Send
+from parleyd.core.speaker import Speaker
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.link import Address, Link
+from parleyd.realtime.connection import Address, Link
 from parleyd.realtime.session import Session
-from parleyd.speaker import Speaker
 from tests.openai_types import assert_valid
 
 KEY = "sk-test-0123456789abcdef"

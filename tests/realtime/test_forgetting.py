@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.boundary import ButtonPressed, LinkUp, Renew
-from parleyd.line import Line
-from parleyd.playout import Heard
+from parleyd.core.connection_policy import Line
+from parleyd.core.events import ButtonPressed, LinkUp, Renew
+from parleyd.core.states import State
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
 from parleyd.realtime.session import Session
-from parleyd.room.clips import synthesize
-from parleyd.states import State
+from parleyd.simulation.clips import synthesize
 from tests.client_events import settings_of
 from tests.openai_types import assert_valid
 from tests.paper_server import Paper, settings

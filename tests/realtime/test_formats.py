@@ -6,9 +6,9 @@ import pytest
 from parleyd import config
 from parleyd.realtime import events as ev
 from parleyd.realtime.formats import PCM, AudioFormat, ReplyDecoder, TurnEncoder, confirmed
-from parleyd.realtime.news import Ready, ReplyAudio, Trouble
-from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.server_errors import Remedy
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import Ready, ReplyAudio, Trouble
 
 RATE_HZ = 24_000
 

@@ -12,10 +12,10 @@ import pytest
 import websockets.asyncio.server as ws
 from websockets.exceptions import ConnectionClosed
 
-from parleyd.boundary import LinkDown, LinkUp
+from parleyd.core.events import LinkDown, LinkUp
 from parleyd.realtime import backoff, frames
 from parleyd.realtime import events as ev
-from parleyd.realtime.link import Address, Link
+from parleyd.realtime.connection import Address, Link
 from tests.realtime.link_ear import Ear, port_of
 
 Talk = Callable[[ws.ServerConnection], Awaitable[None]]

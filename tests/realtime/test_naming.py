@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playout import Heard
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import News, ReplyAudio, ReplyDone
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import News, ReplyAudio, ReplyDone
 
 SPEECH = np.ones(4800, np.int16)
 PCM = b"\x01\x00" * 100

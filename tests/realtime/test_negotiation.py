@@ -6,9 +6,9 @@ import pytest
 from parleyd import config
 from parleyd.realtime import events as ev
 from parleyd.realtime.negotiation import OPTIONAL, Negotiation
-from parleyd.realtime.news import Ready, Trouble
-from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.server_errors import Remedy
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import Ready, Trouble
 from tests.openai_types import assert_valid
 
 EVERYTHING = config.Realtime(

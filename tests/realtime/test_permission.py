@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from parleyd.realtime import read_aloud
 from parleyd.realtime.events import CreateItem, Json, Response
-from parleyd.realtime.news import Permission, PermissionQuestion
 from parleyd.realtime.permission import Permissions, Stage, services
+from parleyd.realtime.session_events import Permission, PermissionQuestion
 
 REQUEST: Json = {
     "type": "mcp_approval_request", "id": "ask1", "server_label": "home", "name": "open_door",

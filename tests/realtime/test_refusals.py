@@ -5,7 +5,7 @@ import json
 import pytest
 
 from parleyd.realtime import events as ev
-from parleyd.realtime.refusals import Remedy, may_pass, understand, understand_close
+from parleyd.realtime.server_errors import Remedy, may_pass, understand, understand_close
 
 
 def error(**detail: object) -> ev.ErrorDetail:

@@ -11,15 +11,15 @@ from pydantic import TypeAdapter
 from parleyd import config
 from parleyd.errors import ParleyError
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import (
+from parleyd.realtime.responses import TURN_KEY
+from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import (
     Permission,
     PermissionQuestion,
     ReplyDone,
     SkillCalled,
     Trouble,
 )
-from parleyd.realtime.responses import TURN_KEY
-from parleyd.realtime.session import Session
 from parleyd.skills.mcp import declarations
 from tests.openai_types import assert_valid
 

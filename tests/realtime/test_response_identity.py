@@ -8,8 +8,8 @@ import pytest
 
 from parleyd import config
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import News, ReplyAudio, ReplyDone, SkillCalled
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import News, ReplyAudio, ReplyDone, SkillCalled
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
 SERVERS = ["openai", "azure", "xai", "localai", "speech-to-speech", "compatible"]

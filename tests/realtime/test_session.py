@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playout import Heard
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import (
+from parleyd.realtime.responses import TURN_KEY
+from parleyd.realtime.server_errors import Remedy
+from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import (
     Ready,
     ReplyAudio,
     ReplyDone,
@@ -17,9 +20,6 @@ from parleyd.realtime.news import (
     UserStarted,
     UserStopped,
 )
-from parleyd.realtime.refusals import Remedy
-from parleyd.realtime.responses import TURN_KEY
-from parleyd.realtime.session import Session
 from tests.client_events import settings_of
 
 COMMITTED_WITHIN_S = 1.0

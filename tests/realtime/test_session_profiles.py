@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playout import Heard
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import CutOff, Ready, ReplyDone, Trouble, UserStarted
-from parleyd.realtime.refusals import Remedy
-from parleyd.realtime.responses import (
-    CREATED_WITHIN_S,
-    CUT_OFF_WITHIN_S,
-    TURN_KEY,
-)
+from parleyd.realtime.responses import CREATED_WITHIN_S, CUT_OFF_WITHIN_S, TURN_KEY
+from parleyd.realtime.server_errors import Remedy
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import CutOff, Ready, ReplyDone, Trouble, UserStarted
 
 CONFIGURED_WITHIN_S = 60.0
 

@@ -12,12 +12,12 @@ from openai.types.realtime import ResponseCreateEventWithReferencesParam
 from pydantic import TypeAdapter
 
 from parleyd import config
-from parleyd.playout import Heard
+from parleyd.config.servers import PROFILES
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import ReplyAudio
-from parleyd.realtime.profiles import PROFILES
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import ReplyAudio
 from tests.openai_types import assert_valid
 
 pytestmark = pytest.mark.slow

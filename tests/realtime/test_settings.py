@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from parleyd import config
+from parleyd.config.servers import takes_keywords
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import Trouble
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import Trouble
 from parleyd.realtime.settings import session_settings
-from parleyd.realtime.transcription import takes_keywords
 
 
 def sent(**realtime: Any) -> ev.Json:

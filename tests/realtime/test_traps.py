@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playout import Playout
+from parleyd.playback.playout import Playout
 from parleyd.realtime import events as ev
-from parleyd.realtime.news import Trouble
-from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.server_errors import Remedy
 from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import Trouble
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
 
@@ -50,7 +50,8 @@ TRAPS = {
         "realtime/test_traps.py": "test_an_item_that_was_heard_to_its_end_is_not_truncated",
     },
     "the server does not truncate for a WebSocket client": {
-        "test_speaker.py": "test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once",
+        "core/test_speaker.py": "test_an_interruption_ends_the_old_answer_for_ever"
+        "_and_is_answered_once",
     },
     "cancelled twice, or without an id: the next answer dies": {
         "realtime/test_traps.py": "test_a_response_is_cancelled_once_and_by_its_id",
@@ -68,24 +69,25 @@ TRAPS = {
         "_after_its_end",
     },
     "playback is flushed only while the server generates": {
-        "test_speaker.py": "test_the_tick_that_suspects_is_the_tick_that_drops",
+        "core/test_speaker.py": "test_the_tick_that_suspects_is_the_tick_that_drops",
     },
     "several audio items in one response are taken for one": {
         "e2e/test_faults.py": "test_the_server_is_told_what_was_really_heard",
     },
     "clearing the input buffer wipes the beginning of what the user says": {
-        "test_speaker.py": "test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first"
-        "_after",
-        "test_interruptions_core.py": "test_first_audio_and_the_users_voice_in_the_same_moment"
+        "core/test_speaker.py": "test_no_audio_leaves_while_parley_speaks_and_the_preroll"
+        "_goes_first_after",
+        "core/test_interruptions_core.py": "test_first_audio_and_the_users_voice_in_the_same_moment"
         "_lose_no_microphone",
     },
     "the echo of its own voice interrupts it": {
-        "hearing/test_pipeline.py": "test_parley_does_not_interrupt_itself",
+        "hearing/test_echo_control.py": "test_parley_does_not_interrupt_itself",
     },
     "the session's cap ends the loop silently": {
         "e2e/test_faults.py": "test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one",
-        "realtime/test_link.py": "test_a_close_that_may_pass_is_told_and_followed_by_a_new_socket",
-        "test_line.py": "test_an_idle_line_is_renewed_well_before_its_end",
+        "realtime/test_connection.py": "test_a_close_that_may_pass_is_told"
+        "_and_followed_by_a_new_socket",
+        "core/test_connection_policy.py": "test_an_idle_line_is_renewed_well_before_its_end",
     },
     "nulls, or no session.type, in session.update": {
         "realtime/test_first_messages.py": "test_with_only_a_key_the_first_message_is_this_one"

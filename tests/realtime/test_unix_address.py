@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.realtime.link import Address
+from parleyd.realtime.connection import Address
 from parleyd.realtime.unix_address import UnixAddress, is_ours
 
 

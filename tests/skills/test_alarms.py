@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from parleyd.skills import skills_of
 from parleyd.skills.alarms import Alarms, Moment, next_time
-from parleyd.skills.book import SkillBook
+from parleyd.skills.registry import SkillBook
 from parleyd.skills.store import Store
 from parleyd.skills.timers import RETRY_S, Timers, spoken
 

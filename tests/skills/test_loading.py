@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from parleyd.skills import Skill
-from parleyd.skills.book import SkillBook
 from parleyd.skills.loading import load
+from parleyd.skills.registry import SkillBook
 
 GOOD = '''from __future__ import annotations
 import dataclasses
 from parleyd.skills import skill
-from parleyd.skills.talk import get_time
+from parleyd.skills.conversation import get_time
 
 @dataclasses.dataclass
 class Room:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from parleyd.skills import skills_of
-from parleyd.skills.book import SkillBook
 from parleyd.skills.mute import Mute
+from parleyd.skills.registry import SkillBook
 
 LONGEST_MIN = 1440  # a day
 

@@ -4,10 +4,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.boundary import ButtonPressed, MuteSwitched, SetVolume, Speak
+from parleyd.core.events import ButtonPressed, MuteSwitched, SetVolume, Speak
+from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.room.clips import synthesize
-from parleyd.states import State
+from parleyd.simulation.clips import synthesize
 from parleyd.units import Frames
 from tests.client_events import settings_of
 from tests.paper_server import Paper, settings, tone

@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.boundary import Then
+from parleyd.core.events import Then
 from parleyd.skills import Outcome, Skill, skill
-from parleyd.skills.book import LONGEST_OUTPUT, SkillBook
+from parleyd.skills.registry import LONGEST_OUTPUT, SkillBook
 from parleyd.skills.results import ResultError, outcome
 
 

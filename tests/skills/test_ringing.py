@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from parleyd.boundary import (
+from parleyd.app.alarm_command import STOPS
+from parleyd.core.events import (
     ButtonPressed,
     MuteSwitched,
     OpenMicrophone,
@@ -12,12 +13,11 @@ from parleyd.boundary import (
     Understand,
     Understood,
 )
-from parleyd.cli.overhearing import STOPS
-from parleyd.local import grammar
-from parleyd.local.recognizer import Recognizer
+from parleyd.core.states import Shown, State
+from parleyd.embedded import grammar
+from parleyd.embedded.recognizer import Recognizer
 from parleyd.realtime import events as ev
-from parleyd.room.clips import normalised, synthesize
-from parleyd.states import Shown, State
+from parleyd.simulation.clips import normalised, synthesize
 from tests.bare_core import BareCore, at
 from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from msgspec import Meta
 
-from parleyd.boundary import Then
-from parleyd.skills import Skill, skill, skills_of, talk
+from parleyd.core.events import Then
+from parleyd.skills import Skill, conversation, skill, skills_of
 from parleyd.skills.alarms import Moment
-from parleyd.skills.book import LONGEST_OUTPUT, SkillBook
 from parleyd.skills.mute import Mute
+from parleyd.skills.registry import LONGEST_OUTPUT, SkillBook
 from parleyd.skills.timers import Timers
 from parleyd.skills.volume import LOWEST_PERCENT, Volume
 from parleyd.skills.workers import MOST
@@ -28,7 +28,7 @@ def call(book: SkillBook, name: str, /, **arguments: object) -> str:
 def built_in() -> SkillBook:
     mute = Mute(until=0.0, apply=lambda closed: None, clock=lambda: 0.0)
     timers = Timers((), lambda: Moment(0.0, 0.0))
-    owners = (Volume(70, lambda percent: None), mute, timers, talk)
+    owners = (Volume(70, lambda percent: None), mute, timers, conversation)
     return SkillBook([s for owner in owners for s in skills_of(owner)])
 
 

@@ -82,7 +82,8 @@ def live(house: str, hours: float, seed: int, *, progress: bool = False) -> Life
     """One household; a violation is told as `problem`, with all that is needed to repeat it."""
     began = time.monotonic()
     memory: list[tuple[float, int]] = []
-    stand_in = nullcontext() if house == EARS else patch("parleyd.ears.Reference", Unreferenced)
+    reference = "parleyd.hearing.front_end.Reference"
+    stand_in = nullcontext() if house == EARS else patch(reference, Unreferenced)
     with readable(tones()), stand_in:
         world = HeardWorld(HEARD, seed) if house == EARS else World(HOUSES[house], seed)
         problem = ""

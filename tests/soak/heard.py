@@ -4,11 +4,11 @@ from functools import cache
 
 import numpy as np
 
-from parleyd.room.acoustics import Room
-from parleyd.room.card import SimulatedCard
-from parleyd.room.clips import normalised, synthesize
-from parleyd.room.talker import Talker
-from parleyd.speaker import Speaker
+from parleyd.core.speaker import Speaker
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.card import SimulatedCard
+from parleyd.simulation.clips import normalised, synthesize
+from parleyd.simulation.talker import Talker
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.soak.world import World
 

@@ -26,7 +26,7 @@ _COUGH = [_heard(_VOICE, 8.0, 0.1, chunk, 0.9) for chunk in (False, True)]
 
 
 class Hearsay:
-    """Has the interface of `parleyd.hearing.pipeline.Hearing`; told by `speaks` and `coughs`."""
+    """In the place of `parleyd.hearing.echo_control.Hearing`; told by `speaks` and `coughs`."""
 
     def __init__(self, random: Random) -> None:
         self._random = random

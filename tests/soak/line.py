@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parleyd.boundary import (
+from parleyd.config import Config
+from parleyd.core.events import (
     Connect,
     Effect,
     Expires,
@@ -14,10 +15,9 @@ from parleyd.boundary import (
     Renew,
     Send,
 )
-from parleyd.config import Config
 from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
-from parleyd.realtime.refusals import Remedy, understand_close
+from parleyd.realtime.server_errors import Remedy, understand_close
 from tests.soak.server import Answer, Clock, Server
 from tests.soak.sounds import Sound
 
@@ -35,7 +35,7 @@ class _Socket:
 
 
 class PaperLink:
-    """Keeps the promises of `parleyd.realtime.link.Link`, in simulated time, without a network."""
+    """Keeps the promises of `parleyd.realtime.connection.Link` in simulated time, offline."""
 
     def __init__(
         self, clock: Clock, settings: Config, post: Callable[[Happening, About], None]

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parleyd.boundary import MicPeriod, Note, RingStopped, Send, Show, Step
 from parleyd.config import Config
+from parleyd.config.servers import profile
+from parleyd.core.events import MicPeriod, Note, RingStopped, Send, Show, Step
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import Shown, State
+from parleyd.core.turn import BARGE_IN_GRACE_S, STALLED_S
 from parleyd.hearing.fuse import Fault
 from parleyd.realtime import events as ev
-from parleyd.realtime.profiles import profile
 from parleyd.realtime.responses import CANCELLED_WITHIN_S, CREATED_WITHIN_S, TURN_KEY
-from parleyd.speaker import Speaker
-from parleyd.states import Shown, State
-from parleyd.turn import BARGE_IN_GRACE_S, STALLED_S
 from parleyd.units import PERIOD_MS, Frames
 from tests.soak.sounds import Sound
 

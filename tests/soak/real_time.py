@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
 from daemon_process import RIG_CARDS, Daemon
 from pulse_rig import PulseRig, loud_frames
 
-from parleyd.room.clips import normalised, synthesize
+from parleyd.simulation.clips import normalised, synthesize
 from parleyd.units import Frames
 from tests.bench.device.tables import percentile
 from tests.soak.memory import cpu_s, rss_kb, slope_kb_per_hour, tree, tree_kb

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from parleyd.config import Config
+from parleyd.config.servers import profile
 from parleyd.realtime import events as ev
-from parleyd.realtime.profiles import profile
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.units import SERVER_RATE_HZ
 from tests.soak.oracle import Violation

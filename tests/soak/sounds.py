@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parleyd import earcons, playout
+from parleyd.playback import earcons, playout
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LONGEST_S = 20

@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parleyd.boundary import (
+from parleyd.config import Config
+from parleyd.core.events import (
     ButtonPressed,
     CallSkill,
     CardBack,
@@ -33,12 +34,11 @@ from parleyd.boundary import (
     Understand,
     Understood,
 )
-from parleyd.config import Config
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import Shown, State
 from parleyd.realtime import events as ev
-from parleyd.realtime.refusals import Remedy, understand
 from parleyd.realtime.responses import TURN_KEY
-from parleyd.speaker import Speaker
-from parleyd.states import Shown, State
+from parleyd.realtime.server_errors import Remedy, understand
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ
 from tests.soak.hearsay import Hearsay
 from tests.soak.line import About, PaperLink
@@ -135,7 +135,7 @@ class World:
         self.link = PaperLink(self, self.settings, self.post)
 
     def _speaker(self) -> Speaker:
-        with patch("parleyd.ears.Hearing", lambda *a, **k: self.hearsay):
+        with patch("parleyd.hearing.front_end.Hearing", lambda *a, **k: self.hearsay):
             return Speaker(self.settings, self.bell)
 
     # --- time ---------------------------------------------------------------------------

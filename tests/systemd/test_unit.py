@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.realtime.profiles import PROFILES
+from parleyd.config.servers import PROFILES
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "parleyd.service"

@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 
+from parleyd.core.states import Shown
 from parleyd.lights.patterns import LOOKS
-from parleyd.room.clips import synthesize
-from parleyd.states import Shown
+from parleyd.simulation.clips import synthesize
 from tests.bench.device import cards, service
 from tests.bench.device.lamp import MUTE
 from tests.bench.device.trials import COLD_S, OBJECTIONS, QUESTION, WAKE, objected

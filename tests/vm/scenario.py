@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from parleyd.room.clips import synthesize
+from parleyd.simulation.clips import synthesize
 from tests.bench.device import service
 from tests.bench.device.air import RATE_HZ, Ear, Talker
 from tests.bench.device.lamp import Lamp, Pins

@@ -11,7 +11,7 @@ import pytest
 from parleyd import config
 from parleyd.errors import WakeError, WakeLicenceError
 from parleyd.units import Frames
-from parleyd.wake import choose
+from parleyd.wake import factory
 from parleyd.wake.gate import Gate
 from parleyd.wake.porcupine import Porcupine, builtin_keywords
 
@@ -40,7 +40,7 @@ def test_1_9_hears_its_words_once_and_nothing_else(say: Say) -> None:
 def test_1_9_needs_no_key_and_lists_its_words() -> None:
     with pytest.raises(WakeError, match=r"'hey_jarvis'.*alexa.*jarvis.*porcupine"):
         Porcupine(["hey_jarvis"])
-    chosen = choose.create(config.Wake(engine="porcupine", keywords=("computer",)), None)
+    chosen = factory.create(config.Wake(engine="porcupine", keywords=("computer",)), None)
     assert (chosen.name, chosen.keywords) == ("porcupine", ("computer",))
     chosen.close()
     with pytest.raises(WakeError, match="sensitivity"):
@@ -118,7 +118,7 @@ def test_auto_falls_back_to_micro_and_says_why(caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.WARNING)
     for keyword, why in (("hey_jarvis", "no model for"), ("alexa", "not valid")):
         caplog.clear()
-        engine = choose.create(config.Wake(keywords=(keyword,)), "bad-secret-key")
+        engine = factory.create(config.Wake(keywords=(keyword,)), "bad-secret-key")
         assert engine.name == "micro"
         assert why in caplog.text
         assert "bad-secret-key" not in caplog.text
@@ -128,10 +128,10 @@ def test_auto_falls_back_to_micro_and_says_why(caplog: pytest.LogCaptureFixture)
 @pytest.mark.usefixtures("new_porcupine")
 def test_auto_tells_what_porcupine_said_when_micro_does_not_know_the_word() -> None:
     with pytest.raises(WakeLicenceError, match="not valid"):
-        choose.create(config.Wake(keywords=("porcupine",)), "bad-secret-key")
+        factory.create(config.Wake(keywords=("porcupine",)), "bad-secret-key")
 
 
 def test_without_a_key_auto_is_micro() -> None:
-    engine = choose.create(config.Wake(), None)
+    engine = factory.create(config.Wake(), None)
     assert (engine.name, engine.keywords) == ("micro", ("hey_jarvis",))
     engine.close()

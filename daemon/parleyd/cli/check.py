@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from parleyd.cli import preflight
+from parleyd.app import preflight
 
 CREDENTIALS = Path("/etc/parley")  # where install.sh finds the keys that it names to the service
 

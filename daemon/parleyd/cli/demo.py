@@ -13,16 +13,16 @@ from rich.text import Text
 from parleyd.config import Config
 from parleyd.demo import report
 from parleyd.demo.narrator import Narrator
-from parleyd.demo.rehearsal import Moment, Rehearsal
 from parleyd.demo.scenes import SCENES, Scene
 from parleyd.demo.stage import Stage
+from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.errors import SceneError
-from parleyd.host.embedded import EmbeddedServer
 from parleyd.printable import printable
-from parleyd.realtime.link import Address
-from parleyd.room.acoustics import Room
-from parleyd.room.drive import LIFE
-from parleyd.wake import choose as wake
+from parleyd.realtime.connection import Address
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.drive import LIFE
+from parleyd.simulation.simulated_speaker import Moment, Rehearsal
+from parleyd.wake import factory as wake
 
 CONNECTED_WITHIN_S = 20.0
 PLAIN_WIDTH = 110  # columns where the output is a file

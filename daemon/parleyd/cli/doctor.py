@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from parleyd.cli import checks, devices
-from parleyd.cli.findings import Finding, Level
+from parleyd.diagnostics import checks, devices
+from parleyd.diagnostics.findings import Finding, Level
 from parleyd.printable import printable
 
 INSTALLED = checks.INSTALLED

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from parleyd import config, stereo
+from parleyd import config, wav
 from parleyd.printable import printable
 from parleyd.units import MIC_RATE_HZ
 
@@ -19,20 +19,20 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     RECORDING is a stereo WAV, left the loudspeaker, right the microphone: the demo's
     room.wav, or a turn that the daemon kept (log.keep_turns).
     """
-    from parleyd.room import explanation
-    from parleyd.room.replay import replay
+    from parleyd.diagnostics import decision_plot
+    from parleyd.diagnostics.replay import replay
 
     settings = config.load(path)
-    heard = replay(stereo.read(recording, MIC_RATE_HZ), settings.hearing)
+    heard = replay(wav.read(recording, MIC_RATE_HZ), settings.hearing)
     for seconds, verdict in heard.verdicts:
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in verdict.numbers.items())
         onset_ms = round((seconds - verdict.onset) * 1000)
-        name = explanation.VERDICTS[verdict.kind][0]
+        name = decision_plot.VERDICTS[verdict.kind][0]
         after = f"{onset_ms} ms after the onset"
         reason = printable(verdict.reason)
         click.echo(f"{seconds:8.2f} s  {name:7} {after:26} {reason} ({numbers})")
     if not heard.verdicts:
         click.echo("nothing in it was taken for speech while the loudspeaker spoke")
     picture = picture or recording.with_suffix(".png")
-    explanation.draw(heard, f"What hearing made of {recording.name}", picture)
+    decision_plot.draw(heard, f"What hearing made of {recording.name}", picture)
     click.echo(f"drawn in {printable(str(picture))}")

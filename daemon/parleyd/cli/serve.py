@@ -11,8 +11,8 @@ import threading
 
 import click
 
-from parleyd.local.server import RealtimeServer, ServerOptions
-from parleyd.parent_death import die_with_parent
+from parleyd.embedded.server import RealtimeServer, ServerOptions
+from parleyd.system.parent_death import die_with_parent
 
 BEAT_S = 1.0  # `host.embedded` expects one this often
 STANDARD_OUTPUT = 1

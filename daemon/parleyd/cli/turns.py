@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parleyd.child_environment import child_environment
-from parleyd.cli.journal import Turn
-from parleyd.cli.journal import turns as read
+from parleyd.diagnostics.journal import Turn
+from parleyd.diagnostics.journal import turns as read
 from parleyd.errors import ParleyError
 from parleyd.printable import printable
+from parleyd.system.child_environment import child_environment
 
 PLAIN_WIDTH = 170  # columns where the output is a file
 PERCENTILES = (50, 90, 99)

@@ -6,15 +6,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parleyd.boundary import ButtonPressed, Note
-from parleyd.demo.rehearsal import Moment, Rehearsal
+from parleyd.core.events import ButtonPressed, Note
+from parleyd.core.states import Shown
 from parleyd.demo.stage import Answers
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen
 from parleyd.printable import printable
 from parleyd.realtime import events as ev
 from parleyd.realtime.events import Json
-from parleyd.states import Shown
+from parleyd.simulation.simulated_speaker import Moment, Rehearsal
 
 MOST_WORDS = 96  # letters of an answer: two lines beside the other columns
 TALKER, PARLEY, SERVER = "talker", "Parley", "-> server"

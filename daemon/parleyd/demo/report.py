@@ -13,14 +13,14 @@ from typing import Any
 from rich.table import Table
 
 from parleyd import __version__
-from parleyd.boundary import ButtonPressed, Note, Show
-from parleyd.demo.measured import Figure
-from parleyd.demo.rehearsal import Rehearsal
+from parleyd.core.events import ButtonPressed, Note, Show
+from parleyd.core.states import Shown
+from parleyd.demo.measurements import Figure
+from parleyd.demo.timeline import Mark, Span, Timeline, draw
 from parleyd.errors import ParleyError
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen
-from parleyd.room.timeline import Mark, Span, Timeline, draw
-from parleyd.states import Shown
+from parleyd.simulation.simulated_speaker import Rehearsal
 
 PACKAGES = ("numpy", "websockets", "onnxruntime", "pymicro-wakeword", "pocketsphinx", "soxr")
 COLOURS = {"wake": "#3b6fd4", "hold": "#c77700", "commit": "#b3261e", "resume": "#2a7d4f"}

@@ -8,13 +8,13 @@ the second is interrupted in the third and goes on in the fourth.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from parleyd.boundary import Greet
-from parleyd.demo import measured
-from parleyd.demo.measured import Figure
+from parleyd.core.events import Greet
+from parleyd.core.states import State
+from parleyd.demo import measurements
+from parleyd.demo.measurements import Figure
 from parleyd.demo.stage import DECIDED_WITHIN_S, Answer, Stage
-from parleyd.room.clips import cough
-from parleyd.room.talker import Utterance
-from parleyd.states import State
+from parleyd.simulation.clips import cough
+from parleyd.simulation.talker import Utterance
 
 SHORT_ANSWER_S = 20.0  # heard to its end
 GREETING_S = 2.5  # until it has faded
@@ -44,8 +44,8 @@ async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
     answer = await stage.answered(question, "It is")
     await _heard_to_its_end(stage)
     return [
-        measured.reaction(measured.WAKE_MS, word.end_s, woken_s),
-        measured.latency(stage, question, answer),
+        measurements.reaction(measurements.WAKE_MS, word.end_s, woken_s),
+        measurements.latency(stage, question, answer),
     ]
 
 
@@ -58,7 +58,7 @@ async def follow_up(stage: Stage) -> Sequence[Figure]:
     story = await stage.answered(question, "There was once a lighthouse keeper")
     stage.must(len(stage.rehearsal.notes("wake")) == woken, "it took a wake word to go on")
     await stage.pause(1.0)
-    return [measured.latency(stage, question, story)]
+    return [measurements.latency(stage, question, story)]
 
 
 async def interruption(stage: Stage) -> Sequence[Figure]:
@@ -72,8 +72,8 @@ async def interruption(stage: Stage) -> Sequence[Figure]:
     await _heard_to_its_end(stage)
     return [
         *figures,
-        measured.late_audio(stage, answer, since_s=silent_s),
-        measured.latency(stage, question, answer),
+        measurements.late_audio(stage, answer, since_s=silent_s),
+        measurements.latency(stage, question, answer),
     ]
 
 
@@ -92,7 +92,7 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     stage.utter(cough(), "(coughs)")
     await stage.pause(2.0)  # held and let go again, or not taken for a voice at all
     stage.must(stage.state is State.SPEAKING, "the answer did not go on after the cough")
-    for_the_cough = measured.held_for(measured.COUGH_MS, stage, coughed_s)
+    for_the_cough = measurements.held_for(measurements.COUGH_MS, stage, coughed_s)
 
     word = stage.say("well I wanted to ask")
     held = await stage.until_noted("hold", "the talker was not noticed", within_s=DECIDED_WITHIN_S)
@@ -103,17 +103,17 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     resumed_s = stage.now
     stage.must(stage.state is State.SPEAKING, "a word broken off was taken for an interruption")
     stage.must(
-        not measured.played_anything(stage, held.at, resumed_s),
+        not measurements.played_anything(stage, held.at, resumed_s),
         "the loudspeaker was not silent while the answer was held",
     )
     await stage.pause(3.0)
     stage.must(stage.state is State.SPEAKING, "the answer did not go on after the broken-off word")
     return [
-        measured.latency(stage, question, rest),
+        measurements.latency(stage, question, rest),
         for_the_cough,
-        measured.reaction(measured.HOLD_MS, word.onset_s, held.at),
-        measured.held_for(measured.HELD_MS, stage, held.at),
-        measured.slips(stage, rest),
+        measurements.reaction(measurements.HOLD_MS, word.onset_s, held.at),
+        measurements.held_for(measurements.HELD_MS, stage, held.at),
+        measurements.slips(stage, rest),
     ]
 
 
@@ -124,7 +124,7 @@ async def stop(stage: Stage) -> Sequence[Figure]:
     answer = await stage.answered(command, "Okay")
     await _heard_to_its_end(stage)
     await stage.until_state(State.IDLE, "it did not come to rest", within_s=IDLE_AGAIN_S)
-    return [*figures, measured.late_audio(stage, answer, since_s=silent_s)]
+    return [*figures, measurements.late_audio(stage, answer, since_s=silent_s)]
 
 
 async def button(stage: Stage) -> Sequence[Figure]:
@@ -141,9 +141,9 @@ async def button(stage: Stage) -> Sequence[Figure]:
     await stage.until_state(State.IDLE, "the button did not stop the answer", within_s=1)
     await stage.pause(1.5)
     return [
-        measured.latency(stage, question, story),
-        measured.button_to_silence(stage, pressed_s),
-        *measured.told_and_true(stage, story),
+        measurements.latency(stage, question, story),
+        measurements.button_to_silence(stage, pressed_s),
+        *measurements.told_and_true(stage, story),
     ]
 
 
@@ -158,9 +158,9 @@ async def _gives_up(
     silent_s = stage.rehearsal.notes("hold")[-1].at  # the first hold may have been let go
     await stage.finish_saying(interruption)
     return silent_s, [
-        measured.reaction(measured.HOLD_MS, interruption.onset_s, held.at),
-        measured.reaction(measured.COMMIT_MS, interruption.onset_s, committed.at),
-        *measured.told_and_true(stage, answer),
+        measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held.at),
+        measurements.reaction(measurements.COMMIT_MS, interruption.onset_s, committed.at),
+        *measurements.told_and_true(stage, answer),
     ]
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from parleyd.boundary import ButtonPressed
-from parleyd.demo.rehearsal import Moment, Rehearsal
+from parleyd.core.events import ButtonPressed
+from parleyd.core.states import State
 from parleyd.errors import SceneError
 from parleyd.realtime import events as ev
-from parleyd.room.clips import synthesize
-from parleyd.room.talker import Utterance
-from parleyd.states import State
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.simulated_speaker import Moment, Rehearsal
+from parleyd.simulation.talker import Utterance
 from parleyd.units import Frames
 
 VOICE = "rms"  # flite's clearest male voice; the embedded server answers with another

@@ -4,9 +4,9 @@ from collections import deque
 
 import numpy as np
 
-from parleyd.hearing.canceller import HISTORY, HOP, Canceller
-from parleyd.hearing.delay import LONGEST, DelayFinder
-from parleyd.hearing.memory import EchoMemory
+from parleyd.hearing.delay_estimator import LONGEST, DelayFinder
+from parleyd.hearing.echo_canceller import HISTORY, HOP, Canceller
+from parleyd.hearing.echo_path import EchoMemory
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
 HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # no echo before its reference, however the card jitters

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parleyd.hearing.canceller import HOP, Cancelled
+from parleyd.hearing.echo_canceller import HOP, Cancelled
 from parleyd.units import MIC_RATE_HZ, Floats
 
 CUES = 6

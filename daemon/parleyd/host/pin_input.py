@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from parleyd.errors import LightsError
-from parleyd.gpio import WITHOUT, pins
+from parleyd.system.gpio_pins import WITHOUT, pins
 
 FILTER_S = 0.002  # the kernel hides spikes on long wires; adds no more than this to a press
 LEAST_PAUSE_S = 0.05  # another program that restarts frees its pins within a second

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Hashable
 
 from parleyd.printable import printable
-from parleyd.repeats import EVERY_S, Count, Key, Repeats
+from parleyd.system.repeats import EVERY_S, Count, Key, Repeats
 
 KEPT = frozenset({"state", "turn"})  # notes that `parley turns` and every diagnosis need, each
 BOUNDED = frozenset({"trouble"})  # notes that the core counts by itself

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from parleyd import config
-from parleyd.gpio import pins
 from parleyd.lights import Colour
+from parleyd.system.gpio_pins import pins
 
 LEVELS = 255  # finer steps cannot be seen and would only cost writes
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
-from parleyd import boards, config, disk
+from parleyd import config
+from parleyd.config import boards
 from parleyd.errors import ConfigError
-from parleyd.lights import choose
+from parleyd.lights import factory
+from parleyd.system import atomic_file
 
 FILE = "lights.json"
 LONGEST_FILE = 1 << 20  # bytes; the annotated default configuration has 10,000
@@ -27,7 +29,7 @@ def remember(settings: config.Lights, environ: Mapping[str, str] = os.environ) -
     """
     if (path := _path(environ)) is not None:
         with contextlib.suppress(OSError):
-            disk.replace(path, msgspec.json.encode(settings))
+            atomic_file.replace(path, msgspec.json.encode(settings))
 
 
 def to_darken(path: Path | None, environ: Mapping[str, str] = os.environ) -> config.Lights:
@@ -37,7 +39,7 @@ def to_darken(path: Path | None, environ: Mapping[str, str] = os.environ) -> con
     """
     if (note := _path(environ)) is not None:
         with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError):
-            return msgspec.json.decode(disk.read(note, LONGEST_FILE), type=config.Lights)
+            return msgspec.json.decode(atomic_file.read(note, LONGEST_FILE), type=config.Lights)
     try:
         return config.load(path).lights
     except ConfigError:
@@ -48,7 +50,7 @@ def darken(settings: config.Lights) -> None:
     """Drive the output dark and let go of it. Raises `LightsError`, or OSError of the device."""
     if settings.output == "terminal":
         return  # the terminal's own dot went with its last line
-    output = choose.create(settings)
+    output = factory.create(settings)
     if output is not None:
         output.close()
 
@@ -61,7 +63,7 @@ def _path(environ: Mapping[str, str]) -> Path | None:
 def _salvaged(path: Path) -> config.Lights:
     """Line by line, because one broken line makes all of a TOML file unreadable."""
     try:
-        lines = disk.read(path, LONGEST_FILE).decode("utf-8", "replace").splitlines()
+        lines = atomic_file.read(path, LONGEST_FILE).decode("utf-8", "replace").splitlines()
     except OSError:
         return config.Lights()
     section, board, found = "", "", dict[str, Any]()

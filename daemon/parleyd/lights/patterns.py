@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from parleyd.core.states import Shown
 from parleyd.lights import Colour
-from parleyd.states import Shown
 
 
 class Look(NamedTuple):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import time as time_of_day
 
+from parleyd.core.states import Shown
 from parleyd.errors import LightsError
 from parleyd.lights import LightOutput
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.patterns import animated, colour
-from parleyd.states import Shown
 
 FRAME_S = 1 / 50  # the fastest pattern blinks at 5 Hz; a swell has no visible steps
 RETRY_S = 0.5  # first wait for an output that failed or was busy, doubled up to ...

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from parleyd.credentials import header_flaw, key_flaw
-from parleyd.realtime import hosts
-from parleyd.realtime.profiles import Profile
+from parleyd.config import hosts
+from parleyd.config.credentials import header_flaw, key_flaw
+from parleyd.config.servers import Profile
 
 if TYPE_CHECKING:
     from parleyd.config import Realtime

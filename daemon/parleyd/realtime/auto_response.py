@@ -7,7 +7,7 @@ recognition that is under way. So such a server is waited for; others are learnt
 
 from dataclasses import dataclass
 
-from parleyd.realtime.profiles import Profile
+from parleyd.config.servers import Profile
 
 UNKNOWN_WAITS_S = 3.0  # for an unknown server, until it is known: recognition may take 2 s
 KNOWN_WAITS_S = 10.0  # for a server that is known to answer; at most half of the user's patience

@@ -1,6 +1,6 @@
 """How long to wait before the next try to connect: a pure function."""
 
-from parleyd.realtime.refusals import Remedy
+from parleyd.realtime.server_errors import Remedy
 
 STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # then 30 for ever
 BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)  # the server asked for less: nobody is helped by haste

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 import websockets.asyncio.client as client
 
-from parleyd.realtime import hosts, proxies
+from parleyd.config import hosts
+from parleyd.realtime import proxies
 from parleyd.realtime.address import Address
 from parleyd.realtime.frames import PacedConnection
 from parleyd.realtime.unix_address import UnixAddress

@@ -19,7 +19,7 @@ from parleyd.realtime import raw, shapes
 from parleyd.realtime.address import Address
 from parleyd.realtime.dialing import ProxyRefused, Refused, Way
 from parleyd.realtime.events import ErrorDetail
-from parleyd.realtime.refusals import Refusal, Remedy, key_refused, understand
+from parleyd.realtime.server_errors import Refusal, Remedy, key_refused, understand
 
 OLDEST = 1_764_547_200.0  # December 2025: a clock before is one that was never set
 BIGGEST_BODY = 65_536  # bytes of an answer that is looked at for an error code

@@ -26,8 +26,8 @@ from typing import Any
 
 from parleyd.errors import Unspeakable
 from parleyd.realtime.events import CreateItem, Json, Response
-from parleyd.realtime.news import Permission, PermissionQuestion
 from parleyd.realtime.read_aloud import question
+from parleyd.realtime.session_events import Permission, PermissionQuestion
 
 MOST_REQUESTS = 4  # at once; more are refused: a user does not answer five questions in a row
 MOST_QUESTIONS = 8  # in one talk: a model that asks until the user gives in is refused

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
 
-from parleyd.realtime import hosts
+from parleyd.config import hosts
 
 SOCKS_PACKAGE = "python-socks"
 SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")

@@ -13,11 +13,11 @@ from itertools import count
 import msgspec
 
 from parleyd import config
-from parleyd.playout import Heard
+from parleyd.config.servers import Profile, profile
+from parleyd.playback.playout import Heard
 from parleyd.realtime import events as ev
 from parleyd.realtime import formats, transcription
 from parleyd.realtime.auto_response import AutoResponse
-from parleyd.realtime.calls import Calls
 from parleyd.realtime.endings import (
     SPEAK,
     about_a_message,
@@ -28,10 +28,15 @@ from parleyd.realtime.endings import (
     shortfall,
     takes_no_settings,
 )
+from parleyd.realtime.function_calls import Calls
 from parleyd.realtime.history import History
+from parleyd.realtime.mcp_calls import Listing, RemoteCalls, labels
 from parleyd.realtime.naming import ItemNames
 from parleyd.realtime.negotiation import Negotiation
-from parleyd.realtime.news import (
+from parleyd.realtime.permission import Permissions, Stage, services
+from parleyd.realtime.responses import NAMELESS, Ending, Responses
+from parleyd.realtime.server_errors import Refusal, Remedy, may_pass, understand
+from parleyd.realtime.session_events import (
     CutOff,
     News,
     Permission,
@@ -43,11 +48,6 @@ from parleyd.realtime.news import (
     UserStarted,
     UserStopped,
 )
-from parleyd.realtime.permission import Permissions, Stage, services
-from parleyd.realtime.profiles import Profile, profile
-from parleyd.realtime.refusals import Refusal, Remedy, may_pass, understand
-from parleyd.realtime.remote import Listing, RemoteCalls, labels
-from parleyd.realtime.responses import NAMELESS, Ending, Responses
 from parleyd.realtime.settings import session_settings
 from parleyd.realtime.truncation import Truncations
 from parleyd.realtime.usage import Context, Usage

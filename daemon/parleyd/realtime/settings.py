@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from parleyd import config
+from parleyd.config.servers import profile
 from parleyd.realtime import transcription
 from parleyd.realtime.events import Json
-from parleyd.realtime.profiles import profile
 from parleyd.units import SERVER_RATE_HZ
 
 PREFIX_PADDING_MS = 300  # audio before the detected onset that the server keeps

@@ -4,20 +4,16 @@ Transcription is a recogniser beside the model that answers. It is off by defaul
 of it harms no answer.
 """
 
-from typing import TYPE_CHECKING
-
+from parleyd.config import Realtime
+from parleyd.config.servers import takes_keywords
 from parleyd.realtime.events import ErrorDetail, Json, TranscriptionFailure
-from parleyd.realtime.refusals import WHAT_TO_DO, understand
-
-if TYPE_CHECKING:  # the configuration is checked with `takes_keywords`
-    from parleyd.config import Realtime
+from parleyd.realtime.server_errors import WHAT_TO_DO, understand
 
 _TAKE_A_LIST = ("gpt-transcribe", "gpt-live-transcribe")
-_TAKE_NOTHING = ("gpt-realtime-whisper", "gpt-4o-transcribe-diarize")
 _UNKNOWN_MODELS = ("DeploymentNotFound", "model_not_found", "invalid_model")
 
 
-def settings(realtime: "Realtime") -> Json | None:
+def settings(realtime: Realtime) -> Json | None:
     """The `transcription` of a session; None turns it off.
 
     Keywords go into the field that the model knows (openai-python 3.57, `AudioTranscription`):
@@ -39,11 +35,6 @@ def settings(realtime: "Realtime") -> Json | None:
         else:
             wanted["prompt"] = f"Expect these words: {listed}."
     return wanted
-
-
-def takes_keywords(model: str) -> bool:
-    """Whether the model can be told words to expect; unknown ones (deployments) can."""
-    return not model.startswith(_TAKE_NOTHING)
 
 
 def failure(error: TranscriptionFailure) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from parleyd.realtime.events import Json, Response
 from parleyd.realtime.lenient import number
-from parleyd.realtime.news import Used
+from parleyd.realtime.session_events import Used
 
 LARGEST = 10**9  # tokens; a greater number is none
 REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule

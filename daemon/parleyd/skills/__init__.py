@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from parleyd.boundary import Then
+from parleyd.core.events import Then
 from parleyd.printable import printable
 from parleyd.realtime.events import Json
 from parleyd.skills.wording import message

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from parleyd import disk
 from parleyd.printable import printable
-from parleyd.repeats import MOST_LISTED, ONE_OF_A_LIST
 from parleyd.skills import Skill, is_skill, place, trust
 from parleyd.skills.trust import Untrusted
 from parleyd.skills.wording import message
 from parleyd.skills.workers import Busy, Workers
+from parleyd.system import atomic_file
+from parleyd.system.repeats import MOST_LISTED, ONE_OF_A_LIST
 
 LOADED_WITHIN_S = 10.0  # of each file; a Pi imports a large library in a few seconds
 AFTER_HANGS_S = 1.0  # of each file, once others have hung for as long as one may take
@@ -192,7 +192,7 @@ def _module_name(path: Path) -> str:
 def _source(path: Path) -> bytes:
     """What is executed is what was checked: the file is opened once, and no cache is read."""
     trust.check(path)
-    return disk.read(path, LONGEST_FILE, lambda opened: trust.check_open(opened, path))
+    return atomic_file.read(path, LONGEST_FILE, lambda opened: trust.check_open(opened, path))
 
 
 def _of_file(thing: object, path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from parleyd.boundary import Then
+from parleyd.core.events import Then
 from parleyd.skills import Outcome
 
 LONGEST_OUTPUT = 8000  # characters: two thousand tokens; a page of text is not for the ear anyway

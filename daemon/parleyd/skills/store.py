@@ -15,10 +15,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from parleyd import disk
-from parleyd.repeats import ONE_OF_A_LIST
 from parleyd.skills.alarms import MOST_KEPT, Alarm
 from parleyd.skills.hours import LATEST, epoch, parsed
+from parleyd.system import atomic_file
+from parleyd.system.repeats import ONE_OF_A_LIST
 
 LONGEST_FILE = 1 << 18  # bytes; sixty alarms take ten thousand
 MOST_LINES = 10  # in the log, of what is damaged
@@ -90,14 +90,14 @@ class Store:
         if len(content) > LONGEST_FILE:  # the next start would not read it
             self._newer = {}
             content = msgspec.json.encode(fields)
-        disk.replace(self._path, content)
+        atomic_file.replace(self._path, content)
 
     def _load(self) -> Kept:
         """Never raises. What is damaged is logged, and the damaged file is kept aside."""
-        disk.sweep(self._path.parent)
-        disk.tighten(self._path)
+        atomic_file.sweep(self._path.parent)
+        atomic_file.tighten(self._path)
         try:
-            content = disk.read(self._path, LONGEST_FILE)
+            content = atomic_file.read(self._path, LONGEST_FILE)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not os.path.lexists(self._path):
                 return Kept()
@@ -121,7 +121,7 @@ class Store:
         if kept.muted_until == MUTE_UNKNOWN:
             log.error("whether the microphone was muted is not known: it stays closed")
         try:
-            aside = disk.put_aside(self._path)
+            aside = atomic_file.put_aside(self._path)
         except OSError as error:
             log.error("%s cannot be put aside: %s", self._path, error)
             return

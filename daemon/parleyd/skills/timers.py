@@ -8,17 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from parleyd.repeats import ONE_OF_A_LIST
 from parleyd.skills import skill
-from parleyd.skills.alarms import (
-    EARLIEST,
-    LONGEST_NAME,
-    LONGEST_TIMER_S,
-    Alarm,
-    Alarms,
-    Moment,
-)
+from parleyd.skills.alarms import EARLIEST, LONGEST_NAME, LONGEST_TIMER_S, Alarm, Alarms, Moment
 from parleyd.skills.hours import LONGEST_DAYS, next_time
+from parleyd.system.repeats import ONE_OF_A_LIST
 
 LONGEST_S = LONGEST_TIMER_S
 RETRY_S = 30.0  # to keep what could not be kept: a full disk is not emptied by trying

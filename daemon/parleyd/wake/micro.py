@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from parleyd import disk
-from parleyd.child_environment import child_environment
 from parleyd.errors import WakeError
 from parleyd.printable import printable
+from parleyd.system import atomic_file
+from parleyd.system.child_environment import child_environment
 from parleyd.units import Frames
 
 _CUTOFFS = (0.98, 0.8, 0.5)  # at sensitivity 0, 0.5 and 1; 0.8 had no false hey_jarvis in 3.3 h
@@ -116,8 +116,8 @@ def _config_of(keyword: str) -> Path:
 
 def _check(path: Path) -> None:
     try:
-        model = path.parent / json.loads(disk.read(path, _LONGEST_JSON))["model"]
-        with disk.opened(model) as file:
+        model = path.parent / json.loads(atomic_file.read(path, _LONGEST_JSON))["model"]
+        with atomic_file.opened(model) as file:
             mark = file.read(8)[4:]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WakeError(

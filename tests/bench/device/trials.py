@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from parleyd.room.clips import synthesize
+from parleyd.simulation.clips import synthesize
 from parleyd.units import Frames
 from tests.bench.device.air import RATE_HZ, Ear, Talker, Utterance
 from tests.bench.device.lamp import Lamp, Pins

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parleyd.room.convolution import Convolver, DelayLine, PeriodResampler, Signal
+from parleyd.simulation.convolution import Convolver, DelayLine, PeriodResampler, Signal
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 
 LOUDSPEAKER_HZ = 48_000
@@ -54,7 +54,7 @@ class Distortion:
 
 
 class Air:
-    """Stands in for `parleyd.room.acoustics.Room` in a `SimulatedCard`.
+    """Stands in for `parleyd.simulation.acoustics.Room` in a `SimulatedCard`.
 
     `paths`: echo paths before and after something moved, with their gain, at 16 kHz.
     `around`: what the microphone hears besides the echo, full scale 1.0, from second 0 on.

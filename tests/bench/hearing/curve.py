@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from parleyd.hearing.bargein import HITS, THRESHOLD, WINDOW
+from parleyd.hearing.barge_in import HITS, THRESHOLD, WINDOW
 from tests.bench.hearing.session import Outcome
 from tests.bench.hearing.tables import GROUPS, SPEECH
 

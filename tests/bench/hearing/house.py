@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from parleyd.boundary import ButtonPressed, LinkUp, MicPeriod, Note, Send, Step
 from parleyd.config import Config
+from parleyd.core.events import ButtonPressed, LinkUp, MicPeriod, Note, Send, Step
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.speaker import Speaker
-from parleyd.states import State
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
 AHEAD_MS = 1500  # the server streams faster than speech, this much at a time is enough

@@ -8,10 +8,10 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from parleyd.errors import ParleyError
-from parleyd.room import clips
-from parleyd.room.acoustics import impulse_response
-from parleyd.room.convolution import Signal
-from parleyd.room.noise import Noise
+from parleyd.simulation import clips
+from parleyd.simulation.acoustics import impulse_response
+from parleyd.simulation.convolution import Signal
+from parleyd.simulation.noise import Noise
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
 
 Split = Literal["A", "B", "all"]
@@ -74,7 +74,7 @@ def load(folder: Path, split: Split) -> Material:
 
 
 def synthesise(split: Split) -> Material:
-    """Speech by flite, rooms and noises by `parleyd.room`. Blocks for some seconds."""
+    """Speech by flite, rooms and noises by `parleyd.simulation`. Blocks for some seconds."""
     near_voices, far_voices = ("rms", "awb"), ("slt", "kal16")
     near = [_spoken(*pair) for pair in itertools.product(near_voices, _REQUESTS)]
     far = [_spoken(*pair) for pair in itertools.product(far_voices, _ANSWERS)]

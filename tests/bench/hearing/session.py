@@ -7,10 +7,10 @@ import numpy as np
 import soxr
 
 from parleyd.config import Config
-from parleyd.room.card import SimulatedCard
-from parleyd.room.convolution import Signal
-from parleyd.room.talker import Talker
-from parleyd.states import State
+from parleyd.core.states import State
+from parleyd.simulation.card import SimulatedCard
+from parleyd.simulation.convolution import Signal
+from parleyd.simulation.talker import Talker
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames, ms_to_frames
 from tests.bench.hearing.house import Core, FixedThreshold, House, Noted, repeats
 from tests.bench.hearing.material import Material

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import soxr
 
-from parleyd.room import clips
-from parleyd.room.card import EchoShift
-from parleyd.room.convolution import Signal
-from parleyd.room.noise import Noise
+from parleyd.simulation import clips
+from parleyd.simulation.card import EchoShift
+from parleyd.simulation.convolution import Signal
+from parleyd.simulation.noise import Noise
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.bench.hearing.air import Air, Distortion, convolved, small_box
 from tests.bench.hearing.material import Material

@@ -17,16 +17,16 @@ import sys
 import time
 from pathlib import Path
 
-from parleyd.boundary import MicPeriod
-from parleyd.speaker import Speaker
-from parleyd.wake import choose
+from parleyd.core.events import MicPeriod
+from parleyd.core.speaker import Speaker
+from parleyd.wake import factory
 
 MARK = 0x7A110000  # see count.c
 
 
 def main(tape: Path) -> None:
     settings, events = pickle.loads(tape.read_bytes())
-    speaker = Speaker(settings, choose.create(settings.wake, None))
+    speaker = Speaker(settings, factory.create(settings.wake, None))
     file = os.open(os.devnull, os.O_RDONLY)
     marks = 0
 

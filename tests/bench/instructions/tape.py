@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from parleyd.boundary import ButtonPressed, Happening, MicPeriod, Step
-from parleyd.room.clips import synthesize
-from parleyd.states import State
+from parleyd.core.events import ButtonPressed, Happening, MicPeriod, Step
+from parleyd.core.states import State
+from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ
 from tests.paper_server import Bell, Paper, settings
 

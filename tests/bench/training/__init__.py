@@ -1,4 +1,4 @@
-"""Trains the classifier that hears a user through the echo (`parleyd.hearing.talker`).
+"""Trains the classifier that hears a user through the echo (`parleyd.hearing.near_end`).
 
 What to learn from is gathered out of Debian packages (games and teaching software: 2,300
 utterances of more than a hundred people, 1,100 single sounds of things, music) and put into

@@ -9,10 +9,10 @@ import numpy as np
 import soxr
 
 from parleyd.hearing.alignment import Alignment
-from parleyd.hearing.canceller import Canceller
-from parleyd.hearing.levels import Levels
+from parleyd.hearing.echo_canceller import Canceller
 from parleyd.hearing.pitch import Pitch
-from parleyd.room.convolution import Signal
+from parleyd.hearing.residual_echo import Levels
+from parleyd.simulation.convolution import Signal
 from parleyd.units import (
     MIC_PERIOD_FRAMES,
     MIC_RATE_HZ,

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import soxr
 
-from parleyd.room import clips
-from parleyd.room.convolution import Signal
+from parleyd.simulation import clips
+from parleyd.simulation.convolution import Signal
 from parleyd.units import MIC_RATE_HZ, Frames
 from tests.bench.hearing.air import convolved
 from tests.bench.hearing.material import RoomPaths

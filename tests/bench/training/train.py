@@ -12,14 +12,14 @@ EPOCHS = 12
 SEQUENCE = 300  # periods: 3 s
 BATCH = 32
 HELD_OUT = 8  # every eighth session
-CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.talker
+CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.near_end
 QUIET, VOICE, SHORT = 0, 1, 2
 
 Session = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Network(nn.Module):
-    """What `parleyd.hearing.talker` computes."""
+    """What `parleyd.hearing.near_end` computes."""
 
     def __init__(self, cues: int) -> None:
         super().__init__()

@@ -1,0 +1,94 @@
+"""Opening a PCM with what Parley needs, or saying why that cannot be had."""
+
+import errno
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from parleyd.alsa import card_names
+from parleyd.alsa.alsalib import alsaaudio
+from parleyd.alsa.card_names import PcmFormat
+from parleyd.errors import AudioError
+from parleyd.units import PERIOD_MS, ms_to_frames
+
+log = logging.getLogger(__name__)
+
+
+def open_pcm(
+    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
+) -> tuple[Any, dict[str, Any]]:
+    """A non-blocking PCM with periods of 10 ms, and what it granted.
+
+    A ``hw:`` device that grants another rate, format or number of channels is used
+    through ALSA's converter, ``plughw:``. What is converted, the log tells.
+    """
+    name = card_names.alsa_name(name, key)
+    pcm, info = _attempt(key, name, direction, rate_hz, channels, periods)
+    wanted = PcmFormat(rate_hz, channels, "S16_LE")
+    granted = _format(info)
+    if granted != wanted and name.startswith("hw:"):
+        shut(pcm)
+        pcm, info = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
+        log.warning('%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, granted, name)
+    if _format(info) == wanted:
+        card = card_names.runs_at(info, "c" if direction == "PCM_CAPTURE" else "p")
+        if card not in (None, wanted):
+            log.info('%s: "%s" runs at %s; ALSA converts, wanted are %s', key, name, card, wanted)
+        return pcm, info
+    shut(pcm)
+    raise AudioError(
+        f'{key}: "{name}" grants {_format(info)}; expected are {wanted}; '
+        'let ALSA convert with a device such as "plughw:CARD=Device", '
+        "or change the rate and channels under [audio]"
+    )
+
+
+def _attempt(
+    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
+) -> tuple[Any, dict[str, Any]]:
+    alsa = alsaaudio()
+    try:
+        pcm = alsa.PCM(
+            getattr(alsa, direction),
+            alsa.PCM_NONBLOCK,
+            device=name,
+            rate=rate_hz,
+            channels=channels,
+            format=alsa.PCM_FORMAT_S16_LE,
+            periodsize=ms_to_frames(PERIOD_MS, rate_hz),
+            periods=periods,
+        )
+    except alsa.ALSAAudioError as error:
+        raise AudioError(_refused(key, name, str(error))) from None
+    return pcm, pcm.info()
+
+
+def _format(info: Mapping[str, Any]) -> PcmFormat:
+    return PcmFormat(info["rate"], info["channels"], info["format_name"])
+
+
+def _refused(key: str, name: str, reason: str) -> str:
+    lister = "arecord" if key == "audio.capture" else "aplay"
+    choose = f"choose a device from `{lister} -L` as {key}"
+    remedies = {
+        errno.ENOENT: f"plug in a sound card, or {choose}",
+        errno.ENODEV: f"plug the card in, or {choose} (a service needs DeviceAllow=char-alsa)",
+        errno.EBUSY: "end the program that holds it (`fuser -v /dev/snd/*`)",
+        errno.EACCES: "add this user to the group audio",
+        errno.ECONNREFUSED: "start the sound server, or choose a hw: device",
+    }
+    remedy = next(
+        (text for code, text in remedies.items() if reason.startswith(os.strerror(code))), choose
+    )
+    what = reason.removesuffix(f" [{name}]")
+    return f'{key}: "{name}" cannot be opened ({what}), a free ALSA device is expected; {remedy}'
+
+
+def shut(pcm: Any) -> None:
+    """Close without draining: pyalsaaudio's close drains, unless the stream was dropped."""
+    for step in (pcm.drop, pcm.close):
+        try:
+            step()
+        except alsaaudio().ALSAAudioError as error:  # the card is gone: nothing is left to free
+            log.debug("closing: %s", error)

@@ -1,0 +1,237 @@
+"""The sound card through alsa-lib: never blocks for long, silences by `drop`, never drains."""
+
+import errno
+import logging
+import os
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from parleyd import config
+from parleyd.alsa.alsalib import alsaaudio
+from parleyd.alsa.pcm import open_pcm, shut
+from parleyd.errors import AudioError
+from parleyd.playback.lead import MOST_GROWTH_MS
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
+
+CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun, should the heartbeat be held up
+HEADROOM_PERIODS = 8  # above the lead, so that a write never finds the buffer full
+READ_WAIT_S = 0.05  # five periods: short enough to see `stop` and the mute switch while waiting
+STALL_S = 4.0  # a sound server was silent for up to 1.5 s after opening, a card 0.8 s before EIO
+
+log = logging.getLogger(__name__)
+
+
+class Card:
+    """One capture and one playback device. One thread, the heartbeat's, calls everything here.
+
+    Building it opens playback only; capture is opened and really closed by
+    `open_capture` and `close_capture`, so that mute is real. Every method raises
+    `AudioError` when the card is taken away; after that only `close` is of use.
+    """
+
+    def __init__(self, audio: config.Audio) -> None:
+        self.xruns = 0
+        """Underruns while the core was playing, plus overruns, since the start."""
+        self.rate_hz = audio.playback_rate_hz
+        self._capture_name = audio.capture
+        self._playback_name = audio.playback
+        self._channels = audio.playback_channels
+        self._capture: Any = None
+        self._carry: Frames = SILENCE
+        self._poll = select.poll()
+        self._heard_at = 0.0
+        self._resting = True
+        self._queued = 0
+        self._moved_at = 0.0  # when the loudspeaker took something, or had nothing to take
+        self._playback, self._buffer_frames = self._open_playback(audio.lead_ms)
+
+    # --- capture ---------------------------------------------------------------------
+
+    @property
+    def capturing(self) -> bool:
+        """Whether the microphone is open."""
+        return self._capture is not None
+
+    def open_capture(self) -> None:
+        """Open the microphone at 16 kHz mono; does nothing when it is open."""
+        if self._capture is not None:
+            return
+        name, key = self._capture_name, "audio.capture"
+        pcm, info = open_pcm(key, name, "PCM_CAPTURE", MIC_RATE_HZ, 1, CAPTURE_PERIODS)
+        if info["period_size"] > 2 * MIC_PERIOD_FRAMES:
+            log.warning(
+                '%s: "%s" delivers %d frames at once instead of %d, so reactions come later; '
+                "a hw: or plughw: device of the card avoids that",
+                *(key, name, info["period_size"], MIC_PERIOD_FRAMES),
+            )
+        self._poll = select.poll()
+        for descriptor, events in pcm.polldescriptors():
+            self._poll.register(descriptor, events)
+        self._capture, self._carry, self._heard_at = pcm, SILENCE, time.monotonic()
+
+    def close_capture(self) -> None:
+        """Close the microphone and forget what was not read; may be called twice."""
+        pcm, self._capture = self._capture, None
+        self._carry = SILENCE
+        if pcm is not None:
+            shut(pcm)
+
+    def read(self) -> Frames | None:
+        """The next 160 frames of 16 kHz mono int16.
+
+        Blocks for at most `READ_WAIT_S`; None when no whole period came by then or
+        the microphone is closed. An overrun is counted and capture goes on with what
+        comes after the gap. Raises `AudioError` when nothing came for `STALL_S`.
+        """
+        deadline = time.monotonic() + READ_WAIT_S
+        while self._capture is not None and len(self._carry) < MIC_PERIOD_FRAMES:
+            got = self._read_some()
+            now = time.monotonic()
+            if got:
+                self._heard_at = now
+            elif now - self._heard_at > STALL_S:
+                raise AudioError(
+                    f'audio.capture: "{self._capture_name}" delivered nothing for {STALL_S:.0f} s,'
+                    " a period every 10 ms was expected; replug the card or restart it"
+                )
+            elif now >= deadline:
+                return None
+            else:
+                self._wait(deadline - now)
+        if self._capture is None:
+            return None
+        period, self._carry = self._carry[:MIC_PERIOD_FRAMES], self._carry[MIC_PERIOD_FRAMES:]
+        return period
+
+    def _read_some(self) -> int:
+        """Frames that could be had at once, moved to the carry."""
+        with _in_use("audio.capture", self._capture_name):
+            count, data = self._capture.read()
+        if count == -errno.EPIPE:
+            self.xruns += 1
+            self._carry = SILENCE  # the two sides of a gap are not one period
+            return 0
+        if count < 0:
+            raise _gone("audio.capture", self._capture_name, os.strerror(-count))
+        if count:
+            self._carry = np.concatenate((self._carry, np.frombuffer(data, np.int16)))
+        return int(count)
+
+    def _wait(self, seconds: float) -> None:
+        events = self._poll.poll(max(1, round(seconds * 1000)))
+        with _in_use("audio.capture", self._capture_name):
+            if events:
+                self._capture.polldescriptors_revents(events)  # lets plugins clear their wake-up
+
+    # --- playback --------------------------------------------------------------------
+
+    def queued_frames(self) -> int:
+        """Frames written but not yet heard, 0 to the size of the buffer; does not block.
+
+        Raises `AudioError` when the loudspeaker took none of them for `STALL_S`.
+        """
+        if self._resting:  # avail() says nothing about a stopped stream
+            return 0
+        with _in_use("audio.playback", self._playback_name):
+            room = self._playback.avail()
+        if room == -errno.EPIPE:  # ran dry
+            return 0
+        if room < 0:
+            raise _gone("audio.playback", self._playback_name, os.strerror(-room))
+        queued = int(min(max(self._buffer_frames - room, 0), self._buffer_frames))
+        now = time.monotonic()
+        if queued < self._queued:
+            self._moved_at = now
+        elif now - self._moved_at > STALL_S:
+            raise AudioError(
+                f'audio.playback: "{self._playback_name}" played nothing for {STALL_S:.0f} s, '
+                f"with {queued} frames before it; replug the card or restart it"
+            )
+        self._queued = queued
+        return queued
+
+    def write(self, frames: Frames) -> None:
+        """Queue mono frames at the device rate behind those that are there; does not block.
+
+        After an underrun the frames are written again and the xrun is counted. With no
+        frames, a device that ran dry is put to rest: the pause after an answer is no
+        xrun. More frames than the buffer has room for are an `AudioError`, because
+        frames that were silently lost would count as heard.
+        """
+        if len(frames) == 0:
+            self._rest_if_dry()
+            return
+        room = self._buffer_frames - self.queued_frames()
+        if len(frames) > room:
+            raise AudioError(
+                f"audio.playback: {len(frames)} frames were to be written, the card has room for "
+                f"{room}; this is a fault of Parley, please report it with the log"
+            )
+        data = np.repeat(frames, self._channels).tobytes()
+        if self._write_some(data) == -errno.EPIPE:
+            self.xruns += 1
+            self._write_some(data)
+        if self._resting:
+            self._resting, self._moved_at = False, time.monotonic()
+        self._queued += len(frames)
+
+    def drop(self) -> None:
+        """Silence at once: all that is written but not yet heard is thrown away."""
+        with _in_use("audio.playback", self._playback_name):
+            self._playback.drop()
+        self._resting = True
+
+    def close(self) -> None:
+        """Drop, never drain, and free both devices; may be called twice, never raises."""
+        self.close_capture()
+        pcm, self._playback = self._playback, None
+        if pcm is not None:
+            shut(pcm)
+
+    def _open_playback(self, lead_ms: int) -> tuple[Any, int]:
+        name, key, rate_hz = self._playback_name, "audio.playback", self.rate_hz
+        periods = -(-lead_ms // PERIOD_MS) + HEADROOM_PERIODS
+        pcm, info = open_pcm(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
+        buffer_frames = int(info["buffer_size"])
+        needed = ms_to_frames(lead_ms + MOST_GROWTH_MS, rate_hz)
+        if buffer_frames < needed:
+            shut(pcm)
+            raise AudioError(
+                f'{key}: "{name}" grants a buffer of {buffer_frames} frames, a lead of {lead_ms} '
+                f"ms needs {needed}; use a smaller audio.lead_ms or a plughw: device"
+            )
+        return pcm, buffer_frames
+
+    def _write_some(self, data: bytes) -> int:
+        with _in_use("audio.playback", self._playback_name):
+            count = int(self._playback.write(data))
+        if count < 0 and count != -errno.EPIPE:
+            raise _gone("audio.playback", self._playback_name, os.strerror(-count))
+        return count
+
+    def _rest_if_dry(self) -> None:
+        with _in_use("audio.playback", self._playback_name):
+            ran_dry = not self._resting and self._playback.avail() == -errno.EPIPE
+        if ran_dry:
+            self.drop()
+
+
+def _gone(key: str, name: str, reason: str) -> AudioError:
+    return AudioError(
+        f'{key}: "{name}" was lost ({reason}), it must stay plugged in while Parley runs; '
+        "plug it in again, and Parley goes on"
+    )
+
+
+@contextmanager
+def _in_use(key: str, name: str) -> Iterator[None]:
+    """Turns alsa-lib's exceptions while a device is used into `AudioError`."""
+    try:
+        yield
+    except alsaaudio().ALSAAudioError as error:
+        raise _gone(key, name, str(error).removesuffix(f" [{name}]")) from None

@@ -1,0 +1,1 @@
+"""The composition root: the daemon, its audio thread, and the parts it is made of."""

@@ -1,0 +1,65 @@
+"""Understands "stop" said into a ringing alarm: offline, whatever the server."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from parleyd.core.events import Happening, Understood
+from parleyd.embedded import grammar
+from parleyd.embedded.worker import RecognitionWorker
+from parleyd.system.tasks import failed
+from parleyd.units import Frames
+
+STOPS = ("stop", "cancel_timer")  # "stop", "be quiet", ...; "turn off the alarm", ...
+
+log = logging.getLogger(__name__)
+
+
+class Overhearing:
+    """Lives on the event loop; its process (30 MB) lives while something rings."""
+
+    def __init__(self, post: Callable[[Happening], None]) -> None:
+        self._post = post
+        self._worker = RecognitionWorker()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resting: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Something begins to ring: whoever is to understand starts now. Returns at once."""
+        self._begin(self._prepare())
+
+    def understand(self, frames: Frames) -> None:
+        """Answer with `Understood`, soon; int16 at 16 kHz. Returns at once."""
+        self._begin(self._understand(frames))
+
+    def rest(self) -> None:
+        """Nothing rings any more. Returns at once."""
+        self._resting = self._begin(self._worker.close())
+
+    async def close(self) -> None:
+        """End everything that was begun; for the end of a set-up."""
+        for task in self._tasks:
+            if task is not self._resting:  # which would leave a process behind
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._worker.close()
+
+    async def _prepare(self) -> None:
+        heard = await self._worker.recognize(b"")
+        if heard.failed:
+            log.warning("an alarm can be stopped by button and wake word only: %s", heard.failed)
+
+    async def _understand(self, frames: Frames) -> None:
+        heard = await self._worker.recognize(frames.tobytes())
+        found = grammar.match(heard.words)
+        self._post(Understood(found is not None and found[0] in STOPS))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        failed(task)

@@ -1,0 +1,28 @@
+"""Where the configured realtime server is."""
+
+from collections.abc import Mapping
+
+from parleyd import config
+from parleyd.config.servers import OPENAI, profile
+from parleyd.errors import ParleyError
+from parleyd.realtime.connection import Address
+
+
+def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Address | None:
+    """Where the configured server is and how to be let in; None is the embedded one.
+
+    Raises `ParleyError` when it needs a key and there is none.
+    """
+    name = realtime.server
+    if name == "auto":
+        name = "openai" if config.secret(OPENAI.key, environ) else "embedded"
+    if name == "embedded":
+        return None
+    server = profile(name)
+    key = config.secret(server.key, environ)
+    if server.needs_key and key is None:
+        raise ParleyError(
+            f"realtime.server is {name}, but there is no key: set {server.key} (or the "
+            f'credential {server.key.lower()}), or set realtime.server = "embedded"'
+        )
+    return Address.of(realtime, server, key)

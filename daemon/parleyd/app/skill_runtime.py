@@ -1,0 +1,171 @@
+"""All skills of the daemon: built in or of the user, and what they do at their own time."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from parleyd import config
+from parleyd.app.alarm_command import Overhearing
+from parleyd.app.announcer import Announcer
+from parleyd.core.events import Happening, Ring, SetVolume
+from parleyd.skills import Skill, conversation, is_skill, skills_of
+from parleyd.skills.alarms import Alarm, Moment
+from parleyd.skills.loading import load
+from parleyd.skills.mute import Mute
+from parleyd.skills.registry import SkillBook
+from parleyd.skills.store import Kept, Loudness, Store
+from parleyd.skills.timers import Timers, spoken
+from parleyd.skills.volume import Volume
+from parleyd.units import Frames
+
+BUILT_IN = frozenset(
+    name
+    for owner in (Volume, Mute, Timers, conversation)
+    for name, function in vars(owner).items()
+    if is_skill(function)
+)
+"""The names of Parley's own functions, which no skill of the user may have."""
+
+LOOK_S = 0.25  # how often timers are looked at
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+log = logging.getLogger(__name__)
+
+
+class Skillset:
+    """The skills of one set-up; lives on the event loop.
+
+    `close_microphone` is called to close (True) or open the capture device; who reads
+    `mute.muted` at each beat needs no call. `mute`: of the set-up before, so that what
+    could not be written stays known.
+    """
+
+    def __init__(
+        self,
+        settings: config.Config,
+        store: Store,
+        post: Callable[[Happening], None],
+        close_microphone: Callable[[bool], None] = lambda closed: None,
+        mute: Mute | None = None,
+    ) -> None:
+        self._settings = settings
+        self._post = post
+        self._store = store
+        self._announcer = Announcer()
+        self._saver = ThreadPoolExecutor(1, "state")  # one: a later change is written later
+        self._saving: set[Future[None]] = set()
+        self.volume_percent = _volume(store.latest.loudness, settings.audio.volume)
+        """How loud it was last, over restarts, unless the configuration was changed since."""
+        self._volume = Volume(self.volume_percent, self._set_volume)
+        self.overhearing = Overhearing(post)
+        self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
+        self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
+        self.mute.keep = self._keep_mute
+
+    async def book(self, own: Sequence[Skill] | None = None) -> SkillBook:
+        """Everything that the model may call; `own`: the user's, loaded here if not given."""
+        built_in = [
+            *skills_of(self._volume),
+            *skills_of(self.mute),
+            *skills_of(self.timers),
+            *skills_of(conversation),
+        ]
+        if own is None:
+            own = await load(Path(self._settings.skills.folder), BUILT_IN)
+        return SkillBook([*built_in, *own], self._settings.skills.within_s)
+
+    async def run(self) -> None:
+        """Ring what is due and open the microphone when its time has come, until cancelled."""
+        while True:
+            for alarm in self.timers.take_due():
+                words = await asyncio.to_thread(self._words, alarm)
+                self.overhearing.prepare()
+                self._post(Ring(alarm.name, alarm.id, words))
+            self.mute.look()
+            await self.timers.save()
+            await asyncio.sleep(LOOK_S)
+
+    def _words(self, alarm: Alarm) -> Frames | None:
+        try:
+            return self._announcer.say(spoken(alarm))
+        except Exception:  # the rim of the synthesizer: an alarm rings, with words or without
+            log.exception("the alarm rings without words")
+            return None
+
+    def ring_stopped(self, ids: Sequence[int]) -> None:
+        """These have rung and were stopped, and nothing else rings."""
+        self.timers.stopped(ids)
+        self.overhearing.rest()
+
+    async def settle(self) -> None:
+        """Return when all is written that must survive; for the end of a set-up."""
+        await self.overhearing.close()
+        await asyncio.gather(*map(asyncio.wrap_future, tuple(self._saving)))
+        await self.timers.save()
+
+    def _keep_alarms(self, alarms: Sequence[Alarm]) -> None:
+        self._store.keep(alarms=tuple(alarms))
+
+    def _set_volume(self, percent: int) -> None:
+        self._post(SetVolume(percent))
+        configured = self._settings.audio.volume
+        self._keep_soon(loudness=Loudness(percent=percent, configured=configured))
+
+    def _keep_mute(self, until: float) -> None:
+        self._keep_soon(
+            muted_until=until,
+            muted_for_s=self.mute.asked_s,
+            muted_boot=_boot() if until else "",
+            muted_ends_s=self.mute.ends or 0.0,
+        )
+
+    def _keep_soon(self, **changes: Any) -> None:
+        saving = self._saver.submit(self._keep, **changes)
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
+
+    def _keep(self, **changes: Any) -> None:
+        try:
+            self._store.keep(**changes)
+        except OSError as error:
+            log.warning("this would not survive a restart: %s", error)
+
+
+def _mute_of(kept: Kept, close_microphone: Callable[[bool], None]) -> Mute:
+    """As it was kept; in the same boot of the machine no change of its clock counts."""
+    same_boot = bool(kept.muted_boot) and kept.muted_boot == _boot()
+    ends_s = kept.muted_ends_s  # of a boot that began before the user asked, or it is damaged
+    has_end = ends_s > 0 and ends_s >= kept.muted_for_s
+    return Mute(
+        until=kept.muted_until,
+        apply=close_microphone,
+        clock=lambda: time.time(),
+        elapsed=_since_boot,
+        asked_s=kept.muted_for_s,
+        ends=ends_s if same_boot and has_end else None,
+    )
+
+
+def _boot() -> str:
+    """The kernel's name for this boot; "" where it has none."""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _since_boot() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _volume(kept: Loudness | None, configured: int) -> int:
+    return configured if kept is None or kept.configured != configured else kept.percent
+
+
+def _now() -> Moment:
+    time.tzset()  # the owner may have set another time zone since
+    return Moment(time.time(), _since_boot(), _boot())

@@ -1,0 +1,75 @@
+"""The wake-word engine of one set-up, and the one that takes its place when it fails."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from parleyd import config
+from parleyd.app.preflight import WAKE_KEY
+from parleyd.core.events import Happening, WakeRenewed
+from parleyd.errors import ParleyError
+from parleyd.wake import WakeEngine
+from parleyd.wake import factory as wake
+
+log = logging.getLogger(__name__)
+
+
+class WakeEngines:
+    """Owns the engines; the audio thread uses the newest that it was handed."""
+
+    def __init__(
+        self,
+        engine: WakeEngine,
+        settings: config.Wake,
+        environ: Mapping[str, str],
+        post: Callable[[Happening], None],
+    ) -> None:
+        """`engine`: the first, made of these settings; it is closed with the others."""
+        self._settings = settings
+        self._environ = environ
+        self._post = post
+        self._made = [engine]
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def renew(self) -> None:
+        """Make another and hand it to the core; on a worker thread, blocks.
+
+        Some keys are checked online, and models are read from the disk. A call during
+        another one returns at once. After a failure the core tries the old engine again.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if not self._closed:
+                self._renew()
+        except ParleyError as error:
+            log.error("the wake-word engine cannot be renewed: %s", error)
+        except Exception:  # the rim of a thread, and engines are native code
+            log.exception("the wake-word engine cannot be renewed")
+        finally:
+            self._lock.release()
+            if self._closed:
+                self.close()
+
+    def close(self) -> None:
+        """Free all, now or when a renewal that is under way has ended; may be called twice.
+
+        The audio thread must have ended. Does not block.
+        """
+        self._closed = True
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            while self._made:
+                self._made.pop().close()
+        finally:
+            self._lock.release()
+
+    def _renew(self) -> None:
+        while len(self._made) > 1:  # the core has used the newer one, which failed as well
+            self._made.pop(0).close()
+        key = config.secret(WAKE_KEY, self._environ)
+        engine = wake.create(self._settings, key)
+        self._made.append(engine)
+        self._post(WakeRenewed(engine))

@@ -1,0 +1,102 @@
+"""Keys and headers: where keys are found, and which forms are valid. No value is ever printed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from parleyd.errors import ConfigError
+from parleyd.system import atomic_file
+
+LONGEST = 4096  # characters; a token of an identity provider takes 2,000, a wrong file any number
+
+_TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
+_NAME = re.compile(_TCHAR)
+_ASSIGNMENT = re.compile(
+    r"((export|set)\s+|\$env:)?([A-Za-z_][\w.-]*\s*=\s*[^=\s]|[\w-]*(key|token|secret)\s*:)",
+    re.IGNORECASE,
+)
+_OURS = re.compile(  # the handshake's, and what concerns one hop only (RFC 9110, 7.6.1)
+    r"host|upgrade|connection|keep-alive|sec-websocket-.*|proxy-.*|te|trailer|transfer-encoding"
+    r"|content-length|expect|cookie2?|set-cookie",
+    re.IGNORECASE,
+)
+
+
+def secret(name: str, environ: Mapping[str, str]) -> str | None:
+    """The key called `name` (``OPENAI_API_KEY``), or None when there is none.
+
+    Looked for as a systemd credential (a file ``$CREDENTIALS_DIRECTORY/openai_api_key``)
+    first, then in the environment. The value must never reach a log or an exception.
+
+    Raises: `ConfigError`, which names the key, if its value is not in the form of one.
+    """
+    found = _credential(name, environ)
+    if (found is None or "\ufffd" in found) and (own := environ.get(name, "").strip()):
+        found = own
+    if found is None:
+        return None
+    if what := key_flaw(found):
+        raise ConfigError([f"{name}: is not in the form of a key: {what}"])
+    return found
+
+
+def key_flaw(value: str) -> str:
+    """Why this is not in the form of a key; "" if it is. The text holds nothing of the value."""
+    flaws = (
+        (
+            value.startswith(("\ufeff", "\ufffe")),
+            "it begins with a byte-order mark: save the file as plain text (UTF-8 without BOM)",
+        ),
+        ("\ufffd" in value or "\x00" in value, "it is not text"),
+        (len(value.splitlines()) > 1, "it has more than one line, allowed is the key alone"),
+        (
+            bool(re.search(r"[\"'`\u2018-\u201f\u00ab\u00bb]", value)),
+            "it has quotes in it, allowed is the key alone",
+        ),
+        (
+            bool(_ASSIGNMENT.match(value)),
+            "it begins with NAME= or NAME:, allowed is the key alone",
+        ),
+        (
+            bool(re.match(r"[<{\[(]|\$\w*\{?\w+\}?\Z", value)),
+            "it is a placeholder, allowed is the key itself",
+        ),
+        (
+            not value.isascii(),
+            "it has a character outside ASCII, as a dash that a text program "
+            "made longer: copy the key once more",
+        ),
+        (
+            any(c.isspace() for c in value),
+            'it has a space in it, allowed is the key alone, without "Bearer"',
+        ),
+        (not value.isprintable(), "it has a control character in it: copy the key once more"),
+        (len(value) > LONGEST, f"it is longer than {LONGEST} characters"),
+        (not value, "it is empty"),
+    )
+    return next((what for is_so, what in flaws if is_so), "")
+
+
+def header_flaw(name: str, value: str = "") -> str:
+    """Why this header cannot be added to the handshake; "" if it can. Holds no value."""
+    if not _NAME.fullmatch(name):
+        return "is no name of a header, allowed are ASCII letters, digits and -"
+    if _OURS.fullmatch(name):
+        return "is set by Parley or by a proxy, allowed is another header"
+    if not (value.isascii() and value.isprintable()) or value != value.strip():
+        return (
+            "has a line break, a character outside ASCII or a space at an end in its value, "
+            "allowed is one line of ASCII text"
+        )
+    return ""
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> str | None:
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return None
+    try:
+        with atomic_file.opened(Path(directory, name.lower())) as file:
+            return file.read(4 * LONGEST).decode("utf-8", "replace").strip() or None
+    except OSError:
+        return None

@@ -1,0 +1,240 @@
+"""Mistakes of a configuration that only show when several keys are seen together.
+
+Every check names the keys that it rests on. A check is left out while one of them is already
+reported for itself: its default would say nothing about the intention.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from parleyd.config import boards, hosts
+from parleyd.config.credentials import header_flaw
+from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
+from parleyd.printable import shown
+
+if TYPE_CHECKING:
+    from parleyd.config import Config, Realtime
+
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?(/[\w.~%/-]*)?", re.ASCII)
+_SECRET = re.compile(r"[A-Z][A-Z0-9_]{0,59}_KEY")  # install.sh finds credentials by their end
+_KEYS_OF_OTHERS: Mapping[str, str] = {
+    "PICOVOICE_ACCESS_KEY": "Picovoice",
+    "REALTIME_API_KEY": "the realtime server",
+    **{row.key: row.maker for row in PROFILES.values() if row.needs_key},
+}
+
+
+class Clash(NamedTuple):
+    """One mistake."""
+
+    keys: tuple[str, ...]
+    """``section.key`` of everything that the check rests on."""
+    problem: str
+
+
+def across(config: "Config") -> Iterator[Clash]:
+    """Every mistake that needs more than one key to be seen."""
+    yield from _pins(config)
+    yield from _address(config.realtime)
+    yield from _headers(config.realtime)
+    yield from _transcription(config.realtime)
+    yield from _mcp(config)
+
+
+# --- pins ---------------------------------------------------------------------------------
+
+
+def _pins(config: "Config") -> Iterator[Clash]:
+    sound = boards.SOUND_PINS.get(config.board, {})
+    used: dict[int, str] = {}
+    for key, pin in _pins_of(config):
+        if pin is None:
+            continue
+        if pin in sound:
+            yield Clash(
+                (key, "board"),
+                f'{key}: GPIO {pin} is the {sound[pin]} of board = "{config.board}", '
+                "allowed is a pin of its own",
+            )
+        elif pin in used:
+            yield Clash(
+                (key.split(" ")[0], used[pin].split(" ")[0]),
+                f"{key}: GPIO {pin} is already used by {used[pin]}, allowed is a pin of its own",
+            )
+        used.setdefault(pin, key)
+
+
+def _pins_of(config: "Config") -> Iterator[tuple[str, int | None]]:
+    buttons, lights = config.buttons, config.lights
+    yield "buttons.push_pin", buttons.push_pin
+    yield "buttons.mute_pin", buttons.mute_pin
+    match lights.output:
+        case "led":
+            yield "lights.led_pin", lights.led_pin
+        case "rgb":
+            yield "lights.red_pin", lights.red_pin
+            yield "lights.green_pin", lights.green_pin
+            yield "lights.blue_pin", lights.blue_pin
+        case "apa102" | "ws2812":
+            yield f'lights.output = "{lights.output}"', 10  # MOSI
+    if lights.output == "apa102":
+        yield 'lights.output = "apa102"', 11  # SCLK
+
+
+# --- the realtime server ------------------------------------------------------------------
+
+
+def _address(realtime: "Realtime") -> Iterator[Clash]:
+    """Where the server is; a key and the user's voice go nowhere else."""
+    server, url, needs = realtime.server, realtime.url, profile(realtime.server)
+    keys = ("realtime.server", "realtime.url", "realtime.key_host")
+    if url and (problem := _address_problem(realtime, needs)):
+        yield Clash(keys, f"realtime.url: {problem}")
+    if realtime.key_host and not (url and hosts.host(url) == realtime.key_host.lower()):
+        yield Clash(
+            keys,
+            f"realtime.key_host: {shown(realtime.key_host)} is not the host of realtime.url, "
+            'allowed is exactly that host, or ""',
+        )
+    if not (url or needs.url) and server != "embedded":
+        yield Clash(
+            keys[:2],
+            f'realtime.url: is missing, realtime.server = "{server}" needs an address '
+            f"like {needs.url_like}",
+        )
+    if needs.needs_model and not realtime.model:
+        yield Clash(
+            ("realtime.server", "realtime.model"),
+            f'realtime.model: is missing, realtime.server = "{server}" needs the name of '
+            "what you have set up there (a deployment, a pipeline)",
+        )
+
+
+def _transcription(realtime: "Realtime") -> Iterator[Clash]:
+    """Words that no model would be told."""
+    model = realtime.transcription_model
+    if not realtime.transcription_keywords or (model and takes_keywords(model)):
+        return
+    why = f"{shown(model)} takes none" if model else "realtime.transcription_model is off"
+    yield Clash(
+        ("realtime.transcription_keywords", "realtime.transcription_model"),
+        f"realtime.transcription_keywords: {why}, allowed is [] or another model "
+        '("gpt-transcribe")',
+    )
+
+
+def _address_problem(realtime: "Realtime", needs: Profile) -> str:
+    url, name = realtime.url, hosts.host(realtime.url)
+    told = hosts.without_secrets(url)
+    if realtime.server == "embedded":
+        return (
+            f'{told} is not used by realtime.server = "embedded", allowed is "" or another server'
+        )
+    if flaw := hosts.flaw(url):
+        return f"{told} {flaw}"
+    if needs.needs_key and not (
+        hosts.belongs_to(name, needs.hosts) or name == realtime.key_host.lower()
+    ):
+        return (
+            f"{told} is not {needs.maker}'s, which alone gets {needs.key}, allowed is another "
+            'server with realtime.server = "compatible" (or its own name), or the very host as '
+            "realtime.key_host"
+        )
+    if hosts.is_clear_text(url) and needs.needs_key:
+        return f"{told} would send {needs.key} in clear text, allowed is wss://..."
+    if hosts.is_clear_text(url) and not hosts.in_house(name):
+        return (
+            f"{told} would send your voice and the key in clear text out of the house, allowed is "
+            "wss://..., or ws://... to a private address, a name without a dot or one that ends "
+            "in .local, .lan, .home.arpa or .internal"
+        )
+    return ""
+
+
+def _headers(realtime: "Realtime") -> Iterator[Clash]:
+    keys = ("realtime.headers",)
+    seen: set[str] = set()
+    for name, value in realtime.headers.items():
+        where = f"realtime.headers.{_bare(name)}"
+        if name.lower() in seen:
+            yield Clash(keys, f"{where}: is there twice, in upper and lower case, allowed is once")
+        seen.add(name.lower())
+        if flaw := header_flaw(name):
+            yield Clash(keys, f"{where}: {flaw}")
+        elif hosts.tells_secret(name, value):
+            yield Clash(
+                keys,
+                f"{where}: a key must not stand in the file, allowed is the environment variable "
+                f"{profile(realtime.server).key} or a systemd credential",
+            )
+        elif flaw := header_flaw(name, value):
+            yield Clash(keys, f"{where}: {flaw}")
+
+
+# --- remote servers of functions ----------------------------------------------------------
+
+
+def _mcp(config: "Config") -> Iterator[Clash]:
+    """The needs of a remote server of functions, and the servers that can call it."""
+    server = config.realtime.server
+    if config.skills.mcp and not profile(server).mcp:
+        able = " or ".join(repr(name) for name, row in PROFILES.items() if row.mcp)
+        yield Clash(
+            ("realtime.server", "skills.mcp"),
+            f'skills.mcp: realtime.server = "{server}" does not call remote servers, '
+            f"allowed is [[skills.mcp]] with {able}",
+        )
+    labels: set[str] = set()
+    holders: dict[str, tuple[str, str]] = {}
+    for place, mcp in enumerate(config.skills.mcp, 1):
+        where = f"skills.mcp[{place}]"
+        if not _LABEL.fullmatch(mcp.label) or mcp.label in labels:
+            yield Clash(
+                (f"{where}.label",),
+                f"{where}.label: {shown(mcp.label)} is not allowed, allowed is a name of its own "
+                "of letters, digits, _ and -",
+            )
+        labels.add(mcp.label)
+        if not _ADDRESS.fullmatch(mcp.server_url):
+            yield Clash(
+                (f"{where}.server_url",),
+                f"{where}.server_url: is no bare https address, allowed is https://host/path as "
+                f"the realtime server reaches it, without a password or ?..., for which "
+                f"{where}.key is there",
+            )
+        if mcp.key and not _SECRET.fullmatch(mcp.key):
+            yield Clash(
+                (f"{where}.key",),
+                f"{where}.key: is no name, allowed is what the key is called, ending in _KEY "
+                "(HOME_MCP_KEY), never the key itself",
+            )
+        elif mcp.key in _KEYS_OF_OTHERS:
+            yield Clash(
+                (f"{where}.key",),
+                f"{where}.key: {mcp.key} is the key of {_KEYS_OF_OTHERS[mcp.key]} and goes "
+                "nowhere else, allowed is a name of its own (HOME_MCP_KEY)",
+            )
+        elif mcp.key:
+            host = urlsplit(mcp.server_url).netloc if _ADDRESS.fullmatch(mcp.server_url) else ""
+            holder, its_host = holders.setdefault(mcp.key, (where, host))
+            if host != its_host:
+                yield Clash(
+                    (f"{where}.key", f"{where}.server_url", f"{holder}.server_url"),
+                    f"{where}.key: {mcp.key} is the key of {holder}, which is another host, "
+                    "allowed is a name of its own",
+                )
+        if mcp.key_header and not mcp.key:
+            yield Clash(
+                (f"{where}.key", f"{where}.key_header"),
+                f"{where}.key: is missing, {where}.key_header needs it",
+            )
+        if mcp.key_header and (flaw := header_flaw(mcp.key_header)):
+            yield Clash((f"{where}.key_header",), f"{where}.key_header: {flaw}")
+
+
+def _bare(name: str) -> str:
+    """A header's name as it is, if a terminal shows it as it is."""
+    return name if name.isascii() and name.isprintable() and 0 < len(name) <= 60 else shown(name)

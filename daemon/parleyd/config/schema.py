@@ -1,0 +1,185 @@
+"""The sections and keys of the configuration, typed, with their bounds and defaults.
+
+Every key is documented in ``default.toml`` beside this module, and a test holds the two together.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
+Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+MOST_MCP = 8  # servers; each makes every session begin later
+Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+Span = Annotated[
+    str, msgspec.Meta(pattern=rf"^({_CLOCK}-{_CLOCK})?\Z", description='"22:00-07:00" or ""')
+]
+Device = Annotated[str, msgspec.Meta(min_length=1, description="the name of a card")]
+Language = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?\Z",
+        description='a code such as "en", "de" or "pt-BR", or ""',
+    ),
+]
+Folder = Annotated[
+    str, msgspec.Meta(pattern=r"^/", description='a path from the root, such as "/etc/..."')
+]
+SpiDevice = Annotated[
+    str, msgspec.Meta(pattern=r"^/dev/spidev\d+\.\d+\Z", description='"/dev/spidev0.0"')
+]
+Url = Annotated[str, msgspec.Meta(max_length=2000, description="wss://...")]
+Text = Annotated[str, msgspec.Meta(max_length=2000, description="a text of up to 2000 characters")]
+Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
+    str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
+]
+Keywords = Annotated[
+    tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=60)], ...],
+    msgspec.Meta(max_length=100, description="a list of at most 100 texts of 1 to 60 characters"),
+]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file; every key has a default."""
+
+
+class Audio(Section, frozen=True, kw_only=True):
+    capture: Device = "default"
+    playback: Device = "default"
+    playback_rate_hz: Literal[16000, 24000, 44100, 48000] = 48000
+    playback_channels: Literal[1, 2] = 1
+    lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
+    volume: Percent = 70
+    boot_chime: bool = True
+    mixer: Text = "auto"
+    mixer_db: Annotated[float, msgspec.Meta(ge=-60, le=20)] = 0.0
+    priority: Annotated[int, msgspec.Meta(ge=0, le=49)] = 20
+
+
+class Playout(Section, frozen=True, kw_only=True):
+    capacity_s: Annotated[int, msgspec.Meta(ge=30, le=1200)] = 360
+
+
+class Wake(Section, frozen=True, kw_only=True):
+    engine: Literal["auto", "micro", "porcupine"] = "auto"
+    keywords: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)] = ("hey_jarvis",)
+    sensitivity: Level = 0.5
+    refractory_s: Annotated[float, msgspec.Meta(ge=0.2, le=10)] = 2.0
+    preroll_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 200
+    chime: bool = True
+
+
+class Turn(Section, frozen=True, kw_only=True):
+    detection: Literal["server_vad", "semantic_vad", "local"] = "server_vad"
+    silence_ms: Annotated[int, msgspec.Meta(ge=200, le=3000)] = 600
+    vad_threshold: Level = 0.5
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    nothing_said_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 8.0
+    follow_up_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 6.0
+    follow_up_turns: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 8
+    longest_s: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
+    answer_within_s: Annotated[float, msgspec.Meta(ge=2, le=120)] = 20.0
+
+
+class Hearing(Section, frozen=True, kw_only=True):
+    canceller: Literal["software", "hardware"] = "software"
+    reaction: Literal["hold", "duck"] = "hold"
+    duck_db: Annotated[float, msgspec.Meta(ge=3, le=40)] = 18.0
+    confirm_ms: Annotated[int, msgspec.Meta(ge=200, le=1500)] = 500
+    preroll_ms: Annotated[int, msgspec.Meta(ge=100, le=2000)] = 500
+    barge_in: bool = True
+
+
+class Realtime(Section, frozen=True, kw_only=True):
+    server: Literal[
+        "auto",
+        "openai",
+        "azure",
+        "xai",
+        "localai",
+        "speech-to-speech",
+        "compatible",
+        "embedded",
+    ] = "auto"
+    url: Url = ""
+    key_host: Text = ""
+    model: Text = ""
+    connection: Literal["warm", "on-wake"] = "warm"
+    headers: Mapping[str, str] = {}
+    voice: Text = ""
+    instructions: Instructions = (
+        "You are Parley, a friendly voice assistant in a smart speaker. "
+        "Answer in one to three short spoken sentences unless asked for more. "
+        "If you were interrupted, do not repeat what was already heard."
+    )
+    language: Language = ""
+    transcription_model: Text = ""
+    transcription_keywords: Keywords = ()
+    noise_reduction: Literal["far_field", "near_field", "off"] = "far_field"
+    max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["inf"] = 4096
+    reasoning_effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
+    speed: Annotated[float, msgspec.Meta(ge=0.25, le=1.5)] = 1.0
+    context_tokens: Annotated[int, msgspec.Meta(ge=1000, le=120_000)] = 8000
+    forget_after_min: Annotated[float, msgspec.Meta(ge=0.5, le=1440)] = 10.0
+
+
+class Mcp(Section, frozen=True, kw_only=True):
+    """One remote server of functions; its key is a secret called `key`."""
+
+    label: str = ""
+    server_url: str = ""
+    allowed_tools: tuple[str, ...] = ()
+    approval: Literal["voice", "never"] = "voice"
+    key: str = ""
+    key_header: str = ""
+
+
+class Skills(Section, frozen=True, kw_only=True):
+    mcp: Annotated[tuple[Mcp, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
+    folder: Folder = "/etc/parley/skills"
+    within_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
+    ring_min: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 5.0
+
+
+class Lights(Section, frozen=True, kw_only=True):
+    output: Literal["none", "led", "rgb", "apa102", "ws2812", "terminal"] = "none"
+    led_pin: Pin = 17
+    red_pin: Pin = 17
+    green_pin: Pin = 27
+    blue_pin: Pin = 22
+    active_high: bool = True
+    leds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
+    spi_device: SpiDevice = "/dev/spidev0.0"
+    brightness: Level = 0.6
+    night: Span = ""
+    night_brightness: Level = 0.1
+
+
+class Buttons(Section, frozen=True, kw_only=True):
+    push_pin: Pin | None = None
+    mute_pin: Pin | None = None
+    mute_closed_means_muted: bool = True
+
+
+class Log(Section, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    keep_turns: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    transcripts: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file; a missing section means its defaults, or those of the board."""
+
+    board: str = ""
+    audio: Audio = Audio()
+    playout: Playout = Playout()
+    wake: Wake = Wake()
+    turn: Turn = Turn()
+    hearing: Hearing = Hearing()
+    realtime: Realtime = Realtime()
+    skills: Skills = Skills()
+    lights: Lights = Lights()
+    buttons: Buttons = Buttons()
+    log: Log = Log()

@@ -1,0 +1,1 @@
+"""The core: owns all state of a conversation and does no I/O."""

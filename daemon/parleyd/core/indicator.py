@@ -1,0 +1,49 @@
+"""The one ladder of what is shown: mute over everything, then what is wrong, then what goes on."""
+
+from dataclasses import dataclass
+
+from parleyd.core.events import Show
+from parleyd.core.states import Shown, State
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that has a say in what is shown; texts say why, "" when it is not so."""
+
+    muted: bool
+    why_muted: str
+    """Why, where the switch alone does not say it: it cannot be read, or a voice asked."""
+    without_card: str
+    ringing: bool
+    refused: str
+    """The server refuses: a wrong key; while idle also no quota, no such model."""
+    offline: str
+    turn: State
+    dry: bool
+    """The turn is `speaking`, and the rest of the reply has not come yet."""
+    remark: str
+    """Why the last turn got no answer."""
+    deaf: str = ""
+    """Why no wake word can be heard: its engine has failed."""
+    impaired: str = ""
+    """What else does not work: a microphone without a sound, a part of hearing that has failed."""
+
+
+def shown(now: Situation) -> Show:
+    """The highest rung that holds."""
+    idle = now.turn is State.IDLE
+    if now.muted:
+        return Show(Shown.MUTED, now.why_muted)
+    if now.without_card:
+        return Show(Shown.ERROR, now.without_card)
+    if now.ringing:
+        return Show(Shown.RINGING)
+    if now.refused:
+        return Show(Shown.ERROR, now.refused)
+    if now.deaf and idle:
+        return Show(Shown.ERROR, now.deaf)
+    if now.offline and idle:
+        return Show(Shown.OFFLINE, now.offline)
+    if now.dry:
+        return Show(Shown.THINKING, "waiting for the rest of the answer")
+    return Show(Shown(now.turn), (now.remark if idle else "") or now.impaired)

@@ -1,0 +1,67 @@
+"""What the log is told of hearing: each decision with its reason and its numbers."""
+
+from parleyd.core.events import Note
+from parleyd.hearing.barge_in import Kind, Verdict
+from parleyd.hearing.calibration import Calibrated
+from parleyd.hearing.duplex import Duplex
+from parleyd.realtime.events import Json
+
+_VERDICTS = {Kind.SUSPECT: "hold", Kind.CONFIRM: "commit", Kind.REJECT: "resume"}
+
+
+def of_verdict(verdict: Verdict, now: float) -> Note:
+    """A suspicion or decision of the barge-in detector."""
+    onset_ms = round((now - verdict.onset) * 1000)
+    fields = {"reason": verdict.reason, "after_onset_ms": onset_ms, **verdict.numbers}
+    return Note(_VERDICTS[verdict.kind], fields)
+
+
+def of_calibrated(found: Calibrated) -> Note:
+    """What the sound at the start has told."""
+    if not found.heard:
+        means = (
+            "the microphone does not hear the loudspeaker: see that it is on and loud enough, that "
+            'audio.capture is the right microphone, or that hearing.canceller is "hardware" '
+            "where the card cancels the echo"
+        )
+        return Note("not_heard", {"means": means})
+    fields: Json = {"reply_dbfs": found.reply_dbfs, "delay_ms": found.delay_ms}
+    if found.volume is None:
+        return Note("calibrated", fields)
+    means = f"Parley does not hear most users over itself: set audio.volume to {found.volume}"
+    return Note("too_loud", {**fields, "volume": found.volume, "means": means})
+
+
+def of_microphone(dead: bool) -> Note:
+    """The microphone has stopped to deliver any sound, or does so again."""
+    if not dead:
+        return Note("sound_again", {})
+    return Note(
+        "no_sound",
+        {
+            "means": "the microphone has delivered digital silence for a minute: see that it is "
+            "not muted (its own switch, or capture in alsamixer), that audio.capture is the right "
+            "one (parley doctor lists them), and that an I2S microphone is on the channel that "
+            "is recorded"
+        },
+    )
+
+
+def of_lead(lead_ms: int) -> Note:
+    """Sound dropped out too often, and is written earlier from now on."""
+    means = f"sound dropped out again and again; set audio.lead_ms to {lead_ms} to start so"
+    return Note("longer_lead", {"lead_ms": lead_ms, "means": means})
+
+
+def of_duplex(duplex: Duplex) -> Note:
+    """A change of whether a voice can interrupt at all."""
+    if duplex.full:
+        return Note("full_duplex", {"means": "a voice interrupts again"})
+    return Note(
+        "half_duplex",
+        {
+            "left_dbfs": round(duplex.echo_left_dbfs),
+            "means": "the echo is too loud to hear a voice over it: only wake word and button "
+            "interrupt; lower audio.volume or move the microphone away from the loudspeaker",
+        },
+    )

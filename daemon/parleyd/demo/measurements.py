@@ -1,0 +1,157 @@
+"""What a scene measured: from the recordings and the talker's labels, not from the core's word."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parleyd.demo.stage import Answer, Stage
+from parleyd.errors import SceneError
+from parleyd.realtime import events as ev
+from parleyd.simulation.played_audio import Heard, heard_of
+from parleyd.simulation.talker import Utterance
+from parleyd.units import SERVER_RATE_HZ
+
+TOLD_LESS_MS = 20.0  # two heartbeats: what was heard is told rounded down
+FOUND_MS = 1.0  # how exact the search in the recording is
+SLIP_FRAMES = 48  # 1 ms at 48 kHz: what the search itself is exact to
+
+SILENT_WITHIN_MS = 20.0  # decision to silence, see `button_to_silence`
+
+WAKE_MS = "wake word's end to listening"
+LATENCY_MS = "question's end to answer heard"
+HOLD_MS = "user's onset to silence (hold)"
+COMMIT_MS = "user's onset to decision (commit)"
+TOLD_MS = "answer heard, as told to the server"
+TRUE_MS = "answer heard, in the recording"
+LATE_MS = "dead answer's sound after the hold"
+COUGH_MS = "answer held for a cough"
+HELD_MS = "answer held for a word broken off"
+SLIP = "sound lost or repeated by both"
+BUTTON_MS = "button to silence"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number; `must` says what it was held to, if to anything."""
+
+    name: str
+    value: float
+    unit: str
+    must: str = ""
+
+
+def latency(stage: Stage, question: Utterance, answer: Answer) -> Figure:
+    """From the talker's label to the loudspeaker's recording."""
+    heard = _heard(stage, answer, _first(answer), from_s=question.end_s)
+    if not heard.stretches:
+        raise SceneError("the answer is not in the recording of the loudspeaker")
+    rate_hz = stage.rehearsal.recording.loudspeaker_rate_hz
+    first_s = heard.stretches[0].recorded_frame / rate_hz
+    return Figure(LATENCY_MS, round((first_s - question.end_s) * 1000), "ms")
+
+
+def reaction(name: str, onset_s: float, at_s: float) -> Figure:
+    return Figure(name, round((at_s - onset_s) * 1000), "ms")
+
+
+def held_for(name: str, stage: Stage, since_s: float) -> Figure:
+    """How long the answer was held since then, in all."""
+    rehearsal = stage.rehearsal
+    holds = [m.at for m in rehearsal.notes("hold") if m.at >= since_s]
+    resumes = [m.at for m in rehearsal.notes("resume") if m.at >= since_s]
+    return Figure(name, round((sum(resumes) - sum(holds)) * 1000), "ms")
+
+
+def told_and_true(stage: Stage, answer: Answer) -> list[Figure]:
+    """What the server was told of a given-up answer against what the recording holds of it.
+
+    Raises `SceneError` when it was told more than was heard, or over `TOLD_LESS_MS` less.
+    """
+    truncates = [m.what for m in stage.rehearsal.sent(ev.TruncateItem)]
+    told = {t.item_id: t.audio_end_ms for t in truncates if isinstance(t, ev.TruncateItem)}
+    told_ms, least_ms, most_ms = 0.0, 0.0, 0.0
+    for item_id in answer.sounds:
+        heard = _heard(stage, answer, item_id, from_s=answer.began_s)
+        told_ms += told.get(item_id, 0)
+        least_ms += heard.least_ms
+        most_ms += heard.most_ms
+    text = f"the server was told {told_ms:.0f} ms, heard were {least_ms:.0f} to {most_ms:.0f} ms"
+    if not least_ms - TOLD_LESS_MS <= told_ms <= most_ms + FOUND_MS:
+        raise SceneError(text)
+    true_ms = min(max(told_ms, least_ms), most_ms)  # silence at the end can't be told
+    must = f"next line, less 0..{TOLD_LESS_MS:.0f} ms"
+    return [
+        Figure(TOLD_MS, round(told_ms), "ms", must),
+        Figure(TRUE_MS, round(true_ms), "ms", "(found to 1 ms)"),
+    ]
+
+
+def late_audio(stage: Stage, new: Answer, *, since_s: float) -> Figure:
+    """How much of the recording from second `since_s` on is anything but the new answer.
+
+    None of it may be: raises `SceneError`. Asked when the new answer was heard to its end.
+    """
+    recording = stage.rehearsal.recording
+    rate_hz = recording.loudspeaker_rate_hz
+    rest = recording.loudspeaker[round(since_s * rate_hz) :].copy()
+    for item_id in new.sounds:
+        heard = _heard(stage, new, item_id, from_s=since_s)
+        if not heard.stretches or _worst(heard) > SLIP_FRAMES:
+            raise SceneError("the new answer was not heard in one piece")
+        first, last = heard.stretches[0], heard.stretches[-1]
+        length = len(new.frames(item_id)) * rate_hz // SERVER_RATE_HZ
+        begin = first.recorded_frame - first.item_frame - round(since_s * rate_hz)
+        end = last.recorded_frame - last.item_frame + length - round(since_s * rate_hz)
+        rest[max(0, begin - SLIP_FRAMES) : end + SLIP_FRAMES] = 0
+    late_ms = np.count_nonzero(rest) * 1000 / rate_hz
+    if late_ms:
+        raise SceneError(f"{late_ms:.1f} ms of something else were played after it was given up")
+    return Figure(LATE_MS, 0, "ms", "0")
+
+
+def slips(stage: Stage, answer: Answer) -> Figure:
+    """Frames lost or repeated in an answer that was held and went on.
+
+    Raises `SceneError` when there are more than `SLIP_FRAMES`.
+    """
+    found = [_heard(stage, answer, item_id, from_s=answer.began_s) for item_id in answer.sounds]
+    worst = max((_worst(heard) for heard in found), default=0)
+    if worst > SLIP_FRAMES:
+        raise SceneError(f"{worst} frames were lost or repeated where it went on")
+    return Figure(SLIP, worst, "frames", "0 (found to 1 ms)")
+
+
+def button_to_silence(stage: Stage, pressed_s: float) -> Figure:
+    """Until the last sound in the recording; raises `SceneError` over `SILENT_WITHIN_MS`."""
+    recording = stage.rehearsal.recording
+    rate_hz = recording.loudspeaker_rate_hz
+    after = np.flatnonzero(recording.loudspeaker[round(pressed_s * rate_hz) :])
+    silent_ms = round((int(after[-1]) + 1) * 1000 / rate_hz, 1) if len(after) else 0.0
+    if silent_ms > SILENT_WITHIN_MS:
+        raise SceneError(f"it was silent only {silent_ms} ms after the button")
+    return Figure(BUTTON_MS, silent_ms, "ms", f"at most {SILENT_WITHIN_MS:.0f}")
+
+
+def played_anything(stage: Stage, from_s: float, to_s: float) -> bool:
+    """The loudspeaker was not digitally silent between these seconds."""
+    recording = stage.rehearsal.recording
+    rate_hz = recording.loudspeaker_rate_hz
+    return bool(np.any(recording.loudspeaker[round(from_s * rate_hz) : round(to_s * rate_hz)]))
+
+
+def _worst(heard: Heard) -> int:
+    return max(map(abs, heard.slips_frames), default=0)
+
+
+def _first(answer: Answer) -> str:
+    return next(iter(answer.sounds))
+
+
+def _heard(stage: Stage, answer: Answer, item_id: str, *, from_s: float) -> Heard:
+    recording = stage.rehearsal.recording
+    return heard_of(
+        answer.frames(item_id),
+        recording.loudspeaker,
+        recording.loudspeaker_rate_hz,
+        from_s=from_s,
+    )

@@ -1,0 +1,1 @@
+"""What explains Parley to its owner: checks, journal, replay, meter."""

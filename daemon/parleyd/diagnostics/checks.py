@@ -1,0 +1,173 @@
+"""What `parley doctor` looks at: each check tries the real thing and says what to do about it."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from parleyd import config
+from parleyd.diagnostics import remedies
+from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.server_checks import keys as keys
+from parleyd.diagnostics.server_checks import proxy as proxy
+from parleyd.diagnostics.server_checks import secret as secret
+from parleyd.diagnostics.skill_checks import skills as skills
+from parleyd.diagnostics.state_checks import state as state
+from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
+from parleyd.host.scheduling import ask_for
+from parleyd.system import atomic_file
+from parleyd.system.child_environment import child_environment
+from parleyd.wake import factory as wake
+
+SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1, sd_booted(3)
+CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # what the kernel counts for services
+CMDLINES = (Path("/boot/firmware/cmdline.txt"), Path("/boot/cmdline.txt"))
+GRANTED = 20  # LimitRTPRIO= of the unit
+ANSWER_S = 10.0  # for systemctl on a Pi that is still booting
+UNIT = "parleyd"
+INSTALLED = Path("/etc/parley/parley.toml")
+
+
+def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding]]:
+    """The checked configuration, or None and a finding for each problem."""
+    try:
+        settings = config.load(path)
+    except ConfigError as error:
+        remedy = _readable(path) or f"correct {path}; default.toml explains every key"
+        return None, [Finding("configuration", Level.FAIL, p, remedy) for p in error.problems]
+    where = str(path) if path else "the defaults, as there is no file"
+    return settings, [Finding("configuration", Level.OK, where)]
+
+
+def _readable(path: Path | None) -> str:
+    """What to do about a file that cannot be read; "" where it can."""
+    if path is None:
+        return ""
+    try:
+        with atomic_file.opened(path):  # a pipe in its place must not be waited for
+            return ""
+    except FileNotFoundError:
+        return remedies.install("--install") if path == INSTALLED else "name a file that exists"
+    except PermissionError:
+        # it holds no secrets, and the service must read it too
+        return remedies.chmod("644", path) if path == INSTALLED else "run this as its owner"
+    except OSError:
+        return "name a file"
+
+
+def wake_word(settings: config.Wake, key: str | None) -> Finding:
+    """Load the engine and its words."""
+    try:
+        engine = wake.create(settings, key)
+    except WakeError as error:
+        return Finding("wake word", Level.FAIL, str(error), "see README, Wake words")
+    engine.close()
+    name = type(engine).__name__.lower()
+    return Finding("wake word", Level.OK, f"{name} listens for {', '.join(settings.keywords)}")
+
+
+def offline_speech(*, needed: bool) -> Finding:
+    """Say something and recognize it without network."""
+    bad = Level.FAIL if needed else Level.WARN
+    recognition = remedies.pip_install("pocketsphinx")
+    try:
+        from parleyd.embedded.recognizer import Recognizer
+        from parleyd.embedded.synthesizer import Synthesizer
+
+        speech = Synthesizer().synthesize("what time is it")
+    except OfflineSpeechError as error:
+        return Finding("offline speech", bad, str(error), "sudo apt-get install -y flite")
+    except ImportError as error:
+        return Finding("offline speech", bad, f"pocketsphinx: {error}", recognition)
+    try:
+        Recognizer().recognize(speech)
+    except OfflineSpeechError as error:
+        return Finding("offline speech", bad, str(error), recognition)
+    use = "is used" if needed else "is not used, there is a key"
+    return Finding("offline speech", Level.OK, f"speaks and recognizes; {use}")
+
+
+def priority(wanted: int) -> Finding:
+    """Ask for the real-time priority of the audio thread, on a thread that ends."""
+    refusals: list[str] = []
+    asking = threading.Thread(target=lambda: refusals.append(ask_for(wanted)))
+    asking.start()
+    asking.join()
+    if refusals == [""]:
+        return Finding("priority", Level.OK, f"audio.priority = {wanted} is granted")
+    return Finding(
+        "priority",
+        Level.WARN,
+        f"audio.priority = {wanted} is refused here ({refusals[0]}); a busy CPU will be heard",
+        f"run it as the service, which may have {GRANTED}, or set audio.priority = 0"
+        if wanted <= GRANTED
+        else f"set audio.priority = {GRANTED}, which is what the service may have, or less",
+    )
+
+
+def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
+    """Whether the kernel keeps the service to `MemoryMax=`; Raspberry Pi OS does not at first."""
+    try:
+        counted = "memory" in controllers.read_text("utf-8").split()
+    except OSError:
+        counted = False
+    if counted:
+        return Finding("memory limit", Level.OK, "the kernel keeps it")
+    place = next((path for path in CMDLINES if path.exists()), CMDLINES[0])
+    return Finding(
+        "memory limit",
+        Level.WARN,
+        "the kernel does not count the memory of services: MemoryMax= has no effect",
+        f"add cgroup_enable=memory to the line in {place}, and reboot",
+    )
+
+
+def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
+    """Whether the service runs, and what systemd says of it."""
+    if not booted.exists():
+        return False, Finding("service", Level.OK, "systemd does not run here")
+    names = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "Result")
+    try:
+        answer = subprocess.run(
+            ["systemctl", "show", UNIT, *(f"--property={name}" for name in names)],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_S,
+            check=True,
+            env=child_environment(os.environ),
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        text = f"systemctl does not answer ({error})"
+        return False, Finding(
+            "service", Level.WARN, text, "wait until the machine is up, try again"
+        )
+    shown = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+    return shown.get("ActiveState") == "active", _service(shown)
+
+
+def _service(shown: Mapping[str, str]) -> Finding:
+    status, active = shown.get("StatusText", ""), shown.get("ActiveState", "")
+    loaded = shown.get("LoadState")
+    if loaded == "masked":
+        text = f"{UNIT} is masked: nothing can start it"
+        return Finding("service", Level.WARN, text, f"sudo systemctl unmask {UNIT}")
+    if loaded in ("error", "bad-setting"):
+        text = f"the unit of {UNIT} cannot be loaded"
+        return Finding("service", Level.FAIL, text, f"systemctl status {UNIT}")
+    if loaded != "loaded":
+        text = f"{UNIT} is not installed"
+        return Finding("service", Level.WARN, text, remedies.install("--install"))
+    result = shown.get("Result", "success")
+    if active == "failed" or (active == "activating" and result != "success"):
+        text = f"{UNIT} has failed ({result}); {status}".rstrip("; ")
+        return Finding("service", Level.FAIL, text, f"journalctl -u {UNIT} -n 50")
+    if active != "active":
+        text = f"{UNIT} is {active}"
+        return Finding("service", Level.WARN, text, f"sudo systemctl enable --now {UNIT}")
+    if status.startswith("error"):
+        return Finding("service", Level.FAIL, f"{UNIT} runs, {status}", f"journalctl -u {UNIT}")
+    if shown.get("UnitFileState") != "enabled":
+        text = f"{UNIT} runs, {status}, but does not start at boot"
+        return Finding("service", Level.WARN, text, f"sudo systemctl enable {UNIT}")
+    return Finding("service", Level.OK, f"{UNIT} runs, {status}")

@@ -1,0 +1,186 @@
+"""What `parley doctor` looks at in hardware: sound cards, pins, and the right to use them."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import structs
+
+from parleyd import config
+from parleyd.alsa import card_names
+from parleyd.alsa.sound_card import Card
+from parleyd.diagnostics import remedies
+from parleyd.diagnostics.findings import Finding, Level
+from parleyd.errors import AudioError, LightsError
+from parleyd.host.buttons import Buttons
+from parleyd.lights import factory as lights
+
+READS = 40  # of 50 ms: a sound server was silent for up to 1.5 s after opening
+NO_BUTTONS = config.Buttons()
+WIRING = "see hardware/README.md, Wiring"
+SOUND = Path("/dev/snd")
+GROUP_RW = stat.S_IRGRP | stat.S_IWGRP
+IN_USE = "is in use, by parleyd it seems"
+
+
+def sound(
+    audio: config.Audio, *, served: bool, buttons: config.Buttons = NO_BUTTONS
+) -> Iterator[Finding]:
+    """Open both devices as the daemon does and record for a moment, unless muted.
+
+    `served`: the service runs and holds the card, so "busy" is as it should be.
+    """
+    muted = _muted(buttons, served=served)
+    present = card_names.present()
+    for card in present:
+        does = [verb for verb, can in (("records", card.captures), ("plays", card.plays)) if can]
+        port = f" or usb:{card.usb_port}" if card.usb_port else ""
+        text = f"{card.name}{port} {' and '.join(does) or 'does nothing'}"
+        yield Finding("card", Level.OK, text)
+    if not present:
+        yield Finding(
+            "card",
+            Level.WARN,
+            "the kernel has no sound card",
+            "plug one in, or choose its dtoverlay in /boot/firmware/config.txt",
+        )
+    try:
+        opened = Card(audio)
+    except AudioError as error:
+        yield _sound_failure("loudspeaker", error, served)
+        yield from [muted] if muted else _microphone_alone(audio, served)
+        return
+    try:
+        text = f'"{audio.playback}" plays {audio.playback_rate_hz} Hz'
+        yield Finding("loudspeaker", Level.OK, text)
+        yield muted or _microphone(opened, audio, served)
+    finally:
+        opened.close()
+
+
+def _muted(buttons: config.Buttons, *, served: bool) -> Finding | None:
+    """Why the microphone must stay closed, if it must: the switch is above the doctor too."""
+    if buttons.mute_pin is None:
+        return None
+    if served:
+        return Finding("microphone", Level.OK, "is left to the service, which has the switch")
+    alone = structs.replace(buttons, push_pin=None)
+    switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
+    try:
+        if not switch.muted:
+            return None
+        if not switch.mute_trouble:
+            return Finding("microphone", Level.OK, "is not opened: the mute switch is on")
+        text = f"is not opened: the mute switch on GPIO {buttons.mute_pin} cannot be read"
+        return Finding("microphone", Level.WARN, text, "see pins, below")
+    finally:
+        switch.close()
+
+
+def _microphone(opened: Card, audio: config.Audio, served: bool) -> Finding:
+    try:
+        opened.open_capture()
+        for _ in range(READS):
+            if opened.read() is not None:
+                return Finding("microphone", Level.OK, f'"{audio.capture}" records 16000 Hz')
+    except AudioError as error:
+        return _sound_failure("microphone", error, served)
+    return Finding(
+        "microphone",
+        Level.FAIL,
+        f'"{audio.capture}" opens but delivers nothing',
+        "replug the card, or choose another as audio.capture",
+    )
+
+
+def _microphone_alone(audio: config.Audio, served: bool) -> Iterator[Finding]:
+    """Playback could not be opened; what of capture? ALSA's null device plays in its place."""
+    try:
+        opened = Card(config.Audio(capture=audio.capture, playback="null"))
+    except AudioError:
+        return  # the first error says it all
+    try:
+        yield _microphone(opened, audio, served)
+    finally:
+        opened.close()
+
+
+def _sound_failure(check: str, error: AudioError, served: bool) -> Finding:
+    text, separator, remedy = str(error).rpartition("; ")
+    if not separator:
+        text, remedy = remedy, "see hardware/README.md"
+    if served and os.strerror(errno.EBUSY) in text:
+        return Finding(check, Level.OK, IN_USE)
+    if os.strerror(errno.EACCES) in text:
+        remedy = remedies.join("audio", SOUND)
+    return Finding(check, Level.FAIL, text, remedy)
+
+
+def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> Iterator[Finding]:
+    """Whether LEDs, button and switch can be driven, here and by the service's groups."""
+    buttons = settings.buttons
+    on_spi = settings.lights.output in ("apa102", "ws2812")
+    lit = settings.lights.output in ("led", "rgb") or on_spi
+    pushed = buttons.push_pin is not None or buttons.mute_pin is not None
+    if not lit and not pushed:
+        yield Finding("pins", Level.OK, "none are configured")
+        return
+    nodes = [*_spi(Path(settings.lights.spi_device))] if on_spi else []
+    if pushed or not on_spi:
+        nodes += _chip(dev)
+    yield from nodes
+    if nodes:
+        return
+    if served:
+        yield Finding("pins", Level.OK, IN_USE)
+        return
+    try:
+        light = lights.create(settings.lights) if lit else None
+        if light is not None:
+            light.close()
+    except LightsError as error:
+        yield Finding("pins", Level.FAIL, str(error), WIRING)
+        return
+    contacts = Buttons(buttons, on_press=lambda: None, on_mute=lambda muted: None)
+    troubles = [text for text in (contacts.push_trouble, contacts.mute_trouble) if text]
+    contacts.close()
+    for text in troubles:
+        yield Finding("pins", Level.FAIL, text, WIRING)
+    if not troubles:
+        yield Finding("pins", Level.OK, "can be driven")
+
+
+def _spi(node: Path) -> Iterator[Finding]:
+    if node.exists():
+        yield from _rights("spi", node, "spi")
+        return
+    remedy = "set dtparam=spi=on in /boot/firmware/config.txt and restart the machine"
+    yield Finding("spi", Level.FAIL, f"there is no {node}", remedy)
+
+
+def _chip(dev: Path) -> Iterator[Finding]:
+    chips = sorted(dev.glob("gpiochip[0-9]*"))
+    if chips:
+        yield from _rights("pins", chips[0], "gpio")
+        return
+    remedy = 'use a Raspberry Pi, or set lights.output = "none" and no buttons'
+    yield Finding(
+        "pins", Level.FAIL, f"there is no {dev}/gpiochip0, the kernel has no pins", remedy
+    )
+
+
+def _rights(check: str, node: Path, group: str) -> Iterator[Finding]:
+    """The device must be open to us and to the service, which joins `group`."""
+    status = node.stat()
+    owner = remedies.group_name(status.st_gid)
+    granted = owner == group and status.st_mode & GROUP_RW == GROUP_RW
+    if not os.access(node, os.R_OK | os.W_OK):
+        remedy = remedies.join(group, node) if granted else remedies.grant(group, node)
+        yield Finding(check, Level.FAIL, f"{node} may not be used", remedy)
+    elif os.geteuid() == 0 and not granted:
+        text = f"{node} belongs to the group {owner}, the service joins {group}"
+        if owner == group:
+            text = f"the group {group}, which the service joins, may not use {node}"
+        yield Finding(check, Level.FAIL, text, remedies.grant(group, node))

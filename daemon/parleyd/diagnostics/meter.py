@@ -1,0 +1,58 @@
+"""`parley run --meter`: one line that shows, ten times a second, what hearing makes of the room."""
+
+import asyncio
+import sys
+from typing import TextIO
+
+from parleyd.core.events import MicPeriod, Step
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import State
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.barge_in import THRESHOLD
+from parleyd.printable import printable
+from parleyd.units import level_dbfs
+
+EVERY_BEATS = 10
+_QUIETEST_DBFS = -70.0
+_WIDTH = 20
+
+
+class Meter:
+    """Watches a speaker; `beat` is called by the audio thread, drawing is done on the loop."""
+
+    def __init__(
+        self, speaker: Speaker, loop: asyncio.AbstractEventLoop, out: TextIO = sys.stderr
+    ) -> None:
+        self._speaker = speaker
+        self._loop = loop
+        self._out = out
+        self._beats = 0
+
+    def beat(self, period: MicPeriod, step: Step) -> None:
+        """One heartbeat is over; does not block."""
+        self._beats += 1
+        if self._beats % EVERY_BEATS == 0:
+            mic_dbfs = None if period.frames is None else level_dbfs(period.frames)
+            row = line(self._speaker.state, mic_dbfs, self._speaker.heard)
+            self._loop.call_soon_threadsafe(self._draw, row)
+
+    def _draw(self, row: str) -> None:
+        self._out.write(f"\r{printable(row)}")
+        self._out.flush()
+
+
+def line(state: State, mic_dbfs: float | None, heard: HeardPeriod | None) -> str:
+    """Microphone, echo that was found in it, what is left, and who that sounds like."""
+    if heard is None or mic_dbfs is None:
+        return f"{state:<10} the microphone is closed".ljust(100)
+    user = "user " if heard.talker > THRESHOLD else "     "
+    echo = f"{heard.echo_dbfs:4.0f}" if heard.echo_dbfs > _QUIETEST_DBFS else "   -"
+    return (
+        f"{state:<10} mic {mic_dbfs:4.0f} dB  echo {echo} dB  left {heard.level_dbfs:4.0f} dB "
+        f"{_bar(heard.level_dbfs)} {user} talker {heard.talker:.2f}  voice {heard.voice:.2f}"
+    )
+
+
+def _bar(dbfs: float) -> str:
+    full = round(_WIDTH * (1 - max(_QUIETEST_DBFS, min(dbfs, 0.0)) / _QUIETEST_DBFS))
+    return ("#" * full).ljust(_WIDTH, ".")

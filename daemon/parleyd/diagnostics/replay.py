@@ -1,0 +1,102 @@
+"""A recording heard again: what hearing makes of it, period by period."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.barge_in import BargeIn, Kind, Verdict
+from parleyd.hearing.echo_control import Hearing
+from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, level_dbfs
+from parleyd.wav import Stereo
+
+AUDIBLE_DBFS = -60.0  # the loudspeaker says something
+PAUSE_S = 0.5  # a pause in a sentence is still speaking
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One value a period (10 ms) of everything that a decision rests on."""
+
+    seconds: NDArray[np.float64]
+    microphone_dbfs: NDArray[np.float64]
+    loudspeaker_dbfs: NDArray[np.float64]
+    cleaned_dbfs: NDArray[np.float64]
+    echo_dbfs: NDArray[np.float64]
+    score: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    talker: NDArray[np.float64]
+    speech: NDArray[np.float64]
+    voice: NDArray[np.float64]
+    verdicts: tuple[tuple[float, Verdict], ...]
+
+
+COLUMNS = (
+    "seconds",
+    "microphone_dbfs",
+    "loudspeaker_dbfs",
+    "cleaned_dbfs",
+    "echo_dbfs",
+    "score",
+    "threshold",
+    "talker",
+    "speech",
+    "voice",
+)
+
+
+def replay(recording: Stereo, settings: config.Hearing) -> Replay:
+    """Run a recording (16 kHz) through the real hearing and barge-in decision.
+
+    Barge-in is armed while the recorded loudspeaker speaks. The recording cannot react: a
+    hold that is decided here does not silence what was played then.
+    """
+    hearing, barge_in = Hearing(settings, lead_ms=0), BargeIn(settings)
+    rows: list[tuple[float, ...]] = []
+    verdicts: list[tuple[float, Verdict]] = []
+    armed, audible_at = False, float("-inf")
+    periods = min(len(recording.loudspeaker), len(recording.microphone)) // MIC_PERIOD_FRAMES
+    for number in range(periods):
+        now = (number + 1) * PERIOD_MS / 1000
+        played, mic = _period(recording.loudspeaker, number), _period(recording.microphone, number)
+        if level_dbfs(played) > AUDIBLE_DBFS:
+            audible_at = now
+        speaking = now - audible_at < PAUSE_S or barge_in.pending
+        if speaking and not armed:
+            hearing.listen_anew()
+            barge_in.arm(now)
+        elif armed and not speaking:
+            barge_in.disarm()
+        armed = speaking
+        heard = hearing.process(mic, played, now)
+        verdict = barge_in.update(heard, now)
+        if verdict is not None:
+            verdicts.append((now, verdict))
+            if verdict.kind is Kind.CONFIRM:
+                audible_at = float("-inf")  # that answer is over
+        rows.append(_row(now, mic, played, heard, barge_in.threshold(now)))
+    columns = np.array(rows, np.float64).reshape(periods, len(COLUMNS)).T
+    return Replay(verdicts=tuple(verdicts), **dict(zip(COLUMNS, columns, strict=True)))
+
+
+def _period(frames: Frames, number: int) -> Frames:
+    return frames[number * MIC_PERIOD_FRAMES : (number + 1) * MIC_PERIOD_FRAMES]
+
+
+def _row(
+    now: float, mic: Frames, played: Frames, heard: HeardPeriod, threshold: float
+) -> tuple[float, ...]:
+    return (
+        now,
+        level_dbfs(mic),
+        level_dbfs(played),
+        heard.level_dbfs,
+        heard.echo_dbfs,
+        heard.score,
+        threshold,
+        heard.talker,
+        heard.speech,
+        heard.voice,
+    )

@@ -1,0 +1,61 @@
+"""What `parley doctor` looks at in the folder of user skills: who else could change them."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from parleyd.diagnostics import remedies
+from parleyd.diagnostics.findings import Finding, Level
+from parleyd.skills import trust
+from parleyd.skills.trust import Untrusted
+
+OWN = Path("/etc/parley/skills")
+
+
+def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Iterator[Finding]:
+    """Only root and `owners` (uids; None: this user) can change the files; none is run.
+
+    `own`: the folder that Parley may tell to change, as nothing else uses it.
+    """
+    try:
+        trust.check(folder, owners)
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
+    except FileNotFoundError:
+        yield Finding("skills", Level.OK, f"there is no {folder}: no functions of your own")
+        return
+    except Untrusted as error:
+        yield Finding("skills", Level.FAIL, str(error), _remedy(error, folder, own))
+        return
+    except OSError as error:
+        text = f"{folder} cannot be read ({error.strerror})"
+        yield Finding("skills", Level.FAIL, text, _elsewhere(own))
+        return
+    bad = False
+    for path in paths:
+        try:
+            trust.check(path, owners)
+        except Untrusted as error:
+            bad = True
+            yield Finding("skills", Level.FAIL, str(error), _remedy(error, folder, own))
+        except OSError as error:
+            bad = True
+            text = f"{path} cannot be read ({error.strerror})"
+            yield Finding("skills", Level.FAIL, text, "remove it, or put the file there")
+    if not bad:
+        text = f"{folder}: {len(paths)} files, which no other user can change"
+        yield Finding("skills", Level.OK, text)
+
+
+def _remedy(error: Untrusted, folder: Path, own: Path) -> str:
+    """By what is wrong with which of them; the folders above are not Parley's to change."""
+    place, inside = error.path, folder.resolve()
+    if place.is_symlink() or (place != inside and inside not in place.parents):
+        return _elsewhere(own)
+    if place == inside and inside != own.resolve():
+        return _elsewhere(own)
+    path = remedies.quoted(place)
+    change = f"chown root:root {path}" if error.foreign else f"chmod go-w {path}"
+    return f"sudo {change}  # after a look at what it contains: others could change it"
+
+
+def _elsewhere(own: Path) -> str:
+    return f"put the files into {own}, which only root can write, and remove skills.folder"

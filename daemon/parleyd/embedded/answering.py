@@ -1,0 +1,60 @@
+"""What a response answers: the newest thing in the conversation that wants an answer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from parleyd.embedded import grammar
+from parleyd.embedded.intents import GREETING, Call, Context, Say, answer, confirm
+from parleyd.embedded.items import Item
+
+
+def unanswered(items: Sequence[Item]) -> list[Item]:
+    """The user's messages and function outputs since the assistant last spoke."""
+    wanted: list[Item] = []
+    for item in reversed(items):
+        if item.role == "assistant":
+            break
+        if item.role == "user" or item.type == "function_call_output":
+            wanted.insert(0, item)
+    return wanted
+
+
+def awaited(items: Sequence[Item]) -> Item | None:
+    """An item whose recognition must come before the answer, or None."""
+    for item in unanswered(items):
+        if item.content_type == "input_audio" and item.heard is None:
+            return item
+    return None
+
+
+def plan(
+    items: Sequence[Item], local_time: datetime, tools: frozenset[str]
+) -> tuple[Say | Call, Item | None]:
+    """The answer, and the item that it answers (None: nothing was asked)."""
+    open_items = unanswered(items)
+    answers = [i.memory() for i in items if i.role == "assistant" and i.memory()]
+    context = Context(local_time, tools, answers)
+    returned = next((i for i in reversed(open_items) if i.type == "function_call_output"), None)
+    asked = [i for i in open_items if i.role == "user"]
+    if returned is not None:
+        call = next(
+            (i for i in items if i.type == "function_call" and i.call_id == returned.call_id), None
+        )
+        # A question that came after the call is what the user waits for now.
+        asked = _after(items, call or returned, asked)
+        if not asked:
+            name, arguments = (call.name, call.arguments) if call else ("", "")
+            return confirm(name, arguments, returned.text), returned
+    if not asked:
+        return Say(GREETING), None
+    said = [item.memory() for item in asked]
+    # Two pieces of one turn make sense together; a cough after a command does not undo it.
+    for words in (said[-1], " ".join(said), *reversed(said)):
+        if grammar.match(words):
+            return answer(words, context), asked[-1]
+    return answer(said[-1], context), asked[-1]
+
+
+def _after(items: Sequence[Item], mark: Item, wanted: Sequence[Item]) -> list[Item]:
+    place = next(index for index, item in enumerate(items) if item is mark)
+    return [item for item in items[place + 1 :] if any(item is w for w in wanted)]

@@ -1,0 +1,168 @@
+"""One text frame of a client as an event, or a refusal in the service's words."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from parleyd.embedded import refusal
+from parleyd.embedded.limits import (
+    MOST_APPEND_BYTES,
+    MOST_DEPTH,
+    MOST_EVENT_BYTES,
+    MOST_ID,
+    MOST_STRUCTURE,
+    PIECE_BYTES,
+)
+from parleyd.embedded.refusal import Refused
+from parleyd.realtime.events import (
+    CLIENT_EVENTS,
+    AppendAudio,
+    ClientEvent,
+    CreateItem,
+    Malformed,
+    Unknown,
+    decode_client,
+    encode,
+)
+
+_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"missing required field `(?P<name>\w+)`")
+_EXPECTED = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`")
+_SMALL_BYTES = 64 << 10  # too little to be many objects
+_APPEND = AppendAudio.__struct_config__.tag
+_WITH_AUDIO = (_APPEND, CreateItem.__struct_config__.tag)
+_NAMES = {"str": "a string", "int": "an integer", "object": "an object", "bytes": "a string"}
+
+
+class _Header(msgspec.Struct):
+    type: str
+
+
+class _Label(msgspec.Struct):
+    event_id: str | None = None
+
+
+_header = msgspec.json.Decoder(_Header)
+_label = msgspec.json.Decoder(_Label)  # builds no other part of a message
+
+
+@dataclass(frozen=True, slots=True)
+class Utf8:
+    """A text frame as it came, in UTF-8. A text of 20 MB is not copied to be looked at."""
+
+    text: bytes
+
+
+Frame = str | Utf8 | bytes
+"""A text frame in either form; plain bytes are a binary frame."""
+
+
+def read(frame: Frame) -> ClientEvent:
+    """The event in a frame. Raises `Refused`."""
+    if isinstance(frame, bytes):
+        raise Refused("Only text frames are accepted.", code="invalid_event")
+    text = frame.text if isinstance(frame, Utf8) else frame
+    _within_bounds(text)
+    event = decode_client(text)
+    if isinstance(event, Malformed):
+        raise _refused(text, event.reason)
+    if isinstance(event, Unknown):
+        raise refusal.wrong_value("type", event.type, tuple(CLIENT_EVENTS))
+    if isinstance(event, AppendAudio):
+        if len(event.audio) > MOST_APPEND_BYTES:
+            raise refusal.out_of_range("audio", len(event.audio), MOST_APPEND_BYTES, low=False)
+        if len(event.audio) % 2:
+            size = f"{len(event.audio)} bytes"
+            raise refusal.wrong_value("audio", size, ("whole 16-bit frames",))
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, str) and len(value) > MOST_ID:
+            raise refusal.too_long(name, len(value), MOST_ID)
+        if isinstance(value, dict) and _is_too_deep(value):
+            raise refusal.too_deep()
+    return event
+
+
+def pieces(frame: Frame) -> list[Frame]:
+    """A long append as several frames that say the same, so that none takes long to handle.
+
+    All other frames, and those that will be refused, are returned as they are.
+    """
+    if not isinstance(frame, Utf8) or len(frame.text) < 2 * PIECE_BYTES:
+        return [frame]
+    if _type_of(frame.text) != _APPEND:
+        return [frame]
+    try:
+        event = read(frame)
+    except Refused:
+        return [frame]
+    assert isinstance(event, AppendAudio)
+    return [
+        Utf8(encode(AppendAudio(audio=event.audio[start : start + PIECE_BYTES])).encode())
+        for start in range(0, len(event.audio), PIECE_BYTES)
+    ]
+
+
+def event_id(frame: Frame) -> str | None:
+    """The id that the client gave this event, as far as it can be read."""
+    try:
+        given = _label.decode(frame.text if isinstance(frame, Utf8) else frame).event_id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return given if given is None or len(given) <= MOST_ID else None
+
+
+def _within_bounds(text: str | bytes) -> None:
+    """Refuse a message that is too large before it is decoded; audio may be large."""
+    if len(text) <= _SMALL_BYTES:
+        return
+    structure = (
+        sum(map(text.count, "{[,")) if isinstance(text, str) else sum(map(text.count, b"{[,"))
+    )
+    if structure > MOST_STRUCTURE:
+        raise refusal.too_large(f"{structure} values", f"{MOST_STRUCTURE} values")
+    if len(text) > MOST_EVENT_BYTES and _type_of(text) not in _WITH_AUDIO:
+        raise refusal.too_large(f"{len(text)} bytes", f"{MOST_EVENT_BYTES} bytes without audio")
+
+
+def _type_of(text: str | bytes) -> str | None:
+    try:
+        return _header.decode(text).type
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether objects and arrays are nested deeper than `MOST_DEPTH`; does not recurse."""
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        below: list[Any] = []
+        for entry in level:
+            if isinstance(entry, dict):
+                below += entry.values()
+            elif isinstance(entry, list):
+                below += entry
+        level = [entry for entry in below if isinstance(entry, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _refused(text: str | bytes, reason: str) -> Refused:
+    try:
+        raw: Any = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raw = None
+    if not isinstance(raw, dict):
+        return Refused("The message is not a valid JSON object.", code="invalid_json")
+    found = _PATH.search(reason)
+    path = found["path"] if found else ""
+    missing, expected = _MISSING.search(reason), _EXPECTED.search(reason)
+    if missing:
+        return refusal.missing_parameter(f"{path}.{missing['name']}" if path else missing["name"])
+    if expected:
+        wanted = expected["expected"].split(" | ")[0]
+        return refusal.wrong_type(path, _NAMES.get(wanted, wanted), raw.get(path))
+    return refusal.wrong_value(path, str(raw.get(path))[:16], ("base64",))

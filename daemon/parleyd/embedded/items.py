@@ -1,0 +1,182 @@
+"""One item of a conversation: what was said, and of what we said only what was heard."""
+
+import base64
+import sys
+from dataclasses import dataclass, field
+
+from parleyd.embedded import refusal
+from parleyd.embedded.recognition import Heard
+from parleyd.embedded.schema import Check, array, audio, choice, mapping, name, table, tagged, text
+from parleyd.realtime.events import Json
+
+FRAME_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A sentence of the assistant and where in its item's audio it ends."""
+
+    text: str
+    end_frames: int
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of the conversation; audio is counted in frames at 24 kHz."""
+
+    id: str
+    type: str = "message"
+    role: str | None = None
+    status: str = "completed"
+    content_type: str = "input_text"
+    text: str = ""
+    """Text of a message, or what a function call returned."""
+    spoken: list[Spoken] = field(default_factory=list)
+    frames: int = 0
+    pcm: bytearray = field(default_factory=bytearray)
+    truncated: bool = False
+    heard: Heard | None = None
+    """What was recognised in the user's audio; None while that is still under way."""
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+
+    @property
+    def word_bytes(self) -> int:
+        """The memory that its texts take; one rare letter makes each take four bytes."""
+        texts = (self.id, self.text, self.name, self.call_id, self.arguments)
+        return sum(map(sys.getsizeof, (*texts, *(sentence.text for sentence in self.spoken))))
+
+    @property
+    def has_audio(self) -> bool:
+        return self.content_type in ("input_audio", "output_audio")
+
+    def say(self, sentence: str, frames: int) -> None:
+        """The assistant's next sentence begins and will take so many frames of audio."""
+        if self.truncated:
+            return
+        start = self.spoken[-1].end_frames if self.spoken else 0
+        self.spoken.append(Spoken(sentence, start + frames))
+
+    def add_audio(self, pcm: bytes) -> None:
+        """More of the item's audio; what follows a truncation was never heard."""
+        if not self.truncated:
+            self.pcm += pcm
+            self.frames += len(pcm) // FRAME_BYTES
+
+    def keep(self, frames: int) -> None:
+        """Forget everything after the first `frames`, words that were begun included."""
+        kept: list[Spoken] = []
+        start = 0
+        for sentence in self.spoken:
+            if sentence.end_frames > frames:
+                words = sentence.text.split()
+                share = (frames - start) / (sentence.end_frames - start)
+                heard = " ".join(words[: int(len(words) * share)])
+                if heard:
+                    kept.append(Spoken(heard, frames))
+                break
+            kept.append(sentence)
+            start = sentence.end_frames
+        self.spoken = kept
+        self.frames = min(self.frames, frames)
+        del self.pcm[self.frames * FRAME_BYTES :]
+
+    def memory(self) -> str:
+        """What this item leaves in the conversation, as text."""
+        if self.content_type == "output_audio":
+            return " ".join(sentence.text for sentence in self.spoken)
+        if self.content_type == "input_audio":
+            return self.heard.words if self.heard else ""
+        return self.text
+
+    def wire(self, *, audio: bool = False) -> Json:
+        """The item as events carry it; `audio` adds the audio itself (for retrieve)."""
+        raw: Json = {"id": self.id, "object": "realtime.item", "type": self.type}
+        if self.type == "function_call_output":
+            return raw | {"call_id": self.call_id, "output": self.text, "status": self.status}
+        if self.type == "function_call":
+            call = {"name": self.name, "call_id": self.call_id, "arguments": self.arguments}
+            return raw | call | {"status": self.status}
+        return raw | {"role": self.role, "status": self.status, "content": self._content(audio)}
+
+    def _content(self, audio: bool) -> list[Json]:
+        if self.status == "in_progress":
+            return []
+        part: Json = {"type": self.content_type}
+        if not self.has_audio:
+            return [part | {"text": self.text}]
+        transcript = None if self.truncated else self.memory() or None
+        if audio and self.pcm:
+            part["audio"] = base64.b64encode(self.pcm).decode()
+        return [part | {"transcript": transcript}]
+
+
+_COMMON: dict[str, Check] = {"id": name, "object": name, "type": name, "status": name}
+
+
+def _message(*content_types: str) -> Check:
+    part = table(
+        {"type": choice(*content_types), "text": text, "audio": audio, "transcript": text}, "type"
+    )
+    fields = {**_COMMON, "role": name, "content": array(part, most=64)}
+    return table(fields, "content")
+
+
+_MESSAGE = tagged(
+    "role",
+    {
+        "user": _message("input_text", "input_audio"),
+        "system": _message("input_text"),
+        "assistant": _message("output_text"),
+    },
+)
+_ITEM = tagged(
+    "type",
+    {
+        "message": _MESSAGE,
+        "function_call": table(
+            {**_COMMON, "name": name, "call_id": name, "arguments": text}, "name", "arguments"
+        ),
+        "function_call_output": table(
+            {**_COMMON, "call_id": name, "output": text}, "call_id", "output"
+        ),
+    },
+)
+
+
+def read_item(raw: Json, item_id: str) -> Item:
+    """The item a client wants to add. Raises `Refused`; `item_id` serves if it names none.
+
+    A user message may hold text or one piece of audio; further text parts are joined.
+    """
+    mapping(raw, "item")
+    _ITEM(raw, "item")
+    item = Item(id=raw.get("id") or item_id, type=raw["type"])
+    if item.type != "message":
+        item.name, item.call_id = raw.get("name") or "", raw.get("call_id") or ""
+        item.arguments, item.text = raw.get("arguments") or "", raw.get("output") or ""
+        return item
+    item.role = raw["role"]
+    parts: list[Json] = raw["content"]
+    item.content_type = "output_text" if item.role == "assistant" else "input_text"
+    item.text = " ".join(part["text"] for part in parts if part.get("text") is not None)
+    text(item.text, "item.content")  # of all parts together
+    for index, part in enumerate(parts):
+        if part["type"] == "input_audio":
+            if len(parts) != 1:
+                path = f"item.content[{index}].type"
+                raise refusal.wrong_value(path, "input_audio beside other parts", ("input_text",))
+            item.content_type = "input_audio"
+            item.add_audio(_decoded(part.get("audio") or "", f"item.content[{index}].audio"))
+    return item
+
+
+def _decoded(audio: str, path: str) -> bytes:
+    try:
+        pcm = base64.b64decode(audio, validate=True)
+    except ValueError:
+        raise refusal.wrong_value(path, audio[:16], ("base64 of 24 kHz PCM16",)) from None
+    if len(pcm) % FRAME_BYTES:
+        raise refusal.wrong_value(path, f"{len(pcm)} bytes", ("whole 16-bit frames",))
+    return pcm

@@ -1,0 +1,39 @@
+"""The places of a server, and which client loses its place when all are taken."""
+
+from time import monotonic
+
+from parleyd.embedded.connection import Connection
+from parleyd.embedded.limits import IDLE_S, MOST_CLIENTS
+
+
+class Places:
+    """The connections that are served, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._taken: list[Connection] = []
+
+    def take(self, newcomer: Connection) -> Connection | None:
+        """Give `newcomer` a place; returns the connection that must leave for it, if any.
+
+        That is the first one that never sent a message, else the one that has been idle
+        longest, if for `IDLE_S`. Raises `LookupError` when all others are busy.
+        """
+        leaving = None
+        if len(self._taken) >= MOST_CLIENTS:
+            leaving = self._dispensable(monotonic())
+            self._taken.remove(leaving)
+        self._taken.append(newcomer)
+        return leaving
+
+    def leave(self, connection: Connection) -> None:
+        if connection in self._taken:
+            self._taken.remove(connection)
+
+    def _dispensable(self, now: float) -> Connection:
+        for connection in self._taken:
+            if connection.heard_at is None:
+                return connection
+        idlest = min(self._taken, key=lambda connection: connection.heard_at or now)
+        if now - (idlest.heard_at or now) < IDLE_S:
+            raise LookupError
+        return idlest

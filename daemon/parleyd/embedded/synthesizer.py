@@ -1,0 +1,89 @@
+"""Offline speech: flite's voice slt, called through ctypes, resampled to 24 kHz."""
+
+import ctypes
+import threading
+from typing import Any
+
+import numpy as np
+
+from parleyd.embedded.rates import to_server_rate
+from parleyd.errors import OfflineSpeechError
+from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
+
+VOICE = "slt"
+GAP_FRAMES = ms_to_frames(180, SERVER_RATE_HZ)  # a breath between sentences; flite leaves none
+_MISSING = (
+    "Offline speech cannot start: {error}. The embedded server speaks with flite; "
+    "install it: sudo apt install flite"
+)
+
+_lock = threading.Lock()  # flite keeps global state: one synthesis at a time in a process
+
+
+class _Voice(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("features", ctypes.c_void_p))
+
+
+class _Wave(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_char_p),
+        ("sample_rate", ctypes.c_int),
+        ("num_samples", ctypes.c_int),
+        ("num_channels", ctypes.c_int),
+        ("samples", ctypes.POINTER(ctypes.c_short)),
+    )
+
+
+class Synthesizer:
+    """Sentences in, 24 kHz speech out. Raises `OfflineSpeechError` when flite is missing.
+
+    `synthesize` blocks for about 2 % of the speech's length, releases the
+    interpreter lock meanwhile, and may be called from any thread.
+    """
+
+    def __init__(self, voice: str = VOICE) -> None:
+        try:
+            self._flite, self._voice = _load(voice)
+        except (OSError, AttributeError) as error:
+            raise OfflineSpeechError(_MISSING.format(error=error)) from error
+
+    def synthesize(self, sentence: str, speed: float = 1.0) -> Frames:
+        """One sentence as int16 frames at 24 kHz, with a short breath after it."""
+        frames, rate_hz = self.native(sentence, speed)
+        if len(frames) == 0:
+            return SILENCE
+        speech = to_server_rate(frames, rate_hz)
+        return np.concatenate([speech, np.zeros(GAP_FRAMES, np.int16)])
+
+    def native(self, sentence: str, speed: float = 1.0) -> tuple[Frames, int]:
+        """One sentence as flite makes it: int16 frames and their rate in Hz."""
+        with _lock:
+            features = self._voice.contents.features
+            self._flite.feat_set_float(features, b"duration_stretch", 1.0 / speed)
+            # Latin-1 is what the lexicon knows; anything else would be spelt byte by byte.
+            wave = self._flite.flite_text_to_wave(sentence.encode("latin-1", "ignore"), self._voice)
+            try:
+                count = wave.contents.num_samples
+                if count <= 0:
+                    return SILENCE, SERVER_RATE_HZ
+                samples = np.ctypeslib.as_array(wave.contents.samples, (count,))
+                return samples.astype(np.int16, copy=True), wave.contents.sample_rate
+            finally:
+                self._flite.delete_wave(wave)
+
+
+def _load(voice: str) -> tuple[Any, Any]:
+    flite = ctypes.CDLL("libflite.so.1", mode=ctypes.RTLD_GLOBAL)
+    for library in ("libflite_cmulex.so.1", "libflite_usenglish.so.1"):
+        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+    voices = ctypes.CDLL(f"libflite_cmu_us_{voice}.so.1")
+    register = getattr(voices, f"register_cmu_us_{voice}")
+    register.argtypes, register.restype = (ctypes.c_char_p,), ctypes.POINTER(_Voice)
+    flite.flite_text_to_wave.argtypes = (ctypes.c_char_p, ctypes.POINTER(_Voice))
+    flite.flite_text_to_wave.restype = ctypes.POINTER(_Wave)
+    flite.delete_wave.argtypes, flite.delete_wave.restype = (ctypes.POINTER(_Wave),), None
+    flite.feat_set_float.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_float)
+    flite.feat_set_float.restype = None
+    with _lock:
+        flite.flite_init()
+        return flite, register(None)

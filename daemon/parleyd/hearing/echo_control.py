@@ -1,0 +1,228 @@
+"""Everything that happens to one microphone period, in order, in one call."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.alignment import Alignment
+from parleyd.hearing.echo_canceller import BINS, HOP, Cancelled, Canceller
+from parleyd.hearing.echo_path import EchoMemory
+from parleyd.hearing.fuse import Fault, Fuse
+from parleyd.hearing.near_end import Talker, TalkerDetector
+from parleyd.hearing.pitch import Pitch
+from parleyd.hearing.residual_echo import Levels
+from parleyd.hearing.vad import VoiceDetector
+from parleyd.units import MIC_RATE_HZ, Floats, Frames, level_dbfs, ms_to_frames
+
+_VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector likes -26
+_GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
+_COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user ...
+_FOUND_PERIODS = 50  # ... or half of that, when its delay is known
+_YOUNG_PERIODS = 400  # of audible playback: until then there may be more echo than is predicted
+_RINGING_PERIODS = 6  # how long a room rings on after the loudspeaker
+_FLOOR_RMS = 10.0  # -70 dBFS: a microphone that gates its noise is heard as if it had some, for
+# the classifier learnt from rooms, where nothing is ever quite silent; nobody is sent it
+_CHUNK_PERIODS = 3  # about as many as a chunk of the voice detector has
+_AUDIBLE = 100  # peak of int16, -50 dBFS: quieter playback teaches the filter nothing
+
+
+def _raise(fault: Fault) -> None:
+    raise fault.error
+
+
+class Hearing:
+    """Cancels the echo, scores what is left and looks for a voice in it.
+
+    `lead_ms`: how long before it is heard a reference frame is handed in (the
+    playback lead). Pure and deterministic: no clock, no thread, no device; one
+    caller, one `process` a period, well under a millisecond.
+
+    `report`: handed each failure of a part, which is reset and left out for a while; without
+    it the failure is raised. Meanwhile nothing raises suspicion.
+    """
+
+    def __init__(
+        self,
+        settings: config.Hearing,
+        lead_ms: int = 40,
+        report: Callable[[Fault], None] = _raise,
+    ) -> None:
+        self._cancels = settings.canceller == "software"
+        self._early = ms_to_frames(lead_ms, MIC_RATE_HZ)
+        self._random = np.random.default_rng(1)
+        self._attentive = True
+        self._distrusted_until = self._now = float("-inf")
+        self._periods = 0
+        self._new_canceller()
+        self._new_talker_detector()
+        self._new_voice_detector()
+        deaf = "only wake word and button interrupt"
+        self._cancelling = Fuse("echo canceller", deaf, self._new_canceller, report)
+        self._knowing = Fuse("talker detector", deaf, self._new_talker_detector, report)
+        self._listening = Fuse("voice detector", deaf, self._new_voice_detector, report)
+        self.fuses = (self._cancelling, self._knowing, self._listening)
+
+    def process(
+        self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
+    ) -> HeardPeriod:
+        """Hear one period.
+
+        `mic`, `reference`: int16 mono, 160 frames at 16 kHz, what was recorded and
+        what was handed to the loudspeaker in this period (zeros when nothing was).
+        `attentive`: somebody asks who is heard; else `voice`, `talker` and `speech` are 0
+        and a third of the work is spared, as nobody does for most of a day.
+        """
+        if attentive and not self._attentive:
+            self.listen_anew()
+        self._attentive, self._now = attentive, now
+        self._periods += 1
+        floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.int16)
+        noisy = _sum(mic, floor)
+        done = self._cancelling.run(now, self._cancel, noisy, reference)
+        cancelled, echo_dbfs = done or _as_it_is(noisy)
+        cleaned = _pcm(cancelled.error - floor * np.float32(1 / 32768))
+        known = self._knowing.run(now, self._know, cancelled, attentive)
+        score, talker = known or (0.0, Talker(0.0, 0.0))
+        chunk: bool | None = False
+        if attentive:
+            chunk = self._listening.run(now, self._listen, cleaned)
+        intact = done is not None and known is not None and chunk is not None
+        if chunk is None:  # the talker detector stands in, for ends of turns that are found here
+            chunk = self._periods % _CHUNK_PERIODS == 0
+            self._voice = talker.speech
+        return HeardPeriod(
+            cleaned=cleaned,
+            score=score,
+            voice=self._voice if attentive else 0.0,
+            voice_chunk=chunk,
+            talker=talker.voice,
+            speech=talker.speech,
+            level_dbfs=level_dbfs(cleaned),
+            echo_dbfs=echo_dbfs,
+            masked=self._masked,
+            trusted=intact and self._trusted(now),
+            cancelled=done is not None,
+        )
+
+    @property
+    def delay_ms(self) -> float | None:
+        """From handing a frame in to hearing it; None while that is not known."""
+        return self._alignment.delay_ms if self._alignment is not None else None
+
+    def memory(self) -> EchoMemory | None:
+        """What is worth to be kept over a restart; None while too little was heard."""
+        if self._alignment is None or self._audible_periods < _COLD_PERIODS:
+            return None
+        return self._alignment.memory()
+
+    def remember(self, memory: EchoMemory) -> None:
+        """Start with what was learnt before a restart."""
+        if self._alignment is not None and memory.plausible:
+            self._alignment.remember(memory)
+
+    def dropped(self, frames: int) -> None:
+        """Playback was silenced and the newest `frames` of the reference never heard.
+
+        Takes them back, and lets the voice detector mostly forget what it took for
+        a voice until now: it may have been Parley's, and must not speak for the user.
+        """
+        if self._alignment is not None:
+            self._cancelling.run(self._now, self._alignment.dropped, frames)
+        self._detector.fade()
+
+    def glitch(self, now: float) -> None:
+        """An xrun moved playback against recording: distrust the score for a second."""
+        self._distrusted_until = now + _GLITCH_S
+
+    def listen_anew(self) -> None:
+        """Parley begins to speak: who spoke before that is over.
+
+        The classifier, which learnt from users who speak over an answer, would remember the
+        question for a second or longer, and take the answer's first syllable for the user.
+        """
+        self._voice = 0.0
+        self._pitch = Pitch()
+        self._talker = TalkerDetector()
+        self._detector.reset()
+
+    def _new_canceller(self) -> None:
+        self._canceller = Canceller() if self._cancels else None
+        self._alignment = Alignment(self._canceller, self._early) if self._canceller else None
+        self._audible_periods = 0
+        self._since_audible = _RINGING_PERIODS  # periods
+
+    def _new_talker_detector(self) -> None:
+        self._levels = Levels()
+        self._pitch = Pitch()
+        self._talker = TalkerDetector()
+
+    def _new_voice_detector(self) -> None:
+        self._detector = VoiceDetector(max_gain=_VOICE_GAIN)
+        self._voice = 0.0
+
+    def _cancel(self, mic: Frames, reference: Frames) -> tuple[Cancelled, float]:
+        """The period without its echo, and how loud that was (dBFS)."""
+        if self._canceller is None or self._alignment is None:
+            return _as_it_is(mic)
+        due = self._alignment.process(mic, reference)
+        audible = float(np.max(np.abs(due))) > _AUDIBLE
+        self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
+        self._since_audible = 0 if audible else self._since_audible + 1
+        cancelled = self._canceller.process(mic, due)
+        return cancelled, _finite(_dbfs(cancelled.echo), "the estimated echo")
+
+    def _know(self, cancelled: Cancelled, attentive: bool) -> tuple[float, Talker]:
+        score = _finite(self._levels.score(cancelled), "the score")
+        if not attentive:
+            return score, Talker(0.0, 0.0)
+        cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
+        talker = self._talker.process(cues)
+        _finite(talker.voice + talker.speech, "the talker detector's output")
+        return score, talker
+
+    def _listen(self, cleaned: Frames) -> bool:
+        """Whether a chunk of the voice detector's ended in this period."""
+        chunks = self._detector.process(cleaned)
+        if chunks:
+            self._voice = _finite(chunks[-1], "the voice detector's output")
+        return bool(chunks)
+
+    @property
+    def _masked(self) -> bool:
+        young = self._canceller is not None and self._audible_periods < _YOUNG_PERIODS
+        return young and self._since_audible < _RINGING_PERIODS
+
+    def _trusted(self, now: float) -> bool:
+        found = self._alignment is not None and self._alignment.delay_ms is not None
+        enough = _FOUND_PERIODS if found else _COLD_PERIODS
+        cold = self._canceller is not None and 0 < self._audible_periods < enough
+        return now >= self._distrusted_until and not cold
+
+
+def _as_it_is(mic: Frames) -> tuple[Cancelled, float]:
+    nothing = np.zeros(HOP, np.float32)
+    return Cancelled(mic * np.float32(1 / 32768), nothing, np.zeros(BINS, np.float32)), -120.0
+
+
+def _finite(number: float, of: str) -> float:
+    """One that is not would stay in filters and networks for ever. Raises `ArithmeticError`."""
+    if not math.isfinite(number):
+        raise ArithmeticError(f"{of} is {number}, and was a number in all periods before")
+    return number
+
+
+def _sum(one: Frames, other: Frames) -> Frames:
+    total: Frames = np.clip(one.astype(np.int32) + other, -32768, 32767).astype(np.int16)
+    return total
+
+
+def _pcm(samples: Floats) -> Frames:
+    frames: Frames = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    return frames
+
+
+def _dbfs(samples: Floats) -> float:
+    return 10.0 * float(np.log10(max(float(np.mean(samples**2)), 1e-12)))

@@ -1,0 +1,277 @@
+"""The ears: everything that is heard in one microphone period, composed from its rooms."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.barge_in import BargeIn, Verdict
+from parleyd.hearing.calibration import Calibrated, Calibration
+from parleyd.hearing.digital_silence import DigitalSilence
+from parleyd.hearing.duplex import Duplex
+from parleyd.hearing.echo_control import Hearing
+from parleyd.hearing.echo_path import EchoMemory
+from parleyd.hearing.endpointing import Endpoint, Speech
+from parleyd.hearing.fuse import Fault, Fuse
+from parleyd.hearing.preroll import Preroll
+from parleyd.hearing.reference import LAG_MS, Reference
+from parleyd.playback.lead import Lead
+from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, level_dbfs, ms_to_frames
+from parleyd.wake import WakeEngine
+from parleyd.wake.gate import Gate
+
+KEPT_MS = 3000  # longest pre-roll (1 s) plus longest decision (1.5 s), rounded up
+ECHOES_S = 0.5  # after the loudspeaker: the longest delay and the room's tail
+WAKE_ENGINE = "wake engine"  # the part that is not made here: the owner of `Ears` replaces it
+
+
+@dataclass(frozen=True, slots=True)
+class Percept:
+    """What one period of the microphone meant."""
+
+    heard: HeardPeriod
+    keyword: str | None
+    verdict: Verdict | None
+    speech: Speech | None
+    duplex: Duplex | None
+    """Set when it has just changed whether a voice can be heard over our own."""
+    calibrated: Calibrated | None
+    """Set once, when the sound at the start has told what it can."""
+    dead: bool | None = None
+    """Set when the microphone has just stopped delivering any sound, or does so again."""
+
+
+class Ears:
+    """One period in, one percept out; owned by the audio thread, deterministic.
+
+    No failure of a part leaves this object: the part is reset and left out for a while, the
+    failure waits in `faults`, and `trouble` says what does not work. Without a canceller
+    nothing that may hold our own voice is handed on.
+    """
+
+    def __init__(self, settings: config.Config, wake: WakeEngine | None, lead: Lead) -> None:
+        audio = settings.audio
+        self._settings = settings
+        self._rate_hz = audio.playback_rate_hz
+        self._lead = lead
+        self._preroll = Preroll(KEPT_MS)
+        self._cancels = settings.hearing.canceller == "software"
+        self._volume = audio.volume
+        self._engine = wake
+        self._silence = DigitalSilence(gates=not self._cancels)
+        self._now = self._spoke_at = float("-inf")
+        self.faults: list[Fault] = []
+        """Failures that were not looked at yet; whoever takes them out says so in the log."""
+        self._failed = False
+        self._calibration: Calibration | None = None
+        self._renew_reference()
+        self._renew_hearing()
+        self._renew_gate()
+        self._renew_judges()
+        self._renew_endpoint()
+        deaf = "only wake word and button interrupt"
+        self._referring = self._fuse("echo reference", deaf, self._renew_reference)
+        self._hears = self._fuse("hearing", deaf, self._renew_hearing)
+        self._wakes = self._fuse(
+            WAKE_ENGINE, "no wake word is heard: press the button", self._renew_gate
+        )
+        self._judges = self._fuse("barge-in", deaf, self._renew_judges)
+        self._ends = self._fuse(
+            "end of speech", "turns end late: press the button", self._renew_endpoint
+        )
+
+    def listen(
+        self, frames: Frames | None, now: float, *, speaking: bool, attentive: bool
+    ) -> Percept | None:
+        """Take 10 ms of microphone (None: it is closed) and what was played meanwhile.
+
+        `speaking`: Parley is heard. `attentive`: it matters who speaks, not only a wake word.
+        """
+        self._now = now
+        reference = self._referring.run(now, self._reference.take)
+        if frames is None:
+            return None
+        changed = self._hears.run(now, self._silence.update, frames, expected=attentive)
+        dead = self._silence.dead if changed else None
+        if speaking:
+            self._spoke_at = now
+        heard = self._hears.run(now, self._hear, frames, reference, now, attentive)
+        if heard is None:
+            heard = _unheard(frames)
+        to_wake = heard.cleaned
+        if not heard.cancelled and now < self._spoke_at + ECHOES_S:
+            heard = replace(heard, cleaned=np.zeros_like(heard.cleaned))
+        self._preroll.push(heard.cleaned)
+        turned = self._judges.run(now, self._turned, heard, speaking)
+        verdict = self._judges.run(now, self._judge, heard, now)
+        return Percept(
+            heard,
+            self._wakes.run(now, self._wake_word, to_wake, speaking, now),
+            verdict,
+            self._ends.run(now, self.endpoint.update, heard, now),
+            self._duplex if turned else None,
+            self._hears.run(now, self._calibrated, heard, now),
+            dead,
+        )
+
+    @property
+    def trouble(self) -> str:
+        """The newest failures in words; "" when all parts have worked for a while."""
+        if not self._failed:
+            return ""
+        fuses = sorted(self._fuses, key=lambda fuse: not fuse.out(self._now))
+        return next(filter(None, (fuse.trouble(self._now) for fuse in fuses)), "")
+
+    @property
+    def deaf(self) -> str:
+        """Why no wake word is heard at present; "" when it is."""
+        return self._wakes.means if self._wakes.out(self._now) else ""
+
+    @property
+    def silent(self) -> str:
+        """The microphone delivers nothing, in words; "" when it does."""
+        return "the microphone delivers no sound" if self._silence.dead else ""
+
+    def renew_wake_engine(self, engine: WakeEngine) -> None:
+        """Listen with this engine from now on; whoever made the old one closes it."""
+        self._engine = engine
+        self._renew_gate()
+        self._wakes.mend()
+
+    def arm(self, now: float) -> None:
+        """Parley begins to be heard: suspect who speaks from now on, and nobody before."""
+        self._hears.run(now, self._hearing.listen_anew)
+        self.barge_in.arm(now)
+
+    def calibrate(self, sound_dbfs: float, now: float) -> None:
+        """A sound of our own begins: learn from it what can be learnt (`Percept.calibrated`)."""
+        if self._cancels:
+            self._calibration = Calibration(sound_dbfs, self._volume, now)
+
+    def volume_changed(self, percent: int) -> Duplex | None:
+        """Replies are played at this loudness from now on; see `Percept.duplex`."""
+        louder_db = 40 * math.log10(max(percent, 1) / max(self._volume, 1))  # see `Mouth`
+        self._volume = percent
+        return self._duplex if self._duplex.volume_changed(louder_db) else None
+
+    def memory(self) -> EchoMemory | None:
+        """What was learnt of the echo's path; None while too little was heard."""
+        return self._hears.run(self._now, self._hearing.memory)
+
+    def remember(self, memory: EchoMemory) -> None:
+        """Begin with what was learnt before."""
+        self._hears.run(self._now, self._hearing.remember, memory)
+
+    def recent(self, ms: float) -> Frames:
+        """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
+        return self._preroll.last(ms)
+
+    def closed(self) -> None:
+        """The microphone was closed: what was heard before is nobody's business any more."""
+        self._preroll.clear()
+        self._calibration = None
+        self._silence.closed()
+
+    def reopened(self, now: float) -> None:
+        """The card starts anew, with an empty queue: as at the start, but for what was learnt."""
+        self._renew_reference()
+        self._hearing.glitch(now)
+
+    def written(self, frames: Frames) -> None:
+        """These device-rate frames go to the loudspeaker next."""
+        self._referring.run(self._now, self._reference.written, frames)
+
+    def dropped(self, queued_frames: int) -> None:
+        """The newest `queued_frames` of them were thrown away unheard."""
+        given = self._referring.run(self._now, self._reference.dropped, queued_frames)
+        self._hears.run(self._now, self._hearing.dropped, given or 0)
+
+    def glitch(self, now: float) -> None:
+        """The card lost frames: playback has moved against recording."""
+        self._hearing.glitch(now)
+
+    # --- one period -------------------------------------------------------------------
+
+    def _hear(
+        self, frames: Frames, reference: Frames | None, now: float, attentive: bool
+    ) -> HeardPeriod:
+        if reference is None:  # without one, an echo is a voice
+            reference = np.zeros(MIC_PERIOD_FRAMES, np.int16)
+            heard = self._hearing.process(frames, reference, now, attentive=attentive)
+            return replace(heard, trusted=False, cancelled=False)
+        if self._reference.slipped:
+            self._hearing.glitch(now)
+        return self._hearing.process(frames, reference, now, attentive=attentive)
+
+    def _wake_word(self, frames: Frames, speaking: bool, now: float) -> str | None:
+        return self._gate.process(frames, now, speaking) if self._gate is not None else None
+
+    def _turned(self, heard: HeardPeriod, speaking: bool) -> bool:
+        """Full duplex has become half duplex, or the other way round."""
+        judged = speaking and heard.trusted and not self.barge_in.pending
+        return judged and self._duplex.update(heard)
+
+    def _judge(self, heard: HeardPeriod, now: float) -> Verdict | None:
+        judges = self._duplex.full or self.barge_in.pending
+        return self.barge_in.update(heard, now) if judges else None
+
+    def _calibrated(self, heard: HeardPeriod, now: float) -> Calibrated | None:
+        if self._calibration is None:
+            return None
+        found = self._calibration.update(heard, self._hearing.delay_ms, now)
+        if found is not None:
+            self._calibration = None
+        return found
+
+    # --- parts, and what becomes of them when they fail -------------------------------
+
+    def _fuse(self, part: str, means: str, reset: Callable[[], object]) -> Fuse:
+        return Fuse(part, means, reset, self._report)
+
+    @property
+    def _fuses(self) -> tuple[Fuse, ...]:
+        own = (self._wakes, self._hears, self._referring, self._judges, self._ends)
+        return (*own, *self._hearing.fuses)
+
+    def _report(self, fault: Fault) -> None:
+        self._failed = True
+        self.faults.append(fault)
+
+    def _renew_reference(self) -> None:
+        primed = ms_to_frames(self._lead.ms - PERIOD_MS, self._rate_hz)
+        self._reference = Reference(self._rate_hz, primed)
+
+    def _renew_hearing(self) -> None:
+        lead_ms = self._lead.ms - LAG_MS
+        self._hearing = Hearing(self._settings.hearing, lead_ms, self._report)
+        self._calibration = None
+
+    def _renew_gate(self) -> None:
+        refractory_s = self._settings.wake.refractory_s
+        self._gate = Gate(self._engine, refractory_s) if self._engine is not None else None
+
+    def _renew_judges(self) -> None:
+        self._duplex = Duplex()
+        self.barge_in = BargeIn(self._settings.hearing)
+
+    def _renew_endpoint(self) -> None:
+        self.endpoint = Endpoint(self._settings.turn.silence_ms)
+
+
+def _unheard(frames: Frames) -> HeardPeriod:
+    """A period of which nothing is known."""
+    return HeardPeriod(
+        cleaned=frames,
+        score=0.0,
+        voice=0.0,
+        voice_chunk=False,
+        talker=0.0,
+        speech=0.0,
+        level_dbfs=level_dbfs(frames),
+        echo_dbfs=-120.0,
+        trusted=False,
+        cancelled=False,
+    )

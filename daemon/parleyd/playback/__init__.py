@@ -1,0 +1,1 @@
+"""What is played: replies and earcons, and how much of them was heard."""

@@ -1,0 +1,382 @@
+"""Playout: what is to be played, what was heard, and how both are stopped at once.
+
+Audio waits at the server's rate in one ring of fixed capacity, tagged by item and
+content part. `pull` resamples it, part by part in one stream, to the device's rate.
+Frames that were pulled stay here as *pending* until the device reports that they
+left the loudspeaker, so that `hold` can take them back and `resume` can go on at the
+exact frame, and so that `heard_ms` is what people heard and never a guess.
+"""
+
+import mmap
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import soxr
+
+from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames, frames_to_ms, ms_to_frames
+
+FADE_IN_MS = 5  # long enough not to click, short enough that nobody hears it as a fade
+GAIN_RAMP_MS = 10  # one period: a duck is complete within the tick that decided it
+KEPT_PARTS = 64  # far more than one reply has; older ones that are over are forgotten
+MOST_SEGMENTS = 1024  # parts follow each other; a server that mixes them so often is broken
+
+
+PartKey = tuple[str, int, int]
+"""Item id, content index and the number of the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much of one content part of an item people heard."""
+
+    item_id: str
+    content_index: int
+    heard_ms: int
+    received_ms: int
+    complete: bool
+    """All of it was received and heard: there is nothing to truncate."""
+
+    response: int = 0
+    """The number of its response: item ids are unique only inside their response."""
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """One content part: what came in, what became of it."""
+
+    item_id: str
+    content_index: int
+    response: int
+    received: int = 0  # frames at the server's rate
+    produced: int = 0  # frames at the device's rate that left the resampler
+    heard: int = 0  # frames at the device's rate that left the loudspeaker
+    finished: bool = False  # nothing more will be appended
+    flushed: bool = False  # the resampler gave everything it had
+    discarded: bool = False  # thrown away before its end: takes nothing, plays nothing
+
+
+@dataclass(slots=True, eq=False)
+class _Segment:
+    """Frames of one part that lie next to each other in the ring."""
+
+    part: _Part
+    frames: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """Device-rate frames of one part; `part` is None for the silence between replies."""
+
+    part: _Part | None
+    frames: Frames
+
+
+def _untouched(frames: int) -> Frames:
+    """Memory that the kernel gives page by page as it is written to, and takes back at the end.
+
+    What `np.zeros` gives is that only for the first time in a process: after a reload it
+    would be 17 MB that were written with zeros.
+    """
+    return np.frombuffer(mmap.mmap(-1, frames * 2), np.int16)
+
+
+@dataclass(slots=True)
+class _Ring:
+    """Fixed-capacity FIFO of server-rate frames; an empty ring starts over at its begin,
+    so that a device that only ever plays short replies never touches most of it."""
+
+    store: Frames
+    start: int = 0
+    length: int = 0
+
+    @property
+    def space(self) -> int:
+        return len(self.store) - self.length
+
+    def push(self, frames: Frames) -> None:
+        end = (self.start + self.length) % len(self.store)
+        first = min(len(frames), len(self.store) - end)
+        self.store[end : end + first] = frames[:first]
+        self.store[: len(frames) - first] = frames[first:]
+        self.length += len(frames)
+
+    def pop(self, count: int) -> Frames:
+        first = min(count, len(self.store) - self.start)
+        out: Frames = np.concatenate(
+            [self.store[self.start : self.start + first], self.store[: count - first]]
+        )
+        self.length -= count
+        self.start = (self.start + count) % len(self.store) if self.length else 0
+        return out
+
+    def clear(self) -> None:
+        self.start = self.length = 0
+
+
+@dataclass(slots=True)
+class _Gain:
+    """A gain that moves to its target in a straight line."""
+
+    now: float = 1.0
+    target: float = 1.0
+    step: float = 0.0
+
+    def aim(self, target: float, frames: int) -> None:
+        self.target = target
+        self.step = (target - self.now) / max(frames, 1)
+
+    def apply(self, frames: Frames) -> Frames:
+        if len(frames) == 0 or self.now == self.target == 1.0:
+            return frames
+        curve = np.full(len(frames), self.target, np.float32)
+        if self.now != self.target:
+            left = round((self.target - self.now) / self.step)
+            ramp = self.now + self.step * np.arange(1, min(left, len(frames)) + 1)
+            curve[: len(ramp)] = ramp
+            self.now = self.target if left <= len(frames) else float(ramp[-1])
+        scaled: Floats = frames * curve
+        return np.rint(scaled).astype(np.int16)
+
+
+@dataclass(slots=True)
+class Playout:
+    """The ring of tagged segments; owned by the audio thread, does no I/O.
+
+    `capacity_s` seconds of audio at the server's rate fit (24,000 frames, 48 kB a second).
+    """
+
+    device_rate_hz: int
+    capacity_s: float
+    held: bool = False
+    _ring: _Ring = field(init=False)
+    _segments: deque[_Segment] = field(default_factory=deque)
+    _ready: deque[_Run] = field(default_factory=deque)  # resampled, not pulled
+    _pending: deque[_Run] = field(default_factory=deque)  # pulled, not yet heard
+    _parts: OrderedDict[PartKey, _Part] = field(default_factory=OrderedDict)
+    _resampler: soxr.ResampleStream | None = None
+    _volume: _Gain = field(default_factory=_Gain)
+    _duck: _Gain = field(default_factory=_Gain)
+    _fade: _Gain = field(default_factory=_Gain)
+
+    def __post_init__(self) -> None:
+        self._ring = _Ring(_untouched(int(self.capacity_s * SERVER_RATE_HZ)))
+
+    # --- in ---------------------------------------------------------------------------
+
+    def append(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> int:
+        """Queue int16 mono frames at 24 kHz behind all others; returns how many fitted.
+
+        A part that was finished is open again: some servers send audio after its end.
+        Frames that do not fit are refused, not queued and not counted as received: the caller
+        decides (see `parleyd.core.speaker`, which ends the reply there and cancels the rest).
+        """
+        part = self._part(item_id, content_index, response)
+        taken = min(len(frames), self._ring.space)
+        if part is None or part.discarded or taken == 0:
+            return 0
+        if len(self._segments) >= MOST_SEGMENTS:
+            return 0
+        self._ring.push(frames[:taken])
+        if not self._segments or self._segments[-1].part is not part:
+            self._segments.append(_Segment(part))
+        self._segments[-1].frames += taken
+        part.received += taken
+        part.finished = part.flushed = False
+        return taken
+
+    def finish(self, item_id: str, content_index: int, response: int = 0) -> None:
+        """No more audio is expected for this part; unknown or finished parts are ignored."""
+        part = self._parts.get((item_id, content_index, response))
+        if part is not None and not part.finished and not part.discarded:
+            part.finished = True
+            if not any(segment.part is part for segment in self._segments):
+                self._segments.append(_Segment(part))  # so that the resampler is flushed
+
+    def finish_all(self) -> None:
+        """No more audio will come for anything: the response is done or the link is gone."""
+        for part in list(self._parts.values()):
+            self.finish(part.item_id, part.content_index, part.response)
+
+    # --- out --------------------------------------------------------------------------
+
+    def pull(self, count: int) -> Frames:
+        """The next `count` device-rate frames for the loudspeaker, with gain and fades.
+
+        Silence where there is nothing to play or playback is held. All that is returned
+        counts as pending until `heard` or `hold` says what became of it.
+        """
+        runs: list[_Run] = []
+        missing = count
+        while missing > 0 and not self.held:
+            if not self._ready and not self._resample(missing):
+                break
+            run = self._ready.popleft()
+            if len(run.frames) > missing:
+                self._ready.appendleft(_Run(run.part, run.frames[missing:]))
+                run = _Run(run.part, run.frames[:missing])
+            runs.append(run)
+            missing -= len(run.frames)
+        if missing > 0:
+            runs.append(_Run(None, np.zeros(missing, np.int16)))
+        self._pending.extend(runs)
+        out = np.concatenate([run.frames for run in runs]) if runs else SILENCE
+        return self._volume.apply(self._duck.apply(self._fade.apply(out)))
+
+    def heard(self, queued_frames: int) -> None:
+        """The device still holds `queued_frames` of what was pulled; the rest was heard.
+
+        `queued_frames` more than what is pending (a device counting its own silence) is
+        taken as: nothing of it was heard yet. Heard frames never become unheard.
+        """
+        leaving = sum(len(run.frames) for run in self._pending) - queued_frames
+        while leaving > 0 and self._pending:
+            run = self._pending.popleft()
+            if len(run.frames) > leaving:
+                self._pending.appendleft(_Run(run.part, run.frames[leaving:]))
+                run = _Run(run.part, run.frames[:leaving])
+            leaving -= len(run.frames)
+            if run.part is not None:
+                run.part.heard += len(run.frames)
+
+    # --- hold, resume, discard --------------------------------------------------------
+
+    def hold(self, queued_frames: int) -> None:
+        """Stop here: the caller drops what the device holds, `resume` goes on at the same frame.
+
+        `queued_frames` as for `heard`. Holding twice changes nothing.
+        """
+        self.heard(queued_frames)
+        taken_back = [run for run in self._pending if run.part is not None]
+        self._ready.extendleft(reversed(taken_back))
+        self._pending.clear()
+        self.held = True
+
+    def resume(self) -> None:
+        """Go on at the first frame that was not heard, with a short fade-in."""
+        if self.held:
+            self.held = False
+            self._fade.now = 0.0
+            self._fade.aim(1.0, ms_to_frames(FADE_IN_MS, self.device_rate_hz))
+
+    def discard(self, queued_frames: int) -> list[Heard]:
+        """Throw away all that was not heard; returns how much was heard of each part of it.
+
+        The caller drops what the device holds. Parts that were heard to their end
+        are not returned. Nothing that was appended before is ever pulled again.
+        """
+        self.hold(queued_frames)
+        cut = [p for p in self._parts.values() if not p.discarded and not self._complete(p)]
+        result = [self._heard(part) for part in cut]
+        for part in cut:
+            part.discarded = True
+        self._ring.clear()
+        self._segments.clear()
+        self._ready.clear()
+        self._resampler = None
+        self.held = False
+        return result
+
+    # --- what was heard ---------------------------------------------------------------
+
+    def heard_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
+        """Whole ms of this part that left the loudspeaker: floor, <= received, 0 if unknown."""
+        part = self._parts.get((item_id, content_index, response))
+        return self._heard(part).heard_ms if part is not None else 0
+
+    def received_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
+        """Whole ms of this part that were received."""
+        part = self._parts.get((item_id, content_index, response))
+        return frames_to_ms(part.received, SERVER_RATE_HZ) if part is not None else 0
+
+    @property
+    def busy(self) -> bool:
+        """Something that was appended has not been heard yet."""
+        return bool(self._segments or self._ready) or any(
+            run.part is not None for run in self._pending
+        )
+
+    @property
+    def buffered_ms(self) -> int:
+        """How much is waiting to be pulled."""
+        ready = sum(len(run.frames) for run in self._ready)
+        return frames_to_ms(self._ring.length, SERVER_RATE_HZ) + frames_to_ms(
+            ready, self.device_rate_hz
+        )
+
+    # --- gain -------------------------------------------------------------------------
+
+    def set_volume(self, gain: float) -> None:
+        """Linear gain of all that is pulled from now on, 0..1, reached within one period."""
+        self._volume.aim(gain, ms_to_frames(GAIN_RAMP_MS, self.device_rate_hz))
+
+    def set_duck(self, gain: float) -> None:
+        """A second gain for lowering the voice for a moment; 1.0 is normal."""
+        self._duck.aim(gain, ms_to_frames(GAIN_RAMP_MS, self.device_rate_hz))
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _part(self, item_id: str, content_index: int, response: int) -> _Part | None:
+        """The part of this name, perhaps a new one; None when there are too many."""
+        key = (item_id, content_index, response)
+        if key not in self._parts:
+            if len(self._parts) >= KEPT_PARTS and not self._forget():
+                return None
+            self._parts[key] = _Part(item_id, content_index, response)
+        return self._parts[key]
+
+    def _forget(self) -> bool:
+        """Forget the oldest part that is over; False when none is."""
+        over = (key for key, p in self._parts.items() if p.discarded or self._complete(p))
+        oldest = next(over, None)
+        return oldest is not None and self._parts.pop(oldest) is not None
+
+    def _resample(self, wanted: int) -> bool:
+        """Move the next frames from the ring to `_ready`; False when there are none yet."""
+        while self._segments:
+            segment = self._segments[0]
+            part = segment.part
+            # enough for what is wanted and for the resampler's own look-ahead, not much more
+            count = min(segment.frames, wanted * SERVER_RATE_HZ // self.device_rate_hz + 240)
+            source = self._ring.pop(count)
+            segment.frames -= count
+            last = segment.frames == 0 and (part.finished or len(self._segments) > 1)
+            if last:
+                self._segments.popleft()
+            frames = self._convert(source, last)
+            if last:
+                part.flushed = part.finished
+            if len(frames):
+                part.produced += len(frames)
+                self._ready.append(_Run(part, frames))
+                return True
+            if not last and segment.frames == 0:
+                return False
+        return False
+
+    def _convert(self, frames: Frames, last: bool) -> Frames:
+        if self.device_rate_hz == SERVER_RATE_HZ:
+            return frames
+        if self._resampler is None:
+            # float32, because soxr dithers int16 at random and the core is deterministic
+            self._resampler = soxr.ResampleStream(SERVER_RATE_HZ, self.device_rate_hz, 1)
+        out: Floats = self._resampler.resample_chunk(frames.astype(np.float32), last=last)
+        if last:
+            self._resampler = None
+        return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+
+    def _complete(self, part: _Part) -> bool:
+        return not part.discarded and part.finished and part.flushed and part.heard == part.produced
+
+    def _heard(self, part: _Part) -> Heard:
+        received_ms = frames_to_ms(part.received, SERVER_RATE_HZ)
+        complete = self._complete(part)
+        heard_ms = frames_to_ms(part.heard, self.device_rate_hz)
+        return Heard(
+            part.item_id,
+            part.content_index,
+            received_ms if complete else min(heard_ms, received_ms),
+            received_ms,
+            complete,
+            part.response,
+        )

@@ -1,0 +1,377 @@
+"""The link: one WebSocket after the other to a realtime server, for as long as we run.
+
+It only carries: what comes is decoded and handed on at once (a reader that waits for
+playback would miss its pings), what goes out keeps its order. What events mean is the
+session's business, when to give up is decided by `refusals`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from websockets.exceptions import WebSocketException
+
+from parleyd.realtime import backoff, keepalive
+from parleyd.realtime.address import Address as Address
+from parleyd.realtime.dialing import Connection, Way, dial
+from parleyd.realtime.events import (
+    AudioDelta,
+    ClientEvent,
+    Malformed,
+    ServerError,
+    SessionCreated,
+    Unknown,
+    decode_server,
+    encode,
+)
+from parleyd.realtime.failures import explain
+from parleyd.realtime.frames import BIGGEST_MESSAGE as BIGGEST_MESSAGE
+from parleyd.realtime.frames import messages, refused_message
+from parleyd.realtime.keepalive import LOOK_S, Beat, Pulse
+from parleyd.realtime.link_events import Expires, LinkDown, LinkEvent, LinkUp
+from parleyd.realtime.server_errors import (
+    KEY_REFUSED,
+    Refusal,
+    Remedy,
+    key_refused,
+    understand,
+    understand_close,
+)
+from parleyd.realtime.unix_address import UnixAddress, is_ours
+from parleyd.system.tasks import failed
+
+log = logging.getLogger(__name__)
+_wire = logging.getLogger(f"{__name__}.wire")
+_wire.setLevel(logging.WARNING)  # below, websockets writes down the key and all that is said
+
+OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
+MOST_PATIENCE = 8  # times that, for a server that starts a machine before it answers
+SETTLED_S = 60  # a socket that lived this long starts the back-off anew
+LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
+PIECE_BYTES = 48_000  # a second of speech, which the audio thread takes in 0.3 ms
+CROWDED_S = 0.02  # between two looks whether there is room for more events
+MOST_RESTS = 50  # a second; then the audio thread hangs, and the watchdog is needed
+UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
+OUR_ERROR = "an error in Parley itself: see the log"
+
+
+class Link:
+    """Connects, reconnects, carries; lives on the event loop.
+
+    `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's
+    thread. A link that is not `warm` connects when `want` says so. While `crowded` says that
+    too many events wait already, the server's next message is read later. `answer_within_s`: how
+    long a user waits for an answer, and the longest silence of a server that is only busy.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        on_event: Callable[[LinkEvent], None],
+        *,
+        warm: bool = True,
+        crowded: Callable[[], bool] = lambda: False,
+        answer_within_s: float = 20.0,
+    ) -> None:
+        self._address = address
+        self._unix = UnixAddress.parse(address.url)  # our own server, never through a proxy
+        self._advice = (
+            "the embedded server is started again by itself" if self._unix else "check the network"
+        )
+        self._on_event = on_event
+        self._crowded = crowded
+        self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
+        self._socket: Connection | None = None
+        self._pulse = Pulse(0.0)
+        self._end: Refusal | None = None  # why we end the open socket; None: we don't
+        self._planned = False  # we end it, and nothing is wrong
+        self._fatal: Refusal | None = None
+        self._last_error: Refusal | None = None
+        self._patience = 1  # times OPEN_TIMEOUT_S
+        self._silent_patience = 1.0  # times pulse.SILENT_S
+        self._most_patience = max(1.0, answer_within_s / keepalive.SILENT_S)
+        self._fell_silent = False  # the socket before, though its server may only have been busy
+        self._closing: asyncio.Task[None] | None = None  # kept, or it might be collected
+        self._wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        if warm:
+            self._wanted.set()
+
+    def send(self, event: ClientEvent) -> None:
+        """Queue an event for the open socket; without one it is dropped (the session knows)."""
+        if self._socket is None or self._end is not None:
+            return
+        self._pulse.sent(asyncio.get_running_loop().time())
+        try:
+            self._outgoing.put_nowait(event)
+        except asyncio.QueueFull:
+            self.reconnect("the network does not take our audio any more")
+
+    def want(self, wanted: bool) -> None:
+        """Hold a socket, and cut short any pause before the next try; or hold none."""
+        if wanted:
+            self._wanted.set()
+            self._hurry.set()
+        else:
+            self._wanted.clear()
+            self._close("not needed")
+
+    def renew(self, reason: str) -> None:
+        """Replace the open socket by a new one; only if that fails, `LinkDown` is told."""
+        self._close(reason)
+
+    def reconnect(self, reason: str, *, fatal: bool = False, later: bool = False) -> None:
+        """Give this socket up; unless `fatal`, a new one follows, `later` in minutes."""
+        remedy = Remedy.LATER if later else Remedy.RECONNECT
+        self._end = Refusal(Remedy.FATAL if fatal else remedy, reason)
+        if fatal:
+            self._fatal = self._end  # also when the socket is gone already
+            self._hurry.set()
+        if self._socket is not None:
+            # abort, not close(): a dead network would let the closing handshake hang
+            self._socket.transport.abort()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled or refused for good (then it returns).
+
+        An error in Parley is logged with its traceback and ends a socket, never the link.
+        """
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while True:
+            await self._wanted.wait()
+            self._planned = False
+            started = loop.time()
+            down = self._named(self._fatal or await self._guarded())
+            if self._planned:
+                log.info("realtime server: connection closed by us: %s", down.text)
+                attempt = 0
+                continue
+            if loop.time() - started > SETTLED_S:
+                attempt = 0
+            delay_s = backoff.delay_s(down.remedy, attempt, random.random())
+            attempt += 1
+            self._hurry.clear()
+            self._tell(LinkDown(down.text, delay_s is None, down.remedy is Remedy.LATER))
+            if delay_s is None:
+                log.error("realtime server: %s", down.text)
+                return
+            log.warning("realtime server: %s; trying again in %.1f s", down.text, delay_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._hurry.wait()
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _close(self, reason: str) -> None:
+        if self._socket is not None and self._end is None:
+            self._end, self._planned = Refusal(Remedy.RECONNECT, reason), True
+            self._closing = asyncio.create_task(self._socket.close(), name="link-close")
+            self._closing.add_done_callback(self._ended)
+
+    def _tell(self, event: LinkEvent) -> None:
+        """Hand an event on. An exception of the listener is logged and does not end the link."""
+        try:
+            self._on_event(event)
+        except Exception:
+            log.exception("an event of the realtime server could not be handed on")
+
+    def _named(self, refusal: Refusal) -> Refusal:
+        """The refusal of a key with the name of the key, which the address knows."""
+        if refusal.text != KEY_REFUSED:
+            return refusal
+        return key_refused(self._address.key_name, sent=self._address.carries_key)
+
+    async def _guarded(self) -> Refusal:
+        """One socket; the rim of the link's task."""
+        try:
+            return await self._one_socket()
+        except Exception:
+            log.exception("the link to the realtime server failed")
+            return Refusal(Remedy.RECONNECT, OUR_ERROR)
+
+    async def _one_socket(self) -> Refusal:
+        """Open, carry, close; returns why it ended."""
+        self._end = self._last_error = None
+        way = Way(self._address.host, 0 if self._unix else self._address.port)
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S * self._patience):
+                socket = await self._open(way)
+            self._patience = 1
+        except Exception as error:
+            if isinstance(error, TimeoutError) and way.reached == "shaking hands":
+                self._patience = min(2 * self._patience, MOST_PATIENCE)
+            else:
+                self._fell_silent, self._silent_patience = False, 1.0  # it was the network
+            refusal = explain(error, self._address, way, now=time.time())
+            if refusal is None:
+                raise
+            if self._unix and refusal.remedy is Remedy.RECONNECT:
+                return Refusal(Remedy.RECONNECT, f"no connection: {self._advice}")
+            return refusal
+        try:
+            if self._unix and not is_ours(socket.transport.get_extra_info("socket")):
+                return Refusal(Remedy.BACK_OFF, "another process has taken the socket's place")
+            return await self._carry(socket)
+        finally:
+            await socket.close()
+
+    async def _open(self, way: Way) -> Connection:
+        opening = await dial(
+            self._address,
+            os.environ,
+            way,
+            additional_headers=dict(self._address.headers),
+            compression=None,  # audio does not compress, and a Pi has better to do
+            max_size=BIGGEST_MESSAGE,
+            open_timeout=None,  # `_one_socket` has one for all of it
+            ping_interval=None,  # `Pulse` knows better when to ping
+            close_timeout=1,
+            logger=_wire,
+        )
+        socket = await opening
+        assert isinstance(socket, Connection)
+        return socket
+
+    async def _carry(self, socket: Connection) -> Refusal:
+        while not self._outgoing.empty():
+            self._outgoing.get_nowait()  # meant for the socket before
+        self._be_patient()
+        self._pulse = Pulse(asyncio.get_running_loop().time(), self._silent_patience)
+        self._socket = socket
+        self._tell(LinkUp())
+        opened = asyncio.get_running_loop().time()
+        tasks = [
+            asyncio.create_task(self._send_all(socket), name="link-sender"),
+            asyncio.create_task(self._feel(socket), name="link-pulse"),
+        ]
+        for task in tasks:
+            task.add_done_callback(self._ended)
+        try:
+            async for message in messages(socket):
+                if self._end is not None:
+                    break  # it would be news of a session that is over
+                self._receive(message)
+                await self._room()
+        except WebSocketException:
+            pass  # said below, together with the closes that end the loop silently
+        finally:
+            self._socket = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        settled = asyncio.get_running_loop().time() - opened > SETTLED_S
+        if settled and not (self._fell_silent or self._pulse.was_busy):
+            self._silent_patience = 1.0  # no sign of a busy server: it was the network
+        return self._why(socket)
+
+    def _be_patient(self) -> None:
+        """A server that takes a new socket right after it fell silent was busy: one that computes
+        an answer in its only thread answers no ping meanwhile."""
+        if self._fell_silent:
+            self._silent_patience = min(2 * self._silent_patience, self._most_patience)
+            silent_s = keepalive.SILENT_S * self._silent_patience
+            log.info("realtime server: it may be silent for %.0f s from now on", silent_s)
+        self._fell_silent = False
+
+    async def _room(self) -> None:
+        """Wait, not for ever, until the events that were handed on are taken."""
+        for _ in range(MOST_RESTS):
+            if not self._crowded():
+                break
+            await asyncio.sleep(CROWDED_S)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that fails leaves a socket that is of no use: a new one, and the traceback."""
+        if failed(task):
+            self.reconnect(OUR_ERROR)
+
+    def _why(self, socket: Connection) -> Refusal:
+        """The best explanation of an end: ours, the server's words, then its close code."""
+        if self._end is not None:
+            return self._end
+        if self._last_error is not None:
+            return self._last_error
+        if too_big := refused_message(socket):
+            return Refusal(Remedy.RECONNECT, too_big)
+        if socket.close_code == 1006:
+            return Refusal(Remedy.RECONNECT, f"the connection broke: {self._advice}")
+        return understand_close(socket.close_code, socket.close_reason or "")
+
+    def _receive(self, message: str | bytes) -> None:
+        event = decode_server(message)
+        if isinstance(event, Unknown):
+            log.debug("server event %s is not known here", event.type)
+            return
+        if isinstance(event, Malformed):
+            log.warning("server sent something that is no event: %s", event.reason)
+            return
+        self._last_error = None
+        if isinstance(event, AudioDelta) and len(event.delta) > PIECE_BYTES:
+            for piece in _pieces(event):
+                self._tell(piece)
+            return
+        if isinstance(event, ServerError):
+            refusal = understand(event.error)
+            if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.LATER, Remedy.FATAL):
+                self._last_error = refusal  # a close right behind it is its consequence
+        self._tell(event)
+        if isinstance(event, SessionCreated):
+            ends = event.session.get("expires_at")
+            if isinstance(ends, int | float) and 0 < ends < LATEST:
+                self._tell(Expires(ends - time.time()))
+
+    async def _send_all(self, socket: Connection) -> None:
+        with contextlib.suppress(WebSocketException):
+            while True:
+                await socket.send(_frame(await self._outgoing.get()))
+
+    async def _feel(self, socket: Connection) -> None:
+        """Ping, and give up a socket that has gone silent."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._pulse.heard(socket.heard_at)
+            match self._pulse.next(loop.time()):
+                case Beat.DEAD:
+                    self._fell_silent = self._unix is None
+                    self.reconnect(f"the server has gone silent: {self._advice}")
+                case Beat.PING:
+                    # a dead network takes no ping either; `next` still tells when it is over
+                    with contextlib.suppress(WebSocketException, TimeoutError):
+                        async with asyncio.timeout(LOOK_S):
+                            await socket.ping()
+                case Beat.NOTHING:
+                    pass
+
+
+def _pieces(event: AudioDelta) -> Iterator[AudioDelta]:
+    """The audio of a long delta as several, of whole frames each."""
+    for start in range(0, len(event.delta), PIECE_BYTES):
+        yield msgspec.structs.replace(event, delta=event.delta[start : start + PIECE_BYTES])
+
+
+def _frame(event: ClientEvent) -> str:
+    """The text frame of an event. What no text frame can hold becomes U+FFFD: a skill may return a
+    file name that is not UTF-8, which Python carries as lone surrogates."""
+    try:
+        return encode(event)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_well_formed(msgspec.to_builtins(event))).decode()
+
+
+def _well_formed(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_well_formed(key): _well_formed(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_well_formed(entry) for entry in value]
+    return value

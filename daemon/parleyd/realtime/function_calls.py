@@ -1,0 +1,207 @@
+"""Functions that the model calls: each run once, answered once, and void when interrupted.
+
+A call is announced up to three times within its response. Its id is unique only there: some
+servers give every call the same id. So a call is known by its id, name and arguments within
+one response, and each open call has a handle of its own for the way to the skill and back.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from parleyd.realtime.events import FunctionCallArgumentsDone, Json
+from parleyd.realtime.session_events import SkillCalled
+
+MOST_CALLS = 256  # of one response; a model that calls more has gone wild
+MOST_OPEN = 32  # at once
+
+_INCOMPLETE = ("incomplete", "in_progress", "cancelled", "failed")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A call whose result is due."""
+
+    call_id: str
+    lives: bool = True  # its response was not interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call as one event has it."""
+
+    call_id: str
+    item_id: str
+    name: str
+    arguments: Json
+
+    def repeats(self, other: "_Call") -> bool:
+        """It is the other one: ids may be used for another call, but not with all the same."""
+        return self.call_id == other.call_id and self.same_work(other)
+
+    def likeness(self, other: "_Call") -> int:
+        """How many of id, item and work the two have in common."""
+        same_item = self.item_id != "" and self.item_id == other.item_id
+        return (self.call_id == other.call_id) + same_item + self.same_work(other)
+
+    def same_work(self, other: "_Call") -> bool:
+        """The same function is called with the same arguments."""
+        return (self.name, self.arguments) == (other.name, other.arguments)
+
+
+@dataclass(slots=True)
+class Calls:
+    """The open calls of one socket; pure."""
+
+    _open: dict[str, _Open] = field(default_factory=dict)  # by handle
+    _seen: list[_Call] = field(default_factory=list)  # that were run, of the response
+    _names: dict[str, str] = field(default_factory=dict)  # by item id, of the response
+    _complete: list[Json] = field(default_factory=list)  # whose arguments are complete
+    _goes_on: bool = False  # one of the results is for the model to answer
+
+    @property
+    def living(self) -> bool:
+        """A result is awaited that the reply depends on."""
+        return any(call.lives for call in self._open.values())
+
+    @property
+    def called(self) -> bool:
+        """The newest response has called a function."""
+        return bool(self._seen)
+
+    def owed(self, handle: str) -> bool:
+        """The result of this call is awaited: its response was not interrupted."""
+        return handle in self._open and self._open[handle].lives
+
+    def call_id(self, handle: str) -> str:
+        """The server's id of an open call."""
+        return self._open[handle].call_id if handle in self._open else handle
+
+    def forget(self) -> None:
+        """The socket is gone, and with it the server that waited for results."""
+        self._open.clear()
+        self._goes_on = False
+        self.begin_response()
+
+    def begin_response(self) -> None:
+        """A new response begins: its calls have ids of their own."""
+        self._seen.clear()
+        self._names.clear()
+        self._complete.clear()
+
+    def interrupt(self) -> None:
+        """Results of the calls that are open change nothing any more."""
+        for call in self._open.values():
+            call.lives = False
+        self._goes_on = False
+
+    def announce(self, item: Json) -> None:
+        """An item of a living response begins: a call may give its name only now."""
+        name = item.get("name")
+        if item.get("type") != "function_call" or not isinstance(name, str):
+            return
+        if len(self._names) < MOST_CALLS:
+            self._names[str(item.get("id"))] = name
+
+    def arguments(self, event: FunctionCallArgumentsDone) -> None:
+        """A call's arguments are complete; on some servers no other event has the whole call."""
+        if len(self._complete) < MOST_CALLS:
+            item: Json = {"type": "function_call", "id": event.item_id, "call_id": event.call_id}
+            self._complete.append(item | {"name": event.name, "arguments": event.arguments})
+
+    def take(self, item: Json) -> list[SkillCalled]:
+        """A complete item of a living response: the call that it is, if it is one and is new."""
+        status = item.get("status")
+        if item.get("type") != "function_call" or status in _INCOMPLETE:
+            return []
+        call = self._call(item)
+        if call is None or any(call.repeats(one) for one in self._seen):
+            return []
+        return self._run(call)
+
+    def rest(self, output: list[Json]) -> list[SkillCalled]:
+        """The living response is complete, with these items: the calls that are new by now.
+
+        Each list has all calls of the response, once. One that differs from a call that was run,
+        but not in all, is that call, unless the list is longer than what was run.
+        """
+        called: list[SkillCalled] = []
+        whole = [item for item in output if item.get("type") == "function_call"]
+        for listed in (whole, self._complete):
+            found = [self._call(item) for item in listed if item.get("status") != "incomplete"]
+            calls = [call for call in found if call is not None]
+            calls = [c for c in calls if not any(c.repeats(one) for one in self._seen)]
+            more = len(listed) - len(self._seen)
+            for call in sorted(calls, key=lambda call: self._likeness(call)):
+                if more > 0 or self._likeness(call) == 0:
+                    called += self._run(call)
+                    more -= 1
+        return called
+
+    def done(self, handle: str, *, reply: bool) -> tuple[bool, bool]:
+        """A result is in. Returns whether it was asked for, and whether it still mattered.
+
+        `reply`: it is for the model to answer.
+        """
+        call = self._open.pop(handle, None)
+        if call is None:
+            return False, False
+        self._goes_on = self._goes_on or (call.lives and reply)
+        return True, call.lives
+
+    def complete(self) -> bool:
+        """All results are in: whether one of them is for the model to answer; true once."""
+        goes_on, self._goes_on = self._goes_on, False
+        return goes_on
+
+    def _call(self, item: Json) -> "_Call | None":
+        """A function call, with what other events say of it where the item lacks it."""
+        item_id = item.get("id")
+        same = [one for one in self._complete if _same(one, item)]
+        given = item.get("call_id") or next((one["call_id"] for one in same), "") or item_id
+        name = item.get("name") or self._names.get(str(item_id))
+        name = name or next((one["name"] for one in same if one["name"]), None)
+        if not isinstance(given, str | int) or not isinstance(name, str):
+            return None
+        texts = [item.get("arguments"), *(one["arguments"] for one in same)]
+        arguments = next((a for text in texts if (a := _arguments(text)) is not None), {})
+        return _Call(str(given), str(item_id or ""), name, arguments)
+
+    def _run(self, call: "_Call") -> list[SkillCalled]:
+        if len(self._seen) >= MOST_CALLS or len(self._open) >= MOST_OPEN:
+            return []
+        self._seen.append(call)
+        handle = self._handle(call.call_id)
+        self._open[handle] = _Open(call.call_id)
+        return [SkillCalled(handle, call.name, call.arguments)]
+
+    def _likeness(self, call: "_Call") -> int:
+        return max((call.likeness(one) for one in self._seen), default=0)
+
+    def _handle(self, call_id: str) -> str:
+        handle, number = call_id, 1
+        while handle in self._open:
+            number += 1
+            handle = f"{call_id}#{number}"
+        return handle
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Two events are about the same call, by one of its ids."""
+    return any(one.get(key) and one.get(key) == other.get(key) for key in ("call_id", "id"))
+
+
+def _arguments(text: object) -> Json | None:
+    """A function's arguments; None where there are none to be read. Models write broken JSON, and
+    some servers encode it twice, or wrap it in a list or in the marks of a code block."""
+    for _ in range(3):
+        if not isinstance(text, str):
+            break
+        stripped = text.strip().removeprefix("```json").strip("`").strip()
+        try:
+            text = msgspec.json.decode(stripped)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+    if isinstance(text, list) and len(text) == 1:
+        text = text[0]
+    return text if isinstance(text, dict) else None

@@ -1,0 +1,71 @@
+"""What really happened in the room: everything played and everything heard."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parleyd import wav
+from parleyd.units import MIC_RATE_HZ, SILENCE, Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Frames that were written to the card and thrown away unheard."""
+
+    at_s: float
+    frames: int
+
+
+class Recording:
+    """Keeps the loudspeaker at its rate and the microphone at 16 kHz, from second 0 on.
+
+    The first `limit_s` seconds are kept and no more (half an hour at 48 kHz is 230 MB).
+    """
+
+    def __init__(self, loudspeaker_rate_hz: int, *, limit_s: float = 1800.0) -> None:
+        self.loudspeaker_rate_hz = loudspeaker_rate_hz
+        self._limit_frames = int(limit_s * MIC_RATE_HZ)
+        self._played: list[Frames] = []
+        self._heard: list[Frames] = []
+        self._heard_frames = 0
+        self._drops: list[Drop] = []
+
+    def add(self, played: Frames, heard: Frames) -> None:
+        """Append the next period: what left the loudspeaker, what the microphone heard."""
+        if self._heard_frames < self._limit_frames:
+            self._played.append(played)
+            self._heard.append(heard)
+            self._heard_frames += len(heard)
+
+    def add_drop(self, at_s: float, frames: int) -> None:
+        """Remember that `frames` were thrown away at second `at_s`."""
+        if self._heard_frames < self._limit_frames:
+            self._drops.append(Drop(at_s, frames))
+
+    @property
+    def drops(self) -> tuple[Drop, ...]:
+        return tuple(self._drops)
+
+    @property
+    def duration_s(self) -> float:
+        return self._heard_frames / MIC_RATE_HZ
+
+    @property
+    def loudspeaker(self) -> Frames:
+        """All frames that were really played, at `loudspeaker_rate_hz`."""
+        return np.concatenate([SILENCE, *self._played])
+
+    @property
+    def microphone(self) -> Frames:
+        """All frames that the microphone heard, at 16 kHz."""
+        return np.concatenate([SILENCE, *self._heard])
+
+    def write_wav(self, path: Path, *, rate_hz: int = 48_000) -> None:
+        """Write 16-bit stereo at `rate_hz`: left the loudspeaker, right the microphone.
+
+        Blocks for about a second a minute. Raises OSError when the file cannot be written.
+        """
+        left = wav.at_rate(self.loudspeaker, self.loudspeaker_rate_hz, rate_hz)
+        right = wav.at_rate(self.microphone, MIC_RATE_HZ, rate_hz)
+        wav.write(path, wav.Stereo(left, right), rate_hz)

@@ -1,0 +1,156 @@
+"""A rehearsal: the real core on a real server, in a simulated room. Demo and tests use it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from parleyd.app.alarm_command import Overhearing
+from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.config import Config
+from parleyd.core.events import Effect, Happening, MuteSwitched, Note, Ring, Send, SetVolume, Show
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import State
+from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.events import ClientEvent, ServerEvent
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.card import SimulatedCard
+from parleyd.simulation.drive import LIFE, drive
+from parleyd.simulation.recording import Recording
+from parleyd.simulation.talker import Talker
+from parleyd.skills import conversation, skills_of
+from parleyd.skills.alarms import Moment as Now
+from parleyd.skills.registry import SkillBook
+from parleyd.skills.timers import Timers
+from parleyd.skills.volume import Volume
+from parleyd.wake import WakeEngine
+
+COMFORTABLE_MS = 1500  # with so much to play, the rest of an answer may take its time
+
+
+What = TypeVar("What", covariant=True)
+Sent = TypeVar("Sent", bound=ClientEvent)
+Received = TypeVar("Received", bound=ServerEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Generic[What]):
+    """Something that crossed the core's boundary, and when in simulated seconds."""
+
+    at: float
+    what: What
+
+
+class Rehearsal:
+    """Speaker, room, talker and link on one event loop; time is simulated.
+
+    Simulated time keeps the pace of life while the server's answer matters (it listens,
+    thinks, or generates what is about to be played), so that its latency is real; else
+    it runs up to `faster` times as fast.
+    """
+
+    def __init__(
+        self,
+        settings: Config,
+        address: Address,
+        wake: WakeEngine | None,
+        *,
+        room: Room | None = None,
+        faster: float = 8.0,
+    ) -> None:
+        volume = Volume(settings.audio.volume, lambda percent: self.post(SetVolume(percent)))
+        self.timers = Timers((), lambda: Now(self.card.now, self.card.now))
+        skills = SkillBook([*skills_of(volume), *skills_of(self.timers), *skills_of(conversation)])
+        self.speaker = Speaker(settings, wake, skills.declarations())
+        self.talker = Talker()
+        self.room = room or Room(loudspeaker_rate_hz=settings.audio.playback_rate_hz)
+        self.recording = Recording(settings.audio.playback_rate_hz)
+        self.card = SimulatedCard(self.speaker, self.room, self.talker, recording=self.recording)
+        self.moments: list[Moment[Any]] = []
+        self.on_moment: Callable[[Moment[Any]], None] = lambda moment: None
+        self._faster = faster
+        self._server_ends_turns = settings.turn.detection != "local"
+        self._link = Link(address, self.post, warm=settings.realtime.connection == "warm")
+        self._overhearing = Overhearing(self.post)
+        self._switchboard = Switchboard(
+            self._link,
+            skills,
+            self.post,
+            on_ring_stopped=self.timers.stopped,
+            on_understand=self._overhearing.understand,
+            on_show=self._record,
+            on_note=self._record,
+        )
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator["Rehearsal"]:
+        """Keep the link up inside the block; silence and close at its end."""
+        task = asyncio.create_task(self._link.run(), name="link")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await self._overhearing.close()
+
+    def mute(self, muted: bool) -> None:
+        """Move the mute switch: the microphone is closed, the core is told."""
+        self.card.muted = muted
+        self.post(MuteSwitched(muted))
+
+    def post(self, event: Happening) -> None:
+        """Hand an event to the core, as the button, the link or a skill does."""
+        self._record(event)
+        self.speaker.handle(event, self.card.now)
+
+    async def run(self, until: Callable[[], bool], *, longest_s: float = 60.0) -> bool:
+        """Let time pass until the condition holds; False when it took too long."""
+
+        def ring_and_ask() -> bool:
+            for alarm in self.timers.take_due():
+                self.post(Ring(alarm.name, alarm.id))
+            return until()
+
+        return await drive(
+            self.card,
+            until=ring_and_ask,
+            pace=self._pace,
+            on_effects=self._carry,
+            longest_s=longest_s,
+        )
+
+    async def run_for(self, seconds: float) -> None:
+        """Let this much simulated time pass."""
+        end = self.card.now + seconds
+        await self.run(lambda: self.card.now >= end, longest_s=seconds + 1)
+
+    def notes(self, name: str) -> list[Moment[Note]]:
+        """All notes of this name, in order."""
+        return [m for m in self.moments if isinstance(m.what, Note) and m.what.name == name]
+
+    def sent(self, kind: type[Sent]) -> list[Moment[Sent]]:
+        """All events of this kind that went to the server."""
+        return [m for m in self.moments if isinstance(m.what, kind)]
+
+    def received(self, kind: type[Received]) -> list[Moment[Received]]:
+        """All events of this kind that came from the server."""
+        return [m for m in self.moments if isinstance(m.what, kind)]
+
+    def _pace(self) -> float:
+        speaker = self.speaker
+        hears_us = speaker.state is State.LISTENING and self._server_ends_turns
+        owes_us = speaker.awaiting_server and speaker.buffered_ms < COMFORTABLE_MS
+        return LIFE if hears_us or owes_us else self._faster
+
+    def _carry(self, effects: Sequence[Effect]) -> None:
+        self._switchboard.carry(effects)
+        for effect in effects:  # the core puts them behind its notes, and so do the moments
+            if isinstance(effect, Send):
+                self._record(effect.event)
+
+    def _record(self, what: Show | Note | ClientEvent | Happening) -> None:
+        moment = Moment(self.card.now, what)
+        self.moments.append(moment)
+        self.on_moment(moment)

@@ -1,0 +1,98 @@
+"""The book of skills: declares them, calls them, and answers the model whatever happens."""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from parleyd.core.events import Then
+from parleyd.realtime.events import Json
+from parleyd.skills import Outcome, Skill, WrongArguments
+from parleyd.skills.results import LONGEST_OUTPUT, ResultError, valid
+from parleyd.skills.results import outcome as _outcome
+from parleyd.skills.wording import message
+from parleyd.skills.workers import MOST, Busy, Workers
+
+__all__ = ["LONGEST_OUTPUT", "SkillBook"]
+
+log = logging.getLogger(__name__)
+
+
+class SkillBook:
+    """All skills of a speaker; lives on the event loop."""
+
+    def __init__(self, skills: Sequence[Skill], within_s: float = 5.0) -> None:
+        self._skills = {skill.name: skill for skill in skills}
+        self._within_s = within_s
+        self._workers = Workers()
+
+    def declarations(self) -> list[Json]:
+        """The tools for the server's session."""
+        return [skill.declaration() for skill in self._skills.values()]
+
+    async def call(self, name: str, arguments: Json) -> Outcome:
+        """Run a skill; never raises, and ends within the time limit.
+
+        Whatever goes wrong goes to the model in words; what is not the model's fault is
+        logged, with its place and without its arguments, which the user may have spoken.
+        """
+        skill = self._skills.get(name)
+        if skill is None:
+            return _told(
+                f"There is no function {name}; there are {', '.join(sorted(self._skills))}."
+            )
+        began = time.monotonic()
+        try:
+            return await self._run(skill, arguments)
+        except WrongArguments as error:
+            return _told(f"{name} was called with wrong arguments: {message(error)}.")
+        except TimeoutError as error:
+            if time.monotonic() < began + self._within_s:  # of its own, such as a connection's
+                return _failed(skill, error)
+            log.warning("the skill %s took more than %g s", name, self._within_s)
+            return _told(f"{name} did not answer within {self._within_s:g} seconds.")
+        except Busy:
+            log.warning("skill %s not called: all %d threads are busy", name, MOST)
+            return _told("Too many functions are still running; try again later.")
+        except ResultError as error:
+            log.error("%s: the skill %s %s", skill.place, name, error)
+            return _told(f"{name} failed: TypeError: it {error}.")
+        except ValueError as error:
+            return _told(f"That did not work: {message(error).rstrip('.')}.")
+        except Exception as error:  # the rim of a skill: whoever wrote it
+            return _failed(skill, error)
+
+    async def _run(self, skill: Skill, arguments: Json) -> Outcome:
+        if skill.blocking:
+            call = partial(_call, skill, arguments, self._within_s)
+            return await self._workers.run(call, self._within_s)
+        returned = skill.function(**skill.bind(arguments))
+        if not inspect.isawaitable(returned):
+            return _outcome(returned)
+        async with asyncio.timeout(self._within_s):
+            return _outcome(await returned)
+
+
+def _call(skill: Skill, arguments: Json, within_s: float) -> Outcome:
+    """On a thread; async functions get an event loop of their own, so they can't block ours."""
+    returned = skill.function(**skill.bind(arguments))
+    if not inspect.iscoroutine(returned):
+        return _outcome(returned)
+
+    async def run() -> Any:
+        async with asyncio.timeout(within_s):
+            return await returned
+
+    return _outcome(asyncio.run(run()))
+
+
+def _failed(skill: Skill, error: Exception) -> Outcome:
+    log.error("%s: the skill %s failed", skill.place, skill.name, exc_info=error)
+    return _told(f"{skill.name} failed: {type(error).__name__}: {message(error)}")
+
+
+def _told(text: str) -> Outcome:
+    return Outcome(valid(text), Then.REPLY)

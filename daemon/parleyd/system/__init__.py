@@ -1,0 +1,1 @@
+"""Small things of the operating system that every adapter may use."""

@@ -1,0 +1,314 @@
+"""What no sound server shows: xruns, refused parameters, a card pulled out.
+
+A scripted PCM answers with what pyalsaaudio was seen to answer on a kernel card: xruns are
+return values, nothing is written by the write that reports one, errors carry their device.
+"""
+
+import errno
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.alsa import card_names, pcm, sound_card
+from parleyd.alsa.card_names import PcmFormat
+from parleyd.alsa.sound_card import Card
+from parleyd.errors import AudioError
+
+PERIOD = np.arange(160, dtype=np.int16)
+
+
+class ALSAAudioError(Exception):
+    """As pyalsaaudio's."""
+
+
+class Pcm:
+    """One scripted device; `reads` and `writes` are what the next calls return."""
+
+    granted: dict[str, object]
+    refusal: str
+
+    def __init__(self, direction: str, mode: str, *, device: str, **asked: Any) -> None:
+        if self.refusal:
+            raise ALSAAudioError(f"{self.refusal} [{device}]")
+        assert mode == "nonblock"
+        self._info = {
+            "rate": asked["rate"],
+            "channels": asked["channels"],
+            "format_name": asked["format"],
+            "period_size": asked["periodsize"],
+            "buffer_size": asked["periodsize"] * asked["periods"],
+            **self.granted,
+        }
+        self.reads: list[int] = []
+        self.writes: list[int] = []
+        self.room = self._info["buffer_size"]
+        self.calls: list[str] = []
+        self.gone = False
+
+    def info(self) -> dict[str, Any]:
+        return self._info
+
+    def polldescriptors(self) -> list[tuple[int, int]]:
+        return []
+
+    def read(self) -> tuple[int, bytes]:
+        self._check("read")
+        count = self.reads.pop(0) if self.reads else 0
+        return count, PERIOD[: max(count, 0)].tobytes()
+
+    def write(self, data: bytes) -> int:
+        self._check("write")
+        count = self.writes.pop(0) if self.writes else len(data) // 2
+        if count > 0:
+            self.room -= count
+        return count
+
+    def avail(self) -> int:
+        return -errno.ENODEV if self.gone else self.room
+
+    def drop(self) -> None:
+        self._check("drop")
+        self.room = -errno.EBADFD  # what the kernel says of a stopped stream
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def _check(self, call: str) -> None:
+        self.calls.append(call)
+        if self.gone:
+            raise ALSAAudioError("No such device [card]")
+
+
+@pytest.fixture(autouse=True)
+def _scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    namespace = SimpleNamespace(
+        PCM=Pcm,
+        PCM_CAPTURE="capture",
+        PCM_PLAYBACK="playback",
+        PCM_NONBLOCK="nonblock",
+        PCM_FORMAT_S16_LE="S16_LE",
+        ALSAAudioError=ALSAAudioError,
+    )
+    for module in (sound_card, pcm):
+        monkeypatch.setattr(module, "alsaaudio", lambda: namespace)
+    monkeypatch.setattr(Pcm, "granted", {}, raising=False)
+    monkeypatch.setattr(Pcm, "refusal", "", raising=False)
+
+
+def opened() -> tuple[Card, Pcm, Pcm]:
+    card = Card(config.Audio(capture="card", playback="card"))
+    card.open_capture()
+    return card, card._playback, card._capture
+
+
+FRAMES = np.ones(480, np.int16)
+
+
+def test_an_underrun_is_written_again_and_counted() -> None:
+    card, playback, _ = opened()
+    playback.room, playback.writes = -errno.EPIPE, [-errno.EPIPE, 480]
+    assert card.queued_frames() == 0
+    card.write(FRAMES)
+    assert playback.calls == ["write", "write"]
+    assert card.xruns == 1
+
+
+def test_the_pause_after_an_answer_is_no_xrun() -> None:
+    card, playback, _ = opened()
+    card.write(FRAMES)
+    playback.room = -errno.EPIPE
+    card.write(FRAMES[:0])
+    card.write(FRAMES[:0])
+    assert playback.calls == ["write", "drop"]
+    assert card.queued_frames() == 0
+    card.write(FRAMES)
+    assert card.xruns == 0
+
+
+def test_a_write_of_nothing_leaves_what_is_queued_alone() -> None:
+    card, playback, _ = opened()
+    card.write(FRAMES)
+    card.write(FRAMES[:0])
+    assert playback.calls == ["write"]
+    assert card.queued_frames() == 480
+
+
+def test_after_a_drop_nothing_is_queued_and_the_next_write_counts_again() -> None:
+    card, playback, _ = opened()
+    card.write(FRAMES)
+    card.drop()
+    assert card.queued_frames() == 0
+    playback.room = playback.info()["buffer_size"]
+    card.write(FRAMES)
+    assert card.queued_frames() == 480
+
+
+def test_stereo_duplicates_each_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    monkeypatch.setattr(Pcm, "write", lambda _, data: written.append(data) or len(data) // 4)  # type: ignore[func-returns-value]
+    Card(config.Audio(playback_channels=2)).write(np.array([1, -2], np.int16))
+    assert np.frombuffer(written[0], np.int16).tolist() == [1, 1, -2, -2]
+
+
+def test_an_overrun_is_counted_and_periods_do_not_span_the_gap() -> None:
+    card, _, capture = opened()
+    capture.reads = [100, -errno.EPIPE, 160]
+    period = card.read()
+    assert period is not None
+    assert period.tolist() == PERIOD.tolist()
+    assert card.xruns == 1
+
+
+def test_any_granted_period_comes_out_as_160_frames() -> None:
+    card, _, capture = opened()
+    capture.reads = [128, 128, 64]
+    first, second = card.read(), card.read()
+    assert first is not None
+    assert second is not None
+    joined = np.concatenate((PERIOD[:128], PERIOD[:128], PERIOD[:64]))
+    assert np.concatenate((first, second)).tolist() == joined.tolist()
+
+
+def test_nothing_yet_is_none_and_nothing_for_long_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card, _, capture = opened()
+    assert card.read() is None
+    monkeypatch.setattr(sound_card, "STALL_S", 0.0)
+    with pytest.raises(AudioError, match="delivered nothing for 0 s"):
+        card.read()
+    assert "read" in capture.calls
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The monotonic time is what `now` says."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(sound_card.time, "monotonic", lambda: clock.now)  # type: ignore[attr-defined]
+    return clock
+
+
+def test_a_loudspeaker_that_takes_nothing_for_long_is_an_error(clock: SimpleNamespace) -> None:
+    card, playback, _ = opened()
+    card.write(FRAMES)
+    for _ in range(10):  # it plays, and is filled up again to where it was
+        clock.now += 3.9
+        playback.room += 480
+        assert card.queued_frames() == 0
+        card.write(FRAMES)
+    clock.now += 3.9
+    assert card.queued_frames() == 480
+    clock.now += 0.2
+    with pytest.raises(AudioError, match=r"played nothing for 4 s, with 480 frames before it"):
+        card.queued_frames()
+
+
+def test_a_loudspeaker_that_has_nothing_to_play_may_rest_as_long_as_it_likes(
+    clock: SimpleNamespace,
+) -> None:
+    card, playback, _ = opened()
+    card.write(FRAMES)
+    card.drop()
+    clock.now += 3600.0
+    playback.room = playback.info()["buffer_size"]
+    card.write(FRAMES)
+    assert card.queued_frames() == 480
+
+
+def test_a_card_pulled_out_is_an_error_everywhere_and_close_never_raises() -> None:
+    card, playback, capture = opened()
+    card.write(FRAMES)
+    playback.gone = capture.gone = True
+    for call in (card.read, card.queued_frames, card.drop, lambda: card.write(FRAMES)):
+        with pytest.raises(AudioError, match=r'"card" was lost \(No such device\)'):
+            call()
+    card.close()
+    card.close()
+    assert playback.calls[-1] == capture.calls[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    ("granted", "text"),
+    [
+        ({"rate": 44100}, "grants 44100 Hz, 1 channel(s), S16_LE; expected are 48000 Hz"),
+        ({"channels": 2}, "2 channel(s), S16_LE; expected are 48000 Hz, 1 channel(s)"),
+        ({"format_name": "S32_LE"}, "S32_LE; expected are 48000 Hz, 1 channel(s), S16_LE"),
+        ({"buffer_size": 2048}, "a lead of 40 ms needs 3840; use a smaller audio.lead_ms"),
+    ],
+)
+def test_parameters_that_were_not_granted_are_refused(
+    granted: dict[str, object], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pcm, "granted", granted)
+    with pytest.raises(AudioError) as error:
+        Card(config.Audio(playback="hw:CARD=Device"))
+    assert text in str(error.value)
+    assert "plug" in str(error.value)
+
+
+def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    devices = []
+
+    class Picky(Pcm):
+        def __init__(self, direction: str, mode: str, *, device: str, **asked: Any) -> None:
+            super().__init__(direction, mode, device=device, **asked)
+            devices.append((device, self.calls))
+            if device.startswith("hw:"):
+                self._info |= {"rate": 44100, "channels": 2}
+
+    monkeypatch.setattr(sound_card.alsaaudio(), "PCM", Picky)  # type: ignore[attr-defined]
+    card = Card(config.Audio(playback="hw:CARD=Device"))
+    assert card._playback.info()["rate"] == 48000
+    assert devices == [("hw:CARD=Device", ["drop", "close"]), ("plughw:CARD=Device", [])]
+    assert '"hw:CARD=Device" grants 44100 Hz, 2 channel(s), S16_LE; ALSA converts' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        (PcmFormat(44100, 2, "S16_LE"), True),
+        (PcmFormat(48000, 1, "S16_LE"), False),
+        (None, False),
+    ],
+)
+def test_what_plughw_converts_is_told_at_opening(
+    card: PcmFormat | None,
+    told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    asked = []
+    monkeypatch.setattr(card_names, "runs_at", lambda info, suffix: asked.append(suffix) or card)  # type: ignore[func-returns-value]
+    opened()
+    assert asked == ["p", "c"]
+    line = (
+        '"card" runs at 44100 Hz, 2 channel(s), S16_LE; ALSA converts, '
+        "wanted are 48000 Hz, 1 channel(s), S16_LE"
+    )
+    assert (f"audio.playback: {line}" in caplog.text) is told
+
+
+@pytest.mark.parametrize(
+    ("refusal", "remedy"),
+    [
+        ("Device or resource busy", "end the program that holds it"),
+        ("No such device", "DeviceAllow=char-alsa"),
+        ("No such file or directory", "plug in a sound card"),
+        ("Permission denied", "group audio"),
+        ("Something new", "choose a device from `aplay -L`"),
+    ],
+)
+def test_a_refusal_names_its_remedy(
+    refusal: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pcm, "refusal", refusal)
+    with pytest.raises(AudioError) as error:
+        Card(config.Audio())
+    assert str(error.value).startswith(f'audio.playback: "default" cannot be opened ({refusal})')
+    assert remedy in str(error.value)

@@ -1,0 +1,65 @@
+"""The offline voice as the daemon's effects reach it."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from parleyd.app.announcer import Announcer
+from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.core.events import Happening, Speak, Spoken
+from parleyd.embedded.synthesizer import Synthesizer
+from parleyd.realtime.connection import Address, Link
+from parleyd.skills.registry import SkillBook
+from parleyd.units import Frames
+
+WORDS = "the service home wants to run open door. door is quote front unquote."
+
+
+def spoken(announcer: Announcer) -> list[Happening]:
+    """What the core hears of one `Speak`."""
+    posted: list[Happening] = []
+
+    async def carry() -> None:
+        done = asyncio.Event()
+
+        def post(event: Happening) -> None:
+            posted.append(event)
+            done.set()
+
+        link = Link(Address("ws://127.0.0.1:1"), post)
+        switchboard = Switchboard(
+            link,
+            SkillBook([]),
+            post,
+            on_ring_stopped=lambda ids: None,
+            announcer=announcer,
+        )
+        switchboard.carry([Speak(7, WORDS)])
+        async with asyncio.timeout(30):
+            await done.wait()
+
+    asyncio.run(carry())
+    return posted
+
+
+def test_question_is_spoken_by_the_offline_voice_word_for_word() -> None:
+    (event,) = spoken(Announcer())
+    assert isinstance(event, Spoken)
+    assert event.number == 7
+    assert event.frames is not None
+    assert len(event.frames) == len(Synthesizer().synthesize(WORDS))  # its noise is random
+    assert 3 < len(event.frames) / 24_000 < 8
+    assert np.abs(event.frames).max() > 3000
+
+
+class _Broken(Announcer):
+    def say(self, words: str) -> Frames | None:
+        raise OSError("no such library")
+
+
+def test_voice_that_fails_is_reported_as_no_speech(caplog: pytest.LogCaptureFixture) -> None:
+    assert spoken(_Broken()) == [Spoken(7, None)]
+    assert spoken(_Broken())[0].frames is None  # type: ignore[union-attr]
+    assert "the offline voice failed" in caplog.text
+    assert WORDS not in caplog.text

@@ -1,0 +1,578 @@
+"""The audio thread, with a core that counts and a card that is simple or real."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from pulse_rig import SPEAKER_RATE_HZ, PulseRig
+
+from parleyd import config
+from parleyd.alsa import sound_card
+from parleyd.alsa.protocol import NoCard, SoundCard
+from parleyd.alsa.sound_card import Card
+from parleyd.app import audio_thread
+from parleyd.app.audio_thread import INBOX_EVENTS, Heartbeat
+from parleyd.core.events import (
+    ButtonPressed,
+    CardBack,
+    CardLost,
+    Effect,
+    MicPeriod,
+    MuteSwitched,
+    Note,
+    Show,
+    Step,
+)
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import Shown
+from parleyd.errors import AudioError
+from parleyd.hearing.fuse import Fault
+from parleyd.units import SILENCE, Frames
+
+DEADLINE_S = 30.0  # of a wait that takes milliseconds on an idle machine
+
+
+class SimpleCard:
+    """A card that is never late: a period each time `give` is called, loss when told."""
+
+    def __init__(self) -> None:
+        self.xruns = 0
+        self.calls: queue.Queue[tuple[str, object]] = queue.Queue()
+        self.microphone_open = False
+        self._periods: queue.Queue[Frames | AudioError] = queue.Queue()
+
+    def give(self, period: Frames | AudioError) -> None:
+        self._periods.put(period)
+
+    def open_capture(self) -> None:
+        self.microphone_open = True
+        self.calls.put(("open_capture", None))
+
+    def close_capture(self) -> None:
+        self.microphone_open = False
+        self.calls.put(("close_capture", None))
+
+    def read(self) -> Frames | None:
+        assert self.microphone_open
+        try:
+            period = self._periods.get(timeout=0.02)
+        except queue.Empty:
+            return None
+        if isinstance(period, AudioError):
+            raise period
+        return period
+
+    def queued_frames(self) -> int:
+        return 77
+
+    def write(self, frames: Frames) -> None:
+        self.calls.put(("write", len(frames)))
+
+    def drop(self) -> None:
+        self.calls.put(("drop", None))
+
+    def close(self) -> None:
+        self.microphone_open = False
+        self.calls.put(("close", None))
+
+
+class CountingCore:
+    """Tells each call through a queue; a button press drops and plays 480 frames."""
+
+    def __init__(self) -> None:
+        self.seen: queue.Queue[Any] = queue.Queue()
+        self.threads: set[str] = set()
+        self._pressed = False
+
+    def handle(self, event: Any, now: float) -> None:
+        self.threads.add(threading.current_thread().name)
+        if event == "raise":
+            raise ZeroDivisionError
+        self._pressed |= isinstance(event, ButtonPressed)
+        self.seen.put(event)
+
+    def tick(self, mic: MicPeriod, now: float) -> Step:
+        self.threads.add(threading.current_thread().name)
+        self.seen.put(mic)
+        pressed, self._pressed = self._pressed, False
+        if not pressed:
+            return Step(False, SILENCE, ())
+        return Step(True, np.ones(480, np.int16), (Show(Shown.LISTENING), Note("pressed", {})))
+
+    def wait_for(self, wanted: Callable[[Any], bool]) -> Any:
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            item = self.seen.get(timeout=DEADLINE_S)
+            if wanted(item):
+                return item
+        pytest.fail("the core was never told")
+
+
+class Outcome:
+    """What the heartbeat's callbacks were called with."""
+
+    def __init__(self) -> None:
+        self.effects: queue.Queue[Sequence[Effect]] = queue.Queue()
+        self.errors: queue.Queue[Exception] = queue.Queue()
+
+
+class Running:
+    def __init__(self, card: SoundCard, **options: Any) -> None:
+        self.core, self.outcome = CountingCore(), Outcome()
+        self.heart = Heartbeat(
+            card,
+            self.core,
+            on_effects=self.outcome.effects.put,
+            on_error=self.outcome.errors.put,
+            **options,
+        )
+
+
+@pytest.fixture
+def simple() -> Iterator[tuple[SimpleCard, Running]]:
+    card = SimpleCard()
+    running = Running(card)
+    yield card, running
+    assert running.heart.stop()
+
+
+def is_period(item: object) -> bool:
+    return isinstance(item, MicPeriod)
+
+
+def drain(calls: "queue.Queue[tuple[str, object]]") -> list[tuple[str, object]]:
+    items = []
+    while not calls.empty():
+        items.append(calls.get_nowait())
+    return items
+
+
+def test_a_beat_tells_events_first_then_drops_then_writes(
+    simple: tuple[SimpleCard, Running],
+) -> None:
+    card, running = simple
+    running.heart.post(ButtonPressed())
+    card.give(np.arange(160, dtype=np.int16))
+    running.heart.start()
+    assert running.core.seen.get(timeout=DEADLINE_S) == ButtonPressed()
+    period = running.core.seen.get(timeout=DEADLINE_S)
+    assert period.frames.tolist() == list(range(160))
+    assert period.queued_frames == 77
+    effects = running.outcome.effects.get(timeout=DEADLINE_S)
+    assert [type(effect) for effect in effects] == [Show, Note]
+    assert running.heart.stop()
+    assert drain(card.calls) == [
+        ("open_capture", None),
+        ("drop", None),
+        ("write", 480),
+        ("close", None),
+    ]
+    assert running.core.threads == {"heartbeat"}
+    assert running.heart.beats == 1
+
+
+def test_no_period_no_beat_and_effects_only_when_there_are_some(
+    simple: tuple[SimpleCard, Running],
+) -> None:
+    card, running = simple
+    running.heart.start()
+    for _ in range(3):
+        card.give(np.zeros(160, np.int16))
+        running.core.wait_for(is_period)
+    assert running.heart.stop()
+    assert running.heart.beats == 3
+    assert running.outcome.effects.empty()
+
+
+def test_xruns_are_told_as_what_came_since_the_last_period_and_none_before_the_first(
+    simple: tuple[SimpleCard, Running],
+) -> None:
+    card, running = simple
+    running.heart.start()
+    told = []
+    for total in (2, 2, 4, 7):
+        card.xruns = total
+        card.give(np.zeros(160, np.int16))
+        told.append(running.core.wait_for(is_period).xruns)
+    assert told == [0, 0, 2, 3]
+
+
+def test_mute_closes_the_microphone_before_the_core_is_told_and_beats_go_on(
+    simple: tuple[SimpleCard, Running],
+) -> None:
+    card, running = simple
+    running.heart.start()
+    card.give(np.zeros(160, np.int16))
+    running.core.wait_for(is_period)
+    running.heart.set_muted(True)
+    running.core.wait_for(lambda item: item == MuteSwitched(True))
+    assert not card.microphone_open
+    for _ in range(5):
+        assert running.core.wait_for(is_period).frames is None
+    running.heart.set_muted(False)
+    running.core.wait_for(lambda item: item == MuteSwitched(False))
+    assert card.microphone_open
+    card.give(np.ones(160, np.int16))
+    assert running.core.wait_for(is_period).frames is not None
+
+
+def test_a_start_while_muted_never_opens_the_microphone() -> None:
+    card = SimpleCard()
+    running = Running(card, muted=True)
+    running.heart.start()
+    assert running.core.seen.get(timeout=DEADLINE_S) == MuteSwitched(True)
+    running.core.wait_for(is_period)
+    assert running.heart.stop()
+    assert ("open_capture", None) not in drain(card.calls)
+
+
+def test_a_lost_card_ends_the_thread_after_closing(simple: tuple[SimpleCard, Running]) -> None:
+    card, running = simple
+    running.heart.start()
+    lost = AudioError("lost")
+    card.give(lost)
+    assert running.outcome.errors.get(timeout=DEADLINE_S) is lost
+    assert drain(card.calls)[-1] == ("close", None)
+    running.heart.join(DEADLINE_S)
+    assert not running.heart.is_alive()
+
+
+def test_a_fault_of_the_core_is_logged_with_its_traceback_and_ends_the_thread(
+    simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    card, running = simple
+    running.heart.post("raise")  # type: ignore[arg-type]
+    card.give(np.zeros(160, np.int16))
+    running.heart.start()
+    assert isinstance(running.outcome.errors.get(timeout=DEADLINE_S), ZeroDivisionError)
+    assert caplog.records[0].exc_info is not None
+    assert drain(card.calls)[-1] == ("close", None)
+
+
+def test_heartbeat_outlives_a_recorder_that_raises(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[MicPeriod] = []
+
+    def broken(period: MicPeriod, step: Step) -> None:
+        seen.append(period)
+        raise OSError("the disk is full")
+
+    card = SimpleCard()
+    running = Running(card, on_beat=broken)
+    running.heart.start()
+    for _ in range(3):
+        card.give(np.zeros(160, np.int16))
+        running.core.wait_for(lambda item: isinstance(item, MicPeriod))
+    assert running.heart.is_alive()
+    assert running.heart.stop()
+    assert len(seen) == 1
+    assert caplog.text.count("Traceback") == 1
+    assert running.outcome.errors.empty()
+
+
+class RaisingEngine:
+    """A wake-word engine whose library fails at every call."""
+
+    name = "raising"
+    keywords: tuple[str, ...] = ("hey_test",)
+
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
+        raise RuntimeError("invoke failed")
+
+    def close(self) -> None:
+        pass
+
+
+def test_heartbeat_outlives_a_wake_engine_that_raises() -> None:
+    card = SimpleCard()
+    running = Running(card)
+    running.heart = Heartbeat(
+        card,
+        Speaker(config.Config(), RaisingEngine()),
+        on_effects=running.outcome.effects.put,
+        on_error=running.outcome.errors.put,
+    )
+    running.heart.start()
+    for _ in range(50):
+        card.give(np.zeros(160, np.int16))
+    deadline = time.monotonic() + DEADLINE_S
+    while running.heart.beats < 50 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert running.heart.is_alive()
+    assert running.heart.stop()
+    effects = [effect for some in list(running.outcome.effects.queue) for effect in some]
+    (fault,) = [effect for effect in effects if isinstance(effect, Fault)]
+    assert (fault.part, str(fault.error)) == ("wake engine", "invoke failed")
+    assert running.outcome.errors.empty()
+
+
+def test_stop_before_start_closes_the_card(simple: tuple[SimpleCard, Running]) -> None:
+    card, running = simple
+    assert running.heart.stop()
+    assert running.heart.stop()
+    assert drain(card.calls) == [("close", None)] * 2
+
+
+def test_the_inbox_is_bounded(
+    simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, running = simple
+    for number in range(INBOX_EVENTS + 1):
+        assert running.heart.crowded == (number >= 1000)
+        running.heart.post(number)  # type: ignore[arg-type]
+    assert "does not take events" in caplog.text
+
+
+def test_heartbeat_thousands_of_lost_events_are_two_lines(
+    simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    card, running = simple
+    for number in range(8192 + 2500):
+        running.heart.post(number)  # type: ignore[arg-type]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    for _ in range(200):
+        card.give(np.zeros(160, np.int16))
+    running.heart.start()
+    running.core.wait_for(lambda item: item == 8191)
+    running.heart.post("next")  # type: ignore[arg-type]
+    running.core.wait_for(lambda item: item == "next")
+    lines = [record.getMessage() for record in caplog.records if "events" in record.getMessage()]
+    assert lines[1:] == ["the audio thread takes events again, 2500 are lost"]
+
+
+def test_a_burst_of_events_keeps_its_order_and_does_not_stop_the_beat(
+    simple: tuple[SimpleCard, Running],
+) -> None:
+    card, running = simple
+    for number in range(1000):
+        running.heart.post(number)  # type: ignore[arg-type]
+    for _ in range(200):
+        card.give(np.zeros(160, np.int16))
+    running.heart.start()
+    numbers: list[int] = []
+    while len(numbers) < 1000:
+        item = running.core.seen.get(timeout=DEADLINE_S)
+        if isinstance(item, int):
+            numbers.append(item)
+    assert numbers == list(range(1000))
+
+
+def test_refused_real_time_priority_is_told_once_and_the_beat_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.sched_setscheduler", refuse)
+    caplog.set_level("INFO")
+    running = Running(SimpleCard(), muted=True, priority=20)
+    running.heart.start()
+    for _ in range(3):
+        running.core.wait_for(is_period)
+    assert running.heart.stop()
+    assert caplog.text.count("LimitRTPRIO=20") == 1
+
+
+# --- a card that comes and goes ------------------------------------------------------------
+
+
+class Drawer:
+    """Where `reopen` finds cards: each item is what one try finds."""
+
+    def __init__(self, *items: SoundCard | AudioError) -> None:
+        self.items = list(items)
+        self.tries = 0
+
+    def __call__(self) -> SoundCard:
+        self.tries += 1
+        item = self.items.pop(0) if self.items else AudioError("still nothing")
+        if isinstance(item, AudioError):
+            raise item
+        return item
+
+
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_thread, "RETRY_S", 0.0)
+    monkeypatch.setattr(audio_thread, "MOST_RETRY_S", 0.0)
+
+
+def is_lost(item: object) -> bool:
+    return isinstance(item, CardLost)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_lost_card_is_told_waited_for_and_taken_again() -> None:
+    card, again = SimpleCard(), SimpleCard()
+    running = Running(card, reopen=Drawer(AudioError("still nothing"), again))
+    running.heart.post(ButtonPressed())
+    running.heart.start()
+    card.give(np.zeros(160, np.int16))
+    running.core.wait_for(is_period)
+    card.give(AudioError("pulled out"))
+    # 480 frames were written after a drop: they may not have been heard
+    assert running.core.wait_for(is_lost) == CardLost("pulled out", 480)
+    assert running.core.wait_for(is_lost) == CardLost("still nothing", 0)
+    running.core.wait_for(lambda item: item == CardBack())
+    again.give(np.ones(160, np.int16))
+    assert running.core.wait_for(is_period).frames is not None
+    assert drain(card.calls)[-1] == ("close", None)
+    assert running.heart.stop()
+    assert running.outcome.errors.empty()
+    assert drain(again.calls) == [("open_capture", None), ("write", 0), ("close", None)]
+
+
+def test_beats_go_on_without_a_card_and_nothing_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audio_thread, "RETRY_S", 1000.0)
+    drawer = Drawer()
+    running = Running(NoCard("never there"), reopen=drawer)
+    running.heart.start()
+    assert running.core.seen.get(timeout=DEADLINE_S) == CardLost("never there", 0)
+    for _ in range(5):
+        assert running.core.wait_for(is_period) == MicPeriod(None, 0)
+    running.heart.post(ButtonPressed())
+    assert running.outcome.effects.get(timeout=DEADLINE_S)
+    assert running.heart.stop()
+    assert drawer.tries == 0
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_card_that_comes_back_while_muted_has_its_microphone_closed() -> None:
+    card, again = SimpleCard(), SimpleCard()
+    running = Running(card, reopen=Drawer(again))
+    running.heart.start()
+    card.give(AudioError("pulled out"))
+    running.heart.set_muted(True)
+    running.core.wait_for(lambda item: item == MuteSwitched(True))
+    running.core.wait_for(lambda item: item == CardBack())
+    running.core.wait_for(is_period)
+    assert not again.microphone_open
+    running.heart.set_muted(False)
+    running.core.wait_for(lambda item: item == MuteSwitched(False))
+    assert again.microphone_open
+    assert running.heart.stop()
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_card_whose_microphone_is_missing_is_closed_and_tried_again() -> None:
+    class Deaf(SimpleCard):
+        def open_capture(self) -> None:
+            raise AudioError("no microphone")
+
+    deaf, again = Deaf(), SimpleCard()
+    running = Running(NoCard("nothing"), reopen=Drawer(deaf, again))
+    running.heart.start()
+    running.core.wait_for(lambda item: item == CardLost("no microphone", 0))
+    running.core.wait_for(lambda item: item == CardBack())
+    assert drain(deaf.calls) == [("close", None)]
+    assert running.heart.stop()
+
+
+def test_pauses_between_tries_grow_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Time:
+        now = 100.0
+
+    clock = SimpleNamespace(monotonic=lambda: Time.now, sleep=lambda seconds: None)
+    monkeypatch.setattr(audio_thread, "time", clock)
+    tried: list[float] = []
+
+    def reopen() -> SoundCard:
+        tried.append(Time.now)
+        raise AudioError("nothing")
+
+    running = Running(NoCard("nothing"), reopen=reopen)
+    while len(tried) < 7:
+        Time.now += 0.01
+        running.heart._beat_or_lose()
+    pauses = np.diff(tried)
+    assert pauses == pytest.approx([0.5, 1.0, 2.0, 4.0, 4.0, 4.0], abs=0.02)
+
+
+# --- on the real alsa-lib ----------------------------------------------------------------
+
+
+@pytest.fixture
+def real(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
+    running = Running(Card(config.Audio(capture="mic", playback="speaker")))
+    running.heart.start()
+    yield running
+    running.heart.stop()
+
+
+def test_the_heart_beats_on_alsa(real: Running) -> None:
+    for _ in range(20):
+        period = real.core.wait_for(is_period)
+        assert period.frames.shape == (160,)
+        assert period.xruns == 0
+    real.heart.post(ButtonPressed())
+    real.core.wait_for(lambda item: item == ButtonPressed())
+    assert real.outcome.effects.get(timeout=DEADLINE_S)
+
+
+def test_mute_leaves_no_open_microphone_in_the_system(real: Running, rig: PulseRig) -> None:
+    real.core.wait_for(is_period)
+    assert rig.open_microphones() == 1
+    real.heart.set_muted(True)
+    real.core.wait_for(lambda item: item == MuteSwitched(True))
+    assert rig.open_microphones() == 0
+    real.heart.set_muted(False)
+    real.core.wait_for(lambda item: item == MuteSwitched(False))
+    assert real.core.wait_for(is_period).frames is not None
+    assert rig.open_microphones() == 1
+
+
+def test_what_the_core_plays_is_heard(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
+
+    class Tone(CountingCore):
+        """Keeps 40 ms of tone queued, as the core keeps its lead."""
+
+        def tick(self, mic: MicPeriod, now: float) -> Step:
+            lead = 40 * SPEAKER_RATE_HZ // 1000
+            return Step(False, np.full(max(0, lead - mic.queued_frames), 9000, np.int16), ())
+
+    outcome = Outcome()
+    heart = Heartbeat(
+        Card(config.Audio(capture="mic", playback="speaker")),
+        Tone(),
+        on_effects=outcome.effects.put,
+        on_error=outcome.errors.put,
+    )
+    rig.heard.clear()
+    heart.start()
+    try:
+        assert rig.heard.wait_for(8000, SPEAKER_RATE_HZ // 2, DEADLINE_S)
+    finally:
+        assert heart.stop()
+    assert outcome.errors.empty()
+
+
+@pytest.mark.slow
+def test_the_heart_goes_on_when_the_sound_server_is_killed_and_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
+    audio = config.Audio(capture="mic", playback="speaker")
+    with PulseRig() as rig:
+        running = Running(Card(audio), reopen=lambda: Card(audio))
+        running.heart.start()
+        try:
+            running.core.wait_for(is_period)
+            rig.kill()
+            assert "was lost" in running.core.wait_for(is_lost).reason
+            for _ in range(3):
+                assert running.core.wait_for(is_period).frames is None
+            rig.restart()
+            running.core.wait_for(lambda item: item == CardBack())
+            for _ in range(20):
+                assert running.core.wait_for(is_period).frames.shape == (160,)
+        finally:
+            assert running.heart.stop()
+    assert running.outcome.errors.empty()

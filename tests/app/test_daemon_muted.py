@@ -1,0 +1,146 @@
+"""The closed microphone on a whole daemon without a card: shown with its reason, and kept."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+from waiting import until
+
+from parleyd import config
+from parleyd.app.daemon import Daemon
+from parleyd.core.events import ButtonPressed
+
+pytestmark = pytest.mark.slow
+
+WITHIN_S = 60.0
+CONFIG = """
+[buttons]
+push_pin = 23
+mute_pin = 24
+[lights]
+output = "rgb"
+[audio]
+capture = "hw:9"
+playback = "hw:9"
+boot_chime = false
+priority = 0
+[realtime]
+server = "compatible"
+url = "ws://127.0.0.1:9/"
+"""
+RED = 17
+
+
+class BusyPin(MockPWMPin):
+    """A pin that another process may have, and a read that may fail."""
+
+    busy: ClassVar[set[int]] = set()
+    broken: ClassVar[bool] = False
+
+    def __init__(self, factory: Any, info: Any) -> None:
+        if int(info.name[4:]) in self.busy:
+            raise OSError(16, "GPIO busy")
+        super().__init__(factory, info)
+
+    def _get_state(self) -> Any:
+        if self.broken and self.info.name == "GPIO24":
+            raise OSError(19, "No such device")
+        return super()._get_state()
+
+
+@pytest.fixture
+def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    before, Device.pin_factory = Device.pin_factory, MockFactory(pin_class=BusyPin)
+    try:
+        yield Device.pin_factory
+    finally:
+        BusyPin.busy.clear()
+        BusyPin.broken = False
+        Device.pin_factory.reset()
+        Device.pin_factory = before
+
+
+def daemon() -> Daemon:
+    made = Daemon(None, config.parse(CONFIG), True)
+    made._end = asyncio.get_running_loop().create_future()
+    return made
+
+
+async def status(of: Daemon, beginning: str) -> None:
+    try:
+        await until(lambda: of._status.startswith(beginning), WITHIN_S)
+    except TimeoutError:
+        pytest.fail(f"the status is {of._status!r}")
+
+
+def test_busy_switch_is_shown_as_muted_with_the_reason(pins: MockFactory) -> None:
+    async def life() -> None:
+        BusyPin.busy.add(24)
+        speaker = daemon()
+        async with speaker._set_up(speaker._settings):
+            await status(speaker, "muted: buttons.mute_pin = 24: ")
+            assert "GPIO busy" in speaker._status
+            heart = speaker._heartbeat
+            assert heart is not None
+            assert heart._muted is True
+            await until(lambda: pins.pin(RED).state > 0, WITHIN_S)  # the LED is red
+            BusyPin.busy.clear()
+            await status(speaker, "error: ")  # the next on the ladder: there is no card
+            BusyPin.broken = True  # and while it runs
+            await status(speaker, "muted: buttons.mute_pin = 24: the pin cannot be read")
+            BusyPin.broken = False
+            await status(speaker, "error: ")
+            pins.pin(24).drive_low()
+            await status(speaker, "muted")
+            assert speaker._status == "muted"  # the switch says it all
+
+    asyncio.run(life())
+
+
+def test_voice_stays_above_a_switch_that_fails_and_comes_back(pins: MockFactory) -> None:
+    async def life() -> None:
+        speaker = daemon()
+        async with speaker._set_up(speaker._settings):
+            await status(speaker, "error: ")
+            assert speaker._mute is not None
+            speaker._mute.mute_microphone(10)
+            await status(speaker, "muted: closed by voice; the push button opens it")
+            BusyPin.broken = True
+            await status(speaker, "muted: buttons.mute_pin = 24: ")
+            BusyPin.broken = False
+            await status(speaker, "muted: closed by voice")
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("jump_s", [-1e9, -3600.0, 3600.0, 1e9])
+def test_voice_stays_over_a_reload_with_another_clock(
+    jump_s: float, pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def life() -> None:
+        speaker = daemon()
+        async with speaker._set_up(speaker._settings):
+            assert speaker._mute is not None
+            speaker._mute.mute_microphone(10)
+            await status(speaker, "muted: closed by voice")
+        now = time.time() + jump_s
+        monkeypatch.setattr(time, "time", lambda: now)
+        for restarted in (speaker, daemon()):  # a reload, then a new process
+            async with restarted._set_up(restarted._settings):
+                heart = restarted._heartbeat
+                assert heart is not None
+                await until(lambda heart=heart: heart.beats > 5, WITHIN_S)  # type: ignore[misc]
+                assert heart._muted is True
+                assert restarted._status.startswith("muted")
+        async with restarted._set_up(restarted._settings):
+            restarted._queue.post(ButtonPressed())
+            await status(restarted, "error: ")
+
+    asyncio.run(life())

@@ -1,0 +1,141 @@
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parleyd.app.echo_path_file import EchoFile
+from parleyd.config import Audio
+from parleyd.hearing.echo_path import TAPS, EchoMemory
+
+MEMORY = EchoMemory(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
+
+
+def test_what_was_learnt_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "echo.npz"
+    EchoFile(path, Audio()).save(MEMORY)
+    kept = EchoFile(path, Audio()).load()
+    assert kept is not None
+    np.testing.assert_array_equal(kept.weights, MEMORY.weights)
+    assert (kept.late, kept.delay, kept.drift) == (320.5, 640.0, 1e-5)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_another_pair_of_cards_has_another_echo(tmp_path: Path) -> None:
+    path = tmp_path / "echo.npz"
+    EchoFile(path, Audio()).save(MEMORY)
+    assert EchoFile(path, Audio(playback="plughw:CARD=Device")).load() is None
+    assert EchoFile(path, Audio(lead_ms=60)).load() is None
+
+
+def npz(**members: object) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **members)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+GOOD = {
+    "cards": "default default 48000 Hz 40 ms", "weights": MEMORY.weights,
+    "late": 320.5, "delay": 640.0, "drift": 1e-5,
+}  # fmt: skip
+
+
+def claiming(shape: str) -> bytes:
+    """A file of which the header says another size than there is."""
+    good = npz(**GOOD)
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    members["weights.npy"] = members["weights.npy"].replace(
+        f"({TAPS},)".encode(), shape.encode().ljust(len(f"({TAPS},)"))
+    )
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return file.getvalue()
+
+
+def compressed(size: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in GOOD:
+            archive.writestr(f"{name}.npy", bytes(size))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 half a file",
+        b"\x93NUMPY",
+        npz(**GOOD)[:-30],
+        npz(cards=GOOD["cards"]),
+        npz(**{**GOOD, "late": "x"}),
+        npz(**{**GOOD, "late": [1.0, 2.0]}),
+        npz(**{**GOOD, "weights": np.array([None, {}], object)}),
+        claiming("(10**9,)"),
+        claiming("((((((("),
+        compressed(2_000_000_000 // 100),
+        bytes(2 << 20),
+    ],
+    ids=range(12),
+)
+def test_a_broken_file_is_told_and_forgotten(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "echo.npz"
+    path.write_bytes(content)
+    file = EchoFile(path, Audio())
+    assert file.load() is None
+    assert "the echo is learnt anew" in caplog.text
+    file.save(MEMORY)
+    assert file.load() is not None
+
+
+def test_a_good_file_is_what_the_bad_ones_were_made_of(tmp_path: Path) -> None:
+    path = tmp_path / "echo.npz"
+    path.write_bytes(npz(**GOOD))
+    assert EchoFile(path, Audio()).load() is not None
+
+
+@pytest.mark.parametrize("late", [np.nan, np.inf, -1.0, 1e308])
+def test_numbers_that_are_no_echo_path_are_not_believed(tmp_path: Path, late: float) -> None:
+    path = tmp_path / "echo.npz"
+    path.write_bytes(npz(**{**GOOD, "late": late, "weights": MEMORY.weights * 1e30}))
+    assert EchoFile(path, Audio()).load() is None
+
+
+@pytest.mark.parametrize("place", ["folder", "pipe", "loop", "dangling"])
+def test_something_else_in_its_place_is_replaced(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "echo.npz"
+    match place:
+        case "folder":
+            (path / "x").mkdir(parents=True)
+        case "pipe":
+            os.mkfifo(path)
+        case "loop":
+            path.symlink_to(path)
+        case "dangling":
+            path.symlink_to("nothing")
+    file = EchoFile(path, Audio())
+    assert file.load() is None
+    file.save(MEMORY)
+    assert EchoFile(path, Audio()).load() is not None
+
+
+def test_a_file_of_another_version_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "echo.npz"
+    shorter = EchoMemory(MEMORY.weights[:1600], 320.0, 640.0, 0.0)
+    EchoFile(path, Audio()).save(shorter)
+    assert EchoFile(path, Audio()).load() is None
+
+
+def test_a_disk_that_takes_nothing_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    EchoFile(tmp_path / "state" / "echo.npz", Audio()).save(MEMORY)
+    assert "is not kept" in caplog.text

@@ -1,0 +1,186 @@
+"""The switch in simulated time: closed and shown within 100 ms, and above everything else."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.alsa.protocol import NoCard
+from parleyd.alsa.sound_card import READ_WAIT_S
+from parleyd.app import audio_thread
+from parleyd.app.audio_thread import PERIOD_S, Heartbeat
+from parleyd.core.events import Effect, Show
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import Shown
+from parleyd.errors import AudioError
+from parleyd.lights import Colour
+from parleyd.lights.patterns import colour
+from parleyd.units import Frames
+
+SHOWN_WITHIN_S = 0.1
+
+
+class Clock:
+    """What the heartbeat takes for the time module."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.0)
+
+
+class TimedCard:
+    """Reading takes as long as it does on a card: a period, or all the wait when it stalls."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.xruns = 0
+        self.stalls = False
+        self.opened: list[float] = []
+        self.is_open = False
+        self._clock = clock
+
+    def open_capture(self) -> None:
+        self.opened.append(self._clock.now)
+        self.is_open = True
+
+    def close_capture(self) -> None:
+        self.is_open = False
+
+    def read(self) -> Frames | None:
+        assert self.is_open
+        self._clock.sleep(READ_WAIT_S if self.stalls else PERIOD_S)
+        return None if self.stalls else np.zeros(160, np.int16)
+
+    def queued_frames(self) -> int:
+        return 0
+
+    def write(self, frames: Frames) -> None: ...
+
+    def drop(self) -> None: ...
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+class Bench:
+    """A heartbeat that is beaten by hand, with the real core, and what it showed when."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Clock()
+        monkeypatch.setattr(
+            audio_thread,
+            "time",
+            SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.clock.sleep),
+        )
+        self.card = TimedCard(self.clock)
+        self.switch = False
+        self.why = ""
+        self.details: list[str] = []
+        self.shown: list[tuple[float, Shown]] = []
+        self.spare = TimedCard(self.clock)
+        self.heart = Heartbeat(
+            self.card,
+            Speaker(config.Config(), None),
+            on_effects=self._take,
+            on_error=lambda error: pytest.fail(str(error)),
+            reopen=lambda: self.spare,
+            switch=lambda: self.switch,
+            why_muted=lambda: self.why,
+        )
+
+    def beat(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.heart._beat_or_lose()
+
+    def _take(self, effects: Sequence[Effect]) -> None:
+        self.details += [e.detail for e in effects if isinstance(e, Show)]
+        self.shown += [(self.clock.now, e.shown) for e in effects if isinstance(e, Show)]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+@pytest.mark.parametrize("stalls", [False, True])
+def test_the_microphone_is_closed_and_the_light_red_within_100_ms(
+    stalls: bool, bench: Bench
+) -> None:
+    bench.beat(20)
+    bench.card.stalls = stalls
+    bench.switch, moved = True, bench.clock.now  # a beat has just looked at it: the worst moment
+    if stalls:
+        assert bench.card.read() is None
+    while bench.card.is_open:
+        bench.beat()
+    assert bench.clock.now - moved <= SHOWN_WITHIN_S
+    while bench.shown[-1][1] is not Shown.MUTED:
+        bench.beat()
+    assert bench.shown[-1][0] - moved <= SHOWN_WITHIN_S
+    # the player shows a change as soon as it is told, and this pattern is lit from its beginning
+    assert colour(Shown.MUTED, 0.0, 0.0) == Colour(0.4, 0.0, 0.0)
+
+
+def test_nothing_that_is_asked_for_opens_it_while_the_switch_is_on(bench: Bench) -> None:
+    bench.switch = True
+    bench.beat(5)
+    for _ in range(20):
+        bench.heart.set_muted(False)  # a skill, the end of its time, the button
+        bench.beat()
+    assert bench.card.opened == []
+    bench.switch = False
+    bench.beat()
+    assert len(bench.card.opened) == 1
+
+
+def test_a_switch_that_is_moved_back_before_the_next_beat_changes_nothing(bench: Bench) -> None:
+    bench.beat(5)
+    bench.switch = True
+    bench.switch = False
+    bench.beat(5)
+    assert len(bench.card.opened) == 1
+    assert Shown.MUTED not in [shown for _, shown in bench.shown]
+
+
+def test_a_card_that_comes_back_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.switch = True
+    bench.beat(5)
+
+    def gone() -> int:
+        raise AudioError("was lost")
+
+    monkeypatch.setattr(bench.card, "queued_frames", gone)
+    bench.beat()
+    assert isinstance(bench.heart._card, NoCard)
+    while bench.heart._card is not bench.spare:
+        bench.beat()
+    bench.beat(20)
+    assert bench.spare.opened == []
+    assert bench.shown[-1][1] is Shown.MUTED
+
+
+def test_a_thread_that_is_told_to_end_opens_nothing(bench: Bench) -> None:
+    assert bench.heart.stop()
+    bench.beat()
+    assert bench.card.opened == []
+
+
+def test_reason_is_shown_and_follows_its_changes(bench: Bench) -> None:
+    bench.switch, bench.why = True, "GPIO busy"
+    bench.beat(3)
+    bench.why = "no gpiochip"
+    bench.beat(3)
+    bench.why = ""
+    bench.beat(3)
+    bench.switch = False
+    bench.beat(3)
+    assert bench.details[:3] == ["GPIO busy", "no gpiochip", ""]
+    assert [shown for _, shown in bench.shown[:3]] == [Shown.MUTED] * 3
+    assert bench.shown[-1][1] is not Shown.MUTED
+    assert len(bench.card.opened) == 1

@@ -1,0 +1,323 @@
+"""The daemon's skills put together: what rings is posted, what must survive is written down."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import resource
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from parleyd.app.announcer import Announcer
+from parleyd.app.skill_runtime import Skillset
+from parleyd.config import Audio, Config, Skills
+from parleyd.core.events import Happening, Ring, SetVolume, Understood
+from parleyd.simulation.clips import synthesize
+from parleyd.skills.store import Store
+from parleyd.system import atomic_file
+from parleyd.units import SERVER_RATE_HZ
+
+pytestmark = pytest.mark.slow
+
+WITHIN_S = 30.0  # a loaded machine; what is waited for takes a second or two
+
+
+class House:
+    """A skillset with a file, and what it asks of the rest of the daemon."""
+
+    def __init__(self, folder: Path, volume: int = 70, store: Store | None = None) -> None:
+        self.posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self.closed: list[bool] = []
+        config = Config(audio=Audio(volume=volume), skills=Skills(folder=str(folder / "skills")))
+        self.store = store or Store(folder / "skills.json")
+        self.skills = Skillset(config, self.store, self.posted.put_nowait, self.closed.append)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.skills.run())
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await self.skills.overhearing.close()  # which dies with its daemon otherwise
+
+
+def test_a_timer_rings_with_its_name_and_rings_again_after_a_restart_until_it_was_stopped(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "pasta"})
+        async with house.running():
+            ring = await house.posted.get()
+        assert isinstance(ring, Ring)
+        assert ring.name == "pasta"
+        assert ring.spoken is not None
+        assert len(ring.spoken) > SERVER_RATE_HZ / 2
+
+        house = House(tmp_path)  # the power failed while it rang
+        async with house.running():
+            ring = await house.posted.get()
+        assert isinstance(ring, Ring)
+        house.skills.timers.stopped([ring.ring_id])
+        await house.skills.settle()
+        assert Store(tmp_path / "skills.json").kept.alarms == ()
+
+    asyncio.run(life())
+
+
+def test_a_microphone_that_was_closed_for_a_time_stays_closed_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        assert not house.skills.mute.muted
+        await book.call("mute_microphone", {"minutes": 10})
+        assert house.closed == [True]
+        await house.skills.settle()
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        house.skills.mute.reopen()
+        assert house.closed == [False]
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"null", b'{"muted_until":"x"}', b'{"muted_until":-5}', b"\xff\xfe", "folder"],
+)
+def test_damaged_state_file_means_closed_over_restarts(damage: bytes | str, tmp_path: Path) -> None:
+    path = tmp_path / "skills.json"
+    if isinstance(damage, bytes):
+        path.write_bytes(damage)
+    else:
+        path.mkdir()
+
+    async def life() -> None:
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        assert "the state file is damaged" in house.skills.mute.reason
+        assert "press the push button" in house.skills.mute.reason
+        await house.skills.settle()
+        assert House(tmp_path).skills.mute.muted  # a second start finds a good file
+        house.skills.mute.reopen()
+        assert not house.skills.mute.muted
+        await house.skills.settle()
+        if path.is_file():
+            assert not House(tmp_path).skills.mute.muted
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("ends_s", [None, 0.0, 5.0])
+def test_mute_whose_end_is_damaged_stays_closed(ends_s: float | None, tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        house.skills.mute.mute_microphone(60)
+        await house.skills.settle()
+        path = tmp_path / "skills.json"
+        kept = json.loads(path.read_bytes())
+        assert kept.pop("muted_ends_s") > 3600
+        if ends_s is not None:
+            kept["muted_ends_s"] = ends_s
+        path.write_text(json.dumps(kept))
+        assert House(tmp_path).skills.mute.muted
+
+    asyncio.run(life())
+
+
+def test_state_file_that_does_not_exist_means_open(tmp_path: Path) -> None:
+    assert not House(tmp_path).skills.mute.muted
+
+
+def test_mute_that_could_not_be_written_outlives_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(atomic_file, "replace", full)
+        book = await house.skills.book()
+        await book.call("mute_microphone", {"minutes": 10})
+        await house.skills.settle()
+        monkeypatch.undo()
+        store, mute = Store(tmp_path / "skills.json"), house.skills.mute
+        assert Skillset(Config(), store, house.posted.put_nowait, mute=mute).mute.muted
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("jump_s", [-1e9, -7200.0, 7200.0, 1e9])
+def test_clock_that_jumps_over_a_restart_opens_nothing(
+    jump_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("mute_microphone", {"minutes": 60})
+        await house.skills.settle()
+        jumped = time.time() + jump_s
+        monkeypatch.setattr(time, "time", lambda: jumped)
+        house.skills.mute.look()
+        assert house.skills.mute.muted
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        house.skills.mute.look()
+        assert house.skills.mute.muted
+
+    asyncio.run(life())
+
+
+def test_changes_are_written_in_their_order(tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        for _ in range(20):
+            house.skills.mute.reopen()
+            await book.call("mute_microphone", {"minutes": 10})
+        await house.skills.settle()
+        assert House(tmp_path).skills.mute.muted
+
+    asyncio.run(life())
+
+
+def test_a_volume_that_was_asked_for_is_kept_until_the_configuration_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        assert house.skills.volume_percent == 70
+        await book.call("change_volume", {"steps": -3})
+        assert house.posted.get_nowait() == SetVolume(40)
+        await house.skills.settle()
+        house = House(tmp_path)
+        assert house.skills.volume_percent == 40
+        book = await house.skills.book()
+        await book.call("change_volume", {"steps": 1})
+        assert house.posted.get_nowait() == SetVolume(50)
+        await house.skills.settle()
+        assert House(tmp_path, volume=55).skills.volume_percent == 55
+
+    asyncio.run(life())
+
+
+def test_what_is_said_into_a_ringing_alarm_is_understood_offline_while_it_rings(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "pasta"})
+        async with house.running():
+            ring = await house.posted.get()
+            assert isinstance(ring, Ring)
+            for words, stop in (("hello", False), ("stop the alarm", True)):
+                house.skills.overhearing.understand(synthesize(words, "rms"))
+                assert await house.posted.get() == Understood(stop)
+            house.skills.ring_stopped([ring.ring_id])
+        await house.skills.settle()
+        assert Store(tmp_path / "skills.json").kept.alarms == ()
+
+    asyncio.run(life())
+
+
+def test_functions_of_the_user_stand_beside_those_that_are_built_in(tmp_path: Path) -> None:
+    (tmp_path / "skills").mkdir()
+    (tmp_path / "skills" / "cat.py").write_text(
+        "from parleyd.skills import skill\n\n\n@skill\ndef feed(grams: int) -> str:\n"
+        "    'Feed the cat.'\n    return f'{grams} g'\n"
+    )
+
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        assert {"feed", "set_volume"} <= {tool["name"] for tool in book.declarations()}
+        assert (await book.call("feed", {"grams": 20})).output == "20 g"
+        await book.call("set_volume", {"percent": 20})
+        assert house.posted.get_nowait() == SetVolume(20)
+
+    asyncio.run(life())
+
+
+def test_a_reload_on_a_full_disk_loses_no_timer(tmp_path: Path) -> None:
+    """The set-up is made anew from the same store; the disk has room again later."""
+
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            said = await book.call("set_timer", {"seconds": 600, "name": "bread"})
+            assert "would be lost if the power failed" in said.output
+            await book.call("set_volume", {"percent": 35})
+            await house.skills.settle()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        house = House(tmp_path, store=house.store)
+        assert house.skills.volume_percent == 35
+        book = await house.skills.book()
+        assert "bread timer: in" in (await book.call("list_timers", {})).output
+        await house.skills.settle()
+        (kept,) = Store(tmp_path / "skills.json").kept.alarms
+        assert kept.name == "bread"
+
+    asyncio.run(life())
+
+
+def test_an_alarm_rings_even_if_its_words_cannot_be_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: Announcer, words: str) -> None:
+        raise ValueError("NULL pointer access")
+
+    monkeypatch.setattr(Announcer, "say", fails)
+
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "tea"})
+        async with house.running():
+            ring = await house.posted.get()
+        assert isinstance(ring, Ring)
+        assert (ring.name, ring.spoken) == ("tea", None)
+
+    asyncio.run(life())
+
+
+def test_the_time_zone_is_read_again_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Pi is set up in UTC, its time zone follows."""
+
+    async def life() -> None:
+        monkeypatch.setenv("TZ", "UTC")
+        house = House(tmp_path)
+        book = await house.skills.book()
+        day = datetime.now() + timedelta(days=3)
+        await book.call("set_alarm", {"time": "07:00", "day": f"{day:%Y-%m-%d}"})
+        (before,) = house.skills.timers._alarms.waiting
+        monkeypatch.setenv("TZ", "Asia/Tokyo")  # nine hours ahead, the whole year
+        house.skills.timers.take_due()
+        (after,) = house.skills.timers._alarms.waiting
+        assert before.due - after.due == 9 * 3600
+
+    try:
+        asyncio.run(life())
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -1,0 +1,121 @@
+"""What a recording holds: the turn and two seconds before it, never the room in idle."""
+
+import numpy as np
+import pytest
+
+from parleyd.app.turn_buffer import TurnBuffer
+from parleyd.core.events import ButtonPressed, MicPeriod, Step
+from parleyd.core.states import State
+from parleyd.simulation.clips import synthesize
+from parleyd.units import SILENCE, Frames
+from tests.paper_server import Bell, Paper, settings
+
+
+class Tape:
+    """A buffer, fed with periods that hold their number."""
+
+    def __init__(self) -> None:
+        self.buffer = TurnBuffer()
+        self.number = 0
+
+    def beats(self, seconds: float, state: State, *, muted: bool = False) -> None:
+        for _ in range(round(seconds * 100)):
+            self.number += 1
+            heard = None if muted else np.full(160, self.number, np.int16)
+            self.buffer.beat(MicPeriod(heard, 0), Step(False, SILENCE, (), state))
+
+    def taken(self) -> list[int]:
+        """The numbers of the periods that a recording would hold; 0 is a closed microphone."""
+        microphone, played = self.buffer.take()
+        assert len(microphone) == len(played)
+        return [int(frames[0]) for frames in microphone]
+
+
+def test_turn_after_an_hour_of_idle_begins_two_seconds_before_it() -> None:
+    tape = Tape()
+    tape.beats(150.0, State.IDLE)
+    tape.beats(3.0, State.LISTENING)
+    tape.beats(4.0, State.SPEAKING)
+    tape.beats(30.0, State.IDLE)  # before the turn is written
+    assert tape.taken() == list(range(14_801, 15_702))  # 2 s, 3 s, 4 s and the beat that ends it
+
+
+def test_second_turn_holds_nothing_of_the_first() -> None:
+    tape = Tape()
+    tape.beats(1.0, State.LISTENING)
+    tape.beats(1.0, State.IDLE)
+    tape.taken()
+    tape.beats(1.0, State.LISTENING)
+    tape.beats(0.01, State.IDLE)
+    assert tape.taken() == list(range(102, 302))  # 1 s of idle, 1 s of the turn
+
+
+def test_turn_that_was_not_written_is_forgotten_at_the_next() -> None:
+    tape = Tape()
+    tape.beats(5.0, State.LISTENING)  # nothing was said: no turn is reported
+    tape.beats(60.0, State.IDLE)
+    tape.beats(1.0, State.LISTENING)
+    assert tape.taken() == list(range(6301, 6601))
+
+
+def test_follow_up_is_recorded_from_the_end_of_the_turn_before() -> None:
+    tape = Tape()
+    tape.beats(1.0, State.SPEAKING)
+    tape.taken()
+    tape.beats(1.0, State.LISTENING)
+    assert tape.taken() == list(range(101, 201))
+
+
+def test_turn_of_any_length_takes_ninety_seconds_at_most() -> None:
+    tape = Tape()
+    tape.beats(200.0, State.SPEAKING)
+    tape.beats(0.01, State.IDLE)
+    assert tape.taken() == list(range(11_002, 20_002))
+
+
+def test_room_from_before_a_mute_is_in_no_recording() -> None:
+    tape = Tape()
+    tape.beats(10.0, State.IDLE)
+    tape.beats(0.5, State.IDLE, muted=True)
+    tape.beats(0.5, State.IDLE)
+    tape.beats(1.0, State.LISTENING)
+    assert tape.taken() == list(range(1051, 1201))
+
+
+def test_muted_microphone_is_recorded_as_silence() -> None:
+    tape = Tape()
+    tape.beats(1.0, State.SPEAKING)
+    tape.beats(1.0, State.SPEAKING, muted=True)
+    tape.beats(1.0, State.SPEAKING)
+    assert tape.taken() == [*range(1, 101), *[0] * 100, *range(201, 301)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("begun_by", ["wake word", "button"])
+def test_recording_of_the_real_core_begins_two_seconds_before(begun_by: str) -> None:
+    bell = Bell()
+    paper = Paper(settings(), bell)
+    buffer, heard = TurnBuffer(), list[Frames | None]()
+    really = paper.speaker.tick
+
+    def tick(period: MicPeriod, now: float) -> Step:
+        step = really(period, now)
+        buffer.beat(period, step)
+        heard.append(period.frames)
+        return step
+
+    paper.speaker.tick = tick  # type: ignore[method-assign]
+    paper.run(15.0)
+    if begun_by == "button":
+        paper.say(ButtonPressed())
+    else:
+        bell.next = "hey_test"
+    paper.until(State.LISTENING)
+    begun = len(heard)
+    paper.talker.say(synthesize("What time is it?", "slt"))
+    paper.until(State.SPEAKING)
+    paper.until(State.IDLE)
+    ended = len(heard)
+    paper.run(5.0)
+    microphone, _ = buffer.take()
+    assert ended - begun + 195 <= len(microphone) <= ended - begun + 201

@@ -1,0 +1,113 @@
+"""The core without a sound card: what was heard is told, nothing old is ever said again."""
+
+import numpy as np
+import pytest
+
+from parleyd.core.events import (
+    ButtonPressed,
+    CardBack,
+    CardLost,
+    Effect,
+    MicPeriod,
+    MuteSwitched,
+    Send,
+    Show,
+)
+from parleyd.core.states import Shown, State
+from parleyd.realtime import events as ev
+from parleyd.simulation.clips import synthesize
+from tests.paper_server import RATE_HZ, Bell, Paper, settings
+
+pytestmark = pytest.mark.slow
+
+LOST = CardLost("the card was lost; plug it in again", 1920)
+
+
+def in_mid_sentence(**hearing: object) -> Paper:
+    paper = Paper(settings(**hearing))  # type: ignore[arg-type]
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(synthesize("What is the weather like?", "slt"))
+    paper.until(State.SPEAKING)
+    paper.run(1.0)
+    return paper
+
+
+def beats_without_card(paper: Paper, count: int) -> tuple[list[Effect], int]:
+    """Beats as the heartbeat makes them then; returns the effects and the loudest sample."""
+    effects: list[Effect] = []
+    loudest = 0
+    for beat in range(count):
+        step = paper.speaker.tick(MicPeriod(None, 0), paper.card.now + beat / 100)
+        effects += step.effects
+        loudest = max(loudest, int(np.abs(step.playback).max(initial=0)))
+    return effects, loudest
+
+
+def test_the_server_is_told_what_was_heard_before_the_card_went() -> None:
+    paper = in_mid_sentence()
+    written = sum(len(playback) // 2 for _, playback in paper.steps)
+    paper.say(LOST)
+    effects, loudest = beats_without_card(paper, 50)
+    sent = [effect.event for effect in effects if isinstance(effect, Send)]
+    (cut,) = [event for event in sent if isinstance(event, ev.TruncateItem)]
+    assert 900 <= cut.audio_end_ms <= 1100
+    assert cut.audio_end_ms <= (written - LOST.unheard_frames) * 1000 // RATE_HZ
+    assert loudest == 0
+    assert paper.speaker.state is State.IDLE
+
+
+@pytest.mark.parametrize("state", [State.LISTENING, State.THINKING, State.BARGE_IN])
+def test_every_state_ends_in_idle_and_shows_the_reason(state: State) -> None:
+    paper = Paper(settings(confirm_ms=1500)) if state is not State.BARGE_IN else in_mid_sentence()
+    if state is State.BARGE_IN:
+        paper.talker.say(synthesize("No wait, tell me about the rain.", "rms"))
+    else:
+        paper.answers = False
+        paper.say(ButtonPressed())
+        paper.talker.say(synthesize("What is the weather like?", "slt"))
+    paper.until(state)
+    paper.say(LOST)
+    effects, _ = beats_without_card(paper, 5)
+    assert paper.speaker.state is State.IDLE
+    shown = [effect for effect in effects if isinstance(effect, Show)]
+    assert shown == [Show(Shown.ERROR, LOST.reason)]
+
+
+def test_without_a_card_neither_button_nor_word_begins_a_turn_and_with_it_again_both_do() -> None:
+    bell = Bell()
+    paper = Paper(settings(), bell)
+    paper.say(LOST)
+    paper.say(ButtonPressed())
+    beats_without_card(paper, 20)
+    assert paper.speaker.state is State.IDLE
+    paper.say(CardBack())
+    paper.run(0.1)
+    assert paper.shown[-1] is Shown.IDLE
+    bell.next = "hey_test"
+    paper.run(0.1)
+    assert paper.speaker.state is State.LISTENING
+
+
+def test_mute_is_shown_over_a_lost_card() -> None:
+    paper = Paper(settings())
+    paper.say(MuteSwitched(True))
+    paper.say(LOST)
+    effects, _ = beats_without_card(paper, 2)
+    assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.MUTED]
+    paper.say(MuteSwitched(False))
+    effects, _ = beats_without_card(paper, 2)
+    assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.ERROR]
+
+
+def test_a_conversation_goes_on_after_the_card_is_back() -> None:
+    paper = in_mid_sentence()
+    paper.say(LOST)
+    beats_without_card(paper, 100)
+    paper.say(CardBack())
+    paper.run(0.5)
+    paper.say(ButtonPressed())
+    paper.talker.say(synthesize("And the rain?", "slt"))
+    paper.until(State.SPEAKING)
+    paper.until(State.IDLE)
+    assert paper.responses == 2

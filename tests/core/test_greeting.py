@@ -1,0 +1,120 @@
+"""The sound at the start: it is heard, it calibrates, and what was learnt outlives a restart."""
+
+import numpy as np
+import pytest
+import soxr
+
+from parleyd.config import Audio, Config
+from parleyd.core.events import CardLost, Greet, Learnt, MuteSwitched
+from parleyd.hearing.echo_control import Hearing
+from parleyd.hearing.echo_path import EchoMemory
+from parleyd.playback import earcons
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.card import SimulatedCard
+from parleyd.simulation.clips import synthesize
+from parleyd.units import Frames, level_dbfs
+from tests.paper_server import RATE_HZ, Paper
+
+SENTENCE = "Once upon a time there was a small house at the edge of a very large forest."
+
+
+def paper(echo_gain_db: float, *, volume: int = 100) -> Paper:
+    settings = Config(audio=Audio(playback_rate_hz=RATE_HZ, volume=volume))
+    made = Paper(settings, connected=False)
+    room = Room(seed=1, echo_gain_db=echo_gain_db, noise_dbfs=-80, loudspeaker_rate_hz=RATE_HZ)
+    made.card = SimulatedCard(made, room, made.talker, recording=made.recording)
+    made.say(Greet())
+    made.run(6.5)
+    return made
+
+
+def learnt(made: Paper) -> list[EchoMemory]:
+    return [effect.memory for _, effect in made.effects if isinstance(effect, Learnt)]
+
+
+@pytest.mark.slow
+def test_the_greeting_is_heard_and_tells_delay_and_level() -> None:
+    made = paper(-12.0)
+    (note,) = made.notes("calibrated")
+    assert note.fields["reply_dbfs"] == pytest.approx(-24 - 12, abs=4)
+    delay_ms = note.fields["delay_ms"]
+    assert isinstance(delay_ms, float)
+    assert 20 < delay_ms < 60  # the lead, the way through the air, less what the reference lags
+    assert len(learnt(made)) == 1
+
+
+@pytest.mark.slow
+def test_a_loudspeaker_over_which_nobody_is_heard_gets_a_volume_that_is_better() -> None:
+    loud, softer = paper(+9.0), paper(+9.0, volume=50)
+    (note,) = loud.notes("too_loud")
+    volume = note.fields["volume"]
+    assert isinstance(volume, int)
+    assert 40 < volume < 90
+    assert f"set audio.volume to {volume}" in str(note.fields["means"])
+    assert len(softer.notes("calibrated")) == 1
+
+
+def test_a_loudspeaker_that_is_not_heard_is_told() -> None:
+    (note,) = paper(-70.0).notes("not_heard")
+    assert "microphone does not hear" in str(note.fields["means"])
+
+
+@pytest.mark.slow
+def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> None:
+    made = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
+    made.card.muted = True
+    made.say(MuteSwitched(True))
+    made.say(Greet())
+    made.run(1.0)
+    assert np.abs(made.recording.loudspeaker[-RATE_HZ:]).max() > 1000  # heard all the same
+    made.card.muted = False
+    made.say(MuteSwitched(False))
+    made.run(7.0)
+    assert not made.notes("calibrated")
+    assert not made.notes("not_heard")
+    alone = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
+    alone.say(CardLost("it was unplugged", 0))
+    alone.say(Greet())
+    alone.run(0.5)
+    assert not any(np.frombuffer(playback, np.int16).any() for _, playback in alone.steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [0, 48, -64])  # frames: the card starts up to 4 ms off
+def test_a_restart_begins_where_the_last_one_ended(late: int) -> None:
+    settings = Config().hearing
+    voice = synthesize(SENTENCE, "slt")
+    teacher = Hearing(settings)
+    played(teacher, voice, late=0)
+    played(teacher, voice, late=0)
+    kept = teacher.memory()
+    assert kept is not None
+    cold, warm = Hearing(settings), Hearing(settings)
+    warm.remember(kept)
+    assert warm.memory() is None, "nothing new was learnt yet"
+    greeting = np.asarray(soxr.resample(earcons.greeting(), 24_000, 16_000), np.int16)
+    played(warm, greeting, late=late)
+    assert played(warm, voice, late=late) > played(cold, voice, late=late) + 6
+
+
+def test_nonsense_is_not_remembered() -> None:
+    hearing = Hearing(Config().hearing)
+    taps = np.full(3840, np.nan, np.float32)
+    hearing.remember(EchoMemory(taps, 100.0, 300.0, 0.0))
+    quiet = np.zeros(160, np.int16)
+    assert not hearing.process(quiet, quiet, 0.0).cleaned.any()
+    assert hearing.delay_ms is None
+
+
+def played(hearing: Hearing, sound: Frames, *, late: int) -> float:
+    """By how many dB less of its echo is left in the first second and a half of a sound."""
+    path = np.random.default_rng(3).standard_normal(1600) * np.exp(-np.arange(1600) / 300)
+    echo = np.convolve(sound, 0.3 * path / np.sqrt(np.sum(path**2)))[: len(sound)]
+    delayed = np.concatenate([np.zeros(640 + late), echo])[: len(sound)]
+    mic = np.rint(delayed + np.random.default_rng(4).normal(0, 3, len(sound))).astype(np.int16)
+    left = []
+    for index in range(len(sound) // 160):
+        part = slice(index * 160, (index + 1) * 160)
+        left.append(hearing.process(mic[part], sound[part], index / 100).cleaned)
+    first = slice(0, 24_000)
+    return level_dbfs(mic[first]) - level_dbfs(np.concatenate(left)[first])

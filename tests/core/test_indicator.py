@@ -1,0 +1,78 @@
+"""One ladder: of all that holds, what stands first in `Shown` (and on the page) is shown."""
+
+import itertools
+
+import pytest
+
+from parleyd.core.indicator import Situation, shown
+from parleyd.core.states import Shown, State
+
+CARD, REFUSED, OFFLINE = "the card is gone", "the key is wrong", "no network"
+
+
+def holding(now: Situation) -> set[Shown]:
+    """Everything that has reason to be shown."""
+    rungs = {
+        Shown.MUTED: now.muted,
+        Shown.RINGING: now.ringing and not now.without_card,  # it sounds for nobody then
+        Shown.ERROR: bool(now.without_card or now.refused),
+        Shown.OFFLINE: bool(now.offline) and now.turn is State.IDLE,
+        Shown(now.turn): not now.dry,
+        Shown.THINKING: now.dry or now.turn is State.THINKING,
+    }
+    return {rung for rung, holds in rungs.items() if holds}
+
+
+@pytest.mark.parametrize("turn", State)
+def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
+    dry = (False, True) if turn is State.SPEAKING else (False,)
+    for muted, card, ringing, refused, offline, dry_ in itertools.product(
+        (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE), dry
+    ):
+        now = Situation(
+            why_muted="",
+            muted=muted,
+            without_card=card,
+            ringing=ringing,
+            refused=refused,
+            offline=offline,
+            turn=turn,
+            dry=dry_,
+            remark="",
+        )
+        assert shown(now).shown == min(holding(now), key=list(Shown).index), now
+        if muted:
+            assert shown(now).shown is Shown.MUTED
+
+
+def situation(**more: object) -> Situation:
+    """Nothing is wrong, and nothing happens."""
+    calm: dict[str, object] = {
+        "muted": False, "why_muted": "", "without_card": "", "ringing": False, "refused": "",
+        "offline": "", "turn": State.IDLE, "dry": False, "remark": "",
+    }  # fmt: skip
+    return Situation(**(calm | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("now", "rung", "why"),
+    [
+        (situation(), "idle", ""),
+        (situation(muted=True, why_muted="the pin is busy"), "muted", "the pin is busy"),
+        (situation(without_card=CARD, refused=REFUSED), "error", CARD),
+        (situation(refused=REFUSED, offline=OFFLINE), "error", REFUSED),
+        (situation(deaf="no model", offline=OFFLINE), "error", "no model"),
+        (situation(deaf="no model", turn=State.LISTENING), "listening", ""),
+        (situation(offline=OFFLINE), "offline", OFFLINE),
+        (situation(offline=OFFLINE, turn=State.LISTENING), "listening", ""),
+        (situation(turn=State.SPEAKING, dry=True), "thinking",
+         "waiting for the rest of the answer"),
+        (situation(remark="no answer came", impaired="no sound"), "idle", "no answer came"),
+        (situation(impaired="no sound"), "idle", "no sound"),
+        (situation(remark="no answer came", turn=State.LISTENING, impaired="no sound"),
+         "listening", "no sound"),
+        (situation(ringing=True, refused=REFUSED), "ringing", ""),
+    ],
+)  # fmt: skip
+def test_rung_is_shown_with_its_reason(now: Situation, rung: str, why: str) -> None:
+    assert (shown(now).shown.value, shown(now).detail) == (rung, why)

@@ -1,0 +1,33 @@
+"""Errors of the server: a thousand of them are a few notes, and none is uncounted."""
+
+from parleyd.core.troubles import Troubles
+from parleyd.realtime import events as ev
+from parleyd.realtime.server_errors import Remedy
+from tests.paper_server import Paper, settings
+
+
+def test_troubles_other_texts_are_notes_of_their_own() -> None:
+    troubles = Troubles()
+    notes = [troubles.note(Remedy.OUR_FAULT, text, 1.0) for text in ("one", "two", "one")]
+    assert [note and note.fields["text"] for note in notes] == ["one", "two", None]
+    assert troubles.counts(1.9) == []
+    assert [note.fields for note in troubles.counts(2.0)] == [{"more": 1, "text": "one"}]
+
+
+def test_troubles_texts_without_end_are_bounded() -> None:
+    troubles = Troubles()
+    texts = ("".join(chr(97 + int(d)) for d in str(number)) for number in range(5000))
+    assert sum(troubles.note(Remedy.OUR_FAULT, text, 0.0) is not None for text in texts) == 10
+    (count,) = troubles.counts(1.0)
+    assert count.fields == {"more": 4990, "text": "errors of other kinds"}
+
+
+def test_speaker_thousand_errors_in_a_second_are_two_notes() -> None:
+    paper = Paper(settings())
+    for number in range(1000):
+        error = ev.ErrorDetail(code="odd", message=f"something odd happened {number}")
+        paper.say(ev.ServerError(error=error))
+    paper.run(2.0)
+    first, rest = paper.notes("trouble")
+    assert "something odd happened 0" in str(first.fields["text"])
+    assert rest.fields["more"] == 999

@@ -1,0 +1,290 @@
+"""The turn's table: every pair explored, every state ends, nothing is a dead end."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from parleyd import config
+from parleyd.core.states import State
+from parleyd.core.turn import TABLE, Action, Event, Turn
+
+
+def turn_in(state: State, detection: Any = "server_vad") -> Turn:
+    """A turn that came to `state` by events, as life would bring it there."""
+    way = {
+        State.IDLE: [],
+        State.LISTENING: [Event.WAKE_WORD],
+        State.THINKING: [Event.WAKE_WORD, Event.TURN_ENDED],
+        State.SPEAKING: [Event.WAKE_WORD, Event.TURN_ENDED, Event.REPLY_AUDIBLE],
+        State.BARGE_IN: [
+            Event.WAKE_WORD, Event.TURN_ENDED, Event.REPLY_AUDIBLE, Event.SUSPECTED,
+        ],
+    }  # fmt: skip
+    turn = Turn(config.Turn(detection=detection), config.Hearing())
+    for event in way[state]:
+        turn.handle(event, 0.0)
+    assert turn.state is state
+    return turn
+
+
+# DESIGN section 2, line by line: from, event, to, what is done
+DESIGN = [
+    ("idle", "WAKE_WORD", "listening", {"CHIME", "LISTEN"}),
+    ("idle", "BUTTON", "listening", {"CHIME", "LISTEN"}),
+    ("listening", "TURN_ENDED", "thinking", {"ASK_FOR_REPLY"}),
+    ("listening", "TIME_UP", "idle", {"STOP_LISTENING", "LOW_TONE"}),
+    ("thinking", "REPLY_AUDIBLE", "speaking", set()),
+    ("thinking", "USER_SPOKE", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("thinking", "CUT_OFF", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("speaking", "CUT_OFF", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("barge-in", "CUT_OFF", "listening", {"INTERRUPT", "LISTEN_ON"}),
+    ("listening", "CUT_OFF", "listening", set()),
+    ("idle", "CUT_OFF", "idle", set()),
+    ("speaking", "SUSPECTED", "barge-in", {"HOLD"}),
+    ("speaking", "WAKE_WORD", "listening", {"INTERRUPT", "LISTEN"}),
+    ("speaking", "STOP_WORD", "idle", {"INTERRUPT"}),
+    ("speaking", "BUTTON", "idle", {"INTERRUPT"}),
+    ("barge-in", "CONFIRMED", "listening", {"INTERRUPT", "LISTEN_FROM_ONSET"}),
+    ("barge-in", "REJECTED", "speaking", {"RESUME"}),
+    ("barge-in", "TIME_UP", "speaking", {"RESUME"}),
+    ("speaking", "REPLY_FINISHED", "listening", {"LISTEN"}),
+    ("speaking", "REPLY_FINISHED_LAST", "idle", set()),
+    ("speaking", "QUESTION_ASKED", "listening", {"LISTEN"}),
+    ("speaking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
+    ("thinking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
+    ("barge-in", "FOLLOW_UPS_OVER", "idle", {"INTERRUPT", "LOW_TONE"}),
+    ("listening", "LINK_LOST", "idle", {"STOP_LISTENING", "SORRY_TONE"}),
+    ("thinking", "LINK_LOST", "idle", {"INTERRUPT", "SORRY_TONE"}),
+    ("idle", "LINK_LOST", "idle", set()),
+    ("speaking", "LINK_LOST", "speaking", set()),
+]
+
+
+@pytest.mark.parametrize(("state", "event", "to", "done"), DESIGN)
+def test_the_table_is_the_design(state: str, event: str, to: str, done: set[str]) -> None:
+    turn = turn_in(State(state))
+    actions = turn.handle(Event[event], 1.0)
+    assert turn.state == to
+    assert {action.name for action in actions} == done
+
+
+@pytest.mark.parametrize(("state", "event"), list(product(State, Event)))
+def test_every_pair_leaves_a_state_that_ends(state: State, event: Event) -> None:
+    turn = turn_in(state)
+    deadline_before = turn.deadline
+    actions = turn.handle(event, 5.0)
+    assert (turn.deadline is None) == (turn.state is State.IDLE)
+    if (state, event) not in TABLE:
+        assert (turn.state, actions, turn.deadline) == (state, (), deadline_before)
+    for _ in range(5):  # from wherever this leads, silence alone leads home
+        if turn.deadline is None:
+            break
+        now = turn.deadline
+        assert turn.time_is_up(now)
+        assert not turn.time_is_up(now - 0.001)
+        turn.handle(Event.TIME_UP, now)
+    assert turn.state is State.IDLE
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_is_left_by_events_too(state: State) -> None:
+    targets = {row.to for (source, _), row in TABLE.items() if source is state}
+    assert targets - {state}
+
+
+@pytest.mark.parametrize("state", [State.LISTENING, State.THINKING, State.SPEAKING, State.BARGE_IN])
+def test_one_button_press_stops_whatever_goes_on(state: State) -> None:
+    turn = turn_in(state)
+    turn.handle(Event.BUTTON, 1.0)
+    assert turn.state is State.IDLE
+
+
+def test_a_reply_is_left_for_good_only_through_interrupt_or_its_end() -> None:
+    leaving = {
+        (state, event): row
+        for (state, event), row in TABLE.items()
+        if state in (State.THINKING, State.SPEAKING, State.BARGE_IN)
+        and row.to in (State.IDLE, State.LISTENING)
+    }
+    ended = (Event.REPLY_FINISHED, Event.REPLY_FINISHED_LAST, Event.QUESTION_ASKED)
+    del leaving[State.SPEAKING, Event.FOLLOW_UPS_OVER]  # at its end, ...
+    del leaving[State.THINKING, Event.FOLLOW_UPS_OVER]  # ... as is this; in barge-in, before it
+    for (state, event), row in leaving.items():
+        assert (Action.INTERRUPT in row.actions) != (event in ended), (state, event)
+
+
+def test_who_talks_on_for_too_long_is_answered_and_not_forgotten() -> None:
+    turn = turn_in(State.LISTENING)
+    turn.handle(Event.USER_SPOKE, 1.0)
+    assert turn.deadline == 1.0 + config.Turn().longest_s
+    assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
+    assert turn.state is State.THINKING
+
+
+@pytest.mark.parametrize(
+    ("state", "event"), [(State.SPEAKING, Event.CUT_OFF), (State.BARGE_IN, Event.CONFIRMED)]
+)
+def test_who_interrupts_at_length_is_answered_and_not_forgotten(state: State, event: Event) -> None:
+    """Locally nobody says a second time that the user has begun to speak."""
+    turn = turn_in(state, detection="local")
+    turn.handle(event, 1.0)
+    assert turn.deadline == 1.0 + config.Turn().longest_s
+    assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
+
+
+def test_an_unused_follow_up_ends_without_a_sound() -> None:
+    turn = turn_in(State.SPEAKING)
+    turn.handle(Event.REPLY_FINISHED, 1.0)
+    assert turn.deadline == 1.0 + config.Turn().follow_up_s
+    assert turn.handle(Event.TIME_UP, 8.0) == (Action.STOP_LISTENING,)
+
+
+def test_a_reply_that_is_heard_never_runs_out_of_time() -> None:
+    turn = turn_in(State.SPEAKING)
+    for second in range(120):
+        assert not turn.time_is_up(float(second))
+        turn.handle(Event.REPLY_PROGRESSED, float(second))
+
+
+# How long each state lasts with the default configuration, in seconds: 500 ms to confirm an
+# interruption and 0.3 s for a decision that does not come.
+LASTS_S = {"idle": None, "listening": 8.0, "thinking": 20.0, "speaking": 20.0, "barge-in": 0.8}
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_deadline_of_each_state_is_in_plain_seconds(state: State) -> None:
+    assert turn_in(state).deadline == LASTS_S[state.value]
+
+
+# Each row: from, event, to, what is done in this order. Whatever is not here changes nothing.
+ROWS = """
+idle WAKE_WORD listening LISTEN CHIME
+idle BUTTON listening LISTEN CHIME
+listening USER_SPOKE listening
+listening TURN_ENDED thinking ASK_FOR_REPLY
+listening TIME_UP idle STOP_LISTENING LOW_TONE
+listening BUTTON idle STOP_LISTENING LOW_TONE
+listening STOP_WORD idle STOP_LISTENING LOW_TONE
+listening MUTED idle STOP_LISTENING
+listening CARD_LOST idle STOP_LISTENING
+listening LINK_LOST idle STOP_LISTENING SORRY_TONE
+thinking REPLY_AUDIBLE speaking
+thinking USER_SPOKE listening INTERRUPT LISTEN_ON
+thinking CUT_OFF listening INTERRUPT LISTEN_ON
+thinking WAKE_WORD listening INTERRUPT LISTEN
+thinking BUTTON idle INTERRUPT LOW_TONE
+thinking STOP_WORD idle INTERRUPT LOW_TONE
+thinking REPLY_FINISHED listening LISTEN
+thinking REPLY_FINISHED_LAST idle
+thinking FOLLOW_UPS_OVER idle LOW_TONE
+thinking REPLY_FAILED idle INTERRUPT SORRY_TONE
+thinking TIME_UP idle INTERRUPT SORRY_TONE
+thinking CARD_LOST idle INTERRUPT
+thinking LINK_LOST idle INTERRUPT SORRY_TONE
+speaking REPLY_PROGRESSED speaking
+speaking CUT_OFF listening INTERRUPT LISTEN_ON
+speaking SUSPECTED barge-in HOLD
+speaking WAKE_WORD listening INTERRUPT LISTEN
+speaking BUTTON idle INTERRUPT
+speaking STOP_WORD idle INTERRUPT
+speaking ALARM_DUE idle INTERRUPT
+speaking REPLY_FAILED idle INTERRUPT SORRY_TONE
+speaking REPLY_FINISHED listening LISTEN
+speaking REPLY_FINISHED_LAST idle
+speaking FOLLOW_UPS_OVER idle LOW_TONE
+speaking QUESTION_ASKED listening LISTEN
+speaking CARD_LOST idle INTERRUPT
+speaking TIME_UP idle INTERRUPT SORRY_TONE
+barge-in CONFIRMED listening INTERRUPT LISTEN_FROM_ONSET
+barge-in FOLLOW_UPS_OVER idle INTERRUPT LOW_TONE
+barge-in CUT_OFF listening INTERRUPT LISTEN_ON
+barge-in REJECTED speaking RESUME
+barge-in TIME_UP speaking RESUME
+barge-in MUTED speaking RESUME
+barge-in WAKE_WORD listening INTERRUPT LISTEN
+barge-in BUTTON idle INTERRUPT
+barge-in STOP_WORD idle INTERRUPT
+barge-in CARD_LOST idle INTERRUPT
+"""
+
+
+@pytest.mark.parametrize("row", ROWS.strip().splitlines())
+def test_each_row_does_this_in_this_order(row: str) -> None:
+    state, event, to, *done = row.split()
+    turn = turn_in(State(state))
+    assert [action.name for action in turn.handle(Event[event], 1.0)] == done
+    assert turn.state == to
+
+
+def test_pairs_without_a_row_change_nothing() -> None:
+    rows = {tuple(row.split()[:2]) for row in ROWS.strip().splitlines()}
+    for state, event in product(State, Event):
+        if (state.value, event.name) not in rows:
+            turn = turn_in(state)
+            deadline = turn.deadline
+            assert turn.handle(event, 1.0) == ()
+            assert (turn.state, turn.deadline) == (state, deadline), (state, event)
+
+
+def test_reply_runs_dry_after_three_tenths_of_a_second() -> None:
+    turn = turn_in(State.SPEAKING)
+    turn.handle(Event.REPLY_PROGRESSED, 5.0)
+    assert not turn.runs_dry(5.29)
+    assert turn.runs_dry(5.3)
+    assert not turn_in(State.THINKING).runs_dry(100.0)
+
+
+def test_reply_that_stalls_is_abandoned_after_ten_seconds_at_least() -> None:
+    impatient = Turn(config.Turn(answer_within_s=3.0), config.Hearing())
+    impatient.handle(Event.WAKE_WORD, 0.0)
+    impatient.handle(Event.TURN_ENDED, 1.0)
+    assert impatient.deadline == 4.0
+    impatient.handle(Event.REPLY_AUDIBLE, 2.0)
+    assert impatient.deadline == 12.0
+
+
+@pytest.mark.parametrize("state", [State.THINKING, State.SPEAKING])
+def test_wait_for_functions_ends_after_five_minutes(state: State) -> None:
+    turn = turn_in(state)
+    turn.wait_on(299.9)
+    assert turn.deadline == pytest.approx(319.9)
+    turn.wait_on(300.0)
+    assert turn.deadline == pytest.approx(319.9)
+
+
+def test_wait_for_functions_counts_from_the_first_thought() -> None:
+    """The user may interrupt and ask anew: then the five minutes begin again."""
+    turn = turn_in(State.THINKING)
+    turn.handle(Event.USER_SPOKE, 200.0)
+    turn.handle(Event.TURN_ENDED, 210.0)
+    turn.wait_on(509.0)
+    assert turn.deadline == 529.0
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.LISTENING, State.BARGE_IN])
+def test_wait_for_functions_prolongs_no_other_state(state: State) -> None:
+    turn = turn_in(state)
+    before = turn.deadline
+    turn.wait_on(0.5)
+    assert turn.deadline == before
+
+
+def test_voice_without_a_pause_is_answered_after_a_minute() -> None:
+    """A television: the first word counts, however often the server hears speech begin."""
+    turn = turn_in(State.LISTENING)
+    turn.handle(Event.USER_SPOKE, 1.0)
+    turn.handle(Event.TURN_ENDED, 30.0)
+    assert turn.handle(Event.USER_SPOKE, 31.0) == (Action.INTERRUPT, Action.LISTEN_ON)
+    assert turn.deadline == 61.0
+    turn.handle(Event.TURN_ENDED, 60.0)
+    assert turn.handle(Event.USER_SPOKE, 61.0) == ()
+    assert turn.state is State.THINKING
+
+
+def test_follow_up_listens_for_six_seconds_and_a_question_for_eight() -> None:
+    followed, asked = turn_in(State.SPEAKING), turn_in(State.SPEAKING)
+    followed.handle(Event.REPLY_FINISHED, 1.0)
+    asked.handle(Event.QUESTION_ASKED, 1.0)
+    assert (followed.deadline, asked.deadline) == (7.0, 9.0)
+    assert asked.handle(Event.TIME_UP, 9.0) == (Action.STOP_LISTENING, Action.LOW_TONE)

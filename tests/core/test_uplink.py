@@ -1,0 +1,240 @@
+"""What is sent of the microphone, to the period: none lost, none twice."""
+
+from typing import cast
+
+import numpy as np
+import pytest
+
+from parleyd.core.uplink import Chunks, Uplink
+from parleyd.hearing.barge_in import Kind, Verdict
+from parleyd.hearing.front_end import Ears, Percept
+from parleyd.realtime.session import Session
+from parleyd.units import Frames
+
+PERIOD = np.full(160, 5, np.int16)  # 10 ms at 16 kHz
+
+
+class Judge:
+    """What the uplink asks of barge-in."""
+
+    def __init__(self) -> None:
+        self.pending, self.onset, self.calls = False, 0.0, list[str]()
+
+    def linger(self) -> None:
+        self.calls.append("linger")
+
+    def disarm(self) -> None:
+        self.calls.append("disarm")
+
+
+class Ending:
+    """What the uplink asks of the endpoint."""
+
+    def __init__(self) -> None:
+        self.speaking, self.resets = False, list[bool]()
+
+    def reset(self, speaking: bool = False) -> None:
+        self.resets.append(speaking)
+
+
+class Heard:
+    """Ears that remember everything, and how much of it was asked for."""
+
+    def __init__(self) -> None:
+        self.barge_in, self.endpoint = Judge(), Ending()
+        self.asked_ms: list[float] = []
+
+    def recent(self, ms: float) -> Frames:
+        self.asked_ms.append(ms)
+        return np.zeros(round(ms * 16), np.int16)
+
+
+class Wire:
+    """A session that keeps what is appended; ``begin`` is a new turn's input."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.sent: list[int | str] = []
+
+    def begin_input(self) -> None:
+        self.sent.append("begin")
+
+    def append(self, chunk: Frames) -> None:
+        self.sent.append(len(chunk))
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.ears, self.wire = Heard(), Wire()
+        self.uplink = Uplink(cast(Ears, self.ears), cast(Session, self.wire))
+
+    def percept(self, kind: Kind | None = None) -> Percept:
+        verdict = None if kind is None else Verdict(kind, "", 0.0, {})
+        return cast(Percept, _Percept(verdict))
+
+
+class _Percept:
+    def __init__(self, verdict: Verdict | None) -> None:
+        self.verdict = verdict
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_chunks_lose_no_frame_of_a_turn() -> None:
+    """Ten seconds in: ten seconds out, but for the resampler's memory."""
+    chunks, sent = Chunks(), 0
+    for _ in range(1000):
+        out = chunks.push(PERIOD)
+        sent += 0 if out is None else len(out)
+    sent += len(chunks.flush())
+    assert 240_000 - 360 <= sent <= 240_000
+
+
+def test_chunks_are_of_40_ms_at_least() -> None:
+    """25 messages a second at most: 960 frames at 24 kHz."""
+    chunks = Chunks()
+    sizes = [len(out) for _ in range(500) if (out := chunks.push(PERIOD)) is not None]
+    assert min(sizes) >= 960
+    assert max(sizes) < 960 + 480
+    assert len(sizes) >= 100
+
+
+def test_chunks_keep_the_level_and_the_extremes() -> None:
+    for level in (32767, -32768, 1000):
+        chunks, out = Chunks(), np.zeros(0, np.int16)
+        for _ in range(100):
+            piece = chunks.push(np.full(160, level, np.int16))
+            out = out if piece is None else np.concatenate([out, piece])
+        middle = out[4800:-4800].astype(int)
+        assert np.abs(middle - level).max() <= 2
+
+
+def test_chunks_flush_once() -> None:
+    chunks = Chunks()
+    for _ in range(3):
+        chunks.push(PERIOD)
+    assert 0 < len(chunks.flush()) < 960
+    assert len(chunks.flush()) == 0
+
+
+def test_turn_begins_with_what_was_heard_before(desk: Desk) -> None:
+    desk.uplink.begin(730.0, speaking=True)
+    assert desk.uplink.open
+    assert desk.ears.asked_ms == [730.0]
+    assert desk.ears.endpoint.resets == [True]
+    assert desk.wire.sent[0] == "begin"
+    sent = desk.wire.sent[1]
+    assert isinstance(sent, int)
+    assert 730 * 24 - 360 <= sent <= 730 * 24
+
+
+def test_turn_resumes_with_exactly_the_gap(desk: Desk) -> None:
+    desk.uplink.begin(0.0, speaking=False)
+    desk.uplink.silence()
+    assert not desk.uplink.open
+    for _ in range(37):
+        desk.uplink.kept_back()
+    desk.uplink.go_on()
+    assert desk.uplink.open
+    assert desk.ears.asked_ms == [0.0, 370]
+    assert desk.ears.endpoint.resets == [False, True]
+    assert "begin" not in desk.wire.sent[1:]
+    desk.uplink.go_on()  # what was sent is not sent again
+    assert desk.ears.asked_ms[-1] == 0
+
+
+def after_reply(desk: Desk, periods: int = 12) -> None:
+    """A reply ended at 100.0 s; then so many periods were heard."""
+    desk.uplink.begin_after_reply(100.0)
+    for _ in range(periods):
+        desk.uplink.kept_back()
+
+
+def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
+    after_reply(desk, 50)
+    assert desk.wire.sent == ["begin"]
+    assert (desk.uplink.settles, desk.uplink.open) == (True, False)
+    assert desk.ears.barge_in.calls == ["linger"]
+    assert desk.ears.endpoint.resets == [False]
+    assert desk.uplink.settle(desk.percept(), 100.49) == 0
+    assert desk.uplink.settles
+    assert desk.uplink.settle(desk.percept(), 100.5) == 0
+    assert (desk.uplink.settles, desk.uplink.open) == (False, True)
+    assert desk.ears.asked_ms == [500]
+    assert desk.ears.barge_in.calls == ["linger", "disarm"]
+
+
+def test_user_who_began_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
+    after_reply(desk)
+    desk.ears.barge_in.onset = 99.8
+    assert desk.uplink.settle(desk.percept(Kind.CONFIRM), 100.12) == 350
+    assert desk.ears.asked_ms == [120 + 350]
+
+
+def test_user_who_began_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
+    after_reply(desk)
+    desk.ears.barge_in.onset = 101.0
+    assert desk.uplink.settle(desk.percept(Kind.CONFIRM), 100.12) == 0
+    assert desk.ears.asked_ms == [120]
+
+
+def test_rejected_suspicion_settles_at_once(desk: Desk) -> None:
+    after_reply(desk)
+    desk.ears.barge_in.onset = 99.8
+    assert desk.uplink.settle(desk.percept(Kind.REJECT), 100.12) == 0
+    assert desk.ears.asked_ms == [120]
+
+
+def test_pending_suspicion_is_waited_for(desk: Desk) -> None:
+    after_reply(desk)
+    desk.ears.barge_in.pending, desk.ears.barge_in.onset = True, 99.9
+    assert desk.uplink.settle(desk.percept(), 100.7) == 0
+    assert desk.uplink.settles
+    desk.ears.endpoint.speaking = True  # the voice detector has found a word
+    assert desk.uplink.settle(desk.percept(), 100.71) == 250
+    assert not desk.uplink.settles
+
+
+def test_voice_without_a_suspicion_sends_nothing_of_the_reply(desk: Desk) -> None:
+    after_reply(desk)
+    desk.ears.endpoint.speaking = True
+    assert desk.uplink.settle(desk.percept(), 100.1) == 0
+    assert desk.uplink.settles
+
+
+def test_first_end_of_a_reply_counts(desk: Desk) -> None:
+    desk.uplink.reply_ended(99.0)
+    for _ in range(10):
+        desk.uplink.kept_back()
+    after_reply(desk, 10)
+    assert desk.uplink.settle(desk.percept(), 99.5) == 0
+    assert desk.ears.asked_ms == [200]
+
+
+def test_finish_sends_what_waits_and_the_last_chunk(desk: Desk) -> None:
+    after_reply(desk)
+    desk.uplink.finish()
+    assert not desk.uplink.settles
+    assert desk.ears.asked_ms == [120]
+    assert desk.wire.sent[0] == "begin"
+    assert sum(size for size in desk.wire.sent if isinstance(size, int)) >= 120 * 24 - 360
+
+
+def test_give_up_makes_the_server_forget(desk: Desk) -> None:
+    desk.uplink.begin(0.0, speaking=False)
+    desk.uplink.give_up()
+    assert not desk.uplink.open
+    assert desk.wire.sent[-1] == "begin"
+
+
+@pytest.mark.parametrize(("ready", "sent"), [(True, 1), (False, 2)])
+def test_close_forgets_only_what_no_server_has(desk: Desk, ready: bool, sent: int) -> None:
+    desk.uplink.begin(0.0, speaking=False)
+    desk.wire.sent = [item for item in desk.wire.sent if item == "begin"]
+    desk.wire.ready = ready
+    desk.uplink.close()
+    assert not desk.uplink.open
+    assert desk.wire.sent == ["begin"] * sent

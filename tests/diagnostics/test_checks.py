@@ -1,0 +1,299 @@
+"""`parley doctor`, run for real: against a sound server, a broken configuration, no pins."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulse_rig import PulseRig
+
+from parleyd import config
+from parleyd.diagnostics import checks, devices
+from parleyd.diagnostics.findings import Finding, Level
+
+SOUND = '[audio]\ncapture = "mic"\nplayback = "speaker"\npriority = 0\n'
+SECRET = "sk-secret-0123456789"
+
+
+def examined(folder: Path, text: str, **environ: str) -> tuple[int, dict[str, list[Any]], str]:
+    """Exit status, (level, text, remedy) by check, and everything that was printed."""
+    path = folder / "parley.toml"
+    path.write_text(text)
+    without_key = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "parleyd", "doctor", "--json", "--config", str(path)],
+        env={**without_key, "XDG_STATE_HOME": str(folder / "state"), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    report = json.loads(ended.stdout)
+    assert report["healthy"] == (ended.returncode == 0)
+    found: dict[str, list[Any]] = {}
+    for finding in report["findings"]:
+        line = (finding["level"], finding["text"], finding["remedy"])
+        found.setdefault(finding["check"], []).append(line)
+    return ended.returncode, found, ended.stdout + ended.stderr
+
+
+def test_a_good_machine_is_told_so_and_its_key_is_not_shown(rig: PulseRig, tmp_path: Path) -> None:
+    status, found, printed = examined(tmp_path, SOUND, OPENAI_API_KEY=SECRET)
+    assert status == 0, printed
+    for check in ("configuration", "key", "loudspeaker", "microphone", "pins", "wake word",
+                  "offline speech", "priority", "state", "service"):  # fmt: skip
+        assert found[check][0][0] in ("ok", "warn"), found[check]
+    assert found["loudspeaker"][0] == ("ok", '"speaker" plays 48000 Hz', "")
+    assert found["microphone"][0] == ("ok", '"mic" records 16000 Hz', "")
+    assert "not shown" in found["key"][0][1]
+    assert SECRET not in printed
+    assert rig.open_microphones() == 0
+
+
+def test_what_is_missing_fails_with_its_remedy(rig: PulseRig, tmp_path: Path) -> None:
+    text = '[audio]\nplayback = "hw:CARD=Gone"\ncapture = "mic"\n[lights]\noutput = "led"\n'
+    text += '[realtime]\nserver = "openai"\n[wake]\nkeywords = ["hey_nobody"]\nengine = "micro"\n'
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where the folder should be")
+    status, found, _ = examined(tmp_path, text)
+    assert status == 1
+    failed = {check for check, lines in found.items() if any(x[0] == "fail" for x in lines)}
+    assert failed == {"key", "loudspeaker", "pins", "wake word", "state"}
+    assert all(x[2] for lines in found.values() for x in lines if x[0] == "fail")
+    assert found["microphone"][0][0] == "ok"
+    assert "Gone" in found["loudspeaker"][0][1]
+    assert found["loudspeaker"][0][2].startswith("plug the card in")
+
+
+@pytest.mark.slow
+def test_a_broken_configuration_fails_with_every_problem_and_the_rest_is_checked(
+    tmp_path: Path,
+) -> None:
+    status, found, _ = examined(tmp_path, "[audio]\nlead_ms = 1\n[wak]\n")
+    assert status == 1
+    assert [line[0] for line in found["configuration"]] == ["fail", "fail"]
+    assert "audio.lead_ms" in found["configuration"][0][1]
+    assert set(found) == {"configuration", "state", "service"}
+
+
+@pytest.mark.slow
+def test_lines_are_for_people(tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text("[audi]\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "parleyd", "doctor", "--config", str(tmp_path / "parley.toml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    first, remedy, *_ = ended.stdout.splitlines()
+    assert first.split(maxsplit=2) == [
+        "fail", "configuration", "section [audi]: is unknown, did you mean audio?",
+    ]  # fmt: skip
+    assert remedy.strip().startswith("do: correct ")
+
+
+def test_keys_are_found_where_the_service_finds_them_and_must_be_private(tmp_path: Path) -> None:
+    openai = config.Config(realtime=config.Realtime(server="openai"))
+    (failed,) = checks.keys(openai, {}, tmp_path)
+    assert failed.level is Level.FAIL
+    key = tmp_path / "openai_api_key"
+    key.write_text(SECRET)
+    key.chmod(0o600)
+    (good,) = checks.keys(openai, {}, tmp_path)
+    assert good.level is Level.OK
+    key.chmod(0o644)
+    _, exposed = checks.keys(openai, {}, tmp_path)
+    assert exposed == Finding("key", Level.FAIL, f"others can read {key}", f"sudo chmod 600 {key}")
+
+
+def test_the_key_of_a_remote_server_is_looked_for_too(tmp_path: Path) -> None:
+    home = config.Mcp(label="home", server_url="https://mcp.example.org", key="HOME_MCP_KEY")
+    settings = config.Config(
+        realtime=config.Realtime(server="openai"), skills=config.Skills(mcp=(home,))
+    )
+    environ = {"OPENAI_API_KEY": SECRET}
+    _, missing = checks.keys(settings, environ, tmp_path)
+    assert missing.level is Level.FAIL
+    assert "home: needs HOME_MCP_KEY" in missing.text
+    assert f"{tmp_path}/home_mcp_key" in missing.remedy
+    (good,) = checks.keys(settings, {**environ, "HOME_MCP_KEY": SECRET}, tmp_path)
+    assert good.level is Level.OK
+
+
+def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    from parleyd.errors import AudioError
+
+    def busy(audio: config.Audio) -> None:
+        raise AudioError(
+            'audio.playback: "x" cannot be opened (Device or resource busy), a free ALSA device '
+            "is expected; end the program that holds it"
+        )
+
+    monkeypatch.setattr(devices, "Card", busy)
+    levels = {f.check: f.level for f in devices.sound(config.Audio(), served=True)}
+    assert levels["loudspeaker"] is Level.OK
+    levels = {f.check: f.level for f in devices.sound(config.Audio(), served=False)}
+    assert levels["loudspeaker"] is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("shown", "level", "words"),
+    [
+        ("LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nStatusText=idle", "ok",
+         "idle"),
+        ("LoadState=not-found\nActiveState=inactive", "warn", "not installed"),
+        ("LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled", "warn", "is inactive"),
+        ("LoadState=loaded\nActiveState=failed\nResult=watchdog", "fail", "watchdog"),
+        ("LoadState=loaded\nActiveState=activating\nResult=exit-code", "fail", "exit-code"),
+        ("LoadState=loaded\nActiveState=active\nStatusText=error: no card", "fail", "no card"),
+        ("LoadState=loaded\nActiveState=active\nUnitFileState=disabled\nStatusText=idle", "warn",
+         "does not start at boot"),
+    ],
+)  # fmt: skip
+def test_the_service_is_as_systemctl_says(
+    shown: str, level: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = tmp_path / "systemctl"
+    answer.write_text(f"#!/bin/sh\ncat <<'END'\n{shown}\nEND\n")
+    answer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    runs, finding = checks.service(booted=tmp_path)
+    assert (finding.level, runs) == (level, "ActiveState=active" in shown)
+    assert words in finding.text
+    assert finding.remedy or level == "ok"
+
+
+def test_a_systemctl_that_fails_has_a_remedy_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = tmp_path / "systemctl"
+    answer.write_text("#!/bin/sh\nexit 1\n")
+    answer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    runs, finding = checks.service(booted=tmp_path)
+    assert (finding.level, runs) == ("warn", False)
+    assert "try again" in finding.remedy
+
+
+def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
+    led = config.Config(lights=config.Lights(output="led"))
+    (missing,) = devices.pins(led, served=True, dev=tmp_path)
+    assert "no pins" in missing.text
+    (tmp_path / "gpiochip0").touch(mode=0o660)
+    first, *_ = devices.pins(led, served=True, dev=tmp_path)
+    assert first.level is (Level.FAIL if os.geteuid() == 0 else Level.OK)
+
+
+def test_addressable_leds_need_spi_and_no_pins(tmp_path: Path) -> None:
+    strip = config.Lights(output="apa102", spi_device=str(tmp_path / "spidev0.0"))
+    (missing,) = devices.pins(config.Config(lights=strip), served=True, dev=tmp_path)
+    assert (missing.check, missing.level) == ("spi", Level.FAIL)
+    assert "dtparam=spi=on" in missing.remedy
+
+
+@pytest.mark.parametrize(
+    ("controllers", "level"),
+    [
+        ("cpuset cpu io memory pids\n", Level.OK),
+        ("cpuset cpu io pids\n", Level.WARN),
+        (None, Level.WARN),
+    ],
+)
+def test_a_memory_limit_that_the_kernel_does_not_keep_is_told(
+    tmp_path: Path, controllers: str | None, level: Level
+) -> None:
+    file = tmp_path / "cgroup.controllers"
+    if controllers is not None:
+        file.write_text(controllers)
+    finding = checks.memory_limit(file)
+    assert finding.level is level
+    assert ("cgroup_enable=memory" in finding.remedy) == (finding.level is not Level.OK)
+
+
+# --- keys of a wrong form, and the proxy --------------------------------------------------
+
+OPENAI = config.Config(realtime=config.Realtime(server="openai"))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"sk-s3cret\n\nsk-2\n", "more than one line"),
+        (b'"sk-s3cret"\n', "quotes"),
+        (b"OPENAI_API_KEY=sk-s3cret\n", "NAME="),
+        (b"\xef\xbb\xbfsk-s3cret", "byte-order mark"),
+        (b"\xff\xfes\x003\x00", "not text"),
+    ],
+)
+def test_keys_of_a_wrong_form_fail_without_being_shown(
+    data: bytes, words: str, tmp_path: Path
+) -> None:
+    key = tmp_path / "openai_api_key"
+    key.write_bytes(data)
+    key.chmod(0o600)
+    (failed,) = checks.keys(OPENAI, {}, tmp_path)
+    assert failed.level is Level.FAIL
+    assert failed.text.startswith("OPENAI_API_KEY: is not in the form of a key")
+    assert words in failed.text
+    assert "s3cret" not in failed.text
+    assert str(key) in failed.remedy
+    assert checks.secret("OPENAI_API_KEY", {}, tmp_path) is None
+
+
+def test_keys_of_a_wrong_form_fail_for_the_wake_word_too(tmp_path: Path) -> None:
+    _, failed = checks.keys(
+        OPENAI, {"OPENAI_API_KEY": "sk-1", "PICOVOICE_ACCESS_KEY": "“x”"}, tmp_path
+    )
+    assert failed.level is Level.FAIL
+    assert failed.text.startswith("PICOVOICE_ACCESS_KEY: ")
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "openai_api_key.txt", "OpenAI_api_KEY.TXT"])
+def test_keys_file_of_another_name_gets_a_command_that_helps(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("sk-1\n")
+    missing, misnamed = checks.keys(OPENAI, {}, tmp_path)
+    assert missing.level is Level.FAIL
+    assert misnamed.level is Level.WARN
+    subprocess.run(misnamed.remedy.removeprefix("sudo "), shell=True, check=True)
+    assert (tmp_path / "openai_api_key").read_text() == "sk-1\n"
+
+
+def test_keys_folder_of_such_a_name_gets_no_command(tmp_path: Path) -> None:
+    (tmp_path / "x_key").mkdir(mode=0o755)
+    _, odd = checks.keys(OPENAI, {}, tmp_path)
+    assert (odd.level, odd.text) == (Level.WARN, f"{tmp_path}/x_key is not a file, and is not "
+                                     "looked at")  # fmt: skip
+    assert "sudo" not in odd.remedy
+
+
+def test_keys_file_that_is_empty_is_named(tmp_path: Path) -> None:
+    (tmp_path / "openai_api_key").touch(mode=0o600)
+    missing, empty = checks.keys(OPENAI, {}, tmp_path)
+    assert missing.level is Level.FAIL
+    assert empty.text == f"{tmp_path}/openai_api_key is empty"
+
+
+def test_proxy_is_shown_without_its_password_or_fails() -> None:
+    assert list(checks.proxy(OPENAI, {})) == []
+    assert list(checks.proxy(OPENAI, {"https_proxy": "http://p:1", "no_proxy": "openai.com"})) == []
+    (good,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:3128"})
+    assert good.level is Level.OK
+    assert "http://p:3128" in good.text
+    assert "s3cret" not in good.text
+    (bad,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:port"})
+    assert bad.level is Level.FAIL
+    assert "s3cret" not in bad.text
+    embedded = config.Config(realtime=config.Realtime(server="embedded"))
+    assert list(checks.proxy(embedded, {"all_proxy": "http://p:1"})) == []
+
+
+def test_proxy_of_socks_without_its_package_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parleyd.realtime.proxies.find_spec", lambda name: None)
+    (failed,) = checks.proxy(OPENAI, {"all_proxy": "socks5://p:1080"})
+    assert failed.level is Level.FAIL
+    assert "python-socks" in failed.text
+    assert failed.remedy.endswith("-m pip install python-socks")

@@ -1,0 +1,41 @@
+import asyncio
+import io
+
+import numpy as np
+
+from parleyd.config import Config
+from parleyd.core.events import MicPeriod
+from parleyd.core.speaker import Speaker
+from parleyd.core.states import State
+from parleyd.diagnostics.meter import EVERY_BEATS, Meter, line
+from parleyd.hearing import HeardPeriod
+
+
+def heard(talker: float) -> HeardPeriod:
+    return HeardPeriod(np.zeros(160, np.int16), 0.0, 0.5, False, talker, 0.0, -35.0, -20.0)
+
+
+def test_one_line_tells_levels_and_who_is_heard() -> None:
+    somebody = line(State.SPEAKING, -19.6, heard(0.97))
+    nobody = line(State.SPEAKING, -19.6, heard(0.02))
+    assert somebody.startswith("speaking   mic  -20 dB  echo  -20 dB  left  -35 dB")
+    assert "##########.........." in somebody
+    assert "user" in somebody
+    assert "user" not in nobody
+    assert "microphone is closed" in line(State.IDLE, None, None)
+
+
+def test_a_real_speaker_is_drawn_ten_times_a_second() -> None:
+    out = io.StringIO()
+
+    async def watch() -> None:
+        speaker = Speaker(Config(), None)
+        meter = Meter(speaker, asyncio.get_running_loop(), out)
+        for beat in range(3 * EVERY_BEATS):
+            period = MicPeriod(np.full(160, 300, np.int16), 0)
+            meter.beat(period, speaker.tick(period, beat / 100))
+        await asyncio.sleep(0)
+
+    asyncio.run(watch())
+    assert out.getvalue().count("\r") == 3
+    assert "idle" in out.getvalue()

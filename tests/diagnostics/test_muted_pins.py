@@ -1,0 +1,74 @@
+"""The mute switch is above the doctor too: it does not open the microphone to try it."""
+
+from collections.abc import Iterator
+
+import pytest
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory
+from pulse_rig import PulseRig
+
+from parleyd import config
+from parleyd.alsa.sound_card import Card
+from parleyd.diagnostics import devices
+from parleyd.diagnostics.findings import Finding
+
+AUDIO = config.Audio(capture="mic", playback="speaker")
+
+
+@pytest.fixture
+def pins() -> Iterator[MockFactory]:
+    before, Device.pin_factory = Device.pin_factory, MockFactory()
+    try:
+        yield Device.pin_factory
+    finally:
+        Device.pin_factory.reset()
+        Device.pin_factory = before
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each opening of the microphone."""
+    noted: list[str] = []
+    really = Card.open_capture
+
+    def noting(card: Card) -> None:
+        noted.append("mic")
+        really(card)
+
+    monkeypatch.setattr(Card, "open_capture", noting)
+    return noted
+
+
+def microphone(buttons: config.Buttons, *, served: bool = False) -> Finding:
+    found = {f.check: f for f in devices.sound(AUDIO, served=served, buttons=buttons)}
+    assert found["loudspeaker"].level == "ok"
+    return found["microphone"]
+
+
+@pytest.mark.parametrize("open_means_muted", [True, False])
+def test_it_tries_the_microphone_only_when_the_switch_is_off(
+    open_means_muted: bool, rig: PulseRig, pins: MockFactory, opened: list[str]
+) -> None:
+    buttons = config.Buttons(mute_pin=24, mute_closed_means_muted=not open_means_muted)
+    finding = microphone(buttons)  # an open contact
+    assert finding.level == "ok"
+    assert opened == ([] if open_means_muted else ["mic"])
+    assert ("the mute switch is on" in finding.text) is open_means_muted
+
+
+def test_it_leaves_the_microphone_to_the_service_that_has_the_switch(
+    rig: PulseRig, opened: list[str]
+) -> None:
+    assert "left to the service" in microphone(config.Buttons(mute_pin=24), served=True).text
+    assert opened == []
+
+
+def test_a_switch_that_cannot_be_read_keeps_it_closed(
+    rig: PulseRig, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Device, "pin_factory", None)
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none-such")
+    finding = microphone(config.Buttons(mute_pin=24))
+    assert finding.level == "warn"
+    assert "mute switch on GPIO 24 cannot be read" in finding.text
+    assert opened == []

@@ -1,0 +1,59 @@
+"""A recording heard again says what was decided and why; its picture shows it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from parleyd import config, wav
+from parleyd.cli.main import parley
+from parleyd.diagnostics.replay import replay
+from parleyd.errors import ParleyError
+from parleyd.hearing.barge_in import Kind
+from parleyd.simulation.acoustics import Room
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.talker import Talker
+from parleyd.units import MIC_PERIOD_FRAMES
+from parleyd.wav import Stereo
+
+
+@pytest.fixture(scope="module")
+def recording() -> Stereo:
+    """Parley speaks for eight seconds, a talker speaks over it from second 5 on."""
+    text = "There was once a lighthouse keeper who was afraid of the dark. " * 3
+    speech = synthesize(text, "slt", level_dbfs=-18.0)[: 8 * 16_000]
+    room, talker = Room(seed=2, echo_gain_db=-12, loudspeaker_rate_hz=16_000), Talker()
+    talker.say(synthesize("stop it please, what day is it today", "rms"), at=5.0)
+    periods = speech.reshape(-1, MIC_PERIOD_FRAMES)
+    microphone = np.concatenate([room.hear(period, talker.period()) for period in periods])
+    return Stereo(speech, microphone)
+
+
+@pytest.mark.slow
+def test_every_decision_is_told_with_its_time_and_reason(recording: Stereo) -> None:
+    heard = replay(recording, config.Hearing())
+    assert len(heard.seconds) == len(recording.microphone) // MIC_PERIOD_FRAMES
+    commits = [seconds for seconds, v in heard.verdicts if v.kind is Kind.CONFIRM]
+    assert commits
+    assert 5.0 < commits[0] < 6.5
+    assert all(verdict.reason for _, verdict in heard.verdicts)
+
+
+@pytest.mark.slow
+def test_the_command_tells_and_draws(recording: Stereo, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "turn.wav"
+    wav.write(path, recording, 16_000)
+    ended = CliRunner().invoke(parley, ["explain", str(path)])
+    assert ended.exit_code == 0, ended.output
+    assert "commit" in ended.output
+    assert (tmp_path / "turn.png").stat().st_size > 20_000
+
+
+def test_what_is_no_recording_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(b"nonsense")
+    for wrong in (path, tmp_path / "none.wav"):
+        with pytest.raises(ParleyError, match="16-bit stereo recording is expected"):
+            wav.read(wrong, 16_000)

@@ -1,0 +1,188 @@
+"""`parley turns`: what a real conversation logged, read back and put in a table."""
+
+import io
+import json
+import logging
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parleyd.app.effect_dispatcher import log_note
+from parleyd.cli.main import parley
+from parleyd.core.events import ButtonPressed
+from parleyd.core.states import State
+from parleyd.diagnostics.journal import turns
+from parleyd.host.systemd import FieldsFormatter
+from parleyd.realtime import events as ev
+from parleyd.simulation.clips import synthesize
+from tests.paper_server import Paper, settings
+
+pytestmark = pytest.mark.slow
+
+USAGE = {"input_tokens": 100, "output_tokens": 40, "input_token_details": {"cached_tokens": 64}}
+
+
+class Telling(Paper):
+    """A server on paper that tells what each response took."""
+
+    def say(self, event: object) -> None:
+        if isinstance(event, ev.ResponseDone):
+            event.response.usage = USAGE
+        super().say(event)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[str]:
+    """What three turns, the second interrupted, write to a terminal."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(FieldsFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logger = logging.getLogger("parleyd.turns")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    paper = Telling(settings())
+    for words in ("What is the weather like?", "And tomorrow?"):
+        paper.say(ButtonPressed())
+        paper.run(0.2)
+        paper.talker.say(synthesize(words, "slt"))
+        paper.until(State.SPEAKING)
+        if words == "And tomorrow?":
+            paper.run(0.6)
+            paper.talker.say(synthesize("No wait, tell me about the rain.", "rms"))
+            paper.until(State.THINKING)
+        paper.until(State.IDLE)
+    for name in ("usage", "turn", "state"):
+        for note in paper.notes(name):
+            log_note(note)
+    yield "".join(in_time(written.getvalue(), paper))
+    logger.removeHandler(handler)
+
+
+def in_time(written: str, paper: Paper) -> list[str]:
+    """The lines in the order in which a daemon writes them: usage, then its turn."""
+    lines = written.splitlines(keepends=True)
+    number = re.compile(r"\bturn=(\d+)")
+    keyed = [(int(m[1]) if (m := number.search(line)) else 0, line) for line in lines]
+    return [line for _, line in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def table(*arguments: str, text: str = "") -> list[list[str]]:
+    ran = CliRunner().invoke(parley, ["turns", *arguments], input=text, catch_exceptions=False)
+    assert ran.exit_code == 0
+    rows = [line.strip("│┃ \n") for line in ran.output.splitlines() if "│" in line or "┃" in line]
+    return [[cell.strip() for cell in re.split("[│┃]", row)] for row in rows]
+
+
+def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None:
+    rows = table("-", text=log)
+    assert [row[1] for row in rows[1:4]] == ["button", "button", "confirmed"]
+    assert [row[0] for row in rows[4:]] == ["p50", "p90", "p99"]
+    column = {name: [row[i] for row in rows] for i, name in enumerate(rows[0])}
+    heard = [int(cell) for cell in column["heard"][1:4]]
+    assert heard[0] == heard[2] == 3000
+    assert 400 < heard[1] < 1500
+    assert column["heard"][4] == "3000"  # the median
+    assert column["commit"][1] == column["commit"][3] == ""
+    assert 0 < int(column["hold"][2]) <= int(column["commit"][2])
+    assert column["tokens in"][1:4] == ["100", "100", "100"]
+    assert column["cached"][1] == "64"
+    assert int(column["listened"][1]) > 1000
+    assert 380 < int(column["endpoint"][1]) < 600  # the pause of 400 ms, and a chunk or two
+    assert "cost" not in column
+
+
+def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
+    lines = [line for line in log.splitlines() if "parleyd.turns: turn " in line]
+    first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())
+    assert set(first) == {
+        "turn", "begun_by", "listened_ms", "endpoint_ms", "first_delta_ms", "first_frame_ms",
+        "heard_ms", "interrupted", "onset_to_hold_ms", "onset_to_commit_ms", "false_alarms",
+        "input_tokens", "output_tokens", "cached_tokens",
+    }  # fmt: skip
+    assert (first["input_tokens"], first["output_tokens"]) == ("100", "40")
+
+
+def test_only_the_newest_are_shown(log: str) -> None:
+    rows = table("-n", "1", "-", text=log)
+    assert len(rows) == 1 + 1 + 3
+    assert rows[1][1] == "confirmed"
+
+
+def entry(message: str, pid: str = "7", logger: str = "parleyd.turns") -> str:
+    entry = {
+        "MESSAGE": message, "LOGGER": logger, "_PID": pid,
+        "__REALTIME_TIMESTAMP": "1800000000000000",
+    }  # fmt: skip
+    return json.dumps(entry) + "\n"
+
+
+def test_journal_entries_are_joined_by_process_and_late_usage_is_not_lost() -> None:
+    lines = [
+        entry("usage turn=1 input_tokens=10 output_tokens=5"),
+        entry("usage turn=1 input_tokens=30 output_tokens=5 cost=0.0021"),  # after a function
+        entry("turn turn=1 begun_by=button heard_ms=310 first_delta_ms=None interrupted=True"),
+        entry("usage turn=1 input_tokens=2"),  # of the answer that was interrupted
+        entry("turn turn=1 begun_by=button heard_ms=99", pid="8"),
+        entry("turn turn=2 heard_ms=1", logger="somebody.else"),
+        entry("state before=idle after=listening"),
+        entry("turn turn=1 heard_ms=7"),  # after a reload
+        '{"MESSAGE": [1, 2, 3], "LOGGER": "parleyd.turns"}\n',
+        "{broken\n",
+    ]
+    found = turns(lines, 10)
+    assert [turn.number("heard_ms") for turn in found] == [310, 99, 7]
+    assert found[0].usage == {"input_tokens": 42, "output_tokens": 10, "cost": 0.0021}
+    assert found[0].number("first_delta_ms") is None
+    assert found[0].number("interrupted") is None
+    assert found[1].usage == found[2].usage == {}
+
+
+@given(st.lists(st.one_of(st.text(), st.binary()), max_size=8))
+def test_whatever_a_file_holds_is_read_without_a_crash(lines: list[str | bytes]) -> None:
+    assert turns(lines, 3) == []
+
+
+def fake_journalctl(folder: Path, script: str) -> dict[str, str]:
+    path = folder / "journalctl"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def parley_turns(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "parleyd", "turns", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+
+
+def test_the_journal_is_asked_for_what_the_daemon_writes(tmp_path: Path) -> None:
+    (tmp_path / "entries").write_text(entry("turn turn=1 begun_by=button heard_ms=310"))
+    script = f'echo "$@" > {tmp_path}/asked; cat {tmp_path}/entries'
+    ran = parley_turns(fake_journalctl(tmp_path, script), "--since", "today")
+    assert ran.returncode == 0
+    assert "310" in ran.stdout
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[:4] == ["--unit", "parleyd", "--since", "today"]
+    assert "LOGGER=parleyd.turns" in asked
+
+
+def test_a_journal_that_may_not_be_read_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+    environ = fake_journalctl(tmp_path, "echo 'No journal files were opened' >&2; exit 1")
+    ran = parley_turns(environ)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert "No journal files were opened" in line
+    assert "systemd-journal" in line
+
+
+def test_no_turns_is_said() -> None:
+    ran = CliRunner().invoke(parley, ["turns", "-"], input="")
+    assert "No turns" in ran.output

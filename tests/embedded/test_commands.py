@@ -1,0 +1,193 @@
+"""Grammar and intents: what is said, in words, and what is answered."""
+
+import random
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parleyd.embedded import grammar
+from parleyd.embedded.intents import Call, Context, Say, answer, confirm, spoken_duration
+from parleyd.embedded.stories import STORIES, rest_after
+from parleyd.units import Frames
+
+NOW = datetime(2026, 3, 1, 0, 7, tzinfo=UTC)
+ALL_TOOLS = frozenset(
+    {
+        "set_timer", "set_alarm", "list_timers", "cancel_timers", "set_volume", "change_volume",
+        "mute_microphone", "say_again",
+    }
+)  # fmt: skip
+TOKENS = re.compile(r"<\w+>|[\w']+|[\[\]()|]")
+
+
+def sample(body: str, rng: random.Random) -> str:
+    """A random sentence of a JSGF expansion."""
+    tokens = TOKENS.findall(body)
+
+    def choices(closing: str) -> list[list[str]]:
+        options: list[list[str]] = [[]]
+        while tokens and tokens[0] != closing:
+            token = tokens.pop(0)
+            if token == "|":
+                options.append([])
+            elif token in "[(":
+                inner = choices("]" if token == "[" else ")")
+                tokens.pop(0)
+                if token == "(" or rng.random() < 0.5:
+                    options[-1] += rng.choice(inner)
+            elif token.startswith("<"):
+                options[-1] += sample(grammar.RULES[token[1:-1]], rng).split()
+            else:
+                options[-1].append(token)
+        return options
+
+    return " ".join(rng.choice(choices("")))
+
+
+@settings(deadline=None)  # the grammar is compiled at its first use
+@given(st.sampled_from(list(grammar.PHRASES)), st.integers(0, 2**32), st.booleans())
+def test_all_that_can_be_heard_is_understood(intent: Any, seed: int, framed: bool) -> None:
+    rng = random.Random(seed)
+    said = sample(rng.choice(grammar.PHRASES[intent]), rng)
+    if framed:
+        parts = ("[<wake>] [<filler>] [<request>]", "[<tail>]")
+        said = f"{sample(parts[0], rng)} {said} {sample(parts[1], rng)}"
+    found = grammar.match(said)
+    assert found is not None, said
+    # A tail can complete another phrase ("the time" + "again"), but only among these.
+    assert found[0] == intent or framed, (said, found)
+    assert isinstance(answer(said, Context(NOW, ALL_TOOLS)), Say | Call)
+
+
+@given(st.integers(1, 99), st.sampled_from(["second", "minute", "hour"]))
+def test_durations_are_read_in_words_and_digits(count: int, unit: str) -> None:
+    size = {"second": 1, "minute": 60, "hour": 3600}[unit]
+    words = spelt(count)
+    for text in (f"{count} {unit}s", f"{words} {unit}s"):
+        assert grammar.seconds(text) == count * size
+        call = answer(f"set a timer for {text}", Context(NOW, ALL_TOOLS))
+        assert call == Call("set_timer", {"seconds": count * size})
+
+
+def spelt(count: int) -> Any:
+    """English number words, written here once more and not taken from the grammar."""
+    ones = (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen "
+        "fourteen fifteen sixteen seventeen eighteen nineteen"
+    )
+    tens = "twenty thirty forty fifty sixty seventy eighty ninety"
+    if count < 20:
+        return ones.split(" ")[count]
+    unit = f" {ones.split(' ')[count % 10]}" if count % 10 else ""
+    return tens.split(" ")[count // 10 - 2] + unit
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("What time is it?", Say(("It is 12:07 AM.",))),
+        ("Hey Jarvis, can you please tell me what time it is", Say(("It is 12:07 AM.",))),
+        ("what's today's date", Say(("Today is Sunday, March 1st, 2026.",))),
+        ("set a timer for 90 seconds", Call("set_timer", {"seconds": 90})),
+        ("set a timer for half an hour", Call("set_timer", {"seconds": 1800})),
+        ("set a timer for an hour and a half", Call("set_timer", {"seconds": 5400})),
+        ("set a timer for an hour and twenty minutes", Call("set_timer", {"seconds": 4800})),
+        ("set a ten minute pasta timer", Call("set_timer", {"seconds": 600, "name": "pasta"})),
+        ("a timer for a minute and five seconds", Call("set_timer", {"seconds": 65})),
+        ("cancel all my timers", Call("cancel_timers", {})),
+        ("cancel the alarm", Call("cancel_timers", {})),
+        ("wake me up at seven", Call("set_alarm", {"time": "07:00"})),
+        ("set an alarm for 7:30", Call("set_alarm", {"time": "07:30"})),
+        ("set an alarm for twelve o'clock", Call("set_alarm", {"time": "12:00"})),
+        ("set an alarm for twelve ten", Call("set_alarm", {"time": "00:10"})),
+        ("set an alarm for seven fifteen in the evening", Call("set_alarm", {"time": "19:15"})),
+        ("set an alarm for twenty three", Call("set_alarm", {"time": "23:00"})),
+        ("wake me at twenty two forty five", Call("set_alarm", {"time": "22:45"})),
+        ("wake me at twelve fifteen in the morning", Call("set_alarm", {"time": "00:15"})),
+        ("wake me at seventy", Say(("No clock shows that hour.",))),
+        ("set an alarm for 99", Say(("No clock shows that hour.",))),
+        ("what timers are set", Call("list_timers", {})),
+        ("mute the microphone for ten minutes", Call("mute_microphone", {"minutes": 10})),
+        ("stop listening for ninety seconds", Call("mute_microphone", {"minutes": 2})),
+        ("louder please", Call("change_volume", {"steps": 1})),
+        ("jarvis turn it down", Call("change_volume", {"steps": -1})),
+        ("set the volume to forty five percent", Call("set_volume", {"percent": 45})),
+        ("volume 100", Call("set_volume", {"percent": 100})),
+        ("volume 300", Call("set_volume", {"percent": 100})),
+        ("set the volume to a hundred percent", Call("set_volume", {"percent": 100})),
+        ("tell us a story about the clock", Say(STORIES["clock"])),
+        ("never mind", Say(("Okay.",))),
+        ("thank you very much", Say(("You are welcome.",))),
+        ("go on", Say(("There is nothing to go on with.", "You can ask me for a story."))),
+    ],
+)
+def test_the_answer_to(said: str, expected: Any) -> None:
+    assert answer(said, Context(NOW, ALL_TOOLS)) == expected
+
+
+def test_what_was_said_is_repeated_by_the_device_itself_if_it_can() -> None:
+    heard = ("It is noon.",)
+    assert answer("say that again", Context(NOW, ALL_TOOLS, heard)) == Call("say_again", {})
+    assert answer("say that again", Context(NOW, frozenset(), heard)) == Say(heard)
+    assert isinstance(answer("say that again", Context(NOW, ALL_TOOLS)), Say)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "open the garage door", "set a timer for", "what is the capital of france", "?"]
+)
+def test_what_is_not_understood_is_said_so(said: str) -> None:
+    first, offer = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
+    assert first == "Sorry, I did not understand that."
+    assert "what can I say" in offer
+
+
+@pytest.mark.parametrize("said", ["set a timer for ten minutes", "louder", "volume ten"])
+def test_without_tools_nothing_is_promised(said: str) -> None:
+    (said_no,) = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
+    assert said_no.startswith("Sorry, this device can't ")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("The timer rings in 600 seconds.", "The timer rings in 10 minutes."),
+        ('{"error": "there are 16 timers"}', "That did not work: there are 16 timers."),
+        ('{"message": "Done and dusted."}', "Done and dusted."),
+        ('{"ok": true}', "The timer is set for 1 minute and 30 seconds."),
+        ("", "The timer is set for 1 minute and 30 seconds."),
+        ("null", "The timer is set for 1 minute and 30 seconds."),
+    ],
+)
+def test_a_confirmation_is_built_from_the_output(output: Any, said: str) -> None:
+    assert " ".join(confirm("set_timer", '{"seconds": 90}', output).sentences) == said
+
+
+@given(st.integers(1, 90_000))
+def test_a_spoken_duration_can_be_read_back(seconds: int) -> None:
+    text = spoken_duration(seconds)
+    if seconds < 99 * 3600 and text.count("and") < 2:
+        assert grammar.seconds(text) == seconds
+
+
+@given(st.sampled_from(list(STORIES)), st.integers(0, 12), st.integers(0, 4))
+def test_the_rest_of_a_story_begins_at_the_first_sentence_not_heard(
+    title: str, whole: int, words: int
+) -> None:
+    story = STORIES[title]
+    begun = " ".join(story[whole].split()[:words])
+    heard = " ".join([*story[:whole], begun]).strip()
+    if whole:
+        assert rest_after(heard) == story[whole:]
+    elif words >= 2:
+        assert rest_after(heard) in (story, ())
+
+
+@pytest.mark.slow
+def test_stories_are_long_enough_to_interrupt(speak: Callable[[str], Frames]) -> None:
+    for story in STORIES.values():
+        assert sum(len(speak(sentence)) for sentence in story) / 24000 > 40.0

@@ -1,0 +1,58 @@
+"""Clients take turns at the one synthesizer and the one recogniser."""
+
+import asyncio
+from typing import cast
+
+import numpy as np
+
+from parleyd.embedded.recognition import NOTHING, Heard
+from parleyd.embedded.speech import Share, Speech
+from parleyd.units import SILENCE, Frames
+
+
+class Line:
+    """The common line: one job at a time, in the order in which they were handed in."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self._lock = asyncio.Lock()
+
+    async def synthesize(self, sentence: str, speed: float) -> Frames:
+        async with self._lock:
+            await asyncio.sleep(0)
+            self.done.append(sentence)
+        return SILENCE
+
+    async def recognize(self, frames: Frames) -> Heard:
+        async with self._lock:
+            await asyncio.sleep(0)
+            self.done.append(f"heard {len(frames)}")
+        return NOTHING
+
+
+def test_share_gives_each_client_every_second_sentence() -> None:
+    async def scene() -> list[str]:
+        line = Line()
+        greedy, modest = Share(cast(Speech, line)), Share(cast(Speech, line))
+        jobs = [asyncio.create_task(greedy.synthesize(f"greedy {n}", 1.0)) for n in range(8)]
+        await asyncio.sleep(0)
+        jobs += [asyncio.create_task(modest.synthesize(f"modest {n}", 1.0)) for n in range(2)]
+        await asyncio.gather(*jobs)
+        return line.done
+
+    done = asyncio.run(scene())
+    assert done[:5] == ["greedy 0", "modest 0", "greedy 1", "modest 1", "greedy 2"]
+    assert len(done) == 10
+
+
+def test_share_lets_one_utterance_of_a_client_wait_at_a_time() -> None:
+    async def scene() -> list[str]:
+        line = Line()
+        greedy, modest = Share(cast(Speech, line)), Share(cast(Speech, line))
+        jobs = [asyncio.create_task(greedy.recognize(SILENCE)) for _ in range(4)]
+        await asyncio.sleep(0)
+        jobs.append(asyncio.create_task(modest.recognize(np.zeros(7, np.int16))))
+        await asyncio.gather(*jobs)
+        return line.done
+
+    assert asyncio.run(scene()).index("heard 7") == 1

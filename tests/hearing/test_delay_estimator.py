@@ -1,0 +1,182 @@
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.hearing.alignment import Alignment
+from parleyd.hearing.delay_estimator import DelayFinder
+from parleyd.hearing.echo_canceller import HISTORY, Canceller
+from parleyd.hearing.echo_control import Hearing
+from parleyd.hearing.echo_path import TAPS, EchoMemory
+from parleyd.units import Floats, Frames
+from tests.hearing.echo_rooms import convolve, echo_path, noise, pcm
+
+pytestmark = pytest.mark.slow
+
+
+def echoed(spoken: Floats, delays_ms: list[float], noise_rms: float = 0.002) -> Frames:
+    """The echo of `spoken`, its delay changing at equal intervals."""
+    echoes = [convolve(spoken, echo_path(delay_ms)) for delay_ms in delays_ms]
+    each = len(spoken) // len(delays_ms)
+    parts = [echo[n * each : (n + 1) * each] for n, echo in enumerate(echoes)]
+    mic = np.concatenate(parts)
+    return pcm(mic + noise(len(mic), noise_rms, seed=4))
+
+
+def spoken_like(seconds: float) -> Floats:
+    frames = int(seconds * 16_000)
+    syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 3 * np.arange(frames) / 16_000)
+    return (noise(frames, 0.05, seed=2) * syllables).astype(np.float32)
+
+
+def watch(finder: DelayFinder, mic: Frames, reference: Frames) -> list[int | None]:
+    found = []
+    for start in range(0, len(mic), 160):
+        part = slice(start, start + 160)
+        if finder.push(mic[part], reference[part]):
+            found.append(finder.delay())
+    return found  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 20, 140, 290])
+def test_the_delay_is_found_within_a_second_to_the_frame(delay_ms: int) -> None:
+    spoken = spoken_like(1.0)
+    found = watch(DelayFinder(), echoed(spoken, [delay_ms]), pcm(spoken))
+    assert found[-1] == pytest.approx(delay_ms * 16, abs=1)
+
+
+def test_no_echo_has_no_delay() -> None:
+    spoken = spoken_like(4.0)
+    mic = pcm(noise(len(spoken), 0.05, seed=8))
+    assert set(watch(DelayFinder(), mic, pcm(spoken))) == {None}
+    assert watch(DelayFinder(), mic, np.zeros_like(mic)) == []
+
+
+@pytest.mark.parametrize("jump_ms", [-12.5, 7.3])
+def test_a_jump_is_measured_against_what_the_canceller_has_learnt(jump_ms: float) -> None:
+    spoken = spoken_like(6.0)
+    mic, reference = echoed(spoken, [40.0, 40.0 + jump_ms]), pcm(spoken)
+    canceller, finder = Canceller(), DelayFinder()
+    half = len(mic) // 2
+    for start in range(0, half, 160):
+        part = slice(start, start + 160)
+        canceller.process(mic[part], reference[part])
+        finder.push(mic[part], reference[part])
+    jumps = []
+    for start in range(half, half + 2 * 16_000, 160):
+        part = slice(start, start + 160)
+        if finder.push(mic[part], reference[part]):
+            jumps.append(finder.jump(canceller.weights, early=0))
+    assert jumps[-1] == pytest.approx(int(40 * 16 + jump_ms * 16) - 640, abs=0.5)
+
+
+@pytest.mark.parametrize("delays_ms", [[200.0, 200.0], [60.0, 48.0], [60.0, 75.0]])
+def test_an_echo_that_comes_late_or_moves_is_cancelled_all_the_same(
+    delays_ms: list[float],
+) -> None:
+    spoken = spoken_like(8.0)
+    mic, reference = echoed(spoken, delays_ms, noise_rms=0.0003), pcm(spoken)
+    hearing = Hearing(config.Hearing())
+    cleaned = np.concatenate(
+        [hearing.process(mic[i : i + 160], reference[i : i + 160], i / 16_000).cleaned
+         for i in range(0, len(mic), 160)]
+    )  # fmt: skip
+    end = slice(len(mic) - 16_000, None)
+    left_db = 20 * np.log10(np.std(cleaned[end]) / np.std(mic[end]))
+    assert left_db < -18
+
+
+@pytest.mark.parametrize("ppm", [60, -40])
+def test_a_clock_that_drifts_is_measured_and_followed(ppm: int) -> None:
+    spoken = spoken_like(24.0)
+    echo = convolve(spoken, echo_path(60.0))
+    at = np.arange(len(echo)) * (1 - ppm * 1e-6)
+    mic = pcm(np.interp(at, np.arange(len(echo)), echo) + noise(len(echo), 0.0003))
+    reference, alignment = pcm(spoken), Alignment(Canceller(), early=640)
+    for start in range(0, len(mic), 160):
+        alignment.process(mic[start : start + 160], reference[start : start + 160])
+    assert alignment.drift_ppm == pytest.approx(ppm, abs=5)
+    assert alignment.delay_ms == pytest.approx(60 + 24 * ppm / 1000, abs=0.2)
+
+
+def cancelled(alignment: Alignment, canceller: Canceller, mic: Frames, reference: Frames) -> Floats:
+    """What is left of `mic`, full scale 1, after alignment and canceller."""
+    left = []
+    for start in range(0, len(mic), 160):
+        frames = mic[start : start + 160]
+        handed = alignment.process(frames, reference[start : start + 160])
+        left.append(canceller.process(frames, handed).error)
+    return np.concatenate(left)
+
+
+def left_db(left: Floats, mic: Frames) -> float:
+    """How much of the last second is left."""
+    return float(20 * np.log10(np.std(left[-16_000:]) / (np.std(mic[-16_000:]) / 32768)))
+
+
+@pytest.mark.parametrize("delay_ms", [1, 5.3, 240, 281.6, 285.3, 292, 299, 300])
+def test_alignment_with_any_delay_to_300_ms_cancels(delay_ms: float) -> None:
+    """Echo paths of sound servers that resample: the longest was beyond the kept reference."""
+    spoken = spoken_like(4.0)
+    late = np.concatenate([np.zeros(round(delay_ms * 16), np.float32), spoken])[: len(spoken)]
+    mic = pcm(late * np.float32(0.5) + noise(len(late), 0.0003))
+    canceller = Canceller()
+    alignment = Alignment(canceller, early=640)
+    left = cancelled(alignment, canceller, mic, pcm(spoken))
+    assert alignment.delay_ms == pytest.approx(delay_ms, abs=0.2)
+    assert left_db(left, mic) < -18
+
+
+@pytest.mark.parametrize("delay_ms", [310, 400, 511, 512, 600, 1000])
+def test_alignment_with_a_longer_delay_finds_none(delay_ms: int) -> None:
+    spoken = spoken_like(4.0)
+    late = np.concatenate([np.zeros(delay_ms * 16, np.float32), spoken])[: len(spoken)]
+    alignment, mic = Alignment(Canceller(), early=640), pcm(late * np.float32(0.5))
+    handed = [alignment.process(mic[i : i + 160], pcm(spoken)[i : i + 160])
+              for i in range(0, len(mic), 160)]  # fmt: skip
+    assert alignment.delay_ms is None
+    assert {len(period) for period in handed} == {160}
+
+
+@pytest.mark.parametrize(
+    "delays_ms", [[40.0, 299.0], [299.0, 1.0], [299.0, 280.0], [285.0, 299.5], [299.0, 340.0]]
+)
+def test_alignment_after_a_jump_to_any_delay_cancels(delays_ms: list[float]) -> None:
+    """A sound server that changes its rate or its sink moves the echo by hundreds of ms."""
+    spoken = spoken_like(10.0)
+    mic, canceller = echoed(spoken, delays_ms, noise_rms=0.0003), Canceller()
+    left = cancelled(Alignment(canceller, early=640), canceller, mic, pcm(spoken))
+    assert np.isfinite(left).all()
+    assert delays_ms[-1] > 300 or left_db(left, mic) < -15
+
+
+def test_alignment_drifting_for_hours_keeps_its_bounds() -> None:
+    """400 ppm is 300 ms in twelve minutes, and nothing is played that could correct it."""
+    for drift in (400e-6, -400e-6):
+        alignment = Alignment(Canceller(), early=640)
+        alignment.remember(EchoMemory(np.zeros(TAPS, np.float32), 4480.0, 4800.0, drift))
+        silence = np.zeros(160, np.int16)
+        for _ in range(12_000):
+            assert len(alignment.process(silence, silence)) == 160
+        alignment.dropped(160)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 640, HISTORY, 8191, 8192, 8193, 9600, 12_000, 1_000_000])
+def test_alignment_takes_back_any_number_of_frames(frames: int) -> None:
+    alignment = Alignment(Canceller(), early=640)
+    loud = np.full(160, 12_000, np.int16)
+    for _ in range(100):
+        alignment.process(np.zeros_like(loud), loud)
+    alignment.dropped(frames)
+    silence = np.zeros(160, np.int16)
+    kept = [alignment.process(silence, silence) for _ in range(10)]
+    assert np.count_nonzero(kept) == max(0, 320 - frames)  # 20 ms early, less what is gone
+
+
+@pytest.mark.parametrize("late", [4801.0, 9e9])
+def test_memory_of_an_impossible_delay_is_not_plausible(late: float) -> None:
+    weights = np.zeros(TAPS, np.float32)
+    assert EchoMemory(weights, 4480.0, 4800.0, 0.0).plausible
+    assert not EchoMemory(weights, late, late, 0.0).plausible
+    alignment = Alignment(Canceller(), early=640)
+    alignment.remember(EchoMemory(weights, late, late, 0.0))
+    assert len(alignment.process(np.ones(160, np.int16), np.ones(160, np.int16))) == 160

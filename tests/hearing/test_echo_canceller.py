@@ -1,0 +1,116 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from parleyd.hearing.echo_canceller import HISTORY, HOP, PARTITIONS, Cancelled, Canceller
+from parleyd.units import Floats
+from tests.hearing.echo_rooms import Room, noise, room
+
+
+def run(canceller: Canceller, scene: Room) -> list[Cancelled]:
+    return [canceller.process(*scene.period(index)) for index in range(scene.periods)]
+
+
+def reduction_db(periods: list[Cancelled], scene: Room, start_s: float, end_s: float) -> float:
+    """Echo return loss enhancement: how much less echo is left than came in."""
+    part = slice(int(start_s * 16_000), int(end_s * 16_000))
+    error = np.concatenate([period.error for period in periods])
+    left = error[part] - scene.rest[part]
+    return 10 * float(np.log10(np.sum(scene.echo[part] ** 2) / np.sum(left**2)))
+
+
+def speech_like(seconds: float, seed: int = 3) -> Floats:
+    """Noise with syllables at 4 Hz."""
+    frames = int(seconds * 16_000)
+    syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * np.arange(frames) / 16_000)
+    return (noise(frames, 0.1, seed) * syllables).astype(np.float32)
+
+
+def test_the_echo_goes_and_the_user_stays() -> None:
+    user = speech_like(2.0, seed=8) * np.float32(0.3)
+    scene = room(speech_like(6.0), user=user, user_at_s=3.5)
+    periods = run(Canceller(), scene)
+    assert reduction_db(periods, scene, 2.0, 3.5) > 20
+    assert reduction_db(periods, scene, 3.5, 5.5) > 10  # double-talk doesn't spoil it
+    part = slice(int(3.5 * 16_000), int(5.5 * 16_000))
+    error = np.concatenate([period.error for period in periods])
+    level_db = 10 * np.log10(np.sum(error[part] ** 2) / np.sum(scene.rest[part] ** 2))
+    assert abs(level_db) < 1
+
+
+def test_speech_is_cancelled_too(say: Callable[[str, str], Floats]) -> None:
+    sentence = "Once upon a time there was a small house at the edge of a very large forest. "
+    scene = room(say("slt", sentence * 2))
+    assert reduction_db(run(Canceller(), scene), scene, 4.0, scene.periods / 100) > 12
+
+
+def test_a_pause_does_not_make_it_forget() -> None:
+    loud = speech_like(3.0)
+    scene = room(np.concatenate([loud, np.zeros(80_000, np.float32), loud]))
+    periods = run(Canceller(), scene)
+    assert reduction_db(periods, scene, 8.0, 8.5) > 15
+
+
+def test_a_moved_path_is_learnt_again() -> None:
+    canceller = Canceller()
+    run(canceller, room(speech_like(3.0)))
+    moved = room(speech_like(4.0, seed=4), path_seed=6)
+    periods = run(canceller, moved)
+    assert reduction_db(periods, moved, 3.0, 4.0) > 12
+
+
+def test_uncertainty_falls_while_it_learns_and_is_none_without_playback() -> None:
+    scene = room(speech_like(3.0))
+    periods = run(Canceller(), scene)
+    shares = [
+        float(np.sum(period.uncertainty) / np.sum(np.abs(np.fft.rfft(period.echo, 320)) ** 2))
+        for period in (periods[20], periods[290])
+    ]
+    assert shares[1] < shares[0] / 10
+    silent = Canceller().process(*room(np.zeros(HOP, np.float32)).period(0))
+    assert not silent.uncertainty.any()
+    assert not silent.echo.any()
+
+
+def test_weights_make_the_next_one_warm_and_forget_makes_it_cold() -> None:
+    scene = room(speech_like(3.0))
+    learnt = Canceller()
+    run(learnt, scene)
+    warm = Canceller()
+    warm.weights = learnt.weights
+    np.testing.assert_allclose(warm.weights, learnt.weights, atol=1e-5)
+    assert reduction_db(run(warm, scene), scene, 0.1, 0.4) > 12
+    cold_db = reduction_db(run(Canceller(), scene), scene, 0.1, 0.4)
+    learnt.forget()
+    assert not learnt.weights.any()
+    assert reduction_db(run(learnt, scene), scene, 0.1, 0.4) < cold_db + 3
+    assert cold_db < 10
+
+
+@pytest.mark.parametrize("frames", [0, 100, 160, 640])
+def test_a_history_that_is_replaced_is_as_if_it_had_always_been_so(frames: int) -> None:
+    """Frames that are taken back at once leave the same future as silence would have."""
+    learnt = Canceller()
+    scene = room(speech_like(2.0))
+    run(learnt, scene)
+    replayed, silent = Canceller(), Canceller()
+    replayed.weights = silent.weights = learnt.weights
+    periods = PARTITIONS + 4
+    played = scene.reference[: periods * HOP].copy()
+    played[len(played) - frames :] = 0
+    quiet = np.zeros(HOP, np.int16)
+    for index in range(periods):
+        part = slice(index * HOP, (index + 1) * HOP)
+        replayed._remember(scene.reference[part])
+        silent._remember(played[part])
+    replayed.replay(played[-HISTORY:])
+    for _ in range(periods):
+        ours, theirs = replayed.process(quiet, quiet), silent.process(quiet, quiet)
+        np.testing.assert_allclose(ours.echo, theirs.echo, atol=1e-6)
+
+
+def test_the_same_in_gives_the_same_out() -> None:
+    scene = room(speech_like(1.0))
+    first, second = run(Canceller(), scene), run(Canceller(), scene)
+    assert all(np.array_equal(a.error, b.error) for a, b in zip(first, second, strict=True))

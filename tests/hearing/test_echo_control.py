@@ -1,0 +1,238 @@
+"""The whole of hearing in a room whose loudspeaker really stops when it is held."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.hearing import HeardPeriod
+from parleyd.hearing.barge_in import BargeIn, Kind
+from parleyd.hearing.echo_control import Hearing
+from parleyd.hearing.front_end import Ears
+from parleyd.hearing.residual_echo import Levels
+from parleyd.playback.lead import Lead
+from parleyd.units import Floats, Frames, level_dbfs
+from tests.hearing.echo_rooms import echo_path, noise, pcm, room
+
+pytestmark = pytest.mark.slow
+
+Say = Callable[[str, str], Floats]
+LEAD_PERIODS = 4  # playback is handed over 40 ms before it is heard
+STORY = (
+    "Once upon a time there was a small house at the edge of a very large forest. "
+    "An old clock maker lived there, and every morning he wound a hundred clocks. "
+    "One day a fox came to the door and asked him politely what time it was. "
+)
+QUESTION = "Stop please, and tell me what the weather will be like tomorrow."
+
+
+class Stage:
+    """A loudspeaker that can be held, a room, a user, and the two that judge what is heard."""
+
+    def __init__(self, story: Floats, around: Floats, gain: float) -> None:
+        settings = config.Hearing()
+        self.hearing = Hearing(settings, lead_ms=LEAD_PERIODS * 10)
+        self.decision = BargeIn(settings)
+        self.decision.arm(0.0)
+        self.story = story
+        self.around = around
+        self.path = echo_path(delay_ms=20.0) * np.float32(gain)
+        self.heard: list[HeardPeriod] = []
+
+    def run(self) -> list[tuple[Kind, float, float]]:
+        """Every verdict as (kind, time, onset) until a commit or the end of the story."""
+        said: list[tuple[Kind, float, float]] = []
+        queue = [np.zeros(160, np.float32)] * LEAD_PERIODS
+        tail = np.zeros(160 + len(self.path), np.float32)
+        position, held = 0, False
+        for index in range(len(self.around) // 160):
+            now = (index + 1) / 100
+            tail[: 160 + len(self.path) - 1] += np.convolve(queue.pop(0), self.path)
+            mic = pcm(tail[:160] + self.around[index * 160 : (index + 1) * 160])
+            tail = np.concatenate([tail[160:], np.zeros(160, np.float32)])
+            written = np.zeros(160, np.float32)
+            if not held:
+                written[:] = self.story[position : position + 160]
+                position += 160
+            queue.append(written)
+            self.heard.append(self.hearing.process(mic, pcm(written), now))
+            if verdict := self.decision.update(self.heard[-1], now):
+                said.append((verdict.kind, now, verdict.onset))
+                held = verdict.kind is Kind.SUSPECT
+                if held:
+                    queue = [np.zeros(160, np.float32)] * LEAD_PERIODS
+                    position -= LEAD_PERIODS * 160
+                    self.hearing.dropped(LEAD_PERIODS * 160)
+                if verdict.kind is Kind.CONFIRM:
+                    break
+        return said
+
+
+@pytest.mark.parametrize("echo_over_user_db", [0, 10])
+def test_a_user_is_heard_over_parleys_own_voice(say: Say, echo_over_user_db: int) -> None:
+    story, user = say("slt", STORY), say("rms", QUESTION) * np.float32(0.3)
+    user = user[np.argmax(np.abs(user) > 0.1 * np.max(np.abs(user))) :]
+    around = noise(len(story) - 1600, 0.0005)
+    start = 6 * 16_000
+    around[start : start + len(user)] += user
+    stage = Stage(story, around, gain=0.3 * 10 ** (echo_over_user_db / 20))
+    *before, suspicion, commit = stage.run()
+    assert [kind for kind, _, _ in before].count(Kind.CONFIRM) == 0
+    assert suspicion[0] is Kind.SUSPECT
+    assert commit[0] is Kind.CONFIRM
+    assert 6.0 <= suspicion[1] <= 6.3
+    assert commit[1] <= 6.8
+    assert abs(commit[2] - 6.0) < 0.15
+
+
+def test_parley_does_not_interrupt_itself(say: Say) -> None:
+    story = say("slt", STORY)
+    for gain in (0.1, 1.0):
+        verdicts = Stage(story, noise(len(story) - 1600, 0.0005), gain).run()
+        assert [kind for kind, _, _ in verdicts if kind is Kind.CONFIRM] == []
+        assert len(verdicts) <= 2  # at most one hold, given back
+
+
+def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
+    story = say("slt", STORY)
+    around = noise(len(story) - 1600, 0.0005)
+    knock = noise(2400, 0.3) * np.exp(-np.arange(2400) / 400).astype(np.float32)
+    around[80_000:82_400] += knock
+    verdicts = Stage(story, around, gain=0.5).run()
+    near = [(kind, at) for kind, at, _ in verdicts if 5.0 <= at < 5.6]
+    assert [kind for kind, _ in near] in ([], [Kind.SUSPECT, Kind.REJECT])
+    assert all(kind is not Kind.CONFIRM for kind, _, _ in verdicts)
+
+
+@pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
+def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
+    say: Say, voice: str
+) -> None:
+    silence, user = np.zeros(5 * 16_000, np.float32), say(voice, "No wait.")
+    user = user[np.argmax(np.abs(user) > 0.1 * np.max(np.abs(user))) :]
+    around = np.concatenate([silence, user, silence])  # before and after it, digital silence
+    stage = Stage(np.tile(say("rms", STORY), 2), around, gain=0.0)
+    (held, confirmed) = stage.run()
+    assert held[0] is Kind.SUSPECT
+    assert held[1] - 5.0 < 0.25
+    assert confirmed[0] is Kind.CONFIRM
+    assert confirmed[1] - 5.0 < 0.5
+    sent = np.concatenate([heard.cleaned for heard in stage.heard])
+    assert level_dbfs(sent[: 4 * 16_000]) < -60  # what hearing adds for itself is not heard there
+
+
+@pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
+def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
+    question = say(voice, QUESTION) * np.float32(0.3)
+    question = question[: np.flatnonzero(np.abs(question) > 0.02 * np.max(question))[-1]]
+    around = pcm(np.concatenate([question, np.zeros(16_000, np.float32)]))
+    ears = Ears(config.Config(), None, Lead(40))
+    asked = len(question) // 160 + 15  # the answer of a quick server
+    for index in range(len(around) // 160):
+        now = index / 100
+        if index == asked:
+            ears.arm(now)
+        frames = around[index * 160 : (index + 1) * 160]
+        ears.written(np.zeros(480, np.int16))
+        percept = ears.listen(frames, now, speaking=index >= asked, attentive=True)
+        assert percept is not None
+        assert percept.verdict is None
+
+
+def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:
+    user = say("rms", QUESTION) * np.float32(0.3)
+    scene = room(say("slt", STORY), user=user, user_at_s=6.0, gain=1.0)
+    hearing = Hearing(config.Hearing(), lead_ms=40)
+    cleaned = np.concatenate(
+        [hearing.process(*scene.period(i), i / 100).cleaned for i in range(scene.periods)]
+    )
+    part = slice(6 * 16_000, 6 * 16_000 + len(user))
+    alone, echo = pcm(scene.rest[part]), pcm(scene.echo[part])
+    assert level_dbfs(echo) > level_dbfs(alone) + 6
+    assert abs(level_dbfs(cleaned[part]) - level_dbfs(alone)) < 2
+
+
+def test_hardware_cancelling_leaves_the_microphone_as_it_is() -> None:
+    hearing = Hearing(config.Hearing(canceller="hardware"))
+    mic = pcm(noise(160, 0.1))
+    heard = hearing.process(mic, pcm(noise(160, 0.1)), 0.0)
+    assert np.array_equal(heard.cleaned, mic)
+    assert heard.echo_dbfs == -120.0
+    hearing.dropped(640)
+    assert hearing.process(mic, mic, 0.01).trusted
+
+
+def test_nothing_is_trusted_cold_or_after_an_xrun(say: Say) -> None:
+    hearing = Hearing(config.Hearing())
+    quiet = np.zeros(160, np.int16)
+    assert hearing.process(quiet, quiet, 0.0).trusted
+    scene = room(say("slt", STORY))
+    trusted = [hearing.process(*scene.period(i), i / 100).trusted for i in range(300)]
+    assert not all(trusted[:60])
+    assert trusted[-1]
+    hearing.glitch(10.0)
+    assert not hearing.process(quiet, quiet, 10.5).trusted
+    assert hearing.process(quiet, quiet, 11.0).trusted
+
+
+def test_the_same_in_gives_the_same_out(say: Say) -> None:
+    scene = room(say("slt", STORY)[: 2 * 16_000])
+
+    def run() -> list[tuple[bytes, float, float]]:
+        hearing = Hearing(config.Hearing())
+        periods = [hearing.process(*scene.period(i), i / 100) for i in range(scene.periods)]
+        return [(heard.cleaned.tobytes(), heard.score, heard.voice) for heard in periods]
+
+    assert run() == run()
+
+
+def test_the_noise_floor_is_learnt_and_a_new_sound_stands_out() -> None:
+    from parleyd.hearing.echo_canceller import BINS, Cancelled
+
+    levels = Levels()
+    none = np.zeros(BINS, np.float32)
+    hush = noise(480_000, 0.002)
+    still = np.zeros(160, np.float32)
+    scores = [
+        levels.score(Cancelled(hush[i : i + 160], still, none)) for i in range(0, 480_000, 160)
+    ]
+    assert np.percentile(scores[100:], 99) < 1.5
+    louder = noise(1600, 0.02)
+    assert levels.score(Cancelled(louder[:160], still, none)) > 5
+
+
+def test_a_reference_that_was_dropped_is_as_if_it_had_been_silence(say: Say) -> None:
+    scene = room(say("slt", STORY)[: 4 * 16_000])
+    quiet, lost = np.zeros(160, np.int16), scene.period(200)[1]
+
+    def after(references: list[Frames], frames: int) -> list[bytes]:
+        hearing = Hearing(config.Hearing(), lead_ms=40)
+        for index in range(300):
+            hearing.process(*scene.period(index), index / 100)
+        for reference in references:
+            hearing.process(quiet, reference, 3.0)
+        hearing.dropped(frames)
+        return [hearing.process(quiet, quiet, 3.1).cleaned.tobytes() for _ in range(10)]
+
+    assert lost.any()
+    assert after([lost, lost], 320) == after([quiet, quiet], 0)
+    assert after([lost, lost], 0) != after([quiet, quiet], 0)
+
+
+def test_parleys_own_voice_fades_when_playback_is_dropped(say: Say) -> None:
+    """A detector that lingers on the echo confirmed a noise as a user."""
+    story, hush = pcm(say("slt", STORY)[: 3 * 16_000]), pcm(noise(4800, 0.0005))
+
+    def voice_afterwards(dropped: bool) -> float:
+        hearing = Hearing(config.Hearing(canceller="hardware"))
+        for start in range(0, len(story), 160):
+            hearing.process(story[start : start + 160], hush[:160], 0.0)
+        if dropped:
+            hearing.dropped(0)
+        return sum(
+            hearing.process(hush[start : start + 160], hush[:160], 0.0).voice
+            for start in range(0, len(hush), 160)
+        )
+
+    assert voice_afterwards(dropped=True) < voice_afterwards(dropped=False)

@@ -1,0 +1,378 @@
+"""No failure in hearing, wake engine or detectors ends the speaker: it continues without them."""
+
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import msgspec
+import numpy as np
+import pytest
+
+from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.core.events import ButtonPressed, Effect, MicPeriod, Ring, Show, WakeRenewed
+from parleyd.core.states import Shown, State
+from parleyd.hearing.alignment import Alignment
+from parleyd.hearing.barge_in import BargeIn
+from parleyd.hearing.calibration import Calibration
+from parleyd.hearing.digital_silence import DigitalSilence
+from parleyd.hearing.duplex import Duplex
+from parleyd.hearing.echo_canceller import Canceller
+from parleyd.hearing.echo_control import Hearing
+from parleyd.hearing.endpointing import Endpoint
+from parleyd.hearing.front_end import Ears
+from parleyd.hearing.fuse import Fault
+from parleyd.hearing.near_end import TalkerDetector
+from parleyd.hearing.pitch import Pitch
+from parleyd.hearing.reference import Reference
+from parleyd.hearing.residual_echo import Levels
+from parleyd.hearing.vad import VoiceDetector
+from parleyd.playback.lead import Lead
+from parleyd.realtime import events as ev
+from parleyd.simulation.clips import synthesize
+from parleyd.units import Frames
+from parleyd.wake.gate import Gate
+from tests.paper_server import Bell, Paper, settings, tone
+
+pytestmark = pytest.mark.slow
+
+QUESTION = synthesize("What is the weather like?", "slt")
+OBJECTION = synthesize("No wait, tell me about the rain.", "rms")
+
+PARTS = [
+    (Alignment, "process"),
+    (Alignment, "dropped"),
+    (Canceller, "process"),
+    (Levels, "score"),
+    (Pitch, "cues"),
+    (TalkerDetector, "process"),
+    (VoiceDetector, "process"),
+    (VoiceDetector, "fade"),
+    (Hearing, "process"),
+    (Hearing, "listen_anew"),
+    (Reference, "take"),
+    (Reference, "written"),
+    (Reference, "dropped"),
+    (DigitalSilence, "update"),
+    (Gate, "process"),
+    (BargeIn, "update"),
+    (Duplex, "update"),
+    (Endpoint, "update"),
+]
+
+
+class Broken(Exception):
+    """An error of a library that no code expects."""
+
+
+def breaks(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str, *, times: int = 10**9
+) -> list[int]:
+    """Make it raise for the given number of calls; returns a list that grows with them."""
+    sound: Callable[..., object] = getattr(kind, method)
+    calls: list[int] = []
+
+    def broken(self: object, *arguments: object, **named: object) -> object:
+        if len(calls) >= times:
+            return sound(self, *arguments, **named)
+        calls.append(1)
+        raise Broken(method)
+
+    monkeypatch.setattr(kind, method, broken)
+    return calls
+
+
+def faults(paper: Paper) -> list[Fault]:
+    return [effect for _, effect in paper.effects if isinstance(effect, Fault)]
+
+
+def last_shown(paper: Paper) -> Show:
+    return [effect for _, effect in paper.effects if isinstance(effect, Show)][-1]
+
+
+def ask(paper: Paper) -> None:
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.talker.say(QUESTION)
+
+
+@pytest.mark.parametrize(("kind", "method"), PARTS)
+def test_speaker_continues_when_a_part_always_raises(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    """A whole turn by wake word and button: asked, answered, stopped, asked again."""
+    bell, base = Bell(), settings()
+    turn = msgspec.structs.replace(base.turn, nothing_said_s=2.0)
+    paper = Paper(msgspec.structs.replace(base, turn=turn), bell)
+    paper.answers = False
+    calls = breaks(monkeypatch, kind, method)
+    paper.say(ButtonPressed())
+    paper.run(0.3)
+    assert paper.speaker.state is State.LISTENING
+    paper.run(0.5)
+    paper.say(ButtonPressed())
+    paper.run(0.1)
+    assert paper.speaker.state is State.IDLE
+    if kind is not Gate:
+        bell.next = "hey_test"
+        paper.run(0.1)
+        assert paper.speaker.state is State.LISTENING
+    paper.until(State.IDLE)  # every state ends
+    assert len(calls) <= 4  # in 3 s: tried again, and not at every period
+    assert all(isinstance(fault.error, Broken) for fault in faults(paper))
+
+
+@pytest.mark.parametrize(("kind", "method"), PARTS)
+def test_speaker_in_an_answer_continues_when_a_part_raises(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    bell = Bell()
+    paper = Paper(settings(), bell, reply=tone(6000))
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(0.5)
+    calls = breaks(monkeypatch, kind, method)
+    paper.talker.say(OBJECTION)  # perhaps it is heard, perhaps not
+    paper.run(2.0)
+    paper.talker.say(np.zeros(160, np.int16))
+    if kind is Gate:
+        paper.say(ButtonPressed())
+    else:
+        bell.next = "stop"
+    paper.run(0.2)
+    assert paper.speaker.state in (State.IDLE, State.LISTENING, State.THINKING)
+    paper.until(State.IDLE, within_s=60.0)
+    assert len(faults(paper)) == len(calls)
+    assert paper.speaker.heard is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        *((Alignment, "process"), (Levels, "score"), (VoiceDetector, "process")),
+        *((Hearing, "process"), (Reference, "take"), (BargeIn, "update"), (Duplex, "update")),
+    ],
+)
+def test_speaker_hears_again_after_a_part_raised_once(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    """The part is new, and a voice interrupts the next answer as before."""
+    paper = Paper(settings())
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(1.5)
+    breaks(monkeypatch, kind, method, times=1)
+    paper.run(0.05)
+    (fault,) = faults(paper)
+    assert str(fault.error) == method
+    assert last_shown(paper) == Show(Shown.SPEAKING, fault.means)
+    paper.until(State.IDLE)
+    paper.reply = tone(5000)
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(2.0)
+    paper.talker.say(OBJECTION)
+    paper.wait(lambda: bool(paper.notes("interrupted")), within_s=1.5)
+    assert len(faults(paper)) == 1
+
+
+def test_failure_is_shown_until_the_part_has_worked_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paper = Paper(settings())
+    breaks(monkeypatch, Levels, "score", times=1)
+    paper.run(59.0)
+    assert last_shown(paper).detail != ""
+    paper.run(2.0)
+    assert last_shown(paper) == Show(Shown.IDLE, "")
+    assert len(paper.notes("hearing_well")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [(Canceller, "process"), (Hearing, "process"), (Reference, "take")]
+)
+def test_echo_is_not_sent_while_the_canceller_fails(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    bell = Bell()
+    paper = Paper(settings(follow_up_s=3.0), bell, echo_gain_db=-6.0, reply=tone(3000))
+    ask(paper)
+    paper.until(State.SPEAKING)
+    breaks(monkeypatch, kind, method)
+    paper.run(1.0)
+    before = len(paper.events(ev.AppendAudio))
+    bell.next = "hey_test"  # into the answer: its pre-roll lies in the answer
+    paper.run(0.4)
+    assert paper.speaker.state is State.LISTENING
+    sent = b"".join(e.audio for e in paper.events(ev.AppendAudio)[before:])
+    assert len(sent) > 0.3 * 48_000
+    assert np.abs(np.frombuffer(sent, "<i2").astype(int)).max() < 50  # the echo's peak is 4500
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [(Canceller, "process"), (Levels, "score"), (VoiceDetector, "process"), (Reference, "take")],
+)
+def test_answer_is_half_duplex_while_a_part_of_hearing_fails(
+    monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    """Neither our own echo nor a user holds it: there is no proof of either."""
+    paper = Paper(settings(), echo_gain_db=-6.0)
+    paper.reply = np.clip(
+        np.random.default_rng(5).normal(0, 6000, 24_000 * 4), -32768, 32767
+    ).astype(np.int16)
+    breaks(monkeypatch, kind, method)
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(1.5)
+    paper.talker.say(OBJECTION)
+    paper.until(State.IDLE)
+    assert paper.notes("hold") == []
+
+
+def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper(settings(), reply=tone(6000))
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(1.0)
+    paper.talker.say(OBJECTION)
+    paper.until(State.BARGE_IN)
+    breaks(monkeypatch, BargeIn, "update")
+    paper.until(State.SPEAKING, within_s=1.0)
+    paper.until(State.IDLE)
+
+
+def test_held_alarm_rings_on_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper(settings())
+    paper.say(Ring("eggs"))
+    paper.run(3.5)  # the first round, which the canceller learns from
+    paper.talker.say(OBJECTION)
+    paper.wait(lambda: bool(paper.notes("hold")), within_s=2.0)
+    breaks(monkeypatch, BargeIn, "update")
+    paper.run(0.1)
+    before = len(paper.steps)
+    paper.run(6.0)
+    played = np.frombuffer(b"".join(data for _, data in paper.steps[before:]), np.int16)
+    assert np.count_nonzero(np.abs(played.astype(int)) > 1000) > 48_000
+
+
+def test_numbers_that_are_not_finite_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a filter or a network they would stay for ever, and look like silence."""
+    for kind, method, rotten in (
+        (TalkerDetector, "process", SimpleNamespace(voice=float("nan"), speech=0.0)),
+        (Levels, "score", float("inf")),
+        (VoiceDetector, "process", [float("nan")]),
+    ):
+        paper = Paper(settings())
+        paper.say(ButtonPressed())
+        paper.run(0.1)
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, method, lambda *_, rotten=rotten: rotten)
+            paper.run(0.1)
+        (fault,) = faults(paper)
+        assert isinstance(fault.error, ArithmeticError)
+
+
+def test_canceller_with_rotten_weights_is_made_anew() -> None:
+    paper = Paper(settings(), reply=tone(5000))
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.run(1.0)
+    canceller = paper.speaker._ears._hearing._canceller
+    assert canceller is not None
+    canceller._weights[:] = np.nan
+    paper.run(0.1)
+    assert [fault.part for fault in faults(paper)] == ["echo canceller"]
+    paper.run(2.0)
+    assert paper.speaker._ears._hearing._canceller is not canceller
+    assert paper.speaker.heard is not None
+    assert np.isfinite(paper.speaker.heard.echo_dbfs)
+
+
+def test_turns_end_here_while_the_voice_detector_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaks(monkeypatch, VoiceDetector, "process")
+    paper = Paper(settings())
+    ask(paper)
+    paper.until(State.THINKING, within_s=4.0)
+
+
+def test_failed_calibration_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaks(monkeypatch, Calibration, "update")
+    ears = Ears(settings(), None, Lead(40))
+    ears.calibrate(-20.0, 0.0)
+    silence = np.zeros(160, np.int16)
+    for tick in range(50):
+        ears.listen(silence, tick / 100, speaking=False, attentive=False)
+    assert len(ears.faults) == 1
+
+
+@pytest.mark.parametrize("frames", [np.zeros(0, np.int16), np.zeros(159, np.int16)])
+def test_period_of_another_length_ends_nothing(frames: Frames) -> None:
+    paper = Paper(settings())
+    for beat in range(300):
+        paper.tick(MicPeriod(frames, 1920), 1000.0 + beat / 100)
+    assert 1 <= len(faults(paper)) <= 3
+
+
+# --- the wake engine --------------------------------------------------------------------
+
+
+class Raising(Bell):
+    """A wake engine that always raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
+        self.calls += 1
+        raise RuntimeError("invoke failed")
+
+
+def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
+    engine = Raising()
+    paper = Paper(settings(), engine)
+    assert [fault.part for fault in faults(paper)] == ["wake engine"]
+    assert last_shown(paper) == Show(Shown.ERROR, "no wake word is heard: press the button")
+    ask(paper)
+    paper.until(State.SPEAKING)
+    paper.until(State.IDLE)
+    paper.run(110.0)
+    assert engine.calls <= 8
+
+
+def test_renewed_wake_engine_is_used_at_once() -> None:
+    paper, bell = Paper(settings(), Raising()), Bell()
+    paper.say(WakeRenewed(bell))
+    bell.next = "hey_test"
+    paper.run(0.05)
+    assert paper.speaker.state is State.LISTENING
+    paper.until(State.IDLE)
+    assert paper.shown[-1] is Shown.IDLE
+
+
+# --- the log ----------------------------------------------------------------------------
+
+
+def test_log_has_one_traceback_and_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a part that fails for a day: the traceback once, then lines that become rarer."""
+    nothing = SimpleNamespace()
+    renewed: list[Fault] = []
+    switchboard = Switchboard(
+        nothing,  # type: ignore[arg-type]
+        nothing,  # type: ignore[arg-type]
+        lambda event: None,
+        on_ring_stopped=lambda ids: None,
+        on_fault=renewed.append,
+    )
+    paper = Paper(settings(), Raising())
+    for beat in range(24 * 60):  # as the fuse lets it through, once a minute
+        paper.tick(MicPeriod(np.zeros(160, np.int16), 1920), 1000.0 + beat * 61)
+    effects: list[Effect] = list(faults(paper))
+    assert len(effects) > 1000
+    caplog.set_level(logging.INFO)
+    switchboard.carry(effects)
+    assert len(renewed) == len(effects)
+    assert 8 <= len(caplog.records) <= 12
+    assert caplog.text.count("Traceback") == 1
+    assert "RuntimeError: invoke failed" in caplog.text
+    assert "wake engine" in caplog.records[0].getMessage()

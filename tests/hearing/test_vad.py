@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from itertools import chain
+
+import numpy as np
+
+from parleyd.hearing.vad import CHUNK_FRAMES, VoiceDetector
+from parleyd.units import Floats, Frames
+
+Say = Callable[[str, str], Floats]
+SENTENCE = "Please tell me what the weather will be like tomorrow in the mountains."
+
+
+def pcm(samples: Floats) -> Frames:
+    return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+
+
+def noise(seconds: float, rms: float) -> Frames:
+    return pcm(np.random.default_rng(1).normal(0, rms, int(seconds * 16_000)).astype(np.float32))
+
+
+def test_speech_is_voice_and_noise_is_not(say: Say) -> None:
+    speech = VoiceDetector().process(pcm(say("slt", SENTENCE)))
+    assert np.mean(np.array(speech) > 0.5) > 0.7
+    assert max(VoiceDetector().process(noise(3, 0.02))[2:]) < 0.3
+    assert max(VoiceDetector(max_gain=6).process(noise(3, 0.02))[2:]) < 0.3
+
+
+def test_one_probability_for_each_completed_chunk_however_the_stream_is_cut(say: Say) -> None:
+    frames = pcm(say("rms", SENTENCE))
+    whole = VoiceDetector(max_gain=6).process(frames)
+    assert len(whole) == len(frames) // CHUNK_FRAMES
+    for size in (7, 160, 511, 513, 4096):
+        detector = VoiceDetector(max_gain=6)
+        parts = (detector.process(frames[i : i + size]) for i in range(0, len(frames), size))
+        assert list(chain.from_iterable(parts)) == whole
+
+
+def test_reset_makes_it_new(say: Say) -> None:
+    frames = pcm(say("slt", SENTENCE))
+    detector = VoiceDetector(max_gain=6)
+    first = detector.process(frames)
+    detector.process(noise(0.4, 0.1))
+    detector.reset()
+    assert detector.process(frames) == first
+
+
+def test_gain_control_finds_a_user_who_is_far_away(say: Say) -> None:
+    quiet = pcm(say("slt", SENTENCE) * 0.01)
+    plain = np.mean(np.array(VoiceDetector().process(quiet)) > 0.5)
+    lifted = np.mean(np.array(VoiceDetector(max_gain=6).process(quiet)) > 0.5)
+    assert lifted > plain
+    assert lifted > 0.5
+
+
+def test_a_voice_that_was_heard_before_fades(say: Say) -> None:
+    frames = pcm(say("slt", SENTENCE))
+    kept, faded = VoiceDetector(), VoiceDetector()
+    for detector in (kept, faded):
+        detector.process(frames[: 2 * 16_000])
+    faded.fade()
+    quiet = noise(0.3, 0.0005)
+    assert sum(faded.process(quiet)) < sum(kept.process(quiet))

@@ -1,0 +1,220 @@
+"""The reply under way and our own sounds, in frames: card and server both at 24 kHz."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from parleyd import config
+from parleyd.playback.lead import Lead
+from parleyd.playback.reply_player import Mouth
+from parleyd.units import Frames
+
+LOUD = np.full(2400, 8000, np.int16)  # 100 ms
+LOUD[::2] = -8000
+
+
+def mouth(reaction: str = "hold", capacity_s: int = 60, volume: int = 100) -> Mouth:
+    base = config.Config(
+        audio=config.Audio(playback_rate_hz=24000, volume=volume),
+        playout=config.Playout(capacity_s=capacity_s),
+    )
+    hearing = msgspec.structs.replace(base.hearing, reaction=reaction)
+    made = Mouth(msgspec.structs.replace(base, hearing=hearing), Lead(40))
+    made.begin()
+    return made
+
+
+class Card:
+    """Plays what the mouth hands over, 240 frames in each 10 ms."""
+
+    def __init__(self, of: Mouth) -> None:
+        self.mouth = of
+        self.queue: list[int] = []
+        self.drops: list[int] = []
+
+    def hear(self) -> list[int]:
+        """The first half of a period: 10 ms are heard."""
+        played, self.queue = self.queue[:240], self.queue[240:]
+        self.mouth.heard(len(self.queue))
+        return played
+
+    def fill(self) -> None:
+        """The other half: what is left is dropped if it must be, and the lead made up."""
+        drop, frames = self.mouth.next()
+        if drop is not None:
+            self.drops.append(drop)
+            del self.queue[len(self.queue) - drop :]
+        self.queue += frames.tolist()
+
+    def run(self, periods: int) -> Frames:
+        """What is heard in so many periods of 10 ms."""
+        played: list[int] = []
+        for _ in range(periods):
+            played += self.hear()
+            self.fill()
+        return np.array(played, np.int16)
+
+
+def loud_ms(frames: Frames) -> float:
+    return float(np.count_nonzero(np.abs(frames.astype(int)) > 500)) / 24
+
+
+def test_mouth_hands_over_the_lead_and_no_more() -> None:
+    made = mouth()
+    made.say("i", 0, np.tile(LOUD, 10))
+    made.heard(0)
+    assert len(made.next()[1]) == 960  # 40 ms
+    made.heard(720)
+    assert len(made.next()[1]) == 240
+    made.heard(2000)
+    assert len(made.next()[1]) == 0
+
+
+def test_mouth_that_holds_is_silent_at_once_and_loses_nothing() -> None:
+    made = mouth()
+    card = Card(made)
+    made.say("i", 0, np.tile(LOUD, 10))  # 1 s
+    heard = loud_ms(card.run(30))
+    heard += loud_ms(np.array(card.hear(), np.int16))
+    made.hold()
+    card.fill()
+    assert card.drops == [960 - 240]
+    assert loud_ms(card.run(30)) == 0
+    made.resume()
+    made.done()
+    heard += loud_ms(card.run(120))
+    assert made.finished
+    assert made.heard_ms == 1000
+    assert 985 <= heard <= 1010  # less what fades in and out
+
+
+def test_mouth_that_ducks_plays_on_at_a_lower_level() -> None:
+    made = mouth("duck")
+    card = Card(made)
+    made.say("i", 0, np.tile(LOUD, 20))
+    card.run(30)
+    made.hold()
+    card.run(10)
+    low = np.abs(card.run(10).astype(int)).max()
+    assert low == pytest.approx(8000 * 10 ** (-config.Hearing().duck_db / 20), rel=0.02)
+    assert card.drops == []
+    made.resume()
+    card.run(10)
+    assert np.abs(card.run(10).astype(int)).max() == pytest.approx(8000, rel=0.02)
+
+
+def test_reply_given_up_is_silent_and_counted_to_the_frame() -> None:
+    made = mouth()
+    card = Card(made)
+    made.say("i", 2, np.tile(LOUD, 10), 7)
+    card.run(30)  # the first fills the lead
+    card.hear()
+    given = made.give_up()
+    card.fill()
+    assert given.heard_ms == 300
+    (part,) = given.unheard
+    assert (part.item_id, part.content_index, part.response) == ("i", 2, 7)
+    assert part.heard_ms == 300
+    assert part.received_ms == 1000
+    assert loud_ms(card.run(50)) == 0
+    assert (made.begun, made.heard_ms, made.sounded) == (False, 0, False)
+
+
+def test_earcon_is_no_part_of_the_reply() -> None:
+    made = mouth()
+    card = Card(made)
+    made.play(LOUD)
+    assert not made.begun
+    made.play(np.zeros(0, np.int16))
+    assert loud_ms(card.run(20)) == pytest.approx(100, abs=6)
+    assert made.give_up().unheard == []
+    assert made.heard_ms == 0
+
+
+def test_reply_is_finished_when_done_and_heard() -> None:
+    made = mouth()
+    card = Card(made)
+    made.say("i", 0, LOUD)
+    made.part_done("i", 0)
+    card.run(60)
+    assert not made.finished
+    made.done()
+    assert made.finished
+    made.begin()
+    assert not made.finished
+
+
+def test_last_reply_is_played_again_as_far_as_it_was_heard() -> None:
+    made = mouth()
+    card = Card(made)
+    assert not made.say_again()
+    made.say("i", 0, np.tile(LOUD, 10))
+    card.run(40)
+    card.hear()
+    made.give_up()
+    card.run(20)
+    assert made.say_again()
+    assert loud_ms(card.run(100)) == pytest.approx(400, abs=6)
+    assert made.cut is None
+    assert made.begun
+
+
+def test_no_more_than_two_minutes_are_kept_to_be_played_again() -> None:
+    made = mouth(capacity_s=300)
+    for _ in range(130):
+        assert made.say("i", 0, np.tile(LOUD, 10))
+    assert len(made._said) == 2 * 120 * 24000
+
+
+def test_full_ring_says_so_once_and_where_the_reply_was_cut() -> None:
+    made = mouth(capacity_s=2)
+    assert made.cut is None
+    answers = [made.say("i", 0, np.tile(LOUD, 10)) for _ in range(4)]
+    assert answers.count(False) == 1
+    cut = made.cut
+    assert cut is not None
+    assert (cut.item_id, cut.heard_ms) == ("i", cut.received_ms)
+    assert 1900 <= cut.received_ms <= 2100
+    made.begin()
+    assert made.cut is None
+
+
+def test_own_speech_that_does_not_fit_is_refused() -> None:
+    made = mouth(capacity_s=2)
+    assert made.say_own(np.tile(LOUD, 10))
+    assert not made.say_own(np.tile(LOUD, 20))
+    assert made.cut is None  # the server's parts are whole
+
+
+@pytest.mark.parametrize(("swing", "sounded"), [(32, False), (33, True)])
+def test_dither_is_no_sound(swing: int, sounded: bool) -> None:
+    """Up to 16 to both sides, -66 dBFS."""
+    made = mouth()
+    frames = np.zeros(2400, np.int16)
+    frames[::2] = swing
+    made.say("i", 0, frames)
+    assert made.sounded is sounded
+    assert made.silent_s == (0.0 if sounded else 0.1)
+
+
+def test_silence_at_the_end_is_counted_since_the_last_sound() -> None:
+    made = mouth()
+    made.say("i", 0, np.zeros(24000, np.int16))
+    made.say("i", 0, LOUD)
+    assert made.silent_s == 0.0
+    for _ in range(3):
+        made.say("i", 0, np.zeros(2400, np.int16))
+    assert made.silent_s == pytest.approx(0.3)
+    assert made.sounded
+    made.begin()
+    assert (made.silent_s, made.sounded) == (0.0, False)
+
+
+@pytest.mark.parametrize(("percent", "peak"), [(100, 8000), (50, 2000), (10, 80), (0, 0)])
+def test_volume_is_the_square_of_its_percentage(percent: int, peak: int) -> None:
+    made = mouth(volume=percent)
+    card = Card(made)
+    made.say("i", 0, np.tile(LOUD, 5))
+    card.run(20)
+    assert np.abs(card.run(10).astype(int)).max() == pytest.approx(peak, abs=2)
+    assert made.audible is (percent > 0)

@@ -1,0 +1,349 @@
+"""The life of a link on real sockets: opened when needed, renewed, found dead, given up."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
+
+import pytest
+import websockets.asyncio.server as ws
+from websockets.asyncio.client import ClientConnection
+from websockets.http11 import Request, Response
+
+from parleyd.core.events import Expires, LinkDown, LinkUp
+from parleyd.realtime import backoff, keepalive
+from parleyd.realtime import connection as link_module
+from parleyd.realtime import events as ev
+from parleyd.realtime.connection import Address, Link
+from tests.realtime.link_ear import Ear, port_of
+
+pytestmark = pytest.mark.slow
+
+FOR_EVER_S = (3600.0,)
+
+
+async def stay(socket: ws.ServerConnection) -> None:
+    await socket.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def linked(
+    talk: Callable[[ws.ServerConnection], Awaitable[None]] = stay, *, warm: bool = True
+) -> AsyncIterator[tuple[Link, Ear, asyncio.Task[None]]]:
+    async with ws.serve(talk, "127.0.0.1", 0) as server:
+        ear = Ear()
+        link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear, warm=warm)
+        task = asyncio.create_task(link.run())
+        try:
+            async with asyncio.timeout(30):
+                yield link, ear, task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_link_that_is_cancelled_while_its_ping_goes_out_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        pinged: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
+
+        async def ping(_: ClientConnection) -> None:  # in the very step in which it is done
+            if not pinged.done():
+                beating = next(t for t in asyncio.all_tasks() if t.get_name() == "link-pulse")
+                beating.cancel()
+                pinged.set_result(beating)
+
+        monkeypatch.setattr(ClientConnection, "ping", ping)
+        monkeypatch.setattr(keepalive, "IDLE_PING_S", 0.0)
+        async with linked():
+            done, _ = await asyncio.wait([await pinged], timeout=4 * keepalive.LOOK_S)
+            assert done, "the pulse goes on, and who waits for its end waits for ever"
+
+    asyncio.run(scene())
+
+
+def test_on_wake_no_socket_is_opened_before_somebody_needs_it_and_none_is_kept() -> None:
+    async def scene() -> None:
+        opened: list[ws.ServerConnection] = []
+
+        async def talk(socket: ws.ServerConnection) -> None:
+            opened.append(socket)
+            await socket.wait_closed()
+
+        async with linked(talk, warm=False) as (link, ear, _):
+            await asyncio.sleep(0.2)
+            assert opened == []
+            link.want(True)
+            await ear.wait(LinkUp)
+            link.want(False)
+            await opened[0].wait_closed()
+            assert opened[0].close_code == 1000  # a farewell, not a break
+            await asyncio.sleep(0.2)
+            assert len(opened) == 1
+            link.want(True)
+            await ear.wait(LinkUp, 2)
+            assert not [event for event in ear.told if isinstance(event, LinkDown)]
+
+    asyncio.run(scene())
+
+
+def test_a_renewal_is_a_new_socket_without_a_word_about_the_old_one() -> None:
+    async def scene() -> None:
+        async with linked() as (link, ear, _):
+            await ear.wait(LinkUp)
+            link.renew("time")
+            await ear.wait(LinkUp, 2)
+            assert not [event for event in ear.told if isinstance(event, LinkDown)]
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_sent_on_a_socket_that_is_being_replaced() -> None:
+    """It would be lost: the session sends it again on the new one."""
+
+    async def scene() -> None:
+        received: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+        sockets = 0
+
+        async def talk(socket: ws.ServerConnection) -> None:
+            nonlocal sockets
+            sockets += 1
+            number = sockets
+            async for message in socket:
+                received.put_nowait((number, str(message)))
+
+        async with linked(talk) as (link, ear, _):
+            await ear.wait(LinkUp)
+            link.renew("time")
+            link.send(ev.DeleteItem(item_id="old"))
+            await ear.wait(LinkUp, 2)
+            link.send(ev.DeleteItem(item_id="new"))
+            number, message = await received.get()
+            assert number == 2
+            assert '"new"' in message
+
+    asyncio.run(scene())
+
+
+def test_a_user_does_not_wait_for_the_pause_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "STEPS_S", FOR_EVER_S)
+
+    async def scene() -> None:
+        async def talk(socket: ws.ServerConnection) -> None:
+            if len([event for event in ear.told if isinstance(event, LinkUp)]) < 2:
+                await socket.close(1011, "broken")
+            await socket.wait_closed()
+
+        async with linked(talk) as (link, ear, _):
+            await ear.wait(LinkDown)
+            link.want(True)
+            await ear.wait(LinkUp, 2)
+
+    asyncio.run(scene())
+
+
+def test_a_fatal_error_that_is_understood_after_the_close_still_ends_the_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backoff, "STEPS_S", FOR_EVER_S)
+
+    async def scene() -> None:
+        async with linked(lambda socket: socket.close(1000, "")) as (link, ear, task):
+            await ear.wait(LinkDown)
+            link.reconnect("no credit", fatal=True)
+            await task
+            assert ear.told[-1] == LinkDown("no credit", True)
+
+    asyncio.run(scene())
+
+
+@contextlib.asynccontextmanager
+async def swallowing(moving: asyncio.Event) -> AsyncIterator[str]:
+    """The address of a server behind a network that takes everything, and delivers it only while
+    `moving` is set. A server that computes in its only thread looks the same."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await moving.wait()
+                writer.write(data)
+        writer.close()
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+
+    async with (
+        ws.serve(stay, "127.0.0.1", 0) as server,
+        await asyncio.start_server(between, "127.0.0.1", 0) as front,
+    ):
+        yield f"ws://127.0.0.1:{front.sockets[0].getsockname()[1]}"
+
+
+def test_server_that_was_only_busy_may_be_silent_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes a new socket right after the silence: next time twice as much is ridden over."""
+    monkeypatch.setattr(keepalive, "SILENT_S", 0.6)
+    monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
+
+    async def scene() -> None:
+        idle = asyncio.Event()
+        idle.set()
+        async with swallowing(idle) as url:
+            ear = Ear()
+            link = Link(Address(url), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(LinkUp)
+            idle.clear()
+            link.send(ev.CreateResponse())
+            await ear.wait(LinkDown)
+            idle.set()
+            await ear.wait(LinkUp, 2)
+            for _ in range(2):  # more than 0.6 s, less than 1.2 s
+                idle.clear()
+                link.send(ev.CreateResponse())
+                await asyncio.sleep(0.9)
+                idle.set()
+                await asyncio.sleep(0.6)
+            assert sum(isinstance(told, LinkDown) for told in ear.told) == 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("busy_meanwhile", [False, True])
+def test_patience_ends_with_a_socket_that_was_never_silent(
+    monkeypatch: pytest.MonkeyPatch, busy_meanwhile: bool
+) -> None:
+    """A network that failed once for some seconds is noticed as soon as before the next time."""
+    monkeypatch.setattr(keepalive, "SILENT_S", 0.6)
+    monkeypatch.setattr(keepalive, "PING_S", 0.1)
+    monkeypatch.setattr(link_module, "LOOK_S", 0.05)
+    monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
+    monkeypatch.setattr(link_module, "SETTLED_S", 0.5)
+
+    async def scene() -> None:
+        idle = asyncio.Event()
+        idle.set()
+        async with swallowing(idle) as url:
+            ear = Ear()
+            link = Link(Address(url), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(LinkUp)
+            idle.clear()
+            link.send(ev.CreateResponse())
+            await ear.wait(LinkDown)
+            idle.set()
+            await ear.wait(LinkUp, 2)
+            link.send(ev.CreateResponse())
+            if busy_meanwhile:
+                idle.clear()
+            await asyncio.sleep(0.9)
+            idle.set()
+            await asyncio.sleep(0.3)
+            link.reconnect("a new conversation")
+            await ear.wait(LinkUp, 3)
+            idle.clear()
+            link.send(ev.CreateResponse())
+            await asyncio.sleep(0.9)
+            idle.set()
+            await asyncio.sleep(1.2)  # a socket that is given up is closed within 1 s
+            downs = sum(isinstance(told, LinkDown) for told in ear.told)
+            assert downs == (2 if busy_meanwhile else 3)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("answer_within_s", "most"), [(20.0, 5.0), (2.0, 1.0), (60.0, 15.0)])
+def test_silence_is_never_longer_than_the_user_waits(answer_within_s: float, most: float) -> None:
+    link = Link(Address("ws://127.0.0.1:9"), Ear(), answer_within_s=answer_within_s)
+    for _ in range(9):
+        link._fell_silent = True
+        link._be_patient()
+    assert link._silent_patience == most
+
+
+def test_dead_wifi_is_noticed_though_no_close_ever_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network between swallows everything; the socket itself would wait for minutes."""
+    monkeypatch.setattr(keepalive, "SILENT_S", 1.0)
+
+    async def scene() -> None:
+        alive = asyncio.Event()
+        alive.set()
+        async with swallowing(alive) as url:
+            ear = Ear()
+            link = Link(Address(url), ear)
+            task = asyncio.create_task(link.run())
+            await ear.wait(LinkUp)
+            alive.clear()
+            link.send(ev.CreateResponse())
+            (down,) = await ear.wait(LinkDown)
+            assert isinstance(down, LinkDown)
+            assert "gone silent" in down.reason
+            assert not down.fatal
+            alive.set()
+            await ear.wait(LinkUp, 2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+def test_the_servers_wall_clock_is_told_as_seconds_from_now() -> None:
+    async def scene() -> None:
+        async def talk(socket: ws.ServerConnection) -> None:
+            ends = int(time.time()) + 1800
+            await socket.send(f'{{"type":"session.created","session":{{"expires_at":{ends}}}}}')
+            await socket.send('{"type":"session.created","session":{"expires_at":null}}')
+            await socket.wait_closed()
+
+        async with linked(talk) as (_, ear, _task):
+            await ear.wait(ev.SessionCreated, 2)
+            (told,) = [event for event in ear.told if isinstance(event, Expires)]
+            assert told.in_s == pytest.approx(1800, abs=60)
+
+    asyncio.run(scene())
+
+
+def test_a_rate_limit_is_waited_for_and_not_taken_for_a_wrong_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backoff, "BUSY_STEPS_S", (0.05,))
+
+    async def scene() -> None:
+        tries = 0
+
+        def refuse(connection: ws.ServerConnection, request: Request) -> Response | None:
+            nonlocal tries
+            tries += 1
+            busy = HTTPStatus.TOO_MANY_REQUESTS
+            return connection.respond(busy, "slow down\n") if tries == 1 else None
+
+        async def talk(socket: ws.ServerConnection) -> None:
+            if tries == 2:
+                await socket.send('{"type":"error","error":{"code":"rate_limit_exceeded"}}')
+                await socket.close(1000, "")
+            await socket.wait_closed()
+
+        async with ws.serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
+            ear = Ear()
+            task = asyncio.create_task(
+                Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear).run()
+            )
+            await ear.wait(LinkUp, 2)
+            first, second = await ear.wait(LinkDown, 2)
+            assert isinstance(first, LinkDown)
+            assert isinstance(second, LinkDown)
+            assert (first.fatal, second.fatal) == (False, False)
+            assert "wait a moment" in first.reason
+            assert "wait a moment" in second.reason
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())

@@ -1,0 +1,101 @@
+"""When a silent peer is dead, in simulated time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parleyd.realtime.keepalive import Beat, Pulse
+
+LOOK_S = 0.25
+
+
+def watch(pulse: Pulse, since: float, until: float, *, answers: bool) -> tuple[int, float | None]:
+    """Look as the link does; returns how many pings went out and when it was given up."""
+    pings, now = 0, since
+    while now < until:
+        now += LOOK_S
+        match pulse.next(now):
+            case Beat.PING:
+                pings += 1
+                if answers:
+                    pulse.heard(now + 0.05)
+            case Beat.DEAD:
+                return pings, now
+            case Beat.NOTHING:
+                pass
+    return pings, None
+
+
+@given(st.floats(0.0, 100.0))
+def test_while_a_user_waits_dead_wifi_is_noticed_within_five_seconds(died: float) -> None:
+    """Wherever in a conversation it dies: between two pings, right after one, while idle."""
+    pulse = Pulse(0.0)
+    assert watch(pulse, 0.0, died, answers=True)[1] is None
+    pulse.sent(died)
+    _, noticed = watch(pulse, died, died + 20.0, answers=False)
+    assert noticed is not None
+    assert noticed - died <= 5.0
+
+
+def test_a_stall_of_three_seconds_is_ridden_over() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    assert watch(pulse, 0.0, 3.0, answers=False)[1] is None
+    pulse.heard(3.0)
+    assert watch(pulse, 3.0, 6.0, answers=False)[1] is None
+
+
+def test_nobody_waiting_means_few_pings_and_much_patience() -> None:
+    pings, dead = watch(Pulse(0.0), 0.0, 600.0, answers=True)
+    assert dead is None
+    assert pings <= 30
+    _, dead = watch(Pulse(0.0), 0.0, 600.0, answers=False)
+    assert dead is not None
+    assert 20 <= dead <= 45
+
+
+def test_any_data_is_a_sign_of_life_even_without_pongs() -> None:
+    """A slow line is full of audio: the pong stands behind it."""
+    pulse = Pulse(0.0)
+    now = 0.0
+    while now < 60.0:
+        now += LOOK_S
+        pulse.sent(now)
+        pulse.heard(now)
+        assert pulse.next(now) is not Beat.DEAD
+
+
+def test_what_was_heard_before_the_ping_does_not_answer_it() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(1.0)
+    assert pulse.next(1.0) is Beat.PING
+    pulse.heard(0.9)
+    assert pulse.next(5.0) is Beat.DEAD
+
+
+def test_ping_is_due_twice_a_second_while_a_user_waits() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    assert [pulse.next(now) for now in (0.49, 0.5, 0.99, 1.0)] == [
+        Beat.NOTHING, Beat.PING, Beat.NOTHING, Beat.PING,
+    ]  # fmt: skip
+
+
+def test_peer_is_dead_four_seconds_after_the_first_ping() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    assert pulse.next(0.5) is Beat.PING
+    assert pulse.next(4.49) is Beat.PING
+    assert pulse.next(4.5) is Beat.DEAD
+
+
+def test_ping_is_due_every_twenty_seconds_when_nobody_waits() -> None:
+    pulse = Pulse(0.0)
+    pulse.sent(0.0)
+    pulse.heard(1.0)
+    assert pulse.next(19.9) is Beat.PING  # a user may still wait
+    pulse.heard(19.95)
+    assert pulse.next(20.5) is Beat.NOTHING
+    assert pulse.next(39.8) is Beat.NOTHING
+    assert pulse.next(39.9) is Beat.PING
+    assert pulse.next(59.8) is Beat.NOTHING
+    assert pulse.next(59.9) is Beat.DEAD

@@ -1,0 +1,44 @@
+"""What the tests of the room share: a tiny real core, noise, and the need for flite."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from parleyd.core.events import Effect, MicPeriod, Note, Step
+from parleyd.units import Frames
+
+
+@dataclass
+class Player:
+    """Keeps `lead_frames` of `sound` queued; drops what is unheard when told to."""
+
+    sound: Frames
+    lead_frames: int = 1920
+    drop_when: Callable[[float], bool] = lambda now: False
+    given: int = 0
+    periods: list[MicPeriod] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    def tick(self, mic: MicPeriod, now: float) -> Step:
+        self.periods.append(mic)
+        self.times.append(now)
+        drop = self.drop_when(now)
+        queued = 0 if drop else mic.queued_frames
+        playback = self.sound[self.given : self.given + max(0, self.lead_frames - queued)]
+        self.given += len(playback)
+        effects: list[Effect] = [Note("dropped", {"queued": mic.queued_frames})] if drop else []
+        return Step(drop, playback, effects)
+
+
+def noise_frames(frames: int, *, seed: int = 0, rms: float = 3000.0) -> Frames:
+    """White noise, int16."""
+    random = np.random.default_rng(seed)
+    return np.clip(random.normal(0.0, rms, frames), -32768, 32767).astype(np.int16)
+
+
+def need_flite() -> None:
+    if shutil.which("flite") is None:
+        pytest.skip("flite is missing, so nothing here can speak: apt install flite")

@@ -1,0 +1,56 @@
+"""The soak's short form, and proof that it would notice: see `tests/soak`."""
+
+from typing import Any
+
+import pytest
+
+from parleyd.playback import playout
+from parleyd.realtime import responses, session
+from tests.soak.day import HOUSES, live
+
+MINUTES = 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("house", HOUSES)
+def test_some_minutes_of_bad_manners(house: str) -> None:
+    life = live(house, MINUTES / 60, seed=20)
+    assert life.problem == ""
+    assert life.figures.turns > 3
+    assert life.figures.calms >= 1
+
+
+def _late_deltas_live(responses_: responses.Responses, response_id: str) -> int:
+    return 1
+
+
+def _a_tenth_more(this: playout.Playout, part: Any) -> playout.Heard:
+    heard = _heard(this, part)
+    return playout.Heard(
+        heard.item_id, heard.content_index, heard.heard_ms * 11 // 10, heard.received_ms, False
+    )
+
+
+_heard = playout.Playout._heard
+
+SABOTAGE = {
+    "audio of a dead response is played": (responses.Responses, "number", _late_deltas_live),
+    "more is told than was heard": (playout.Playout, "_heard", _a_tenth_more),
+    "nothing waits for a response's end": (
+        responses.Responses,
+        "create",
+        lambda self, now, create=responses.Responses.create: (
+            setattr(self, "_active", None) or create(self, now)  # type: ignore[func-returns-value]
+        ),
+    ),
+    "a lost answer is waited for": (session.Session, "poll", lambda self, now: []),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_the_soak_notices_when(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, broken = SABOTAGE[what]
+    monkeypatch.setattr(owner, name, broken)
+    problems = (live(house, 0.5, seed=22).problem for house in HOUSES)
+    assert any(problems)
