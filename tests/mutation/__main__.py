@@ -78,7 +78,9 @@ def _names(asked: list[str], quick: bool) -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.mutation", description=__doc__)
-    parser.add_argument("--module", action="append", default=[], help="turn, realtime.backoff, ...")
+    parser.add_argument(
+        "--module", action="append", default=[], help="core.turn, realtime.backoff, ..."
+    )
     parser.add_argument("--sample", type=int, default=0, help="as many mutants; all by default")
     parser.add_argument("--quick", action="store_true", help="modules whose tests take a second")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")

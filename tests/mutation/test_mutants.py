@@ -60,7 +60,7 @@ def test_mutants_of_tables_lose_a_row_or_an_element() -> None:
 
 
 def test_mutants_are_sources_that_python_reads() -> None:
-    for name in ("turn", "realtime.backoff", "hearing.bargein"):
+    for name in ("core.turn", "realtime.backoff", "hearing.barge_in"):
         path = source_of(name)
         for mutant in mutants_of(str(path), path.read_text()):
             compile(mutant.after, mutant.path, "exec")

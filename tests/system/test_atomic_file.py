@@ -15,8 +15,8 @@ from parleyd.system import atomic_file
 HOLDER = """
 import sys, time
 from pathlib import Path
-from parleyd import disk
-with disk.held(Path(sys.argv[1])):
+from parleyd.system import atomic_file
+with atomic_file.held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
