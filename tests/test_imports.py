@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import soxr
 
+from parleyd.audio import resample
 from parleyd.core.events import ButtonPressed, Greet
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
@@ -58,7 +58,7 @@ def test_a_conversation_imports_nothing(tmp_path: Path) -> None:
 
 def _conversation() -> tuple[object, ...]:
     base = settings(follow_up_s=2.0)
-    story = soxr.resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
+    story = resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
     paper = Recorded(base, Bell(), reply=story, echo_gain_db=-12.0)
     paper.say(Greet())
     paper.run(4.0)

@@ -33,11 +33,3 @@ def frames_to_ms(frames: int, rate_hz: int) -> int:
 def ms_to_frames(ms: float, rate_hz: int) -> int:
     """Whole frames in `ms`, rounded down."""
     return int(ms * rate_hz) // 1000
-
-
-def level_dbfs(frames: Frames) -> float:
-    """RMS level in dB relative to full scale; -120 for silence or no frames."""
-    if len(frames) == 0:
-        return -120.0
-    mean_square = float(np.mean(np.square(frames.astype(np.float32) / 32768.0)))
-    return 10.0 * float(np.log10(max(mean_square, 1e-12)))

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soxr
 
+from parleyd.audio import resample
 from parleyd.errors import ParleyError
-from parleyd.units import Floats, Frames
+from parleyd.units import Frames
 
 SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000  # of any sound card
 
@@ -55,12 +55,4 @@ def read(path: Path, rate_hz: int) -> Stereo:
         )
     whole = len(data) // 4 * 4  # the end of a recording may have been cut off anywhere
     both = np.frombuffer(data[:whole], "<i2").reshape(-1, 2)
-    return Stereo(at_rate(both[:, 0], from_hz, rate_hz), at_rate(both[:, 1], from_hz, rate_hz))
-
-
-def at_rate(frames: Frames, from_hz: int, to_hz: int) -> Frames:
-    """A whole clip at another rate."""
-    if from_hz == to_hz or len(frames) == 0:
-        return frames.astype(np.int16)
-    out: Floats = soxr.resample(frames.astype(np.float32), from_hz, to_hz)
-    return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+    return Stereo(resample(both[:, 0], from_hz, rate_hz), resample(both[:, 1], from_hz, rate_hz))

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import soxr
 
+from parleyd.audio import level_dbfs, resample
 from parleyd.config import Audio, Config
 from parleyd.core.events import CardLost, Greet, Learnt, MuteSwitched
 from parleyd.hearing.echo_control import Hearing
@@ -12,7 +12,7 @@ from parleyd.playback import earcons
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import SimulatedCard
 from parleyd.simulation.clips import synthesize
-from parleyd.units import Frames, level_dbfs
+from parleyd.units import Frames
 from tests.paper_server import RATE_HZ, Paper
 
 SENTENCE = "Once upon a time there was a small house at the edge of a very large forest."
@@ -92,7 +92,7 @@ def test_a_restart_begins_where_the_last_one_ended(late: int) -> None:
     cold, warm = Hearing(settings), Hearing(settings)
     warm.remember(kept)
     assert warm.memory() is None, "nothing new was learnt yet"
-    greeting = np.asarray(soxr.resample(earcons.greeting(), 24_000, 16_000), np.int16)
+    greeting = resample(earcons.greeting(), 24_000, 16_000)
     played(warm, greeting, late=late)
     assert played(warm, voice, late=late) > played(cold, voice, late=late) + 6
 

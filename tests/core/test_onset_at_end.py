@@ -3,8 +3,8 @@
 import msgspec
 import numpy as np
 import pytest
-import soxr
 
+from parleyd.audio import resample
 from parleyd.config import Config
 from parleyd.core.events import ButtonPressed, MuteSwitched, SkillDone, Then
 from parleyd.core.states import State
@@ -29,8 +29,7 @@ OBJECTION = words("No wait, tell me about the rain.")
 
 
 def at_server_rate(frames: Frames) -> Frames:
-    sound = soxr.resample(frames.astype(np.float64), 16_000, 24_000)
-    return np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
+    return resample(frames, 16_000, 24_000)
 
 
 def ending_in_speech() -> Frames:

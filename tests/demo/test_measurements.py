@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import soxr
 
+from parleyd.audio import resample
 from parleyd.config import Config
 from parleyd.demo import measurements
 from parleyd.demo.stage import Answer, Stage
@@ -22,12 +22,12 @@ ITEM = "item_1"
 def speech() -> Frames:
     """What the server sent: some four seconds at 24 kHz."""
     said = synthesize("Every evening he climbed two hundred and twelve steps, and counted.", "slt")
-    return np.asarray(soxr.resample(said, 16_000, 24_000), np.int16)
+    return resample(said, 16_000, 24_000)
 
 
 def stage_with(speech: Frames, *pieces_ms: tuple[int, int] | int) -> tuple[Stage, Answer]:
     """A stage whose loudspeaker played these pieces of the speech, and pauses, one by one."""
-    device = np.asarray(soxr.resample(speech, 24_000, RATE_HZ), np.int16)
+    device = resample(speech, 24_000, RATE_HZ)
     rehearsal = Rehearsal(Config(), Address("ws://127.0.0.1:9"), None)
     ms = RATE_HZ // 1000
     for piece in pieces_ms:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 from websockets.asyncio.client import ClientConnection, connect
 
+from parleyd.audio import resample
 from parleyd.embedded import recognizer, synthesizer
 from parleyd.units import Frames
 
@@ -32,7 +32,7 @@ PERIOD_S = 0.02
 
 def question(voice: synthesizer.Synthesizer, text: str) -> Any:
     frames, rate_hz = voice.native(text)
-    speech = soxr.resample(frames, rate_hz, 24_000)
+    speech = resample(frames, rate_hz, 24_000)
     last = int(np.flatnonzero(np.abs(speech.astype(int)) > 1000)[-1])
     quiet = np.random.default_rng(1).normal(0, 12, 36_000)
     return np.concatenate([speech[:last], quiet]).astype("<i2"), last
@@ -88,7 +88,7 @@ def factors() -> None:
     heard_s = cpu_s = 0.0
     for text in QUESTIONS * 3:
         frames, rate_hz = voice.native(text)
-        clip = soxr.resample(frames, rate_hz, 16_000)
+        clip = resample(frames, rate_hz, 16_000)
         start = time.process_time()
         ears.recognize(clip)
         cpu_s += time.process_time() - start

@@ -5,8 +5,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-import soxr
 
+from parleyd.audio import resample
 from parleyd.embedded.recognizer import Recognizer
 from parleyd.embedded.synthesizer import Synthesizer
 from parleyd.units import SERVER_RATE_HZ, Frames
@@ -38,7 +38,7 @@ def spoken(voices: dict[str, Synthesizer]) -> Callable[..., Frames]:
         text: str, voice: str = "awb", rate_hz: int = SERVER_RATE_HZ, pause_ms: int = 300
     ) -> Frames:
         frames, native_hz = voices[voice].native(text)
-        frames = soxr.resample(frames, native_hz, rate_hz)
+        frames = resample(frames, native_hz, rate_hz)
         pause = np.zeros(rate_hz * pause_ms // 1000, np.int16)
         whole = np.concatenate([pause, frames, pause])
         noise = np.random.default_rng(len(text)).normal(0, 12, len(whole))

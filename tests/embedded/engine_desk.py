@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from parleyd.audio import decode_pcm16, resample
 from parleyd.embedded.actions import Forget, Output, Recognize, Synthesize
 from parleyd.embedded.engine import Engine, EngineOptions
-from parleyd.embedded.rates import to_mic_rate
 from parleyd.embedded.recognizer import Recognizer
 from parleyd.hearing.vad import VoiceDetector
 from parleyd.realtime.events import encode
-from parleyd.units import SERVER_RATE_HZ, Frames
+from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.openai_types import assert_official_server_event
 
 Json = dict[str, Any]
@@ -81,7 +81,9 @@ class Desk:
             count = None if count is None else count - 1
             job = self.jobs.pop(0)
             if isinstance(job, Recognize):
-                heard = self._recognizer.recognize(to_mic_rate(job.pcm))
+                heard = self._recognizer.recognize(
+                    resample(decode_pcm16(job.pcm), SERVER_RATE_HZ, MIC_RATE_HZ)
+                )
                 came += self._take(self.engine.recognized(job.job, heard, self.now))
             else:
                 speech = self.speak(job.sentence)

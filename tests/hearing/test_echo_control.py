@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from parleyd import config
+from parleyd.audio import level_dbfs
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.barge_in import BargeIn, Kind
 from parleyd.hearing.echo_control import Hearing
 from parleyd.hearing.front_end import Ears
 from parleyd.hearing.residual_echo import Levels
 from parleyd.playback.lead import Lead
-from parleyd.units import Floats, Frames, level_dbfs
+from parleyd.units import Floats, Frames
 from tests.hearing.echo_rooms import echo_path, noise, pcm, room
 
 pytestmark = pytest.mark.slow

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import parleyd
+from parleyd.audio import level_dbfs
 from parleyd.config import Config, Wake
 from parleyd.demo.scenes import SCENES
 from parleyd.demo.stage import Stage
@@ -33,7 +34,7 @@ from parleyd.realtime.connection import Address
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import synthesize
 from parleyd.simulation.simulated_speaker import Rehearsal
-from parleyd.units import MIC_PERIOD_FRAMES, level_dbfs
+from parleyd.units import MIC_PERIOD_FRAMES
 from parleyd.wake import factory
 
 NEEDS_A_CARD = {"loudspeaker", "microphone"}

@@ -14,6 +14,7 @@ _SESSION = (
 )  # fmt: skip
 
 NEAREST: dict[str, tuple[str, ...]] = {
+    "audio": ("test_audio.py",),
     "core.turn": ("core/test_turn.py",),
     "core.speaker": (*_CONVERSATIONS, "core/test_speaker_leftovers.py", "core/test_onset_at_end.py",
                 "core/test_card_lost.py", "core/test_greeting.py", "hearing/test_hearing_fails.py",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from peers import report_of
 
-from parleyd.embedded.rates import to_server_rate
+from parleyd.audio import resample
 from parleyd.embedded.server import RealtimeServer, ServerOptions
 from parleyd.embedded.stories import STORIES
 from parleyd.embedded.synthesizer import Synthesizer
@@ -107,4 +107,6 @@ def _spoken(words: str) -> bytes:
     """PCM at 24 kHz, then silence as long as semantic detection may want."""
     frames, rate_hz = Synthesizer("awb").native(words)
     silence = [np.zeros(SERVER_RATE_HZ * ms // 1000, np.int16) for ms in (300, 2500)]
-    return np.concatenate([silence[0], to_server_rate(frames, rate_hz), silence[1]]).tobytes()
+    return np.concatenate(
+        [silence[0], resample(frames, rate_hz, SERVER_RATE_HZ), silence[1]]
+    ).tobytes()

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import soxr
 
+from parleyd.audio import level_dbfs
 from parleyd.simulation.acoustics import Room, impulse_response
 from parleyd.simulation.noise import Noise, NoiseKind
-from parleyd.units import Frames, level_dbfs
+from parleyd.units import Frames
 
 NOBODY = np.zeros(160, np.int16)
 

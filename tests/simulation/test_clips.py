@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
+from parleyd.audio import level_dbfs
 from parleyd.errors import OfflineSpeechError
 from parleyd.hearing.vad import VoiceDetector
 from parleyd.simulation.clips import active_dbfs, cough, knock, synthesize
-from parleyd.units import Frames, level_dbfs
+from parleyd.units import Frames
 from tests.simulation.players import need_flite
 
 

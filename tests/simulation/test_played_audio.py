@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parleyd.audio import resample
 from parleyd.simulation.clips import synthesize
 from parleyd.simulation.played_audio import heard_of
 from parleyd.units import SILENCE, Frames
@@ -17,15 +17,14 @@ EDGE_MS = 1.1
 @pytest.fixture(scope="module")
 def item(story: Frames) -> Frames:
     """What a server would send: int16 at 24 kHz."""
-    return np.asarray(soxr.resample(story, 16_000, 24_000), np.int16)
+    return resample(story, 16_000, 24_000)
 
 
 class Tape:
     """A loudspeaker recording put together by hand; positions of the item in ms."""
 
     def __init__(self, item: Frames, rate_hz: int = 48_000) -> None:
-        sound = item if rate_hz == 24_000 else soxr.resample(item, 24_000, rate_hz)
-        self.rate_hz, self._item, self._tape = rate_hz, np.asarray(sound, np.int16), SILENCE
+        self.rate_hz, self._item, self._tape = rate_hz, resample(item, 24_000, rate_hz), SILENCE
 
     def silence(self, ms: float) -> "Tape":
         return self.sound(np.zeros(self._frames(ms), np.int16))
@@ -106,7 +105,7 @@ def test_frames_lost_without_a_pause_are_seen(item: Frames) -> None:
 
 
 def test_other_speech_is_not_taken_for_the_item(item: Frames) -> None:
-    other = soxr.resample(synthesize("A quarter past nine. Anything else?", "slt"), 16_000, 48_000)
+    other = resample(synthesize("A quarter past nine. Anything else?", "slt"), 16_000, 48_000)
     tape = Tape(item).sound(other).play(0, 800).silence(300).sound(other)
     assert assert_heard(item, tape, 800) == ()
     nothing = heard_of(item, other, 48_000)

@@ -9,6 +9,7 @@ import numpy as np
 
 from parleyd import wav
 from parleyd.app.turn_buffer import TurnBuffer
+from parleyd.audio import resample
 from parleyd.system import atomic_file
 from parleyd.units import MIC_RATE_HZ, SILENCE
 
@@ -37,7 +38,7 @@ class Keeper:
         is left then.
         """
         microphone, played = self._buffer.take()
-        loudspeaker = wav.at_rate(np.concatenate([SILENCE, *played]), self._rate_hz, MIC_RATE_HZ)
+        loudspeaker = resample(np.concatenate([SILENCE, *played]), self._rate_hz, MIC_RATE_HZ)
         recording = wav.Stereo(loudspeaker, np.concatenate([SILENCE, *microphone]))
         with self._saving:
             return self._save(recording)

@@ -5,8 +5,7 @@ its number of follow-up turns; two of them in a row were much quieter than the t
 with the wake word or the button; or one had no pause in all of the time that a turn may take.
 """
 
-import math
-
+from parleyd.audio import db_to_power, power_to_db
 from parleyd.hearing import HeardPeriod
 
 # A user who speaks 6 dB lower, or who has walked from one metre away to four (12 dB in the open,
@@ -62,7 +61,7 @@ class FollowUps:
     def hear(self, heard: HeardPeriod) -> None:
         """One period of this turn."""
         if heard.voice > _VOICE:
-            self._power += 10 ** (heard.level_dbfs / 10)
+            self._power += db_to_power(heard.level_dbfs)
             self._periods += 1
 
     def asked(self, *, endless: bool) -> None:
@@ -87,4 +86,4 @@ class FollowUps:
     def _level_dbfs(self) -> float | None:
         if self._periods < _LEAST_PERIODS:
             return None
-        return 10 * math.log10(self._power / self._periods)
+        return power_to_db(self._power / self._periods)

@@ -9,6 +9,7 @@ same object.
 from collections.abc import Sequence
 
 from parleyd import config
+from parleyd.audio import level_dbfs
 from parleyd.core import indicator, log_events
 from parleyd.core.alarm_ringer import Bell
 from parleyd.core.alarm_sound import Ringing
@@ -62,7 +63,7 @@ from parleyd.realtime import session_events as rt
 from parleyd.realtime.events import Json, ServerEvent
 from parleyd.realtime.server_errors import Remedy
 from parleyd.realtime.session import Session
-from parleyd.units import SERVER_RATE_HZ, Frames, level_dbfs
+from parleyd.units import SERVER_RATE_HZ, Frames
 from parleyd.wake import WakeEngine
 
 KEEP_EVERY_S = 600.0  # what hearing learnt: memory cards wear, and rooms change slowly

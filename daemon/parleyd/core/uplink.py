@@ -1,12 +1,12 @@
 """The microphone's way to the server: when it is sent, from where on, and in what chunks."""
 
 import numpy as np
-import soxr
 
+from parleyd.audio import StreamResampler
 from parleyd.hearing.barge_in import Kind
 from parleyd.hearing.front_end import Ears, Percept
 from parleyd.realtime.session import Session
-from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ, SILENCE, Floats, Frames
+from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
 
 SETTLE_S = 0.5  # after a reply: users whose first sound was in it are suspected by then
 EARLIER_MS = 150  # a soft beginning ("f", "h", "s") is that much before the onset that is found
@@ -125,14 +125,12 @@ class Chunks:
     """Resamples and blocks one turn's audio; pure."""
 
     def __init__(self) -> None:
-        self._stream = soxr.ResampleStream(MIC_RATE_HZ, SERVER_RATE_HZ, 1, vr=True)
+        self._stream = StreamResampler(MIC_RATE_HZ, SERVER_RATE_HZ, low_latency=True)
         self._rest: Frames = SILENCE
 
     def push(self, frames: Frames) -> Frames | None:
         """Add int16 mono frames at 16 kHz; returns frames at 24 kHz as soon as they are a chunk."""
-        out: Floats = self._stream.resample_chunk(frames.astype(np.float32))
-        pcm = np.clip(np.rint(out), -32768, 32767).astype(np.int16)
-        self._rest = np.concatenate([self._rest, pcm])
+        self._rest = np.concatenate([self._rest, self._stream.process(frames)])
         if len(self._rest) < CHUNK_FRAMES:
             return None
         chunk, self._rest = self._rest, SILENCE

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from parleyd.audio import decode_pcm16
 from parleyd.core.events import ButtonPressed
 from parleyd.core.states import State
 from parleyd.errors import SceneError
@@ -34,7 +33,7 @@ class Answer:
 
     def frames(self, item_id: str) -> Frames:
         """The audio of one of its items: int16 mono at 24 kHz."""
-        return np.frombuffer(bytes(self.sounds[item_id]), "<i2").astype(np.int16)
+        return decode_pcm16(bytes(self.sounds[item_id]))
 
 
 class Answers:

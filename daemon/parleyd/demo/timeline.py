@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parleyd.audio import FULL_SCALE, LEAST_POWER, power_to_db
 from parleyd.errors import ParleyError
 from parleyd.simulation.convolution import Signal
 from parleyd.units import MIC_RATE_HZ, Frames
@@ -203,9 +204,9 @@ def _width_s(label: str, duration_s: float) -> float:
 
 def _draw_level(axes: "Axes", timeline: Timeline) -> None:
     _lane(axes, "microphone\ndBFS")
-    frames = timeline.microphone / 32768.0
+    frames = timeline.microphone / FULL_SCALE
     power = _columns(frames**2).mean(axis=1)
-    level = np.maximum(10 * np.log10(power + 1e-12), LEAST_DBFS)
+    level = np.maximum(power_to_db(power + LEAST_POWER), LEAST_DBFS)
     time_s = np.linspace(0, timeline.duration_s, len(level))
     axes.fill_between(time_s, LEAST_DBFS, level, color=MICROPHONE, alpha=0.35, linewidth=0)
     axes.plot(time_s, level, color=MICROPHONE, linewidth=0.9)
@@ -216,7 +217,7 @@ def _draw_level(axes: "Axes", timeline: Timeline) -> None:
 
 def _draw_waveform(axes: "Axes", timeline: Timeline) -> None:
     _lane(axes, "loudspeaker")
-    columns = _columns(timeline.loudspeaker / 32768.0)
+    columns = _columns(timeline.loudspeaker / FULL_SCALE)
     end_s = len(timeline.loudspeaker) / timeline.loudspeaker_rate_hz
     time_s = np.linspace(0, end_s, len(columns))
     low, high = columns.min(axis=1), columns.max(axis=1)

@@ -4,13 +4,13 @@ import asyncio
 import sys
 from typing import TextIO
 
+from parleyd.audio import level_dbfs
 from parleyd.core.events import MicPeriod, Step
 from parleyd.core.speaker import Speaker
 from parleyd.core.states import State
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.barge_in import THRESHOLD
 from parleyd.printable import printable
-from parleyd.units import level_dbfs
 
 EVERY_BEATS = 10
 _QUIETEST_DBFS = -70.0

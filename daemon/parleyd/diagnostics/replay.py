@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parleyd import config
+from parleyd.audio import level_dbfs
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.barge_in import BargeIn, Kind, Verdict
 from parleyd.hearing.echo_control import Hearing
-from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, level_dbfs
+from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 from parleyd.wav import Stereo
 
 AUDIBLE_DBFS = -60.0  # the loudspeaker says something

@@ -7,15 +7,16 @@ from time import monotonic
 
 from websockets.exceptions import ConnectionClosed
 
+from parleyd.audio import decode_pcm16, resample
 from parleyd.embedded import decoding
 from parleyd.embedded.actions import Forget, Output, Recognize, Synthesize
 from parleyd.embedded.engine import Engine
 from parleyd.embedded.limits import READ_WITHIN_S
-from parleyd.embedded.rates import to_mic_rate
 from parleyd.embedded.speech import Share
 from parleyd.embedded.visitor import Visitor
 from parleyd.realtime.events import encode
 from parleyd.system.tasks import failed
+from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 
 Step = Callable[[float], list[Output]]
 """Something that happened, as the engine's reaction to it at a given time."""
@@ -115,7 +116,9 @@ class Connection:
             self._happened.put_nowait(None)  # the client would wait for ever: it is to come again
 
     async def _recognize(self, job: int, pcm: bytes) -> None:
-        heard = await self._speech.recognize(to_mic_rate(pcm))
+        heard = await self._speech.recognize(
+            resample(decode_pcm16(pcm), SERVER_RATE_HZ, MIC_RATE_HZ)
+        )
         self._happened.put_nowait(partial(self._engine.recognized, job, heard))
 
     async def _synthesize(self, order: Synthesize) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from parleyd.audio import StreamResampler, decode_pcm16
 from parleyd.embedded.endpoint import (
     Endpointer,
     SpeechBegan,
@@ -12,9 +13,8 @@ from parleyd.embedded.endpoint import (
     SpeechResumed,
 )
 from parleyd.embedded.inputbuffer import InputBuffer
-from parleyd.embedded.rates import ToMicRate
 from parleyd.embedded.session import TurnDetection
-from parleyd.units import Frames
+from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 
 SEMANTIC_THRESHOLD = 0.5
 SEMANTIC_PREFIX_MS = 300
@@ -71,7 +71,7 @@ class Listener:
         self._detector: Detector | None = None
         self._detection: TurnDetection | None = None
         self._endpointer = Endpointer(SEMANTIC_THRESHOLD, 0)
-        self._resampler = ToMicRate()
+        self._resampler = StreamResampler(SERVER_RATE_HZ, MIC_RATE_HZ)
         self._turn_start_ms = 0
         self.buffer = InputBuffer()
 
@@ -101,7 +101,7 @@ class Listener:
         self.prepare()
         if self._detection is None or self._detector is None:
             return []
-        frames = self._resampler.process(pcm)
+        frames = self._resampler.process(decode_pcm16(pcm))
         events: list[TurnEvent] = []
         for probability in self._detector.process(frames):
             event = self._step(probability, self._detection)
@@ -153,7 +153,7 @@ class Listener:
                 return None
 
     def _restart(self) -> None:
-        self._resampler = ToMicRate()
+        self._resampler = StreamResampler(SERVER_RATE_HZ, MIC_RATE_HZ)
         self._endpointer.reset(self.buffer.end_ms)
         if self._detector is not None:
             self._detector.reset()

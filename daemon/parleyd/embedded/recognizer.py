@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from pocketsphinx import Decoder, get_model_path
 
+from parleyd.audio import decode_pcm16
 from parleyd.embedded import grammar
 from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, NOTHING, Heard
 from parleyd.errors import OfflineSpeechError
@@ -118,7 +119,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         pcm = requests.read(length)
         if len(pcm) < length:
             return
-        _write(answers, recognizer.recognize(np.frombuffer(pcm, np.int16)))
+        _write(answers, recognizer.recognize(decode_pcm16(pcm)))
 
 
 def _write(answers: BinaryIO, heard: Heard) -> None:

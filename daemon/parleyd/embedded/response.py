@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from parleyd.audio import encode_pcm16
 from parleyd.embedded.actions import Outbox, Synthesize
 from parleyd.embedded.conversation import Conversation
 from parleyd.embedded.intents import Call, Say
@@ -97,7 +98,7 @@ class Response:
         self._item.say(sentence, len(frames))
         space = " " if self._sentence is not None else ""
         self._send_part(events.TranscriptDelta, delta=sentence + space)
-        self._deltas.extend(_cut(frames.astype("<i2").tobytes()))
+        self._deltas.extend(_cut(encode_pcm16(frames)))
         self.advance(now)
 
     def advance(self, now: float) -> None:

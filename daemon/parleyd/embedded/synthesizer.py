@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parleyd.embedded.rates import to_server_rate
+from parleyd.audio import resample
 from parleyd.errors import OfflineSpeechError
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
@@ -52,7 +52,7 @@ class Synthesizer:
         frames, rate_hz = self.native(sentence, speed)
         if len(frames) == 0:
             return SILENCE
-        speech = to_server_rate(frames, rate_hz)
+        speech = resample(frames, rate_hz, SERVER_RATE_HZ)
         return np.concatenate([speech, np.zeros(GAP_FRAMES, np.int16)])
 
     def native(self, sentence: str, speed: float = 1.0) -> tuple[Frames, int]:

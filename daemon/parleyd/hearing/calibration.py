@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parleyd.audio import db_to_power, power_to_db
 from parleyd.hearing import HeardPeriod
 
 WITHIN_S = 6.0  # of the start: the card's first periods, the sound, the longest delay
@@ -47,7 +48,7 @@ class Calibration:
     def update(self, heard: HeardPeriod, delay_ms: float | None, now: float) -> Calibrated | None:
         """Take one period; the result when the sound is over or has not come."""
         if heard.echo_dbfs > _AUDIBLE_DBFS:
-            self._power.append(10 ** (heard.echo_dbfs / 10))
+            self._power.append(db_to_power(heard.echo_dbfs))
         elif len(self._power) >= _LEAST_PERIODS:
             return self._result(delay_ms)
         return self._result(delay_ms) if now >= self._until else None
@@ -55,7 +56,7 @@ class Calibration:
     def _result(self, delay_ms: float | None) -> Calibrated:
         if len(self._power) < _LEAST_PERIODS or delay_ms is None:
             return Calibrated(False, -120.0, None, None)
-        echo_dbfs = 10 * float(np.log10(np.mean(self._power)))
+        echo_dbfs = power_to_db(float(np.mean(self._power)))
         gain_db = echo_dbfs - self._sound_dbfs
         over_db = _REPLY_DBFS + gain_db - (_USER_DBFS + _LOUDEST_ENR_DB)
         wanted = int(self._volume * 10 ** (-over_db / 40))  # loudness is the square of volume

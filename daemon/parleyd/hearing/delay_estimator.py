@@ -7,6 +7,7 @@ about a second in which something is played.
 import numpy as np
 from numpy.typing import NDArray
 
+from parleyd.audio import shift_in
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
 
 Spectrum = NDArray[np.complex64]
@@ -41,11 +42,8 @@ class DelayFinder:
 
     def push(self, mic: Frames, reference: Frames) -> bool:
         """Take one period; True when there is something new to be asked."""
-        hop = MIC_PERIOD_FRAMES
-        self._mic[:-hop] = self._mic[hop:]
-        self._mic[-hop:] = mic
-        self.reference[:-hop] = self.reference[hop:]
-        self.reference[-hop:] = reference
+        shift_in(self._mic, mic)
+        shift_in(self.reference, reference)
         self._periods += 1
         newest = self.reference[-_FFT:]
         if self._periods % _EVERY or newest[LONGEST:].max() < _AUDIBLE:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from parleyd.audio import db_to_power
 from parleyd.hearing import HeardPeriod
 
 AUDIBLE_DBFS = -55.0  # an echo below this tells nothing about the canceller
@@ -59,11 +60,11 @@ class Duplex:
 
     def _harmless(self, heard: HeardPeriod) -> bool:
         """No echo and no residual echo was heard in the last 3 s of replies."""
-        self._echo_power += _power(heard.echo_dbfs)
+        self._echo_power += db_to_power(heard.echo_dbfs)
         self._levels.append(heard.level_dbfs)
         if len(self._levels) < HARMLESS_PERIODS:
             return False
-        inaudible = self._echo_power / HARMLESS_PERIODS < _power(AUDIBLE_DBFS + 0.1)
+        inaudible = self._echo_power / HARMLESS_PERIODS < db_to_power(AUDIBLE_DBFS + 0.1)
         lost = _median(self._levels) >= TOO_LOUD_DBFS  # an echo that the canceller knows no more
         self._echo_power, self._levels = 0.0, []
         return inaudible and not lost
@@ -76,10 +77,6 @@ class Duplex:
     def _forget(self) -> None:
         self._left.clear()
         self._echo_power, self._levels = 0.0, []
-
-
-def _power(dbfs: float) -> float:
-    return float(10 ** (dbfs / 10))
 
 
 def _median(levels: Collection[float]) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from parleyd.audio import int16_to_float, shift_in
 from parleyd.units import MIC_PERIOD_FRAMES, Floats, Frames
 
 HOP = MIC_PERIOD_FRAMES
@@ -92,7 +93,7 @@ class Canceller:
 
     def process(self, mic: Frames, reference: Frames | Floats) -> Cancelled:
         """Cancel one period; `mic` and `reference` are 160 frames each, on int16's scale."""
-        near = mic * np.float32(1 / 32768)
+        near = int16_to_float(mic)
         self._remember(reference)
         if self._silent > PARTITIONS:
             return Cancelled(near, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
@@ -106,7 +107,7 @@ class Canceller:
     def replay(self, reference: Frames | Floats) -> None:
         """Replace the reference's history: `HISTORY` frames, newest last."""
         self._silent = 0
-        np.multiply(reference, np.float32(1 / 32768), out=self._history)
+        self._history[:] = int16_to_float(reference)
         for age in range(PARTITIONS):
             end = len(self._history) - age * HOP
             self._store(self._history[end - FFT : end], age)
@@ -115,8 +116,7 @@ class Canceller:
         self._silent = 0 if reference.any() else self._silent + 1
         if self._silent > PARTITIONS + 1:  # the history is all zeros
             return
-        self._history[:-HOP] = self._history[HOP:]
-        np.multiply(reference, np.float32(1 / 32768), out=self._history[-HOP:])
+        shift_in(self._history, int16_to_float(reference))
         self._newest = (self._newest - 1) % PARTITIONS
         self._power[1:] = self._power[:-1]
         self._store(self._history[-FFT:], 0)

@@ -6,6 +6,15 @@ from collections.abc import Callable
 import numpy as np
 
 from parleyd import config
+from parleyd.audio import (
+    SILENCE_DBFS,
+    clip_to_int16,
+    float_to_int16,
+    int16_to_float,
+    level_dbfs,
+    rms_dbfs,
+    round_to_int16,
+)
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.echo_canceller import BINS, HOP, Cancelled, Canceller
@@ -15,7 +24,7 @@ from parleyd.hearing.near_end import Talker, TalkerDetector
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.residual_echo import Levels
 from parleyd.hearing.vad import VoiceDetector
-from parleyd.units import MIC_RATE_HZ, Floats, Frames, level_dbfs, ms_to_frames
+from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
 _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector likes -26
 _GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
@@ -79,11 +88,11 @@ class Hearing:
             self.listen_anew()
         self._attentive, self._now = attentive, now
         self._periods += 1
-        floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.int16)
-        noisy = _sum(mic, floor)
+        floor = round_to_int16(self._random.standard_normal(HOP) * _FLOOR_RMS)
+        noisy = clip_to_int16(mic.astype(np.int32) + floor)
         done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)
-        cleaned = _pcm(cancelled.error - floor * np.float32(1 / 32768))
+        cleaned = float_to_int16(cancelled.error - int16_to_float(floor))
         known = self._knowing.run(now, self._know, cancelled, attentive)
         score, talker = known or (0.0, Talker(0.0, 0.0))
         chunk: bool | None = False
@@ -172,7 +181,7 @@ class Hearing:
         self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
         self._since_audible = 0 if audible else self._since_audible + 1
         cancelled = self._canceller.process(mic, due)
-        return cancelled, _finite(_dbfs(cancelled.echo), "the estimated echo")
+        return cancelled, _finite(rms_dbfs(cancelled.echo), "the estimated echo")
 
     def _know(self, cancelled: Cancelled, attentive: bool) -> tuple[float, Talker]:
         score = _finite(self._levels.score(cancelled), "the score")
@@ -204,7 +213,7 @@ class Hearing:
 
 def _as_it_is(mic: Frames) -> tuple[Cancelled, float]:
     nothing = np.zeros(HOP, np.float32)
-    return Cancelled(mic * np.float32(1 / 32768), nothing, np.zeros(BINS, np.float32)), -120.0
+    return Cancelled(int16_to_float(mic), nothing, np.zeros(BINS, np.float32)), SILENCE_DBFS
 
 
 def _finite(number: float, of: str) -> float:
@@ -212,17 +221,3 @@ def _finite(number: float, of: str) -> float:
     if not math.isfinite(number):
         raise ArithmeticError(f"{of} is {number}, and was a number in all periods before")
     return number
-
-
-def _sum(one: Frames, other: Frames) -> Frames:
-    total: Frames = np.clip(one.astype(np.int32) + other, -32768, 32767).astype(np.int16)
-    return total
-
-
-def _pcm(samples: Floats) -> Frames:
-    frames: Frames = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
-    return frames
-
-
-def _dbfs(samples: Floats) -> float:
-    return 10.0 * float(np.log10(max(float(np.mean(samples**2)), 1e-12)))

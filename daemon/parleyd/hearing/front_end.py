@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parleyd import config
+from parleyd.audio import level_dbfs
 from parleyd.hearing import HeardPeriod
 from parleyd.hearing.barge_in import BargeIn, Verdict
 from parleyd.hearing.calibration import Calibrated, Calibration
@@ -19,7 +20,7 @@ from parleyd.hearing.fuse import Fault, Fuse
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
 from parleyd.playback.lead import Lead
-from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, level_dbfs, ms_to_frames
+from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, ms_to_frames
 from parleyd.wake import WakeEngine
 from parleyd.wake.gate import Gate
 

@@ -1,9 +1,9 @@
 """The canceller's reference: what was written to the loudspeaker, period by period."""
 
 import numpy as np
-import soxr
 
-from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames, ms_to_frames
+from parleyd.audio import StreamResampler
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames, ms_to_frames
 
 LAG_MS = 25  # soxr's variable-rate stream takes 10 to 14 ms, a write that comes late 10 more
 _MOST_MS = LAG_MS + 20  # two periods written at once are jitter; more is a restart of the card
@@ -12,14 +12,13 @@ _MOST_MS = LAG_MS + 20  # two periods written at once are jitter; more is a rest
 class Reference:
     """Turns device-rate playback of any chunk size into one 16 kHz period a heartbeat.
 
-    The variable-rate stream is used because the ordinary one works in blocks of 40 ms.
     Frames come out `LAG_MS` after they went in, except those that only fill the card's
     queue at its start: `primed_frames` of them are passed over. Pure and deterministic.
     """
 
     def __init__(self, device_rate_hz: int, primed_frames: int = 0) -> None:
         self._rate_hz = device_rate_hz
-        self._stream = soxr.ResampleStream(device_rate_hz, MIC_RATE_HZ, 1, vr=True)
+        self._stream = StreamResampler(device_rate_hz, MIC_RATE_HZ, low_latency=True)
         self._line: Frames = np.zeros(ms_to_frames(LAG_MS, MIC_RATE_HZ), np.int16)
         self._replaces = primed_frames  # device frames to come that take dropped ones' place
         self.slipped = False
@@ -31,9 +30,7 @@ class Reference:
         self._replaces -= replacing
         if replacing == len(frames):
             return
-        out: Floats = self._stream.resample_chunk(frames[replacing:].astype(np.float32))
-        pcm = np.clip(np.rint(out), -32768, 32767).astype(np.int16)
-        self._line = np.concatenate([self._line, pcm])
+        self._line = np.concatenate([self._line, self._stream.process(frames[replacing:])])
 
     def dropped(self, queued_frames: int) -> int:
         """The newest `queued_frames` (device rate) were never played and never will be.

@@ -9,6 +9,7 @@ The score is the mean excess over that prediction.
 import numpy as np
 from numpy.typing import NDArray
 
+from parleyd.audio import LEAST_POWER, db_to_power, power_to_db
 from parleyd.hearing.echo_canceller import BINS, FFT, HOP, Cancelled
 from parleyd.units import MIC_RATE_HZ, Floats
 
@@ -68,8 +69,8 @@ class Levels:
         np.maximum(echo, self._tail * _TAIL, out=self._tail)
         uncertainty = _UNCERTAINTY_WEIGHT * _HANN_SHARE * (_MEL @ period.uncertainty)
         spread = np.maximum(self._tail, _SPREAD * self._tail.mean())
-        noise = _power(self.noise_db) if self._periods else error
-        predicted = _power(self._leak_db) * spread + uncertainty + noise
+        noise = db_to_power(self.noise_db) if self._periods else error
+        predicted = db_to_power(self._leak_db) * spread + uncertainty + noise
         all_db = _db(np.stack((error, predicted, noise, spread, mic, uncertainty)))
         error_db, predicted_db, noise_db, spread_db, mic_db, uncertainty_db = all_db
         excess_db = error_db - predicted_db
@@ -135,13 +136,7 @@ def _mel(hz: float) -> float:
 
 
 def _db(power: Floats) -> Floats:
-    decibels: Floats = np.float32(10) * np.log10(power + np.float32(1e-12))
-    return decibels
-
-
-def _power(decibels: Floats) -> Floats:
-    power: Floats = np.float32(10) ** (decibels / np.float32(10))
-    return power
+    return power_to_db(power + np.float32(LEAST_POWER))
 
 
 _MEL = _mel_filters()

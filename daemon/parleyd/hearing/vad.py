@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from parleyd.audio import FULL_SCALE
 from parleyd.units import MIC_RATE_HZ, Floats, Frames
 
 CHUNK_FRAMES = 512  # 32 ms, the only chunk the model takes at 16 kHz
@@ -67,7 +68,7 @@ class VoiceDetector:
         return probabilities
 
     def _chunk(self) -> float:
-        scaled = self._window * np.float32(self._gain() / 32768.0)
+        scaled = self._window * np.float32(self._gain() / FULL_SCALE)
         output, self._state = self._session.run(
             None, {"input": scaled, "state": self._state, "sr": self._rate}
         )
@@ -77,7 +78,7 @@ class VoiceDetector:
 
     def _gain(self) -> float:
         chunk = self._window[0, _CONTEXT_FRAMES:]
-        rms = float(np.sqrt(np.dot(chunk, chunk) / CHUNK_FRAMES)) / 32768.0
+        rms = float(np.sqrt(np.dot(chunk, chunk) / CHUNK_FRAMES)) / FULL_SCALE
         self._level = max(rms, self._level * _RELEASE)
         wanted = _TARGET_RMS / max(self._level, _LEAST_RMS)
         return max(1.0, min(wanted, self._max_gain))

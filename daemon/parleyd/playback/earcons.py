@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from parleyd.audio import round_to_int16
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LEVEL = 0.25  # full scale 1: clearly softer than the voice, which peaks near 1
@@ -34,8 +35,7 @@ def greeting() -> Frames:
             sound[start:] += ring * np.sin(2 * np.pi * partial * base_hz * time_s)
         sound[start:] += 1.5 * np.exp(-time_s / 0.04) * random.standard_normal(len(time_s))
     edge = np.minimum(1.0, np.arange(length)[::-1] / (SERVER_RATE_HZ / 10))
-    scaled = sound * edge / np.max(np.abs(sound)) * 2 * LEVEL * 32767
-    return np.asarray(np.rint(scaled), np.int16)
+    return round_to_int16(sound * edge / np.max(np.abs(sound)) * 2 * LEVEL * 32767)
 
 
 @cache
@@ -67,4 +67,4 @@ def _melody(*tones: tuple[float, int]) -> Frames:
             1.0, np.minimum(np.arange(len(time_s)), np.arange(len(time_s))[::-1]) / edge
         )
         parts.append(envelope * np.sin(2 * np.pi * frequency_hz * time_s))
-    return np.rint(np.concatenate(parts) * LEVEL * 32767).astype(np.int16)
+    return round_to_int16(np.concatenate(parts) * LEVEL * 32767)

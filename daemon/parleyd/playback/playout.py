@@ -12,8 +12,8 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import numpy as np
-import soxr
 
+from parleyd.audio import FrameRing, StreamResampler, round_to_int16
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames, frames_to_ms, ms_to_frames
 
 FADE_IN_MS = 5  # long enough not to click, short enough that nobody hears it as a fade
@@ -82,39 +82,6 @@ def _untouched(frames: int) -> Frames:
 
 
 @dataclass(slots=True)
-class _Ring:
-    """Fixed-capacity FIFO of server-rate frames; an empty ring starts over at its begin,
-    so that a device that only ever plays short replies never touches most of it."""
-
-    store: Frames
-    start: int = 0
-    length: int = 0
-
-    @property
-    def space(self) -> int:
-        return len(self.store) - self.length
-
-    def push(self, frames: Frames) -> None:
-        end = (self.start + self.length) % len(self.store)
-        first = min(len(frames), len(self.store) - end)
-        self.store[end : end + first] = frames[:first]
-        self.store[: len(frames) - first] = frames[first:]
-        self.length += len(frames)
-
-    def pop(self, count: int) -> Frames:
-        first = min(count, len(self.store) - self.start)
-        out: Frames = np.concatenate(
-            [self.store[self.start : self.start + first], self.store[: count - first]]
-        )
-        self.length -= count
-        self.start = (self.start + count) % len(self.store) if self.length else 0
-        return out
-
-    def clear(self) -> None:
-        self.start = self.length = 0
-
-
-@dataclass(slots=True)
 class _Gain:
     """A gain that moves to its target in a straight line."""
 
@@ -136,7 +103,7 @@ class _Gain:
             curve[: len(ramp)] = ramp
             self.now = self.target if left <= len(frames) else float(ramp[-1])
         scaled: Floats = frames * curve
-        return np.rint(scaled).astype(np.int16)
+        return round_to_int16(scaled)
 
 
 @dataclass(slots=True)
@@ -149,18 +116,18 @@ class Playout:
     device_rate_hz: int
     capacity_s: float
     held: bool = False
-    _ring: _Ring = field(init=False)
+    _ring: FrameRing = field(init=False)
     _segments: deque[_Segment] = field(default_factory=deque)
     _ready: deque[_Run] = field(default_factory=deque)  # resampled, not pulled
     _pending: deque[_Run] = field(default_factory=deque)  # pulled, not yet heard
     _parts: OrderedDict[PartKey, _Part] = field(default_factory=OrderedDict)
-    _resampler: soxr.ResampleStream | None = None
+    _resampler: StreamResampler | None = None
     _volume: _Gain = field(default_factory=_Gain)
     _duck: _Gain = field(default_factory=_Gain)
     _fade: _Gain = field(default_factory=_Gain)
 
     def __post_init__(self) -> None:
-        self._ring = _Ring(_untouched(int(self.capacity_s * SERVER_RATE_HZ)))
+        self._ring = FrameRing(_untouched(int(self.capacity_s * SERVER_RATE_HZ)))
 
     # --- in ---------------------------------------------------------------------------
 
@@ -300,7 +267,7 @@ class Playout:
     def buffered_ms(self) -> int:
         """How much is waiting to be pulled."""
         ready = sum(len(run.frames) for run in self._ready)
-        return frames_to_ms(self._ring.length, SERVER_RATE_HZ) + frames_to_ms(
+        return frames_to_ms(len(self._ring), SERVER_RATE_HZ) + frames_to_ms(
             ready, self.device_rate_hz
         )
 
@@ -358,12 +325,11 @@ class Playout:
         if self.device_rate_hz == SERVER_RATE_HZ:
             return frames
         if self._resampler is None:
-            # float32, because soxr dithers int16 at random and the core is deterministic
-            self._resampler = soxr.ResampleStream(SERVER_RATE_HZ, self.device_rate_hz, 1)
-        out: Floats = self._resampler.resample_chunk(frames.astype(np.float32), last=last)
+            self._resampler = StreamResampler(SERVER_RATE_HZ, self.device_rate_hz)
+        out = self._resampler.process(frames, last=last)
         if last:
             self._resampler = None
-        return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+        return out
 
     def _complete(self, part: _Part) -> bool:
         return not part.discarded and part.finished and part.flushed and part.heard == part.produced

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parleyd import config
+from parleyd.audio import db_to_gain
 from parleyd.playback.lead import Lead
 from parleyd.playback.playout import Heard, PartKey, Playout
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
@@ -30,7 +31,7 @@ class Mouth:
     def __init__(self, settings: config.Config, lead: Lead) -> None:
         audio = settings.audio
         self._duck = settings.hearing.reaction == "duck"
-        self._duck_gain = 10 ** (-settings.hearing.duck_db / 20)
+        self._duck_gain = db_to_gain(-settings.hearing.duck_db)
         self._lead, self._rate_hz = lead, audio.playback_rate_hz
         self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
         self._queued = 0  # device frames not yet heard, as of the last heartbeat

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import soxr
 
+from parleyd.audio import StreamResampler, decode_pcm16, encode_pcm16
 from parleyd.realtime.events import Json
 from parleyd.realtime.lenient import number
-from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames
+from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
 Part = tuple[int, str, int]
 """Number of the response, item id, content index."""
@@ -131,7 +131,7 @@ class ReplyDecoder:
     part: Part | None = None
     """The part of the newest delta."""
     _rest: bytes = b""
-    _stream: soxr.ResampleStream | None = None
+    _stream: StreamResampler | None = None
 
     def push(self, part: Part, data: bytes) -> Frames:
         """The frames of one delta; fewer than it holds while the resampler looks ahead."""
@@ -146,16 +146,14 @@ class ReplyDecoder:
         if self.format.rate_hz == SERVER_RATE_HZ or len(frames) == 0:
             return frames
         if self._stream is None:
-            self._stream = soxr.ResampleStream(self.format.rate_hz, SERVER_RATE_HZ, 1)
-        return _rounded(self._stream.resample_chunk(frames.astype(np.float32)))
+            self._stream = StreamResampler(self.format.rate_hz, SERVER_RATE_HZ)
+        return self._stream.process(frames)
 
     def finish(self) -> Frames:
         """The frames that the resampler still holds of the current part."""
         stream = self._stream
         self.reset()
-        if stream is None:
-            return SILENCE
-        return _rounded(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        return SILENCE if stream is None else stream.process(SILENCE, last=True)
 
     def reset(self) -> None:
         """Forget the current part."""
@@ -167,27 +165,19 @@ class TurnEncoder:
     """Turns int16 frames at 24 kHz into the bytes of ``input_audio_buffer.append``; pure."""
 
     format: AudioFormat = PCM
-    _stream: soxr.ResampleStream | None = field(default=None)
+    _stream: StreamResampler | None = field(default=None)
 
     def push(self, frames: Frames) -> bytes:
         """The bytes of these frames; fewer while the resampler looks ahead."""
         if self.format.rate_hz != SERVER_RATE_HZ:
             if self._stream is None:
-                self._stream = soxr.ResampleStream(SERVER_RATE_HZ, self.format.rate_hz, 1)
-            frames = _rounded(self._stream.resample_chunk(frames.astype(np.float32)))
+                self._stream = StreamResampler(SERVER_RATE_HZ, self.format.rate_hz)
+            frames = self._stream.process(frames)
         return _ENCODERS[self.format.type](frames)
 
     def reset(self) -> None:
         """A new turn begins."""
         self._stream = None
-
-
-def _rounded(samples: Floats) -> Frames:
-    return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
-
-
-def _pcm(data: bytes) -> Frames:
-    return np.frombuffer(data, "<i2").astype(np.int16)
 
 
 def _ulaw_table() -> Frames:
@@ -218,12 +208,12 @@ def _to_table(table: Frames) -> Callable[[Frames], bytes]:
 
 
 _DECODERS: dict[str, Callable[[bytes], Frames]] = {
-    "audio/pcm": _pcm,
+    "audio/pcm": decode_pcm16,
     "audio/pcmu": _by_table(_ulaw_table()),
     "audio/pcma": _by_table(_alaw_table()),
 }
 _ENCODERS: dict[str, Callable[[Frames], bytes]] = {
-    "audio/pcm": lambda frames: frames.astype("<i2").tobytes(),
+    "audio/pcm": encode_pcm16,
     "audio/pcmu": _to_table(_ulaw_table()),
     "audio/pcma": _to_table(_alaw_table()),
 }

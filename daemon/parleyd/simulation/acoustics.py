@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parleyd.audio import FULL_SCALE, db_to_gain, db_to_power, float_to_int16
 from parleyd.simulation.convolution import Convolver, DelayLine, PeriodResampler, Signal
 from parleyd.simulation.noise import Noise, NoiseKind
 from parleyd.units import MIC_RATE_HZ, Frames
@@ -46,7 +47,7 @@ class Room:
         Raises ValueError when `echo_delay_ms` is shorter than the resampling takes.
         """
         self.loudspeaker_rate_hz = loudspeaker_rate_hz
-        self._distortion = None if distortion_db is None else 10.0 ** (-distortion_db / 20.0)
+        self._distortion = None if distortion_db is None else db_to_gain(-distortion_db)
         self._resampler = (
             None
             if loudspeaker_rate_hz == MIC_RATE_HZ
@@ -64,8 +65,8 @@ class Room:
             talker_impulse = impulse_response(seed=seed + 2, rt60_s=rt60_s)
         late = np.zeros(round((echo_delay_ms - least_ms) * MIC_RATE_HZ / 1000))
         echo = np.concatenate((late, echo_impulse))
-        self._echo = Convolver(10.0 ** (echo_gain_db / 20.0) * echo)
-        self._talker = Convolver(10.0 ** (talker_gain_db / 20.0) * talker_impulse)
+        self._echo = Convolver(db_to_gain(echo_gain_db) * echo)
+        self._talker = Convolver(db_to_gain(talker_gain_db) * talker_impulse)
         self._shift = DelayLine(LONGEST_SHIFT_MS * MIC_RATE_HZ // 1000)
         self._noise = Noise(noise, noise_dbfs, seed=seed + 3)
 
@@ -74,15 +75,15 @@ class Room:
 
         `played`: 10 ms at the loudspeaker's rate; `talker`: 160 frames at 16 kHz.
         """
-        loudspeaker = played / 32768.0
+        loudspeaker = played / FULL_SCALE
         if self._distortion is not None:
             # Third Chebyshev polynomial: turns a full-scale tone into its third harmonic.
             loudspeaker = loudspeaker + self._distortion * (4 * loudspeaker**3 - 3 * loudspeaker)
         if self._resampler:
             loudspeaker = self._resampler.process(loudspeaker)
         echo = self._echo.process(self._shift.process(loudspeaker))
-        sound = echo + self._talker.process(talker / 32768.0) + self._noise.period()
-        return np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16)
+        sound = echo + self._talker.process(talker / FULL_SCALE) + self._noise.period()
+        return float_to_int16(sound)
 
     def shift_echo(self, ms: float) -> None:
         """From the next period on the echo comes `ms` later (negative: earlier).
@@ -112,6 +113,6 @@ def impulse_response(*, seed: int, rt60_s: float) -> Signal:
         time_s = np.arange(len(impulse) - first) / MIC_RATE_HZ
         noise = np.random.default_rng(seed).standard_normal(len(time_s))
         tail = noise * 10.0 ** (-3.0 * time_s / rt60_s)
-        energy = 10.0 ** (-DIRECT_TO_REVERBERANT_DB / 10.0)
+        energy = db_to_power(-DIRECT_TO_REVERBERANT_DB)
         impulse[first:] = tail * np.sqrt(energy / np.sum(tail**2))
     return np.asarray(impulse / np.sqrt(np.sum(impulse**2)))

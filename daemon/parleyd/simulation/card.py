@@ -6,13 +6,14 @@ from typing import Protocol
 
 import numpy as np
 
+from parleyd.audio import FrameRing, round_to_int16
 from parleyd.core.events import Effect, MicPeriod, Step
 from parleyd.errors import AudioError
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.convolution import ClockDrift
 from parleyd.simulation.recording import Recording
 from parleyd.simulation.talker import Talker
-from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, SILENCE, Frames
+from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 
 PLAYBACK_BUFFER_MS = 500  # more than twice the longest lead that the configuration allows
 CAPTURE_BUFFER_PERIODS = 8  # what the daemon asks ALSA for: 80 ms
@@ -84,7 +85,7 @@ class SimulatedCard:
         self._faults = sorted(faults, key=lambda fault: fault.at_s)
         self._periods = 0
         self._stalled_until = 0.0
-        self._queue: Frames = SILENCE
+        self._queue = FrameRing(np.zeros(self.rate_hz * PLAYBACK_BUFFER_MS // 1000, np.int16))
         self._playing = False  # since a write, until a drop or a dry end
         self._dry = False
         self._captured: list[Frames] = []
@@ -137,7 +138,7 @@ class SimulatedCard:
 
     def _play(self) -> Frames:
         wanted = self._drift.wanted_frames if self._drift else self._period_frames
-        played, self._queue = self._queue[:wanted], self._queue[wanted:]
+        played = self._queue.pop(wanted)
         self.played_frames += len(played)
         if len(played) == wanted:
             return played
@@ -149,8 +150,7 @@ class SimulatedCard:
         """What was played in this period, by the capture clock."""
         if self._drift is None:
             return played
-        drifted = np.rint(self._drift.process(played.astype(np.float64)))
-        return np.clip(drifted, -32768, 32767).astype(np.int16)
+        return round_to_int16(self._drift.process(played.astype(np.float64)))
 
     def _capture(self, heard: Frames) -> None:
         if len(self._captured) == CAPTURE_BUFFER_PERIODS:
@@ -174,17 +174,16 @@ class SimulatedCard:
         if self._recording:
             self._recording.add_drop(self.now, len(self._queue))
         self.dropped_frames += len(self._queue)
-        self._queue = SILENCE
+        self._queue.clear()
         self._playing = self._dry = False
 
     def _write(self, frames: Frames) -> None:
-        room = self.rate_hz * PLAYBACK_BUFFER_MS // 1000 - len(self._queue)
-        if len(frames) > room:
+        if len(frames) > self._queue.space:
             raise AudioError(
-                f"the core wrote {len(frames)} frames where {room} fit, "
+                f"the core wrote {len(frames)} frames where {self._queue.space} fit, "
                 f"it must keep its lead under {PLAYBACK_BUFFER_MS} ms"
             )
-        self._queue = np.concatenate((self._queue, frames))
+        self._queue.push(frames)
         self.written_frames += len(frames)
         if self._dry:
             self.underruns += 1

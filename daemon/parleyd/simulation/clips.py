@@ -8,8 +8,17 @@ import wave
 from pathlib import Path
 
 import numpy as np
-import soxr
 
+from parleyd.audio import (
+    FULL_SCALE,
+    LEAST_POWER,
+    SILENCE_DBFS,
+    db_to_gain,
+    db_to_power,
+    power_to_db,
+    resample,
+    round_to_int16,
+)
 from parleyd.errors import OfflineSpeechError
 from parleyd.simulation.convolution import Signal
 from parleyd.system.child_environment import child_environment
@@ -40,7 +49,7 @@ def cough(*, seed: int = 0, level_dbfs: float = -26.0) -> Frames:
     """A cough of about 350 ms: a sharp burst of breath, then a weaker one."""
     random = np.random.default_rng(seed)
     bursts = [_breath(random, 0.13, 0.035, 1.0), np.zeros(640), _breath(random, 0.18, 0.05, 0.5)]
-    return normalised(_to_frames(8192.0 * np.concatenate(bursts)), level_dbfs)
+    return normalised(round_to_int16(8192.0 * np.concatenate(bursts)), level_dbfs)
 
 
 def knock(*, seed: int = 0, level_dbfs: float = -26.0) -> Frames:
@@ -53,28 +62,28 @@ def knock(*, seed: int = 0, level_dbfs: float = -26.0) -> Frames:
             hz = mode_hz * random.uniform(0.9, 1.1)
             ring = strength * np.sin(2 * np.pi * hz * time_s) * np.exp(-time_s / decay_s)
             knocks[start : start + len(ring)] += ring
-    return normalised(_to_frames(8192.0 * knocks), level_dbfs)
+    return normalised(round_to_int16(8192.0 * knocks), level_dbfs)
 
 
 def active_dbfs(frames: Frames) -> float:
     """RMS in dBFS over the 10 ms blocks within 30 dB of the loudest one; -120 for silence."""
     power = _block_power(frames)
     loudest = float(power.max(initial=0.0))
-    if loudest <= 1e-12:
-        return -120.0
-    active = power[power >= loudest * 10.0 ** (-ACTIVE_DB / 10.0)]
-    return float(10.0 * np.log10(active.mean()))
+    if loudest <= LEAST_POWER:
+        return SILENCE_DBFS
+    active = power[power >= loudest * db_to_power(-ACTIVE_DB)]
+    return power_to_db(float(active.mean()))
 
 
 def normalised(frames: Frames, level_dbfs: float) -> Frames:
     """The same clip at an active level of `level_dbfs`; peaks over full scale are clipped."""
-    gain = 10.0 ** ((level_dbfs - active_dbfs(frames)) / 20.0)
-    return _to_frames(frames * gain)
+    gain = db_to_gain(level_dbfs - active_dbfs(frames))
+    return round_to_int16(frames * gain)
 
 
 def trimmed(frames: Frames) -> Frames:
     """From the onset to the end of the voice: blocks within 25 dB of the active level."""
-    threshold = 10.0 ** ((active_dbfs(frames) - ONSET_DB) / 10.0)
+    threshold = db_to_power(active_dbfs(frames) - ONSET_DB)
     loud = np.flatnonzero(_block_power(frames) >= threshold)
     if len(loud) == 0:
         return frames
@@ -105,14 +114,12 @@ def _flite(text: str, voice: str) -> Frames:
                 f"flite could not speak ({type(error).__name__}), expected was a WAV file: "
                 f"try `flite -voice {voice} -t hello -o hello.wav` by hand"
             ) from error
-    if rate_hz != MIC_RATE_HZ:
-        frames = np.asarray(soxr.resample(frames, rate_hz, MIC_RATE_HZ), np.int16)
-    return frames
+    return resample(frames, rate_hz, MIC_RATE_HZ)
 
 
 def _block_power(frames: Frames) -> Signal:
     blocks = len(frames) // _BLOCK
-    whole = frames[: blocks * _BLOCK].reshape(blocks, _BLOCK) / 32768.0
+    whole = frames[: blocks * _BLOCK].reshape(blocks, _BLOCK) / FULL_SCALE
     return np.asarray(np.mean(whole**2, axis=1))
 
 
@@ -125,7 +132,3 @@ def _breath(random: np.random.Generator, long_s: float, decay_s: float, strength
     attack = 1.0 - np.exp(-time_s / 0.002)
     shaped = np.fft.irfft(spectrum * throat, len(time_s)) * attack * np.exp(-time_s / decay_s)
     return np.asarray(strength * shaped)
-
-
-def _to_frames(signal: Signal) -> Frames:
-    return np.asarray(np.clip(np.rint(signal), -32768, 32767), np.int16)

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from parleyd.audio import db_to_gain
 from parleyd.simulation.convolution import Convolver, Signal
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ
 
@@ -23,7 +24,7 @@ class Noise:
 
     def __init__(self, kind: NoiseKind, dbfs: float, *, seed: int) -> None:
         self._kind = kind
-        self._gain = 10.0 ** (dbfs / 20.0)
+        self._gain = db_to_gain(dbfs)
         self._random = np.random.default_rng(seed)
         self._pink = Convolver(_pink_impulse())
         self._frame = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from parleyd import wav
+from parleyd.audio import resample
 from parleyd.units import MIC_RATE_HZ, SILENCE, Frames
 
 
@@ -66,6 +67,6 @@ class Recording:
 
         Blocks for about a second a minute. Raises OSError when the file cannot be written.
         """
-        left = wav.at_rate(self.loudspeaker, self.loudspeaker_rate_hz, rate_hz)
-        right = wav.at_rate(self.microphone, MIC_RATE_HZ, rate_hz)
+        left = resample(self.loudspeaker, self.loudspeaker_rate_hz, rate_hz)
+        right = resample(self.microphone, MIC_RATE_HZ, rate_hz)
         wav.write(path, wav.Stereo(left, right), rate_hz)

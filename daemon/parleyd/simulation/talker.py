@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parleyd.audio import clip_to_int16
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
 
 
@@ -76,4 +77,4 @@ class Talker:
                 mix[first - start : last - start] += clip[first - onset : last - onset]
         self._pending = [(u, clip) for u, clip in self._pending if u.end_frame > end]
         self._frame = end
-        return np.clip(mix, -32768, 32767).astype(np.int16)
+        return clip_to_int16(mix)

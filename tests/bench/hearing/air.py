@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parleyd.audio import FULL_SCALE, db_to_gain, float_to_int16
 from parleyd.simulation.convolution import Convolver, DelayLine, PeriodResampler, Signal
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 
@@ -43,7 +44,7 @@ class Distortion:
         self._square = 0.5 / np.sqrt(power)
         added = self._added(typical)
         added -= typical * (np.dot(added, typical) / np.dot(typical, typical))
-        self._gain = np.sqrt(power / np.mean(added**2)) * 10 ** (-below_db / 20)
+        self._gain = np.sqrt(power / np.mean(added**2)) * db_to_gain(-below_db)
         self._limit = 4 * np.sqrt(power)  # beyond, the membrane moves no further
 
     def __call__(self, signal: Signal) -> Signal:
@@ -89,13 +90,13 @@ class Air:
     def hear(self, played: Frames, talker: Frames) -> Frames:
         """The microphone's next 10 ms; `talker` is ignored, who talks is in `around`."""
         self.silent = not played.any()
-        loudspeaker = self._distortion(self._resampler.process(played / 32768.0))
+        loudspeaker = self._distortion(self._resampler.process(played / FULL_SCALE))
         echo = self._echo(self._delay.process(loudspeaker))
         self.echo_power.append(float(np.mean(echo**2)))
         start = self._period * MIC_PERIOD_FRAMES
         self._period += 1
         sound = echo + self._around[start : start + MIC_PERIOD_FRAMES]
-        return np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16)
+        return float_to_int16(sound)
 
     def shift_echo(self, ms: float) -> None:
         """From the next period on the echo comes `ms` later (negative: earlier)."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from parleyd.audio import FULL_SCALE, rms_dbfs
 from parleyd.config import Config
 from parleyd.core.events import ButtonPressed, LinkUp, MicPeriod, Note, Send, Step
 from parleyd.core.speaker import Speaker
@@ -169,9 +170,9 @@ class FixedThreshold:
         self._block.append(frames)
         if len(self._block) < 3:
             return False
-        block = np.concatenate(self._block) / 32768.0
+        block = np.concatenate(self._block) / FULL_SCALE
         self._block.clear()
-        level_dbfs = 10 * np.log10(max(float(np.mean(block**2)), 1e-12))
+        level_dbfs = rms_dbfs(block)
         self._loud = [*self._loud[-11:], level_dbfs > self.threshold_dbfs]
         return sum(self._loud) >= 10
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from parleyd.audio import float_to_int16, round_to_int16
 from parleyd.errors import ParleyError
 from parleyd.simulation import clips
 from parleyd.simulation.acoustics import impulse_response
@@ -196,14 +197,14 @@ def _chords(seed: int) -> Frames:
             for partial in range(1, 9):
                 ring = np.exp(-time_s * (1.5 + partial)) / partial
                 sound[-len(time_s) :] += ring * np.sin(2 * np.pi * hz * partial * time_s)
-    return clips.normalised(np.rint(3000 * sound).clip(-32768, 32767).astype(np.int16), -26.0)
+    return clips.normalised(round_to_int16(3000 * sound), -26.0)
 
 
 def _noise(*, seed: int, dbfs: float) -> Frames:
     source = Noise("kitchen", dbfs, seed=seed)
     periods = SECONDS_OF_NOISE * MIC_RATE_HZ // MIC_PERIOD_FRAMES
     sound = np.concatenate([source.period() for _ in range(periods)])
-    return np.clip(np.rint(32768 * sound), -32768, 32767).astype(np.int16)
+    return float_to_int16(sound)
 
 
 def _synthetic_room(seed: int) -> RoomPaths:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
+from parleyd.audio import FULL_SCALE, LEAST_POWER, power_to_db
 from parleyd.config import Config
 from parleyd.core.states import State
 from parleyd.simulation.card import SimulatedCard
@@ -167,7 +168,7 @@ class _Watch:
     def _begin(self, line: Said, state: State) -> Trial:
         period = round(self._card.now * 100)
         power = np.mean(self._track.air.echo_power[max(0, period - 30) : period] or [0.0])
-        over_db = 10 * float(np.log10(power + 1e-12)) - self._scene.user_dbfs
+        over_db = power_to_db(float(power) + LEAST_POWER) - self._scene.user_dbfs
         fault = self._track.fault_at_s
         since = None if fault is None else round(line.onset_s - fault, 2)
         return Trial(
@@ -210,7 +211,7 @@ def _level(sent: Frames, user: Signal, line: Said) -> _Sent | None:
     """
     begin, end = (round(at_s * MIC_RATE_HZ) for at_s in (line.onset_s, line.end_s + 0.2))
     truth = np.asarray(soxr.resample(user[begin:end], MIC_RATE_HZ, SERVER_RATE_HZ))
-    heard = sent / 32768.0
+    heard = sent / FULL_SCALE
     late = _lag(heard, truth)
     loudest = max(np.dot(b, b) for b in np.split(truth, range(_BLOCK, len(truth), _BLOCK)))
     found, whole, lags = 0.0, 0.0, []

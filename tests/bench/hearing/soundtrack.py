@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import soxr
 
+from parleyd.audio import FULL_SCALE, db_to_gain, db_to_power, power_to_db, resample
 from parleyd.simulation import clips
 from parleyd.simulation.card import EchoShift
 from parleyd.simulation.convolution import Signal
@@ -85,7 +86,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     echo_dbfs = scene.user_dbfs + scene.enr_db
     before = _scaled(small_box(room.loudspeaker, box), sample, echo_dbfs)
     after = small_box(room.loudspeaker_moved, box)
-    moved_db = 10 * np.log10(np.sum(room.loudspeaker_moved**2) / np.sum(room.loudspeaker**2))
+    moved_db = power_to_db(float(np.sum(room.loudspeaker_moved**2) / np.sum(room.loudspeaker**2)))
     after = _scaled(after, sample, echo_dbfs + float(np.clip(moved_db, -6, 6)))
     fault_at_s = _fault_time(scene, said, random, start_s, length_s)
     jump = scene.condition == "jump" and fault_at_s is not None
@@ -116,12 +117,12 @@ def reply(scene: Scene, material: Material, seed: int) -> Iterator[Frames]:
         else:
             pause = np.zeros(int(random.uniform(*_GAP_S) * MIC_RATE_HZ), np.int16)
             frames = np.concatenate((frames, pause))
-        yield np.asarray(soxr.resample(frames, MIC_RATE_HZ, SERVER_RATE_HZ), np.int16)
+        yield resample(frames, MIC_RATE_HZ, SERVER_RATE_HZ)
 
 
 def convolved_tail(clip: Frames, path: Signal) -> Signal:
     """The clip at the end of its path, with the reverberation that outlives it."""
-    return convolved(np.concatenate((clip / 32768.0, np.zeros(len(path)))), path)
+    return convolved(np.concatenate((clip / FULL_SCALE, np.zeros(len(path)))), path)
 
 
 def mhm(random: np.random.Generator) -> Frames:
@@ -182,7 +183,7 @@ class _Users:
 
 
 def _noise(scene: Scene, material: Material, random: np.random.Generator, frames: int) -> Signal:
-    sensor = 10 ** (QUIET_DBFS / 20) * random.standard_normal(frames)
+    sensor = db_to_gain(QUIET_DBFS) * random.standard_normal(frames)
     if scene.noise == "quiet":
         return sensor
     source = material.noises.get(scene.noise)
@@ -191,8 +192,8 @@ def _noise(scene: Scene, material: Material, random: np.random.Generator, frames
         sound = np.concatenate([pink.period() for _ in range(-(-frames // 160))])[:frames]
     else:
         start = int(random.integers(len(source)))
-        sound = np.resize(np.roll(source / 32768.0, -start), frames)
-    gain = 10 ** ((scene.user_dbfs - scene.snr_db) / 20) / np.sqrt(np.mean(sound**2))
+        sound = np.resize(np.roll(source / FULL_SCALE, -start), frames)
+    gain = db_to_gain(scene.user_dbfs - scene.snr_db) / np.sqrt(np.mean(sound**2))
     return sensor + gain * sound
 
 
@@ -226,19 +227,19 @@ def _mix(track: Signal, sound: Signal, at_s: float) -> None:
 
 
 def _levelled(sound: Signal, dbfs: float) -> Signal:
-    return sound * 10 ** ((dbfs - _active_dbfs(sound)) / 20)
+    return sound * db_to_gain(dbfs - _active_dbfs(sound))
 
 
 def _scaled(path: Signal, sample: Signal, dbfs: float) -> Signal:
-    return path * 10 ** ((dbfs - _active_dbfs(convolved(sample, path))) / 20)
+    return path * db_to_gain(dbfs - _active_dbfs(convolved(sample, path)))
 
 
 def _active_dbfs(sound: Signal) -> float:
     """As `clips.active_dbfs`, without the limits of int16."""
     blocks = sound[: len(sound) // 160 * 160].reshape(-1, 160)
     power = np.mean(blocks**2, axis=1)
-    active = power[power >= power.max() * 10 ** (-clips.ACTIVE_DB / 10)]
-    return float(10 * np.log10(active.mean()))
+    active = power[power >= power.max() * db_to_power(-clips.ACTIVE_DB)]
+    return power_to_db(float(active.mean()))
 
 
 def _sample_of(pieces: Iterator[Frames]) -> Signal:
@@ -246,5 +247,5 @@ def _sample_of(pieces: Iterator[Frames]) -> Signal:
     taken: list[Frames] = []
     while sum(map(len, taken)) < 10 * SERVER_RATE_HZ:
         taken.append(next(pieces))
-    joined = np.concatenate(taken) / 32768.0
+    joined = np.concatenate(taken) / FULL_SCALE
     return np.asarray(soxr.resample(joined, SERVER_RATE_HZ, MIC_RATE_HZ), np.float64)

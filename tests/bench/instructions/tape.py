@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soxr
 
+from parleyd.audio import resample
 from parleyd.core.events import ButtonPressed, Happening, MicPeriod, Step
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
@@ -45,7 +45,7 @@ class Recorded(Paper):
 
 def record(path: Path, ticks: int) -> None:
     """Idle for `ticks` heartbeats, then a question and `ticks` heartbeats of the answer."""
-    speech = soxr.resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
+    speech = resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
     long_s = (ticks * PERIOD_MS) / 1000 + WARM_S
     reply = np.tile(speech, int(np.ceil(long_s * SERVER_RATE_HZ / len(speech))) + 1)
     base = settings()

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import soxr
 
+from parleyd.audio import FULL_SCALE, db_to_gain, db_to_power, float_to_int16, resample
 from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.echo_canceller import Canceller
 from parleyd.hearing.pitch import Pitch
@@ -101,8 +102,8 @@ def listen(scene: Scene, material: Material) -> Examples:
     random = np.random.default_rng((*scene.seed, 2))
     periods = len(track.air.around) // MIC_PERIOD_FRAMES  # type: ignore[attr-defined]
     played = _played(track, periods, random)
-    reference = _frames(played)
-    mic = _frames(_echo(scene, track, played) + track.air.around[: len(played)])  # type: ignore[attr-defined]
+    reference = float_to_int16(played)
+    mic = float_to_int16(_echo(scene, track, played) + track.air.around[: len(played)])  # type: ignore[attr-defined]
     label, since = _labels(track, scene.user_dbfs, periods)
     return Examples(_heard(mic, reference), label, since)
 
@@ -112,13 +113,13 @@ def _played(track: Soundtrack, periods: int, random: Random) -> Signal:
     count = periods * MIC_PERIOD_FRAMES
     pieces = [np.zeros(int(random.uniform(0.2, 3.0) * MIC_RATE_HZ))]
     while sum(map(len, pieces)) < count:
-        piece = next(track.reply) / 32768.0
+        piece = next(track.reply) / FULL_SCALE
         pieces.append(soxr.resample(piece, SERVER_RATE_HZ, MIC_RATE_HZ))
     played = np.concatenate(pieces)[:count]
     for hold in _holds(track, random):
         first, last = (round(at_s * 100) for at_s in (hold.from_s, hold.to_s))
         part = slice(first * MIC_PERIOD_FRAMES, last * MIC_PERIOD_FRAMES)
-        played[part] *= 10 ** (-18 / 20) if hold.duck else 0.0
+        played[part] *= db_to_gain(-18) if hold.duck else 0.0
     return played
 
 
@@ -160,10 +161,6 @@ def _heard(mic: Frames, reference: Frames) -> Floats:
         levels.score(cancelled)
         cues.append(np.concatenate((levels.cues, pitch.cues(cancelled))).astype(np.float16))
     return np.array(cues)
-
-
-def _frames(signal: Signal) -> Frames:
-    return np.clip(np.rint(32768 * signal), -32768, 32767).astype(np.int16)
 
 
 @dataclass
@@ -219,7 +216,7 @@ def _active(user: Signal, line: Said, user_dbfs: float) -> tuple[int, np.ndarray
     blocks = user[first * MIC_PERIOD_FRAMES : last * MIC_PERIOD_FRAMES]
     blocks = blocks[: len(blocks) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES]
     power = np.mean(blocks.reshape(-1, MIC_PERIOD_FRAMES) ** 2, axis=1)
-    active = power > 10 ** ((user_dbfs - SILENT_DB) / 10)
+    active = power > db_to_power(user_dbfs - SILENT_DB)
     loud = np.flatnonzero(active)
     for a, b in itertools.pairwise(loud):
         if b - a <= BRIDGED:
@@ -228,4 +225,4 @@ def _active(user: Signal, line: Said, user_dbfs: float) -> tuple[int, np.ndarray
 
 
 def _at_speed(frames: Frames, speed: float) -> Frames:
-    return np.asarray(soxr.resample(frames, int(MIC_RATE_HZ * speed), MIC_RATE_HZ), np.int16)
+    return resample(frames, int(MIC_RATE_HZ * speed), MIC_RATE_HZ)
