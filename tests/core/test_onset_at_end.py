@@ -247,7 +247,7 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
 
 
 @pytest.mark.slow
-def test_rejected_suspicion_at_a_ducked_end_loses_nothing() -> None:
+def test_hold_that_resumes_at_a_ducked_end_loses_nothing() -> None:
     """The reply ends while the decision is due; the audio from its end on is the next turn."""
     talk = Talk(following(reaction="duck"))
     talk.reply(tone(1500))

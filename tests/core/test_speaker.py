@@ -181,7 +181,7 @@ def test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once() -> 
     assert loudest_hz == pytest.approx(880, abs=5)
 
 
-def test_the_tick_that_suspects_is_the_tick_that_drops() -> None:
+def test_the_tick_that_holds_is_the_tick_that_drops() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.run(0.5)
@@ -438,7 +438,7 @@ def test_every_turn_ends_in_one_line_with_its_stages() -> None:
     paper.until(State.IDLE)
     first, second = (note.fields for note in paper.notes("turn"))
     assert first["interrupted"]
-    assert 0 <= first["onset_to_hold_ms"] <= first["onset_to_commit_ms"] < 1500
+    assert 0 <= first["onset_to_hold_ms"] <= first["onset_to_interrupt_ms"] < 1500
     assert 400 < first["heard_ms"] < 1500
     assert not second["interrupted"]
     assert second["heard_ms"] == 3000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parleyd.core.uplink import Chunks, Uplink
-from parleyd.hearing.barge_in import Kind, Verdict
+from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.hearing.front_end import Ears, Percept
 from parleyd.realtime.session import Session
 from parleyd.units import Frames
@@ -68,14 +68,14 @@ class Desk:
         self.ears, self.wire = Heard(), Wire()
         self.uplink = Uplink(cast(Ears, self.ears), cast(Session, self.wire))
 
-    def percept(self, kind: Kind | None = None) -> Percept:
-        verdict = None if kind is None else Verdict(kind, "", 0.0, {})
-        return cast(Percept, _Percept(verdict))
+    def percept(self, kind: Decision | None = None) -> Percept:
+        decision = None if kind is None else BargeInDecision(kind, "", 0.0, {})
+        return cast(Percept, _Percept(decision))
 
 
 class _Percept:
-    def __init__(self, verdict: Verdict | None) -> None:
-        self.verdict = verdict
+    def __init__(self, decision: BargeInDecision | None) -> None:
+        self.decision = decision
 
 
 @pytest.fixture
@@ -170,25 +170,25 @@ def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
 def test_user_who_began_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.barge_in.onset = 99.8
-    assert desk.uplink.settle(desk.percept(Kind.CONFIRM), 100.12) == 350
+    assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 350
     assert desk.ears.asked_ms == [120 + 350]
 
 
 def test_user_who_began_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.barge_in.onset = 101.0
-    assert desk.uplink.settle(desk.percept(Kind.CONFIRM), 100.12) == 0
+    assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 0
     assert desk.ears.asked_ms == [120]
 
 
-def test_rejected_suspicion_settles_at_once(desk: Desk) -> None:
+def test_resumed_hold_settles_at_once(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.barge_in.onset = 99.8
-    assert desk.uplink.settle(desk.percept(Kind.REJECT), 100.12) == 0
+    assert desk.uplink.settle(desk.percept(Decision.RESUME), 100.12) == 0
     assert desk.ears.asked_ms == [120]
 
 
-def test_pending_suspicion_is_waited_for(desk: Desk) -> None:
+def test_pending_decision_is_waited_for(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.barge_in.pending, desk.ears.barge_in.onset = True, 99.9
     assert desk.uplink.settle(desk.percept(), 100.7) == 0
@@ -198,7 +198,7 @@ def test_pending_suspicion_is_waited_for(desk: Desk) -> None:
     assert not desk.uplink.settles
 
 
-def test_voice_without_a_suspicion_sends_nothing_of_the_reply(desk: Desk) -> None:
+def test_voice_without_a_hold_sends_nothing_of_the_reply(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.endpoint.speaking = True
     assert desk.uplink.settle(desk.percept(), 100.1) == 0

@@ -19,7 +19,7 @@ def conversation(seconds: int = 10) -> Timeline:
         title="Ten seconds",
         talker=[Span(1.0, 1.8, "hey jarvis"), Span(2.0, 3.0, "tell me a story")],
         states=[Span(0, 2, "idle", RED), Span(2, 9.8, "speaking", GREEN), Span(9.8, 10, "b", BLUE)],
-        marks=[Mark(2.0, "wake"), Mark(2.05, "hold"), Mark(2.1, "commit"), Mark(9.9, "resume")],
+        marks=[Mark(2.0, "wake"), Mark(2.05, "hold"), Mark(2.1, "interrupt"), Mark(9.9, "resume")],
         microphone=noise_frames(seconds * 16_000),
         loudspeaker=noise_frames(seconds * 48_000, seed=1),
         loudspeaker_rate_hz=48_000,

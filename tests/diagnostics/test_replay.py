@@ -10,7 +10,7 @@ from parleyd import config, wav
 from parleyd.cli.main import parley
 from parleyd.diagnostics.replay import replay
 from parleyd.errors import ParleyError
-from parleyd.hearing.barge_in import Kind
+from parleyd.hearing.barge_in import Decision
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import synthesize
 from parleyd.simulation.talker import Talker
@@ -34,10 +34,10 @@ def recording() -> Stereo:
 def test_every_decision_is_told_with_its_time_and_reason(recording: Stereo) -> None:
     heard = replay(recording, config.Hearing())
     assert len(heard.seconds) == len(recording.microphone) // MIC_PERIOD_FRAMES
-    commits = [seconds for seconds, v in heard.verdicts if v.kind is Kind.CONFIRM]
-    assert commits
-    assert 5.0 < commits[0] < 6.5
-    assert all(verdict.reason for _, verdict in heard.verdicts)
+    interruptions = [seconds for seconds, v in heard.decisions if v.kind is Decision.INTERRUPT]
+    assert interruptions
+    assert 5.0 < interruptions[0] < 6.5
+    assert all(decision.reason for _, decision in heard.decisions)
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_the_command_tells_and_draws(recording: Stereo, tmp_path: Path) -> None:
     wav.write(path, recording, 16_000)
     ended = CliRunner().invoke(parley, ["explain", str(path)])
     assert ended.exit_code == 0, ended.output
-    assert "commit" in ended.output
+    assert "interrupt" in ended.output
     assert (tmp_path / "turn.png").stat().st_size > 20_000
 
 

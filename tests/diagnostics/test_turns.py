@@ -84,15 +84,15 @@ def table(*arguments: str, text: str = "") -> list[list[str]]:
 
 def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None:
     rows = table("-", text=log)
-    assert [row[1] for row in rows[1:4]] == ["button", "button", "confirmed"]
+    assert [row[1] for row in rows[1:4]] == ["button", "button", "interrupt"]
     assert [row[0] for row in rows[4:]] == ["p50", "p90", "p99"]
     column = {name: [row[i] for row in rows] for i, name in enumerate(rows[0])}
     heard = [int(cell) for cell in column["heard"][1:4]]
     assert heard[0] == heard[2] == 3000
     assert 400 < heard[1] < 1500
     assert column["heard"][4] == "3000"  # the median
-    assert column["commit"][1] == column["commit"][3] == ""
-    assert 0 < int(column["hold"][2]) <= int(column["commit"][2])
+    assert column["interrupt"][1] == column["interrupt"][3] == ""
+    assert 0 < int(column["hold"][2]) <= int(column["interrupt"][2])
     assert column["tokens in"][1:4] == ["100", "100", "100"]
     assert column["cached"][1] == "64"
     assert int(column["listened"][1]) > 1000
@@ -105,7 +105,7 @@ def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
     first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())
     assert set(first) == {
         "turn", "begun_by", "listened_ms", "endpoint_ms", "first_delta_ms", "first_frame_ms",
-        "heard_ms", "interrupted", "onset_to_hold_ms", "onset_to_commit_ms", "false_alarms",
+        "heard_ms", "interrupted", "onset_to_hold_ms", "onset_to_interrupt_ms", "false_alarms",
         "input_tokens", "output_tokens", "cached_tokens",
     }  # fmt: skip
     assert (first["input_tokens"], first["output_tokens"]) == ("100", "40")
@@ -114,7 +114,7 @@ def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
 def test_only_the_newest_are_shown(log: str) -> None:
     rows = table("-n", "1", "-", text=log)
     assert len(rows) == 1 + 1 + 3
-    assert rows[1][1] == "confirmed"
+    assert rows[1][1] == "interrupt"
 
 
 def entry(message: str, pid: str = "7", logger: str = "parleyd.turns") -> str:

@@ -113,7 +113,7 @@ def test_from_each_hold_on_the_recording_is_silent_until_it_may_go_on(
     events = [(event["at_s"], event["name"]) for event in report["events"]]
     held = [(hold, after) for hold, after in pairwise(events) if hold[1] == "hold"]
     decisions = [after for _, (_, after) in held]
-    assert (decisions[0], decisions[-1]) == ("commit", "commit")
+    assert (decisions[0], decisions[-1]) == ("interrupt", "interrupt")
     assert set(decisions[1:-1]) == {"resume"}  # the word broken off, and perhaps the cough
     for (hold_s, _), (decided_s, decision) in held:
         label = next(t for t in report["talker"] if t["onset_s"] < hold_s <= t["end_s"])

@@ -50,9 +50,9 @@ async def ask(rehearsal: Rehearsal, question: Frames, label: str) -> None:
 
 async def interrupt(rehearsal: Rehearsal, objection: Frames) -> None:
     """Talk over the answer until the speaker listens, finish, and hear the next answer."""
-    before = len(rehearsal.notes("commit"))
+    before = len(rehearsal.notes("interrupt"))
     rehearsal.talker.say(objection, label="interruption")
-    assert await rehearsal.run(lambda: len(rehearsal.notes("commit")) > before, longest_s=5)
+    assert await rehearsal.run(lambda: len(rehearsal.notes("interrupt")) > before, longest_s=5)
     assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
 
 
@@ -66,11 +66,11 @@ def test_nothing_of_a_dead_response_is_played(
             await ask(rehearsal, question, "question")
             await rehearsal.run_for(0.6)
             await interrupt(rehearsal, objection)
-            committed = rehearsal.notes("commit")[-1].at
+            decided_s = rehearsal.notes("interrupt")[-1].at
             await rehearsal.run_for(0.4)
             first, second = 1, server.responses
             assert first in tones_heard(rehearsal)
-            assert tones_heard(rehearsal, after_s=committed) == {second}
+            assert tones_heard(rehearsal, after_s=decided_s) == {second}
             rehearsal.post(ButtonPressed())
             assert rehearsal.speaker.state is State.IDLE
             await rehearsal.run_for(0.2)

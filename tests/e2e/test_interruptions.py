@@ -89,10 +89,10 @@ def test_two_interruptions_in_a_row_leave_only_the_last_answer(
                 rehearsal.talker.say(objection, label="interruption")
                 await reach(rehearsal, State.LISTENING)
                 await reach(rehearsal, State.SPEAKING)
-            committed = rehearsal.notes("commit")[-1].at
+            decided_s = rehearsal.notes("interrupt")[-1].at
             await rehearsal.run_for(0.5)
             assert tones_heard(rehearsal) == {1, 2, 3}
-            assert tones_heard(rehearsal, after_s=committed) == {3}
+            assert tones_heard(rehearsal, after_s=decided_s) == {3}
         truncated = [event["item_id"] for event in server.of("conversation.item.truncate")]
         assert truncated == ["item_1_0", "item_2_0"]
         assert len(server.of("response.create")) == 3

@@ -1,11 +1,11 @@
-"""The decision alone: scores and voices in, verdicts out."""
+"""The decision alone: scores and voices in, decisions out."""
 
 import numpy as np
 import pytest
 
 from parleyd import config
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, Kind, Verdict
+from parleyd.hearing.barge_in import BargeIn, BargeInDecision, Decision
 
 THRESHOLD = 0.6
 
@@ -39,8 +39,8 @@ class Script:
         level_dbfs: float = -40.0,
         masked: bool = False,
         trusted: bool = True,
-    ) -> list[Verdict]:
-        verdicts = []
+    ) -> list[BargeInDecision]:
+        decisions = []
         for _ in range(ms // 10):
             self.periods += 1
             heard = HeardPeriod(
@@ -55,21 +55,21 @@ class Script:
                 masked=masked,
                 trusted=trusted,
             )
-            if verdict := self.decision.update(heard, self.now):
-                verdicts.append(verdict)
-        return verdicts
+            if decision := self.decision.update(heard, self.now):
+                decisions.append(decision)
+        return decisions
 
 
-def test_two_periods_of_three_that_sound_like_a_user_are_suspicious_at_once() -> None:
+def test_two_periods_of_three_that_sound_like_a_user_hold_at_once() -> None:
     script = Script()
     assert script.hear(500) == []
     assert script.hear(10, talker=SURE, score=5.0) == []
-    (verdict,) = script.hear(10, talker=SURE, score=5.0)
-    assert verdict.kind is Kind.SUSPECT
-    assert verdict.reason
-    assert verdict.numbers["talker"] == SURE
-    assert verdict.numbers["threshold"] == pytest.approx(THRESHOLD)
-    assert verdict.onset == pytest.approx(0.50)
+    (decision,) = script.hear(10, talker=SURE, score=5.0)
+    assert decision.kind is Decision.HOLD
+    assert decision.reason
+    assert decision.metrics["talker"] == SURE
+    assert decision.metrics["threshold"] == pytest.approx(THRESHOLD)
+    assert decision.onset == pytest.approx(0.50)
     assert script.decision.pending
 
 
@@ -84,8 +84,8 @@ def test_the_onset_is_where_the_score_left_the_ground() -> None:
     script = Script()
     script.hear(1000)
     script.hear(60, score=0.6)
-    (verdict,) = script.hear(20, talker=SURE, score=4.0)
-    assert verdict.onset == pytest.approx(1.0)
+    (decision,) = script.hear(20, talker=SURE, score=4.0)
+    assert decision.onset == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("settings", "ignored_ms"), [(HOLD, 60), (DUCK, 100)])
@@ -93,14 +93,14 @@ def test_a_voice_confirms_once_the_room_has_rung_out(
     settings: config.Hearing, ignored_ms: int
 ) -> None:
     script = Script(settings)
-    (suspicion,) = script.hear(20, talker=SURE, voice=0.9)
-    (verdict,) = script.hear(500, talker=SURE, voice=0.9)
-    assert verdict.kind is Kind.CONFIRM
-    assert verdict.onset == suspicion.onset
-    waited_ms = verdict.numbers["waited_ms"]
+    (hold,) = script.hear(20, talker=SURE, voice=0.9)
+    (decision,) = script.hear(500, talker=SURE, voice=0.9)
+    assert decision.kind is Decision.INTERRUPT
+    assert decision.onset == hold.onset
+    waited_ms = decision.metrics["waited_ms"]
     assert ignored_ms + 20 <= waited_ms <= ignored_ms + 70
-    assert verdict.numbers["evidence"] == 2
-    assert suspicion.numbers["level_dbfs"] == -40.0
+    assert decision.metrics["evidence"] == 2
+    assert hold.metrics["level_dbfs"] == -40.0
     assert not script.decision.pending
     assert script.hear(500, talker=SURE, voice=0.9) == []  # until armed again
 
@@ -108,33 +108,33 @@ def test_a_voice_confirms_once_the_room_has_rung_out(
 def test_what_rings_on_after_a_hold_is_no_proof() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9)
-    (verdict,) = script.hear(500, talker=SURE, voice=0.9, echo_dbfs=-38.0)
-    assert verdict.kind is Kind.REJECT
+    (decision,) = script.hear(500, talker=SURE, voice=0.9, echo_dbfs=-38.0)
+    assert decision.kind is Decision.RESUME
 
 
 def test_what_may_still_be_our_own_sound_through_a_young_filter_is_no_proof() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9)
     assert script.hear(300, talker=SURE, voice=0.9, masked=True) == []
-    (verdict,) = script.hear(200, talker=SURE, voice=0.9)
-    assert verdict.kind is Kind.CONFIRM
-    assert verdict.numbers["waited_ms"] > 300
+    (decision,) = script.hear(200, talker=SURE, voice=0.9)
+    assert decision.kind is Decision.INTERRUPT
+    assert decision.metrics["waited_ms"] > 300
 
 
 def test_what_the_detectors_only_remember_is_no_proof() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9, level_dbfs=-28.0)
     script.hear(60, talker=SURE, voice=0.9, level_dbfs=-36.0)  # the room
-    (verdict,) = script.hear(440, talker=0.9, voice=0.9, level_dbfs=-50.0)
-    assert verdict.kind is Kind.REJECT
+    (decision,) = script.hear(440, talker=0.9, voice=0.9, level_dbfs=-50.0)
+    assert decision.kind is Decision.RESUME
 
 
 def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.2)
-    (verdict,) = script.hear(500, talker=SURE, voice=0.2)
-    assert verdict.kind is Kind.CONFIRM
-    assert verdict.numbers["waited_ms"] >= 150
+    (decision,) = script.hear(500, talker=SURE, voice=0.2)
+    assert decision.kind is Decision.INTERRUPT
+    assert decision.metrics["waited_ms"] >= 150
 
 
 @pytest.mark.parametrize(
@@ -145,69 +145,71 @@ def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
 def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -> None:
     script = Script()
     script.hear(20, talker=SURE, voice=voice, speech=speech)
-    suspected = script.now
+    held_at = script.now
     assert script.hear(490, talker=SURE, voice=voice, speech=speech) == []
-    (verdict,) = script.hear(10, talker=SURE, voice=voice, speech=speech)
-    assert verdict.kind is Kind.REJECT
-    assert script.now == pytest.approx(suspected + 0.5)
+    (decision,) = script.hear(10, talker=SURE, voice=voice, speech=speech)
+    assert decision.kind is Decision.RESUME
+    assert script.now == pytest.approx(held_at + 0.5)
     assert not script.decision.pending
 
 
 def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> None:
     script = Script()
     script.hear(20, talker=SURE, voice=0.12)
-    (verdict,) = script.hear(500, talker=SURE, voice=0.12)
-    assert verdict.kind is Kind.CONFIRM
-    assert 200 <= verdict.numbers["waited_ms"] <= 250
+    (decision,) = script.hear(500, talker=SURE, voice=0.12)
+    assert decision.kind is Decision.INTERRUPT
+    assert 200 <= decision.metrics["waited_ms"] <= 250
     script = Script()
     script.hear(20, talker=SURE)
-    verdicts = []
+    decisions = []
     for _ in range(10):  # sure, but never for long: plates
-        verdicts += script.hear(50, talker=SURE) + script.hear(20, talker=SURE, speech=0.5)
-    assert [verdict.kind for verdict in verdicts][:1] == [Kind.REJECT]
+        decisions += script.hear(50, talker=SURE) + script.hear(20, talker=SURE, speech=0.5)
+    assert [decision.kind for decision in decisions][:1] == [Decision.RESUME]
 
 
 @pytest.mark.parametrize(
     ("speech", "score", "level_dbfs", "then"),
     [
-        (0.9, 6.0, -40.0, Kind.CONFIRM),
-        (0.5, 6.0, -40.0, Kind.REJECT),  # it is over
-        (0.9, 0.0, -60.0, Kind.REJECT),  # it has faded
-        (0.9, 1.0, -40.0, Kind.REJECT),  # no louder than the noise
+        (0.9, 6.0, -40.0, Decision.INTERRUPT),
+        (0.5, 6.0, -40.0, Decision.RESUME),  # it is over
+        (0.9, 0.0, -60.0, Decision.RESUME),  # it has faded
+        (0.9, 1.0, -40.0, Decision.RESUME),  # no louder than the noise
     ],
 )
 def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
-    speech: float, score: float, level_dbfs: float, then: Kind
+    speech: float, score: float, level_dbfs: float, then: Decision
 ) -> None:
     script = Script()
     script.hear(20, talker=SURE)
     script.hear(100)
     assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
     assert script.hear(340, speech=0.2) == []
-    (verdict,) = script.hear(30, speech=speech, score=score, level_dbfs=level_dbfs)
-    assert verdict.kind is then
+    (decision,) = script.hear(30, speech=speech, score=score, level_dbfs=level_dbfs)
+    assert decision.kind is then
 
 
 @pytest.mark.parametrize(
     ("ms", "speech", "score", "then"),
     [
-        (200, 0.8, 6.0, Kind.CONFIRM),
-        (100, 0.8, 6.0, Kind.REJECT),  # a knock
-        (200, 0.5, 6.0, Kind.REJECT),
-        (200, 0.8, 1.0, Kind.REJECT),  # no louder than the noise
+        (200, 0.8, 6.0, Decision.INTERRUPT),
+        (100, 0.8, 6.0, Decision.RESUME),  # a knock
+        (200, 0.5, 6.0, Decision.RESUME),
+        (200, 0.8, 1.0, Decision.RESUME),  # no louder than the noise
     ],
 )
 def test_who_speaks_well_over_the_noise_is_answered_though_the_voice_detector_is_late(
-    ms: int, speech: float, score: float, then: Kind
+    ms: int, speech: float, score: float, then: Decision
 ) -> None:
     script = Script()
     script.hear(20, talker=SURE)
     assert script.hear(500 - ms) == []
-    (verdict,) = script.hear(ms, speech=speech, score=score)
-    assert verdict.kind is then
-    assert verdict.numbers["waited_ms"] == 500
-    assert (verdict.numbers["speaks_ms"] >= 150) == (then is Kind.CONFIRM)
-    assert (verdict.reason == "still talks, well over noise and echo") == (then is Kind.CONFIRM)
+    (decision,) = script.hear(ms, speech=speech, score=score)
+    assert decision.kind is then
+    assert decision.metrics["waited_ms"] == 500
+    assert (decision.metrics["speaks_ms"] >= 150) == (then is Decision.INTERRUPT)
+    assert (decision.reason == "still talks, well over noise and echo") == (
+        then is Decision.INTERRUPT
+    )
 
 
 def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
@@ -220,7 +222,7 @@ def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
     assert script.hear(100, talker=likely) == []
     script.hear(5000)
     assert script.decision.threshold(script.now) == pytest.approx(THRESHOLD)
-    assert [verdict.kind for verdict in script.hear(20, talker=likely)] == [Kind.SUSPECT]
+    assert [decision.kind for decision in script.hear(20, talker=likely)] == [Decision.HOLD]
 
 
 def test_however_much_it_rattles_a_user_gets_through() -> None:
@@ -229,7 +231,7 @@ def test_however_much_it_rattles_a_user_gets_through() -> None:
         script.hear(520, talker=0.9999, speech=0.3)
     script.hear(500)
     assert script.decision.threshold(script.now) < SURE
-    assert [verdict.kind for verdict in script.hear(20, talker=SURE)] == [Kind.SUSPECT]
+    assert [decision.kind for decision in script.hear(20, talker=SURE)] == [Decision.HOLD]
 
 
 def test_only_armed_trusted_and_allowed() -> None:
@@ -243,34 +245,34 @@ def test_only_armed_trusted_and_allowed() -> None:
     assert script.hear(1000, talker=SURE, voice=0.9) == []
 
 
-def test_every_suspicion_is_decided_within_the_window() -> None:
+def test_every_hold_is_decided_within_the_window() -> None:
     random = np.random.default_rng(7)
     for reaction in ("hold", "duck"):
         script = Script(config.Hearing(reaction=reaction, confirm_ms=300))
-        suspected = None
+        held_at = None
         for _ in range(5000):
             said = script.hear(10, float(random.uniform()), float(random.uniform()))
-            for verdict in said:
-                if verdict.kind is Kind.SUSPECT:
-                    assert suspected is None
-                    suspected = script.now
+            for decision in said:
+                if decision.kind is Decision.HOLD:
+                    assert held_at is None
+                    held_at = script.now
                 else:
-                    assert suspected is not None
-                    assert script.now - suspected <= 0.3 + 1e-9
-                    suspected = None
-                    if verdict.kind is Kind.CONFIRM:
+                    assert held_at is not None
+                    assert script.now - held_at <= 0.3 + 1e-9
+                    held_at = None
+                    if decision.kind is Decision.INTERRUPT:
                         script.decision.arm(script.now)
 
 
-def suspicious(settings: config.Hearing = HOLD) -> Script:
-    """A suspicion at 0.02 s, from the first two periods; the loudspeaker falls silent."""
+def held(settings: config.Hearing = HOLD) -> Script:
+    """A hold at 0.02 s, from the first two periods; the loudspeaker falls silent."""
     script = Script(settings)
-    (verdict,) = script.hear(20, talker=SURE, score=5.0)
-    assert verdict.kind is Kind.SUSPECT
+    (decision,) = script.hear(20, talker=SURE, score=5.0)
+    assert decision.kind is Decision.HOLD
     return script
 
 
-def chunks(script: Script, voices: list[float], speech: float) -> list[Verdict]:
+def chunks(script: Script, voices: list[float], speech: float) -> list[BargeInDecision]:
     """Chunks of 30 ms, in each of which the classifier is as sure for one period only."""
     found = []
     for voice in voices:
@@ -281,7 +283,7 @@ def chunks(script: Script, voices: list[float], speech: float) -> list[Verdict]:
 
 @pytest.mark.parametrize(("voice", "speech"), [(0.51, 0.7), (0.5, 0.71), (0.15, 0.99), (0.3, 0.9)])
 def test_chunks_that_one_detector_doubts_are_no_proof(voice: float, speech: float) -> None:
-    script = suspicious()
+    script = held()
     script.hear(70)
     assert chunks(script, [voice] * 10, speech) == []
 
@@ -291,33 +293,33 @@ def test_chunks_that_one_detector_doubts_are_no_proof(voice: float, speech: floa
     [(0.51, 0.71, 2), (0.5, 0.91, 4), (0.16, 0.91, 4)],
 )
 def test_confirmation_comes_with_the_last_chunk(voice: float, speech: float, needed: int) -> None:
-    script = suspicious()
+    script = held()
     script.hear(70)
     assert chunks(script, [voice] * (needed - 1), speech) == []
-    assert [verdict.kind for verdict in chunks(script, [voice], speech)] == [Kind.CONFIRM]
+    assert [decision.kind for decision in chunks(script, [voice], speech)] == [Decision.INTERRUPT]
 
 
 def test_rejection_comes_exactly_at_the_end_of_the_window() -> None:
-    script = suspicious()
+    script = held()
     assert script.hear(490) == []
-    (verdict,) = script.hear(10)
-    assert (verdict.kind, verdict.numbers["waited_ms"]) == (Kind.REJECT, 500.0)
+    (decision,) = script.hear(10)
+    assert (decision.kind, decision.metrics["waited_ms"]) == (Decision.RESUME, 500.0)
 
 
-@pytest.mark.parametrize(("periods", "kind"), [(14, Kind.REJECT), (15, Kind.CONFIRM)])
-def test_speech_of_150_ms_that_lasts_to_the_end_is_a_user(periods: int, kind: Kind) -> None:
-    script = suspicious()
+@pytest.mark.parametrize(("periods", "kind"), [(14, Decision.RESUME), (15, Decision.INTERRUPT)])
+def test_speech_of_150_ms_that_lasts_to_the_end_is_a_user(periods: int, kind: Decision) -> None:
+    script = held()
     script.hear(500 - periods * 10)
-    (verdict,) = script.hear(periods * 10, speech=0.71, score=3.1)
-    assert verdict.kind is kind
+    (decision,) = script.hear(periods * 10, speech=0.71, score=3.1)
+    assert decision.kind is kind
 
 
 def test_reply_that_is_over_is_judged_on() -> None:
     script = Script(armed=False)
     assert script.hear(100, talker=SURE) == []
     script.decision.linger()
-    (verdict,) = script.hear(20, talker=SURE)
-    assert verdict.kind is Kind.SUSPECT
+    (decision,) = script.hear(20, talker=SURE)
+    assert decision.kind is Decision.HOLD
 
 
 @pytest.mark.parametrize(
@@ -335,8 +337,8 @@ def test_false_alarms_raise_the_threshold_to_this(
 ) -> None:
     script = Script()
     for _ in range(alarms):
-        found: list[Verdict] = []
-        while not any(verdict.kind is Kind.REJECT for verdict in found):
+        found: list[BargeInDecision] = []
+        while not any(decision.kind is Decision.RESUME for decision in found):
             silent = script.decision.pending
             found += script.hear(10, talker=0.0 if silent else SURE)
     assert script.decision.threshold(script.now + after_s) == pytest.approx(threshold, abs=1e-3)
@@ -345,7 +347,7 @@ def test_false_alarms_raise_the_threshold_to_this(
 def test_voice_that_fades_by_15_db_is_over() -> None:
     """Both detectors remember a voice for a tenth of a second after its end."""
     for level_dbfs, confirmed in ((-54.9, True), (-55.1, False)):
-        script = suspicious()
+        script = held()
         script.hear(70, level_dbfs=-40.0, echo_dbfs=-80.0)
         found = script.hear(120, voice=0.9, speech=0.9, level_dbfs=level_dbfs, echo_dbfs=-80.0)
-        assert any(verdict.kind is Kind.CONFIRM for verdict in found) is confirmed
+        assert any(decision.kind is Decision.INTERRUPT for decision in found) is confirmed

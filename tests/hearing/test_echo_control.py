@@ -8,7 +8,7 @@ import pytest
 from parleyd import config
 from parleyd.audio import level_dbfs
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, Kind
+from parleyd.hearing.barge_in import BargeIn, Decision
 from parleyd.hearing.echo_control import Hearing
 from parleyd.hearing.front_end import Ears
 from parleyd.hearing.residual_echo import Levels
@@ -41,9 +41,9 @@ class Stage:
         self.path = echo_path(delay_ms=20.0) * np.float32(gain)
         self.heard: list[HeardPeriod] = []
 
-    def run(self) -> list[tuple[Kind, float, float]]:
-        """Every verdict as (kind, time, onset) until a commit or the end of the story."""
-        said: list[tuple[Kind, float, float]] = []
+    def run(self) -> list[tuple[Decision, float, float]]:
+        """Every decision as (kind, time, onset) until an interruption or the end of the story."""
+        said: list[tuple[Decision, float, float]] = []
         queue = [np.zeros(160, np.float32)] * LEAD_PERIODS
         tail = np.zeros(160 + len(self.path), np.float32)
         position, held = 0, False
@@ -58,14 +58,14 @@ class Stage:
                 position += 160
             queue.append(written)
             self.heard.append(self.hearing.process(mic, pcm(written), now))
-            if verdict := self.decision.update(self.heard[-1], now):
-                said.append((verdict.kind, now, verdict.onset))
-                held = verdict.kind is Kind.SUSPECT
+            if decision := self.decision.update(self.heard[-1], now):
+                said.append((decision.kind, now, decision.onset))
+                held = decision.kind is Decision.HOLD
                 if held:
                     queue = [np.zeros(160, np.float32)] * LEAD_PERIODS
                     position -= LEAD_PERIODS * 160
                     self.hearing.dropped(LEAD_PERIODS * 160)
-                if verdict.kind is Kind.CONFIRM:
+                if decision.kind is Decision.INTERRUPT:
                     break
         return said
 
@@ -78,21 +78,21 @@ def test_a_user_is_heard_over_parleys_own_voice(say: Say, echo_over_user_db: int
     start = 6 * 16_000
     around[start : start + len(user)] += user
     stage = Stage(story, around, gain=0.3 * 10 ** (echo_over_user_db / 20))
-    *before, suspicion, commit = stage.run()
-    assert [kind for kind, _, _ in before].count(Kind.CONFIRM) == 0
-    assert suspicion[0] is Kind.SUSPECT
-    assert commit[0] is Kind.CONFIRM
-    assert 6.0 <= suspicion[1] <= 6.3
-    assert commit[1] <= 6.8
-    assert abs(commit[2] - 6.0) < 0.15
+    *before, hold, interruption = stage.run()
+    assert [kind for kind, _, _ in before].count(Decision.INTERRUPT) == 0
+    assert hold[0] is Decision.HOLD
+    assert interruption[0] is Decision.INTERRUPT
+    assert 6.0 <= hold[1] <= 6.3
+    assert interruption[1] <= 6.8
+    assert abs(interruption[2] - 6.0) < 0.15
 
 
 def test_parley_does_not_interrupt_itself(say: Say) -> None:
     story = say("slt", STORY)
     for gain in (0.1, 1.0):
-        verdicts = Stage(story, noise(len(story) - 1600, 0.0005), gain).run()
-        assert [kind for kind, _, _ in verdicts if kind is Kind.CONFIRM] == []
-        assert len(verdicts) <= 2  # at most one hold, given back
+        decisions = Stage(story, noise(len(story) - 1600, 0.0005), gain).run()
+        assert [kind for kind, _, _ in decisions if kind is Decision.INTERRUPT] == []
+        assert len(decisions) <= 2  # at most one hold, given back
 
 
 def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
@@ -100,10 +100,10 @@ def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
     around = noise(len(story) - 1600, 0.0005)
     knock = noise(2400, 0.3) * np.exp(-np.arange(2400) / 400).astype(np.float32)
     around[80_000:82_400] += knock
-    verdicts = Stage(story, around, gain=0.5).run()
-    near = [(kind, at) for kind, at, _ in verdicts if 5.0 <= at < 5.6]
-    assert [kind for kind, _ in near] in ([], [Kind.SUSPECT, Kind.REJECT])
-    assert all(kind is not Kind.CONFIRM for kind, _, _ in verdicts)
+    decisions = Stage(story, around, gain=0.5).run()
+    near = [(kind, at) for kind, at, _ in decisions if 5.0 <= at < 5.6]
+    assert [kind for kind, _ in near] in ([], [Decision.HOLD, Decision.RESUME])
+    assert all(kind is not Decision.INTERRUPT for kind, _, _ in decisions)
 
 
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
@@ -114,11 +114,11 @@ def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     user = user[np.argmax(np.abs(user) > 0.1 * np.max(np.abs(user))) :]
     around = np.concatenate([silence, user, silence])  # before and after it, digital silence
     stage = Stage(np.tile(say("rms", STORY), 2), around, gain=0.0)
-    (held, confirmed) = stage.run()
-    assert held[0] is Kind.SUSPECT
+    (held, interruption) = stage.run()
+    assert held[0] is Decision.HOLD
     assert held[1] - 5.0 < 0.25
-    assert confirmed[0] is Kind.CONFIRM
-    assert confirmed[1] - 5.0 < 0.5
+    assert interruption[0] is Decision.INTERRUPT
+    assert interruption[1] - 5.0 < 0.5
     sent = np.concatenate([heard.cleaned for heard in stage.heard])
     assert level_dbfs(sent[: 4 * 16_000]) < -60  # what hearing adds for itself is not heard there
 
@@ -138,7 +138,7 @@ def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
         ears.written(np.zeros(480, np.int16))
         percept = ears.listen(frames, now, speaking=index >= asked, attentive=True)
         assert percept is not None
-        assert percept.verdict is None
+        assert percept.decision is None
 
 
 def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:

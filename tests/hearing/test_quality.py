@@ -51,14 +51,14 @@ def test_users_are_heard_at_once(trials: list[Trial]) -> None:
 
 def test_users_are_answered(trials: list[Trial]) -> None:
     spoken = [t for t in trials if t.kind in SPEECH]
-    assert sum(t.commit_ms is not None and t.commit_ms <= 800 for t in spoken) >= 6
-    assert sum(t.commit_ms is not None for t in spoken) >= 7
+    assert sum(t.interrupt_ms is not None and t.interrupt_ms <= 800 for t in spoken) >= 6
+    assert sum(t.interrupt_ms is not None for t in spoken) >= 7
 
 
 def test_a_cough_costs_no_answer(trials: list[Trial]) -> None:
     coughs = [t for t in trials if t.kind == "cough"]
     assert coughs
-    assert all(t.commit_ms is None for t in coughs)
+    assert all(t.interrupt_ms is None for t in coughs)
 
 
 def test_what_is_sent_holds_the_user_as_loud_as_he_was(trials: list[Trial]) -> None:
@@ -77,5 +77,5 @@ def test_parley_does_not_interrupt_itself(
         length_s=15.0, **STEADY,
     ).alone  # fmt: skip
     assert alone.seconds > 12
-    assert alone.commits == 0
+    assert alone.interruptions == 0
     assert alone.reactions <= reactions

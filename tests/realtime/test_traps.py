@@ -69,7 +69,7 @@ TRAPS = {
         "_after_its_end",
     },
     "playback is flushed only while the server generates": {
-        "core/test_speaker.py": "test_the_tick_that_suspects_is_the_tick_that_drops",
+        "core/test_speaker.py": "test_the_tick_that_holds_is_the_tick_that_drops",
     },
     "several audio items in one response are taken for one": {
         "e2e/test_faults.py": "test_the_server_is_told_what_was_really_heard",

@@ -36,6 +36,7 @@ from parleyd.core.events import (
 )
 from parleyd.core.speaker import Speaker
 from parleyd.core.states import Shown, State
+from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.server_errors import Remedy, understand
@@ -294,9 +295,9 @@ class World:
         match name:
             case "turn":
                 figures.turns += 1
-            case "hold":
+            case Decision.HOLD:
                 figures.holds += 1
-            case "resume":
+            case Decision.RESUME:
                 figures.false_alarms += 1
             case "line":
                 figures.renewals += fields["ask"] == "renew"

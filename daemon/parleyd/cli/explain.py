@@ -14,7 +14,7 @@ from parleyd.units import MIC_RATE_HZ
 @click.option("--picture", type=click.Path(path_type=Path), help="The PNG; default: beside it.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The TOML file.")
 def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
-    """Hear RECORDING again, tell every decision with its numbers, and draw them.
+    """Replay RECORDING through hearing, print every decision with its figures, and draw them.
 
     RECORDING is a stereo WAV, left the loudspeaker, right the microphone: the demo's
     room.wav, or a turn that the daemon kept (log.keep_turns).
@@ -24,14 +24,13 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
 
     settings = config.load(path)
     heard = replay(wav.read(recording, MIC_RATE_HZ), settings.hearing)
-    for seconds, verdict in heard.verdicts:
-        numbers = ", ".join(f"{name} {value:.3g}" for name, value in verdict.numbers.items())
-        onset_ms = round((seconds - verdict.onset) * 1000)
-        name = decision_plot.VERDICTS[verdict.kind][0]
+    for seconds, decision in heard.decisions:
+        numbers = ", ".join(f"{name} {value:.3g}" for name, value in decision.metrics.items())
+        onset_ms = round((seconds - decision.onset) * 1000)
         after = f"{onset_ms} ms after the onset"
-        reason = printable(verdict.reason)
-        click.echo(f"{seconds:8.2f} s  {name:7} {after:26} {reason} ({numbers})")
-    if not heard.verdicts:
+        reason = printable(decision.reason)
+        click.echo(f"{seconds:8.2f} s  {decision.kind:9} {after:26} {reason} ({numbers})")
+    if not heard.decisions:
         click.echo("nothing in it was taken for speech while the loudspeaker spoke")
     picture = picture or recording.with_suffix(".png")
     decision_plot.draw(heard, f"What hearing made of {recording.name}", picture)

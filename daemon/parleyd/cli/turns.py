@@ -28,7 +28,7 @@ COLUMNS = {
     "first sound": "first_frame_ms",
     "heard": "heard_ms",
     "hold": "onset_to_hold_ms",
-    "commit": "onset_to_commit_ms",
+    "interrupt": "onset_to_interrupt_ms",
     "false alarms": "false_alarms",
     "tokens in": "input_tokens",
     "cached": "cached_tokens",
@@ -51,7 +51,7 @@ def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
 
     Counted from the last of your voice: endpoint, the end of the question (after a pause).
     Counted from that: first audio received, first sound heard. Counted
-    from the onset of an interruption: hold (silence) and commit (decision).
+    from the onset of an interruption: hold (silence) and interrupt (decision).
     """
     found = read(file, count) if file is not None else _journal(unit, since, count)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from parleyd.core.alarm_sound import Ringing
 from parleyd.core.events import Effect, Note, RingStopped, Understand
-from parleyd.hearing.barge_in import Kind, Verdict
+from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.hearing.front_end import Ears
 from parleyd.playback.reply_player import Mouth
 
@@ -36,17 +36,17 @@ class Bell:
         if self._ringing.is_over(now):
             self.stop("nobody came")
 
-    def judged(self, verdict: Verdict, now: float) -> None:
+    def judged(self, decision: BargeInDecision, now: float) -> None:
         """Somebody speaks into it. As with an answer: silence at once, then listen or go on."""
-        match verdict.kind:
-            case Kind.SUSPECT:
+        match decision.kind:
+            case Decision.HOLD:
                 self._mouth.hold()
-            case Kind.REJECT:
+            case Decision.RESUME:
                 self.resume(now)
-            case Kind.CONFIRM:
+            case Decision.INTERRUPT:
                 self._mouth.give_up()
                 self._ears.endpoint.reset(True)
-                self._ringing.hush(verdict.onset, now)
+                self._ringing.hush(decision.onset, now)
 
     def resume(self, now: float) -> None:
         """Go on where it was held."""

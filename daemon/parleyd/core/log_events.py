@@ -1,23 +1,21 @@
-"""What the log is told of hearing: each decision with its reason and its numbers."""
+"""The log events of hearing: each decision and each change, with its reason and figures."""
 
 from parleyd.core.events import Note
-from parleyd.hearing.barge_in import Kind, Verdict
+from parleyd.hearing.barge_in import BargeInDecision
 from parleyd.hearing.calibration import Calibrated
 from parleyd.hearing.duplex import Duplex
 from parleyd.realtime.events import Json
 
-_VERDICTS = {Kind.SUSPECT: "hold", Kind.CONFIRM: "commit", Kind.REJECT: "resume"}
 
-
-def of_verdict(verdict: Verdict, now: float) -> Note:
-    """A suspicion or decision of the barge-in detector."""
-    onset_ms = round((now - verdict.onset) * 1000)
-    fields = {"reason": verdict.reason, "after_onset_ms": onset_ms, **verdict.numbers}
-    return Note(_VERDICTS[verdict.kind], fields)
+def of_decision(decision: BargeInDecision, now: float) -> Note:
+    """A decision of the barge-in detector."""
+    onset_ms = round((now - decision.onset) * 1000)
+    fields = {"reason": decision.reason, "after_onset_ms": onset_ms, **decision.metrics}
+    return Note(decision.kind.value, fields)
 
 
 def of_calibrated(found: Calibrated) -> Note:
-    """What the sound at the start has told."""
+    """The result of the calibration by the startup sound."""
     if not found.heard:
         means = (
             "the microphone does not hear the loudspeaker: see that it is on and loud enough, that "
@@ -33,7 +31,7 @@ def of_calibrated(found: Calibrated) -> Note:
 
 
 def of_microphone(dead: bool) -> Note:
-    """The microphone has stopped to deliver any sound, or does so again."""
+    """The microphone has stopped delivering sound, or delivers it again."""
     if not dead:
         return Note("sound_again", {})
     return Note(
@@ -48,13 +46,13 @@ def of_microphone(dead: bool) -> Note:
 
 
 def of_lead(lead_ms: int) -> Note:
-    """Sound dropped out too often, and is written earlier from now on."""
+    """Playback dropped out too often, and is written earlier from now on."""
     means = f"sound dropped out again and again; set audio.lead_ms to {lead_ms} to start so"
     return Note("longer_lead", {"lead_ms": lead_ms, "means": means})
 
 
 def of_duplex(duplex: Duplex) -> Note:
-    """A change of whether a voice can interrupt at all."""
+    """Speech can no longer interrupt, or can again."""
     if duplex.full:
         return Note("full_duplex", {"means": "a voice interrupts again"})
     return Note(

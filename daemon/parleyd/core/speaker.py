@@ -48,11 +48,11 @@ from parleyd.core.follow_ups import FollowUps
 from parleyd.core.indicator import Situation
 from parleyd.core.states import State
 from parleyd.core.troubles import Troubles
-from parleyd.core.turn import Action, Event, Turn
+from parleyd.core.turn import Action, Event, Turn, TurnEvent
 from parleyd.core.turn_metrics import TurnLog
 from parleyd.core.uplink import Uplink
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import Kind, Verdict
+from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.hearing.echo_path import EchoMemory
 from parleyd.hearing.endpointing import Speech
 from parleyd.hearing.front_end import Ears, Percept
@@ -266,8 +266,8 @@ class Speaker:
             self._wake_word(percept.keyword, now)
         if self._uplink.settles:
             self._settle(percept, now)
-        elif percept.verdict is not None:
-            self._judged(percept.verdict, now)
+        elif percept.decision is not None:
+            self._judged(percept.decision, now)
         if self._bell.audible:
             self._bell.overhear(percept.speech is Speech.ENDED, now)
         if percept.calibrated is not None:
@@ -298,18 +298,14 @@ class Speaker:
         if before_end_ms:
             self._note("spoke_early", before_end_ms=before_end_ms)
 
-    def _judged(self, verdict: Verdict, now: float) -> None:
-        self._onset = verdict.onset
-        self._emit(log_events.of_verdict(verdict, now))
+    def _judged(self, decision: BargeInDecision, now: float) -> None:
+        self._onset = decision.onset
+        self._emit(log_events.of_decision(decision, now))
         if self._bell.audible:
-            self._bell.judged(verdict, now)
+            self._bell.judged(decision, now)
             return
-        event = {
-            Kind.SUSPECT: Event.SUSPECTED,
-            Kind.CONFIRM: Event.CONFIRMED,
-            Kind.REJECT: Event.REJECTED,
-        }[verdict.kind]
-        if event is Event.CONFIRMED and self._follow_ups.over:
+        event: TurnEvent = decision.kind
+        if event is Decision.INTERRUPT and self._follow_ups.over:
             event = self._wake_word_needed()
         self._advance(event, now)
 
@@ -439,7 +435,7 @@ class Speaker:
     def _follow_reply(self, now: float) -> None:
         state = self._turn.state
         if state is State.BARGE_IN and self._mouth.finished:
-            self._uplink.reply_ended(now)  # a ducked reply plays on; its end waits for the verdict
+            self._uplink.reply_ended(now)  # a ducked reply plays on; its end waits for the decision
         if state not in (State.THINKING, State.SPEAKING):
             return
         if self._session.working:
@@ -526,7 +522,7 @@ class Speaker:
 
     # --- what the turn asks for -------------------------------------------------------
 
-    def _advance(self, event: Event, now: float) -> None:
+    def _advance(self, event: TurnEvent, now: float) -> None:
         before = self._turn.state
         actions = self._turn.handle(event, now)
         after = self._turn.state

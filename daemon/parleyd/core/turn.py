@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from parleyd import config
 from parleyd.core.states import State
+from parleyd.hearing.barge_in import Decision
 
 STALLED_S = 10.0  # least time without a frame of the reply heard before it is abandoned
 DRY_S = 0.3  # the same, before the light shows it: a server's deltas may lie that far apart
@@ -19,7 +20,7 @@ BARGE_IN_GRACE_S = 0.3  # the decision comes at confirm_ms; this is for when it 
 
 
 class Event(Enum):
-    """What can happen to a turn."""
+    """What can happen to a turn, beside the decisions of barge-in."""
 
     WAKE_WORD = auto()
     BUTTON = auto()
@@ -34,14 +35,14 @@ class Event(Enum):
     QUESTION_ASKED = auto()  # the reply ended with a question that Parley must have answered
     REPLY_FAILED = auto()  # the response ended with nothing to hear
     CUT_OFF = auto()  # the server ended its answer by itself, because it hears the user
-    SUSPECTED = auto()  # speech over our own voice, perhaps
-    CONFIRMED = auto()  # it was the user
-    REJECTED = auto()  # it was not
     ALARM_DUE = auto()  # an alarm has waited long enough for the end of the reply
     MUTED = auto()  # the microphone was closed by its switch
     LINK_LOST = auto()
     CARD_LOST = auto()  # nothing can be heard or said any more
     TIME_UP = auto()  # the deadline of the state passed
+
+
+TurnEvent = Event | Decision
 
 
 class Action(Enum):
@@ -70,7 +71,7 @@ class Row(NamedTuple):
 IDLE, LISTENING, THINKING = State.IDLE, State.LISTENING, State.THINKING
 SPEAKING, BARGE_IN = State.SPEAKING, State.BARGE_IN
 
-TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
+TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
     {
         (IDLE, Event.WAKE_WORD): Row(LISTENING, (Action.LISTEN, Action.CHIME)),
         (IDLE, Event.BUTTON): Row(LISTENING, (Action.LISTEN, Action.CHIME)),
@@ -100,7 +101,7 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         #
         (SPEAKING, Event.REPLY_PROGRESSED): Row(SPEAKING),
         (SPEAKING, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
-        (SPEAKING, Event.SUSPECTED): Row(BARGE_IN, (Action.HOLD,)),
+        (SPEAKING, Decision.HOLD): Row(BARGE_IN, (Action.HOLD,)),
         (SPEAKING, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
         (SPEAKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
@@ -113,10 +114,12 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
         (SPEAKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
         (SPEAKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
         #
-        (BARGE_IN, Event.CONFIRMED): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_FROM_ONSET)),
+        (BARGE_IN, Decision.INTERRUPT): Row(
+            LISTENING, (Action.INTERRUPT, Action.LISTEN_FROM_ONSET)
+        ),
         (BARGE_IN, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
         (BARGE_IN, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
-        (BARGE_IN, Event.REJECTED): Row(SPEAKING, (Action.RESUME,)),
+        (BARGE_IN, Decision.RESUME): Row(SPEAKING, (Action.RESUME,)),
         (BARGE_IN, Event.TIME_UP): Row(SPEAKING, (Action.RESUME,)),
         (BARGE_IN, Event.MUTED): Row(SPEAKING, (Action.RESUME,)),
         (BARGE_IN, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
@@ -127,7 +130,9 @@ TABLE: Mapping[tuple[State, Event], Row] = MappingProxyType(
 )
 
 
-_BEGIN_A_TURN = {Event.WAKE_WORD, Event.REPLY_FINISHED, Event.QUESTION_ASKED}
+_BEGIN_A_TURN: frozenset[TurnEvent] = frozenset(
+    {Event.WAKE_WORD, Event.REPLY_FINISHED, Event.QUESTION_ASKED}
+)
 
 
 class Turn:
@@ -142,12 +147,12 @@ class Turn:
         self._thinks_since = self._progressed_at = 0.0
         self._user_spoke = False
         self._spoke_at: float | None = None  # the first time in this turn
-        self._means_speech = {Event.USER_SPOKE, Event.CUT_OFF}
+        self._means_speech: set[TurnEvent] = {Event.USER_SPOKE, Event.CUT_OFF}
         if turn.detection == "local":
-            self._means_speech.add(Event.CONFIRMED)  # a server says it anew, as USER_SPOKE
+            self._means_speech.add(Decision.INTERRUPT)  # a server says it anew, as USER_SPOKE
         self._follow_up = False
 
-    def handle(self, event: Event, now: float) -> tuple[Action, ...]:
+    def handle(self, event: TurnEvent, now: float) -> tuple[Action, ...]:
         """Move to the next state and return what is to be done, in order."""
         if event is Event.TIME_UP and self.state is LISTENING and self._user_spoke:
             event = Event.TURN_ENDED  # the longest turn is over: answer what there is

@@ -22,7 +22,7 @@ class TurnLog:
     _frame: float | None = None
     _onset: float | None = None
     _held: float | None = None
-    _committed: float | None = None
+    _interrupted: float | None = None
     _false_alarms: int = 0
     _spent: dict[str, float] = field(default_factory=dict)
 
@@ -56,7 +56,7 @@ class TurnLog:
 
     def interrupted(self, now: float, heard_ms: int) -> None:
         """The answer was given up."""
-        self._committed = now
+        self._interrupted = now
         self.heard_ms = heard_ms
 
     def spent(self, tokens: Mapping[str, float]) -> None:
@@ -76,9 +76,9 @@ class TurnLog:
             "first_delta_ms": _ms(self._ended, self._delta),
             "first_frame_ms": _ms(self._ended, self._frame),
             "heard_ms": self.heard_ms,
-            "interrupted": self._committed is not None,
+            "interrupted": self._interrupted is not None,
             "onset_to_hold_ms": _ms(self._onset, self._held),
-            "onset_to_commit_ms": _ms(self._onset, self._committed),
+            "onset_to_interrupt_ms": _ms(self._onset, self._interrupted),
             "false_alarms": self._false_alarms,
             **self._spent,
         }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from parleyd.audio import StreamResampler
-from parleyd.hearing.barge_in import Kind
+from parleyd.hearing.barge_in import Decision
 from parleyd.hearing.front_end import Ears, Percept
 from parleyd.realtime.session import Session
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
@@ -61,9 +61,9 @@ class Uplink:
         it, and what decides one has confirmed it, or the voice detector has found a word.
         """
         judge, ended = self._ears.barge_in, self._reply_ended or now
-        kind = percept.verdict.kind if percept.verdict is not None else None
-        speaks = kind is Kind.CONFIRM or (judge.pending and self._ears.endpoint.speaking)
-        over = kind is Kind.REJECT or (now >= ended + SETTLE_S and not judge.pending)
+        kind = percept.decision.kind if percept.decision is not None else None
+        speaks = kind is Decision.INTERRUPT or (judge.pending and self._ears.endpoint.speaking)
+        over = kind is Decision.RESUME or (now >= ended + SETTLE_S and not judge.pending)
         if not speaks and not over:
             return 0
         early_ms = max(0, round((ended - judge.onset) * 1000) + EARLIER_MS) if speaks else 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from parleyd.demo.stage import Answer, Stage
 from parleyd.errors import SceneError
+from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
 from parleyd.simulation.played_audio import Heard, heard_of
 from parleyd.simulation.talker import Utterance
@@ -20,7 +21,7 @@ SILENT_WITHIN_MS = 20.0  # decision to silence, see `button_to_silence`
 WAKE_MS = "wake word's end to listening"
 LATENCY_MS = "question's end to answer heard"
 HOLD_MS = "user's onset to silence (hold)"
-COMMIT_MS = "user's onset to decision (commit)"
+INTERRUPT_MS = "user's onset to decision (interrupt)"
 TOLD_MS = "answer heard, as told to the server"
 TRUE_MS = "answer heard, in the recording"
 LATE_MS = "dead answer's sound after the hold"
@@ -57,8 +58,8 @@ def reaction(name: str, onset_s: float, at_s: float) -> Figure:
 def held_for(name: str, stage: Stage, since_s: float) -> Figure:
     """How long the answer was held since then, in all."""
     rehearsal = stage.rehearsal
-    holds = [m.at for m in rehearsal.notes("hold") if m.at >= since_s]
-    resumes = [m.at for m in rehearsal.notes("resume") if m.at >= since_s]
+    holds = [m.at for m in rehearsal.notes(Decision.HOLD) if m.at >= since_s]
+    resumes = [m.at for m in rehearsal.notes(Decision.RESUME) if m.at >= since_s]
     return Figure(name, round((sum(resumes) - sum(holds)) * 1000), "ms")
 
 

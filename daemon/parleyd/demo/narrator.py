@@ -9,6 +9,7 @@ from rich.text import Text
 from parleyd.core.events import ButtonPressed, Note
 from parleyd.core.states import Shown
 from parleyd.demo.stage import Answers
+from parleyd.hearing.barge_in import Decision
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen
 from parleyd.printable import printable
@@ -74,11 +75,11 @@ class Narrator:
                 return f"plays a sound, and hears it {fields['delay_ms']:.0f} ms late"
             case "wake":
                 return f"hears the wake word ({fields['keyword'].replace('_', ' ')})"
-            case "hold":
+            case Decision.HOLD:
                 return f"holds its breath{self._after_onset()}: {fields['reason']}"
-            case "commit":
+            case Decision.INTERRUPT:
                 return f"gives it up{self._after_onset()}: {fields['reason']}"
-            case "resume":
+            case Decision.RESUME:
                 return f"goes on where it stopped: {fields['reason']}"
             case "reply_failed":
                 return f"gets no answer: {fields['reason']}"

@@ -17,13 +17,14 @@ from parleyd.core.events import ButtonPressed, Note, Show
 from parleyd.core.states import Shown
 from parleyd.demo.measurements import Figure
 from parleyd.demo.timeline import Mark, Span, Timeline, draw
+from parleyd.diagnostics import decision_plot
 from parleyd.errors import ParleyError
 from parleyd.lights.patterns import LOOKS
 from parleyd.lights.terminal import on_screen
 from parleyd.simulation.simulated_speaker import Rehearsal
 
 PACKAGES = ("numpy", "websockets", "onnxruntime", "pymicro-wakeword", "pocketsphinx", "soxr")
-COLOURS = {"wake": "#3b6fd4", "hold": "#c77700", "commit": "#b3261e", "resume": "#2a7d4f"}
+COLOURS = {"wake": "#3b6fd4", **decision_plot.COLOURS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from parleyd.core.states import State
 from parleyd.demo import measurements
 from parleyd.demo.measurements import Figure
 from parleyd.demo.stage import DECIDED_WITHIN_S, Answer, Stage
+from parleyd.hearing.barge_in import Decision
 from parleyd.simulation.clips import cough
 from parleyd.simulation.talker import Utterance
 
@@ -95,7 +96,9 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     for_the_cough = measurements.held_for(measurements.COUGH_MS, stage, coughed_s)
 
     word = stage.say("well I wanted to ask")
-    held = await stage.until_noted("hold", "the talker was not noticed", within_s=DECIDED_WITHIN_S)
+    held = await stage.until_noted(
+        Decision.HOLD, "the talker was not noticed", within_s=DECIDED_WITHIN_S
+    )
     stage.hush()
     await stage.until(
         lambda: stage.state is not State.BARGE_IN, "nothing was decided", within_s=DECIDED_WITHIN_S
@@ -151,15 +154,17 @@ async def _gives_up(
     stage: Stage, answer: Answer, interruption: Utterance
 ) -> tuple[float, list[Figure]]:
     """The answer is held, then given up; returns when it fell silent, and what was measured."""
-    held = await stage.until_noted("hold", "the user was not noticed", within_s=DECIDED_WITHIN_S)
-    committed = await stage.until_noted(
-        "commit", "the user was noticed, but not taken for one", within_s=DECIDED_WITHIN_S
+    held = await stage.until_noted(
+        Decision.HOLD, "the user was not noticed", within_s=DECIDED_WITHIN_S
     )
-    silent_s = stage.rehearsal.notes("hold")[-1].at  # the first hold may have been let go
+    decided = await stage.until_noted(
+        Decision.INTERRUPT, "the user was noticed, but not taken for one", within_s=DECIDED_WITHIN_S
+    )
+    silent_s = stage.rehearsal.notes(Decision.HOLD)[-1].at  # the first hold may have been let go
     await stage.finish_saying(interruption)
     return silent_s, [
         measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held.at),
-        measurements.reaction(measurements.COMMIT_MS, interruption.onset_s, committed.at),
+        measurements.reaction(measurements.INTERRUPT_MS, interruption.onset_s, decided.at),
         *measurements.told_and_true(stage, answer),
     ]
 

@@ -1,4 +1,4 @@
-"""A picture of what hearing made of a recording: why it did or did not stop."""
+"""A picture of a replay: why Parley did or did not stop."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 
 from parleyd.diagnostics.replay import Replay
 from parleyd.errors import ParleyError
-from parleyd.hearing.barge_in import Kind
+from parleyd.hearing.barge_in import Decision
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,10 +16,10 @@ DPI = 100
 INK, GRID = "#1f2430", "#e4e7ee"
 MICROPHONE, LOUDSPEAKER, CLEANED, ECHO = "#7a8296", "#2a9d6f", "#3b6fd4", "#9fd8c1"
 TALKER, THRESHOLD, VOICE, SPEECH = "#3b6fd4", "#c2410c", "#7c3aed", "#b08ae8"
-VERDICTS = {
-    Kind.SUSPECT: ("hold", "#c77700"),
-    Kind.CONFIRM: ("commit", "#b3261e"),
-    Kind.REJECT: ("resume", "#2a7d4f"),
+COLOURS: dict[str, str] = {
+    Decision.HOLD: "#c77700",
+    Decision.INTERRUPT: "#b3261e",
+    Decision.RESUME: "#2a7d4f",
 }
 LEVELS_DBFS = (-80, 0)
 
@@ -54,20 +54,20 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     _lane(score, "dB", (0, top), ["more than echo and noise explain"])
     talker.plot(at, replay.talker, color=TALKER, lw=1)
     talker.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
-    _lane(talker, "suspicion", (0, 1.05), ["a user's voice", "threshold"])
+    _lane(talker, "hold", (0, 1.05), ["a user's voice", "threshold"])
     voice.plot(at, replay.voice, color=VOICE, lw=1)
     voice.plot(at, replay.speech, color=SPEECH, lw=1)
     _lane(voice, "decision", (0, 1.05), ["voice detector", "classifier: speech"])
     voice.set_xlabel("seconds", color=INK)
     voice.set_xlim(0, float(at[-1]) if len(at) else 1.0)
-    for seconds, verdict in replay.verdicts:
-        name, colour = VERDICTS[verdict.kind]
+    for seconds, decision in replay.decisions:
+        colour = COLOURS[decision.kind]
         for lane in lanes:
             lane.axvline(seconds, color=colour, lw=1.2)
-        side = "right" if verdict.kind is Kind.SUSPECT else "left"  # the two are 200 ms apart
+        side = "right" if decision.kind is Decision.HOLD else "left"  # the two are 200 ms apart
         label = {"color": "white", "fontsize": 8, "ha": side, "va": "bottom"}
         box = {"facecolor": colour, "edgecolor": "none", "boxstyle": "round,pad=0.2"}
-        raw.text(seconds, LEVELS_DBFS[1] + 1, name, bbox=box, clip_on=False, **label)
+        raw.text(seconds, LEVELS_DBFS[1] + 1, decision.kind, bbox=box, clip_on=False, **label)
     figure.savefig(path)
 
 

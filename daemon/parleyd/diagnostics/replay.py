@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from parleyd import config
 from parleyd.audio import level_dbfs
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, Kind, Verdict
+from parleyd.hearing.barge_in import BargeIn, BargeInDecision, Decision
 from parleyd.hearing.echo_control import Hearing
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 from parleyd.wav import Stereo
@@ -31,7 +31,7 @@ class Replay:
     talker: NDArray[np.float64]
     speech: NDArray[np.float64]
     voice: NDArray[np.float64]
-    verdicts: tuple[tuple[float, Verdict], ...]
+    decisions: tuple[tuple[float, BargeInDecision], ...]
 
 
 COLUMNS = (
@@ -56,7 +56,7 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
     """
     hearing, barge_in = Hearing(settings, lead_ms=0), BargeIn(settings)
     rows: list[tuple[float, ...]] = []
-    verdicts: list[tuple[float, Verdict]] = []
+    decisions: list[tuple[float, BargeInDecision]] = []
     armed, audible_at = False, float("-inf")
     periods = min(len(recording.loudspeaker), len(recording.microphone)) // MIC_PERIOD_FRAMES
     for number in range(periods):
@@ -72,14 +72,14 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
             barge_in.disarm()
         armed = speaking
         heard = hearing.process(mic, played, now)
-        verdict = barge_in.update(heard, now)
-        if verdict is not None:
-            verdicts.append((now, verdict))
-            if verdict.kind is Kind.CONFIRM:
+        decision = barge_in.update(heard, now)
+        if decision is not None:
+            decisions.append((now, decision))
+            if decision.kind is Decision.INTERRUPT:
                 audible_at = float("-inf")  # that answer is over
         rows.append(_row(now, mic, played, heard, barge_in.threshold(now)))
     columns = np.array(rows, np.float64).reshape(periods, len(COLUMNS)).T
-    return Replay(verdicts=tuple(verdicts), **dict(zip(COLUMNS, columns, strict=True)))
+    return Replay(decisions=tuple(decisions), **dict(zip(COLUMNS, columns, strict=True)))
 
 
 def _period(frames: Frames, number: int) -> Frames:

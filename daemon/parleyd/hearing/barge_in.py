@@ -1,17 +1,17 @@
-"""The decision whether somebody is talking into Parley's speech. React first, decide second.
+"""The barge-in decision: is the user speaking over Parley? React first, decide second.
 
-Stage 1, suspicion: the classifier hears a user through the echo. Quick (some
-ten periods), wrong now and then; costs a short hold. Stage 2, confirmation: the
-voice detector and the classifier agree while the loudspeaker is quiet, or the classifier
-is sure for a while, or what it hears still goes on at the end of the window, well over noise
-and echo. Slower, and what ends the answer. Every verdict carries its
-reason and the numbers that it rests on.
+Stage 1 holds playback as soon as the classifier hears a user through the echo. It takes some
+ten periods and is sometimes wrong; an error costs a short pause. Stage 2 interrupts the answer
+when the voice detector and the classifier agree while the loudspeaker is quiet, when the
+classifier is sure for a while, or when the speech continues at the end of the window, well over
+noise and echo. Otherwise playback resumes. Every decision carries its reason and the figures
+behind it.
 """
 
 import math
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from parleyd import config
 from parleyd.hearing import HeardPeriod
@@ -20,56 +20,56 @@ from parleyd.units import PERIOD_MS
 THRESHOLD = 0.6  # probability of a user: see `python -m tests.bench.hearing --curve`
 HITS = 2  # of the last WINDOW periods: one is a click
 WINDOW = 3
-# Voice detector and classifier must agree, for a plate deceives the one and echo the other:
-_CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is what either calls speech ...
-_LIKELY = (0.15, 0.9)  # ... and a likely one half of that: the detector misses far talkers
+# Voice detector and classifier must agree: plates deceive the one and echo deceives the other.
+_CLEAR = (0.5, 0.7)  # a clear chunk of 32 ms is speech to both ...
+_LIKELY = (0.15, 0.9)  # ... and a likely one counts half: the voice detector misses far speakers
 _ENOUGH = 2.0  # clear chunks; one can be a knock
-# At the end of the window half of that is enough if he still speaks, well over noise and echo:
-# knocks and coughs are over, and dishes that sound like a voice are no louder than the kitchen.
+# At the end of the window half of that is enough if the user still speaks, well over noise and
+# echo: knocks and coughs are over, and dishes that resemble a voice are no louder than a kitchen.
 _HALF_ENOUGH, _STILL_SPEAKS, _WELL_OVER_NOISE = 1.0, 0.7, 3.0
-_SPEAKS_PERIODS = 15  # who did so for so long needs no other proof: Silero is late with some voices
-# Or the classifier nearly alone, if it says so all the time: Silero misses whom noise covers.
+_SPEAKS_PERIODS = 15  # of such speech are sufficient evidence: Silero is late with some voices
+# Or the classifier alone, if it is sure throughout: Silero misses speakers masked by noise.
 _SURE, _SURE_PERIODS = 0.9, 15
-_TRACE = 0.1  # of a voice; what has none at all is no user, however sure the classifier
-_FADED_DB = 15.0  # below its loudest, a voice is over: both detectors remember it for 0.1 s more
+_TRACE = 0.1  # below this voice probability, never interrupt, however sure the classifier is
+_FADED_DB = 15.0  # below its loudest, a voice is over: both detectors lag by another 0.1 s
 _NOTHING_DBFS = -120.0
 _IGNORE_S = {"duck": 0.10, "hold": 0.06}  # a silenced loudspeaker still rings in the room
-_RUNG_OUT_DB = 3.0  # what is heard is more than what may be left of the echo
+_RUNG_OUT_DB = 3.0  # the microphone must exceed the possible residual echo by this much
 _PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
-_PENALTY_DECAY_S = 4.0  # ... and forgotten in this time
-_PENALTY_MOST = 3.0  # a rattling kitchen must not make Parley deaf to a loud user
-_ONSET_SCORE = 0.3  # speech begins where the score leaves the ground, before it is suspicious
+_PENALTY_DECAY_S = 4.0  # ... which decay in this time
+_PENALTY_MOST = 3.0  # a rattling kitchen must not keep a loud user from interrupting
+_ONSET_SCORE = 0.3  # speech begins where the score rises, before the threshold is crossed
 _ONSET_GAP = 3  # periods below that still belong to the same onset
-_ONSET_REACH = 30  # 300 ms: no onset is looked for further back
+_ONSET_REACH = 30  # 300 ms: the longest search for an onset
 
 
-class Kind(Enum):
-    """What a verdict asks for."""
+class Decision(StrEnum):
+    """The one word for a step of barge-in, from the detector to the log."""
 
-    SUSPECT = "suspect"
-    """Hold or duck at once; a second verdict follows within `confirm_ms`."""
+    HOLD = "hold"
+    """Hold or duck playback at once; one of the other two follows within `confirm_ms`."""
 
-    CONFIRM = "confirm"
-    """The user speaks: give up the rest of the answer."""
+    INTERRUPT = "interrupt"
+    """The user is speaking: abandon the rest of the answer."""
 
-    REJECT = "reject"
-    """It was nothing: go on where the answer was held."""
+    RESUME = "resume"
+    """It was not the user: resume the answer where it was held."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One decision with its grounds."""
+class BargeInDecision:
+    """One decision and the evidence for it."""
 
-    kind: Kind
+    kind: Decision
     reason: str
     onset: float
-    """When the suspected speech began, estimated, on the clock of `now`."""
+    """The estimated start of the speech, on the clock of `now`."""
 
-    numbers: dict[str, float]
+    metrics: dict[str, float]
 
 
 class BargeIn:
-    """Two-stage decision; pure: time is an argument, one `update` a period."""
+    """The two stages; pure: time is an argument, one `update` a period."""
 
     def __init__(self, settings: config.Hearing) -> None:
         self._enabled = settings.barge_in
@@ -81,78 +81,99 @@ class BargeIn:
         self._penalty = 0.0
         self._penalised_at = 0.0
         self.onset = 0.0
-        """When the newest suspected speech began, estimated, on the clock of `now`."""
+        """The estimated start of the speech behind the newest hold, on the clock of `now`."""
         self.disarm()
 
     @property
     def pending(self) -> bool:
-        """A suspicion waits for its second verdict."""
-        return self._suspected_at is not None
+        """Playback is held; the second decision is due."""
+        return self._held_at is not None
 
     def arm(self, now: float) -> None:
-        """Parley begins to speak: suspect from now on (unless barge-in is configured off)."""
+        """Playback becomes audible: decide from now on, unless barge-in is configured off."""
         self.disarm()
         self._scores.clear()
         self._talkers.clear()
         self._armed = self._enabled
 
     def linger(self) -> None:
-        """The reply is over: judge on, as if it still played, who began to speak in it."""
+        """The reply is over: continue to judge speech that began during it."""
         self._armed = True
 
     def disarm(self) -> None:
-        """Parley stops to speak: no more verdicts; a pending suspicion is forgotten."""
+        """Playback has stopped: no more decisions; a pending one is dropped."""
         self._armed = False
-        self._suspected_at: float | None = None
+        self._held_at: float | None = None
         self._evidence = 0.0
         self._surest = 0.0
         self._sure_periods = self._speaks_periods = 0
         self._loudest_dbfs = _NOTHING_DBFS
 
-    def update(self, heard: HeardPeriod, now: float) -> Verdict | None:
-        """Judge the period that ended at `now`; at most one verdict."""
+    def update(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
+        """Judge the period that ended at `now`; at most one decision."""
         if not self._armed:
             return None
-        if self._suspected_at is not None:
-            return self._decide(heard, now, self._suspected_at)
-        return self._suspect(heard, now)
+        if self._held_at is not None:
+            return self._decide(heard, now, self._held_at)
+        return self._notice(heard, now)
 
     def threshold(self, now: float) -> float:
-        """The probability of a voice that is suspicious at this moment."""
-        age = (now - self._penalised_at) / _PENALTY_DECAY_S
-        raised = max(0.0, self._penalty * (1 - age))
-        return 1 / (1 + math.exp(-_log_odds(THRESHOLD) - raised))
+        """The probability of a user at which playback is held at this moment."""
+        return 1 / (1 + math.exp(-_log_odds(THRESHOLD) - self._raised(now)))
 
-    def _suspect(self, heard: HeardPeriod, now: float) -> Verdict | None:
+    def _raised(self, now: float) -> float:
+        age = (now - self._penalised_at) / _PENALTY_DECAY_S
+        return max(0.0, self._penalty * (1 - age))
+
+    def _notice(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
         self._scores.append(heard.score)
         self._talkers.append(heard.talker if heard.trusted else 0.0)
         threshold = self.threshold(now)
         if sum(talker > threshold for talker in self._talkers) < HITS:
             return None
-        self._suspected_at = now
+        self._held_at = now
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
         self.onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._evidence = 0.0
         self._surest = 0.0
         self._sure_periods = self._speaks_periods = 0
-        return Verdict(
-            Kind.SUSPECT,
-            "sounds like a user",
-            self.onset,
-            {
-                "talker": max(self._talkers),
-                "threshold": threshold,
-                "score": heard.score,
-                "voice": heard.voice,
-                "level_dbfs": heard.level_dbfs,
-                "echo_dbfs": heard.echo_dbfs,
-            },
-        )
+        metrics = {
+            "talker": max(self._talkers),
+            "threshold": threshold,
+            "score": heard.score,
+            "voice": heard.voice,
+            "level_dbfs": heard.level_dbfs,
+            "echo_dbfs": heard.echo_dbfs,
+        }
+        return BargeInDecision(Decision.HOLD, "sounds like a user", self.onset, metrics)
 
-    def _decide(self, heard: HeardPeriod, now: float, suspected_at: float) -> Verdict | None:
-        waited_s = round(now - suspected_at, 4)  # a deadline must not slip by a rounding error
+    def _decide(self, heard: HeardPeriod, now: float, held_at: float) -> BargeInDecision | None:
+        waited_s = round(now - held_at, 4)  # a deadline must not slip by a rounding error
+        speaks = heard.speech > _STILL_SPEAKS and heard.score > _WELL_OVER_NOISE
+        self._weigh(heard, waited_s, speaks)
+        metrics = {
+            "waited_ms": round(waited_s * 1000, 1),
+            "evidence": self._evidence,
+            "speaks_ms": self._speaks_periods * PERIOD_MS,
+            "voice": self._surest,
+            "speech": heard.speech,
+            "score": heard.score,
+        }
+        over = waited_s >= self._confirm_s
+        reason = self._is_user(still=over and speaks)
+        if reason:
+            self.disarm()
+            return BargeInDecision(Decision.INTERRUPT, reason, self.onset, metrics)
+        if not over:
+            return None
+        self._penalise(now)
+        reason = "no voice within the window"
+        return BargeInDecision(Decision.RESUME, reason, self.onset, metrics)
+
+    def _weigh(self, heard: HeardPeriod, waited_s: float, speaks: bool) -> None:
+        """Add one period to the evidence, if the room has rung out and the voice still sounds."""
         over_echo = _over_echo(heard)
-        rung_out = over_echo or not self._holds  # a ducked reply goes on
+        rung_out = over_echo or not self._holds  # a ducked reply keeps playing
         if over_echo:
             self._loudest_dbfs = max(self._loudest_dbfs, heard.level_dbfs)
         sounds = heard.level_dbfs > self._loudest_dbfs - _FADED_DB
@@ -161,41 +182,29 @@ class BargeIn:
             self._surest = max(self._surest, heard.voice)
             self._evidence += _evidence(heard)
         self._sure_periods = self._sure_periods + 1 if counts and heard.speech > _SURE else 0
-        speaks = heard.speech > _STILL_SPEAKS and heard.score > _WELL_OVER_NOISE
         self._speaks_periods += counts and speaks
-        numbers = {
-            "waited_ms": round(waited_s * 1000, 1),
-            "evidence": self._evidence,
-            "speaks_ms": self._speaks_periods * PERIOD_MS,
-            "voice": self._surest,
-            "speech": heard.speech,
-            "score": heard.score,
-        }
+
+    def _is_user(self, *, still: bool) -> str:
+        """Why the evidence is sufficient; "" while it is not. `still`: the window is over, and
+        the user still speaks."""
         sure = self._sure_periods >= _SURE_PERIODS and self._surest > _TRACE
-        over = waited_s >= self._confirm_s
-        still = over and speaks
         enough = _HALF_ENOUGH if still else _ENOUGH
-        reason = ""
         if self._evidence >= enough or sure:
-            reason = "a voice while the loudspeaker is quiet"
-        elif still and self._speaks_periods >= _SPEAKS_PERIODS:
-            reason = "still talks, well over noise and echo"
-        if reason:
-            self.disarm()
-            return Verdict(Kind.CONFIRM, reason, self.onset, numbers)
-        if not over:
-            return None
-        age = (now - self._penalised_at) / _PENALTY_DECAY_S
-        left = max(0.0, self._penalty * (1 - age))
-        self._suspected_at = None
+            return "a voice while the loudspeaker is quiet"
+        if still and self._speaks_periods >= _SPEAKS_PERIODS:
+            return "still talks, well over noise and echo"
+        return ""
+
+    def _penalise(self, now: float) -> None:
+        """It was a false alarm: the next one needs more."""
+        self._held_at = None
         self._scores.clear()
         self._talkers.clear()
-        self._penalty = min(left + _PENALTY, _PENALTY_MOST)
+        self._penalty = min(self._raised(now) + _PENALTY, _PENALTY_MOST)
         self._penalised_at = now
-        return Verdict(Kind.REJECT, "no voice within the window", self.onset, numbers)
 
     def _onset_periods(self) -> int:
-        """How many periods ago the score left the ground."""
+        """How many periods ago the score rose."""
         onset = 0
         for age, score in enumerate(reversed(self._scores), start=1):
             if score > _ONSET_SCORE:
@@ -206,12 +215,12 @@ class BargeIn:
 
 
 def _over_echo(heard: HeardPeriod) -> bool:
-    """More is heard than what may be left of our own sound."""
+    """The period is louder than the possible residual echo."""
     return heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB and not heard.masked
 
 
 def _evidence(heard: HeardPeriod) -> float:
-    """What a detector chunk counts as proof of a user."""
+    """The weight of a detector chunk as evidence of a user."""
     for (voice, speech), worth in ((_CLEAR, 1.0), (_LIKELY, 0.5)):
         if heard.voice > voice and heard.speech > speech:
             return worth

@@ -9,7 +9,7 @@ import numpy as np
 from parleyd import config
 from parleyd.audio import level_dbfs
 from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, Verdict
+from parleyd.hearing.barge_in import BargeIn, BargeInDecision
 from parleyd.hearing.calibration import Calibrated, Calibration
 from parleyd.hearing.digital_silence import DigitalSilence
 from parleyd.hearing.duplex import Duplex
@@ -35,7 +35,7 @@ class Percept:
 
     heard: HeardPeriod
     keyword: str | None
-    verdict: Verdict | None
+    decision: BargeInDecision | None
     speech: Speech | None
     duplex: Duplex | None
     """Set when it has just changed whether a voice can be heard over our own."""
@@ -107,11 +107,11 @@ class Ears:
             heard = replace(heard, cleaned=np.zeros_like(heard.cleaned))
         self._preroll.push(heard.cleaned)
         turned = self._judges.run(now, self._turned, heard, speaking)
-        verdict = self._judges.run(now, self._judge, heard, now)
+        decision = self._judges.run(now, self._judge, heard, now)
         return Percept(
             heard,
             self._wakes.run(now, self._wake_word, to_wake, speaking, now),
-            verdict,
+            decision,
             self._ends.run(now, self.endpoint.update, heard, now),
             self._duplex if turned else None,
             self._hears.run(now, self._calibrated, heard, now),
@@ -215,7 +215,7 @@ class Ears:
         judged = speaking and heard.trusted and not self.barge_in.pending
         return judged and self._duplex.update(heard)
 
-    def _judge(self, heard: HeardPeriod, now: float) -> Verdict | None:
+    def _judge(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
         judges = self._duplex.full or self.barge_in.pending
         return self.barge_in.update(heard, now) if judges else None
 

@@ -12,6 +12,7 @@ from parleyd.config import Config
 from parleyd.core.events import ButtonPressed, LinkUp, MicPeriod, Note, Send, Step
 from parleyd.core.speaker import Speaker
 from parleyd.core.states import State
+from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
@@ -34,7 +35,7 @@ class Core(Protocol):
     notes: list[Noted]
     cpu_us: list[float]
     sent: list[Frames]
-    """Audio sent to the server since the newest commit, int16 at 24 kHz."""
+    """Audio sent to the server since the newest interruption, int16 at 24 kHz."""
     likely: list[float]
     """For each period the probability of a user while a reply is heard, else 0."""
 
@@ -98,7 +99,7 @@ class House:
             match effect:
                 case Note(name, fields):
                     self.notes.append(Noted(now, name, dict(fields)))
-                    if name == "commit":
+                    if name == Decision.INTERRUPT:
                         self.sent = []
                 case Send(event):
                     self._answer(event, now)
@@ -157,7 +158,7 @@ class FixedThreshold:
         if self._hears(mic.frames):
             self.state = State.LISTENING
             self._loud.clear()
-            self.notes.append(Noted(now, "commit", {}))
+            self.notes.append(Noted(now, Decision.INTERRUPT, {}))
             return Step(True, SILENCE, ())
         missing = max(0, self.lead_frames - mic.queued_frames)
         while len(self._line) < missing:

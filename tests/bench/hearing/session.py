@@ -9,6 +9,7 @@ import soxr
 from parleyd.audio import FULL_SCALE, LEAST_POWER, power_to_db
 from parleyd.config import Config
 from parleyd.core.states import State
+from parleyd.hearing.barge_in import Decision
 from parleyd.simulation.card import SimulatedCard
 from parleyd.simulation.convolution import Signal
 from parleyd.simulation.talker import Talker
@@ -18,8 +19,7 @@ from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import WARM_UP_S, Said, Soundtrack, compose
 
-REACTIONS = ("hold", "duck")
-AFTER_END_S = 0.5  # a commit this late after the user's last word is still due to him
+AFTER_END_S = 0.5  # an interruption this late after the user's last word is still due to him
 _BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, found for itself
 _REACH = SERVER_RATE_HZ * 30 // 1000  # how far a splice may have moved it
 _ALIKE = 0.9  # correlation above which a block was surely found, not one like it
@@ -42,8 +42,8 @@ class Trial:
 
     since_fault_s: float | None
     reaction_ms: float | None = None
-    commit_ms: float | None = None
-    rejects: int = 0
+    interrupt_ms: float | None = None
+    resumes: int = 0
     level_db: float | None = None
     """Him in the audio that was sent against him at the microphone."""
 
@@ -62,7 +62,7 @@ class Alone:
 
     seconds: float = 0.0
     reactions: int = 0
-    commits: int = 0
+    interruptions: int = 0
     held_s: float = 0.0
     """Of `seconds`: held back, nothing was played."""
 
@@ -158,12 +158,12 @@ class _Watch:
                 alone.held_s += 0.01 * held
                 alone.ducked_s += 0.01 * (not held)
         for note in notes:
-            if note.name in (*REACTIONS, "commit", "resume"):
+            if note.name in tuple(Decision):
                 alone.events.append((round(note.at_s, 3), note.name, note.fields))
-            alone.commits += note.name == "commit"
-        alone.reactions = sum(name != "resume" for _, name, _ in alone.events)
-        if any(name in REACTIONS for _, name, _ in alone.events):
-            alone.reactions -= alone.commits  # a commit follows a reaction that was counted
+            alone.interruptions += note.name == Decision.INTERRUPT
+        alone.reactions = sum(name != Decision.RESUME for _, name, _ in alone.events)
+        if any(name == Decision.HOLD for _, name, _ in alone.events):
+            alone.reactions -= alone.interruptions  # each follows a hold that was counted
 
     def _begin(self, line: Said, state: State) -> Trial:
         period = round(self._card.now * 100)
@@ -186,18 +186,18 @@ class _Watch:
         until_s = line.end_s + AFTER_END_S
         notes = [n for n in self._core.notes if line.onset_s - 1.0 < n.at_s <= until_s]
         for note in notes:
-            if note.name not in (*REACTIONS, "commit", "resume"):
+            if note.name not in tuple(Decision):
                 continue
             after_ms = round((note.at_s - line.onset_s) * 1000, 1)
             trial.events.append((after_ms, note.name, note.fields))
             if after_ms <= 0:
                 continue
-            if trial.reaction_ms is None and note.name != "resume":
+            if trial.reaction_ms is None and note.name != Decision.RESUME:
                 trial.reaction_ms = after_ms
-            if trial.commit_ms is None and note.name == "commit":
-                trial.commit_ms = after_ms
-            trial.rejects += note.name == "resume"
-        if trial.commit_ms is not None and self._core.sent:
+            if trial.interrupt_ms is None and note.name == Decision.INTERRUPT:
+                trial.interrupt_ms = after_ms
+            trial.resumes += note.name == Decision.RESUME
+        if trial.interrupt_ms is not None and self._core.sent:
             sent = np.concatenate(self._core.sent)
             found = _level(sent, self._track.user, line)
             if found is not None:

@@ -47,7 +47,7 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
         _reactions(console, f"{title}: users after a change, all ENR and clocks", rest)
     short = {kind: [(s, t) for s, t in users if t.kind == kind] for kind in SHORT}
     if any(short.values()):
-        _reactions(console, f"{title}: short sounds of users (to commit is wrong)", short)
+        _reactions(console, f"{title}: short sounds of users (to interrupt is wrong)", short)
     _alone(console, title, [o for o in outcomes if o.scene.task == "echo"])
     _starts(console, title, [o for o in outcomes if o.scene.task == "starts"])
     _cost(console, title, outcomes)
@@ -78,7 +78,7 @@ def reaction_cells(pairs: Sequence[Pair]) -> dict[str, object]:
     """The numbers of one row about users."""
     judged = [t for _, t in pairs if t.at_onset in JUDGED]
     reactions = [t.reaction_ms for t in judged if t.reaction_ms is not None]
-    commits = [t.commit_ms for t in judged if t.commit_ms is not None]
+    decided = [t.interrupt_ms for t in judged if t.interrupt_ms is not None]
     levels = [t.level_db for t in judged if t.level_db is not None]
     n = len(judged)
     return {
@@ -87,10 +87,10 @@ def reaction_cells(pairs: Sequence[Pair]) -> dict[str, object]:
         "reaction_median_ms": _quantile(reactions, 50),
         "reaction_p95_ms": _quantile(reactions, 95),
         "within_200": sum(ms <= 200 for ms in reactions),
-        "commit_median_ms": _quantile(commits, 50),
-        "committed_500": sum(ms <= 500 for ms in commits),
-        "committed_800": sum(ms <= 800 for ms in commits),
-        "committed": len(commits),
+        "interrupt_median_ms": _quantile(decided, 50),
+        "interrupted_500": sum(ms <= 500 for ms in decided),
+        "interrupted_800": sum(ms <= 800 for ms in decided),
+        "interrupted": len(decided),
         "level_median_db": _quantile(levels, 50),
         "level_p10_db": _quantile(levels, 10),
         "seam_median_ms": _quantile([t.seam_ms for t in judged if t.seam_ms is not None], 50),
@@ -103,7 +103,7 @@ def alone_cells(alones: Iterable[Alone]) -> dict[str, float]:
     return {
         "hours": sum(a.seconds for a in every) / 3600,
         "reactions": sum(a.reactions for a in every),
-        "commits": sum(a.commits for a in every),
+        "interruptions": sum(a.interruptions for a in every),
         "held_s": sum(a.held_s for a in every),
         "ducked_s": sum(a.ducked_s for a in every),
     }
@@ -133,7 +133,7 @@ def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]
             "all": {
                 "n": len(starts),
                 "with_reaction": sum(a.reactions > 0 for a in starts),
-                "with_commit": sum(a.commits > 0 for a in starts),
+                "with_interruption": sum(a.interruptions > 0 for a in starts),
             }
         },
     }
@@ -142,7 +142,7 @@ def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]
 def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> None:
     table = Table(title=title, title_justify="left")
     for head in (
-        "", "n", "reaction ms\nmedian / p95", "within 200 ms\n% [95 %]", "committed ms\nmedian",
+        "", "n", "reaction ms\nmedian / p95", "within 200 ms\n% [95 %]", "interrupted ms\nmedian",
         "by 500 ms\n%", "by 800 ms\n% [95 %]", "ever\n%", "sent: level dB\nmedian / p10, seam",
         "reply was\ncut before",
     ):  # fmt: skip
@@ -155,9 +155,10 @@ def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> Non
         level = f"{_db(c['level_median_db'])} / {_db(c['level_p10_db'])}"
         table.add_row(
             name, str(n), f"{_ms(c['reaction_median_ms'])} / {_ms(c['reaction_p95_ms'])}",
-            _share(c["within_200"], n), _ms(c["commit_median_ms"]), _percent(c["committed_500"], n),
-            _share(c["committed_800"], n), _percent(c["committed"], n),
-            f"{level}, {_ms(c['seam_median_ms'])} ms", str(c["not_speaking"]),
+            _share(c["within_200"], n), _ms(c["interrupt_median_ms"]),
+            _percent(c["interrupted_500"], n), _share(c["interrupted_800"], n),
+            _percent(c["interrupted"], n), f"{level}, {_ms(c['seam_median_ms'])} ms",
+            str(c["not_speaking"]),
         )  # fmt: skip
     console.print(table)
 
@@ -168,7 +169,7 @@ def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
     table = Table(title=f"{title}: nobody speaks", title_justify="left")
     for head in (
         "", "hours", "wrong reactions\nan hour [95 %]", "time lost\n% held / ducked",
-        "wrong commits\nan hour [95 %]", "n",
+        "wrong interruptions\nan hour [95 %]", "n",
     ):  # fmt: skip
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
     for name, test in _ALONE.items():
@@ -179,7 +180,7 @@ def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
             lost = [f"{100 * c[key] / hours / 3600:.2f}" for key in ("held_s", "ducked_s")]
             table.add_row(
                 name, f"{hours:.2f}", _rate(int(c["reactions"]), hours), " / ".join(lost),
-                _rate(int(c["commits"]), hours), str(int(c["commits"])),
+                _rate(int(c["interruptions"]), hours), str(int(c["interruptions"])),
             )  # fmt: skip
     console.print(table)
 
@@ -212,11 +213,15 @@ def _starts(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
         return
     n = len(outcomes)
     table = Table(title=f"{title}: cold starts, nobody speaks", title_justify="left")
-    for head in ("starts", "with a wrong reaction\n% [95 %]", "with a wrong commit\n% [95 %]"):
+    for head in (
+        "starts",
+        "with a wrong reaction\n% [95 %]",
+        "with a wrong interruption\n% [95 %]",
+    ):
         table.add_column(head, justify="right")
     table.add_row(
         str(n), _share(sum(o.alone.reactions > 0 for o in outcomes), n),
-        _share(sum(o.alone.commits > 0 for o in outcomes), n),
+        _share(sum(o.alone.interruptions > 0 for o in outcomes), n),
     )  # fmt: skip
     console.print(table)
 
