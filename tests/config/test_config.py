@@ -1,8 +1,6 @@
 """The configuration: all problems at once, each with what is allowed; secrets never shown."""
 
 import os
-import tomllib
-import typing
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,19 +16,6 @@ def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         config.parse(text)
     return list(caught.value.problems)
-
-
-def test_the_annotated_file_is_the_defaults() -> None:
-    assert config.parse(DEFAULT) == config.Config()
-
-
-def test_the_annotated_file_documents_every_key() -> None:
-    sections = typing.get_type_hints(config.Config)
-    tables = tomllib.loads(DEFAULT)
-    assert set(tables) == set(sections)
-    for name, kind in sections.items():
-        for key in typing.get_type_hints(kind):
-            assert f"\n{key} = " in DEFAULT or f"\n# {key} = " in DEFAULT, f"{name}.{key}"
 
 
 def test_all_problems_come_at_once_with_what_is_allowed() -> None:

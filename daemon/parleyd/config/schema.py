@@ -1,6 +1,7 @@
 """The sections and keys of the configuration, typed, with their bounds and defaults.
 
-Every key is documented in ``default.toml`` beside this module, and a test holds the two together.
+``default.toml`` beside this module documents each key. A test compares the two: keys, order,
+defaults and bounds.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ import msgspec
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-MOST_MCP = 8  # servers; each makes every session begin later
+MOST_MCP = 8  # servers; each one delays the start of every session
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 Span = Annotated[
@@ -42,10 +43,15 @@ Keywords = Annotated[
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file; every key has a default."""
+    """Base of the sections: a table of the file in which every key has a default."""
 
 
 class Audio(Section, frozen=True, kw_only=True):
+    """The sound cards, the volume and the timing of playback.
+
+    The card's own mixer is set once, when the card is opened.
+    """
+
     capture: Device = "default"
     playback: Device = "default"
     playback_rate_hz: Literal[16000, 24000, 44100, 48000] = 48000
@@ -59,10 +65,14 @@ class Audio(Section, frozen=True, kw_only=True):
 
 
 class Playout(Section, frozen=True, kw_only=True):
+    """The buffer of reply audio that waits to be played."""
+
     capacity_s: Annotated[int, msgspec.Meta(ge=30, le=1200)] = 360
 
 
 class Wake(Section, frozen=True, kw_only=True):
+    """The wake word: which engine listens, for which keywords, and how eagerly."""
+
     engine: Literal["auto", "micro", "porcupine"] = "auto"
     keywords: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)] = ("hey_jarvis",)
     sensitivity: Level = 0.5
@@ -72,6 +82,11 @@ class Wake(Section, frozen=True, kw_only=True):
 
 
 class Turn(Section, frozen=True, kw_only=True):
+    """Turn taking: how the end of the user's turn is found, and how long Parley waits.
+
+    The follow-up keys limit a conversation that continues without the wake word.
+    """
+
     detection: Literal["server_vad", "semantic_vad", "local"] = "server_vad"
     silence_ms: Annotated[int, msgspec.Meta(ge=200, le=3000)] = 600
     vad_threshold: Level = 0.5
@@ -84,15 +99,22 @@ class Turn(Section, frozen=True, kw_only=True):
 
 
 class Hearing(Section, frozen=True, kw_only=True):
+    """Echo cancellation and barge-in: how speech over Parley's own voice is handled."""
+
     canceller: Literal["software", "hardware"] = "software"
+    barge_in: bool = True
     reaction: Literal["hold", "duck"] = "hold"
     duck_db: Annotated[float, msgspec.Meta(ge=3, le=40)] = 18.0
     confirm_ms: Annotated[int, msgspec.Meta(ge=200, le=1500)] = 500
     preroll_ms: Annotated[int, msgspec.Meta(ge=100, le=2000)] = 500
-    barge_in: bool = True
 
 
 class Realtime(Section, frozen=True, kw_only=True):
+    """The realtime server: its address, and the session that Parley asks it for.
+
+    Keys of servers are never in the file; `credentials` finds them.
+    """
+
     server: Literal[
         "auto",
         "openai",
@@ -126,7 +148,7 @@ class Realtime(Section, frozen=True, kw_only=True):
 
 
 class Mcp(Section, frozen=True, kw_only=True):
-    """One remote server of functions; its key is a secret called `key`."""
+    """A remote (MCP) server of functions. `key` is the name of a secret, not its value."""
 
     label: str = ""
     server_url: str = ""
@@ -137,13 +159,17 @@ class Mcp(Section, frozen=True, kw_only=True):
 
 
 class Skills(Section, frozen=True, kw_only=True):
-    mcp: Annotated[tuple[Mcp, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
+    """The functions that the model may call: local files and remote (MCP) servers."""
+
     folder: Folder = "/etc/parley/skills"
     within_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
     ring_min: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 5.0
+    mcp: Annotated[tuple[Mcp, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
 
 
 class Lights(Section, frozen=True, kw_only=True):
+    """The LEDs that show Parley's state: their kind, their pins and their brightness."""
+
     output: Literal["none", "led", "rgb", "apa102", "ws2812", "terminal"] = "none"
     led_pin: Pin = 17
     red_pin: Pin = 17
@@ -158,19 +184,26 @@ class Lights(Section, frozen=True, kw_only=True):
 
 
 class Buttons(Section, frozen=True, kw_only=True):
+    """The GPIO pins of the push button and of the mute switch; None is no such input."""
+
     push_pin: Pin | None = None
     mute_pin: Pin | None = None
     mute_closed_means_muted: bool = True
 
 
 class Log(Section, frozen=True, kw_only=True):
+    """The log, and the recordings that help to explain a turn.
+
+    By default, neither words nor audio are stored.
+    """
+
     level: Literal["debug", "info", "warning", "error"] = "info"
     keep_turns: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     transcripts: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file; a missing section means its defaults, or those of the board."""
+    """The whole file. A missing section has its defaults, or those of the board."""
 
     board: str = ""
     audio: Audio = Audio()

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from parleyd.realtime import raw, reading, shapes
+from parleyd.realtime.shapes import Json as Json
 
-Json = dict[str, Any]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=raw.ID_CHARS)]
 
 
