@@ -14,35 +14,22 @@ from parleyd.units import Frames
 PERIOD = np.full(160, 5, np.int16)  # 10 ms at 16 kHz
 
 
-class Judge:
-    """What the uplink asks of barge-in."""
+class Heard:
+    """Ears that remember everything, and what the uplink asked of them."""
 
     def __init__(self) -> None:
-        self.pending, self.onset, self.calls = False, 0.0, list[str]()
+        self.deciding, self.onset, self.user_speaks = False, 0.0, False
+        self.barge_in, self.endpointing = list[str](), list[bool]()
+        self.asked_ms: list[float] = []
 
     def linger(self) -> None:
-        self.calls.append("linger")
+        self.barge_in.append("linger")
 
     def disarm(self) -> None:
-        self.calls.append("disarm")
+        self.barge_in.append("disarm")
 
-
-class Ending:
-    """What the uplink asks of the endpoint."""
-
-    def __init__(self) -> None:
-        self.speaking, self.resets = False, list[bool]()
-
-    def reset(self, speaking: bool = False) -> None:
-        self.resets.append(speaking)
-
-
-class Heard:
-    """Ears that remember everything, and how much of it was asked for."""
-
-    def __init__(self) -> None:
-        self.barge_in, self.endpoint = Judge(), Ending()
-        self.asked_ms: list[float] = []
+    def restart_endpointing(self, *, speaking: bool) -> None:
+        self.endpointing.append(speaking)
 
     def recent(self, ms: float) -> Frames:
         self.asked_ms.append(ms)
@@ -122,9 +109,9 @@ def test_chunks_flush_once() -> None:
 
 def test_turn_begins_with_what_was_heard_before(desk: Desk) -> None:
     desk.uplink.begin(730.0, speaking=True)
-    assert desk.uplink.open
+    assert desk.uplink.sending
     assert desk.ears.asked_ms == [730.0]
-    assert desk.ears.endpoint.resets == [True]
+    assert desk.ears.endpointing == [True]
     assert desk.wire.sent[0] == "begin"
     sent = desk.wire.sent[1]
     assert isinstance(sent, int)
@@ -134,13 +121,13 @@ def test_turn_begins_with_what_was_heard_before(desk: Desk) -> None:
 def test_turn_resumes_with_exactly_the_gap(desk: Desk) -> None:
     desk.uplink.begin(0.0, speaking=False)
     desk.uplink.silence()
-    assert not desk.uplink.open
+    assert not desk.uplink.sending
     for _ in range(37):
         desk.uplink.kept_back()
     desk.uplink.go_on()
-    assert desk.uplink.open
+    assert desk.uplink.sending
     assert desk.ears.asked_ms == [0.0, 370]
-    assert desk.ears.endpoint.resets == [False, True]
+    assert desk.ears.endpointing == [False, True]
     assert "begin" not in desk.wire.sent[1:]
     desk.uplink.go_on()  # what was sent is not sent again
     assert desk.ears.asked_ms[-1] == 0
@@ -156,51 +143,51 @@ def after_reply(desk: Desk, periods: int = 12) -> None:
 def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
     after_reply(desk, 50)
     assert desk.wire.sent == ["begin"]
-    assert (desk.uplink.settles, desk.uplink.open) == (True, False)
-    assert desk.ears.barge_in.calls == ["linger"]
-    assert desk.ears.endpoint.resets == [False]
+    assert (desk.uplink.settles, desk.uplink.sending) == (True, False)
+    assert desk.ears.barge_in == ["linger"]
+    assert desk.ears.endpointing == [False]
     assert desk.uplink.settle(desk.percept(), 100.49) == 0
     assert desk.uplink.settles
     assert desk.uplink.settle(desk.percept(), 100.5) == 0
-    assert (desk.uplink.settles, desk.uplink.open) == (False, True)
+    assert (desk.uplink.settles, desk.uplink.sending) == (False, True)
     assert desk.ears.asked_ms == [500]
-    assert desk.ears.barge_in.calls == ["linger", "disarm"]
+    assert desk.ears.barge_in == ["linger", "disarm"]
 
 
 def test_user_who_began_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.barge_in.onset = 99.8
+    desk.ears.onset = 99.8
     assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 350
     assert desk.ears.asked_ms == [120 + 350]
 
 
 def test_user_who_began_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.barge_in.onset = 101.0
+    desk.ears.onset = 101.0
     assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 0
     assert desk.ears.asked_ms == [120]
 
 
 def test_resumed_hold_settles_at_once(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.barge_in.onset = 99.8
+    desk.ears.onset = 99.8
     assert desk.uplink.settle(desk.percept(Decision.RESUME), 100.12) == 0
     assert desk.ears.asked_ms == [120]
 
 
 def test_pending_decision_is_waited_for(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.barge_in.pending, desk.ears.barge_in.onset = True, 99.9
+    desk.ears.deciding, desk.ears.onset = True, 99.9
     assert desk.uplink.settle(desk.percept(), 100.7) == 0
     assert desk.uplink.settles
-    desk.ears.endpoint.speaking = True  # the voice detector has found a word
+    desk.ears.user_speaks = True  # the voice detector has found a word
     assert desk.uplink.settle(desk.percept(), 100.71) == 250
     assert not desk.uplink.settles
 
 
 def test_voice_without_a_hold_sends_nothing_of_the_reply(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.endpoint.speaking = True
+    desk.ears.user_speaks = True
     assert desk.uplink.settle(desk.percept(), 100.1) == 0
     assert desk.uplink.settles
 
@@ -226,7 +213,7 @@ def test_finish_sends_what_waits_and_the_last_chunk(desk: Desk) -> None:
 def test_give_up_makes_the_server_forget(desk: Desk) -> None:
     desk.uplink.begin(0.0, speaking=False)
     desk.uplink.give_up()
-    assert not desk.uplink.open
+    assert not desk.uplink.sending
     assert desk.wire.sent[-1] == "begin"
 
 
@@ -236,5 +223,5 @@ def test_close_forgets_only_what_no_server_has(desk: Desk, ready: bool, sent: in
     desk.wire.sent = [item for item in desk.wire.sent if item == "begin"]
     desk.wire.ready = ready
     desk.uplink.close()
-    assert not desk.uplink.open
+    assert not desk.uplink.sending
     assert desk.wire.sent == ["begin"] * sent

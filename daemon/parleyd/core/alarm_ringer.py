@@ -1,4 +1,4 @@
-"""The bell: plays what rings, and listens to what is said or done about it."""
+"""Rings due alarms, and decides whether speech into the ringing stops them."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.hearing.front_end import Ears
 from parleyd.playback.reply_player import Mouth
 
-BEFORE_WORD_MS = 200  # of what was heard before somebody spoke into the ringing
+BEFORE_WORD_MS = 200  # of audio before the detected onset: words begin softly
 
 
 class Bell:
-    """Couples what rings with mouth and ears; owned by the audio thread."""
+    """Connects due alarms with playback and hearing; owned by the audio thread."""
 
     def __init__(
         self, ringing: Ringing, mouth: Mouth, ears: Ears, emit: Callable[[Effect], None]
@@ -24,11 +24,11 @@ class Bell:
 
     @property
     def audible(self) -> bool:
-        """It rings."""
+        """An alarm rings."""
         return self._ringing.audible
 
     def ring(self, now: float) -> None:
-        """At every heartbeat in which nobody talks with Parley: the next round, or the end."""
+        """At every period outside a turn: play the next round, or stop after the longest time."""
         began = not self.audible
         self._mouth.play(self._ringing.round(now))
         if began and self.audible:
@@ -37,7 +37,7 @@ class Bell:
             self.stop("nobody came")
 
     def judged(self, decision: BargeInDecision, now: float) -> None:
-        """Somebody speaks into it. As with an answer: silence at once, then listen or go on."""
+        """Take a decision about speech into the ringing: hold at once, then hush or resume."""
         match decision.kind:
             case Decision.HOLD:
                 self._mouth.hold()
@@ -45,16 +45,19 @@ class Bell:
                 self.resume(now)
             case Decision.INTERRUPT:
                 self._mouth.give_up()
-                self._ears.endpoint.reset(True)
+                self._ears.restart_endpointing(speaking=True)
                 self._ringing.hush(decision.onset, now)
 
     def resume(self, now: float) -> None:
-        """Go on where it was held."""
+        """Resume the ringing where it was held."""
         self._mouth.resume()
-        self._ears.barge_in.arm(now)
+        self._ears.rearm(now)
 
     def overhear(self, ended: bool, now: float) -> None:
-        """What was said into it is complete (`ended`): whoever understands words gets it."""
+        """At every period: hand on the user's words once they are complete.
+
+        `ended`: the user's speech has just ended.
+        """
         since = self._ringing.spoken(ended, now)
         if since is not None:
             said_ms = (now - since) * 1000 + BEFORE_WORD_MS
@@ -62,16 +65,16 @@ class Bell:
             self._ears.arm(now)
 
     def understood(self, stop: bool, now: float) -> None:
-        """It is known what was said: that it stop, or something else."""
+        """The words were recognised: stop, or resume ringing if they were not a stop command."""
         if stop:
             self.stop("voice")
         elif self.audible:
             self._ringing.go_on(now)
 
     def stop(self, by: str) -> None:
-        """Somebody came, or nobody will."""
+        """Stop all alarms that ring; `by` names the reason in the log."""
         if self.audible:
-            self._ears.barge_in.disarm()
+            self._ears.disarm()
             self._mouth.give_up()
             self._emit(RingStopped(self._ringing.stop()))
             self._emit(Note("ring_stopped", {"by": by}))

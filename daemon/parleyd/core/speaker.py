@@ -245,7 +245,7 @@ class Speaker:
         faults, self._ears.faults = self._ears.faults, []
         for fault in faults:
             self._emit(fault)
-            if self._bell.audible and not self._ears.barge_in.pending:
+            if self._bell.audible and not self._ears.deciding:
                 self._bell.resume(now)  # whoever would have decided is new and knows of no hold
 
     def _dropped_out(self, xruns: int, now: float) -> None:
@@ -259,7 +259,7 @@ class Speaker:
     def _perceive(self, percept: Percept, now: float) -> None:
         if self._turn.state is State.LISTENING:
             self._follow_ups.hear(percept.heard)
-        sending = self._uplink.open  # a turn that begins now has this period in its pre-roll
+        sending = self._uplink.sending  # a turn that begins now has this period in its pre-roll
         if not sending:
             self._uplink.kept_back()
         if percept.keyword is not None:
@@ -280,7 +280,7 @@ class Speaker:
         if percept.speech is not None and self._ends_turns_here:
             ended = percept.speech is Speech.ENDED
             self._advance(Event.TURN_ENDED if ended else Event.USER_SPOKE, now)
-        if sending and self._uplink.open:
+        if sending and self._uplink.sending:
             self._uplink.push(percept.heard.cleaned)
 
     def _wake_word(self, keyword: str, now: float) -> None:
@@ -549,11 +549,11 @@ class Speaker:
             case State.IDLE:
                 self._keep_memory(now)
                 self._uplink.close()
-                self._ears.barge_in.disarm()
+                self._ears.disarm()
                 self._take_news(self._session.rest(now), now)
             case State.LISTENING:
                 self._remark = ""
-                self._ears.barge_in.disarm()
+                self._ears.disarm()
             case State.THINKING | State.BARGE_IN:
                 pass
 
@@ -590,7 +590,7 @@ class Speaker:
 
     def _voiced_since(self, began: float) -> float | None:
         """When the user's voice was heard last, if that was in this turn."""
-        voiced = self._ears.endpoint.voiced_at
+        voiced = self._ears.voiced_at
         return voiced if voiced is not None and voiced >= began else None
 
     def _hold(self, now: float) -> None:
@@ -599,7 +599,7 @@ class Speaker:
 
     def _resume(self, now: float) -> None:
         self._mouth.resume()
-        self._ears.barge_in.arm(now)
+        self._ears.rearm(now)
         self._log.resumed()
 
     def _interrupt(self, now: float) -> None:

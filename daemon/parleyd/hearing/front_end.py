@@ -1,4 +1,4 @@
-"""The ears: everything that is heard in one microphone period, composed from its rooms."""
+"""The audio front end: composes the parts of hearing, one microphone period at a time."""
 
 import math
 from collections.abc import Callable
@@ -25,32 +25,32 @@ from parleyd.wake import WakeEngine
 from parleyd.wake.gate import Gate
 
 KEPT_MS = 3000  # longest pre-roll (1 s) plus longest decision (1.5 s), rounded up
-ECHOES_S = 0.5  # after the loudspeaker: the longest delay and the room's tail
-WAKE_ENGINE = "wake engine"  # the part that is not made here: the owner of `Ears` replaces it
+ECHOES_S = 0.5  # after playback: the longest delay and the room's tail
+WAKE_ENGINE = "wake engine"  # the one part that the owner of `Ears` makes and replaces
 
 
 @dataclass(frozen=True, slots=True)
 class Percept:
-    """What one period of the microphone meant."""
+    """The result of one microphone period."""
 
     heard: HeardPeriod
     keyword: str | None
     decision: BargeInDecision | None
     speech: Speech | None
     duplex: Duplex | None
-    """Set when it has just changed whether a voice can be heard over our own."""
+    """Set in the period in which the loudspeaker's echo became, or ceased to be, too loud."""
     calibrated: Calibrated | None
-    """Set once, when the sound at the start has told what it can."""
+    """Set once, when the calibration by the startup sound is complete."""
     dead: bool | None = None
-    """Set when the microphone has just stopped delivering any sound, or does so again."""
+    """Set in the period in which the microphone stopped, or resumed, delivering sound."""
 
 
 class Ears:
     """One period in, one percept out; owned by the audio thread, deterministic.
 
-    No failure of a part leaves this object: the part is reset and left out for a while, the
-    failure waits in `faults`, and `trouble` says what does not work. Without a canceller
-    nothing that may hold our own voice is handed on.
+    The failure of a part never leaves this object: the part is reset and left out for a while,
+    the failure is appended to `faults`, and `trouble` describes the loss. While the canceller
+    is left out, audio that may contain Parley's own voice is replaced by silence.
     """
 
     def __init__(self, settings: config.Config, wake: WakeEngine | None, lead: Lead) -> None:
@@ -65,7 +65,7 @@ class Ears:
         self._silence = DigitalSilence(gates=not self._cancels)
         self._now = self._spoke_at = float("-inf")
         self.faults: list[Fault] = []
-        """Failures that were not looked at yet; whoever takes them out says so in the log."""
+        """Failures not yet logged; the owner takes them out."""
         self._failed = False
         self._calibration: Calibration | None = None
         self._renew_reference()
@@ -87,9 +87,10 @@ class Ears:
     def listen(
         self, frames: Frames | None, now: float, *, speaking: bool, attentive: bool
     ) -> Percept | None:
-        """Take 10 ms of microphone (None: it is closed) and what was played meanwhile.
+        """Process 10 ms of microphone (None: it is closed) against the playback of that time.
 
-        `speaking`: Parley is heard. `attentive`: it matters who speaks, not only a wake word.
+        `speaking`: Parley's own sound is audible. `attentive`: speech matters, not only the
+        wake word.
         """
         self._now = now
         reference = self._referring.run(now, self._reference.take)
@@ -112,7 +113,7 @@ class Ears:
             heard,
             self._wakes.run(now, self._wake_word, to_wake, speaking, now),
             decision,
-            self._ends.run(now, self.endpoint.update, heard, now),
+            self._ends.run(now, self._endpoint.update, heard, now),
             self._duplex if turned else None,
             self._hears.run(now, self._calibrated, heard, now),
             dead,
@@ -120,7 +121,7 @@ class Ears:
 
     @property
     def trouble(self) -> str:
-        """The newest failures in words; "" when all parts have worked for a while."""
+        """The newest failure in words; "" when all parts have worked for a while."""
         if not self._failed:
             return ""
         fuses = sorted(self._fuses, key=lambda fuse: not fuse.out(self._now))
@@ -128,42 +129,78 @@ class Ears:
 
     @property
     def deaf(self) -> str:
-        """Why no wake word is heard at present; "" when it is."""
+        """Why no wake word can be detected at present; "" when it can."""
         return self._wakes.means if self._wakes.out(self._now) else ""
 
     @property
     def silent(self) -> str:
-        """The microphone delivers nothing, in words; "" when it does."""
+        """That the microphone delivers no sound, in words; "" when it does."""
         return "the microphone delivers no sound" if self._silence.dead else ""
 
     def renew_wake_engine(self, engine: WakeEngine) -> None:
-        """Listen with this engine from now on; whoever made the old one closes it."""
+        """Use this engine from now on; the maker of the old one closes it."""
         self._engine = engine
         self._renew_gate()
         self._wakes.mend()
 
     def arm(self, now: float) -> None:
-        """Parley begins to be heard: suspect who speaks from now on, and nobody before."""
+        """Playback becomes audible: arm barge-in; ignore speech that began earlier."""
         self._hears.run(now, self._hearing.listen_anew)
-        self.barge_in.arm(now)
+        self.rearm(now)
+
+    def rearm(self, now: float) -> None:
+        """Playback resumes after a hold: arm barge-in; the detectors keep their state."""
+        self._barge_in.arm(now)
+
+    def linger(self) -> None:
+        """The reply is over: continue to judge speech that began during it."""
+        self._barge_in.linger()
+
+    def disarm(self) -> None:
+        """Playback is over: no more barge-in decisions, and a pending one is dropped."""
+        self._barge_in.disarm()
+
+    @property
+    def deciding(self) -> bool:
+        """Playback is held; the decision to interrupt or resume is due."""
+        return self._barge_in.pending
+
+    @property
+    def onset(self) -> float:
+        """The estimated start of the speech behind the newest hold, on the clock of `now`."""
+        return self._barge_in.onset
+
+    def restart_endpointing(self, *, speaking: bool) -> None:
+        """Look for the user's speech and its end from here on; `speaking`: it has begun."""
+        self._endpoint.reset(speaking)
+
+    @property
+    def user_speaks(self) -> bool:
+        """The voice detector has found speech and not yet its end."""
+        return self._endpoint.speaking
+
+    @property
+    def voiced_at(self) -> float | None:
+        """When the user's voice was heard last, on the clock of `now`; None: never."""
+        return self._endpoint.voiced_at
 
     def calibrate(self, sound_dbfs: float, now: float) -> None:
-        """A sound of our own begins: learn from it what can be learnt (`Percept.calibrated`)."""
+        """The startup sound begins: measure echo and delay by it (`Percept.calibrated`)."""
         if self._cancels:
             self._calibration = Calibration(sound_dbfs, self._volume, now)
 
     def volume_changed(self, percent: int) -> Duplex | None:
-        """Replies are played at this loudness from now on; see `Percept.duplex`."""
+        """The volume in percent has changed; returns the new duplex if that changed, too."""
         louder_db = 40 * math.log10(max(percent, 1) / max(self._volume, 1))  # see `Mouth`
         self._volume = percent
         return self._duplex if self._duplex.volume_changed(louder_db) else None
 
     def memory(self) -> EchoMemory | None:
-        """What was learnt of the echo's path; None while too little was heard."""
+        """The learnt echo path; None while too little was heard."""
         return self._hears.run(self._now, self._hearing.memory)
 
     def remember(self, memory: EchoMemory) -> None:
-        """Begin with what was learnt before."""
+        """Start from an echo path that was learnt before."""
         self._hears.run(self._now, self._hearing.remember, memory)
 
     def recent(self, ms: float) -> Frames:
@@ -171,27 +208,27 @@ class Ears:
         return self._preroll.last(ms)
 
     def closed(self) -> None:
-        """The microphone was closed: what was heard before is nobody's business any more."""
+        """The microphone was closed: drop all audio that was kept."""
         self._preroll.clear()
         self._calibration = None
         self._silence.closed()
 
     def reopened(self, now: float) -> None:
-        """The card starts anew, with an empty queue: as at the start, but for what was learnt."""
+        """The card was opened again with an empty queue: reset all but the learnt echo path."""
         self._renew_reference()
         self._hearing.glitch(now)
 
     def written(self, frames: Frames) -> None:
-        """These device-rate frames go to the loudspeaker next."""
+        """These frames, at the device rate, are written to the card next."""
         self._referring.run(self._now, self._reference.written, frames)
 
     def dropped(self, queued_frames: int) -> None:
-        """The newest `queued_frames` of them were thrown away unheard."""
+        """The newest `queued_frames` of them were dropped unheard."""
         given = self._referring.run(self._now, self._reference.dropped, queued_frames)
         self._hears.run(self._now, self._hearing.dropped, given or 0)
 
     def glitch(self, now: float) -> None:
-        """The card lost frames: playback has moved against recording."""
+        """The card lost frames: playback and capture have shifted against each other."""
         self._hearing.glitch(now)
 
     # --- one period -------------------------------------------------------------------
@@ -199,7 +236,7 @@ class Ears:
     def _hear(
         self, frames: Frames, reference: Frames | None, now: float, attentive: bool
     ) -> HeardPeriod:
-        if reference is None:  # without one, an echo is a voice
+        if reference is None:  # without one, echo passes for a voice
             reference = np.zeros(MIC_PERIOD_FRAMES, np.int16)
             heard = self._hearing.process(frames, reference, now, attentive=attentive)
             return replace(heard, trusted=False, cancelled=False)
@@ -211,13 +248,13 @@ class Ears:
         return self._gate.process(frames, now, speaking) if self._gate is not None else None
 
     def _turned(self, heard: HeardPeriod, speaking: bool) -> bool:
-        """Full duplex has become half duplex, or the other way round."""
-        judged = speaking and heard.trusted and not self.barge_in.pending
+        """Whether full duplex has just become half duplex, or the other way round."""
+        judged = speaking and heard.trusted and not self._barge_in.pending
         return judged and self._duplex.update(heard)
 
     def _judge(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
-        judges = self._duplex.full or self.barge_in.pending
-        return self.barge_in.update(heard, now) if judges else None
+        judges = self._duplex.full or self._barge_in.pending
+        return self._barge_in.update(heard, now) if judges else None
 
     def _calibrated(self, heard: HeardPeriod, now: float) -> Calibrated | None:
         if self._calibration is None:
@@ -227,7 +264,7 @@ class Ears:
             self._calibration = None
         return found
 
-    # --- parts, and what becomes of them when they fail -------------------------------
+    # --- the parts, and their replacements after a failure ----------------------------
 
     def _fuse(self, part: str, means: str, reset: Callable[[], object]) -> Fuse:
         return Fuse(part, means, reset, self._report)
@@ -256,14 +293,14 @@ class Ears:
 
     def _renew_judges(self) -> None:
         self._duplex = Duplex()
-        self.barge_in = BargeIn(self._settings.hearing)
+        self._barge_in = BargeIn(self._settings.hearing)
 
     def _renew_endpoint(self) -> None:
-        self.endpoint = Endpoint(self._settings.turn.silence_ms)
+        self._endpoint = Endpoint(self._settings.turn.silence_ms)
 
 
 def _unheard(frames: Frames) -> HeardPeriod:
-    """A period of which nothing is known."""
+    """The result for a period that hearing could not process."""
     return HeardPeriod(
         cleaned=frames,
         score=0.0,
