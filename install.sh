@@ -6,6 +6,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly root
 venv=$root/.venv
 log=$venv/install.log
+readonly requirements=$root/daemon/requirements
 debs='' # a folder of Debian packages that takes the network's place
 
 readonly porcupine=pvporcupine==1.9.5 # the last line that runs without a key: tests/wake uses it
@@ -286,8 +287,10 @@ check_space() {
 # --- the virtual environment ---------------------------------------------------------------
 
 install_venv() {
-  local extra=$1 wanted
-  wanted=$({ cat "$root/pyproject.toml" && "$python" -VV && echo "$python $root"; } | sha256sum)
+  local extra=$1 wanted locked=("$requirements"/{runtime,plots}.txt)
+  [[ $extra != test ]] || locked+=("$requirements/test.txt")
+  wanted=$({ cat "$root/pyproject.toml" "$requirements"/*.txt && "$python" -VV &&
+    echo "$python $root"; } | sha256sum)
   if [[ -x $venv/bin/python && ! -e $venv/incomplete ]] &&
     [[ $(cat "$venv/installed-$extra" 2>/dev/null) == "$wanted" ]]; then
     return
@@ -300,7 +303,8 @@ install_venv() {
   step "installing Python packages into .venv (a few minutes the first time)"
   touch "$venv/incomplete" # a killed pip leaves half a package behind and takes it for whole
   local status=0
-  (cd "$root" && logged pip_install -e ".[$extra]") || status=$?
+  (cd "$root" && install_locked "${locked[@]}" &&
+    logged pip_install --no-deps --no-build-isolation -e .) || status=$?
   rm -rf "$venv/incomplete" "$venv/tmp"
   ((status == 0)) || fail_with_log "installing Python packages"
 
@@ -325,6 +329,13 @@ assert os.path.exists(sysconfig.get_path("include") + "/Python.h")' 2>>"$log" ||
     fail "$python has no venv module or no headers" "install them, or use Debian's own python3"
   touch "$venv/incomplete"
   logged "$python" -m venv "$venv" || fail_with_log "creating .venv"
+}
+
+# install_locked FILE...: exact versions with the hashes of their files, and nothing else. The build
+# backend comes first, since an isolated build would fetch one of any version.
+install_locked() {
+  logged pip_install --require-hashes --requirement "$requirements/build.txt" &&
+    logged pip_install --require-hashes --no-build-isolation "${@/#/--requirement=}"
 }
 
 # pip as the user configured it; bounded where nothing is configured.

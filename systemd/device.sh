@@ -118,14 +118,18 @@ device_venv() {
   logged "$python" -m venv --system-site-packages "$venv" || fail_with_log "creating $venv"
   if [[ -n $wheels ]]; then
     step "installing Python packages from $wheels"
-    (logged pip_install --no-index --find-links "$wheels" parleyd) ||
+    locked_versions >"$venv/versions.txt"
+    (logged pip_install --no-index --find-links "$wheels" --constraint "$venv/versions.txt" parleyd) ||
       fail_with_log "installing Python packages from $wheels"
   else
     step "installing Python packages (minutes); pyalsaaudio is compiled, which takes seconds"
     [[ $(dpkg --print-architecture) != arm64 ]] || dpkg -s python3-lgpio >/dev/null 2>&1 ||
       step "lgpio is compiled too where neither package nor wheel exists, under a minute"
     copy_source
-    (logged pip_install "$venv/source") || fail_with_log "installing Python packages"
+    not_of_debian >"$venv/runtime.txt"
+    (install_locked "$venv/runtime.txt" &&
+      logged pip_install --no-deps --no-build-isolation "$venv/source") ||
+      fail_with_log "installing Python packages"
     rm -rf "$venv/source"
   fi
   rm -rf "$venv/tmp"
@@ -141,9 +145,25 @@ device_venv() {
   venv=$opt/venv
 }
 
+# runtime.txt without the two packages that Debian compiles, where they are installed.
+not_of_debian() {
+  local name present=()
+  for name in lgpio systemd-python; do
+    "$venv/bin/python" -c "import importlib.metadata as m; m.version('$name')" 2>>"$log" &&
+      present+=("$name")
+  done
+  awk -v names=" ${present[*]} " '
+    /^[^ ]/ { split($1, part, "=="); keep = !index(names, " " part[1] " ") } keep
+  ' "$requirements/runtime.txt"
+}
+
+# The locked versions without hashes: wheels that were compiled here have hashes of their own.
+locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime}.txt; }
+
 # Of Parley's files and of what decides which wheels fit.
 fingerprint() {
-  (cd "$root" && find pyproject.toml daemon/parleyd -name __pycache__ -prune -o -type f -print0 |
+  (cd "$root" && find pyproject.toml daemon/parleyd daemon/requirements \
+    -name __pycache__ -prune -o -type f -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum &&
     "$python" -c 'import platform, sys; print(*sys.version_info[:2], platform.machine())') | sha256sum
 }
@@ -297,7 +317,12 @@ make_wheels() {
   logged "$python" -m venv "$venv" || fail_with_log "creating $venv"
   step "collecting and compiling Python packages into $wheels (minutes)"
   copy_source
-  (logged run_pip wheel --wheel-dir "$wheels" "$venv/source") || fail_with_log "collecting Python packages"
+  find "$wheels" -maxdepth 1 -name '*.whl' -delete # of another version
+  (logged pip_install --require-hashes -r "$requirements/build.txt" &&
+    logged run_pip wheel --require-hashes --no-build-isolation --wheel-dir "$wheels" \
+      -r "$requirements/build.txt" -r "$requirements/runtime.txt" &&
+    logged run_pip wheel --no-deps --no-build-isolation --wheel-dir "$wheels" "$venv/source") ||
+    fail_with_log "collecting Python packages"
   collect_debs
   fingerprint >"$wheels/made-of"
   rm -rf "$venv" "$wheels/install.lock"

@@ -151,12 +151,15 @@ def new_checkout(root: Path) -> Checkout:
     for name in ("install.sh", ".ci/run"):
         shutil.copy(SOURCE / name, root / name)
     (root / "pyproject.toml").write_text(PYPROJECT)
+    for name in ("build", "runtime", "plots", "test"):  # the miniature needs no package
+        (root / "daemon/requirements").mkdir(parents=True, exist_ok=True)
+        (root / f"daemon/requirements/{name}.txt").write_text("# nothing\n")
     shutil.copytree(SOURCE / "systemd", root / "systemd")
     package = root / "daemon/parleyd"
-    package.mkdir(parents=True)
+    (package / "config").mkdir(parents=True)
     for name in ("README.md", "LICENSE", "daemon/parleyd/config/default.toml"):
         shutil.copy(SOURCE / name, root / name)
-    shutil.copytree(SOURCE / "daemon/parleyd/config/boards", package / "boards")
+    shutil.copytree(SOURCE / "daemon/parleyd/config/boards", package / "config/boards")
     (root / "daemon/backend.py").write_text(BACKEND)
     (root / "daemon/parley_stub.py").write_text(STUB)
     script(root / "tests/peers/run", 'echo ran peers "$@"')

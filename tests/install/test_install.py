@@ -177,18 +177,19 @@ def test_any_failure_fails_the_whole_but_pytest_is_still_run(
     assert result.stdout.splitlines()[-1] == "ran pytest -k some"
 
 
-def test_another_pyproject_is_installed_and_no_network_for_pip_is_said(
-    installed: Checkout,
+@pytest.mark.parametrize("name", ["build", "runtime", "plots"])
+def test_other_locked_versions_are_installed_and_no_network_is_reported(
+    installed: Checkout, name: str
 ) -> None:
-    pyproject = installed.root / "pyproject.toml"
-    text = pyproject.read_text()
-    pyproject.write_text(text.replace("requires = []", 'requires = ["setuptools"]'))
+    locked = installed.root / f"daemon/requirements/{name}.txt"
+    text = locked.read_text()
+    locked.write_text(f"setuptools==80.9.0 --hash=sha256:{'0' * 64}\n")
     try:
         line = installed.refusal(
             "--demo", PIP_NO_INDEX="0", PIP_INDEX_URL=f"{CLOSED}/simple", PIP_RETRIES="0"
         )
     finally:
-        pyproject.write_text(text)
+        locked.write_text(text)
     assert "no network" in line
     healed = installed.run("--demo")
     assert healed.returncode == 0
