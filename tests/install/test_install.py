@@ -178,7 +178,7 @@ def test_any_failure_fails_the_whole_but_pytest_is_still_run(
 
 
 @pytest.mark.parametrize("name", ["build", "runtime", "plots"])
-def test_other_locked_versions_are_installed_and_no_network_is_reported(
+def test_changed_lock_is_installed_and_no_network_is_reported(
     installed: Checkout, name: str
 ) -> None:
     locked = installed.root / f"daemon/requirements/{name}.txt"
