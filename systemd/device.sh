@@ -162,7 +162,8 @@ locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,
 
 # Of Parley's files and of what decides which wheels fit.
 fingerprint() {
-  (cd "$root" && find pyproject.toml daemon/parleyd daemon/requirements \
+  (cd "$root" && find pyproject.toml daemon/docs daemon/parleyd daemon/requirements \
+    hardware systemd/README.md \
     -name __pycache__ -prune -o -type f -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum &&
     "$python" -c 'import platform, sys; print(*sys.version_info[:2], platform.machine())') | sha256sum
@@ -171,12 +172,11 @@ fingerprint() {
 # A build leaves folders behind: not in the checkout, and not owned by root there.
 copy_source() {
   mkdir -p "$venv/source"
-  (cd "$root" && cp -r pyproject.toml README.md LICENSE daemon "$venv/source")
+  (cd "$root" && cp -r pyproject.toml README.md LICENSE daemon hardware systemd "$venv/source")
 }
 
 device_files() {
   local board=$1
-  put README.md "$opt/README.md"
   put daemon/parleyd/config/default.toml "$opt/default.toml"
   put systemd/parley.sysusers "$sysusers"
   put systemd/60-parley.rules "$rules"

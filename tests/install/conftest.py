@@ -155,6 +155,8 @@ def new_checkout(root: Path) -> Checkout:
         (root / "daemon/requirements").mkdir(parents=True, exist_ok=True)
         (root / f"daemon/requirements/{name}.txt").write_text("# nothing\n")
     shutil.copytree(SOURCE / "systemd", root / "systemd")
+    for name in ("daemon/docs", "hardware"):
+        shutil.copytree(SOURCE / name, root / name, ignore=shutil.ignore_patterns("pictures"))
     package = root / "daemon/parleyd"
     (package / "config").mkdir(parents=True)
     for name in ("README.md", "LICENSE", "daemon/parleyd/config/default.toml"):

@@ -144,7 +144,7 @@ def _section(
         except msgspec.ValidationError as error:
             problems.append(
                 f"{where}: {_told(hints[key], value)} is not allowed: "
-                f"{_reason(error)}, allowed is {_allowed(hints[key])}"
+                f"{_reason(error)}, allowed is {allowed(hints[key])}"
             )
             spoilt.add(f"{name}.{key}")
             continue
@@ -223,7 +223,8 @@ def _reason(error: msgspec.ValidationError) -> str:
     return re.sub(r"matching regex .*", "of another form", text)
 
 
-def _allowed(hint: Any) -> str:
+def allowed(hint: Any) -> str:
+    """The values that the type of a key allows, in words."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return " or ".join(repr(choice) for choice in typing.get_args(hint))
@@ -232,14 +233,14 @@ def _allowed(hint: Any) -> str:
         if meta.description is not None:
             return str(meta.description)
         if meta.ge is not None:
-            return f"{_allowed(base)} from {meta.ge} to {meta.le}"
+            return f"{allowed(base)} from {meta.ge} to {meta.le}"
         if meta.max_length is not None:
             least = meta.min_length or 0
-            return f"{_allowed(base)} with {least} to {meta.max_length} entries"
+            return f"{allowed(base)} with {least} to {meta.max_length} entries"
     if origin is tuple:
         (entry, _) = typing.get_args(hint)
         return "a list of strings" if entry is str else "a table for each, [[skills.mcp]]"
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_allowed(a) for a in typing.get_args(hint) if a is not type(None))
+        return " or ".join(allowed(a) for a in typing.get_args(hint) if a is not type(None))
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     return names.get(hint, "a table of texts")

@@ -1,0 +1,1 @@
+"""The documentation as tests read it: pages, the words of the log, the configuration page."""
