@@ -1,0 +1,120 @@
+"""No page refers to something that does not exist: links, paths, modules, keys, options."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parleyd import config
+from tests.docs.pages import PACKAGE, ROOT, Page, page, pages
+
+EVERY_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+DATA = ("json", "npz", "wav")
+SOURCES = ("py", "md", "toml", "sh", "c", "svg", "png", "jsonl", "service", "rules", "conf")
+PATH = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)+/?")
+FILE = re.compile(rf"[\w.-]+\.(?:{'|'.join(SOURCES)})")
+MODULE = re.compile(r"python3? -m ((?:tests|hardware|parleyd)(?:\.\w+)*)")
+OPTION = re.compile(r"install\.sh (--[a-z-]+)")
+KEY = re.compile(r"(\w+)\.(\w+)(?: = .*)?")
+OTHERS_FILES = {"cat.py", "timeline.png"}
+"""Names in examples, which the reader's own files have."""
+
+
+@EVERY_PAGE
+def test_page_links_lead_somewhere(page: Page) -> None:
+    assert list(_broken(page)) == []
+
+
+@EVERY_PAGE
+def test_page_paths_in_backticks_exist(page: Page) -> None:
+    missing = [text for text in page.code if _is_path(text) and not _found(page, text)]
+    assert missing == []
+
+
+@EVERY_PAGE
+def test_page_modules_and_options_exist(page: Page) -> None:
+    texts = [*page.code, *page.blocks]
+    modules = {name for text in texts for name in MODULE.findall(text)}
+    assert [name for name in modules if not _module_exists(name)] == []
+    usage = (ROOT / "install.sh").read_text("utf-8")
+    options = {name for text in texts for name in OPTION.findall(text)}
+    assert [name for name in options if f"  {name}" not in usage] == []
+
+
+@EVERY_PAGE
+def test_page_configuration_keys_exist(page: Page) -> None:
+    sections = config.Config.__struct_fields__
+    wrong = []
+    for text in page.code:
+        found = KEY.fullmatch(text)
+        if found and found[1] in sections and found[2] not in (*SOURCES, *DATA):
+            section = getattr(config.Config(), found[1])
+            if found[2] not in getattr(section, "__struct_fields__", ()):
+                wrong.append(text)
+    assert wrong == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached: set[str] = set()
+    waiting = ["README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        for path, _ in _targets(page(name)):
+            if path.suffix == ".md" and path.is_file():
+                waiting.append(path.relative_to(ROOT).as_posix())
+    assert {page.name for page in pages()} - reached == set()
+
+
+@pytest.mark.parametrize("folder", ["daemon/parleyd", "systemd"])
+def test_pages_that_the_program_names_exist(folder: str) -> None:
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".toml", ".sh")]
+    named = {
+        name for path in files for name in re.findall(r"[\w/-]+\.md\b", path.read_text("utf-8"))
+    }
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def _broken(page: Page) -> Iterator[str]:
+    for path, anchor in _targets(page):
+        if not path.exists():
+            yield f"{path.relative_to(ROOT)}"
+        elif anchor and (path.suffix != ".md" or anchor not in Page(path).anchors):
+            yield f"{path.relative_to(ROOT)}#{anchor}"
+
+
+def _targets(page: Page) -> Iterator[tuple[Path, str]]:
+    """The file and the anchor of each link that stays in the repository."""
+    for link in page.links:
+        if not re.match(r"[a-z]+:", link):
+            name, _, anchor = link.partition("#")
+            yield (page.path.parent / name).resolve() if name else page.path, anchor
+
+
+def _is_path(text: str) -> bool:
+    """It names a file or folder of the repository, and not one of the device or the reader."""
+    if FILE.fullmatch(text):
+        return text not in OTHERS_FILES and not text.endswith((".toml", ".md"))
+    if not PATH.fullmatch(text):
+        return False
+    first = text.split("/")[0]
+    ours = any((folder / first).exists() for folder in (ROOT, PACKAGE)) and first != "demo-report"
+    return ours or bool(re.search(rf"\.(?:{'|'.join(SOURCES)})$", text))
+
+
+def _found(page: Page, text: str) -> bool:
+    """From the root, the package, or the page's own folder; a bare name anywhere below."""
+    places = [ROOT / text, PACKAGE / text, page.path.parent / text]
+    if any(place.exists() for place in places):
+        return True
+    folders = [ROOT / name for name in ("daemon", "hardware", "systemd", "tests")]
+    return "/" not in text and any(True for folder in folders for _ in folder.rglob(text))
+
+
+def _module_exists(name: str) -> bool:
+    path = ROOT / "daemon" / name.replace(".", "/")
+    path = path if name.startswith("parleyd") else ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__main__.py").exists()

@@ -1,0 +1,67 @@
+"""Pages that say what the code says: the configuration, the floors, and what is installed."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs import reference
+from tests.docs.pages import DOCS, ROOT, Page, page, pages
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+SHARE = "share/doc/parleyd"
+INSTALLED = {
+    target.removeprefix(f"{SHARE}/"): sources
+    for target, sources in PROJECT["tool"]["setuptools"]["data-files"].items()
+}
+
+
+def test_configuration_page_is_generated() -> None:
+    written = DOCS.joinpath("configuration.md").read_text("utf-8")
+    assert written == reference.page(), "write it again: python -m tests.docs"
+
+
+def test_architecture_page_has_the_floors_in_order() -> None:
+    contract = PROJECT["tool"]["importlinter"]["contracts"][0]
+    floors = [sorted(re.findall(r"parleyd\.(\w+)", layer)) for layer in contract["layers"]]
+    table = page("daemon/docs/architecture.md").text.partition("| folder | holds |")[2]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table.partition("\n\n")[0], re.MULTILINE)
+    assert [sorted(re.findall(r"`(\w+)`", row)) for row in rows] == floors
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_bytes()) < 7000
+
+
+def test_documentation_is_installed_as_it_stands() -> None:
+    """Each folder keeps its place, so that links between installed pages hold."""
+    for folder, sources in INSTALLED.items():
+        assert all(Path(source).parent.as_posix() == folder for source in sources)
+    assert {file.parent for file in _installed()} >= {DOCS, ROOT / "hardware", ROOT / "systemd"}
+    assert set(DOCS.glob("*.md")) <= _installed()
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in pages() if page.path.parent in (DOCS, ROOT / "hardware")], ids=str
+)
+def test_installed_page_links_to_installed_files(page: Page) -> None:
+    targets = {
+        (page.path.parent / link.partition("#")[0]).resolve()
+        for link in page.links
+        if link[0] != "#" and not re.match(r"[a-z]+:", link)
+    }
+    assert {path for path in targets - _installed() if ROOT / "tests" not in path.parents} == set()
+
+
+def test_unit_names_an_installed_page() -> None:
+    unit = (ROOT / "systemd/parleyd.service").read_text("utf-8")
+    (place,) = re.findall(r"^Documentation=file:///opt/parley/venv/(.*)$", unit, re.MULTILINE)
+    assert ROOT / place.removeprefix(f"{SHARE}/") in _installed()
+
+
+def _installed() -> set[Path]:
+    return {
+        path for sources in INSTALLED.values() for source in sources for path in ROOT.glob(source)
+    }
