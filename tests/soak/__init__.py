@@ -1,1 +1,1 @@
-"""Long runs: a simulated day of bad manners in minutes, and an hour of real life."""
+"""Long runs: a simulated day of faults in minutes, and an hour in real time."""

@@ -1,4 +1,4 @@
-"""A simulated day: four households, each a speaker of its own, shared out over the cores."""
+"""A simulated day: four households, each with its own speaker, spread over the cores."""
 
 import json
 import time
@@ -20,10 +20,10 @@ from tests.soak.oracle import Violation
 from tests.soak.sounds import readable, tones
 from tests.soak.world import Figures, World
 
-STEP_H = 0.25  # between two measurements of memory
-FLAT_KB_PER_HOUR = 300  # of the last third of a life: what is kept up to a bound has filled by then
-GROWS_BY = 1.5  # the second half of a life may hold so much more than the first, in any container
-SMALL = 300  # ... unless it is as small as this: 256 dead answers and calls are remembered
+STEP_H = 0.25  # between two memory measurements
+FLAT_KB_PER_HOUR = 300  # in the last third of a life: bounded buffers are full by then
+GROWS_BY = 1.5  # largest growth of a container from the first to the second half of a life
+SMALL = 300  # containers up to this size may grow: the core stores 256 dead answers and calls
 
 
 def _house(detection: str, server: str, connection: str = "warm", reaction: str = "hold") -> Config:
@@ -55,7 +55,7 @@ HEARD = _house("local", "openai")
 
 @dataclass(frozen=True)
 class Life:
-    """How one household lived."""
+    """The result of one household's run."""
 
     house: str
     seed: int
@@ -67,19 +67,19 @@ class Life:
 
     @property
     def slope(self) -> float:
-        """Resident memory's growth in kB per simulated hour, in the last third."""
+        """Growth of resident memory in the last third, in kB per simulated hour."""
         return slope_kb_per_hour(self.warm)
 
     @property
     def warm(self) -> list[tuple[float, int]]:
-        """Seconds and kB of the last third: nothing new should be kept in it."""
+        """Seconds and kB of the last third, in which memory should not grow."""
         return [
             (hours * 3600, kb) for hours, kb in self.memory if hours > self.figures.hours * 2 / 3
         ]
 
 
 def live(house: str, hours: float, seed: int, *, progress: bool = False) -> Life:
-    """One household; a violation is told as `problem`, with all that is needed to repeat it."""
+    """Run one household; `problem` describes a violation and the command that repeats it."""
     began = time.monotonic()
     memory: list[tuple[float, int]] = []
     reference = "parleyd.hearing.front_end.Reference"
@@ -97,7 +97,7 @@ def live(house: str, hours: float, seed: int, *, progress: bool = False) -> Life
             events = "\n".join(world.recent)
             problem = (
                 f"{problem}\nhouse {house!r}, seed {seed}, at {world.now:.2f} s; last events:\n"
-                f"{events}\nagain: python -m tests.soak "
+                f"{events}\nrepeat with: python -m tests.soak "
                 f"--house '{house}' --seed {seed} --hours {hours:g}"
             )
         else:
@@ -106,7 +106,7 @@ def live(house: str, hours: float, seed: int, *, progress: bool = False) -> Life
 
 
 def run(hours: float, seed: int, jobs: int, houses: Sequence[str], report: Path | None) -> int:
-    """Share so many hours out over the houses; prints as they end, returns the exit status."""
+    """Divide the hours among the houses and print each result; returns the exit status."""
     began = time.monotonic()
     each_h = hours / len(houses)
     lives: list[Life] = []
@@ -124,7 +124,7 @@ def run(hours: float, seed: int, jobs: int, houses: Sequence[str], report: Path 
         **{f.name: sum(getattr(life.figures, f.name) for life in lives) for f in fields(Figures)}
     )
     took_s = time.monotonic() - began
-    print(f"\n{total.hours:.1f} simulated hours in {took_s / 60:.1f} min, {jobs} at a time")
+    print(f"\n{total.hours:.1f} simulated hours in {took_s / 60:.1f} min, {jobs} in parallel")
     for name, value in asdict(total).items():
         print(f"  {name.replace('_', ' '):18} {value:.0f}")
     for problem in filter(None, map(_leak, lives)):
@@ -132,7 +132,7 @@ def run(hours: float, seed: int, jobs: int, houses: Sequence[str], report: Path 
     if report is not None:
         told = {"total": asdict(total), "lives": [asdict(life) for life in lives]}
         report.write_text(json.dumps({**told, "minutes": took_s / 60}, indent=1) + "\n")
-    print("\nall well" if not any(problems) else "\nNOT WELL")
+    print("\npassed" if not any(problems) else "\nFAILED")
     return 1 if any(problems) else 0
 
 
@@ -140,7 +140,7 @@ def _progress(house: str, world: World, kb: int) -> str:
     figures = world.figures
     return (
         f"{house:20} {figures.hours:6.2f} h  {kb / 1024:6.1f} MB  {figures.turns} turns, "
-        f"{figures.faults} troubles, {figures.calms} times calm"
+        f"{figures.faults} faults, {figures.calms} calm periods"
     )
 
 
@@ -149,7 +149,7 @@ def _problem(live_on: Callable[[], None]) -> str:
         live_on()
     except Violation as violation:
         return str(violation)
-    except Exception:  # the rim: what the core raised is found, too
+    except Exception:  # the rim: an exception of the core is a finding, too
         return traceback.format_exc()
     return ""
 
@@ -159,18 +159,18 @@ def _told(life: Life) -> str:
     rss = " ".join(f"{kb / 1024:.1f}" for _, kb in hourly)
     return (
         f"{life.house}: {life.figures.hours:.1f} h in {life.wall_s / 60:.1f} min, "
-        f"seed {life.seed}; resident MB each hour: {rss}; {life.slope:+.0f} kB an hour"
+        f"seed {life.seed}; resident MB each hour: {rss}; {life.slope:+.0f} kB per hour"
     )
 
 
 def _leak(life: Life) -> str:
     if len(life.warm) >= 6 and life.slope > FLAT_KB_PER_HOUR:
-        return f"{life.house}: memory grows by {life.slope:.0f} kB an hour"
+        return f"{life.house}: memory grows by {life.slope:.0f} kB per hour"
     return ""
 
 
 def _grown(held: Sequence[Mapping[str, int]]) -> str:
-    """Containers that hold more in the second half of a life than they ever did in the first."""
+    """Return the first container that stays larger in the second half than in the first half."""
     half = len(held) // 2
     if half < 4:
         return ""
@@ -179,5 +179,5 @@ def _grown(held: Sequence[Mapping[str, int]]) -> str:
         first = max(sizes.get(path, 0) for sizes in held[:half])
         second = min(sizes.get(path, 0) for sizes in held[half + half // 2 :])
         if second > SMALL and second > GROWS_BY * first:
-            return f"{path} holds {second} things at least, in the first half {first} at most"
+            return f"{path} holds at least {second} items, but at most {first} in the first half"
     return ""

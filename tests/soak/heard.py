@@ -1,4 +1,4 @@
-"""The same household with the real hearing, in a simulated room: costs ten times as much."""
+"""The same household with real audio processing in a simulated room, at ten times the cost."""
 
 from functools import cache
 
@@ -16,7 +16,7 @@ WORDS = (
     "What is the weather like tomorrow, and will it rain in the afternoon?",
     "No wait, tell me about the trains to the north, and when the next one leaves.",
 )
-SAID_DBFS = -24.0  # at the microphone: somebody who wants to be heard over a loudspeaker
+SAID_DBFS = -24.0  # at the microphone: a user speaking over the loudspeaker
 ECHO_DB = -30.0
 
 
@@ -26,7 +26,7 @@ def _said(words: str) -> Frames:
 
 
 class HeardWorld(World):
-    """Users speak, the room answers, the canceller works; the card itself is always well."""
+    """Users speak, the room adds echo, the canceller runs; the sound card never fails."""
 
     def _speaker(self) -> Speaker:
         self._talker = Talker()
@@ -59,10 +59,10 @@ class HeardWorld(World):
         super()._repair()
 
     def _stall(self, seconds: float) -> None:
-        """The simulated card has its own stalls; these are in the tests of the room."""
+        """Do nothing: the tests of the room cover the stalls of the simulated card."""
 
     def _lose_card(self) -> None:
-        """As for stalls."""
+        """Do nothing, as for stalls."""
 
     def _refused(self) -> None:
-        """A restart would need a new room."""
+        """Do nothing: a restart would need a new room."""

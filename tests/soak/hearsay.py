@@ -1,7 +1,7 @@
-"""A stand-in for the costly part of hearing: it is told who speaks, and is as sure as the real one.
+"""A cheap stand-in for the echo control: the test sets the talker, the scores are realistic.
 
-The canceller with its reference, the voice detector and the classifier are replaced; pre-roll,
-wake-word gate, barge-in decision, end of turn and duplex judgement are the real ones.
+It replaces the canceller with its reference, the voice detector and the classifier. Pre-roll,
+wake-word gate, barge-in decision, end of turn and duplex judgement are real.
 """
 
 from random import Random
@@ -26,7 +26,7 @@ _COUGH = [_heard(_VOICE, 8.0, 0.1, chunk, 0.9) for chunk in (False, True)]
 
 
 class Hearsay:
-    """In the place of `parleyd.hearing.echo_control.Hearing`; told by `speaks` and `coughs`."""
+    """Replaces `parleyd.hearing.echo_control.Hearing`; `speaks` and `coughs` set its output."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -37,7 +37,7 @@ class Hearsay:
     def process(
         self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
     ) -> HeardPeriod:
-        """What is heard in this period: what was told, with doubts while somebody speaks."""
+        """Return the period that `speaks` and `coughs` ask for; 5 % of speech reads as silence."""
         self._periods += 1
         chunk = self._periods % 3 == 0
         if self.speaks:
@@ -45,20 +45,20 @@ class Hearsay:
         return (_COUGH if self.coughs else _SILENCE)[chunk]
 
     def listen_anew(self) -> None:
-        """It remembers nothing anyway."""
+        """Do nothing: there is no state to reset."""
 
     def glitch(self, now: float) -> None:
-        """The card lost frames."""
+        """Ignore frames that the card lost."""
 
     def dropped(self, frames: int) -> None:
-        """The canceller's reference was thrown away."""
+        """Ignore a dropped canceller reference."""
 
     def memory(self) -> None:
-        """There is nothing worth keeping over a restart."""
+        """Return nothing: no state is worth persisting across restarts."""
 
 
 class Unreferenced:
-    """Has the interface of `parleyd.hearing.reference.Reference`; nobody here cancels an echo."""
+    """Implements `parleyd.hearing.reference.Reference` without audio: no echo is cancelled."""
 
     slipped = False
 
@@ -66,12 +66,12 @@ class Unreferenced:
         pass
 
     def written(self, frames: Frames) -> None:
-        """These go to the loudspeaker next."""
+        """Ignore the frames that go to the loudspeaker next."""
 
     def dropped(self, queued_frames: int) -> int:
-        """So many never will."""
+        """Ignore frames that the loudspeaker never plays; returns 0."""
         return 0
 
     def take(self) -> Frames:
-        """What was played in a period."""
+        """Return one period of silence."""
         return _NOTHING

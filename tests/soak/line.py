@@ -1,4 +1,4 @@
-"""The link on paper: opens sockets, carries in order and late, and loses them."""
+"""A simulated connection: opens sockets, delivers in order but late, and loses sockets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ About = Answer | Sound | None
 
 @dataclass(eq=False, slots=True)
 class _Socket:
-    """One connection: its server, and when what was sent last arrives at each end."""
+    """One connection: its server, and when the latest event arrives at each end."""
 
     server: Server | None = None
     down_at: float = 0.0
@@ -35,7 +35,7 @@ class _Socket:
 
 
 class PaperLink:
-    """Keeps the promises of `parleyd.realtime.connection.Link` in simulated time, offline."""
+    """Implements the contract of `parleyd.realtime.connection.Link` in simulated time."""
 
     def __init__(
         self, clock: Clock, settings: Config, post: Callable[[Happening, About], None]
@@ -45,7 +45,7 @@ class PaperLink:
         self._socket: _Socket | None = None
         self._trying = False
         self._attempt = 0
-        self._gone = False  # for good: refused, or the speaker was restarted
+        self._gone = False  # permanently: refused, or the speaker was restarted
         self.outage = False
         self.sockets = 0
         if self._wanted:
@@ -64,7 +64,7 @@ class PaperLink:
             case Connect(wanted):
                 self._wanted = wanted
                 if wanted:
-                    self._trying = False  # a pause is cut short
+                    self._trying = False  # end a retry delay early
                     self._try(0.0)
                 else:
                     self._end()
@@ -77,17 +77,17 @@ class PaperLink:
                     self._down(reason, Remedy.FATAL if fatal else put_off)
 
     def cut(self) -> None:
-        """The network breaks."""
+        """Break the network connection."""
         if self._end():
             self._down("the connection broke", Remedy.RECONNECT)
 
     def close(self, code: int, reason: str) -> None:
-        """The server closes the socket."""
+        """Close the socket from the server's side."""
         if self._socket is not None:
             self._closed(self._socket, code, reason)
 
     def forget(self) -> None:
-        """The daemon ends."""
+        """Close the socket for good: the daemon ends."""
         self._end()
         self._gone = True
 
@@ -124,7 +124,7 @@ class PaperLink:
             self._post(Expires(self._clock.random.uniform(70, 900)), None)
 
     def _end(self) -> bool:
-        """Nothing more comes of the open socket; False when there is none."""
+        """Deliver nothing more from the open socket; returns False if there is none."""
         socket, self._socket = self._socket, None
         if socket is None:
             return False
@@ -154,7 +154,7 @@ class PaperLink:
         if delay_s is not None and self._wanted:
             self._try(delay_s)
 
-    # --- what is carried ----------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------
 
     def _receive(self, socket: _Socket, event: ev.ServerEvent, about: About) -> None:
         decoded = ev.decode_server(ev.encode(event))

@@ -1,4 +1,4 @@
-"""What a process costs: memory and time as the kernel counts them, containers as Python does."""
+"""The cost of a process: memory and processor time from the kernel, container sizes from Python."""
 
 import contextlib
 import ctypes
@@ -13,21 +13,24 @@ import numpy as np
 
 
 def rss_kb(pid: int | str = "self") -> int:
-    """Resident memory of a process."""
+    """Return the resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def tree_kb(pid: int) -> int:
-    """Memory of a process and all below it that is theirs alone: what code and libraries take is
-    shared with whoever else runs Python here, and changes as these come and go."""
+    """Return the private memory of a process and its descendants.
+
+    Memory of code and libraries is shared with other Python processes and varies as these start
+    and end.
+    """
     return sum(map(_own_kb, tree(pid)))
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all below it, those of its threads included."""
+    """Return the process and its descendants, including children of its threads."""
     found = [pid]
-    with contextlib.suppress(OSError):  # it has just ended
+    with contextlib.suppress(OSError):  # the process has just ended
         for task in os.listdir(f"/proc/{pid}/task"):
             children = Path(f"/proc/{pid}/task/{task}/children").read_text().split()
             found += [below for child in children for below in tree(int(child))]
@@ -35,7 +38,7 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of a process and of its children that have ended; 0 when it is gone."""
+    """Return the processor time of a process and its ended children; 0 if it is gone."""
     with contextlib.suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
@@ -50,7 +53,7 @@ def _own_kb(pid: int) -> int:
 
 
 def slope_kb_per_hour(samples: Sequence[tuple[float, int]]) -> float:
-    """The straight line through (seconds, kB), least squares; 0 for less than three."""
+    """Return the least-squares slope through (seconds, kB); 0 for fewer than three samples."""
     if len(samples) < 3:
         return 0.0
     at_s, kb = np.array(samples, float).T
@@ -58,11 +61,10 @@ def slope_kb_per_hour(samples: Sequence[tuple[float, int]]) -> float:
 
 
 def containers(root: object, within: str = "parleyd") -> dict[str, int]:
-    """The length of every container that can be reached from `root` by attributes, by its path.
+    """Return the length of every container reachable from `root` by attributes, by path.
 
-    Objects of other packages than `within` are not looked into, arrays and bytes count
-    their own length. What is in a container is one path, however many there are, whose length
-    is their sum.
+    Objects of packages other than `within` are not searched; arrays and bytes count their own
+    length. All items of a container share one path, and their lengths are added up.
     """
     sizes: dict[str, int] = {}
     seen: set[int] = set()
@@ -86,7 +88,7 @@ def containers(root: object, within: str = "parleyd") -> dict[str, int]:
 
 
 def settle() -> None:
-    """Collect what is garbage and give back what is free: what is measured then is what is held."""
+    """Collect garbage and return free memory, so that a measurement sees only live objects."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if trim is not None:

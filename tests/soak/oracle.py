@@ -1,4 +1,4 @@
-"""What must hold at every heartbeat, whatever the world does."""
+"""Invariants that must hold at every period, whatever the world does."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -18,21 +18,21 @@ from parleyd.realtime.responses import CANCELLED_WITHIN_S, CREATED_WITHIN_S, TUR
 from parleyd.units import PERIOD_MS, Frames
 from tests.soak.sounds import Sound
 
-QUIET = (State.LISTENING, State.IDLE)  # of the speaker: every answer so far is over
-A_TICK_S = 0.011  # a deadline is met in the first heartbeat after it
+QUIET = (State.LISTENING, State.IDLE)  # the speaker's states in which every answer so far is over
+A_TICK_S = 0.011  # a deadline is met in the first period after it
 TOLD_WITHIN_MS = 20
-KEPT_ANSWERS = 32  # late deltas come within seconds
+KEPT_ANSWERS = 32  # late deltas arrive within seconds
 PER_MS = 24
-SILENT_ALARM_S = 12.0  # a pause, somebody who speaks into it, and the time to understand that
+SILENT_ALARM_S = 12.0  # a pause, an utterance during the pause, and the time to recognise it
 
 
 class Violation(AssertionError):
-    """Something that must never happen."""
+    """An invariant was broken."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """Frames of one sound (None: silence) in the card's queue."""
+    """Frames of one sound in the card's queue; None is silence."""
 
     sound: Sound | None
     start: int
@@ -41,12 +41,12 @@ class _Run:
 
 @dataclass
 class Oracle:
-    """Watches one speaker from outside; knows what was sent to it, and what left the card."""
+    """Watches one speaker from outside: the events it received and the frames the card played."""
 
     settings: Config
     tones: dict[str, Sound]
     now: float = 0.0
-    answers: dict[int, list[Sound]] = field(default_factory=dict)  # by number, in order of birth
+    answers: dict[int, list[Sound]] = field(default_factory=dict)  # by number, oldest first
     dead: set[int] = field(default_factory=set)
     heard_frames: int = 0
     interruptions: int = 0
@@ -62,26 +62,26 @@ class Oracle:
         self._queue: deque[_Run] = deque()
         self._current: Sound | None = None
         self._state = State.IDLE
-        self._since = 0.0  # in this state, or since it was last refreshed
+        self._since = 0.0  # start of this state, or its last refresh
         self._creates = 0
         self._dead_creates = 0
         self._create_sent: float | None = None
-        self._active: tuple[str, float | None] | None = None  # response, cancelled when
+        self._active: tuple[str, float | None] | None = None  # response, time of cancel
         self._asked_for = ""
         self._silent_since = 0.0
-        self._again: dict[str, int] = {}  # truncations that were refused, and what fits
-        self._told: deque[tuple[str, str]] = deque(maxlen=32)  # event id and item
-        self.ringing = False  # an alarm is due and was not stopped
+        self._again: dict[str, int] = {}  # refused truncations and the largest length allowed
+        self._told: deque[tuple[str, str]] = deque(maxlen=32)  # event id, item
+        self.ringing = False  # an alarm is due and not dismissed
         self._rang = self.now
         self._looked = self.now
         self._heard_before = 0
-        self._late_ms = 0.0  # by how much the beat before came too early for what is told in this
-        self._cut_short: set[int] = set()  # answers that were too long for the ring
+        self._late_ms = 0.0  # how late this period is; the reported milliseconds are older by it
+        self._cut_short: set[int] = set()  # answers too long for the playback buffer
 
-    # --- what the world did -------------------------------------------------------------
+    # --- events of the world ------------------------------------------------------------
 
     def born(self, number: int, create: int | None, state: State) -> None:
-        """The core is about to be told that a response began: of its create, or unasked."""
+        """Record a new response before the core receives it; `create` is None if unrequested."""
         self.answers[number] = []
         unwanted = state in QUIET if create is None else create <= self._dead_creates
         if unwanted:
@@ -95,7 +95,7 @@ class Oracle:
             self._cut_short.discard(oldest)
 
     def delivered(self, event: ev.ServerEvent) -> None:
-        """The core is handed this event of the server."""
+        """Record a server event that the core receives now."""
         match event:
             case ev.ResponseCreated():
                 self._create_sent = None
@@ -115,25 +115,25 @@ class Oracle:
                 self.ready = True
 
     def socket_gone(self) -> None:
-        """The core knows that nothing more comes."""
+        """Record that the core knows about the closed socket."""
         self.ready = False
         self._create_sent = self._active = None
 
     def refused_truncate(self, event_id: str | None, has_ms: int) -> None:
-        """The server says that an item is shorter than we said."""
+        """Record the server's claim that an item is shorter than the truncation."""
         for told_id, item in self._told:
             if event_id in (told_id, None):
                 self._again[item] = has_ms
 
     def card_lost(self, unheard_frames: int) -> None:
-        """So much of what was written was perhaps not heard."""
+        """Record a lost card with the number of written frames that may not have been heard."""
         self._leave(unheard_frames)
         self._dropped()
 
-    # --- every heartbeat ----------------------------------------------------------------
+    # --- every period -------------------------------------------------------------------
 
     def look(self, speaker: Speaker, mic: MicPeriod, step: Step, now: float) -> None:
-        """Judge one tick. Raises `Violation`."""
+        """Check one tick. Raises `Violation`."""
         self._late_ms = max(0.0, (now - self._looked) * 1000 - PERIOD_MS)
         self.now = self._looked = now
         before = self._state
@@ -170,7 +170,7 @@ class Oracle:
         """The loudspeaker has nothing to play."""
         return not any(run.sound for run in self._queue)
 
-    # --- what is played -----------------------------------------------------------------
+    # --- playback -----------------------------------------------------------------------
 
     def _leave(self, queued: int) -> None:
         leaving = sum(run.count for run in self._queue) - queued
@@ -187,7 +187,7 @@ class Oracle:
 
     def _hear(self, sound: Sound, start: int, count: int) -> None:
         if sound.answer and start != sound.heard:
-            raise Violation(f"{sound.name}: frame {start} is heard after frame {sound.heard}")
+            raise Violation(f"{sound.name}: frame {start} was heard after frame {sound.heard}")
         sound.heard = start + count
         if not sound.answer:
             self._rang = self.now
@@ -234,7 +234,7 @@ class Oracle:
         sound, start, count = best  # type: ignore[assignment]
         if sound is None or count < min(4, len(frames), sound.sent - start):
             raise Violation(
-                f"something is played that does not belong there: {self._where(frames)}"
+                f"played frames do not belong to a current sound: {self._where(frames)}"
             )
         return sound, start, count
 
@@ -244,7 +244,7 @@ class Oracle:
         return [*current, *(s for s in items if s.answer not in self.dead), *self.tones.values()]
 
     def _where(self, frames: Frames) -> str:
-        """Which place of which sound this is, for the report of a violation."""
+        """Locate the frames in a known sound, for the report of a violation."""
         for sound in [s for sounds in self.answers.values() for s in sounds]:
             all_of_it = sound.frames(0, sound.length)
             for start in np.flatnonzero(all_of_it == frames[0]):
@@ -255,7 +255,7 @@ class Oracle:
                         f"frame {start} of {state} {sound.name} "
                         f"(written to {sound.written}, heard to {sound.heard}, sent {sound.sent})"
                     )
-        return f"no known sound, it begins {frames[:4].tolist()}"
+        return f"unknown sound that begins with {frames[:4].tolist()}"
 
     def _judge(self, sound: Sound, start: int) -> None:
         if self.without_card:
@@ -264,14 +264,14 @@ class Oracle:
             raise Violation(f"frame {start} of {sound.name} is played after its end")
         if sound.name.startswith(("alarm", "spoken")):
             if start == 0 and not self.ringing and sound.name == "alarm":
-                raise Violation("an alarm sounds that nobody set, or that was stopped")
+                raise Violation("an alarm sounds that was never set, or was dismissed")
         elif sound.answer and start == 0:
             for earlier in self.answers[sound.answer]:
                 if earlier.item < sound.item and earlier.written < earlier.sent:
                     raise Violation(f"{sound.name} is played before the end of {earlier.name}")
 
     def rings(self) -> None:
-        """An alarm is due."""
+        """Record that an alarm is due."""
         self.ringing = True
 
     # --- states -------------------------------------------------------------------------
@@ -291,15 +291,15 @@ class Oracle:
             for sound in self.answers[number]:
                 if sound.heard < sound.sent:
                     raise Violation(
-                        f"{sound.name} counts as finished, but of {sound.sent} frames "
-                        f"{sound.heard} were heard"
+                        f"{sound.name} counts as finished, but only {sound.heard} of "
+                        f"{sound.sent} frames were heard"
                     )
             self.finished += 1
 
     def _time(self, speaker: Speaker) -> None:
         self._rings_on()
         if self._state in (State.THINKING, State.SPEAKING) and speaker._session.working:
-            self._since = self.now  # a function has a time limit of its own
+            self._since = self.now  # functions have their own time limit
         turn, lasted = self.settings.turn, self.now - self._since
         match self._state:
             case State.THINKING:
@@ -314,18 +314,20 @@ class Oracle:
                 longest = turn.longest_s + 2 * max(turn.nothing_said_s, turn.follow_up_s)
                 deadline = speaker._turn.deadline
                 if deadline is None or self.now > deadline + A_TICK_S:
-                    raise Violation("it listens beyond its deadline")
-                lasted = 0.0  # each time that the user speaks anew, it begins anew
+                    raise Violation("listening continues beyond its deadline")
+                lasted = 0.0  # restarts whenever the user speaks again
             case State.IDLE:
                 return
         if lasted > longest + A_TICK_S:
-            raise Violation(f"{self._state} for {lasted:.2f} s, longest is {longest:.2f} s")
+            raise Violation(
+                f"{self._state} for {lasted:.2f} s, at most {longest:.2f} s are allowed"
+            )
 
     def _rings_on(self) -> None:
         if self.shown is not Shown.RINGING:
             self._rang = self.now
         elif self.now - self._rang > SILENT_ALARM_S:
-            raise Violation(f"an alarm rings, but is not heard for {SILENT_ALARM_S:.0f} s")
+            raise Violation(f"a ringing alarm was silent for {SILENT_ALARM_S:.0f} s")
 
     def _ladder(self, speaker: Speaker) -> None:
         refused = bool(speaker._line.refused)
@@ -338,7 +340,7 @@ class Oracle:
         elif refused:
             wanted = {Shown.ERROR}
         elif self._state is State.SPEAKING:
-            wanted = {Shown.SPEAKING, Shown.THINKING}  # the latter while the reply runs dry
+            wanted = {Shown.SPEAKING, Shown.THINKING}  # thinking while the reply underruns
         elif self._state is not State.IDLE:
             wanted = {Shown(self._state)}
         else:
@@ -346,7 +348,7 @@ class Oracle:
         if self.shown not in wanted:
             raise Violation(f"{self.shown} is shown instead of {', '.join(wanted)}")
 
-    # --- what is sent -------------------------------------------------------------------
+    # --- sent events --------------------------------------------------------------------
 
     def _sent(self, event: ev.ClientEvent, before: State) -> None:
         match event:
@@ -391,7 +393,7 @@ class Oracle:
         self.truncations += 1
         sound = self._sound(event.item_id)
         if sound is None:
-            raise Violation(f"{event.item_id} is truncated, which was never sent")
+            raise Violation(f"{event.item_id} is truncated, but the server never sent it")
         self._told.append((event.event_id or "", event.item_id))
         told, heard = event.audio_end_ms, sound.heard // PER_MS
         if event.item_id in self._again:
@@ -399,9 +401,9 @@ class Oracle:
                 raise Violation(f"{sound.name} is truncated again at {told} ms, beyond its end")
             return
         if not 0 < told <= heard or heard - told > TOLD_WITHIN_MS + self._late_ms:
-            raise Violation(f"{sound.name} is truncated at {told} ms, {heard} ms were heard")
+            raise Violation(f"{sound.name} is truncated at {told} ms, but {heard} ms were heard")
         if sound.done_s is not None and sound.done_s < self.now and sound.heard >= sound.sent:
-            raise Violation(f"{sound.name} is truncated, but was heard to its end")
+            raise Violation(f"{sound.name} is truncated, but was heard in full")
 
     def _sound(self, item_id: str) -> Sound | None:
         items = (sound for sounds in self.answers.values() for sound in sounds)

@@ -1,4 +1,4 @@
-"""An hour of real life: the real daemon on alsa-lib, real speech, and the embedded server."""
+"""An hour in real time: the real daemon on alsa-lib, real speech, and the embedded server."""
 
 import contextlib
 import json
@@ -32,16 +32,16 @@ follow_up_s = 3
 [realtime]
 server = "embedded"
 """
-LOUD = 500  # peaks of the voice are in the thousands
-STUCK_S = 120.0  # of anything but idle: the longest story, held and repeated, is over by then
-ANSWER_S = 30.0  # for one expected change of state; a loaded machine recognises slowly
-LOOK_S = 60.0  # how often memory is measured
+LOUD = 500  # peaks of the voice exceed 1000
+STUCK_S = 120.0  # longest time outside idle: the longest story, held and repeated, ends earlier
+ANSWER_S = 30.0  # for one expected change of state; recognition is slow on a loaded machine
+LOOK_S = 60.0  # interval between memory measurements
 ECHO_PERCENT = 35  # of pulse's cubic volume: -27 dB from loudspeaker to microphone
-WARM_S = 600.0  # models are loaded and caches filled in the first scenes
+WARM_S = 600.0  # the first scenes load models and fill caches
 
 
 class Watched(Daemon):
-    """A daemon whose states are kept with the time when each began."""
+    """A daemon whose states are recorded with their start times."""
 
     def __init__(self, folder: Path, config: str) -> None:
         self._changed = threading.Condition()
@@ -60,20 +60,20 @@ class Watched(Daemon):
             pass
 
     def until(self, state: str, within_s: float = ANSWER_S, *, since: int = 0) -> bool:
-        """Wait for a state that begins so, among those from number `since` on."""
+        """Wait for a state that starts with `state`, from index `since` on."""
         seen = lambda: any(s.startswith(state) for _, s in self.states[since:])  # noqa: E731
         with self._changed:
             return self._changed.wait_for(seen, within_s)
 
     def at_rest(self, within_s: float) -> bool:
-        """Wait until it is idle now."""
+        """Wait until the daemon is idle."""
         with self._changed:
             return self._changed.wait_for(lambda: self.states[-1][1].startswith("idle"), within_s)
 
 
 @dataclass
 class Spent:
-    """Processor time of the daemon itself, and with its recogniser, in some spans."""
+    """Processor time per span: of the daemon alone, and with its recogniser."""
 
     elapsed_s: list[float] = field(default_factory=list)
     own_s: list[float] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Spent:
 
     @contextlib.contextmanager
     def counted(self, pid: int) -> Iterator[None]:
-        """Add what is spent within it, as one span."""
+        """Measure the time spent within the context as one span."""
         begun, own_s, all_s = time.monotonic(), cpu_s(pid), sum(map(cpu_s, tree(pid)))
         yield
         self.elapsed_s.append(time.monotonic() - begun)
@@ -90,7 +90,7 @@ class Spent:
 
     @property
     def percent(self) -> dict[str, dict[str, float]]:
-        """Of one core."""
+        """Statistics of processor time in percent of one core."""
         return {"own": self._percent(self.own_s), "all": self._percent(self.all_s)}
 
     def _percent(self, spent_s: list[float]) -> dict[str, float]:
@@ -100,7 +100,7 @@ class Spent:
 
 
 def spread(values: list[float]) -> dict[str, float]:
-    """Median, 95th percentile and worst; of nothing, nothing."""
+    """Return median, 95th percentile and maximum; an empty dict for no values."""
     if not values:
         return {}
     points = {"median": percentile(values, 50), "p95": percentile(values, 95), "worst": max(values)}
@@ -108,14 +108,14 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def spoken(*texts: str) -> Frames:
-    """Sentences with pauses as people make them, in the voice that the wake word knows."""
+    """Synthesise sentences with natural pauses, in a voice that the wake-word model detects."""
     pause = np.zeros(4800, np.int16)
     parts = [normalised(synthesize(text, "rms"), -24.0) for text in texts]
     return np.concatenate([np.zeros(3200, np.int16), *(np.append(p, pause) for p in parts)])
 
 
 class Hour:
-    """Scenes in a random order, each judged by what the daemon told and what was heard."""
+    """Scenes in random order, each checked against the daemon's states and the recorded audio."""
 
     def __init__(self, rig: PulseRig, daemon: Watched, seed: int) -> None:
         self.rig, self.daemon = rig, daemon
@@ -136,7 +136,7 @@ class Hour:
         ]
 
     def scene(self) -> None:
-        """One, to its end; raises `AssertionError` when the daemon does not come to rest."""
+        """Play one scene to its end. Raises `AssertionError` if the daemon does not become idle."""
         scene = self.random.choice(self.scenes)
         self.rig.heard.clear()
         self.mark = len(self.daemon.states)
@@ -169,10 +169,10 @@ class Hour:
         self.rig.say(spoken("hey jarvis"))
         if not self.then("listening", mark):
             return False
-        time.sleep(1.0)  # pulse plays out what it has, and the chime sounds
+        time.sleep(1.0)  # pulse drains its buffer and the chime sounds
         self.rig.heard.clear()
         time.sleep(1.5)
-        if self.daemon.states[-1][1].startswith("listening"):  # else it is the next answer
+        if self.daemon.states[-1][1].startswith("listening"):  # otherwise the next answer plays
             self.late_frames += loud_frames(self.rig.heard.frames(), LOUD)
         return True
 
@@ -191,7 +191,7 @@ class Hour:
         mark = len(self.daemon.states)
         if not self.then("ringing", mark):
             return False
-        for _ in range(5):  # the word may fall on a beep
+        for _ in range(5):  # a beep may mask the word
             time.sleep(self.random.uniform(0.5, 2.0))
             self.rig.say(spoken("hey jarvis"))
             time.sleep(0.5)
@@ -204,7 +204,7 @@ class Hour:
         return self.then("listening") and self.then("idle")
 
     def coughed(self) -> bool:
-        """What is shorter than a word is at most a blink, and the story goes on."""
+        """A sound shorter than a word causes at most a short hold; the story continues."""
         if not self.story():
             return False
         mark = len(self.daemon.states)
@@ -217,7 +217,7 @@ class Hour:
     def louder_and_quieter(self) -> bool:
         return self.ask("volume down") and self.daemon.at_rest(STUCK_S) and self.ask("volume up")
 
-    # --- what they are made of --------------------------------------------------------
+    # --- parts of the scenes ----------------------------------------------------------
 
     def ask(self, words: str) -> bool:
         mark = len(self.daemon.states)
@@ -235,7 +235,7 @@ class Hour:
 
 
 def run(minutes: float, seed: int, report: Path | None) -> int:
-    """Live for so long, then say what it was like; returns the exit status."""
+    """Run scenes for `minutes`, then print the figures; returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="parley-soak-") as name, PulseRig() as rig:
         os.environ["XDG_STATE_HOME"] = name
         rig.echo(ECHO_PERCENT)
@@ -265,7 +265,7 @@ def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Pat
             resident_mb.append(round(rss_kb(daemon.process.pid) / 1024, 1))
             print(_line(elapsed, memory[-1][1], hour), flush=True)
     if not problem:
-        problem = "" if daemon.end() == 0 else "it did not end well"
+        problem = "" if daemon.end() == 0 else "the daemon ended with an error"
     result = _result(hour, memory, daemon.log.read_text(), time.monotonic() - began, seed)
     result["own_resident_mb"] = spread(resident_mb)
     problem = problem or _judged(result)
@@ -280,7 +280,7 @@ def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Pat
 
 def _line(elapsed: float, kb: int, hour: Hour) -> str:
     played, missed = hour.played.total(), hour.missed.total()
-    return f"{elapsed / 60:5.1f} min  {kb / 1024:6.1f} MB  {played} scenes, {missed} not as meant"
+    return f"{elapsed / 60:5.1f} min  {kb / 1024:6.1f} MB  {played} scenes, {missed} failed"
 
 
 def _result(
@@ -309,11 +309,11 @@ def _result(
 
 
 def _judged(result: dict[str, object]) -> str:
-    """What is wrong with it; "" when nothing is."""
+    """Return the first problem of a result, "" if there is none."""
     if result["tracebacks"]:
         return "the log has a traceback"
     if result["late_frames"]:
         return "something was heard after an interruption"
     if not result["answered"]:
-        return "not one turn was answered"
+        return "no turn was answered"
     return ""

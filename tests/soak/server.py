@@ -1,4 +1,4 @@
-"""A realtime server on paper that misbehaves at random: one object for each socket."""
+"""A simulated realtime server that misbehaves at random: one object for each socket."""
 
 import json
 import math
@@ -17,9 +17,9 @@ from parleyd.units import SERVER_RATE_HZ
 from tests.soak.oracle import Violation
 from tests.soak.sounds import LONGEST_S, Sound
 
-VOICE = 1000  # what the stand-in for hearing lets through of a user is louder
+VOICE = 1000  # the hearing stand-in passes a user's voice at a higher level
 DELTA_FRAMES = SERVER_RATE_HZ // 5
-NEVER = math.inf  # seconds until what does not come
+NEVER = math.inf  # seconds until an event that never arrives
 SKILLS = ("set_timer", "set_volume", "say_again", "goodbye")
 HARMLESS = (
     "response_cancel_not_active",
@@ -31,12 +31,12 @@ HARMLESS = (
 
 
 class Clock(Protocol):
-    """What a server needs of the world."""
+    """The part of the world that a server needs."""
 
     now: float
     random: Random
     friendly: bool
-    """Nothing goes wrong now."""
+    """No faults are simulated now."""
 
     def after(self, delay_s: float, then: Callable[[], None]) -> None: ...
 
@@ -45,7 +45,7 @@ class Clock(Protocol):
 
 @dataclass(eq=False)
 class Answer:
-    """One response, as the server sees it."""
+    """One response from the server's point of view."""
 
     number: int
     create: int | None
@@ -60,7 +60,7 @@ class Answer:
 
 
 class Server:
-    """One socket's other end; `down` carries an event to the client, `close` ends the socket."""
+    """The server end of one socket; `down` sends a client an event, `close` ends the socket."""
 
     def __init__(
         self,
@@ -75,23 +75,23 @@ class Server:
         self._silence_s = settings.turn.silence_ms / 1000
         self._active: Answer | None = None
         self._buffered_s = 0.0
-        self._voice_s = 0.0  # of the turn that is being heard
+        self._voice_s = 0.0  # of the current turn
         self._silent_s = 0.0
         self._speech = False
         self._calls: set[str] = set()
         self._answers: dict[str, Answer] = {}
         self.open = True
         self._configured_once = False
-        self._told_before = ""  # whose message came before, of those that a new socket is told
+        self._told_before = ""  # role of the previous history message on a new socket
         session: dict[str, Any] = {"id": f"sess_{clock.count()}"}
         self._say(ev.SessionCreated(session=session))
         if self._odds(0.01):
             clock.after(self._between(1, 40), lambda: clock.friendly or close(1001, "going away"))  # type: ignore[arg-type,func-returns-value]
 
-    # --- what the client says -----------------------------------------------------------
+    # --- client events ------------------------------------------------------------------
 
     def receive(self, event: ev.ClientEvent) -> None:
-        """Take one event, in order."""
+        """Handle one client event; events arrive in order."""
         if not self.open:
             return
         match event:
@@ -118,7 +118,7 @@ class Server:
 
     def _configured(self, event: ev.SessionUpdate) -> None:
         if self._odds(0.02):
-            return  # never: the client gives the socket up
+            return  # no reply: the client closes the socket after a timeout
         updated = ev.SessionUpdated(session=event.session)
         self._configured_once = True
         self._clock.after(self._between(0.0, 0.5), lambda: self._say(updated))
@@ -127,11 +127,11 @@ class Server:
         call_id = item.get("call_id")
         if item["type"] == "function_call_output":
             if call_id not in self._calls:
-                raise Violation(f"{call_id} is answered, which is not open on this socket")
+                raise Violation(f"{call_id} is answered, but is not open on this socket")
             self._calls.discard(str(call_id))
         if item["type"] == "message":
             if item["role"] == "assistant" and self._told_before != "user":
-                raise Violation("an answer is told without the question before it")
+                raise Violation("the history has an answer without its question")
             self._told_before = str(item["role"])
         self._say(ev.ItemAdded(item={**item, "id": f"item_{self._clock.count()}"}))
 
@@ -161,7 +161,7 @@ class Server:
     def _end_turn(self) -> None:
         self._say(ev.SpeechStopped(item_id=self._item_id))
         if self._odds(0.03):
-            return  # never says that it committed
+            return  # the commit is never confirmed
         committed = ev.AudioCommitted(item_id=self._item_id)
         self._buffered_s = 0.0
         self._clock.after(self._between(0.0, 0.1), lambda: self._say(committed))
@@ -169,7 +169,7 @@ class Server:
             self._clock.after(self._between(0.1, 0.8), lambda: self._begin(None, None))
 
     def _cut_off(self) -> None:
-        """Some servers end their answer when they hear the user, whatever they were told."""
+        """End the answer on user speech, as some servers do against their configuration."""
         answer = self._active
         if answer is None or not self._profile.interrupts:
             return
@@ -193,7 +193,7 @@ class Server:
         assert isinstance(event.response, dict)
         metadata = event.response["metadata"]
         if self._odds(0.02) and self._active is None:
-            self._begin(None, None)  # nobody asked for this one
+            self._begin(None, None)  # an unrequested response
         if self._active is not None:
             code = "conversation_already_has_active_response"
             self._error(code, "Conversation already has an active response", event)
@@ -201,7 +201,7 @@ class Server:
             code = self._clock.random.choice(("rate_limit_exceeded", "server_error"))
             self._error(code, "busy", event)
         elif self._odds(0.02):
-            pass  # never heard of it
+            pass  # ignore it
         else:
             self._begin(metadata, int(metadata[TURN_KEY]))
 
@@ -248,10 +248,10 @@ class Server:
     def _talk(self, answer: Answer) -> Iterator[float]:
         random = self._clock.random
         if self._odds(0.03):
-            return  # nothing to say
+            return  # an empty response
         pace = random.choice((0.02, 0.2, 0.8, 1.0, 1.15)) if not self._clock.friendly else 0.2
         lost_at = self._between(0, 4) if self._odds(0.02) else None
-        calm = self._clock.friendly  # an answer that the ring must cut is no friendly one
+        calm = self._clock.friendly  # a friendly server sends no answer beyond the playback buffer
         for index in range(1 if calm else random.choice((1, 1, 1, 2, 3))):
             longest_s = 8.0 if calm else random.choice((2.0, 5.0, LONGEST_S))
             length = int(self._between(0.2, longest_s) * SERVER_RATE_HZ)
@@ -315,7 +315,7 @@ class Server:
             self._error("response_cancel_not_active", "no active response found", event)
         if self._odds(0.05):
             self._late(answer.id)
-            return  # no done ever
+            return  # response.done never arrives
         done = ev.Response(
             id=answer.id,
             status="cancelled" if not self._odds(0.2) else "completed",
@@ -330,7 +330,7 @@ class Server:
         self._late(answer.id)
 
     def _late(self, response_id: str | None) -> None:
-        """Deltas of a response that is over for the client."""
+        """Send deltas of a response that has ended for the client."""
         answer = self._answers.get(response_id or "")
         if answer is None or not answer.items or not self._odds(0.7):
             return
@@ -357,13 +357,13 @@ class Server:
                 )
             )
 
-    # --- bad manners at any time --------------------------------------------------------
+    # --- faults at any time -------------------------------------------------------------
 
     def misbehave(self) -> None:
-        """Something that a server may do whenever it likes."""
+        """Do something that a server may do at any time."""
         random = self._clock.random
         match random.randrange(8):
-            case 0 if self._configured_once:  # before, it would be about the configuration
+            case 0 if self._configured_once:  # earlier, the error would refer to the configuration
                 self._error(random.choice(HARMLESS), "", None)
             case 1:
                 self._close(1000, "")
@@ -384,7 +384,7 @@ class Server:
             case _:
                 self._error("rate_limit_exceeded", "slow down", None)
 
-    # --- small things -------------------------------------------------------------------
+    # --- helpers ------------------------------------------------------------------------
 
     def _error(self, code: str, text: str, cause: ev.ClientEvent | None) -> None:
         event_id = cause.event_id if cause is not None and not self._odds(0.3) else None

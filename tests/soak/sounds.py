@@ -1,4 +1,4 @@
-"""Sounds that tell what they are: every frame that is played belongs to one place of one sound."""
+"""Identifiable sounds: every played frame belongs to one position of one sound."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,29 +13,29 @@ from parleyd.units import SERVER_RATE_HZ, Frames
 LONGEST_S = 20
 _OURS = ("chime", "low_tone", "sorry", "alarm")
 _POOL = np.random.default_rng(20).integers(-4096, 4096, 120 * SERVER_RATE_HZ) * 2 + 1
-_POOL = _POOL.astype(np.int16)  # odd: no frame of a sound is 0, which is silence
+_POOL = _POOL.astype(np.int16)  # odd values: 0 means silence, so no frame of a sound is 0
 
 
 @dataclass(eq=False, slots=True)
 class Sound:
-    """Noise of its own; what was sent, written and heard of it, in frames at 24 kHz."""
+    """Unique noise with the frames sent, written and heard of it so far, at 24 kHz."""
 
     name: str
     number: int
     length: int
     answer: int = 0
-    """The response that it belongs to; 0 for a tone, which may be played many times."""
+    """Number of its response; 0 for a tone, which may be played many times."""
     item: int = 0
     sent: int = 0
-    """So much has reached the core."""
+    """Frames that have reached the core."""
     written: int = 0
     heard: int = 0
     done_s: float | None = None
-    """When the core was told that no more of it comes."""
+    """When the core received the end of the sound."""
     odd_byte: int = 0
-    """Half a frame has reached the core beyond `sent`."""
+    """1 if half a frame beyond `sent` has reached the core."""
     known: Frames | None = None
-    """For a sound that is not noise of its own."""
+    """The frames of a sound that is not unique noise."""
     _offset: int = field(init=False, default=0)
     _key: int = field(init=False, default=0)
 
@@ -45,11 +45,11 @@ class Sound:
 
     @property
     def again(self) -> bool:
-        """It repeats what was heard."""
+        """Whether the sound repeats an earlier reply."""
         return self.known is not None
 
     def frames(self, start: int, end: int) -> Frames:
-        """The sound between two places, as far as it goes."""
+        """Return the frames between two positions, at most to the end of the sound."""
         end = min(end, self.length)
         if self.known is not None:
             return self.known[start:end]
@@ -58,7 +58,7 @@ class Sound:
 
 
 def tones() -> dict[str, Sound]:
-    """Our own sounds, as long as the real ones, numbered below all answers."""
+    """Return stand-ins for the earcons, of real length, numbered below all answers."""
     lengths = {name: len(getattr(earcons, name)()) for name in _OURS}
     return {
         name: Sound(name, number, length, sent=length)
@@ -68,8 +68,11 @@ def tones() -> dict[str, Sound]:
 
 @contextmanager
 def readable(ours: dict[str, Sound]) -> Iterator[None]:
-    """While this is open, what the core plays can be read: the earcons are marked like answers,
-    and volume, duck and fades move as ever but leave the frames as they are."""
+    """Make played frames identifiable within this context.
+
+    Earcons become unique noise like answers. Volume, duck and fades keep their state but leave
+    the frames unchanged.
+    """
     apply = playout._Gain.apply
 
     def unchanged(gain: playout._Gain, frames: Frames) -> Frames:

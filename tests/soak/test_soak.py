@@ -1,4 +1,4 @@
-"""The soak's short form, and proof that it would notice: see `tests/soak`."""
+"""A short form of the soak, and proof that the soak reports a broken core."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MINUTES = 6
 
 @pytest.mark.slow
 @pytest.mark.parametrize("house", HOUSES)
-def test_some_minutes_of_bad_manners(house: str) -> None:
+def test_soak_six_minutes_has_no_violation(house: str) -> None:
     life = live(house, MINUTES / 60, seed=20)
     assert life.problem == ""
     assert life.figures.turns > 3
@@ -35,21 +35,23 @@ _heard = playout.Playout._heard
 
 SABOTAGE = {
     "audio of a dead response is played": (responses.Responses, "number", _late_deltas_live),
-    "more is told than was heard": (playout.Playout, "_heard", _a_tenth_more),
-    "nothing waits for a response's end": (
+    "reported milliseconds exceed the heard ones": (playout.Playout, "_heard", _a_tenth_more),
+    "a new response does not wait for the end of the old one": (
         responses.Responses,
         "create",
         lambda self, now, create=responses.Responses.create: (
             setattr(self, "_active", None) or create(self, now)  # type: ignore[func-returns-value]
         ),
     ),
-    "a lost answer is waited for": (session.Session, "poll", lambda self, now: []),
+    "a lost answer has no timeout": (session.Session, "poll", lambda self, now: []),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", SABOTAGE)
-def test_the_soak_notices_when(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_soak_with_broken_core_reports_violation(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owner, name, broken = SABOTAGE[what]
     monkeypatch.setattr(owner, name, broken)
     problems = (live(house, 0.5, seed=22).problem for house in HOUSES)

@@ -1,4 +1,4 @@
-"""A household in simulated time: a speaker, its users, its card, its network, and what fails."""
+"""A household in simulated time: a speaker, its users, sound card, network, and faults."""
 
 import heapq
 from collections import deque
@@ -50,17 +50,17 @@ from tests.soak.sounds import Sound, tones
 
 PERIOD_S = PERIOD_MS / 1000
 CARD_FRAMES = SERVER_RATE_HZ * PERIOD_MS // 1000
-LOOP_S = 0.005  # effects are carried out on another thread
-STORM_S = (60.0, 240.0)  # between two times of calm, in which all must be well
-CAPTURED = 8  # periods that the card keeps for a core that is late
-LOOK_S = 600.0  # how often it is looked at what the core holds
-REST_S = 150.0  # the longest question, answer and follow-up, one after the other
-SETTLE_S = 8.0  # whatever was owed is given up by then
-ANSWERED_S = 60.0  # a question in calm: its answer is 20 s long at most, and may call functions
+LOOP_S = 0.005  # effects run on another thread
+STORM_S = (60.0, 240.0)  # between two calm periods, in which everything must work
+CAPTURED = 8  # periods that the card buffers for a late core
+LOOK_S = 600.0  # interval between two measurements of the core's containers
+REST_S = 150.0  # the longest question, answer and follow-up in sequence
+SETTLE_S = 8.0  # all pending work has timed out by then
+ANSWERED_S = 60.0  # a question in calm: its answer lasts at most 20 s and may call functions
 
 
 class Bell:
-    """A wake-word engine that fires when it is told to."""
+    """A wake-word engine that fires on demand."""
 
     name = "bell"
     keywords: tuple[str, ...] = ("hey_test", "stop")
@@ -73,12 +73,12 @@ class Bell:
         return keyword
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 @dataclass
 class Figures:
-    """What happened, for the report."""
+    """Counters for the report."""
 
     hours: float = 0.0
     turns: int = 0
@@ -99,7 +99,7 @@ class Figures:
 
 @dataclass
 class World:
-    """One speaker and everything around it; the same settings and seed give the same life."""
+    """One speaker and its environment; equal settings and seeds give equal runs."""
 
     settings: Config
     seed: int
@@ -107,7 +107,7 @@ class World:
     friendly: bool = False
     figures: Figures = field(default_factory=Figures)
     held: list[dict[str, int]] = field(default_factory=list)
-    """The containers of the core, now and then, in a time of calm."""
+    """Sizes of the core's containers, sampled in calm periods."""
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -127,7 +127,7 @@ class World:
         self._walk(self._days())
 
     def _start(self) -> None:
-        """Plug the speaker in."""
+        """Start the speaker with a new environment."""
         self.bell = Bell()
         self.hearsay = Hearsay(self.random)
         self.tones = tones()
@@ -142,16 +142,16 @@ class World:
     # --- time ---------------------------------------------------------------------------
 
     def after(self, delay_s: float, then: Callable[[], None]) -> None:
-        """Do this so much later, before the tick that ends then."""
+        """Call `then` after `delay_s`, before the tick that ends at that time."""
         heapq.heappush(self._due, (self.now + max(0.0, delay_s), self.count(), then))
 
     def count(self) -> int:
-        """A number that was never given out before."""
+        """Return a number that was never returned before."""
         self._count += 1
         return self._count
 
     def run(self, seconds: float) -> None:
-        """Let time pass. Raises `Violation`."""
+        """Advance simulated time. Raises `Violation`."""
         end = self.now + seconds
         while self.now < end - PERIOD_S / 2:
             self._beat()
@@ -171,14 +171,14 @@ class World:
         self._waiting = min(self._waiting + 1, CAPTURED)
         if self.now < self._stalled_until:
             return
-        while self._waiting:  # what was captured in a stall comes in one burst
+        while self._waiting:  # after a stall, captured periods arrive in one burst
             self._waiting -= 1
             xruns, self._xruns = self._xruns, 0
             mic = MicPeriod(None if self._deaf else _AIR, self._queued, xruns)
             self._play(self.tick(mic, self.now))
 
     def tick(self, mic: MicPeriod, now: float) -> Step:
-        """What the card drives, as it would drive the core: both see the same."""
+        """Run one tick of the core, called by the card; the oracle sees the same tick."""
         while self._inbox:
             self._tell(*self._inbox.popleft())
         self.hearsay.speaks = self.now < self._talks_until
@@ -212,7 +212,7 @@ class World:
     # --- to the core ----------------------------------------------------------------------
 
     def post(self, event: Happening, about: About = None) -> None:
-        """Hand something to the core at the next beat."""
+        """Queue an event for the core's next period."""
         self._inbox.append((event, about))
 
     def _tell(self, event: Happening, about: About) -> None:
@@ -254,7 +254,7 @@ class World:
         self.oracle.delivered(event)
 
     def _repeats(self, event: SkillDone) -> None:
-        """What was heard last is about to be played once more."""
+        """Expect the last reply to be played again."""
         again = self.speaker._mouth._last
         if not self.speaker._session.owes(event.call_id) or len(again) == 0:
             return
@@ -311,7 +311,7 @@ class World:
             return
         self.recent.append(f"{self.now:10.2f} <- {_brief(effect)}")
 
-    # --- what happens: each a script that says how long it pauses ---------------------------
+    # --- scripts: each yields the seconds until its next step -------------------------------
 
     def _walk(self, script: Iterator[float]) -> None:
         delay_s = next(script, None)
@@ -319,7 +319,7 @@ class World:
             self.after(delay_s, lambda: self._walk(script))
 
     def _days(self) -> Iterator[float]:
-        """Storm and calm, for ever."""
+        """Alternate storm and calm forever."""
         while True:
             yield self.random.uniform(*STORM_S)
             self.friendly = True
@@ -333,7 +333,7 @@ class World:
             self.friendly = False
 
     def _repair(self) -> None:
-        """Nothing is wrong with anything from now on."""
+        """End all faults."""
         self._talks_until = self._coughs_until = self.now
         self._restart()
         self._switched_off = self.link.outage = False
@@ -342,13 +342,13 @@ class World:
             self._card_back()
 
     def _rest(self) -> Iterator[float]:
-        """Wait until the speaker is at rest, as it must be when nobody wants anything of it."""
+        """Wait until the speaker is at rest; without users it must get there."""
         end = self.now + REST_S
         while not self._at_rest:
             if self.now > end:
                 raise Violation(
-                    f"in a silent world it does not come to rest: {self.speaker.state}, "
-                    f"line {self.speaker._line._state}, audible {not self.oracle.silent}"
+                    f"the speaker does not come to rest in silence: {self.speaker.state}, "
+                    f"connection {self.speaker._line._state}, audible {not self.oracle.silent}"
                 )
             if self.oracle.shown is Shown.RINGING:
                 self.post(ButtonPressed())
@@ -362,27 +362,31 @@ class World:
         return idle and self.oracle.silent and (resting or self.speaker._session.ready)
 
     def _answered(self) -> Iterator[float]:
-        """A question on a friendly server is answered, and the answer is heard to its end."""
+        """Ask a friendly server a question; the whole answer must be heard."""
         finished, number = self.oracle.finished, self._count
         self.bell.next = "hey_test"
         yield 0.5
         if self.speaker.state is not State.LISTENING:
-            raise Violation(f"woken in a silent world, it is {self.speaker.state}")
+            raise Violation(f"after the wake word in silence, the speaker is {self.speaker.state}")
         self._talk(1.5)
         end = self.now + ANSWERED_S
         while self.oracle.finished == finished:
             if self.now > end:
-                raise Violation(f"a friendly server's answer is not heard: {self.speaker.state}")
+                raise Violation(
+                    f"the answer of a friendly server is not heard: {self.speaker.state}"
+                )
             yield 0.1
         sounds = [s for n, items in self.oracle.answers.items() if n > number for s in items]
         for sound in sounds:
             if sound.heard != sound.length:
-                raise Violation(f"of {sound.name} {sound.heard} of {sound.length} were heard")
+                raise Violation(
+                    f"{sound.heard} of {sound.length} frames of {sound.name} were heard"
+                )
         if not sounds:
-            raise Violation("a friendly server's answer was silence")
+            raise Violation("the answer of a friendly server was silence")
 
     def _users(self) -> Iterator[float]:
-        """People who want something, and change their minds."""
+        """Let users ask, interrupt and change their minds."""
         random = self.random
         while True:
             yield random.expovariate(1 / 4)
@@ -418,7 +422,7 @@ class World:
                 self.after(0.8, lambda: self.friendly or self._talk(1.0))  # type: ignore[arg-type,func-returns-value]
 
     def _troubles(self) -> Iterator[float]:
-        """What fails, and what comes at a bad moment."""
+        """Inject faults and events at bad moments."""
         while True:
             yield self.random.expovariate(1 / 15)
             if not self.friendly:
@@ -456,7 +460,7 @@ class World:
                     self.link.server.misbehave()
 
     def _refused(self) -> None:
-        """The key is refused; somebody corrects it and restarts the daemon."""
+        """Refuse the key; later the user corrects it and restarts the daemon."""
         self.link.close(3000, "invalid_request_error.invalid_api_key")
         self._key_is_wrong = True
         self.after(self.random.uniform(1, 30), self._restart)
@@ -474,7 +478,7 @@ class World:
         self._start()
 
     def add_up(self) -> Figures:
-        """What happened until now."""
+        """Return the counters up to now."""
         self._add_up()
         self.oracle.interruptions = self.oracle.truncations = self.oracle.finished = 0
         self.oracle.heard_frames = self.link.sockets = 0
