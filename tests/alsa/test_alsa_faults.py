@@ -1,7 +1,7 @@
-"""What no sound server shows: xruns, refused parameters, a card pulled out.
+"""Faults that no sound server produces: xruns, refused parameters, an unplugged card.
 
-A scripted PCM answers with what pyalsaaudio was seen to answer on a kernel card: xruns are
-return values, nothing is written by the write that reports one, errors carry their device.
+A scripted PCM returns the values that pyalsaaudio returns on a kernel card: xruns are return
+values, the write that reports an xrun writes no frames, and errors name their device.
 """
 
 import errno
@@ -21,11 +21,11 @@ PERIOD = np.arange(160, dtype=np.int16)
 
 
 class ALSAAudioError(Exception):
-    """As pyalsaaudio's."""
+    """Stands for pyalsaaudio's error."""
 
 
 class Pcm:
-    """One scripted device; `reads` and `writes` are what the next calls return."""
+    """One scripted device; `reads` and `writes` hold the results of the next calls."""
 
     granted: dict[str, object]
     refusal: str
@@ -71,7 +71,7 @@ class Pcm:
 
     def drop(self) -> None:
         self._check("drop")
-        self.room = -errno.EBADFD  # what the kernel says of a stopped stream
+        self.room = -errno.EBADFD  # the kernel's result for a stopped stream
 
     def close(self) -> None:
         self.calls.append("close")
@@ -107,7 +107,7 @@ def opened() -> tuple[Card, Pcm, Pcm]:
 FRAMES = np.ones(480, np.int16)
 
 
-def test_an_underrun_is_written_again_and_counted() -> None:
+def test_write_after_an_underrun_repeats_and_counts_it() -> None:
     card, playback, _ = opened()
     playback.room, playback.writes = -errno.EPIPE, [-errno.EPIPE, 480]
     assert card.queued_frames() == 0
@@ -116,7 +116,7 @@ def test_an_underrun_is_written_again_and_counted() -> None:
     assert card.xruns == 1
 
 
-def test_the_pause_after_an_answer_is_no_xrun() -> None:
+def test_write_of_no_frames_after_a_reply_is_not_an_xrun() -> None:
     card, playback, _ = opened()
     card.write(FRAMES)
     playback.room = -errno.EPIPE
@@ -128,7 +128,7 @@ def test_the_pause_after_an_answer_is_no_xrun() -> None:
     assert card.xruns == 0
 
 
-def test_a_write_of_nothing_leaves_what_is_queued_alone() -> None:
+def test_write_of_no_frames_keeps_the_queue() -> None:
     card, playback, _ = opened()
     card.write(FRAMES)
     card.write(FRAMES[:0])
@@ -136,7 +136,7 @@ def test_a_write_of_nothing_leaves_what_is_queued_alone() -> None:
     assert card.queued_frames() == 480
 
 
-def test_after_a_drop_nothing_is_queued_and_the_next_write_counts_again() -> None:
+def test_drop_empties_the_queue_and_writes_count_again() -> None:
     card, playback, _ = opened()
     card.write(FRAMES)
     card.drop()
@@ -146,14 +146,14 @@ def test_after_a_drop_nothing_is_queued_and_the_next_write_counts_again() -> Non
     assert card.queued_frames() == 480
 
 
-def test_stereo_duplicates_each_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_on_stereo_duplicates_each_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     monkeypatch.setattr(Pcm, "write", lambda _, data: written.append(data) or len(data) // 4)  # type: ignore[func-returns-value]
     Card(config.Audio(playback_channels=2)).write(np.array([1, -2], np.int16))
     assert np.frombuffer(written[0], np.int16).tolist() == [1, 1, -2, -2]
 
 
-def test_an_overrun_is_counted_and_periods_do_not_span_the_gap() -> None:
+def test_read_after_an_overrun_counts_it_and_skips_the_gap() -> None:
     card, _, capture = opened()
     capture.reads = [100, -errno.EPIPE, 160]
     period = card.read()
@@ -162,7 +162,7 @@ def test_an_overrun_is_counted_and_periods_do_not_span_the_gap() -> None:
     assert card.xruns == 1
 
 
-def test_any_granted_period_comes_out_as_160_frames() -> None:
+def test_read_with_any_granted_period_returns_160_frames() -> None:
     card, _, capture = opened()
     capture.reads = [128, 128, 64]
     first, second = card.read(), card.read()
@@ -172,29 +172,29 @@ def test_any_granted_period_comes_out_as_160_frames() -> None:
     assert np.concatenate((first, second)).tolist() == joined.tolist()
 
 
-def test_nothing_yet_is_none_and_nothing_for_long_is_an_error(
+def test_read_without_audio_returns_none_then_raises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     card, _, capture = opened()
     assert card.read() is None
     monkeypatch.setattr(sound_card, "STALL_S", 0.0)
-    with pytest.raises(AudioError, match="delivered nothing for 0 s"):
+    with pytest.raises(AudioError, match="delivered no audio for 0 s"):
         card.read()
     assert "read" in capture.calls
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The monotonic time is what `now` says."""
+    """A monotonic clock that returns `now`."""
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(sound_card.time, "monotonic", lambda: clock.now)  # type: ignore[attr-defined]
     return clock
 
 
-def test_a_loudspeaker_that_takes_nothing_for_long_is_an_error(clock: SimpleNamespace) -> None:
+def test_queued_frames_of_a_stalled_device_raises(clock: SimpleNamespace) -> None:
     card, playback, _ = opened()
     card.write(FRAMES)
-    for _ in range(10):  # it plays, and is filled up again to where it was
+    for _ in range(10):  # the device plays, and the test refills the buffer
         clock.now += 3.9
         playback.room += 480
         assert card.queued_frames() == 0
@@ -202,11 +202,11 @@ def test_a_loudspeaker_that_takes_nothing_for_long_is_an_error(clock: SimpleName
     clock.now += 3.9
     assert card.queued_frames() == 480
     clock.now += 0.2
-    with pytest.raises(AudioError, match=r"played nothing for 4 s, with 480 frames before it"):
+    with pytest.raises(AudioError, match=r"played nothing for 4 s, although 480 frames were"):
         card.queued_frames()
 
 
-def test_a_loudspeaker_that_has_nothing_to_play_may_rest_as_long_as_it_likes(
+def test_queued_frames_after_an_hour_of_rest_do_not_raise(
     clock: SimpleNamespace,
 ) -> None:
     card, playback, _ = opened()
@@ -218,7 +218,7 @@ def test_a_loudspeaker_that_has_nothing_to_play_may_rest_as_long_as_it_likes(
     assert card.queued_frames() == 480
 
 
-def test_a_card_pulled_out_is_an_error_everywhere_and_close_never_raises() -> None:
+def test_card_unplugged_raises_everywhere_except_in_close() -> None:
     card, playback, capture = opened()
     card.write(FRAMES)
     playback.gone = capture.gone = True
@@ -233,13 +233,16 @@ def test_a_card_pulled_out_is_an_error_everywhere_and_close_never_raises() -> No
 @pytest.mark.parametrize(
     ("granted", "text"),
     [
-        ({"rate": 44100}, "grants 44100 Hz, 1 channel(s), S16_LE; expected are 48000 Hz"),
-        ({"channels": 2}, "2 channel(s), S16_LE; expected are 48000 Hz, 1 channel(s)"),
-        ({"format_name": "S32_LE"}, "S32_LE; expected are 48000 Hz, 1 channel(s), S16_LE"),
+        ({"rate": 44100}, "grants 44100 Hz, 1 channel(s), S16_LE; 48000 Hz"),
+        ({"channels": 2}, "2 channel(s), S16_LE; 48000 Hz, 1 channel(s)"),
+        (
+            {"format_name": "S32_LE"},
+            "S32_LE; 48000 Hz, 1 channel(s), S16_LE is required",
+        ),
         ({"buffer_size": 2048}, "a lead of 40 ms needs 3840; use a smaller audio.lead_ms"),
     ],
 )
-def test_parameters_that_were_not_granted_are_refused(
+def test_card_with_parameters_not_granted_raises(
     granted: dict[str, object], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Pcm, "granted", granted)
@@ -249,7 +252,7 @@ def test_parameters_that_were_not_granted_are_refused(
     assert "plug" in str(error.value)
 
 
-def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
+def test_open_of_hw_at_another_rate_uses_plughw_and_logs_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     devices = []
@@ -276,7 +279,7 @@ def test_a_hw_device_of_another_rate_is_used_through_plughw_and_told(
         (None, False),
     ],
 )
-def test_what_plughw_converts_is_told_at_opening(
+def test_open_of_a_converted_card_logs_its_real_format(
     card: PcmFormat | None,
     told: bool,
     monkeypatch: pytest.MonkeyPatch,
@@ -288,8 +291,8 @@ def test_what_plughw_converts_is_told_at_opening(
     opened()
     assert asked == ["p", "c"]
     line = (
-        '"card" runs at 44100 Hz, 2 channel(s), S16_LE; ALSA converts, '
-        "wanted are 48000 Hz, 1 channel(s), S16_LE"
+        '"card" runs at 44100 Hz, 2 channel(s), S16_LE; ALSA converts it to '
+        "48000 Hz, 1 channel(s), S16_LE"
     )
     assert (f"audio.playback: {line}" in caplog.text) is told
 
@@ -297,14 +300,14 @@ def test_what_plughw_converts_is_told_at_opening(
 @pytest.mark.parametrize(
     ("refusal", "remedy"),
     [
-        ("Device or resource busy", "end the program that holds it"),
+        ("Device or resource busy", "end the program that uses it"),
         ("No such device", "DeviceAllow=char-alsa"),
         ("No such file or directory", "plug in a sound card"),
         ("Permission denied", "group audio"),
         ("Something new", "choose a device from `aplay -L`"),
     ],
 )
-def test_a_refusal_names_its_remedy(
+def test_card_that_cannot_be_opened_names_the_remedy(
     refusal: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Pcm, "refusal", refusal)

@@ -1,4 +1,4 @@
-"""The daemon as a service, through alsa-lib: no card at the start, one that comes, goes, comes."""
+"""The daemon as a service through alsa-lib, without a card, then with one that comes and goes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pulse_rig import PulseRig
 from parleyd.simulation.clips import normalised, synthesize
 
 
-def test_a_service_outlives_its_card(own_rig: PulseRig, tmp_path: Path) -> None:
+def test_service_survives_a_card_that_comes_and_goes(own_rig: PulseRig, tmp_path: Path) -> None:
     own_rig.kill()
     service = Daemon(tmp_path, RIG_CARDS)
     try:
@@ -18,7 +18,7 @@ def test_a_service_outlives_its_card(own_rig: PulseRig, tmp_path: Path) -> None:
         service.wait("STATUS=idle")
         own_rig.say(normalised(synthesize("hey jarvis, tell me a story", "rms"), -24.0))
         service.wait("STATUS=speaking")
-        own_rig.kill()  # in mid-sentence
+        own_rig.kill()  # during the reply
         assert "was lost" in service.wait("STATUS=error: ")
         own_rig.restart()
         service.wait("STATUS=idle")

@@ -1,4 +1,4 @@
-"""Names of cards, from a folder laid out as the kernel lays out sysfs."""
+"""Names of cards, from a folder with the layout of sysfs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from parleyd.errors import AudioError
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    """Two sound sticks of one make behind a hub, and the headphones of a Pi, which only play."""
+    """Two equal USB sticks behind a hub, and a Pi's headphone output, which is playback only."""
     folder = tmp_path / "class/sound"
     folder.mkdir(parents=True)
     usb = "devices/platform/soc/3f980000.usb/usb1/1-1"
@@ -28,7 +28,7 @@ def sound(tmp_path: Path) -> Path:
     return folder
 
 
-def test_cards_are_known_by_id_and_port_and_by_what_they_can_do(sound: Path) -> None:
+def test_present_lists_id_port_and_directions_of_each_card(sound: Path) -> None:
     told = [(c.number, c.id, c.usb_port, c.captures, c.plays) for c in card_names.present(sound)]
     assert told == [
         (0, "Headphones", "", False, True),
@@ -47,23 +47,23 @@ def test_cards_are_known_by_id_and_port_and_by_what_they_can_do(sound: Path) -> 
         ("Unknown", "Unknown"),
     ],
 )
-def test_a_card_id_or_a_port_becomes_an_alsa_name(sound: Path, name: str, alsa: str) -> None:
+def test_alsa_name_of_a_card_id_or_port_is_plughw(sound: Path, name: str, alsa: str) -> None:
     assert card_names.alsa_name(name, "audio.capture", sound) == alsa
 
 
-def test_an_empty_port_is_told_with_those_that_are_not(sound: Path) -> None:
+def test_alsa_name_of_an_empty_port_raises_with_the_other_ports(sound: Path) -> None:
     with pytest.raises(AudioError) as error:
         card_names.alsa_name("usb:1-1.3", "audio.capture", sound)
     assert str(error.value).startswith('audio.capture: "usb:1-1.3" has no sound card plugged in')
     assert "usb:1-1.2, usb:1-1.4" in str(error.value)
 
 
-def test_a_machine_without_sound_has_no_cards(tmp_path: Path) -> None:
+def test_present_without_sound_is_empty(tmp_path: Path) -> None:
     assert card_names.present(tmp_path / "none") == []
     assert card_names.alsa_name("default", "audio.capture", tmp_path / "none") == "default"
 
 
-# --- what an open card really does ---------------------------------------------------------
+# --- the format of an open card --------------------------------------------------------------
 
 HW_PARAMS = """\
 access: MMAP_INTERLEAVED
@@ -78,7 +78,7 @@ buffer_size: 1920
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
-    """One card that plays at 48 kHz and whose capture is closed."""
+    """One card with playback at 48 kHz and closed capture."""
     for pcm, text in (("pcm0p", HW_PARAMS), ("pcm0c", "closed\n")):
         sub = tmp_path / f"asound/card1/{pcm}/sub0"
         sub.mkdir(parents=True)
@@ -86,12 +86,12 @@ def proc(tmp_path: Path) -> Path:
     return tmp_path / "asound"
 
 
-def test_what_a_card_runs_at_is_read_from_the_kernel(proc: Path) -> None:
+def test_runs_at_reads_the_format_from_the_kernel(proc: Path) -> None:
     info = {"card_no": 1, "device_no": 0, "subdevice_no": 0}
     assert card_names.runs_at(info, "p", proc) == (48000, 2, "S32_LE")
     assert str(card_names.runs_at(info, "p", proc)) == "48000 Hz, 2 channel(s), S32_LE"
 
 
 @pytest.mark.parametrize("info", [{"card_no": 1}, {"card_no": -1}, {"card_no": 7}, {}])
-def test_a_closed_or_virtual_card_tells_nothing(info: dict[str, int], proc: Path) -> None:
+def test_runs_at_of_a_closed_or_virtual_card_is_none(info: dict[str, int], proc: Path) -> None:
     assert card_names.runs_at(info, "c", proc) is None

@@ -1,4 +1,4 @@
-"""The card's own volume: on PulseAudio's control by the real alsa-lib, and what goes wrong."""
+"""The card's own volume: PulseAudio's control through the real alsa-lib, and scripted faults."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -32,16 +32,16 @@ def set_for(name: str, playback: str = "speaker") -> None:
     set_once(config.Audio(playback=playback, mixer=name))
 
 
-def test_a_control_that_is_named_is_unmuted_and_turned_up(
+def test_mixer_named_control_is_unmuted_and_turned_up(
     turned_down: PulseRig, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_for("Master")
     assert "Mute: no" in turned_down.pactl("get-sink-mute", "spk")
     assert "100%" in turned_down.pactl("get-sink-volume", "spk")
-    assert 'volume of "speaker": in software; its own controls: Master 100 %' in caplog.text
+    assert "in software; the card's own controls: Master 100 %" in caplog.text
 
 
-def test_auto_leaves_a_sound_servers_volume_alone_and_says_that_it_is_muted(
+def test_mixer_auto_keeps_a_sound_servers_volume_and_warns(
     turned_down: PulseRig, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_for("auto")
@@ -51,37 +51,39 @@ def test_auto_leaves_a_sound_servers_volume_alone_and_says_that_it_is_muted(
     assert 'with audio.mixer = "Master"' in caplog.text
 
 
-def test_none_touches_nothing(turned_down: PulseRig, caplog: pytest.LogCaptureFixture) -> None:
+def test_mixer_none_on_a_sound_server_changes_nothing(
+    turned_down: PulseRig, caplog: pytest.LogCaptureFixture
+) -> None:
     set_for("none")
     assert "Mute: yes" in turned_down.pactl("get-sink-mute", "spk")
-    assert "stays as it is" in caplog.text
+    assert "stays unchanged" in caplog.text
 
 
-def test_a_control_that_is_not_there_is_told_with_those_that_are(
+def test_mixer_unknown_control_is_logged_with_the_others(
     turned_down: PulseRig, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_for("Speaker")
-    assert '"speaker" has no such control (there are: Capture, Master)' in caplog.text
+    assert '"speaker" has no such control (controls: Capture, Master)' in caplog.text
     assert "Mute: yes" in turned_down.pactl("get-sink-mute", "spk")
 
 
 @pytest.mark.parametrize("playback", ["null", "nowhere", "hw:CARD=Nowhere", "usb:9-9"])
-def test_a_device_without_controls_is_software_alone(
+def test_mixer_of_a_device_without_controls_lists_none(
     playback: str, rig: PulseRig, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_for("auto", playback)
-    assert f'volume of "{playback}": in software; its own controls: none' in caplog.text
+    assert f'volume of "{playback}": in software; the card\'s own controls: none' in caplog.text
 
 
-# --- scripted: what a card must do wrong --------------------------------------------------------
+# --- scripted faults of a card ------------------------------------------------------------------
 
 
 class ALSAAudioError(Exception):
-    """As pyalsaaudio's."""
+    """Stands for pyalsaaudio's error."""
 
 
 class Control:
-    """One simple mixer element; `card` is what the test looks at."""
+    """One simple mixer element; the test reads its state from `card`."""
 
     card: dict[str, dict[str, object]]
 
@@ -133,7 +135,7 @@ AUDIO = config.Audio(playback="plughw:CARD=Device")
 
 
 @pytest.mark.parametrize("garbage", [(0, 0), (140_032_426_489_968, 0), (0, 94_000_000_000_000)])
-def test_garbage_in_place_of_a_scale_is_none(
+def test_mixer_scale_from_uninitialised_memory_is_none(
     garbage: tuple[int, int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     master = {"range": garbage, "level": 40, "muted": 0}
@@ -143,7 +145,7 @@ def test_garbage_in_place_of_a_scale_is_none(
     assert "Master left at 40 % (it has no scale in dB)" in caplog.text
 
 
-def test_a_control_that_fails_is_told_and_the_others_are_set(
+def test_mixer_failing_control_is_logged_and_others_are_set(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     speaker = usb()
@@ -165,5 +167,5 @@ def test_a_control_that_fails_is_told_and_the_others_are_set(
         ("speaker", "speaker"),
     ],
 )
-def test_the_controls_of_a_pcm_are_those_of_its_card(pcm: str, control: str) -> None:
+def test_control_device_of_a_pcm_is_its_card(pcm: str, control: str) -> None:
     assert control_device(pcm) == control

@@ -1,4 +1,4 @@
-"""Controls in dB, as kernel cards have them, through the real alsa-lib and pyalsaaudio."""
+"""Controls in dB, as on kernel cards, through the real alsa-lib and pyalsaaudio."""
 
 import shutil
 import subprocess
@@ -23,9 +23,9 @@ ctl.card {{ type parleycard }}
 
 @pytest.fixture(scope="module")
 def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ALSA configuration with these controls, compiled here."""
+    """An ALSA configuration with these controls, from a module that is compiled here."""
     if shutil.which("gcc") is None or not HEADER.exists():
-        pytest.skip("CONTROLS IN dB ARE NOT TESTED: apt install gcc libasound2-dev")
+        pytest.skip("mixer controls in dB are NOT tested: apt install gcc libasound2-dev")
     folder = tmp_path_factory.mktemp("alsa")
     module = folder / "libasound_module_ctl_parleycard.so"
     gcc = ["gcc", "-Wall", "-Werror", "-shared", "-fPIC", "-DPIC"]
@@ -64,7 +64,7 @@ def is_muted(name: str) -> bool:
     return any(alsaaudio.Mixer(name, device="card").getmute())
 
 
-def test_auto_lets_pass_what_is_written_as_it_is_and_never_opens_the_sidetone(
+def test_mixer_auto_sets_0_db_and_keeps_the_sidetone_muted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     set_once(config.Audio(playback="card"))
@@ -78,20 +78,20 @@ def test_auto_lets_pass_what_is_written_as_it_is_and_never_opens_the_sidetone(
 @pytest.mark.parametrize(
     ("asked", "speaker", "headphone"), [(-6.4, -6, -6), (-50.0, -37, -50), (12.0, 0, 6)]
 )
-def test_another_level_is_set_as_near_as_the_card_can(
+def test_mixer_db_is_set_as_near_as_the_card_can(
     asked: float, speaker: float, headphone: float
 ) -> None:
     set_once(config.Audio(playback="card", mixer_db=asked))
     assert (level_db("Speaker"), level_db("Headphone")) == (speaker, headphone)
 
 
-def test_one_that_is_named_is_the_only_one_that_is_set() -> None:
+def test_mixer_named_control_is_the_only_one_set() -> None:
     set_once(config.Audio(playback="card", mixer="Speaker"))
     assert (level_db("Speaker"), level_db("Headphone")) == (0, 6)
     assert is_muted("Left Output Mixer PCM")
 
 
-def test_none_leaves_all_as_it_is() -> None:
+def test_mixer_none_changes_no_control() -> None:
     set_once(config.Audio(playback="card", mixer="none"))
     assert level_db("Speaker") == -30
     assert is_muted("Speaker")

@@ -1,6 +1,7 @@
-"""Cards of other rates and channels than asked for: ALSA's converter, and the right pitch.
+"""ALSA's converter plays at the right pitch on cards with another rate or channel count.
 
-The cards are alsa-lib's own file device, which takes only what it is told to and has no pace.
+The cards are alsa-lib's file device, which accepts only its configured format and is not
+paced.
 """
 
 from pathlib import Path
@@ -30,7 +31,7 @@ pcm.card {{
 
 
 class FileCard:
-    """A card that can do one rate and number of channels, and is two files."""
+    """A card with one rate and one number of channels, made of two files."""
 
     def __init__(
         self, folder: Path, rate_hz: int, channels: int, patch: pytest.MonkeyPatch
@@ -44,7 +45,7 @@ class FileCard:
         patch.setenv("ALSA_CONFIG_PATH", str(path))
 
     def played(self) -> Frames:
-        """One row for each channel."""
+        """Return the played frames, one row for each channel."""
         data = np.frombuffer(self._played.read_bytes(), "<i2")
         return data.reshape(-1, self._channels).T
 
@@ -66,7 +67,7 @@ def pitch_hz(frames: Frames, rate_hz: int) -> float:
 @pytest.mark.parametrize("card_hz", [44_100, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("asked_hz", [16_000, 24_000, 44_100, 48_000])
-def test_a_tone_is_played_at_its_pitch_level_and_length_on_every_channel(
+def test_playback_tone_keeps_pitch_level_and_length_per_channel(
     asked_hz: int,
     channels: int,
     card_hz: int,
@@ -93,7 +94,7 @@ def test_a_tone_is_played_at_its_pitch_level_and_length_on_every_channel(
 
 @pytest.mark.parametrize("card_channels", [1, 2])
 @pytest.mark.parametrize("card_hz", [16_000, 24_000, 44_100, 48_000])
-def test_a_tone_is_recorded_at_its_pitch_and_level(
+def test_capture_tone_keeps_pitch_and_level(
     card_hz: int, card_channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = FileCard(tmp_path, card_hz, card_channels, monkeypatch)

@@ -1,8 +1,8 @@
 """`Card` through the real alsa-lib, on a private PulseAudio.
 
-Nothing here asserts how long a thing took, only what was heard and what was not: the machine
-may be loaded. Where a preempted test thread could spoil a single try (everything was heard
-before `drop` was called), a few tries are made; broken code fails all of them.
+The tests assert only which audio was heard, never a duration, because the machine may be
+loaded. If a preempted test thread can spoil a single try (all frames were heard before the call
+of `drop`), the test makes a few tries; broken code fails all of them.
 """
 
 import time
@@ -33,7 +33,7 @@ def audio(**changes: object) -> config.Audio:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_card, "STALL_S", 30.0)  # the rig, not a card, on a loaded machine
+    monkeypatch.setattr(sound_card, "STALL_S", 30.0)  # the rig may stall on a loaded machine
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def heard(rig: PulseRig) -> Recording:
 
 
 def feed(card: Card, frames: Frames) -> None:
-    """Play as the heartbeat does: top up to the lead, paced by the microphone."""
+    """Play like the audio thread: top up to the lead, paced by the microphone."""
     card.open_capture()
     while len(frames):
         room = LEAD_MS * SPEAKER_RATE_HZ // 1000 - card.queued_frames()
@@ -65,24 +65,26 @@ def read_until_it_fails(card: Card) -> None:
 
 
 def heard_of_a_silenced_quarter_second(card: Card, heard: Recording) -> int:
-    """Loud frames heard when `drop` followed the writing of 250 ms at once."""
+    """Return the loud frames heard when `drop` directly follows a write of 250 ms."""
     card.drop()
     before = loud_frames(heard.frames(), LOUD // 2)
     card.write(ms(250, LOUD))
     card.drop()
     quiet = loud_frames(heard.frames(), QUIET // 2)
     feed(card, np.concatenate((ms(300, QUIET), ms(200, 0))))
-    assert heard.wait_for(QUIET // 2, quiet + len(ms(150, 0)), 30), "playback goes on after a drop"
+    assert heard.wait_for(QUIET // 2, quiet + len(ms(150, 0)), 30), (
+        "playback did not resume after a drop"
+    )
     return loud_frames(heard.frames(), LOUD // 2) - before
 
 
-def test_what_is_written_is_heard(card: Card, heard: Recording) -> None:
+def test_write_is_heard_unchanged(card: Card, heard: Recording) -> None:
     feed(card, np.concatenate((ms(300, LOUD), ms(200, 0))))
     assert heard.wait_for(LOUD // 2, len(ms(250, 0)), 30)
     assert set(np.unique(heard.frames())) <= {0, LOUD}
 
 
-def test_mono_is_written_to_both_channels_of_a_stereo_device(heard: Recording) -> None:
+def test_write_of_mono_plays_on_both_channels_of_stereo(heard: Recording) -> None:
     card = Card(audio(playback_channels=2))
     try:
         feed(card, np.concatenate((ms(300, LOUD), ms(200, 0))))
@@ -92,7 +94,7 @@ def test_mono_is_written_to_both_channels_of_a_stereo_device(heard: Recording) -
         card.close()
 
 
-def test_frames_that_were_dropped_are_never_heard(card: Card, heard: Recording) -> None:
+def test_drop_frames_are_never_heard(card: Card, heard: Recording) -> None:
     least = min(heard_of_a_silenced_quarter_second(card, heard) for _ in range(TRIES))
     assert least < len(ms(125, 0))
 
@@ -113,7 +115,7 @@ def test_close_drops_and_does_not_drain(heard: Recording) -> None:
     assert min(heard_after_close() for _ in range(TRIES)) < len(ms(125, 0))
 
 
-def test_queued_frames_are_what_was_written_and_not_heard(card: Card, heard: Recording) -> None:
+def test_queued_frames_counts_written_frames_not_yet_heard(card: Card, heard: Recording) -> None:
     assert card.queued_frames() == 0
     written = ms(250, LOUD)
     card.write(written)
@@ -125,35 +127,35 @@ def test_queued_frames_are_what_was_written_and_not_heard(card: Card, heard: Rec
     assert card.queued_frames() == 0
 
 
-def test_a_write_beyond_the_buffer_is_refused_not_lost_and_does_not_block(card: Card) -> None:
+def test_write_beyond_the_buffer_raises(card: Card) -> None:
     with pytest.raises(AudioError, match="the card has room for"):
         card.write(ms(1000, LOUD))
 
 
-def test_capture_is_paced_and_comes_in_whole_periods(card: Card) -> None:
+def test_capture_is_paced_and_returns_whole_periods(card: Card) -> None:
     card.open_capture()
     periods = []  # type: ignore[var-annotated]
     start = time.monotonic()
     while len(periods) < 100:
         if (period := card.read()) is not None:
             periods.append(period)
-    # a lower bound, which no load can break: 1 s less what the buffer held at the start
+    # a lower bound, which no load can break: 1 s minus the frames in the buffer at the start
     assert time.monotonic() - start > 0.5
     assert {(p.shape, p.dtype) for p in periods} == {((160,), np.dtype(np.int16))}
     assert card.xruns == 0
 
 
-def test_the_microphone_hears_the_room(card: Card, rig: PulseRig) -> None:
+def test_capture_reads_the_sound_in_the_room(card: Card, rig: PulseRig) -> None:
     card.open_capture()
     rig.say(np.full(MIC_RATE_HZ // 10, LOUD, np.int16))
     for _ in range(3000):
         period = card.read()
         if period is not None and loud_frames(period, LOUD // 2):
             return
-    pytest.fail("what was said in the room was never read")
+    pytest.fail("the microphone never read the sound in the room")
 
 
-def test_closing_capture_really_closes_the_microphone(card: Card, rig: PulseRig) -> None:
+def test_close_capture_really_closes_the_microphone(card: Card, rig: PulseRig) -> None:
     assert rig.open_microphones() == 0
     for _ in range(2):
         card.open_capture()
@@ -168,7 +170,7 @@ def test_closing_capture_really_closes_the_microphone(card: Card, rig: PulseRig)
 
 
 @pytest.mark.slow
-def test_a_lost_server_is_an_audio_error_and_close_still_works() -> None:
+def test_card_with_a_lost_server_raises_and_close_still_works() -> None:
     with PulseRig() as rig:
         card = Card(audio())
         card.open_capture()
@@ -181,7 +183,7 @@ def test_a_lost_server_is_an_audio_error_and_close_still_works() -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere", "hw:9", "plughw:CARD=Nowhere"])
-def test_an_unknown_device_is_told_in_one_line_with_a_remedy(
+def test_card_unknown_raises_one_line_with_a_remedy(
     name: str, rig: PulseRig, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(AudioError) as playback:
@@ -195,10 +197,10 @@ def test_an_unknown_device_is_told_in_one_line_with_a_remedy(
         assert text.startswith(f'audio.{key}: "{name}" cannot be opened (No such ')
         assert f"`{lister} -L`" in text
         assert "\n" not in text
-    assert capfd.readouterr().err == ""  # alsa-lib's own lines are kept away
+    assert capfd.readouterr().err == ""  # alsa-lib's own messages are silenced
 
 
-def test_without_any_card_the_default_device_is_an_audio_error(
+def test_card_default_without_hardware_raises(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setenv("ALSA_CONFIG_PATH", f"{tmp_path}/none.conf")

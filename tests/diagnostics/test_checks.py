@@ -127,8 +127,8 @@ def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPat
 
     def busy(audio: config.Audio) -> None:
         raise AudioError(
-            'audio.playback: "x" cannot be opened (Device or resource busy), a free ALSA device '
-            "is expected; end the program that holds it"
+            'audio.playback: "x" cannot be opened (Device or resource busy); a free ALSA device '
+            "is expected; end the program that uses it"
         )
 
     monkeypatch.setattr(devices, "Card", busy)

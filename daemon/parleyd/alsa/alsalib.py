@@ -1,4 +1,4 @@
-"""alsa-lib through pyalsaaudio, and its own messages kept away."""
+"""Import pyalsaaudio and silence alsa-lib's own messages."""
 
 import ctypes
 import logging
@@ -13,12 +13,15 @@ log = logging.getLogger(__name__)
 
 @cache
 def alsaaudio() -> Any:
-    """The alsaaudio module; Debian's own is too old, so a missing one is told with the remedy."""
+    """Import and return the alsaaudio module.
+
+    Raises: AudioError with the remedy if it is missing; Debian's package is too old.
+    """
     try:
         import alsaaudio as module
     except ImportError as error:
         raise AudioError(
-            f"pyalsaaudio cannot be imported ({error}), 0.11 or newer is expected; "
+            f"cannot import pyalsaaudio ({error}); version 0.11 or newer is required; "
             "run install.sh again, or: sudo apt-get install gcc libasound2-dev && "
             f"{sys.executable} -m pip install pyalsaaudio"
         ) from None
@@ -31,13 +34,13 @@ _ErrorHandler = ctypes.CFUNCTYPE(
 )
 
 
-@cache  # keeps the handler alive: alsa-lib holds only a pointer to it
+@cache  # keeps the handler alive: alsa-lib stores only a pointer to it
 def _silence_alsa_lib() -> object:
-    """Keep alsa-lib from printing to stderr; each failure is told once, as an `AudioError`."""
+    """Stop alsa-lib from printing to stderr; each failure is raised once, as an `AudioError`."""
     try:
         handler = _ErrorHandler(lambda *_: None)
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
     except (OSError, AttributeError, MemoryError):
-        log.debug("alsa-lib will print its own messages")
+        log.debug("cannot silence alsa-lib: it prints its own messages")
         return None
     return handler

@@ -1,4 +1,4 @@
-"""The sound cards of this machine by the names that stay: card id and USB port."""
+"""The sound cards of this machine by their stable names: card id and USB port."""
 
 import re
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from parleyd.errors import AudioError
 
 SOUND = Path("/sys/class/sound")
 PROC = Path("/proc/asound")
-USB = "usb:"  # begins the name of a card by the port it is plugged into: "usb:1-1.3"
+USB = "usb:"  # prefix of a card that is named by its USB port: "usb:1-1.3"
 
 
 class PcmFormat(NamedTuple):
-    """What goes in or out of a PCM."""
+    """The format of the frames in a PCM."""
 
     rate_hz: int
     channels: int
@@ -27,25 +27,25 @@ class PcmFormat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KernelCard:
-    """One card that the kernel has."""
+    """One card that the kernel lists."""
 
     number: int
-    """Changes with the order in which cards were found: never a name to keep."""
+    """Depends on the order in which the kernel found the cards: never store it."""
     id: str
     """Unique among the cards present; a second card of the same make gets ``Device_1``."""
     usb_port: str
-    """As ``1-1.3``, stays with the socket; empty for a card that is not on USB."""
+    """Such as ``1-1.3``; it belongs to the socket. Empty for a card that is not on USB."""
     captures: bool
     plays: bool
 
     @property
     def name(self) -> str:
-        """What `audio.capture` and `audio.playback` take."""
+        """The ALSA name that `audio.capture` and `audio.playback` accept."""
         return f"plughw:CARD={self.id}"
 
 
 def present(sound: Path = SOUND) -> list[KernelCard]:
-    """The cards of the kernel, by number; empty where there is none. Reads sysfs only."""
+    """Return the kernel's cards by number; an empty list if there are none. Reads only sysfs."""
     return sorted(
         (_card(folder) for folder in sound.glob("card[0-9]*") if (folder / "id").is_file()),
         key=lambda card: card.number,
@@ -53,9 +53,9 @@ def present(sound: Path = SOUND) -> list[KernelCard]:
 
 
 def alsa_name(name: str, key: str, sound: Path = SOUND) -> str:
-    """The ALSA name for one of the configuration: a card's id, ``usb:PORT``, or itself.
+    """Return the ALSA name for a configured name: a card's id or ``usb:PORT``; others unchanged.
 
-    `key` begins the error, an `AudioError` when nothing is plugged into that port.
+    Raises: AudioError, which names `key`, if no sound card is plugged into that port.
     """
     cards = present(sound)
     if name.startswith(USB):
@@ -65,16 +65,16 @@ def alsa_name(name: str, key: str, sound: Path = SOUND) -> str:
                 return card.name
         there = ", ".join(USB + card.usb_port for card in cards if card.usb_port) or "none"
         raise AudioError(
-            f'{key}: "{name}" has no sound card plugged in, one is expected at that port '
-            f"(cards there: {there}); plug it in, or choose another"
+            f'{key}: "{name}" has no sound card plugged in; a card is expected at that port '
+            f"(ports with a card: {there}); plug the card in, or choose another port"
         )
     return next((card.name for card in cards if card.id == name), name)
 
 
 def runs_at(info: Mapping[str, Any], suffix: str, proc: Path = PROC) -> PcmFormat | None:
-    """What an open PCM's card really does behind ALSA's converters; None for no kernel card.
+    """Return the card's real format behind ALSA's converters; None without a kernel card.
 
-    `info`: pyalsaaudio's of the PCM; `suffix`: "p" to play, "c" to capture.
+    `info`: pyalsaaudio's info of the open PCM; `suffix`: "p" for playback, "c" for capture.
     """
     folder = proc / f"card{info.get('card_no', -1)}" / f"pcm{info.get('device_no', 0)}{suffix}"
     try:

@@ -1,9 +1,8 @@
-"""The card's own volume controls, set once when it is opened.
+"""The card's own volume controls, which are set once when the card is opened.
 
-How loud Parley is, is decided in software, before the canceller's reference: a step there
-leaves the echo as predictable as it was, a step in the card changes the echo's path, and the
-canceller must learn it again for seconds. So the card is set to let pass what is written as
-it is, 0 dB, and stays so.
+Parley changes its volume in software, before the canceller's reference, so a volume step does
+not change the echo path. A step in the card does change it, and the canceller then needs
+seconds to learn it again. The card therefore stays at 0 dB and passes all frames unchanged.
 """
 
 import logging
@@ -15,24 +14,24 @@ from parleyd.alsa import card_names
 from parleyd.alsa.alsalib import alsaaudio
 from parleyd.errors import AudioError
 
-# what sound passes on its way out, by the names that drivers use; never "Mic" or "Line", which
-# would let the microphone through to the loudspeaker
+# the drivers' names for the playback controls; never "Mic" or "Line", which would route the
+# microphone to the loudspeaker
 VOLUMES = ("Master", "PCM", "Digital", "Playback", "Speaker", "Headphone", "HP DAC", "Line DAC")
-SWITCHES = ("Left Output Mixer PCM", "Right Output Mixer PCM")  # of a WM8960, off by default
+SWITCHES = ("Left Output Mixer PCM", "Right Output Mixer PCM")  # on a WM8960, off by default
 LOWEST, HIGHEST = -9_999_999, 10_000  # hundredths of a dB; the lowest is ALSA's name for mute
 
 log = logging.getLogger(__name__)
 
 
 def set_once(audio: config.Audio) -> None:
-    """Set what `audio.mixer` asks for, and tell the log what was done; never raises.
+    """Set the controls that `audio.mixer` selects, and log the result; never raises.
 
-    "auto" sets every control of `VOLUMES` that tells its level in dB, and leaves alone one
-    that does not: a sound server's is the user's. A control that is named is unmuted and
-    set, one without a scale to its most. Blocks for a few ms.
+    "auto" sets every control of `VOLUMES` that has a dB scale. It leaves the others alone,
+    because a sound server's volume belongs to the user. A control that the configuration
+    names is unmuted and set, to its maximum if it has no dB scale. Blocks for a few ms.
     """
     if audio.mixer == "none":
-        log.info('audio.mixer = "none": the card\'s own volume stays as it is')
+        log.info('audio.mixer = "none": the card\'s own volume stays unchanged')
         return
     try:
         device = control_device(card_names.alsa_name(audio.playback, "audio.playback"))
@@ -41,21 +40,21 @@ def set_once(audio: config.Audio) -> None:
         present = []
     if audio.mixer not in ("auto", *present):
         log.warning(
-            'audio.mixer = "%s": "%s" has no such control (there are: %s); its volume is left as '
-            'it is, choose one of them, "auto" or "none"',
+            'audio.mixer = "%s": "%s" has no such control (controls: %s); its volume stays '
+            'unchanged; choose one of them, "auto" or "none"',
             *(audio.mixer, audio.playback, ", ".join(sorted(set(present))) or "none"),
         )
         return
     wanted = (*VOLUMES, *SWITCHES) if audio.mixer == "auto" else (audio.mixer,)
     done = [_set(device, name, audio) for name in wanted if name in present]
     log.info(
-        'volume of "%s": in software; its own controls: %s',
+        'volume of "%s": in software; the card\'s own controls: %s',
         *(audio.playback, ", ".join(text for text in done if text) or "none"),
     )
 
 
 def control_device(pcm: str) -> str:
-    """The control device of a PCM's card: ``hw:CARD=Device`` for ``plughw:CARD=Device,DEV=0``."""
+    """Return a PCM's control device: ``hw:CARD=Device`` for ``plughw:CARD=Device,DEV=0``."""
     if named := re.search(r"CARD=([^,]+)", pcm):
         return f"hw:CARD={named[1]}"
     if numbered := re.match(r"(?:plug)?hw:(\w+)", pcm):
@@ -64,7 +63,7 @@ def control_device(pcm: str) -> str:
 
 
 def _set(device: str, name: str, audio: config.Audio) -> str:
-    """Set one control; what it is now, for people, or nothing where it is not for playback."""
+    """Set one control; return its new state as text, or "" if it is not for playback."""
     alsa = alsaaudio()
     try:
         control = alsa.Mixer(name, device=device)
@@ -92,9 +91,10 @@ def _set(device: str, name: str, audio: config.Audio) -> str:
 
 
 def _scale(control: Any) -> tuple[int, int] | None:
-    """Lowest and highest level in hundredths of a dB; None where the driver tells none.
+    """Return the lowest and highest level in hundredths of a dB; None without a dB scale.
 
-    pyalsaaudio 0.11 overlooks that alsa-lib refuses and returns whatever lies in memory.
+    pyalsaaudio 0.11 ignores alsa-lib's refusal and returns uninitialised memory, hence the
+    plausibility check.
     """
     unit = alsaaudio().VOLUME_UNITS_DB
     lowest, highest = control.getrange(units=unit)
@@ -108,8 +108,8 @@ def _left_alone(control: Any, name: str, mutes: bool) -> str:
     percent = control.getvolume()[0]
     if muted or percent == 0:
         log.warning(
-            "%s is muted or at 0 %%, so nothing will be heard: turn it up, or have Parley do it "
-            'with audio.mixer = "%s"',
+            "%s is muted or at 0 %%, so the loudspeaker is silent: turn it up, or let Parley do "
+            'so with audio.mixer = "%s"',
             *(name, name),
         )
     return f"{name} left at {percent} %{', muted' if muted else ''} (it has no scale in dB)"

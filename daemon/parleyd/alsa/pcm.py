@@ -1,4 +1,4 @@
-"""Opening a PCM with what Parley needs, or saying why that cannot be had."""
+"""Open a PCM with the parameters that Parley needs, or explain why that is impossible."""
 
 import errno
 import logging
@@ -18,10 +18,12 @@ log = logging.getLogger(__name__)
 def open_pcm(
     key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
 ) -> tuple[Any, dict[str, Any]]:
-    """A non-blocking PCM with periods of 10 ms, and what it granted.
+    """Open a non-blocking PCM with periods of 10 ms; return it and the granted parameters.
 
-    A ``hw:`` device that grants another rate, format or number of channels is used
-    through ALSA's converter, ``plughw:``. What is converted, the log tells.
+    If a ``hw:`` device grants another rate, format or number of channels, it is opened
+    through ALSA's converter, ``plughw:``. Every conversion is logged.
+
+    Raises: AudioError, which names `key`, if the device cannot be opened or converted.
     """
     name = card_names.alsa_name(name, key)
     pcm, info = _attempt(key, name, direction, rate_hz, channels, periods)
@@ -34,11 +36,11 @@ def open_pcm(
     if _format(info) == wanted:
         card = card_names.runs_at(info, "c" if direction == "PCM_CAPTURE" else "p")
         if card not in (None, wanted):
-            log.info('%s: "%s" runs at %s; ALSA converts, wanted are %s', key, name, card, wanted)
+            log.info('%s: "%s" runs at %s; ALSA converts it to %s', key, name, card, wanted)
         return pcm, info
     shut(pcm)
     raise AudioError(
-        f'{key}: "{name}" grants {_format(info)}; expected are {wanted}; '
+        f'{key}: "{name}" grants {_format(info)}; {wanted} is required; '
         'let ALSA convert with a device such as "plughw:CARD=Device", '
         "or change the rate and channels under [audio]"
     )
@@ -74,7 +76,7 @@ def _refused(key: str, name: str, reason: str) -> str:
     remedies = {
         errno.ENOENT: f"plug in a sound card, or {choose}",
         errno.ENODEV: f"plug the card in, or {choose} (a service needs DeviceAllow=char-alsa)",
-        errno.EBUSY: "end the program that holds it (`fuser -v /dev/snd/*`)",
+        errno.EBUSY: "end the program that uses it (`fuser -v /dev/snd/*`)",
         errno.EACCES: "add this user to the group audio",
         errno.ECONNREFUSED: "start the sound server, or choose a hw: device",
     }
@@ -82,13 +84,13 @@ def _refused(key: str, name: str, reason: str) -> str:
         (text for code, text in remedies.items() if reason.startswith(os.strerror(code))), choose
     )
     what = reason.removesuffix(f" [{name}]")
-    return f'{key}: "{name}" cannot be opened ({what}), a free ALSA device is expected; {remedy}'
+    return f'{key}: "{name}" cannot be opened ({what}); a free ALSA device is expected; {remedy}'
 
 
 def shut(pcm: Any) -> None:
-    """Close without draining: pyalsaaudio's close drains, unless the stream was dropped."""
+    """Close a PCM; drop its frames first, because pyalsaaudio's close drains the stream."""
     for step in (pcm.drop, pcm.close):
         try:
             step()
-        except alsaaudio().ALSAAudioError as error:  # the card is gone: nothing is left to free
+        except alsaaudio().ALSAAudioError as error:  # the card is gone, so nothing needs freeing
             log.debug("closing: %s", error)

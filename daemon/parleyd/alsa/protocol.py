@@ -1,4 +1,4 @@
-"""What the heartbeat needs of a sound card, and the card that is not there."""
+"""The interface that the audio thread needs of a sound card, and a null card."""
 
 from typing import Protocol
 
@@ -20,9 +20,9 @@ class SoundCard(Protocol):
 
 
 class NoCard:
-    """Stands where a card could not be opened or was lost: hears nothing, plays nothing.
+    """Replaces a card that is missing or lost: captures nothing and discards all frames.
 
-    `reason`: for people, what happened and what to do.
+    `reason`: a message for the user: the cause and the remedy.
     """
 
     def __init__(self, reason: str) -> None:
@@ -30,23 +30,23 @@ class NoCard:
         self.xruns = 0
 
     def open_capture(self) -> None:
-        """There is nothing to open."""
+        """Do nothing."""
 
     def close_capture(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
     def read(self) -> None:
-        """Nothing comes; returns at once."""
+        """Return None at once."""
 
     def queued_frames(self) -> int:
-        """Nothing waits."""
+        """Return 0."""
         return 0
 
     def write(self, frames: Frames) -> None:
-        """Thrown away."""
+        """Discard the frames."""
 
     def drop(self) -> None:
-        """There is nothing to drop."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""

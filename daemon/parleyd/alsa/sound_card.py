@@ -1,4 +1,4 @@
-"""The sound card through alsa-lib: never blocks for long, silences by `drop`, never drains."""
+"""The sound card through alsa-lib: every call is short; `drop` silences it; it never drains."""
 
 import errno
 import logging
@@ -18,25 +18,25 @@ from parleyd.errors import AudioError
 from parleyd.playback.lead import MOST_GROWTH_MS
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
 
-CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun, should the heartbeat be held up
-HEADROOM_PERIODS = 8  # above the lead, so that a write never finds the buffer full
-READ_WAIT_S = 0.05  # five periods: short enough to see `stop` and the mute switch while waiting
+CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun if the audio thread is delayed
+HEADROOM_PERIODS = 8  # above the lead, so that a write always finds room in the buffer
+READ_WAIT_S = 0.05  # five periods: a waiting read still reacts to `stop` and the mute switch
 STALL_S = 4.0  # a sound server was silent for up to 1.5 s after opening, a card 0.8 s before EIO
 
 log = logging.getLogger(__name__)
 
 
 class Card:
-    """One capture and one playback device. One thread, the heartbeat's, calls everything here.
+    """One capture and one playback device; only the audio thread calls its methods.
 
-    Building it opens playback only; capture is opened and really closed by
-    `open_capture` and `close_capture`, so that mute is real. Every method raises
-    `AudioError` when the card is taken away; after that only `close` is of use.
+    The constructor opens playback only. `open_capture` and `close_capture` really open and
+    close the microphone, so mute is real. Every method raises `AudioError` when the card is
+    removed; after that, only `close` is useful.
     """
 
     def __init__(self, audio: config.Audio) -> None:
         self.xruns = 0
-        """Underruns while the core was playing, plus overruns, since the start."""
+        """Underruns during playback plus overruns, since the start."""
         self.rate_hz = audio.playback_rate_hz
         self._capture_name = audio.capture
         self._playback_name = audio.playback
@@ -47,7 +47,7 @@ class Card:
         self._heard_at = 0.0
         self._resting = True
         self._queued = 0
-        self._moved_at = 0.0  # when the loudspeaker took something, or had nothing to take
+        self._moved_at = 0.0  # when the device last played frames or had none queued
         self._playback, self._buffer_frames = self._open_playback(audio.lead_ms)
 
     # --- capture ---------------------------------------------------------------------
@@ -58,15 +58,15 @@ class Card:
         return self._capture is not None
 
     def open_capture(self) -> None:
-        """Open the microphone at 16 kHz mono; does nothing when it is open."""
+        """Open the microphone at 16 kHz mono; does nothing if it is open already."""
         if self._capture is not None:
             return
         name, key = self._capture_name, "audio.capture"
         pcm, info = open_pcm(key, name, "PCM_CAPTURE", MIC_RATE_HZ, 1, CAPTURE_PERIODS)
         if info["period_size"] > 2 * MIC_PERIOD_FRAMES:
             log.warning(
-                '%s: "%s" delivers %d frames at once instead of %d, so reactions come later; '
-                "a hw: or plughw: device of the card avoids that",
+                '%s: "%s" delivers %d frames at once instead of %d, which delays reactions; '
+                "use a hw: or plughw: device of the card",
                 *(key, name, info["period_size"], MIC_PERIOD_FRAMES),
             )
         self._poll = select.poll()
@@ -75,18 +75,18 @@ class Card:
         self._capture, self._carry, self._heard_at = pcm, SILENCE, time.monotonic()
 
     def close_capture(self) -> None:
-        """Close the microphone and forget what was not read; may be called twice."""
+        """Close the microphone and drop unread frames; may be called twice."""
         pcm, self._capture = self._capture, None
         self._carry = SILENCE
         if pcm is not None:
             shut(pcm)
 
     def read(self) -> Frames | None:
-        """The next 160 frames of 16 kHz mono int16.
+        """Return the next 160 frames of 16 kHz mono int16.
 
-        Blocks for at most `READ_WAIT_S`; None when no whole period came by then or
-        the microphone is closed. An overrun is counted and capture goes on with what
-        comes after the gap. Raises `AudioError` when nothing came for `STALL_S`.
+        Blocks for at most `READ_WAIT_S`. Returns None if no whole period arrived in that time
+        or the microphone is closed. An overrun is counted, and capture resumes after the gap.
+        Raises `AudioError` if no frame arrived for `STALL_S`.
         """
         deadline = time.monotonic() + READ_WAIT_S
         while self._capture is not None and len(self._carry) < MIC_PERIOD_FRAMES:
@@ -96,8 +96,9 @@ class Card:
                 self._heard_at = now
             elif now - self._heard_at > STALL_S:
                 raise AudioError(
-                    f'audio.capture: "{self._capture_name}" delivered nothing for {STALL_S:.0f} s,'
-                    " a period every 10 ms was expected; replug the card or restart it"
+                    f'audio.capture: "{self._capture_name}" delivered no audio for '
+                    f"{STALL_S:.0f} s, one period every 10 ms is expected; replug the card or "
+                    "restart it"
                 )
             elif now >= deadline:
                 return None
@@ -109,12 +110,12 @@ class Card:
         return period
 
     def _read_some(self) -> int:
-        """Frames that could be had at once, moved to the carry."""
+        """Move the available frames to the carry; return their number."""
         with _in_use("audio.capture", self._capture_name):
             count, data = self._capture.read()
         if count == -errno.EPIPE:
             self.xruns += 1
-            self._carry = SILENCE  # the two sides of a gap are not one period
+            self._carry = SILENCE  # a period must not span the gap
             return 0
         if count < 0:
             raise _gone("audio.capture", self._capture_name, os.strerror(-count))
@@ -126,20 +127,21 @@ class Card:
         events = self._poll.poll(max(1, round(seconds * 1000)))
         with _in_use("audio.capture", self._capture_name):
             if events:
-                self._capture.polldescriptors_revents(events)  # lets plugins clear their wake-up
+                self._capture.polldescriptors_revents(events)  # plugins clear their wake-up here
 
     # --- playback --------------------------------------------------------------------
 
     def queued_frames(self) -> int:
-        """Frames written but not yet heard, 0 to the size of the buffer; does not block.
+        """Return the number of written frames that are not yet played; does not block.
 
-        Raises `AudioError` when the loudspeaker took none of them for `STALL_S`.
+        From 0 to the size of the buffer. Raises `AudioError` if the device played none of them
+        for `STALL_S`.
         """
-        if self._resting:  # avail() says nothing about a stopped stream
+        if self._resting:  # avail() is undefined for a stopped stream
             return 0
         with _in_use("audio.playback", self._playback_name):
             room = self._playback.avail()
-        if room == -errno.EPIPE:  # ran dry
+        if room == -errno.EPIPE:  # underrun
             return 0
         if room < 0:
             raise _gone("audio.playback", self._playback_name, os.strerror(-room))
@@ -150,18 +152,18 @@ class Card:
         elif now - self._moved_at > STALL_S:
             raise AudioError(
                 f'audio.playback: "{self._playback_name}" played nothing for {STALL_S:.0f} s, '
-                f"with {queued} frames before it; replug the card or restart it"
+                f"although {queued} frames were queued; replug the card or restart it"
             )
         self._queued = queued
         return queued
 
     def write(self, frames: Frames) -> None:
-        """Queue mono frames at the device rate behind those that are there; does not block.
+        """Append mono frames at the device rate to the queue; does not block.
 
-        After an underrun the frames are written again and the xrun is counted. With no
-        frames, a device that ran dry is put to rest: the pause after an answer is no
-        xrun. More frames than the buffer has room for are an `AudioError`, because
-        frames that were silently lost would count as heard.
+        After an underrun, the frames are written again and the xrun is counted. A write of no
+        frames stops a device that ran dry: the pause after a reply is not an xrun. Raises
+        `AudioError` if the buffer has no room for all frames, because frames lost silently
+        would count as heard.
         """
         if len(frames) == 0:
             self._rest_if_dry()
@@ -169,8 +171,8 @@ class Card:
         room = self._buffer_frames - self.queued_frames()
         if len(frames) > room:
             raise AudioError(
-                f"audio.playback: {len(frames)} frames were to be written, the card has room for "
-                f"{room}; this is a fault of Parley, please report it with the log"
+                f"audio.playback: cannot write {len(frames)} frames, the card has room for "
+                f"{room}; this is a bug in Parley, please report it with the log"
             )
         data = np.repeat(frames, self._channels).tobytes()
         if self._write_some(data) == -errno.EPIPE:
@@ -181,13 +183,13 @@ class Card:
         self._queued += len(frames)
 
     def drop(self) -> None:
-        """Silence at once: all that is written but not yet heard is thrown away."""
+        """Silence the device at once: drop all frames that are not yet played."""
         with _in_use("audio.playback", self._playback_name):
             self._playback.drop()
         self._resting = True
 
     def close(self) -> None:
-        """Drop, never drain, and free both devices; may be called twice, never raises."""
+        """Drop all frames (no drain) and free both devices; never raises, may be called twice."""
         self.close_capture()
         pcm, self._playback = self._playback, None
         if pcm is not None:
@@ -202,8 +204,8 @@ class Card:
         if buffer_frames < needed:
             shut(pcm)
             raise AudioError(
-                f'{key}: "{name}" grants a buffer of {buffer_frames} frames, a lead of {lead_ms} '
-                f"ms needs {needed}; use a smaller audio.lead_ms or a plughw: device"
+                f'{key}: "{name}" grants a buffer of {buffer_frames} frames, but a lead of '
+                f"{lead_ms} ms needs {needed}; use a smaller audio.lead_ms or a plughw: device"
             )
         return pcm, buffer_frames
 
@@ -223,14 +225,14 @@ class Card:
 
 def _gone(key: str, name: str, reason: str) -> AudioError:
     return AudioError(
-        f'{key}: "{name}" was lost ({reason}), it must stay plugged in while Parley runs; '
-        "plug it in again, and Parley goes on"
+        f'{key}: "{name}" was lost ({reason}); it must stay plugged in while Parley runs; '
+        "plug it in again, and Parley resumes"
     )
 
 
 @contextmanager
 def _in_use(key: str, name: str) -> Iterator[None]:
-    """Turns alsa-lib's exceptions while a device is used into `AudioError`."""
+    """Convert alsa-lib's exceptions in the body to `AudioError`."""
     try:
         yield
     except alsaaudio().ALSAAudioError as error:
