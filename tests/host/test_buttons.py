@@ -1,4 +1,4 @@
-"""Button and switch through the real gpiozero on its mock pins."""
+"""The button and the switch through the real gpiozero on its mock pins."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 QUIET_S = 0.05
 
 PUSH, MUTE = 23, 24
-WITHIN_S = 20.0  # of a wait that takes 0.1 s on an idle machine
+WITHIN_S = 20.0  # the limit of a wait that takes 0.1 s on an idle machine
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def pins() -> Iterator[MockFactory]:
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
-    """No input of one test opens its pin in the next."""
+    """Close all inputs, so no input of one test opens its pin in the next test."""
     yield
     while Desk.made:
         Desk.made.pop().buttons.close()
 
 
 class Desk:
-    """Buttons, what they told, and a clock that stands still."""
+    """Buttons, their reports, and a clock that stands still."""
 
     made: ClassVar[list["Desk"]] = []
 
@@ -58,19 +58,19 @@ class Desk:
 
 
 def bounce(desk: Desk, pins: MockFactory, closed: bool) -> None:
-    """A contact that closes or opens with three bounces, 1 ms apart."""
+    """Close or open a contact with bounces that are 1 ms apart."""
     for level in (closed, not closed, closed, not closed, closed):
         (pins.pin(PUSH).drive_low if level else pins.pin(PUSH).drive_high)()
         desk.now += 0.001
 
 
-def test_a_press_is_told_at_its_first_edge_and_once(pins: MockFactory) -> None:
+def test_push_that_bounces_is_one_press_at_its_first_edge(pins: MockFactory) -> None:
     desk = Desk(push_pin=PUSH)
     bounce(desk, pins, closed=True)
     assert desk.presses == [100.0]
 
 
-def test_a_release_that_bounces_is_no_press(pins: MockFactory) -> None:
+def test_push_release_that_bounces_is_not_a_press(pins: MockFactory) -> None:
     desk = Desk(push_pin=PUSH)
     bounce(desk, pins, closed=True)
     desk.now += 3.0
@@ -78,7 +78,7 @@ def test_a_release_that_bounces_is_no_press(pins: MockFactory) -> None:
     assert len(desk.presses) == 1
 
 
-def test_the_next_press_counts_as_soon_as_the_contact_was_quiet(pins: MockFactory) -> None:
+def test_push_after_a_quiet_contact_counts_again(pins: MockFactory) -> None:
     desk = Desk(push_pin=PUSH)
     for _ in range(5):
         bounce(desk, pins, closed=True)
@@ -89,7 +89,7 @@ def test_the_next_press_counts_as_soon_as_the_contact_was_quiet(pins: MockFactor
 
 
 @pytest.mark.parametrize("closed_means_muted", [True, False])
-def test_the_switch_tells_its_position_at_start_and_each_change(
+def test_switch_reports_each_change_but_not_the_first_position(
     pins: MockFactory, closed_means_muted: bool
 ) -> None:
     desk = Desk(mute_pin=MUTE, mute_closed_means_muted=closed_means_muted)
@@ -101,7 +101,7 @@ def test_the_switch_tells_its_position_at_start_and_each_change(
     assert desk.mutes == [closed_means_muted, not closed_means_muted]
 
 
-def test_a_switch_that_bounces_ends_with_the_true_position(pins: MockFactory) -> None:
+def test_switch_that_bounces_ends_with_the_true_position(pins: MockFactory) -> None:
     desk = Desk(mute_pin=MUTE)
     for _ in range(3):
         pins.pin(MUTE).drive_low()
@@ -110,7 +110,7 @@ def test_a_switch_that_bounces_ends_with_the_true_position(pins: MockFactory) ->
     assert desk.mutes[-1] is desk.buttons.muted is True
 
 
-def test_without_pins_nothing_is_muted_and_nothing_is_needed(
+def test_buttons_without_pins_are_unmuted_and_need_no_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none-such")
@@ -119,7 +119,7 @@ def test_without_pins_nothing_is_muted_and_nothing_is_needed(
     desk.buttons.close()
 
 
-def test_close_frees_the_pins_and_may_be_called_twice(pins: MockFactory) -> None:
+def test_buttons_close_frees_the_pins_and_may_be_called_twice(pins: MockFactory) -> None:
     desk = Desk(push_pin=PUSH, mute_pin=MUTE)
     desk.buttons.close()
     desk.buttons.close()
@@ -132,7 +132,7 @@ def test_close_frees_the_pins_and_may_be_called_twice(pins: MockFactory) -> None
 
 
 def waited(condition: Callable[[], bool]) -> bool:
-    """Whether it came true; opening threads try again after 50 ms at first."""
+    """Return whether the condition became true; a pin is first tried again after 50 ms."""
     deadline = time.monotonic() + WITHIN_S
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -140,9 +140,9 @@ def waited(condition: Callable[[], bool]) -> bool:
 
 
 class BusyPin(MockPin):
-    """As lgpio's: claiming the line raises its own error while another process has it.
+    """A pin like lgpio's: claiming it raises lgpio's own error while another process holds it.
 
-    A contact in `wired` is closed, whatever pull the pin is given.
+    A contact in `wired` is closed, whatever the pull of the pin.
     """
 
     busy: ClassVar[set[int]] = set()
@@ -160,12 +160,12 @@ class BusyPin(MockPin):
 
 
 class lgpio_error(Exception):  # the library spells it lgpio.error
-    """lgpio's one error, which has no other base (lgpio.py: class error(Exception))."""
+    """lgpio's only error, which has no other base (lgpio.py: class error(Exception))."""
 
 
 @pytest.fixture
 def busy() -> Iterator[set[int]]:
-    """The pins that another process has."""
+    """The pins that another process holds."""
     before, Device.pin_factory = Device.pin_factory, MockFactory(pin_class=BusyPin)
     try:
         yield BusyPin.busy
@@ -186,7 +186,7 @@ def test_switch_with_a_busy_pin_is_muted_until_it_is_free(busy: set[int]) -> Non
     busy.clear()
     assert waited(lambda: desk.buttons.muted is False)
     assert desk.buttons.mute_trouble == ""
-    assert desk.mutes == []  # found in this position, not moved to it
+    assert desk.mutes == []  # the first position is not reported
     Device.pin_factory.pin(MUTE).drive_low()
     assert desk.buttons.muted is True
     assert desk.mutes == [True]
@@ -204,7 +204,7 @@ def test_switch_that_is_on_stays_muted_when_it_can_be_read(busy: set[int]) -> No
 
 
 @pytest.mark.parametrize("taken", [PUSH, MUTE])
-def test_one_busy_pin_has_no_influence_on_the_other(taken: int, busy: set[int]) -> None:
+def test_buttons_with_one_busy_pin_still_read_the_other(taken: int, busy: set[int]) -> None:
     busy.add(taken)
     desk = Desk(push_pin=PUSH, mute_pin=MUTE)
     if taken == PUSH:
@@ -226,7 +226,7 @@ def test_one_busy_pin_has_no_influence_on_the_other(taken: int, busy: set[int]) 
     desk.buttons.close()
 
 
-def test_pin_that_a_led_of_this_process_holds_is_read_later(pins: MockFactory) -> None:
+def test_switch_on_the_pin_of_a_led_is_read_once_it_is_free(pins: MockFactory) -> None:
     led = LED(MUTE)
     desk = Desk(mute_pin=MUTE)
     assert desk.buttons.muted is True
@@ -261,7 +261,7 @@ def test_switch_that_fails_while_running_is_muted(
         assert "the pin cannot be read" in desk.buttons.mute_trouble
         assert (str(error) or "AssertionError") in desk.buttons.mute_trouble
     assert waited(lambda: desk.buttons.muted is False)
-    assert desk.mutes == []  # it was not moved: a time that was asked for by voice goes on
+    assert desk.mutes == []  # not moved: a mute period that the user asked for by voice continues
     pins.pin(MUTE).drive_low()
     assert desk.mutes == [True]
     desk.buttons.close()
@@ -282,7 +282,7 @@ def test_switch_moved_while_it_could_not_be_read_is_reported(
     desk.buttons.close()
 
 
-def test_trouble_is_logged_once(busy: set[int], caplog: pytest.LogCaptureFixture) -> None:
+def test_pin_trouble_is_logged_once(busy: set[int], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     busy.add(MUTE)
     contact = PinInput("buttons.mute_pin", MUTE, on_edge=lambda closed: None)
@@ -295,7 +295,7 @@ def test_trouble_is_logged_once(busy: set[int], caplog: pytest.LogCaptureFixture
     contact.close()
 
 
-def test_pauses_between_tries_grow_to_two_seconds(busy: set[int]) -> None:
+def test_pin_pauses_between_tries_grow_to_two_seconds(busy: set[int]) -> None:
     busy.add(MUTE)
     contact = PinInput("buttons.mute_pin", MUTE, on_edge=lambda closed: None)
     contact._try()
@@ -307,7 +307,7 @@ def test_pauses_between_tries_grow_to_two_seconds(busy: set[int]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["gpiozero", "lgpio", "chip"])
-def test_machine_without_pins_is_muted_and_says_why(
+def test_buttons_without_gpio_are_muted_with_a_reason(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
@@ -325,12 +325,12 @@ def test_machine_without_pins_is_muted_and_says_why(
     desk.buttons.close()
 
 
-def test_callback_that_raises_leaves_the_library_alive(
+def test_pin_callback_that_raises_keeps_the_library_alive(
     pins: MockFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     """lgpio calls every callback from one thread, which ends at the first exception."""
     desk = Desk(push_pin=PUSH)
-    desk.presses = None  # type: ignore[assignment]  # as a name that is not assigned yet
+    desk.presses = None  # type: ignore[assignment]  # like a name that is not assigned yet
     pins.pin(PUSH).drive_low()
     assert caplog.records[0].exc_info is not None
     pins.pin(PUSH).drive_high()
@@ -340,18 +340,18 @@ def test_callback_that_raises_leaves_the_library_alive(
     desk.buttons.close()
 
 
-def test_edge_while_the_device_closes_raises_nothing(pins: MockFactory) -> None:
+def test_pin_edge_during_close_raises_nothing(pins: MockFactory) -> None:
     desk = Desk(push_pin=PUSH)
     contact = desk.buttons._push_input
     assert contact is not None
     device = contact.device
     device._hold_thread.stop()
-    device._hold_thread = None  # as gpiozero does before it takes the callback away
+    device._hold_thread = None  # as gpiozero does before it removes the callback
     pins.pin(PUSH).drive_low()
     desk.buttons.close()
 
 
-def test_close_of_a_chip_that_is_gone_raises_nothing(
+def test_buttons_close_of_a_missing_chip_raises_nothing(
     pins: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(push_pin=PUSH, mute_pin=MUTE)

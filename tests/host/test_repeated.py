@@ -1,4 +1,4 @@
-"""The filter of the log: a repeated line is written once a second, with a count."""
+"""The log's filter writes a repeated line once a second, with a count."""
 
 import logging
 import time
@@ -52,7 +52,7 @@ def lines(clock: Clock) -> Iterator[Lines]:
 log = logging.getLogger("parleyd.test")
 
 
-def test_filter_line_that_came_twice_is_written_twice(lines: Lines, clock: Clock) -> None:
+def test_filter_line_that_occurs_twice_is_written_twice(lines: Lines, clock: Clock) -> None:
     log.warning("nothing listens; trying again in 0.6 s")
     clock.now += 0.6
     log.warning("nothing listens; trying again in 1.2 s")
@@ -84,8 +84,8 @@ def test_filter_states_and_turns_are_all_written(lines: Lines) -> None:
     assert len(lines.lines) == 200
 
 
-def test_filter_every_broken_skill_is_a_line(lines: Lines) -> None:
-    """Names that differ by a number are no repetition."""
+def test_filter_writes_a_line_for_every_broken_skill(lines: Lines) -> None:
+    """Error lines that differ in a number of a name are not repetitions."""
     problems = tuple(f"/skills/light{n}.py:1: ModuleNotFoundError" for n in range(30))
     loading.report(Loaded(problems=problems), Path("/skills"))
     assert lines.lines == [f"ERROR skill left out: {problem}" for problem in problems]
@@ -98,8 +98,8 @@ def test_filter_thousand_broken_skills_are_101_lines(lines: Lines) -> None:
     assert lines.lines[-1].startswith("ERROR 900 more problems with skills: run `parley check`")
 
 
-def test_filter_count_of_a_note_is_no_note_again(lines: Lines, clock: Clock) -> None:
-    """`parley turns` adds up what begins with "usage"."""
+def test_filter_count_of_an_event_is_not_logged_as_an_event(lines: Lines, clock: Clock) -> None:
+    """`parley turns` adds up every line that begins with "usage"."""
     for number in range(30):
         log_note(Note("usage", {"turn": number, "input_tokens": 5}))
     clock.now += 1.0
@@ -153,7 +153,7 @@ def test_filter_count_is_written_at_the_end(clock: Clock) -> None:
     assert handler.lines == ["WARNING again", "WARNING 2 more in 0.0 s like this: again"]
 
 
-def test_filter_arguments_that_do_not_fit_raise_nothing(clock: Clock) -> None:
+def test_filter_of_wrong_arguments_raises_nothing(clock: Clock) -> None:
     filtering = OneASecond(Lines(), clock)
     record = logging.makeLogRecord({"msg": "%d", "args": ("text",), "levelno": 30})
     assert filtering.filter(record)

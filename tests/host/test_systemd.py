@@ -1,4 +1,4 @@
-"""The real systemd-python against a real datagram socket, and the journal where there is one."""
+"""The real systemd-python with a real datagram socket, and with the journal if one runs."""
 
 import json
 import logging
@@ -26,8 +26,8 @@ from parleyd.host.systemd import (
 
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """What the service manager listens on."""
-    # not tmp_path: a socket's path may have no more than 107 bytes
+    """The socket on which the service manager listens."""
+    # not tmp_path, because a socket's path may have at most 107 bytes
     with (
         tempfile.TemporaryDirectory(prefix="parley-notify-") as directory,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener,
@@ -39,7 +39,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield listener
 
 
-def test_the_life_of_a_service_is_told_in_order(manager: socket.socket) -> None:
+def test_notifier_sends_the_life_of_a_service_in_order(manager: socket.socket) -> None:
     notifier = Notifier()
     notifier.ready("idle")
     notifier.status("speaking")
@@ -58,14 +58,14 @@ def test_the_life_of_a_service_is_told_in_order(manager: socket.socket) -> None:
     assert before <= int(moment.partition("=")[2]) <= time.monotonic_ns() // 1000
 
 
-def test_a_status_cannot_smuggle_another_assignment_in(manager: socket.socket) -> None:
+def test_notifier_status_cannot_contain_another_assignment(manager: socket.socket) -> None:
     Notifier().status("offline\nWATCHDOG=trigger")
     assert manager.recv(4096) == b"STATUS=offline WATCHDOG=trigger"
     Notifier().status("offline \x1b[31m\u202e")
     assert manager.recv(4096) == b"STATUS=offline \\x1b[31m\\u202e"
 
 
-def test_without_a_manager_nothing_is_told_and_nothing_fails(
+def test_notifier_without_a_manager_does_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
@@ -75,7 +75,7 @@ def test_without_a_manager_nothing_is_told_and_nothing_fails(
     assert notifier.watchdog_interval_s() is None
 
 
-def test_a_manager_that_is_gone_is_no_error(manager: socket.socket) -> None:
+def test_notifier_with_a_lost_manager_raises_nothing(manager: socket.socket) -> None:
     notifier = Notifier()
     path = manager.getsockname()
     manager.close()
@@ -83,7 +83,7 @@ def test_a_manager_that_is_gone_is_no_error(manager: socket.socket) -> None:
     notifier.watchdog()
 
 
-def test_a_missing_package_is_told_and_survived(
+def test_notifier_without_systemd_python_logs_a_remedy(
     manager: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "systemd.daemon", None)
@@ -102,7 +102,7 @@ def test_a_missing_package_is_told_and_survived(
         ({}, None),
     ],
 )
-def test_the_watchdog_is_fed_at_half_its_time(
+def test_watchdog_interval_is_half_of_its_time(
     environ: dict[str, str], interval_s: float | None
 ) -> None:
     assert Notifier(environ).watchdog_interval_s() == interval_s
@@ -113,7 +113,7 @@ def test_the_watchdog_is_fed_at_half_its_time(
 
 @pytest.fixture
 def _root_logger() -> Iterator[None]:
-    """Gives pytest its handlers back."""
+    """Restore pytest's handlers."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -121,7 +121,7 @@ def _root_logger() -> Iterator[None]:
     root.setLevel(level)
 
 
-def test_fields_stand_at_the_end_of_the_line() -> None:
+def test_formatter_appends_fields_to_the_line() -> None:
     record = logging.makeLogRecord({"msg": "turn", "fields": {"heard_ms": 310, "why": "voice"}})
     assert FieldsFormatter("%(message)s").format(record) == "turn heard_ms=310 why=voice"
     assert FieldsFormatter("%(message)s").format(logging.makeLogRecord({"msg": "x"})) == "x"
@@ -131,7 +131,7 @@ FORGED = "a\x1b[31m\n2026-12-01 10:00:00,000 ERROR   parleyd: the disk is on fir
 ESCAPED = "a\\x1b[31m\\n2026-12-01 10:00:00,000 ERROR   parleyd: the disk is on fire\\u202e"
 
 
-def test_foreign_text_cannot_forge_a_line_or_colour_it() -> None:
+def test_formatter_escapes_line_breaks_and_colours_in_text() -> None:
     formatter = FieldsFormatter("%(message)s")
     record = logging.makeLogRecord({"msg": "%s", "args": (FORGED,), "fields": {"why": FORGED}})
     assert formatter.format(record) == f"{ESCAPED} why={ESCAPED}"
@@ -146,7 +146,7 @@ def test_foreign_text_cannot_forge_a_line_or_colour_it() -> None:
     assert traceback[-1].endswith("ERROR   parleyd: the disk is on fire\\u202e")
 
 
-def test_log_line_of_any_length_is_cut() -> None:
+def test_formatter_shortens_a_long_line() -> None:
     record = logging.makeLogRecord({"msg": "c" * 3_000_000, "fields": {"why": "d" * 3_000_000}})
     assert len(FieldsFormatter("%(message)s").format(record)) < 3000
 
@@ -161,7 +161,7 @@ def test_journal_fields_are_one_line_each() -> None:
 
 
 @pytest.mark.usefixtures("_root_logger")
-def test_lines_that_repeat_are_counted_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_on_stderr_counts_repeated_lines(capsys: pytest.CaptureFixture[str]) -> None:
     log_to_journal_or_stderr("info", {})
     for _ in range(1000):
         logging.getLogger("parleyd.x").warning("bad delta")
@@ -175,7 +175,7 @@ def test_lines_that_repeat_are_counted_on_stderr(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("_root_logger")
-def test_warnings_of_a_command_without_a_log_are_one_line(
+def test_log_plainly_writes_warnings_as_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     handler = logging.lastResort
@@ -193,7 +193,7 @@ def test_warnings_of_a_command_without_a_log_are_one_line(
 
 
 @pytest.mark.usefixtures("_root_logger")
-def test_without_a_journal_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_without_a_journal_writes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     log_to_journal_or_stderr("info", {})
     logging.getLogger("parleyd.x").info("turn", extra={"fields": {"heard_ms": 310}})
     logging.getLogger("parleyd.x").debug("not shown")
@@ -202,7 +202,7 @@ def test_without_a_journal_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.usefixtures("_root_logger")
-def test_the_journal_is_taken_only_when_stderr_leads_there(
+def test_log_uses_the_journal_only_if_stderr_leads_there(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     status = os.fstat(2)
@@ -214,7 +214,7 @@ def test_the_journal_is_taken_only_when_stderr_leads_there(
         assert type(logging.getLogger().handlers[0]) is kind
 
 
-def test_a_record_becomes_journal_fields() -> None:
+def test_journal_handler_sends_a_record_as_fields() -> None:
     sent: list[tuple[str, dict[str, str]]] = []
     log = logging.Logger("parleyd.core.turn")
     handler = JournalHandler(lambda message, **fields: sent.append((message, fields)))
@@ -229,13 +229,13 @@ def test_a_record_becomes_journal_fields() -> None:
     assert message == "turn heard_ms=310"
     assert fields["PARLEY_HEARD_MS"] == "310"
     assert fields["PRIORITY"] == "4"
-    assert fields["CODE_FUNC"] == "test_a_record_becomes_journal_fields"
+    assert fields["CODE_FUNC"] == "test_journal_handler_sends_a_record_as_fields"
     assert sent[1][1]["PRIORITY"] == "3"
     assert "ValueError: why" in sent[1][0]
 
 
-def test_the_journals_own_send_takes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It wants CODE_LINE as a number; as a text it raised, and no line ever reached a journal."""
+def test_journal_send_accepts_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd needs CODE_LINE as a number; a text raised, and no line reached the journal."""
     journal = pytest.importorskip("systemd.journal")
     sent: list[tuple[str, ...]] = []
     monkeypatch.setattr(journal, "sendv", lambda *fields: sent.append(fields))
@@ -250,9 +250,9 @@ def test_the_journals_own_send_takes_a_record(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.skipif(
     not Path("/run/systemd/journal/socket").exists() or shutil.which("journalctl") is None,
-    reason="THE JOURNAL IS NOT TESTED: no journald runs on this machine",
+    reason="the journal is NOT tested: no journald runs on this machine",
 )
-def test_fields_arrive_in_the_real_journal() -> None:
+def test_journal_receives_fields() -> None:
     journal = pytest.importorskip("systemd.journal")
     mark = uuid.uuid4().hex
     handler = JournalHandler(journal.send)

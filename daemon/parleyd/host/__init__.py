@@ -1,1 +1,1 @@
-"""Host: the adapters of the real device, between the core and Linux."""
+"""Host: the adapters between the core and the real device with Linux."""

@@ -9,20 +9,20 @@ from typing import Any
 from parleyd import config
 from parleyd.host.pin_input import PinInput
 
-QUIET_S = 0.05  # contacts bounce for up to 10 ms, fingers need more than 50 between presses
+QUIET_S = 0.05  # contacts bounce for up to 10 ms; two presses are more than 50 ms apart
 MUTED_WITHOUT = "The microphone is closed until the mute switch can be read."
 
 
 class Buttons:
-    """Watches the pins that are configured, each by itself, against ground with the pull-up.
+    """Watches each configured pin independently; contacts close to ground, with the pull-up.
 
     Never raises: a pin that cannot be read is tried again (`PinInput`). `on_press` and
-    `on_mute` are called on other threads and must return at once. `on_mute` gets each
-    position that the switch was moved to, once; the first position that can be read is
-    `muted` and no move.
+    `on_mute` are called on other threads and must return at once. `on_mute` receives each
+    new position of the switch once. The first readable position sets `muted` and is not
+    reported.
 
-    A mute switch that is configured and cannot be read counts as muted. That is no move
-    either: it must not end a time that the user asked for by voice.
+    A configured mute switch that cannot be read counts as muted. This is not reported either:
+    it must not end a mute period that the user asked for by voice.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Buttons:
         self._on_press, self._on_mute, self._clock = on_press, on_mute, clock
         self._closed_means_muted = settings.mute_closed_means_muted
         self._last_edge = -math.inf
-        self._position: bool | None = None  # the newest that was reported, or found first
+        self._position: bool | None = None  # the last reported position, or the first one found
         self._reporting = threading.Lock()
         self._push_input: PinInput | None = None
         self._mute_input: PinInput | None = None
@@ -57,7 +57,7 @@ class Buttons:
 
     @property
     def muted(self) -> bool:
-        """The mute switch's position now, True while it cannot be read; False without one."""
+        """Whether the switch mutes now; True while it cannot be read, False without a switch."""
         if self._mute_input is None:
             return False
         closed = self._mute_input.closed()
@@ -65,16 +65,16 @@ class Buttons:
 
     @property
     def mute_trouble(self) -> str:
-        """Why the mute switch cannot be read, and what follows; "" while it can."""
+        """Why the mute switch cannot be read, and the consequence; "" while it can be read."""
         return "" if self._mute_input is None else self._mute_input.trouble
 
     @property
     def push_trouble(self) -> str:
-        """Why the push button cannot be read; "" while it can."""
+        """Why the push button cannot be read; "" while it can be read."""
         return "" if self._push_input is None else self._push_input.trouble
 
     def close(self) -> None:
-        """Free the pins; no callback comes afterwards; may be called twice."""
+        """Free the pins; no callback follows; may be called twice."""
         for contact in (self._push_input, self._mute_input):
             if contact is not None:
                 contact.close()
@@ -85,18 +85,18 @@ class Buttons:
         return None if self._mute_input is None else self._mute_input.device
 
     def _push_moved(self, closed: bool) -> None:
-        """A press counts at its first edge: the wait for the contact to settle comes after it."""
+        """A press counts at its first edge; the wait for the contact to settle follows."""
         if self._quiet() and closed:
             self._on_press()
 
     def _quiet(self) -> bool:
-        """Whether the line was still for `QUIET_S`; each edge restarts the wait."""
+        """Return whether the pin was stable for `QUIET_S`; each edge restarts the wait."""
         now = self._clock()
         before, self._last_edge = self._last_edge, now
         return now - before >= QUIET_S
 
     def _look_at_switch(self) -> None:
-        """The level counts, not the edge: after bouncing the last one reported is the true one."""
+        """Report the level, not the edge, so the last report after bouncing is correct."""
         with self._reporting:
             contact = self._mute_input
             closed = None if contact is None else contact.closed()

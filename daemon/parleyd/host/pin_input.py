@@ -1,4 +1,4 @@
-"""One contact on a GPIO pin, opened again and again until it can be read."""
+"""One contact on a GPIO pin, which is reopened until it can be read."""
 
 import contextlib
 import logging
@@ -11,28 +11,28 @@ from typing import Any
 from parleyd.errors import LightsError
 from parleyd.system.gpio_pins import WITHOUT, pins
 
-FILTER_S = 0.002  # the kernel hides spikes on long wires; adds no more than this to a press
-LEAST_PAUSE_S = 0.05  # another program that restarts frees its pins within a second
-MOST_PAUSE_S = 2.0  # the longest that a pin stays unread after it was freed
-GROWTH = 16  # a pause is this part of the time since the trouble began: 2 s after half a minute
-LOOK_S = 2.0  # between looks at an open pin: a chip that is gone sends no edge
-STEADY_S = 10.0  # a pin that was read this long is well: its next trouble is logged again
+FILTER_S = 0.002  # the kernel filters spikes on long wires; this delays a press by 2 ms at most
+LEAST_PAUSE_S = 0.05  # another program frees its pins within a second when it restarts
+MOST_PAUSE_S = 2.0  # the longest time that a freed pin stays unread
+GROWTH = 16  # a pause is 1/16 of the time since the pin failed: 2 s after half a minute
+LOOK_S = 2.0  # between reads of an open pin, because an unplugged chip sends no edge
+STEADY_S = 10.0  # after this time without a failure, the next failure is logged again
 CLOSED_WITHIN_S = 1.0  # opening a pin takes milliseconds
 
 log = logging.getLogger(__name__)
 
 
 class PinInput:
-    """A contact against ground with the Pi's pull-up; its own thread keeps the pin open.
+    """A contact to ground with the Pi's pull-up; a separate thread keeps the pin open.
 
-    Nothing raises. A pin that is busy, a chip that is missing or gone, a right or a library
-    that is missing is `trouble`; it is logged once, and the pin is tried again with growing
-    pauses. `on_edge` is called with the contact's new state on a thread of gpiozero. That
-    thread serves all pins and ends at the first exception, so none leaves it: an exception
-    of `on_edge` is logged with its traceback.
+    No method raises. A busy pin, a missing chip, a missing permission or a missing library is
+    stored in `trouble` and logged once, and the pin is tried again after growing pauses.
+    gpiozero calls `on_edge` with the contact's new state on its own thread. That thread serves
+    all pins and ends at the first exception, so an exception of `on_edge` is caught here and
+    logged with its traceback.
 
-    `on_look` is called on this input's thread each time the pin was opened, and every
-    `LOOK_S` while it can be read.
+    `on_look` is called on this input's thread after each opening of the pin, and every
+    `LOOK_S` while the pin can be read.
     """
 
     def __init__(
@@ -44,32 +44,32 @@ class PinInput:
         on_look: Callable[[], None] = lambda: None,
         without: str = WITHOUT,
     ) -> None:
-        """`key`: of the configuration; `without`: what Parley does while there is no reading."""
+        """`key`: the configuration key; `without`: the consequence while the pin is unreadable."""
         self._what, self._pin, self._without = f"{key} = {pin}", pin, without
         self._on_edge, self._on_look = on_edge, on_look
         self.trouble = ""
-        """Why the pin cannot be read, for people; "" while it can."""
+        """Why the pin cannot be read, as text for the user; "" while it can be read."""
         self.device: Any = None
         """The gpiozero device; None while the pin cannot be read."""
-        self._broken: list[Any] = []  # devices that failed, to be closed by the thread
+        self._broken: list[Any] = []  # failed devices, which the thread closes
         self._logged: set[str] = set()
         self._look_now, self._ending = threading.Event(), threading.Event()
         self._troubled_since = self._opened_at = time.monotonic()
         self._thread = threading.Thread(target=self._keep_open, name=f"GPIO {pin}", daemon=True)
 
     def open(self) -> None:
-        """Try for the first time, here, then keep trying on the input's thread. Call once."""
+        """Try once on the calling thread, then keep trying on the input's thread. Call once."""
         self._try()
         self._thread.start()
 
     def closed(self) -> bool | None:
-        """Whether the contact is closed; None while it cannot be read. Any thread, at once."""
+        """Return whether the contact is closed; None if unreadable. Any thread; does not block."""
         device = self.device
         if device is None:
             return None
         try:
             return bool(device.is_pressed)
-        except Exception as error:  # whatever the library raises: this is no reading
+        except Exception as error:  # any exception of the library means that the pin is unreadable
             self._lose(device, error)
             return None
 
@@ -82,7 +82,7 @@ class PinInput:
         device, self.device = self.device, None
         _close([device, *self._broken])
 
-    # --- keeping it open --------------------------------------------------------------------
+    # --- keeping the pin open ---------------------------------------------------------------
 
     def _keep_open(self) -> None:
         while not self._ending.is_set():
@@ -108,7 +108,7 @@ class PinInput:
         except LightsError as error:
             self._log(str(error))
             return
-        except Exception as error:  # of the library: one more way of not being readable
+        except Exception as error:  # any exception of the library means that the pin is unreadable
             self._log(self._unreadable(error))
             return
         if self._ending.is_set():
@@ -125,10 +125,11 @@ class PinInput:
         try:
             self._on_look()
         except Exception:  # the rim of the input's thread
-            log.exception("%s: a look at the pin failed", self._what)
+            log.exception("%s: the check of the pin failed", self._what)
 
     def _lose(self, device: Any, error: Exception) -> None:
-        """Any thread, the audio thread too: the rest is done by the input's own."""
+        """Mark the pin as unreadable. Any thread, even the audio thread: the input's thread
+        closes the device."""
         if self.device is not device or self._ending.is_set():
             return
         if self._steady:
@@ -157,7 +158,7 @@ class PinInput:
 
 
 def _opened(pin: int, on_edge: Callable[[bool], None]) -> Any:
-    """A device whose state was read once: one that cannot be read is not open."""
+    """Open a device and read its state once, because an unreadable device is not open."""
     import gpiozero
 
     device = _guarded(gpiozero.Button)(pin, pull_up=True, bounce_time=FILTER_S)
@@ -173,9 +174,9 @@ def _opened(pin: int, on_edge: Callable[[bool], None]) -> Any:
 
 @cache
 def _guarded(button: Any) -> Any:
-    """gpiozero's button, of which no exception reaches the library's one callback thread.
+    """Return gpiozero's button class with a guard: no exception reaches the callback thread.
 
-    Neither ours nor its own: an edge that arrives while a device is closed raises inside it.
+    gpiozero itself raises there too if an edge arrives while a device closes.
     """
 
     class Guarded(button):  # type: ignore[misc]
@@ -196,6 +197,6 @@ def _close(devices: Sequence[Any]) -> None:
         try:
             device.close()
         except Exception as error:  # the chip is gone
-            log.debug("a GPIO pin could not be closed: %s", error)
+            log.debug("cannot close a GPIO pin: %s", error)
             with contextlib.suppress(Exception):
-                device._pin = None  # its destructor would fail and complain once more
+                device._pin = None  # or its destructor would fail again and print an error

@@ -1,4 +1,4 @@
-"""A logging filter that lets one line of a kind through each second and counts the others."""
+"""A logging filter that passes one line of a kind each second and counts the others."""
 
 import atexit
 import logging
@@ -10,19 +10,19 @@ from collections.abc import Callable, Hashable
 from parleyd.printable import printable
 from parleyd.system.repeats import EVERY_S, Count, Key, Repeats
 
-KEPT = frozenset({"state", "turn"})  # notes that `parley turns` and every diagnosis need, each
-BOUNDED = frozenset({"trouble"})  # notes that the core counts by itself
+KEPT = frozenset({"state", "turn"})  # `parley turns` and a diagnosis need each of these events
+BOUNDED = frozenset({"trouble"})  # the core counts these events itself
 NOTES = "parleyd.turns"
-SHOWN_CHARS = 500  # of the repeated line, in the line with its count
+SHOWN_CHARS = 500  # the longest part of a repeated line that is shown with its count
 
 _DIGITS = re.compile(r"\d+")
 
 
 class OneASecond(logging.Filter):
-    """For one handler, to which the counts go, too. Any thread; `clock` is monotonic.
+    """The filter for one handler, which also receives the counts. Any thread.
 
-    A count is written with the next line after its second, or by a timer of its own, or when
-    the process ends.
+    `clock` is monotonic. A count is written before the next line after its second, by a
+    timer, or when the process ends.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class OneASecond(logging.Filter):
         atexit.register(self.flush_counts)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this record is written."""
+        """Return whether this record is written."""
         noted = record.name == NOTES and record.msg in KEPT | BOUNDED
         if noted or getattr(record, "each", False):
             return True
@@ -84,7 +84,7 @@ class OneASecond(logging.Filter):
 
 
 def _template(record: logging.LogRecord) -> Hashable:
-    """The key of records with the same message; for an error it includes the place."""
+    """Return the key of records with the same message; for an error, it includes the place."""
     kind: Hashable = None
     if record.exc_info and record.exc_info[0] is not None:
         traceback = record.exc_info[2]
@@ -95,7 +95,7 @@ def _template(record: logging.LogRecord) -> Hashable:
 
 
 def _text(record: logging.LogRecord) -> str:
-    """The text that distinguishes lines of one template; in warnings, numbers do not."""
+    """Return the text that distinguishes lines of one template; in warnings, without numbers."""
     fields = getattr(record, "fields", None)
     text = printable(f"{_message(record)} {fields or ''}", SHOWN_CHARS)
     return _DIGITS.sub("0", text) if record.levelno >= logging.WARNING else text
@@ -104,13 +104,13 @@ def _text(record: logging.LogRecord) -> str:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):  # arguments that do not fit: logging reports them
+    except (TypeError, ValueError, KeyError):  # wrong arguments, which logging itself reports
         return str(record.msg)
 
 
 def _summary(newest: logging.LogRecord, count: Count) -> logging.LogRecord:
     if count.more == 1:
-        return newest  # nothing was left out
+        return newest  # no line was omitted
     fields = getattr(newest, "fields", None) or {}
     line = " ".join([_message(newest), *(f"{key}={value}" for key, value in fields.items())])
     made = logging.makeLogRecord(newest.__dict__ | {"fields": {}})

@@ -1,4 +1,4 @@
-"""The service manager and the journal, through systemd-python; silent where there is neither."""
+"""The service manager and the journal, through systemd-python; does nothing without them."""
 
 import logging
 import os
@@ -13,15 +13,15 @@ from parleyd.printable import printable
 
 log = logging.getLogger(__name__)
 
-FIELD_CHARS = 500  # of one field of a record, or of one line of a traceback
-TRACEBACK_LINES = 200  # of the longest that is written whole
+FIELD_CHARS = 500  # the limit for one field of a record and for one line of a traceback
+TRACEBACK_LINES = 200  # longer tracebacks are shortened in the middle
 
 
 class Notifier:
-    """Tells the service manager how we are; without one (no NOTIFY_SOCKET) does nothing.
+    """Reports the daemon's status to the service manager; does nothing without NOTIFY_SOCKET.
 
-    Any thread; a call is one datagram and does not block noticeably. A manager that
-    does not take it is not an error: the watchdog is there for that.
+    Any thread; a call sends one datagram and does not block noticeably. A failed send is
+    not an error, because the watchdog covers it.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -30,37 +30,37 @@ class Notifier:
         if not environ.get("NOTIFY_SOCKET"):
             return
         try:
-            # by name: in a checkout the folder systemd/ would be taken for its package by mypy
+            # by name, because mypy would take the folder systemd/ of a checkout for the package
             self._notify = import_module("systemd.daemon").notify
         except ImportError as error:
             log.warning(
-                "systemd-python cannot be imported (%s), so READY and WATCHDOG are not told and "
-                "the service manager will give up on us; run install.sh again",
+                "cannot import systemd-python (%s): READY and WATCHDOG are not sent, so the "
+                "service manager will stop Parley; run install.sh again",
                 error,
             )
 
     def ready(self, status: str) -> None:
-        """Started (or reloaded) and able to serve; `status` stands in `systemctl status`."""
+        """Report the end of a start or reload; `systemctl status` shows `status`."""
         self._tell(f"READY=1\nSTATUS={_one_line(status)}")
 
     def status(self, status: str) -> None:
-        """What `systemctl status` shows: the state's name, and the last problem in words."""
+        """Set the text in `systemctl status`: the state's name and a message about a problem."""
         self._tell(f"STATUS={_one_line(status)}")
 
     def watchdog(self) -> None:
-        """All is well; to be told every `watchdog_interval_s`."""
+        """Report that the daemon works; call this every `watchdog_interval_s`."""
         self._tell("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """The configuration is being read again; `ready` ends it."""
+        """Report the start of a reload; `ready` ends it."""
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """On the way out."""
+        """Report that the daemon stops."""
         self._tell("STOPPING=1")
 
     def watchdog_interval_s(self) -> float | None:
-        """Half of what the unit's WatchdogSec allows (sd_watchdog_enabled(3)); None without."""
+        """Return half of the unit's WatchdogSec (sd_watchdog_enabled(3)); None without it."""
         return None if self._watchdog_us is None else self._watchdog_us / 2e6
 
     def _tell(self, message: str) -> None:
@@ -69,14 +69,14 @@ class Notifier:
         try:
             self._notify(message)
         except OSError as error:
-            log.debug("the service manager was not told: %s", error)
+            log.debug("cannot notify the service manager: %s", error)
 
 
 def log_to_journal_or_stderr(level: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Set up the root logger, once: the journal when stderr leads there, else stderr itself.
+    """Set up the root logger, once: the journal if stderr leads there, else stderr itself.
 
     A record's ``extra={"fields": {"heard_ms": 310}}`` is appended to its line as
-    ``heard_ms=310`` and is also a journal field of its own, ``PARLEY_HEARD_MS``.
+    ``heard_ms=310`` and is also a separate journal field, ``PARLEY_HEARD_MS``.
     """
     handler = _journal_handler(environ) or logging.StreamHandler(sys.stderr)
     if isinstance(handler, JournalHandler):
@@ -88,8 +88,11 @@ def log_to_journal_or_stderr(level: str, environ: Mapping[str, str] = os.environ
 
 
 def log_plainly() -> None:
-    """What is logged where nothing is set up for it (warnings and worse, on stderr) is one line
-    each, as `log_to_journal_or_stderr` has it."""
+    """Format records in a process without a set-up log as single lines.
+
+    Python writes warnings and errors of such a process to stderr. They get the format and the
+    filter of `log_to_journal_or_stderr`.
+    """
     handler = logging.lastResort
     if handler is not None and not handler.filters:
         handler.setFormatter(FieldsFormatter("%(message)s"))
@@ -97,13 +100,13 @@ def log_plainly() -> None:
 
 
 class FieldsFormatter(logging.Formatter):
-    """Appends a record's `fields` to its message; whatever is in them, it stays one line.
+    """Appends a record's `fields` to its message; the result is always one line.
 
-    A traceback follows in lines that are indented, so that none looks like a record.
+    A traceback follows in indented lines, so none of its lines looks like a record.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and the traceback if there is one."""
+        """Return the line and the traceback, if any."""
         record.message = printable(record.getMessage())
         if self.usesTime():
             record.asctime = self.formatTime(record, self.datefmt)
@@ -115,7 +118,7 @@ class FieldsFormatter(logging.Formatter):
         return "\n".join(lines)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line without a traceback."""
+        """Return the line without the traceback."""
         line = super().formatMessage(record)
         return " ".join([line, *(f"{name}={value}" for name, value in _shown(record).items())])
 
@@ -132,8 +135,8 @@ def _indented(text: str) -> list[str]:
 class JournalHandler(logging.Handler):
     """Sends records to the journal, each of its `fields` as a field ``PARLEY_...``.
 
-    systemd-python has a handler too, which sends every attribute of a record, a
-    dictionary as one text.
+    systemd-python's own handler sends every attribute of a record, and a dictionary as one
+    text.
     """
 
     def __init__(self, send: Callable[..., Any]) -> None:
@@ -154,7 +157,7 @@ class JournalHandler(logging.Handler):
                 CODE_FUNC=record.funcName,
                 **{f"PARLEY_{name.upper()}": value for name, value in _shown(record).items()},
             )
-        except Exception:  # as every logging handler: a full journal must not end a conversation
+        except Exception:  # as in every logging handler: a full journal must not end a conversation
             self.handleError(record)
 
 
@@ -164,11 +167,11 @@ def _journal_handler(environ: Mapping[str, str]) -> JournalHandler | None:
     try:
         return JournalHandler(import_module("systemd.journal").send)
     except ImportError:
-        return None  # stderr leads to the journal anyway, only without fields
+        return None  # stderr leads to the journal anyway, but without fields
 
 
 def _stderr_is_journal(environ: Mapping[str, str]) -> bool:
-    """JOURNAL_STREAM names the device and inode of the stream (systemd.exec(5))."""
+    """Compare stderr with JOURNAL_STREAM, a stream's device and inode (systemd.exec(5))."""
     try:
         status = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):
@@ -182,7 +185,7 @@ def _shown(record: logging.LogRecord) -> Mapping[str, str]:
 
 
 def _priority(level: int) -> int:
-    """A syslog level (sd-daemon(3)) for one of logging's."""
+    """Return the syslog level (sd-daemon(3)) for a level of logging."""
     for least, priority in ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4)):
         if level >= least:
             return priority
@@ -190,7 +193,7 @@ def _priority(level: int) -> int:
 
 
 def _watchdog_us(environ: Mapping[str, str]) -> int | None:
-    """From the environment; None when the watchdog is off or meant for another process."""
+    """Return WATCHDOG_USEC; None if the watchdog is off or belongs to another process."""
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     try:
@@ -201,5 +204,5 @@ def _watchdog_us(environ: Mapping[str, str]) -> int | None:
 
 
 def _one_line(text: str) -> str:
-    """A line break would begin another assignment."""
+    """Remove line breaks, because a line break would start another assignment."""
     return printable(" ".join(text.split()), FIELD_CHARS)
