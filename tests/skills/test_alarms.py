@@ -1,4 +1,4 @@
-"""Timers and alarms: in time whatever the clock does, and over restarts and power cuts."""
+"""Timers and alarms are on time whatever the clock does, and survive restarts and power cuts."""
 
 import asyncio
 import resource
@@ -19,12 +19,12 @@ from parleyd.skills.timers import RETRY_S, Timers, spoken
 MOST = 16
 RECENT_S = 1800
 
-MONDAY = 1_800_000_000.0  # some day in 2027
+MONDAY = 1_800_000_000.0  # a day in 2027
 
 
 @pytest.fixture(autouse=True)
 def _berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A place where the hour changes twice a year."""
+    """A time zone with daylight saving."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     yield
@@ -33,7 +33,7 @@ def _berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def at(steady: float, set_by: float = 0.0) -> Moment:
-    """So long after the start; `set_by`: how far the wall clock was set meanwhile."""
+    """`steady` seconds after the start; `set_by`: how far the wall clock was set since."""
     return Moment(MONDAY + steady + set_by, steady)
 
 
@@ -43,7 +43,7 @@ def names(alarms: Alarms, now: Moment) -> list[str]:
     return [alarm.name for alarm in recent]
 
 
-def test_each_rings_once_in_time_and_by_name() -> None:
+def test_timers_ring_once_at_their_time_by_name() -> None:
     alarms = Alarms(())
     alarms.set_timer(60, "eggs", at(0))
     alarms.set_timer(5, "", at(0))
@@ -54,17 +54,17 @@ def test_each_rings_once_in_time_and_by_name() -> None:
 
 
 @given(st.floats(-1e8, 1e8), st.integers(1, 86_400))
-def test_a_running_timer_does_not_care_how_the_clock_is_set(step: float, seconds: int) -> None:
+def test_running_timer_ignores_a_set_clock(step: float, seconds: int) -> None:
     alarms = Alarms(())
     alarms.set_timer(seconds, "eggs", at(0))
     assert names(alarms, at(seconds / 2, step)) == []
-    (kept,) = alarms.kept  # what a restart would go by follows the clock
+    (kept,) = alarms.kept  # the saved instant, for a restart, follows the clock
     assert kept.due == pytest.approx(at(seconds, step).wall, abs=3)
     assert names(alarms, at(seconds - 0.01, step)) == []
     assert names(alarms, at(seconds + 0.01, step)) == ["eggs"]
 
 
-def test_an_alarm_rings_when_the_clock_shows_its_hour_and_not_again_when_it_is_set_back() -> None:
+def test_alarm_that_rang_stays_silent_when_the_clock_is_set_back() -> None:
     alarms = Alarms(())
     alarms.set_alarm(at(3600).wall, "up")
     assert names(alarms, at(1800, set_by=-7200)) == []
@@ -74,7 +74,7 @@ def test_an_alarm_rings_when_the_clock_shows_its_hour_and_not_again_when_it_is_s
     assert names(alarms, at(3602 + 7200, set_by=-7200)) == []
 
 
-def test_a_clock_set_far_forward_is_no_reason_to_ring_what_is_long_over() -> None:
+def test_alarm_long_past_after_a_clock_jump_is_missed() -> None:
     alarms = Alarms(())
     alarms.set_alarm(at(3600).wall, "up")
     recent, missed = alarms.take_due(at(10, set_by=3600 + RECENT_S + 60))
@@ -85,29 +85,29 @@ def test_a_clock_set_far_forward_is_no_reason_to_ring_what_is_long_over() -> Non
     ("off_s", "rings", "missed"),
     [(300, ["tea"], []), (500 + RECENT_S, ["eggs"], ["tea"]), (86_400, [], ["tea", "eggs"])],
 )
-def test_what_became_due_while_off_rings_if_it_is_recent(
+def test_alarm_due_while_off_rings_if_it_is_recent(
     off_s: float, rings: list[str], missed: list[str]
 ) -> None:
     before = Alarms(())
     before.set_timer(60, "tea", at(0))
     before.set_timer(600, "eggs", at(0))
-    start = Moment(MONDAY + off_s, 3.0)  # the steady clock begins anew
+    start = Moment(MONDAY + off_s, 3.0)  # the steady clock starts again
     after = Alarms(before.kept)
     recent, gone = after.take_due(start)
     assert [alarm.name for alarm in recent] == rings
     assert [alarm.name for alarm in gone] == missed
 
 
-def test_a_clock_that_is_right_only_minutes_after_the_start_still_rings_what_is_due() -> None:
+def test_timer_rings_when_the_network_sets_the_clock_late() -> None:
     before = Alarms(())
     before.set_timer(600, "eggs", at(0))
-    after = Alarms(before.kept)  # no battery: it goes on where it was
+    after = Alarms(before.kept)  # no battery: the clock resumes where it stopped
     assert after.take_due(Moment(MONDAY + 60, 60.0)) == ([], [])
-    recent, _ = after.take_due(Moment(MONDAY + 900, 61.0))  # the network tells the time
+    recent, _ = after.take_due(Moment(MONDAY + 900, 61.0))  # the network sets the clock
     assert [alarm.name for alarm in recent] == ["eggs"]
 
 
-def test_what_rings_is_kept_until_it_was_stopped() -> None:
+def test_ringing_alarm_is_kept_until_it_is_stopped() -> None:
     alarms = Alarms(())
     alarms.set_timer(5, "eggs", at(0))
     recent, _ = alarms.take_due(at(6))
@@ -120,20 +120,20 @@ def test_what_rings_is_kept_until_it_was_stopped() -> None:
 @pytest.mark.parametrize(
     ("now", "hour", "due"),
     [
-        ("2027-03-27 23:00", 7, "2027-03-28 07:00"),  # the night that is an hour short
-        ("2027-10-30 23:00", 7, "2027-10-31 07:00"),  # and the one that is longer
+        ("2027-03-27 23:00", 7, "2027-03-28 07:00"),  # this night is an hour shorter
+        ("2027-10-30 23:00", 7, "2027-10-31 07:00"),  # and this one an hour longer
         ("2027-06-01 06:59", 7, "2027-06-01 07:00"),
         ("2027-06-01 07:00", 7, "2027-06-02 07:00"),
     ],
 )
-def test_an_hour_is_the_next_one_of_the_local_clock(now: str, hour: int, due: str) -> None:
+def test_next_time_is_the_next_such_hour_of_the_local_clock(now: str, hour: int, due: str) -> None:
     wall = time.mktime(time.strptime(now, "%Y-%m-%d %H:%M"))
     found = next_time(hour, 0, None, wall)
     assert time.strftime("%Y-%m-%d %H:%M", time.localtime(found)) == due
 
 
 class Kitchen:
-    """The skills with a file and a clock that the test moves."""
+    """The skills with a file, and with a clock that the test sets."""
 
     def __init__(self, path: Path, now: Moment) -> None:
         self.now = now
@@ -149,7 +149,7 @@ class Kitchen:
         return asyncio.run(self.book.call(name, arguments)).output
 
 
-def test_timers_survive_a_power_cut_from_the_moment_they_are_confirmed(tmp_path: Path) -> None:
+def test_confirmed_timers_survive_a_power_cut(tmp_path: Path) -> None:
     path = tmp_path / "state" / "skills.json"
     kitchen = Kitchen(path, at(0))
     assert kitchen.call("set_timer", seconds=60, name="egg") == "The egg timer rings in 60 seconds."
@@ -163,7 +163,7 @@ def test_timers_survive_a_power_cut_from_the_moment_they_are_confirmed(tmp_path:
     assert Kitchen(path, Moment(MONDAY + 80, 1.0)).timers.take_due() == []
 
 
-def test_timers_are_bounded_listed_and_cancelled_by_name_or_together(tmp_path: Path) -> None:
+def test_timers_are_bounded_listed_and_cancelled(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     assert kitchen.call("list_timers") == "No timer and no alarm is set."
     for number in range(MOST):
@@ -178,7 +178,7 @@ def test_timers_are_bounded_listed_and_cancelled_by_name_or_together(tmp_path: P
     assert Store(tmp_path / "skills.json").kept.alarms == ()
 
 
-def test_an_alarm_needs_an_hour_that_exists_and_is_not_over(tmp_path: Path) -> None:
+def test_set_alarm_with_a_bad_or_past_hour_is_refused(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     assert "time: " in kitchen.call("set_alarm", time="25:00")
     assert "is over" in kitchen.call("set_alarm", time="07:00", day="2020-01-01")
@@ -187,7 +187,7 @@ def test_an_alarm_needs_an_hour_that_exists_and_is_not_over(tmp_path: Path) -> N
     assert len(Store(tmp_path / "skills.json").kept.alarms) == 1
 
 
-def test_a_broken_file_is_put_aside_and_told(
+def test_broken_file_is_put_aside_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "skills.json"
@@ -197,14 +197,14 @@ def test_a_broken_file_is_put_aside_and_told(
     assert "timers are lost" in caplog.text
 
 
-def test_a_disk_that_takes_nothing_is_told_once_and_the_timer_rings_all_the_same(
+def test_failing_disk_is_logged_once_and_the_timer_rings(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "file" / "skills.json"
     kitchen = Kitchen(path, at(0))
     (tmp_path / "file").write_text("not a folder")
     assert "lost if the power failed" in kitchen.call("set_timer", seconds=50)
-    for seconds in range(49):  # the daemon looks all the time
+    for seconds in range(49):  # the daemon calls this all the time
         kitchen.now = at(seconds)
         assert not asyncio.run(kitchen.timers.save())
     assert len(caplog.records) == 1
@@ -212,7 +212,7 @@ def test_a_disk_that_takes_nothing_is_told_once_and_the_timer_rings_all_the_same
     assert len(kitchen.timers.take_due()) == 1
 
 
-def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again(tmp_path: Path) -> None:
+def test_failed_write_is_repeated_when_the_disk_has_room(tmp_path: Path) -> None:
     path = tmp_path / "file" / "skills.json"
     kitchen = Kitchen(path, at(0))
     (tmp_path / "file").write_text("not a folder")
@@ -223,13 +223,13 @@ def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again(tmp_pat
     assert len(Store(path).kept.alarms) == 1
 
 
-def test_a_file_that_could_not_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
+def test_incomplete_write_leaves_the_previous_file(tmp_path: Path) -> None:
     path = tmp_path / "skills.json"
     kitchen = Kitchen(path, at(0))
     kitchen.call("set_timer", seconds=60, name="egg")
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the disk ends within the draft
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the disk is full in the draft
     try:
         assert "lost if the power failed" in kitchen.call("set_timer", seconds=90, name="tea")
     finally:

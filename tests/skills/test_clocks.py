@@ -1,4 +1,4 @@
-"""Alarms and timers on a device without a clock of its own.
+"""Alarms and timers on a device without a battery-backed clock.
 
 At boot a Pi shows the time of its last shutdown, or 1970; minutes later the network sets it.
 Its time zone may be set after the first alarm, and its clock may be wrong by years for a while.
@@ -48,18 +48,18 @@ def _zone_is_put_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @dataclass
 class Device:
-    """Truth, the clock that the device shows, and what its alarms do."""
+    """The true time, the device's wrong clock, and the events of its alarms."""
 
     true: float = FRIDAY
     error_s: float = 0.0
-    """Of the clock that it shows."""
+    """The error of its clock."""
     booted: float = FRIDAY - 100.0
     boot: int = 1
     alarms: Alarms = field(default_factory=lambda: Alarms(()))
     rang: list[tuple[str, float]] = field(default_factory=list)
     """Name and true time."""
     shown: list[tuple[str, float]] = field(default_factory=list)
-    """Name and what the clock showed."""
+    """Name and the time that its clock showed."""
     missed: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
 
@@ -86,7 +86,7 @@ class Device:
         self.look()
 
     def restart(self) -> None:
-        """The daemon, by way of the file."""
+        """Restart the daemon, and load the alarms from the file."""
         content = msgspec.json.encode(Kept(alarms=tuple(self.alarms.kept)))
         kept, _, problems = parse(content)
         assert problems == []
@@ -120,7 +120,7 @@ def local(text: str) -> float:
 @pytest.mark.parametrize("error_s", [2 * HOUR, 3 * DAY, 3650 * DAY, -2 * HOUR, -3 * DAY, -FRIDAY])
 @pytest.mark.parametrize("day", [None, date(2027, 1, 16)])
 @pytest.mark.parametrize("through", ["nothing", "restart", "reboot"])
-def test_an_alarm_survives_a_clock_that_was_wrong_once(
+def test_alarm_survives_a_clock_that_was_wrong_once(
     error_s: float, day: date | None, through: str
 ) -> None:
     device = Device()
@@ -140,7 +140,7 @@ def test_an_alarm_survives_a_clock_that_was_wrong_once(
 
 @pytest.mark.parametrize("error_s", [2 * HOUR, 3 * HOUR, DAY, -2 * HOUR, -DAY])
 @pytest.mark.parametrize("through", ["nothing", "restart", "reboot"])
-def test_an_alarm_of_the_next_hour_is_not_put_off_for_a_day(error_s: float, through: str) -> None:
+def test_alarm_of_the_next_hour_is_not_delayed_by_a_day(error_s: float, through: str) -> None:
     device = Device()
     device.alarm("10:00")  # it is 9:00 in Berlin
     device.set_clock(error_s)
@@ -157,8 +157,8 @@ def test_an_alarm_of_the_next_hour_is_not_put_off_for_a_day(error_s: float, thro
 
 
 @pytest.mark.parametrize("through", ["nothing", "restart", "reboot"])
-def test_an_alarm_of_a_file_is_not_dropped_by_a_wrong_clock(through: str) -> None:
-    """As the file is: nothing is known of when it was set."""
+def test_alarm_from_a_file_is_not_dropped_by_a_wrong_clock(through: str) -> None:
+    """A file of an earlier version does not say when it was set."""
     device = Device()
     device.alarms.set_alarm(local("2027-01-16T07:00"), "up")
     device.set_clock(400 * DAY)
@@ -177,7 +177,7 @@ def test_an_alarm_of_a_file_is_not_dropped_by_a_wrong_clock(through: str) -> Non
     assert device.missed == ["up"]
 
 
-def test_what_rang_does_not_ring_again_when_the_clock_goes_back() -> None:
+def test_stopped_alarm_stays_silent_when_the_clock_goes_back() -> None:
     device = Device()
     device.alarm("09:30")
     device.timer(1800)
@@ -192,7 +192,7 @@ def test_what_rang_does_not_ring_again_when_the_clock_goes_back() -> None:
     assert len(device.rang) == 2
 
 
-def test_what_rang_and_was_not_stopped_is_over_when_it_is_old() -> None:
+def test_alarm_that_rang_unstopped_is_missed_when_it_is_old() -> None:
     device = Device()
     device.alarm("09:30")
     device.true = local("2027-01-15T09:30")
@@ -209,7 +209,7 @@ def test_what_rang_and_was_not_stopped_is_over_when_it_is_old() -> None:
 
 
 @pytest.mark.parametrize("clock", ["stale", "1970"])
-def test_an_alarm_set_before_the_network_set_the_clock_rings_at_its_hour(clock: str) -> None:
+def test_alarm_set_before_the_clock_is_set_rings_at_its_hour(clock: str) -> None:
     device = Device()
     device.reboot(8 * HOUR, clock)
     device.alarm("07:00")
@@ -222,9 +222,7 @@ def test_an_alarm_set_before_the_network_set_the_clock_rings_at_its_hour(clock: 
 
 @pytest.mark.parametrize("error_s", [-FRIDAY, -8 * HOUR, 8 * HOUR, 3650 * DAY])
 @pytest.mark.parametrize("through", ["nothing", "restart"])
-def test_a_timer_set_before_the_clock_jumped_runs_its_duration(
-    error_s: float, through: str
-) -> None:
+def test_timer_set_before_the_clock_jumped_runs_its_duration(error_s: float, through: str) -> None:
     device = Device()
     device.set_clock(error_s)
     device.timer(HOUR)
@@ -241,7 +239,7 @@ def test_a_timer_set_before_the_clock_jumped_runs_its_duration(
 
 
 @pytest.mark.parametrize("clock", ["stale", "1970", "right"])
-def test_a_timer_of_an_earlier_boot_takes_at_most_its_duration_more(clock: str) -> None:
+def test_timer_of_an_earlier_boot_at_most_repeats_its_duration(clock: str) -> None:
     device = Device()
     device.timer(2 * HOUR)
     device.run(LOOK_S)
@@ -254,8 +252,8 @@ def test_a_timer_of_an_earlier_boot_takes_at_most_its_duration_more(clock: str) 
     assert rang == pytest.approx(expected[clock], abs=LOOK_S)
 
 
-def test_a_timer_set_before_1970_ended_rings_after_a_reboot() -> None:
-    """How long the device was off is not known then."""
+def test_timer_set_in_1970_rings_after_a_reboot() -> None:
+    """The time that the device was off is unknown then."""
     device = Device()
     device.set_clock(-FRIDAY + 60)
     device.timer(2 * HOUR)
@@ -265,7 +263,7 @@ def test_a_timer_set_before_1970_ended_rings_after_a_reboot() -> None:
     assert rang == pytest.approx(FRIDAY + 2 * HOUR, abs=LOOK_S + 60)
 
 
-def test_an_alarm_set_in_1970_rings_next_when_the_clock_is_right_at_last() -> None:
+def test_alarm_set_in_1970_rings_next_once_the_clock_is_right() -> None:
     device = Device()
     device.set_clock(-FRIDAY + 60)
     device.alarm("07:00")
@@ -275,7 +273,7 @@ def test_an_alarm_set_in_1970_rings_next_when_the_clock_is_right_at_last() -> No
     assert rang == pytest.approx(local("2027-01-17T07:00"), abs=LOOK_S)
 
 
-def test_what_was_due_while_it_was_off_is_reported_once() -> None:
+def test_alarm_due_while_the_device_is_off_is_reported_once() -> None:
     device = Device()
     device.alarm("07:00")
     device.reboot(3 * DAY, "stale")
@@ -294,7 +292,7 @@ def test_what_was_due_while_it_was_off_is_reported_once() -> None:
 
 @pytest.mark.parametrize("after", ZONES)
 @pytest.mark.parametrize("through", ["nothing", "restart"])
-def test_an_alarm_rings_at_its_hour_in_a_time_zone_set_later(after: str, through: str) -> None:
+def test_alarm_rings_at_its_hour_in_a_time_zone_set_later(after: str, through: str) -> None:
     zone("UTC")
     device = Device()
     device.alarm("07:00", day=date(2027, 1, 17))
@@ -310,9 +308,9 @@ def test_an_alarm_rings_at_its_hour_in_a_time_zone_set_later(after: str, through
 @pytest.mark.parametrize(
     ("after", "set_at", "clock", "due"),
     [
-        # set at midnight of the same day there, where 07:00 is still to come
+        # set there at midnight of the same day, where 07:00 is still ahead
         ("America/Los_Angeles", "2027-01-15T08:00", "07:00", "2027-01-15T07:00"),
-        # set at half past seven there, where 07:00 was over
+        # set there at half past seven, where 07:00 was past
         ("Europe/Berlin", "2027-01-15T06:30", "07:00", "2027-01-16T07:00"),
         ("Asia/Kathmandu", "2027-01-15T05:00", "10:30", "2027-01-16T10:30"),
         ("Europe/Berlin", "2027-01-15T20:00", "07:00", "2027-01-16T07:00"),
@@ -339,7 +337,7 @@ def test_alarm_without_a_day_is_next_in_a_zone_set_later(
 
 
 @pytest.mark.parametrize("set_steady", [1e308, -1e308, 1e9])
-def test_timer_rings_whatever_the_file_says_of_steady_time(set_steady: float) -> None:
+def test_timer_with_a_wrong_steady_time_in_the_file_rings(set_steady: float) -> None:
     device = Device()
     device.timer(HOUR)
     (alarm,) = device.alarms.kept
@@ -352,23 +350,23 @@ def test_timer_rings_whatever_the_file_says_of_steady_time(set_steady: float) ->
 @pytest.mark.parametrize(
     ("name", "now", "clock", "day", "due"),
     [
-        # the hour that is skipped: by the offset before the gap (RFC 5545)
+        # the skipped hour: by the offset before the gap (RFC 5545)
         ("Europe/Berlin", "2027-03-27T23:00", "02:30", None, "2027-03-28T03:30"),
         ("Europe/Berlin", "2027-03-27T23:00", "02:00", date(2027, 3, 28), "2027-03-28T03:00"),
         ("Australia/Lord_Howe", "2027-10-02T23:00", "02:15", None, "2027-10-03T02:45"),
-        # the hour that comes twice: the first of the two
+        # the doubled hour: the first of the two
         ("Europe/Berlin", "2027-10-30T23:00", "02:30", None, "2027-10-31T02:30"),
-        # and the second, if the first is over
+        # and the second, if the first is past
         ("Europe/Berlin", "2027-10-31T02:40", "02:30", None, "2027-10-31T02:30+"),
         ("Europe/Berlin", "2027-10-31T02:40", "02:30", date(2027, 10, 31), "2027-10-31T02:30+"),
         ("Europe/Berlin", "2027-10-31T02:40+", "02:30", None, "2027-11-01T02:30"),
-        # after the gap, the hour that was skipped is tomorrow's
+        # after the gap, the skipped hour is tomorrow's
         ("Europe/Berlin", "2027-03-28T03:10", "02:30", None, "2027-03-29T02:30"),
         ("Europe/Berlin", "2028-02-28T12:00", "07:00", None, "2028-02-29T07:00"),
         ("Europe/Berlin", "2027-12-31T23:59", "23:58", None, "2028-01-01T23:58"),
     ],
 )
-def test_an_hour_exists_once_never_or_twice(
+def test_hour_exists_once_never_or_twice(
     name: str, now: str, clock: str, day: date | None, due: str
 ) -> None:
     def instant(text: str) -> float:
@@ -379,7 +377,7 @@ def test_an_hour_exists_once_never_or_twice(
     assert next_time(hour, minute, day, instant(now)) == instant(due)
 
 
-def test_the_second_of_two_hours_is_kept_as_the_second() -> None:
+def test_second_of_two_equal_hours_is_kept_as_the_second() -> None:
     device = Device(true=local("2027-10-31T02:40"))
     device.alarm("02:30")
     device.restart()
@@ -395,7 +393,7 @@ def test_the_second_of_two_hours_is_kept_as_the_second() -> None:
     st.integers(0, 23),
     st.integers(0, 59),
 )
-def test_the_next_hour_is_within_a_day_and_shows_the_hour(
+def test_next_hour_is_within_a_day_and_shows_the_hour(
     name: str, wall: float, hour: int, minute: int
 ) -> None:
     zone(name)
@@ -421,19 +419,19 @@ def test_the_next_hour_is_within_a_day_and_shows_the_hour(
         (date(2027, 1, 14), "is over, it is 09:00 on Friday, 15 January 2027"),
     ],
 )
-def test_a_day_out_of_reach_is_refused_in_words(day: date, told: str) -> None:
+def test_day_out_of_range_is_refused_in_words(day: date, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         next_time(7, 0, day, FRIDAY)
 
 
-def test_a_day_within_reach_is_taken() -> None:
+def test_day_within_range_is_accepted() -> None:
     furthest = date(2027, 1, 15) + timedelta(days=LONGEST_DAYS)
     assert next_time(7, 0, furthest, FRIDAY) == local(f"{furthest}T07:00")
     assert next_time(7, 0, date(2028, 2, 29), FRIDAY) == local("2028-02-29T07:00")
 
 
 @pytest.mark.parametrize("wall", [-1e9, -1.0, 0.0, 4e9, 3e10, 1e15, float("inf")])
-def test_any_clock_takes_alarms_and_timers(wall: float) -> None:
+def test_any_clock_accepts_alarms_and_timers(wall: float) -> None:
     alarms = Alarms(())
     now = Moment(wall, 5.0, "b")
     alarms.set_timer(60, "tea", now)
@@ -460,21 +458,21 @@ def test_any_clock_takes_alarms_and_timers(wall: float) -> None:
         ("🍳 eggs", "🍳 eggs"),
     ],
 )
-def test_a_name_is_one_short_line(name: str, kept: str) -> None:
+def test_name_is_one_short_line(name: str, kept: str) -> None:
     assert cleaned(name) == kept
     alarms = Alarms(())
     alarms.set_timer(5, name, Moment(FRIDAY, 0.0))
     assert parse(msgspec.json.encode(Kept(alarms=tuple(alarms.kept))))[0].alarms[0].name == kept
 
 
-def test_a_name_of_nothing_but_control_characters_cancels_nothing() -> None:
+def test_name_of_only_control_characters_cancels_nothing() -> None:
     alarms = Alarms(())
     alarms.set_timer(5, "", Moment(FRIDAY, 0.0))
     assert alarms.cancel("\x00") == []
     assert len(alarms.cancel("")) == 1
 
 
-def test_missed_ones_take_no_place_and_are_bounded() -> None:
+def test_missed_alarms_take_no_slot_and_are_bounded() -> None:
     device = Device()
     for number in range(3 * MOST):
         device.alarms.set_alarm(FRIDAY + 60 + number, f"a{number}")
@@ -535,14 +533,14 @@ def slow(examples: int) -> settings:
 @pytest.mark.slow
 @slow(200)
 @given(EVENTS, CLOCKS, st.booleans(), EVENTS, st.floats(60.0, DAY))
-def test_in_any_world_each_rings_once_or_is_reported(
+def test_any_history_rings_each_once_or_reports_it(
     before: list[tuple[object, ...]],
     clock: str,
     day_named: bool,
     after: list[tuple[object, ...]],
     seconds: float,
 ) -> None:
-    """It rings when the clock, such as it is, shows its hour; in the end the clock is right."""
+    """It rings when the device's clock shows its hour; at the end the clock is right."""
     device = Device()
     walk(device, before)
     day = (datetime.fromtimestamp(device.now.wall) + timedelta(days=2)).date()
@@ -563,10 +561,10 @@ def test_in_any_world_each_rings_once_or_is_reported(
 
 @slow(200)
 @given(EVENTS, CLOCKS, st.sampled_from(ZONES), EVENTS)
-def test_an_alarm_rings_at_its_hour_once_the_clock_is_right(
+def test_alarm_rings_at_its_hour_once_the_clock_is_right(
     before: list[tuple[object, ...]], clock: str, after: str, events: list[tuple[object, ...]]
 ) -> None:
-    """Whatever happened until an hour before it, if it did not ring meanwhile."""
+    """After any history until an hour before it, unless it rang during that history."""
     device = Device()
     walk(device, before)
     device.set_clock(0.0)
@@ -587,7 +585,7 @@ def test_an_alarm_rings_at_its_hour_once_the_clock_is_right(
 
 @slow(300)
 @given(CLOCKS, EVENTS, st.floats(0, DAY))
-def test_the_next_hour_is_the_next_whatever_the_clock_did(
+def test_alarm_without_a_day_rings_next_after_any_clock_history(
     clock: str, events: list[tuple[object, ...]], rest_s: float
 ) -> None:
     """Set by a right clock without a day; wrong clocks and reboots until shortly before it."""
@@ -596,7 +594,7 @@ def test_the_next_hour_is_the_next_whatever_the_clock_did(
     due = next_time(hour, minute, None, device.true)
     device.alarm(clock)
     for event in events:
-        if event[0] == "zone":  # which keeps a date: another promise
+        if event[0] == "zone":  # that keeps the date, which another test covers
             continue
         if event[0] not in ("run", "reboot") or device.true + float(str(event[1])) < due - 900:
             walk(device, [event])
@@ -626,7 +624,7 @@ def test_the_next_hour_is_the_next_whatever_the_clock_did(
     ),
     st.floats(1.0, DAY),
 )
-def test_a_timer_of_this_boot_rings_after_its_duration(
+def test_timer_of_this_boot_rings_after_its_duration(
     events: list[tuple[object, ...]], seconds: float
 ) -> None:
     device = Device()
@@ -639,19 +637,19 @@ def test_a_timer_of_this_boot_rings_after_its_duration(
 
 
 @pytest.mark.parametrize(("late_min", "rings"), [(0, True), (29, True), (31, False), (600, False)])
-def test_half_an_hour_late_is_the_latest_that_rings(late_min: int, rings: bool) -> None:
+def test_alarm_more_than_half_an_hour_late_is_missed(late_min: int, rings: bool) -> None:
     device = Device()
     device.alarms.set_alarm(FRIDAY + 600, "up")
     device.reboot(600 + late_min * 60, "right")
     assert (len(device.rang), device.missed) == ((1, []) if rings else (0, ["up"]))
 
 
-def test_sixteen_may_wait_or_ring_at_once() -> None:
+def test_sixteen_alarms_may_wait_or_ring_at_once() -> None:
     device = Device()
     for number in range(16):
         device.timer(60 + number)
     device.true += 60
-    assert len(device.alarms.take_due(device.now)[0]) == 1  # rings, and is not stopped
+    assert len(device.alarms.take_due(device.now)[0]) == 1  # it rings, and is not stopped
     with pytest.raises(ValueError, match="there are 16 timers already"):
         device.timer(60)
     device.alarms.stopped([1])

@@ -1,4 +1,4 @@
-"""User skills: a broken file is told by file and line, and never in the way of the others."""
+"""User skills: a broken file is logged by file and line, and never affects the others."""
 
 import asyncio
 import os
@@ -93,22 +93,25 @@ BROKEN = {
     "plain_class": (MARKED + "class Lamp: 'L.'\nskill(Lamp)\n", ":2: Lamp is a class"),
     "method": (
         MARKED + "class A:\n  @skill\n  def f(self) -> str:\n    'F.'\n",
-        ":3: A.f stands in",
+        ":3: A.f is defined in",
     ),
     "object": (
         MARKED + "class A:\n    'A.'\n    def __call__(self): 'C.'\na = skill(A())\n",
-        ":2: a A is no function",
+        ":2: a A is not a function",
     ),
     "umlaut": (
         MARKED + "@skill\ndef küche_licht(an: bool) -> str:\n    'Licht.'\n",
-        ":2: küche_licht is no name that servers take",
+        ":2: küche_licht is not a valid name for a skill",
     ),
-    "kana": (MARKED + "@skill\ndef 電気() -> str:\n    'L.'\n", ":2: 電気 is no name"),
+    "kana": (MARKED + "@skill\ndef 電気() -> str:\n    'L.'\n", ":2: 電気 is not a valid name"),
     "long": (MARKED + f"@skill\ndef {'x' * 65}() -> str:\n    'L.'\n", ":2: xxx"),
-    "lambda_": (MARKED + "f = skill(lambda: 1)\nf.__doc__ = 'F.'\n", ":2: <lambda> is no name"),
+    "lambda_": (
+        MARKED + "f = skill(lambda: 1)\nf.__doc__ = 'F.'\n",
+        ":2: <lambda> is not a valid name",
+    ),
     "renamed": (
         MARKED + "@skill\ndef f() -> str:\n    'F.'\nf.__name__ = 'a b'\n",
-        ":2: a b is no",
+        ":2: a b is not a valid name",
     ),
     "args": (MARKED + "@skill\ndef f(*a: int) -> str:\n    'F.'\n", ":2: f takes *a"),
     "kwargs": (MARKED + "@skill\ndef f(**a: int) -> str:\n    'F.'\n", ":2: f takes *a"),
@@ -129,7 +132,7 @@ BROKEN = {
     ),
     "wordy": (
         MARKED + f"@skill\ndef f() -> str:\n    '{'x' * 1025}'\n",
-        ":2: f has a docstring of 1025 characters, allowed are 1024",
+        ":2: f has a docstring of 1025 characters, at most 1024 are allowed",
     ),
     "vast": (
         MARKED + "from typing import Literal\nL = Literal[tuple(str(n) for n in range(5000))]\n"
@@ -152,7 +155,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_told_by_line_and_the_others_work(
+def test_broken_file_is_logged_by_line_and_the_others_work(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     text, told = BROKEN[name]
@@ -167,10 +170,10 @@ def test_a_broken_file_is_told_by_line_and_the_others_work(
 @pytest.mark.parametrize(
     "text", ["import threading\nthreading.Event().wait(9)\n", "while True:\n    pass\n"]
 )
-def test_files_that_hang_are_left_behind_and_the_rest_is_loaded(
+def test_hanging_files_are_abandoned_and_the_rest_is_loaded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
-    """More of them than there may be skills at once."""
+    """More of them than skills may run at once."""
     for number in range(6):
         (tmp_path / f"hangs{number}.py").write_text(text)
     (tmp_path / "lights.py").write_text(GOOD)
@@ -181,7 +184,7 @@ def test_files_that_hang_are_left_behind_and_the_rest_is_loaded(
     assert time.monotonic() - before < 60
 
 
-def test_an_endless_loop_ends_when_its_file_is_left_behind(tmp_path: Path) -> None:
+def test_endless_loop_ends_when_its_file_is_abandoned(tmp_path: Path) -> None:
     (tmp_path / "spins.py").write_text("while True:\n    pass\n")
     asyncio.run(load(tmp_path, set(), within_s=0.2))
     spinning = [thread for thread in threading.enumerate() if thread.name == "skill"]
@@ -192,7 +195,7 @@ def test_an_endless_loop_ends_when_its_file_is_left_behind(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_all_files_are_loaded_every_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The next file begins when the result of the one before is known, at the earliest."""
+    """The next file starts only after the result of the previous one is known."""
     for number in range(8):
         text = GOOD.replace("def light", f"def light{number}").replace("def dark", f"def d{number}")
         (tmp_path / f"file{number}.py").write_text(text)
@@ -206,7 +209,7 @@ def test_all_files_are_loaded_every_time(tmp_path: Path, caplog: pytest.LogCaptu
     assert "left out" not in caplog.text
 
 
-def test_a_decorated_function_is_a_skill(tmp_path: Path) -> None:
+def test_decorated_function_is_a_skill(tmp_path: Path) -> None:
     text = MARKED + (
         "import functools\n"
         "def twice(f):\n"
@@ -227,7 +230,7 @@ def test_a_decorated_function_is_a_skill(tmp_path: Path) -> None:
     assert asyncio.run(book.call("wait", {})).output == "waited"
 
 
-def test_more_skills_than_a_server_takes_are_left_out(
+def test_more_skills_than_a_server_accepts_are_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = MARKED + "".join(f"@skill\ndef f{n}() -> str:\n    'F.'\n" for n in range(102))
@@ -236,7 +239,7 @@ def test_more_skills_than_a_server_takes_are_left_out(
 
 
 @pytest.mark.parametrize("place", ["folder", "pipe", "dangling", "loop", "long"])
-def test_something_else_than_a_file_is_told(
+def test_anything_but_a_file_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
     path = tmp_path / "odd.py"
@@ -256,7 +259,7 @@ def test_something_else_than_a_file_is_told(
     assert f"skill left out: {path}: cannot be read" in caplog.text
 
 
-def test_a_file_that_others_can_write_is_left_out(
+def test_file_that_others_can_write_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "lamp.py"
@@ -268,7 +271,7 @@ def test_a_file_that_others_can_write_is_left_out(
     assert len(loaded(tmp_path)) == 2
 
 
-def test_a_folder_that_others_can_write_is_left_out(
+def test_folder_that_others_can_write_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "skills"
@@ -279,18 +282,18 @@ def test_a_folder_that_others_can_write_is_left_out(
     assert f"everybody can write {folder}" in caplog.text
 
 
-def test_a_compiled_file_beside_it_is_not_believed(tmp_path: Path) -> None:
+def test_compiled_file_beside_the_source_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "lamp.py").write_text(GOOD)
     assert len(loaded(tmp_path)) == 2
     assert not (tmp_path / "__pycache__").exists()
 
 
-def test_no_folder_is_no_problem(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_folder_is_not_a_problem(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert asyncio.run(load(tmp_path / "none", set())) == []
     assert caplog.text == ""
 
 
-def test_no_name_of_a_folder_is_not_the_current_one(
+def test_empty_folder_name_does_not_mean_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lamp.py").write_text(GOOD)

@@ -1,4 +1,4 @@
-"""Mute for a time: the same closed device as by the switch, which stands above it."""
+"""Mute for a time closes the same device as the switch, which overrides it."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ LONGEST_MIN = 1440  # a day
 
 
 class Hall:
-    """A microphone, a clock and what would be kept."""
+    """A microphone, a clock and the saved state."""
 
     def __init__(self, until: float = 0.0, *, switch: bool = False) -> None:
         self.now = 1000.0
@@ -33,7 +33,7 @@ class Hall:
         return self.mute.muted
 
 
-def test_it_is_closed_at_once_and_opened_when_the_time_is_over() -> None:
+def test_microphone_closes_at_once_and_opens_after_the_time() -> None:
     hall = Hall()
     assert "10 minutes" in hall.ask(10)
     assert hall.closed == [True]
@@ -44,7 +44,7 @@ def test_it_is_closed_at_once_and_opened_when_the_time_is_over() -> None:
     assert hall.kept == [1600.0, 0.0]
 
 
-def test_the_switch_stands_above_the_time() -> None:
+def test_switch_overrides_the_time() -> None:
     hall = Hall()
     hall.ask(10)
     hall.mute.switched(True)
@@ -67,11 +67,11 @@ def test_moving_the_switch_or_pressing_the_button_ends_the_time() -> None:
     assert not hall.mute.muted
 
 
-def test_file_without_the_time_asked_for_is_taken_by_the_wall_clock() -> None:
+def test_file_without_a_duration_follows_the_wall_clock() -> None:
     assert Hall(until=1300.0).later(299)
     assert not Hall(until=1300.0).later(301)
     assert not Hall(until=900.0).mute.muted
-    hall = Hall(until=1000.0 + (LONGEST_MIN + 5) * 60)  # the clock was set back by more
+    hall = Hall(until=1000.0 + (LONGEST_MIN + 5) * 60)  # the clock was set back by more than that
     assert hall.later(LONGEST_MIN * 60 - 1)
     assert not hall.later(2)
 
@@ -113,7 +113,7 @@ class Room:
         self.mute = self.start(until=until, asked_s=asked_s)
 
     def opens_after_s(self) -> int:
-        """The seconds until it opens by itself, looked at as the daemon does."""
+        """The seconds until it opens by itself, polled as the daemon does."""
         for seconds in range(100_000):
             self.mute.look()
             if not self.mute.muted:
@@ -132,7 +132,7 @@ def test_wall_clock_that_jumps_while_running_opens_nothing(jump_s: float) -> Non
 
 
 @pytest.mark.parametrize("jump_s", [-1e9, -3600.0, 0.0, 300.0, 601.0, 1e9])
-def test_wall_clock_that_jumps_before_the_daemon_restarts(jump_s: float) -> None:
+def test_wall_clock_jump_before_a_daemon_restart_opens_nothing(jump_s: float) -> None:
     room = Room()
     room.boot_s += 200
     room.wall += 200 + jump_s
@@ -157,7 +157,7 @@ def test_machine_that_restarts_opens_nothing_early(wall: float, opens_after_s: i
     assert room.opens_after_s() == opens_after_s
 
 
-def test_clock_that_was_unset_when_asked_opens_nothing_early() -> None:
+def test_clock_unset_at_the_request_opens_nothing_early() -> None:
     room = Room()
     room.mute.reopen()
     room.wall = 30.0  # 1970: no network yet
@@ -167,20 +167,20 @@ def test_clock_that_was_unset_when_asked_opens_nothing_early() -> None:
 
 
 @pytest.mark.parametrize("asked_s", [-5.0, 0.0, 1e12])
-def test_nonsense_in_the_file_is_closed_for_a_day_at_most(asked_s: float) -> None:
+def test_nonsense_in_the_file_closes_for_a_day_at_most(asked_s: float) -> None:
     room = Room()
     room.mute = room.start(until=1e300, asked_s=asked_s, ends=1e300)
     assert room.opens_after_s() == LONGEST_MIN * 60
 
 
-def test_reason_is_there_while_it_is_closed_by_voice() -> None:
+def test_reason_is_set_while_closed_by_voice() -> None:
     room = Room()
     assert room.mute.reason == "closed by voice; the push button opens it"
     room.mute.reopen()
     assert room.mute.reason == ""
 
 
-def test_unknown_state_is_closed_until_the_button_or_a_day() -> None:
+def test_unknown_state_stays_closed_until_the_button_or_a_day() -> None:
     room = Room()
     room.mute = room.start(until=-1.0)
     assert room.mute.muted
@@ -194,7 +194,7 @@ def test_unknown_state_is_closed_until_the_button_or_a_day() -> None:
     assert room.kept[0] == 0.0
 
 
-def test_no_longer_than_a_day() -> None:
+def test_longer_than_a_day_is_refused() -> None:
     hall = Hall()
     assert "minutes: expected int <=" in hall.ask(LONGEST_MIN + 1)
     assert hall.closed == []

@@ -1,4 +1,4 @@
-"""A remote function that needs a yes, as the core lives it: asked, answered or not, then run."""
+"""A remote function that needs permission, in the core: asked, answered or not, then run."""
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ REQUEST = {
 
 
 class Doorman(Paper):
-    """A server on paper that asks before it opens the door, and judges as `yes` says."""
+    """A simulated server: it asks before it opens the door and judges the answer as `yes` says."""
 
     yes = True
     asked = False
@@ -67,7 +67,7 @@ class Doorman(Paper):
         return [item["approve"] for item in items if item["type"] == "mcp_approval_response"]
 
     def begin(self) -> "Doorman":
-        """The user asks for the door, Parley asks back."""
+        """The user asks for the door, and Parley asks for permission."""
         self.say(ButtonPressed())
         self.run(0.2)
         self.talker.say(synthesize("Please open the front door.", "slt"))
@@ -78,7 +78,7 @@ class Doorman(Paper):
 @pytest.mark.slow
 @pytest.mark.parametrize("follow_up_s", [0.0, 6.0])
 @pytest.mark.parametrize("yes", [True, False])
-def test_the_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s: float) -> None:
+def test_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s: float) -> None:
     paper = Doorman(settings(follow_up_s=follow_up_s))
     paper.yes = yes
     paper.begin()
@@ -97,7 +97,7 @@ def test_the_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s
 
 
 @pytest.mark.slow
-def test_silence_is_a_no_after_the_time_in_which_a_first_word_is_expected() -> None:
+def test_silence_counts_as_no_after_the_no_speech_timeout() -> None:
     paper = Doorman(settings())
     paper.begin()
     paper.until(State.LISTENING)
@@ -111,7 +111,7 @@ def test_silence_is_a_no_after_the_time_in_which_a_first_word_is_expected() -> N
 
 
 @pytest.mark.slow
-def test_who_interrupts_the_question_says_no_and_is_answered() -> None:
+def test_interrupting_the_question_means_no_and_is_answered() -> None:
     paper = Doorman(settings())
     paper.begin()
     paper.run(0.3)
@@ -126,7 +126,7 @@ def test_who_interrupts_the_question_says_no_and_is_answered() -> None:
 
 
 @pytest.mark.slow
-def test_button_and_mute_are_a_no() -> None:
+def test_button_and_mute_count_as_no() -> None:
     for event in (ButtonPressed(), MuteSwitched(True)):
         for state in (State.SPEAKING, State.LISTENING):
             paper = Doorman(settings())
@@ -141,7 +141,7 @@ def test_button_and_mute_are_a_no() -> None:
 
 
 @pytest.mark.slow
-def test_a_yes_to_something_else_later_opens_nothing() -> None:
+def test_later_yes_to_another_question_grants_nothing() -> None:
     paper = Doorman(settings())
     paper.begin()
     paper.until(State.LISTENING)
@@ -154,7 +154,7 @@ def test_a_yes_to_something_else_later_opens_nothing() -> None:
 
 
 def refusals(paper: Doorman) -> list[object]:
-    """Why requests were refused, for those that the user was not asked about."""
+    """The reasons given for requests that were refused without asking the user."""
     return [note.fields.get("reason") for note in paper.notes("permission")]
 
 
@@ -177,7 +177,7 @@ def test_question_that_cannot_be_spoken_is_refused(voice: Frames | None, reason:
     assert len(paper.events(ev.CreateResponse)) == 2
 
 
-def test_a_question_without_room_in_the_ring_is_refused() -> None:
+def test_question_without_room_in_the_buffer_is_refused() -> None:
     paper = Doorman(settings(capacity_s=30))
     paper.voice = np.ones(35 * 24_000, np.int16)
     paper.begin()
@@ -185,7 +185,7 @@ def test_a_question_without_room_in_the_ring_is_refused() -> None:
     assert refusals(paper) == ["there is no room to play it"]
 
 
-def test_a_silent_loudspeaker_asks_nothing_and_grants_nothing() -> None:
+def test_silent_loudspeaker_asks_and_grants_nothing() -> None:
     paper = Doorman(settings(volume=0))
     paper.say(ButtonPressed())
     paper.run(0.2)
@@ -205,11 +205,11 @@ def test_loudspeaker_silent_within_the_question_grants_nothing() -> None:
     paper.run(0.1)
     assert paper.approvals == [False]
     moves = [note.fields["event"] for note in paper.notes("state")]
-    assert moves[-1] == "reply_finished_last"  # nothing is listened to after it
+    assert moves[-1] == "reply_finished_last"  # Parley does not listen after it
 
 
 class _Secretive(Doorman):
-    """Its user closes the microphone before the server requests anything."""
+    """The user closes the microphone before the server requests anything."""
 
     def _respond(self, event: ev.CreateResponse) -> None:
         self.card.muted = True
@@ -217,7 +217,7 @@ class _Secretive(Doorman):
         super()._respond(event)
 
 
-def test_a_closed_microphone_asks_nothing() -> None:
+def test_closed_microphone_asks_nothing() -> None:
     paper = _Secretive(settings()).begin()
     assert paper.approvals == [False]
     assert refusals(paper) == ["the microphone is closed"]
@@ -225,7 +225,7 @@ def test_a_closed_microphone_asks_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_question_is_played_before_the_answer_is_heard() -> None:
+def test_whole_question_is_played_before_the_answer_counts() -> None:
     paper = Doorman(settings())
     paper.voice = tone(4000, 880.0)
     paper.begin()

@@ -1,4 +1,4 @@
-"""What skills return: a text for the model, or a line in the log with file and line."""
+"""The results of skills: a text for the model, or a line in the log with file and line."""
 
 import asyncio
 import dataclasses
@@ -73,7 +73,7 @@ Pair = namedtuple("Pair", "a b")
         (Outcome("\udcff", Then.REST), "\ufffd"),
     ],
 )
-def test_a_result_becomes_a_text(returned: object, text: str) -> None:
+def test_result_becomes_a_text(returned: object, text: str) -> None:
     assert outcome(returned).output == text
 
 
@@ -116,7 +116,7 @@ RECURSIVE.append(RECURSIVE)
     ],
     ids=lambda returned: type(returned).__name__,
 )  # fmt: skip
-def test_what_no_text_can_say_is_logged_with_its_place(
+def test_result_without_a_text_form_is_logged_with_its_place(
     returned: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     @skill
@@ -146,8 +146,8 @@ def test_what_no_text_can_say_is_logged_with_its_place(
     ],
     ids=["text", "list", "table", "texts", "range", "lists"],
 )
-def test_a_huge_result_takes_a_bounded_time(returned: object) -> None:
-    """The audio thread waits for the interpreter's lock meanwhile."""
+def test_huge_result_takes_a_bounded_time(returned: object) -> None:
+    """The audio thread waits for the interpreter's lock during that time."""
     spent = time.thread_time()
     text = outcome(returned).output
     spent = time.thread_time() - spent
@@ -156,7 +156,7 @@ def test_a_huge_result_takes_a_bounded_time(returned: object) -> None:
     assert spent < 0.5
 
 
-def test_errors_of_a_result_itself_are_told() -> None:
+def test_errors_raised_by_a_result_are_reported() -> None:
     class Broken(dict[str, int]):
         def items(self) -> Any:
             raise OSError("the lamp is gone")
@@ -172,7 +172,7 @@ def test_errors_of_a_result_itself_are_told() -> None:
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, OSError, TimeoutError])
 @pytest.mark.parametrize("broken", ["words", "long", "surrogate"])
-def test_an_error_with_any_message_is_told(kind: type[Exception], broken: str) -> None:
+def test_error_with_any_message_is_reported(kind: type[Exception], broken: str) -> None:
     class Loud(kind):  # type: ignore[misc, valid-type]
         def __str__(self) -> str:
             return {"long": "x" * 10**7, "surrogate": "M\udcfc"}.get(broken) or str(1 / 0)
@@ -188,7 +188,7 @@ def test_an_error_with_any_message_is_told(kind: type[Exception], broken: str) -
     assert re.search(r"did not work|failed|did not answer", told)
 
 
-def test_arguments_that_break_a_type_of_the_user_are_told() -> None:
+def test_arguments_that_break_a_user_type_are_reported() -> None:
     class Odd(msgspec.Struct):
         a: int
 

@@ -1,4 +1,4 @@
-"""What rings, as the core lives it: heard, shown, and stopped by whoever comes."""
+"""Ringing alarms in the core: heard, shown, and stopped by button, keyword or voice."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def ask(paper: Paper) -> None:
 
 
 @pytest.mark.slow
-def test_it_rings_again_and_again_and_is_shown_until_the_button_stops_it() -> None:
+def test_alarm_rings_and_is_shown_until_the_button_stops_it() -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs", 7))
     for _ in range(6):
@@ -60,11 +60,11 @@ def test_it_rings_again_and_again_and_is_shown_until_the_button_stops_it() -> No
     assert stopped(paper) == [7]
     assert paper.speaker.state is State.IDLE
     assert paper.shown[-1] is Shown.IDLE
-    assert paper.events(ev.AppendAudio) == []  # nobody began to listen
+    assert paper.events(ev.AppendAudio) == []  # Parley did not listen
 
 
 @pytest.mark.slow
-def test_its_name_is_said_in_every_round() -> None:
+def test_alarm_name_is_spoken_in_every_round() -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs", 1, tone(400, 1500.0)))
     paper.run(10.0)
@@ -76,7 +76,7 @@ def test_its_name_is_said_in_every_round() -> None:
 
 
 @pytest.mark.slow
-def test_the_wake_word_stops_it_and_listens_the_stop_word_only_stops_it() -> None:
+def test_alarm_stops_at_a_keyword_and_may_listen() -> None:
     for keyword, state in (("hey_test", State.LISTENING), ("stop", State.IDLE)):
         bell = Bell()
         paper = Paper(settings(), bell)
@@ -92,7 +92,7 @@ def test_the_wake_word_stops_it_and_listens_the_stop_word_only_stops_it() -> Non
 
 
 @pytest.mark.slow
-def test_it_gives_up_when_nobody_comes() -> None:
+def test_alarm_ends_after_its_timeout() -> None:
     """After five minutes, the default of `skills.ring_min`."""
     core = BareCore(at("openai"))
     began = core.now
@@ -102,7 +102,7 @@ def test_it_gives_up_when_nobody_comes() -> None:
     assert core.now - began == pytest.approx(300.0, abs=0.1)
 
 
-def test_several_ring_together_and_end_together() -> None:
+def test_several_alarms_ring_and_end_together() -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs", 1))
     paper.run(1.0)
@@ -114,7 +114,7 @@ def test_several_ring_together_and_end_together() -> None:
 
 
 @pytest.mark.slow
-def test_it_waits_for_the_end_of_a_short_answer() -> None:
+def test_alarm_waits_for_the_end_of_a_short_reply() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.say(Ring("eggs", 1))
@@ -127,7 +127,7 @@ def test_it_waits_for_the_end_of_a_short_answer() -> None:
 
 
 @pytest.mark.slow
-def test_a_long_answer_ends_for_it_and_the_server_is_told_what_was_heard() -> None:
+def test_alarm_ends_a_long_reply_and_truncates_it() -> None:
     paper = Paper(settings())
     paper.reply = tone(40_000)
     ask(paper)
@@ -141,7 +141,7 @@ def test_a_long_answer_ends_for_it_and_the_server_is_told_what_was_heard() -> No
 
 
 @pytest.mark.slow
-def test_it_does_not_ring_into_a_question() -> None:
+def test_alarm_does_not_ring_during_a_question() -> None:
     paper = Paper(settings())
     paper.say(ButtonPressed())
     paper.run(0.2)
@@ -154,7 +154,7 @@ def test_it_does_not_ring_into_a_question() -> None:
     assert not heard(paper, began)
 
 
-def test_while_muted_it_rings_mute_is_shown_and_the_button_stops_it() -> None:
+def test_alarm_while_muted_rings_and_the_button_stops_it() -> None:
     paper = Paper(settings())
     paper.card.muted = True
     paper.say(MuteSwitched(True))
@@ -176,7 +176,7 @@ EGGS = normalised(synthesize("your eggs timer.", "rms"), -24.0)
 
 
 def spoken_into(words: str) -> tuple[Paper, Understand]:
-    """Something rings, somebody says this over it, and the words are handed out."""
+    """An alarm rings, the talker says this over it, and the core passes the words on."""
     paper = Paper(settings(volume=70))
     paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(4.5)
@@ -190,7 +190,7 @@ def said(paper: Paper) -> list[Understand]:
 
 
 @pytest.mark.slow
-def test_who_speaks_into_it_is_heard_in_silence_and_stop_stops_it() -> None:
+def test_alarm_pauses_for_speech_and_stop_stops_it() -> None:
     paper, understand = spoken_into("stop")
     assert paper.notes("hold")
     assert stopped(paper) == []
@@ -205,11 +205,11 @@ def test_who_speaks_into_it_is_heard_in_silence_and_stop_stops_it() -> None:
     assert not heard(paper, began)
     assert stopped(paper) == [5]
     assert paper.shown[-1] is Shown.IDLE
-    assert paper.events(ev.AppendAudio) == []  # no server heard it
+    assert paper.events(ev.AppendAudio) == []  # the server received no audio
 
 
 @pytest.mark.slow
-def test_other_words_are_no_stop_and_it_rings_on_at_once() -> None:
+def test_alarm_resumes_at_once_after_other_words() -> None:
     paper, understand = spoken_into("what shall we have for dinner tonight")
     found = grammar.match(Recognizer().recognize(understand.frames).words)
     assert found is None or found[0] not in STOPS
@@ -221,7 +221,7 @@ def test_other_words_are_no_stop_and_it_rings_on_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_without_anybody_who_understands_it_rings_on_after_a_while() -> None:
+def test_alarm_resumes_without_a_recognizer() -> None:
     paper, _ = spoken_into("stop")
     began = paper.card.now
     paper.run(WORDS_WITHIN_S - 0.2)
@@ -236,7 +236,7 @@ def test_without_anybody_who_understands_it_rings_on_after_a_while() -> None:
 
 
 @pytest.mark.slow
-def test_its_own_sound_and_words_do_not_interrupt_it() -> None:
+def test_alarm_is_not_interrupted_by_its_own_sound() -> None:
     paper = Paper(settings(volume=70))
     paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(30.0)
@@ -245,7 +245,7 @@ def test_its_own_sound_and_words_do_not_interrupt_it() -> None:
 
 
 @pytest.mark.slow
-def test_a_microphone_that_is_closed_in_the_middle_of_it_lets_it_ring_on() -> None:
+def test_alarm_resumes_when_the_microphone_closes_during_a_hold() -> None:
     paper = Paper(settings(volume=70))
     paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(4.5)

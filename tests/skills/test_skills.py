@@ -1,4 +1,4 @@
-"""Skills: declared from their types, checked against what models really send, never in the way."""
+"""Skills: declared by their types, checked against real models' mistakes, never blocking."""
 
 import asyncio
 import threading
@@ -51,7 +51,7 @@ def test_every_skill_is_declared_with_a_schema_and_a_description() -> None:
     }
 
 
-def test_a_schema_says_all_that_the_types_say() -> None:
+def test_schema_expresses_the_types() -> None:
     @dataclass
     class Bowl:
         room: str
@@ -60,7 +60,7 @@ def test_a_schema_says_all_that_the_types_say() -> None:
     def feed(
         food: Literal["dry", "wet"],
         grams: Annotated[int, Meta(ge=5, le=80, description="how much")],
-        bowls: list[Bowl] = [],  # noqa: B006 - it is what people write, and it is copied
+        bowls: list[Bowl] = [],  # noqa: B006 - people write this, and it is copied
         when: str | None = None,
     ) -> str:
         """Feed the cat."""
@@ -77,7 +77,7 @@ def test_a_schema_says_all_that_the_types_say() -> None:
     assert said == "wet 20 ['hall'] None"
 
 
-def test_what_models_get_wrong_is_told_in_words() -> None:
+def test_wrong_arguments_are_reported_in_words() -> None:
     book = built_in()
     for arguments in ({}, {"percent": "loud"}, {"percent": True}, {"percent": 101}):
         said = call(book, "set_volume", **arguments)
@@ -90,7 +90,7 @@ def test_what_models_get_wrong_is_told_in_words() -> None:
     assert "set_volume" in call(book, "dance")
 
 
-def test_volume_is_set_changed_and_never_lost() -> None:
+def test_volume_is_set_and_changed_but_never_silent() -> None:
     applied: list[int] = []
     book = SkillBook(skills_of(Volume(70, applied.append)))
     assert "30" in call(book, "set_volume", percent=30)
@@ -101,7 +101,7 @@ def test_volume_is_set_changed_and_never_lost() -> None:
     assert applied == [30, 50, LOWEST_PERCENT, 100, 100]
 
 
-def test_what_ends_or_repeats_says_so_to_the_core() -> None:
+def test_end_and_repeat_skills_return_their_action() -> None:
     book = built_in()
     assert asyncio.run(book.call("say_again", {})).then is Then.REPEAT
     assert asyncio.run(book.call("end_conversation", {})).then is Then.REST
@@ -112,7 +112,7 @@ def of_users(*functions: Callable[..., Any], within_s: float = 5.0) -> SkillBook
     return SkillBook([Skill.of(f, blocking=True) for f in functions], within_s)
 
 
-def test_sync_and_async_functions_of_users_run_off_the_event_loop() -> None:
+def test_user_skills_run_off_the_event_loop() -> None:
     seen: list[str] = []
 
     @skill
@@ -160,7 +160,7 @@ class Exits(ValueError):
         (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
-def test_a_failing_skill_is_told_and_ends_nothing(error: BaseException, told: str) -> None:
+def test_failing_skill_is_reported_and_ends_nothing(error: BaseException, told: str) -> None:
     assert told in call(of_users(raises(error)), "broken")
 
 
@@ -174,7 +174,7 @@ def computes(release: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("how", [waits, computes])
-def test_a_hanging_skill_is_told_and_the_event_loop_goes_on(
+def test_hanging_skill_is_reported_and_the_event_loop_runs(
     how: Callable[[threading.Event], None],
 ) -> None:
     release = threading.Event()
@@ -190,7 +190,7 @@ def test_a_hanging_skill_is_told_and_the_event_loop_goes_on(
         calls: list[Awaitable[Any]] = [book.call("hang", {}) for _ in range(MOST + 1)]
         said = [outcome.output for outcome in await asyncio.gather(*calls)]
         for _ in range(10):
-            await asyncio.sleep(0)  # it hangs, and the loop turns
+            await asyncio.sleep(0)  # it hangs while the loop runs
         release.set()
         return said
 
@@ -199,7 +199,7 @@ def test_a_hanging_skill_is_told_and_the_event_loop_goes_on(
     assert said.count("Too many functions are still running; try again later.") == 1
 
 
-def test_an_async_skill_that_blocks_blocks_only_its_thread() -> None:
+def test_async_skill_that_blocks_blocks_only_its_thread() -> None:
     release = threading.Event()
 
     @skill
@@ -212,7 +212,7 @@ def test_an_async_skill_that_blocks_blocks_only_its_thread() -> None:
     release.set()
 
 
-def test_what_a_skill_prints_and_returns_is_no_result_of_another(
+def test_skill_output_never_reaches_another_skill(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     @skill
@@ -220,7 +220,7 @@ def test_what_a_skill_prints_and_returns_is_no_result_of_another(
         """Chatters."""
         for _ in range(1000):
             print("x" * 100)
-        return object()  # JSON has no word for it
+        return object()  # JSON cannot express it
 
     @skill
     def works() -> str:
@@ -233,7 +233,7 @@ def test_what_a_skill_prints_and_returns_is_no_result_of_another(
     assert len(capsys.readouterr().out) == 101_000
 
 
-def test_a_long_result_is_cut_and_none_is_said() -> None:
+def test_long_result_is_cut_and_none_becomes_done() -> None:
     @skill
     def endless() -> str:
         """Endless."""
@@ -268,6 +268,6 @@ def undescribed() -> str:
 
 
 @pytest.mark.parametrize("function", [unnamed, untyped, unsayable, undescribed])
-def test_what_cannot_be_declared_is_refused_with_a_reason(function: Callable[..., str]) -> None:
+def test_function_that_cannot_be_declared_is_refused(function: Callable[..., str]) -> None:
     with pytest.raises(TypeError, match=function.__name__):
         Skill.of(function, blocking=True)

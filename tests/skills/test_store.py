@@ -1,4 +1,4 @@
-"""The state file of the skills: read field by field, written as a whole, by one or by many."""
+"""The skills' state file: read field by field, written as a whole, by one or many writers."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def names(found: Kept) -> list[str]:
     return [alarm.name for alarm in found.alarms]
 
 
-def test_a_good_file_is_read_as_it_is(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_good_file_is_read_as_it_is(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = kept(path, GOOD)
     assert names(found) == ["tea", "up"]
     assert found.muted_until == 1_800_000_300.0
@@ -52,7 +52,7 @@ def test_a_good_file_is_read_as_it_is(path: Path, caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize("value", ["x", -5, 101, {"percent": 40}, [1], 40, True])
-def test_a_bad_volume_loses_the_volume_alone(path: Path, value: object) -> None:
+def test_bad_volume_loses_only_the_volume(path: Path, value: object) -> None:
     found = kept(path, {**GOOD, "loudness": value})
     assert found.loudness is None
     assert names(found) == ["tea", "up"]
@@ -60,7 +60,7 @@ def test_a_bad_volume_loses_the_volume_alone(path: Path, value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", None, [], -2.0, 1e12, 1e308, True, {"a": 1}])
-def test_a_bad_mute_time_mutes_and_loses_nothing_else(
+def test_bad_mute_time_mutes_and_loses_nothing_else(
     path: Path, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     found = kept(path, {**GOOD, "muted_until": value})
@@ -68,7 +68,7 @@ def test_a_bad_mute_time_mutes_and_loses_nothing_else(
     assert names(found) == ["tea", "up"]
     assert found.loudness == Loudness(percent=40, configured=70)
     assert "it stays closed" in caplog.text
-    assert Store(path).kept == found  # and at the start after this one
+    assert Store(path).kept == found  # and at the next start
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_bad_mute_time_mutes_and_loses_nothing_else(
     [7, "x", None, [], {}, {"id": 9, "name": "x", "timer": True}, {**TEA, "due": 1e99},
      {**TEA, "due": "soon"}, {**TEA, "due": None}],
 )  # fmt: skip
-def test_a_bad_alarm_is_lost_alone(
+def test_bad_alarm_loses_only_that_alarm(
     path: Path, entry: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     found = kept(path, {**GOOD, "alarms": [TEA, entry, UP]})
@@ -91,14 +91,12 @@ def test_a_bad_alarm_is_lost_alone(
     [("id", "x"), ("name", 5), ("timer", "no"), ("due", "x"), ("local", 7), ("fold", 2),
      ("seconds", -1), ("boot", None), ("missed", "no"), ("set_wall", "x"), ("any_day", 3)],
 )  # fmt: skip
-def test_a_bad_field_of_an_alarm_loses_that_field_alone(
-    path: Path, field: str, value: object
-) -> None:
+def test_bad_field_of_an_alarm_loses_only_that_field(path: Path, field: str, value: object) -> None:
     _, found = kept(path, {**GOOD, "alarms": [TEA, {**UP, field: value}]}).alarms
     good = Alarm(**UP)
     same = [name for name in Alarm.__struct_fields__ if name not in (field, "due")]
     assert [getattr(found, name) for name in same] == [getattr(good, name) for name in same]
-    assert found.due > 1_799_900_000  # told by its local hour, if need be
+    assert found.due > 1_799_900_000  # derived from its local hour if necessary
 
 
 @pytest.mark.parametrize("date", ["x", "9999-12-31T23:59", "2027-01-15T09:00+02:00", "0001-01-01"])
@@ -111,7 +109,7 @@ def test_store_bad_date_of_an_alarm_is_logged(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", '"x"', "null", '{"alarms": [', "\0" * 50])
-def test_a_file_that_says_nothing_mutes_and_is_put_aside(path: Path, content: str) -> None:
+def test_unreadable_file_mutes_and_is_put_aside(path: Path, content: str) -> None:
     path.write_text(content)
     assert Store(path).kept == Kept(muted_until=MUTE_UNKNOWN)
     assert path.with_suffix(".broken").read_text() == content
@@ -130,7 +128,7 @@ def test_store_mute_time_lost_beside_its_fields_mutes(path: Path, name: str) -> 
     assert names(Store(path).kept) == ["tea"]
 
 
-def test_a_missing_mute_time_in_a_damaged_file_mutes(path: Path) -> None:
+def test_missing_mute_time_in_a_damaged_file_mutes(path: Path) -> None:
     assert kept(path, {"alarms": [TEA]}).muted_until == 0.0
     assert kept(path, {"alarms": [TEA, 5]}).muted_until == MUTE_UNKNOWN
 
@@ -146,7 +144,7 @@ def test_fields_of_a_newer_version_are_kept(path: Path) -> None:
     assert names(Store(path).kept) == ["tea"]
 
 
-def test_fields_of_a_newer_version_that_leave_no_room_are_dropped(path: Path) -> None:
+def test_newer_fields_that_leave_no_room_are_dropped(path: Path) -> None:
     path.write_text(json.dumps({**GOOD, "new": "x" * (LONGEST_FILE - 400)}))
     store = Store(path)
     store.keep(alarms=tuple(Alarm(**{**TEA, "id": n}) for n in range(1, 17)))
@@ -154,7 +152,9 @@ def test_fields_of_a_newer_version_that_leave_no_room_are_dropped(path: Path) ->
     assert len(Store(path).kept.alarms) == 16
 
 
-def test_a_file_of_many_faults_is_a_few_lines(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_file_with_many_faults_logs_a_few_lines(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     bad = {**{name: [] for name in Alarm.__struct_fields__}, "due": 1.0}
     found = kept(path, {**GOOD, "alarms": [bad] * 500})
     assert len(found.alarms) == MOST_KEPT
@@ -162,7 +162,7 @@ def test_a_file_of_many_faults_is_a_few_lines(path: Path, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("place", ["folder", "full folder", "pipe", "loop", "dangling", "huge"])
-def test_something_else_in_its_place_is_put_aside(path: Path, place: str) -> None:
+def test_anything_but_a_file_is_put_aside(path: Path, place: str) -> None:
     match place:
         case "folder" | "full folder":
             path.mkdir()
@@ -187,8 +187,8 @@ def test_something_else_in_its_place_is_put_aside(path: Path, place: str) -> Non
     assert not path.is_symlink()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root reads every file: it needs another user")
-def test_a_file_that_may_not_be_read_mutes(path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the check as another user")
+def test_file_without_read_permission_mutes(path: Path) -> None:
     path.write_text(json.dumps(GOOD))
     path.chmod(0)
     path.parent.chmod(0o555)
@@ -205,8 +205,8 @@ def test_a_file_that_may_not_be_read_mutes(path: Path) -> None:
     assert path.exists()
 
 
-def test_a_file_that_cannot_be_mended_stays_damaged(path: Path) -> None:
-    """Otherwise the next start finds none, and an open microphone."""
+def test_file_that_cannot_be_repaired_stays_damaged(path: Path) -> None:
+    """Otherwise the next start finds no file, and opens the microphone."""
     path.write_text("{")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_mended_stays_damaged(path: Path) -> None:
     assert path.read_text() == "{"
 
 
-def test_a_folder_that_cannot_be_mended_stays_in_its_place(path: Path) -> None:
+def test_folder_that_cannot_be_replaced_stays(path: Path) -> None:
     path.mkdir()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
@@ -243,7 +243,7 @@ def test_state_is_private_whatever_the_umask(tmp_path: Path, umask: int) -> None
     assert Store(path).kept.muted_until == 7.0
 
 
-def test_threads_that_write_at_once_lose_no_change(path: Path) -> None:
+def test_concurrent_threads_lose_no_change(path: Path) -> None:
     store = Store(path)
 
     def write(field: str, values: list[Any]) -> None:
@@ -286,11 +286,11 @@ def test_two_processes_never_share_a_draft(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_draft_of_a_killed_process_is_swept_away(path: Path) -> None:
+def test_draft_of_a_killed_process_is_removed(path: Path) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     (path.parent / f".skills.json.{dead.pid}-3.new").write_text("{")
-    (path.parent / f".skills.json.{os.getppid()}-3.new").write_text("of a process that lives")
+    (path.parent / f".skills.json.{os.getppid()}-3.new").write_text("of a live process")
     (path.parent / ".profile.new").write_text("not ours")
     Store(path)
     left = sorted(file.name for file in path.parent.iterdir())

@@ -1,4 +1,4 @@
-"""Functions that end or repeat, as the core lives them."""
+"""Functions that end the conversation or repeat a reply, in the core."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def ask(paper: Paper) -> None:
 
 
 class Caller:
-    """The server's side of a reply that is a function call."""
+    """The server's side of a response that is a function call."""
 
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
@@ -73,7 +73,7 @@ def seconds_heard(paper: Paper, since: float) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("returns_first", [True, False])
-def test_a_quick_function_is_answered_as_a_slow_one(returns_first: bool) -> None:
+def test_quick_function_is_answered_like_a_slow_one(returns_first: bool) -> None:
     paper = Paper(settings())
     caller = Caller(paper)
     caller.item()
@@ -95,11 +95,11 @@ def test_a_quick_function_is_answered_as_a_slow_one(returns_first: bool) -> None
     assert len(paper.events(ev.CreateResponse)) == 2
 
 
-def test_the_model_goes_on_once_when_all_its_functions_have_returned() -> None:
+def test_model_continues_once_after_all_functions_return() -> None:
     paper = Paper(settings())
     caller = Caller(paper)
     caller.item()
-    caller.returned(Then.REPLY)  # before the second call came
+    caller.returned(Then.REPLY)  # before the second call arrives
     paper.run(0.05)
     first, caller.call = caller.call, {**caller.call, "call_id": "second"}
     caller.item()
@@ -117,7 +117,7 @@ def test_the_model_goes_on_once_when_all_its_functions_have_returned() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("returns_first", [True, False])
-def test_say_again_plays_what_was_heard_and_asks_the_server_for_nothing(
+def test_say_again_replays_without_a_request_to_the_server(
     returns_first: bool,
 ) -> None:
     paper = Paper(settings())
@@ -142,7 +142,7 @@ def test_say_again_plays_what_was_heard_and_asks_the_server_for_nothing(
 
 
 @pytest.mark.slow
-def test_only_what_was_heard_of_an_interrupted_answer_is_said_again_twice_if_asked_twice() -> None:
+def test_say_again_twice_replays_only_the_heard_part_twice() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.until(State.SPEAKING)
@@ -163,7 +163,7 @@ def test_only_what_was_heard_of_an_interrupted_answer_is_said_again_twice_if_ask
 
 
 @pytest.mark.slow
-def test_a_repetition_can_be_interrupted_and_the_server_is_not_told_of_it() -> None:
+def test_interrupted_replay_sends_nothing_to_the_server() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.until(State.SPEAKING)
@@ -183,7 +183,7 @@ def test_a_repetition_can_be_interrupted_and_the_server_is_not_told_of_it() -> N
     assert paper.events(ev.DeleteItem) == []
 
 
-def test_before_the_first_answer_there_is_nothing_to_repeat_and_the_model_is_told() -> None:
+def test_say_again_before_the_first_reply_returns_an_error() -> None:
     paper = Paper(settings())
     caller = Caller(paper)
     caller.item()
@@ -197,7 +197,7 @@ def test_before_the_first_answer_there_is_nothing_to_repeat_and_the_model_is_tol
 @pytest.mark.slow
 @pytest.mark.parametrize("goodbye_ms", [0, 600])
 @pytest.mark.parametrize("returns_first", [True, False])
-def test_the_end_of_a_talk_lets_a_goodbye_finish_and_nobody_listens_after_it(
+def test_end_conversation_finishes_the_goodbye_and_rests(
     goodbye_ms: int, returns_first: bool
 ) -> None:
     paper = Paper(settings(follow_up_s=5.0))
@@ -222,11 +222,11 @@ def test_the_end_of_a_talk_lets_a_goodbye_finish_and_nobody_listens_after_it(
     paper.answers = True
     ask(paper)
     paper.until(State.SPEAKING)
-    paper.until(State.LISTENING)  # the next talk has its follow-up again
+    paper.until(State.LISTENING)  # the next conversation has its follow-up again
 
 
 @pytest.mark.slow
-def test_the_end_of_a_talk_that_comes_after_an_interruption_ends_nothing() -> None:
+def test_end_conversation_after_an_interruption_ends_nothing() -> None:
     paper = Paper(settings(follow_up_s=5.0))
     caller = Caller(paper)
     caller.speak(3000)

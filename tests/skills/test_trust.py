@@ -1,4 +1,4 @@
-"""Whoever else could change a skill's file, folder or any link on the way is found."""
+"""Any other user who could change a skill's file, folder or a link on the way is found."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files 
 
 @pytest.fixture
 def lamp(tmp_path: Path) -> Path:
-    """A file that is as it should be, three folders deep."""
+    """A file with safe permissions, three folders deep."""
     path = tmp_path / "etc" / "skills" / "lamp.py"
     path.parent.mkdir(parents=True)
     path.write_text("")
@@ -24,7 +24,7 @@ def lamp(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_of_ours_is_trusted(lamp: Path) -> None:
+def test_own_file_is_trusted(lamp: Path) -> None:
     trust.check(lamp)
     trust.check(lamp.parent)
     trust.check(Path("/etc"))
@@ -32,7 +32,7 @@ def test_a_file_of_ours_is_trusted(lamp: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777, 0o720])
 @pytest.mark.parametrize("place", ["lamp.py", "skills", "etc"])
-def test_what_others_can_write_is_found(lamp: Path, place: str, mode: int) -> None:
+def test_path_that_others_can_write_is_found(lamp: Path, place: str, mode: int) -> None:
     path = next(p for p in (lamp, *lamp.parents) if p.name == place)
     path.chmod(mode)
     with pytest.raises(Untrusted, match=f"can write {path}") as found:
@@ -40,7 +40,7 @@ def test_what_others_can_write_is_found(lamp: Path, place: str, mode: int) -> No
     assert found.value.path == path
 
 
-def test_a_sticky_folder_on_the_way_is_trusted_but_not_as_the_folder(lamp: Path) -> None:
+def test_sticky_folder_is_trusted_only_on_the_way(lamp: Path) -> None:
     lamp.parent.parent.chmod(0o1777)
     trust.check(lamp)
     lamp.parent.chmod(0o1777)
@@ -50,7 +50,7 @@ def test_a_sticky_folder_on_the_way_is_trusted_but_not_as_the_folder(lamp: Path)
 
 @root_only
 @pytest.mark.parametrize("place", ["lamp.py", "skills", "etc"])
-def test_what_belongs_to_another_user_is_found(lamp: Path, place: str) -> None:
+def test_path_of_another_user_is_found(lamp: Path, place: str) -> None:
     path = next(p for p in (lamp, *lamp.parents) if p.name == place)
     os.chown(path, NOBODY, -1)
     with pytest.raises(Untrusted, match=f"{path} belongs to"):
@@ -88,12 +88,12 @@ def through_an_open_folder(lamp: Path) -> Path:
 @pytest.mark.parametrize(
     "way", [through_a_link_of_another, to_a_file_of_another, through_an_open_folder]
 )
-def test_a_link_that_others_can_change_is_found(lamp: Path, way: Callable[[Path], Path]) -> None:
+def test_link_that_others_can_change_is_found(lamp: Path, way: Callable[[Path], Path]) -> None:
     with pytest.raises(Untrusted):
         trust.check(way(lamp))
 
 
-def test_links_of_ours_are_followed(lamp: Path) -> None:
+def test_own_links_are_followed(lamp: Path) -> None:
     link = lamp.parents[2] / "link"
     link.symlink_to("etc/../etc/skills/")
     trust.check(link / "lamp.py")

@@ -21,7 +21,7 @@ def _impatient() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("error", [None, ValueError, SystemExit])
-def test_a_result_means_a_free_slot(error: type[BaseException] | None) -> None:
+def test_result_means_a_free_slot(error: type[BaseException] | None) -> None:
     def work() -> int:
         if error is not None:
             raise error("x")
@@ -70,7 +70,7 @@ def waits(seen: list[BaseException]) -> None:
 
 
 @pytest.mark.parametrize("how", [spins, waits])
-def test_an_abandoned_function_frees_its_slot(
+def test_abandoned_function_frees_its_slot(
     how: Callable[[list[BaseException]], None],
 ) -> None:
     seen: list[BaseException] = []
@@ -91,8 +91,8 @@ def test_an_abandoned_function_frees_its_slot(
     assert all(isinstance(error, Abandoned) for error in seen)
 
 
-def test_a_late_skill_is_not_interrupted() -> None:
-    """It may be in the middle of something: its result is dropped, that is all."""
+def test_late_skill_is_not_interrupted() -> None:
+    """It may be in the middle of its work: only its result is dropped."""
     done = threading.Event()
 
     def late() -> None:

@@ -1,7 +1,7 @@
 """Skills: the functions that the model may call.
 
-A skill is a Python function with the decorator `skill`. Its name, docstring and types are
-what the model is told; what it returns is what the model gets as its result:
+A skill is a Python function with the decorator `skill`. The model sees its name, docstring and
+types, and receives its return value as the result:
 
     @skill
     def feed_the_cat(grams: Annotated[int, Meta(ge=5, le=80)], wet: bool = False) -> str:
@@ -26,9 +26,9 @@ from parleyd.printable import printable
 from parleyd.realtime.events import Json
 from parleyd.skills.wording import message
 
-LONGEST_NAME = 64  # letters, what servers take
-LONGEST_DESCRIPTION = 1024  # characters: a server refuses the whole session for a longer one
-LONGEST_DECLARATION = 16_384  # bytes of JSON; the largest one built in takes 600
+LONGEST_NAME = 64  # characters; the limit of servers
+LONGEST_DESCRIPTION = 1024  # characters; a server refuses the whole session for a longer one
+LONGEST_DECLARATION = 16_384  # bytes of JSON; the largest built-in declaration takes 600
 
 _MARK = "__parley_skill__"
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -39,33 +39,33 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A result together with what the speaker is to do then."""
+    """A result, and the next action of the speaker."""
 
     output: str
     then: Then
 
 
 class WrongArguments(ValueError):
-    """The arguments do not fit; says why, in words for the model."""
+    """The arguments do not fit; the message explains why, in words for the model."""
 
 
 def skill(function: _Function) -> _Function:
-    """Mark a function or method, sync or async, as one that the model may call."""
+    """Mark a function or method, sync or async, as callable by the model."""
     setattr(function, _MARK, True)
     return function
 
 
 def is_skill(thing: object) -> bool:
-    """Marked with `skill`. Never raises."""
+    """Whether `skill` marks it. Never raises."""
     try:
         return callable(thing) and getattr(thing, _MARK, False) is True
-    except BaseException:  # an object of the user's own, asked for an attribute
+    except BaseException:  # attribute access on a user's object can run any code
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """One function: what the model is told of it, and how it is called."""
+    """One function: its description for the model, and how to call it."""
 
     name: str
     description: str
@@ -73,25 +73,24 @@ class Skill:
     """JSON schema of the arguments."""
     function: Callable[..., Any]
     blocking: bool
-    """It may take its time, so it runs on a thread; others run on the event loop, at once."""
+    """It may block, so it runs on a thread; other skills run directly on the event loop."""
     arguments: type[msgspec.Struct]
 
     @classmethod
     def of(cls, function: Callable[..., Any], *, blocking: bool) -> "Skill":
-        """Made from a function's name, docstring and types.
+        """Build a skill from a function's name, docstring and types.
 
-        Raises TypeError, with what is allowed, when it is no function, when a server would
-        refuse its name or there is no docstring, and for a type or default that JSON has no
-        word for.
+        Raises TypeError, with the limits, if it is not a function, if it has no docstring, if a
+        server would refuse its name, or if JSON cannot express a type or a default.
         """
         name = _name(function)
         description = inspect.getdoc(function)
         if not description:
-            raise TypeError(f"{name} has no docstring, which is what the model is told of it")
+            raise TypeError(f"{name} has no docstring, which is its description for the model")
         if len(description) > LONGEST_DESCRIPTION:
             raise TypeError(
                 f"{name} has a docstring of {len(description)} characters, "
-                f"allowed are {LONGEST_DESCRIPTION}"
+                f"at most {LONGEST_DESCRIPTION} are allowed"
             )
         arguments = _arguments(name, function)
         made = cls(name, description, _schema(name, arguments), function, blocking, arguments)
@@ -104,7 +103,7 @@ class Skill:
         return place(self.function)
 
     def declaration(self) -> Json:
-        """The tool as the server's session is told of it."""
+        """The tool's declaration for the server's session."""
         return {
             "type": "function",
             "name": self.name,
@@ -113,10 +112,10 @@ class Skill:
         }
 
     def bind(self, given: Json) -> dict[str, Any]:
-        """The keyword arguments that the model wrote, checked and converted.
+        """Check and convert the keyword arguments that the model wrote.
 
-        Null stands for "not given" where there is a default, as models write it. Raises
-        `WrongArguments`.
+        Null means "not given" for a parameter with a default, because models write it that way.
+        Raises `WrongArguments`.
         """
         required = self.parameters.get("required", ())
         wanted = {k: v for k, v in given.items() if v is not None or k in required}
@@ -138,12 +137,12 @@ def skills_of(owner: object, *, blocking: bool = False) -> list[Skill]:
 
 
 def place(thing: Callable[..., Any]) -> str:
-    """``file:line`` of a definition, decorators included, or of an object's class; "" where
-    there is none. Never raises."""
+    """``file:line`` of a definition, decorators included, or of an object's class; "" if there
+    is none. Never raises."""
     for definition in (inspect.unwrap, lambda same: same, type):
         try:
             return printable(_place(definition(thing)))
-        except BaseException:  # attributes of the user's own
+        except BaseException:  # attribute access on a user's object
             continue
     return ""
 
@@ -160,13 +159,13 @@ def _name(function: Callable[..., Any]) -> str:
         raise TypeError(f"{function.__name__} is a class, only a function can be a skill")
     plain = inspect.unwrap(function)
     if not inspect.isroutine(plain):
-        raise TypeError(f"a {type(plain).__name__} is no function, only that can be a skill")
+        raise TypeError(f"a {type(plain).__name__} is not a function; a skill must be one")
     if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
         raise TypeError(f"{plain.__name__} is a generator, a skill returns one result")
     name = function.__name__
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise TypeError(
-            f"{printable(str(name))} is no name that servers take, allowed are 1 to {LONGEST_NAME} "
+            f"{printable(str(name))} is not a valid name for a skill: use 1 to {LONGEST_NAME} "
             f"of the letters a to z and A to Z, digits, _ and -, such as {_plain(str(name))}"
         )
     return name
@@ -185,7 +184,7 @@ def _arguments(name: str, function: Callable[..., Any]) -> type[msgspec.Struct]:
         parameters = inspect.signature(function).parameters.values()
     except NameError as error:
         raise TypeError(f"{name} has a type that is not defined: {message(error)}") from None
-    except Exception as error:  # a type that is written as a text can be any expression
+    except Exception as error:  # an annotation in quotes can be any expression
         raise TypeError(f"{name} has a type that is not valid: {message(error)}") from None
     fields: list[Any] = []
     for parameter in parameters:
@@ -211,7 +210,7 @@ def _schema(name: str, arguments: type[msgspec.Struct]) -> Json:
 
 
 def _check_encodable(made: Skill) -> None:
-    """A server gets all declarations in one message: none may make it invalid, or huge."""
+    """All declarations go to a server in one message: none may make it invalid or huge."""
     try:
         text = json.dumps(made.declaration(), allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
@@ -219,7 +218,7 @@ def _check_encodable(made: Skill) -> None:
         raise TypeError(f"{made.name} cannot be declared in JSON: {message(error)}") from None
     if size > LONGEST_DECLARATION:
         raise TypeError(
-            f"{made.name} takes {size} bytes to declare, allowed are {LONGEST_DECLARATION}"
+            f"{made.name} takes {size} bytes to declare, at most {LONGEST_DECLARATION} are allowed"
         )
 
 

@@ -1,16 +1,16 @@
-"""Timers and alarms: when they are due, whatever happens to the clock. Pure: time is an argument.
+"""Timers and alarms, due at the right time even if the clock jumps. Pure: time is an argument.
 
 The wall clock of a Pi is often wrong: at boot it shows the time of the last shutdown, or 1970,
-until the network sets it. Every decision is therefore made from the clock as it is now, and
-nothing is forgotten because of it:
+until the network sets it. Every decision therefore uses the clock's present value, and a wrong
+clock never discards an alarm:
 
-- A timer runs its duration on the steady clock. After a reboot it goes by the wall clock, but
-  takes at most its duration once more.
-- An alarm is an hour of the local clock on a date, whatever the time zone is then. Without a
-  date it is the next such hour after it was set: a date that a wrong clock or another time zone
-  gave is corrected.
-- What was missed is returned once and kept: it rings when the clock is put back before it.
-- What rang and was stopped never rings again.
+- A timer runs its duration on the steady clock. After a reboot it follows the wall clock, but
+  takes at most its full duration again.
+- An alarm is an hour of the local clock on a date, in whatever time zone applies by then. Without
+  a date, it is the next such hour after it was set: a date that came from a wrong clock or another
+  time zone is corrected.
+- A missed alarm is returned once and kept: it rings if the clock is set back to before it.
+- An alarm that rang and was stopped never rings again.
 """
 
 import unicodedata
@@ -25,15 +25,15 @@ from parleyd.skills.hours import LATEST, epoch, next_time, parsed, within
 
 __all__ = ["LATEST", "MOST", "MOST_KEPT", "RECENT_S", "Alarm", "Alarms", "Moment", "next_time"]
 
-MOST = 16  # more at once is a model gone wild
-MOST_KEPT = 4 * MOST  # in the file: those that wait or ring, and as many that were missed
+MOST = 16  # at once; more is a model out of control
+MOST_KEPT = 4 * MOST  # in the file: waiting or ringing ones, and three times as many missed ones
 LONGEST_NAME = 60  # characters
 LONGEST_TIMER_S = 24 * 3600
-RECENT_S = 30 * 60  # what became due while the device was off rings if it is no older than that
-STEP_S = 2.0  # a clock that moved so far was set; less is the network's slow correction
-WRONG_S = 600.0  # a clock that was set by more gave "the next 7:00" another meaning
-NEXT_WITHIN_S = 26 * 3600  # the next 07:00 is at most 25 h ahead: more, and the clock was wrong
-EARLIEST = 1_767_225_600.0  # 2026-01-01, older than this code: a clock before it is not set yet
+RECENT_S = 30 * 60  # an alarm that was due while the device was off still rings within this time
+STEP_S = 2.0  # a larger jump means that the clock was set; less is the network's slow correction
+WRONG_S = 600.0  # a clock set by more than this gave "the next 7:00" another meaning
+NEXT_WITHIN_S = 26 * 3600  # the next 07:00 is at most 25 h ahead: if later, the clock was wrong
+EARLIEST = 1_767_225_600.0  # 2026-01-01, older than this code: an earlier clock is not set yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,50 +43,50 @@ class Moment:
     wall: float
     """Since 1970 (`time.time`)."""
     steady: float
-    """Since some instant of this boot; it is never set."""
+    """Since some instant of this boot; this clock is never set."""
     boot: str = ""
-    """Names the boot of which `steady` is; "": not known, no other process has the same."""
+    """Identifies the boot that `steady` counts from, the same in no other process; "": unknown."""
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is to ring, as it is kept in the file."""
+    """An alarm or a timer, as saved in the file."""
 
     id: int
     name: str
     due: Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
-    """Wall clock, as it was last seen."""
+    """Wall-clock time; follows the clock's last reading."""
     timer: bool
     """Set as a duration, not as an hour."""
     seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_TIMER_S)] = 0.0
-    """A timer's duration; 0: not known (a file of an earlier version)."""
+    """A timer's duration; 0: unknown (a file of an earlier version)."""
     local: str = ""
     """An alarm's date and hour on the local clock, ``2027-03-28T07:00``."""
     fold: Literal[0, 1] = 0
     """1: the second time that the local clock shows `local` (PEP 495)."""
     any_day: bool = False
-    """An alarm for which no day was named."""
+    """An alarm that was set without a day."""
     set_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
-    """When it was set, as the clock said then; 0: not known."""
+    """When it was set, by the clock of that moment; 0: unknown."""
     set_steady: float = 0.0
     """The same on the steady clock of `boot`."""
     boot: str = ""
     mended_wall: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] = 0.0
-    """When it was set, by a later clock that made another date of it; 0: none did."""
+    """When it was set, by a later clock that corrected the date; 0: no correction."""
     missed: bool = False
-    """It was due for longer than `RECENT_S` when it was first seen to be, and was reported."""
+    """It was more than `RECENT_S` late when first found due, and was reported."""
     rang: bool = False
-    """It has begun to ring, and was not stopped."""
+    """It has begun to ring and was not stopped."""
 
 
 class Alarms:
-    """All that wait or ring."""
+    """All alarms and timers that wait or ring."""
 
     def __init__(self, kept: Sequence[Alarm]) -> None:
-        self._waiting: dict[int, Alarm] = {}  # the missed ones as well
+        self._waiting: dict[int, Alarm] = {}  # includes the missed ones
         self._ringing: dict[int, Alarm] = {}
-        self._ours: set[int] = set()  # whose `set_steady` is on the steady clock of `now`
-        self._at_most: dict[int, float] = {}  # steady: when timers of an earlier boot ring
-        self._offset: float | None = None  # of the wall clock against the steady one
+        self._ours: set[int] = set()  # ids whose `set_steady` is on the steady clock of `now`
+        self._at_most: dict[int, float] = {}  # latest steady time for timers of an earlier boot
+        self._offset: float | None = None  # of the wall clock from the steady one
         self._moved: list[Alarm] = []
         self._next_id = 1 + max((alarm.id for alarm in kept if _counts(alarm.id)), default=0)
         for alarm in kept[:MOST_KEPT]:
@@ -94,16 +94,16 @@ class Alarms:
 
     @property
     def waiting(self) -> list[Alarm]:
-        """What has not rung yet and was not missed, the next first."""
+        """Alarms that have neither rung nor been missed, the next one first."""
         return sorted((a for a in self._waiting.values() if not a.missed), key=lambda a: a.due)
 
     @property
     def kept(self) -> list[Alarm]:
-        """What a restart must know of: what waits, was missed, or rings and was not stopped."""
+        """State for a restart: alarms that wait, were missed, or ring and were not stopped."""
         return [*self._ringing.values(), *sorted(self._waiting.values(), key=lambda a: a.due)]
 
     def set_timer(self, seconds: float, name: str, now: Moment) -> Alarm:
-        """Due after a duration. Raises ValueError when there are too many."""
+        """Add a timer, due after a duration. Raises ValueError when there are too many."""
         self._follow_clock(now)
         due = within(now.wall + seconds)
         return self._add(Alarm(id=0, name=name, due=due, timer=True, seconds=seconds), now)
@@ -111,17 +111,17 @@ class Alarms:
     def set_alarm(
         self, due: float, name: str, now: Moment | None = None, *, any_day: bool = False
     ) -> Alarm:
-        """Due at an hour of the local clock. Raises ValueError when there are too many.
+        """Add an alarm, due at an hour of the local clock. Raises ValueError if there are too many.
 
-        `any_day`: no day was named, so that it is the next such hour after `now`.
+        `any_day`: no day was named, so it is the next such hour after `now`.
         """
         alarm = Alarm(id=0, name=name, due=within(due), timer=False, any_day=any_day)
         return self._add(msgspec.structs.replace(alarm, **_local(due)), now)
 
     def cancel(self, name: str) -> list[Alarm]:
-        """Forget those that wait under this name (any case), or all when it is empty.
+        """Remove the waiting alarms with this name (any case), or all if it is empty.
 
-        Those that were missed are forgotten as well, and not returned.
+        Missed ones are removed as well, but not returned.
         """
         wanted = cleaned(name).lower()
         gone = [a for a in self._waiting.values() if not name or wanted == a.name.lower() != ""]
@@ -130,10 +130,10 @@ class Alarms:
         return sorted((a for a in gone if not a.missed), key=lambda a: a.due)
 
     def take_due(self, now: Moment) -> tuple[list[Alarm], list[Alarm]]:
-        """What is to ring now, and what was missed for too long to ring; each is returned once.
+        """Return the alarms that ring now, and those missed too long ago to ring; each one once.
 
-        What rings is kept until `stopped`. What was missed is kept, and rings all the same if
-        the clock turns out to have been wrong.
+        A ringing alarm is kept until `stopped`. A missed one is kept too, and still rings if the
+        clock turns out to have been wrong.
         """
         self._follow_clock(now)
         recent: list[Alarm] = []
@@ -157,20 +157,20 @@ class Alarms:
         return recent, missed
 
     def take_moved(self) -> list[Alarm]:
-        """Alarms whose date a wrong clock had given, with the new one; each is returned once."""
+        """Alarms whose wrong date was corrected, with the new date; each is returned once."""
         moved, self._moved = self._moved, []
         return moved
 
     def stopped(self, ids: Sequence[int]) -> None:
-        """These have rung; unknown ids are ignored."""
+        """Remove alarms that have rung; ignores unknown ids."""
         for number in ids:
             self._ringing.pop(number, None)
 
     def left_s(self, alarm: Alarm, now: Moment) -> float:
-        """How long until it rings."""
+        """Seconds until it rings."""
         return -self._late_s(alarm, now)
 
-    # --- what is there ----------------------------------------------------------------
+    # --- storage --------------------------------------------------------------------------
 
     def _add(self, alarm: Alarm, now: Moment | None) -> Alarm:
         if len(self.waiting) + len(self._ringing) >= MOST:
@@ -186,7 +186,7 @@ class Alarms:
         return alarm
 
     def _take_over(self, alarm: Alarm) -> None:
-        """From the file, which may be of an earlier version, or say nonsense."""
+        """Add an alarm from the file, which may come from an earlier version or be damaged."""
         alarm = msgspec.structs.replace(alarm, name=cleaned(alarm.name))
         if not alarm.timer and parsed(alarm.local) is None:
             alarm = msgspec.structs.replace(alarm, **_local(alarm.due))
@@ -213,7 +213,7 @@ class Alarms:
         for alarm in missed[: max(0, len(missed) - MOST)]:
             self._forget(alarm)
 
-    # --- what the clocks say ------------------------------------------------------------
+    # --- clocks ---------------------------------------------------------------------------
 
     def _late_s(self, alarm: Alarm, now: Moment) -> float:
         if not alarm.timer:
@@ -221,11 +221,11 @@ class Alarms:
         if alarm.id in self._ours:
             return now.steady - (alarm.set_steady + alarm.seconds)
         at_most = now.steady - self._at_most.get(alarm.id, now.steady + LONGEST_TIMER_S)
-        set_before = 0 < alarm.set_wall < EARLIEST <= now.wall  # how long it was off is not known
+        set_before = 0 < alarm.set_wall < EARLIEST <= now.wall  # how long it was off is unknown
         return at_most if set_before else max(at_most, now.wall - alarm.due)
 
     def _follow_clock(self, now: Moment) -> None:
-        """Bring `due` in line with the clocks and the time zone as they are now."""
+        """Update `due` to the present clocks and time zone."""
         offset = now.wall - now.steady
         if self._offset is None:
             self._arrive(now)
@@ -239,17 +239,17 @@ class Alarms:
                 self._update(alarm, due=within(alarm.set_steady + alarm.seconds + offset))
 
     def _arrive(self, now: Moment) -> None:
-        """The first look: which of those in the file were set since this boot?"""
+        """On the first reading of the clocks, find the saved alarms that were set in this boot."""
         for alarm in self._waiting.values():
-            # beyond now: a damaged file
+            # later than now: a damaged file
             if alarm.boot and alarm.boot == now.boot and 0 <= alarm.set_steady <= now.steady:
                 self._ours.add(alarm.id)
             elif alarm.timer and alarm.id not in self._ours:
                 self._at_most[alarm.id] = now.steady + (alarm.seconds or LONGEST_TIMER_S)
 
     def _follow_hour(self, alarm: Alarm, now: Moment) -> None:
-        """Where the local clock shows an alarm's hour; a date that a wrong clock or time zone gave
-        is mended."""
+        """Set `due` to when the local clock shows the alarm's hour, and correct a date that came
+        from a wrong clock or time zone."""
         local = parsed(alarm.local)
         assert local is not None
         due = epoch(local.replace(fold=alarm.fold))
@@ -265,10 +265,10 @@ class Alarms:
         self._update(alarm, due=due)
 
     def _set_wall(self, alarm: Alarm, local: datetime, due: float, now: Moment) -> float | None:
-        """When the alarm was set, by the clock as it is now; None: its date is as good as any.
+        """When the alarm was set, by the present clock; None: its date needs no correction.
 
-        In the boot in which it was set this is known. After that, either of two clocks may have
-        been right then: the one that leads to an hour that is to come, or has just been.
+        Within the boot that set it, this is known. After a reboot either of two saved clock
+        readings may be the right one: the one that gives an hour in the future or just past.
         """
         if alarm.id in self._ours:
             was = within(now.wall - (now.steady - alarm.set_steady))
@@ -289,12 +289,12 @@ class Alarms:
 
 
 def _unset(alarm: Alarm, now: Moment) -> bool:
-    """The clock fell back to before this code was written: it says nothing of the alarm."""
+    """The clock fell back to before this code was written: it says nothing about the alarm."""
     return not alarm.timer and now.wall < EARLIEST <= (alarm.set_wall or alarm.due)
 
 
 def cleaned(name: str) -> str:
-    """A name that can be spoken, logged and kept: one short line without control characters."""
+    """A name that is safe to speak, log and store: one short line without control characters."""
     kinds = [(c, unicodedata.category(c)) for c in name[:1000]]
     line = "".join(" " if kind == "Cc" else c for c, kind in kinds if kind not in ("Cf", "Cs"))
     return " ".join(line.split())[:LONGEST_NAME].rstrip()

@@ -1,4 +1,4 @@
-"""What a talk needs besides answers: the time, once more, and an end."""
+"""Skills of the conversation itself: the time, a replay of the last reply, and the end."""
 
 from datetime import datetime
 

@@ -1,22 +1,22 @@
 """Hours of the local clock, and the instants at which it shows them.
 
 The local time zone is the process's (`time.tzset`). Where a zone skips an hour or shows it
-twice, RFC 5545 decides: a skipped hour counts by the offset before the gap (2:30 rings at
-3:30), a doubled one is the first of the two.
+twice, RFC 5545 decides: a skipped hour uses the offset before the gap (2:30 rings at 3:30), and
+a doubled hour is the first of the two.
 """
 
 import math
 from datetime import date, datetime, time, timedelta
 
-LONGEST_DAYS = 731  # two years; a date further ahead is a mistake of the model
-LATEST = 32_503_680_000.0  # the year 3000: no clock shows more, but a broken file may say so
-_YEARS = range(1969, 3001)  # of local dates that are read from a file
+LONGEST_DAYS = 731  # two years; a date further ahead is the model's mistake
+LATEST = 32_503_680_000.0  # the year 3000: no clock shows more, but a damaged file may contain more
+_YEARS = range(1969, 3001)  # valid years of local dates in a file
 
 
 def next_time(hour: int, minute: int, day: date | None, wall: float) -> float:
-    """When the wall clock (local time) shows this hour next, or on this day.
+    """When the wall clock (local time) next shows this hour, or shows it on this day.
 
-    Raises ValueError when that is over, or more than `LONGEST_DAYS` ahead.
+    Raises ValueError if that is past, or more than `LONGEST_DAYS` ahead.
     """
     wall = within(wall)
     local = datetime.fromtimestamp(wall)
@@ -37,7 +37,7 @@ def next_time(hour: int, minute: int, day: date | None, wall: float) -> float:
 
 
 def epoch(local: datetime) -> float:
-    """The instant of a local time (its `fold` counts), within 1970 and `LATEST`."""
+    """The instant of a local time (its `fold` counts), limited to 1970 to `LATEST`."""
     try:
         return within(local.timestamp())
     except (ValueError, OverflowError, OSError):  # near the ends of the calendar
@@ -45,12 +45,12 @@ def epoch(local: datetime) -> float:
 
 
 def within(seconds: float) -> float:
-    """As near to it as a state file may say."""
+    """Limit a time to the range of a state file; NaN becomes 0."""
     return min(max(seconds, 0.0), LATEST) if not math.isnan(seconds) else 0.0
 
 
 def parsed(local: str) -> datetime | None:
-    """``2027-03-28T07:00`` as it stands in a state file; None where it is no such text."""
+    """Parse ``2027-03-28T07:00`` from a state file; None if the text is anything else."""
     try:
         found = datetime.fromisoformat(local)
     except ValueError:
@@ -60,7 +60,7 @@ def parsed(local: str) -> datetime | None:
 
 
 def _next(hour: int, minute: int, local: datetime, wall: float) -> float:
-    for days in range(3):  # today, tomorrow; the day after where a zone skips a whole day
+    for days in range(3):  # today, tomorrow, and the day after in case a zone skips a whole day
         due = _on(local.date() + timedelta(days=days), hour, minute, local, wall)
         if due is not None:
             return due
@@ -68,7 +68,7 @@ def _next(hour: int, minute: int, local: datetime, wall: float) -> float:
 
 
 def _on(day: date, hour: int, minute: int, local: datetime, wall: float) -> float | None:
-    """The first instant of that day after now that shows this hour; None when it is over."""
+    """The first instant after now on that day that shows this hour; None if it is past."""
     wanted = datetime.combine(day, time(hour, minute))
     for fold in (0, 1):
         due = wanted.replace(fold=fold).timestamp()

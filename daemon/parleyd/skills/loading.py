@@ -1,7 +1,7 @@
-"""User skills: Python files of a folder. A broken one is logged by file and line and left out.
+"""User skills: the Python files of a folder. A broken one is logged by file and line and skipped.
 
-Whatever a file does on import, in a signature or with a name, the others are loaded. What
-Python itself cannot stop is not stopped: `os._exit`, a crash in C, or a call that blocks in C
+Whatever a file does on import, in a signature or with a name, the other files are loaded. Only
+what Python itself cannot stop gets through: `os._exit`, a crash in C, or a call that blocks in C
 while it holds the interpreter's lock.
 """
 
@@ -25,20 +25,20 @@ from parleyd.skills.workers import Busy, Workers
 from parleyd.system import atomic_file
 from parleyd.system.repeats import MOST_LISTED, ONE_OF_A_LIST
 
-LOADED_WITHIN_S = 10.0  # of each file; a Pi imports a large library in a few seconds
-AFTER_HANGS_S = 1.0  # of each file, once others have hung for as long as one may take
+LOADED_WITHIN_S = 10.0  # per file; a Pi imports a large library in a few seconds
+AFTER_HANGS_S = 1.0  # per file, once other files have used up one file's time limit
 LONGEST_FILE = 1 << 20  # bytes of source
-MOST_SKILLS = 100  # servers take 128 functions; Parley has ten, remote servers theirs
+MOST_SKILLS = 100  # servers accept 128 functions; Parley has ten, and remote servers add theirs
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SkillFile:
-    """What one file came to."""
+    """The outcome of one file."""
 
     digest: bytes
-    """Of the source that ran; empty when none did, or when it did not end."""
+    """Of the source that ran; empty if none ran, or if it did not end."""
     skills: tuple[Skill, ...]
     problems: tuple[str, ...]
 
@@ -50,14 +50,14 @@ class Loaded:
     skills: tuple[Skill, ...] = ()
     problems: tuple[str, ...] = ()
     new_problems: tuple[str, ...] = ()
-    """Those that the load before did not have."""
+    """Those that are not among the problems of the previous load."""
     files: Mapping[Path, SkillFile] = field(default_factory=dict)
 
 
 async def load(
     folder: Path, taken: Collection[str], within_s: float = LOADED_WITHIN_S
 ) -> list[Skill]:
-    """All skills of all ``*.py`` files in `folder`, by file name; problems go to the log.
+    """Load all skills of all ``*.py`` files in `folder`, by file name; log the problems.
 
     Never raises. See `examine`.
     """
@@ -67,7 +67,7 @@ async def load(
 
 
 def report(loaded: Loaded, folder: Path) -> None:
-    """One line in the log for each problem, and one for all skills."""
+    """Log one line for each problem, and one for all skills."""
     for problem in loaded.problems[:MOST_LISTED]:
         log.error("skill left out: %s", problem, extra=ONE_OF_A_LIST)
     if (more := len(loaded.problems) - MOST_LISTED) > 0:
@@ -85,10 +85,10 @@ async def examine(
 ) -> Loaded:
     """Run all ``*.py`` files in `folder`, by file name, and collect skills and problems.
 
-    Never raises. The files run on a thread, one after the other: one that hangs is left
-    behind after `within_s`. `taken`: names that are in use; a name is given once. A file
-    that ran well `before` and has not changed does not run again: it may hold what only one
-    can have, a pin or a port.
+    Never raises. The files run on a thread, one after the other; a file that takes longer than
+    `within_s` is abandoned. `taken`: names already in use; each name is used once. A file that
+    loaded without problems `before` and has not changed does not run again: it may hold an
+    exclusive resource, such as a pin or a port.
     """
     found: dict[str, Skill] = {}
     files: dict[Path, SkillFile] = {}
@@ -107,8 +107,8 @@ async def examine(
             late = f"{_shown(path)}: took more than {allowed_s:g} s to load"
             file = SkillFile(b"", (), (late,))
         except Busy:
-            file = SkillFile(b"", (), (f"{_shown(path)}: there is no thread left to load it",))
-        except Exception as error:  # the rim: an error of the user's own that cannot be looked at
+            file = SkillFile(b"", (), (f"{_shown(path)}: no thread is left to load it",))
+        except Exception as error:  # the rim: a user's error that cannot be inspected
             strange = f"{_shown(path)}: its error cannot be shown ({message(error)})"
             file = SkillFile(b"", (), (strange,))
         files[path] = file
@@ -125,7 +125,7 @@ async def examine(
 
 
 def _files(folder: Path) -> tuple[list[Path], list[str]]:
-    """The files of the folder, and why it cannot be looked at."""
+    """The files of the folder, and the reasons why it cannot be read."""
     if folder == Path():  # skills.folder = "": the current folder may be anyone's
         return [], []
     try:
@@ -140,7 +140,7 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _load(path: Path, before: SkillFile | None) -> SkillFile:
-    """Run one file and collect its skills and its problems; nothing is run twice."""
+    """Run one file and collect its skills and its problems; runs each file only once."""
     digest = b""
     try:
         source = _source(path)
@@ -149,12 +149,12 @@ def _load(path: Path, before: SkillFile | None) -> SkillFile:
             return before
         module = _run(path, source)
         things = list(vars(module).values())
-    except BaseException as error:  # the rim of a user's code, sys.exit and all
+    except BaseException as error:  # the rim of a user's code, including sys.exit
         return SkillFile(digest, (), (_problem(path, error),))
     skills: dict[int, Skill] = {}
     problems: list[str] = []
     for thing in things:
-        if id(thing) in skills:  # a second name for it
+        if id(thing) in skills:  # another name for the same object
             continue
         try:
             if not _of_file(thing, path):
@@ -164,7 +164,7 @@ def _load(path: Path, before: SkillFile | None) -> SkillFile:
                 skills[id(thing)] = Skill.of(thing, blocking=True)
         except BaseException as error:  # the rim again: attributes and types run code as well
             kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
-            where = place(thing)  # of a decorator's own file, perhaps
+            where = place(thing)  # may be in a decorator's own file
             where = where if where.startswith(_shown(path)) else _shown(path)
             problems.append(f"{where}: {kind}{message(error)}")
     return SkillFile(digest, tuple(skills.values()), tuple(problems))
@@ -176,7 +176,7 @@ def _run(path: Path, source: bytes) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses and type hints look for it
+    sys.modules[name] = module  # dataclasses and type hints look it up here
     try:
         exec(code, module.__dict__)
     except BaseException:
@@ -190,13 +190,13 @@ def _module_name(path: Path) -> str:
 
 
 def _source(path: Path) -> bytes:
-    """What is executed is what was checked: the file is opened once, and no cache is read."""
+    """Read the source that was checked: open the file once, and use no bytecode cache."""
     trust.check(path)
     return atomic_file.read(path, LONGEST_FILE, lambda opened: trust.check_open(opened, path))
 
 
 def _of_file(thing: object, path: Path) -> bool:
-    """It was defined there, not imported: its module's name may be anything by now."""
+    """Whether this file defines it, and does not import it: its module's name may have changed."""
     if isinstance(thing, type):
         return getattr(thing, "__module__", None) == _module_name(path)
     if not is_skill(thing):
@@ -206,19 +206,19 @@ def _of_file(thing: object, path: Path) -> bool:
 
 
 def _methods(thing: object) -> list[str]:
-    """What stands in a class cannot be called: there is no object that it would belong to."""
+    """Problems of skills defined in a class: without an object, they cannot be called."""
     if not isinstance(thing, type):
         return []
     marked = [member for member in vars(thing).values() if is_skill(member)]
     return [
-        f"{place(member)}: {thing.__name__}.{member.__name__} stands in a class, "
-        "a skill is a function of the file itself"
+        f"{place(member)}: {thing.__name__}.{member.__name__} is defined in a class, "
+        "a skill must be a function of the file itself"
         for member in marked
     ]
 
 
 def _problem(path: Path, error: BaseException) -> str:
-    """``file:line: what``: the last line of the file itself that led to the error."""
+    """``file:line: what``: the last line of this file that led to the error."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{_shown(path)}:{error.lineno}: {message(SyntaxError(error.msg))}"
     if isinstance(error, Untrusted):
@@ -231,7 +231,7 @@ def _problem(path: Path, error: BaseException) -> str:
 
 
 def _ran(path: Path, error: BaseException) -> list[int]:
-    """The lines of the file that were running when the error came, the innermost last."""
+    """The lines of this file that were running at the error, the innermost last."""
     walked = traceback.walk_tb(error.__traceback__)
     return [line for frame, line in walked if frame.f_code.co_filename == str(path)]
 

@@ -1,4 +1,4 @@
-"""Remote (MCP) servers of functions, as the realtime server's session is told of them."""
+"""Declarations of remote (MCP) tool servers for the realtime session."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from parleyd.realtime.events import Json
 
 
 def declarations(servers: Sequence[config.Mcp], environ: Mapping[str, str]) -> list[Json]:
-    """The tools for the session, keys and all: never print them.
+    """The tools for the session, including keys: never log them.
 
     Raises `ParleyError` when a key is missing.
     """

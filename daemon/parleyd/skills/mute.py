@@ -1,4 +1,4 @@
-"""The closed microphone: by the switch, or for a time because the user asked for it."""
+"""The muted microphone: by the switch, or for a time that the user asked for."""
 
 import math
 from collections.abc import Callable
@@ -18,13 +18,13 @@ UNKNOWN = (
 
 
 class Mute:
-    """The reasons for a closed microphone, and until when; lives on the event loop.
+    """The reasons for a closed microphone, and when it opens; lives on the event loop.
 
     `apply` closes (True) or opens the capture device itself; `muted` may also be read at
-    any time, from any thread. The switch stands above the skill: while it is on nothing here
-    opens the microphone, and moving it ends the time that was asked for.
+    any time, from any thread. The switch overrides the skill: while it is on, nothing here
+    opens the microphone, and moving it ends the requested time.
 
-    The end of that time is counted on `elapsed`, a clock in seconds that never jumps: no
+    The end of that time is measured on `elapsed`, a clock in seconds that never jumps, so no
     change of the wall clock opens the microphone.
     """
 
@@ -39,24 +39,24 @@ class Mute:
         ends: float | None = None,
         keep: Callable[[float], None] = lambda until: None,
     ) -> None:
-        """`until`: the end by the wall `clock`, as it was kept. 0: nothing was asked for.
-        Negative: it is unknown whether the microphone was closed, so it is, for the longest
-        time that can be asked for.
+        """`until`: the saved end, by the wall `clock`. 0: the user did not ask for one.
+        Negative: it is unknown whether the microphone was closed, so it is closed for the
+        longest time that the user can ask for.
 
-        `asked_s`: how long it was to last, 0 when that was not kept. `ends`: the end by
-        `elapsed`, where that clock has run since; then the wall clock is not asked.
-        `elapsed`: left out where `clock` never jumps.
+        `asked_s`: the requested duration; 0 if it was not saved. `ends`: the end by `elapsed`
+        if that clock has run since then; the wall clock is then ignored. `elapsed`: omit it
+        if `clock` never jumps.
         """
         self.switch = False
-        """The position of the switch; set it as it is found at the start."""
+        """The position of the switch; set it to the position found at the start."""
         self.keep = keep
-        """Is given each new `until`, to be kept over a restart; must return at once."""
+        """Called with each new `until`, to save it over a restart; must return immediately."""
         self.reason = ""
-        """Why the skill's part of it is closed, and what opens it; "" when it is open."""
+        """Why the skill keeps the microphone closed, and how to open it; "" when it is open."""
         self.ends: float | None = None
-        """When the time is over, by `elapsed`; None when nothing was asked for."""
+        """When the requested time ends, by `elapsed`; None if the user did not ask for one."""
         self.asked_s = asked_s
-        """How long that time is."""
+        """The requested duration."""
         self._clock, self._elapsed, self._apply = clock, elapsed or clock, apply
         self._until = until
         if until < 0:
@@ -69,21 +69,21 @@ class Mute:
 
     @property
     def muted(self) -> bool:
-        """The microphone is to be closed now."""
+        """Whether the microphone must be closed now."""
         ends = self.ends
         return self.switch or (ends is not None and self._elapsed() < ends)
 
     def switched(self, on: bool) -> None:
-        """The mute switch was moved."""
+        """Handle a move of the mute switch."""
         self.switch = on
         self._close_for(0.0)
 
     def reopen(self) -> None:
-        """The button asks for the microphone; the switch may say no."""
+        """Handle the button, which opens the microphone unless the switch closes it."""
         self._close_for(0.0)
 
     def look(self) -> None:
-        """Call about once a second: open it again when the time is over."""
+        """Open the microphone again when the time is over; call about once a second."""
         if self.ends is not None and self._elapsed() >= self.ends:
             self._close_for(0.0)
 
@@ -111,10 +111,10 @@ class Mute:
 def _left_s(left_s: float, asked_s: float) -> float:
     """The time left after a restart of the machine, by a wall clock that may not be set yet.
 
-    More than was asked for: the clock was set back. Nothing: the time is over, or the clock
-    is ahead, or it was behind when the user asked. None of these opens the microphone before
-    its time: it is closed for as long as was asked for, once more.
+    If more is left than the user asked for, the clock was set back. If nothing is left, the time
+    is over, the clock is ahead, or it was behind when the user asked. None of these opens the
+    microphone early: it stays closed for the full requested duration again.
     """
-    if not 0 < asked_s <= LONGEST_S:  # not kept
+    if not 0 < asked_s <= LONGEST_S:  # not saved
         return left_s
     return left_s if 0 < left_s <= asked_s else asked_s

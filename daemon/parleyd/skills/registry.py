@@ -1,4 +1,4 @@
-"""The book of skills: declares them, calls them, and answers the model whatever happens."""
+"""The registry of skills: declares and calls them, and always returns a result to the model."""
 
 import asyncio
 import inspect
@@ -36,8 +36,8 @@ class SkillBook:
     async def call(self, name: str, arguments: Json) -> Outcome:
         """Run a skill; never raises, and ends within the time limit.
 
-        Whatever goes wrong goes to the model in words; what is not the model's fault is
-        logged, with its place and without its arguments, which the user may have spoken.
+        Every failure goes to the model in words. A failure that is not the model's fault is
+        also logged, with its place but without its arguments, which may quote the user.
         """
         skill = self._skills.get(name)
         if skill is None:
@@ -50,7 +50,7 @@ class SkillBook:
         except WrongArguments as error:
             return _told(f"{name} was called with wrong arguments: {message(error)}.")
         except TimeoutError as error:
-            if time.monotonic() < began + self._within_s:  # of its own, such as a connection's
+            if time.monotonic() < began + self._within_s:  # the skill's own, such as a connection's
                 return _failed(skill, error)
             log.warning("the skill %s took more than %g s", name, self._within_s)
             return _told(f"{name} did not answer within {self._within_s:g} seconds.")
@@ -62,7 +62,7 @@ class SkillBook:
             return _told(f"{name} failed: TypeError: it {error}.")
         except ValueError as error:
             return _told(f"That did not work: {message(error).rstrip('.')}.")
-        except Exception as error:  # the rim of a skill: whoever wrote it
+        except Exception as error:  # the rim of a skill, which may be anyone's code
             return _failed(skill, error)
 
     async def _run(self, skill: Skill, arguments: Json) -> Outcome:
@@ -77,7 +77,7 @@ class SkillBook:
 
 
 def _call(skill: Skill, arguments: Json, within_s: float) -> Outcome:
-    """On a thread; async functions get an event loop of their own, so they can't block ours."""
+    """Runs on a thread; an async function gets a separate event loop, so it can't block ours."""
     returned = skill.function(**skill.bind(arguments))
     if not inspect.iscoroutine(returned):
         return _outcome(returned)

@@ -1,4 +1,4 @@
-"""What a skill returned, as the text that the model gets: bounded, and valid Unicode."""
+"""A skill's return value as text for the model: bounded, and valid Unicode."""
 
 import dataclasses
 import enum
@@ -16,20 +16,20 @@ import msgspec
 from parleyd.core.events import Then
 from parleyd.skills import Outcome
 
-LONGEST_OUTPUT = 8000  # characters: two thousand tokens; a page of text is not for the ear anyway
-DEEPEST = 32  # lists within lists; deeper ones contain themselves
+LONGEST_OUTPUT = 8000  # characters: two thousand tokens; a reply should not be a whole page
+DEEPEST = 32  # lists within lists; a deeper one contains itself
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class ResultError(TypeError):
-    """A result that cannot be made a text; says what is allowed."""
+    """A result that cannot become text; the message lists the allowed types."""
 
 
 def outcome(returned: object) -> Outcome:
-    """What a skill returned, as text: JSON where it is no text. Raises `ResultError`.
+    """Convert a skill's return value to text: JSON unless it is text. Raises `ResultError`.
 
-    Takes a bounded time however much was returned. Runs methods of the result, which may
-    raise anything: call it where the skill runs.
+    Takes a bounded time for a value of any size. Runs methods of the value, which may raise
+    anything: call it where the skill runs.
     """
     if isinstance(returned, Outcome):
         if not isinstance(returned.output, str) or not isinstance(returned.then, Then):
@@ -49,7 +49,7 @@ def outcome(returned: object) -> Outcome:
 
 
 def valid(text: str) -> str:
-    """Text that UTF-8 can carry; a file name may hold bytes that are none."""
+    """Text that UTF-8 can encode; a file name may contain bytes that it cannot."""
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -60,7 +60,7 @@ def _shortened(text: str) -> str:
 
 
 class _Plain:
-    """Copies what JSON can carry, as much of it as fits into an output."""
+    """Copies a value into JSON's types, up to the size of an output."""
 
     def __init__(self) -> None:
         self._left = LONGEST_OUTPUT + 1  # characters, at least one for each value
@@ -91,7 +91,7 @@ class _Plain:
         if names is not None:
             return {name: self.of(getattr(value, name), depth - 1) for name in names}
         try:
-            return self.of(msgspec.to_builtins(value), 1)  # dates, UUIDs and such become a text
+            return self.of(msgspec.to_builtins(value), 1)  # dates, UUIDs and the like become text
         except (TypeError, ValueError, RecursionError):
             raise _refused(value) from None
 
@@ -128,7 +128,7 @@ def _number(value: Any) -> int | float:
         return whole
     real = float(value)
     if not math.isfinite(real):
-        raise ResultError(f"returned {real}, which is no number in JSON")
+        raise ResultError(f"returned {real}, which is not a number in JSON")
     return real
 
 

@@ -1,7 +1,7 @@
-"""What skills keep over restarts and power cuts: one small file, replaced as a whole.
+"""The skills' state across restarts and power cuts: one small file, replaced as a whole.
 
-It is read field by field: damage to one field, or to one alarm, costs that one. Fields of a
-newer version are kept.
+It is read field by field: damage to a field, or to an alarm, loses only that one. Fields of a
+newer version are preserved.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ from parleyd.system import atomic_file
 from parleyd.system.repeats import ONE_OF_A_LIST
 
 LONGEST_FILE = 1 << 18  # bytes; sixty alarms take ten thousand
-MOST_LINES = 10  # in the log, of what is damaged
+MOST_LINES = 10  # in the log, about damage
 LONGEST_MUTE_S = 24 * 3600.0
 MUTE_UNKNOWN = -1.0
-"""`Kept.muted_until` where the file does not say it any more: the microphone stays closed
-until someone opens it."""
+"""`Kept.muted_until` if the file no longer contains it: the microphone stays closed until the
+user opens it."""
 
 _WITH_MUTE = frozenset({"muted_for_s", "muted_boot", "muted_ends_s"})
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)  # of msgspec.json.decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)  # raised by msgspec.json.decode
 
 log = logging.getLogger(__name__)
 
 
 class Loudness(msgspec.Struct, kw_only=True, frozen=True):
-    """A volume that was asked for, and what the configuration said then, in percent."""
+    """A volume that the user asked for, and the configured one at that time, in percent."""
 
     percent: Annotated[int, msgspec.Meta(ge=0, le=100)]
     configured: int
@@ -48,7 +48,7 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     muted_until: float = 0.0
     """Wall clock; the microphone stays closed until then. 0: open. `MUTE_UNKNOWN`: closed."""
     muted_for_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_MUTE_S)] = 0.0
-    """How long it was to be closed when the user asked for it; 0: not kept."""
+    """The duration that the user asked for; 0: not saved."""
     muted_boot: str = ""
     """The boot of the machine in which the user asked for it, ..."""
     muted_ends_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -62,22 +62,22 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._newer: dict[str, msgspec.Raw] = {}  # fields that this version does not know
+        self._newer: dict[str, msgspec.Raw] = {}  # unknown to this version
         self._kept = self._latest = self._load()
 
     @property
     def kept(self) -> Kept:
-        """What the file says."""
+        """The content of the file."""
         return self._kept
 
     @property
     def latest(self) -> Kept:
-        """What it would say if everything could have been written."""
+        """The content that the file would have if every write had succeeded."""
         return self._latest
 
     def keep(self, **changes: Any) -> None:
-        """Change fields of `Kept`: on the disk when this returns, or OSError and the file is
-        what it was. What could not be written goes along with the next change."""
+        """Change fields of `Kept`. The change is on the disk when this returns; on OSError the
+        file is unchanged, and the next call writes this change too."""
         with self._lock:
             self._latest = msgspec.structs.replace(self._latest, **changes)
             if self._latest != self._kept:
@@ -87,13 +87,13 @@ class Store:
     def _write(self, kept: Kept) -> None:
         fields = {name: getattr(kept, name) for name in Kept.__struct_fields__}
         content = msgspec.json.encode({**self._newer, **fields})
-        if len(content) > LONGEST_FILE:  # the next start would not read it
+        if len(content) > LONGEST_FILE:  # the next start would refuse it
             self._newer = {}
             content = msgspec.json.encode(fields)
         atomic_file.replace(self._path, content)
 
     def _load(self) -> Kept:
-        """Never raises. What is damaged is logged, and the damaged file is kept aside."""
+        """Never raises. Logs the damage, and keeps the damaged file aside."""
         atomic_file.sweep(self._path.parent)
         atomic_file.tighten(self._path)
         try:
@@ -109,17 +109,17 @@ class Store:
         return kept
 
     def _mend(self, kept: Kept, problems: list[str]) -> None:
-        """Put the damaged file aside and what is left of it in its place.
+        """Move the damaged file aside and write its readable part in its place.
 
-        At no moment does an undamaged file, or none, take the place of one that no longer says
-        whether the microphone is closed.
+        If the file no longer says whether the microphone is closed, no undamaged file and no
+        missing file takes its place at any moment.
         """
         for problem in problems[:MOST_LINES]:
             log.error("%s is damaged: %s", self._path, problem, extra=ONE_OF_A_LIST)
         if len(problems) > MOST_LINES:
-            log.error("%s is damaged in %d places more", self._path, len(problems) - MOST_LINES)
+            log.error("%s is damaged in %d more places", self._path, len(problems) - MOST_LINES)
         if kept.muted_until == MUTE_UNKNOWN:
-            log.error("whether the microphone was muted is not known: it stays closed")
+            log.error("unknown whether the microphone was muted: it stays closed")
         try:
             aside = atomic_file.put_aside(self._path)
         except OSError as error:
@@ -137,11 +137,11 @@ class Store:
 
 
 def parse(content: bytes) -> tuple[Kept, dict[str, msgspec.Raw], list[str]]:
-    """What a state file says, its fields of a newer version, and what is wrong with it."""
+    """Parse a state file: its content, the fields of a newer version, and its problems."""
     try:
         table = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except _UNREADABLE as error:
-        return Kept(muted_until=MUTE_UNKNOWN), {}, [f"it is lost as a whole: {error}"]
+        return Kept(muted_until=MUTE_UNKNOWN), {}, [f"all of it is lost: {error}"]
     newer = {name: raw for name, raw in table.items() if name not in Kept.__struct_fields__}
     problems: list[str] = []
     alarms = _alarms(table["alarms"], problems) if "alarms" in table else ()
@@ -156,9 +156,9 @@ def parse(content: bytes) -> tuple[Kept, dict[str, msgspec.Raw], list[str]]:
 
 
 def _mute(table: dict[str, msgspec.Raw], problems: list[str]) -> dict[str, Any]:
-    """What is kept of the microphone that was closed by voice: all of it, or `MUTE_UNKNOWN`."""
+    """The saved state of a microphone closed by voice: all of it, or `MUTE_UNKNOWN`."""
     if "muted_until" not in table and not _WITH_MUTE.isdisjoint(table):
-        problems.append("muted_until is missing")  # it is always written with the others
+        problems.append("muted_until is missing")  # it is always written together with the others
     until = _muted_until(table.get("muted_until"), problems)
     if until in (0.0, MUTE_UNKNOWN):
         return {"muted_until": until}
@@ -177,7 +177,7 @@ def _mute(table: dict[str, msgspec.Raw], problems: list[str]) -> dict[str, Any]:
 
 def _muted_until(raw: msgspec.Raw | None, problems: list[str]) -> float:
     if raw is None:
-        return MUTE_UNKNOWN if problems else 0.0  # never written, if nothing else is missing
+        return MUTE_UNKNOWN if problems else 0.0  # never written, unless other fields are missing
     try:
         until = msgspec.json.decode(raw, type=float)
     except _UNREADABLE as error:
@@ -187,7 +187,7 @@ def _muted_until(raw: msgspec.Raw | None, problems: list[str]) -> float:
         return until
     if math.isfinite(until) and 0 <= until <= LATEST:
         return until
-    problems.append(f"muted_until is lost: {until} is no time")
+    problems.append(f"muted_until is lost: {until} is not a time")
     return MUTE_UNKNOWN
 
 
@@ -204,7 +204,7 @@ def _alarms(raw: msgspec.Raw, problems: list[str]) -> tuple[Alarm, ...]:
 
 
 def _alarm(raw: msgspec.Raw, number: int, problems: list[str]) -> Alarm | None:
-    """Field by field: it rings if its instant is still known."""
+    """Parse an alarm field by field: it rings if its instant is still known."""
     try:
         table = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except _UNREADABLE as error:
@@ -220,7 +220,7 @@ def _alarm(raw: msgspec.Raw, number: int, problems: list[str]) -> Alarm | None:
             problems.append(f"{name} of timer {number} is lost: {error}")
     local = parsed(fields.get("local", ""))
     if fields.get("local") and local is None:
-        problems.append(f"local of timer {number} is lost: it is no date and hour")
+        problems.append(f"local of timer {number} is lost: it is not a date and hour")
     if "due" not in fields and local is None:
         problems.append(f"timers are lost: entry {number} does not say when it is due")
         return None

@@ -14,7 +14,7 @@ from parleyd.skills.hours import LONGEST_DAYS, next_time
 from parleyd.system.repeats import ONE_OF_A_LIST
 
 LONGEST_S = LONGEST_TIMER_S
-RETRY_S = 30.0  # to keep what could not be kept: a full disk is not emptied by trying
+RETRY_S = 30.0  # between attempts to save: retrying does not empty a full disk
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="what it is for,
 
 
 class Timers:
-    """The skills, on the event loop; `keep` writes what must survive, and may block (OSError)."""
+    """The skills, on the event loop; `keep` saves the alarms, and may block (OSError)."""
 
     def __init__(
         self,
@@ -33,36 +33,36 @@ class Timers:
         self._clock = clock
         self._alarms = Alarms(kept)
         self._keep = keep
-        self._kept: list[Alarm] | None = None  # not known to be written: `save` finds out
-        self._unkept: list[Alarm] | None = None  # what could not be written down
+        self._kept: list[Alarm] | None = None  # None: unknown, so `save` writes
+        self._unkept: list[Alarm] | None = None  # the last state that could not be written
         self._retry_at = 0.0
         self._keeping = asyncio.Lock()
 
     def take_due(self) -> list[Alarm]:
-        """What is to ring from now on; each is returned once. What was missed is logged."""
+        """Return the alarms that ring from now on, each one once. Logs the missed ones."""
         recent, missed = self._alarms.take_due(self._clock())
         for alarm in self._alarms.take_moved():
             log.warning(
-                "the clock or its time zone was wrong when an alarm was set: it rings at %s",
+                "the clock or its time zone was wrong when an alarm was set: the alarm rings at %s",
                 _hour(alarm),
                 extra=ONE_OF_A_LIST,
             )
         for alarm in missed:
             log.warning(
-                "missed: one due at %s, while the device was off or its clock was wrong",
+                "missed an alarm at %s: the device was off or its clock was wrong",
                 _hour(alarm),
                 extra=ONE_OF_A_LIST,
             )
         return recent
 
     def stopped(self, ids: Sequence[int]) -> None:
-        """These have rung and were stopped."""
+        """Remove alarms that have rung and were stopped."""
         self._alarms.stopped(ids)
 
     async def save(self) -> bool:
-        """Bring the file up to date, off the event loop; False (and a warning) when it fails.
+        """Bring the file up to date, off the event loop; False (and a warning) on failure.
 
-        What could not be kept is tried again after `RETRY_S`, without another warning.
+        A failed write is repeated after `RETRY_S`, without another warning.
         """
         async with self._keeping:
             kept, now = self._alarms.kept, self._clock().steady
@@ -115,7 +115,7 @@ class Timers:
 
     @skill
     def list_timers(self) -> str:
-        """Tell which timers and alarms are set, and how long they have to go."""
+        """List the timers and alarms that are set, and the time left."""
         now = self._clock()
         lines = [
             f"{_what(alarm)}: in {max(0, round(self._alarms.left_s(alarm, now)))} seconds"
@@ -141,7 +141,7 @@ class Timers:
 
 
 def spoken(alarm: Alarm) -> str:
-    """What is said while it rings."""
+    """The announcement while it rings."""
     return f"{_what(alarm) if alarm.name else 'your ' + _what(alarm)}."
 
 

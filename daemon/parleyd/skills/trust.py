@@ -1,4 +1,4 @@
-"""Who else could change a skill: its code runs with Parley's rights, microphone and keys."""
+"""Checks who else can change a skill: its code runs with Parley's rights, microphone and keys."""
 
 import grp
 import os
@@ -11,9 +11,9 @@ MOST_LINKS = 40  # followed for one path, as the kernel does
 
 
 class Untrusted(Exception):
-    """Says who else could change it; `path` is the file, folder or link that lets them.
+    """The message says who else can change it; `path` is the file, folder or link that allows it.
 
-    `foreign`: because it is theirs, and not because of its mode.
+    `foreign`: because it belongs to another user, not because of its mode.
     """
 
     def __init__(self, text: str, path: Path, *, foreign: bool) -> None:
@@ -22,11 +22,11 @@ class Untrusted(Exception):
 
 
 def check(path: Path, owners: Collection[int] | None = None) -> None:
-    """That only root and the given users (uids; None: this process's) can change this file or
-    folder, or put another one in its place.
+    """Check that only root and the given users (uids; None: this process's) can change this file
+    or folder, or replace it.
 
-    Symbolic links are followed, and whoever can change one counts. Raises `Untrusted`, and
-    OSError when it cannot be looked at. Blocks.
+    Follows symbolic links, and checks each of them. Raises `Untrusted`, and OSError if the path
+    cannot be inspected. Blocks.
     """
     trusted = {0, *([os.geteuid()] if owners is None else owners)}
     *above, last = _walked(path)
@@ -36,13 +36,13 @@ def check(path: Path, owners: Collection[int] | None = None) -> None:
 
 
 def check_open(descriptor: int, path: Path, owners: Collection[int] | None = None) -> None:
-    """The same of an open file itself. Raises `Untrusted`."""
+    """The same check for an open file. Raises `Untrusted`."""
     trusted = {0, *([os.geteuid()] if owners is None else owners)}
     _check_one(path, os.fstat(descriptor), trusted, may_be_sticky=False)
 
 
 def _walked(path: Path) -> Iterator[Path]:
-    """Every folder and link on the way to the path, and what it comes down to at last."""
+    """Every folder and link on the way to the path, and finally its target."""
     todo = list(reversed((Path.cwd() / path).parts[1:]))
     place, links = Path("/"), 0
     yield place
@@ -70,12 +70,12 @@ def _check_one(
     path: Path, status: os.stat_result, trusted: Collection[int], *, may_be_sticky: bool
 ) -> None:
     if status.st_uid not in trusted:
-        text = f"{path} belongs to {_user(status.st_uid)}, who could change it"
+        text = f"{path} belongs to {_user(status.st_uid)}, who can change it"
         raise Untrusted(text, path, foreign=True)
     if stat.S_ISLNK(status.st_mode):
-        return  # its mode says nothing: its owner and its folder decide
+        return  # its mode is meaningless: its owner and its folder decide
     mode = stat.S_IMODE(status.st_mode)
-    sticky = may_be_sticky and mode & stat.S_ISVTX  # as /tmp: only owners rename there
+    sticky = may_be_sticky and mode & stat.S_ISVTX  # like /tmp: only owners can rename there
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
         who = "everybody" if mode & stat.S_IWOTH else f"the group {_group(status.st_gid)}"
         raise Untrusted(f"{who} can write {path}", path, foreign=False)

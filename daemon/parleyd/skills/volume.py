@@ -1,4 +1,4 @@
-"""How loud the voice is."""
+"""The speaker's volume."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -8,11 +8,11 @@ from msgspec import Meta
 from parleyd.skills import skill
 
 STEP_PERCENT = 10
-LOWEST_PERCENT = 5  # quieter than that nobody could hear how to make it louder again
+LOWEST_PERCENT = 5  # any quieter, and the user could not hear how to raise it again
 
 
 class Volume:
-    """The volume in percent; `apply` is called with every new one."""
+    """The volume in percent; calls `apply` with each new value."""
 
     def __init__(self, percent: int, apply: Callable[[int], None]) -> None:
         self._percent = percent

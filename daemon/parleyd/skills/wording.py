@@ -1,4 +1,4 @@
-"""Errors of code that others wrote, in words that can be logged and spoken."""
+"""Errors of third-party code, in words that can be logged and spoken."""
 
 from parleyd.printable import printable
 
@@ -10,5 +10,5 @@ def message(error: BaseException) -> str:
     try:
         text = str(error)
         return printable(" ".join(text[: 2 * LONGEST].split()), LONGEST)
-    except BaseException:  # a `__str__` of the user's own, sys.exit and all
+    except BaseException:  # a user's `__str__` may raise anything, even SystemExit
         return "its message cannot be shown"

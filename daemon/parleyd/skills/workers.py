@@ -1,4 +1,4 @@
-"""Threads for skills that may block: few, and the process does not wait for them at its end."""
+"""A few threads for skills that may block; the process does not wait for them when it ends."""
 
 import asyncio
 import contextlib
@@ -7,24 +7,24 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-MOST = 4  # skills at once; more are hanging ones, and a Pi has four cores
+MOST = 4  # skills at once; more than this are hanging, and a Pi has four cores
 
 _Result = TypeVar("_Result")
 
 
 class Busy(Exception):
-    """All threads are taken by skills that have not come back."""
+    """All threads are busy with skills that have not returned."""
 
 
 class Abandoned(BaseException):
-    """Raised inside a function whose result is no longer waited for."""
+    """Raised inside a function whose result is no longer needed."""
 
 
 class Workers:
     """Runs functions on daemon threads; belongs to one event loop.
 
-    Not a ThreadPoolExecutor: that waits for its threads when the process ends, and one
-    skill that hangs would keep the service from stopping.
+    Not a ThreadPoolExecutor: that waits for its threads when the process ends, so a hanging
+    skill would keep the service from stopping.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -33,11 +33,11 @@ class Workers:
     async def run(
         self, function: Callable[[], _Result], within_s: float, *, abandon: bool = False
     ) -> _Result:
-        """What `function` returns or raises; raises `Busy`, and TimeoutError after `within_s`.
+        """Return or raise what `function` does; raises `Busy`, and TimeoutError after `within_s`.
 
-        A function that is late runs until it ends; its result is dropped, but it counts as
-        running. With `abandon`, `Abandoned` is raised in it, which ends an endless loop in
-        Python, though no call that blocks in C.
+        A late function runs until it ends; its result is dropped, but it still occupies its
+        thread. With `abandon`, `Abandoned` is raised in it, which ends an endless loop in
+        Python, but not a call that blocks in C.
         """
         if not self._free.acquire(blocking=False):
             raise Busy
@@ -45,7 +45,7 @@ class Workers:
         thread = threading.Thread(target=call.run, name="skill", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # the service has as many threads as it may have
+        except RuntimeError as error:  # the service has reached its limit of threads
             self._free.release()
             raise Busy from error
         try:
@@ -70,11 +70,11 @@ class _Call(Generic[_Result]):
 
     def run(self) -> None:
         """The thread's body."""
-        with contextlib.suppress(Abandoned):  # raised when the function had just ended
+        with contextlib.suppress(Abandoned):  # raised just after the function ended
             try:
                 tell = self._outcome()
             finally:
-                # before the result is handed on: whoever gets it may start the next one
+                # before the result is delivered: its receiver may start the next function
                 self._free.release()
             self._tell(tell)
 
@@ -98,12 +98,12 @@ class _Call(Generic[_Result]):
 
 
 def _fit(error: BaseException) -> Exception:
-    """An error that a future takes: no StopIteration, and nothing that ends the event loop."""
+    """An error that a future accepts: no StopIteration, and nothing that ends the event loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     try:
         return RuntimeError(repr(error))
-    except BaseException:  # a `__repr__` of the user's own
+    except BaseException:  # a user's `__repr__` may raise anything
         return RuntimeError(type(error).__name__)
 
 
