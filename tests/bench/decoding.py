@@ -1,7 +1,7 @@
-"""python -m tests.bench.decoding: the cost of decoding the messages of servers.
+"""python -m tests.bench.decoding: the cost of decoding server messages.
 
-Prints microseconds for usual messages, and milliseconds for the worst message of each
-kind: no other thread runs meanwhile, and the audio thread must not miss a period of 10 ms.
+Prints microseconds for usual messages and milliseconds for the worst message of each kind.
+Decoding blocks all other threads, and the audio thread must not miss a period of 10 ms.
 """
 
 import base64
@@ -12,11 +12,11 @@ import time
 from parleyd.realtime.events import decode_server
 
 IDS = {"response_id": "resp_E4BAsy7BWzPzysFg4Xvvk", "item_id": "item_E4BAsZXoSuYWxcYtda12l"}
-BIG = 4_000_000  # bytes of the worst messages
+BIG = 4_000_000  # bytes in each worst message
 
 
 def main() -> None:
-    print("usual messages, best of many: µs")
+    print("usual messages, best of many runs: µs")
     for name, message in usual().items():
         print(f"  {name:44} {best(message, 2000) * 1e6:8.1f}")
     print(f"worst messages of {BIG / 1e6:.0f} MB, best of five: ms")
@@ -36,14 +36,16 @@ def usual() -> dict[str, str]:
     done = {"id": IDS["response_id"], "status": "completed", "output": [call], "metadata": None}
     return {
         "audio delta of 10 kB": event("response.output_audio.delta", delta=delta),
-        "the same under its beta name": event("response.audio.delta", delta=delta),
-        "the same without padding": event("response.output_audio.delta", delta=delta.rstrip("=")),
-        "the same without a response id": event(
+        "audio delta, beta event name": event("response.audio.delta", delta=delta),
+        "audio delta without padding": event(
+            "response.output_audio.delta", delta=delta.rstrip("=")
+        ),
+        "audio delta without a response id": event(
             "response.output_audio.delta", delta=delta, response_id=None
         ),
         "transcript delta": event("response.output_audio_transcript.delta", delta=" word"),
         "response.done with a call": event("response.done", response=done),
-        "an event that is not known": event("response.hologram.delta", delta="x"),
+        "unknown event": event("response.hologram.delta", delta="x"),
     }
 
 
@@ -55,7 +57,7 @@ def worst() -> dict[str, str]:
         "audio delta, URL-safe": event(
             "response.output_audio.delta", delta=speech.replace("+", "-").replace("/", "_")
         ),
-        "item with the speech in it": item % f'"{speech}"',
+        "item with embedded audio": item % f'"{speech}"',
         "item of objects": item % f"[{','.join(['{}'] * (BIG // 3))}]",
         "item of numbers": item % f"[{','.join(['1.5e300'] * (BIG // 8))}]",
         "item of escapes": item % ('"' + "\\u00e4" * (BIG // 6) + '"'),

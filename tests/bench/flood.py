@@ -1,9 +1,9 @@
-"""python -m tests.bench.flood: how late a thread gets while a server floods the link.
+"""python -m tests.bench.flood: the lateness of a thread while a server floods the connection.
 
-A thread that only sleeps for 10 ms shares the interpreter with a real link; the server is
-another process. Prints the processor time that the link takes and how late the thread
-wakes up, for each kind of message and for a silent server. As root both run with real-time
-priority, so that other work on the machine is not measured.
+A thread that only sleeps for 10 ms shares the interpreter with a real connection; the server
+is another process. Prints the processor time of the connection and the lateness of the thread
+for each kind of message and for a silent server. As root both run with real-time priority, so
+that other work on the machine does not disturb the measurement.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from parleyd.core.events import Happening
 from parleyd.realtime.connection import Address, Link
 
 PERIOD_S = 0.01
-LARGE = 3_900_000  # bytes; the link takes no message above 4 MiB
+LARGE = 3_900_000  # bytes; the connection refuses messages over 4 MiB
 ITEM = '{"type":"conversation.item.added","item":{"id":"i","x":%s}}'
 
 

@@ -1,9 +1,9 @@
-"""Bad weather on the line, all of it: `python -m tests.bench.weather [--no-cuts]`.
+"""All network faults against the whole core: `python -m tests.bench.weather [--no-cuts]`.
 
-Real link, real sockets, the whole core in a simulated room; time is simulated. Prints for
-each weather what was played and how soon all was well again, then for every message of a
-conversation what a cut right behind it did. Exits with 1 if anything was played that was
-not sent, twice, or in another order, or if a conversation did not go on.
+The connection and the sockets are real; the room and the time are simulated. Prints for each
+weather the audio played and the time to recover, then for every message of a conversation the
+effect of a cut right behind it. Exits with 1 if audio was played that was not sent, twice, or
+out of order, or if a conversation did not continue.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from tests.e2e.weathering import WEATHERS, cut_behind, outdoors, recorded, recov
 
 REPLY_MS = 6000
 SERVERS = {
-    "at the pace of life": Faults(paced=True, reply_ms=REPLY_MS),
+    "in real time": Faults(paced=True, reply_ms=REPLY_MS),
     "0.6 s ahead": Faults(paced=True, ahead_ms=600, reply_ms=REPLY_MS),
-    "as fast as it can": Faults(reply_ms=REPLY_MS),
+    "at full speed": Faults(reply_ms=REPLY_MS),
 }
 QUESTION = synthesize("What is the weather like?", "slt")
 
@@ -76,7 +76,7 @@ async def behind(messages: list[str], number: int) -> Row:
 
 
 def judged(row: Callable[[], Awaitable[Row]], name: Row, columns: int) -> tuple[Row, bool]:
-    """The row of one scene, or what went wrong in it."""
+    """Return the row of one scene, or its error."""
     rows: list[Row] = []
 
     async def scene() -> None:
@@ -91,15 +91,15 @@ def judged(row: Callable[[], Awaitable[Row]], name: Row, columns: int) -> tuple[
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
-    parser.add_argument("--no-cuts", action="store_true", help="the weathers only")
+    parser.add_argument("--no-cuts", action="store_true", help="only the weathers")
     args = parser.parse_args()
-    logging.disable()  # a broken connection is what is wanted here
+    logging.disable()  # broken connections are expected here
     console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
     good = True
     table = Table(
         *("weather", "the server sends", "s played", "gaps", "longest ms", "all s"),
         *("shown", "reconnected", "s to recover"),
-        title="An answer in bad weather, all frames exact",
+        title="An answer during network faults, all frames exact",
     )
     for weather in WEATHERS:
         for server in SERVERS:
@@ -138,7 +138,7 @@ def cuts(console: Console) -> bool:
         if not fine or kind != "> input_audio_buffer.append":
             table.add_row(*row)
     console.print(table)
-    console.print(f"{outcome[True]} of {len(messages)} cuts were survived; appends are not listed")
+    console.print(f"survived {outcome[True]} of {len(messages)} cuts; appends are not listed")
     return not outcome[False]
 
 

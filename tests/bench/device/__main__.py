@@ -2,9 +2,9 @@
 
     python -m tests.bench.device [--leads 20,40,60,100] [--trials 20] [--minutes 10]
 
-Run it as root, with the Python of the installation, on a machine without a user: for as
-long as it runs the service has another configuration. It needs the loopback cards and the
-GPIO chip that `tests/vm/pi.sh` sets up; `tests/vm/run` does all of it in a guest.
+Run it as root, with the Python of the installation, on a machine without a user: the bench
+replaces the configuration of the service while it runs. It needs the loopback cards and the
+GPIO chip that `tests/vm/pi.sh` sets up; `tests/vm/run` does all of this in a guest.
 """
 
 import argparse
@@ -25,26 +25,28 @@ from tests.bench.device.server import ToneServer
 from tests.bench.device.tables import Series, markdown
 from tests.e2e.fault_server import Faults
 
-ANSWER_MS = 30_000  # longer than anybody listens before the next interruption
+ANSWER_MS = 30_000  # longer than the time to the next interruption
 STARTS = 5
 IDLE_S = 20.0
 SAMPLE_S = 10.0
 LOAD_S = 10.0
-LEAD_AT_END = "lead at the end, ms (it grows where sound drops out again and again)"
+LEAD_AT_END = "lead at the end, ms (grows after repeated xruns)"
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--leads", default="20,40,60,100", help="values of audio.lead_ms")
     parser.add_argument("--trials", type=int, default=20, help="interruptions for each lead")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of conversation, for its cost")
-    parser.add_argument("--report", type=Path, help="write the tables there as well")
+    parser.add_argument(
+        "--minutes", type=float, default=2.0, help="length of the conversation for the cost"
+    )
+    parser.add_argument("--report", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     if os.geteuid() != 0:
-        sys.exit("tests/bench/device: root is needed to configure and restart the service")
+        sys.exit("tests/bench/device: run as root, to configure and restart the service")
     report = _Report(options.report)
     with service.own_configuration(), _device() as device:
         for lead_ms in map(int, options.leads.split(",")):
@@ -93,25 +95,25 @@ def _react(device: trials.Device, count: int) -> None:
             answer = trials.ask(device)
         device.forget_all_but(1.0)
     trials.stop_by_button(device)
-    device.figures["dropouts until here"].append(service.dropouts())
+    device.figures["xruns so far"].append(service.dropouts())
 
 
 def _lead_at_end(device: trials.Device, mark: int, lead_ms: int) -> float:
-    """What it was configured to be, or has grown to since that place in the journal."""
+    """Return the configured lead, or the lead that it has grown to since `mark`."""
     entries = device.journal.entries(mark)
     grown = [entry["PARLEY_LEAD_MS"] for entry in entries if "PARLEY_LEAD_MS" in entry]
     return float(grown[-1]) if grown else float(lead_ms)
 
 
 def _under_load(device: trials.Device) -> trials.Figures:
-    """Dropouts (xruns) in an answer while every core is busy twice over."""
+    """Count xruns in an answer while two busy loops run per core."""
     before = service.dropouts()
     trials.ask(device)
     with _load():
         time.sleep(LOAD_S)
     trials.stop_by_button(device)
     device.forget()
-    return {f"dropouts in an answer of {LOAD_S:.0f} s": [service.dropouts() - before]}
+    return {f"xruns in an answer of {LOAD_S:.0f} s": [service.dropouts() - before]}
 
 
 @contextlib.contextmanager
@@ -128,7 +130,7 @@ def _load() -> Iterator[None]:
 
 
 def _cost(device: trials.Device, seconds: float) -> Series:
-    """Idle, then in a conversation that never pauses."""
+    """Measure the cost at idle, then in a conversation without pauses."""
     service.wait_for_status("idle")
     time.sleep(SAMPLE_S)
     begun = cost.now()
@@ -152,16 +154,16 @@ def _cost(device: trials.Device, seconds: float) -> Series:
     figures |= {
         "CPU in conversation, % of one core": [cost.cpu_percent(*pair) for pair in pairs],
         "resident in conversation, MB": [sample.resident_mb for sample in samples],
-        "grown in it, MB": [samples[-1].resident_mb - samples[0].resident_mb],
-        "open files, grown in it": [float(samples[-1].files - samples[0].files)],
-        "threads, grown in it": [float(samples[-1].threads - samples[0].threads)],
+        "growth in conversation, MB": [samples[-1].resident_mb - samples[0].resident_mb],
+        "growth of open files": [float(samples[-1].files - samples[0].files)],
+        "growth of threads": [float(samples[-1].threads - samples[0].threads)],
     }
     trials.stop_by_button(device)
     return figures
 
 
 class _Report:
-    """Tables for the terminal, and for a file."""
+    """Writes tables to the terminal and to a file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -169,7 +171,7 @@ class _Report:
             path.write_text("")
 
     def table(self, title: str, series: Series) -> None:
-        """Print it now: a run takes long."""
+        """Print at once: a run takes long."""
         text = f"\n### {title}\n\n{markdown(series)}\n"
         print(text, flush=True)
         if self._path is not None:

@@ -1,8 +1,8 @@
-"""The other ends of two loopback cards: what Parley's loudspeaker plays and its microphone hears.
+"""The far ends of two loopback cards: Parley's loudspeaker signal and its microphone signal.
 
-The kernel's snd-aloop gives to device 1 of a card what is played on device 0, and the other
-way round. Parley has device 0 of both cards; whoever opens a card first decides its format, and
-what comes second converts.
+The kernel's snd-aloop passes audio played on device 0 of a card to device 1, and vice versa.
+Parley opens device 0 of both cards. The first program to open a card decides its format; the
+second converts.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ SPOKEN_WITHIN_S = 30.0
 
 
 class _Line(threading.Thread):
-    """A thread that owns one PCM, and opens it again when the card comes back."""
+    """A thread that owns one PCM and opens it again when the card returns."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -65,18 +65,18 @@ class _Line(threading.Thread):
 
 
 class Ear(_Line):
-    """Records what the loudspeaker plays; a context manager."""
+    """Records the loudspeaker's signal; a context manager."""
 
     def __init__(self) -> None:
         super().__init__("ear")
         self._chunks: list[Chunk] = []
 
     def since(self, begins_at: float) -> Sequence[Chunk]:
-        """What was read from then on (monotonic)."""
+        """Return the chunks read since that time (monotonic)."""
         return [chunk for chunk in list(self._chunks) if chunk.read_at >= begins_at]
 
     def forget(self, before: float = math.inf) -> None:
-        """What was recorded before that time."""
+        """Drop chunks recorded before that time."""
         old = sum(chunk.read_at < before for chunk in self._chunks)
         del self._chunks[:old]
 
@@ -99,14 +99,14 @@ class Ear(_Line):
 
 
 class Talker(_Line):
-    """Speaks into the microphone, and is silent otherwise; a context manager."""
+    """Feeds speech, otherwise silence, into the microphone; a context manager."""
 
     def __init__(self) -> None:
         super().__init__("talker")
         self._periods: deque[tuple[Frames, Utterance | None]] = deque()
 
     def say(self, *clips: Frames) -> "Utterance":
-        """Speak these one after the other; returns at once."""
+        """Queue the clips as one utterance; returns at once."""
         frames = np.concatenate(clips)
         frames = np.append(frames, np.zeros(-len(frames) % MIC_PERIOD_FRAMES, np.int16))
         utterance = Utterance(len(frames) / MIC_RATE_HZ)
@@ -131,14 +131,14 @@ class Talker(_Line):
         frames, begins = self._periods.popleft() if self._periods else (silence, None)
         data = frames.tobytes()
         while pcm.write(data) <= 0:
-            pass  # after an underrun the stream is prepared and wants it again
+            pass  # after an underrun the stream is prepared: write again
         if begins is not None:
             ahead = TALK_PERIODS * MIC_PERIOD_FRAMES - pcm.avail() - len(frames)
             begins.begins(time.monotonic() + max(0, ahead) / MIC_RATE_HZ)
 
 
 class Utterance:
-    """Something that is being said."""
+    """One utterance of the talker."""
 
     def __init__(self, length_s: float) -> None:
         self._length_s = length_s
@@ -146,18 +146,18 @@ class Utterance:
         self._known = threading.Event()
 
     def begins(self, at: float) -> None:
-        """For the talker: its first frame is heard at that time."""
+        """Set the time of the first frame at the microphone; called by the talker."""
         self._begins_at = at
         self._known.set()
 
     @property
     def onset(self) -> float:
-        """When its first frame was, or will be, in the microphone (monotonic); waits for it."""
+        """Wait for and return the time of the first frame at the microphone (monotonic)."""
         if not self._known.wait(SPOKEN_WITHIN_S):
-            raise AssertionError("nothing can be said: the microphone's card does not take it")
+            raise AssertionError("cannot speak: the microphone's card accepts no audio")
         return self._begins_at
 
     @property
     def end(self) -> float:
-        """When the last one was."""
+        """Return the time of the last frame; waits like `onset`."""
         return self.onset + self._length_s

@@ -1,4 +1,4 @@
-"""Loopback cards that come and go, as if they were plugged in and pulled out."""
+"""Plugging and unplugging of loopback cards."""
 
 import contextlib
 import subprocess
@@ -14,7 +14,7 @@ GONE_WITHIN_S = 20.0
 
 @contextlib.contextmanager
 def unplugged(*devices: str) -> Iterator[None]:
-    """Within it these devices of the driver, or both, are gone."""
+    """Unbind the given devices of the driver, or both, within the context."""
     devices = devices or DEVICES
     _unbind(devices)
     try:
@@ -27,7 +27,7 @@ def unplugged(*devices: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unloaded() -> Iterator[None]:
-    """Within it the module is not there at all."""
+    """Unload the module within the context."""
     _unbind(DEVICES)
     try:
         _wait_until_free(DEVICES)
@@ -38,7 +38,7 @@ def unloaded() -> Iterator[None]:
 
 
 def _unbind(devices: Sequence[str]) -> None:
-    for device in devices:  # each returns only when nobody has the card open any more
+    for device in devices:  # each returns only when no program has the card open
         subprocess.Popen(["sh", "-c", f"echo {device} >{DRIVER}/unbind"])
 
 
@@ -46,7 +46,7 @@ def _unload() -> None:
     deadline = time.monotonic() + GONE_WITHIN_S
     while subprocess.run(["modprobe", "-r", "snd-aloop"], capture_output=True).returncode:
         if time.monotonic() > deadline:
-            raise AssertionError("somebody still has a card open whose driver is to go")
+            raise AssertionError("cannot unbind: a program still has the card open")
         time.sleep(0.1)
 
 
@@ -54,11 +54,11 @@ def _wait_until_free(devices: Sequence[str]) -> None:
     deadline = time.monotonic() + GONE_WITHIN_S
     while any((DRIVER / device).exists() for device in devices):
         if time.monotonic() > deadline:
-            raise AssertionError("somebody still has a card open that is gone")
+            raise AssertionError("a program still has a removed card open")
         time.sleep(0.1)
 
 
 def open_pcms(card: str, direction: str, device: int = 0) -> int:
-    """How many programs have this device of a card open; direction c (capture) or p."""
+    """Return the number of programs that have the device open; direction c (capture) or p."""
     folder = Path("/proc/asound") / card / f"pcm{device}{direction}"
     return sum((sub / "status").read_text().strip() != "closed" for sub in folder.glob("sub*"))

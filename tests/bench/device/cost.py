@@ -1,4 +1,4 @@
-"""What the service costs: processor, memory, and what it leaves open."""
+"""The cost of the service: processor time, memory, open files and threads."""
 
 import os
 import time
@@ -11,20 +11,20 @@ from tests.soak.memory import cpu_s
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of the daemon itself and of all processes of the service, at one moment."""
+    """A snapshot of the daemon and of all processes of the service."""
 
     at: float
     cpu_s: float
     all_cpu_s: float
     resident_mb: float
     all_mb: float
-    """Proportional set size: what is shared is counted once."""
+    """Proportional set size: shared memory counts once."""
     files: int
     threads: int
 
 
 def now() -> Cost:
-    """Read from /proc and the service's control group."""
+    """Take a snapshot from /proc and the service's control group."""
     main = int(shown("MainPID"))
     group = Path("/sys/fs/cgroup") / shown("ControlGroup").lstrip("/")
     processes = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
@@ -40,7 +40,7 @@ def now() -> Cost:
 
 
 def cpu_percent(before: Cost, after: Cost) -> float:
-    """Of one core, the whole service, between two moments."""
+    """Return the load of the whole service between two snapshots, in percent of one core."""
     return 100 * (after.all_cpu_s - before.all_cpu_s) / (after.at - before.at)
 
 

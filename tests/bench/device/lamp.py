@@ -1,4 +1,4 @@
-"""The LEDs and buttons of a simulated GPIO chip (the kernel's gpio-sim), seen from outside."""
+"""The LEDs and buttons of a simulated GPIO chip (the kernel's gpio-sim), from outside."""
 
 import contextlib
 import math
@@ -19,29 +19,29 @@ PUSH, MUTE = 23, 24
 
 
 class Pins:
-    """Reads output lines and moves input lines; an `OSError` while there is no such chip."""
+    """Reads output lines and sets input lines. Raises `OSError` while the chip is absent."""
 
     def level(self, line: int) -> bool:
-        """Whether it is high."""
+        """Return whether the line is high."""
         return self.path(line, "value").read_text().strip() == "1"
 
     def pull(self, line: int, *, up: bool) -> None:
-        """Let go of a button or switch (up), or press it."""
+        """Release a button or switch (up), or press it."""
         self.path(line, "pull").write_text("pull-up" if up else "pull-down")
 
     def press(self) -> None:
-        """The push button, for 100 ms; nobody presses it again sooner than after as long."""
+        """Press the push button for 100 ms; blocks for another 100 ms after the release."""
         self.pull(PUSH, up=False)
         time.sleep(0.1)
         self.pull(PUSH, up=True)
         time.sleep(0.1)
 
     def path(self, line: int, name: str) -> Path:
-        """One attribute of a line; the chip may have come anew."""
+        """Return the path of a line's attribute; looked up each time, as the chip may reappear."""
         lines = Path("/sys/devices/platform").glob(f"gpio-sim.*/gpiochip*/sim_gpio{line}/{name}")
         path = next(iter(lines), None)
         if path is None:
-            raise FileNotFoundError("no simulated GPIO chip: tests/vm/pi.sh makes one")
+            raise FileNotFoundError("no simulated GPIO chip: run tests/vm/pi.sh")
         return path
 
 
@@ -63,19 +63,22 @@ class Lamp:
         self._thread.join()
 
     def first(self, lit: Callable[[Sequence[bool]], bool], since: float) -> float | None:
-        """When, after `since` (monotonic), (red, green, blue) were first so; None: never."""
+        """Return the first time after `since` (monotonic) at which `lit` holds; None: never.
+
+        `lit` receives (red, green, blue).
+        """
         return next((at for at, levels in list(self._levels) if at >= since and lit(levels)), None)
 
     def forget(self, before: float = math.inf) -> None:
-        """What was seen before that time."""
+        """Drop samples taken before that time."""
         old = sum(at < before for at, _ in self._levels)
         del self._levels[:old]
 
     def colour(self, begins_at: float, ends_at: float) -> Colour:
-        """The share of the time that each part was lit."""
+        """Return the share of the time for which each part was lit."""
         seen = [levels for at, levels in list(self._levels) if begins_at <= at <= ends_at]
         if not seen:
-            raise AssertionError("the LED was not watched in that time")
+            raise AssertionError("the LED was not sampled in that time")
         red, green, blue = (sum(part) / len(seen) for part in zip(*seen, strict=True))
         return Colour(red, green, blue)
 
@@ -92,4 +95,4 @@ class Lamp:
         while not self._ending.is_set():
             levels = tuple(os.pread(file, 1, 0) == b"1" for file in files)
             self._levels.append((time.monotonic(), levels))
-            time.sleep(chance.uniform(0.2, 1.8) * POLL_S)  # in no step with the LED's pulses
+            time.sleep(chance.uniform(0.2, 1.8) * POLL_S)  # not synchronous with the LED's pulses

@@ -1,4 +1,4 @@
-"""A realtime server on a thread that answers every turn with a tone, and remembers when."""
+"""A realtime server on a thread that answers every turn with a tone and records the times."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ STARTS_WITHIN_S = 30.0
 
 
 class ToneServer(fault_server.FaultServer):
-    """A context manager. `sent` and `received_at` are monotonic times of events by kind."""
+    """A context manager; `sent` and `received_at` hold monotonic times of events by kind."""
 
     def __enter__(self) -> "ToneServer":
         self.sent: list[tuple[float, str]] = []
@@ -34,15 +34,15 @@ class ToneServer(fault_server.FaultServer):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the server."""
         return f"ws://127.0.0.1:{self.port}/v1/realtime"
 
     def first_delta(self, since: float) -> float:
-        """When the first audio of an answer was sent."""
+        """Return the time of the first audio delta of an answer."""
         return next(at for at, kind in self.sent if at >= since and kind.endswith("audio.delta"))
 
     def of_kind(self, kind: str, since: float) -> list[dict[str, Any]]:
-        """What was received."""
+        """Return the received events of one kind."""
         return [event for at, event in list(self.got) if at >= since and event["type"] == kind]
 
     async def _serve(self) -> None:
@@ -57,7 +57,7 @@ class ToneServer(fault_server.FaultServer):
         try:
             await talk.run()
         except ConnectionClosed:
-            pass  # in the middle of an answer to it
+            pass  # the service disconnected in the middle of an answer
         except Exception:
             if not self._down.is_set():
                 raise

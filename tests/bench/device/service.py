@@ -1,4 +1,4 @@
-"""The installed service: its configuration, its life and what it writes into the journal."""
+"""The installed service: its configuration, its state and its journal."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 UNIT = "parleyd"
 CONFIG = Path("/etc/parley/parley.toml")
-WITHIN_S = 60.0  # an emulated machine needs 15 s for what takes one on a real one
+WITHIN_S = 60.0  # an emulated machine takes 15 s for 1 s of work
 
 CONFIGURATION = """\
 [audio]
@@ -44,7 +44,7 @@ Entry = Mapping[str, str]
 
 @contextlib.contextmanager
 def own_configuration() -> Iterator[None]:
-    """Within it the service may be configured at will; afterwards it is as it was."""
+    """Restore the configuration of the service when the context ends."""
     saved = CONFIG.with_suffix(".before-bench")
     if not saved.exists():
         shutil.copy2(CONFIG, saved)
@@ -56,18 +56,18 @@ def own_configuration() -> Iterator[None]:
 
 
 def configure(*, lead_ms: int = 40, url: str = "", more: str = "") -> None:
-    """The loopback cards, the simulated LEDs, and a server: by default the embedded one."""
+    """Configure loopback cards, simulated LEDs and a server (default: the embedded one)."""
     server = "compatible" if url else "embedded"
     CONFIG.write_text(CONFIGURATION.format(lead_ms=lead_ms, server=server, url=url) + more)
 
 
 def systemctl(*arguments: str) -> str:
-    """What it prints; raises as `run` does."""
+    """Run systemctl and return its output; raises like `run`."""
     return run("systemctl", *arguments)
 
 
 def run(*command: str) -> str:
-    """What it prints; an `AssertionError` has all of it when it fails."""
+    """Run a command and return its output. Raises `AssertionError` with all output on failure."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=3 * WITHIN_S)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
@@ -75,37 +75,37 @@ def run(*command: str) -> str:
 
 
 def start() -> float:
-    """Start it afresh; returns the seconds until it was READY."""
+    """Restart the service; returns the seconds until READY."""
     systemctl("stop", UNIT)
-    systemctl("reset-failed", UNIT)  # ten starts in ten minutes are its limit
+    systemctl("reset-failed", UNIT)  # the unit allows ten starts in ten minutes
     begun = time.monotonic()
     systemctl("start", UNIT)
     return time.monotonic() - begun
 
 
 def shown(name: str) -> str:
-    """A property of the unit: MainPID, StatusText, NRestarts, ..."""
+    """Return a property of the unit: MainPID, StatusText, NRestarts, ..."""
     return systemctl("show", "--value", "-p", name, UNIT)
 
 
 def wait_for_status(beginning: str, within_s: float = WITHIN_S) -> None:
-    """Until the status in words begins so."""
+    """Wait until the status text starts with `beginning`."""
     deadline = time.monotonic() + within_s
     while not (status := shown("StatusText")).startswith(beginning):
         if time.monotonic() > deadline:
-            raise AssertionError(f"the status is {status!r}, expected was {beginning!r}")
+            raise AssertionError(f"the status is {status!r}, expected {beginning!r}")
         time.sleep(0.1)
 
 
 def dropouts() -> float:
-    """How often the sound dropped out since the start; waits until nothing is said."""
+    """Return the number of xruns since the start; waits until the service is idle."""
     wait_for_status("idle")
     counted = re.search(r"(\d+) dropout", shown("StatusText"))
     return float(counted[1]) if counted else 0.0
 
 
 class Journal:
-    """Follows what the service writes from now on; a context manager."""
+    """Follows new journal entries of the service; a context manager."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
@@ -128,18 +128,18 @@ class Journal:
 
     @property
     def length(self) -> int:
-        """How many entries there were so far: the place to wait `after`."""
+        """Number of entries so far: the position for `after`."""
         return len(self._entries)
 
     def entries(self, after: int = 0) -> list[Entry]:
-        """What was written."""
+        """Return the entries from position `after` on."""
         with self._grew:
             return self._entries[after:]
 
     def wait(
         self, matches: Callable[[Entry], bool], after: int, within_s: float = WITHIN_S
     ) -> Entry:
-        """The first matching entry behind that place, as soon as it is there."""
+        """Wait for and return the first matching entry from position `after` on."""
         with self._grew:
             found = self._grew.wait_for(
                 lambda: next(filter(matches, self._entries[after:]), None), within_s
@@ -147,20 +147,20 @@ class Journal:
             if found is None:
                 last = "\n".join(str(entry.get("MESSAGE")) for entry in self._entries[-15:])
                 raise AssertionError(
-                    f"it did not come in {within_s:.0f} s; the newest are:\n{last}"
+                    f"no matching entry in {within_s:.0f} s; the newest are:\n{last}"
                 )
             return found
 
     def wait_for_state(self, state: str, after: int, within_s: float = WITHIN_S) -> Entry:
-        """The turn came into this state."""
+        """Wait until the turn enters this state."""
         return self.wait(lambda e: e.get("PARLEY_AFTER") == state, after, within_s)
 
     def wait_for_note(self, name: str, after: int, within_s: float = WITHIN_S) -> Entry:
-        """The core noted this."""
+        """Wait for a log event of the core with this name."""
         return self.wait(lambda e: str(e.get("MESSAGE")).split(" ")[0] == name, after, within_s)
 
     def wait_for(self, text: str, after: int, within_s: float = WITHIN_S) -> Entry:
-        """A line that has this text in it."""
+        """Wait for an entry that contains the text."""
         return self.wait(lambda e: text in str(e.get("MESSAGE")), after, within_s)
 
     def _follow(self) -> None:

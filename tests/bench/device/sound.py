@@ -1,4 +1,4 @@
-"""What a recording says: when the first and the last loud frame came, and how many there were."""
+"""Analysis of recordings: times of the first and last loud frame, and durations."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LOUD = 500  # of 32768: tones of the bench are at 12000, silence on a loopback card is 0
-GAP_MS = 2.0  # a tone passes through zero for less than 1 ms, nothing else is taken for a gap
+LOUD = 500  # of 32768: the bench's tones peak at 12000, silence on a loopback card is 0
+GAP_MS = 2.0  # a tone's zero crossings last less than 1 ms, so they are no gaps
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some frames of a recording, int16 mono."""
+    """Consecutive frames of a recording, int16 mono."""
 
     frames: NDArray[np.int16]
     read_at: float
-    """Seconds, monotonic: when they were read, so about when the last of them was heard."""
+    """Time of the read in monotonic seconds: about when the last frame was heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Run:
 
 
 def loud_runs(chunks: Iterable[Chunk], rate_hz: int) -> Sequence[Run]:
-    """The sounds of a recording, in order."""
+    """Return the sounds of a recording in order."""
     kept = [chunk for chunk in chunks if len(chunk.frames)]
     if not kept:
         return []
@@ -48,10 +48,10 @@ def loud_runs(chunks: Iterable[Chunk], rate_hz: int) -> Sequence[Run]:
 
 
 def loud_ms(runs: Iterable[Run], rate_hz: int) -> float:
-    """How long they sound together."""
+    """Return the total duration of the runs."""
     return 1000 * sum(run.frames for run in runs) / rate_hz
 
 
 def _times(chunk: Chunk, rate_hz: int) -> NDArray[np.float64]:
-    """When each frame was heard, if the last one was heard when it was read."""
+    """Return the time of each frame, assuming that the last was heard when it was read."""
     return chunk.read_at - np.arange(len(chunk.frames) - 1, -1, -1) / rate_hz

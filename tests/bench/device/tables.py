@@ -1,4 +1,4 @@
-"""Figures as a table: least, median, 95th percentile and worst of each series."""
+"""Tables of figures: minimum, median, 95th percentile and maximum of each series."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,14 +8,14 @@ Series = Mapping[str, Sequence[float]]
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` of them don't exceed (nearest rank)."""
+    """Return the smallest value that at least `percent` do not exceed (nearest rank)."""
     ordered = sorted(values)
     rank = -(-len(ordered) * percent // 100)
     return ordered[max(0, int(rank) - 1)]
 
 
 def markdown(series: Series) -> str:
-    """One row for each series; a series without values says so."""
+    """Format one row for each series; a series without values is "not measured"."""
     rows = [["", *COLUMNS], ["---"] * (1 + len(COLUMNS))]
     for name, values in series.items():
         if values:

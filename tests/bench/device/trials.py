@@ -1,4 +1,4 @@
-"""One measurement after the other on the running service; each returns ms, by name."""
+"""Measurements on the running service; each adds ms to the device's figures, by name."""
 
 import contextlib
 import random
@@ -19,21 +19,21 @@ WAKE = synthesize("hey jarvis", "rms", level_dbfs=-24.0)
 QUESTION = synthesize("What is the weather like?", "slt", level_dbfs=-24.0)
 OBJECTION = "No, wait a moment, what about tomorrow?"
 OBJECTIONS = [synthesize(OBJECTION, voice, level_dbfs=-24.0) for voice in ("rms", "slt", "awb")]
-ATTEMPTS = 3  # a user who is not noticed says it again
+ATTEMPTS = 3  # an unnoticed user repeats the objection
 NOTICED_WITHIN_S = 5.0
-COLD_S = 1.5  # of playback: before, hearing that knows no echo yet takes nobody for a user
-AUDIBLE_S = 0.1  # who decided to be silent later than that after the last sound was silent
-SETTLE_S = 0.15  # what was dropped late would be heard within this
+COLD_S = 1.5  # of playback: before, the canceller has not converged and no user is detected
+AUDIBLE_S = 0.1  # a decision later than this after the last sound fell into silence
+SETTLE_S = 0.15  # audio dropped too late would be heard within this time
 
 Figures = dict[str, list[float]]
 
 SILENCE = "decision to silence"
-HEARD = "heard on the loopback less told, after an interruption"
+HEARD = "heard on the loopback minus reported, after an interruption"
 FRAME = "first delta sent to first frame heard"
 ONSET_LED = "user's onset to LED (white)"
 ONSET_HOLD = "user's onset to decision"
-AGAIN = "times that a user had to say it again"
-UNNOTICED = f"given up after {ATTEMPTS} times"
+AGAIN = "repetitions until the user was noticed"
+UNNOTICED = f"unnoticed after {ATTEMPTS} attempts"
 WAKE_LED = "end of the wake word to LED (blue)"
 BUTTON_LED = "button to LED (blue)"
 BUTTON_SILENCE = "button to silence"
@@ -41,7 +41,7 @@ BUTTON_SILENCE = "button to silence"
 
 @dataclass
 class Device:
-    """The service with a talker before it, an ear behind it and an eye on its LED."""
+    """The service with a talker at its microphone and recorders of its loudspeaker and LED."""
 
     talker: Talker
     ear: Ear
@@ -52,26 +52,26 @@ class Device:
     figures: Figures = field(default_factory=lambda: defaultdict(list))
 
     def forget(self) -> None:
-        """Recordings that are not needed any more."""
+        """Drop all recordings."""
         self.ear.forget()
         self.lamp.forget()
 
     def forget_all_but(self, seconds: float) -> None:
-        """Recordings that are older."""
+        """Drop recordings older than `seconds`."""
         self.ear.forget(time.monotonic() - seconds)
         self.lamp.forget(time.monotonic() - seconds)
 
     def runs(self, since: float) -> Sequence[Run]:
-        """What the loudspeaker played since then."""
+        """Return the sounds of the loudspeaker since that time."""
         return loud_runs(self.ear.since(since), RATE_HZ)
 
 
 class NotNoticedError(AssertionError):
-    """Somebody spoke over the answer, again and again, and it went on."""
+    """The answer continued although a user spoke over it repeatedly."""
 
 
 def wake(device: Device) -> None:
-    """Say the wake word, see the LED; then the button, which ends the turn."""
+    """Say the wake word and time the LED; the button ends the turn."""
     mark = device.journal.length
     said = device.talker.say(WAKE)
     device.journal.wait_for_state("listening", mark)
@@ -79,12 +79,12 @@ def wake(device: Device) -> None:
     device.figures[WAKE_LED].append(_ms(said.end, _lit(device, blue=True, since=said.onset)))
     device.pins.press()
     device.journal.wait_for_state("idle", mark)
-    time.sleep(0.5)  # the LED's last period is over
+    time.sleep(0.5)  # the LED's last PWM period has ended
     device.forget()
 
 
 def button(device: Device) -> None:
-    """Press, see the LED; press again, which ends the turn."""
+    """Press the button and time the LED; a second press ends the turn."""
     mark = device.journal.length
     pressed = time.monotonic()
     device.pins.press()
@@ -98,16 +98,16 @@ def button(device: Device) -> None:
 
 
 def ask(device: Device) -> float:
-    """Wake word and question; returns when the answer's first frame was heard."""
+    """Say wake word and question; returns the time of the answer's first frame."""
     mark, begun = device.journal.length, time.monotonic()
     device.talker.say(WAKE, QUESTION)
     return _answer(device, mark, begun)
 
 
 def interrupt(device: Device, chance: random.Random, answer: float) -> float:
-    """Speak over the answer that is heard since `answer`, and wait for the next one.
+    """Speak over the answer that began at `answer`, and wait for the next one.
 
-    Returns when the next answer's first frame was heard.
+    Returns the time of the next answer's first frame.
     """
     time.sleep(chance.uniform(COLD_S, COLD_S + 1.0))
     mark, begun, said = objected(device, chance.choice(OBJECTIONS))
@@ -115,7 +115,9 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
     following = _answer(device, mark, begun)
     played = [run for run in device.runs(0) if answer <= run.begins_at < following]
     for entry in device.journal.entries(mark):
-        if "PARLEY_TICK_S" in entry:  # each hold: the first, and after a false alarm the next
+        if (
+            "PARLEY_TICK_S" in entry
+        ):  # each hold: the first, and the next after a false interruption
             _silenced(device, played, float(entry["PARLEY_TICK_S"]))
     device.figures[ONSET_HOLD].append(_ms(said.onset, decided))
     device.figures[ONSET_LED].append(_ms(said.onset, _lit(device, red=True, since=said.onset)))
@@ -127,16 +129,17 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
 
 
 def _silenced(device: Device, played: Sequence[Run], tick: float) -> None:
-    """How long it sounded after that decision; nothing when it was silent before."""
+    """Add the time from the decision to silence; nothing if it was already silent."""
     last = next(run for run in reversed(played) if run.begins_at < tick)
     if last.ends_at > tick - AUDIBLE_S:
         device.figures[SILENCE].append(_ms(tick, last.ends_at))
 
 
 def objected(device: Device, words: Frames) -> tuple[int, float, Utterance]:
-    """Say so until Parley listens; the journal's place and the time before, and what was said.
+    """Repeat the words until Parley listens.
 
-    Raises `NotNoticedError` when it does not listen, however often.
+    Returns the journal's position and the time before the last attempt, and its utterance.
+    Raises `NotNoticedError` after `ATTEMPTS` attempts.
     """
     for again in range(ATTEMPTS):
         mark, begun = device.journal.length, time.monotonic()
@@ -149,7 +152,7 @@ def objected(device: Device, words: Frames) -> tuple[int, float, Utterance]:
 
 
 def stop_by_button(device: Device) -> None:
-    """Press the button in mid-sentence."""
+    """Press the button during an answer."""
     mark, pressed = device.journal.length, time.monotonic()
     device.pins.press()
     device.journal.wait(lambda e: e.get("PARLEY_BEFORE") == "speaking", mark)
@@ -158,7 +161,7 @@ def stop_by_button(device: Device) -> None:
 
 
 def _answer(device: Device, mark: int, begun: float) -> float:
-    """Until an answer is audible; notes how long its first frame took."""
+    """Wait until an answer is audible; adds the time to its first frame."""
     device.journal.wait(_begins_to_speak, mark)
     sent = device.server.first_delta(begun)
     deadline = time.monotonic() + WITHIN_S
@@ -167,14 +170,14 @@ def _answer(device: Device, mark: int, begun: float) -> float:
         if heard is not None:
             break
         if time.monotonic() > deadline:
-            raise AssertionError("the answer is not heard")
+            raise AssertionError("the answer is not audible")
         time.sleep(0.02)
     device.figures[FRAME].append(_ms(sent, heard.begins_at))
     return heard.begins_at
 
 
 def _begins_to_speak(entry: Entry) -> bool:
-    """Not: goes on after a hold."""
+    """Whether the entry is the start of a reply, and not a resume after a hold."""
     return entry.get("PARLEY_BEFORE") == "thinking" and entry.get("PARLEY_AFTER") == "speaking"
 
 
@@ -184,5 +187,5 @@ def _lit(device: Device, *, since: float, red: bool = False, blue: bool = False)
 
 def _ms(begin: float, end: float | None) -> float:
     if end is None:
-        raise AssertionError("the LED did not show it")
+        raise AssertionError("the LED did not change")
     return (end - begin) * 1000

@@ -1,4 +1,4 @@
-"""What watches the service on a thread of its own, and comes before it on the processor."""
+"""Real-time priority for the threads that watch the service."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ PRIORITY = 40  # above Parley's 20, so that it is measured and not the bench
 
 
 def come_first() -> None:
-    """Take a real-time priority, where that is allowed, for the calling thread.
+    """Give the calling thread a real-time priority, if that is allowed.
 
-    Only for what takes microseconds: who computes at this priority disturbs what is measured.
+    Only for work of microseconds: computation at this priority disturbs the measurement.
     """
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))

@@ -1,1 +1,1 @@
-"""The bench of hearing: the real core in simulated rooms, closed loop, in simulated time."""
+"""The hearing bench: the real core in simulated rooms, closed loop, in simulated time."""

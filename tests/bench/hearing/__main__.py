@@ -2,7 +2,7 @@
 
 import os
 
-# One thread each: two sessions run side by side, and on a Pi the daemon has one core too.
+# One thread per process: sessions run in parallel, and on a Pi the daemon has one core, too.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import argparse
@@ -31,8 +31,8 @@ def main() -> int:
         return 2
     if options.corpus is None:
         print(
-            "No --corpus was given: voices are flite's, rooms and noises are synthesised. These"
-            " figures tell a change from no change; they are not what real voices give.",
+            "No --corpus: flite speaks, rooms and noises are synthesised. These figures only show"
+            " whether a change has an effect; real voices give other figures.",
             file=sys.stderr,
         )
     plan = scenes.plan(
@@ -69,24 +69,24 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.hearing",
-        description="The real core in simulated rooms, closed loop: what it hears and what it"
-        " only thinks to hear.",
+        description="Run the real core in simulated rooms, closed loop: measure detections and"
+        " false alarms.",
     )
-    parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music, rooms")
+    parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music and rooms")
     parser.add_argument("--split", choices=("A", "B", "all"), default="all",
-                        help="half of the rooms and voices: tune on A, validate on B")  # fmt: skip
+                        help="half of the rooms and voices: A to tune, B to validate")  # fmt: skip
     parser.add_argument("--hours", type=float, default=0.25,
-                        help="with nobody speaking; music, moves, jumps: a fifth more")  # fmt: skip
+                        help="hours without a user; music, moves, jumps: + 1/5 each")  # fmt: skip
     parser.add_argument("--users", type=int, default=200,
-                        help="users who interrupt; moves, jumps: a fifth more")  # fmt: skip
-    parser.add_argument("--starts", type=int, default=50, help="cold starts")
+                        help="users that interrupt; moves, jumps: + 1/5 each")  # fmt: skip
+    parser.add_argument("--starts", type=int, default=50, help="number of cold starts")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scenes", nargs="+", choices=scenes.KINDS, help="only these")
-    parser.add_argument("--name", help="only sessions with this in their name")
+    parser.add_argument("--scenes", nargs="+", choices=scenes.KINDS, help="kinds of scenes to run")
+    parser.add_argument("--name", help="run only sessions whose name contains this")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE",
-                        help="hearing settings, such as reaction=duck confirm_ms=400")  # fmt: skip
+                        help="[hearing] settings, e.g. reaction=duck confirm_ms=400")  # fmt: skip
     parser.add_argument("--baseline", action="store_true",
-                        help="also a fixed threshold, as in hobby projects")  # fmt: skip
+                        help="also run a fixed threshold, as in hobby projects")  # fmt: skip
     parser.add_argument("--curve", action="store_true",
                         help="judge all thresholds, without barge-in")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write every trial and event to this file")

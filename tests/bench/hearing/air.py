@@ -1,4 +1,4 @@
-"""The air of one session: echo closed-loop, everything else computed before."""
+"""The air of one session: a closed-loop echo, all other sound computed in advance."""
 
 import numpy as np
 
@@ -8,23 +8,23 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 
 LOUDSPEAKER_HZ = 48_000
 LONGEST_DELAY_MS = 250
-MOVE_S = 0.3  # how long it takes to push the box a little, or to sit down beside it
+MOVE_S = 0.3  # time to push the box a little, or to sit down beside it
 
 
 def convolved(signal: Signal, path: Signal) -> Signal:
-    """Linear convolution, cut to the signal's length."""
+    """Return the linear convolution, cut to the signal's length."""
     size = 1 << (len(signal) + len(path) - 1).bit_length()
     spectrum = np.fft.rfft(signal, size) * np.fft.rfft(path, size)
     return np.fft.irfft(spectrum, size)[: len(signal)]
 
 
 def small_box(path: Signal, lowest_hz: float) -> Signal:
-    """The path behind a small loudspeaker: second-order Butterworth high-pass at `lowest_hz`."""
+    """Return the path of a small loudspeaker: 2nd-order Butterworth high-pass at `lowest_hz`."""
     turn = 2 * np.pi * lowest_hz / MIC_RATE_HZ
     alpha, cosine = np.sin(turn) / np.sqrt(2), np.cos(turn)
     b = np.array([1 + cosine, -2 * (1 + cosine), 1 + cosine]) / 2 / (1 + alpha)
     a1, a2 = -2 * cosine / (1 + alpha), (1 - alpha) / (1 + alpha)
-    impulse = np.zeros(1024)  # 64 ms: rung out to -100 dB at 100 Hz
+    impulse = np.zeros(1024)  # 64 ms: decays to -100 dB at 100 Hz
     impulse[:3] = b
     for n in range(1, len(impulse)):
         impulse[n] -= a1 * impulse[n - 1] + (a2 * impulse[n - 2] if n > 1 else 0.0)
@@ -33,7 +33,7 @@ def small_box(path: Signal, lowest_hz: float) -> Signal:
 
 
 class Distortion:
-    """A memoryless loudspeaker: adds square and cube so that they lie `below_db` under the signal.
+    """A memoryless loudspeaker: adds square and cube terms `below_db` under the signal.
 
     The level holds for signals like `typical` (full scale 1.0); quieter ones distort less.
     """
@@ -45,7 +45,7 @@ class Distortion:
         added = self._added(typical)
         added -= typical * (np.dot(added, typical) / np.dot(typical, typical))
         self._gain = np.sqrt(power / np.mean(added**2)) * db_to_gain(-below_db)
-        self._limit = 4 * np.sqrt(power)  # beyond, the membrane moves no further
+        self._limit = 4 * np.sqrt(power)  # the membrane's largest excursion
 
     def __call__(self, signal: Signal) -> Signal:
         return signal + self._gain * self._added(np.clip(signal, -self._limit, self._limit))
@@ -58,8 +58,8 @@ class Air:
     """Stands in for `parleyd.simulation.acoustics.Room` in a `SimulatedCard`.
 
     `paths`: echo paths before and after something moved, with their gain, at 16 kHz.
-    `around`: what the microphone hears besides the echo, full scale 1.0, from second 0 on.
-    `moves_at_s`: when the first path begins to give way to the second; None: never.
+    `around`: all sound at the microphone besides the echo, full scale 1.0, from second 0 on.
+    `moves_at_s`: start of the crossfade from the first path to the second; None: never.
     """
 
     loudspeaker_rate_hz = LOUDSPEAKER_HZ
@@ -85,10 +85,10 @@ class Air:
         self.echo_power: list[float] = []
         """Mean square of the echo at the microphone, for each period so far."""
         self.silent = True
-        """Nothing but zeros was played in the last period."""
+        """Whether the last period played only zeros."""
 
     def hear(self, played: Frames, talker: Frames) -> Frames:
-        """The microphone's next 10 ms; `talker` is ignored, who talks is in `around`."""
+        """Return the microphone's next 10 ms; ignores `talker`: `around` contains the speech."""
         self.silent = not played.any()
         loudspeaker = self._distortion(self._resampler.process(played / FULL_SCALE))
         echo = self._echo(self._delay.process(loudspeaker))
@@ -99,7 +99,7 @@ class Air:
         return float_to_int16(sound)
 
     def shift_echo(self, ms: float) -> None:
-        """From the next period on the echo comes `ms` later (negative: earlier)."""
+        """Delay the echo by `ms` from the next period on (negative: earlier)."""
         frames = self._delay.delay_frames + round(ms * MIC_RATE_HZ / 1000)
         self._delay.delay_frames = min(max(frames, 0), LONGEST_DELAY_MS * MIC_RATE_HZ // 1000)
 

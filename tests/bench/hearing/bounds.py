@@ -1,14 +1,14 @@
-"""95 % bounds for counts and shares, without scipy."""
+"""95 % bounds of counts and shares, without scipy."""
 
 import math
 from collections.abc import Callable
 
 TAIL = 0.025  # each side of a 95 % interval
-_Z = 1.959964  # the normal quantile that belongs to it
+_Z = 1.959964  # the normal quantile of TAIL
 
 
 def share_bounds(hits: int, trials: int) -> tuple[float, float]:
-    """Wilson's (1927) interval for a share, 0..1; (0, 1) without trials."""
+    """Return Wilson's (1927) interval of a share, 0..1; (0, 1) without trials."""
     if trials == 0:
         return 0.0, 1.0
     share, square = hits / trials, _Z * _Z / trials
@@ -18,7 +18,7 @@ def share_bounds(hits: int, trials: int) -> tuple[float, float]:
 
 
 def rate_bounds(events: int, exposure: float) -> tuple[float, float]:
-    """Exact Poisson interval (Garwood 1936) for events per unit of exposure."""
+    """Return the exact Poisson interval (Garwood 1936) of events per unit of exposure."""
     if exposure <= 0:
         return 0.0, math.inf
     least = _solve(lambda mean: 1 - _poisson_cdf(events - 1, mean), events) if events else 0.0

@@ -1,7 +1,7 @@
-"""The trade-off of the first stage: what each threshold finds, and what it takes for a user.
+"""The trade-off of the first stage: detected users and false alarms for each threshold.
 
-Without barge-in nothing is ever held, so the reply goes on and one run judges all thresholds.
-A false alarm costs half a second in which no second one counts, as a hold does.
+Without barge-in nothing is held, so the reply continues and one run judges all thresholds.
+After a false alarm no other counts for half a second, the length of a hold.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ _WITHIN = 20  # periods
 
 
 def print_curve(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """One row for each threshold."""
-    table = Table(title="first stage: users within 200 ms by ENR, false alarms an hour by noise")
+    """Print one row for each threshold."""
+    table = Table(title="first stage: users within 200 ms by ENR, false alarms per hour by noise")
     table.add_column("threshold")
     noises = ("quiet", "pink", "kitchen", "dishes")
     for name in (*(f"{group} dB" for group in GROUPS), *noises, "other"):
@@ -35,7 +35,7 @@ def print_curve(console: Console, outcomes: Sequence[Outcome]) -> None:
         row.append(_alarms(rest, threshold))
         table.add_row(*row)
     console.print(table)
-    console.print("* as shipped; other: music, moved paths, jumps")
+    console.print("* the shipped threshold; other: music, moved paths, jumps")
 
 
 def _found(outcomes: Sequence[Outcome], of_group: object, threshold: float) -> str:

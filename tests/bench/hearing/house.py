@@ -1,4 +1,4 @@
-"""The core in its house: a server on paper whose replies never end, and a card that is watched."""
+"""The core in its house: a simulated server with endless replies, and an observed card."""
 
 import time
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
-AHEAD_MS = 1500  # the server streams faster than speech, this much at a time is enough
+AHEAD_MS = 1500  # lead of the server, which streams faster than speech
 SILENCE_S = 0.5  # the server's own end-of-turn detection
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A note of the core, with its time."""
+    """A log event of the core, with its time."""
 
     at_s: float
     name: str
@@ -30,27 +30,27 @@ class Noted:
 
 
 class Core(Protocol):
-    """What a session drives: the real core, or the detector that it is compared with."""
+    """The subject of a session: the real core, or the detector that it is compared with."""
 
     notes: list[Noted]
     cpu_us: list[float]
     sent: list[Frames]
     """Audio sent to the server since the newest interruption, int16 at 24 kHz."""
     likely: list[float]
-    """For each period the probability of a user while a reply is heard, else 0."""
+    """For each period the probability of a user while a reply is audible, otherwise 0."""
 
     @property
     def state(self) -> State: ...
 
     def converse(self, user_talks: bool, now: float) -> None:
-        """Called before each period: keep the conversation going."""
+        """Keep the conversation running; called before each period."""
 
     def tick(self, mic: MicPeriod, now: float) -> Step: ...
 
 
 @dataclass
 class House:
-    """The real core, online, in a conversation that goes on until nobody drives it any more."""
+    """The real core, online, in a conversation that lasts as long as the session drives it."""
 
     settings: Config
     reply: Iterator[Frames]
@@ -72,13 +72,13 @@ class House:
         return self.speaker.state
 
     def converse(self, user_talks: bool, now: float) -> None:
-        """End the user's turn when there was silence; keep a second of reply ahead."""
+        """End the user's turn after silence; keep a second of reply ahead."""
         if user_talks or self.state is not State.LISTENING:
             self._quiet_since = now
         elif now - self._quiet_since >= SILENCE_S:
             self.speaker.handle(ev.SpeechStopped(item_id=f"u{self._responses}"), now)
             self.speaker.handle(ev.AudioCommitted(item_id=f"u{self._responses}"), now)
-        if self.state is State.IDLE:  # listened in vain
+        if self.state is State.IDLE:  # the turn timed out
             self.speaker.handle(ButtonPressed(), now)
         if self._response is not None and self.speaker.buffered_ms < AHEAD_MS:
             data = next(self.reply).astype("<i2").tobytes()
@@ -123,16 +123,16 @@ class House:
 
 @dataclass
 class FixedThreshold:
-    """What hobby projects do: microphone louder than a fixed level for a while, so stop.
+    """The detector of hobby projects: stop if the microphone exceeds a fixed level for a while.
 
-    No reference, no canceller, no second stage. -35 dBFS is an RMS of 580 of 32768,
-    the middle of the 300 to 1000 that such projects give as their default; 10 blocks
-    of 30 ms within 12 is about the third of a second that they wait against clicks.
+    It has no reference, no canceller, no second stage. -35 dBFS is an RMS of 580 of 32768, the
+    middle of the defaults of such projects (300 to 1000). 10 of 12 blocks of 30 ms correspond to
+    the third of a second that they wait to reject clicks.
     """
 
     reply: Iterator[Frames]
     lead_frames: int
-    rate_factor: int  # device rate over the server's: whole, frames are repeated
+    rate_factor: int  # device rate over server rate, an integer: frames are repeated
     threshold_dbfs: float = -35.0
     notes: list[Noted] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
@@ -145,7 +145,7 @@ class FixedThreshold:
     _loud: list[bool] = field(default_factory=list)
 
     def converse(self, user_talks: bool, now: float) -> None:
-        """Speak again when the user was silent for a while."""
+        """Speak again after the user was silent for a while."""
         if user_talks or self.state is State.SPEAKING:
             self._quiet_since = now
         elif now - self._quiet_since >= SILENCE_S:
@@ -179,5 +179,5 @@ class FixedThreshold:
 
 
 def repeats(rate_hz: int) -> int:
-    """How often a server frame is repeated at the device's rate."""
+    """Return the number of device frames for each server frame."""
     return rate_hz // SERVER_RATE_HZ

@@ -1,4 +1,4 @@
-"""What the scenes are made of: voices, music, noises and rooms, from a folder or synthesised."""
+"""Material of the scenes: voices, music, noises and rooms, from a folder or synthesised."""
 
 import itertools
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
 Split = Literal["A", "B", "all"]
 _T = TypeVar("_T")
 SECONDS_OF_NOISE = 40
-ONSET_BELOW_PEAK = 0.1  # 20 dB: where a path's direct sound begins
+ONSET_BELOW_PEAK = 0.1  # -20 dB: start of a path's direct sound
 
 
 class CorpusError(ParleyError):
-    """The folder given as corpus cannot be used."""
+    """The corpus folder is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class RoomPaths:
     loudspeaker: Signal
     loudspeaker_moved: Signal
     users: tuple[Signal, ...]
-    """Talker to microphone, without the time that sound takes to get there."""
+    """Talker to microphone, without the time of flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything that scenes draw from; lists in a fixed order."""
+    """All material that scenes draw from; lists in a fixed order."""
 
     origin: str
     near: list[Clip]
@@ -57,11 +57,11 @@ class Material:
 
 
 def load(folder: Path, split: Split) -> Material:
-    """Read a corpus; raises `CorpusError` when it isn't one. Blocks for about a second."""
+    """Read a corpus. Raises `CorpusError` if it is unusable. Blocks for about a second."""
     for name in ("near", "far", "noise", "music", "rooms"):
         if not (folder / name).is_dir():
             raise CorpusError(
-                f"{folder} has no folder {name}/, a corpus has near, far, noise, music and rooms"
+                f"{folder} has no folder {name}/; a corpus has near, far, noise, music and rooms"
             )
     rooms = [_room(path) for path in sorted((folder / "rooms").glob("*.npz"))]
     return Material(
@@ -75,7 +75,7 @@ def load(folder: Path, split: Split) -> Material:
 
 
 def synthesise(split: Split) -> Material:
-    """Speech by flite, rooms and noises by `parleyd.simulation`. Blocks for some seconds."""
+    """Make speech with flite, rooms and noises with `parleyd.simulation`. Blocks for seconds."""
     near_voices, far_voices = ("rms", "awb"), ("slt", "kal16")
     near = [_spoken(*pair) for pair in itertools.product(near_voices, _REQUESTS)]
     far = [_spoken(*pair) for pair in itertools.product(far_voices, _ANSWERS)]
@@ -97,16 +97,16 @@ def _clips(folder: Path) -> list[Clip]:
         import soundfile
     except ImportError:
         raise CorpusError(
-            "reading FLAC needs soundfile, which is missing: pip install 'parleyd[test]'"
+            "soundfile is missing, which reads FLAC: pip install 'parleyd[test]'"
         ) from None
     found = []
     for path in sorted(folder.glob("*.flac")):
         frames, rate_hz = soundfile.read(path, dtype="int16")
         if rate_hz != MIC_RATE_HZ or frames.ndim != 1:
-            raise CorpusError(f"{path.name}: is not mono at 16 kHz, as everything in a corpus is")
+            raise CorpusError(f"{path.name} is not mono at 16 kHz, as a corpus requires")
         found.append(Clip(path.stem, frames))
     if not found:
-        raise CorpusError(f"{folder} holds no .flac file, at least one is expected")
+        raise CorpusError(f"{folder} contains no .flac file, expected at least one")
     return found
 
 
@@ -123,15 +123,15 @@ def _double(path: Signal) -> Signal:
 
 
 def _at_once(path: Signal) -> Signal:
-    """Cut the flight time: an onset's label must hold at the microphone."""
+    """Cut the time of flight: onset labels must be valid at the microphone."""
     loud = np.flatnonzero(np.abs(path) > ONSET_BELOW_PEAK * np.max(np.abs(path)))
     return _double(path[loud[0] :])
 
 
 def _halved(found: list[Clip], split: Split) -> list[Clip]:
-    """Whole voices where a source has several, else the first or second half of its files.
+    """Take whole voices if a source has several, otherwise the first or second half of its files.
 
-    Neighbours by number may be one speaker: they stay together.
+    Files with adjacent numbers may have the same speaker, so they stay together.
     """
     if split == "all":
         return found
@@ -188,7 +188,7 @@ def _spoken(voice: str, text: str) -> Clip:
 
 
 def _chords(seed: int) -> Frames:
-    """Twelve seconds of plucked chords: partials that ring and beat, as a guitar's do."""
+    """Synthesise twelve seconds of plucked chords: partials that ring and beat, as in a guitar."""
     random = np.random.default_rng((77, seed))
     sound = np.zeros(12 * MIC_RATE_HZ)
     for start_s in np.arange(0, 12, 0.5):

@@ -1,4 +1,4 @@
-"""Which scenes are run: drawn from seeds alone, balanced over what the tables show."""
+"""The plan of scenes: drawn from seeds alone, balanced over the rows of the tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ Condition = Literal["plain", "path", "jump"]
 Noise = Literal["quiet", "pink", "kitchen", "dishes"]
 Clock = Literal["shared", "5ppm", "100ppm"]
 
-TRIALS = 5  # users in one session: the canceller lives on between replies, as in a house
-ECHO_SESSION_S = 45.0  # many rooms are worth more than long stays
-START_S = 6.0  # of a reply on a cold filter, most of which the filter needs to learn
+TRIALS = 5  # users in one session: the canceller keeps its state between replies, as in a house
+ECHO_SESSION_S = 45.0  # many rooms are worth more than long sessions
+START_S = 6.0  # of a reply on a cold filter, which needs most of it to converge
 
-# Three sessions of twelve for each group of the table: the hard ones need as many as the easy.
+# Three of twelve sessions for each group of the table, so that all groups have equal counts.
 _ENR_DB = (-10, 15, 5, 20, 0, 15, 10, 20, -5, 15, 10, 20)
 _CLOCKS: tuple[Clock, ...] = (
     "shared", "5ppm", "shared", "100ppm", "shared", "5ppm", "shared", "100ppm", "5ppm", "shared"
@@ -26,7 +26,9 @@ _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
 
 USER_DBFS = (-42.0, -32.0)
-LOUDEST_ECHO_DBFS = -16.0  # active level; speech peaks 15 dB higher: beyond, microphones clip
+LOUDEST_ECHO_DBFS = (
+    -16.0
+)  # active level; speech peaks 15 dB higher: louder echo clips at the microphone
 SNR_DB = (10.0, 30.0)
 DELAY_MS = (2.0, 160.0)  # beyond the playback lead of 40 ms: 40 to 200 ms from core to microphone
 JUMP_MS = (5.0, 30.0)
@@ -36,7 +38,7 @@ KNOCKS_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One session: everything that is random about it follows from `name` and these numbers."""
+    """One session: all its randomness follows from `name` and these numbers."""
 
     name: str
     task: Task
@@ -59,11 +61,11 @@ class Scene:
 
 
 def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) -> list[Scene]:
-    """All scenes of a run.
+    """Return all scenes of a run.
 
-    `hours`: of speech replies in quiet and noisy rooms with nobody speaking; music, path
-    changes and delay jumps get a fifth of that each, in addition. `users`: trials with
-    a user; path changes and delay jumps get a fifth of that each, in addition.
+    `hours`: of speech replies in quiet and noisy rooms without a user; music, path changes and
+    delay jumps add a fifth of that each. `users`: trials with a user; path changes and delay
+    jumps add a fifth of that each.
     `only`: the kinds of scenes to run (``KINDS``), all if empty.
     """
     sessions = round(users / TRIALS)

@@ -1,4 +1,4 @@
-"""One session: a core in a scene, what it did, judged against the truth."""
+"""One session: the actions of a core in a scene, judged against the truth."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,52 +19,54 @@ from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import WARM_UP_S, Said, Soundtrack, compose
 
-AFTER_END_S = 0.5  # an interruption this late after the user's last word is still due to him
-_BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, found for itself
-_REACH = SERVER_RATE_HZ * 30 // 1000  # how far a splice may have moved it
-_ALIKE = 0.9  # correlation above which a block was surely found, not one like it
+AFTER_END_S = (
+    0.5  # an interruption up to this long after the user's last word counts as a detection
+)
+_BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, aligned separately
+_REACH = SERVER_RATE_HZ * 30 // 1000  # largest shift by a splice
+_ALIKE = 0.9  # a correlation above this identifies the block itself, not a similar one
 _TALKS = (State.SPEAKING, State.BARGE_IN)
 
 
 @dataclass(slots=True)
 class Trial:
-    """A user who spoke into a reply, and what became of it; times in ms from his onset."""
+    """A user that spoke over a reply, and the outcome; times in ms from the user's onset."""
 
     scene: str
     kind: str
     clip: str
     onset_s: float
     at_onset: str
-    """State of the core when he began; only `speaking` and `barge-in` can be judged."""
+    """State of the core at the onset; only `speaking` and `barge-in` can be judged."""
 
     echo_over_user_db: float
-    """Echo at the microphone in the 300 ms before the onset, against his active level."""
+    """Echo at the microphone in the 300 ms before the onset, over the user's active level."""
 
     since_fault_s: float | None
     reaction_ms: float | None = None
     interrupt_ms: float | None = None
     resumes: int = 0
     level_db: float | None = None
-    """Him in the audio that was sent against him at the microphone."""
+    """Level of the user in the sent audio, relative to the microphone."""
 
     sent_before_ms: float | None = None
-    """How much was sent of the time before his onset."""
+    """Length of the sent audio from before the onset."""
 
     seam_ms: float | None = None
-    """Audio that was lost or sent twice within his utterance."""
+    """Audio that was lost or sent twice within the utterance."""
 
     events: list[tuple[float, str, dict[str, object]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Alone:
-    """What the core did while nobody spoke; with a change in the scene: from the change on."""
+    """Actions of the core without a user; in a scene with a change: after the change."""
 
     seconds: float = 0.0
     reactions: int = 0
     interruptions: int = 0
     held_s: float = 0.0
-    """Of `seconds`: held back, nothing was played."""
+    """Part of `seconds` with held playback."""
 
     ducked_s: float = 0.0
     events: list[tuple[float, str, dict[str, object]]] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Alone:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one session gives to the tables."""
+    """The result of one session, for the tables."""
 
     scene: Scene
     room: str
@@ -82,11 +84,11 @@ class Outcome:
     cpu_us: list[float]
     simulated_s: float
     likely: np.ndarray
-    """For each period the probability of a user while a reply is heard, else 0; float16."""
+    """For each period the probability of a user while a reply is audible, otherwise 0; float16."""
 
 
 def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = False) -> Outcome:
-    """Play the scene through the real core (or the fixed threshold) and judge it."""
+    """Play the scene to the real core (or the fixed threshold) and judge the result."""
     track = compose(scene, material)
     rate_hz = settings.audio.playback_rate_hz
     core: Core
@@ -104,7 +106,7 @@ def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = 
 
 
 class _Sent(NamedTuple):
-    """The user in the audio that was sent."""
+    """The user in the sent audio."""
 
     level_db: float
     before_ms: float
@@ -112,7 +114,7 @@ class _Sent(NamedTuple):
 
 
 class _Watch:
-    """Lets the session pass, period by period, and keeps what the judgement needs."""
+    """Runs the session period by period and records the data for the judgement."""
 
     def __init__(self, core: Core, scene: Scene, track: Soundtrack) -> None:
         self._core, self._scene, self._track = core, scene, track
@@ -131,7 +133,7 @@ class _Watch:
         lines = list(self._track.said)
         start_s = WARM_UP_S if self._scene.warm else 0.0
         if self._scene.task == "echo" and self._track.fault_at_s is not None:
-            start_s = self._track.fault_at_s  # what comes of the change, not the time before
+            start_s = self._track.fault_at_s  # only the time after the change counts
         while card.now < self._track.length_s:
             now = card.now
             while lines and now > lines[0].end_s + AFTER_END_S:
@@ -154,7 +156,7 @@ class _Watch:
         if state in _TALKS:
             alone.seconds += 0.01
             if state is State.BARGE_IN:
-                held = self._track.air.silent  # a ducked reply's own pauses count as held
+                held = self._track.air.silent  # pauses of a ducked reply count as held
                 alone.held_s += 0.01 * held
                 alone.ducked_s += 0.01 * (not held)
         for note in notes:
@@ -163,7 +165,9 @@ class _Watch:
             alone.interruptions += note.name == Decision.INTERRUPT
         alone.reactions = sum(name != Decision.RESUME for _, name, _ in alone.events)
         if any(name == Decision.HOLD for _, name, _ in alone.events):
-            alone.reactions -= alone.interruptions  # each follows a hold that was counted
+            alone.reactions -= (
+                alone.interruptions
+            )  # each interruption follows a hold that was counted
 
     def _begin(self, line: Said, state: State) -> Trial:
         period = round(self._card.now * 100)
@@ -205,9 +209,9 @@ class _Watch:
 
 
 def _level(sent: Frames, user: Signal, line: Said) -> _Sent | None:
-    """Find the user in what was sent; None where he cannot be found.
+    """Find the user in the sent audio; None if not found.
 
-    By projection, in blocks that are aligned one by one: a splice must not look like a loss.
+    Projects blocks that are aligned one by one, so that a splice does not count as a loss.
     """
     begin, end = (round(at_s * MIC_RATE_HZ) for at_s in (line.onset_s, line.end_s + 0.2))
     truth = np.asarray(soxr.resample(user[begin:end], MIC_RATE_HZ, SERVER_RATE_HZ))
@@ -220,7 +224,7 @@ def _level(sent: Frames, user: Signal, line: Said) -> _Sent | None:
         first = start + late - _REACH
         around = heard[max(0, first) : first + _BLOCK + 2 * _REACH]
         if np.dot(part, part) < loudest / 300 or first < 0 or len(around) < _BLOCK + 2 * _REACH:
-            continue  # a pause, or not all of it was sent
+            continue  # a pause, or a block that was sent only in part
         lag = int(np.clip(_lag(around, part), 0, 2 * _REACH))
         there = around[lag : lag + _BLOCK]
         alike = float(np.dot(there, part))
@@ -236,7 +240,7 @@ def _level(sent: Frames, user: Signal, line: Said) -> _Sent | None:
 
 
 def _lag(heard: Signal, part: Signal) -> int:
-    """Where in `heard` the part begins; negative when its beginning is missing."""
+    """Return the start of `part` in `heard`; negative if its beginning is missing."""
     size = 1 << (len(part) + len(heard)).bit_length()
     alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size)), size)
     at = int(np.argmax(alike))

@@ -1,4 +1,4 @@
-"""A scene made audible: who says what and when, over which noise, and what the speaker tells."""
+"""The sound of a scene: the users' utterances with their times, the noise, and the replies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from tests.bench.hearing.scenes import TRIALS, Scene
 
 Kind = Literal["request", "long", "mhm", "cough"]
 
-REPLY_DBFS = -24.0  # active level of what the assistant says, as synthesisers deliver it
-QUIET_DBFS = -75.0  # the noise of a small microphone itself
-WARM_UP_S = 3.5  # a reply that is not judged: the speaker has been heard before
+REPLY_DBFS = -24.0  # active level of the assistant, as synthesisers deliver it
+QUIET_DBFS = -75.0  # self-noise of a small microphone
+WARM_UP_S = 3.5  # the first reply is not judged: it lets the canceller converge
 LONGEST_REQUEST_S = 3.5
 LONGEST_S = 8.0
-AFTER_S = 1.6  # from a user's end to the next reply's begin, at most
+AFTER_S = 1.6  # longest time from a user's end to the start of the next reply
 _KINDS: tuple[Kind, ...] = (
     "request", "request", "cough", "request", "long", "request", "mhm", "request", "request",
     "request",
@@ -35,7 +35,7 @@ _KNOCK_EVERY_S = (4.0, 12.0)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One utterance and its truth at the microphone."""
+    """One utterance and its true times at the microphone."""
 
     kind: Kind
     clip: str
@@ -45,7 +45,7 @@ class Said:
 
 @dataclass(slots=True)
 class Soundtrack:
-    """Everything that one session needs besides the core."""
+    """All that one session needs besides the core."""
 
     length_s: float
     said: list[Said]
@@ -54,17 +54,17 @@ class Soundtrack:
 
     air: Air
     reply: Iterator[Frames]
-    """Pieces of what the assistant says, int16 at 24 kHz, without end."""
+    """Pieces of the assistant's endless speech, int16 at 24 kHz."""
 
     faults: list[EchoShift]
     fault_at_s: float | None
-    """When the path moves or the delay jumps."""
+    """Time of the path change or delay jump."""
 
     room: str
 
 
 def compose(scene: Scene, material: Material) -> Soundtrack:
-    """Draw and render the scene; the same scene and material give the same soundtrack."""
+    """Draw and render the scene; equal scenes and material give equal soundtracks."""
     random = np.random.default_rng((*scene.seed, 1))
     room = material.rooms[int(random.integers(len(material.rooms)))]
     path = room.users[int(random.integers(len(room.users)))]
@@ -105,7 +105,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
 
 
 def reply(scene: Scene, material: Material, seed: int) -> Iterator[Frames]:
-    """The assistant's voice (or music), sentence after sentence with pauses between."""
+    """Yield the assistant's voice (or music), sentence by sentence with pauses."""
     random = np.random.default_rng(seed)
     source = material.music if scene.music else material.far
     while True:
@@ -121,12 +121,12 @@ def reply(scene: Scene, material: Material, seed: int) -> Iterator[Frames]:
 
 
 def convolved_tail(clip: Frames, path: Signal) -> Signal:
-    """The clip at the end of its path, with the reverberation that outlives it."""
+    """Return the clip after its path, including the reverberation after its end."""
     return convolved(np.concatenate((clip / FULL_SCALE, np.zeros(len(path)))), path)
 
 
 def mhm(random: np.random.Generator) -> Frames:
-    """Two hums through a closed mouth, the second higher, about 450 ms."""
+    """Synthesise two hums through a closed mouth, the second higher, about 450 ms."""
     pieces = []
     base_hz = random.uniform(95, 210)
     for long_s, first, last in ((0.16, 1.0, 0.92), (0.22, 1.0, 1.35)):
@@ -142,7 +142,7 @@ def mhm(random: np.random.Generator) -> Frames:
 
 
 class _Users:
-    """Who says what and when: utterances with time for a reply to begin before each."""
+    """Schedules the users' utterances, with time for a reply to begin before each."""
 
     def __init__(self, scene: Scene, material: Material, random: np.random.Generator) -> None:
         self._scene, self._material, self._random = scene, material, random
@@ -214,10 +214,12 @@ def _fault_time(
 ) -> float | None:
     if scene.condition == "plain":
         return None
-    if said:  # a second or two before one of the users speaks, never before the first
+    if said:  # a second or two before one of the users, never before the first
         line = said[int(random.integers(1, len(said)))]
         return round(line.onset_s - random.uniform(0.3, 3.0), 2)
-    return round(random.uniform(start_s + 3, start_s + 8), 2)  # the rest is what comes of it
+    return round(
+        random.uniform(start_s + 3, start_s + 8), 2
+    )  # the rest of the session shows the effect
 
 
 def _mix(track: Signal, sound: Signal, at_s: float) -> None:
@@ -235,7 +237,7 @@ def _scaled(path: Signal, sample: Signal, dbfs: float) -> Signal:
 
 
 def _active_dbfs(sound: Signal) -> float:
-    """As `clips.active_dbfs`, without the limits of int16."""
+    """Return the active level like `clips.active_dbfs`, without the limits of int16."""
     blocks = sound[: len(sound) // 160 * 160].reshape(-1, 160)
     power = np.mean(blocks**2, axis=1)
     active = power[power >= power.max() * db_to_power(-clips.ACTIVE_DB)]
@@ -243,7 +245,7 @@ def _active_dbfs(sound: Signal) -> float:
 
 
 def _sample_of(pieces: Iterator[Frames]) -> Signal:
-    """The first ten seconds or so of a reply, at 16 kHz, full scale 1.0."""
+    """Return about the first ten seconds of a reply, at 16 kHz, full scale 1.0."""
     taken: list[Frames] = []
     while sum(map(len, taken)) < 10 * SERVER_RATE_HZ:
         taken.append(next(pieces))

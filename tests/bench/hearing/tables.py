@@ -1,4 +1,4 @@
-"""What a run found, as tables for people: a number never stands without its n or its bounds."""
+"""The results of a run as tables: each number has its n or its bounds."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -23,7 +23,7 @@ Pair = tuple[Scene, Trial]
 
 
 def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None:
-    """Print every table that the outcomes have something for."""
+    """Print every table that has data."""
     users = [(o.scene, trial) for o in outcomes for trial in o.trials]
     speech = [(s, t) for s, t in users if t.kind in SPEECH]
     plain = [(s, t) for s, t in speech if s.condition == "plain"]
@@ -40,8 +40,8 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
         })  # fmt: skip
     rest = {
         "path moved before": [(s, t) for s, t in speech if s.condition == "path" and _since(t)],
-        "delay jumped, told": _jumped(speech, told=True),
-        "delay jumped, not told": _jumped(speech, told=False),
+        "delay jumped, reported": _jumped(speech, told=True),
+        "delay jumped, unreported": _jumped(speech, told=False),
     }
     if any(rest.values()):
         _reactions(console, f"{title}: users after a change, all ENR and clocks", rest)
@@ -75,7 +75,7 @@ def _jumped(pairs: Sequence[Pair], *, told: bool) -> list[Pair]:
 
 
 def reaction_cells(pairs: Sequence[Pair]) -> dict[str, object]:
-    """The numbers of one row about users."""
+    """Return the numbers of one row about users."""
     judged = [t for _, t in pairs if t.at_onset in JUDGED]
     reactions = [t.reaction_ms for t in judged if t.reaction_ms is not None]
     decided = [t.interrupt_ms for t in judged if t.interrupt_ms is not None]
@@ -98,7 +98,7 @@ def reaction_cells(pairs: Sequence[Pair]) -> dict[str, object]:
 
 
 def alone_cells(alones: Iterable[Alone]) -> dict[str, float]:
-    """The numbers of one row about time in which nobody speaks."""
+    """Return the numbers of one row about time without a user."""
     every = list(alones)
     return {
         "hours": sum(a.seconds for a in every) / 3600,
@@ -110,7 +110,7 @@ def alone_cells(alones: Iterable[Alone]) -> dict[str, float]:
 
 
 def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]]:
-    """Every row of every table as numbers: users by group, nobody by class, cold starts."""
+    """Return every row of every table as numbers: users by group, no user by class, cold starts."""
     speech = [(o.scene, t) for o in outcomes for t in o.trials if t.kind in SPEECH]
     steady = [(s, t) for s, t in speech if s.condition == "plain" and s.clock != "100ppm"]
     plain = [(s, t) for s, t in speech if s.condition == "plain" and s.enr_db <= 15]
@@ -166,10 +166,10 @@ def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> Non
 def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         return
-    table = Table(title=f"{title}: nobody speaks", title_justify="left")
+    table = Table(title=f"{title}: no user", title_justify="left")
     for head in (
-        "", "hours", "wrong reactions\nan hour [95 %]", "time lost\n% held / ducked",
-        "wrong interruptions\nan hour [95 %]", "n",
+        "", "hours", "false reactions\nper hour [95 %]", "time lost\n% held / ducked",
+        "false interruptions\nper hour [95 %]", "n",
     ):  # fmt: skip
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
     for name, test in _ALONE.items():
@@ -203,8 +203,8 @@ _ALONE: dict[str, Callable[[Scene], bool]] = {
     "speech, 100 ppm": lambda s: s.condition == "plain" and not s.music and s.clock == "100ppm",
     "music": lambda s: s.music,
     "40 s after a move": lambda s: s.condition == "path",
-    "40 s after a jump, told": lambda s: s.condition == "jump" and s.jump_told,
-    "... not told": lambda s: s.condition == "jump" and not s.jump_told,
+    "40 s after a reported jump": lambda s: s.condition == "jump" and s.jump_told,
+    "40 s after an unreported jump": lambda s: s.condition == "jump" and not s.jump_told,
 }
 
 
@@ -212,11 +212,11 @@ def _starts(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         return
     n = len(outcomes)
-    table = Table(title=f"{title}: cold starts, nobody speaks", title_justify="left")
+    table = Table(title=f"{title}: cold starts, no user", title_justify="left")
     for head in (
         "starts",
-        "with a wrong reaction\n% [95 %]",
-        "with a wrong interruption\n% [95 %]",
+        "with a false reaction\n% [95 %]",
+        "with a false interruption\n% [95 %]",
     ):
         table.add_column(head, justify="right")
     table.add_row(

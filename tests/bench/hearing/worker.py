@@ -1,4 +1,4 @@
-"""What a process of the bench does: its own material, then one session after the other."""
+"""A worker process of the bench: loads the material, then runs one session after the other."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ _settings: Config
 
 
 def load(corpus: Path | None, split: material.Split) -> material.Material:
-    """The corpus, or synthesised material where there is none."""
+    """Load the corpus, or synthesise material if there is none."""
     return material.synthesise(split) if corpus is None else material.load(corpus, split)
 
 
 def begin(corpus: Path | None, split: material.Split, settings: Config) -> None:
-    """In each process, once."""
+    """Initialise a process; called once."""
     global _material, _settings
     _material, _settings = load(corpus, split), settings
 

@@ -1,10 +1,10 @@
-"""python -m tests.bench.instructions: what one heartbeat costs, in instructions.
+"""python -m tests.bench.instructions: the cost of one period in instructions.
 
-Time on a shared machine says little of a Pi; instructions are the same at any load, and the
-number of cycles that a known processor takes for one is known within a factor of two. So
-the core is run under QEMU's user emulation, which counts them: as x86-64, and as aarch64 in
-an environment that install.sh has made (tests/install/arm64). Needs gcc, flite and
-`apt-get install qemu-user`; entering the arm64 system needs root. Takes some five minutes.
+Time on a shared machine does not predict time on a Pi. Instruction counts do not depend on
+load, and the cycles per instruction of a known processor are known within a factor of two.
+QEMU's user emulation runs the core and counts its instructions: as x86-64, and as aarch64 in
+an environment made by install.sh (tests/install/arm64). Needs gcc, flite and
+`apt-get install qemu-user`; entering the arm64 system needs root. Takes about five minutes.
 """
 
 import argparse
@@ -22,8 +22,8 @@ HERE = Path(__file__).parent
 INSIDE = HERE.parents[1] / "install/inside"
 ROOT = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "parley-arm64"
 PI_PYTHON = "/opt/parley/venv/bin/python"
-BUILT_IN = "/var/tmp/count"  # where this bench's files lie in the arm64 system
-PI_CPUS = ("cortex-a72", "cortex-a53")  # of the Pi 4, and of the Zero 2 W
+BUILT_IN = "/var/tmp/count"  # folder of this bench in the arm64 system
+PI_CPUS = ("cortex-a72", "cortex-a53")  # of the Pi 4 and the Zero 2 W
 SAME_EVERY_RUN = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -39,29 +39,31 @@ def main() -> int:
         if options.root.exists():
             counts |= {cpu: _on_arm(cpu, plugin, folder, options.root) for cpu in PI_CPUS}
         else:
-            print(f"{options.root} is not there: run tests/install/arm64 first", file=sys.stderr)
+            print(f"{options.root} does not exist: run tests/install/arm64 first", file=sys.stderr)
     tables.show(native, [tables.counted(cpu, each, options.ticks) for cpu, each in counts.items()])
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.bench.instructions")
-    parser.add_argument("--ticks", type=int, default=500, help="counted, idle and speaking each")
     parser.add_argument(
-        "--root", type=Path, default=ROOT / "bookworm-offline", help="a system with Parley in it"
+        "--ticks", type=int, default=500, help="periods to count in each state, idle and speaking"
+    )
+    parser.add_argument(
+        "--root", type=Path, default=ROOT / "bookworm-offline", help="a system that contains Parley"
     )
     return parser.parse_args()
 
 
 def _plugin(folder: Path) -> Path:
-    """Compile count.c for the emulator that is installed."""
+    """Compile count.c for the installed emulator."""
     for tool in ("qemu-x86_64", "qemu-aarch64", "gcc"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: apt-get install qemu-user gcc")
     told = subprocess.check_output(["qemu-x86_64", "--version"], text=True)
     major = int(told.split("version ")[1].split(".")[0])
     plugin = folder / "count.so"
-    interface = 1 if major < 9 else 2  # the oldest that this QEMU still accepts
+    interface = 1 if major < 9 else 2  # the oldest interface that this QEMU accepts
     compiler = ("gcc", "-O2", "-shared", "-fPIC", f"-DPLUGIN_VERSION={interface}")
     subprocess.run([*compiler, HERE / "count.c", "-o", plugin], check=True)
     return plugin
@@ -81,7 +83,7 @@ def _on_x86(plugin: Path, folder: Path) -> str:
 
 
 def _on_arm(cpu: str, plugin: Path, folder: Path, root: Path) -> str:
-    """This checkout's Parley in the system's environment; the emulator is this machine's own."""
+    """Run this checkout's Parley in the arm64 environment, under the host's emulator."""
     there = root / BUILT_IN.lstrip("/")
     shutil.rmtree(there, ignore_errors=True)
     there.mkdir(parents=True)
@@ -107,7 +109,7 @@ def _on_arm(cpu: str, plugin: Path, folder: Path, root: Path) -> str:
 
 
 def _with_libraries(program: str, there: Path) -> None:
-    """Copy a program of this machine with its loader and libraries."""
+    """Copy a program of the host with its loader and libraries."""
     shutil.copy(program, there)
     for line in subprocess.check_output(["ldd", program], text=True).splitlines():
         path = next((word for word in line.split() if word.startswith("/")), None)

@@ -1,8 +1,8 @@
-/* A plugin of QEMU's user emulation: counts the instructions that the guest executes.
+/* A plugin for QEMU's user emulation: counts the instructions that the guest executes.
  *
- * The guest marks points of its run by seeking in any file to MARK + n: then a line "n count" is
- * written to the file that the plugin's argument `out` names. The declarations are QEMU's plugin
- * interface (docs/devel/tcg-plugins), whose header distributions do not ship.
+ * The guest marks points of its run by seeking in any file to MARK + n. The plugin then writes a
+ * line "n count" to the file named by its argument `out`. The declarations are QEMU's plugin
+ * interface (docs/devel/tcg-plugins); distributions do not ship its header.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-"""Plays a tape to a new core, with a mark before and after each heartbeat that counts.
+"""Plays a tape to a new core, with a mark before and after each counted period.
 
     python replay.py TAPE
 
-Runs in any environment that has Parley, without the checkout: under emulation, where
-count.c writes down the instructions executed at each mark, or natively, to take the time.
-Prints the seconds of CPU that each marked heartbeat took, as JSON.
+Runs in any environment that has Parley, without the checkout: under emulation, where count.c
+logs the instructions executed at each mark, or natively, to measure time. Prints the CPU
+seconds of each marked period as JSON.
 """
 
 import os
@@ -36,7 +36,7 @@ def main(tape: Path) -> None:
         marks += 1
 
     took: dict[str, list[float]] = {"": []}
-    mark(), mark()  # type: ignore[func-returns-value]  # what a mark itself costs
+    mark(), mark()  # type: ignore[func-returns-value]  # the cost of the mark itself
     for now, event, counted in events:
         if not isinstance(event, MicPeriod):
             speaker.handle(event, now)
@@ -49,7 +49,7 @@ def main(tape: Path) -> None:
             seconds = time.thread_time() - began
             mark()
             if speaker.state != counted:
-                sys.exit(f"the core is {speaker.state} where it was {counted} on the tape")
+                sys.exit(f"the core is {speaker.state}, but the tape expects {counted}")
             took.setdefault(counted, []).append(seconds)
     json.dump(took, sys.stdout)
 

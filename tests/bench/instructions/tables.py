@@ -1,4 +1,4 @@
-"""What was counted, and what it means for the processors of a Pi."""
+"""The counted instructions and the load that they imply for the processors of a Pi."""
 
 import json
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ STATES = ("idle", "speaking")
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A processor that nobody here has: what is known of it, and what is assumed."""
+    """A processor that was not available: known clock rate, assumed instructions per cycle."""
 
     name: str
     core: str
     ghz: float
     per_cycle: tuple[float, float]
-    """Instructions a cycle, assumed: an interpreter with caches that miss, and dense loops."""
+    """Assumed instructions per cycle: an interpreter with cache misses, and dense loops."""
 
 
 BOARDS = (
@@ -32,7 +32,7 @@ BOARDS = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of each heartbeat, by state: instructions, or seconds."""
+    """Cost of each period by state, in instructions or seconds."""
 
     name: str
     of: dict[str, list[float]]
@@ -42,7 +42,7 @@ class Cost:
 
 
 def counted(name: str, counts: str, ticks: int) -> Cost:
-    """From what count.c wrote: two marks with nothing between, then two for each heartbeat."""
+    """Parse the output of count.c: two empty marks, then two marks for each period."""
     marks = [int(line.split()[1]) for line in counts.splitlines()]
     if len(marks) != 2 + 2 * ticks * len(STATES):
         raise ValueError(f"{name}: {len(marks)} marks were written, {2 + 4 * ticks} are expected")
@@ -54,14 +54,14 @@ def counted(name: str, counts: str, ticks: int) -> Cost:
 
 
 def timed(answer: str) -> Cost:
-    """From what replay.py printed, without emulation."""
+    """Parse the output of a native run of replay.py."""
     return Cost("this machine", {state: json.loads(answer)[state] for state in STATES})
 
 
 def show(native: Cost, costs: list[Cost]) -> None:
     """Print both tables."""
     console = Console(width=100, highlight=False)
-    table = Table("million instructions a heartbeat of 10 ms", "median", "p95", "worst", "mean")
+    table = Table("million instructions per period of 10 ms", "median", "p95", "worst", "mean")
     for cost in costs:
         for state in STATES:
             table.add_row(
@@ -71,7 +71,7 @@ def show(native: Cost, costs: list[Cost]) -> None:
             )
     console.print(table)
 
-    table = Table("estimated from them", "assumed a cycle", "mean", "p95", "of one core")
+    table = Table("estimated load", "assumed per cycle", "mean", "p95", "of one core")
     for board in BOARDS:
         for cost in costs:
             if cost.name == board.core:

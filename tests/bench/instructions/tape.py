@@ -1,4 +1,4 @@
-"""The tape: everything that a core was told in a short conversation, to be told again."""
+"""The tape: all input of a core in a short conversation, for replay."""
 
 import pickle
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ ANSWER = (
     "to look for the matches without it."
 )
 QUESTION = "What is the weather like?"
-WARM_S = 3.0  # heard before it counts: the canceller has converged, numpy is warm
-ECHO_GAIN_DB = -12.0  # a loudspeaker in one box with its microphone
+WARM_S = 3.0  # before counting begins: the canceller has converged, numpy is warm
+ECHO_GAIN_DB = -12.0  # a loudspeaker in the same box as the microphone
 
 
 @dataclass
 class Recorded(Paper):
-    """Writes down what the core is told; `counting` marks the heartbeats that are counted."""
+    """Records the input of the core; `counting` marks the periods to count."""
 
     tape: list[tuple[float, Happening | MicPeriod, str]] = field(default_factory=list)
     counting: bool = False
@@ -44,7 +44,7 @@ class Recorded(Paper):
 
 
 def record(path: Path, ticks: int) -> None:
-    """Idle for `ticks` heartbeats, then a question and `ticks` heartbeats of the answer."""
+    """Record `ticks` idle periods, then a question and `ticks` periods of the answer."""
     speech = resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
     long_s = (ticks * PERIOD_MS) / 1000 + WARM_S
     reply = np.tile(speech, int(np.ceil(long_s * SERVER_RATE_HZ / len(speech))) + 1)

@@ -1,4 +1,4 @@
-"""Examples to learn from: what the real ears make of random scenes, and who really spoke."""
+"""Training examples: the real detector's cues in random scenes, with the true talker activity."""
 
 import itertools
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import Said, Soundtrack
 from tests.bench.training import noises
 
-HOUSEHOLDS = 12  # in each batch: enough that none is learnt by heart
+HOUSEHOLDS = 12  # in each batch: enough to prevent overfitting to one
 ECHO_S = 40.0
-EARLY_MS = 15  # how long before it is heard a reference frame is handed in, at least
+EARLY_MS = 15  # least time from handing in a reference frame to its playback
 SILENT_DB = 25.0  # as the corpus labels onsets
 BRIDGED = 15  # periods: a pause of a stop consonant is speech
 QUIET, VOICE, SHORT = 0, 1, 2
-"""Labels: nobody, somebody who says something, somebody who coughs or hums."""
+"""Labels: silence, speech, a cough or hum."""
 
 Random = np.random.Generator
 T = TypeVar("T")
@@ -48,12 +48,14 @@ class Examples:
     cues: Floats
     label: np.ndarray
     since_onset: np.ndarray
-    """Periods since the current utterance began, at most 255; 255 where nobody speaks."""
+    """Periods since the current utterance began, at most 255; 255 in silence."""
 
 
 def drawn(corpus: Material, gathered: Material, random: Random) -> Material:
-    """One batch of scenes' material: all of the corpus but its noises, as many gathered voices
-    again, and households of this batch's own."""
+    """Draw the material for one batch of scenes.
+
+    It has all of the corpus except its noises, as many gathered voices again, and new households.
+    """
     near = [Clip(c.name, _at_speed(c.frames, random.uniform(0.88, 1.12))) for c in corpus.near]
     rooms = [*corpus.rooms, *_some(gathered.rooms, 2 * len(corpus.rooms), random)]
     events = list(gathered.noises.values())
@@ -73,7 +75,7 @@ def _some(found: list[T], count: int, random: Random) -> list[T]:
 
 
 def scene(seed: tuple[int, ...], material: Material) -> Scene:
-    """A random scene, wider than those that are tested."""
+    """Draw a random scene from wider ranges than the tested ones."""
     random = np.random.default_rng(seed)
     task = "users" if random.random() < 0.65 else "echo"
     noise = str(random.choice(["quiet", "pink", *material.noises]))
@@ -93,9 +95,9 @@ def scene(seed: tuple[int, ...], material: Material) -> Scene:
 
 
 def listen(scene: Scene, material: Material) -> Examples:
-    """Play the scene to the real canceller, with holds and ducks thrown in.
+    """Play the scene to the real canceller, with random holds and ducks.
 
-    The loudspeaker follows a script instead of a decision, so the air is computed at once.
+    The loudspeaker follows a script instead of decisions, so the air is computed in advance.
     """
     with patch.object(soundtrack, "Air", _Script):
         track = soundtrack.compose(scene, material)
@@ -109,7 +111,7 @@ def listen(scene: Scene, material: Material) -> Examples:
 
 
 def _played(track: Soundtrack, periods: int, random: Random) -> Signal:
-    """What is handed to the loudspeaker, 16 kHz, with holds and ducks."""
+    """Return the loudspeaker's input at 16 kHz, with holds and ducks."""
     count = periods * MIC_PERIOD_FRAMES
     pieces = [np.zeros(int(random.uniform(0.2, 3.0) * MIC_RATE_HZ))]
     while sum(map(len, pieces)) < count:
@@ -150,7 +152,7 @@ def _late(signal: Signal, frames: int) -> Signal:
 
 
 def _heard(mic: Frames, reference: Frames) -> Floats:
-    """The cues of each period."""
+    """Return the cues of each period."""
     canceller, levels, pitch = Canceller(), Levels(), Pitch()
     alignment = Alignment(canceller, ms_to_frames(EARLY_MS, MIC_RATE_HZ))
     cues = []
@@ -165,7 +167,7 @@ def _heard(mic: Frames, reference: Frames) -> Floats:
 
 @dataclass
 class _Script:
-    """In place of `Air`: keeps what the air is made of."""
+    """Replaces `Air`: stores its components."""
 
     paths: tuple[Signal, Signal]
     around: Signal
@@ -182,7 +184,7 @@ class _Hold:
 
 
 def _holds(track: Soundtrack, random: Random) -> list[_Hold]:
-    """Some because of the user, some for nothing: the network is asked after both."""
+    """Draw holds with and without a user: the network must judge both."""
     found = []
     for line in track.said:
         if random.random() < 0.65:
@@ -210,7 +212,7 @@ def _labels(track: Soundtrack, user_dbfs: float, periods: int) -> tuple[np.ndarr
 
 
 def _active(user: Signal, line: Said, user_dbfs: float) -> tuple[int, np.ndarray]:
-    """Which periods from the onset to half a second after the end have him audible."""
+    """Mark the periods with an audible user, from the onset to half a second after the end."""
     first = round(line.onset_s * 100)
     last = round(line.end_s * 100) + 50
     blocks = user[first * MIC_PERIOD_FRAMES : last * MIC_PERIOD_FRAMES]

@@ -1,9 +1,9 @@
-"""Gathers what to learn from, out of Debian packages: python gather.py --help.
+"""Gathers training material from Debian packages: python gather.py --help.
 
 Games and teaching software hold thousands of recordings of people, things and music under
-free licences (each package's `copyright` tells which). They teach the network and are not
-shipped. Needs `ffmpeg` and `dpkg-deb`, and runs in the training's own environment (with
-soundfile and pyroomacoustics). The folder has the layout that the bench takes.
+free licences (see each package's `copyright`). They train the network and are not shipped.
+Needs `ffmpeg` and `dpkg-deb`, and runs in the training environment (with soundfile and
+pyroomacoustics). The folder has the layout of the bench's corpus.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import soundfile
 RATE_HZ = 16_000
 SOUNDS = (".ogg", ".oga", ".opus", ".wav", ".flac", ".g722", ".mp3")
 ACTIVE_DBFS = -26.0
-SILENT_DB = 25.0  # as a corpus labels onsets: below the active level
+SILENT_DB = 25.0  # below the active level, as the corpus labels onsets
 SHORTEST_S = {"near": 0.45, "far": 1.5, "music": 12.0, "noise": 0.03}
 LONGEST_S = {"near": 6.0, "far": 12.0, "music": 30.0, "noise": 4.0}
 ROOMS = 48
@@ -30,7 +30,7 @@ _SEED = 31
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Files of one package that are of one kind; at most `most`, drawn at random."""
+    """Files of one kind from one package; at most `most`, drawn at random."""
 
     package: str
     kind: str  # near, far, music or noise
@@ -74,7 +74,7 @@ SOURCES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path, help="the folder to fill")
-    parser.add_argument("--packages", type=Path, help="keeps the downloaded packages")
+    parser.add_argument("--packages", type=Path, help="folder for the downloaded packages")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         packages = options.packages or Path(scratch)
@@ -114,14 +114,14 @@ def _unpack(package: str, packages: Path, folder: Path) -> None:
 
 
 def _decoded(path: Path) -> np.ndarray:
-    """Mono, full scale 1.0; empty when it cannot be read."""
+    """Decode to mono, full scale 1.0; empty if unreadable."""
     command = ["ffmpeg", "-v", "quiet", "-i", path, "-t", "60", "-ac", "1", "-ar", str(RATE_HZ)]
     done = subprocess.run([*command, "-f", "s16le", "-"], capture_output=True, check=False)  # type: ignore[list-item]
     return np.frombuffer(done.stdout[: len(done.stdout) // 2 * 2], "<i2") / 32768.0
 
 
 def _clip(kind: str, sound: np.ndarray) -> np.ndarray | None:
-    """From its onset on, levelled, cut to the longest; None when it is too short or silent."""
+    """Cut from the onset to the longest length and level; None if too short or silent."""
     blocks = sound[: len(sound) // 160 * 160].reshape(-1, 160)
     power = np.mean(blocks**2, axis=1) if len(blocks) else np.zeros(1)
     if power.max() < 1e-6:
@@ -136,7 +136,7 @@ def _clip(kind: str, sound: np.ndarray) -> np.ndarray | None:
 
 
 def _rooms(folder: Path, random: np.random.Generator) -> None:
-    """Shoeboxes with the device on some furniture and people anywhere, by the image method."""
+    """Simulate shoebox rooms by the image method: the device on furniture, people anywhere."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(ROOMS):
         size = random.uniform([2.5, 2.5, 2.3], [7.0, 6.0, 3.0])

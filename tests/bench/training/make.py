@@ -1,4 +1,4 @@
-"""Makes the examples: python -m tests.bench.training.make --help."""
+"""Makes the training examples: python -m tests.bench.training.make --help."""
 
 import os
 
@@ -14,16 +14,20 @@ import numpy as np
 from tests.bench.hearing import material
 from tests.bench.training import examples
 
-SESSIONS_PER_MATERIAL = 30  # the next thirty get other voices, rooms and noises
+SESSIONS_PER_MATERIAL = 30  # then new voices, rooms and noises are drawn
 _SEED = 78
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Examples for the classifier of hearing.")
-    parser.add_argument("--corpus", type=Path, required=True, help="as the bench takes it")
-    parser.add_argument("--gathered", type=Path, required=True, help="what gather.py has filled")
+    parser = argparse.ArgumentParser(
+        description="Make training examples for the near-end classifier."
+    )
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="corpus folder, as for the bench"
+    )
+    parser.add_argument("--gathered", type=Path, required=True, help="folder filled by gather.py")
     parser.add_argument("--split", choices=("A", "B", "all"), default="A")
-    parser.add_argument("--sessions", type=int, default=1659, help="of about 36 s each")
+    parser.add_argument("--sessions", type=int, default=1659, help="sessions of about 36 s each")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

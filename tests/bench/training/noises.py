@@ -1,4 +1,4 @@
-"""Noises that no corpus has enough of: things struck, rubbed, poured, humming and beeping."""
+"""Noises that corpora lack: struck, rubbed and poured things, hums and beeps."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,9 +17,9 @@ Random = np.random.Generator
 
 
 def household(recorded: list[Frames], rooms: list[RoomPaths], random: Random) -> Frames:
-    """Half a minute of one imaginary household: a steady bed and events over it, RMS arbitrary.
+    """Return half a minute of an imaginary household: a steady bed with events, RMS arbitrary.
 
-    The events are a few of `recorded`, or made, or both, somewhere in one of the rooms.
+    The events are a few of `recorded`, synthesised ones, or both, placed in one of the rooms.
     """
     bed = _bed(random)
     events = np.zeros(len(bed))
@@ -42,7 +42,7 @@ def household(recorded: list[Frames], rooms: list[RoomPaths], random: Random) ->
 
 
 def _played(sound: Frames, random: Random) -> Signal:
-    """A recorded event, a little higher or lower, cut at four seconds."""
+    """Return a recorded event with a small pitch shift, cut at four seconds."""
     speed = random.uniform(0.85, 1.18)
     event = np.asarray(soxr.resample(sound / 32768.0, MIC_RATE_HZ, MIC_RATE_HZ * speed))
     return event[: 4 * MIC_RATE_HZ]
@@ -69,7 +69,7 @@ def _coloured(sound: Signal, db_per_octave: float) -> Signal:
 
 
 def _struck(random: Random) -> Signal:
-    """Plates, cutlery, wood: a handful of modes struck together, once or a few times."""
+    """Synthesise plates, cutlery, wood: a few modes struck together, once or a few times."""
     time_s = np.arange(int(0.4 * MIC_RATE_HZ)) / MIC_RATE_HZ
     low, high = random.choice([(120, 900), (400, 3000), (1200, 7000)])
     decay_s = random.uniform(0.004, 0.12)
@@ -87,7 +87,7 @@ def _struck(random: Random) -> Signal:
 
 
 def _rubbed(random: Random) -> Signal:
-    """Paper, cloth, steps, a tap: noise in a band, opened and closed at some pace."""
+    """Synthesise paper, cloth, steps, a tap: band noise, gated at some pace."""
     count = int(random.uniform(0.08, 1.2) * MIC_RATE_HZ)
     spectrum = np.fft.rfft(random.standard_normal(count))
     hz = np.fft.rfftfreq(count, 1 / MIC_RATE_HZ)
@@ -101,7 +101,7 @@ def _rubbed(random: Random) -> Signal:
 
 
 def _beep(random: Random) -> Signal:
-    """A microwave, a phone, a squeaking chair: tones that stand or glide."""
+    """Synthesise a microwave, a phone, a squeaking chair: steady or gliding tones."""
     count = int(random.uniform(0.06, 0.8) * MIC_RATE_HZ)
     glide = 1 + random.choice([0.0, 0.0, 1.0]) * random.uniform(-0.3, 0.3) * np.linspace(
         0, 1, count

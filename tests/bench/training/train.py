@@ -1,4 +1,4 @@
-"""Trains the network on examples; needs PyTorch and nothing of this project. See the package."""
+"""Trains the network on examples; needs PyTorch, but not this project. See the package."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ UNITS = 64
 EPOCHS = 12
 SEQUENCE = 300  # periods: 3 s
 BATCH = 32
-HELD_OUT = 8  # every eighth session
+HELD_OUT = 8  # every eighth session is held out
 CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.near_end
 QUIET, VOICE, SHORT = 0, 1, 2
 
@@ -19,7 +19,7 @@ Session = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Network(nn.Module):
-    """What `parleyd.hearing.near_end` computes."""
+    """The network that `parleyd.hearing.near_end` evaluates."""
 
     def __init__(self, cues: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     options = parser.parse_args()
     torch.manual_seed(1)
-    torch.set_num_threads(1)  # the same sums in the same order, wherever it runs
+    torch.set_num_threads(1)  # a fixed order of sums makes the training deterministic
     random = np.random.default_rng(1)
     files = sorted(options.examples.glob("*.npz"))
     train = [_load(f) for n, f in enumerate(files) if n % HELD_OUT]
@@ -85,7 +85,7 @@ def _fit(
             picked = [sequences[n] for n in order[start : start + BATCH]]
             cues, label, since = (np.stack(part) for part in zip(*picked, strict=True))
             seen = _scaled(cues, mean, std)
-            # Another microphone, another room: each cue a little off, for the whole sequence.
+            # Other microphones and rooms shift each cue a little, for the whole sequence.
             seen = seen + 0.15 * torch.randn_like(seen) + 0.1 * torch.randn_like(seen[:, :1])
             loss = _loss(network(seen), label, since)
             optimizer.zero_grad()
@@ -111,14 +111,14 @@ def _loss(logits: torch.Tensor, label: np.ndarray, since: np.ndarray) -> torch.T
     voice = label == VOICE
     target = torch.from_numpy(voice.astype(np.float32))
     weight = np.ones(label.shape, np.float32)
-    weight[(label == QUIET) & (since < 255)] = 0.1  # his pauses are neither
-    weight[:, :30] *= 0.2  # the state begins empty only once in a life
+    weight[(label == QUIET) & (since < 255)] = 0.1  # the user's pauses count for neither class
+    weight[:, :30] *= 0.2  # the state starts empty only once per run
     first, second = weight.copy(), weight
-    first[voice & (since < 4)] *= 0.3  # 40 ms: nothing can be known yet
+    first[voice & (since < 4)] *= 0.3  # 40 ms are too short for any evidence
     first[voice & (since >= 4) & (since < 25)] *= 3.0
     first[label == SHORT] = 0.0  # a cough may be held or not
     second[voice & (since < 10)] *= 0.1
-    second[label == SHORT] *= 2.0  # but it is not speech
+    second[label == SHORT] *= 2.0  # but is not speech
     total = torch.zeros(())
     for output, (w, share) in enumerate(((first, 1.0), (second, 0.5))):
         weights = torch.from_numpy(w)
@@ -131,7 +131,7 @@ def _loss(logits: torch.Tensor, label: np.ndarray, since: np.ndarray) -> torch.T
 
 @torch.no_grad()
 def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.ndarray) -> None:
-    """Alarms while nobody speaks and users found within 200 ms, two of three periods over p."""
+    """Print false alarms and users found within 200 ms, with two of three periods over p."""
     likely = [torch.sigmoid(network(_scaled(s[0], mean, std)[None]))[0, :, 0].numpy() for s in test]
     for threshold in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
         alarms = alone = users = found = 0
@@ -146,7 +146,7 @@ def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.nda
             onsets = np.flatnonzero((label == VOICE) & (since == 0))
             users += len(onsets)
             found += sum(bool(over[at : at + 20].any()) for at in onsets)
-        print(f"p > {threshold}: {alarms / alone * 360_000:.0f} alarms an hour,"
+        print(f"p > {threshold}: {alarms / alone * 360_000:.0f} alarms per hour,"
               f" {100 * found / users:.0f} % of {users} users within 200 ms")  # fmt: skip
 
 
