@@ -1,4 +1,4 @@
-"""gpiozero's own mock pins, which record each level with its time."""
+"""gpiozero's mock pins, which record each level with its time."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Night and day: a pure function of the time of day."""
+"""Dimming by night and day is a pure function of the time of day."""
 
 from datetime import time
 
@@ -27,7 +27,7 @@ def dimming(night: str) -> Dimming:
         ("08:00-08:00", [], ["08:00", "20:00"]),
     ],
 )
-def test_the_night_goes_from_its_first_minute_to_before_its_last(
+def test_night_includes_its_first_minute_and_excludes_its_last(
     night: str, dark: list[str], bright: list[str]
 ) -> None:
     tried = [*dark, *bright]
@@ -36,7 +36,7 @@ def test_the_night_goes_from_its_first_minute_to_before_its_last(
 
 
 @given(st.times(), st.times(), st.times())
-def test_each_moment_is_night_of_one_span_or_of_its_reverse(
+def test_night_of_a_span_or_its_reverse_covers_each_minute_once(
     begin: time, end: time, now: time
 ) -> None:
     spans = [f"{a:%H:%M}-{b:%H:%M}" for a, b in ((begin, end), (end, begin))]
@@ -45,14 +45,14 @@ def test_each_moment_is_night_of_one_span_or_of_its_reverse(
     assert nights.count(True) == (0 if same else 1)
 
 
-def test_colours_are_scaled_and_keep_their_hue() -> None:
+def test_dimmed_scales_a_colour_and_keeps_its_hue() -> None:
     light = dimming("22:00-07:00")
     assert light.dimmed(WHITE, time(12)) == pytest.approx((0.8, 0.8, 0.8))
     assert light.dimmed(Colour(1.0, 0.5, 0.0), time(23)) == pytest.approx((0.1, 0.05, 0.0))
 
 
 @pytest.mark.parametrize("night", ["22-7", "24:00-07:00", "22:00", "22:60-07:00", "10 pm-7 am"])
-def test_what_is_no_span_of_time_is_told(night: str) -> None:
+def test_config_night_that_is_not_a_span_is_refused(night: str) -> None:
     with pytest.raises(ConfigError) as error:
         config.parse(f'[lights]\nnight = "{night}"')
     assert str(error.value).endswith('expected str of another form, allowed is "22:00-07:00" or ""')

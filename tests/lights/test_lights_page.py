@@ -1,4 +1,4 @@
-"""hardware/lights.md and its pictures say what the code does."""
+"""hardware/lights.md and its pictures match the code."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -15,34 +15,34 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def ladder() -> list[tuple[str, str, str]]:
-    """Each rung: state, colour and rhythm, picture."""
+    """Return state, colour with rhythm, and picture of each indication."""
     page = (HARDWARE / "lights.md").read_text("utf-8")
     rung = r"^\d\. \*\*`(.+)`\*\* (.+?)\. [A-Z].+\.\n\n   (!.*)$"
     return re.findall(rung, page, re.MULTILINE)
 
 
-def test_the_page_tells_every_state_in_the_order_of_the_ladder() -> None:
+def test_page_lists_every_state_in_order_of_priority() -> None:
     assert [(shown, f"{LOOKS[shown].colour_name}, {LOOKS[shown].rhythm}") for shown in Shown] == [
         rung[:2] for rung in ladder()
     ]
     assert next(iter(Shown)) is Shown.MUTED
 
 
-def test_the_page_shows_each_states_own_picture() -> None:
+def test_page_shows_each_states_picture() -> None:
     for shown, _, picture in ladder():
         assert picture == f"![{shown}](pictures/lights/{shown}.svg)"
 
 
 @pytest.mark.parametrize("name", lights.pictures())
-def test_the_committed_pictures_are_those_of_the_patterns(name: str) -> None:
+def test_pictures_committed_match_the_patterns(name: str) -> None:
     committed = (HARDWARE / "pictures" / name).read_text("utf-8")
-    assert committed == lights.pictures()[name], "draw anew: python -m hardware.pictures"
+    assert committed == lights.pictures()[name], "draw it again: python -m hardware.pictures"
     ET.fromstring(committed)
 
 
 @pytest.mark.parametrize("shown", [Shown.ERROR, Shown.THINKING, Shown.OFFLINE])
-def test_a_picture_moves_as_the_pattern_does(shown: Shown) -> None:
-    """Read back from the SVG, at moments that are no edges."""
+def test_picture_animation_matches_the_pattern(shown: Shown) -> None:
+    """Read the brightness back from the SVG, at times away from the edges."""
     style = ET.fromstring(lights.pictures()[f"lights/{shown}.svg"]).find(f"{SVG}style")
     assert style is not None
     assert style.text is not None

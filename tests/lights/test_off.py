@@ -1,4 +1,4 @@
-"""Lights of a daemon that was killed: all are driven dark, by any configuration."""
+"""The lights of a killed daemon are switched off, with any configuration."""
 
 import fcntl
 import os
@@ -47,17 +47,17 @@ def of(output: str = "apa102", rest: str = "leds = 3") -> str:
     return f'[lights]\noutput = "{output}"\nspi_device = "{SPI}"\n{rest}\n'
 
 
-def test_chain_that_a_killed_process_left_red_goes_dark(chain: Path, tmp_path: Path) -> None:
+def test_lights_off_darkens_the_chain_of_a_killed_process(chain: Path, tmp_path: Path) -> None:
     light = Apa102(config.Lights(output="apa102", spi_device=SPI, leds=3))
     light.show(Colour(1.0, 0.0, 0.0))
-    os.close(light._device or 0)  # as SIGKILL does it: without a last word
+    os.close(light._device or 0)  # like SIGKILL: without a last write
     assert chain.read_bytes() == apa102(255, 0, 0, 3)
     chain.write_bytes(b"")
     assert lights_off(tmp_path, of()).exit_code == 0
     assert chain.read_bytes() == apa102(0, 0, 0, 3)
 
 
-def test_ws2812_goes_dark(chain: Path, tmp_path: Path) -> None:
+def test_lights_off_darkens_a_ws2812_chain(chain: Path, tmp_path: Path) -> None:
     assert lights_off(tmp_path, of("ws2812", "leds = 12")).exit_code == 0
     assert chain.read_bytes() == ws2812(0, 0, 0, 12)
 
@@ -66,7 +66,7 @@ def test_ws2812_goes_dark(chain: Path, tmp_path: Path) -> None:
     ("output", "numbers"), [("led", [5]), ("rgb", [6, 13, 19])], ids=["led", "rgb"]
 )
 @pytest.mark.parametrize("active_high", [True, False])
-def test_pins_are_driven_dark(
+def test_lights_off_darkens_gpio_pins(
     output: str, numbers: list[int], active_high: bool, pins: MockFactory, tmp_path: Path
 ) -> None:
     for number in numbers:
@@ -81,7 +81,7 @@ def test_pins_are_driven_dark(
     for number in numbers:
         lit, dark, *_ = (state.state for state in pins.pin(number).states)
         assert (lit, dark) == ((1, 0) if active_high else (0, 1))
-        assert pins.pin(number).function == "input"  # let go of
+        assert pins.pin(number).function == "input"  # freed
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_pins_are_driven_dark(
     ],
 )
 @pytest.mark.parametrize("first", [True, False])
-def test_broken_configuration_is_read_as_far_as_it_goes(
+def test_lights_off_reads_the_valid_lines_of_a_broken_config(
     broken: str, first: bool, chain: Path, tmp_path: Path
 ) -> None:
     lights = of(rest="leds = 5\nbrightness = 7\nnight = ")
@@ -102,7 +102,7 @@ def test_broken_configuration_is_read_as_far_as_it_goes(
     assert chain.read_bytes() == apa102(0, 0, 0, 5)
 
 
-def test_broken_configuration_has_the_lights_of_its_board(tmp_path: Path) -> None:
+def test_to_darken_of_a_broken_config_uses_its_board(tmp_path: Path) -> None:
     text = 'board = "respeaker-2mic"\n[wake]\nkeywords = 3\n[lights]\nleds = 2\n'
     path = tmp_path / "parley.toml"
     path.write_text(text)
@@ -113,18 +113,18 @@ def test_broken_configuration_has_the_lights_of_its_board(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "text", ["", "\x00\xff", "[" * 5000, "[lights]\noutput = 'led'\nled_pin = 99"]
 )
-def test_nothing_that_can_be_read_darkens_nothing_and_fails_not(
+def test_lights_off_with_an_unreadable_config_exits_0(
     text: str, pins: MockFactory, tmp_path: Path
 ) -> None:
     assert lights_off(tmp_path, text).exit_code == 0
 
 
-def test_missing_configuration_fails_not(tmp_path: Path) -> None:
+def test_lights_off_without_a_config_exits_0(tmp_path: Path) -> None:
     result = CliRunner().invoke(parley, ["lights-off", "--config", str(tmp_path / "none")])
     assert result.exit_code == 0
 
 
-def test_lights_that_were_driven_go_dark_whatever_the_file_says_now(
+def test_lights_off_darkens_the_saved_lights_not_the_config(
     chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
@@ -133,7 +133,7 @@ def test_lights_that_were_driven_go_dark_whatever_the_file_says_now(
     assert chain.read_bytes() == apa102(0, 0, 0, 7)
 
 
-def test_damaged_note_counts_for_nothing(
+def test_lights_off_with_a_damaged_saved_file_uses_the_config(
     chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
@@ -142,7 +142,7 @@ def test_damaged_note_counts_for_nothing(
     assert chain.read_bytes() == apa102(0, 0, 0, 3)
 
 
-def test_pin_that_is_held_is_one_line(pins: MockFactory, tmp_path: Path) -> None:
+def test_lights_off_with_a_busy_pin_reports_one_line(pins: MockFactory, tmp_path: Path) -> None:
     holder = PWMLED(5)
     path = tmp_path / "parley.toml"
     path.write_text('[lights]\noutput = "led"\nled_pin = 5\n')
@@ -151,7 +151,7 @@ def test_pin_that_is_held_is_one_line(pins: MockFactory, tmp_path: Path) -> None
     assert "pins cannot be driven" in str(result.exception)
 
 
-def test_command_of_the_unit_runs_as_it_stands(tmp_path: Path) -> None:
+def test_lights_off_command_of_the_unit_runs(tmp_path: Path) -> None:
     unit = Path(__file__).parents[2] / "systemd/parleyd.service"
     (line,) = [s for s in unit.read_text().splitlines() if s.startswith("ExecStopPost=")]
     program, *arguments = line.removeprefix("ExecStopPost=-").split()

@@ -1,4 +1,4 @@
-"""The outputs on gpiozero's mock pins and on a terminal that is a text buffer."""
+"""The outputs on gpiozero's mock pins and on a text buffer as the terminal."""
 
 import io
 
@@ -21,7 +21,7 @@ def lights(**changes: object) -> config.Lights:
     return config.Lights(**{"output": "led", **changes})  # type: ignore[arg-type]
 
 
-def test_a_single_led_shows_the_strongest_part(pins: MockFactory) -> None:
+def test_led_shows_the_strongest_part_of_a_colour(pins: MockFactory) -> None:
     led = Led(lights(led_pin=5))
     led.show(AMBER)
     led.show(Colour(0.0, 0.0, 0.4))
@@ -29,27 +29,27 @@ def test_a_single_led_shows_the_strongest_part(pins: MockFactory) -> None:
     assert [round(s.state, 3) for s in pins.pin(5).states] == [0.0, 1.0, 0.4, 0.0]
 
 
-def test_an_rgb_led_shows_each_part_on_its_pin(pins: MockFactory) -> None:
+def test_rgb_led_shows_each_part_on_its_pin(pins: MockFactory) -> None:
     led = RgbLed(lights(red_pin=5, green_pin=6, blue_pin=13))
     led.show(AMBER)
     assert [round(pins.pin(n).state, 2) for n in (5, 6, 13)] == [1.0, 0.5, 0.0]
 
 
-def test_an_led_against_the_supply_is_dark_when_the_pin_is_high(pins: MockFactory) -> None:
+def test_led_active_low_is_dark_while_the_pin_is_high(pins: MockFactory) -> None:
     led = Led(lights(led_pin=5, active_high=False))
     assert pins.pin(5).state == 1
     led.show(AMBER)
     assert pins.pin(5).state == 0
 
 
-def test_a_colour_that_is_already_shown_is_not_written_again(pins: MockFactory) -> None:
+def test_led_does_not_write_an_unchanged_colour(pins: MockFactory) -> None:
     led = Led(lights(led_pin=5))
     for _ in range(3):
         led.show(AMBER)
     assert len(pins.pin(5).states) == 2
 
 
-def test_close_goes_dark_frees_the_pins_and_may_be_called_twice(pins: MockFactory) -> None:
+def test_rgb_led_close_goes_dark_and_frees_the_pins(pins: MockFactory) -> None:
     led = RgbLed(lights(red_pin=5, green_pin=6, blue_pin=13))
     led.show(AMBER)
     led.close()
@@ -59,7 +59,7 @@ def test_close_goes_dark_frees_the_pins_and_may_be_called_twice(pins: MockFactor
     Led(lights(led_pin=5)).close()
 
 
-def test_a_second_use_of_a_pin_is_an_error_and_frees_what_was_taken(pins: MockFactory) -> None:
+def test_rgb_led_with_a_busy_pin_raises_and_frees_the_others(pins: MockFactory) -> None:
     holder = Led(lights(led_pin=13))
     with pytest.raises(LightsError, match="pins cannot be driven"):
         RgbLed(lights(red_pin=5, green_pin=6, blue_pin=13))
@@ -68,7 +68,9 @@ def test_a_second_use_of_a_pin_is_an_error_and_frees_what_was_taken(pins: MockFa
 
 
 @pytest.mark.parametrize("output", ["led", "rgb"])
-def test_a_machine_without_pins_says_so(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_without_gpio_raises_with_the_pin(
+    output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none-such")
     with pytest.raises(LightsError) as error:
@@ -77,22 +79,22 @@ def test_a_machine_without_pins_says_so(output: str, monkeypatch: pytest.MonkeyP
         assert part in str(error.value)
 
 
-def test_choose_opens_what_is_configured(pins: MockFactory) -> None:
+def test_create_opens_the_configured_output(pins: MockFactory) -> None:
     assert create(config.Lights()) is None
     assert isinstance(create(lights(led_pin=5)), Led)
     assert isinstance(create(lights(output="rgb", red_pin=6)), RgbLed)
 
 
-def test_a_terminal_is_only_chosen_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_terminal_without_a_terminal_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
-    with pytest.raises(LightsError, match="standard error is no terminal"):
+    with pytest.raises(LightsError, match="standard error is not a terminal"):
         create(lights(output="terminal"))
     monkeypatch.setattr(stream, "isatty", lambda: True)
     assert isinstance(create(lights(output="terminal")), TerminalLight)
 
 
-def test_the_terminal_draws_one_dot_per_change_and_cleans_up() -> None:
+def test_terminal_draws_one_dot_per_change_and_cleans_up() -> None:
     stream = io.StringIO()
     light = TerminalLight(stream)
     light.show(Colour(1.0, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""Each state's light can be told from every other, on three colours and on one."""
+"""Each state's light differs from every other, on an RGB LED and on a single LED."""
 
 import itertools
 from typing import NamedTuple
@@ -18,13 +18,13 @@ PAIRS = list(itertools.combinations(STATES, 2))
 
 
 class Rhythm(NamedTuple):
-    """What an eye gets from one blinking LED, whatever its brightness."""
+    """The visible rhythm of one blinking LED at any brightness."""
 
     rises: int
-    """How often it goes from dim to bright, in 4 s."""
+    """The number of changes from dim to bright in 4 s."""
 
     bright: float
-    """The share of time it is bright."""
+    """The bright share of the time."""
 
 
 def rhythm(shown: Shown) -> Rhythm:
@@ -33,14 +33,14 @@ def rhythm(shown: Shown) -> Rhythm:
     return Rhythm(int(np.count_nonzero(np.diff(on.astype(int), prepend=0) > 0)), float(on.mean()))
 
 
-def test_every_state_has_a_look() -> None:
+def test_looks_contain_every_state() -> None:
     assert set(LOOKS) == set(Shown)
 
 
 @given(
     st.sampled_from(STATES), st.floats(0, 1e7), st.floats(-1, 1e5)
-)  # a monotonic clock after months; a state that began just after `now` was taken
-def test_light_is_within_bounds_and_one_led_shows_the_strongest_part(
+)  # a monotonic clock after months, and a state that begins just after `now`
+def test_colour_is_in_bounds_and_brightness_is_its_maximum(
     shown: Shown, since: float, after: float
 ) -> None:
     level = brightness(shown, since + after, since)
@@ -50,7 +50,7 @@ def test_light_is_within_bounds_and_one_led_shows_the_strongest_part(
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_two_states_differ_on_a_single_led(one: Shown, other: Shown) -> None:
+def test_pattern_of_two_states_differs_on_a_single_led(one: Shown, other: Shown) -> None:
     a, b = rhythm(one), rhythm(other)
     slow, fast = sorted((a.rises, b.rises))
     other_rate = fast >= 1.5 * slow and fast - slow >= 2
@@ -59,28 +59,28 @@ def test_two_states_differ_on_a_single_led(one: Shown, other: Shown) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_two_states_differ_in_colour(one: Shown, other: Shown) -> None:
+def test_pattern_of_two_states_differs_in_colour(one: Shown, other: Shown) -> None:
     a, b = (np.array([colour(shown, t, 0.0) for t in TIMES]) for shown in (one, other))
     apart = np.abs(a - b).max(axis=1)
-    assert np.mean(apart > 0.25) > 0.05  # clearly another colour for 0.2 of 4 s at least
+    assert np.mean(apart > 0.25) > 0.05  # a clearly different colour for at least 0.2 of 4 s
 
 
 @pytest.mark.parametrize("shown", STATES)
-def test_only_an_animated_light_changes(shown: Shown) -> None:
+def test_pattern_changes_only_if_animated(shown: Shown) -> None:
     assert (len({brightness(shown, t, 0.0) for t in TIMES}) > 1) == animated(shown)
 
 
 @pytest.mark.parametrize("shown", [s for s in STATES if s is not Shown.IDLE])
-def test_a_change_is_seen_at_once(shown: Shown) -> None:
+def test_pattern_of_a_new_state_is_bright_at_once(shown: Shown) -> None:
     assert brightness(shown, 5.0, 5.0) >= 0.4
 
 
 @pytest.mark.parametrize("shown", [s for s in STATES if s is not Shown.BARGE_IN])
-def test_what_lasts_flashes_at_most_three_times_a_second(shown: Shown) -> None:
+def test_pattern_flashes_at_most_three_times_a_second(shown: Shown) -> None:
     assert rhythm(shown).rises <= 3 * WINDOW_S
 
 
-def test_muted_is_steady_red_and_idle_is_dark() -> None:
+def test_pattern_of_muted_is_steady_red_and_of_idle_dark() -> None:
     muted = {colour(Shown.MUTED, t, 0.0) for t in TIMES}
     assert len(muted) == 1
     red, green, blue = muted.pop()

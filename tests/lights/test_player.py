@@ -1,4 +1,4 @@
-"""The player, on an event loop whose time stands still until nothing is left to do."""
+"""The player on an event loop with virtual time."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ BRIGHT = config.Lights(brightness=1.0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Jumps to the next timer instead of waiting for it."""
+    """Jumps to the next timer as soon as no callback is ready."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class Recorder:
-    """A light that remembers when it showed what."""
+    """A light that records each colour with its time."""
 
     def __init__(self) -> None:
         self.shown: list[tuple[float, Colour]] = []
@@ -87,7 +87,7 @@ def play(
         loop.close()
 
 
-def test_a_still_light_stays_as_it_is_and_costs_next_to_nothing() -> None:
+def test_player_writes_a_constant_light_only_every_10_s() -> None:
     async def scene(player: Player) -> None:
         await asyncio.sleep(3600)
         player.show(Shown.MUTED)
@@ -103,7 +103,7 @@ def test_a_still_light_stays_as_it_is_and_costs_next_to_nothing() -> None:
     assert light.closed == 1
 
 
-def test_an_animated_light_is_asked_fifty_times_a_second() -> None:
+def test_player_writes_an_animated_light_50_times_a_second() -> None:
     async def scene(player: Player) -> None:
         player.show(Shown.LISTENING)
         await asyncio.sleep(1)
@@ -115,7 +115,7 @@ def test_an_animated_light_is_asked_fifty_times_a_second() -> None:
         assert shown == colour(Shown.LISTENING, at, 0.0)
 
 
-def test_a_change_is_shown_at_once_and_begins_its_pattern() -> None:
+def test_player_shows_a_change_at_once_from_its_start() -> None:
     async def scene(player: Player) -> None:
         player.show(Shown.THINKING)
         await asyncio.sleep(1.0 + FRAME_S / 3)
@@ -127,7 +127,7 @@ def test_a_change_is_shown_at_once_and_begins_its_pattern() -> None:
     assert light.shown[-1] == (1.0 + FRAME_S / 3, Colour(1.0, 0.0, 0.0))
 
 
-def test_showing_the_same_again_does_not_restart_the_pattern() -> None:
+def test_player_same_state_again_does_not_restart_it() -> None:
     async def scene(player: Player) -> None:
         for _ in range(20):
             player.show(Shown.OFFLINE)
@@ -139,7 +139,7 @@ def test_showing_the_same_again_does_not_restart_the_pattern() -> None:
     assert max(lit) < 0.2
 
 
-def test_a_still_light_is_dimmed_when_the_night_comes_and_follows_a_clock_that_is_set() -> None:
+def test_player_dims_at_night_and_follows_a_changed_clock() -> None:
     clock = [time(21, 59)]
 
     async def scene(player: Player) -> None:
@@ -156,7 +156,7 @@ def test_a_still_light_is_dimmed_when_the_night_comes_and_follows_a_clock_that_i
     assert red == pytest.approx([0.2, 0.1, 0.2, 0.1])
 
 
-def test_lights_that_fail_are_logged_closed_and_end_the_player(
+def test_player_with_a_failed_light_logs_closes_it_and_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scene(player: Player) -> None:
@@ -167,11 +167,11 @@ def test_lights_that_fail_are_logged_closed_and_end_the_player(
     light = Recorder()
     play(light, scene)
     assert light.closed == 1
-    assert "goes on without" in caplog.text
+    assert "continues without" in caplog.text
     assert caplog.records[0].exc_info is not None
 
 
-def test_lights_that_fail_are_opened_again_and_show_what_holds(
+def test_player_reopens_a_failed_light_with_the_current_state(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first, second = Recorder(), Recorder()
@@ -197,7 +197,7 @@ def test_lights_that_fail_are_opened_again_and_show_what_holds(
     assert [r.levelname for r in caplog.records] == ["ERROR", "INFO"]
 
 
-def test_lights_that_were_busy_at_the_start_come_later() -> None:
+def test_player_opens_a_busy_light_later() -> None:
     light = Recorder()
 
     async def scene(player: Player) -> None:
@@ -208,7 +208,7 @@ def test_lights_that_were_busy_at_the_start_come_later() -> None:
     assert light.changes() == [(0.5, Colour(0.4, 0.0, 0.0))]
 
 
-def test_the_error_pattern_reaches_the_pins_as_three_blinks(pins: MockFactory) -> None:
+def test_player_error_reaches_the_pins_as_three_blinks(pins: MockFactory) -> None:
     async def scene(player: Player) -> None:
         player.show(Shown.ERROR)
         await asyncio.sleep(2.0 - FRAME_S)

@@ -1,4 +1,4 @@
-"""Addressable LEDs: the exact bytes, and a device that is a file."""
+"""Addressable LEDs: the exact bytes, with a file as the device."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ def test_apa102_bytes_of_three_leds() -> None:
     assert apa102(1, 2, 3, 3) == bytes(4) + led + led + led + bytes(5)
 
 
-def test_apa102_has_half_a_clock_for_each_led_behind_them() -> None:
+def test_apa102_ends_with_half_a_clock_for_each_led() -> None:
     for leds in (1, 16, 17, 64):
         end = apa102(255, 255, 255, leds)[4 + 4 * leds :]
         assert end == bytes(len(end))
@@ -36,7 +36,7 @@ def test_ws2812_bytes_of_one_led() -> None:
     assert ws2812(0, 255, 0xA5, 1) == b"\0" + wire + RESET
 
 
-def test_ws2812_keeps_its_timing_and_its_reset() -> None:
+def test_ws2812_keeps_its_timing_and_reset() -> None:
     from parleyd.lights.ws2812 import SPEED_HZ
 
     sent = ws2812(1, 2, 3, 12)
@@ -45,13 +45,13 @@ def test_ws2812_keeps_its_timing_and_its_reset() -> None:
     assert len(sent) <= 4096  # spidev's default buffer, one transfer
 
 
-def test_64_leds_fit_one_transfer() -> None:
+def test_spi_bytes_of_64_leds_fit_one_transfer() -> None:
     assert max(len(ws2812(1, 2, 3, 64)), len(apa102(1, 2, 3, 64))) <= 4096
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
-    """A file stands for the device: what it was asked by ioctl is noted."""
+    """The ioctl calls on the file that stands for the device."""
     calls: list[tuple[int, bytes]] = []
     monkeypatch.setattr(fcntl, "ioctl", lambda _, request, value: calls.append((request, value)))
     return calls
@@ -62,7 +62,7 @@ def lights(device: Path, **changes: object) -> config.Lights:
     return config.Lights(**{"output": "apa102", "spi_device": str(device), "leds": 2, **changes})  # type: ignore[arg-type]
 
 
-def test_colours_are_written_when_they_change_and_dark_at_the_end(
+def test_spi_light_writes_changes_and_dark_at_the_end(
     tmp_path: Path, asked: list[tuple[int, bytes]]
 ) -> None:
     device = tmp_path / "spidev0.0"
@@ -78,7 +78,7 @@ def test_colours_are_written_when_they_change_and_dark_at_the_end(
     assert device.read_bytes() == apa102(128, 64, 0, 2) + apa102(0, 0, 0, 2)
 
 
-def test_the_first_dark_is_written_too(tmp_path: Path, asked: list[tuple[int, bytes]]) -> None:
+def test_spi_light_writes_the_first_dark(tmp_path: Path, asked: list[tuple[int, bytes]]) -> None:
     device = tmp_path / "spidev0.0"
     light = Ws2812(lights(device))
     light.show(Colour(0.0, 0.0, 0.0))
@@ -86,16 +86,14 @@ def test_the_first_dark_is_written_too(tmp_path: Path, asked: list[tuple[int, by
     light.close()
 
 
-def test_choose_opens_the_chain_that_is_configured(
-    tmp_path: Path, asked: list[tuple[int, bytes]]
-) -> None:
+def test_create_opens_the_configured_chain(tmp_path: Path, asked: list[tuple[int, bytes]]) -> None:
     for output, kind in (("apa102", Apa102), ("ws2812", Ws2812)):
         light = create(lights(tmp_path / "spi", output=output))
         assert isinstance(light, kind)
         light.close()
 
 
-def test_what_is_no_spi_device_is_told_and_left_closed(tmp_path: Path) -> None:
+def test_create_on_another_device_raises_and_leaves_it_closed(tmp_path: Path) -> None:
     before = os.listdir("/proc/self/fd")
     with pytest.raises(LightsError, match=r"cannot be driven \(Inappropriate ioctl"):
         create(lights(tmp_path / "file"))

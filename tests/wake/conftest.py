@@ -1,4 +1,4 @@
-"""Spoken words for the wake-word tests, and the last Porcupine that runs without a key."""
+"""Spoken words for the wake-word tests, and the last Porcupine version that needs no key."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ PORCUPINE_FOLDER = Path(sys.prefix) / "porcupine-1.9.5"  # outside site-packages
 
 @pytest.fixture(scope="session")
 def say(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Frames]:
-    """`say(text, voice="rms")`: speech with quiet around it, peak 0.35, 16 kHz."""
+    """`say(text, voice="rms")` returns speech between silences, peak 0.35, 16 kHz."""
     folder = tmp_path_factory.mktemp("speech")
 
     def speak(text: str, voice: str = "rms") -> Frames:
@@ -36,7 +36,7 @@ def say(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Frames]:
 
 @pytest.fixture(scope="session")
 def old_porcupine_folder() -> Path:
-    """A folder that holds pvporcupine 1.9.5; installs it there when install.sh has not."""
+    """A folder with pvporcupine 1.9.5; installs it there if install.sh has not."""
     if not (PORCUPINE_FOLDER / "pvporcupine").is_dir():
         # Its dependency enum34 breaks the standard library, hence --no-deps.
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
@@ -53,7 +53,7 @@ def old_porcupine_folder() -> Path:
 
 @pytest.fixture
 def old_porcupine(old_porcupine_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Makes `import pvporcupine` find 1.9.5 during one test."""
+    """Make `import pvporcupine` find 1.9.5 during one test."""
     _forget_porcupine()
     monkeypatch.syspath_prepend(str(old_porcupine_folder))
     try:

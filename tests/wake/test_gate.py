@@ -1,4 +1,4 @@
-"""The gate by itself, with an engine that fires as often as it is asked to."""
+"""The gate alone, with a scripted engine."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ PERIOD = np.zeros(160, np.int16)
 
 
 class Firing:
-    """A wake engine that hears the given keywords, one a period."""
+    """A wake engine that detects the given keywords, one per period."""
 
     name = "firing"
 
@@ -32,8 +32,8 @@ def test_gate_opens_again_exactly_after_its_time() -> None:
     assert [gate.process(PERIOD, now, False) for now in times] == ["a", None, "a", None]
 
 
-def test_gate_is_not_closed_by_firings_that_it_keeps_back() -> None:
-    """A word that the engine hears all the time still wakes every two seconds."""
+def test_gate_is_not_extended_by_blocked_detections() -> None:
+    """A word that fires continuously still wakes Parley every two seconds."""
     gate = Gate(Firing(*["a"] * 50), refractory_s=2.0)
     heard = [gate.process(PERIOD, second / 10, False) for second in range(50)]
     assert [index for index, keyword in enumerate(heard) if keyword] == [0, 20, 40]
@@ -46,12 +46,12 @@ def test_gate_counts_for_all_keywords_together() -> None:
     ]  # fmt: skip
 
 
-def test_gate_is_closed_by_no_silence() -> None:
+def test_gate_is_not_closed_by_silence() -> None:
     gate = Gate(Firing(None, "a"), refractory_s=5.0)
     assert [gate.process(PERIOD, now, False) for now in (0.0, 0.01)] == [None, "a"]
 
 
-def test_gate_lets_the_engine_hear_every_period() -> None:
+def test_gate_feeds_the_engine_every_period() -> None:
     engine = Firing("a", "a", None)
     gate = Gate(engine, refractory_s=9.0)
     for now, speaking in ((0.0, False), (0.01, True), (0.02, False)):

@@ -1,4 +1,4 @@
-"""The real library each time: 1.9.5 hears, 4.x refuses keys."""
+"""The real library: 1.9.5 detects words, 4.x refuses keys."""
 
 import builtins
 import logging
@@ -26,7 +26,7 @@ def wakes(gate: Gate, frames: Frames) -> list[str]:
 
 
 @pytest.mark.usefixtures("old_porcupine")
-def test_1_9_hears_its_words_once_and_nothing_else(say: Say) -> None:
+def test_porcupine_1_9_detects_its_words_once_and_no_others(say: Say) -> None:
     engine = Porcupine(["porcupine", "hey_google"], access_key="given to no one")
     gate = Gate(engine, refractory_s=2.0)
     stream = np.concatenate([say("porcupine"), say("what a fine day it is"), say("hey google")])
@@ -37,7 +37,7 @@ def test_1_9_hears_its_words_once_and_nothing_else(say: Say) -> None:
 
 
 @pytest.mark.usefixtures("old_porcupine")
-def test_1_9_needs_no_key_and_lists_its_words() -> None:
+def test_porcupine_1_9_needs_no_key_and_lists_its_words() -> None:
     with pytest.raises(WakeError, match=r"'hey_jarvis'.*alexa.*jarvis.*porcupine"):
         Porcupine(["hey_jarvis"])
     chosen = factory.create(config.Wake(engine="porcupine", keywords=("computer",)), None)
@@ -49,7 +49,7 @@ def test_1_9_needs_no_key_and_lists_its_words() -> None:
 
 @pytest.fixture
 def new_porcupine() -> None:
-    """The version that Parley depends on, where it knows the processor."""
+    """The version that Parley depends on, if it supports the processor."""
     try:
         builtin_keywords()
     except WakeError as error:
@@ -58,7 +58,7 @@ def new_porcupine() -> None:
 
 @pytest.mark.usefixtures("new_porcupine")
 @pytest.mark.parametrize("key", BAD_KEYS)
-def test_a_refused_key_is_named_nowhere(key: str) -> None:
+def test_porcupine_refused_key_appears_in_no_error(key: str) -> None:
     with pytest.raises(WakeLicenceError, match="not valid") as caught:
         Porcupine(["porcupine"], access_key=key)
     error = caught.value
@@ -69,7 +69,7 @@ def test_a_refused_key_is_named_nowhere(key: str) -> None:
 
 @pytest.mark.usefixtures("new_porcupine")
 @pytest.mark.parametrize("key", [None, ""])
-def test_no_key_says_where_it_is_looked_for(key: str | None) -> None:
+def test_porcupine_without_a_key_names_the_variable(key: str | None) -> None:
     with pytest.raises(WakeLicenceError, match="PICOVOICE_ACCESS_KEY"):
         Porcupine(["porcupine"], access_key=key)
 
@@ -84,7 +84,7 @@ def test_no_key_says_where_it_is_looked_for(key: str | None) -> None:
         ("PorcupineActivationRefusedError", "expired"),
     ],
 )
-def test_each_activation_error_has_its_remedy(
+def test_porcupine_activation_error_names_its_remedy(
     kind: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pvporcupine
@@ -98,7 +98,7 @@ def test_each_activation_error_has_its_remedy(
     assert BAD_KEYS[0] not in "".join(traceback.format_exception(caught.value))
 
 
-def test_an_unknown_processor_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_porcupine_on_an_unknown_processor_raises_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def unsupported(name: str, *rest: object) -> object:
@@ -114,7 +114,7 @@ def test_an_unknown_processor_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("new_porcupine")
-def test_auto_falls_back_to_micro_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_create_auto_falls_back_to_micro_and_logs_why(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     for keyword, why in (("hey_jarvis", "no model for"), ("alexa", "not valid")):
         caplog.clear()
@@ -126,12 +126,12 @@ def test_auto_falls_back_to_micro_and_says_why(caplog: pytest.LogCaptureFixture)
 
 
 @pytest.mark.usefixtures("new_porcupine")
-def test_auto_tells_what_porcupine_said_when_micro_does_not_know_the_word() -> None:
+def test_create_auto_with_unknown_word_raises_porcupines_error() -> None:
     with pytest.raises(WakeLicenceError, match="not valid"):
         factory.create(config.Wake(keywords=("porcupine",)), "bad-secret-key")
 
 
-def test_without_a_key_auto_is_micro() -> None:
+def test_create_auto_without_a_key_is_micro() -> None:
     engine = factory.create(config.Wake(), None)
     assert (engine.name, engine.keywords) == ("micro", ("hey_jarvis",))
     engine.close()

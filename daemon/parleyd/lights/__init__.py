@@ -1,4 +1,4 @@
-"""Lights: patterns are pure functions of state and time; outputs put colours on hardware."""
+"""Lights: patterns are pure functions of state and time; outputs show colours on hardware."""
 
 from typing import NamedTuple, Protocol
 
@@ -12,12 +12,12 @@ class Colour(NamedTuple):
 
 
 class LightOutput(Protocol):
-    """Something that can shine; called from the event loop about 50 times a second."""
+    """A light; the event loop calls it up to 50 times a second."""
 
     def show(self, colour: Colour) -> None:
-        """Put this colour on the hardware; returns at once, ignores what it already shows."""
+        """Show this colour on the hardware; returns at once, ignores an unchanged colour."""
         ...
 
     def close(self) -> None:
-        """Go dark and free the hardware; may be called twice."""
+        """Switch the light off and free the hardware; may be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""How bright the lights are: by day, and at night."""
+"""The brightness of the lights by day and at night."""
 
 from datetime import time
 
@@ -7,9 +7,9 @@ from parleyd.lights import Colour
 
 
 class Dimming:
-    """A pure function of the time of day, so that a clock that is set makes no difference.
+    """A pure function of the time of day, so setting the clock does no harm.
 
-    The night goes from its first minute to just before its last and may pass midnight.
+    The night includes its first minute, excludes its last and may span midnight.
     """
 
     def __init__(self, lights: config.Lights) -> None:
@@ -18,13 +18,13 @@ class Dimming:
         self._span = (_minutes(begin), _minutes(end)) if end else (0, 0)
 
     def dimmed(self, colour: Colour, local: time) -> Colour:
-        """What of this colour is to be shown at this local time."""
+        """Return the colour dimmed for this local time."""
         level = self._night if self.is_night(local) else self._day
         red, green, blue = colour
         return Colour(red * level, green * level, blue * level)
 
     def is_night(self, local: time) -> bool:
-        """Whether the lights are dimmed now."""
+        """Return whether it is night at this local time."""
         begin, end = self._span
         now = local.hour * 60 + local.minute
         if begin <= end:

@@ -1,4 +1,4 @@
-"""The light output that the configuration asks for."""
+"""The light output that the configuration selects."""
 
 import os
 import sys
@@ -9,28 +9,28 @@ from parleyd.lights import LightOutput
 
 
 def obstacle(settings: config.Lights) -> str:
-    """Why the output could not be opened, as far as that shows without opening it; else "".
+    """Return why the output cannot be opened, as far as a check shows without opening it; or "".
 
-    Pins are not looked at: the set-up that runs may hold them.
+    Pins are not checked, because a running daemon may hold them.
     """
     if settings.output in ("apa102", "ws2812") and not os.access(settings.spi_device, os.W_OK):
         return (
-            f'lights.spi_device = "{settings.spi_device}" cannot be written, an SPI device is '
+            f'lights.spi_device = "{settings.spi_device}" is not writable; an SPI device is '
             "expected; set dtparam=spi=on in /boot/firmware/config.txt and join the group spi"
         )
     if settings.output == "terminal" and not sys.stderr.isatty():
-        return 'lights.output = "terminal": standard error is no terminal, one is expected'
+        return 'lights.output = "terminal": standard error is not a terminal; one is expected'
     return ""
 
 
 def create(settings: config.Lights) -> LightOutput | None:
-    """Open the output; None for "none". Raises `LightsError` when it cannot be driven."""
+    """Open the output; return None for "none". Raises `LightsError` if it cannot be driven."""
     if settings.output == "none":
         return None
     if settings.output == "terminal":
         if not sys.stderr.isatty():
             raise LightsError(
-                'lights.output = "terminal": standard error is no terminal, one is expected; '
+                'lights.output = "terminal": standard error is not a terminal; one is expected; '
                 'start Parley in a terminal or use "led", "rgb" or "none". '
                 "Parley runs without lights."
             )

@@ -7,14 +7,14 @@ from parleyd import config
 from parleyd.lights import Colour
 from parleyd.system.gpio_pins import pins
 
-LEVELS = 255  # finer steps cannot be seen and would only cost writes
+LEVELS = 255  # finer steps are invisible and would only cost writes
 
 
 class Led:
-    """One LED of one colour: shows the strongest part of each colour, by its brightness."""
+    """One LED of one colour; its brightness is the strongest part of the colour."""
 
     def __init__(self, settings: config.Lights) -> None:
-        """Raises `LightsError` when the pin cannot be driven."""
+        """Raises `LightsError` if the pin cannot be driven."""
         with pins(f"lights.led_pin = {settings.led_pin}"):
             self._pins = _Pins([settings.led_pin], settings)
 
@@ -28,10 +28,10 @@ class Led:
 
 
 class RgbLed:
-    """Three LEDs, or one with three colours."""
+    """Three LEDs, or one LED with three colours."""
 
     def __init__(self, settings: config.Lights) -> None:
-        """Raises `LightsError` when a pin cannot be driven."""
+        """Raises `LightsError` if a pin cannot be driven."""
         numbers = [settings.red_pin, settings.green_pin, settings.blue_pin]
         with pins(f"lights: GPIO {', '.join(map(str, numbers))}"):
             self._pins = _Pins(numbers, settings)
@@ -46,7 +46,7 @@ class RgbLed:
 
 
 class _Pins:
-    """Pins with pulse width modulation, written only when their level changes."""
+    """Pins with pulse-width modulation, which are written only when their level changes."""
 
     def __init__(self, numbers: Sequence[int], settings: config.Lights) -> None:
         from gpiozero import PWMLED

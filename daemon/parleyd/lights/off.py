@@ -1,6 +1,6 @@
-"""The lights of a daemon that was killed: dark, whatever they showed last.
+"""Switch off the lights of a killed daemon.
 
-A chain of LEDs keeps its colour, and a pin its level, when the process that set them dies.
+A chain of LEDs keeps its colour, and a pin its level, after the death of their process.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ LONGEST_FILE = 1 << 20  # bytes; the annotated default configuration has 10,000
 
 
 def remember(settings: config.Lights, environ: Mapping[str, str] = os.environ) -> None:
-    """Note in the service's runtime directory which lights are driven. Raises nothing.
+    """Save the driven lights in the service's runtime directory. Raises nothing.
 
-    The configuration may say something else, or be broken, when they are to be darkened.
+    By the time the lights are switched off, the configuration may have changed or be broken.
     """
     if (path := _path(environ)) is not None:
         with contextlib.suppress(OSError):
@@ -33,9 +33,9 @@ def remember(settings: config.Lights, environ: Mapping[str, str] = os.environ) -
 
 
 def to_darken(path: Path | None, environ: Mapping[str, str] = os.environ) -> config.Lights:
-    """The lights that were driven last; without a note of that, those of the configuration.
+    """Return the saved lights, or those of the configuration if none are saved.
 
-    Of a broken configuration every good line of [lights] counts. Raises nothing.
+    If the configuration is broken, every valid line of [lights] still counts. Raises nothing.
     """
     if (note := _path(environ)) is not None:
         with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError):
@@ -47,9 +47,9 @@ def to_darken(path: Path | None, environ: Mapping[str, str] = os.environ) -> con
 
 
 def darken(settings: config.Lights) -> None:
-    """Drive the output dark and let go of it. Raises `LightsError`, or OSError of the device."""
+    """Switch the output off and free it. Raises `LightsError`, or OSError of the device."""
     if settings.output == "terminal":
-        return  # the terminal's own dot went with its last line
+        return  # the dot in a terminal is gone already
     output = factory.create(settings)
     if output is not None:
         output.close()
@@ -61,7 +61,7 @@ def _path(environ: Mapping[str, str]) -> Path | None:
 
 
 def _salvaged(path: Path) -> config.Lights:
-    """Line by line, because one broken line makes all of a TOML file unreadable."""
+    """Parse line by line, because one broken line makes a whole TOML file unreadable."""
     try:
         lines = atomic_file.read(path, LONGEST_FILE).decode("utf-8", "replace").splitlines()
     except OSError:
@@ -80,7 +80,7 @@ def _salvaged(path: Path) -> config.Lights:
 
 
 def _good(text: str, section: str) -> dict[str, Any]:
-    """What one line says, if it is right by itself; else nothing."""
+    """Return the values of one line if it is valid on its own, else an empty table."""
     try:
         config.parse(text)
     except ConfigError:

@@ -1,9 +1,9 @@
-"""What each state looks like: pure functions of state and time.
+"""The light pattern of each state: pure functions of state and time.
 
-The language follows the Home Assistant Voice Preview Edition where it fits: dark while
-idle, blue while it attends, red for a microphone that is off and for faults. Every state
-has a rhythm of its own besides its hue, so one LED of one colour tells them apart, and
-so do eyes that don't see red from green.
+The colours follow the Home Assistant Voice Preview Edition where possible: dark while idle,
+blue while listening, red for a muted microphone and for faults. Every state also has its own
+rhythm, so a single-colour LED shows all states, also to users who do not distinguish red
+from green.
 """
 
 import math
@@ -21,30 +21,30 @@ class Look(NamedTuple):
     """The colour at full brightness; its strongest part is 1.0."""
 
     brightness: Callable[[float], float]
-    """Seconds since the state began to 0.0..1.0."""
+    """Maps the seconds since the state began to 0.0..1.0."""
 
     animated: bool
     """Whether the brightness changes while the state lasts."""
 
     colour_name: str
     rhythm: str
-    """In words, for people: the table in hardware/lights.md."""
+    """A description for the table in hardware/lights.md."""
 
 
 def colour(shown: Shown, now: float, since: float) -> Colour:
-    """The light `now`, in a state shown `since` (both seconds of one monotonic clock)."""
+    """Return the light at `now` of a state shown since `since` (seconds, one monotonic clock)."""
     red, green, blue = LOOKS[shown].hue
     level = brightness(shown, now, since)
     return Colour(red * level, green * level, blue * level)
 
 
 def brightness(shown: Shown, now: float, since: float) -> float:
-    """The same as one LED shows it: 0.0..1.0, the strongest part of `colour`."""
+    """Return the light of a single LED: 0.0..1.0, the strongest part of `colour`."""
     return LOOKS[shown].brightness(max(0.0, now - since))
 
 
 def animated(shown: Shown) -> bool:
-    """False when the light stays as it is until the state changes."""
+    """Return whether the light changes while the state lasts."""
     return LOOKS[shown].animated
 
 
@@ -53,12 +53,12 @@ def _steady(level: float) -> Callable[[float], float]:
 
 
 def _swell(period_s: float, lowest: float) -> Callable[[float], float]:
-    """A raised cosine between `lowest` and full; full at once, so that a change is seen."""
+    """A raised cosine between `lowest` and 1.0; it starts at 1.0, so a change is visible."""
     return lambda t: lowest + (1 - lowest) * (0.5 + 0.5 * math.cos(math.tau * t / period_s))
 
 
 def _blinks(count: int, on_s: float, period_s: float) -> Callable[[float], float]:
-    """`count` blinks of `on_s` with gaps as long, at the beginning of each period."""
+    """`count` blinks of `on_s`, with gaps of `on_s`, at the start of each period."""
 
     def level(t: float) -> float:
         slot = int(t % period_s / on_s)
@@ -80,8 +80,8 @@ LOOKS: Mapping[Shown, Look] = {
     Shown.SPEAKING: Look(
         Colour(0.0, 1.0, 0.4), _swell(0.4, 0.4), True, "green", "ripples fast, never dark"
     ),
-    # no pattern flashes more than three times in a second (WCAG 2.3.1, photosensitive epilepsy):
-    # this one lasts for hearing.confirm_ms, half a second
+    # no pattern flashes more than three times a second (WCAG 2.3.1, photosensitive epilepsy);
+    # this one is faster, but lasts only for hearing.confirm_ms, half a second
     Shown.BARGE_IN: Look(
         Colour(1.0, 1.0, 1.0), _blinks(1, 0.1, 0.2), True, "white", "flickers fast"
     ),
@@ -92,7 +92,7 @@ LOOKS: Mapping[Shown, Look] = {
         "cyan",
         "blinks evenly, five times in 2 s",
     ),
-    # dimmed: it may stay on all night
+    # dimmed, because it may stay on all night
     Shown.MUTED: Look(_RED, _steady(0.4), False, "red", "steady"),
     Shown.OFFLINE: Look(
         Colour(1.0, 0.45, 0.0), _blinks(1, 0.2, 2.0), True, "amber", "one short flash in 2 s"

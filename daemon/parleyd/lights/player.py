@@ -1,4 +1,4 @@
-"""Plays the pattern of what is shown on a light, only as often as it changes."""
+"""Play the pattern of the current state on a light; write only as often as it changes."""
 
 import asyncio
 import logging
@@ -13,19 +13,19 @@ from parleyd.lights import LightOutput
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.patterns import animated, colour
 
-FRAME_S = 1 / 50  # the fastest pattern blinks at 5 Hz; a swell has no visible steps
-RETRY_S = 0.5  # first wait for an output that failed or was busy, doubled up to ...
-MOST_RETRY_S = 8.0  # ... this: a light is missed, but nothing depends on it
-STILL_S = 10.0  # between frames of a light that stays as it is, until night or day has come
+FRAME_S = 1 / 50  # the fastest pattern blinks at 5 Hz, and a pulse has no visible steps
+RETRY_S = 0.5  # the first wait for a failed or busy output, doubled up to ...
+MOST_RETRY_S = 8.0  # ... this limit: users miss the light, but nothing else depends on it
+STILL_S = 10.0  # between frames of a constant light, which must still follow night and day
 
 log = logging.getLogger(__name__)
 
 
 class Player:
-    """Owns a light output. Everything is called on the event loop's thread.
+    """Owns a light output. Call all methods on the event loop's thread.
 
-    With `reopen`, an output that failed, or None, is opened again until it works: it is what
-    says that the microphone is closed.
+    With `reopen`, a failed or missing output is opened again until it works, because the
+    light shows that the microphone is closed.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class Player:
         self._changed = asyncio.Event()
 
     def show(self, shown: Shown) -> None:
-        """Show this from now on; showing the same again does not restart its pattern."""
+        """Show this state from now on; showing the same state again does not restart it."""
         if shown != self._shown:
             self._shown, self._since = shown, self._clock()
             self._changed.set()
 
     async def run(self) -> None:
-        """Play until cancelled, then go dark. A failure is logged once, with its traceback."""
+        """Play until cancelled, then switch off. A failure is logged once with its traceback."""
         while self._output is not None or self._reopen is not None:
             if self._output is None:
                 self._output = await self._opened_again()
             try:
                 await self._play(self._output)
             except Exception:  # the rim of the task
-                log.exception("the lights failed, Parley goes on without")
+                log.exception("the lights failed; Parley continues without them")
             self._output = None
 
     async def _play(self, output: LightOutput) -> None:
@@ -71,7 +71,7 @@ class Player:
             output.close()
 
     async def _opened_again(self) -> LightOutput:
-        """Returns when the output could be opened. Why it could not was logged before."""
+        """Wait until the output can be opened. The caller has logged the failure already."""
         pause_s = RETRY_S
         while True:
             await asyncio.sleep(pause_s)
@@ -86,7 +86,7 @@ class Player:
                 return output
 
     async def _next_frame(self) -> None:
-        """Until a frame has passed or the state changes."""
+        """Wait for the end of the frame or a change of the state."""
         try:
             async with asyncio.timeout(FRAME_S if animated(self._shown) else STILL_S):
                 await self._changed.wait()

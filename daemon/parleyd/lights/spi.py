@@ -1,4 +1,4 @@
-"""Addressable LEDs on the kernel's SPI device; what is sent is the business of each LED type."""
+"""Addressable LEDs on the kernel's SPI device; each LED type defines its own encoding."""
 
 import fcntl
 import os
@@ -14,21 +14,21 @@ WR_MODE, WR_BITS_PER_WORD, WR_MAX_SPEED_HZ = 0x40016B01, 0x40016B03, 0x40046B04
 FULL = 255
 
 Encode = Callable[[int, int, int, int], bytes]
-"""Red, green, blue (0..255) and the number of LEDs to the bytes on the wire."""
+"""Maps red, green, blue (0..255) and the number of LEDs to the bytes on the wire."""
 
 
 class SpiLight:
     """A chain of LEDs that all show the same colour; a `LightOutput`.
 
-    Written only when the colour changes; a write blocks for as long as the bytes take,
-    well under 1 ms for a ring of twelve.
+    The chain is written only when the colour changes. A write blocks until the bytes are
+    sent, well under 1 ms for a ring of twelve LEDs.
     """
 
     def __init__(self, settings: config.Lights, encode: Encode, speed_hz: int) -> None:
-        """Raises `LightsError` when the device cannot be opened or is no SPI."""
+        """Raises `LightsError` if the device cannot be opened or is not an SPI device."""
         self._encode = encode
         self._leds = settings.leds
-        self._shown: tuple[int, int, int] | None = None  # what they show at power-on is chance
+        self._shown: tuple[int, int, int] | None = None  # the colour at power-on is unknown
         self._device = _open(settings.spi_device, speed_hz)
 
     def show(self, colour: Colour) -> None:
@@ -61,7 +61,7 @@ def _open(path: str, speed_hz: int) -> int | None:
             raise
     except OSError as error:
         raise LightsError(
-            f'lights.spi_device = "{path}" cannot be driven ({error.strerror}), an SPI device is '
+            f'lights.spi_device = "{path}" cannot be driven ({error.strerror}); an SPI device is '
             "expected; set dtparam=spi=on in /boot/firmware/config.txt and join the group spi, "
             "or remove the setting. Parley runs without it."
         ) from None

@@ -6,7 +6,7 @@ from parleyd.lights import Colour
 
 
 class TerminalLight:
-    """Draws a dot at the beginning of the line, where the next line of the log covers it."""
+    """Draws a dot at the start of the line, where the next log line overwrites it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -14,7 +14,7 @@ class TerminalLight:
         self._open = True
 
     def show(self, colour: Colour) -> None:
-        """See `LightOutput.show`; nothing is written while the colour stays the same."""
+        """See `LightOutput.show`."""
         red, green, blue = on_screen(colour)
         dot = f"\r\x1b[38;2;{red};{green};{blue}m●\x1b[0m\r"
         if dot != self._shown:
@@ -23,7 +23,7 @@ class TerminalLight:
             self._stream.flush()
 
     def close(self) -> None:
-        """See `LightOutput.close`; leaves the line empty."""
+        """See `LightOutput.close`; clears the line."""
         if self._open:
             self._open = False
             self._stream.write("\r\x1b[K")
@@ -31,6 +31,6 @@ class TerminalLight:
 
 
 def on_screen(colour: Colour) -> tuple[int, int, int]:
-    """Linear light to the 8-bit levels of a screen (sRGB's power part, IEC 61966-2-1)."""
+    """Convert linear light to a screen's 8-bit levels (sRGB's power part, IEC 61966-2-1)."""
     red, green, blue = (round(255 * float(linear ** (1 / 2.2))) for linear in colour)
     return red, green, blue

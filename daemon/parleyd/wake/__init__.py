@@ -1,4 +1,4 @@
-"""Wake words: one file per engine, each imported only when it is chosen."""
+"""Wake words: one file per engine, which is imported only when it is chosen."""
 
 from typing import Protocol
 
@@ -6,20 +6,20 @@ from parleyd.units import Frames
 
 
 class WakeEngine(Protocol):
-    """Listens for keywords in a stream; one instance per stream, no I/O after creation."""
+    """Detects keywords in a stream; one instance per stream, no I/O after creation."""
 
     name: str
     """The engine's name in logs: ``micro`` or ``porcupine``."""
 
     keywords: tuple[str, ...]
-    """What it listens for, in the order of the configuration."""
+    """The detected keywords, in the order of the configuration."""
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
-        """The keyword that ended in these frames, or None.
+        """Return the keyword that ended in these frames, or None.
 
-        `frames`: int16 mono at 16 kHz, any number of them, always the stream's next.
-        `speaking`: Parley itself is talking, so the engine may use a lower threshold.
-        Called from the audio thread every period; takes well under a millisecond.
+        `frames`: the stream's next frames, int16 mono at 16 kHz, any number.
+        `speaking`: whether a reply plays, so the engine may use a lower threshold.
+        The audio thread calls this every period; a call takes well under a millisecond.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Which wake-word engine runs, from configuration and key."""
+"""Create the wake-word engine that the configuration and the key select."""
 
 import logging
 
@@ -13,10 +13,9 @@ _log = logging.getLogger(__name__)
 def create(settings: config.Wake, access_key: str | None) -> WakeEngine:
     """Start the engine that the configuration names. Raises `WakeError`.
 
-    ``auto`` means Porcupine when there is a key, else micro. Where Porcupine
-    can't start or doesn't know a keyword, ``auto`` takes micro and says why in the
-    log, as long as micro knows all keywords: a speaker that wakes by the word it
-    was given matters more than the engine.
+    ``auto`` selects Porcupine if a key is available, else micro. If Porcupine cannot start
+    or does not know a keyword, ``auto`` selects micro and logs the reason, provided that
+    micro knows all keywords: the configured word matters more than the engine.
     """
     if settings.engine == "porcupine":
         return _porcupine(settings, access_key)
@@ -34,6 +33,6 @@ def create(settings: config.Wake, access_key: str | None) -> WakeEngine:
 
 
 def _porcupine(settings: config.Wake, access_key: str | None) -> WakeEngine:
-    from parleyd.wake.porcupine import Porcupine  # only where it is wanted
+    from parleyd.wake.porcupine import Porcupine  # only if it is selected
 
     return Porcupine(settings.keywords, settings.sensitivity, access_key)

@@ -1,13 +1,13 @@
-"""One word, one wake-up: engines fire many times for a word that is said once."""
+"""One wake-up for each spoken word: engines fire several times for one word."""
 
 from parleyd.units import Frames
 from parleyd.wake import WakeEngine
 
 
 class Gate:
-    """Lets the first of an engine's firings through, then none for `refractory_s`.
+    """Passes an engine's first detection, then none for `refractory_s`.
 
-    The time counts for all keywords together. Pure: `now` is seconds, monotonic.
+    The pause applies to all keywords together. Pure: `now` is in monotonic seconds.
     """
 
     def __init__(self, engine: WakeEngine, refractory_s: float) -> None:
@@ -16,7 +16,7 @@ class Gate:
         self._deaf_until = float("-inf")
 
     def process(self, frames: Frames, now: float, speaking: bool) -> str | None:
-        """The keyword to act on, or None; `now` is when `frames` ended. Call every period."""
+        """Return the keyword to act on, or None; `now`: the end of `frames`. Call every period."""
         keyword = self._engine.process(frames, speaking=speaking)
         if keyword is None or now < self._deaf_until:
             return None

@@ -1,8 +1,7 @@
-"""The keyless wake-word engine: microWakeWord models, inside the wheel, offline.
+"""The wake-word engine that needs no key: microWakeWord models from the wheel, offline.
 
-Measured on continuous streams: `hey_jarvis` and `alexa` are the proven words,
-`okay_nabu` is the weakest in noise. `hey_mycroft` works, but fires about twice
-an hour on ordinary speech: better not chosen.
+Measured on continuous streams: `hey_jarvis` and `alexa` are reliable, `okay_nabu` is the
+weakest in noise. Avoid `hey_mycroft`: it fires about twice an hour on ordinary speech.
 """
 
 import json
@@ -22,26 +21,25 @@ from parleyd.system.child_environment import child_environment
 from parleyd.units import Frames
 
 _CUTOFFS = (0.98, 0.8, 0.5)  # at sensitivity 0, 0.5 and 1; 0.8 had no false hey_jarvis in 3.3 h
-_SPEAKING_SHIFT = 0.1  # Parley's own voice masks the word: 0.7 instead of 0.8 ...
-_SPEAKING_STEPS = 2  # ... but for two steps of 30 ms, as echo is full of near misses
-_TFLITE_MARK = b"TFL3"  # at byte 4; the native library crashes on what is not a model
-_LONGEST_JSON = 1 << 16  # bytes; it has five hundred
-_TRIAL_S = 30.0  # of a user's model; 0.5 s on a desktop core, a Pi with a cold card takes seconds
+_SPEAKING_SHIFT = 0.1  # the reply masks the word, so the cutoff is 0.7 instead of 0.8 ...
+_SPEAKING_STEPS = 2  # ... but for two steps of 30 ms, because echo contains many near misses
+_TFLITE_MARK = b"TFL3"  # at byte 4; the native library crashes on any other file
+_LONGEST_JSON = 1 << 16  # bytes; a model's .json has about 500
+_TRIAL_S = 30.0  # for a user's model: 0.5 s on a desktop core, seconds on a Pi with a cold card
 
 
 def builtin_keywords() -> tuple[str, ...]:
-    """The keywords whose models are installed. Raises `WakeError` without the package."""
+    """Return the keywords with an installed model. Raises `WakeError` without the package."""
     return tuple(sorted(path.stem for path in _models().glob("*.json")))
 
 
 class Micro:
     """`WakeEngine` on pymicro-wakeword; about 0.05 ms for each 10 ms of audio.
 
-    `keywords`: built-in names, or paths of a model's ``.json`` with its
-    ``.tflite`` beside it. `sensitivity` 0..1 maps to a probability cutoff of
-    0.98..0.5, 0.8 in the middle. Feed it always, also when nobody waits for a
-    word, so that its state is warm. Raises `WakeError`. Blocks: a model of the
-    user's own is loaded in another process first.
+    `keywords`: built-in names, or paths of a model's ``.json`` with its ``.tflite`` beside
+    it. `sensitivity` 0..1 maps to a probability cutoff of 0.98..0.5, 0.8 in the middle.
+    Feed it continuously, even while a wake word is not needed, to keep its state current.
+    Raises `WakeError`. Blocks: a user's model is first loaded in another process.
     """
 
     name = "micro"
@@ -62,7 +60,7 @@ class Micro:
         self._cutoff = float(np.interp(sensitivity, (0.0, 0.5, 1.0), _CUTOFFS))
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
-        """The keyword that ended in these frames; one word fires several times, see `Gate`."""
+        """Return the keyword that ended in these frames; a word fires repeatedly, see `Gate`."""
         cutoff = self._cutoff - _SPEAKING_SHIFT if speaking else self._cutoff
         steps = _SPEAKING_STEPS if speaking else 1
         found = None
@@ -73,13 +71,13 @@ class Micro:
         return found
 
     def close(self) -> None:
-        """Free the models; may be called twice. `process` hears nothing afterwards."""
+        """Free the models; may be called twice. Afterwards, `process` returns None."""
         for word in self._words:
             word.close()
 
 
 class _Word:
-    """One model and for how many steps it has been sure."""
+    """One model, and the number of consecutive steps above its cutoff."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -91,7 +89,7 @@ class _Word:
         sure = self._model.process_streaming(features)
         self._windows += 1
         if self._windows % self._model.stride:
-            return False  # the model only looks at every third window
+            return False  # the model evaluates only every third window
         self._sure_steps = self._sure_steps + 1 if sure else 0
         return self._sure_steps >= steps
 
@@ -131,7 +129,7 @@ def _check(path: Path) -> None:
 
 
 def _try(path: Path, model: Path) -> None:
-    """Let another process use it first. Raises `WakeError` where that one crashes or fails."""
+    """Try the model in another process. Raises `WakeError` if that process crashes or fails."""
     try:
         trial = subprocess.run(
             [sys.executable, "-m", "parleyd.wake.trial", str(path)],
@@ -149,9 +147,9 @@ def _try(path: Path, model: Path) -> None:
         lines = trial.stderr.decode("utf-8", "replace").split("\n")
         why = next((printable(line, 200) for line in reversed(lines) if line.strip()), "")
         if trial.returncode < 0:
-            why = f"its library crashes on it, signal {-trial.returncode}"
+            why = f"the library crashes on it, signal {-trial.returncode}"
         raise WakeError(
-            f"the wake-word model {model} or its .json is damaged, or no microWakeWord model "
+            f"the wake-word model {model} or its .json is damaged, or not a microWakeWord model "
             f"({why}); download it again"
         )
 

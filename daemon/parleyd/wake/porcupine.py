@@ -1,9 +1,8 @@
-"""Porcupine, from the keyless, offline 1.9.5 to 4.x with an AccessKey, in one adapter.
+"""One adapter for Porcupine, from the keyless, offline 1.9.5 to 4.x with an AccessKey.
 
-Imported only when chosen, because every version of `pvporcupine` raises at
-import on a processor that it doesn't know. The error texts of 4.x quote the
-AccessKey: none of them leaves this file unredacted, neither as text nor as the
-cause or context of another error.
+This module is imported only when it is chosen, because every version of `pvporcupine` raises
+at import on an unknown processor. The errors of 4.x quote the AccessKey. None of them leaves
+this file unredacted, neither as text nor as the cause or context of another error.
 """
 
 import inspect
@@ -21,8 +20,8 @@ _CONSOLE = "get an AccessKey at https://console.picovoice.ai"
 _REMEDIES = {
     "PorcupineActivationLimitError": "the key is in use on too many devices: free one",
     "PorcupineActivationThrottledError": "too many activations in a short time: wait and restart",
-    "PorcupineActivationRefusedError": f"the key was refused, perhaps it expired: {_CONSOLE}",
-    "PorcupineActivationError": "the key is checked online: look at the network, then at the key",
+    "PorcupineActivationRefusedError": f"the key was refused and may have expired: {_CONSOLE}",
+    "PorcupineActivationError": "the key is checked online: check the network, then the key",
     "PorcupineKeyError": f"the key is not valid: {_CONSOLE}",
 }
 _PASSING = ("PorcupineActivationError", "PorcupineActivationThrottledError")
@@ -33,9 +32,9 @@ class Porcupine:
     """`WakeEngine` on pvporcupine; steps of 32 ms, about 0.3 ms each.
 
     `keywords`: built-in names (``hey_google``) or paths of ``.ppn`` files.
-    `sensitivity` 0..1 is Porcupine's own. `access_key` is passed on only to
-    versions that take one. Raises `WakeLicenceError` for what the key decides and
-    `WakeError` for anything else; no message holds the key.
+    `sensitivity` 0..1 is Porcupine's own value. `access_key` is used only by versions that
+    accept one. Raises `WakeLicenceError` for problems with the key and `WakeError` for all
+    others; no message contains the key.
     """
 
     name = "porcupine"
@@ -53,12 +52,12 @@ class Porcupine:
         if "access_key" in accepted:
             if not access_key:
                 raise WakeLicenceError(
-                    "the wake-word engine porcupine needs an AccessKey and there is none; set "
+                    "the wake-word engine porcupine needs an AccessKey, but none is set; set "
                     f"PICOVOICE_ACCESS_KEY or its systemd credential ({_CONSOLE}), {_INSTEAD}"
                 )
             options["access_key"] = access_key
         if "device" in accepted:
-            options["device"] = "cpu:1"  # more threads only cost on 32 ms of audio
+            options["device"] = "cpu:1"  # more threads only add overhead on 32 ms of audio
         self.keywords = tuple(keywords)
         self._access_key = access_key
         self._engine: Any = _guarded(access_key, partial(package.create, **options))
@@ -66,9 +65,9 @@ class Porcupine:
         self._waiting: Frames = np.zeros(0, np.int16)
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
-        """The keyword that ended in these frames; `speaking` changes nothing here.
+        """Return the keyword that ended in these frames; `speaking` has no effect here.
 
-        After `close` it hears nothing. Raises `WakeError` when the engine fails.
+        Returns None after `close`. Raises `WakeError` if the engine fails.
         """
         if self._engine is None:
             return None
@@ -83,14 +82,14 @@ class Porcupine:
 
     def close(self) -> None:
         """Free the engine; may be called twice."""
-        # The native library crashes on a call after delete, so the handle goes first.
+        # The native library crashes on a call after delete, so the handle is removed first.
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.delete()
 
 
 def builtin_keywords() -> tuple[str, ...]:
-    """The keywords inside the installed version. Raises `WakeError` where it cannot run."""
+    """Return the installed version's keywords. Raises `WakeError` if it cannot run."""
     return _builtin(_package())
 
 
@@ -116,7 +115,7 @@ def _package() -> Any:
     except ImportError as error:
         reason = f"is not installed ({error}); run {sys.executable} -m pip install pvporcupine"
     except (NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        # The text holds all of /proc/cpuinfo: its first line says enough.
+        # The text contains all of /proc/cpuinfo, but its first line is sufficient.
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         reason = f"does not run on this processor ({first_line.rstrip(':')})"
     else:
@@ -125,12 +124,12 @@ def _package() -> Any:
 
 
 def _guarded(access_key: str | None, call: Callable[[], Any]) -> Any:
-    """Call it; whatever it raises becomes our own error, without a trace of the key."""
+    """Call `call`; convert any exception to our own error without the key."""
     try:
         return call()
-    except Exception as error:  # any of them may quote the key
+    except Exception as error:  # any exception may quote the key
         failure = _translated(error, access_key)
-    # Raised out here, so that the original is neither cause nor context.
+    # raised outside the handler, so the original is neither its cause nor its context
     raise failure
 
 

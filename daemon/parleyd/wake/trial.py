@@ -1,7 +1,7 @@
 """Run one wake-word model in this process: `python -m parleyd.wake.trial MODEL.json`.
 
-The native library crashes on a model that is damaged or made for something else. Here it takes
-only this process along. The exit status is 0 when a second of sound passed through the model.
+The native library crashes on a damaged or foreign model. Here, a crash ends only this process.
+The exit status is 0 if the model processed one second of sound.
 """
 
 import sys
@@ -13,7 +13,7 @@ from parleyd.units import MIC_RATE_HZ
 
 
 def main() -> None:
-    """Load the model and let it hear noise."""
+    """Load the model and feed it one second of noise."""
     word = MicroWakeWord.from_config(sys.argv[1])
     noise = np.random.default_rng(1).normal(0, 1000, MIC_RATE_HZ).astype(np.int16)
     for features in MicroWakeWordFeatures().process_streaming(noise.tobytes()):
