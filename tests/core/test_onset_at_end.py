@@ -230,7 +230,7 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
     talk.reply(tone(1500))
     heard: list[Frames] = []
     sent: list[Frames] = []
-    preroll, uplink = talk.paper.speaker._ears._preroll, talk.paper.speaker._uplink
+    preroll, uplink = talk.paper.speaker._ears._preroll, talk.paper.speaker._dialogue._uplink
     listen, push = preroll.push, uplink.push
     monkeypatch.setattr(preroll, "push", lambda f: (heard.append(f), listen(f))[1])  # type: ignore[func-returns-value]
     monkeypatch.setattr(uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]

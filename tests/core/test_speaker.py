@@ -87,13 +87,14 @@ def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
     ask(paper)
     heard: list[Frames] = []
     sent: list[Frames] = []
-    listen, push = paper.speaker._ears._preroll.push, paper.speaker._uplink.push
+    uplink = paper.speaker._dialogue._uplink
+    listen, push = paper.speaker._ears._preroll.push, uplink.push
     monkeypatch.setattr(
         paper.speaker._ears._preroll,
         "push",
         lambda f: (heard.append(f), listen(f))[1],  # type: ignore[func-returns-value]
     )
-    monkeypatch.setattr(paper.speaker._uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]
     paper.run(0.5)  # the pre-roll reaches back into it
     paper.talker.say(synthesize(OBJECTION, "rms"))
     paper.until(State.LISTENING)

@@ -123,7 +123,7 @@ def test_turn_resumes_with_exactly_the_gap(desk: Desk) -> None:
     desk.uplink.silence()
     assert not desk.uplink.sending
     for _ in range(37):
-        desk.uplink.kept_back()
+        desk.uplink.begin_period()
     desk.uplink.go_on()
     assert desk.uplink.sending
     assert desk.ears.asked_ms == [0.0, 370]
@@ -137,7 +137,7 @@ def after_reply(desk: Desk, periods: int = 12) -> None:
     """A reply ended at 100.0 s; then so many periods were heard."""
     desk.uplink.begin_after_reply(100.0)
     for _ in range(periods):
-        desk.uplink.kept_back()
+        desk.uplink.begin_period()
 
 
 def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
@@ -195,7 +195,7 @@ def test_voice_without_a_hold_sends_nothing_of_the_reply(desk: Desk) -> None:
 def test_first_end_of_a_reply_counts(desk: Desk) -> None:
     desk.uplink.reply_ended(99.0)
     for _ in range(10):
-        desk.uplink.kept_back()
+        desk.uplink.begin_period()
     after_reply(desk, 10)
     assert desk.uplink.settle(desk.percept(), 99.5) == 0
     assert desk.ears.asked_ms == [200]

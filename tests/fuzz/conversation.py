@@ -184,7 +184,7 @@ class World:
         """Whatever it takes for a question to be asked."""
         self.tell(CardBack())
         self.tell(MuteSwitched(False))
-        if not self.speaker._session.ready:
+        if not self.speaker._dialogue._session.ready:
             self.do(("greet", None))
         if self.speaker.state is not State.LISTENING:
             self.tell(ButtonPressed())

@@ -298,7 +298,7 @@ class Oracle:
 
     def _time(self, speaker: Speaker) -> None:
         self._rings_on()
-        if self._state in (State.THINKING, State.SPEAKING) and speaker._session.working:
+        if self._state in (State.THINKING, State.SPEAKING) and speaker._dialogue._session.working:
             self._since = self.now  # functions have their own time limit
         turn, lasted = self.settings.turn, self.now - self._since
         match self._state:
@@ -312,7 +312,7 @@ class Oracle:
                 longest = max(STALLED_S, turn.answer_within_s) + 0.1
             case State.LISTENING:
                 longest = turn.longest_s + 2 * max(turn.nothing_said_s, turn.follow_up_s)
-                deadline = speaker._turn.deadline
+                deadline = speaker._dialogue._turn.deadline
                 if deadline is None or self.now > deadline + A_TICK_S:
                     raise Violation("listening continues beyond its deadline")
                 lasted = 0.0  # restarts whenever the user speaks again
@@ -330,7 +330,7 @@ class Oracle:
             raise Violation(f"a ringing alarm was silent for {SILENT_ALARM_S:.0f} s")
 
     def _ladder(self, speaker: Speaker) -> None:
-        refused = bool(speaker._line.refused)
+        refused = bool(speaker._dialogue.line.refused)
         if self.muted:
             wanted = {Shown.MUTED}
         elif self.without_card:

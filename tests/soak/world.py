@@ -256,7 +256,7 @@ class World:
     def _repeats(self, event: SkillDone) -> None:
         """Expect the last reply to be played again."""
         again = self.speaker._mouth._last
-        if not self.speaker._session.owes(event.call_id) or len(again) == 0:
+        if not self.speaker._dialogue._session.owes(event.call_id) or len(again) == 0:
             return
         number = self.count()
         sound = Sound(f"again_{number}", number, len(again), number, known=again, done_s=self.now)
@@ -348,7 +348,8 @@ class World:
             if self.now > end:
                 raise Violation(
                     f"the speaker does not come to rest in silence: {self.speaker.state}, "
-                    f"connection {self.speaker._line._state}, audible {not self.oracle.silent}"
+                    f"connection {self.speaker._dialogue.line._state}, "
+                    f"audible {not self.oracle.silent}"
                 )
             if self.oracle.shown is Shown.RINGING:
                 self.post(ButtonPressed())
@@ -359,7 +360,7 @@ class World:
     def _at_rest(self) -> bool:
         resting = self.settings.realtime.connection == "on-wake"
         idle = self.speaker.state is State.IDLE and not self.oracle.ringing
-        return idle and self.oracle.silent and (resting or self.speaker._session.ready)
+        return idle and self.oracle.silent and (resting or self.speaker._dialogue._session.ready)
 
     def _answered(self) -> Iterator[float]:
         """Ask a friendly server a question; the whole answer must be heard."""

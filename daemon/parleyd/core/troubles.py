@@ -1,13 +1,13 @@
-"""The server's errors on their way to the log: pure, with time as an argument.
+"""The server's errors on their way to the log: pure, time is an argument.
 
-A server may send thousands of errors a second. Each of them would be a note that leaves the
-audio thread, so their number is bounded here and not only where lines are written.
+A server may send thousands of errors a second. Each of them would become a log event that leaves
+the audio thread, so their number is bounded here as well as where lines are written.
 """
 
 import re
 from dataclasses import dataclass, field
 
-from parleyd.core.events import Note
+from parleyd.core.events import Effect, Note, Reconnect
 from parleyd.realtime.server_errors import Remedy
 from parleyd.system.repeats import Repeats
 
@@ -17,18 +17,28 @@ _OTHERS = "errors of other kinds"
 
 @dataclass(slots=True)
 class Troubles:
-    """One note for each error; errors that repeat within a second are counted."""
+    """One log event for each error; errors that repeat within a second are counted."""
 
     _repeats: Repeats = field(default_factory=Repeats)
 
+    def take(self, remedy: Remedy, text: str, now: float) -> list[Effect]:
+        """The effects of an error: its log event, and a new socket if only that helps."""
+        note = self.note(remedy, text, now)
+        effects: list[Effect] = [note] if note is not None else []
+        if remedy in (Remedy.RECONNECT, Remedy.LATER, Remedy.FATAL):
+            fatal, later = remedy is Remedy.FATAL, remedy is Remedy.LATER
+            effects.append(Reconnect(text, fatal=fatal, later=later))
+        return effects
+
     def note(self, remedy: Remedy, text: str, now: float) -> Note | None:
-        """The note of an error; None for one that is counted. Numbers do not make a kind."""
+        """The log event of an error; None if it is only counted, as a repetition of one that
+        differs in nothing but digits."""
         if self._repeats.admit("trouble", _DIGITS.sub("0", text), now) is not None:
             return None
         return Note("trouble", {"remedy": remedy.name.lower(), "text": text})
 
     def counts(self, now: float) -> list[Note]:
-        """One note for each kind that was counted in the second that has ended."""
+        """One log event for each kind of error that was counted in the second that has ended."""
         return [
             Note("trouble", {"more": count.more, "text": count.key[1] or _OTHERS})
             for count in self._repeats.over(now)

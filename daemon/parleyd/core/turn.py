@@ -1,7 +1,7 @@
 """The state machine of a turn: one table, one deadline for each state, no I/O.
 
-`TABLE` is the whole behaviour: what happens in each state for each event. A pair that
-is not in it changes nothing. `Turn` walks it and knows when a state's time is up.
+`TABLE` is the whole behaviour: the next state and the actions for each state and event. A
+pair that is not in it changes nothing. `Turn` walks it and keeps the deadline of the state.
 """
 
 from collections.abc import Mapping
@@ -13,32 +13,32 @@ from parleyd import config
 from parleyd.core.states import State
 from parleyd.hearing.barge_in import Decision
 
-STALLED_S = 10.0  # least time without a frame of the reply heard before it is abandoned
-DRY_S = 0.3  # the same, before the light shows it: a server's deltas may lie that far apart
-WORKS_AT_MOST_S = 300.0  # functions of one answer together; a model may call them without end
-BARGE_IN_GRACE_S = 0.3  # the decision comes at confirm_ms; this is for when it does not come
+STALLED_S = 10.0  # a reply is abandoned after at least this time without a frame heard
+DRY_S = 0.3  # after this the light shows a stalled reply: a server's deltas may be that far apart
+WORKS_AT_MOST_S = 300.0  # all functions of one answer: a model may call them without end
+BARGE_IN_GRACE_S = 0.3  # the decision is due at confirm_ms; after this the reply resumes without
 
 
 class Event(Enum):
-    """What can happen to a turn, beside the decisions of barge-in."""
+    """An event of a turn, beside the decisions of barge-in."""
 
     WAKE_WORD = auto()
     BUTTON = auto()
     STOP_WORD = auto()
-    USER_SPOKE = auto()  # the user began to speak while we listen or think
+    USER_SPOKE = auto()  # the user began to speak while Parley listens or thinks
     TURN_ENDED = auto()  # the user has finished
-    REPLY_AUDIBLE = auto()  # the first frame of the reply left the loudspeaker
-    REPLY_PROGRESSED = auto()  # more of it did
-    REPLY_FINISHED = auto()  # the last frame was heard, the response is done, go on listening
-    REPLY_FINISHED_LAST = auto()  # the same, and nobody is asked to go on
-    FOLLOW_UPS_OVER = auto()  # the same or an interruption, and only the wake word may begin a turn
-    QUESTION_ASKED = auto()  # the reply ended with a question that Parley must have answered
+    REPLY_AUDIBLE = auto()  # the first frame of the reply was heard
+    REPLY_PROGRESSED = auto()  # more frames of it were heard
+    REPLY_FINISHED = auto()  # the last frame was heard, and the user may reply
+    REPLY_FINISHED_LAST = auto()  # the last frame was heard, and the talk is over
+    FOLLOW_UPS_OVER = auto()  # a reply ended or the user interrupts it; the wake word is needed
+    QUESTION_ASKED = auto()  # the reply ended with a question for permission
     REPLY_FAILED = auto()  # the response ended with nothing to hear
-    CUT_OFF = auto()  # the server ended its answer by itself, because it hears the user
-    ALARM_DUE = auto()  # an alarm has waited long enough for the end of the reply
-    MUTED = auto()  # the microphone was closed by its switch
+    CUT_OFF = auto()  # the server ended its answer because it hears the user
+    ALARM_DUE = auto()  # an alarm has waited for the reply as long as it may
+    MUTED = auto()  # the microphone was closed
     LINK_LOST = auto()
-    CARD_LOST = auto()  # nothing can be heard or said any more
+    CARD_LOST = auto()  # neither capture nor playback works
     TIME_UP = auto()  # the deadline of the state passed
 
 
@@ -46,19 +46,19 @@ TurnEvent = Event | Decision
 
 
 class Action(Enum):
-    """What is to be done, in the order of the row."""
+    """What the owner does; a row lists its actions in order."""
 
     CHIME = auto()  # "I am listening"
     LOW_TONE = auto()  # "I stopped listening"
     SORRY_TONE = auto()  # "that did not work"
-    LISTEN = auto()  # send microphone audio, from the end of the wake word on
-    LISTEN_ON = auto()  # the same, from where it was left off
-    LISTEN_FROM_ONSET = auto()  # the same, from the pre-roll before the user's onset on
-    STOP_LISTENING = auto()  # send no more; forget what was sent and not answered
+    LISTEN = auto()  # begin a turn, and send the microphone from its pre-roll on
+    LISTEN_ON = auto()  # resume the same turn where sending stopped
+    LISTEN_FROM_ONSET = auto()  # begin a turn with the pre-roll of the user's onset
+    STOP_LISTENING = auto()  # stop sending, and drop the input that was not answered
     ASK_FOR_REPLY = auto()  # commit where the server does not, then one response.create
     HOLD = auto()  # hold or duck the loudspeaker
-    RESUME = auto()  # as if nothing had happened
-    INTERRUPT = auto()  # cancel, truncate, discard: nothing of this reply is played again
+    RESUME = auto()  # continue where it was held
+    INTERRUPT = auto()  # cancel, truncate, discard: no more of this reply is ever played
 
 
 class Row(NamedTuple):
@@ -149,19 +149,19 @@ class Turn:
         self._spoke_at: float | None = None  # the first time in this turn
         self._means_speech: set[TurnEvent] = {Event.USER_SPOKE, Event.CUT_OFF}
         if turn.detection == "local":
-            self._means_speech.add(Decision.INTERRUPT)  # a server says it anew, as USER_SPOKE
+            self._means_speech.add(Decision.INTERRUPT)  # a server reports it again, as USER_SPOKE
         self._follow_up = False
 
     def handle(self, event: TurnEvent, now: float) -> tuple[Action, ...]:
-        """Move to the next state and return what is to be done, in order."""
+        """Move to the next state; returns the actions, in order."""
         if event is Event.TIME_UP and self.state is LISTENING and self._user_spoke:
-            event = Event.TURN_ENDED  # the longest turn is over: answer what there is
+            event = Event.TURN_ENDED  # the turn is too long: answer the first part of it
         row = TABLE.get((self.state, event))
         if row is None or (event is Event.USER_SPOKE and self._exhausted(now)):
             return ()
         actions = row.actions
         if event is Event.TIME_UP and self._follow_up:
-            actions = tuple(a for a in actions if a is not Action.LOW_TONE)  # nobody was asked
+            actions = tuple(a for a in actions if a is not Action.LOW_TONE)  # it was optional
         self._user_spoke = row.to is LISTENING and event in self._means_speech
         self._follow_up = row.to is LISTENING and event is Event.REPLY_FINISHED
         if row.to not in (LISTENING, THINKING) or event in _BEGIN_A_TURN:
@@ -176,21 +176,21 @@ class Turn:
         return actions
 
     def wait_on(self, now: float) -> None:
-        """The reply waits for a function or a remote tool, which has a time limit of its own:
-        the state's time begins anew, within `WORKS_AT_MOST_S`."""
+        """The reply waits for a function or a remote tool with its own time limit: restart the
+        state's time, at most until `WORKS_AT_MOST_S` have passed."""
         if self.state in (THINKING, SPEAKING) and now - self._thinks_since < WORKS_AT_MOST_S:
             self.deadline = self._deadline(now)
 
     def time_is_up(self, now: float) -> bool:
-        """The state's deadline has passed: the owner hands in `Event.TIME_UP`."""
+        """The state's deadline has passed: the owner must handle `Event.TIME_UP`."""
         return self.deadline is not None and now >= self.deadline
 
     def runs_dry(self, now: float) -> bool:
-        """A reply is under way, and nothing of it was heard for a while."""
+        """A reply is being played, and no frame of it was heard for `DRY_S`."""
         return self.state is SPEAKING and now >= self._progressed_at + DRY_S
 
     def _exhausted(self, now: float) -> bool:
-        """A voice that never pauses is answered all the same, and not listened to once more."""
+        """The turn has lasted its longest time: more speech does not prolong it."""
         if self.state is not THINKING or self._spoke_at is None:
             return False
         return now >= self._spoke_at + self._turn.longest_s

@@ -1,4 +1,4 @@
-"""What one turn took, stage by stage: the fields of its one line in the log."""
+"""How long each stage of a turn took: the fields of its one line in the log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from parleyd.realtime.events import Json
 
 @dataclass(slots=True)
 class TurnLog:
-    """Filled while a turn goes on; times in seconds, monotonic, and ms in the result."""
+    """Filled during a turn; takes monotonic seconds, returns milliseconds."""
 
     turn: int = 0
     """The turn's number since the start."""
     begun_by: str = ""
-    """What made Parley listen: an event of `parleyd.core.turn`, in small letters."""
+    """The event that began the turn: one of `parleyd.core.turn`, in small letters."""
     heard_ms: int = 0
     _listening: float | None = None
     _voiced: float | None = None
@@ -31,41 +31,41 @@ class TurnLog:
         self.begun_by, self._listening = event, now
 
     def turn_ended(self, voiced: float | None, now: float) -> None:
-        """The user has finished; the clock of the answer starts.
+        """The user has finished; the time to the answer counts from here.
 
-        `voiced`: when our own ears heard the last of the user's voice, if they did.
+        `voiced`: when hearing detected the last of the user's voice; None if it did not.
         """
         self._voiced, self._ended = voiced, now
 
     def first_delta(self, now: float) -> None:
-        """The first audio of the answer came in."""
+        """The first audio of the answer was received."""
         self._delta = now
 
     def first_frame(self, now: float) -> None:
-        """The first frame of it was heard."""
+        """The first frame of the answer was heard."""
         self._frame = now
 
     def held(self, onset: float, now: float) -> None:
-        """Somebody may be talking since `onset`."""
+        """Playback is held: the user may be speaking since `onset`."""
         self._onset, self._held = onset, now
 
     def resumed(self) -> None:
-        """Nobody was."""
+        """Playback resumes: it was a false alarm."""
         self._false_alarms += 1
         self._onset = self._held = None
 
     def interrupted(self, now: float, heard_ms: int) -> None:
-        """The answer was given up."""
+        """The answer was abandoned after this much of it was heard."""
         self._interrupted = now
         self.heard_ms = heard_ms
 
     def spent(self, tokens: Mapping[str, float]) -> None:
-        """What one of its responses took."""
+        """One of the turn's responses took these tokens."""
         for name, number in tokens.items():
             self._spent[name] = self._spent.get(name, 0) + number
 
     def close(self) -> Json | None:
-        """The turn's fields, once; None when no turn was open."""
+        """The turn's fields, once; None when no turn is open."""
         if self._ended is None:
             return None
         fields: Json = {

@@ -23,11 +23,11 @@ class Uplink:
         self._unsent_ms = 0  # of microphone audio, since the newest that was sent
         self._since_reply_ms = 0  # of microphone audio
         self._reply_ended: float | None = None
-        self._sending = self._settles = False
+        self._sending = self._settles = self._sends_period = False
 
     @property
     def sending(self) -> bool:
-        """Each period goes to the server (`push`)."""
+        """The microphone's audio goes to the server."""
         return self._sending
 
     @property
@@ -86,10 +86,17 @@ class Uplink:
         if chunk is not None:
             self._session.append(chunk)
 
-    def kept_back(self) -> None:
-        """One period was heard and not sent."""
-        self._unsent_ms += PERIOD_MS
-        self._since_reply_ms += PERIOD_MS
+    def begin_period(self) -> None:
+        """One period was heard, and is in the pre-roll of a turn that begins in it."""
+        self._sends_period = self._sending
+        if not self._sending:
+            self._unsent_ms += PERIOD_MS
+            self._since_reply_ms += PERIOD_MS
+
+    def end_period(self, frames: Frames) -> None:
+        """Send the period, if nothing that happened in it has stopped the uplink."""
+        if self._sends_period and self._sending:
+            self.push(frames)
 
     def silence(self) -> None:
         """Parley's own sound begins: stop sending, or the server would hear its echo."""

@@ -136,7 +136,7 @@ class Playout:
 
         A part that was finished is open again: some servers send audio after its end.
         Frames that do not fit are refused, not queued and not counted as received: the caller
-        decides (see `parleyd.core.speaker`, which ends the reply there and cancels the rest).
+        decides (see `parleyd.core.reply`, which ends the reply there and cancels the rest).
         """
         part = self._part(item_id, content_index, response)
         taken = min(len(frames), self._ring.space)

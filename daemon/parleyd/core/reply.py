@@ -1,0 +1,200 @@
+"""The answer that is being played: what comes in, what is heard, hold, resume, interrupt."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from parleyd.core.events import Effect, Note, SkillDone, Speak, Then
+from parleyd.core.states import State
+from parleyd.core.turn import Event
+from parleyd.core.turn_metrics import TurnLog
+from parleyd.core.uplink import Uplink
+from parleyd.playback.reply_player import GivenUp, Mouth
+from parleyd.realtime.session import Session
+from parleyd.realtime.session_events import News, PermissionQuestion, ReplyAudio
+from parleyd.units import SERVER_RATE_HZ, Frames
+
+LONGEST_QUESTION_S = 40.0  # for permission: `read_aloud` lets half a minute through
+SILENCE_S = 20.0  # of silence at the end of the received audio: the rest is not waited for
+
+
+class Reply:
+    """One reply after the other, from the request to the last frame heard.
+
+    Couples session and player: received audio is played, and the session learns what was heard.
+    Each stage is timed for the turn's line in the log. Where a method returns news, the caller
+    handles them at once. Owned by the audio thread.
+    """
+
+    def __init__(
+        self, mouth: Mouth, session: Session, uplink: Uplink, emit: Callable[[Effect], None]
+    ) -> None:
+        self._mouth = mouth
+        self._session = session
+        self._uplink = uplink
+        self._emit = emit
+        self._log = TurnLog()
+        self._turns = 0
+        self._ends_talk = False
+
+    @property
+    def ends_talk(self) -> bool:
+        """The model has ended the talk: this reply is the last."""
+        return self._ends_talk
+
+    @property
+    def begun(self) -> bool:
+        """Some of the reply has come in."""
+        return self._mouth.begun
+
+    def ask(
+        self, begun_by: str, began: float, voiced_at: float | None, now: float
+    ) -> Sequence[News]:
+        """The user's turn has ended: ask the model for a reply.
+
+        The turn began at `began`, by the event `begun_by`; the user's voice was last heard at
+        `voiced_at`, which may be before that.
+        """
+        self._uplink.finish()
+        self._ends_talk = False
+        self._mouth.begin()
+        self._turns += 1
+        self._log = TurnLog(turn=self._turns)
+        self._log.listening(begun_by, began)
+        heard = voiced_at is not None and voiced_at >= began
+        self._log.turn_ended(voiced_at if heard else None, now)
+        return self._session.ask_for_reply(now)
+
+    # --- what comes in ----------------------------------------------------------------
+
+    def receive(self, audio: ReplyAudio, now: float) -> str:
+        """Play more of the reply; returns why the reply fails, "" if it does not."""
+        if not self._mouth.begun:
+            self._log.first_delta(now)
+            self._uplink.silence()  # before any of it is audible: the server gets no echo
+        if not self._mouth.say(audio.item_id, audio.content_index, audio.frames, audio.response):
+            self._session.stop_generating(now)
+            self._note("ring_full", item_id=audio.item_id)
+            return self.end("")
+        if self._mouth.silent_s >= SILENCE_S:
+            self._session.stop_generating(now)
+            return self.end(f"nothing but silence came for {SILENCE_S:.0f} s")
+        return ""
+
+    def end(self, failure: str) -> str:
+        """No more of the reply comes, because of `failure` if that is not "".
+
+        Returns why the reply fails; "" if the user hears at least some of it, or needs none.
+        """
+        self._mouth.done()
+        if not failure and not self._mouth.sounded and not self._ends_talk:
+            failure = "the answer was empty"
+        if failure and self._mouth.sounded:
+            self._note("reply_cut", reason=failure)
+            return ""
+        return failure
+
+    def spent(self, turn: int, tokens: Mapping[str, float]) -> None:
+        """A response for the turn of this number took these tokens."""
+        self._note("usage", turn=turn, **tokens)
+        if turn == self._log.turn:
+            self._log.spent(tokens)
+
+    def skill_done(self, done: SkillDone, now: float) -> Sequence[News]:
+        """A function that the model called has returned: respond, repeat the reply or end."""
+        then, output = done.then, done.output
+        if self._session.owes(done.call_id):
+            self._ends_talk = then is Then.REST
+            if then is Then.REPEAT and not self._say_again():
+                then, output = Then.REPLY, "Nothing was said yet that could be repeated."
+        return self._session.skill_done(done.call_id, output, now, reply=then is Then.REPLY)
+
+    def _say_again(self) -> bool:
+        again = self._mouth.say_again()
+        if again:
+            self._uplink.silence()
+        return again
+
+    # --- a question for permission is the rest of the reply, in the offline voice -----
+
+    def ask_permission(
+        self, question: PermissionQuestion, muted: bool, now: float
+    ) -> Sequence[News]:
+        """Have the question spoken, if the user can hear and answer it; else refuse."""
+        if muted:
+            return self._session.question_failed("the microphone is closed", now)
+        if not self._mouth.audible:
+            return self._session.question_failed("the volume is 0", now)
+        self._emit(Speak(question.number, question.words))
+        return []
+
+    def question_spoken(self, number: int, frames: Frames | None, now: float) -> Sequence[News]:
+        """Play the question (int16 at 24 kHz, None: no voice), if it is still the one that is
+        due; refuse if that is impossible."""
+        if not self._session.question_begins(number):
+            return []
+        self._uplink.silence()
+        failure = self._play_question(frames)
+        return self._session.question_failed(failure, now) if failure else []
+
+    def _play_question(self, frames: Frames | None) -> str:
+        if frames is None or len(frames) == 0:
+            return "the offline voice is missing"
+        if len(frames) > LONGEST_QUESTION_S * SERVER_RATE_HZ:
+            return "it takes too long to be read aloud"
+        if not self._mouth.say_own(frames):
+            return "there is no room to play it"
+        self._mouth.done()
+        return ""
+
+    # --- what is heard ----------------------------------------------------------------
+
+    def progress(self, state: State, now: float) -> Event | None:
+        """At every period: what has become of the reply, as an event for the turn.
+
+        `REPLY_FINISHED` comes once, in the period in which the last frame was heard.
+        """
+        if state is State.BARGE_IN and self._mouth.finished:
+            self._uplink.reply_ended(now)  # while ducked; the turn waits for the decision
+        if state not in (State.THINKING, State.SPEAKING):
+            return None
+        heard_ms = self._mouth.heard_ms
+        if state is State.THINKING and heard_ms > 0:
+            self._log.first_frame(now)
+            return Event.REPLY_AUDIBLE
+        if self._mouth.finished:
+            if self._mouth.cut is not None:
+                self._session.truncate(self._mouth.cut)
+            self._session.heard_out()
+            self._log.heard_ms = heard_ms
+            return Event.REPLY_FINISHED
+        if state is State.SPEAKING and heard_ms > self._log.heard_ms:
+            self._log.heard_ms = heard_ms
+            return Event.REPLY_PROGRESSED
+        return None
+
+    # --- hold, resume, interrupt ------------------------------------------------------
+
+    def hold(self, onset: float, now: float) -> None:
+        """Silence or duck playback at once: the user may be speaking since `onset`."""
+        self._mouth.hold()
+        self._log.held(onset, now)
+
+    def resume(self) -> None:
+        """Resume playback where it was held."""
+        self._mouth.resume()
+        self._log.resumed()
+
+    def interrupt(self, now: float) -> GivenUp:
+        """Drop the rest of the reply: playback falls silent at once. Returns what was heard,
+        which the session must learn (`Session.interrupt`)."""
+        given_up = self._mouth.give_up()
+        self._log.interrupted(now, given_up.heard_ms)
+        return given_up
+
+    def report(self) -> None:
+        """Log the turn's line, once for each reply that was asked for."""
+        fields = self._log.close()
+        if fields is not None:
+            self._note("turn", **fields)
+
+    def _note(self, name: str, **fields: object) -> None:
+        self._emit(Note(name, fields))
