@@ -1,8 +1,7 @@
-"""Fuzzing for a while: `python -m tests.fuzz [--minutes 10] [--seed N] [--only NAME]`.
+"""Runs the fuzzer for a while: `python -m tests.fuzz [--minutes 10] [--seed N] [--only NAME]`.
 
-Prints a line for each round, and for each failure the smallest input that was found and
-where it failed. The same seed gives the same inputs, round by round. Exits with 1 when
-anything failed.
+Prints a line for each round, and for each failure the smallest failing input and the place of
+the failure. Equal seeds give equal inputs, round by round. Exits with 1 after any failure.
 """
 
 import argparse
@@ -13,8 +12,8 @@ import traceback
 
 from tests.fuzz.targets import TARGETS, Target
 
-EXAMPLES = 10  # of a target of weight 1 in one round
-SHOWN = 4000  # letters of an input
+EXAMPLES = 10  # per round, for a target of weight 1
+SHOWN = 4000  # characters of an input to print
 
 
 def main() -> int:
@@ -48,18 +47,18 @@ def main() -> int:
 
 
 def failure(target: Target, examples: int, seed: int) -> tuple[str, str] | None:
-    """Where it failed, and a report of it."""
+    """Run one round; returns the place of a failure and its report, None without one."""
     try:
         target.run(examples, seed)
     except Exception as error:
-        if isinstance(error, ExceptionGroup):  # it failed once, and not when it was tried again
+        if isinstance(error, ExceptionGroup):  # a flaky failure: the second attempt passed
             error = error.exceptions[0]
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if "parleyd" in frame.filename]
         last = (ours or frames)[-1]
         where = f"{type(error).__name__} at {last.filename}:{last.lineno}"
         text = "\n".join([f"{where}: {error}", *getattr(error, "__notes__", ())])
-        return where, text if len(text) <= SHOWN else f"{text[:SHOWN]} ... ({len(text)} letters)"
+        return where, text if len(text) <= SHOWN else f"{text[:SHOWN]} ... ({len(text)} characters)"
     return None
 
 

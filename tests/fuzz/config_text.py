@@ -1,4 +1,4 @@
-"""Configuration files as people, editors and failing disks leave them."""
+"""Configuration files as written by people, editors and failing disks."""
 
 import re
 from importlib.resources import files
@@ -63,7 +63,7 @@ LINES = st.one_of(
 
 @st.composite
 def _edited(draw: st.DrawFn) -> str:
-    """The documented file, switched on in places and damaged in one or two."""
+    """Draw the default file with some keys enabled and one or two damaged places."""
     lines = DEFAULT.splitlines()
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(lines) - 1))
@@ -88,7 +88,7 @@ TEXTS: st.SearchStrategy[str] = st.one_of(
 
 
 def check(text: str) -> None:
-    """A configuration, or a `ConfigError` that says where and what; nothing else."""
+    """The parser returns a configuration or raises a `ConfigError` with place and reason."""
     try:
         settings = config.parse(text, source="parley.toml")
     except ConfigError as error:
@@ -100,4 +100,4 @@ def check(text: str) -> None:
         where, _, what = problem.partition(": ")
         assert where, problem
         assert what, problem
-        assert len(problem) < 1000, "who shall read that?"
+        assert len(problem) < 1000, "the message is too long to read"

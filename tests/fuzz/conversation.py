@@ -1,6 +1,6 @@
-"""A speaker whose server, user and network do anything, in simulated time.
+"""A speaker with an arbitrary server, user and network, in simulated time.
 
-A program is a list of steps; running one checks after each what must always hold.
+A program is a list of steps; `run` checks the invariants after each step.
 """
 
 import json
@@ -40,17 +40,19 @@ from tests.client_events import settings_of
 from tests.fuzz.server_text import FRAMES, shaped
 from tests.fuzz.sizes import size_of
 
-RATE_HZ: Final = 16_000  # of the loudspeaker: the cheapest
-LEAD_MS = 200  # the longest lead: so few heartbeats play a reply
+RATE_HZ: Final = 16_000  # loudspeaker rate: the cheapest
+LEAD_MS = 200  # the longest lead: a reply takes few periods
 LEAD_FRAMES = RATE_HZ * LEAD_MS // 1000
 STRIDE_S = LEAD_MS / 1000
 CAPACITY_S = 30
-# a turn at its longest, an answer, all that is buffered, a stall, a follow-up, and a margin
+# the longest turn, an answer, the whole buffer, a stall, a follow-up, and a margin
 SILENT_S = 5.0 + 2.0 + CAPACITY_S + 10.0 + 1.0 + 12.0
-REST_S = 6.0  # longer than any wait of the session
-FLOOD = 1500  # of the same event
-MOST_OBJECTS = 4000  # a speaker after a long conversation: about 1500
-MOST_BYTES = 20_000_000  # its largest: the ring, 120 s that can be said again, 30 s that wait
+REST_S = 6.0  # longer than any timeout of the session
+FLOOD = 1500  # repetitions of one event
+MOST_OBJECTS = 4000  # a speaker has about 1500 after a long conversation
+MOST_BYTES = (
+    20_000_000  # mostly the playback buffer, 120 s of replay, 30 s of queued microphone audio
+)
 
 Op = tuple[str, Any]
 
@@ -79,21 +81,21 @@ OPS: st.SearchStrategy[Op] = st.one_of(
 )
 
 
-# long ones, that can be made small all the same
+# long programs that hypothesis can still shrink
 PROGRAM = st.tuples(*[st.lists(OPS, max_size=16)] * 4).map(lambda parts: list(chain(*parts)))
 
 
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[str, str, bool, list[Op]]:
-    """Server profile, turn detection, open microphone, and what happens."""
+    """Draw server profile, turn detection, open microphone, and steps."""
     server = draw(st.sampled_from(["openai", "openai", "compatible", *PROFILES]))
-    hears = draw(st.integers(0, 15)) == 0  # hearing costs a hundred times what all else does
+    hears = draw(st.integers(0, 15)) == 0  # real hearing costs a hundred times the rest
     detection = draw(st.sampled_from(["server_vad", "semantic_vad", *["local"] * (2 * hears)]))
     return server, detection, hears, draw(PROGRAM)
 
 
 def run(program: tuple[str, str, bool, list[Op]]) -> None:
-    """Run it, let the server fall silent, and see that all ends and nothing has grown."""
+    """Run a program, silence the server, and check that all work ends and nothing has grown."""
     server, detection, hears, ops = program
     world = World(server, detection, hears)
     for op in ops:
@@ -102,7 +104,7 @@ def run(program: tuple[str, str, bool, list[Op]]) -> None:
 
 
 class World:
-    """The speaker, the real parser before it, and a sound card of numbers."""
+    """The speaker behind the real parser, with a simulated sound card."""
 
     def __init__(self, server: str, detection: str, hears: bool) -> None:
         self.settings = Config(
@@ -181,7 +183,7 @@ class World:
         self.tick()
 
     def talk(self) -> None:
-        """Whatever it takes for a question to be asked."""
+        """Do all that a question requires."""
         self.tell(CardBack())
         self.tell(MuteSwitched(False))
         if not self.speaker._dialogue._session.ready:
@@ -199,7 +201,7 @@ class World:
         self.wait(1)
 
     def answer(self, deltas: int) -> None:
-        """As a friendly server does, to the newest request."""
+        """Answer the newest request like a well-behaved server."""
         if self.create is None:
             return
         self.answers += 1
@@ -216,7 +218,7 @@ class World:
             self.say(type="response.done", response={"id": name, "status": "completed"})
 
     def flood(self, event: dict[str, Any]) -> None:
-        """The same event over and over, each time about something new."""
+        """Send one event repeatedly, each time with new ids."""
         text = json.dumps(event)
         parts = text.replace('"i1"', '"i1.#"').replace('"c1"', '"c1.#"').replace('"r1"', '"r1.#"')
         for number in range(FLOOD):
@@ -233,21 +235,21 @@ class World:
         self.queued = max(0, self.queued - round(seconds * RATE_HZ))
         frames = None
         if self.hears:
-            loud = 3000 if int(self.now) % 2 else 30  # bursts that begin and end like speech
+            loud = 3000 if int(self.now) % 2 else 30  # bursts with the onsets and ends of speech
             frames = self.chance.integers(-loud, loud, MIC_PERIOD_FRAMES).astype(np.int16)
         self.check(self.speaker.tick(MicPeriod(frames, self.queued), self.now))
 
     def check(self, step: Step) -> None:
-        """A step is what the card and the switchboard can take."""
+        """Check that card and effect dispatcher accept the step."""
         assert step.playback.dtype == np.int16
         assert step.playback.ndim == 1
         self.queued = len(step.playback) + (0 if step.drop else self.queued)
-        assert self.queued <= LEAD_FRAMES, "more is written than the lead"
+        assert self.queued <= LEAD_FRAMES, "more frames are queued than the lead"
         for effect in step.effects:
             if isinstance(effect, Send):
                 event = effect.event
                 assert event.event_id
-                assert event.event_id not in self.ids, "an event is sent twice"
+                assert event.event_id not in self.ids, "an event id is sent twice"
                 self.ids.add(event.event_id)
                 assert len(ev.encode(event)) < 2_000_000
                 if isinstance(event, ev.CreateResponse):
@@ -261,7 +263,7 @@ class World:
                 log_note(effect)  # type: ignore[arg-type]
 
     def fall_silent(self) -> None:
-        """Nobody says anything more; functions end, as they do within their time limit."""
+        """Stop all input; functions end within their time limit."""
         self.tell(CardBack())
         self.tell(MuteSwitched(False))
         self.hears = False
@@ -269,13 +271,13 @@ class World:
             self.tell(SkillDone(call_id, "done"))
         self.calls.clear()
         end = self.now + SILENT_S
-        restless = self.now  # it is over when nothing happens for a while, or never
+        restless = self.now  # time of the last activity
         while self.now < end and self.now - restless < REST_S:
             self.tick(STRIDE_S)
             if self.speaker.state is not State.IDLE or self.speaker.buffered_ms:
                 restless = self.now
         assert self.speaker.state is State.IDLE, f"still {self.speaker.state}"
-        assert self.speaker.buffered_ms == 0, "something is never played"
+        assert self.speaker.buffered_ms == 0, "buffered audio is never played"
         objects, total = size_of(self.speaker)
-        assert objects <= MOST_OBJECTS, f"{objects} objects are kept"
-        assert total <= MOST_BYTES, f"{total} bytes are kept"
+        assert objects <= MOST_OBJECTS, f"{objects} objects are held"
+        assert total <= MOST_BYTES, f"{total} bytes are held"

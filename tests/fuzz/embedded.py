@@ -1,4 +1,4 @@
-"""The embedded server, and clients that send anything."""
+"""The embedded server, with clients that send arbitrary messages."""
 
 import base64
 import json
@@ -19,14 +19,14 @@ from tests.fuzz.sizes import size_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MOST_EVENT_BYTES = 2 << 20  # a retrieved item with the audio of a turn
-MOST_PIECES = 500  # of all that is still to be said; a text of 3,000 letters has 125
-MOST_EVENTS = 2000  # that a handful of client events may cause
-MOST_OBJECTS = 20_000  # a conversation of a few turns: about 500
-# all ids that the engine has given out in the first minutes, and some that it has not
+MOST_PIECES = 500  # queued for synthesis; a text of 3,000 characters has 125
+MOST_EVENTS = 2000  # caused by a few client events
+MOST_OBJECTS = 20_000  # a conversation of a few turns has about 500
+# all ids that the engine assigns in the first minutes, and some unknown ones
 IDS = st.builds("{}_{:04}".format, st.sampled_from(["item", "resp"]), st.integers(1, 25)) | TEXTS
 
-NULLS = st.none()  # clients write it for any field that they do not set
-# what a function of a client's returns: text, JSON, and what is neither
+NULLS = st.none()  # clients send null for unset fields
+# results of a client's function: text, JSON, and neither
 RETURNED = st.one_of(
     TEXTS,
     JUNK.map(json.dumps),
@@ -125,7 +125,7 @@ INTEGERS = st.sampled_from([0, 1, -1, 500, 2**40])
 
 @st.composite
 def frames(draw: st.DrawFn) -> str:
-    """One event, now and then with a field too few, too many or of another kind."""
+    """Draw one event, sometimes with a missing, extra or mistyped field."""
     kind = draw(st.sampled_from(sorted(ev.CLIENT_EVENTS)))
     event: dict[str, Any] = {"type": kind}
     for name in ev.CLIENT_EVENTS[kind].__struct_fields__:
@@ -155,7 +155,7 @@ PROGRAMS = st.lists(
 
 
 def run(program: list[tuple[str, Any]]) -> None:
-    """Each message is carried out or refused; what was begun comes to an end."""
+    """Check that each message is executed or refused, and that all responses end."""
     desk = _Desk()
     for what, with_ in program:
         match what:
@@ -193,7 +193,7 @@ def run(program: list[tuple[str, Any]]) -> None:
     assert not desk.jobs
     assert desk.engine.due() is None, "a response never ends"
     objects, _ = size_of(desk.engine)
-    assert objects <= MOST_OBJECTS, f"{objects} objects are kept"
+    assert objects <= MOST_OBJECTS, f"{objects} objects are held"
 
 
 class _Desk:
@@ -218,7 +218,7 @@ class _Desk:
                     assert len(ev.encode(event)) < MOST_EVENT_BYTES
 
     def work(self, words: str) -> None:
-        """Carry out what is asked for by now; recognition finds these words."""
+        """Complete all pending work; recognition returns `words`."""
         jobs, self.jobs = self.jobs, []
         for job in jobs:
             if isinstance(job, Recognize):
@@ -235,5 +235,5 @@ class _Desk:
             self.now = max(self.now, due)
             self.take(self.engine.advance(self.now))
             steps += 1
-            assert steps < 20_000, "it is always due"
+            assert steps < 20_000, "the engine is always due"
         self.now = end

@@ -1,4 +1,4 @@
-"""Files that Parley reads back, after a power cut, a full disk or somebody's editor."""
+"""Files that Parley reads back, after a power cut, a full disk or a user's editor."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from tests.fuzz.server_text import JUNK, TEXTS
 
 WALL = 1_800_000_000.0
 
-# --- what skills keep -----------------------------------------------------------------
+# --- the state of skills --------------------------------------------------------------
 
 TIMES = st.sampled_from([0.0, WALL, WALL + 60, WALL - 60, WALL + 1e6, -1.0, 1e18, 1e308, -1e308])
 LOCALS = st.sampled_from(
@@ -59,7 +59,7 @@ KEPT = st.fixed_dictionaries(
 
 @st.composite
 def _one_wrong(draw: st.DrawFn) -> object:
-    """Good, but for one field somewhere, which is of any type, or missing."""
+    """Draw a valid state with one field missing or of any type."""
     kept = draw(KEPT)
     places = [kept, *kept.get("alarms", ()), kept.get("loudness") or kept]
     place = draw(st.sampled_from([one for one in places if one] or [kept]))
@@ -73,7 +73,7 @@ def _one_wrong(draw: st.DrawFn) -> object:
 
 
 def _spoilt(whole: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
-    """The file as it should be, cut off, with a wrong byte, or something else altogether."""
+    """Draw the file unchanged, truncated, with a wrong byte, or with other content."""
     return st.one_of(
         whole,
         st.tuples(whole, st.floats(0, 1)).map(lambda t: t[0][: int(len(t[0]) * t[1])]),
@@ -101,7 +101,7 @@ STATE_FILES = st.one_of(
 
 
 def check_state(data: bytes) -> None:
-    """Whatever the file says, timers and the muted microphone work; what is bad is put aside."""
+    """With any file, timers and the muted microphone work; an invalid file is moved aside."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "skills.json"
         path.write_bytes(data)
@@ -156,7 +156,7 @@ FOLDERS = st.fixed_dictionaries(
 
 
 def check_folder(places: dict[str, str | bytes]) -> None:
-    """A daemon starts, uses and ends whatever stands in the places of its files."""
+    """With anything in the places of its files, the daemon's state starts, works and ends."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "parley"
         folder.mkdir()
@@ -179,7 +179,7 @@ def _live(folder: Path) -> None:
         assert Store(folder / "skills.json").kept.muted_until == WALL + 1
         store.keep(muted_until=0.0)
         keeper = Keeper(folder / "turns", 2, 16_000)
-        with contextlib.suppress(OSError):  # a file stands in the folder's place
+        with contextlib.suppress(OSError):  # there is a file in place of the folder
             assert keeper.save().stat().st_size >= 44
         assert (folder / "turns").is_dir() <= any((folder / "turns").glob("turn-2*"))
 
@@ -249,7 +249,7 @@ JOURNALS = st.lists(JOURNAL_LINES, max_size=12).map(
 
 
 def check_journal(lines: list[bytes]) -> None:
-    """The turns that can be read, as a table."""
+    """The table shows all readable turns."""
     found = turns(lines, 3)
     assert len(found) <= 3
     from rich.console import Console
@@ -262,7 +262,7 @@ def check_journal(lines: list[bytes]) -> None:
 
 
 def _wav(form: tuple[int, int, int, int, int]) -> bytes:
-    """A WAV file whose header says whatever it likes."""
+    """Return a WAV file with arbitrary header fields."""
     channels, bits, rate_hz, frames, claimed = form
     sound = np.random.default_rng(1).integers(-3000, 3000, frames * 2).astype("<i2").tobytes()
     block = channels * bits // 8
@@ -285,7 +285,7 @@ RECORDINGS = _spoilt(
 
 
 def check_recording(data: bytes) -> None:
-    """Heard again, or refused with words."""
+    """A recording is replayed, or refused with a message."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "turn.wav"
         path.write_bytes(data)
@@ -299,7 +299,7 @@ CREDENTIALS = st.one_of(st.binary(max_size=40), st.sampled_from([b"", b"\n", b"s
 
 
 def check_credential(data: bytes) -> None:
-    """A key that can stand in a header, none, or one line that names it."""
+    """A credential is a valid header value, absent, or refused by one line that names it."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "openai_api_key").write_bytes(data)
         try:

@@ -1,4 +1,4 @@
-"""Recorded conversations with one field changed, removed, null or of another type."""
+"""Recorded conversations with one field changed, removed, null or mistyped."""
 
 import json
 from typing import Any
@@ -15,14 +15,14 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
 NAMES = sorted(path.stem for path in replaying.RECORDINGS.glob("*.jsonl"))
 FRAMES = {name: replaying.read(name) for name in NAMES}
 
-HALVES = 4  # bytes: where an item seems to change within a frame, both of its halves
+HALVES = 4  # bytes: both halves of a frame in which the item seems to change
 
 Path_ = tuple[str | int, ...]
 Change = tuple[str, int, Path_, Any]
 
 
 def paths(value: Any, before: Path_ = ()) -> list[Path_]:
-    """Every field of an event, and every member of its lists."""
+    """Return the paths of every field of an event and every member of its lists."""
     members: list[tuple[str | int, Any]] = []
     if isinstance(value, dict):
         members = list(value.items())
@@ -36,7 +36,7 @@ def paths(value: Any, before: Path_ = ()) -> list[Path_]:
 
 @st.composite
 def changes(draw: st.DrawFn) -> Change:
-    """Recording, number of the frame, field, and what stands there instead."""
+    """Draw a recording, the number of a frame, a field, and its replacement."""
     name = draw(st.sampled_from(NAMES))
     number = draw(st.integers(0, len(FRAMES[name]) - 1))
     field = draw(st.sampled_from(paths(json.loads(FRAMES[name][number]))))
@@ -44,8 +44,7 @@ def changes(draw: st.DrawFn) -> Change:
 
 
 def check(change: Change) -> None:
-    """Nothing raises; all audio and calls are as without the change, except where no other field
-    holds the same information."""
+    """Nothing raises, and audio and calls do not change, unless the field was the only source."""
     name, number, field, value = change
     frames = [*FRAMES[name]]
     kind = json.loads(frames[number])["type"]
@@ -53,19 +52,19 @@ def check(change: Change) -> None:
     played, whole = _played(name, frames), _played(name, FRAMES[name])
     if field == ("type",) or kind.startswith("session."):
         return
-    assert len(played.calls) == len(played.results), "a call is not answered, or twice"
+    assert len(played.calls) == len(played.results), "a call is answered not exactly once"
     if kind.endswith("audio.delta") and field[0] == "delta":
         return
     assert played.audio_bytes >= whole.audio_bytes - HALVES, "audio is lost"
-    assert played.awaiting == whole.awaiting, "something is awaited for ever"
+    assert played.awaiting == whole.awaiting, "the session waits forever"
     if not _only_place(name, field):
-        assert played.ends == whole.ends, "a turn does not end once"
+        assert played.ends == whole.ends, "a turn ends not exactly once"
         assert len(played.calls) == len(whole.calls), "a call is lost or run twice"
-        assert played.creates == whole.creates, "a response is asked for twice, or not at all"
+        assert played.creates == whole.creates, "a response is requested not exactly once"
 
 
 def _only_place(name: str, field: Path_) -> bool:
-    """A server that announces a call once gives its name once."""
+    """Whether the field is the only source: a server that announces a call once names it once."""
     return name == "compatible-bare" and field[0] in ("name", "call_id", "arguments")
 
 

@@ -1,4 +1,4 @@
-"""Text frames of a server that may say anything: shaped like events, then damaged."""
+"""Text frames of an arbitrary server: shaped like events, then damaged."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.responses import TURN_KEY
 from parleyd.realtime.server_errors import WHAT_TO_DO
 
-# a1, a2 ... is what `conversation` calls the answers that a friendly server gives
+# `conversation` names the answers of a well-behaved server a1, a2 ...
 RESPONSES = st.sampled_from(["a1", "a1", "a2", "a3", "r1", ""])
 ITEMS = st.sampled_from(["ia1", "ia1", "ia2", "i1", "earcon:1", ""])
 CALLS = st.sampled_from(["c1", "c2", "c3"])
@@ -112,7 +112,7 @@ BETA = {new: old for old, new in ev.BETA_NAMES.items()}
 
 @st.composite
 def shaped(draw: st.DrawFn) -> dict[str, Any]:
-    """An event of a known type with fields of the right kind."""
+    """Draw an event of a known type with valid fields."""
     kind = draw(st.sampled_from(sorted(ev.SERVER_EVENTS)))
     event: dict[str, Any] = {"type": draw(st.sampled_from([kind, kind, BETA.get(kind, kind)]))}
     for name in ev.SERVER_EVENTS[kind].__struct_fields__:
@@ -127,7 +127,7 @@ def shaped(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def _damaged(draw: st.DrawFn) -> dict[str, Any]:
-    """An event in which one field is missing, of another kind, or one too many."""
+    """Draw an event with a missing, mistyped or extra field."""
     event = draw(shaped())
     name = draw(st.sampled_from([*event, "extra"]))
     if name in event and draw(st.booleans()):
@@ -139,7 +139,7 @@ def _damaged(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def _broken(draw: st.DrawFn) -> str | bytes:
-    """What is no event, or no JSON, or no text."""
+    """Draw a frame that is not an event, not JSON, or not text."""
     text = json.dumps(draw(shaped()))
     place = draw(st.integers(0, len(text)))
     match draw(st.sampled_from(["end", "insert", "deep", "bytes", "twice"])):

@@ -1,4 +1,4 @@
-"""How much an object of ours holds, so that what grows without bound is seen."""
+"""The size of an object of ours, to find unbounded growth."""
 
 from collections import deque
 from typing import Any
@@ -10,8 +10,10 @@ FOREIGN = ("numpy", "soxr", "onnxruntime")
 
 
 def size_of(root: object) -> tuple[int, int]:
-    """Objects that are reachable through our own classes and plain containers, and bytes of
-    texts, audio and arrays in them."""
+    """Return the number of reachable objects and the bytes of texts, audio and arrays in them.
+
+    The search follows our own classes and plain containers.
+    """
     seen: set[int] = set()
     todo = deque([root])
     objects = total = 0

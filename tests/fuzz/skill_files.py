@@ -1,4 +1,4 @@
-"""Python files of a user's, whatever is in them, beside two that are good."""
+"""A user's Python files with arbitrary content, beside two valid ones."""
 
 import asyncio
 import json
@@ -122,7 +122,7 @@ class _Lines(logging.Handler):
 
 
 def check(data: bytes) -> None:
-    """The good ones are there, what is bad is a line with its file, and all can be called."""
+    """Valid skills load, an invalid one is a line that names its file, and all are callable."""
     lines = _Lines()
     logger = logging.getLogger("parleyd.skills.loading")
     logger.addHandler(lines)

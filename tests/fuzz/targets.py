@@ -1,4 +1,4 @@
-"""What is fuzzed: a way to make inputs, and what must hold for each."""
+"""The fuzz targets: a strategy for inputs, and a check for each input."""
 
 import contextlib
 import logging
@@ -14,26 +14,28 @@ from hypothesis import strategies as st
 
 from tests.fuzz import config_text, conversation, embedded, kept_files, recordings, skill_files
 
-HANGS_S = 20  # of the processor, for one input: they take milliseconds, with hearing a second
+HANGS_S = 20  # processor time for one input: inputs take milliseconds, with real hearing a second
 
 
 class Hang(AssertionError):
-    """An input that takes for ever."""
+    """An input takes forever."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """`check` raises nothing for any input that `inputs` makes."""
+    """A check that must not raise for any input from `inputs`."""
 
     name: str
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]
     weight: int = 1
-    """How many inputs, compared with the others."""
+    """Relative number of inputs."""
 
     def run(self, examples: int, seed: int | None) -> None:
-        """Check so many inputs; `seed` None: always the same ones. Raises what the smallest
-        failing input raised; its notes show the input."""
+        """Check `examples` inputs; `seed` None: always the same ones.
+
+        Raises the exception of the smallest failing input; its notes show the input.
+        """
 
         @hypothesis.settings(
             max_examples=examples,
@@ -41,7 +43,7 @@ class Target:
             database=None,
             derandomize=seed is None,
             print_blob=False,
-            report_multiple_bugs=False,  # one after the other, each as small as can be
+            report_multiple_bugs=False,  # one at a time, each as small as possible
             suppress_health_check=list(HealthCheck),
         )
         @given(self.inputs)
@@ -71,7 +73,7 @@ TARGETS = (
 @contextlib.contextmanager
 def _bounded() -> Iterator[None]:
     def ring(signum: int, frame: FrameType | None) -> None:
-        raise Hang(f"not over after {HANGS_S} s of work")
+        raise Hang(f"still running after {HANGS_S} s of processor time")
 
     before = signal.signal(signal.SIGVTALRM, ring)
     signal.setitimer(signal.ITIMER_VIRTUAL, HANGS_S)
@@ -84,7 +86,7 @@ def _bounded() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What Parley logs about nonsense is not what is asked here; that it can, is."""
+    """Format all log records but print none: only failures to log matter here."""
     root = logging.getLogger()
     before, root.handlers = root.handlers, [_Formatting()]
     try:

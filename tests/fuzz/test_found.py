@@ -1,4 +1,4 @@
-"""What fuzzing found, each as small as it can be: one test for one mistake."""
+"""Minimal inputs that fuzzing found: one test for each bug."""
 
 from pathlib import Path
 
@@ -33,28 +33,28 @@ def one_frame() -> Frames:
     return np.ones(1, np.int16)
 
 
-# --- what servers send ----------------------------------------------------------------
+# --- server events --------------------------------------------------------------------
 
 
-def test_brackets_within_brackets_crash_nothing() -> None:
-    """Python 3.13 decodes them, 3.11 has a limit and they are no event: both are answers."""
+def test_event_with_deep_brackets_does_not_crash() -> None:
+    """Python 3.13 decodes them; 3.11 has a limit and rejects the event. Both are fine."""
     event = f'{{"type": "session.created", "session": {{"x": {DEEP}}}}}'
     assert isinstance(ev.decode_server(event), ev.Malformed | ev.SessionCreated)
     assert isinstance(ev.decode_client(event), ev.Malformed | ev.Unknown)
 
 
-def test_arguments_of_a_function_that_nobody_can_read_are_none() -> None:
+def test_unreadable_function_arguments_become_none() -> None:
     item = {"type": "function_call", "status": "completed", "call_id": "c", "name": "x"}
     (called,) = Calls().take(item | {"arguments": DEEP})
     assert called.arguments == {}
 
 
-def test_an_item_that_is_shorter_by_a_number_too_long_for_python() -> None:
+def test_truncation_error_with_huge_number_is_handled() -> None:
     text = f"Audio content of {'9' * 5000}ms is already shorter than 9ms"
     assert understand(ev.ErrorDetail(message=text)).remedy is Remedy.OUR_FAULT
 
 
-def test_half_frames_of_items_without_end_are_not_kept() -> None:
+def test_half_frames_of_endless_items_are_dropped() -> None:
     world = World("openai", "server_vad", hears=False)
     for op in [("greet", None), ("button", None), ("turn", None), ("answer", 1)]:
         world.do(op)
@@ -65,14 +65,14 @@ def test_half_frames_of_items_without_end_are_not_kept() -> None:
     assert after - before < 100
 
 
-def test_calls_without_end_are_not_taken() -> None:
+def test_endless_function_calls_are_refused() -> None:
     calls = Calls()
     item = {"type": "function_call", "status": "completed", "name": "x"}
     taken = [calls.take(item | {"call_id": str(number)}) for number in range(1000)]
     assert len([call for call in taken if call]) == MOST_OPEN
 
 
-def test_a_transcript_in_items_without_end_is_cut_like_any_other() -> None:
+def test_transcript_in_endless_items_is_cut() -> None:
     history = History()
     for number in range(10_000):
         history.assistant(str(number), "word ")
@@ -80,7 +80,7 @@ def test_a_transcript_in_items_without_end_is_cut_like_any_other() -> None:
     assert len(item["content"][0]["text"]) <= KEPT_CHARS
 
 
-def test_more_parts_than_any_reply_has_are_refused_and_none_that_waits_is_forgotten() -> None:
+def test_excess_reply_parts_are_refused_and_waiting_ones_kept() -> None:
     playout = Playout(24_000, 1.0)
     taken = [playout.append(str(number), 0, one_frame()) for number in range(KEPT_PARTS + 9)]
     assert sum(taken) == KEPT_PARTS
@@ -88,21 +88,21 @@ def test_more_parts_than_any_reply_has_are_refused_and_none_that_waits_is_forgot
     assert playout.append("next", 0, one_frame()) == 1
 
 
-def test_parts_that_alternate_without_end_are_refused() -> None:
+def test_endlessly_alternating_parts_are_refused() -> None:
     playout = Playout(24_000, 1.0)
     taken = [playout.append(str(number % 2), 0, one_frame()) for number in range(5000)]
     assert sum(taken) == MOST_SEGMENTS
 
 
 @pytest.mark.parametrize("ends", ["1" + "0" * 400, "-5", "1e300"])
-def test_a_session_that_ends_beyond_all_time_is_one_that_does_not_tell(ends: str) -> None:
+def test_session_expiry_out_of_range_is_ignored(ends: str) -> None:
     told: list[object] = []
     link = Link(Address("ws://nas/v1"), told.append)
     link._receive(f'{{"type": "session.created", "session": {{"expires_at": {ends}}}}}')
     assert len(told) == 1
 
 
-# --- what people write ----------------------------------------------------------------
+# --- configuration --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_a_session_that_ends_beyond_all_time_is_one_that_does_not_tell(ends: str
         ('[realtime]\nserver = "compatible"\nurl = "ws://"', "realtime.url"),
     ],
 )
-def test_a_configuration_that_made_the_parser_stumble(text: str, told: str) -> None:
+def test_broken_configuration_is_refused_with_a_reason(text: str, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config.parse(text)
     assert told in caught.value.problems[0]
 
 
-# --- what was kept --------------------------------------------------------------------
+# --- state files ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_configuration_that_made_the_parser_stumble(text: str, told: str) -> N
         (b'{"alarms": [{"id": 1, "name": "\x80", "due": 1.0, "timer": false}]}', [""]),
     ],
 )
-def test_a_damaged_state_file_is_put_aside_and_mutes(
+def test_damaged_state_file_is_moved_aside_and_mutes(
     tmp_path: Path, data: bytes, left: list[str]
 ) -> None:
     path = tmp_path / "skills.json"
@@ -155,12 +155,12 @@ def test_a_damaged_state_file_is_put_aside_and_mutes(
         '{"MESSAGE": ' + "[" * 5000,
     ],
 )
-def test_a_line_of_the_log_that_nobody_can_read_is_passed_over(line: str) -> None:
+def test_unreadable_log_line_is_skipped(line: str) -> None:
     good = "2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=1 heard_ms=310"
     assert [turn.fields["turn"] for turn in turns([line, good], 5)] == [1]
 
 
-def test_a_cause_that_looks_like_a_style_is_shown_as_it_is(
+def test_cause_with_markup_is_shown_verbatim(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     line = b"2026-11-22 10:00:00,000 INFO    parleyd.turns: turn turn=1 begun_by=[/]"
@@ -175,14 +175,14 @@ def made(rate_hz: int, data: bytes) -> bytes:
     return b"RIFF\xff\0\0\0WAVEfmt \x10\0\0\0" + form + b"data" + size + data
 
 
-def test_a_recording_that_ends_within_a_frame_is_heard_up_to_there(tmp_path: Path) -> None:
+def test_recording_that_ends_within_a_frame_is_replayed_to_it(tmp_path: Path) -> None:
     path = tmp_path / "turn.wav"
     path.write_bytes(made(16_000, bytes(9)))
     assert len(wav.read(path, 16_000).microphone) == 2
 
 
 @pytest.mark.parametrize("data", [made(1, bytes(400)), b"RIFF\0\0\0\x01WAVE" + bytes(19) + b"\x01"])
-def test_a_recording_with_a_wrong_header_is_refused_in_words(tmp_path: Path, data: bytes) -> None:
+def test_recording_with_wrong_header_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "turn.wav"
     path.write_bytes(data)
     with pytest.raises(ParleyError, match="expected"):

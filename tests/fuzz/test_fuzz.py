@@ -1,13 +1,13 @@
-"""A few seconds of fuzzing, with the same inputs every time; more: `python -m tests.fuzz`."""
+"""A few seconds of fuzzing with constant inputs; for more use `python -m tests.fuzz`."""
 
 import pytest
 
 from tests.fuzz.targets import TARGETS, Target
 
-EXAMPLES = 10  # of a target of weight 1
+EXAMPLES = 10  # for a target of weight 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_no_input_crashes_hangs_or_is_kept_for_ever(target: Target) -> None:
+def test_fuzz_target_never_crashes_hangs_or_grows(target: Target) -> None:
     target.run(EXAMPLES * target.weight, seed=None)

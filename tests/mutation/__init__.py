@@ -1,1 +1,1 @@
-"""Mutants of the core, and whether the tests nearest to each notice it."""
+"""Mutation testing of the core: checks that the tests nearest to each module catch its mutants."""

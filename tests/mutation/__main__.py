@@ -1,8 +1,8 @@
-"""Do the tests notice a fault? `python -m tests.mutation [--module NAME] [--sample N]`.
+"""Checks that tests catch faults: `python -m tests.mutation [--module NAME] [--sample N]`.
 
-Makes one small fault at a time in a module of the core, runs the tests nearest to it (the
-quick ones), and prints each fault that no test noticed, with file, line and what was
-changed, then the share that was noticed. One seed gives one sample and one score.
+Makes one small fault at a time in a module of the core and runs the quick tests nearest to it.
+Prints each fault that no test catches, with file, line and change, then the share of caught
+faults. Equal seeds give equal samples and scores.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tests.mutation.running import Outcome, Run, load_before, run_all
 def main() -> int:
     arguments = _arguments()
     os.chdir(ROOT)
-    sys.dont_write_bytecode = False  # assertions are rewritten once, not for each mutant
+    sys.dont_write_bytecode = False  # rewrite assertions once, not for each mutant
     mutants = _sample(_names(arguments.module, arguments.quick), arguments)
     if arguments.list:
         for name, mutant in mutants:
@@ -30,7 +30,7 @@ def main() -> int:
     files = list(dict.fromkeys(file for name, _ in mutants for file in nearest_to(name)))
     log = Path(arguments.log) if arguments.log else None
     if next(run_all([Run(files, log=log, times=len(files))], 1)) is not Outcome.SURVIVED:
-        print("The tests fail without any fault, so they prove nothing: run pytest first.")
+        print("The tests fail without a fault, so they prove nothing: run pytest first.")
         return 2
     return _report(mutants, arguments)
 
@@ -48,11 +48,11 @@ def _report(mutants: list[tuple[str, Mutant]], arguments: argparse.Namespace) ->
         print(mutant.diff(), flush=True)
     share = 100 * noticed / len(mutants) if mutants else 100.0
     print(
-        f"mutation score {share:.0f} %: the tests notice {noticed} of {len(mutants)} faults"
+        f"mutation score {share:.0f} %: the tests catch {noticed} of {len(mutants)} faults"
         f" (seed {arguments.seed}, {time.monotonic() - since:.0f} s)"
     )
     if share < arguments.floor:
-        print(f"The floor is {arguments.floor} %: test the promises behind the survivors above.")
+        print(f"The floor is {arguments.floor} %: add tests that catch the survivors above.")
         return 1
     return 0
 
@@ -72,7 +72,7 @@ def _sample(names: list[str], arguments: argparse.Namespace) -> list[tuple[str, 
 def _names(asked: list[str], quick: bool) -> list[str]:
     unknown = [name for name in asked if name not in NEAREST]
     if unknown:
-        sys.exit(f"unknown module {unknown[0]}; known are {', '.join(NEAREST)}")
+        sys.exit(f"unknown module {unknown[0]}; known: {', '.join(NEAREST)}")
     return asked or list(QUICK if quick else NEAREST)
 
 
@@ -81,13 +81,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--module", action="append", default=[], help="core.turn, realtime.backoff, ..."
     )
-    parser.add_argument("--sample", type=int, default=0, help="as many mutants; all by default")
-    parser.add_argument("--quick", action="store_true", help="modules whose tests take a second")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
-    parser.add_argument("--floor", type=float, default=0, help="fail under this score, in percent")
-    parser.add_argument("--list", action="store_true", help="print the mutants, run nothing")
-    parser.add_argument("--log", help="where the tests without a fault print to")
+    parser.add_argument("--sample", type=int, default=0, help="number of mutants (default: all)")
+    parser.add_argument(
+        "--quick", action="store_true", help="only modules with tests of about a second"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sample")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="parallel processes")
+    parser.add_argument("--floor", type=float, default=0, help="fail below this score, in percent")
+    parser.add_argument("--list", action="store_true", help="print the mutants and exit")
+    parser.add_argument("--log", help="file for the output of the tests without a fault")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
-"""Small faults in a module's source, one at a time, as a person might make them.
+"""Small faults in a module's source, one at a time, like mistakes of a programmer.
 
-Pure: source in, changed sources out. Log lines, annotations, docstrings and texts are left
-alone, since a changed word is no fault of behaviour.
+Pure: source in, changed sources out. Log lines, annotations, docstrings and texts stay, as a
+changed word is not a fault of behaviour.
 """
 
 import ast
@@ -24,17 +24,17 @@ _LOGGERS = ("log", "_log", "logger", "warnings")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: where it is, and the whole source that has it."""
+    """One fault: its place, and the whole changed source."""
 
     path: str
     line: int
     name: str
-    """What was changed, in two or three words."""
+    """The change in two or three words."""
     before: str
     after: str
 
     def diff(self) -> str:
-        """The changed lines, marked ``-`` and ``+``."""
+        """Return the changed lines, marked ``-`` and ``+``."""
         lines = difflib.unified_diff(
             self.before.splitlines(), self.after.splitlines(), lineterm="", n=0
         )
@@ -42,7 +42,7 @@ class Mutant:
 
 
 def mutants_of(path: str, source: str) -> Iterator[Mutant]:
-    """Every mutant of a module, in the order of its lines."""
+    """Yield every mutant of a module, in the order of its lines."""
     found = sorted(_Finder(source).found, key=lambda change: (change.start, change.name))
     seen = {source}
     for change in found:
@@ -70,7 +70,7 @@ class _Finder(ast.NodeVisitor):
         self._starts = [0]
         for line in source.encode().splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
-        self._depth = 0  # of functions: 0 is where the tables and constants are
+        self._depth = 0  # of nested functions: 0 for tables and constants
         self.visit(ast.parse(source))
 
     # --- values -------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        alias = self._depth == 0 and isinstance(node.op, ast.BitOr)  # of types: A | B
+        alias = self._depth == 0 and isinstance(node.op, ast.BitOr)  # a union of types: A | B
         text = any(isinstance(side, ast.JoinedStr) for side in (node.left, node.right))
         if not (alias or text) and type(node.op) in _COMPUTED:
             other = ast.BinOp(node.left, _COMPUTED[type(node.op)](), node.right)
@@ -134,7 +134,7 @@ class _Finder(ast.NodeVisitor):
                 rest = ast.Dict(keys, node.values[:index] + node.values[index + 1 :])
                 row = node.keys[index] or node.values[index]
                 self._replace(node, rest, "row removed", row.lineno)
-        for value in node.values:  # a changed key is a removed row
+        for value in node.values:  # a changed key equals a removed row
             if self._depth == 0:
                 for part in ast.walk(value):
                     self._shorten(part)
@@ -149,7 +149,7 @@ class _Finder(ast.NodeVisitor):
             self._replace(node, shorter, "element removed", node.elts[index].lineno)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        for statement in node.body:  # not its decorators: frozen or not is the same to callers
+        for statement in node.body:  # not its decorators: `frozen` makes no difference to callers
             self.visit(statement)
 
     # --- statements ---------------------------------------------------------------------
@@ -227,12 +227,12 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> None:
-        """What is asserted about types changes nothing."""
+        """Skip assertions: they only narrow types."""
 
-    # --- writing ------------------------------------------------------------------------
+    # --- output -------------------------------------------------------------------------
 
     def _negate(self, test: ast.expr) -> None:
-        if not isinstance(test, ast.Compare | ast.UnaryOp):  # they have mutants of their own
+        if not isinstance(test, ast.Compare | ast.UnaryOp):  # these have other mutants
             self._replace(test, ast.UnaryOp(ast.Not(), test), "condition negated")
 
     def _remove(self, statement: ast.stmt) -> None:
@@ -255,7 +255,7 @@ def _compound(node: ast.expr) -> bool:
 
 
 def _logs(node: ast.AST) -> bool:
-    """Whether an expression writes to a log: what is logged is worded elsewhere."""
+    """Whether an expression writes to a log; texts are not mutated."""
     while isinstance(node, ast.Call | ast.Attribute):
         node = node.func if isinstance(node, ast.Call) else node.value
     return isinstance(node, ast.Name) and node.id in _LOGGERS

@@ -1,4 +1,4 @@
-"""The core, and the tests nearest to each of its modules."""
+"""The modules of the core and the tests nearest to each."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "realtime.truncation": ("realtime/test_truncation.py", *_SESSION),
     "realtime.usage": ("realtime/test_usage.py", *_SESSION),
 }  # fmt: skip
-"""By the module's name below `parleyd`; files below `tests`, the nearest first."""
+"""Module name below `parleyd` to files below `tests`, the nearest first."""
 
 QUICK = (
     "core.turn", "playback.lead", "core.indicator", "core.connection_policy", "core.uplink",
@@ -88,14 +88,14 @@ QUICK = (
     "hearing.calibration", "hearing.preroll", "realtime.backoff", "realtime.pace",
     "realtime.keepalive",
 )  # fmt: skip
-"""Those whose nearest tests take about a second: for a sample in CI."""
+"""Modules whose nearest tests take about a second: for a sample in CI."""
 
 
 def source_of(name: str) -> Path:
-    """The file of a module."""
+    """Return the file of a module."""
     return PACKAGE / Path(*name.split(".")).with_suffix(".py")
 
 
 def nearest_to(name: str) -> list[str]:
-    """The test files of a module, relative to the checkout."""
+    """Return the test files of a module, relative to the checkout."""
     return [f"tests/{file}" for file in dict.fromkeys(NEAREST[name])]

@@ -1,4 +1,4 @@
-"""Runs the nearest tests on one mutant, in a forked process with a bounded time."""
+"""Runs the nearest tests on one mutant, in a forked process with a time limit."""
 
 import contextlib
 import importlib
@@ -24,14 +24,14 @@ LOADED_BEFORE = (
     "numpy", "hypothesis", "msgspec", "websockets.asyncio.client", "websockets.asyncio.server",
     "soxr", "onnxruntime", "pymicro_wakeword", "gpiozero", "rich.table", "click",
 )  # fmt: skip
-"""Loaded once, before the fork; Parley itself is loaded anew for each mutant."""
-CPU_S = 60  # the nearest tests take up to 15; a mutant that loops is ended by the kernel
-WALL_S = 300.0  # one that waits is ended too, however busy the machine is
-MEMORY_BYTES = 8 << 30  # address space: a mutant that keeps everything fails by itself
+"""Loaded once, before the fork; Parley itself is loaded again for each mutant."""
+CPU_S = 60  # the nearest tests take up to 15; the kernel ends a mutant that loops
+WALL_S = 300.0  # ends a mutant that waits; ample on a busy machine
+MEMORY_BYTES = 8 << 30  # address space: a mutant that leaks memory fails
 
 
 class Outcome(Enum):
-    """What the tests said of a mutant."""
+    """The result of the tests on a mutant."""
 
     KILLED = "killed"
     SURVIVED = "survived"
@@ -40,14 +40,14 @@ class Outcome(Enum):
 
 
 def load_before() -> None:
-    """What every run needs from others, so that no run loads it again."""
+    """Import the libraries of every run once, before the fork."""
     for name in LOADED_BEFORE:
         importlib.import_module(name)
     from hypothesis import HealthCheck, settings
 
     settings.register_profile(
         "mutation",
-        derandomize=True,  # one seed, one score
+        derandomize=True,  # equal seeds give equal scores
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -57,20 +57,23 @@ def load_before() -> None:
 
 @dataclass
 class Run:
-    """The tests on Parley as it is, or with the source of one module replaced."""
+    """A run of the tests, unchanged or with the source of one module replaced."""
 
     tests: Sequence[str]
     module: str = ""
     source: str = ""
     log: Path | None = None
     times: int = 1
-    """As many times `CPU_S` and `WALL_S`: for the tests of many modules at once."""
+    """Factor for `CPU_S` and `WALL_S`, for the tests of many modules at once."""
 
 
 def run_all(runs: Sequence[Run], jobs: int) -> Iterator[Outcome]:
-    """The outcome of each run, in their order; `jobs` processes at once. Forks, so one thread."""
+    """Yield the outcome of each run in order, with `jobs` parallel processes.
+
+    Forks, so the process must have only one thread.
+    """
     waiting, outcomes = deque(enumerate(runs)), dict[int, Outcome]()
-    running: dict[int, tuple[int, float]] = {}  # by process: the run's index and its deadline
+    running: dict[int, tuple[int, float]] = {}  # process to the run's index and deadline
     try:
         for index in range(len(runs)):
             while index not in outcomes:
@@ -133,7 +136,7 @@ def _child(run: Run) -> None:
         if run.module:
             sys.meta_path.insert(0, _Replaced(run.module, run.source))
         quick = ("-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist")
-        loaded = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is, and that is meant
+        loaded = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is imported early
         code = int(pytest.main([*quick, "-W", loaded, "--tb=short", *run.tests]))
     except BaseException:
         traceback.print_exc()
@@ -144,7 +147,7 @@ def _child(run: Run) -> None:
 
 
 class _Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Loads one module from another source; everything else as ever."""
+    """Loads one module from the given source; leaves other modules to Python."""
 
     def __init__(self, module: str, source: str) -> None:
         self._module, self._source = module, source

@@ -1,4 +1,4 @@
-"""What the mutation run changes in a source, by examples in plain text."""
+"""The mutants of small sources, by example."""
 
 import pytest
 
@@ -17,7 +17,7 @@ ROWS = {
 
 
 def changed(source: str) -> set[str]:
-    """The changed lines of each mutant."""
+    """Return the changed lines of each mutant."""
     return {
         line[1:].strip()
         for mutant in mutants_of("module.py", source)
@@ -47,11 +47,11 @@ def changed(source: str) -> set[str]:
         }),
     ],
 )  # fmt: skip
-def test_mutants_of_a_statement_are_these(statement: str, mutants: set[str]) -> None:
+def test_mutants_of_statement_match_example(statement: str, mutants: set[str]) -> None:
     assert changed(f"def f():\n    {statement}\n") == mutants
 
 
-def test_mutants_of_tables_lose_a_row_or_an_element() -> None:
+def test_mutants_of_table_lose_a_row_or_an_element() -> None:
     found = changed(TABLE)
     assert {"JITTER = 0.0", "JITTER = 0.8999999999999999"} <= found
     assert "ROWS = {('idle', 'lost'): ('sorry',)}" in found
@@ -59,7 +59,7 @@ def test_mutants_of_tables_lose_a_row_or_an_element() -> None:
     assert '("idle", "word"): (\'listen\',),' in found
 
 
-def test_mutants_are_sources_that_python_reads() -> None:
+def test_mutants_of_core_compile() -> None:
     for name in ("core.turn", "realtime.backoff", "hearing.barge_in"):
         path = source_of(name)
         for mutant in mutants_of(str(path), path.read_text()):
@@ -67,7 +67,7 @@ def test_mutants_are_sources_that_python_reads() -> None:
             assert mutant.diff()
 
 
-def test_modules_of_the_core_are_there_with_tests() -> None:
+def test_nearest_modules_and_tests_exist() -> None:
     for name in NEAREST:
         assert source_of(name).exists(), name
         assert nearest_to(name), name

@@ -1,6 +1,6 @@
 // A user of OpenAI's agents SDK for JavaScript:
 //     node agents_realtime_caller.cjs PACKAGES URL SPEECH_FOLDER
-// PACKAGES is the folder it is installed in. Prints what happened as one JSON object.
+// PACKAGES is the folder of its installation. Prints a report as one JSON object.
 
 const { createRequire } = require('node:module');
 const { readFileSync } = require('node:fs');
@@ -35,7 +35,7 @@ const session = new RealtimeSession(agent, {
   model: 'gpt-realtime-2.1',
   tracingDisabled: true,
 });
-// The SDK tells every event raw, then again by its type if it fits the SDK's own schema.
+// The SDK emits every event raw, then again by its type if it fits the SDK's own schema.
 const types = new Set();
 session.transport.on('*', (event) => {
   report.events.push(event);
@@ -52,7 +52,7 @@ session.on('error', (error) => {
 
 const count = (type) => report.events.filter((e) => e.type === type).length;
 
-/** How much audio of the response of this number (0: the first) has come. */
+/** Returns the ms of audio received for the response with this number (0: the first). */
 function receivedMs(response) {
   const created = report.events.filter((e) => e.type === 'response.created');
   const id = created[response]?.response.id;

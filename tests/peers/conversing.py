@@ -1,6 +1,6 @@
-"""The conversation that every client has with our embedded server, and what must be true of it.
+"""The conversation of every client with our embedded server, and the checks of its report.
 
-A question; a story, interrupted by voice; its rest, interrupted again; a function call.
+A question; a story, interrupted by voice; its continuation, interrupted again; a function call.
 """
 
 import base64
@@ -26,12 +26,12 @@ SAID = {
     "go_on": "go on",
     "timer": "set a timer for ten minutes",
 }
-PACE = 8.0  # times real time: a story is still being made when it is interrupted
+PACE = 8.0  # times real time: the story is still generated when it is interrupted
 NOW = datetime(2026, 11, 22, 15, 5, tzinfo=UTC)
 
 
 async def conversation(speech: Path, command: Callable[[str], Sequence[str | Path]]) -> Json:
-    """Let a client talk to a server of ours; `command` makes its command line from the URL."""
+    """Let a client talk to our server; `command` builds its command line from the URL."""
     for name, words in SAID.items():
         (speech / f"{name}.pcm").write_bytes(_spoken(words))
     async with RealtimeServer(ServerOptions(pace=PACE, local_time=lambda: NOW)) as server:
@@ -41,11 +41,13 @@ async def conversation(speech: Path, command: Callable[[str], Sequence[str | Pat
 def assert_as_it_should_be(
     report: Json, *, goes_on_with: int, harmless: frozenset[str] = frozenset()
 ) -> None:
-    """`events`: all that our server sent; `tools`: the calls; `errors`: what the client minded;
-    `interruptions`: how often it fell silent.
+    """Check a client's report.
 
-    `goes_on_with`: the number of the story's first sentence that was not heard to its end.
-    `harmless`: codes of refusals that this client causes and ignores, with any server.
+    Its keys: `events`, all events of our server; `tools`, the calls; `errors`, the client's
+    complaints; `interruptions`, the number of times that playback stopped.
+
+    `goes_on_with`: the number of the story's first sentence that was not heard in full.
+    `harmless`: codes of errors that this client causes and ignores with any server.
     """
     events: list[Json] = report["events"]
     assert report["errors"] == []
@@ -75,7 +77,7 @@ def _answers_are_right(answers: list[Json], goes_on_with: str) -> None:
 
 
 def truncated(report: Json) -> list[Json]:
-    """What our server answered to truncations."""
+    """Return our server's answers to truncations."""
     return [e for e in report["events"] if e["type"] == "conversation.item.truncated"]
 
 
@@ -94,7 +96,7 @@ def _interruptions_are_taken(report: Json) -> None:
     ]
     for event in truncated(report):
         assert 0 < event["audio_end_ms"] < received_ms[event["item_id"]]
-    # what is complete may be cut, too: these clients believe that it plays as the clock goes
+    # Complete items may be truncated, too: these clients assume playback in real time.
     assert [e["item_id"] for e in truncated(report)][-len(cut) :] == cut
     assert report["interruptions"] >= len(cut)
 
@@ -104,7 +106,7 @@ def _transcript(response: Json) -> str:
 
 
 def _spoken(words: str) -> bytes:
-    """PCM at 24 kHz, then silence as long as semantic detection may want."""
+    """Synthesise PCM at 24 kHz, followed by the longest silence of semantic detection."""
     frames, rate_hz = Synthesizer("awb").native(words)
     silence = [np.zeros(SERVER_RATE_HZ * ms // 1000, np.int16) for ms in (300, 2500)]
     return np.concatenate(

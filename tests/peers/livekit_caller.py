@@ -1,7 +1,7 @@
 """A user of LiveKit's agents with its plugin for OpenAI: `livekit_caller.py URL SPEECH_FOLDER`.
 
-Run by the interpreter that it is installed for. Prints what happened as one JSON object.
-The session has no room: audio comes from the folder and goes into a sink of ours.
+Run it with the interpreter of its installation. Prints a report as one JSON object.
+The session has no room: audio comes from the folder and goes to our sink.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from livekit.plugins.openai.realtime import RealtimeModel
 from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
 
 CHUNK_BYTES = 4_800  # 100 ms
-CHUNK_S = 0.025  # nobody says all at once: LiveKit would cancel the answer to it, not the last one
+CHUNK_S = 0.025  # no burst: LiveKit would cancel the answer to it, not the last one
 RATE_HZ = 24_000
 PLAYOUT_S = 0.2
-HEARD_S = (5.0, 4.0)  # what the user hears of the two answers that are interrupted
+HEARD_S = (5.0, 4.0)  # heard part of the two interrupted answers
 WITHIN_S = 120.0
 
 report: dict[str, Any] = {
@@ -33,14 +33,14 @@ changed = asyncio.Event()
 
 
 class Warnings(logging.Handler):
-    """LiveKit only logs what a server refuses."""
+    """Collects refusals of the server, which LiveKit only logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         report["errors"].append(record.getMessage())
 
 
 class Model(RealtimeModel):
-    """Notes all that is sent and received by the plugin's own session."""
+    """Records all events that the plugin's session sends and receives."""
 
     def session(self, **options: Any) -> Any:
         session = super().session(**options)
@@ -65,7 +65,7 @@ class Microphone(AudioInput):
 
 
 class Loudspeaker(AudioOutput):
-    """Plays what is complete in `PLAYOUT_S`; of what is interrupted, `HEARD_S` were played."""
+    """Plays a complete answer in `PLAYOUT_S`; reports `HEARD_S` of an interrupted one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -125,7 +125,7 @@ def count(kind: str) -> int:
 
 
 def received_ms(response: int) -> float:
-    """How much audio of the response of this number (0: the first) has come."""
+    """Return the audio received for the response with this number (0: the first)."""
     begun = [e["response"]["id"] for e in report["events"] if e["type"] == "response.created"]
     if len(begun) <= response:
         return 0.0
@@ -165,7 +165,7 @@ async def main(url: str, speech: Path) -> None:
     )  # fmt: skip
     session: AgentSession[None] = AgentSession(
         llm=model,
-        aec_warmup_duration=None,  # there is no echo, and the user speaks at once
+        aec_warmup_duration=None,  # no echo, and the user speaks at once
         turn_handling={"interruption": {"resume_false_interruption": False}},
     )
     microphone, loudspeaker = Microphone(), Loudspeaker()
@@ -173,7 +173,7 @@ async def main(url: str, speech: Path) -> None:
     await session.start(Guest(), record=False)
     await converse(speech, microphone, loudspeaker)
     if session.current_speech is not None:
-        await session.current_speech.wait_for_playout()  # else it would be cut at its end
+        await session.current_speech.wait_for_playout()  # otherwise its end would be cut
     await session.aclose()
     await model.aclose()
     report["closed"] = "cleanly"

@@ -1,6 +1,6 @@
 """A user of OpenAI's agents SDK for Python: `openai_agents_caller.py URL SPEECH_FOLDER`.
 
-Run by the interpreter that it is installed for. Prints what happened as one JSON object.
+Run it with the interpreter of its installation. Prints a report as one JSON object.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimePlaybackTracker, RealtimeRunner
 
 CHUNK_BYTES = 4_800  # 100 ms
-HEARD_MS = (5_000, 4_000)  # what the user hears of the two answers that are interrupted
+HEARD_MS = (5_000, 4_000)  # heard part of the two interrupted answers
 WITHIN_S = 120.0
 
 report: dict[str, Any] = {"events": [], "tools": [], "errors": [], "interruptions": 0}
@@ -29,7 +29,7 @@ def set_timer(seconds: int) -> str:
 
 
 class Caller:
-    """One session; `until` waits for what the server sends."""
+    """One session; `until` waits for events of the server."""
 
     def __init__(self, session: Any, speech: Path) -> None:
         self._session = session
@@ -63,7 +63,7 @@ def count(kind: str) -> int:
 
 
 def received_ms(response: int) -> float:
-    """How much audio of the response of this number (0: the first) has come."""
+    """Return the audio received for the response with this number (0: the first)."""
     begun = [e["response"]["id"] for e in report["events"] if e["type"] == "response.created"]
     if len(begun) <= response:
         return 0.0
@@ -73,7 +73,7 @@ def received_ms(response: int) -> float:
 
 
 def newest_item() -> str:
-    """The item that the newest audio belongs to."""
+    """Return the id of the item with the newest audio."""
     deltas = (e for e in report["events"] if e["type"] == "response.output_audio.delta")
     return str(list(deltas)[-1]["item_id"])
 

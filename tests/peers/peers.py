@@ -1,4 +1,4 @@
-"""Where the peers are, and how they run: each in a process and an interpreter of its own."""
+"""Locates and runs the peers, each in a separate process and interpreter."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ _STARTS_WITHIN_S = 60.0  # imports from a cold disk
 
 
 def folder(peer: str) -> Path | None:
-    """Where `tests/peers/run` installed this peer; None: it is not to be tested."""
+    """Return the folder in which `tests/peers/run` installed this peer; None: skip its tests."""
     found = os.environ.get(f"PARLEY_PEER_{peer}")
     return Path(found) if found else None
 
@@ -29,14 +29,14 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def serving(command: Sequence[str | Path], port: int) -> AsyncIterator[None]:
-    """A server as a process, from when it listens; killed at the end."""
+    """Run a server process; enters the context when it listens, kills it at the end."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         async with asyncio.timeout(_STARTS_WITHIN_S):
             while not await _listens(port):
-                assert process.returncode is None, f"it ended: run {command} to see why"
+                assert process.returncode is None, f"the server ended: run {command} for the reason"
                 await asyncio.sleep(0.05)
         yield
     finally:
@@ -46,7 +46,7 @@ async def serving(command: Sequence[str | Path], port: int) -> AsyncIterator[Non
 
 
 async def report_of(command: Sequence[str | Path]) -> dict[str, Any]:
-    """Run a client to its end; what it printed, which is one JSON object."""
+    """Run a client to its end and return its report, one JSON object."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -1,7 +1,7 @@
 """A user of pipecat's service for OpenAI Realtime: `pipecat_caller.py URL SPEECH_FOLDER`.
 
-Run by the interpreter that it is installed for. Prints what happened as one JSON object.
-The pipeline begins with the folder's speech and ends in a sink of ours.
+Run it with the interpreter of its installation. Prints a report as one JSON object.
+The pipeline begins with the folder's speech and ends in our sink.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.workers.runner import WorkerRunner
 
 CHUNK_BYTES = 4_800  # 100 ms
-CHUNK_S = 0.025  # the user speaks four times as fast as people do
+CHUNK_S = 0.025  # four times real time
 RATE_HZ = 24_000
 WITHIN_S = 120.0
 
@@ -48,7 +48,7 @@ read_event = events.parse_server_event
 
 
 def note_event(message: Any) -> Any:
-    """What pipecat reads, as it came."""
+    """Record a message unchanged as pipecat reads it."""
     report["events"].append(json.loads(message))
     changed.set()
     return read_event(message)
@@ -61,7 +61,7 @@ class Service(OpenAIRealtimeLLMService):
 
 
 class Sink(FrameProcessor):
-    """Where a transport would play the answers; an answer that is complete was heard at once."""
+    """Replaces the transport's playback; a complete answer counts as heard at once."""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
@@ -92,7 +92,7 @@ def count(kind: str) -> int:
 
 
 def received_ms(response: int) -> float:
-    """How much audio of the response of this number (0: the first) has come."""
+    """Return the audio received for the response with this number (0: the first)."""
     begun = [e["response"]["id"] for e in report["events"] if e["type"] == "response.created"]
     if len(begun) <= response:
         return 0.0
@@ -113,7 +113,7 @@ async def converse(worker: PipelineWorker, speech: Path) -> None:
 
     await until(lambda: count("session.updated") > 0)
     await worker.queue_frame(LLMRunFrame())
-    await until(lambda: count("response.done") == 1)  # it has itself greeted
+    await until(lambda: count("response.done") == 1)  # pipecat requests a greeting
     report["events"].clear()
     await say("question")
     await until(lambda: count("response.done") == 1)

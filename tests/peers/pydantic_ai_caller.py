@@ -1,6 +1,6 @@
 """A user of pydantic-ai's realtime sessions: `pydantic_ai_caller.py URL SPEECH_FOLDER`.
 
-Run by the interpreter that it is installed for. Prints what happened as one JSON object.
+Run it with the interpreter of its installation. Prints a report as one JSON object.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from pydantic_ai.realtime.openai import OpenAIRealtimeModel
 from websockets.asyncio.client import ClientConnection
 
 CHUNK_BYTES = 4_800  # 100 ms
-CHUNK_S = 0.025  # the user speaks four times as fast as people do
-HEARD_MS = [5_000, 4_000]  # what the user hears of the two answers that are interrupted
+CHUNK_S = 0.025  # four times real time
+HEARD_MS = [5_000, 4_000]  # heard part of the two interrupted answers
 WITHIN_S = 120.0
 
 report: dict[str, Any] = {
@@ -65,7 +65,7 @@ def count(kind: str) -> int:
 
 
 def received_ms(response: int) -> float:
-    """How much audio of the response of this number (0: the first) has come."""
+    """Return the audio received for the response with this number (0: the first)."""
     begun = [e["response"]["id"] for e in report["events"] if e["type"] == "response.created"]
     if len(begun) <= response:
         return 0.0
@@ -75,7 +75,7 @@ def received_ms(response: int) -> float:
 
 
 async def listen(session: RealtimeSession) -> None:
-    """What an application does with the events of a session."""
+    """Handle the events of a session like an application."""
     async for event in session:
         if isinstance(event, RealtimeInputSpeechStartEvent) and received_ms(-1) > 9_000:
             report["interruptions"] += 1

@@ -1,7 +1,7 @@
-"""Hugging Face's speech-to-speech server, its own, with a tone generator for a pipeline.
+"""Hugging Face's speech-to-speech server with a tone generator as its pipeline.
 
-Run by the interpreter that it is installed for: `python speech_to_speech_server.py PORT`.
-Answer n is six seconds of a tone of 400 + 170 n Hz, made at twice the pace of life.
+Run it with the interpreter of its installation: `python speech_to_speech_server.py PORT`.
+Answer n is six seconds of a tone of 400 + 170 n Hz, generated at twice real time.
 """
 
 import sys
@@ -53,7 +53,7 @@ class Pipeline:
             threading.Thread(target=stage, daemon=True).start()
 
     def hear(self) -> None:
-        while True:  # audio goes nowhere, the end of a session goes through
+        while True:  # discards audio, passes the end of a session on
             message = self.unit.input_queue.get()
             if isinstance(message, PipelineControlMessage):
                 self.unit.output_queue.put(message)

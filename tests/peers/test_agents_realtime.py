@@ -1,4 +1,4 @@
-"""Our embedded server and OpenAI's agents SDK for JavaScript; `tests/peers/run` installs it."""
+"""Our embedded server against OpenAI's agents SDK for JavaScript; see `tests/peers/run`."""
 
 import asyncio
 from pathlib import Path
@@ -13,11 +13,11 @@ CALLER = peers.HERE / "agents_realtime_caller.cjs"
 pytestmark = pytest.mark.skipif(SDK is None, reason="peers are run by tests/peers/run")
 
 
-def test_the_agents_sdk_for_js_holds_a_conversation_with_interruptions_and_a_function(
+def test_agents_sdk_for_js_interrupts_and_calls_a_function(
     tmp_path: Path,
 ) -> None:
     assert SDK is not None
     talk = conversation(tmp_path, lambda url: ["node", CALLER, SDK, url, tmp_path])
     report = asyncio.run(talk)
-    assert_as_it_should_be(report, goes_on_with=0)  # its clock is the wall's
-    assert report["unread"] == []  # every event of ours fits the SDK's schemas
+    assert_as_it_should_be(report, goes_on_with=0)  # it assumes playback in real time
+    assert report["unread"] == []  # all our events fit the SDK's schemas

@@ -1,7 +1,7 @@
-"""Our client against aimock's realtime server; `tests/peers/run` installs it.
+"""Our client against aimock's realtime server; see `tests/peers/run`.
 
-It answers in text only, one message after the other, and confirms a cancel by an event
-that does not exist; what it refuses, it refuses as captured from the live service.
+It answers in text only, one message after the other, and confirms a cancel with an event that
+does not exist. Its error messages are captured from the live service.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ KEY = "sk-test-0123456789abcdef"
 pytestmark = pytest.mark.skipif(AIMOCK is None, reason="peers are run by tests/peers/run")
 
 SLOW_MS, SLOW_CHUNKS = 100, 12
-FASTER = 2.0  # than life: what is cancelled ends within the 3 s that our client waits for it
+FASTER = 2.0  # times real time: a cancelled response ends within the 3 s that our client waits
 ANSWERS: list[dict[str, Any]] = [
     {"response": {"toolCalls": [{"name": "set_volume", "arguments": {"percent": 40}}]}},
     {"response": {"content": "The volume is forty percent."}},
@@ -46,7 +46,7 @@ ANSWERS: list[dict[str, Any]] = [
 
 @contextlib.asynccontextmanager
 async def aimock(folder: Path) -> AsyncIterator[int]:
-    """The server with these answers, one for each `response.create`; it knows one key."""
+    """Run the server with one answer for each `response.create`; it accepts one key."""
     assert AIMOCK is not None
     instructions = Realtime().instructions[:20]
     fixtures = [
@@ -63,12 +63,12 @@ async def aimock(folder: Path) -> AsyncIterator[int]:
 
 
 def realtime(port: int, **more: Any) -> Realtime:
-    """OpenAI's own profile: aimock claims to be it."""
+    """Return settings with OpenAI's profile, which aimock imitates."""
     return Realtime(server="openai", url=f"ws://127.0.0.1:{port}/v1/realtime", **more)
 
 
 async def requests(port: int) -> list[dict[str, Any]]:
-    """What aimock was asked to answer."""
+    """Return the requests that aimock received."""
 
     def fetch() -> Any:
         request = urllib.request.Request(
@@ -80,7 +80,7 @@ async def requests(port: int) -> list[dict[str, Any]]:
     return [entry for entry in await asyncio.to_thread(fetch) if entry["method"] == "WS"]
 
 
-def test_a_conversation_with_a_function_a_failure_and_a_user_who_goes_on_speaking(
+def test_aimock_conversation_with_function_failure_and_barge_in(
     tmp_path: Path,
 ) -> None:
     async def scene() -> None:
@@ -135,7 +135,7 @@ def cancelled_before_the_next_was_asked_for(rehearsal: Rehearsal) -> None:
     kinds = ev.CancelResponse | ev.ResponseDone | ev.CreateResponse
     story = [m.what for m in rehearsal.moments if isinstance(m.what, kinds)]
     after = story[story.index(cancel.what) + 1 :]
-    # Its own two ends of the cancelled response come first; what it calls the last one is "".
+    # aimock ends the cancelled response twice first; it may name the last response "".
     assert [type(event) for event in after] == [
         ev.ResponseDone, ev.ResponseDone, ev.CreateResponse, ev.ResponseDone,
     ]  # fmt: skip
@@ -143,7 +143,7 @@ def cancelled_before_the_next_was_asked_for(rehearsal: Rehearsal) -> None:
 
 
 async def refused(folder: Path, key: str, **more: Any) -> list[Happening]:
-    """What the link tells until it is down."""
+    """Return the events of the connection until it is down."""
     told: list[Happening] = []
     down = asyncio.Event()
 
@@ -159,18 +159,18 @@ async def refused(folder: Path, key: str, **more: Any) -> list[Happening]:
         await down.wait()
         if not told[-1].fatal:  # type: ignore[union-attr]
             link.cancel()
-        await asyncio.gather(link, return_exceptions=True)  # it returns by itself if it is fatal
+        await asyncio.gather(link, return_exceptions=True)  # a fatal error ends the task
     return told
 
 
-def test_refused_beta_header_is_named_and_tried_later(tmp_path: Path) -> None:
+def test_refused_beta_header_is_named_and_retried_later(tmp_path: Path) -> None:
     async def scene() -> None:
         told = await refused(tmp_path, KEY, headers={"OpenAI-Beta": "realtime=v1"})
         *_, down = told
         assert isinstance(down, LinkDown)
         assert (down.fatal, down.later) == (False, True)
         assert "remove beta headers" in down.reason
-        assert any(isinstance(event, LinkUp) for event in told)  # refused after 101
+        assert any(isinstance(event, LinkUp) for event in told)  # refused after the upgrade (101)
 
     run(scene(), within_s=60)
 

@@ -1,4 +1,4 @@
-"""Our embedded server and OpenAI's agents SDK for Python; `tests/peers/run` installs it."""
+"""Our embedded server against OpenAI's agents SDK for Python; see `tests/peers/run`."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ CALLER = peers.HERE / "openai_agents_caller.py"
 pytestmark = pytest.mark.skipif(SDK is None, reason="peers are run by tests/peers/run")
 
 
-def test_the_agents_sdk_holds_a_conversation_with_interruptions_and_a_function(
+def test_agents_sdk_interrupts_and_calls_a_function(
     tmp_path: Path,
 ) -> None:
     assert SDK is not None
@@ -21,4 +21,4 @@ def test_the_agents_sdk_holds_a_conversation_with_interruptions_and_a_function(
     talk = conversation(tmp_path, lambda url: [python, CALLER, url, tmp_path])
     report = asyncio.run(talk)
     assert_as_it_should_be(report, goes_on_with=1)
-    assert [e["audio_end_ms"] for e in truncated(report)] == [5_000, 4_000]  # what was heard
+    assert [e["audio_end_ms"] for e in truncated(report)] == [5_000, 4_000]  # the heard parts

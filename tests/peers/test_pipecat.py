@@ -1,4 +1,4 @@
-"""Our embedded server and pipecat; `tests/peers/run` installs it."""
+"""Our embedded server against pipecat; see `tests/peers/run`."""
 
 import asyncio
 from pathlib import Path
@@ -13,9 +13,9 @@ CALLER = peers.HERE / "pipecat_caller.py"
 pytestmark = pytest.mark.skipif(PIPECAT is None, reason="peers are run by tests/peers/run")
 
 
-def test_pipecat_talks_interrupts_and_calls_a_function(tmp_path: Path) -> None:
+def test_pipecat_interrupts_and_calls_a_function(tmp_path: Path) -> None:
     assert PIPECAT is not None
     python = PIPECAT / "bin" / "python"
     report = asyncio.run(conversation(tmp_path, lambda url: [python, CALLER, url, tmp_path]))
-    # Every error event but two ends its session for good, so there must be none.
-    assert_as_it_should_be(report, goes_on_with=0)  # its clock is the wall's
+    # All error events but two end its session, so there must be none.
+    assert_as_it_should_be(report, goes_on_with=0)  # it assumes playback in real time

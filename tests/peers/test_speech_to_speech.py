@@ -1,4 +1,4 @@
-"""Our client against a server that others wrote; `tests/peers/run` installs and runs it."""
+"""Our client against Hugging Face's speech-to-speech server; see `tests/peers/run`."""
 
 import msgspec
 import peers
@@ -20,7 +20,7 @@ SERVER = peers.HERE / "speech_to_speech_server.py"
 pytestmark = pytest.mark.skipif(PEER is None, reason="peers are run by tests/peers/run")
 
 
-def test_a_conversation_with_an_interruption_ends_as_it_should() -> None:
+def test_speech_to_speech_conversation_is_interrupted() -> None:
     async def scene() -> None:
         assert PEER is not None
         port = peers.free_port()

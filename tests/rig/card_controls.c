@@ -1,6 +1,6 @@
-/* Controls as kernel cards have them, for alsa-lib: with levels in dB, switches and a sidetone.
+/* Mixer controls for alsa-lib like those of kernel cards: levels in dB, switches, a sidetone.
  * gcc -shared -fPIC -DPIC card_controls.c -o libasound_module_ctl_parleycard.so -lasound
- * State is that of the process: whoever opens the controls sees what another one has set. */
+ * The state belongs to the process and is shared by all that open the controls. */
 #include <alsa/asoundlib.h>
 #include <alsa/control_external.h>
 

@@ -1,4 +1,4 @@
-"""`parley run` as a child process, with the test as its service manager."""
+"""Runs `parley run` as a child process, with the test as its service manager."""
 
 import os
 import queue
@@ -17,13 +17,13 @@ capture = "mic"
 playback_channels = 2
 lead_ms = 100
 """
-"""The configuration of the devices that `pulse_rig` makes; more sections may follow."""
+"""Configuration of the devices of `pulse_rig`; more sections may follow."""
 
-WITHIN_S = 60.0  # generous: a loaded machine starts Python, the models and pulse slowly
+WITHIN_S = 60.0  # generous: Python, the models and pulse start slowly on a loaded machine
 
 
 class Daemon:
-    """A real daemon on a configuration; ends with the test, whatever happened."""
+    """A real daemon with a configuration; always ends with the test."""
 
     def __init__(self, folder: Path, config: str) -> None:
         self.config = folder / "parley.toml"
@@ -45,32 +45,32 @@ class Daemon:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def wait(self, beginning: str) -> str:
-        """Until something that begins so was told to the manager: ``READY=1``, ``STATUS=idle``."""
+        """Wait for a notification to the manager with this start: ``READY=1``, ``STATUS=idle``."""
         while True:
             try:
                 told = self._told.get(timeout=WITHIN_S)
             except queue.Empty:
                 raise AssertionError(
-                    f"{beginning} was not told, but {self._waited_for[-5:]}\n{self.log.read_text()}"
+                    f"no {beginning}, but {self._waited_for[-5:]}\n{self.log.read_text()}"
                 ) from None
             self._waited_for.append(told)
             if told.startswith(beginning):
                 return told
 
     def child(self) -> int:
-        """The process that it has started: the embedded server."""
+        """Return the pid of its child process: the embedded server."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         assert len(children) == 1, f"children: {children}"
         return int(children[0])
 
     def end(self) -> int:
-        """SIGTERM; returns the exit status."""
+        """Send SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WITHIN_S)
 
     def close(self) -> None:
-        """Make sure that it is gone."""
+        """Kill the process if it still runs."""
         self.process.kill()
         self.process.wait()
         self._socket.close()

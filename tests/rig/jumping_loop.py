@@ -1,8 +1,8 @@
-"""An event loop whose time is simulated: it jumps to the next timer when nothing else is left.
+"""An event loop with simulated time: it jumps to the next timer when no other work is left.
 
-Sockets are real ones on loopback, between ends that all live on this loop. What one end
-has written, the other can read at once, so a jump skips nothing but waiting: timeouts,
-back-off, pings and the pace of a server all work as in life, and take no time.
+Sockets are real, on loopback, and all their ends run on this loop. Written data is readable at
+the other end at once, so a jump skips only waiting: timeouts, back-off, pings and the pace of a
+server work as in real time, but take none.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
-GRACE_S = 0.00005  # real time for the kernel to carry what was written, as a rule within `send`
+GRACE_S = 0.00005  # real time for the kernel to deliver data, usually within `send`
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """For code that uses no other thread; `time()` are simulated seconds from 0 on."""
+    """An event loop for code without other threads; `time()` returns simulated seconds from 0."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -39,7 +39,7 @@ class _Selector(selectors.SelectSelector):  # unlike epoll's, its timeouts may b
 
 
 def run_simulated(coroutine: Coroutine[Any, Any, None], within_s: float = 600.0) -> None:
-    """Run a coroutine to its end; TimeoutError after `within_s` simulated seconds."""
+    """Run a coroutine to its end. Raises `TimeoutError` after `within_s` simulated seconds."""
 
     async def bounded() -> None:
         async with asyncio.timeout(within_s):

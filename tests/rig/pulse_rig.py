@@ -1,10 +1,10 @@
-"""A private PulseAudio for tests: alsa-lib programs find a loudspeaker, a microphone and a room.
+"""A private PulseAudio for tests: gives alsa-lib programs a loudspeaker, a microphone and a room.
 
-`speaker` and `mic` are ALSA devices of the real alsa-lib. Behind them stand null sinks:
-``spk`` is the loudspeaker, whose monitor records what was heard; ``room`` is the air before
-the microphone, into which a test plays what is said. No sound card, no session bus, no
-kernel module, no real-time priority is needed. What pulse does not do: report xruns on
-either device, play the last few milliseconds before one, and keep time on a loaded machine.
+`speaker` and `mic` are ALSA devices of the real alsa-lib, connected to null sinks: ``spk`` is
+the loudspeaker, and its monitor records the audible sound; ``room`` is the air at the
+microphone, and tests play speech into it. It needs no sound card, session bus, kernel module or
+real-time priority. Limits of pulse: it reports no xruns, drops the last few milliseconds before
+one, and is late on a loaded machine.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ load-module module-null-sink sink_name=room rate=16000 channels=1 channel_map=mo
 set-default-sink spk
 set-default-source room.monitor
 """
-# no rlimit-rttime: on a loaded machine its real-time threads are killed for having fallen behind
+# no rlimit-rttime: on a loaded machine the limit kills pulse's late real-time threads
 _DAEMON = """\
 exit-idle-time = -1
 rlimit-rttime = -1
@@ -51,24 +51,24 @@ ctl.speaker {{ type pulse server "unix:{run}/native" sink spk }}
 
 
 class RigUnavailable(Exception):
-    """The rig cannot run here; the text says what is missing and how to get it."""
+    """The rig cannot run on this machine; the text names the missing part and how to install it."""
 
 
 class RigDied(Exception):
-    """The sound server ended by itself and does not start again; the text has its last words."""
+    """The sound server ended by itself and cannot restart; the text has its last log lines."""
 
 
 class PulseRig:
-    """A context manager; while it is open this process's environment points alsa-lib at it."""
+    """A context manager that points alsa-lib to the rig by this process's environment."""
 
     heard: "Recording"
-    """What the loudspeaker played: 48 kHz, first of two channels."""
+    """Recording of the loudspeaker: 48 kHz, first of two channels."""
 
     def __init__(self) -> None:
         self._home = Path()
         self._daemon: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
-        """The last words of each sound server that ended by itself."""
+        """The last log lines of each sound server that ended by itself."""
         self._open = contextlib.ExitStack()
         self._saved: dict[str, str | None] = {}
 
@@ -80,7 +80,7 @@ class PulseRig:
             )
         if not any(Path("/").glob(f"{p[1:]}/libasound_module_pcm_pulse.so") for p in PLUGINS):
             raise RigUnavailable("no pulse plugin for ALSA: apt install libasound2-plugins")
-        # not pytest's tmp_path: a socket's path may have no more than 107 bytes
+        # not pytest's tmp_path: the path of a socket has at most 107 bytes
         self._home = Path(tempfile.mkdtemp(prefix="parley-pulse-"))
         try:
             self._start()
@@ -101,25 +101,27 @@ class PulseRig:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def kill(self) -> None:
-        """End the daemon, as if the sound card were pulled out."""
+        """End the daemon, as if the sound card were unplugged."""
         daemon, self._daemon = self._daemon, None
         if daemon is not None:
             daemon.send_signal(signal.SIGKILL)
             daemon.wait()
 
     def restart(self) -> None:
-        """Start the daemon again after `kill`, as if the card were plugged in again."""
+        """Start the daemon again after `kill`, as if the card were plugged in."""
         self._open.close()
         self._start()
 
     def ensure(self) -> None:
-        """Start the daemon again if it has ended by itself or answers no more; a card that was
-        pulled out by `kill` stays out. Raises `RigDied` where it does not start."""
+        """Restart the daemon if it has ended by itself or does not answer.
+
+        A card unplugged by `kill` stays unplugged. Raises `RigDied` if the restart fails.
+        """
         daemon = self._daemon
         if daemon is None or (daemon.poll() is None and self._answers()):
             return
         ended = daemon.poll()
-        how = "answers no more" if ended is None else f"ended with {ended}"
+        how = "does not answer" if ended is None else f"ended with {ended}"
         self.deaths.append(f"pulseaudio {how}: {_tail(self._home / 'log')}")
         self.kill()
         try:
@@ -135,17 +137,17 @@ class PulseRig:
         return asked.returncode == 0
 
     def pactl(self, *arguments: str) -> str:
-        """What `pactl` prints."""
+        """Run `pactl` and return its output."""
         return subprocess.run(
             ["pactl", *arguments], check=True, capture_output=True, text=True, timeout=START_S
         ).stdout
 
     def open_microphones(self) -> int:
-        """How many ALSA programs hold a microphone open."""
+        """Return the number of ALSA programs that have a microphone open."""
         return self.pactl("list", "source-outputs").count('application.name = "ALSA plug-in')
 
     def echo(self, percent: int) -> None:
-        """Let the microphone hear the loudspeaker, as it does in every room."""
+        """Feed the loudspeaker's signal into the microphone, as in a room."""
         self.pactl("load-module", "module-loopback", "source=spk.monitor", "sink=room",
                    "latency_msec=30", "adjust_time=0")  # fmt: skip
         inputs = self.pactl("list", "short", "sink-inputs").splitlines()
@@ -153,7 +155,7 @@ class PulseRig:
         self.pactl("set-sink-input-volume", loopback.split()[0], f"{percent}%")
 
     def say(self, frames: NDArray[np.int16]) -> None:
-        """Play 16 kHz mono frames in the room; returns when they were played."""
+        """Play 16 kHz mono frames in the room; returns after the last one."""
         subprocess.run(
             ["pacat", "--raw", "--rate=16000", "--channels=1", "--format=s16le", "-d", "room"],
             input=frames.tobytes(),
@@ -186,8 +188,8 @@ class PulseRig:
             start_new_session=True,
         )
         self._await_daemon(log)
-        # recorders that stay keep the sinks' latency low: without one, each first stream on a
-        # sink meets up to 2 s of buffering
+        # permanent recorders keep the sinks' latency low: without one, the first stream on a
+        # sink is buffered for up to 2 s
         self.heard = self._open.enter_context(Recording("spk.monitor", SPEAKER_RATE_HZ, channels=2))
         air = self._open.enter_context(Recording("room.monitor", MIC_RATE_HZ, keep=False))
         if not (self.heard.running.wait(START_S) and air.running.wait(START_S)):
@@ -209,11 +211,11 @@ class PulseRig:
 
 
 class Recording:
-    """What a source delivers, recorded by a process of its own; a context manager."""
+    """A recording of a source by a separate process; a context manager."""
 
     def __init__(self, source: str, rate_hz: int, channels: int = 1, keep: bool = True) -> None:
         self.running = threading.Event()
-        """Set as soon as the first frames came."""
+        """Set when the first frames arrive."""
         self._channels, self._keep = channels, keep
         self._chunks: list[bytes] = []
         self._grew = threading.Condition()
@@ -234,12 +236,12 @@ class Recording:
         self._thread.join(START_S)
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Drop the recording so far."""
         with self._grew:
             self._chunks.clear()
 
     def frames(self) -> NDArray[np.int16]:
-        """The first channel of what was recorded since the last `clear`."""
+        """Return the first channel of the recording since the last `clear`."""
         with self._grew:
             data = b"".join(self._chunks)
         frame_bytes = 2 * self._channels
@@ -247,7 +249,7 @@ class Recording:
         return np.frombuffer(whole, np.int16)[:: self._channels]
 
     def wait_for(self, level: int, count: int = 1, timeout_s: float = START_S) -> bool:
-        """Wait until `count` frames were at least as loud as `level`; False when they were not."""
+        """Wait until `count` frames were at least as loud as `level`; False on timeout."""
         with self._grew:
             return self._grew.wait_for(
                 lambda: loud_frames(self.frames(), level) >= count, timeout_s
@@ -265,7 +267,7 @@ class Recording:
 
 
 def loud_frames(frames: NDArray[np.int16], level: int) -> int:
-    """How many frames are at least as loud as `level`, either sign."""
+    """Return the number of frames at least as loud as `level`, either sign."""
     return int(np.count_nonzero(np.abs(frames.astype(np.int32)) >= level))
 
 
@@ -274,4 +276,4 @@ def _tail(log: Path) -> str:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         lines = []
-    return " / ".join(lines[-3:]) or "it printed nothing"
+    return " / ".join(lines[-3:]) or "it printed no log line"

@@ -1,4 +1,4 @@
-"""The rig outlives its sound server: a death is one line, not eleven failed tests."""
+"""The rig survives the death of its sound server: one line, not eleven failed tests."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ def server_pid(rig: PulseRig) -> int:
     return rig._daemon.pid
 
 
-def test_rig_whose_server_died_starts_again(own_rig: PulseRig) -> None:
+def test_rig_with_dead_server_restarts_it(own_rig: PulseRig) -> None:
     died = server_pid(own_rig)
     own_rig.ensure()
     assert own_rig.deaths == []
@@ -26,7 +26,7 @@ def test_rig_whose_server_died_starts_again(own_rig: PulseRig) -> None:
     assert "spk" in own_rig.pactl("list", "short", "sinks")
 
 
-def test_rig_that_cannot_start_again_is_one_clear_error(
+def test_rig_that_cannot_restart_raises_one_clear_error(
     own_rig: PulseRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     died = server_pid(own_rig)
@@ -37,7 +37,7 @@ def test_rig_that_cannot_start_again_is_one_clear_error(
         own_rig.ensure()
 
 
-def test_rig_leaves_a_card_out_that_a_test_pulled(own_rig: PulseRig) -> None:
+def test_rig_with_unplugged_card_does_not_restart_it(own_rig: PulseRig) -> None:
     own_rig.kill()
     own_rig.ensure()
     assert own_rig._daemon is None

@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes do."""
+"""Waits for conditions in other threads and processes."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ POLL_S = 0.02
 
 
 async def until(true: Callable[[], bool], within_s: float) -> None:
-    """Ask again and again, beside the event loop, until it is so; raises `TimeoutError`."""
+    """Poll a condition outside the event loop until it holds. Raises `TimeoutError`."""
     async with asyncio.timeout(within_s):
-        while not await asyncio.to_thread(true):  # noqa: ASYNC110  nothing here is told of it
+        while not await asyncio.to_thread(true):  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(POLL_S)

@@ -1,7 +1,7 @@
-"""A network with bad weather: a TCP proxy on loopback that delays, starves and cuts.
+"""Simulated network faults: a TCP proxy on loopback that delays, throttles and cuts.
 
-What a weather does to the bytes is a pure function of time. The proxy keeps their order,
-as TCP does, and knows where a WebSocket message ends, so that it can cut exactly there.
+A weather's effect on the bytes is a pure function of time. The proxy keeps their order, like
+TCP, and finds the ends of WebSocket messages, so that it can cut exactly there.
 """
 
 import asyncio
@@ -11,36 +11,36 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
-SEGMENT = 1460  # bytes; TCP's over Ethernet
-IN_FLIGHT = 45  # segments that the line holds: 64 kB, a usual receive window
+SEGMENT = 1460  # bytes; of TCP over Ethernet
+IN_FLIGHT = 45  # segments in flight: 64 kB, a usual receive window
 
 Span = tuple[float, float]
-"""From and to, in seconds since the weather began."""
+"""Start and end, in seconds since the weather began."""
 
 Cut = tuple[str, int]
-"""Behind which message: its way and type as in `Network.passed`, and the how manieth it is."""
+"""The message before the cut: direction and type as in `Network.passed`, and its number."""
 
 
 @dataclass(frozen=True)
 class Weather:
-    """What a line does, in both directions, from its second 0 on; calm afterwards."""
+    """Faults of a connection in both directions, from second 0 on; calm afterwards."""
 
     still: tuple[Span, ...] = ()
-    """Nothing moves; what was sent meanwhile comes together at the end."""
+    """Nothing passes; data sent in the meantime arrives together at the end."""
     late: tuple[Span, ...] = ()
-    """What is sent arrives `late_s` later."""
+    """Data arrives `late_s` later."""
     late_s: float = 0.0
     slow: Span = (0.0, 0.0)
-    """No more than `slow_bytes_per_s` pass."""
+    """At most `slow_bytes_per_s` pass."""
     slow_bytes_per_s: float = 64_000 / 8
 
     @property
     def ends_s(self) -> float:
-        """When it is calm again; what is under way then may still be late."""
+        """The time of the last fault's end; data in flight may still be late."""
         return max(end for _, end in (*self.still, *self.late, self.slow))
 
     def arrival(self, sent: float, size: int, before: float) -> float:
-        """When `size` bytes arrive; `before`: when those before them did."""
+        """Return the arrival of `size` bytes; `before`: the arrival of the previous bytes."""
         begin = max(sent, before)
         if self.slow[0] <= begin < self.slow[1]:
             begin += size / self.slow_bytes_per_s
@@ -56,7 +56,7 @@ CALM = Weather()
 
 
 def spans(seed: int, lengths_s: Span, share: float, lasting_s: float) -> tuple[Span, ...]:
-    """At random, each so long, together this share of `lasting_s`."""
+    """Draw spans of random length that together cover a share of `lasting_s`."""
     chance = random.Random(seed)
     found: list[Span] = []
     now = 0.0
@@ -71,15 +71,15 @@ def spans(seed: int, lengths_s: Span, share: float, lasting_s: float) -> tuple[S
 
 @dataclass
 class Network:
-    """The line between one server (`port` on this machine) and whoever connects to `here`."""
+    """The network between one server (`port` on this machine) and the clients of `here`."""
 
     port: int
     here: int = 0
     weather: Weather = CALM
     passed: list[str] = field(default_factory=list)
-    """Every message that reached its receiver, in order: "> type" up, "< type" down."""
+    """Every delivered message, in order: "> type" up, "< type" down."""
     cut_behind: Cut | None = None
-    """Where to cut the connection, once."""
+    """Where to cut the connection; once."""
     _began: float = 0.0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -91,11 +91,11 @@ class Network:
             self.cut()
 
     def begin(self, weather: Weather) -> None:
-        """The weather changes now."""
+        """Begin a new weather now."""
         self.weather, self._began = weather, asyncio.get_running_loop().time()
 
     def cut(self) -> None:
-        """End every connection, as a router does that starts anew; what arrived has arrived."""
+        """End every connection, like a restarting router; delivered data stays delivered."""
         for writer in self._writers:
             writer.close()
 
@@ -130,7 +130,7 @@ class Network:
         messages = Messages()
         while data := await self._next(line):
             if writer.is_closing():
-                continue  # it fell into the sea
+                continue  # lost with the connection
             for end, kind in messages.feed(data):
                 self.passed.append(f"{way} {kind}")
                 if (self.passed[-1], self.passed.count(self.passed[-1])) == self.cut_behind:
@@ -152,11 +152,11 @@ class Messages:
     """Finds the ends of WebSocket text messages in a stream of bytes (RFC 6455, section 5.2)."""
 
     def __init__(self) -> None:
-        self._kept = bytearray()  # of an incomplete frame, or of the HTTP header before all
+        self._kept = bytearray()  # of an incomplete frame, or of the initial HTTP header
         self._upgraded = False
 
     def feed(self, data: bytes) -> Iterator[tuple[int, str]]:
-        """Each text message that is complete now: its end as an offset in `data`, its type."""
+        """Yield each text message completed by `data`: its end as an offset, and its type."""
         before = len(self._kept)
         self._kept += data
         taken = 0
@@ -173,7 +173,7 @@ class Messages:
 
 
 def _frame(data: bytearray, start: int) -> tuple[int, bytes | None] | None:
-    """The end of the frame at `start`, and its first bytes if it is text; None: incomplete."""
+    """Return the end of the frame at `start` and its first bytes if text; None: incomplete."""
     if len(data) < start + 2:
         return None
     short = data[start + 1] & 0x7F
@@ -192,6 +192,6 @@ def _frame(data: bytearray, start: int) -> tuple[int, bytes | None] | None:
 
 
 def _type(text: bytes) -> str:
-    """The event's type; both ends of these tests write it first."""
+    """Return the event's type; both ends of these tests write it first."""
     found = re.match(rb'\{"type": ?"([\w.]+)"', text)
     return found[1].decode() if found else "?"

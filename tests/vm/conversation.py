@@ -1,6 +1,6 @@
-"""A conversation with the installed service, and its LED in every state.
+"""Tests a conversation with the installed service, and its LED in every state.
 
-python -m tests.vm.conversation        (in the guest; tests/vm/run does it)
+python -m tests.vm.conversation        (run in the guest by tests/vm/run)
 """
 
 import sys
@@ -22,14 +22,14 @@ WATCHED_S = 4.0  # twice the longest rhythm
 
 
 def doctor(on: Stage) -> str:
-    """`parley doctor` finds nothing that fails."""
+    """`parley doctor` reports no failure."""
     on.start()
     report = service.run("/opt/parley/venv/bin/parley", "doctor")
     return f"{report.count('ok ')} checks are ok"
 
 
 def story(on: Stage) -> str:
-    """Wake word, question, the embedded server's answer, an interruption, the end."""
+    """Wake word, question, answer of the embedded server, interruption, end."""
     on.start(embedded=True)
     device = on.device
     mark, begun = device.journal.length, time.monotonic()
@@ -49,7 +49,7 @@ def story(on: Stage) -> str:
 
 
 def led_of_a_turn(on: Stage) -> str:
-    """idle, listening, thinking, speaking, barge-in."""
+    """The LED in idle, listening, thinking, speaking and barge-in."""
     on.start()
     device = on.device
     device.server.faults.audio_after_s = 2 * WATCHED_S
@@ -78,7 +78,7 @@ def led_of_a_turn(on: Stage) -> str:
 
 
 def led_muted(on: Stage) -> str:
-    """The mute switch."""
+    """The LED after the mute switch is closed."""
     on.start()
     device = on.device
     moved = time.monotonic()
@@ -97,7 +97,7 @@ def led_muted(on: Stage) -> str:
 
 
 def led_offline(on: Stage) -> str:
-    """The server goes away."""
+    """The LED without a server."""
     on.start()
     on.device.server.__exit__()
     try:
@@ -106,21 +106,21 @@ def led_offline(on: Stage) -> str:
     finally:
         on.device.server.__enter__()
     service.wait_for_status("idle")
-    return "amber; idle again when the server was back"
+    return "amber; idle again when the server returned"
 
 
 def led_error(on: Stage) -> str:
-    """Both cards go away."""
+    """The LED without sound cards."""
     on.start()
     with cards.unplugged():
         service.wait_for_status("error")
         _check(on, Shown.ERROR)
     service.wait_for_status("idle")
-    return "red; idle again when the cards were back"
+    return "red; idle again when the cards returned"
 
 
 def led_ringing(on: Stage) -> str:
-    """A timer, by voice."""
+    """The LED while a timer rings, set by voice."""
     on.start(embedded=True)
     device = on.device
     mark = device.journal.length
@@ -135,7 +135,7 @@ def led_ringing(on: Stage) -> str:
 
 
 def _check(on: Stage, shown: Shown) -> None:
-    """The LED's three lines have the hue of this state, on the average over its rhythm."""
+    """Check the hue of the LED's three lines, averaged over the rhythm of the state."""
     hue = LOOKS[shown].hue
     time.sleep(0.1)
     begins_at = time.monotonic()

@@ -1,6 +1,6 @@
-"""Faults of a device's life, each injected into the installed service; it must come through.
+"""Injects faults of a device into the installed service, which must survive each.
 
-python -m tests.vm.faults [--cycles 50] [--only TEXT]     (in the guest; tests/vm/run does it)
+python -m tests.vm.faults [--cycles 50] [--only TEXT]     (run in the guest by tests/vm/run)
 """
 
 import contextlib
@@ -22,11 +22,11 @@ CHIP = Path("/sys/kernel/config/gpio-sim/parley/live")
 SILENT_WITHIN_MS = 200.0  # after `systemctl stop`
 KEPT_FREE = 64 * 1024
 RELOADS = 20
-GROWTH_MB = 8.0  # of the memory that the kernel has given away: less than one more daemon
+GROWTH_MB = 8.0  # of allocated memory: less than another daemon
 
 
 def module_unloaded(on: Stage) -> str:
-    """In mid-sentence the cards and their driver go away; both come back."""
+    """The cards and their driver disappear during an answer, and return."""
     on.start()
     mark = on.converse()
     main = service.shown("MainPID")
@@ -37,23 +37,23 @@ def module_unloaded(on: Stage) -> str:
     took = time.monotonic() - back
     service.wait_for_status("idle")
     on.converse()
-    assert service.shown("MainPID") == main, "it was restarted"
-    return f"goes on {took:.1f} s after the return, in the same process"
+    assert service.shown("MainPID") == main, "the service was restarted"
+    return f"continues {took:.1f} s after the return, in the same process"
 
 
 def no_cards_at_start(on: Stage) -> str:
-    """Both cards are gone when it starts."""
+    """Both cards are missing at the start."""
     with cards.unplugged():
         service.configure(url=on.device.server.url)
         took = service.start()
         service.wait_for_status("error")
     service.wait_for_status("idle")
     on.converse()
-    return f"READY after {took:.1f} s, says error, goes on when they come"
+    return f"READY after {took:.1f} s, status error, works when the cards appear"
 
 
 def frozen(on: Stage) -> str:
-    """SIGSTOP: the watchdog must end it and systemd start it again."""
+    """SIGSTOP: the watchdog must end the service and systemd must restart it."""
     on.start()
     on.converse()
     frozen_at = time.monotonic()
@@ -66,7 +66,7 @@ def frozen(on: Stage) -> str:
 
 
 def killed(on: Stage) -> str:
-    """SIGKILL in mid-sentence: what comes up again says nothing of it."""
+    """SIGKILL during an answer: the new process does not continue the answer."""
     on.start()
     on.converse()
     killed_at = time.monotonic()
@@ -75,38 +75,38 @@ def killed(on: Stage) -> str:
     _wait_for_restart(1)
     said = _quiet_while_idle(on, killed_at + last_ms / 1000 + 0.01)
     on.converse()
-    return f"silent {last_ms:.0f} ms after it, {said}"
+    return f"silent after {last_ms:.0f} ms, {said}"
 
 
 def dark_after_kill(on: Stage) -> str:
-    """SIGKILL: the service darkens the LED before it starts again."""
+    """SIGKILL: systemd turns the LED off before the restart."""
     on.start()
     on.converse()
     killed_at = time.monotonic()
     os.kill(int(service.shown("MainPID")), signal.SIGKILL)
     while service.shown("SubState") != "auto-restart":
-        assert time.monotonic() < killed_at + service.WITHIN_S, "it is not restarted"
+        assert time.monotonic() < killed_at + service.WITHIN_S, "the service was not restarted"
     dead_at = time.monotonic()
     time.sleep(0.5)
     colour = on.device.lamp.colour(dead_at, dead_at + 0.5)
     assert not any(colour), f"the LED shows {colour} without a daemon"
     _wait_for_restart(1)
-    return f"dark {dead_at - killed_at:.1f} s after it"
+    return f"dark after {dead_at - killed_at:.1f} s"
 
 
 def full_disk(on: Stage) -> str:
-    """Nothing can be written; a timer still runs, and it is said that it would not survive."""
+    """A full disk: a timer still rings, and the log warns that a restart would lose it."""
     on.start(embedded=True)
     main = service.shown("MainPID")
     with _full_disk():
         _talk_and_set_timer(on)
     service.wait_for_status("idle")
-    assert service.shown("MainPID") == main, "it was restarted"
-    return "the timer rang, the log says that it would not survive a restart"
+    assert service.shown("MainPID") == main, "the service was restarted"
+    return "the timer rang; the log warns that a restart would lose it"
 
 
 def read_only_state(on: Stage) -> str:
-    """The state directory takes nothing."""
+    """A read-only state directory."""
     on.start(embedded=True)
     main = service.shown("MainPID")
     service.run("chattr", "+i", str(STATE))
@@ -117,11 +117,11 @@ def read_only_state(on: Stage) -> str:
     finally:
         service.run("chattr", "-i", str(STATE))
     assert service.shown("MainPID") != main
-    return "the timer rang, the log says that it would not survive; it starts so as well"
+    return "the timer rang; the log warns that a restart would lose it; the service starts"
 
 
 def clock_set_back(on: Stage) -> str:
-    """A day back in mid-sentence, as a time server may do after the start."""
+    """The clock is set back a day during an answer, as by a time server after the start."""
     on.start()
     mark = on.converse()
     now = time.time()
@@ -131,14 +131,14 @@ def clock_set_back(on: Stage) -> str:
         on.device.journal.wait_for_state("idle", mark)
         on.converse()
         time.sleep(12.0)  # longer than WatchdogSec
-        assert service.shown("NRestarts") == "0", "it was restarted"
+        assert service.shown("NRestarts") == "0", "the service was restarted"
     finally:
         time.clock_settime(time.CLOCK_REALTIME, time.time() + 86_400)
-    return "answers before and after it, the watchdog is content"
+    return "answers before and after, no watchdog timeout"
 
 
 def no_gpio_chip(on: Stage) -> str:
-    """A mute switch without its chip: the microphone stays closed until the chip is there."""
+    """Without the mute switch's chip, the microphone stays closed until the chip appears."""
     service.systemctl("stop", service.UNIT)
     CHIP.write_text("0")
     try:
@@ -155,7 +155,7 @@ def no_gpio_chip(on: Stage) -> str:
 
 
 def gpio_chip_unplugged(on: Stage) -> str:
-    """The chip goes away while it runs, and comes back."""
+    """The chip disappears while the service runs, and returns."""
     on.start()
     CHIP.write_text("0")
     try:
@@ -173,11 +173,11 @@ def _chip_back(on: Stage) -> None:
 
 
 def _works_again(on: Stage) -> str:
-    """Switch, button and LED, in the same process."""
+    """Check switch, button and LED, in the same process."""
     back = time.monotonic()
     service.wait_for_status("idle")
     took = time.monotonic() - back
-    time.sleep(10.0)  # the lights are tried again every 8 s
+    time.sleep(10.0)  # the service retries the lights every 8 s
     on.converse()
     assert any(on.device.lamp.first(lambda rgb, n=n: rgb[n], back) for n in range(3)), "no LED"  # type: ignore[misc]
     on.device.pins.press()
@@ -186,12 +186,12 @@ def _works_again(on: Stage) -> str:
     service.wait_for_status("muted")
     on.device.pins.pull(MUTE, up=True)
     service.wait_for_status("idle")
-    assert service.shown("NRestarts") == "0", "it was restarted"
-    return f"listens {took:.1f} s after the chip came"
+    assert service.shown("NRestarts") == "0", "the service was restarted"
+    return f"listens {took:.1f} s after the chip appeared"
 
 
 def stopped(on: Stage) -> str:
-    """`systemctl stop` in mid-sentence."""
+    """`systemctl stop` during an answer."""
     worst = 0.0
     for _ in range(3):
         on.start()
@@ -201,12 +201,12 @@ def stopped(on: Stage) -> str:
         took = time.monotonic() - begun
         worst = max(worst, on.silent_after(begun))
         assert not any(on.device.pins.level(line) for line in RGB), "an LED stays lit"
-    assert worst <= SILENT_WITHIN_MS, f"sound until {worst:.0f} ms after it"
+    assert worst <= SILENT_WITHIN_MS, f"sound until {worst:.0f} ms after the stop"
     return f"silent after {worst:.0f} ms (worst of 3), ended after {took:.1f} s"
 
 
 def cycles(on: Stage) -> str:
-    """Start and stop, again and again: nothing is left open, running or on disk."""
+    """Repeated start and stop leave nothing open, running or on disk."""
     on.start()
     service.systemctl("stop", service.UNIT)
     before, free = _left_behind(), _memory_mb()
@@ -219,12 +219,12 @@ def cycles(on: Stage) -> str:
     lost = free["MemAvailable"] - still_free["MemAvailable"]
     changed = {name: f"{now - free[name]:+.0f}" for name, now in still_free.items()}
     assert after == before, f"left behind: {set(after) ^ set(before)}"
-    assert lost < GROWTH_MB, f"{lost:.0f} MB of memory are gone: {changed}"
-    return f"{on.cycles} cycles, no process, file, PCM or pin is left, memory {lost:+.1f} MB"
+    assert lost < GROWTH_MB, f"{lost:.0f} MB of memory are lost: {changed}"
+    return f"{on.cycles} cycles, no process, file, PCM or pin left, memory {lost:+.1f} MB"
 
 
 def reloads(on: Stage) -> str:
-    """Reload, again and again: the process does not grow."""
+    """The process does not grow with reloads."""
     on.start()
     for _ in range(3):
         _reload(on)
@@ -235,22 +235,22 @@ def reloads(on: Stage) -> str:
     assert after.files == before.files, f"{after.files - before.files} files stay open"
     assert after.threads == before.threads, f"{after.threads - before.threads} threads stay"
     grown = after.resident_mb - before.resident_mb
-    assert grown < GROWTH_MB, f"it has grown by {grown:.1f} MB"
-    return f"{RELOADS} reloads, no file or thread more, memory {grown:+.1f} MB"
+    assert grown < GROWTH_MB, f"the process has grown by {grown:.1f} MB"
+    return f"{RELOADS} reloads, no additional file or thread, memory {grown:+.1f} MB"
 
 
 def _wait_for_restart(count: int) -> None:
     deadline = time.monotonic() + service.WITHIN_S
     while int(service.shown("NRestarts")) < count or service.shown("ActiveState") != "active":
-        assert time.monotonic() < deadline, "it was not restarted"
+        assert time.monotonic() < deadline, "the service was not restarted"
         time.sleep(0.1)
 
 
 def _quiet_while_idle(on: Stage, since: float) -> str:
     service.wait_for_status("idle")
     last_ms = on.silent_after(since, seconds=2.0)
-    assert last_ms == 0.0, f"the new process says something old, until {last_ms:.0f} ms"
-    return "the new process says nothing old"
+    assert last_ms == 0.0, f"the new process plays old audio until {last_ms:.0f} ms"
+    return "the new process plays no old audio"
 
 
 def _talk_and_set_timer(on: Stage) -> None:
@@ -259,7 +259,7 @@ def _talk_and_set_timer(on: Stage) -> None:
     device.talker.say(*on.timer)
     device.journal.wait_for("would not survive", mark, within_s=2 * service.WITHIN_S)
     device.journal.wait_for_note("ring", mark, within_s=2 * service.WITHIN_S)
-    service.wait_for_status("ringing")  # when the answer that confirms the timer is over
+    service.wait_for_status("ringing")  # after the answer that confirms the timer
     device.pins.press()
     device.journal.wait_for_note("ring_stopped", mark)
 
@@ -293,7 +293,7 @@ def _reload(on: Stage) -> None:
 
 
 def _left_behind() -> list[str]:
-    """What a service could leave: processes, files, open devices."""
+    """Return the traces that a service could leave: processes, files, open devices."""
     places = (Path("/run/parley"), Path("/tmp"), Path("/dev/shm"), Path("/var/lib/private"))
     left = [str(path) for place in places if place.exists() for path in place.rglob("*")]
     for card in ("Speaker", "Mic"):
@@ -307,8 +307,7 @@ def _left_behind() -> list[str]:
 
 
 def _memory_mb() -> dict[str, float]:
-    """What the kernel could give away, if this process, which records all the time, were not;
-    and what holds the rest."""
+    """Return the memory available without this recording process, and the use of the rest."""
     Path("/proc/sys/vm/drop_caches").write_text("3")
     lines = Path("/proc/meminfo").read_text().splitlines()
     kept = {name: int(value.split()[0]) / 1024 for name, value in (x.split(":") for x in lines)}
@@ -320,8 +319,10 @@ def _memory_mb() -> dict[str, float]:
 
 
 def _on_free_lists_mb() -> float:
-    """Free pages that each processor keeps for itself: since Linux 6.7 up to an eighth of the
-    memory. They are free, and neither MemFree nor MemAvailable counts them."""
+    """Return the free pages on per-processor lists.
+
+    Since Linux 6.7 these hold up to an eighth of the memory; MemFree and MemAvailable omit them.
+    """
     zones = Path("/proc/zoneinfo").read_text()
     pages = sum(map(int, re.findall(r"^ +count: +(\d+)$", zones, re.MULTILINE)))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
@@ -331,17 +332,17 @@ if __name__ == "__main__":
     sys.exit(
         play(
             [
-                ("module unloaded in mid-sentence, loaded again", module_unloaded),
-                ("both cards gone at start", no_cards_at_start),
+                ("module unloaded during an answer, loaded again", module_unloaded),
+                ("both cards missing at start", no_cards_at_start),
                 ("SIGSTOP: the watchdog restarts it", frozen),
-                ("SIGKILL in mid-sentence", killed),
+                ("SIGKILL during an answer", killed),
                 ("SIGKILL leaves no LED lit", dark_after_kill),
                 ("full disk", full_disk),
                 ("read-only state directory", read_only_state),
                 ("clock set back a day", clock_set_back),
                 ("GPIO chip missing", no_gpio_chip),
                 ("GPIO chip unplugged", gpio_chip_unplugged),
-                ("systemctl stop in mid-sentence", stopped),
+                ("systemctl stop during an answer", stopped),
                 ("start and stop", cycles),
                 ("reload", reloads),
             ]

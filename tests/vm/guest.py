@@ -1,4 +1,4 @@
-"""One QEMU guest: started, told what to run, switched off. Standard library only."""
+"""Starts a QEMU guest, runs commands in it, and switches it off. Standard library only."""
 
 import contextlib
 import json
@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-BOOT_WITHIN_S = 3600.0  # emulated on a machine that is busy; two minutes on an idle one
-ANSWER_WITHIN_S = 300.0  # of the agent, which waits for its turn like everything in the guest
+BOOT_WITHIN_S = 3600.0  # emulated on a busy machine; two minutes on an idle one
+ANSWER_WITHIN_S = (
+    300.0  # of the agent, which competes for the processor like all other processes in the guest
+)
 POLL_S = 0.2
 MEMORY_MB = 1536
 CPUS = 2
@@ -19,19 +21,19 @@ KERNEL = (
     "console=ttyS0 root=/dev/vda rw quiet mitigations=off net.ifnames=0 "
     "apparmor=0 audit=0 systemd.show_status=0 panic=-1"
 )
-# on a host that is a guest itself, KVM can't set the register behind arch-capabilities
+# on a host that is itself a guest, KVM cannot set the register behind arch-capabilities
 KVM_CPU = "host,-arch-capabilities"
 
 
 class GuestError(Exception):
-    """The guest does not do what it should; the text says what, and where to look."""
+    """The guest failed; the text says how, and where to look."""
 
 
 class Guest:
-    """A context manager. `folder` is seen inside as /host, so that files pass both ways.
+    """A context manager. The guest mounts `folder` as /host, to exchange files.
 
-    `disk`: a qcow2 that is written to. `icount`: count instructions instead of time, so
-    that figures don't depend on the load of this machine (and are those of no real one).
+    `disk`: a writable qcow2. `icount`: count instructions instead of time, so that figures do not
+    depend on the load of this machine (and match no real machine).
     """
 
     def __init__(
@@ -71,9 +73,9 @@ class Guest:
             process.wait()
 
     def run(self, command: str, *, within_s: float = 600.0, echo: bool = True) -> str:
-        """Run a shell command as root; returns what it printed, which is shown as it comes.
+        """Run a shell command as root; returns its output, which is also printed at once.
 
-        Raises `GuestError` when it fails or takes longer.
+        Raises `GuestError` if it fails or takes longer than `within_s`.
         """
         status, printed = self.attempt(command, within_s=within_s, echo=echo)
         if status != 0:
@@ -85,11 +87,11 @@ class Guest:
     def attempt(
         self, command: str, *, within_s: float = 600.0, echo: bool = True
     ) -> tuple[int, str]:
-        """As `run`, but a failure is returned: exit status and what was printed."""
+        """Run a command like `run`, but return its exit status and output on failure, too."""
         self._commands += 1
         name = f"output-{self._commands}"
         output = self._folder / name
-        output.unlink(missing_ok=True)  # of a run that was killed
+        output.unlink(missing_ok=True)  # left by a killed run
         shell = f"exec >/host/{name} 2>&1 </dev/null; cd /root; export HOME=/root; {command}"
         pid = self._ask("guest-exec", path="/bin/bash", arg=["-c", shell])["pid"]
         deadline = time.monotonic() + within_s
@@ -130,7 +132,7 @@ class Guest:
         ]
 
     def _connect(self) -> None:
-        """Until the guest's agent answers."""
+        """Wait until the guest's agent answers."""
         deadline = time.monotonic() + BOOT_WITHIN_S
         while not self._agent_path.exists():
             self._check_alive(deadline)
@@ -155,7 +157,7 @@ class Guest:
             )
 
     def _ask(self, what: str, within_s: float = ANSWER_WITHIN_S, **arguments: Any) -> Any:
-        """One question to the agent; answers to older ones that came too late are passed over."""
+        """Send one request to the agent; skips late answers to older requests."""
         identity = time.monotonic_ns()
         request = {"execute": what, "arguments": arguments, "id": identity}
         self._agent.sendall(json.dumps(request).encode() + b"\n")
@@ -179,9 +181,9 @@ class Guest:
 
 
 def kvm_works(image: Path) -> bool:
-    """Whether a kernel really starts with KVM here; blocks for seconds.
+    """Whether a kernel starts with KVM here; blocks for seconds.
 
-    Inside of another guest /dev/kvm may be there, be opened, and not run a kernel.
+    Inside another guest, /dev/kvm may open and still not run a kernel.
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
@@ -189,7 +191,7 @@ def kvm_works(image: Path) -> bool:
     command += ["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
     command += ["-kernel", str(image / "vmlinuz"), "-append", "console=ttyS0 panic=-1"]
     try:
-        # without a disk it panics and ends
+        # without a disk the kernel panics and ends
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
     except subprocess.TimeoutExpired:
         return False

@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
 # image.sh SUITE DIR: a Debian disk for QEMU in DIR: disk.qcow2, vmlinuz, initrd.img. Needs root.
-# A stand-in for Raspberry Pi OS: systemd, the stock kernel, snd-aloop, and what Debian lacks of
-# it: a simulated GPIO chip and python3-lgpio. Everything else is left to install.sh.
-# shellcheck disable=SC2016 # mmdebstrap hands the hooks to a shell of its own
+# A stand-in for Raspberry Pi OS: systemd, the stock kernel, snd-aloop, and two parts that Debian
+# lacks: a simulated GPIO chip and python3-lgpio. install.sh installs the rest.
+# shellcheck disable=SC2016 # mmdebstrap passes the hooks to its own shell
 set -euo pipefail
 
-# mounts and processes of its own: one that is killed leaves neither, and nothing that is still
-# mounted in an unfinished root is deleted with it by the next
+# separate mounts and processes: a killed run leaves none, and the next run, which deletes an
+# unfinished root, deletes nothing that is still mounted in it
 [[ ${1:-} == inside ]] || exec unshare --mount --pid --fork --kill-child --mount-proc "$0" inside "$@"
 suite=$2 dir=$3
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-readonly size=6G # of which 1.2 GB are taken; install.sh wants 1.5 GB free
+readonly size=6G # 1.2 GB are used; install.sh needs 1.5 GB free
 readonly sources=/etc/apt/sources.list.d/debian.sources
 
 packages=(
   systemd systemd-sysv dbus udev kmod iproute2 procps python3 git ca-certificates e2fsprogs
   linux-image-amd64 initramfs-tools qemu-guest-agent
 )
-# what the kernel module and lgpio are built with; gone again at the end
+# build tools of the kernel module and lgpio; removed at the end
 tools=(linux-headers-amd64 gcc make xz-utils swig python3-dev python3-pip)
 
 mkdir -p "$dir"
 root=$dir/root
 rm -rf --one-file-system "$root"
-# this machine's own mirror, where it has one configured
+# the mirror of this machine, if it has one configured
 mirror=()
 if [[ -r $sources ]]; then
   mirror=("deb $(awk '/^URIs:/ {print $2; exit}' "$sources") $suite main")
@@ -51,4 +51,4 @@ rm -f "$dir/disk.raw"
 truncate -s "$size" "$dir/disk.raw"
 mkfs.ext4 -q -F -d "$root" "$dir/disk.raw"
 qemu-img convert -O qcow2 "$dir/disk.raw" "$dir/disk.qcow2"
-rm -f "$dir/disk.raw" # the root stays: wheels are made in it, at the speed of this machine
+rm -f "$dir/disk.raw" # the root stays: wheels are built in it at native speed

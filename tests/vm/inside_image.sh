@@ -5,7 +5,7 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 kernel=$(basename /lib/modules/*)
 
-# gpio-sim and irq_sim, which Debian's kernel leaves out, from Debian's source of this kernel
+# builds gpio-sim and irq_sim, which Debian's kernel omits, from Debian's source of this kernel
 gpio_sim() {
   local source work=/tmp/gpio-sim
   source=linux-source-$(cut -d. -f1,2 <<<"$kernel")
@@ -28,9 +28,9 @@ gpio_sim() {
   cd /
 }
 
-# what python3-lgpio is on Raspberry Pi OS
+# replaces python3-lgpio of Raspberry Pi OS
 lgpio() {
-  # PYPI=1: with its C library, not Debian's, which does not exist
+  # PYPI=1: include its C library, as Debian has none
   PYPI=1 PIP_CERT=/root/ca-certificates.crt \
     pip install -q --break-system-packages --root-user-action=ignore --no-cache-dir 'lgpio>=0.2.2'
 }
@@ -41,7 +41,7 @@ configure() {
   printf '[Match]\nType=ether\n[Network]\nDHCP=ipv4\n' >/etc/systemd/network/ether.network
   systemctl -q enable systemd-networkd
   echo 'nameserver 10.0.2.3' >/etc/resolv.conf # QEMU's
-  # they would hold apt's lock when install.sh wants it
+  # they would hold apt's lock when install.sh needs it
   systemctl -q mask apt-daily.timer apt-daily-upgrade.timer
   mkdir -p /host
   echo 'host /host 9p trans=virtio,version=9p2000.L,msize=262144 0 0' >>/etc/fstab

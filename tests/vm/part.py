@@ -1,8 +1,8 @@
-"""One part of tests/vm/run, in a guest of its own that is gone afterwards.
+"""Runs one part of tests/vm/run in a temporary guest.
 
     part.py DIR NAME kvm|counted COMMAND
 
-DIR has the installed guest; DIR/NAME is seen inside as /host. Ends with status 0 when COMMAND did.
+DIR has the installed guest, which mounts DIR/NAME as /host. Exits with 0 if COMMAND succeeds.
 """
 
 import signal
@@ -16,9 +16,9 @@ WITHIN_S = 4 * 3600.0
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     folder, name, time, command = Path(sys.argv[1]), *sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: stopped, and the guest too"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: stopped, with its guest"))
     share, disk = folder / name, folder / f"{name}.qcow2"
     share.mkdir(exist_ok=True)
     base = ["-b", str(folder / "installed.qcow2"), "-F", "qcow2"]

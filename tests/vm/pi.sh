@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Inside the guest: what makes it a stand-in for a Pi. Two loopback cards, a GPIO chip, a revision.
+# Makes the guest a stand-in for a Pi: two loopback cards, a GPIO chip, a revision.
 set -euo pipefail
 
 modprobe snd-aloop enable=1,1 index=0,1 id=Speaker,Mic pcm_substreams=1,1
@@ -17,7 +17,7 @@ for line in 23 24; do # button and mute switch: not pressed
   echo pull-up >"$(echo /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio$line/pull)"
 done
 
-# gpiozero wants to know which Pi this is: a Pi 4
+# gpiozero reads the model of the Pi: a Pi 4
 if ! grep -q Revision /proc/cpuinfo; then
   { cat /proc/cpuinfo; printf 'Hardware\t: BCM2711\nRevision\t: c03114\n'; } >/run/cpuinfo
   mount --bind /run/cpuinfo /proc/cpuinfo

@@ -1,4 +1,4 @@
-"""Scenarios: what must hold on the device, each told in one line with pass or fail."""
+"""Scenarios on the device; each prints one line with pass or fail."""
 
 import argparse
 import contextlib
@@ -22,11 +22,11 @@ ANSWER_MS = 60_000
 TIMER = synthesize("set a timer for two seconds", "rms", level_dbfs=-24.0)
 
 Scenario = Callable[["Stage"], str]
-"""Raises an AssertionError, or returns what was measured."""
+"""Returns the measured result, or raises `AssertionError`."""
 
 
 class Stage:
-    """A device, and what scenarios do with it again and again."""
+    """A device and the common steps of scenarios."""
 
     def __init__(self, device: Device, cycles: int) -> None:
         self.device = device
@@ -36,7 +36,7 @@ class Stage:
         self.timer = (WAKE, pause, TIMER)
 
     def start(self, *, embedded: bool = False, more: str = "") -> None:
-        """The service afresh, idle, with the tone server or its own one."""
+        """Restart the service with the tone server or the embedded one; returns when idle."""
         url = "" if embedded else self.device.server.url
         service.configure(url=url, more=more)
         service.start()
@@ -44,7 +44,7 @@ class Stage:
         self.device.forget()
 
     def converse(self) -> int:
-        """Until an answer is being heard; returns the place in the journal where it began."""
+        """Converse until an answer is audible; returns the journal's position at the start."""
         mark, begun = self.device.journal.length, time.monotonic()
         self.device.pins.press()
         self.device.journal.wait_for_state("listening", mark)
@@ -54,24 +54,24 @@ class Stage:
         return mark
 
     def wait_until_heard(self, since: float) -> None:
-        """Until the loudspeaker has played half a second since then."""
+        """Wait until the loudspeaker has played half a second since that time."""
         deadline = time.monotonic() + service.WITHIN_S
         while loud_ms(loud_runs(self.device.ear.since(since), RATE_HZ), RATE_HZ) < 500:
-            assert time.monotonic() < deadline, "nothing is heard"
+            assert time.monotonic() < deadline, "nothing is audible"
             time.sleep(0.1)
 
     def silent_after(self, since: float, seconds: float = 1.0) -> float:
-        """Ms until the last sound after `since`; 0 when there was none."""
+        """Return the ms from `since` to the last sound; 0 if there was none."""
         time.sleep(seconds)
         ends = [run.ends_at for run in loud_runs(self.device.ear.since(since), RATE_HZ)]
         return max(0.0, (ends[-1] - since) * 1000) if ends else 0.0
 
 
 def play(scenarios: Sequence[tuple[str, Scenario]]) -> int:
-    """Play them one after the other, whatever fails; returns the exit status."""
+    """Play all scenarios in order, also after failures; returns the exit status."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cycles", type=int, default=50)
-    parser.add_argument("--only", default="", help="those whose title has this text in it")
+    parser.add_argument("--only", default="", help="play only titles that contain this text")
     options = parser.parse_args()
     failed = 0
     with service.own_configuration(), stage(options.cycles) as on:
@@ -84,7 +84,7 @@ def play(scenarios: Sequence[tuple[str, Scenario]]) -> int:
 
 @contextlib.contextmanager
 def stage(cycles: int) -> Iterator[Stage]:
-    """Everything around the device, running."""
+    """Run the environment of the device within the context."""
     with contextlib.ExitStack() as stack:
         pins = Pins()
         device = Device(

@@ -1,4 +1,4 @@
-"""`tests/vm/run` on machines where it cannot run; the guest itself is never started by pytest."""
+"""`tests/vm/run` on machines where it cannot run; pytest never starts the guest."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def run(*arguments: str, path: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+def test_vm_run_without_packages_names_them_and_the_command(tmp_path: Path) -> None:
     (tmp_path / "git").touch(mode=0o755)
     done = run(path=str(tmp_path))
     assert done.returncode == 1
@@ -24,13 +24,13 @@ def test_it_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_parts_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+def test_vm_run_with_unknown_part_is_refused(tmp_path: Path) -> None:
     done = run("--only", "figures,luck", path=str(tmp_path))
     assert done.returncode == 2
     assert "unknown: luck" in done.stderr
 
 
-def test_no_guests_at_once_are_refused(tmp_path: Path) -> None:
+def test_vm_run_with_zero_jobs_is_refused(tmp_path: Path) -> None:
     for number in ("0", "-1", "two"):
         done = run(f"--jobs={number}", path=str(tmp_path))
         assert done.returncode == 2

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# wheels.sh DIR: makes DIR/share/wheels with install.sh, in the root that image.sh left in DIR, so
-# that nothing is compiled in an emulated guest. Needs root. DIR/share/parley.git: the sources.
+# wheels.sh DIR: builds DIR/share/wheels with install.sh, in the root made by image.sh in DIR, so
+# that an emulated guest compiles nothing. Needs root. DIR/share/parley.git: the sources.
 set -euo pipefail
 
-# mounts of its own, which end with it, however it ends
+# separate mounts, which always end with the script
 [[ ${1:-} == inside ]] || exec unshare --mount --pid --fork --kill-child --mount-proc "$0" inside "$@"
 dir=$2
 root=$dir/root
