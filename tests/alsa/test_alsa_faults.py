@@ -101,7 +101,10 @@ def _scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened() -> tuple[Card, Pcm, Pcm]:
     card = Card(config.Audio(capture="card", playback="card"))
     card.open_capture()
-    return card, card._playback, card._capture
+    playback, capture = card._playback, card._capture
+    assert isinstance(playback, Pcm)
+    assert isinstance(capture, Pcm)
+    return card, playback, capture
 
 
 FRAMES = np.ones(480, np.int16)

@@ -22,7 +22,7 @@ from pulse_rig import PulseRig
 from waiting import until
 
 from parleyd import config
-from parleyd.alsa import sound_card
+from parleyd.alsa import pcm, sound_card
 from parleyd.app.daemon import Daemon
 from parleyd.core.events import Ring
 from parleyd.skills.store import Store
@@ -87,9 +87,9 @@ def desk() -> Iterator[Desk]:
 def captures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The name of each capture device that was ever opened."""
     opened: list[str] = []
-    really = sound_card.open_pcm  # type: ignore[attr-defined]
+    really = pcm.open_pcm
 
-    def noting(key: str, name: str, direction: str, *more: int) -> object:
+    def noting(key: str, name: str, direction: pcm.Direction, *more: int) -> object:
         if direction == "PCM_CAPTURE":
             opened.append(name)
         return really(key, name, direction, *more)

@@ -176,6 +176,12 @@ def busy() -> Iterator[set[int]]:
         Device.pin_factory = before
 
 
+def mock_pin(number: int) -> MockPin:
+    factory = Device.pin_factory
+    assert isinstance(factory, MockFactory)
+    return factory.pin(number)
+
+
 def test_switch_with_a_busy_pin_is_muted_until_it_is_free(busy: set[int]) -> None:
     busy.add(MUTE)
     desk = Desk(mute_pin=MUTE)
@@ -187,7 +193,7 @@ def test_switch_with_a_busy_pin_is_muted_until_it_is_free(busy: set[int]) -> Non
     assert waited(lambda: desk.buttons.muted is False)
     assert desk.buttons.mute_trouble == ""
     assert desk.mutes == []  # the first position is not reported
-    Device.pin_factory.pin(MUTE).drive_low()
+    mock_pin(MUTE).drive_low()
     assert desk.buttons.muted is True
     assert desk.mutes == [True]
     desk.buttons.close()
@@ -197,7 +203,7 @@ def test_switch_that_is_on_stays_muted_when_it_can_be_read(busy: set[int]) -> No
     busy.add(MUTE)
     desk = Desk(mute_pin=MUTE, mute_closed_means_muted=False)
     busy.clear()
-    assert waited(lambda: desk.buttons._switch is not None)
+    assert waited(lambda: desk.buttons.mute_trouble == "")
     assert desk.buttons.muted is True  # the open contact means muted
     assert desk.mutes == []
     desk.buttons.close()
@@ -209,19 +215,19 @@ def test_buttons_with_one_busy_pin_still_read_the_other(taken: int, busy: set[in
     desk = Desk(push_pin=PUSH, mute_pin=MUTE)
     if taken == PUSH:
         assert desk.buttons.muted is False
-        Device.pin_factory.pin(MUTE).drive_low()
+        mock_pin(MUTE).drive_low()
         assert desk.buttons.muted is True
         assert "push_pin = 23" in desk.buttons.push_trouble
     else:
         assert desk.buttons.muted is True
-        Device.pin_factory.pin(PUSH).drive_low()
+        mock_pin(PUSH).drive_low()
         assert desk.presses == [100.0]
     busy.clear()
     assert waited(lambda: not desk.buttons.push_trouble and not desk.buttons.mute_trouble)
     desk.now += 1.0
-    Device.pin_factory.pin(PUSH).drive_high()
+    mock_pin(PUSH).drive_high()
     desk.now += 1.0
-    Device.pin_factory.pin(PUSH).drive_low()
+    mock_pin(PUSH).drive_low()
     assert desk.presses[-1] == 102.0
     desk.buttons.close()
 
@@ -345,6 +351,8 @@ def test_pin_edge_during_close_raises_nothing(pins: MockFactory) -> None:
     contact = desk.buttons._push_input
     assert contact is not None
     device = contact.device
+    assert device is not None
+    assert device._hold_thread is not None
     device._hold_thread.stop()
     device._hold_thread = None  # as gpiozero does before it removes the callback
     pins.pin(PUSH).drive_low()

@@ -4,15 +4,42 @@ import ctypes
 import logging
 import sys
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from parleyd.errors import AudioError
+
+if TYPE_CHECKING:
+    from alsaaudio import PCM as Pcm
+    from alsaaudio import Mixer
 
 log = logging.getLogger(__name__)
 
 
+class AlsaAudio(Protocol):
+    """The module `alsaaudio`, as far as Parley uses it."""
+
+    @property
+    def PCM(self) -> "type[Pcm]": ...
+    @property
+    def Mixer(self) -> "type[Mixer]": ...
+    @property
+    def ALSAAudioError(self) -> type[Exception]: ...
+    @property
+    def PCM_CAPTURE(self) -> int: ...
+    @property
+    def PCM_PLAYBACK(self) -> int: ...
+    @property
+    def PCM_NONBLOCK(self) -> int: ...
+    @property
+    def PCM_FORMAT_S16_LE(self) -> int: ...
+    @property
+    def VOLUME_UNITS_DB(self) -> int: ...
+
+    def mixers(self, cardindex: int = -1, device: str = "default") -> list[str]: ...
+
+
 @cache
-def alsaaudio() -> Any:
+def alsaaudio() -> AlsaAudio:
     """Import and return the alsaaudio module.
 
     Raises: AudioError with the remedy if it is missing; Debian's package is too old.

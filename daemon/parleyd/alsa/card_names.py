@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from parleyd.errors import AudioError
 
@@ -71,7 +71,7 @@ def alsa_name(name: str, key: str, sound: Path = SOUND) -> str:
     return next((card.name for card in cards if card.id == name), name)
 
 
-def runs_at(info: Mapping[str, Any], suffix: str, proc: Path = PROC) -> PcmFormat | None:
+def runs_at(info: Mapping[str, object], suffix: str, proc: Path = PROC) -> PcmFormat | None:
     """Return the card's real format behind ALSA's converters; None without a kernel card.
 
     `info`: pyalsaaudio's info of the open PCM; `suffix`: "p" for playback, "c" for capture.

@@ -7,12 +7,15 @@ seconds to learn it again. The card therefore stays at 0 dB and passes all frame
 
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from parleyd import config
 from parleyd.alsa import card_names
 from parleyd.alsa.alsalib import alsaaudio
 from parleyd.errors import AudioError
+
+if TYPE_CHECKING:
+    from alsaaudio import Mixer
 
 # the drivers' names for the playback controls; never "Mic" or "Line", which would route the
 # microphone to the loudspeaker
@@ -90,7 +93,7 @@ def _set(device: str, name: str, audio: config.Audio) -> str:
         return f"{name} not set ({error})"
 
 
-def _scale(control: Any) -> tuple[int, int] | None:
+def _scale(control: "Mixer") -> tuple[int, int] | None:
     """Return the lowest and highest level in hundredths of a dB; None without a dB scale.
 
     pyalsaaudio 0.11 ignores alsa-lib's refusal and returns uninitialised memory, hence the
@@ -103,7 +106,7 @@ def _scale(control: Any) -> tuple[int, int] | None:
     return (lowest, highest) if plausible else None
 
 
-def _left_alone(control: Any, name: str, mutes: bool) -> str:
+def _left_alone(control: "Mixer", name: str, mutes: bool) -> str:
     muted = mutes and any(control.getmute())
     percent = control.getvolume()[0]
     if muted or percent == 0:

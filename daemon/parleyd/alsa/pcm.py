@@ -3,8 +3,7 @@
 import errno
 import logging
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from parleyd.alsa import card_names
 from parleyd.alsa.alsalib import alsaaudio
@@ -12,13 +11,26 @@ from parleyd.alsa.card_names import PcmFormat
 from parleyd.errors import AudioError
 from parleyd.units import PERIOD_MS, ms_to_frames
 
+if TYPE_CHECKING:
+    from alsaaudio import PCM
+
+Direction = Literal["PCM_CAPTURE", "PCM_PLAYBACK"]
+
 log = logging.getLogger(__name__)
 
 
+class OpenedPcm(NamedTuple):
+    """A PCM in the wanted format, and the sizes that the card granted."""
+
+    pcm: "PCM"
+    period_frames: int
+    buffer_frames: int
+
+
 def open_pcm(
-    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
-) -> tuple[Any, dict[str, Any]]:
-    """Open a non-blocking PCM with periods of 10 ms; return it and the granted parameters.
+    key: str, name: str, direction: Direction, rate_hz: int, channels: int, periods: int
+) -> OpenedPcm:
+    """Open a non-blocking PCM with periods of 10 ms.
 
     If a ``hw:`` device grants another rate, format or number of channels, it is opened
     through ALSA's converter, ``plughw:``. Every conversion is logged.
@@ -26,33 +38,35 @@ def open_pcm(
     Raises: AudioError, which names `key`, if the device cannot be opened or converted.
     """
     name = card_names.alsa_name(name, key)
-    pcm, info = _attempt(key, name, direction, rate_hz, channels, periods)
+    pcm = _attempt(key, name, direction, rate_hz, channels, periods)
     wanted = PcmFormat(rate_hz, channels, "S16_LE")
-    granted = _format(info)
+    granted = _format(pcm)
     if granted != wanted and name.startswith("hw:"):
         shut(pcm)
-        pcm, info = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
+        pcm = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
         log.warning('%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, granted, name)
-    if _format(info) == wanted:
+    if _format(pcm) == wanted:
+        info = pcm.info()
         card = card_names.runs_at(info, "c" if direction == "PCM_CAPTURE" else "p")
         if card not in (None, wanted):
             log.info('%s: "%s" runs at %s; ALSA converts it to %s', key, name, card, wanted)
-        return pcm, info
+        return OpenedPcm(pcm, info["period_size"], info["buffer_size"])
+    refused = _format(pcm)
     shut(pcm)
     raise AudioError(
-        f'{key}: "{name}" grants {_format(info)}; {wanted} is required; '
+        f'{key}: "{name}" grants {refused}; {wanted} is required; '
         'let ALSA convert with a device such as "plughw:CARD=Device", '
         "or change the rate and channels under [audio]"
     )
 
 
 def _attempt(
-    key: str, name: str, direction: str, rate_hz: int, channels: int, periods: int
-) -> tuple[Any, dict[str, Any]]:
+    key: str, name: str, direction: Direction, rate_hz: int, channels: int, periods: int
+) -> "PCM":
     alsa = alsaaudio()
     try:
-        pcm = alsa.PCM(
-            getattr(alsa, direction),
+        return alsa.PCM(
+            alsa.PCM_CAPTURE if direction == "PCM_CAPTURE" else alsa.PCM_PLAYBACK,
             alsa.PCM_NONBLOCK,
             device=name,
             rate=rate_hz,
@@ -63,10 +77,10 @@ def _attempt(
         )
     except alsa.ALSAAudioError as error:
         raise AudioError(_refused(key, name, str(error))) from None
-    return pcm, pcm.info()
 
 
-def _format(info: Mapping[str, Any]) -> PcmFormat:
+def _format(pcm: "PCM") -> PcmFormat:
+    info = pcm.info()
     return PcmFormat(info["rate"], info["channels"], info["format_name"])
 
 
@@ -87,7 +101,7 @@ def _refused(key: str, name: str, reason: str) -> str:
     return f'{key}: "{name}" cannot be opened ({what}); a free ALSA device is expected; {remedy}'
 
 
-def shut(pcm: Any) -> None:
+def shut(pcm: "PCM") -> None:
     """Close a PCM; drop its frames first, because pyalsaaudio's close drains the stream."""
     for step in (pcm.drop, pcm.close):
         try:

@@ -7,7 +7,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from parleyd.alsa.pcm import open_pcm, shut
 from parleyd.errors import AudioError
 from parleyd.playback.lead import MOST_GROWTH_MS
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
+
+if TYPE_CHECKING:
+    from alsaaudio import PCM
 
 CAPTURE_PERIODS = 16  # 160 ms of slack before an overrun if the audio thread is delayed
 HEADROOM_PERIODS = 8  # above the lead, so that a write always finds room in the buffer
@@ -41,7 +44,8 @@ class Card:
         self._capture_name = audio.capture
         self._playback_name = audio.playback
         self._channels = audio.playback_channels
-        self._capture: Any = None
+        self._capture: PCM | None = None
+        self._closed = False
         self._carry: Frames = SILENCE
         self._poll = select.poll()
         self._heard_at = 0.0
@@ -62,17 +66,17 @@ class Card:
         if self._capture is not None:
             return
         name, key = self._capture_name, "audio.capture"
-        pcm, info = open_pcm(key, name, "PCM_CAPTURE", MIC_RATE_HZ, 1, CAPTURE_PERIODS)
-        if info["period_size"] > 2 * MIC_PERIOD_FRAMES:
+        opened = open_pcm(key, name, "PCM_CAPTURE", MIC_RATE_HZ, 1, CAPTURE_PERIODS)
+        if opened.period_frames > 2 * MIC_PERIOD_FRAMES:
             log.warning(
                 '%s: "%s" delivers %d frames at once instead of %d, which delays reactions; '
                 "use a hw: or plughw: device of the card",
-                *(key, name, info["period_size"], MIC_PERIOD_FRAMES),
+                *(key, name, opened.period_frames, MIC_PERIOD_FRAMES),
             )
         self._poll = select.poll()
-        for descriptor, events in pcm.polldescriptors():
+        for descriptor, events in opened.pcm.polldescriptors():
             self._poll.register(descriptor, events)
-        self._capture, self._carry, self._heard_at = pcm, SILENCE, time.monotonic()
+        self._capture, self._carry, self._heard_at = opened.pcm, SILENCE, time.monotonic()
 
     def close_capture(self) -> None:
         """Close the microphone and drop unread frames; may be called twice."""
@@ -88,9 +92,12 @@ class Card:
         or the microphone is closed. An overrun is counted, and capture resumes after the gap.
         Raises `AudioError` if no frame arrived for `STALL_S`.
         """
+        capture = self._capture
+        if capture is None:
+            return None
         deadline = time.monotonic() + READ_WAIT_S
-        while self._capture is not None and len(self._carry) < MIC_PERIOD_FRAMES:
-            got = self._read_some()
+        while len(self._carry) < MIC_PERIOD_FRAMES:
+            got = self._read_some(capture)
             now = time.monotonic()
             if got:
                 self._heard_at = now
@@ -103,16 +110,14 @@ class Card:
             elif now >= deadline:
                 return None
             else:
-                self._wait(deadline - now)
-        if self._capture is None:
-            return None
+                self._wait(capture, deadline - now)
         period, self._carry = self._carry[:MIC_PERIOD_FRAMES], self._carry[MIC_PERIOD_FRAMES:]
         return period
 
-    def _read_some(self) -> int:
+    def _read_some(self, capture: "PCM") -> int:
         """Move the available frames to the carry; return their number."""
         with _in_use("audio.capture", self._capture_name):
-            count, data = self._capture.read()
+            count, data = capture.read()
         if count == -errno.EPIPE:
             self.xruns += 1
             self._carry = SILENCE  # a period must not span the gap
@@ -121,13 +126,13 @@ class Card:
             raise _gone("audio.capture", self._capture_name, os.strerror(-count))
         if count:
             self._carry = np.concatenate((self._carry, np.frombuffer(data, np.int16)))
-        return int(count)
+        return count
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, capture: "PCM", seconds: float) -> None:
         events = self._poll.poll(max(1, round(seconds * 1000)))
         with _in_use("audio.capture", self._capture_name):
             if events:
-                self._capture.polldescriptors_revents(events)  # plugins clear their wake-up here
+                capture.polldescriptors_revents(events)  # plugins clear their wake-up here
 
     # --- playback --------------------------------------------------------------------
 
@@ -145,7 +150,7 @@ class Card:
             return 0
         if room < 0:
             raise _gone("audio.playback", self._playback_name, os.strerror(-room))
-        queued = int(min(max(self._buffer_frames - room, 0), self._buffer_frames))
+        queued = min(max(self._buffer_frames - room, 0), self._buffer_frames)
         now = time.monotonic()
         if queued < self._queued:
             self._moved_at = now
@@ -191,27 +196,26 @@ class Card:
     def close(self) -> None:
         """Drop all frames (no drain) and free both devices; never raises, may be called twice."""
         self.close_capture()
-        pcm, self._playback = self._playback, None
-        if pcm is not None:
-            shut(pcm)
+        if not self._closed:
+            self._closed = True
+            shut(self._playback)
 
-    def _open_playback(self, lead_ms: int) -> tuple[Any, int]:
+    def _open_playback(self, lead_ms: int) -> "tuple[PCM, int]":
         name, key, rate_hz = self._playback_name, "audio.playback", self.rate_hz
         periods = -(-lead_ms // PERIOD_MS) + HEADROOM_PERIODS
-        pcm, info = open_pcm(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
-        buffer_frames = int(info["buffer_size"])
+        opened = open_pcm(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
         needed = ms_to_frames(lead_ms + MOST_GROWTH_MS, rate_hz)
-        if buffer_frames < needed:
-            shut(pcm)
+        if opened.buffer_frames < needed:
+            shut(opened.pcm)
             raise AudioError(
-                f'{key}: "{name}" grants a buffer of {buffer_frames} frames, but a lead of '
+                f'{key}: "{name}" grants a buffer of {opened.buffer_frames} frames, but a lead of '
                 f"{lead_ms} ms needs {needed}; use a smaller audio.lead_ms or a plughw: device"
             )
-        return pcm, buffer_frames
+        return opened.pcm, opened.buffer_frames
 
     def _write_some(self, data: bytes) -> int:
         with _in_use("audio.playback", self._playback_name):
-            count = int(self._playback.write(data))
+            count = self._playback.write(data)
         if count < 0 and count != -errno.EPIPE:
             raise _gone("audio.playback", self._playback_name, os.strerror(-count))
         return count

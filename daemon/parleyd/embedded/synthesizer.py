@@ -2,7 +2,7 @@
 
 import ctypes
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class _Wave(ctypes.Structure):
         ("num_channels", ctypes.c_int),
         ("samples", ctypes.POINTER(ctypes.c_short)),
     )
+
+
+if TYPE_CHECKING:
+    _VoicePointer = ctypes._Pointer[_Voice]
 
 
 class Synthesizer:
@@ -72,7 +76,7 @@ class Synthesizer:
                 self._flite.delete_wave(wave)
 
 
-def _load(voice: str) -> tuple[Any, Any]:
+def _load(voice: str) -> "tuple[ctypes.CDLL, _VoicePointer]":
     flite = ctypes.CDLL("libflite.so.1", mode=ctypes.RTLD_GLOBAL)
     for library in ("libflite_cmulex.so.1", "libflite_usenglish.so.1"):
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)

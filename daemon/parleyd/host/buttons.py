@@ -4,7 +4,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from parleyd import config
 from parleyd.host.pin_input import PinInput
@@ -78,11 +77,6 @@ class Buttons:
         for contact in (self._push_input, self._mute_input):
             if contact is not None:
                 contact.close()
-
-    @property
-    def _switch(self) -> Any:
-        """The gpiozero device of the mute switch; None while it cannot be read."""
-        return None if self._mute_input is None else self._mute_input.device
 
     def _push_moved(self, closed: bool) -> None:
         """A press counts at its first edge; the wait for the contact to settle follows."""

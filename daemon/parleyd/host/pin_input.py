@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from parleyd.errors import LightsError
 from parleyd.system.gpio_pins import WITHOUT, pins
+
+if TYPE_CHECKING:
+    from gpiozero import Button
 
 FILTER_S = 0.002  # the kernel filters spikes on long wires; this delays a press by 2 ms at most
 LEAST_PAUSE_S = 0.05  # another program frees its pins within a second when it restarts
@@ -49,9 +52,9 @@ class PinInput:
         self._on_edge, self._on_look = on_edge, on_look
         self.trouble = ""
         """Why the pin cannot be read, as text for the user; "" while it can be read."""
-        self.device: Any = None
+        self.device: Button | None = None
         """The gpiozero device; None while the pin cannot be read."""
-        self._broken: list[Any] = []  # failed devices, which the thread closes
+        self._broken: list[Button] = []  # failed devices, which the thread closes
         self._logged: set[str] = set()
         self._look_now, self._ending = threading.Event(), threading.Event()
         self._troubled_since = self._opened_at = time.monotonic()
@@ -68,7 +71,7 @@ class PinInput:
         if device is None:
             return None
         try:
-            return bool(device.is_pressed)
+            return device.is_pressed
         except Exception as error:  # any exception of the library means that the pin is unreadable
             self._lose(device, error)
             return None
@@ -80,7 +83,7 @@ class PinInput:
         if self._thread.is_alive():
             self._thread.join(CLOSED_WITHIN_S)
         device, self.device = self.device, None
-        _close([device, *self._broken])
+        _close(self._broken if device is None else [device, *self._broken])
 
     # --- keeping the pin open ---------------------------------------------------------------
 
@@ -127,7 +130,7 @@ class PinInput:
         except Exception:  # the rim of the input's thread
             log.exception("%s: the check of the pin failed", self._what)
 
-    def _lose(self, device: Any, error: Exception) -> None:
+    def _lose(self, device: "Button", error: Exception) -> None:
         """Mark the pin as unreadable. Any thread, even the audio thread: the input's thread
         closes the device."""
         if self.device is not device or self._ending.is_set():
@@ -157,11 +160,9 @@ class PinInput:
             log.error("%s", trouble)
 
 
-def _opened(pin: int, on_edge: Callable[[bool], None]) -> Any:
+def _opened(pin: int, on_edge: Callable[[bool], None]) -> "Button":
     """Open a device and read its state once, because an unreadable device is not open."""
-    import gpiozero
-
-    device = _guarded(gpiozero.Button)(pin, pull_up=True, bounce_time=FILTER_S)
+    device = _guarded_button()(pin, pull_up=True, bounce_time=FILTER_S)
     try:
         _ = device.is_pressed
         device.when_pressed = lambda: on_edge(True)
@@ -173,14 +174,15 @@ def _opened(pin: int, on_edge: Callable[[bool], None]) -> Any:
 
 
 @cache
-def _guarded(button: Any) -> Any:
+def _guarded_button() -> "type[Button]":
     """Return gpiozero's button class with a guard: no exception reaches the callback thread.
 
     gpiozero itself raises there too if an edge arrives while a device closes.
     """
+    import gpiozero
 
-    class Guarded(button):  # type: ignore[misc]
-        def _pin_changed(self, ticks: Any, state: Any) -> None:
+    class Guarded(gpiozero.Button):
+        def _pin_changed(self, ticks: float, state: float) -> None:
             try:
                 super()._pin_changed(ticks, state)
             except Exception:  # the rim of the library's thread
@@ -190,10 +192,8 @@ def _guarded(button: Any) -> Any:
     return Guarded
 
 
-def _close(devices: Sequence[Any]) -> None:
+def _close(devices: "Sequence[Button]") -> None:
     for device in devices:
-        if device is None:
-            continue
         try:
             device.close()
         except Exception as error:  # the chip is gone

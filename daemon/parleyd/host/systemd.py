@@ -5,8 +5,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any
 
 from parleyd.host.repeated import OneASecond
 from parleyd.printable import printable
@@ -25,19 +23,20 @@ class Notifier:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._notify: Callable[[str], Any] | None = None
+        self._notify: Callable[[str], object] | None = None
         self._watchdog_us = _watchdog_us(environ)
         if not environ.get("NOTIFY_SOCKET"):
             return
         try:
-            # by name, because mypy would take the folder systemd/ of a checkout for the package
-            self._notify = import_module("systemd.daemon").notify
+            from systemd.daemon import notify
         except ImportError as error:
             log.warning(
                 "cannot import systemd-python (%s): READY and WATCHDOG are not sent, so the "
                 "service manager will stop Parley; run install.sh again",
                 error,
             )
+            return
+        self._notify = notify
 
     def ready(self, status: str) -> None:
         """Report the end of a start or reload; `systemctl status` shows `status`."""
@@ -139,7 +138,7 @@ class JournalHandler(logging.Handler):
     text.
     """
 
-    def __init__(self, send: Callable[..., Any]) -> None:
+    def __init__(self, send: Callable[..., object]) -> None:
         super().__init__()
         self._send = send
 
@@ -165,9 +164,10 @@ def _journal_handler(environ: Mapping[str, str]) -> JournalHandler | None:
     if not _stderr_is_journal(environ):
         return None
     try:
-        return JournalHandler(import_module("systemd.journal").send)
+        from systemd.journal import send
     except ImportError:
         return None  # stderr leads to the journal anyway, but without fields
+    return JournalHandler(send)
 
 
 def _stderr_is_journal(environ: Mapping[str, str]) -> bool:

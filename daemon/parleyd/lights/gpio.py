@@ -1,7 +1,6 @@
 """LEDs on GPIO pins through gpiozero."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from parleyd import config
 from parleyd.lights import Colour
@@ -52,7 +51,7 @@ class _Pins:
         from gpiozero import PWMLED
 
         self._shown = [0] * len(numbers)
-        self._leds: list[Any] = []
+        self._leds: list[PWMLED] = []
         try:
             for number in numbers:
                 self._leds.append(PWMLED(number, active_high=settings.active_high))

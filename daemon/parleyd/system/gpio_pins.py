@@ -7,9 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 from parleyd.errors import LightsError
+
+if TYPE_CHECKING:
+    from gpiozero import Device
+    from gpiozero.pins import Factory
+    from gpiozero.pins.lgpio import LGPIOFactory
 
 WITHOUT = "Parley runs without it."
 
@@ -34,18 +39,23 @@ def pins(what: str, without: str = WITHOUT) -> Iterator[None]:
             f"{what}: gpiozero cannot be imported ({error}), it belongs to Parley's "
             f"installation; run install.sh again. {without}"
         ) from None
-    failures = (gpiozero.GPIOZeroError, ImportError, OSError, RuntimeError)
+    failures: tuple[type[Exception], ...] = (
+        gpiozero.GPIOZeroError,
+        ImportError,
+        OSError,
+        RuntimeError,
+    )
     try:
         with _building:
             _choose_factory(gpiozero.Device)
             yield
-    except (*failures, *_lgpio_error()) as error:
+    except failures + _lgpio_error() as error:
         with _building:
             _forget_lost_chip(gpiozero.Device)
         raise LightsError(f"{what}: {_in_words(error)}. {without}") from None
 
 
-def _choose_factory(device: Any) -> None:
+def _choose_factory(device: "type[Device]") -> None:
     """lgpio and nothing else, unless the environment names another one.
 
     Left to itself gpiozero falls back, for good, to a factory that writes registers of old
@@ -87,16 +97,16 @@ def _header_chip() -> int | None:
     return None
 
 
-def _forget_lost_chip(device: Any) -> None:
+def _forget_lost_chip(device: "type[Device]") -> None:
     """Let the next try open the chip again, when the open one has gone.
 
     A driver that was unloaded, or a chip on USB that was unplugged, answers every request
     through the old handle with an error, for good (gpiochip ioctls: ENODEV).
     """
     lgpio, factory = sys.modules.get("lgpio"), device.pin_factory
-    handle = getattr(factory, "_handle", None)
-    if lgpio is None or handle is None or type(factory).__name__ != "LGPIOFactory":
+    if lgpio is None or not _is_lgpio(factory) or factory._handle is None:
         return
+    handle = factory._handle
     try:
         lgpio.gpio_get_chip_info(handle)
     except lgpio.error:
@@ -105,6 +115,10 @@ def _forget_lost_chip(device: Any) -> None:
         device.pin_factory = None
         with contextlib.suppress(lgpio.error):
             lgpio.gpiochip_close(handle)
+
+
+def _is_lgpio(factory: "Factory | None") -> "TypeGuard[LGPIOFactory]":
+    return type(factory).__name__ == "LGPIOFactory"  # without an import of lgpio
 
 
 def _in_words(error: Exception) -> str:

@@ -10,15 +10,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parleyd.errors import WakeError
 from parleyd.printable import printable
 from parleyd.system import atomic_file
 from parleyd.system.child_environment import child_environment
 from parleyd.units import Frames
+
+if TYPE_CHECKING:
+    from pymicro_wakeword import MicroWakeWord
 
 _CUTOFFS = (0.98, 0.8, 0.5)  # at sensitivity 0, 0.5 and 1; 0.8 had no false hey_jarvis in 3.3 h
 _SPEAKING_SHIFT = 0.1  # the reply masks the word, so the cutoff is 0.7 instead of 0.8 ...
@@ -79,12 +83,12 @@ class Micro:
 class _Word:
     """One model, and the number of consecutive steps above its cutoff."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "MicroWakeWord") -> None:
         self._model = model
         self._windows = 0
         self._sure_steps = 0
 
-    def fires(self, features: Any, cutoff: float, steps: int) -> bool:
+    def fires(self, features: NDArray[Any], cutoff: float, steps: int) -> bool:
         self._model.probability_cutoff = cutoff
         sure = self._model.process_streaming(features)
         self._windows += 1

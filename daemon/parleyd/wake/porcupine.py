@@ -7,14 +7,19 @@ this file unredacted, neither as text nor as the cause or context of another err
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 from parleyd.errors import WakeActivationError, WakeError, WakeLicenceError
 from parleyd.units import Frames
+
+if TYPE_CHECKING:
+    import pvporcupine
+
+_Result = TypeVar("_Result")
 
 _CONSOLE = "get an AccessKey at https://console.picovoice.ai"
 _REMEDIES = {
@@ -45,7 +50,7 @@ class Porcupine:
         package = _package()
         paths = [_path_of(keyword, package) for keyword in keywords]
         accepted = inspect.signature(package.create).parameters
-        options: dict[str, Any] = {
+        options: dict[str, object] = {
             "keyword_paths": paths,
             "sensitivities": [sensitivity] * len(paths),
         }
@@ -60,8 +65,9 @@ class Porcupine:
             options["device"] = "cpu:1"  # more threads only add overhead on 32 ms of audio
         self.keywords = tuple(keywords)
         self._access_key = access_key
-        self._engine: Any = _guarded(access_key, partial(package.create, **options))
-        self._step: int = self._engine.frame_length
+        engine = _guarded(access_key, partial(package.create, **options))
+        self._engine: pvporcupine.Porcupine | None = engine
+        self._step = engine.frame_length
         self._waiting: Frames = np.zeros(0, np.int16)
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
@@ -69,13 +75,13 @@ class Porcupine:
 
         Returns None after `close`. Raises `WakeError` if the engine fails.
         """
-        if self._engine is None:
+        engine, found = self._engine, None
+        if engine is None:
             return None
-        found = None
         self._waiting = np.concatenate([self._waiting, frames])
         while len(self._waiting) >= self._step:
             step, self._waiting = np.split(self._waiting, [self._step])
-            index = _guarded(self._access_key, partial(self._engine.process, step.tolist()))
+            index = _guarded(self._access_key, partial(engine.process, step.tolist()))
             if index >= 0 and found is None:
                 found = self.keywords[index]
         return found
@@ -93,11 +99,20 @@ def builtin_keywords() -> tuple[str, ...]:
     return _builtin(_package())
 
 
-def _builtin(package: Any) -> tuple[str, ...]:
+class _Package(Protocol):
+    """The module `pvporcupine` of any version."""
+
+    @property
+    def KEYWORD_PATHS(self) -> Mapping[str, str]: ...
+    @property
+    def create(self) -> "Callable[..., pvporcupine.Porcupine]": ...
+
+
+def _builtin(package: _Package) -> tuple[str, ...]:
     return tuple(sorted(name.replace(" ", "_") for name in package.KEYWORD_PATHS))
 
 
-def _path_of(keyword: str, package: Any) -> str:
+def _path_of(keyword: str, package: _Package) -> str:
     if keyword.endswith(".ppn"):
         return keyword
     path = package.KEYWORD_PATHS.get(keyword.replace("_", " "))
@@ -106,10 +121,10 @@ def _path_of(keyword: str, package: Any) -> str:
             f"the wake-word engine porcupine has no model for {keyword!r}; choose wake.keywords "
             f"among {', '.join(_builtin(package))}, or give the path of a .ppn file"
         )
-    return str(path)
+    return path
 
 
-def _package() -> Any:
+def _package() -> _Package:
     try:
         import pvporcupine
     except ImportError as error:
@@ -123,7 +138,7 @@ def _package() -> Any:
     raise WakeError(f"the wake-word engine porcupine {reason}, {_INSTEAD}")
 
 
-def _guarded(access_key: str | None, call: Callable[[], Any]) -> Any:
+def _guarded(access_key: str | None, call: Callable[[], _Result]) -> _Result:
     """Call `call`; convert any exception to our own error without the key."""
     try:
         return call()

@@ -1,0 +1,1 @@
+"""The part of systemd-python 235 that Parley uses."""
