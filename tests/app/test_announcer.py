@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parleyd.app.announcer import Announcer
-from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.app.effect_dispatcher import EffectHost, Switchboard
 from parleyd.core.events import Happening, Speak, Spoken
 from parleyd.embedded.synthesizer import Synthesizer
 from parleyd.realtime.connection import Address, Link
@@ -28,13 +28,7 @@ def spoken(announcer: Announcer) -> list[Happening]:
             done.set()
 
         link = Link(Address("ws://127.0.0.1:1"), post)
-        switchboard = Switchboard(
-            link,
-            SkillBook([]),
-            post,
-            on_ring_stopped=lambda ids: None,
-            announcer=announcer,
-        )
+        switchboard = Switchboard(link, SkillBook([]), post, EffectHost(), announcer)
         switchboard.carry([Speak(7, WORDS)])
         async with asyncio.timeout(30):
             await done.wait()

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +16,9 @@ from parleyd import config
 from parleyd.alsa import sound_card
 from parleyd.alsa.protocol import NoCard, SoundCard
 from parleyd.alsa.sound_card import Card
-from parleyd.app import audio_thread
-from parleyd.app.audio_thread import INBOX_EVENTS, Heartbeat
+from parleyd.app import audio_thread, card_recovery
+from parleyd.app.audio_thread import Heartbeat
+from parleyd.app.event_queue import MOST_EVENTS, EventQueue
 from parleyd.core.events import (
     ButtonPressed,
     CardBack,
@@ -121,12 +123,21 @@ class Outcome:
         self.errors: queue.Queue[Exception] = queue.Queue()
 
 
+@dataclass
+class Gate:
+    closed: bool = False
+    reason: str = ""
+
+
 class Running:
-    def __init__(self, card: SoundCard, **options: Any) -> None:
+    def __init__(self, card: SoundCard, closed: bool = False, **options: Any) -> None:
         self.core, self.outcome = CountingCore(), Outcome()
+        self.queue, self.gate = EventQueue(), Gate(closed)
         self.heart = Heartbeat(
             card,
             self.core,
+            self.queue,
+            self.gate,
             on_effects=self.outcome.effects.put,
             on_error=self.outcome.errors.put,
             **options,
@@ -156,7 +167,7 @@ def test_a_beat_tells_events_first_then_drops_then_writes(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
-    running.heart.post(ButtonPressed())
+    running.queue.post(ButtonPressed())
     card.give(np.arange(160, dtype=np.int16))
     running.heart.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == ButtonPressed()
@@ -209,12 +220,12 @@ def test_mute_closes_the_microphone_before_the_core_is_told_and_beats_go_on(
     running.heart.start()
     card.give(np.zeros(160, np.int16))
     running.core.wait_for(is_period)
-    running.heart.set_muted(True)
+    running.gate.closed = True
     running.core.wait_for(lambda item: item == MuteSwitched(True))
     assert not card.microphone_open
     for _ in range(5):
         assert running.core.wait_for(is_period).frames is None
-    running.heart.set_muted(False)
+    running.gate.closed = False
     running.core.wait_for(lambda item: item == MuteSwitched(False))
     assert card.microphone_open
     card.give(np.ones(160, np.int16))
@@ -223,7 +234,7 @@ def test_mute_closes_the_microphone_before_the_core_is_told_and_beats_go_on(
 
 def test_a_start_while_muted_never_opens_the_microphone() -> None:
     card = SimpleCard()
-    running = Running(card, muted=True)
+    running = Running(card, closed=True)
     running.heart.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == MuteSwitched(True)
     running.core.wait_for(is_period)
@@ -246,7 +257,7 @@ def test_a_fault_of_the_core_is_logged_with_its_traceback_and_ends_the_thread(
     simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     card, running = simple
-    running.heart.post("raise")  # type: ignore[arg-type]
+    running.queue.post("raise")  # type: ignore[arg-type]
     card.give(np.zeros(160, np.int16))
     running.heart.start()
     assert isinstance(running.outcome.errors.get(timeout=DEADLINE_S), ZeroDivisionError)
@@ -262,7 +273,7 @@ def test_heartbeat_outlives_a_recorder_that_raises(caplog: pytest.LogCaptureFixt
         raise OSError("the disk is full")
 
     card = SimpleCard()
-    running = Running(card, on_beat=broken)
+    running = Running(card, watchers=[broken])
     running.heart.start()
     for _ in range(3):
         card.give(np.zeros(160, np.int16))
@@ -293,6 +304,8 @@ def test_heartbeat_outlives_a_wake_engine_that_raises() -> None:
     running.heart = Heartbeat(
         card,
         Speaker(config.Config(), RaisingEngine()),
+        EventQueue(),
+        Gate(),
         on_effects=running.outcome.effects.put,
         on_error=running.outcome.errors.put,
     )
@@ -321,9 +334,9 @@ def test_the_inbox_is_bounded(
     simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     _, running = simple
-    for number in range(INBOX_EVENTS + 1):
-        assert running.heart.crowded == (number >= 1000)
-        running.heart.post(number)  # type: ignore[arg-type]
+    for number in range(MOST_EVENTS + 1):
+        assert running.queue.is_crowded() == (number >= 1000)
+        running.queue.post(number)  # type: ignore[arg-type]
     assert "does not take events" in caplog.text
 
 
@@ -332,13 +345,13 @@ def test_heartbeat_thousands_of_lost_events_are_two_lines(
 ) -> None:
     card, running = simple
     for number in range(8192 + 2500):
-        running.heart.post(number)  # type: ignore[arg-type]
+        running.queue.post(number)  # type: ignore[arg-type]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     for _ in range(200):
         card.give(np.zeros(160, np.int16))
     running.heart.start()
     running.core.wait_for(lambda item: item == 8191)
-    running.heart.post("next")  # type: ignore[arg-type]
+    running.queue.post("next")  # type: ignore[arg-type]
     running.core.wait_for(lambda item: item == "next")
     lines = [record.getMessage() for record in caplog.records if "events" in record.getMessage()]
     assert lines[1:] == ["the audio thread takes events again, 2500 are lost"]
@@ -349,7 +362,7 @@ def test_a_burst_of_events_keeps_its_order_and_does_not_stop_the_beat(
 ) -> None:
     card, running = simple
     for number in range(1000):
-        running.heart.post(number)  # type: ignore[arg-type]
+        running.queue.post(number)  # type: ignore[arg-type]
     for _ in range(200):
         card.give(np.zeros(160, np.int16))
     running.heart.start()
@@ -369,7 +382,7 @@ def test_refused_real_time_priority_is_told_once_and_the_beat_goes_on(
 
     monkeypatch.setattr("os.sched_setscheduler", refuse)
     caplog.set_level("INFO")
-    running = Running(SimpleCard(), muted=True, priority=20)
+    running = Running(SimpleCard(), closed=True, priority=20)
     running.heart.start()
     for _ in range(3):
         running.core.wait_for(is_period)
@@ -397,8 +410,8 @@ class Drawer:
 
 @pytest.fixture
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio_thread, "RETRY_S", 0.0)
-    monkeypatch.setattr(audio_thread, "MOST_RETRY_S", 0.0)
+    monkeypatch.setattr(card_recovery, "RETRY_S", 0.0)
+    monkeypatch.setattr(card_recovery, "MOST_RETRY_S", 0.0)
 
 
 def is_lost(item: object) -> bool:
@@ -409,7 +422,7 @@ def is_lost(item: object) -> bool:
 def test_a_lost_card_is_told_waited_for_and_taken_again() -> None:
     card, again = SimpleCard(), SimpleCard()
     running = Running(card, reopen=Drawer(AudioError("still nothing"), again))
-    running.heart.post(ButtonPressed())
+    running.queue.post(ButtonPressed())
     running.heart.start()
     card.give(np.zeros(160, np.int16))
     running.core.wait_for(is_period)
@@ -429,14 +442,14 @@ def test_a_lost_card_is_told_waited_for_and_taken_again() -> None:
 def test_beats_go_on_without_a_card_and_nothing_is_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(audio_thread, "RETRY_S", 1000.0)
+    monkeypatch.setattr(card_recovery, "RETRY_S", 1000.0)
     drawer = Drawer()
     running = Running(NoCard("never there"), reopen=drawer)
     running.heart.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == CardLost("never there", 0)
     for _ in range(5):
         assert running.core.wait_for(is_period) == MicPeriod(None, 0)
-    running.heart.post(ButtonPressed())
+    running.queue.post(ButtonPressed())
     assert running.outcome.effects.get(timeout=DEADLINE_S)
     assert running.heart.stop()
     assert drawer.tries == 0
@@ -448,12 +461,12 @@ def test_a_card_that_comes_back_while_muted_has_its_microphone_closed() -> None:
     running = Running(card, reopen=Drawer(again))
     running.heart.start()
     card.give(AudioError("pulled out"))
-    running.heart.set_muted(True)
+    running.gate.closed = True
     running.core.wait_for(lambda item: item == MuteSwitched(True))
     running.core.wait_for(lambda item: item == CardBack())
     running.core.wait_for(is_period)
     assert not again.microphone_open
-    running.heart.set_muted(False)
+    running.gate.closed = False
     running.core.wait_for(lambda item: item == MuteSwitched(False))
     assert again.microphone_open
     assert running.heart.stop()
@@ -511,7 +524,7 @@ def test_the_heart_beats_on_alsa(real: Running) -> None:
         period = real.core.wait_for(is_period)
         assert period.frames.shape == (160,)
         assert period.xruns == 0
-    real.heart.post(ButtonPressed())
+    real.queue.post(ButtonPressed())
     real.core.wait_for(lambda item: item == ButtonPressed())
     assert real.outcome.effects.get(timeout=DEADLINE_S)
 
@@ -519,10 +532,10 @@ def test_the_heart_beats_on_alsa(real: Running) -> None:
 def test_mute_leaves_no_open_microphone_in_the_system(real: Running, rig: PulseRig) -> None:
     real.core.wait_for(is_period)
     assert rig.open_microphones() == 1
-    real.heart.set_muted(True)
+    real.gate.closed = True
     real.core.wait_for(lambda item: item == MuteSwitched(True))
     assert rig.open_microphones() == 0
-    real.heart.set_muted(False)
+    real.gate.closed = False
     real.core.wait_for(lambda item: item == MuteSwitched(False))
     assert real.core.wait_for(is_period).frames is not None
     assert rig.open_microphones() == 1
@@ -542,6 +555,8 @@ def test_what_the_core_plays_is_heard(rig: PulseRig, monkeypatch: pytest.MonkeyP
     heart = Heartbeat(
         Card(config.Audio(capture="mic", playback="speaker")),
         Tone(),
+        EventQueue(),
+        Gate(),
         on_effects=outcome.effects.put,
         on_error=outcome.errors.put,
     )

@@ -12,8 +12,9 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from waiting import until
 
 from parleyd import config
-from parleyd.app.daemon import Daemon
+from parleyd.app.assembly import ProcessState, assembled
 from parleyd.core.events import ButtonPressed
+from tests.app.assembling import process_state
 
 pytestmark = pytest.mark.slow
 
@@ -67,80 +68,76 @@ def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactor
         Device.pin_factory = before
 
 
-def daemon() -> Daemon:
-    made = Daemon(None, config.parse(CONFIG), True)
-    made._end = asyncio.get_running_loop().create_future()
-    return made
+SETTINGS = config.parse(CONFIG)
 
 
-async def status(of: Daemon, beginning: str) -> None:
+async def status(of: ProcessState, beginning: str) -> None:
     try:
-        await until(lambda: of._status.startswith(beginning), WITHIN_S)
+        await until(lambda: of.status.line.startswith(beginning), WITHIN_S)
     except TimeoutError:
-        pytest.fail(f"the status is {of._status!r}")
+        pytest.fail(f"the status is {of.status.line!r}")
 
 
-def test_busy_switch_is_shown_as_muted_with_the_reason(pins: MockFactory) -> None:
+def test_busy_switch_is_shown_as_muted_with_the_reason(pins: MockFactory, tmp_path: Path) -> None:
     async def life() -> None:
         BusyPin.busy.add(24)
-        speaker = daemon()
-        async with speaker._set_up(speaker._settings):
-            await status(speaker, "muted: buttons.mute_pin = 24: ")
-            assert "GPIO busy" in speaker._status
-            heart = speaker._heartbeat
-            assert heart is not None
-            assert heart._muted is True
+        process = process_state(tmp_path)
+        async with assembled(SETTINGS, process) as running:
+            await status(process, "muted: buttons.mute_pin = 24: ")
+            assert "GPIO busy" in process.status.line
+            assert running.heartbeat._muted is True
             await until(lambda: pins.pin(RED).state > 0, WITHIN_S)  # the LED is red
             BusyPin.busy.clear()
-            await status(speaker, "error: ")  # the next on the ladder: there is no card
+            await status(process, "error: ")  # the next on the ladder: there is no card
             BusyPin.broken = True  # and while it runs
-            await status(speaker, "muted: buttons.mute_pin = 24: the pin cannot be read")
+            await status(process, "muted: buttons.mute_pin = 24: the pin cannot be read")
             BusyPin.broken = False
-            await status(speaker, "error: ")
+            await status(process, "error: ")
             pins.pin(24).drive_low()
-            await status(speaker, "muted")
-            assert speaker._status == "muted"  # the switch says it all
+            await status(process, "muted")
+            assert process.status.line == "muted"  # the switch says it all
 
     asyncio.run(life())
 
 
-def test_voice_stays_above_a_switch_that_fails_and_comes_back(pins: MockFactory) -> None:
+def test_voice_stays_above_a_switch_that_fails_and_comes_back(
+    pins: MockFactory, tmp_path: Path
+) -> None:
     async def life() -> None:
-        speaker = daemon()
-        async with speaker._set_up(speaker._settings):
-            await status(speaker, "error: ")
-            assert speaker._mute is not None
-            speaker._mute.mute_microphone(10)
-            await status(speaker, "muted: closed by voice; the push button opens it")
+        process = process_state(tmp_path)
+        async with assembled(SETTINGS, process):
+            await status(process, "error: ")
+            assert process.mute is not None
+            process.mute.mute_microphone(10)
+            await status(process, "muted: closed by voice; the push button opens it")
             BusyPin.broken = True
-            await status(speaker, "muted: buttons.mute_pin = 24: ")
+            await status(process, "muted: buttons.mute_pin = 24: ")
             BusyPin.broken = False
-            await status(speaker, "muted: closed by voice")
+            await status(process, "muted: closed by voice")
 
     asyncio.run(life())
 
 
 @pytest.mark.parametrize("jump_s", [-1e9, -3600.0, 3600.0, 1e9])
 def test_voice_stays_over_a_reload_with_another_clock(
-    jump_s: float, pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+    jump_s: float, pins: MockFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def life() -> None:
-        speaker = daemon()
-        async with speaker._set_up(speaker._settings):
-            assert speaker._mute is not None
-            speaker._mute.mute_microphone(10)
-            await status(speaker, "muted: closed by voice")
+        process = process_state(tmp_path)
+        async with assembled(SETTINGS, process):
+            assert process.mute is not None
+            process.mute.mute_microphone(10)
+            await status(process, "muted: closed by voice")
         now = time.time() + jump_s
         monkeypatch.setattr(time, "time", lambda: now)
-        for restarted in (speaker, daemon()):  # a reload, then a new process
-            async with restarted._set_up(restarted._settings):
-                heart = restarted._heartbeat
-                assert heart is not None
+        for restarted in (process, process_state(tmp_path)):  # a reload, then a new process
+            async with assembled(SETTINGS, restarted) as running:
+                heart = running.heartbeat
                 await until(lambda heart=heart: heart.beats > 5, WITHIN_S)  # type: ignore[misc]
                 assert heart._muted is True
-                assert restarted._status.startswith("muted")
-        async with restarted._set_up(restarted._settings):
-            restarted._queue.post(ButtonPressed())
+                assert restarted.status.line.startswith("muted")
+        async with assembled(SETTINGS, restarted):
+            restarted.queue.post(ButtonPressed())
             await status(restarted, "error: ")
 
     asyncio.run(life())

@@ -11,12 +11,15 @@ from parleyd.alsa.protocol import NoCard
 from parleyd.alsa.sound_card import READ_WAIT_S
 from parleyd.app import audio_thread
 from parleyd.app.audio_thread import PERIOD_S, Heartbeat
+from parleyd.app.event_queue import EventQueue
+from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.core.events import Effect, Show
 from parleyd.core.speaker import Speaker
 from parleyd.core.states import Shown
 from parleyd.errors import AudioError
 from parleyd.lights import Colour
 from parleyd.lights.patterns import colour
+from parleyd.skills.mute import Mute
 from parleyd.units import Frames
 
 SHOWN_WITHIN_S = 0.1
@@ -79,19 +82,19 @@ class Bench:
             SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.clock.sleep),
         )
         self.card = TimedCard(self.clock)
-        self.switch = False
-        self.why = ""
+        self.buttons = SimpleNamespace(muted=False, mute_trouble="")
+        self.mute = Mute(until=0.0, clock=self.clock.monotonic)
         self.details: list[str] = []
         self.shown: list[tuple[float, Shown]] = []
         self.spare = TimedCard(self.clock)
         self.heart = Heartbeat(
             self.card,
             Speaker(config.Config(), None),
+            EventQueue(),
+            MicrophoneGate(self.buttons, self.mute),  # type: ignore[arg-type]
             on_effects=self._take,
             on_error=lambda error: pytest.fail(str(error)),
             reopen=lambda: self.spare,
-            switch=lambda: self.switch,
-            why_muted=lambda: self.why,
         )
 
     def beat(self, times: int = 1) -> None:
@@ -114,7 +117,10 @@ def test_the_microphone_is_closed_and_the_light_red_within_100_ms(
 ) -> None:
     bench.beat(20)
     bench.card.stalls = stalls
-    bench.switch, moved = True, bench.clock.now  # a beat has just looked at it: the worst moment
+    bench.buttons.muted, moved = (
+        True,
+        bench.clock.now,
+    )  # a beat has just looked at it: the worst moment
     if stalls:
         assert bench.card.read() is None
     while bench.card.is_open:
@@ -128,28 +134,28 @@ def test_the_microphone_is_closed_and_the_light_red_within_100_ms(
 
 
 def test_nothing_that_is_asked_for_opens_it_while_the_switch_is_on(bench: Bench) -> None:
-    bench.switch = True
+    bench.buttons.muted = True
     bench.beat(5)
-    for _ in range(20):
-        bench.heart.set_muted(False)  # a skill, the end of its time, the button
+    for ask in (bench.mute.reopen, bench.mute.look, lambda: bench.mute.switched(False)) * 7:
+        ask()  # the button, the end of its time, a switch that is said to be off
         bench.beat()
     assert bench.card.opened == []
-    bench.switch = False
+    bench.buttons.muted = False
     bench.beat()
     assert len(bench.card.opened) == 1
 
 
 def test_a_switch_that_is_moved_back_before_the_next_beat_changes_nothing(bench: Bench) -> None:
     bench.beat(5)
-    bench.switch = True
-    bench.switch = False
+    bench.buttons.muted = True
+    bench.buttons.muted = False
     bench.beat(5)
     assert len(bench.card.opened) == 1
     assert Shown.MUTED not in [shown for _, shown in bench.shown]
 
 
 def test_a_card_that_comes_back_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.switch = True
+    bench.buttons.muted = True
     bench.beat(5)
 
     def gone() -> int:
@@ -172,13 +178,13 @@ def test_a_thread_that_is_told_to_end_opens_nothing(bench: Bench) -> None:
 
 
 def test_reason_is_shown_and_follows_its_changes(bench: Bench) -> None:
-    bench.switch, bench.why = True, "GPIO busy"
+    bench.buttons.muted, bench.buttons.mute_trouble = True, "GPIO busy"
     bench.beat(3)
-    bench.why = "no gpiochip"
+    bench.buttons.mute_trouble = "no gpiochip"
     bench.beat(3)
-    bench.why = ""
+    bench.buttons.mute_trouble = ""
     bench.beat(3)
-    bench.switch = False
+    bench.buttons.muted = False
     bench.beat(3)
     assert bench.details[:3] == ["GPIO busy", "no gpiochip", ""]
     assert [shown for _, shown in bench.shown[:3]] == [Shown.MUTED] * 3

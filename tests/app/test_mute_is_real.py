@@ -144,8 +144,8 @@ async def running(path: Path) -> AsyncIterator[Daemon]:
 
 async def beats(daemon: Daemon, count: int) -> None:
     """So many beats of the audio thread: by then it has done what it was told."""
-    heart = daemon._heartbeat
-    assert heart is not None
+    assert daemon._assembly is not None
+    heart = daemon._assembly.heartbeat
     end = heart.beats + count
     await until(lambda: heart.beats >= end, WITHIN_S)
 
@@ -187,10 +187,10 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             await manager.wait("STATUS=muted")
             await nothing_opened(daemon)
             # a card that is lost while something rings, and comes back
-            heart = daemon._heartbeat
-            assert heart is not None
+            assert daemon._assembly is not None
+            heart = daemon._assembly.heartbeat
             own_rig.kill()
-            heart.post(Ring("tea"))
+            heart._queue.post(Ring("tea"))
             await until(lambda: isinstance(heart._card, sound_card.Card) is False, WITHIN_S)
             await asyncio.to_thread(own_rig.restart)
             await until(lambda: isinstance(heart._card, sound_card.Card), WITHIN_S)
@@ -226,9 +226,8 @@ def test_dropouts_stand_in_the_status(
     async def scene() -> None:
         async with running(path) as daemon:
             await manager.wait("STATUS=muted")
-            heart = daemon._heartbeat
-            assert heart is not None
-            heart._card.xruns += 3
+            assert daemon._assembly is not None
+            daemon._assembly.heartbeat._card.xruns += 3
             await manager.wait("STATUS=muted, 3 dropouts")
             os.kill(os.getpid(), signal.SIGHUP)  # they are those since the start, not the reload
             await manager.wait("STATUS=muted, 3 dropouts")

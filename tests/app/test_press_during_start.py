@@ -1,4 +1,4 @@
-"""A press of the push button at every stage of a start and of a reload reaches the core, once."""
+"""A press or a move of the switch at every stage of a start and a reload reaches the core, once."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -11,11 +11,14 @@ from gpiozero.pins.mock import MockFactory
 from waiting import until
 
 from parleyd import config
-from parleyd.app import audio_thread, daemon
-from parleyd.app.daemon import Daemon
+from parleyd.app import assembly, audio_thread
+from parleyd.app.assembly import ProcessState, assembled
 from parleyd.core.events import ButtonPressed, Happening
 from parleyd.core.speaker import Speaker
+from parleyd.host.buttons import Buttons
+from parleyd.skills.mute import Mute
 from parleyd.wake import factory as wake
+from tests.app.assembling import process_state
 
 pytestmark = pytest.mark.slow
 
@@ -35,18 +38,21 @@ url = "ws://127.0.0.1:9/"
 """
 
 STAGES = [
-    (daemon, "open_card"),
+    (assembly, "open_card"),
     (wake, "create"),
-    (daemon.mcp, "declarations"),  # type: ignore[attr-defined]
-    (daemon, "Link"),
-    (daemon, "EchoFile"),
-    (daemon, "Switchboard"),
-    (daemon, "Speaker"),
-    (daemon, "Heartbeat"),
-    (daemon.gc, "freeze"),  # type: ignore[attr-defined]
+    (assembly.mcp, "declarations"),  # type: ignore[attr-defined]
+    (assembly, "Link"),
+    (assembly, "EchoFile"),
+    (assembly, "Switchboard"),
+    (assembly, "Speaker"),
+    (assembly, "Heartbeat"),
+    (assembly.gc, "freeze"),  # type: ignore[attr-defined]
     (audio_thread.Heartbeat, "start"),
     (audio_thread.Heartbeat, "stop"),
+    (assembly, "_keep_echo_path"),
+    (Buttons, "close"),
 ]
+AT_THE_END = ("stop", "_keep_echo_path", "close")
 
 
 @pytest.fixture
@@ -60,10 +66,15 @@ def pins() -> Iterator[MockFactory]:
 
 
 @pytest.fixture
-def pressed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Happening]:
-    """The presses that reached a core."""
+def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProcessState:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    return process_state(tmp_path)
+
+
+@pytest.fixture
+def pressed(monkeypatch: pytest.MonkeyPatch) -> list[Happening]:
+    """The presses that reached a core."""
     reached: list[Happening] = []
     really = Speaker.handle
 
@@ -89,6 +100,7 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
     owner: Any,
     name: str,
     pins: MockFactory,
+    process: ProcessState,
     pressed: list[Happening],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -102,16 +114,14 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
             pins.pin(PUSH).drive_high()
 
     async def life() -> None:
-        daemon = Daemon(None, settings, True)
-        daemon._end = asyncio.get_running_loop().create_future()
         monkeypatch.setattr(owner, name, before(getattr(owner, name), press))
-        async with daemon._set_up(settings):
-            if name != "stop":
+        async with assembled(settings, process):
+            if name not in AT_THE_END:
                 await until(lambda: len(pressed) == 1, WITHIN_S)
-        async with daemon._set_up(settings):
-            await until(
-                lambda: len(pressed) == 1, WITHIN_S
-            )  # a press while it stopped waits for this one
+        if name in AT_THE_END:
+            assert pressed == []  # such a press is for the next core
+        async with assembled(settings, process):
+            await until(lambda: len(pressed) == 1, WITHIN_S)
             await asyncio.sleep(0.06)  # contacts bounce for 50 ms
             pins.pin(PUSH).drive_low()
             await until(lambda: len(pressed) == 2, WITHIN_S)
@@ -120,8 +130,55 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
     assert presses == [1]
 
 
+def test_press_during_a_set_up_that_fails_reaches_the_next_core(
+    pins: MockFactory,
+    process: ProcessState,
+    pressed: list[Happening],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = config.parse(CONFIG)
+
+    def fail(*arguments: Any) -> None:
+        pins.pin(PUSH).drive_low()
+        raise ZeroDivisionError
+
+    async def life() -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(assembly, "Speaker", fail)
+            with pytest.raises(ZeroDivisionError):
+                await assembled(settings, process).__aenter__()
+        async with assembled(settings, process):
+            await until(lambda: len(pressed) == 1, WITHIN_S)
+
+    asyncio.run(life())
+
+
+def test_edges_after_the_end_of_the_loop_raise_nothing(
+    pins: MockFactory, process: ProcessState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library calls back until the pins are free, and a late call may still be under way."""
+    settings = config.parse(CONFIG.replace("[buttons]", "[buttons]\nmute_pin = 24"))
+    callbacks: list[Callable[[], object]] = []
+    really = assembly.Buttons  # type: ignore[attr-defined]
+
+    def spied(*arguments: Any, on_press: Any, on_mute: Any) -> Any:
+        callbacks[:] = [on_press, lambda: on_mute(True)]
+        return really(*arguments, on_press=on_press, on_mute=on_mute)
+
+    monkeypatch.setattr(assembly, "Buttons", spied)
+
+    async def life() -> None:
+        async with assembled(settings, process):
+            pass
+
+    asyncio.run(life())
+    for call in callbacks:
+        call()
+    assert process.queue.take() == ButtonPressed()  # for the core that comes next, if one does
+
+
 def test_switch_moved_at_each_stage_of_a_start_is_obeyed(
-    pins: MockFactory, pressed: list[Happening], monkeypatch: pytest.MonkeyPatch
+    pins: MockFactory, process: ProcessState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = config.parse(CONFIG.replace("[buttons]", "[buttons]\nmute_pin = 24"))
     moves = 0
@@ -133,17 +190,40 @@ def test_switch_moved_at_each_stage_of_a_start_is_obeyed(
         (pin.drive_low if moves % 2 else pin.drive_high)()
 
     async def life() -> None:
-        daemon = Daemon(None, settings, True)
-        daemon._end = asyncio.get_running_loop().create_future()
-        for owner, name in STAGES[:-1]:
+        for owner, name in STAGES[: -len(AT_THE_END)]:
             monkeypatch.setattr(owner, name, before(getattr(owner, name), move))
-        async with daemon._set_up(settings):
-            heart = daemon._heartbeat
-            assert heart is not None
+        async with assembled(settings, process) as running:
+            heart = running.heartbeat
             await until(lambda: heart.beats > 5, WITHIN_S)
             assert heart._muted is (moves % 2 == 1)
-            assert daemon._mute is not None
-            assert daemon._mute.switch is (moves % 2 == 1)
+            assert process.mute is not None
+            assert process.mute.switch is (moves % 2 == 1)
 
     asyncio.run(life())
-    assert moves >= len(STAGES) - 1
+    assert moves >= len(STAGES) - len(AT_THE_END)
+
+
+@pytest.mark.parametrize("closed_means_muted", [True, False])
+def test_switch_moved_while_no_pin_is_watched_is_obeyed(
+    closed_means_muted: bool, pins: MockFactory, process: ProcessState
+) -> None:
+    """Between two configurations no callback reports the move: the contact opens then."""
+    keys = f"mute_pin = 24\nmute_closed_means_muted = {str(closed_means_muted).lower()}"
+    settings = config.parse(CONFIG.replace("[buttons]", f"[buttons]\n{keys}"))
+
+    async def life() -> None:
+        async with assembled(settings, process) as running:
+            heart = running.heartbeat
+            await until(lambda: heart.beats > 5, WITHIN_S)
+            pins.pin(24).drive_low()
+            await until(lambda: heart._muted is closed_means_muted, WITHIN_S)
+            mute = process.mute
+            assert isinstance(mute, Mute)
+            await until(lambda: mute.switch is closed_means_muted, WITHIN_S)
+        pins.pin(24).drive_high()
+        async with assembled(settings, process) as running:
+            heart = running.heartbeat
+            await until(lambda: heart.beats > 5, WITHIN_S)
+            assert heart._muted is not closed_means_muted
+
+    asyncio.run(life())

@@ -5,7 +5,7 @@ import logging
 import msgspec
 import pytest
 
-from parleyd.app.effect_dispatcher import log_note
+from parleyd.app.effect_log import log_note
 from parleyd.config import Log
 from parleyd.core.events import ButtonPressed, Note
 from parleyd.core.states import State

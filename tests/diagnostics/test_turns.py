@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parleyd.app.effect_dispatcher import log_note
+from parleyd.app.effect_log import log_note
 from parleyd.cli.main import parley
 from parleyd.core.events import ButtonPressed
 from parleyd.core.states import State

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.app.effect_dispatcher import LOUD_NOTES
+from parleyd.app.effect_log import LOUD_NOTES
 from parleyd.core.events import Note
 from parleyd.diagnostics.findings import Finding
 from tests.docs.pages import page

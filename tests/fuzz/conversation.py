@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from hypothesis import strategies as st
 
-from parleyd.app.effect_dispatcher import log_note
+from parleyd.app.effect_log import log_note
 from parleyd.config import Audio, Config, Playout, Realtime, Skills, Turn
 from parleyd.config.servers import PROFILES
 from parleyd.core.events import (

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from parleyd.app.effect_dispatcher import LOUD_NOTES
+from parleyd.app.effect_log import LOUD_NOTES
 from parleyd.core.events import MicPeriod, MuteSwitched, Show
 from parleyd.core.states import Shown, State
 from parleyd.hearing.digital_silence import DigitalSilence

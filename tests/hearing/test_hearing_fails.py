@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.app.effect_dispatcher import EffectHost, Switchboard
 from parleyd.core.events import ButtonPressed, Effect, MicPeriod, Ring, Show, WakeRenewed
 from parleyd.core.states import Shown, State
 from parleyd.hearing.alignment import Alignment
@@ -357,12 +357,17 @@ def test_log_has_one_traceback_and_few_lines(caplog: pytest.LogCaptureFixture) -
     """Of a part that fails for a day: the traceback once, then lines that become rarer."""
     nothing = SimpleNamespace()
     renewed: list[Fault] = []
+
+    class Host(EffectHost):
+        def fault(self, fault: Fault) -> None:
+            super().fault(fault)
+            renewed.append(fault)
+
     switchboard = Switchboard(
         nothing,  # type: ignore[arg-type]
         nothing,  # type: ignore[arg-type]
         lambda event: None,
-        on_ring_stopped=lambda ids: None,
-        on_fault=renewed.append,
+        Host(),
     )
     paper = Paper(settings(), Raising())
     for beat in range(24 * 60):  # as the fuse lets it through, once a minute

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.app.effect_dispatcher import log_note
+from parleyd.app.effect_log import log_note
 from parleyd.core.events import Note
 from parleyd.host.repeated import OneASecond
 from parleyd.host.systemd import FieldsFormatter

@@ -8,134 +8,114 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from parleyd.alsa.protocol import NoCard, SoundCard
-from parleyd.core.events import CardBack, CardLost, Effect, Happening, MicPeriod, MuteSwitched, Step
+from parleyd.app.card_recovery import CardRecovery
+from parleyd.app.event_queue import EventQueue
+from parleyd.core.events import CardLost, Effect, Happening, MicPeriod, MuteSwitched, Step
 from parleyd.errors import AudioError, ParleyError
 from parleyd.host.scheduling import ask_for
 from parleyd.units import PERIOD_MS, Frames
 
 PERIOD_S = PERIOD_MS / 1000
 HANDLING_S = 0.004  # of each 10 ms: a burst of server audio must not starve the loudspeaker
-INBOX_EVENTS = 8192  # minutes of audio deltas; more means that nobody drains, the watchdog's case
-CROWD = 1000  # the events of the longest burst that servers send; taken in a tenth of a second
 JOIN_S = 1.0  # the thread looks at `stop` every 50 ms at the latest
-LATE_S = 0.1  # after that a missed beat is skipped, not caught up
-RETRY_S = 0.25  # first wait for a lost card, doubled up to MOST_RETRY_S: replugging takes seconds
-MOST_RETRY_S = 4.0  # nobody waits longer for a speaker that was plugged in again
-STEADY_S = 10.0  # a card that lasted so long is well: its next loss is waited for from RETRY_S on
+LATE_S = 0.1  # a period that is later than this is skipped, not caught up
+
+Watcher = Callable[[MicPeriod, Step], None]
+"""Sees what went into the core and what came out of it, at each period, on the audio thread."""
 
 log = logging.getLogger(__name__)
 
 
 class Core(Protocol):
-    """What the heartbeat drives: `parleyd.core.speaker.Speaker`."""
+    """The part that the thread drives: `parleyd.core.speaker.Speaker`."""
 
     def handle(self, event: Happening, now: float, /) -> None:
-        """Take in one event."""
+        """Take one event."""
         ...
 
     def tick(self, period: MicPeriod, now: float, /) -> Step:
-        """Take in 10 ms of microphone and say what to play."""
+        """Take 10 ms of microphone; return the next playback and the effects."""
+        ...
+
+
+class Gate(Protocol):
+    """Decides about the microphone; read at each period, so both must return at once."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the microphone must be closed now."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is closed, for people; may be empty."""
         ...
 
 
 class Heartbeat(threading.Thread):
-    """Reads a period, hands it to the core, writes what the core returns; owns the card.
+    """Reads a period, hands it to the core, writes the playback that the core returns.
 
-    From `start` on only this thread touches card and core. `on_effects` (only called with
-    effects), `on_beat` (with all that went in and out) and `on_error` are called on this
-    thread and must return at once. An `on_beat` that raises is logged and not called again.
-    `on_error` is called at most once, after the card was closed, with what ended the
-    thread: an `AudioError` when the card was lost and there is no `reopen`, else an
-    unexpected error, already logged with its traceback.
+    The thread owns the card: from `start` on nothing else touches card and core. It takes
+    `queue` in order; its own events come before those that wait there. While `gate` is closed
+    the microphone is closed, whatever the core asks for.
 
-    While `switch` says True the microphone is closed whatever `set_muted` was told; it is
-    asked at every beat, on this thread, and must return at once. So must `why_muted`, the
-    reason to show, which is asked while the microphone is closed.
+    `on_effects` (only called with effects), `watchers` and `on_error` are called on this
+    thread and must return at once. After the first exception of a watcher, which is logged, no
+    watcher is called again. `on_error` is called at most once, after the card was closed, with
+    the reason for the end: an `AudioError` if the card was lost and there is no `reopen`, else
+    an unexpected error, already logged with its traceback.
 
-    With `reopen` a lost card (or a `NoCard` at the start) ends nothing: the core is told
-    by `CardLost`, beats go on without sound, and `reopen` is called with growing pauses,
-    on this thread, until it returns a card and not an `AudioError`; then comes `CardBack`.
+    With `reopen` a lost card (or a `NoCard` at the start) ends nothing. The core gets
+    `CardLost`, periods continue without sound, and `reopen` is called on this thread with
+    growing pauses, until it returns a card instead of raising `AudioError`. Then the core gets
+    `CardBack`.
     """
 
     def __init__(
         self,
         card: SoundCard,
         core: Core,
+        queue: EventQueue,
+        gate: Gate,
         *,
         on_effects: Callable[[Sequence[Effect]], None],
         on_error: Callable[[Exception], None],
-        on_beat: Callable[[MicPeriod, Step], None] | None = None,
+        watchers: Sequence[Watcher] = (),
         reopen: Callable[[], SoundCard] | None = None,
-        muted: bool = False,
-        switch: Callable[[], bool] = lambda: False,
-        why_muted: Callable[[], str] = lambda: "",
         priority: int = 0,
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.beats = 0
-        """Ticks done; grows by about 100 a second while all is well."""
+        """Periods done; grows by about 100 a second while all is well."""
         self.last_beat = time.monotonic()
-        """Monotonic time of the latest tick."""
-        self._card = card
-        self._core = core
-        self._on_effects = on_effects
-        self._on_error = on_error
-        self._on_beat = on_beat
-        self._reopen = reopen
+        """Monotonic time of the newest period."""
+        self._recovery = CardRecovery(card, reopen, time.monotonic)
+        self._core, self._queue, self._gate = core, queue, gate
+        self._on_effects, self._on_error, self._watchers = on_effects, on_error, watchers
         self._priority = priority
-        self._inbox: deque[Happening] = deque()
-        self._lost = 0  # events since the inbox was full
-        self._mute_asked = muted
-        self._switch, self._why_muted = switch, why_muted
+        self._own_events: deque[Happening] = deque()
         self._muted: bool | None = None
         self._told_why = ""
         self._xruns = 0
         self._next_beat = self.last_beat
-        self._unheard = 0  # frames that the card had, or was given, at the latest beat
-        self._pause_s = RETRY_S
-        self._opened_at = self.last_beat
-        self._retry_at = self.last_beat + self._pause_s
+        self._unheard = 0  # frames that the card had, or was given, at the newest period
         if isinstance(card, NoCard):
-            self._inbox.append(CardLost(card.reason, 0))
+            self._own_events.append(CardLost(card.reason, 0))
         self._ending = threading.Event()
-
-    def post(self, event: Happening) -> None:
-        """Hand an event to the core, in order, at the next beat; any thread, does not block.
-
-        Events beyond `INBOX_EVENTS` are lost: then the thread hangs, or a burst does not end.
-        The log has the first of them, and their number once there is room again.
-        """
-        if len(self._inbox) >= INBOX_EVENTS:
-            if self._lost == 0:
-                log.error("the audio thread does not take events, %s is lost", type(event).__name__)
-            self._lost += 1
-            return
-        if self._lost and not self.crowded:
-            lost, self._lost = self._lost, 0
-            log.error("the audio thread takes events again, %d are lost", lost)
-        self._inbox.append(event)
-
-    @property
-    def crowded(self) -> bool:
-        """So many events wait that whoever posts in bursts had better pause; any thread."""
-        return len(self._inbox) >= CROWD
 
     @property
     def has_card(self) -> bool:
-        """Whether the sound card works as far as is known; any thread."""
-        return not isinstance(self._card, NoCard)
+        """Whether the thread runs with a sound card that works; any thread."""
+        return not self._ending.is_set() and not self._recovery.missing
 
-    def set_muted(self, muted: bool) -> None:
-        """Have the microphone closed, or opened if the switch is off, before the next beat.
-
-        Any thread. The core is told by `MuteSwitched` when it is done, before the first period.
-        """
-        self._mute_asked = muted
+    @property
+    def _card(self) -> SoundCard:
+        return self._recovery.card
 
     def stop(self) -> bool:
         """Silence at once (drop), close the card and end; waits for at most `JOIN_S`.
 
-        Any other thread; may be called twice. False when the thread hangs in the driver.
+        Any other thread; may be called twice. False if the thread hangs in the driver.
         """
         self._ending.set()
         if self.ident is None:
@@ -163,22 +143,25 @@ class Heartbeat(threading.Thread):
 
     def _beat_or_lose(self) -> None:
         try:
-            self._beat()  # first: a loss is told before the next try
-            self._try_again()
+            self._beat()  # first: the core hears of a loss before the next try
+            if news := self._recovery.try_again(with_microphone=not self._must_close):
+                self._own_events.append(news)
         except AudioError as error:
-            if self._reopen is None:
-                raise
-            self._lose(error)
+            self._own_events.append(self._recovery.lose(error, self._unheard))
+            self._xruns = 0
+            self._next_beat = time.monotonic()
+
+    # --- one period ---------------------------------------------------------------------
 
     def _beat(self) -> None:
-        self._follow_mute_switch()
+        self._follow_gate()
         frames = self._next_period()
         now = time.monotonic()
-        self._drain_inbox(now)
+        self._handle_events(now)
         if frames is None and not self._beats_by_clock:
             return  # no whole period yet
         if self.beats == 0:
-            self._xruns = self._card.xruns  # the microphone was open before anybody listened
+            self._xruns = self._card.xruns  # overruns before the first period: nothing was read
         xruns, self._xruns = self._card.xruns - self._xruns, self._card.xruns
         period = MicPeriod(frames, self._card.queued_frames(), xruns)
         step = self._core.tick(period, now)
@@ -186,100 +169,42 @@ class Heartbeat(threading.Thread):
         if step.drop:
             self._card.drop()
         self._card.write(step.playback)
-        if step.drop:  # what tests/bench/device measures from
+        if step.drop:  # tests/bench/device measures from this line
             log.debug("dropped", extra={"fields": {"tick_s": f"{now:.4f}"}})
         if step.effects:
             self._on_effects(step.effects)
-        self._look_on(period, step)
+        self._call_watchers(period, step)
         self.beats += 1
         self.last_beat = now
 
-    def _look_on(self, period: MicPeriod, step: Step) -> None:
-        """Whoever records or meters must not be able to end the speaker."""
-        if self._on_beat is None:
-            return
-        try:
-            self._on_beat(period, step)
-        except Exception:
-            log.exception("recording and metering fail, and are off until the next start")
-            self._on_beat = None
-
     @property
-    def _beats_by_clock(self) -> bool:
-        """No microphone is open to give the beat."""
-        return bool(self._muted) or isinstance(self._card, NoCard)
+    def _must_close(self) -> bool:
+        return self._gate.closed or self._ending.is_set()
 
-    # --- a card that comes and goes -----------------------------------------------------
-
-    def _lose(self, error: AudioError) -> None:
-        self._card.close()
-        self._xruns = 0
-        now = time.monotonic()
-        if now - self._opened_at > STEADY_S:
-            self._pause_s = RETRY_S
-        self._next_beat, self._retry_at = now, now + self._pause_s
-        self._go_without(error, self._unheard)
-
-    def _go_without(self, error: AudioError, unheard_frames: int) -> None:
-        log.error("%s", error)
-        self._card = NoCard(str(error))
-        self._inbox.appendleft(CardLost(str(error), unheard_frames))
-
-    def _try_again(self) -> None:
-        """When it is time to, open a lost card as it was, microphone and all."""
-        lost = self._card
-        if self._reopen is None or not isinstance(lost, NoCard):
-            return
-        if time.monotonic() < self._retry_at:
-            return
-        self._pause_s = min(self._pause_s * 2, MOST_RETRY_S)
-        try:
-            self._card = self._opened(self._reopen)
-        except AudioError as error:
-            self._retry_at = time.monotonic() + self._pause_s
-            if str(error) != lost.reason:
-                self._go_without(error, 0)  # unplugged, then busy: what is shown stays true
-            return
-        self._opened_at = time.monotonic()
-        log.info("the sound card works again")
-        self._inbox.appendleft(CardBack())
-
-    def _opened(self, reopen: Callable[[], SoundCard]) -> SoundCard:
-        card = reopen()
-        try:
-            if not self._mute_wanted:
-                card.open_capture()
-        except AudioError:
-            card.close()
-            raise
-        return card
-
-    # --- one beat -------------------------------------------------------------------------
-
-    @property
-    def _mute_wanted(self) -> bool:
-        """The switch is read here, each time: no message about it can be lost or come too late."""
-        return self._switch() or self._mute_asked or self._ending.is_set()
-
-    def _follow_mute_switch(self) -> None:
-        wanted = self._mute_wanted
-        why = self._why_muted() if wanted else ""
-        if wanted == self._muted:
+    def _follow_gate(self) -> None:
+        closed = self._must_close
+        why = self._gate.reason if closed else ""
+        if closed == self._muted:
             if why != self._told_why:
                 self._told_why = why
-                self._inbox.appendleft(MuteSwitched(wanted, why))
+                self._own_events.append(MuteSwitched(closed, why))
             return
-        if wanted:
+        if closed:
             self._card.close_capture()
             self._next_beat = time.monotonic()
         else:
             self._card.open_capture()
-        if wanted or self._muted:  # at start, an open microphone is nothing to tell
-            self._inbox.appendleft(MuteSwitched(wanted, why))
-        self._muted, self._told_why = wanted, why
+        if closed or self._muted:  # at the start, an open microphone is no change
+            self._own_events.append(MuteSwitched(closed, why))
+        self._muted, self._told_why = closed, why
+
+    @property
+    def _beats_by_clock(self) -> bool:
+        """Whether no open microphone sets the pace."""
+        return bool(self._muted) or self._recovery.missing
 
     def _next_period(self) -> Frames | None:
-        """From the microphone, which gives the beat; without one the monotonic clock does."""
+        """Wait for the microphone, which sets the pace; without one the monotonic clock does."""
         if not self._beats_by_clock:
             return self._card.read()
         self._next_beat += PERIOD_S
@@ -289,12 +214,24 @@ class Heartbeat(threading.Thread):
         time.sleep(max(0.0, self._next_beat - now))
         return None
 
-    def _drain_inbox(self, now: float) -> None:
+    def _handle_events(self, now: float) -> None:
         deadline = time.monotonic() + HANDLING_S
-        while self._inbox:
-            self._core.handle(self._inbox.popleft(), now)
+        while (event := self._next_event()) is not None:
+            self._core.handle(event, now)
             if time.monotonic() > deadline:
                 break
+
+    def _next_event(self) -> Happening | None:
+        return self._own_events.popleft() if self._own_events else self._queue.take()
+
+    def _call_watchers(self, period: MicPeriod, step: Step) -> None:
+        """Recording and metering must not be able to end the speaker."""
+        try:
+            for watch in self._watchers:
+                watch(period, step)
+        except Exception:  # the rim of the watchers
+            log.exception("recording and metering fail, and are off until the next start")
+            self._watchers = ()
 
 
 def _take_priority(priority: int) -> None:

@@ -1,10 +1,12 @@
-"""The switchboard: carries the core's effects to whoever acts on them."""
+"""The dispatcher: hands each effect of the core to the function that acts on it."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from parleyd.app.announcer import Announcer
+from parleyd.app.effect_log import log_fault, log_note
 from parleyd.core.events import (
     CallSkill,
     Connect,
@@ -14,7 +16,9 @@ from parleyd.core.events import (
     Note,
     OpenMicrophone,
     Reconnect,
+    RecordTurn,
     Renew,
+    ReportXruns,
     RingStopped,
     Send,
     Show,
@@ -23,92 +27,123 @@ from parleyd.core.events import (
     Spoken,
     Understand,
 )
-from parleyd.hearing.echo_path import EchoMemory
 from parleyd.hearing.fuse import Fault
 from parleyd.realtime.connection import Link
 from parleyd.skills.registry import SkillBook
 from parleyd.system.tasks import failed
-from parleyd.units import Frames
 
-log = logging.getLogger("parleyd.turns")
+log = logging.getLogger(__name__)
 
-LOUD_NOTES = dict.fromkeys(
-    [
-        *("trouble", "ring_full", "xrun", "longer_lead", "half_duplex", "not_heard", "too_loud"),
-        "no_sound",
-    ],
-    logging.WARNING,
-)
+Handlers = Mapping[type[Any], Callable[[Any], None]]
+"""For each type of effect the function that acts on it."""
+
+
+class EffectHost:
+    """The handlers that differ between the daemon and the simulation.
+
+    Each is called on the event loop and returns at once. Here notes and faults are logged and
+    all else is ignored.
+    """
+
+    def note(self, note: Note) -> None:
+        """Write a line of the log."""
+        log_note(note)
+
+    def fault(self, fault: Fault) -> None:
+        """A part of hearing failed."""
+        log_fault(fault)
+
+    def show(self, show: Show) -> None:
+        """Show this to people."""
+
+    def understand(self, understand: Understand) -> None:
+        """Recognize a command that was spoken into a ringing alarm; post `Understood`."""
+
+    def ring_stopped(self, stopped: RingStopped) -> None:
+        """These alarms are over."""
+
+    def open_microphone(self, opening: OpenMicrophone) -> None:
+        """End the time for which the user closed the microphone."""
+
+    def keep_echo_path(self, learnt: Learnt) -> None:
+        """Save this over a restart."""
+
+    def record_turn(self, turn: RecordTurn) -> None:
+        """Save the recording of the turn that has ended."""
+
+    def report_xruns(self, xruns: ReportXruns) -> None:
+        """Count lost sound, log it and show it in the status."""
 
 
 class Switchboard:
-    """Lives on the event loop; `post` hands an event to the core, wherever that runs."""
+    """Dispatches effects, on the event loop.
+
+    `post` hands an event to the core, wherever that runs.
+    """
 
     def __init__(
         self,
         link: Link,
         skills: SkillBook,
         post: Callable[[Happening], None],
-        *,
-        on_ring_stopped: Callable[[Sequence[int]], None],
-        on_understand: Callable[[Frames], None] = lambda frames: None,
-        on_open_microphone: Callable[[], None] = lambda: None,
-        on_learnt: Callable[[EchoMemory], None] = lambda memory: None,
-        on_fault: Callable[[Fault], None] = lambda fault: None,
-        on_show: Callable[[Show], None] = lambda show: None,
-        on_note: Callable[[Note], None] | None = None,
+        host: EffectHost,
         announcer: Announcer | None = None,
     ) -> None:
         self._link = link
         self._skills = skills
         self._post = post
-        self._tasks: set[asyncio.Task[None]] = set()
         self._announcer = announcer or Announcer()
-        self._on_ring_stopped = on_ring_stopped
-        self._on_understand = on_understand
-        self._on_open_microphone = on_open_microphone
-        self._on_learnt = on_learnt
-        self._on_fault = on_fault
-        self._on_show = on_show
-        self._on_note = on_note or log_note
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.handlers: Handlers = {
+            Send: self._send,
+            Reconnect: self._reconnect,
+            Renew: self._renew,
+            Connect: self._connect,
+            CallSkill: self._call_skill,
+            Speak: self._speak,
+            Show: host.show,
+            Note: host.note,
+            Fault: host.fault,
+            Understand: host.understand,
+            RingStopped: host.ring_stopped,
+            OpenMicrophone: host.open_microphone,
+            Learnt: host.keep_echo_path,
+            RecordTurn: host.record_turn,
+            ReportXruns: host.report_xruns,
+        }
 
     def carry(self, effects: Sequence[Effect]) -> None:
         """Act on effects, in order; returns at once."""
         for effect in effects:
-            match effect:
-                case Send(event):
-                    self._link.send(event)
-                case Show():
-                    self._on_show(effect)
-                case Note():
-                    self._on_note(effect)
-                case CallSkill():
-                    self._begin(self._call(effect))
-                case Speak():
-                    self._begin(self._speak(effect))
-                case Understand(frames):
-                    self._on_understand(frames)
-                case RingStopped(ring_ids):
-                    self._on_ring_stopped(ring_ids)
-                case OpenMicrophone():
-                    self._on_open_microphone()
-                case Learnt(memory):
-                    self._on_learnt(memory)
-                case Fault():
-                    log_fault(effect)
-                    self._on_fault(effect)
-                case Reconnect(reason, fatal, later):
-                    self._link.reconnect(reason, fatal=fatal, later=later)
-                case Renew(reason):
-                    self._link.renew(reason)
-                case Connect(wanted):
-                    self._link.want(wanted)
+            self.handlers[type(effect)](effect)
 
-    async def _call(self, call: CallSkill) -> None:
+    # --- the connection -----------------------------------------------------------------
+
+    def _send(self, send: Send) -> None:
+        self._link.send(send.event)
+
+    def _reconnect(self, reconnect: Reconnect) -> None:
+        self._link.reconnect(reconnect.reason, fatal=reconnect.fatal, later=reconnect.later)
+
+    def _renew(self, renew: Renew) -> None:
+        self._link.renew(renew.reason)
+
+    def _connect(self, connect: Connect) -> None:
+        self._link.want(connect.wanted)
+
+    # --- skills and the offline voice ---------------------------------------------------
+
+    def _call_skill(self, call: CallSkill) -> None:
+        self._begin(self._run_skill(call))
+
+    async def _run_skill(self, call: CallSkill) -> None:
         outcome = await self._skills.call(call.name, call.arguments)
         self._post(SkillDone(call.call_id, outcome.output, outcome.then))
 
-    async def _speak(self, speak: Speak) -> None:
+    def _speak(self, speak: Speak) -> None:
+        self._begin(self._synthesize(speak))
+
+    async def _synthesize(self, speak: Speak) -> None:
         frames = None
         try:
             frames = await asyncio.to_thread(self._announcer.say, speak.words)
@@ -124,23 +159,3 @@ class Switchboard:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         failed(task)
-
-
-def log_note(note: Note) -> None:
-    """One line for the journal: the note's name, then its numbers, which are fields too."""
-    fields = {key: _short(value) for key, value in note.fields.items()}
-    log.log(LOUD_NOTES.get(note.name, logging.INFO), note.name, extra={"fields": fields})
-
-
-def log_fault(fault: Fault) -> None:
-    """A part of hearing failed: the traceback once, then a line at 2, 4, 8 ... failures."""
-    error = fault.error if not fault.known else None
-    if error is None and fault.times & (fault.times - 1):
-        return
-    fields = {"error": type(fault.error).__name__, "times": fault.times, "means": fault.means}
-    line = f"the part {fault.part} failed and was reset"
-    log.error(line, exc_info=error, extra={"fields": fields})
-
-
-def _short(value: object) -> object:
-    return f"{value:.3g}" if isinstance(value, float) else value

@@ -208,8 +208,21 @@ class Learnt:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordTurn:
+    """A question and its answer are over: save the recording, if the owner asked for recordings."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportXruns:
+    """The sound card lost sound: count it, log it and show it in the status."""
+
+    count: int
+    """Overruns and underruns in this period."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth a line in the log or the demo's timeline; `fields` are its numbers."""
+    """A line for the log and the demo's timeline; `fields` are its numbers. It steers nothing."""
 
     name: str
     fields: Json
@@ -246,6 +259,8 @@ Effect = (
     | OpenMicrophone
     | Learnt
     | Fault
+    | RecordTurn
+    | ReportXruns
     | Note
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from parleyd.core import log_events
-from parleyd.core.events import Effect, Learnt, Note
+from parleyd.core.events import Effect, Learnt, Note, ReportXruns
 from parleyd.hearing.front_end import Ears, Percept
 from parleyd.playback.lead import Lead
 
@@ -28,7 +28,7 @@ class HearingMonitor:
     def xruns(self, count: int, now: float) -> None:
         """The card lost frames `count` times since the last period."""
         self._ears.glitch(now)
-        self._emit(Note("xrun", {"count": count}))
+        self._emit(ReportXruns(count))
         if self._lead.dropped_out(now):
             self._emit(log_events.of_lead(self._lead.ms))
 

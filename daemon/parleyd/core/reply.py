@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from parleyd.core.events import Effect, Note, SkillDone, Speak, Then
+from parleyd.core.events import Effect, Note, RecordTurn, SkillDone, Speak, Then
 from parleyd.core.states import State
 from parleyd.core.turn import Event
 from parleyd.core.turn_metrics import TurnLog
@@ -191,10 +191,11 @@ class Reply:
         return given_up
 
     def report(self) -> None:
-        """Log the turn's line, once for each reply that was asked for."""
+        """Log and record the turn, once for each reply that was asked for."""
         fields = self._log.close()
         if fields is not None:
             self._note("turn", **fields)
+            self._emit(RecordTurn())
 
     def _note(self, name: str, **fields: object) -> None:
         self._emit(Note(name, fields))

@@ -10,9 +10,6 @@ from collections.abc import Callable, Hashable
 from parleyd.printable import printable
 from parleyd.system.repeats import EVERY_S, Count, Key, Repeats
 
-KEPT = frozenset({"state", "turn"})  # `parley turns` and a diagnosis need each of these events
-BOUNDED = frozenset({"trouble"})  # the core counts these events itself
-NOTES = "parleyd.turns"
 SHOWN_CHARS = 500  # the longest part of a repeated line that is shown with its count
 
 _DIGITS = re.compile(r"\d+")
@@ -21,8 +18,8 @@ _DIGITS = re.compile(r"\d+")
 class OneASecond(logging.Filter):
     """The filter for one handler, which also receives the counts. Any thread.
 
-    `clock` is monotonic. A count is written before the next line after its second, by a
-    timer, or when the process ends.
+    `clock` is monotonic. A record with a true attribute `each` is always written. A count is
+    written before the next line after its second, by a timer, or when the process ends.
     """
 
     def __init__(
@@ -39,8 +36,7 @@ class OneASecond(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether this record is written."""
-        noted = record.name == NOTES and record.msg in KEPT | BOUNDED
-        if noted or getattr(record, "each", False):
+        if getattr(record, "each", False):
             return True
         with self._lock:
             now = self._clock()

@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from parleyd.app.alarm_command import Overhearing
-from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.app.effect_dispatcher import EffectHost, Switchboard
 from parleyd.config import Config
-from parleyd.core.events import Effect, Happening, MuteSwitched, Note, Ring, Send, SetVolume, Show
+from parleyd.core.events import (
+    Effect,
+    Happening,
+    MuteSwitched,
+    Note,
+    Ring,
+    RingStopped,
+    Send,
+    SetVolume,
+    Show,
+    Understand,
+)
 from parleyd.core.speaker import Speaker
 from parleyd.core.states import State
 from parleyd.realtime.connection import Address, Link
@@ -73,15 +84,8 @@ class Rehearsal:
         self._server_ends_turns = settings.turn.detection != "local"
         self._link = Link(address, self.post, warm=settings.realtime.connection == "warm")
         self._overhearing = Overhearing(self.post)
-        self._switchboard = Switchboard(
-            self._link,
-            skills,
-            self.post,
-            on_ring_stopped=self.timers.stopped,
-            on_understand=self._overhearing.understand,
-            on_show=self._record,
-            on_note=self._record,
-        )
+        host = _Host(self.timers, self._overhearing, self._record)
+        self._switchboard = Switchboard(self._link, skills, self.post, host)
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator["Rehearsal"]:
@@ -154,3 +158,24 @@ class Rehearsal:
         moment = Moment(self.card.now, what)
         self.moments.append(moment)
         self.on_moment(moment)
+
+
+class _Host(EffectHost):
+    """Handles effects without lights, files and log: what is shown and noted is recorded."""
+
+    def __init__(
+        self, timers: Timers, overhearing: Overhearing, record: Callable[[Show | Note], None]
+    ) -> None:
+        self._timers, self._overhearing, self._record = timers, overhearing, record
+
+    def show(self, show: Show) -> None:
+        self._record(show)
+
+    def note(self, note: Note) -> None:
+        self._record(note)
+
+    def understand(self, understand: Understand) -> None:
+        self._overhearing.understand(understand.frames)
+
+    def ring_stopped(self, stopped: RingStopped) -> None:
+        self._timers.stopped(stopped.ring_ids)

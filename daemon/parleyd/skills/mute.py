@@ -70,8 +70,13 @@ class Mute:
     @property
     def muted(self) -> bool:
         """Whether the microphone must be closed now."""
+        return self.switch or self.closed_by_voice
+
+    @property
+    def closed_by_voice(self) -> bool:
+        """Whether the time for which the user closed the microphone lasts."""
         ends = self.ends
-        return self.switch or (ends is not None and self._elapsed() < ends)
+        return ends is not None and self._elapsed() < ends
 
     def switched(self, on: bool) -> None:
         """Handle a move of the mute switch."""

@@ -1,0 +1,87 @@
+"""The daemon's handlers of effects: lights, status line, skills and files."""
+
+import logging
+import time
+
+from parleyd.app.echo_path_file import EchoFile
+from parleyd.app.effect_dispatcher import EffectHost
+from parleyd.app.service_status import ServiceStatus
+from parleyd.app.skill_runtime import Skillset
+from parleyd.app.threads import in_background
+from parleyd.app.turn_recorder import Keeper
+from parleyd.app.wake_engines import WakeEngines
+from parleyd.core.events import (
+    Learnt,
+    OpenMicrophone,
+    RecordTurn,
+    ReportXruns,
+    RingStopped,
+    Show,
+    Understand,
+)
+from parleyd.hearing.front_end import WAKE_ENGINE
+from parleyd.hearing.fuse import Fault
+from parleyd.lights.player import Player
+
+log = logging.getLogger("parleyd")
+
+
+class DaemonEffects(EffectHost):
+    """Hands effects to the parts of one configuration. On the event loop; returns at once."""
+
+    def __init__(
+        self,
+        status: ServiceStatus,
+        skills: Skillset,
+        engines: WakeEngines,
+        echo_file: EchoFile,
+        lights: Player | None,
+        recorder: Keeper | None,
+    ) -> None:
+        """Without `lights` or a `recorder`, their effects are ignored."""
+        self._status, self._skills, self._engines = status, skills, engines
+        self._echo_file, self._lights, self._recorder = echo_file, lights, recorder
+
+    def show(self, show: Show) -> None:
+        """Set the status line and the lights."""
+        self._status.show(show)
+        if self._lights is not None:
+            self._lights.show(show.shown)
+
+    def fault(self, fault: Fault) -> None:
+        """Log it, and load another wake-word engine: the core, which reads no files, cannot."""
+        super().fault(fault)
+        if fault.part == WAKE_ENGINE:
+            in_background(self._engines.renew)
+
+    def understand(self, understand: Understand) -> None:
+        """Recognize the command in a process beside this one."""
+        self._skills.overhearing.understand(understand.frames)
+
+    def ring_stopped(self, stopped: RingStopped) -> None:
+        """Take the alarms off the list of those that ring."""
+        self._skills.ring_stopped(stopped.ring_ids)
+
+    def open_microphone(self, opening: OpenMicrophone) -> None:
+        """End the time for which the user closed the microphone; the switch may keep it closed."""
+        self._skills.mute.reopen()
+
+    def keep_echo_path(self, learnt: Learnt) -> None:
+        """Save it on a worker thread."""
+        in_background(self._echo_file.save, learnt.memory)
+
+    def record_turn(self, turn: RecordTurn) -> None:
+        """Save the turn on a worker thread, if `log.keep_turns` asks for recordings."""
+        if self._recorder is not None:
+            in_background(_save, self._recorder)
+
+    def report_xruns(self, xruns: ReportXruns) -> None:
+        """Count them over reloads."""
+        self._status.add_xruns(xruns.count, time.monotonic())
+
+
+def _save(recorder: Keeper) -> None:
+    try:
+        log.info("turn kept in %s", recorder.save())
+    except OSError as error:
+        log.warning("the turn could not be kept (%s): check the state directory", error)

@@ -1,0 +1,44 @@
+"""The log lines of effects: what is a warning, and what the log never thins out."""
+
+import logging
+
+from parleyd.core.events import Note
+from parleyd.hearing.fuse import Fault
+
+LOUD_NOTES = dict.fromkeys(
+    [
+        *("trouble", "ring_full", "xrun", "longer_lead", "half_duplex", "not_heard", "too_loud"),
+        "no_sound",
+    ],
+    logging.WARNING,
+)
+EACH = frozenset(
+    {
+        *("state", "turn"),  # `parley turns` and every diagnosis need each of them
+        "trouble",  # the core bounds their number
+    }
+)
+"""Notes of which every line is written, however fast they follow each other."""
+
+log = logging.getLogger("parleyd.turns")
+
+
+def log_note(note: Note) -> None:
+    """One line for the journal: the note's name, then its numbers, which are fields too."""
+    fields = {key: _short(value) for key, value in note.fields.items()}
+    level = LOUD_NOTES.get(note.name, logging.INFO)
+    log.log(level, note.name, extra={"fields": fields, "each": note.name in EACH})
+
+
+def log_fault(fault: Fault) -> None:
+    """A part of hearing failed: the traceback once, then a line at 2, 4, 8 ... failures."""
+    error = fault.error if not fault.known else None
+    if error is None and fault.times & (fault.times - 1):
+        return
+    fields = {"error": type(fault.error).__name__, "times": fault.times, "means": fault.means}
+    line = f"the part {fault.part} failed and was reset"
+    log.error(line, exc_info=error, extra={"fields": fields})
+
+
+def _short(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else value

@@ -1,0 +1,43 @@
+"""The line that `systemctl status` shows of the daemon."""
+
+from parleyd.app.effect_log import log_note
+from parleyd.app.xrun_counter import Dropouts
+from parleyd.core.events import Note, Show
+from parleyd.core.states import Shown
+from parleyd.host.systemd import Notifier
+
+
+class ServiceStatus:
+    """Sends ``idle``, ``idle, 3 dropouts`` or ``error, 3 dropouts: the reason`` when it changes.
+
+    Outlives a reload. The event loop calls it; a call is one datagram.
+    """
+
+    def __init__(self, notifier: Notifier) -> None:
+        self.line = "starting"
+        """The newest line."""
+        self._notifier = notifier
+        self._shown = Show(Shown.IDLE)
+        self._dropouts = Dropouts()
+
+    def show(self, shown: Show) -> None:
+        """The indication has changed."""
+        self._shown = shown
+        self._send()
+
+    def add_xruns(self, count: int, now: float) -> None:
+        """Count lost sound; the log and the line get the number when it is due (`Dropouts`)."""
+        due = self._dropouts.add(count, now)
+        if due:
+            fields = {"count": due, "total": self._dropouts.total}
+            log_note(Note("xrun", {**fields, "means": "the CPU is busy, or audio.lead_ms short"}))
+            self._send()
+
+    def fail(self, error: Exception) -> None:
+        """The daemon ends because of an error."""
+        self._notifier.status(f"error: {error}")
+
+    def _send(self) -> None:
+        words = ", ".join(filter(None, [str(self._shown.shown), str(self._dropouts)]))
+        self.line = f"{words}: {self._shown.detail}" if self._shown.detail else words
+        self._notifier.status(self.line)
