@@ -85,7 +85,7 @@ def test_turn_with_a_frozen_server_ends_audibly(caplog: pytest.LogCaptureFixture
 
     run(scene(), within_s=120)
     told = [record.getMessage() for record in caplog.records]
-    assert any("the embedded server has not moved for 5 s" in line for line in told)
+    assert any("the embedded server has been frozen for 5 s" in line for line in told)
     assert not any("network" in line for line in told)
 
 

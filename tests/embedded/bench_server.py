@@ -1,7 +1,7 @@
-"""Figures of the embedded server: python tests/embedded/bench_server.py
+"""Benchmarks of the embedded server: python tests/embedded/bench_server.py
 
-Talks to `parley serve` over its socket at the pace of life. Latency is counted
-from the last loud frame of the question to the arrival of the first audio delta.
+It talks to `parley serve` over its socket in real time. Latency is counted from the last loud
+frame of the question to the arrival of the first audio delta.
 """
 
 import asyncio

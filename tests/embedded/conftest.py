@@ -1,4 +1,4 @@
-"""Real speech for all tests of this folder, and seats at an engine."""
+"""Real speech for all tests of this folder, and a client's seat at an engine."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +20,7 @@ def recognizer() -> Recognizer:
 
 @pytest.fixture(scope="session")
 def voices() -> dict[str, Synthesizer]:
-    """The assistant's own voice, and three others who talk to it."""
+    """The assistant's voice, and three talkers."""
     return {name: Synthesizer(name) for name in ("slt", "rms", "awb", "kal16")}
 
 
@@ -32,7 +32,7 @@ def speak(voices: dict[str, Synthesizer]) -> Callable[[str], Frames]:
 
 @pytest.fixture(scope="session")
 def spoken(voices: dict[str, Synthesizer]) -> Callable[..., Frames]:
-    """Speech with silence around it and a whisper of noise: (text, voice, rate_hz)."""
+    """Speech with silence around it and a little noise: (text, voice, rate_hz)."""
 
     def speak(
         text: str, voice: str = "awb", rate_hz: int = SERVER_RATE_HZ, pause_ms: int = 300
@@ -61,5 +61,5 @@ def new_desk(recognizer: Recognizer, speak: Callable[[str], Frames]) -> Callable
 
 @pytest.fixture
 def desk(new_desk: Callable[..., Desk]) -> Desk:
-    """In manual mode, as fast as speech is made."""
+    """Manual turns, with speech as fast as it is made."""
     return new_desk(session=MANUAL)

@@ -1,4 +1,4 @@
-"""An engine with real speech around it but no socket and no clock."""
+"""An engine with real speech, but without a socket or a clock."""
 
 import base64
 import json
@@ -21,10 +21,10 @@ MANUAL: Json = {"type": "realtime", "audio": {"input": {"turn_detection": None}}
 
 
 class Desk:
-    """A client's seat: sends events, carries out the engine's work, keeps what came back.
+    """A client's seat: sends events, carries out the engine's work, and stores its output.
 
-    Every event that arrives is checked against the official client's types.
-    With `by_hand` work waits in `jobs` until `work` is called.
+    Checks every event against the official client's types.
+    With `by_hand`, jobs wait in `jobs` until `work` is called.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Desk:
         self._take(self.engine.open())
 
     def send(self, kind: str, **fields: Any) -> list[Json]:
-        """Send an event; returns what came back, work included."""
+        """Send an event; returns the resulting events, including those of its jobs."""
         return self.raw(json.dumps({"type": kind, **fields}))
 
     def raw(self, frame: str | bytes) -> list[Json]:
@@ -60,13 +60,13 @@ class Desk:
         return self.send("input_audio_buffer.append", audio=audio)
 
     def ask(self, text: str) -> list[Json]:
-        """Put a question as text and ask for the answer."""
+        """Ask a question as text and request the answer."""
         part = {"type": "input_text", "text": text}
         item = {"type": "message", "role": "user", "content": [part]}
         return self.send("conversation.item.create", item=item) + self.send("response.create")
 
     def wait(self, seconds: float) -> list[Json]:
-        """Let time pass; what is due is sent at its time."""
+        """Advance the time; output is sent when it is due."""
         end, came = self.now + seconds, []
         while (due := self.engine.due()) is not None and due <= end:
             self.now = max(self.now, due)
@@ -75,7 +75,7 @@ class Desk:
         return came
 
     def work(self, count: int | None = None) -> list[Json]:
-        """Carry out `count` of the waiting jobs, or all and what follows from them."""
+        """Carry out `count` of the waiting jobs, or all of them and their consequences."""
         came: list[Json] = []
         while self.jobs and count != 0:
             count = None if count is None else count - 1
@@ -111,7 +111,7 @@ class Desk:
 
 
 def kinds(came: list[Json]) -> list[str]:
-    """The types of events, runs of the same type written once."""
+    """The types of events; consecutive events of one type count as one."""
     names = [event["type"] for event in came]
     return [name for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
 

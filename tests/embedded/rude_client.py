@@ -1,4 +1,4 @@
-"""A client that speaks WebSocket by hand, and does not behave; and the server as a process."""
+"""A hand-written WebSocket client that misbehaves, and the server as a process."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ TEXT, BINARY, CONTINUATION, PING = 1, 2, 0, 9
 
 
 class Rude:
-    """One TCP connection; nothing is read by itself."""
+    """One TCP connection; it reads nothing by itself."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -39,7 +39,7 @@ class Rude:
         await self.writer.drain()
 
     async def receive(self) -> Any:
-        """The next event; for clients that read."""
+        """The next event, for clients that read."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 first, size = await self.reader.readexactly(2)
@@ -52,7 +52,7 @@ class Rude:
                     return json.loads(payload)
 
     async def dropped(self) -> bool:
-        """Whether the server ends this connection, whatever is still unread."""
+        """Whether the server ends this connection, regardless of unread data."""
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(PATIENCE_S):
                 while await self.reader.read(1 << 16):
@@ -83,7 +83,7 @@ def user_text(text: str) -> bytes:
 
 
 class Served:
-    """`parley serve` as a process of its own, whose memory can be looked at."""
+    """`parley serve` as a separate process whose memory can be measured."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self.process, self.port = process, port
@@ -96,7 +96,7 @@ class Served:
         return client
 
     async def open(self, query: str = "model=x", *headers: str) -> Rude:
-        """A client with the handshake done; whatever comes after it is not read."""
+        """A client after the handshake; it reads nothing further."""
         client = await self.connect()
         await client.shake_hands(query, *headers)
         return client

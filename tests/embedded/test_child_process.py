@@ -1,4 +1,4 @@
-"""The embedded server stays there for as long as the daemon does: real processes and sockets."""
+"""The embedded server stays up as long as the daemon does: real processes and sockets."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ BACK_WITHIN_S = 60.0
 
 @pytest.fixture(autouse=True)
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A runtime directory of the test's own, and servers that are replaced soon."""
+    """A separate runtime directory, and servers that are replaced soon."""
     monkeypatch.setattr(child_process, "RESTART_AFTER_S", 0.01)
     monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
@@ -66,7 +66,7 @@ async def linked(url: str) -> AsyncIterator[tuple[Link, list[Happening]]]:
 
 
 def pid_of(server: EmbeddedServer) -> int:
-    assert server._process is not None  # its end cannot be brought about from outside
+    assert server._process is not None  # public methods cannot make it end
     return server._process.pid
 
 
@@ -91,7 +91,7 @@ def sessions(told: list[Happening]) -> Callable[[int], bool]:
     return lambda count: sum(isinstance(event, ev.SessionCreated) for event in told) >= count
 
 
-def test_address_is_a_private_unix_socket_and_goes_with_stop(runtime: Path) -> None:
+def test_address_is_a_private_unix_socket_until_stop(runtime: Path) -> None:
     async def scene() -> None:
         server = EmbeddedServer()
         url = await server.start()
@@ -108,7 +108,7 @@ def test_address_is_a_private_unix_socket_and_goes_with_stop(runtime: Path) -> N
     asyncio.run(scene())
 
 
-def test_killed_server_is_replaced_and_the_link_comes_back(
+def test_killed_server_is_replaced_and_the_link_reconnects(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scene() -> None:
@@ -123,10 +123,10 @@ def test_killed_server_is_replaced_and_the_link_comes_back(
             assert "network" not in down.reason
 
     asyncio.run(scene())
-    assert "the embedded server ended (-9) and is started again" in caplog.text
+    assert "the embedded server ended (-9); restarting it" in caplog.text
 
 
-def test_new_start_that_fails_is_tried_again_on_the_same_socket(
+def test_failed_restart_is_repeated_on_the_same_socket(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
@@ -141,7 +141,7 @@ def test_new_start_that_fails_is_tried_again_on_the_same_socket(
     asyncio.run(scene())
 
 
-def test_first_start_that_fails_leaves_nothing(
+def test_failed_first_start_leaves_nothing_behind(
     runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
@@ -164,7 +164,7 @@ except OSError as error:
     thief.bind(path)
 thief.listen()
 print("bound", flush=True)
-# It answers the handshake as a WebSocket server must, and prints what it gets then.
+# It answers the handshake like a WebSocket server, and prints the data that it then receives.
 import base64, hashlib
 while True:
     client, _ = thief.accept()
@@ -185,7 +185,7 @@ while True:
 """  # noqa: E501
 
 
-def test_another_user_can_not_take_the_place_of_a_dead_server() -> None:
+def test_dead_server_cannot_be_replaced_by_another_user() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
 
@@ -265,10 +265,10 @@ def test_children_see_no_key_in_their_environment(monkeypatch: pytest.MonkeyPatc
     asyncio.run(scene())
 
 
-def test_frozen_server_is_replaced_and_blamed(
+def test_frozen_server_is_replaced_and_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child_process, "BEAT_S", 1.5)  # a busy machine may lose a beat or two
+    monkeypatch.setattr(child_process, "BEAT_S", 1.5)  # a busy machine may miss a heartbeat
 
     async def scene() -> None:
         async with serving() as (server, url), linked(url) as (_, told):
@@ -281,7 +281,7 @@ def test_frozen_server_is_replaced_and_blamed(
                 assert "network" not in down.reason
 
     asyncio.run(scene())
-    assert "the embedded server has not moved for" in caplog.text
+    assert "the embedded server has been frozen for" in caplog.text
 
 
 DAEMON = """
@@ -301,7 +301,7 @@ asyncio.run(main())
     [(), ("server",), ("recogniser",), ("server", "recogniser")],
     ids=["none", "server", "recogniser", "both"],
 )
-def test_family_ends_with_a_daemon_that_is_killed(runtime: Path, frozen: tuple[str, ...]) -> None:
+def test_child_processes_end_with_a_killed_daemon(runtime: Path, frozen: tuple[str, ...]) -> None:
     with subprocess.Popen([sys.executable, "-c", DAEMON], stdout=subprocess.PIPE) as daemon:
         assert daemon.stdout is not None
         server = int(daemon.stdout.readline())

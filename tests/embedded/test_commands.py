@@ -1,4 +1,4 @@
-"""Grammar and intents: what is said, in words, and what is answered."""
+"""Grammar and intents: from the user's words to the answer."""
 
 import random
 import re
@@ -49,9 +49,9 @@ def sample(body: str, rng: random.Random) -> str:
     return " ".join(rng.choice(choices("")))
 
 
-@settings(deadline=None)  # the grammar is compiled at its first use
+@settings(deadline=None)  # the first use compiles the grammar
 @given(st.sampled_from(list(grammar.PHRASES)), st.integers(0, 2**32), st.booleans())
-def test_all_that_can_be_heard_is_understood(intent: Any, seed: int, framed: bool) -> None:
+def test_every_sentence_of_the_grammar_is_understood(intent: Any, seed: int, framed: bool) -> None:
     rng = random.Random(seed)
     said = sample(rng.choice(grammar.PHRASES[intent]), rng)
     if framed:
@@ -75,7 +75,7 @@ def test_durations_are_read_in_words_and_digits(count: int, unit: str) -> None:
 
 
 def spelt(count: int) -> Any:
-    """English number words, written here once more and not taken from the grammar."""
+    """English number words, written independently of the grammar."""
     ones = (
         "zero one two three four five six seven eight nine ten eleven twelve thirteen "
         "fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -126,11 +126,11 @@ def spelt(count: int) -> Any:
         ("go on", Say(("There is nothing to go on with.", "You can ask me for a story."))),
     ],
 )
-def test_the_answer_to(said: str, expected: Any) -> None:
+def test_answer_to_a_sentence_is_as_listed(said: str, expected: Any) -> None:
     assert answer(said, Context(NOW, ALL_TOOLS)) == expected
 
 
-def test_what_was_said_is_repeated_by_the_device_itself_if_it_can() -> None:
+def test_repeat_uses_the_skill_of_the_device_if_it_has_one() -> None:
     heard = ("It is noon.",)
     assert answer("say that again", Context(NOW, ALL_TOOLS, heard)) == Call("say_again", {})
     assert answer("say that again", Context(NOW, frozenset(), heard)) == Say(heard)
@@ -140,7 +140,7 @@ def test_what_was_said_is_repeated_by_the_device_itself_if_it_can() -> None:
 @pytest.mark.parametrize(
     "said", ["", "open the garage door", "set a timer for", "what is the capital of france", "?"]
 )
-def test_what_is_not_understood_is_said_so(said: str) -> None:
+def test_other_sentences_are_answered_with_an_apology(said: str) -> None:
     first, offer = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
     assert first == "Sorry, I did not understand that."
     assert "what can I say" in offer
@@ -163,19 +163,19 @@ def test_without_tools_nothing_is_promised(said: str) -> None:
         ("null", "The timer is set for 1 minute and 30 seconds."),
     ],
 )
-def test_a_confirmation_is_built_from_the_output(output: Any, said: str) -> None:
+def test_confirmation_is_built_from_the_output(output: Any, said: str) -> None:
     assert " ".join(confirm("set_timer", '{"seconds": 90}', output).sentences) == said
 
 
 @given(st.integers(1, 90_000))
-def test_a_spoken_duration_can_be_read_back(seconds: int) -> None:
+def test_spoken_duration_can_be_read_back(seconds: int) -> None:
     text = spoken_duration(seconds)
     if seconds < 99 * 3600 and text.count("and") < 2:
         assert grammar.seconds(text) == seconds
 
 
 @given(st.sampled_from(list(STORIES)), st.integers(0, 12), st.integers(0, 4))
-def test_the_rest_of_a_story_begins_at_the_first_sentence_not_heard(
+def test_rest_of_a_story_begins_at_the_first_unheard_sentence(
     title: str, whole: int, words: int
 ) -> None:
     story = STORIES[title]

@@ -1,4 +1,4 @@
-"""What the embedded engine refuses for its size, and what it keeps of a conversation."""
+"""The embedded engine's limits on messages, and on the conversation that it stores."""
 
 import base64
 import json
@@ -128,11 +128,11 @@ def test_refusal_of_a_large_message_names_its_event_id(desk: Desk) -> None:
     assert only(desk.raw(Utf8(payload)), "error")["error"]["event_id"] == "mine"  # type: ignore[arg-type]
 
 
-def test_settings_below_the_limit_are_taken(new_desk: Callable[..., Desk]) -> None:
+def test_settings_below_the_limit_are_accepted(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk()
     came = desk.raw(Utf8(session(instructions="a" * 200_000)))  # type: ignore[arg-type]
     assert kinds(came) == ["session.updated"]
-    # together they are too large, though each event is not
+    # together they are too large, although each event is not
     tools = [{"type": "function", "name": "f", "description": "d" * 100_000}]
     came = desk.raw(Utf8(session(tools=tools)))  # type: ignore[arg-type]
     assert came[0]["error"]["code"] == "too_large"
@@ -227,7 +227,7 @@ def test_all_other_messages_stay_whole(frame: Any) -> None:
         ("%" * 48, 2),
     ],
 )
-def test_sentence_is_cut_where_it_would_take_long(sentence: str, count: int) -> None:
+def test_slow_sentence_is_cut_into_pieces(sentence: str, count: int) -> None:
     cut = list(pieces(sentence))
     assert len(cut) == count
     assert "".join(cut).replace(" ", "") == sentence.replace(" ", "")
@@ -243,7 +243,7 @@ def test_every_sentence_of_the_stories_is_one_piece() -> None:
 
 
 def returned(desk: Desk, output: Any) -> Any:
-    """Answer a call that nobody made with `output`, and ask for the answer to it."""
+    """Answer a call that was never made with `output`, and request a response."""
     call = {"type": "function_call", "name": "f", "call_id": "c", "arguments": "{}"}
     desk.send("conversation.item.create", item=call)
     item = {"type": "function_call_output", "call_id": "c", "output": output}
@@ -261,7 +261,7 @@ def test_long_sentence_is_spoken_whole_in_pieces(desk: Desk) -> None:
 
 
 def test_answer_ends_incomplete_after_205_s(desk: Desk) -> None:
-    came = returned(desk, "9" * 2_000 + ".")  # some 9 minutes
+    came = returned(desk, "9" * 2_000 + ".")  # about 9 minutes
     done = only(came, "response.done")["response"]
     assert (done["status"], done["status_details"]) == (
         "incomplete", {"type": "incomplete", "reason": "max_output_tokens"},
@@ -272,7 +272,7 @@ def test_answer_ends_incomplete_after_205_s(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("where", ["session", "response"])
-def test_answer_ends_with_the_tokens_that_a_client_allows(
+def test_answer_ends_at_the_token_limit_of_the_client(
     new_desk: Callable[..., Desk], where: Any
 ) -> None:
     desk = new_desk(session=MANUAL)
@@ -291,7 +291,7 @@ def test_answer_ends_with_the_tokens_that_a_client_allows(
         assert first != second
 
 
-def test_tokens_used_up_before_the_first_sound_end_incomplete(desk: Desk) -> None:
+def test_answer_over_the_limit_at_once_ends_incomplete(desk: Desk) -> None:
     part = {"type": "input_text", "text": "tell me a story"}
     item = {"type": "message", "role": "user", "content": [part]}
     desk.send("conversation.item.create", item=item)
@@ -334,6 +334,6 @@ def test_any_output_of_a_function_is_answered(desk: Desk) -> None:
     assert "error" not in kinds(desk.log)
 
 
-def test_error_of_a_function_is_said_by_its_message(desk: Desk) -> None:
+def test_error_of_a_function_is_spoken_as_its_message(desk: Desk) -> None:
     came = returned(desk, '{"error": {"code": 7, "message": "There is no such lamp."}}')
     assert transcript(came) == "That did not work: There is no such lamp."

@@ -39,7 +39,7 @@ def silence(seconds: float) -> Any:
     return rng.normal(0, 12, int(seconds * SERVER_RATE_HZ)).astype(np.int16)
 
 
-def test_a_spoken_question_in_server_vad_is_answered_by_itself(
+def test_spoken_question_in_server_vad_is_answered(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk(session=vad(type="server_vad", silence_duration_ms=500))
@@ -62,7 +62,7 @@ def test_a_spoken_question_in_server_vad_is_answered_by_itself(
     assert held_ms == pytest.approx(stopped["audio_end_ms"] - started["audio_start_ms"], abs=1)
 
 
-def test_positions_go_on_over_turns_and_clear(
+def test_positions_continue_across_turns_and_clear(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk(session=vad(type="server_vad", create_response=False))
@@ -72,7 +72,7 @@ def test_positions_go_on_over_turns_and_clear(
     assert 1900 <= only(came, "input_audio_buffer.speech_started")["audio_start_ms"] <= 2400
 
 
-def test_without_create_response_the_client_asks(
+def test_turn_without_create_response_waits_for_the_client(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk(session=vad(type="server_vad", create_response=False))
@@ -81,7 +81,7 @@ def test_without_create_response_the_client_asks(
     assert transcript(desk.send("response.create")).startswith("Today is Sunday")
 
 
-def test_speech_interrupts_the_answer_or_not(
+def test_speech_interrupts_the_answer_if_configured(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     for interrupt in (True, False):
@@ -102,7 +102,7 @@ def test_speech_interrupts_the_answer_or_not(
             assert code == "conversation_already_has_active_response"
 
 
-def test_clear_in_mid_word_forgets_the_turn(
+def test_clear_in_mid_word_discards_the_turn(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk(session=vad(type="server_vad"))
@@ -117,7 +117,7 @@ def test_clear_in_mid_word_forgets_the_turn(
     assert transcript(came) == "It is 3:05 PM."
 
 
-def test_recognition_begins_in_the_pause_and_its_result_is_used(
+def test_recognition_starts_in_the_pause_and_is_used(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk(session=vad(type="server_vad", silence_duration_ms=900))
@@ -126,14 +126,14 @@ def test_recognition_begins_in_the_pause_and_its_result_is_used(
     desk.say(silence(0.5))
     assert len(desk.jobs) == 1
     assert "input_audio_buffer.speech_stopped" not in kinds(desk.log)
-    assert desk.work() == []  # nobody is told early
+    assert desk.work() == []  # early results are not sent
     came = desk.say(silence(0.8))
     assert kinds(came)[-1] == "response.content_part.added"
     (job,) = desk.jobs  # the first sentence; nothing is recognised twice
     assert job.sentence == "It is 3:05 PM."  # type: ignore[union-attr]
 
 
-def test_a_pause_within_a_sentence_makes_no_second_turn(
+def test_pause_within_a_sentence_makes_no_second_turn(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk(session=vad(type="server_vad", silence_duration_ms=800))
@@ -175,7 +175,7 @@ def test_commit_during_voice_detection(
     assert desk.say(silence(1.0)) == []
 
 
-def test_manual_turns_are_transcribed_when_asked_for(
+def test_manual_turns_are_transcribed_on_request(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     session = {
@@ -194,7 +194,7 @@ def test_manual_turns_are_transcribed_when_asked_for(
     assert done["transcript"] == ""
 
 
-def test_an_answer_waits_for_recognition_and_can_be_cancelled_meanwhile(
+def test_answer_waiting_for_recognition_can_be_cancelled(
     desk: Desk, spoken: Callable[..., Frames]
 ) -> None:
     desk.by_hand = True
@@ -208,7 +208,7 @@ def test_an_answer_waits_for_recognition_and_can_be_cancelled_meanwhile(
     assert audio(desk.log) == b""
 
 
-def test_a_spoken_item_can_be_created(desk: Desk, spoken: Callable[..., Frames]) -> None:
+def test_spoken_item_can_be_created(desk: Desk, spoken: Callable[..., Frames]) -> None:
     pcm = base64.b64encode(spoken("what is the date").tobytes()).decode()
     part = {"type": "input_audio", "audio": pcm}
     item = {"type": "message", "role": "user", "content": [part]}
@@ -216,7 +216,7 @@ def test_a_spoken_item_can_be_created(desk: Desk, spoken: Callable[..., Frames])
     assert transcript(desk.send("response.create")).startswith("Today is Sunday")
 
 
-def test_a_failed_recogniser_fails_the_response_and_the_transcript(
+def test_failed_recognition_fails_response_and_transcript(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     session = {**MANUAL}
@@ -235,7 +235,7 @@ def test_a_failed_recogniser_fails_the_response_and_the_transcript(
         "response.done",
         "rate_limits.updated",
     ]
-    # No nulls: the agents SDK for JavaScript takes an event that has some for an unknown one.
+    # No nulls: the agents SDK for JavaScript treats an event with nulls as unknown.
     assert came[0]["error"] == {"type": "server_error", "message": "It broke."}
     done = only(came, "response.done")["response"]
     assert (done["status"], done["status_details"]["error"]["message"]) == ("failed", "It broke.")
@@ -258,7 +258,7 @@ def test_endpointing_step_by_step() -> None:
     hear(0.9, 1)  # a click
     hear(0.1, 9)
     hear(0.9, 10)  # speech from 640 ms
-    hear(0.4, 20)  # not loud, not silent: within the hysteresis
+    hear(0.4, 20)  # neither loud nor silent: within the hysteresis
     hear(0.1, 8)  # a pause of 256 ms
     hear(0.9, 4)
     hear(0.1, 10)
@@ -271,7 +271,7 @@ def test_endpointing_step_by_step() -> None:
     }
 
 
-def test_the_input_buffer_is_bounded_and_keeps_its_positions() -> None:
+def test_input_buffer_is_bounded_and_keeps_its_positions() -> None:
     buffer = InputBuffer()
     for second in range(130):
         buffer.append(np.full(SERVER_RATE_HZ, second, "<i2").tobytes())

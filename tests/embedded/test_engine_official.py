@@ -1,6 +1,6 @@
-"""Every kind of event that the embedded server can send is sent here, and checked by the desk.
+"""Every kind of event that the embedded server can send is sent and checked here.
 
-The desk holds each event that arrives against the types of OpenAI's own package.
+The desk checks each event against the types of OpenAI's own package.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NOT_OURS = {name for name in ev.SERVER_EVENTS if "mcp" in name}  # it calls no r
 
 
 def talk(desk: Desk) -> None:
-    """A life with everything in it."""
+    """A session with everything in it."""
     session = {
         "type": "realtime",
         "audio": {"input": {"transcription": {"model": "any"}}},
@@ -30,7 +30,7 @@ def talk(desk: Desk) -> None:
     desk.send("response.cancel")
 
 
-def test_every_kind_of_server_event_is_sent_and_official(
+def test_every_kind_of_server_event_matches_the_official_types(
     new_desk: Callable[..., Desk], spoken: Callable[..., Frames]
 ) -> None:
     desk = new_desk()
@@ -41,5 +41,5 @@ def test_every_kind_of_server_event_is_sent_and_official(
     desk.say(spoken("nobody hears this", pause_ms=900))
     broken = Heard("", NO_CONFIDENCE, failed="It broke.")
     desk._take(desk.engine.recognized(desk.jobs[-1].job, broken, desk.now))
-    sent = {event["type"] for event in desk.log} | {"session.created"}  # as the desk was made
+    sent = {event["type"] for event in desk.log} | {"session.created"}  # sent to the new desk
     assert sent == set(ev.SERVER_EVENTS) - NOT_OURS

@@ -1,4 +1,4 @@
-"""Responses of the embedded engine: the order of events, cancel, truncate, what is remembered."""
+"""Responses of the embedded engine: order of events, cancel, truncate, and memory."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def error(came: list[Json]) -> Any:
     return only(came, "error")["error"]
 
 
-def test_the_greeting_is_a_whole_session(new_desk: Callable[..., Desk]) -> None:
+def test_session_created_carries_the_whole_session(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk()
     came = desk.send("session.update", session={"type": "realtime"})
     session = only(came, "session.updated")["session"]
@@ -47,7 +47,7 @@ def test_the_greeting_is_a_whole_session(new_desk: Callable[..., Desk]) -> None:
     assert session["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24000}
 
 
-def test_an_answer_has_every_event_in_the_order_of_the_service(desk: Desk) -> None:
+def test_answer_has_every_event_in_the_service_order(desk: Desk) -> None:
     came = desk.ask("what time is it")
     assert kinds(came) == ["conversation.item.added", "conversation.item.done", *ANSWER_IN_ORDER]
     assert transcript(came) == "It is 3:05 PM."
@@ -62,7 +62,7 @@ def test_an_answer_has_every_event_in_the_order_of_the_service(desk: Desk) -> No
     )
 
 
-def test_every_event_has_an_id_of_its_own(desk: Desk) -> None:
+def test_every_event_has_a_unique_id(desk: Desk) -> None:
     desk.ask("tell me a story")
     ids = [event["event_id"] for event in desk.log]
     assert len(set(ids)) == len(ids) > 100
@@ -110,7 +110,7 @@ def test_metadata_comes_back_in_created_and_done(desk: Desk) -> None:
     assert only(came, "response.done")["response"]["metadata"] == {"turn": "7"}
 
 
-def test_a_second_response_is_refused_while_one_is_active(new_desk: Callable[..., Desk]) -> None:
+def test_second_response_is_refused_while_one_is_active(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     response = only(desk.ask("tell me a story"), "response.created")["response"]["id"]
     refused = error(desk.send("response.create", event_id="mine"))
@@ -141,7 +141,7 @@ def test_cancel_in_mid_answer_closes_everything_in_order(
     assert desk.wait(60.0) == []  # nothing late
 
 
-def test_cancel_between_two_sentences_drops_the_sentence_that_is_being_made(desk: Desk) -> None:
+def test_cancel_drops_the_sentence_in_synthesis(desk: Desk) -> None:
     desk.by_hand = True
     desk.ask("tell me a story")
     desk.work(1)
@@ -152,7 +152,7 @@ def test_cancel_between_two_sentences_drops_the_sentence_that_is_being_made(desk
     assert desk.engine.synthesized(waiting.job, desk.speak("late"), 0.0) == []
 
 
-def test_cancel_without_a_response_is_the_harmless_error(desk: Desk) -> None:
+def test_cancel_without_a_response_is_a_harmless_error(desk: Desk) -> None:
     refused = error(desk.send("response.cancel", event_id="c1"))
     assert refused["code"] == "response_cancel_not_active"
     assert refused["message"] == "Cancellation failed: no active response found"
@@ -163,7 +163,7 @@ def test_cancel_without_a_response_is_the_harmless_error(desk: Desk) -> None:
 
 
 def told(desk: Desk, seconds: float) -> Any:
-    """A story that was heard for so long and then interrupted; its item's id."""
+    """A story interrupted after this number of seconds; returns its item's id."""
     item = only(desk.ask("tell me a story"), "response.output_item.done")["item"]["id"]
     only(
         desk.send(
@@ -186,13 +186,13 @@ def test_go_on_continues_where_the_story_was_cut(desk: Desk, seconds: float) -> 
         ends.append(ends[-1] + len(desk.speak(sentence)) / 24000)
     heard = max(i for i, end in enumerate(ends) if end <= seconds)
     rest = transcript(desk.ask("go on"))
-    # Without a single word heard there is no story to go on with.
+    # Without a single heard word there is no story to continue.
     expected = "There is nothing to go on with." if seconds < 0.1 else " ".join(story[heard:])
     assert rest.startswith(expected)
     assert len(rest) <= len(expected) + 40
 
 
-def test_go_on_works_twice_and_then_tells_that_it_is_over(desk: Desk) -> None:
+def test_go_on_works_until_the_story_is_over(desk: Desk) -> None:
     told(desk, 20.0)
     came = desk.ask("go on")
     item = only(came, "response.output_item.done")["item"]["id"]
@@ -203,20 +203,20 @@ def test_go_on_works_twice_and_then_tells_that_it_is_over(desk: Desk) -> None:
     assert transcript(desk.ask("go on")) == "That was the end of the story."
 
 
-def test_repeat_says_only_what_was_heard(desk: Desk) -> None:
+def test_repeat_says_only_the_heard_part(desk: Desk) -> None:
     told(desk, 9.0)
     again = transcript(desk.ask("repeat that"))
     assert " ".join(STORIES["lighthouse"]).startswith(again)
     assert 20 < len(again) < 200
 
 
-def test_a_deleted_answer_was_never_said(desk: Desk) -> None:
+def test_deleted_answer_is_forgotten(desk: Desk) -> None:
     item = told(desk, 20.0)
     assert only(desk.send("conversation.item.delete", item_id=item), "conversation.item.deleted")
     assert transcript(desk.ask("go on")).startswith("There is nothing to go on with.")
 
 
-def test_after_a_reconnect_the_heard_text_is_memory_enough(desk: Desk) -> None:
+def test_story_resumes_from_the_heard_text_after_a_reconnect(desk: Desk) -> None:
     heard = " ".join(STORIES["fox"][:3]) + " One evening she"
     part = {"type": "output_text", "text": heard}
     item = {"type": "message", "role": "assistant", "content": [part]}
@@ -224,14 +224,14 @@ def test_after_a_reconnect_the_heard_text_is_memory_enough(desk: Desk) -> None:
     assert transcript(desk.ask("go on")).startswith(STORIES["fox"][3])
 
 
-def test_another_story_is_another_one(desk: Desk) -> None:
+def test_another_story_is_a_different_one(desk: Desk) -> None:
     first, second = transcript(desk.ask("tell me a story")), transcript(desk.ask("another story"))
     assert first == " ".join(STORIES["lighthouse"])
     assert second == " ".join(STORIES["fox"])
     assert transcript(desk.ask("tell me a story about the river")) == " ".join(STORIES["river"])
 
 
-def test_truncating_an_answer_that_is_still_generated_forgets_what_follows(
+def test_truncate_during_generation_drops_the_rest(
     new_desk: Callable[..., Desk],
 ) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
@@ -283,7 +283,7 @@ def with_tools(new_desk: Callable[..., Desk], **more: Any) -> Any:
     return new_desk(session={**MANUAL, "tools": [TIMER_TOOL], **more})
 
 
-def test_a_timer_is_a_function_call_and_its_output_is_spoken(new_desk: Callable[..., Desk]) -> None:
+def test_timer_is_a_function_call_and_its_output_is_spoken(new_desk: Callable[..., Desk]) -> None:
     desk = with_tools(new_desk)
     came = desk.ask("jarvis set an egg timer for six minutes and thirty seconds")
     assert kinds(came)[2:] == [
@@ -311,7 +311,7 @@ def test_a_timer_is_a_function_call_and_its_output_is_spoken(new_desk: Callable[
     assert said == "The timer for egg rings in 6 minutes and 30 seconds."
 
 
-def test_a_question_after_the_call_is_answered_before_the_output(
+def test_question_after_the_call_is_answered_first(
     new_desk: Callable[..., Desk],
 ) -> None:
     desk = with_tools(new_desk)
@@ -324,13 +324,13 @@ def test_a_question_after_the_call_is_answered_before_the_output(
     assert transcript(desk.send("response.create")) == "It is 3:05 PM."
 
 
-def test_without_the_function_it_says_so(new_desk: Callable[..., Desk]) -> None:
+def test_command_without_its_function_is_declined(new_desk: Callable[..., Desk]) -> None:
     for desk in (new_desk(session=MANUAL), with_tools(new_desk, tool_choice="none")):
         said = transcript(desk.ask("set a timer for ten minutes"))
         assert said == "Sorry, this device can't set timers."
 
 
-def test_out_of_band_answers_run_beside_and_leave_no_trace(new_desk: Callable[..., Desk]) -> None:
+def test_out_of_band_answers_run_in_parallel_without_a_trace(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(pace=1.0, session=MANUAL)
     story = only(desk.ask("tell me a story"), "response.created")["response"]["id"]
     part = {"type": "input_text", "text": "what time is it"}
@@ -344,7 +344,7 @@ def test_out_of_band_answers_run_beside_and_leave_no_trace(new_desk: Callable[..
     assert done["id"] == story
 
 
-def test_an_empty_input_is_an_empty_context(desk: Desk) -> None:
+def test_empty_input_is_an_empty_context(desk: Desk) -> None:
     desk.ask("tell me a story")
     came = desk.send("response.create", response={"input": []})
     assert transcript(came).startswith("Hello.")
@@ -358,7 +358,7 @@ def test_two_pieces_of_one_turn_are_understood_together(desk: Desk) -> None:
     assert transcript(desk.send("response.create")) == "Sorry, this device can't set timers."
 
 
-def test_pacing_keeps_to_real_time(new_desk: Callable[..., Desk]) -> None:
+def test_pace_1_sends_audio_in_real_time(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(pace=2.0, session=MANUAL)
     desk.ask("tell me a story")
     before = len(audio(desk.log))
@@ -367,7 +367,7 @@ def test_pacing_keeps_to_real_time(new_desk: Callable[..., Desk]) -> None:
     assert before / 48000 <= 0.4
 
 
-def test_response_after_a_failed_recognition_hears_the_audio_again(
+def test_failed_recognition_is_repeated_by_the_next_response(
     desk: Desk, spoken: Callable[..., Frames]
 ) -> None:
     desk.by_hand = True

@@ -19,7 +19,7 @@ def update(desk: Desk, **session: Any) -> Any:
     return desk.send("session.update", session=session)
 
 
-def test_an_update_changes_what_it_names_and_answers_with_the_whole(
+def test_update_changes_the_named_fields_and_returns_all(
     new_desk: Callable[..., Desk],
 ) -> None:
     desk = new_desk()
@@ -99,7 +99,7 @@ VAD = (*IN, "turn_detection")
          "Invalid type for 'session.instructions': expected a string, but got an integer instead."),
     ],
 )  # fmt: skip
-def test_a_wrong_update_is_refused_as_a_whole(
+def test_wrong_update_is_refused_as_a_whole(
     new_desk: Callable[..., Desk], change: Any, code: str, param: str | None, words: str
 ) -> None:
     desk = new_desk()
@@ -117,7 +117,7 @@ def test_a_wrong_update_is_refused_as_a_whole(
     assert only(update(desk, type="realtime"), "session.updated")["session"] == before
 
 
-def test_the_voice_is_locked_after_the_first_audio(desk: Desk) -> None:
+def test_voice_is_locked_after_the_first_audio(desk: Desk) -> None:
     voice = {"output": {"voice": "cedar"}}
     assert kinds(update(desk, type="realtime", audio=voice)) == ["session.updated"]
     desk.ask("hello")
@@ -147,7 +147,7 @@ def test_the_voice_is_locked_after_the_first_audio(desk: Desk) -> None:
          "response.speed"),
     ],
 )  # fmt: skip
-def test_what_is_no_event_is_refused_and_the_conversation_goes_on(
+def test_invalid_event_is_refused_and_the_conversation_continues(
     desk: Desk, frame: Any, code: str, param: str | None
 ) -> None:
     came = desk.raw(frame)
@@ -156,14 +156,14 @@ def test_what_is_no_event_is_refused_and_the_conversation_goes_on(
     assert transcript(desk.ask("what time is it")) == "It is 3:05 PM."
 
 
-def test_an_unknown_type_is_answered_with_the_known_ones(desk: Desk) -> None:
+def test_unknown_type_is_answered_with_the_known_ones(desk: Desk) -> None:
     message = error(desk.send("nope"))["message"]
     assert message.startswith("Invalid value: 'nope'. Supported values are: 'session.update', ")
     assert message.endswith(", and 'response.cancel'.")
 
 
 @pytest.mark.parametrize("held_ms", [0, 20, 99])
-def test_too_small_a_commit_has_the_real_text(desk: Desk, held_ms: int) -> None:
+def test_too_small_commit_has_the_text_of_the_service(desk: Desk, held_ms: int) -> None:
     audio = base64.b64encode(bytes(held_ms * 48)).decode()
     desk.send("input_audio_buffer.append", audio=audio)
     assert error(desk.send("input_audio_buffer.commit")) == {
@@ -182,7 +182,7 @@ def test_clear_empties_the_buffer(desk: Desk) -> None:
     assert error(desk.send("input_audio_buffer.commit"))["message"].endswith("has 0.00ms of audio.")
 
 
-def test_a_commit_makes_an_item_and_silence_is_not_understood(desk: Desk) -> None:
+def test_commit_makes_an_item_and_silence_is_not_understood(desk: Desk) -> None:
     desk.send("input_audio_buffer.append", audio=PCM_100_MS)
     came = desk.send("input_audio_buffer.commit")
     assert kinds(came) == [
@@ -200,7 +200,7 @@ def message(role: str, kind: str, text: str, **more: Any) -> Any:
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}], **more}
 
 
-def test_items_keep_their_order_and_say_what_they_follow(desk: Desk) -> None:
+def test_items_keep_their_order_and_name_the_item_before(desk: Desk) -> None:
     def create(item_id: str, **where: Any) -> Any:
         item = message("user", "input_text", "hello", id=item_id)
         came = desk.send("conversation.item.create", item=item, **where)

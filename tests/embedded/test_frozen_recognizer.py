@@ -1,4 +1,4 @@
-"""A recogniser that stands still or dies is replaced, while it is idle and while it is needed."""
+"""A recogniser that freezes or dies is replaced, both while idle and while needed."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (signal.SIGSTOP, "the recogniser does not answer any more: it is killed"),
+        (signal.SIGSTOP, "the recogniser is frozen; killing and restarting it"),
         (signal.SIGKILL, "the recogniser failed ("),
     ],
 )
@@ -50,7 +50,7 @@ def test_idle_recognizer_that_fails_is_replaced(
 
 
 @pytest.mark.slow
-def test_frozen_recognizer_fails_one_command_and_not_the_next(
+def test_frozen_recognizer_fails_only_one_command(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scene() -> None:

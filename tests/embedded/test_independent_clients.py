@@ -1,7 +1,7 @@
-"""What clients of others write on the wire: nulls, subprotocols, cancels without id, token details.
+"""Other clients' habits on the wire: nulls, subprotocols, cancels without id, token details.
 
 The shapes are those of LiveKit's plugin, pipecat, pydantic-ai and of generated clients that
-write null for every field that is not set.
+write null for every unset field.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ def test_null_in_audio_input_switches_off(new_desk: Callable[..., Desk], name: s
 
 
 @pytest.mark.parametrize("name", RESPONSE_NULLS)
-def test_null_in_a_response_means_the_session_s_value(desk: Desk, name: str) -> None:
+def test_null_in_a_response_means_the_value_of_the_session(desk: Desk, name: str) -> None:
     part = {"type": "input_text", "text": "what time is it"}
     item = {"type": "message", "role": "user", "content": [part]}
     desk.send("conversation.item.create", item=item)
@@ -91,12 +91,12 @@ def test_null_in_a_response_means_the_session_s_value(desk: Desk, name: str) -> 
 
 
 @pytest.mark.parametrize("event", [{"response": None}, {"event_id": None}, {}])
-def test_response_create_may_say_nothing(desk: Desk, event: Any) -> None:
+def test_response_create_may_be_empty(desk: Desk, event: Any) -> None:
     assert kinds(desk.send("response.create", **event))[0] == "response.created"
 
 
-def test_livekits_create_after_a_function_call_is_taken(desk: Desk) -> None:
-    """It has instructions null, and metadata that must come back."""
+def test_livekit_create_after_a_function_call_is_accepted(desk: Desk) -> None:
+    """Its instructions are null, and its metadata must come back."""
     came = desk.send(
         "response.create",
         event_id="response_create_1",
@@ -132,7 +132,7 @@ def test_null_in_an_item_means_no_field(desk: Desk, item: Any) -> None:
 
 
 @pytest.mark.parametrize("detection", ["server_vad", "semantic_vad"])
-def test_null_in_turn_detection_is_refused_as_by_the_service(
+def test_null_in_turn_detection_is_refused_like_the_service(
     new_desk: Callable[..., Desk], detection: Any
 ) -> None:
     desk = new_desk()
@@ -154,14 +154,14 @@ def test_cancel_without_id_ends_the_active_response(
 
 
 def test_retrieve_of_an_unknown_item_names_its_event(desk: Desk) -> None:
-    """pipecat finds the item that it asked for in the event's id."""
+    """pipecat finds the requested item by the event's id."""
     came = desk.send("conversation.item.retrieve", item_id="gone", event_id="rci_gone")
     refused = only(came, "error")["error"]
     assert refused["code"] == "item_retrieve_invalid_item_id"
     assert refused["event_id"] == "rci_gone"
 
 
-def test_usage_tells_text_and_audio_apart(desk: Desk) -> None:
+def test_usage_separates_text_and_audio(desk: Desk) -> None:
     usage = only(desk.ask("what time is it"), "response.done")["response"]["usage"]
     assert usage["input_token_details"] == {
         "text_tokens": 4,
@@ -173,7 +173,7 @@ def test_usage_tells_text_and_audio_apart(desk: Desk) -> None:
     assert usage["input_tokens"] == 4
     details = usage["output_token_details"]
     assert details["text_tokens"] == 4  # It is 3:05 PM.
-    assert 30 < details["audio_tokens"] < 60  # one for each 50 ms
+    assert 30 < details["audio_tokens"] < 60  # one per 50 ms
     assert usage["output_tokens"] == sum(details.values())
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
 
@@ -183,7 +183,7 @@ def test_usage_counts_heard_audio_as_audio(desk: Desk, spoken: Callable[..., Fra
     desk.send("input_audio_buffer.commit")
     usage = only(desk.send("response.create"), "response.done")["response"]["usage"]
     assert usage["input_token_details"]["text_tokens"] == 0
-    assert 10 < usage["input_token_details"]["audio_tokens"] < 30  # one for each 100 ms
+    assert 10 < usage["input_token_details"]["audio_tokens"] < 30  # one per 100 ms
 
 
 async def selected(*offered: str) -> str | None:
@@ -210,7 +210,7 @@ def test_subprotocol_is_selected_and_never_the_key(offered: Any, chosen: Any) ->
     assert asyncio.run(selected(*offered)) == chosen
 
 
-FLAG = "--experimental-websocket"  # Node 20 needs it, later ones ignore it
+FLAG = "--experimental-websocket"  # Node 20 needs it, later versions ignore it
 NODE = """
 const socket = new WebSocket(process.argv[1], [
   'realtime', 'openai-insecure-api-key.sk-1', 'openai-beta.realtime-v1']);
@@ -220,12 +220,12 @@ socket.onerror = () => { console.log('refused'); };
 """
 
 
-def test_websocket_of_the_browser_standard_connects() -> None:
-    """Node's is undici's, which fails as a browser's does when no subprotocol is selected."""
+def test_browser_websocket_connects() -> None:
+    """Node uses undici, which fails like a browser if no subprotocol is selected."""
     node = shutil.which("node")
     probe = "process.exit(typeof WebSocket === 'undefined' ? 1 : 0)"
     if node is None or subprocess.run([node, FLAG, "-e", probe], check=False).returncode:
-        pytest.skip("this machine has no node with a WebSocket")
+        pytest.skip("this machine has no node with WebSocket")
 
     async def scene() -> None:
         async with RealtimeServer(ServerOptions(local_time=lambda: NOON)) as server:

@@ -18,7 +18,7 @@ from parleyd.errors import OfflineSpeechError
 
 @pytest.fixture
 def runtime() -> Iterator[Path]:
-    """A folder with a short path, as a runtime directory has."""
+    """A folder with a short path, like a runtime directory."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
@@ -41,7 +41,7 @@ def test_socket_in_runtime_folder_is_private(runtime: Path, name: str) -> None:
     private.close()  # twice
 
 
-def test_first_of_several_runtime_folders_is_taken(runtime: Path) -> None:
+def test_first_of_several_runtime_folders_is_used(runtime: Path) -> None:
     private = PrivateSocket({"RUNTIME_DIRECTORY": f"{runtime}:/elsewhere", "XDG_RUNTIME_DIR": "/"})
     assert private.folder.parent == runtime
     private.close()
@@ -68,12 +68,12 @@ def test_runtime_folder_that_others_write_to_is_not_used(
     shared.chmod(mode)
     private = PrivateSocket({"XDG_RUNTIME_DIR": str(shared), "TMPDIR": str(temporary)})
     assert private.folder.parent == temporary
-    assert "XDG_RUNTIME_DIR is not a folder that belongs to this user alone" in caplog.text
+    assert "XDG_RUNTIME_DIR is not a private folder of this user" in caplog.text
     private.close()
 
 
 @pytest.mark.parametrize("given", ["relative/path", "/no/such/folder", ""])
-def test_runtime_folder_that_is_none_is_not_used(runtime: Path, given: str) -> None:
+def test_invalid_runtime_folder_is_not_used(runtime: Path, given: str) -> None:
     private = PrivateSocket({"XDG_RUNTIME_DIR": given, "TMPDIR": str(runtime)})
     assert private.folder.parent == runtime
     private.close()
@@ -86,7 +86,7 @@ def test_path_over_107_bytes_falls_back_to_a_short_one(runtime: Path) -> None:
     private = PrivateSocket({"XDG_RUNTIME_DIR": str(long), "TMPDIR": str(runtime)})
     assert len(os.fsencode(private.path)) <= 107
     assert private.folder.parent == runtime
-    assert os.listdir(long) == []  # the try there left nothing
+    assert os.listdir(long) == []  # the attempt there left nothing
     private.close()
 
 
@@ -99,7 +99,7 @@ def test_no_usable_folder_is_one_clear_error(
     assert "\n" not in str(caught.value)
 
 
-def test_two_daemons_have_a_socket_each(runtime: Path) -> None:
+def test_two_daemons_have_separate_sockets(runtime: Path) -> None:
     environ = {"XDG_RUNTIME_DIR": str(runtime)}
     first, second = PrivateSocket(environ), PrivateSocket(environ)
     assert first.path != second.path
@@ -108,7 +108,7 @@ def test_two_daemons_have_a_socket_each(runtime: Path) -> None:
     second.close()
 
 
-def test_what_a_killed_daemon_left_is_removed(runtime: Path) -> None:
+def test_folder_of_a_killed_daemon_is_removed(runtime: Path) -> None:
     code = (
         "import os, signal; from parleyd.embedded.private_socket import PrivateSocket;"
         f"s = PrivateSocket({{'XDG_RUNTIME_DIR': {str(runtime)!r}}});"
@@ -122,7 +122,7 @@ def test_what_a_killed_daemon_left_is_removed(runtime: Path) -> None:
     other.symlink_to(target)
     private = PrivateSocket({"XDG_RUNTIME_DIR": str(runtime)})
     assert not left.exists()
-    assert other.is_symlink()  # no folder of ours: not touched
+    assert other.is_symlink()  # not one of our folders, so it stays
     assert target.exists()
     private.close()
 

@@ -1,4 +1,4 @@
-"""The real recogniser on speech by three voices that are not the assistant's."""
+"""The real recogniser on speech by three voices other than the assistant's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +50,7 @@ def heard(recognizer: Recognizer, spoken: Callable[..., Frames], text: str, voic
 
 @pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
-def test_every_intent_is_heard(
+def test_every_intent_is_recognised(
     recognizer: Recognizer, spoken: Callable[..., Frames], voice: str
 ) -> None:
     wrong = {
@@ -71,10 +71,10 @@ def test_other_sentences_are_refused(recognizer: Recognizer, spoken: Callable[..
         for voice in VOICES
         if heard(recognizer, spoken, text, voice).words
     ]
-    assert len(taken) <= 3, taken  # 18 % of real ones got in at this threshold
+    assert len(taken) <= 3, taken  # 18 % of real ones were accepted at this threshold
 
 
-def test_the_end_of_the_wake_word_in_front_does_no_harm(
+def test_command_after_the_end_of_a_wake_word_is_recognised(
     recognizer: Recognizer, spoken: Callable[..., Frames]
 ) -> None:
     clip = spoken("jarvis what time is it", "rms", MIC_RATE_HZ)
@@ -87,7 +87,7 @@ def test_the_end_of_the_wake_word_in_front_does_no_harm(
 
 
 @pytest.mark.slow
-def test_silence_noise_and_nothing_are_no_command(recognizer: Recognizer) -> None:
+def test_silence_and_noise_are_not_a_command(recognizer: Recognizer) -> None:
     second = np.zeros(MIC_RATE_HZ, np.int16)
     for frames in (second[:0], second[:100], second):
         assert recognizer.recognize(frames).words == ""
@@ -98,7 +98,7 @@ def test_silence_noise_and_nothing_are_no_command(recognizer: Recognizer) -> Non
 
 
 @pytest.mark.slow
-def test_the_same_audio_is_heard_the_same(
+def test_same_audio_gives_the_same_words(
     recognizer: Recognizer, spoken: Callable[..., Frames]
 ) -> None:
     clip = spoken("tell me a story", "awb", MIC_RATE_HZ)

@@ -1,4 +1,4 @@
-"""The embedded server and clients that want its memory, its voice or its places: by TCP."""
+"""The embedded server against clients that take its memory, voice or places, over TCP."""
 
 import asyncio
 import base64
@@ -26,12 +26,12 @@ from tests.embedded.rude_client import (
     user_text,
 )
 
-MOST_MORE_MB = 200  # for one client that sends the greatest messages: 94 to 156 measured
+MOST_MORE_MB = 200  # for one client that sends the largest messages: measured 94 to 156
 SECOND_OF_AUDIO = base64.b64encode(bytes(48_000)).decode()
 
 
 def run(scene: Callable[..., Any]) -> None:
-    """A scene with a server of its own; its standard error must stay empty."""
+    """Run a scene with a separate server; its standard error must stay empty."""
 
     async def play() -> None:
         async with served() as server:
@@ -41,7 +41,7 @@ def run(scene: Callable[..., Any]) -> None:
 
 
 async def flood(client: Rude, data: bytes, seconds: float, server: Served) -> int:
-    """Send `data` again and again; the greatest memory meanwhile, in MB."""
+    """Send `data` again and again; returns the peak memory in MB."""
     end, most = time.monotonic() + seconds, 0
     with contextlib.suppress(ConnectionError):
         while time.monotonic() < end:
@@ -53,7 +53,7 @@ async def flood(client: Rude, data: bytes, seconds: float, server: Served) -> in
 
 
 async def answers(server: Served) -> None:
-    """Another client is served meanwhile."""
+    """Check that another client is served."""
     client = await server.open()
     assert (await client.receive())["type"] == "session.created"
     await client.send(user_text("what time is it") + event("response.create"))
@@ -96,12 +96,12 @@ def test_floods_of_clients_that_never_read_are_bounded() -> None:
 
 
 @pytest.mark.slow
-def test_kept_texts_of_a_polite_client_are_bounded() -> None:
+def test_stored_texts_of_a_polite_client_are_bounded() -> None:
     async def scene(server: Served) -> None:
         client = await server.open()
         before = server.mb
         await client.receive()
-        for _ in range(200):  # 50 MB, which is more than it keeps
+        for _ in range(200):  # 50 MB, which is more than it stores
             await client.send(user_text("A" * 250_000))
             assert (await client.receive())["type"] == "conversation.item.added"
             assert (await client.receive())["type"] == "conversation.item.done"
@@ -126,7 +126,7 @@ def test_eight_clients_with_half_a_message_each_are_bounded() -> None:
 
 
 @pytest.mark.slow
-def test_half_open_connections_leave_the_door_open() -> None:
+def test_half_open_connections_do_not_block_new_clients() -> None:
     async def scene(server: Served) -> None:
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
         await answers(server)
@@ -138,7 +138,7 @@ def test_half_open_connections_leave_the_door_open() -> None:
 
 
 @pytest.mark.slow
-def test_handshake_that_is_never_finished_ends_in_time() -> None:
+def test_unfinished_handshake_is_dropped_in_time() -> None:
     async def scene(server: Served) -> None:
         client = await server.connect()
         await client.send(b"GET /v1/realtime?model=x HTTP/1.1\r\nHost: ")
@@ -149,13 +149,13 @@ def test_handshake_that_is_never_finished_ends_in_time() -> None:
 
 
 @pytest.mark.slow
-def test_clients_that_never_spoke_give_up_their_places() -> None:
+def test_silent_clients_lose_their_places() -> None:
     async def scene(server: Served) -> None:
         silent = [await server.open() for _ in range(8)]
         for client in silent:
             await client.receive()
         await answers(server)
-        assert await silent[0].dropped()  # the one that came first
+        assert await silent[0].dropped()  # the oldest
         await silent[7].send(event("response.cancel"))  # the newest has kept its place
         assert (await silent[7].receive())["error"]["code"] == "response_cancel_not_active"
 
@@ -179,7 +179,7 @@ def test_ninth_client_is_refused_while_eight_are_busy() -> None:
     run(scene)
 
 
-def test_client_idle_for_10_min_gives_its_place_to_a_new_one() -> None:
+def test_client_idle_for_10_min_loses_its_place_to_a_new_one() -> None:
     class Seat:
         def __init__(self, heard_at: float | None) -> None:
             self.heard_at = heard_at
@@ -195,7 +195,7 @@ def test_client_idle_for_10_min_gives_its_place_to_a_new_one() -> None:
     assert taken.take(Seat(now)) is seats[1]  # type: ignore[arg-type]
 
 
-def test_client_that_never_reads_pauses_and_is_dropped_in_the_end(
+def test_client_that_never_reads_is_paused_and_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "READ_WITHIN_S", 1.0)
@@ -206,7 +206,7 @@ def test_client_that_never_reads_pauses_and_is_dropped_in_the_end(
             try:
                 await client.shake_hands("model=x")
                 (visitor,) = server._visitors
-                # 4 MB of speech for each, and 200 KB to be handled before it
+                # 4 MB of speech each, preceded by 200 KB to handle
                 story = user_text("A" * 200_000)
                 story += user_text("tell me a story") + event("response.create")
                 sent = 0
@@ -230,7 +230,7 @@ def test_client_that_never_reads_pauses_and_is_dropped_in_the_end(
 
 @pytest.mark.slow
 def test_long_answer_of_one_client_does_not_delay_another() -> None:
-    """Digits are the slowest to say: 200,000 of them took 14 minutes of the voice at once."""
+    """Digits are the slowest to speak: 200,000 of them used to block the voice for 14 minutes."""
 
     async def scene(server: Served) -> None:
         greedy = await server.open()
@@ -254,8 +254,8 @@ async def _until_done(client: Rude) -> None:
 
 
 @pytest.mark.slow
-def test_odd_messages_are_refused_and_the_talk_continues() -> None:
-    """`test_engine_bounds` has more of them; here they come over the socket."""
+def test_odd_messages_are_refused_and_the_session_continues() -> None:
+    """`test_engine_bounds` has more of them; these come over the socket."""
 
     async def scene(server: Served) -> None:
         client = await server.open()
@@ -289,7 +289,7 @@ def test_odd_requests_are_answered_by_http() -> None:
 
 
 @pytest.mark.slow
-def test_two_beta_headers_are_refused_as_one_is() -> None:
+def test_two_beta_headers_are_refused_like_one() -> None:
     async def scene(server: Served) -> None:
         headers = ("OpenAI-Beta: assistants=v2", "OpenAI-Beta: realtime=v1")
         client = await server.open("model=x", *headers)

@@ -1,4 +1,4 @@
-"""The embedded server on a real socket, as the official client sees it, and as a process."""
+"""The embedded server on a real socket, used by the official client, and as a process."""
 
 import asyncio
 import base64
@@ -35,14 +35,14 @@ def options(**more: Any) -> Any:
 
 
 class Caller:
-    """The official client in a conversation; notes every event."""
+    """The official client in a conversation; records every event."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.log: list[Any] = []
 
     async def until(self, kind: str) -> Any:
-        """The next event of this type; all before it are noted."""
+        """The next event of this type; records all earlier ones."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 event = await self.connection.recv()
@@ -195,7 +195,7 @@ async def function_call(caller: Caller, spoken: Callable[..., Frames]) -> None:
 
 
 @pytest.mark.slow
-def test_the_official_client_holds_a_whole_conversation(spoken: Callable[..., Frames]) -> None:
+def test_official_client_holds_a_whole_conversation(spoken: Callable[..., Frames]) -> None:
     asyncio.run(conversation(spoken))
 
 
@@ -247,7 +247,7 @@ async def refusals() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_refused_at_the_door() -> None:
+def test_invalid_connections_are_refused() -> None:
     asyncio.run(refusals())
 
 
@@ -270,7 +270,7 @@ async def worker_dies(spoken: Callable[..., Frames]) -> None:
 
 
 @pytest.mark.slow
-def test_a_recogniser_that_dies_fails_one_answer_and_comes_back(
+def test_dead_recogniser_fails_one_answer_and_is_replaced(
     spoken: Callable[..., Frames],
 ) -> None:
     asyncio.run(worker_dies(spoken))
@@ -321,11 +321,11 @@ def test_sigterm_ends_the_process_cleanly() -> None:
 
 
 @pytest.mark.slow
-def test_it_ends_with_its_parent() -> None:
+def test_server_process_ends_with_its_parent() -> None:
     asyncio.run(abandoned())
 
 
-def test_a_missing_voice_is_one_clear_line() -> None:
+def test_missing_voice_is_one_clear_line() -> None:
     with pytest.raises(OfflineSpeechError, match="sudo apt install flite") as caught:
         Synthesizer("nobody")
     assert "\n" not in str(caught.value)
@@ -334,7 +334,7 @@ def test_a_missing_voice_is_one_clear_line() -> None:
 def test_job_that_fails_is_logged_and_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client comes again instead of waiting for ever."""
+    """The client reconnects instead of waiting forever."""
 
     async def fail(*_: Any) -> None:
         raise RuntimeError("rhubarb")

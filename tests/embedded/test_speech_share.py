@@ -11,7 +11,7 @@ from parleyd.units import SILENCE, Frames
 
 
 class Line:
-    """The common line: one job at a time, in the order in which they were handed in."""
+    """The common queue: one job at a time, in order of arrival."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -45,7 +45,7 @@ def test_share_gives_each_client_every_second_sentence() -> None:
     assert len(done) == 10
 
 
-def test_share_lets_one_utterance_of_a_client_wait_at_a_time() -> None:
+def test_share_queues_one_utterance_per_client() -> None:
     async def scene() -> list[str]:
         line = Line()
         greedy, modest = Share(cast(Speech, line)), Share(cast(Speech, line))

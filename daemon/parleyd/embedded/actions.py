@@ -1,4 +1,4 @@
-"""What the engine asks of the server around it, and where its output gathers."""
+"""The work that the engine requests from its driver, and the queue of its output."""
 
 import itertools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Recognize:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The result of this job is of no use any more; it need not be started."""
+    """The result of this job is no longer needed; do not start it if it has not begun."""
 
     job: int
 
@@ -37,7 +37,7 @@ Output = ServerEvent | Action
 
 
 class Outbox:
-    """Gathers output in order, gives every event its id and every job its number."""
+    """Collects output in order, and gives every event an id and every job a number."""
 
     def __init__(self, tag: str) -> None:
         self._tag = tag
@@ -56,7 +56,7 @@ class Outbox:
         self.send(ServerError(error=detail))
 
     def ask(self, make: Callable[[int], Action]) -> int:
-        """Ask for the action that `make` builds around a fresh job number."""
+        """Request the action that `make` builds for a new job number."""
         job = next(self._numbers)
         self._gathered.append(make(job))
         return job
@@ -65,6 +65,6 @@ class Outbox:
         self._gathered.append(Forget(job))
 
     def drain(self) -> list[Output]:
-        """All that has gathered, in order; the outbox is empty afterwards."""
+        """Return all output so far, in order, and empty the outbox."""
         gathered, self._gathered = self._gathered, []
         return gathered

@@ -1,4 +1,4 @@
-"""What a response answers: the newest thing in the conversation that wants an answer."""
+"""Chooses what a response answers: the newest item in the conversation that needs an answer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from parleyd.embedded.items import Item
 
 
 def unanswered(items: Sequence[Item]) -> list[Item]:
-    """The user's messages and function outputs since the assistant last spoke."""
+    """The user's messages and function outputs since the assistant's last message."""
     wanted: list[Item] = []
     for item in reversed(items):
         if item.role == "assistant":
@@ -20,7 +20,7 @@ def unanswered(items: Sequence[Item]) -> list[Item]:
 
 
 def awaited(items: Sequence[Item]) -> Item | None:
-    """An item whose recognition must come before the answer, or None."""
+    """An item whose recognition must finish before the answer, or None."""
     for item in unanswered(items):
         if item.content_type == "input_audio" and item.heard is None:
             return item
@@ -30,7 +30,7 @@ def awaited(items: Sequence[Item]) -> Item | None:
 def plan(
     items: Sequence[Item], local_time: datetime, tools: frozenset[str]
 ) -> tuple[Say | Call, Item | None]:
-    """The answer, and the item that it answers (None: nothing was asked)."""
+    """The answer, and the item that it answers (None: there was no question)."""
     open_items = unanswered(items)
     answers = [i.memory() for i in items if i.role == "assistant" and i.memory()]
     context = Context(local_time, tools, answers)
@@ -40,7 +40,7 @@ def plan(
         call = next(
             (i for i in items if i.type == "function_call" and i.call_id == returned.call_id), None
         )
-        # A question that came after the call is what the user waits for now.
+        # The user is now waiting for an answer to a question that came after the call.
         asked = _after(items, call or returned, asked)
         if not asked:
             name, arguments = (call.name, call.arguments) if call else ("", "")
@@ -48,7 +48,7 @@ def plan(
     if not asked:
         return Say(GREETING), None
     said = [item.memory() for item in asked]
-    # Two pieces of one turn make sense together; a cough after a command does not undo it.
+    # Two parts of one turn belong together; a cough after a command does not undo it.
     for words in (said[-1], " ".join(said), *reversed(said)):
         if grammar.match(words):
             return answer(words, context), asked[-1]

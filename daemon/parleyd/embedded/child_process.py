@@ -1,10 +1,10 @@
 """The embedded server as a child process of the daemon or the demo.
 
-It is served on a Unix socket, not on connected socket pairs: an address is a plain string
-that the link can connect to again by itself, and websockets has `unix_connect` and
-`unix_serve` for it. This process binds the socket and keeps it, the child only accepts from
-it. So when the child dies no other process can take its place, and a client that comes
-meanwhile waits in line for the next child.
+It listens on a Unix socket rather than on connected socket pairs: an address is a plain string
+that the connection can reconnect to by itself, and websockets has `unix_connect` and
+`unix_serve` for it. This process binds the socket and keeps it; the child only accepts from it.
+So when the child dies, no other process can take its place, and a client that connects
+meanwhile waits in the queue for the next child.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ STARTS_WITHIN_S = 30.0  # 2 s measured on a desktop core; a Pi with a cold card 
 STOPS_WITHIN_S = 1.0
 RESTART_AFTER_S = 1.0
 READY = b"listening\n"
-BEAT_S = 1.0  # the child's event loop shows this often that it turns
-FROZEN_BEATS = 5  # missing one after the other; nothing that the child does blocks its loop for 1 s
+BEAT_S = 1.0  # the child's event loop reports this often that it runs
+FROZEN_BEATS = 5  # missing in succession; nothing that the child does blocks its loop for 1 s
 
 log = logging.getLogger(__name__)
 
 
 class EmbeddedServer:
-    """Starts `parley serve`, replaces it when it dies or freezes, ends it; on the event loop.
+    """Starts `parley serve`, replaces it when it dies or freezes, and ends it; on the event loop.
 
-    The child also ends by itself when this process dies: its standard input is closed then.
+    The child also ends by itself when this process dies, which closes its standard input.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class EmbeddedServer:
         self._socket: PrivateSocket | None = None
 
     async def start(self) -> str:
-        """Start it and return its address. Raises `OfflineSpeechError` when it does not come up.
+        """Start it and return its address. Raises `OfflineSpeechError` if it does not start.
 
         The address stays the same until `stop`.
         """
@@ -53,7 +53,7 @@ class EmbeddedServer:
         return UnixAddress(self._socket.path).url
 
     async def keep_alive(self) -> None:
-        """Replace it whenever it dies or freezes, as often as it takes, until cancelled."""
+        """Replace it whenever it dies or freezes, without a limit, until cancelled."""
         while True:
             if self._process is not None:
                 await self._watch(self._process)
@@ -68,7 +68,7 @@ class EmbeddedServer:
                 await self._end_child()
 
     async def stop(self) -> None:
-        """End it; waits for at most `STOPS_WITHIN_S`, may be called twice."""
+        """End it; waits for at most `STOPS_WITHIN_S`; may be called twice."""
         await self._end_child()
         if self._socket is not None:
             self._socket.close()
@@ -91,16 +91,16 @@ class EmbeddedServer:
             async with asyncio.timeout(STARTS_WITHIN_S):
                 line = await process.stdout.readline()
         except TimeoutError:
-            line, why = b"", f"nothing came in {STARTS_WITHIN_S:.0f} s, is the machine overloaded?"
+            line, why = b"", f"silent for {STARTS_WITHIN_S:.0f} s; is the machine overloaded?"
         if line != READY:
             raise OfflineSpeechError(
                 f"the embedded server did not start ({why}): run `parley serve` to see more"
             )
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Return when the child ended, or when its beats stay away; the log says which.
+        """Return when the child ends or its heartbeats stop; the log says which.
 
-        Beats are counted and not the time: a machine that slept has not lost any.
+        It counts heartbeats rather than time: a machine that slept has missed none.
         """
         assert process.stdout is not None
         missing = 0
@@ -112,13 +112,11 @@ class EmbeddedServer:
                 missing += 1
                 continue
             if not line:
-                log.error(
-                    "the embedded server ended (%s) and is started again", await _code(process)
-                )
+                log.error("the embedded server ended (%s); restarting it", await _code(process))
                 return
             missing = 0
         log.error(
-            "the embedded server has not moved for %.0f s: it is killed and started again",
+            "the embedded server has been frozen for %.0f s; killing and restarting it",
             FROZEN_BEATS * BEAT_S,
         )
         process.kill()
@@ -136,7 +134,7 @@ class EmbeddedServer:
 
 
 async def _code(process: asyncio.subprocess.Process) -> int | None:
-    """The exit status, or None when it does not end within `STOPS_WITHIN_S`."""
+    """The exit status, or None if it does not end within `STOPS_WITHIN_S`."""
     try:
         async with asyncio.timeout(STOPS_WITHIN_S):
             return await process.wait()

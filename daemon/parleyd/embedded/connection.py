@@ -1,4 +1,4 @@
-"""One client's WebSocket: drives an engine, carries out its work, sends its events."""
+"""One client's WebSocket: drives an engine, runs its jobs, and sends its events."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -19,11 +19,11 @@ from parleyd.system.tasks import failed
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 
 Step = Callable[[float], list[Output]]
-"""Something that happened, as the engine's reaction to it at a given time."""
+"""An input, as the engine's reaction to it at a given time."""
 
 
 class Connection:
-    """Runs in one event loop; all that happens reaches the engine in order, one at a time."""
+    """Runs in one event loop; every input reaches the engine in order, one at a time."""
 
     def __init__(self, socket: Visitor, engine: Engine, speech: Share) -> None:
         self._socket = socket
@@ -32,12 +32,12 @@ class Connection:
         self._happened: asyncio.Queue[Step | None] = asyncio.Queue()  # `Visitor` bounds it
         self._jobs: dict[int, asyncio.Task[None]] = {}
         self.heard_at: float | None = None
-        """When the client last sent a message, monotonic; None: it never did."""
+        """When the client last sent a message, on the monotonic clock; None: never."""
 
     async def run(self) -> None:
-        """Serve until the client or the server closes; jobs under way are dropped.
+        """Serve until the client or the server closes; drops running jobs.
 
-        A client that does not read for `READ_WITHIN_S` is dropped.
+        Drops a client that does not read for `READ_WITHIN_S`.
         """
         reader = asyncio.create_task(self._read(), name="reader")
         reader.add_done_callback(failed)
@@ -45,7 +45,7 @@ class Connection:
             await self._carry_out(self._engine.open())
             while (step := await self._next()) is not None:
                 await self._carry_out(step(monotonic()))
-                await asyncio.sleep(0)  # the other clients' turn, however much this one sent
+                await asyncio.sleep(0)  # the other clients' turn, even if this one sent a lot
         except ConnectionClosed:
             pass
         except TimeoutError:
@@ -57,7 +57,7 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye to the client; `run` ends then. It has no place from now on."""
+        """Send the close frame, after which `run` ends. Frees the client's place immediately."""
         self._socket.has_place = False
         await self._socket.close(code, reason)
 
@@ -113,7 +113,7 @@ class Connection:
     def _ended(self, job: int, task: "asyncio.Task[None]") -> None:
         self._jobs.pop(job, None)
         if failed(task):
-            self._happened.put_nowait(None)  # the client would wait for ever: it is to come again
+            self._happened.put_nowait(None)  # the client would wait forever, so it must reconnect
 
     async def _recognize(self, job: int, pcm: bytes) -> None:
         heard = await self._speech.recognize(

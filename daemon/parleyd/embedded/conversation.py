@@ -1,4 +1,4 @@
-"""The conversation: its items in order, and what a client may do to them."""
+"""The conversation: its items in order, and the changes that a client may make."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from parleyd.units import SERVER_RATE_HZ, frames_to_ms, ms_to_frames
 
 
 class Conversation:
-    """The items in order. Raises `Refused` for what the service would refuse."""
+    """The items in order. Raises `Refused` where the service would refuse a change."""
 
     def __init__(self) -> None:
         self._items: dict[str, Item] = {}
@@ -30,15 +30,15 @@ class Conversation:
         return self._order[-1] if self._order else None
 
     def before(self, item_id: str) -> str | None:
-        """The id of the item that this one follows."""
+        """The id of the item before this one."""
         place = self._order.index(item_id)
         return self._order[place - 1] if place > 0 else None
 
     def add(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Insert after `previous_item_id` (None: at the end, "root": at the start).
 
-        Returns the id of the item it now follows. Forgets the oldest beyond `MOST_ITEMS`
-        and `MOST_WORD_BYTES`, but never this one.
+        Returns the id of the item before it. Drops the oldest items beyond `MOST_ITEMS` and
+        `MOST_WORD_BYTES`, but never this one.
         """
         if item.id in self._items:
             message = f"Error adding item: an item with id '{item.id}' already exists."
@@ -64,7 +64,7 @@ class Conversation:
         del self._items[item_id]
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """From now on only the first `audio_end_ms` of this answer were ever said."""
+        """Keep only the first `audio_end_ms` of this answer, as if the rest was never spoken."""
         item = self._known(item_id, "truncate", "truncating")
         if item.content_type != "output_audio" or item.frames == 0:
             raise refusal.not_truncatable()
@@ -88,7 +88,7 @@ class Conversation:
             self._order.remove(oldest)
 
     def shed_audio(self) -> None:
-        """Let go the audio of the oldest items beyond `MOST_AUDIO_BYTES`; the words stay."""
+        """Drop the audio of the oldest items beyond `MOST_AUDIO_BYTES`; keep their words."""
         held = 0
         for item_id in reversed(self._order):
             item = self._items[item_id]

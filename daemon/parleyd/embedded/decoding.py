@@ -1,4 +1,4 @@
-"""One text frame of a client as an event, or a refusal in the service's words."""
+"""Decodes a client's text frame into an event, or refuses it in the service's words."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from parleyd.realtime.events import (
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>\w+)`")
 _EXPECTED = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`")
-_SMALL_BYTES = 64 << 10  # too little to be many objects
+_SMALL_BYTES = 64 << 10  # too few bytes for many objects
 _APPEND = AppendAudio.__struct_config__.tag
 _WITH_AUDIO = (_APPEND, CreateItem.__struct_config__.tag)
 _NAMES = {"str": "a string", "int": "an integer", "object": "an object", "bytes": "a string"}
@@ -45,12 +45,12 @@ class _Label(msgspec.Struct):
 
 
 _header = msgspec.json.Decoder(_Header)
-_label = msgspec.json.Decoder(_Label)  # builds no other part of a message
+_label = msgspec.json.Decoder(_Label)  # does not build any other part of a message
 
 
 @dataclass(frozen=True, slots=True)
 class Utf8:
-    """A text frame as it came, in UTF-8. A text of 20 MB is not copied to be looked at."""
+    """A text frame as received, in UTF-8; this avoids copying a text of 20 MB to inspect it."""
 
     text: bytes
 
@@ -60,7 +60,7 @@ Frame = str | Utf8 | bytes
 
 
 def read(frame: Frame) -> ClientEvent:
-    """The event in a frame. Raises `Refused`."""
+    """Decode the event in a frame. Raises `Refused`."""
     if isinstance(frame, bytes):
         raise Refused("Only text frames are accepted.", code="invalid_event")
     text = frame.text if isinstance(frame, Utf8) else frame
@@ -86,9 +86,9 @@ def read(frame: Frame) -> ClientEvent:
 
 
 def pieces(frame: Frame) -> list[Frame]:
-    """A long append as several frames that say the same, so that none takes long to handle.
+    """Split a long append into several equivalent frames, so that none takes long to handle.
 
-    All other frames, and those that will be refused, are returned as they are.
+    Returns all other frames, and those that will be refused, unchanged.
     """
     if not isinstance(frame, Utf8) or len(frame.text) < 2 * PIECE_BYTES:
         return [frame]
@@ -106,7 +106,7 @@ def pieces(frame: Frame) -> list[Frame]:
 
 
 def event_id(frame: Frame) -> str | None:
-    """The id that the client gave this event, as far as it can be read."""
+    """The id that the client gave this event, if it is readable."""
     try:
         given = _label.decode(frame.text if isinstance(frame, Utf8) else frame).event_id
     except (msgspec.DecodeError, UnicodeError, RecursionError):

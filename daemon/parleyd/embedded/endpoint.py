@@ -1,15 +1,15 @@
 """Where an utterance begins and ends: a state machine over speech probabilities.
 
-Pure: one probability per 32 ms chunk in, at most one event out. Positions are
+Pure: takes one probability per 32 ms chunk and returns at most one event. Positions are
 milliseconds since the first audio of the session.
 """
 
 from dataclasses import dataclass
 
-CHUNK_MS = 32  # the detector's step
-HYSTERESIS = 0.15  # below the threshold by this much is silence; Silero's own recipe
+CHUNK_MS = 32  # the step of the voice detector
+HYSTERESIS = 0.15  # this much below the threshold counts as silence; Silero's own recipe
 ONSET_CHUNKS = 2  # 64 ms: a click fills one chunk, a syllable fills several
-PAUSE_MS = 200  # after so much silence recognition is tried, before it is sure that this is the end
+PAUSE_MS = 200  # of silence; recognition then starts early, before the end is certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """Silence for `PAUSE_MS`: perhaps the end."""
+    """Silence for `PAUSE_MS`: possibly the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class SpeechResumed:
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
     at_ms: int
-    """Where the silence that ended it was long enough."""
+    """Where the silence became long enough to end it."""
 
 
 class Endpointer:
-    """Finds utterances; `silence_ms` may be changed at any time, also during a pause."""
+    """Finds utterances; `silence_ms` may change at any time, even during a pause."""
 
     def __init__(self, threshold: float, silence_ms: int) -> None:
         self.threshold = threshold
@@ -43,7 +43,7 @@ class Endpointer:
         self.reset(0)
 
     def reset(self, at_ms: int) -> None:
-        """Forget what was heard; the next chunk begins at `at_ms`."""
+        """Forget the audio so far; the next chunk begins at `at_ms`."""
         self._now_ms = at_ms
         self._onset_ms = at_ms
         self._loud_chunks = 0
@@ -54,7 +54,7 @@ class Endpointer:
     def step(
         self, probability: float
     ) -> SpeechBegan | SpeechPaused | SpeechResumed | SpeechEnded | None:
-        """The next chunk of 32 ms."""
+        """Process the next chunk of 32 ms."""
         start_ms = self._now_ms
         self._now_ms += CHUNK_MS
         if not self.speaking:

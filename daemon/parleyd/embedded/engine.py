@@ -1,8 +1,8 @@
 """The server's half of one realtime conversation, without socket, clock or thread.
 
-Frames of text go in, events and requests for work come out, in order. Whoever
-drives it carries out the work (`Recognize`, `Synthesize`) and reports back;
-`now` is monotonic seconds and only used for pacing.
+Text frames go in, and events and requests for work come out, in order. The driver carries out
+the work (`Recognize`, `Synthesize`) and reports the results; `now` is monotonic seconds and is
+used only for pacing.
 """
 
 from collections.abc import Callable
@@ -39,16 +39,16 @@ from parleyd.realtime.events import ClientEvent, Json
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LEAST_COMMIT_MS = 100  # the service refuses less
-TOO_MANY = Heard("", NO_CONFIDENCE, failed="Too many utterances wait to be recognised.")
+TOO_MANY = Heard("", NO_CONFIDENCE, failed="Too many utterances are waiting for recognition.")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What differs between connections."""
+    """Options that differ between connections."""
 
     model: str = "parley-offline"
     pace: float | None = None
-    """Audio goes out so many times faster than real time; None: as fast as it is made."""
+    """The speed of outgoing audio relative to real time; None: as fast as it is made."""
 
 
 class Engine:
@@ -79,12 +79,12 @@ class Engine:
         self._voice_locked = False
 
     def open(self) -> list[Output]:
-        """The greeting of a new connection."""
+        """The first event of a new connection."""
         self._out.send(events.SessionCreated(session=self._session.wire()))
         return self._out.drain()
 
     def receive(self, frame: decoding.Frame, now: float) -> list[Output]:
-        """One message of the client: carried out or refused as a whole."""
+        """Handle one message of the client: carry it out or refuse it as a whole."""
         self._listener.prepare()
         try:
             self._handle(decoding.read(frame), now)
@@ -93,7 +93,7 @@ class Engine:
         return self._finish()
 
     def recognized(self, job: int, heard: Heard, now: float) -> list[Output]:
-        """What `Recognize` found; late or forgotten jobs are ignored."""
+        """Take the result of `Recognize`; late or forgotten jobs are ignored."""
         if job == self._early_job:
             self._early = heard
             self._listener.understood(grammar.match(heard.words) is not None)
@@ -103,13 +103,13 @@ class Engine:
         return self._finish()
 
     def synthesized(self, job: int, frames: Frames | None, now: float) -> list[Output]:
-        """The audio that `Synthesize` made (24 kHz), or None when it failed."""
+        """Take the audio of `Synthesize` (24 kHz), or None when it failed."""
         for response in tuple(self._responses):
             response.synthesized(job, frames, now)
         return self._finish()
 
     def advance(self, now: float) -> list[Output]:
-        """Send what `due` said is due."""
+        """Send the output that is due by now."""
         for response in tuple(self._responses):
             response.advance(now)
         return self._finish()
@@ -128,7 +128,7 @@ class Engine:
             self._voice_locked = True
         return output
 
-    # --- what the client sends --------------------------------------------------------
+    # --- client events ----------------------------------------------------------------
 
     @singledispatchmethod
     def _handle(self, event: ClientEvent, now: float) -> None:
@@ -238,7 +238,7 @@ class Engine:
                         self._out.refuse(refused.detail(None))
 
     def _commit(self, item_id: str, pcm: bytes, job: int | None, now: float) -> Item:
-        """Make the user's item from audio; `job` is a recognition that is under way."""
+        """Make the user's item from audio; `job` is a recognition already running."""
         item = Item(id=item_id, role="user", content_type="input_audio")
         item.add_audio(pcm)
         previous = self._conversation.add(item)
@@ -278,7 +278,7 @@ class Engine:
     # --- responses ----------------------------------------------------------------------
 
     def _active(self) -> Response | None:
-        """The response that is being generated in the conversation, if any."""
+        """The response in progress in the conversation, if any."""
         return next((r for r in self._responses if r.in_conversation and not r.done), None)
 
     def _respond(self, override: Json, now: float) -> None:
@@ -312,14 +312,14 @@ class Engine:
         self._begin(response, now)
 
     def _hear_again(self, items: list[Item], now: float) -> None:
-        """Recognise the audio again whose recognition failed: the client asks once more."""
+        """Repeat failed recognitions: the client is asking again."""
         for item in answering.unanswered(items):
             if item.heard is not None and item.heard.failed and item.pcm:
                 item.heard = None
                 self._recognize(item, now)
 
     def _source(self, raw_items: list[Json]) -> list[Item]:
-        """The items of a response that brings its own context."""
+        """The items of a response with separate context."""
         items = []
         for raw in raw_items:
             if raw.get("type") == "item_reference":
@@ -332,7 +332,7 @@ class Engine:
         return items
 
     def _begin(self, response: Response, now: float) -> None:
-        """Answer as soon as all that was said is recognised."""
+        """Answer once all the user's audio is recognised."""
         items = self._sources.get(response.id)
         if items is None:
             items = list(self._conversation)
@@ -347,7 +347,7 @@ class Engine:
 
 
 def _newest(pcm: bytes | bytearray) -> bytes:
-    """The newest part of an utterance, which is the part that is recognised."""
+    """The newest part of an utterance; only this part is recognised."""
     return bytes(pcm[-MOST_UTTERANCE_BYTES:])
 
 

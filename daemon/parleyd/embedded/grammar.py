@@ -1,9 +1,9 @@
-"""The commands that can be understood, written once, for ear and eye.
+"""The commands that the server understands, written once for speech and for text.
 
 Each intent has phrases in JSGF notation: ``[x]`` optional, ``(a | b)`` choice,
 ``<name>`` another rule. The recogniser gets them as one JSGF grammar; text is
-matched with regular expressions made from the same phrases, so what can be
-heard and what is understood can't drift apart.
+matched with regular expressions made from the same phrases, so recognition and
+understanding cannot drift apart.
 JSGF: https://www.w3.org/TR/jsgf/
 """
 
@@ -19,7 +19,7 @@ _TEENS = (
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 WAKE_WORDS = ("jarvis", "parley", "alexa", "computer", "porcupine", "nabu", "bumblebee")
-"""May stand before a command: the end of a wake word is often sent along with it."""
+"""May precede a command: the audio often starts with the end of a wake word."""
 
 RULES: dict[str, str] = {
     "unit": " | ".join(_UNITS),
@@ -151,7 +151,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
 }
 
 SLOTS = ("duration", "hour", "percent", "label", "story")
-"""Rules whose words are handed over with the intent."""
+"""Rules whose words are returned with the intent."""
 
 _TOKEN = re.compile(r"<(\w+)>|[\w']+|[\[\]()|]")
 
@@ -174,9 +174,9 @@ def words() -> frozenset[str]:
 
 
 def match(said: str) -> tuple[str, Mapping[str, str]] | None:
-    """The intent and the slots of a sentence, or None when the grammar has no such sentence.
+    """The intent and the slots of a sentence, or None if the grammar does not contain it.
 
-    `said`: any text; case and punctuation don't matter, digits are understood.
+    `said`: any text; case and punctuation don't matter, and digits are understood.
     """
     plain = "".join(f"{word} " for word in re.findall(r"[a-z0-9']+", said.lower()))
     for intent, pattern in _patterns():
@@ -238,8 +238,8 @@ def number(text: str) -> int:
 
 
 def hour(text: str) -> tuple[int, int, bool] | None:
-    """An `hour` as the grammar writes it: hours, minutes, and whether the part of the day was
-    said (else seven may mean seven in the evening); None for one that no clock shows."""
+    """Parse an `hour` of the grammar: hours, minutes, and whether it names the part of the day
+    (otherwise seven may mean seven in the evening); None if no clock shows such an hour."""
     said, _, part = text.partition(" in the ")
     either = "|".join(_hours())
     numbers = re.match(rf"((?:{either})\b ?)(o'clock)?(.*)", said)
@@ -254,13 +254,13 @@ def hour(text: str) -> tuple[int, int, bool] | None:
 
 
 def _hours() -> list[str]:
-    """All words for an hour, the longest first: twenty three is not twenty past three."""
+    """All words for an hour, longest first: twenty three is not twenty past three."""
     words = [*_UNITS, *_TEENS, "twenty", *(f"twenty {unit}" for unit in _UNITS[:3])]
     return sorted([*words, r"\d{1,2}"], key=len, reverse=True)
 
 
 def seconds(duration: str) -> int:
-    """The seconds in a `duration` as the grammar writes it."""
+    """The seconds in a `duration` of the grammar."""
     if duration == "half an hour":
         return 1_800
     if duration == "an hour and a half":

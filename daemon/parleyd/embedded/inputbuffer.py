@@ -3,7 +3,7 @@
 from parleyd.units import SERVER_RATE_HZ, frames_to_ms, ms_to_frames
 
 FRAME_BYTES = 2
-MOST_MS = 120_000  # two minutes of one turn; longer ones lose their beginning
+MOST_MS = 120_000  # two minutes of one turn; a longer turn loses its beginning
 
 
 class InputBuffer:
@@ -11,7 +11,7 @@ class InputBuffer:
 
     def __init__(self) -> None:
         self._pcm = bytearray()
-        self._start = 0  # frames of the session before the first one held
+        self._start = 0  # frames of the session before the first one in the buffer
 
     @property
     def end_ms(self) -> int:
@@ -20,16 +20,16 @@ class InputBuffer:
 
     @property
     def held_ms(self) -> float:
-        """How much is in the buffer."""
+        """The duration of the buffered audio."""
         return len(self._pcm) / FRAME_BYTES * 1000 / SERVER_RATE_HZ
 
     def append(self, pcm: bytes) -> None:
-        """Add whole frames; beyond `MOST_MS` the oldest are dropped."""
+        """Add whole frames; drop the oldest ones beyond `MOST_MS`."""
         self._pcm += pcm
         self.drop_before(self.end_ms - MOST_MS)
 
     def drop_before(self, at_ms: int) -> None:
-        """Forget what lies before this position."""
+        """Drop the audio before this position."""
         drop = ms_to_frames(at_ms, SERVER_RATE_HZ) - self._start
         if drop > 0:
             drop = min(drop, len(self._pcm) // FRAME_BYTES)
@@ -37,17 +37,17 @@ class InputBuffer:
             self._start += drop
 
     def start_at(self, at_ms: int) -> int:
-        """`at_ms`, or the oldest position still held when that is later."""
+        """`at_ms`, or the oldest buffered position if that is later."""
         return max(at_ms, frames_to_ms(self._start, SERVER_RATE_HZ))
 
     def between(self, start_ms: int, end_ms: int) -> bytes:
-        """A copy of what is held from `start_ms` to `end_ms`."""
+        """A copy of the buffered audio from `start_ms` to `end_ms`."""
         first = max(0, ms_to_frames(start_ms, SERVER_RATE_HZ) - self._start)
         last = max(0, ms_to_frames(end_ms, SERVER_RATE_HZ) - self._start)
         return bytes(self._pcm[first * FRAME_BYTES : last * FRAME_BYTES])
 
     def take_all(self) -> bytes:
-        """All that is held; the buffer is empty afterwards."""
+        """Return all buffered audio and empty the buffer."""
         pcm = bytes(self._pcm)
         self._start += len(pcm) // FRAME_BYTES
         self._pcm.clear()

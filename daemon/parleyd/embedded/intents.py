@@ -1,4 +1,4 @@
-"""From what the user said to what is answered: pure, without speech or socket."""
+"""From the user's words to the answer: pure, without speech or socket."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ HELP = (
 NOT_UNDERSTOOD = ("Sorry, I did not understand that.", "You can ask me, what can I say?")
 GREETING = ("Hello.", "What can I do for you?")
 VOLUME_STEP = 1
-"""One step of `change_volume`; how loud that is, is the device's affair."""
+"""One step of `change_volume`; the device decides how large a step is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Call this function of the client's; the answer follows when it has returned."""
+    """Call this function of the client; the answer follows when it returns."""
 
     name: str
     arguments: dict[str, Any]
@@ -42,17 +42,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an answer may depend on besides the words."""
+    """Everything that an answer may depend on besides the words."""
 
     local_time: datetime
     tools: frozenset[str] = frozenset()
     """Names of the functions that the client declared."""
     answers: Sequence[str] = ()
-    """What was heard of the answers so far, oldest first."""
+    """The heard part of each answer so far, oldest first."""
 
 
 def answer(said: str, context: Context) -> Say | Call:
-    """The answer to one utterance; `said` is empty when nothing was recognised."""
+    """The answer to one utterance; `said` is empty if nothing was recognised."""
     found = grammar.match(said)
     if found is None:
         return Say(NOT_UNDERSTOOD)
@@ -108,7 +108,7 @@ def answer(said: str, context: Context) -> Say | Call:
 
 
 def confirm(name: str, arguments: str, output: str) -> Say:
-    """What to say after the client's function returned `output` (text or JSON)."""
+    """The answer after the client's function returned `output` (text or JSON)."""
     returned = _parsed(output, otherwise=output)
     if isinstance(returned, dict):
         if returned.get("error"):
@@ -137,7 +137,7 @@ def _call(name: str, arguments: dict[str, Any], context: Context, ability: str) 
 
 
 def _next_hour(said: str, now: datetime) -> str | None:
-    """The hour that was said, as HH:MM; of its two meanings the one that comes first."""
+    """The spoken hour as HH:MM; if it has two meanings, the next one."""
     found = grammar.hour(said)
     if found is None:
         return None
@@ -160,7 +160,7 @@ def _calendar(now: datetime) -> str:
 
 
 def _story(title: str | None, answers: Sequence[str]) -> tuple[str, ...]:
-    """The story asked for, else the first that this conversation has not had yet."""
+    """The requested story, otherwise the first that is new to this conversation."""
     if title is None:
         heard = " ".join(answers)
         fresh = (name for name in STORIES if not is_told_in(name, heard))
@@ -169,7 +169,7 @@ def _story(title: str | None, answers: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rest(answers: Sequence[str]) -> tuple[str, ...]:
-    """The rest of the newest story, told on from what was heard of it."""
+    """The rest of the newest story, from the last sentence that was heard."""
     for index in range(len(answers) - 1, -1, -1):
         rest = rest_after(answers[index])
         if rest:
@@ -189,12 +189,12 @@ def _flat(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("message")
     if not isinstance(value, str | int | float):
-        value = "it was not said why"
+        value = "no reason was given"
     return " ".join(str(value).split())
 
 
 def _parsed(text: str, otherwise: Any = None) -> Any:
-    """The value of JSON; `otherwise` for any other text, and for JSON that UTF-8 can't hold."""
+    """The value of JSON; `otherwise` for other text, and for JSON that UTF-8 cannot encode."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

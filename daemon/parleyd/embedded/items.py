@@ -1,4 +1,4 @@
-"""One item of a conversation: what was said, and of what we said only what was heard."""
+"""An item of a conversation: the user's words, and of the assistant's only the heard ones."""
 
 import base64
 import sys
@@ -30,20 +30,20 @@ class Item:
     status: str = "completed"
     content_type: str = "input_text"
     text: str = ""
-    """Text of a message, or what a function call returned."""
+    """The text of a message, or the output of a function call."""
     spoken: list[Spoken] = field(default_factory=list)
     frames: int = 0
     pcm: bytearray = field(default_factory=bytearray)
     truncated: bool = False
     heard: Heard | None = None
-    """What was recognised in the user's audio; None while that is still under way."""
+    """The recognised words of the user's audio; None while recognition is running."""
     name: str = ""
     call_id: str = ""
     arguments: str = ""
 
     @property
     def word_bytes(self) -> int:
-        """The memory that its texts take; one rare letter makes each take four bytes."""
+        """The memory of its texts; one rare letter makes each letter take four bytes."""
         texts = (self.id, self.text, self.name, self.call_id, self.arguments)
         return sum(map(sys.getsizeof, (*texts, *(sentence.text for sentence in self.spoken))))
 
@@ -52,20 +52,20 @@ class Item:
         return self.content_type in ("input_audio", "output_audio")
 
     def say(self, sentence: str, frames: int) -> None:
-        """The assistant's next sentence begins and will take so many frames of audio."""
+        """Begin the assistant's next sentence, which has this number of audio frames."""
         if self.truncated:
             return
         start = self.spoken[-1].end_frames if self.spoken else 0
         self.spoken.append(Spoken(sentence, start + frames))
 
     def add_audio(self, pcm: bytes) -> None:
-        """More of the item's audio; what follows a truncation was never heard."""
+        """Add audio to the item; audio after a truncation was never heard, and is dropped."""
         if not self.truncated:
             self.pcm += pcm
             self.frames += len(pcm) // FRAME_BYTES
 
     def keep(self, frames: int) -> None:
-        """Forget everything after the first `frames`, words that were begun included."""
+        """Drop everything after the first `frames`, including a word in progress."""
         kept: list[Spoken] = []
         start = 0
         for sentence in self.spoken:
@@ -83,7 +83,7 @@ class Item:
         del self.pcm[self.frames * FRAME_BYTES :]
 
     def memory(self) -> str:
-        """What this item leaves in the conversation, as text."""
+        """The text that this item contributes to the conversation."""
         if self.content_type == "output_audio":
             return " ".join(sentence.text for sentence in self.spoken)
         if self.content_type == "input_audio":
@@ -146,7 +146,7 @@ _ITEM = tagged(
 
 
 def read_item(raw: Json, item_id: str) -> Item:
-    """The item a client wants to add. Raises `Refused`; `item_id` serves if it names none.
+    """Parse an item from a client. Raises `Refused`; `item_id` is used if it has no id.
 
     A user message may hold text or one piece of audio; further text parts are joined.
     """

@@ -19,14 +19,14 @@ from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 SEMANTIC_THRESHOLD = 0.5
 SEMANTIC_PREFIX_MS = 300
 SEMANTIC_SILENCE_MS = {
-    # eagerness: (after a whole command, after anything else). The service waits 8, 4 and
+    # eagerness: (after a complete command, after anything else). The service waits 8, 4 and
     # 2 s at most for free speech; commands are shorter than sentences.
     "low": (800, 4_000),
     "medium": (500, 2_000),
     "auto": (500, 2_000),
     "high": (300, 1_000),
 }
-IDLE_KEEP_MS = 1_000  # beyond the padding, for an onset that is decided a little late
+IDLE_KEEP_MS = 1_000  # beyond the padding, for an onset that is detected slightly late
 
 
 class Detector(Protocol):
@@ -39,19 +39,19 @@ class Detector(Protocol):
 @dataclass(frozen=True, slots=True)
 class TurnBegan:
     start_ms: int
-    """Where the turn's audio starts, padding included."""
+    """Where the turn's audio starts, including the padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnMayBeOver:
-    """A pause; what was said so far may already be recognised."""
+    """A pause; the speech so far may already be recognised."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TurnGoesOn:
-    """The pause was none: what was recognised early is void."""
+    """The pause was not the end; discard the early result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ class Listener:
 
     @property
     def speaking(self) -> bool:
-        """A turn has begun and not ended."""
+        """A turn has begun and has not ended."""
         return self._detection is not None and self._endpointer.speaking
 
     def configure(self, detection: TurnDetection | None) -> None:
-        """Take over new settings; a turn under way goes on with them."""
+        """Apply new settings; a turn in progress continues with them."""
         was_off, self._detection = self._detection is None, detection
         if detection is None:
             return
@@ -91,12 +91,12 @@ class Listener:
             self._restart()
 
     def prepare(self) -> None:
-        """Load the detector, if one will be needed; a client that never speaks has none."""
+        """Load the detector if it will be needed; a client that never speaks has none."""
         if self._detector is None and self._detection is not None:
             self._detector = self._new_detector()
 
     def append(self, pcm: bytes) -> list[TurnEvent]:
-        """More audio; returns what it made of turns, in order."""
+        """Add audio; returns the resulting turn events, in order."""
         self.buffer.append(pcm)
         self.prepare()
         if self._detection is None or self._detector is None:
@@ -113,24 +113,24 @@ class Listener:
         return events
 
     def clear(self) -> None:
-        """Forget the audio and all that voice detection knows of it."""
+        """Discard the audio and the state of voice detection."""
         self.buffer.take_all()
         self._restart()
 
     def take(self) -> bytes:
-        """The buffer's audio for a commit by the client; with voice detection, the turn so far."""
+        """Take the buffer for a commit by the client; with voice detection, the turn so far."""
         pcm = self.buffer.take_all()
         self._restart()
         return pcm
 
     def committable_ms(self) -> float:
-        """How much the client could commit now: with voice detection only a turn under way."""
+        """How much the client could commit now; with voice detection, only a turn in progress."""
         if self._detection is not None and not self._endpointer.speaking:
             return 0.0
         return self.buffer.held_ms
 
     def understood(self, complete: bool) -> None:
-        """Early recognition found a whole command, or not: semantic detection waits less."""
+        """Report whether early recognition found a whole command: the turn then ends earlier."""
         self._endpointer.silence_ms = self._silence_ms(complete)
 
     def _step(self, probability: float, detection: TurnDetection) -> TurnEvent | None:

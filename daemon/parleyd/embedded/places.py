@@ -7,7 +7,7 @@ from parleyd.embedded.limits import IDLE_S, MOST_CLIENTS
 
 
 class Places:
-    """The connections that are served, in the order in which they came."""
+    """The connections that are served, oldest first."""
 
     def __init__(self) -> None:
         self._taken: list[Connection] = []
@@ -15,8 +15,8 @@ class Places:
     def take(self, newcomer: Connection) -> Connection | None:
         """Give `newcomer` a place; returns the connection that must leave for it, if any.
 
-        That is the first one that never sent a message, else the one that has been idle
-        longest, if for `IDLE_S`. Raises `LookupError` when all others are busy.
+        That is the first one that never sent a message, otherwise the one that has been idle
+        the longest, if for at least `IDLE_S`. Raises `LookupError` when all are busy.
         """
         leaving = None
         if len(self._taken) >= MOST_CLIENTS:

@@ -1,4 +1,4 @@
-"""A listening Unix socket that belongs to this process alone, in a folder of its own."""
+"""A listening Unix socket that belongs to this process alone, in a separate folder."""
 
 import contextlib
 import logging
@@ -15,9 +15,9 @@ from parleyd.errors import OfflineSpeechError
 
 PREFIX = "parley-embedded-"
 NAME = "realtime"
-LONGEST_PATH_BYTES = 107  # sun_path of unix(7) holds 108 with its end
-WAITING_CLIENTS = 16  # in the queue while the child starts anew; the daemon is one
-ABANDONED_AFTER_S = 60.0  # a folder without a socket: its maker died between two system calls
+LONGEST_PATH_BYTES = 107  # sun_path of unix(7) holds 108 including its end
+WAITING_CLIENTS = 16  # in the queue while the child restarts; the daemon is one
+ABANDONED_AFTER_S = 60.0  # a folder without a socket: its creator died between two system calls
 LAST_RESORT = "/tmp"
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 class PrivateSocket:
     """Binds, listens and keeps the socket open; the process that gets `fileno` accepts from it.
 
-    The folder (0700) is new and has a random name, so nothing that lies in the way, no
-    symbolic link and no other daemon can be met there. The kernel keeps the place for as
-    long as this process lives: clients that come while no child accepts wait in line.
-    Raises `OfflineSpeechError` where no folder can be used.
+    The folder (0700) is new and has a random name, so it never collides with another file,
+    symbolic link or daemon. The kernel keeps the place for as long as this process lives:
+    clients that connect while no child accepts wait in the queue.
+    Raises `OfflineSpeechError` if no folder is usable.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -61,7 +61,7 @@ class PrivateSocket:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Stop listening, drop clients that wait, remove the folder; may be called twice."""
+        """Stop listening, drop waiting clients, and remove the folder; may be called twice."""
         self._socket.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -71,9 +71,9 @@ class PrivateSocket:
             raise OSError(f"its path is longer than {LONGEST_PATH_BYTES} bytes")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # The socket gets its final name only when it listens: until then another daemon
-            # that starts now would take it for an abandoned one. And asyncio of Python 3.13,
-            # which removes the bound name when the child ends, does not find the final name.
+            # The socket gets its final name only once it listens: before that, another daemon
+            # that starts now would consider it abandoned. Also, asyncio of Python 3.13, which
+            # removes the bound name when the child ends, does not find the final name.
             unborn = f"{path[:-1]}~"
             self._socket.bind(unborn)
             os.chmod(unborn, stat.S_IRUSR | stat.S_IWUSR)
@@ -86,7 +86,7 @@ class PrivateSocket:
 
 
 def _bases(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where the folder may be made, the best place first."""
+    """Candidate places for the folder, the best one first."""
     for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
         given = environ.get(name, "").split(":")[0]
         if not given:
@@ -94,7 +94,7 @@ def _bases(environ: Mapping[str, str]) -> Iterator[Path]:
         if _is_private(Path(given)):
             yield Path(given)
         else:
-            log.warning("%s is not a folder that belongs to this user alone: not used", name)
+            log.warning("%s is not a private folder of this user; ignoring it", name)
     temporary = Path(environ.get("TMPDIR") or tempfile.gettempdir())
     yield temporary
     if temporary != Path(LAST_RESORT):
@@ -102,7 +102,7 @@ def _bases(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _is_private(folder: Path) -> bool:
-    """A folder of this user that no other user may write to (XDG base directories, 0.8)."""
+    """Whether only this user owns it and may write to it (XDG base directories, 0.8)."""
     try:
         status = folder.stat()
     except OSError:
@@ -117,9 +117,9 @@ def _is_private(folder: Path) -> bool:
 
 
 def _remove_abandoned(base: Path) -> None:
-    """Remove the folders of daemons of this user that were killed."""
+    """Remove the folders of this user's killed daemons."""
     for folder in base.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # another daemon may be removing it, too
+        with contextlib.suppress(OSError):  # another daemon may also be removing it
             status = folder.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
                 continue
@@ -136,6 +136,6 @@ def _is_abandoned(folder: Path, changed_at: float) -> bool:
             return True
         except FileNotFoundError:
             return not 0 <= time.time() - changed_at < ABANDONED_AFTER_S
-        except OSError:  # its queue is full: a process listens
+        except OSError:  # its queue is full, so a process listens
             return False
     return False

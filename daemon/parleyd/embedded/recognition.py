@@ -1,27 +1,27 @@
-"""What recognition makes of a user's utterance."""
+"""The result of recognising a user's utterance."""
 
 import struct
 from dataclasses import dataclass
 
 LENGTH = struct.Struct("<I")
-"""Head of an utterance on its way to the recogniser's process: bytes of PCM that follow."""
+"""Header of an utterance for the recogniser's process: the number of PCM bytes that follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Words of the grammar, or none when the utterance was refused."""
+    """Words of the grammar, or none if the utterance was rejected."""
 
     words: str
-    """Lower case, as the grammar writes them; empty when nothing was accepted."""
+    """Lower case, as in the grammar; empty if nothing was accepted."""
 
     confidence: float
-    """Mean log acoustic score of a frame of the words (<= 0)."""
+    """Mean log acoustic score per frame of the words (<= 0)."""
 
     failed: str = ""
-    """Why the recogniser could not work at all; empty when it did."""
+    """Why the recogniser failed; empty if it worked."""
 
 
-NO_CONFIDENCE = -99.0  # below all that is measured; finite, because JSON has no infinity
+NO_CONFIDENCE = -99.0  # below all measured values; finite, because JSON has no infinity
 
 NOTHING = Heard("", NO_CONFIDENCE)
-"""Silence, or speech that is no command."""
+"""Silence, or speech that is not a command."""

@@ -1,7 +1,7 @@
 """Offline recognition of commands: pocketsphinx, bound to the grammar.
 
 A decode holds the interpreter lock from start to end, so the server runs this
-module as a process of its own (``python -m parleyd.embedded.recognizer``), which
+module as a separate process (``python -m parleyd.embedded.recognizer``), which
 answers each length-prefixed utterance on stdin with one line of JSON on stdout.
 """
 
@@ -24,7 +24,7 @@ from parleyd.system.parent_death import die_with_parent
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
 PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
-    # After the first: what is left of the wake word when its start was cut off.
+    # The first is complete; the others are the rest of a wake word whose start was cut off.
     "jarvis": ("JH AA R V AH S", "AA R V AH S", "V AH S", "S"),
     "nabu": ("N AA B UW", "B UW"),
     "alexa": ("AH L EH K S AH", "EH K S AH", "S AH"),
@@ -32,18 +32,18 @@ PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
     "bumblebee": ("B AH M B AH L B IY",),
     "porcupine": ("P AO R K Y AH P AY N",),
 }
-"""Words that the bundled dictionary lacks, or says only in full."""
+"""Words that the bundled dictionary lacks, or has only in full."""
 
 LEAST_CONFIDENCE = -4.3
-"""Keeps 98 % of real commands and lets 10-18 % of other sentences in; -4.0: 94 % and 3-10 %."""
+"""Accepts 98 % of real commands and 10-18 % of other sentences; -4.0: 94 % and 3-10 %."""
 
-LEAST_PEAK = 16  # -66 dBFS; zeros have no spectrum, and were heard as "go on" at -1.5
-SCORE_SCALE = 1024  # the search keeps scores ten bits shorter than the log base that it names
-LEAST_FRAMES = ms_to_frames(100, MIC_RATE_HZ)  # nothing that can be said is shorter
+LEAST_PEAK = 16  # -66 dBFS; zeros have no spectrum, and were recognised as "go on" at -1.5
+SCORE_SCALE = 1024  # the search stores scores ten bits shorter than its nominal log base
+LEAST_FRAMES = ms_to_frames(100, MIC_RATE_HZ)  # no command is shorter
 
 
 class Recognizer:
-    """Whole utterances of 16 kHz speech in, words of the grammar out.
+    """Recognises words of the grammar in whole utterances of 16 kHz speech.
 
     Raises `OfflineSpeechError` when the model can't be loaded. Not thread-safe;
     `recognize` blocks for about a tenth of the utterance's length.
@@ -61,10 +61,10 @@ class Recognizer:
             ) from error
 
     def recognize(self, frames: Frames) -> Heard:
-        """The command in one utterance (int16, 16 kHz), or nothing where there is none."""
+        """The command in one utterance (int16, 16 kHz), or nothing if there is none."""
         if len(frames) < LEAST_FRAMES or int(np.abs(frames.astype(np.int32)).max()) < LEAST_PEAK:
             return NOTHING
-        # Forgets the last utterance's noise: the same audio is to be heard the same.
+        # Resets the noise estimate of the last utterance, so the same audio gives the same words.
         self._decoder.reinit_feat()
         self._decoder.start_utt()
         self._decoder.process_raw(frames.tobytes(), full_utt=True)
@@ -77,7 +77,7 @@ class Recognizer:
         return Heard(found.hypstr if accepted else "", confidence)
 
     def _confidence(self) -> float:
-        """Log acoustic score of all word segments over their frames."""
+        """Log acoustic score of all word segments divided by their frames."""
         total, frames = 0.0, 0
         for segment in self._decoder.seg() or ():
             if segment.word.startswith(("<", "[", "(")):
@@ -88,7 +88,7 @@ class Recognizer:
 
 
 def _decoder() -> Decoder:
-    """A decoder whose dictionary holds the grammar's words only: 27 MB instead of 76."""
+    """A decoder whose dictionary holds only the grammar's words: 27 MB instead of 76."""
     wanted = grammar.words()
     with tempfile.NamedTemporaryFile("w", suffix=".dict", encoding="ascii") as cut:
         for line in Path(get_model_path("en-us/cmudict-en-us.dict")).read_text().splitlines(True):
@@ -96,8 +96,8 @@ def _decoder() -> Decoder:
             if word in wanted and word not in PRONUNCIATIONS:
                 cut.write(line)
         cut.flush()
-        # The second pass over the lattice (bestpath) costs five times the first here, and
-        # may end in the middle of a sentence, which the grammar does not allow.
+        # The second pass over the lattice (bestpath) costs five times the first here, and may
+        # end in the middle of a sentence, which the grammar does not allow.
         decoder = Decoder(lm=None, dict=cut.name, cmn="batch", bestpath=False, loglevel="FATAL")
     for word in sorted(wanted):
         if word in PRONUNCIATIONS:
@@ -111,7 +111,7 @@ def _decoder() -> Decoder:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer utterances until `requests` ends. Blocks; the first line says it is ready."""
+    """Answer utterances until `requests` ends. Blocks; the first line reports that it is ready."""
     recognizer = Recognizer()
     _write(answers, NOTHING)
     while len(header := requests.read(LENGTH.size)) == LENGTH.size:
@@ -129,7 +129,7 @@ def _write(answers: BinaryIO, heard: Heard) -> None:
 
 def main() -> None:
     die_with_parent()
-    # Whatever a library prints must not get between the answers.
+    # Output that a library prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:

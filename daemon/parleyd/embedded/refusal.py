@@ -1,4 +1,4 @@
-"""What the server refuses, in the codes and the words of the real service."""
+"""The server's refusals, in the codes and the words of the real service."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from parleyd.embedded.limits import MOST_DEPTH
 from parleyd.errors import ProtocolError
 from parleyd.realtime.events import ErrorDetail
 
-MOST_SHOWN = 200  # characters of a client's own text in a refusal
+MOST_SHOWN = 200  # characters of a client's text quoted in a refusal
 
 
 class Refused(ProtocolError):
-    """A client event that is not carried out; the conversation goes on unchanged."""
+    """A client event that is not carried out; the conversation continues unchanged."""
 
     def __init__(self, message: str, *, code: str | None, param: str | None = None) -> None:
         self.code = code
@@ -18,7 +18,7 @@ class Refused(ProtocolError):
         super().__init__(message)
 
     def detail(self, event_id: str | None) -> ErrorDetail:
-        """The body of the `error` event; `event_id` is the refused client event's own."""
+        """The body of the `error` event; `event_id` is the id of the refused client event."""
         return ErrorDetail(
             type="invalid_request_error",
             code=self.code,
@@ -71,7 +71,7 @@ def too_long(path: str, length: int, most: int) -> Refused:
 
 def too_large(size: str, most: str) -> Refused:
     return Refused(
-        f"The message is too large: it has {size}, allowed are {most}.", code="too_large"
+        f"The message is too large: it has {size}, at most {most} are allowed.", code="too_large"
     )
 
 
@@ -133,7 +133,7 @@ def voice_locked() -> Refused:
 
 
 def _short(shown: Any) -> str:
-    """The beginning of a client's own value, as it is shown back to the client."""
+    """The beginning of a client's value, as quoted back to the client."""
     text = str(shown)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 

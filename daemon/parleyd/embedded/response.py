@@ -1,4 +1,4 @@
-"""One response from response.created to response.done, every event in its order."""
+"""One response, from response.created to response.done, with every event in order."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ from parleyd.realtime.events import Json
 from parleyd.units import SERVER_RATE_HZ, Frames, ms_to_frames
 
 DELTA_BYTES = ms_to_frames(200, SERVER_RATE_HZ) * FRAME_BYTES
-"""Audio of one delta; the last of a sentence is up to twice as long, none is shorter."""
+"""Audio of one delta; the last one of a sentence is up to twice as long, none is shorter."""
 
 TOKEN_LIMIT = 1_000_000
-"""Nothing is limited or charged here; clients want to see a number."""
+"""There is no limit and no charge here; clients expect a number."""
 
 
 class Response:
-    """Generates one answer. Sans-I/O: sentences are asked for and come back as frames.
+    """Generates one answer. Sans-I/O: it requests sentences and receives their frames.
 
-    `conversation` is None for an answer out of band. `pace` is how many times
-    faster than real time audio goes out; None means as fast as it is made. An answer that
-    would take more than `most_tokens` ends `incomplete`.
+    `conversation` is None for an answer out of band. `pace` is the speed of outgoing
+    audio relative to real time; None means as fast as it is made. An answer of more than
+    `most_tokens` ends `incomplete`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Response:
         self.tools = tools
         self.in_conversation = conversation is not None
         self.waiting_for: Item | None = None
-        """The user's item whose recognition must come first."""
+        """The user's item whose recognition must finish first."""
         self.done = False
         self._out = out
         self._conversation = conversation
@@ -62,7 +62,7 @@ class Response:
         self._item: Item | None = None
         self._most_tokens = most_tokens
         self._sentences: Iterator[str] = iter(())
-        self._sentence: str | None = None  # the next that is to be made, or is being made
+        self._sentence: str | None = None  # the next one to make, or the one in progress
         self._job: int | None = None
         self._deltas: deque[bytes] = deque()
         self._next_due = 0.0
@@ -86,7 +86,7 @@ class Response:
             self._write(plan)
 
     def synthesized(self, job: int, frames: Frames | None, now: float) -> None:
-        """The audio of the sentence that was asked for; None when there will be none."""
+        """Take the audio of the requested sentence; None if there is none."""
         if job != self._job or self._item is None:
             return
         self._job = None
@@ -102,7 +102,7 @@ class Response:
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Send the audio that is due, then ask for the next sentence or end."""
+        """Send the audio that is due, then request the next sentence or end."""
         if self.done or self._item is None:
             return
         while self._deltas and (self._pace is None or now >= self._next_due):
@@ -120,11 +120,11 @@ class Response:
             self._go_on()
 
     def due(self) -> float | None:
-        """When `advance` has something to do next, without anything else happening."""
+        """When `advance` must be called next, unless another input comes first."""
         return self._next_due if self._deltas and self._pace is not None else None
 
     def finish(self, status: str, reason: str | None = None, error: str | None = None) -> None:
-        """End it: what is open is closed in order, what was not sent never will be."""
+        """End it: close all open parts in order, and drop all unsent output."""
         if self.done:
             return
         self.done = True
@@ -147,7 +147,7 @@ class Response:
         self._out.send(events.RateLimitsUpdated(rate_limits=[limit]))
 
     def _go_on(self) -> None:
-        """Ask for the next sentence, or end."""
+        """Request the next sentence, or end."""
         if self._sentence is None:
             self.finish("completed")
             return
@@ -240,7 +240,7 @@ class Response:
 
 
 def _cut(pcm: bytes) -> list[bytes]:
-    """Pieces of `DELTA_BYTES`; what is left over goes with the last."""
+    """Pieces of `DELTA_BYTES`; the last one includes the remainder."""
     whole = max(1, len(pcm) // DELTA_BYTES)
     pieces = [pcm[i * DELTA_BYTES : (i + 1) * DELTA_BYTES] for i in range(whole - 1)]
     return [*pieces, pcm[(whole - 1) * DELTA_BYTES :]]

@@ -1,9 +1,9 @@
 """Small checks that compose into a schema and refuse in the service's own words.
 
-A check takes a value and its dotted path and raises `Refused` at the first
-thing that is wrong. `table` knows its fields, so a misspelt one never passes.
+A check takes a value and its dotted path and raises `Refused` at the first error. `table`
+rejects unknown fields, so a misspelt one never passes.
 Clients in many languages write null for a field that they do not set: null in an optional
-field is right, and means the same as no field (`given` leaves it out).
+field is valid, and means the same as no field (`given` removes it).
 """
 
 from collections.abc import Callable, Mapping
@@ -33,14 +33,14 @@ def _string(most: int) -> Check:
 
 text = _string(MOST_TEXT)
 name = _string(MOST_ID)
-"""Ids, names, models: strings that are kept and shown."""
+"""Ids, names, models: short strings that are stored and displayed."""
 
 audio = _string(MOST_MESSAGE_BYTES)
-"""Base64; how much it may be is for the reader to say."""
+"""Base64; the reader checks the size of the decoded audio."""
 
 
 def anything(value: Any, path: str) -> None:
-    """What this server has no use for but a client may set."""
+    """Accepts a setting that this server ignores but a client may set."""
 
 
 def mapping(value: Any, path: str) -> None:
@@ -122,7 +122,7 @@ def table(fields: Mapping[str, Check], *required: str, nulls: bool = True) -> Ch
 
 
 def strings(pairs: int, most_key: int, most_value: int) -> Check:
-    """An object of strings, as metadata is."""
+    """An object of strings, such as metadata."""
     key_check, value_check = _string(most_key), _string(most_value)
 
     def check(value: Any, path: str) -> None:
@@ -137,13 +137,13 @@ def strings(pairs: int, most_key: int, most_value: int) -> Check:
 
 
 def given(value: Json | None, *null_means_off: str) -> Json:
-    """A copy without the fields that are null, but for those where null has a meaning."""
+    """A copy without null fields, except those where null has a meaning."""
     fields = (value or {}).items()
     return {field: entry for field, entry in fields if entry is not None or field in null_means_off}
 
 
 def tagged(key: str, kinds: Mapping[str, Check]) -> Check:
-    """An object whose field `key` says which of `kinds` it is."""
+    """An object whose field `key` names which of `kinds` it is."""
 
     def check(value: Any, path: str) -> None:
         mapping(value, path)

@@ -1,4 +1,4 @@
-"""The embedded server: WebSocket on a Unix socket or loopback, one engine for each connection."""
+"""The embedded server: WebSocket on a Unix socket or loopback, with one engine per connection."""
 
 import asyncio
 import http
@@ -33,12 +33,12 @@ from parleyd.hearing.vad import VoiceDetector
 from parleyd.realtime.events import ErrorDetail, ServerError, encode
 
 PATH = "/v1/realtime"
-CLOSE_BAD_REQUEST = 4000  # the service's close code for a request of the wrong shape
+CLOSE_BAD_REQUEST = 4000  # the service's close code for a malformed request
 CLOSE_FULL = 1013  # "try again later" (RFC 6455 registry)
 CLOSE_BROKEN = 1011  # "internal error"
 SUBPROTOCOLS = ("realtime", "openai-beta.realtime-v1")
-"""The subprotocols that are selected, the better one first. Browsers offer a third one that
-holds their key; it is never sent back."""
+"""The subprotocols to select, the better one first. Browsers offer a third one that contains
+their key; it is never sent back."""
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +55,18 @@ class ServerOptions:
     port: int = 0
     """0: any free port."""
     listener: socket.socket | None = None
-    """A Unix socket that listens already, instead of host and port; closed at the end."""
+    """A Unix socket that already listens, instead of host and port; closed at the end."""
     pace: float | None = None
-    """Audio goes out so many times faster than real time; None: as fast as it is made."""
+    """The speed of outgoing audio relative to real time; None: as fast as it is made."""
     local_time: Callable[[], datetime] = _now
 
 
 _handshakes = logging.getLogger(f"{__name__}.handshakes")
-_handshakes.setLevel(logging.CRITICAL)  # a client that goes away while connecting is no error
+_handshakes.setLevel(logging.CRITICAL)  # a client that leaves during the handshake is not an error
 
 
 class RealtimeServer:
-    """Async context manager; inside it clients are served at `url`.
+    """Async context manager; inside it, clients are served at `url`.
 
     Entering raises `OfflineSpeechError` when speech can't work on this machine, and
     `LinkError` when the port is taken. Leaving closes every connection with 1001.
@@ -86,7 +86,7 @@ class RealtimeServer:
         shared: dict[str, Any] = {
             "process_request": _only_the_path,
             "origins": [None],  # a web page in a browser on this machine is not a client
-            "compression": None,  # base64 audio on one machine: work without use
+            "compression": None,  # base64 audio on one machine: effort without benefit
             "select_subprotocol": _subprotocol,
             "max_size": MOST_MESSAGE_BYTES,
             "max_queue": None,  # `Visitor` counts bytes instead
@@ -133,7 +133,7 @@ class RealtimeServer:
 
     @property
     def worker_pid(self) -> int | None:
-        """The recogniser's process, for measuring."""
+        """The recogniser's process, for measurements."""
         return self._speech.worker.pid
 
     async def _serve(self, socket: ServerConnection) -> None:
@@ -145,7 +145,7 @@ class RealtimeServer:
         if any("realtime=v1" in beta for beta in betas):
             await _reject(
                 socket, "beta_api_shape_disabled",
-                "The beta shape of this protocol is not spoken here; leave out OpenAI-Beta.",
+                "The beta version of the protocol is not supported; omit OpenAI-Beta.",
             )  # fmt: skip
             return
         if not model:
@@ -169,7 +169,7 @@ class RealtimeServer:
         try:
             await connection.run()
         except Exception:  # the rim: this conversation ends, the others continue
-            log.exception("a conversation ended by an error of ours")
+            log.exception("internal error: closing this conversation")
             await connection.close(CLOSE_BROKEN, "internal error")
         finally:
             socket.has_place = False
@@ -182,7 +182,7 @@ class RealtimeServer:
 
 
 def _subprotocol(socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The best one that the client offers; without any the connection is made as well."""
+    """The best one that the client offers; a client without one may connect as well."""
     return next((Subprotocol(known) for known in SUBPROTOCOLS if known in offered), None)
 
 

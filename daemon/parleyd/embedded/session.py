@@ -1,4 +1,4 @@
-"""The session's settings: defaults, what `session.update` may change, and how."""
+"""The session's settings: the defaults, and the changes that `session.update` may make."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from parleyd.realtime.events import Json
 VOICES = (
     "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar",
 )  # fmt: skip
-"""All of them sound the same here: there is one offline voice."""
+"""All of them sound the same: there is one offline voice."""
 
 MOST_TOOLS = 128  # the service's own limit
 
@@ -55,7 +55,7 @@ VAD_DEFAULTS: dict[str, Json] = {
 
 
 def _never(value: Any, path: str) -> None:
-    """Idle timeouts are not kept here, and a client that counts on one must hear so."""
+    """Idle timeouts are not supported, and a client that relies on one must get an error."""
     if value is not None:
         raise refusal.wrong_value(path, value, ("null",))
 
@@ -92,7 +92,7 @@ _TURN_DETECTION = tagged(
             nulls=False,
         ),
     },
-)  # the service refuses null in here (livekit/agents#3444), and no client sends it any more
+)  # the service refuses null here (livekit/agents#3444), and no client sends it any more
 _INPUT = table(
     {
         "format": _FORMAT,
@@ -162,12 +162,12 @@ _RESPONSE = table(
 _NULL_MEANS_OFF = (
     "turn_detection", "transcription", "noise_reduction", "prompt", "tracing", "include",
 )  # fmt: skip
-"""Null switches these off; everywhere else it means that a client has nothing to say."""
+"""Null disables these; everywhere else it means that the client sets nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnDetection:
-    """Who ends a turn and what the server does then; None of these means: the client."""
+    """How the server ends a turn, and its next step; None instead of this: the client decides."""
 
     kind: Literal["server_vad", "semantic_vad"]
     create_response: bool
@@ -179,7 +179,7 @@ class TurnDetection:
 
 
 class Session:
-    """The settings of one connection, always whole and always valid."""
+    """The settings of one connection, always complete and valid."""
 
     def __init__(self, session_id: str, model: str) -> None:
         self._settings: Json = {
@@ -208,7 +208,7 @@ class Session:
         }
 
     def update(self, change: Json, *, voice_locked: bool) -> None:
-        """Take over `change` as a whole, or raise `Refused` and change nothing."""
+        """Apply `change` as a whole, or raise `Refused` and change nothing."""
         _SESSION(change, "session")
         change = given(change, *_NULL_MEANS_OFF)
         if change.get("model", self._settings["model"]) != self._settings["model"]:
@@ -252,7 +252,7 @@ class Session:
         return TurnDetection(kind=raw["type"], **known)
 
     def response_settings(self, override: Json) -> Json:
-        """The session's answer settings with those of one response.create over them."""
+        """The session's settings for an answer, overridden by those of one response.create."""
         _RESPONSE(override, "response")
         names = ("output_modalities", "tools", "tool_choice", "max_output_tokens")
         return {name: self._settings[name] for name in names} | {
@@ -261,7 +261,7 @@ class Session:
 
 
 def _given_audio(change: Json | None) -> Json:
-    """The audio part of a change without its nulls; both sides are there, perhaps empty."""
+    """The audio part of a change without its nulls; both sides are present, perhaps empty."""
     sides = given(change)
     changed = {side: given(sides.get(side), *_NULL_MEANS_OFF) for side in ("input", "output")}
     for side in changed.values():

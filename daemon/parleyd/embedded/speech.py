@@ -12,7 +12,7 @@ from parleyd.units import Frames
 class Speech:
     """Recognition in a child process, synthesis in a thread. Belongs to one event loop.
 
-    Raises `OfflineSpeechError` from the constructor or `start` when speech can't work here.
+    The constructor and `start` raise `OfflineSpeechError` when speech can't work here.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Speech:
         )
 
     async def close(self) -> None:
-        """End both; what they are doing is dropped."""
+        """End both; drops running jobs."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -50,9 +50,9 @@ class Speech:
 
 
 class Share:
-    """One client's share: at most one of its jobs of each kind stands in the common line.
+    """One client's share: at most one of its jobs of each kind is in the common queue.
 
-    So clients take turns sentence by sentence, however many answers one of them asked for.
+    So clients take turns sentence by sentence, no matter how many answers one requests.
     """
 
     def __init__(self, speech: Speech) -> None:

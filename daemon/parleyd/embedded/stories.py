@@ -1,4 +1,4 @@
-"""What the embedded server can tell at length: each story lasts most of a minute."""
+"""The stories of the embedded server; each lasts almost a minute."""
 
 STORIES: dict[str, tuple[str, ...]] = {
     "lighthouse": (
@@ -66,10 +66,10 @@ STORIES: dict[str, tuple[str, ...]] = {
 
 
 def rest_after(heard: str) -> tuple[str, ...]:
-    """The sentences still to tell of the story that `heard` is part of.
+    """The remaining sentences of the story that `heard` is part of.
 
-    `heard`: what the conversation remembers of an answer. A sentence that was
-    broken off is told again from its start. Empty when it is no story, or over.
+    `heard`: the heard part of an answer. An interrupted sentence starts again from its
+    beginning. Empty if it is not a story, or if the story is over.
     """
     begun = []
     for sentences in STORIES.values():
@@ -77,10 +77,10 @@ def rest_after(heard: str) -> tuple[str, ...]:
         if told:
             return sentences[told[-1] + 1 :]
         begun += [sentences[i:] for i, s in enumerate(sentences) if heard and s.startswith(heard)]
-    # Broken off within the first words: they tell the story only if no other begins so.
+    # Interrupted within the first words: they identify the story only if no other begins like it.
     return begun[0] if len(begun) == 1 else ()
 
 
 def is_told_in(title: str, heard: str) -> bool:
-    """Whether any of this story can be found in what the conversation remembers."""
+    """Whether any sentence of this story occurs in the heard part of an answer."""
     return any(sentence in heard for sentence in STORIES[title])

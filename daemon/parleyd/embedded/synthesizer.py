@@ -11,13 +11,13 @@ from parleyd.errors import OfflineSpeechError
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
 VOICE = "slt"
-GAP_FRAMES = ms_to_frames(180, SERVER_RATE_HZ)  # a breath between sentences; flite leaves none
+GAP_FRAMES = ms_to_frames(180, SERVER_RATE_HZ)  # a breath between sentences; flite adds none
 _MISSING = (
     "Offline speech cannot start: {error}. The embedded server speaks with flite; "
     "install it: sudo apt install flite"
 )
 
-_lock = threading.Lock()  # flite keeps global state: one synthesis at a time in a process
+_lock = threading.Lock()  # flite has global state: one synthesis at a time per process
 
 
 class _Voice(ctypes.Structure):
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Synthesizer:
-    """Sentences in, 24 kHz speech out. Raises `OfflineSpeechError` when flite is missing.
+    """Turns sentences into 24 kHz speech. Raises `OfflineSpeechError` when flite is missing.
 
     `synthesize` blocks for about 2 % of the speech's length, releases the
     interpreter lock meanwhile, and may be called from any thread.
@@ -52,7 +52,7 @@ class Synthesizer:
             raise OfflineSpeechError(_MISSING.format(error=error)) from error
 
     def synthesize(self, sentence: str, speed: float = 1.0) -> Frames:
-        """One sentence as int16 frames at 24 kHz, with a short breath after it."""
+        """One sentence as int16 frames at 24 kHz, followed by a short breath."""
         frames, rate_hz = self.native(sentence, speed)
         if len(frames) == 0:
             return SILENCE
@@ -64,7 +64,7 @@ class Synthesizer:
         with _lock:
             features = self._voice.contents.features
             self._flite.feat_set_float(features, b"duration_stretch", 1.0 / speed)
-            # Latin-1 is what the lexicon knows; anything else would be spelt byte by byte.
+            # The lexicon knows Latin-1; flite would spell anything else byte by byte.
             wave = self._flite.flite_text_to_wave(sentence.encode("latin-1", "ignore"), self._voice)
             try:
                 count = wave.contents.num_samples

@@ -1,4 +1,4 @@
-"""The usage of a response, counted in the tokens of the service and shaped as its figures."""
+"""The usage of a response: counted in the service's tokens, and in its format."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,27 @@ from parleyd.embedded.items import Item
 from parleyd.realtime.events import Json
 from parleyd.units import SERVER_RATE_HZ, ms_to_frames
 
-INPUT_FRAMES_PER_TOKEN = ms_to_frames(100, SERVER_RATE_HZ)  # as the service counts audio
+INPUT_FRAMES_PER_TOKEN = ms_to_frames(100, SERVER_RATE_HZ)  # the service's count for audio
 OUTPUT_FRAMES_PER_TOKEN = ms_to_frames(50, SERVER_RATE_HZ)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of an item: a word is one, and so is a piece of audio."""
+    """Tokens of an item: one per word, and one per piece of audio."""
 
     text: int = 0
     audio: int = 0
 
     @classmethod
     def read(cls, item: Item) -> "Tokens":
-        """An item that was answered: of a spoken one only the audio was read."""
+        """An item that was answered: for a spoken one, only its audio counts."""
         if item.content_type == "input_audio":
             return cls(audio=item.frames // INPUT_FRAMES_PER_TOKEN)
         return cls(text=_words(item))
 
     @classmethod
     def written(cls, item: Item) -> "Tokens":
-        """An item of an answer: speech costs its transcript as well."""
+        """An item of an answer: for speech, its transcript counts as well."""
         return cls(text=_words(item), audio=item.frames // OUTPUT_FRAMES_PER_TOKEN)
 
     @property
@@ -35,7 +35,7 @@ class Tokens:
 
 
 def usage(read: Tokens, written: Tokens) -> Json:
-    """The usage of a response; nothing is cached here, and there are no images."""
+    """The usage of a response; there is no cache here, and there are no images."""
     return {
         "total_tokens": read.total + written.total,
         "input_tokens": read.total,

@@ -20,14 +20,14 @@ from parleyd.embedded.limits import (
 )
 
 FRAME_COST = 300  # bytes that an empty frame takes here; measured 280
-MESSAGES_MISCOUNTED = "websockets handed on a message that was never counted"
+MESSAGES_MISCOUNTED = "websockets delivered a message that was never counted"
 
 
 class Visitors:
-    """All sockets of one server; those without a place leave when newer ones come."""
+    """All sockets of one server; those without a place make way for newer ones."""
 
     def __init__(self) -> None:
-        self._all: dict[Visitor, None] = {}  # in the order in which they came
+        self._all: dict[Visitor, None] = {}  # oldest first
 
     def __iter__(self) -> Iterator["Visitor"]:
         return iter(tuple(self._all))
@@ -49,7 +49,7 @@ class Visitors:
 
 
 class Visitor(ServerConnection):
-    """Its socket is read only while few bytes wait to be handled.
+    """A socket that is read only while few bytes wait to be handled.
 
     The queue of websockets counts frames, and a frame may have 20 MB or none; this one
     counts bytes. `receive` returns one message, `handled` makes room for others.
@@ -59,11 +59,11 @@ class Visitor(ServerConnection):
         super().__init__(*args, **options)
         self.has_place = False
         self._visitors = visitors
-        self._kinds: deque[Opcode] = deque()  # of the messages that have begun to come
-        self._whole: deque[int] = deque()  # costs of whole messages that wait
-        self._begun = 0  # the cost of a message that has not ended
+        self._kinds: deque[Opcode] = deque()  # of the messages that have begun to arrive
+        self._whole: deque[int] = deque()  # costs of complete messages that wait
+        self._begun = 0  # the cost of the incomplete message
         self._fragments = 0
-        self._handling = 0  # the cost of those that were received and not handled
+        self._handling = 0  # the cost of messages that are being handled
         self._reading = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,7 +76,7 @@ class Visitor(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # Pongs are written without being asked for, whether the client reads them or not.
+        # Pongs are sent without a request, whether the client reads them or not.
         unread = self.transport.get_write_buffer_size() > 2 * MOST_UNREAD_BYTES
         if unread or self._fragments > MOST_FRAGMENTS:
             self.drop()
@@ -88,7 +88,7 @@ class Visitor(ServerConnection):
         super().process_event(event)
 
     async def receive(self) -> tuple[Message, int]:
-        """The next message and its cost in bytes.
+        """Return the next message and its cost in bytes.
 
         Raises `ConnectionClosed`.
         """
@@ -100,7 +100,7 @@ class Visitor(ServerConnection):
         return Utf8(data) if is_text else data, cost
 
     def handled(self, cost: int) -> None:
-        """A message that `receive` returned is done with."""
+        """Report that a message of `receive` is handled."""
         self._handling -= cost
         if not self._reading and self._waiting_bytes <= MOST_UNHANDLED_BYTES:
             self._reading = True
@@ -112,7 +112,7 @@ class Visitor(ServerConnection):
 
     @property
     def unhandled_bytes(self) -> int:
-        """All that has come and was not handled, incomplete messages included."""
+        """All received bytes that are not handled yet, including incomplete messages."""
         incomplete = self._begun + len(self.protocol.reader.buffer)
         return self._waiting_bytes + incomplete
 

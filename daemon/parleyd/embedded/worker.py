@@ -1,4 +1,4 @@
-"""The recogniser's process, as seen from the server: one utterance at a time."""
+"""The recogniser's process, from the server's side: one utterance at a time."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,10 @@ from parleyd.errors import OfflineSpeechError
 from parleyd.system.child_environment import child_environment
 from parleyd.units import MIC_RATE_HZ
 
-START_WITHIN_S = 30.0  # loading takes 0.1 s here; a Pi Zero on a cold SD card takes seconds
-ANSWER_WITHIN_S = 5.0  # and as long as the utterance itself: 15 times what was measured
+START_WITHIN_S = 30.0  # loading takes 0.1 s here; a Pi Zero with a cold SD card takes seconds
+ANSWER_WITHIN_S = 5.0  # plus the length of the utterance: 15 times the measured time
 END_WITHIN_S = 1.0
-LOOK_S = (
-    5.0  # how often an idle child is asked whether it is well: it is noticed before it is needed
-)
+LOOK_S = 5.0  # between checks of an idle child, to detect a failure before the child is needed
 
 _FAILED = Heard("", NO_CONFIDENCE, failed="Speech recognition failed; please try again.")
 
@@ -26,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class RecognitionWorker:
-    """Recognises utterances in a child process, which is started anew if it fails.
+    """Recognises utterances in a child process, and restarts it if it fails.
 
     All methods belong to one event loop. The child ends by itself when this process ends.
     """
@@ -43,7 +41,7 @@ class RecognitionWorker:
             sys.executable, "-m", "parleyd.embedded.recognizer",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=environment,
-            start_new_session=True,  # Ctrl-C in a terminal is for the server alone
+            start_new_session=True,  # Ctrl-C in a terminal must reach only the server
         )  # fmt: skip
         self._process = process
         try:
@@ -52,14 +50,15 @@ class RecognitionWorker:
         except (OSError, TimeoutError, EOFError, msgspec.DecodeError):
             await self._stop()
             raise OfflineSpeechError(
-                "The recogniser's process did not start; its own message stands above. "
-                "Try it alone: python -m parleyd.embedded.recognizer < /dev/null"
+                "The recogniser's process did not start; see its message above. "
+                "To test it separately: python -m parleyd.embedded.recognizer < /dev/null"
             ) from None
 
     async def recognize(self, pcm: bytes) -> Heard:
-        """The command in `pcm` (PCM16 at 16 kHz). Never raises; `failed` says what went wrong.
+        """The command in `pcm` (PCM16 at 16 kHz). Never raises; `failed` describes a failure.
 
-        Cancelling is safe: a job not yet begun is dropped, one under way runs out unheard.
+        Cancelling is safe: a job that has not begun is dropped, the result of a running one
+        is ignored.
         """
         async with self._lock:
             if self._in_flight is not None and not self._in_flight.done():
@@ -68,14 +67,14 @@ class RecognitionWorker:
             return await asyncio.shield(self._in_flight)
 
     async def watch(self) -> None:
-        """Replace the child whenever it dies or freezes while it is idle, until cancelled."""
+        """Replace the child whenever it dies or freezes while idle, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             if (await self.recognize(b"")).failed:
                 await self.recognize(b"")  # starts the next one
 
     async def close(self) -> None:
-        """End the child; what it is doing is dropped."""
+        """End the child; drops its running job."""
         if self._in_flight is not None:
             self._in_flight.cancel()
             await asyncio.wait([self._in_flight])
@@ -83,7 +82,7 @@ class RecognitionWorker:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, for measuring."""
+        """The child's process id, for measurements."""
         return self._process.pid if self._process else None
 
     async def _exchange(self, pcm: bytes) -> Heard:
@@ -99,11 +98,11 @@ class RecognitionWorker:
         except OfflineSpeechError as error:
             return Heard("", NO_CONFIDENCE, failed=str(error))
         except TimeoutError:
-            log.error("the recogniser does not answer any more: it is killed and started again")
+            log.error("the recogniser is frozen; killing and restarting it")
             await self._stop()
             return _FAILED
         except (OSError, EOFError, msgspec.DecodeError) as error:
-            log.error("the recogniser failed (%s): it is started again", error)
+            log.error("the recogniser failed (%s); restarting it", error)
             await self._stop()
             return _FAILED
 
@@ -119,7 +118,7 @@ class RecognitionWorker:
         except TimeoutError:
             process.kill()
             await process.wait()
-        with contextlib.suppress(OSError):  # of data that the child did not read
+        with contextlib.suppress(OSError):  # for data that the child did not read
             await process.stdin.wait_closed()
 
 
