@@ -1,4 +1,4 @@
-"""What talkers say in the tests of whole conversations."""
+"""Utterances of the talkers in tests of whole conversations."""
 
 import pytest
 

@@ -1,8 +1,7 @@
-"""A realtime server that does what no friendly server does, on a real socket.
+"""A misbehaving realtime server on a real socket.
 
-It is scripted by `Faults`. It answers every turn with a voice whose every frame tells
-which response it belongs to, so that one can hear in the loudspeaker's recording what
-was played: response n is a tone at `tone_hz(n)`.
+`Faults` scripts it. Response n is a tone at `tone_hz(n)`, so the loudspeaker's recording shows
+which responses were played.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ DELTA_MS = 200
 
 
 def tone_hz(number: int) -> float:
-    """The pitch of response `number`: far enough apart to be told from each other."""
+    """Return the frequency of response `number`, far enough from the others to identify it."""
     return 400.0 + 170.0 * (number % 12)
 
 
@@ -36,37 +35,39 @@ def voice(number: int, start_ms: int, length_ms: int) -> Frames:
 
 @dataclass
 class Faults:
-    """What the server does wrong, or in the other order; the default is a friendly server."""
+    """Deviations of the server; the default is a well-behaved server."""
 
     reply_ms: int = 4000
-    items: int = 1  # audio items in one response
-    paced: bool = False  # deltas at the pace of life: the response still generates while it plays
-    ahead_ms: int = 0  # of a paced response that come at once
-    endless: bool = False  # never completes by itself
+    items: int = 1  # audio items in each response
+    paced: bool = False  # deltas in real time: the response still generates while it plays
+    ahead_ms: int = 0  # part of a paced response that arrives at once
+    endless: bool = False  # the response never completes by itself
     late_deltas: int = 0  # deltas after the cancelled response.done
     deltas_before_done: int = 0  # deltas after the cancel, before its response.done
     no_done_after_cancel: bool = False
-    cancel_not_active: bool = False  # answers a cancel with an error, as if it had just ended
+    cancel_not_active: bool = (
+        False  # answers a cancel with an error, as if the response had just ended
+    )
     speech_started_after_done: bool = False
     created_after_s: float = 0.0
-    audio_after_s: float = 0.0  # the first delta, after response.created
-    no_done: bool = False  # never says that a response is complete
+    audio_after_s: float = 0.0  # from response.created to the first delta
+    no_done: bool = False  # never sends response.done
     active_response_first: bool = False  # refuses the first create of every turn
     truncate_shorter_by_ms: int = 0
     truncate_refused: str = ""
-    harmless_errors: bool = False  # scatters every harmless error over the conversation
+    harmless_errors: bool = False  # sends every harmless error during the conversation
     beta_names: bool = False
-    unsolicited: bool = False  # begins a response that nobody asked for
+    unsolicited: bool = False  # begins an unrequested response
     close_after_commits: tuple[int, int, str] | None = None  # after n commits: code, reason
     refuse_at_start: tuple[str, int] | None = None  # error code, then close code
-    expires_in_s: float | None = None  # told at the start, as a wall-clock time
-    garbage: bool = False  # sends what is no event
+    expires_in_s: float | None = None  # sent at the start, as a wall-clock time
+    garbage: bool = False  # sends messages that are not events
     no_echo_of_metadata: bool = False
 
 
 @dataclass
 class FaultServer:
-    """One server for one test; `received` holds every event of every socket, in order."""
+    """The server of one test; `received` holds every event of every socket, in order."""
 
     faults: Faults = field(default_factory=Faults)
     received: list[Json] = field(default_factory=list)
@@ -74,7 +75,7 @@ class FaultServer:
     responses: int = 0
     port: int = 0
     voice: Callable[[int, int, int], Frames] = voice
-    talk: "_Talk | None" = None  # with the newest socket
+    talk: "_Talk | None" = None  # of the newest socket
 
     @property
     def address(self) -> Address:
@@ -97,7 +98,7 @@ class FaultServer:
 
 
 class _Talk:
-    """One socket."""
+    """The conversation on one socket."""
 
     def __init__(self, server: FaultServer, socket: ws.ServerConnection) -> None:
         self.server, self.socket, self.faults = server, socket, server.faults
@@ -228,7 +229,7 @@ class _Talk:
         self.active = None
 
     async def cut_off(self, *, done_first: bool, late_deltas: int = 2) -> None:
-        """Hear the user and end the answer by itself, whatever it was told."""
+        """Detect the user and end the answer, against the client's configuration."""
         response_id, self.active = self.active, None
         await self.stop_generating()
         details = {"type": "cancelled", "reason": "turn_detected"}

@@ -17,7 +17,7 @@ RATE_HZ: Final = 48_000
 
 
 def settings(**turn: Any) -> Config:
-    """Local turns, no chime: what the fault server is told is under the test's control."""
+    """Return settings with local turns and no chime, so that the test controls all events."""
     base = Config(
         audio=Audio(playback_rate_hz=RATE_HZ, volume=100),
         turn=Turn(**{"detection": "local", "follow_up_s": 0.0, "silence_ms": 400, **turn}),
@@ -29,7 +29,7 @@ def settings(**turn: Any) -> Config:
 async def speaker_at(
     server: FaultServer, config: Config | None = None, *, echo_gain_db: float = -30.0
 ) -> AsyncIterator[Rehearsal]:
-    """A connected speaker whose session is ready."""
+    """Run a connected speaker with a ready session."""
     room = Room(seed=3, echo_gain_db=echo_gain_db, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
     rehearsal = Rehearsal(config or settings(), server.address, None, room=room, faster=50.0)
     async with rehearsal.connected():
@@ -38,7 +38,7 @@ async def speaker_at(
 
 
 def tones_heard(rehearsal: Rehearsal, *, after_s: float = 0.0) -> set[int]:
-    """The numbers of the fault server's responses whose tone is in the loudspeaker's recording."""
+    """Return the numbers of the responses whose tone is in the loudspeaker's recording."""
     played = rehearsal.recording.loudspeaker[int(after_s * RATE_HZ) :].astype(np.float64)
     block = RATE_HZ // 50
     heard = set()
@@ -57,7 +57,7 @@ def tones_heard(rehearsal: Rehearsal, *, after_s: float = 0.0) -> set[int]:
 
 
 def run(coroutine: Coroutine[Any, Any, None], within_s: float = 60.0) -> None:
-    """Run one test's coroutine; a hang is a failure, not a wait."""
+    """Run a test's coroutine; a hang fails after `within_s`."""
 
     async def bounded() -> None:
         async with asyncio.timeout(within_s):

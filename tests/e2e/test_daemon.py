@@ -1,4 +1,4 @@
-"""The daemon as the service runs it: a real process, alsa-lib, notify socket, and real speech."""
+"""The daemon as under the service: a real process, alsa-lib, notify socket, and real speech."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from parleyd.host import scheduling
 from parleyd.simulation.clips import normalised, synthesize
 from parleyd.units import Frames
 
-LOUD = 500  # peaks of the voice are in the thousands
+LOUD = 500  # peaks of the voice exceed 1000
 
 CONFIG = f"""{RIG_CARDS}
 [turn]
@@ -36,30 +36,28 @@ def daemon(rig: PulseRig, tmp_path: Path) -> Iterator[Daemon]:
 
 
 def spoken(*texts: str) -> Frames:
-    """Sentences with pauses as people make them, in the voice that the wake word knows."""
+    """Synthesise sentences with natural pauses, in a voice that the wake-word model detects."""
     pause = np.zeros(4800, np.int16)
     parts = [normalised(synthesize(text, "rms"), -24.0) for text in texts]
     return np.concatenate([np.zeros(8000, np.int16), *(np.append(p, pause) for p in parts)])
 
 
-def test_it_wakes_answers_and_is_silent_when_stopped_in_mid_sentence(
-    rig: PulseRig, daemon: Daemon
-) -> None:
+def test_daemon_stopped_during_answer_is_silent(rig: PulseRig, daemon: Daemon) -> None:
     rig.say(spoken("hey jarvis", "tell me a story"))
     for state in ("listening", "thinking", "speaking"):
         daemon.wait(f"STATUS={state}")
-    assert rig.heard.wait_for(LOUD, count=24_000), "the story is not heard"
+    assert rig.heard.wait_for(LOUD, count=24_000), "the story is not audible"
     assert daemon.end() == 0
     rig.heard.clear()
     assert rig.heard.wait_for(0, count=24_000)
-    assert loud_frames(rig.heard.frames(), LOUD) == 0, "it talks on after its end"
+    assert loud_frames(rig.heard.frames(), LOUD) == 0, "sound after the daemon's end"
     daemon.wait("STOPPING=1")
     log = daemon.log.read_text()
     assert "Traceback" not in log
     assert "story" not in log  # no transcript in the log
 
 
-def test_the_boot_chime_is_heard_and_what_it_tells_outlives_a_restart(
+def test_boot_chime_is_heard_and_calibration_survives_restart(
     own_rig: PulseRig, tmp_path: Path
 ) -> None:
     own_rig.echo(60)
@@ -81,9 +79,7 @@ def test_the_boot_chime_is_heard_and_what_it_tells_outlives_a_restart(
         assert "WARNING" not in service.log.read_text()
 
 
-def test_a_loudspeaker_that_the_microphone_does_not_hear_is_told_with_the_remedy(
-    rig: PulseRig, tmp_path: Path
-) -> None:
+def test_loudspeaker_not_heard_is_logged_with_the_remedy(rig: PulseRig, tmp_path: Path) -> None:
     service = Daemon(tmp_path, CONFIG.replace("boot_chime = false", "boot_chime = true"))
     try:
         service.wait("READY=1")
@@ -95,7 +91,7 @@ def test_a_loudspeaker_that_the_microphone_does_not_hear_is_told_with_the_remedy
 
 
 def wait_for_log(service: Daemon, words: str) -> str:
-    """The first line of the daemon's log with these words."""
+    """Wait for the first line of the daemon's log with these words."""
     pause = threading.Event()
     for _ in range(int(WITHIN_S / 0.1)):
         for line in service.log.read_text().splitlines():
@@ -105,7 +101,7 @@ def wait_for_log(service: Daemon, words: str) -> str:
     raise AssertionError(f"{words} is not in the log\n{service.log.read_text()}")
 
 
-def test_only_the_audio_thread_and_the_event_loop_run_before_other_processes(
+def test_only_audio_thread_and_event_loop_are_real_time(
     daemon: Daemon,
 ) -> None:
     with ThreadPoolExecutor(1) as own_thread:
@@ -116,28 +112,28 @@ def test_only_the_audio_thread_and_the_event_loop_run_before_other_processes(
     server = daemon.child()
     assert real_time(loop)[loop] == scheduling.LOOP
     assert sorted(real_time(loop).values()) == [scheduling.LOOP, 20]
-    assert real_time(server) == {}, "the embedded server takes the processor from others"
+    assert real_time(server) == {}, "the embedded server has a real-time priority"
     daemon.config.write_text(CONFIG.replace("[audio]", "[audio]\npriority = 0"))
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait("RELOADING=1")
     daemon.wait("READY=1")
-    assert real_time(loop) == {}, "what the configuration no longer asks for was kept"
+    assert real_time(loop) == {}, "the priority outlives its configuration"
 
 
 def real_time(pid: int) -> dict[int, int]:
-    """The threads of a process that have a real-time priority, and which."""
+    """Return the threads of a process with a real-time priority, and the priority."""
     threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
     found = {thread: os.sched_getparam(thread).sched_priority for thread in threads}
     return {thread: granted for thread, granted in found.items() if granted}
 
 
-def test_a_stop_that_comes_while_it_reloads_ends_it(daemon: Daemon) -> None:
+def test_stop_during_reload_ends_the_daemon(daemon: Daemon) -> None:
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait("RELOADING=1")
     assert daemon.end() == 0
 
 
-def test_reload_keeps_what_works_and_takes_what_is_good(rig: PulseRig, daemon: Daemon) -> None:
+def test_reload_rejects_a_bad_file_and_applies_a_good_one(rig: PulseRig, daemon: Daemon) -> None:
     daemon.config.write_text(CONFIG + "\n[wake]\nkeyword = 'x'\n")
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait("READY=1")

@@ -1,4 +1,4 @@
-"""The demo as a newcomer runs it: `parley demo`, once, for real; then all that it leaves."""
+"""One real run of `parley demo`, as by a new user, and its results."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
     folder = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "parleyd", "demo", "--report", str(folder)]
-    # Its server is its own: it needs no network, and no proxy takes part in it.
+    # The demo has its own server: it uses neither network nor proxy.
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"), DEAD_PROXY)
     ran = subprocess.run(
         command, capture_output=True, text=True, timeout=240, env={**os.environ, **proxies}
@@ -54,21 +54,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="module")
 def loudspeaker(demo: Demo) -> Frames:
-    """The left channel of room.wav, at 48 kHz."""
+    """Return the left channel of room.wav, at 48 kHz."""
     with wave.open(str(demo.folder / "room.wav")) as file:
         assert (file.getnchannels(), file.getframerate()) == (2, 48_000)
         frames = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     return frames.reshape(-1, 2)[:, 0]
 
 
-def test_every_scene_does_what_it_must(demo: Demo) -> None:
+def test_demo_passes_every_scene(demo: Demo) -> None:
     assert [(s["name"], s["reason"]) for s in demo.report["scenes"]] == [(n, "") for n in NAMES]
     assert [scene.name for scene in SCENES] == NAMES
     assert demo.report["passed"]
     assert (demo.status, demo.errors) == (0, "")
 
 
-def test_it_reads_as_a_story(demo: Demo) -> None:
+def test_demo_output_tells_the_scenes_in_order(demo: Demo) -> None:
     order = [
         "plays a sound, and hears it",
         "hears the wake word",
@@ -88,10 +88,10 @@ def test_it_reads_as_a_story(demo: Demo) -> None:
     places = [demo.output.find(words) for words in order]
     assert -1 not in places, demo.output
     assert places == sorted(places)
-    assert "\x1b" not in demo.output  # plain where nobody looks at it through a terminal
+    assert "\x1b" not in demo.output  # no colours without a terminal
 
 
-def test_the_server_is_told_what_the_loudspeaker_played(demo: Demo) -> None:
+def test_demo_reports_the_played_milliseconds(demo: Demo) -> None:
     for scene in ("interruption", "stop", "button"):
         told = demo.figure(scene, measurements.TOLD_MS)
         true = demo.figure(scene, measurements.TRUE_MS)
@@ -99,22 +99,20 @@ def test_the_server_is_told_what_the_loudspeaker_played(demo: Demo) -> None:
         assert true - 20 <= told <= true + 1
 
 
-def test_a_cough_or_a_word_broken_off_costs_no_sound_of_the_answer(demo: Demo) -> None:
+def test_demo_resume_after_cough_loses_no_audio(demo: Demo) -> None:
     assert abs(demo.figure("cough", measurements.SLIP)) <= 48
     assert 0 <= demo.figure("cough", measurements.COUGH_MS) <= 1000
     assert demo.figure("cough", measurements.HELD_MS) > 0
 
 
-def test_from_each_hold_on_the_recording_is_silent_until_it_may_go_on(
-    demo: Demo, loudspeaker: Frames
-) -> None:
-    """Until it is known to be no interruption, or until the interruption has been said."""
+def test_demo_hold_is_silent_until_its_decision(demo: Demo, loudspeaker: Frames) -> None:
+    """The decision is a resume, or the interruption ends."""
     report = demo.report
     events = [(event["at_s"], event["name"]) for event in report["events"]]
     held = [(hold, after) for hold, after in pairwise(events) if hold[1] == "hold"]
     decisions = [after for _, (_, after) in held]
     assert (decisions[0], decisions[-1]) == ("interrupt", "interrupt")
-    assert set(decisions[1:-1]) == {"resume"}  # the word broken off, and perhaps the cough
+    assert set(decisions[1:-1]) == {"resume"}  # the broken-off word, and perhaps the cough
     for (hold_s, _), (decided_s, decision) in held:
         label = next(t for t in report["talker"] if t["onset_s"] < hold_s <= t["end_s"])
         until_s = decided_s if decision == "resume" else label["end_s"]
@@ -123,29 +121,27 @@ def test_from_each_hold_on_the_recording_is_silent_until_it_may_go_on(
         assert np.abs(just_before).max() > 1000
 
 
-def test_after_the_button_the_recording_is_silent_to_its_end(
-    demo: Demo, loudspeaker: Frames
-) -> None:
+def test_demo_recording_after_button_is_silent(demo: Demo, loudspeaker: Frames) -> None:
     pressed_s = demo.report["events"][-1]["at_s"]
     assert not np.any(loudspeaker[round((pressed_s + 0.02) * 48_000) :])
     assert len(loudspeaker) == pytest.approx(demo.report["simulated_s"] * 48_000, abs=480)
 
 
-def test_the_picture_is_a_picture(demo: Demo) -> None:
+def test_demo_picture_is_valid(demo: Demo) -> None:
     data = (demo.folder / "timeline.png").read_bytes()
     assert data.startswith(b"\x89PNG")
     assert 50_000 < len(data) < 250_000
 
 
 def run_code(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """`parley demo` in a process in which something was changed before."""
+    """Run `parley demo` in a process after the given code."""
     code += "\nfrom parleyd.cli.main import main\nmain()"
     command = [sys.executable, "-c", code, "demo", "--report", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_a_scene_that_does_not_do_what_it_must_fails_the_demo(tmp_path: Path) -> None:
-    """Here nobody says the wake word that the scene waits for."""
+def test_demo_with_failing_scene_fails(tmp_path: Path) -> None:
+    """The scene waits for a wake word that is never said."""
     pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
     ran = run_code(
         """
@@ -171,7 +167,7 @@ demo.SCENES = (Scene("nobody", "Nobody", nobody), Scene("then", "Then", never_pl
     assert scene["reason"].startswith("nobody was heard")
 
 
-def test_without_matplotlib_it_says_at_once_what_to_do(tmp_path: Path) -> None:
+def test_demo_without_matplotlib_names_the_remedy(tmp_path: Path) -> None:
     ran = run_code("import sys\nsys.modules['matplotlib'] = None", tmp_path / "report")
     assert ran.returncode == 1
     assert "pip install 'parleyd[plots]'" in ran.stderr

@@ -1,4 +1,4 @@
-"""A wake-word engine that fails in the running daemon is replaced, and the word is heard again."""
+"""The running daemon replaces a failing wake-word engine and detects the word again."""
 
 import os
 import time

@@ -1,5 +1,8 @@
-"""Against a server that does what no friendly server does: nothing dead is ever played,
-one create for each turn, and no harmless error ends anything."""
+"""Conversations with a misbehaving server.
+
+No audio of a dead response is played, each turn has one response.create, and harmless errors
+end nothing.
+"""
 
 import asyncio
 from typing import Any
@@ -41,7 +44,7 @@ INTERRUPTED = {
 
 
 async def ask(rehearsal: Rehearsal, question: Frames, label: str) -> None:
-    """Press the button, ask, and wait until the answer is heard."""
+    """Press the button, ask, and wait for the answer's audio."""
     rehearsal.post(ButtonPressed())
     await rehearsal.run_for(0.2)
     rehearsal.talker.say(question, label=label)
@@ -49,7 +52,7 @@ async def ask(rehearsal: Rehearsal, question: Frames, label: str) -> None:
 
 
 async def interrupt(rehearsal: Rehearsal, objection: Frames) -> None:
-    """Talk over the answer until the speaker listens, finish, and hear the next answer."""
+    """Talk over the answer until the speaker listens, finish, and wait for the next answer."""
     before = len(rehearsal.notes("interrupt"))
     rehearsal.talker.say(objection, label="interruption")
     assert await rehearsal.run(lambda: len(rehearsal.notes("interrupt")) > before, longest_s=5)
@@ -57,9 +60,7 @@ async def interrupt(rehearsal: Rehearsal, objection: Frames) -> None:
 
 
 @pytest.mark.parametrize("faults", INTERRUPTED.values(), ids=INTERRUPTED.keys())
-def test_nothing_of_a_dead_response_is_played(
-    faults: Faults, question: Frames, objection: Frames
-) -> None:
+def test_dead_response_is_never_played(faults: Faults, question: Frames, objection: Frames) -> None:
     async def scene() -> None:
         server = FaultServer(faults)
         async with server.running(), speaker_at(server) as rehearsal:
@@ -74,7 +75,7 @@ def test_nothing_of_a_dead_response_is_played(
             rehearsal.post(ButtonPressed())
             assert rehearsal.speaker.state is State.IDLE
             await rehearsal.run_for(0.2)
-        wanted = 2 if not faults.active_response_first else 4  # each was refused once
+        wanted = 2 if not faults.active_response_first else 4  # the server refuses each once
         if faults.unsolicited:
             wanted = len(server.of("response.create"))
         assert len(server.of("response.create")) == wanted
@@ -83,10 +84,10 @@ def test_nothing_of_a_dead_response_is_played(
     run(scene())
 
 
-def test_a_user_who_goes_on_while_we_think_cancels_the_answer_before_it_began(
+def test_user_speaking_during_thinking_cancels_the_answer(
     question: Frames, objection: Frames
 ) -> None:
-    """Interrupted before response.created: cancelled as soon as its id is known."""
+    """A response interrupted before response.created is cancelled when its id arrives."""
 
     async def scene() -> None:
         server = FaultServer(Faults(created_after_s=1.5))
@@ -111,7 +112,7 @@ def test_a_user_who_goes_on_while_we_think_cancels_the_answer_before_it_began(
     run(scene())
 
 
-def test_the_server_is_told_what_was_really_heard(question: Frames, objection: Frames) -> None:
+def test_truncation_reports_the_heard_milliseconds(question: Frames, objection: Frames) -> None:
     async def scene() -> None:
         server = FaultServer(Faults(items=2, reply_ms=8000))
         async with server.running(), speaker_at(server) as rehearsal:
@@ -122,15 +123,15 @@ def test_the_server_is_told_what_was_really_heard(question: Frames, objection: F
             held = rehearsal.notes("hold")[-1].at
         (truncate,) = server.of("conversation.item.truncate")
         assert truncate["item_id"] == "item_1_0"
-        # speaking is noticed one tick after the first frame left the loudspeaker
+        # the state becomes speaking one tick after the first frame leaves the loudspeaker
         assert 0 <= (held - began) * 1000 + 20 - truncate["audio_end_ms"] <= 20
         assert [event["item_id"] for event in server.of("conversation.item.delete")] == ["item_1_1"]
 
     run(scene())
 
 
-def test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one(question: Frames) -> None:
-    """Close 1001 ends a websockets loop silently; Parley must notice and go on."""
+def test_session_closed_at_its_limit_is_followed_by_a_new_one(question: Frames) -> None:
+    """Close code 1001 ends a websockets loop silently; Parley must notice and reconnect."""
 
     async def scene() -> None:
         limit = (1, 1001, "session_expired")
@@ -155,8 +156,8 @@ def test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one(question: Frame
         ("insufficient_quota", 1000, "add credit"),
     ],
 )
-def test_refusal_is_told_once_with_the_remedy(code: str, close: int, words: str) -> None:
-    """A refused key waits for a change, all else for minutes or for the user."""
+def test_refusal_is_logged_once_with_the_remedy(code: str, close: int, words: str) -> None:
+    """A refused key waits for a change, other errors for minutes or for the user."""
 
     async def scene() -> None:
         server = FaultServer(Faults(refuse_at_start=(code, close)))
@@ -165,7 +166,7 @@ def test_refusal_is_told_once_with_the_remedy(code: str, close: int, words: str)
             async with rehearsal.connected():
                 assert await rehearsal.run(lambda: bool(downs(rehearsal)), longest_s=20)
                 await rehearsal.run_for(5.0)
-                await asyncio.sleep(1.0)  # real time, in which a retry would come
+                await asyncio.sleep(1.0)  # real time for a retry to arrive
             (down,) = downs(rehearsal)
             assert (down.fatal, down.later) == (close == 3000, close != 3000)
             assert words in down.reason

@@ -1,4 +1,4 @@
-"""Children that stand still in a conversation: the user hears it, and the next turn works."""
+"""Child processes that freeze in a conversation: the user hears a sound, the next turn works."""
 
 import asyncio
 import os
@@ -90,7 +90,7 @@ def test_turn_with_a_frozen_server_ends_audibly(caplog: pytest.LogCaptureFixture
 
 
 def test_turn_with_a_frozen_recogniser_is_answered() -> None:
-    """The speaker asks once more when an answer fails, and the audio is recognised anew."""
+    """The speaker repeats a failed request, and the audio is recognised again."""
 
     async def scene() -> None:
         async with speaker() as (server, rehearsal):

@@ -1,7 +1,7 @@
-"""Interruptions in the corners of a conversation, on a real socket.
+"""Interruptions at unusual moments of a conversation, on a real socket.
 
-In each: nothing old is played, the server learns what was heard to 20 ms or nothing at
-all, one create for each turn, and the conversation goes on.
+In each test no old audio is played, the heard milliseconds are reported within 20 ms or not at
+all, each turn has one response.create, and the conversation continues.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ PACED: dict[str, Any] = {
 
 
 def compatible() -> Config:
-    """A server that interrupts itself; only it does, so that its news is what is tested."""
+    """Return settings for a server that interrupts its answers; Parley itself does not."""
     base = settings()
     return msgspec.structs.replace(
         base,
@@ -47,13 +47,13 @@ async def reach(rehearsal: Rehearsal, state: State) -> None:
 
 
 def sounded_ms(rehearsal: Rehearsal, until_s: float) -> int:
-    """How long the loudspeaker sounded, in its recording; gaps do not count."""
+    """Return the duration of sound in the loudspeaker's recording, without gaps."""
     played = rehearsal.recording.loudspeaker[: int(until_s * RATE_HZ)].astype(np.float64)
     blocks = played[: len(played) // 48 * 48].reshape(-1, 48)  # 1 ms: half a period and more
     return int(np.count_nonzero(np.sqrt(np.mean(blocks**2, axis=1)) > 300))
 
 
-def test_between_created_and_first_audio_there_is_nothing_to_truncate(
+def test_interruption_before_first_audio_truncates_nothing(
     question: Frames, objection: Frames
 ) -> None:
     async def scene() -> None:
@@ -77,7 +77,7 @@ def test_between_created_and_first_audio_there_is_nothing_to_truncate(
 
 
 @pytest.mark.parametrize("faults", [Faults(), Faults(**PACED)], ids=["complete", "generating"])
-def test_two_interruptions_in_a_row_leave_only_the_last_answer(
+def test_two_interruptions_in_a_row_play_only_the_last_answer(
     faults: Faults, question: Frames, objection: Frames
 ) -> None:
     async def scene() -> None:
@@ -104,7 +104,7 @@ def test_two_interruptions_in_a_row_leave_only_the_last_answer(
 @pytest.mark.parametrize(
     "faults", [Faults(**PACED), Faults(reply_ms=6000)], ids=["generating", "only playing"]
 )
-def test_a_server_that_interrupts_itself_is_followed_and_not_cancelled(
+def test_server_interruption_is_followed_without_a_cancel(
     faults: Faults, done_first: bool, question: Frames, objection: Frames
 ) -> None:
     async def scene() -> None:
@@ -128,8 +128,8 @@ def test_a_server_that_interrupts_itself_is_followed_and_not_cancelled(
         assert abs(truncate["audio_end_ms"] - heard_ms) <= 20
         assert server.of("response.cancel") == []
         assert len(server.of("response.create")) == 2
-        # the beginning of what the user says is at the server already: it stays there, and
-        # what was not sent while Parley spoke goes first
+        # The server already has the beginning of the utterance, so nothing is cleared; the
+        # audio held back during the answer is sent first.
         assert len(server.of("input_audio_buffer.clear")) == cleared
         gap = server.of("input_audio_buffer.append")[appended]
         assert len(gap["audio"]) * 3 / 4 / 48 > 800
@@ -137,7 +137,7 @@ def test_a_server_that_interrupts_itself_is_followed_and_not_cancelled(
     run(scene())
 
 
-def test_a_server_that_never_says_done_loses_no_turn(question: Frames) -> None:
+def test_server_without_response_done_loses_no_turn(question: Frames) -> None:
     async def scene() -> None:
         server = FaultServer(Faults(no_done=True, reply_ms=1000))
         async with server.running(), speaker_at(server, compatible()) as rehearsal:

@@ -1,4 +1,4 @@
-"""SIGHUP on a real process: a configuration that cannot be set up changes nothing that runs."""
+"""SIGHUP on a real process: an unusable configuration does not change the running daemon."""
 
 import signal
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def configuration(folder: Path, more: str = "") -> str:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Daemon]:
-    """A service without a card, which it waits for."""
+    """A service that waits for a missing card."""
     (tmp_path / "skills").mkdir(0o755)
     (tmp_path / "skills/cat.py").write_text(SKILL)
     daemon = Daemon(tmp_path, configuration(tmp_path))
@@ -64,13 +64,13 @@ def reloaded(service: Daemon) -> None:
         ("[audio", "is not valid TOML"),
     ],
 )
-def test_reload_that_cannot_be_set_up_leaves_all_as_it_is(
+def test_reload_with_unusable_configuration_changes_nothing(
     text: str, words: str, service: Daemon, tmp_path: Path
 ) -> None:
     server = service.child()
     service.config.write_text(configuration(tmp_path, text))
     reloaded(service)
-    assert service.child() == server, "the set-up was torn down"
+    assert service.child() == server, "the embedded server was restarted"
     (line,) = [s for s in service.log.read_text().splitlines() if "not reloaded" in s]
     assert words in line
     service.config.write_text(configuration(tmp_path, "[turn]\nfollow_up_s = 3"))
@@ -80,7 +80,7 @@ def test_reload_that_cannot_be_set_up_leaves_all_as_it_is(
     assert "Traceback" not in service.log.read_text()
 
 
-def test_reload_with_alike_mistakes_names_each(service: Daemon, tmp_path: Path) -> None:
+def test_reload_with_similar_mistakes_names_each(service: Daemon, tmp_path: Path) -> None:
     words = ", ".join(f'"word{n}"' for n in range(8))
     service.config.write_text(configuration(tmp_path, f"[wake]\nkeywords = [{words}]"))
     reloaded(service)
@@ -90,9 +90,7 @@ def test_reload_with_alike_mistakes_names_each(service: Daemon, tmp_path: Path) 
     assert service.end() == 0
 
 
-def test_reload_with_a_broken_skill_keeps_the_one_that_runs(
-    service: Daemon, tmp_path: Path
-) -> None:
+def test_reload_with_a_broken_skill_keeps_the_running_one(service: Daemon, tmp_path: Path) -> None:
     server = service.child()
     (tmp_path / "skills/cat.py").write_text("def feed(:\n")
     reloaded(service)
@@ -103,7 +101,7 @@ def test_reload_with_a_broken_skill_keeps_the_one_that_runs(
 
 
 @pytest.mark.parametrize("key", ["playback", "capture"])
-def test_reload_to_a_card_that_does_not_open_goes_back(
+def test_reload_to_a_card_that_does_not_open_is_undone(
     key: str, rig: PulseRig, tmp_path: Path
 ) -> None:
     service = Daemon(tmp_path, RIG_CARDS)
@@ -126,9 +124,7 @@ def test_reload_to_a_card_that_does_not_open_goes_back(
     assert "Traceback" not in service.log.read_text()
 
 
-def test_reload_to_another_card_is_taken_when_there_is_none(
-    service: Daemon, tmp_path: Path
-) -> None:
+def test_reload_to_another_missing_card_is_applied(service: Daemon, tmp_path: Path) -> None:
     text = configuration(tmp_path).replace('playback = "hw:9"', 'playback = "hw:8"')
     service.config.write_text(text)
     reloaded(service)
@@ -157,7 +153,7 @@ def test_ten_reloads_at_once_end_with_the_last_file(service: Daemon, tmp_path: P
     ],
 )
 def test_start_with_a_mistake_exits_with_2(text: str, status: int, tmp_path: Path) -> None:
-    """The unit does not restart on 2: RestartPreventExitStatus=2."""
+    """The unit does not restart after status 2: RestartPreventExitStatus=2."""
     daemon = Daemon(tmp_path, configuration(tmp_path, text))
     try:
         assert daemon.process.wait(WITHIN_S) == status

@@ -1,5 +1,7 @@
-"""A remote function that needs a yes, on a real socket: the server holds the tool back until the
-user has said so, and speaks of its result only when it is asked to."""
+"""A remote function that needs permission, on a real socket.
+
+The server runs the tool only after the user's yes, and speaks about the result on request.
+"""
 
 from typing import Any
 
@@ -23,7 +25,7 @@ CALL = {
 
 
 class DoorServer(FaultServer):
-    """Asks for permission in its first response; runs the tool when it has one."""
+    """Requests permission in its first response; runs the tool after the approval."""
 
     opened = 0
 
@@ -39,7 +41,7 @@ class _DoorTalk(_Talk):
     async def create(self, event: Json) -> None:
         given = event["response"].get("input")
         if given is None and self.requested:
-            await self.begin(event)  # an ordinary answer, in this server's voice
+            await self.begin(event)  # an ordinary answer, in the voice of the server
             return
         self.server.responses += 1
         number = self.server.responses
@@ -73,7 +75,7 @@ class _DoorTalk(_Talk):
 
 
 async def ask(rehearsal: Rehearsal) -> None:
-    """Ask for the door, and hear the question to its end."""
+    """Ask to open the door, and wait for the end of the question."""
     rehearsal.post(ButtonPressed())
     await rehearsal.run_for(0.2)
     rehearsal.talker.say(synthesize("Please open the front door.", "slt"))
@@ -82,13 +84,13 @@ async def ask(rehearsal: Rehearsal) -> None:
 
 
 def sounding_s(rehearsal: Rehearsal, since_s: float, until_s: float) -> float:
-    """For how long the loudspeaker was not silent."""
+    """Return the duration of sound from the loudspeaker."""
     frames = rehearsal.recording.loudspeaker[int(since_s * RATE_HZ) : int(until_s * RATE_HZ)]
     blocks = frames[: len(frames) // 480 * 480].reshape(-1, 480).astype(float)
     return float(np.count_nonzero(np.abs(blocks).max(axis=1) > 300)) / 100
 
 
-def test_a_spoken_yes_opens_the_door_and_is_followed_by_the_answer() -> None:
+def test_spoken_yes_runs_the_tool_and_gets_an_answer() -> None:
     async def scene() -> None:
         server = DoorServer(Faults(reply_ms=1500))
         async with server.running(), speaker_at(server) as rehearsal:
@@ -96,7 +98,7 @@ def test_a_spoken_yes_opens_the_door_and_is_followed_by_the_answer() -> None:
             await ask(rehearsal)
             assert server.opened == 0
             answered = rehearsal.card.now
-            # the offline voice takes 7 s for the question; the server spoke none of it
+            # the offline voice takes 7 s for the question; the server sent none of it
             assert sounding_s(rehearsal, asked, answered) > 4.5
             assert server.responses == 1
             rehearsal.talker.say(synthesize("Yes please.", "slt"))
@@ -111,7 +113,7 @@ def test_a_spoken_yes_opens_the_door_and_is_followed_by_the_answer() -> None:
     run(scene())
 
 
-def test_silence_leaves_it_closed_and_the_next_turn_is_an_ordinary_one() -> None:
+def test_silence_refuses_the_tool_and_the_next_turn_is_ordinary() -> None:
     async def scene() -> None:
         server = DoorServer(Faults(reply_ms=1500))
         async with server.running(), speaker_at(server) as rehearsal:

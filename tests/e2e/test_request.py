@@ -20,7 +20,7 @@ RATE_HZ = 48_000
 
 
 def sound_of(rehearsal: Rehearsal, response_id: str) -> Frames:
-    """All audio that the server sent for a response: int16 at 24 kHz."""
+    """Return all audio that the server sent for a response: int16 at 24 kHz."""
     deltas = [m.what for m in rehearsal.received(ev.AudioDelta)]
     pcm = b"".join(delta.delta for delta in deltas if delta.response_id == response_id)
     return np.frombuffer(pcm, "<i2").astype(np.int16)
@@ -35,9 +35,12 @@ async def until(rehearsal: Rehearsal, state: State) -> None:
     assert await rehearsal.run(lambda: rehearsal.speaker.state is state, longest_s=20), state
 
 
-def test_the_model_speaks_the_user_speaks_the_model_stops_at_once_old_audio_is_cleared_the_new_response_answers_the_newest_input() -> (  # noqa: E501
-    None
-):
+def test_request_user_interrupts_model_and_gets_new_answer() -> None:
+    """The model speaks, the user speaks, the model stops at once.
+
+    Old audio is cleared, and the new response answers the newest input.
+    """
+
     async def plan() -> None:
         server = EmbeddedServer()
         address = Address.embedded(await server.start())
@@ -72,20 +75,20 @@ def test_the_model_speaks_the_user_speaks_the_model_stops_at_once_old_audio_is_c
         await until(rehearsal, State.SPEAKING)
         date = rehearsal.received(ev.ResponseCreated)[-1].what.response.id
         answered_s = rehearsal.card.now - 0.05
-        await until(rehearsal, State.LISTENING)  # the new answer was heard to its end
+        await until(rehearsal, State.LISTENING)  # the new answer has been heard in full
 
-        # the model stops at once: in the very heartbeat that heard the user
+        # the model stops at once: in the period that detects the user
         played = rehearsal.recording.loudspeaker
         told = sound_of(rehearsal, story)
         heard = heard_of(told, played, RATE_HZ, from_s=began_s)
         assert not np.any(played[round(held_s * RATE_HZ) : round(answered_s * RATE_HZ)])
         assert 3900 < heard.least_ms <= 1000 * (held_s - began_s)
 
-        # old audio is cleared: here, where the rest of it is never played ...
+        # old audio is cleared in Parley, which never plays the rest ...
         rest = told[int(heard.least_ms) * 24 :]
         assert len(rest) > 24_000 * 20
         assert not heard_of(rest, played, RATE_HZ, from_s=held_s).stretches
-        # ... and there, where the conversation is cut to what was heard
+        # ... and at the server, which truncates the conversation to the heard part
         (truncate,) = [m.what for m in rehearsal.sent(ev.TruncateItem)]
         assert heard.least_ms - 20 <= truncate.audio_end_ms <= heard.most_ms + 1
         (cut,) = [m.what for m in rehearsal.received(ev.ItemTruncated)]
@@ -100,6 +103,8 @@ def test_the_model_speaks_the_user_speaks_the_model_stops_at_once_old_audio_is_c
         (whole,) = heard_of(answer, played, RATE_HZ, from_s=answered_s).stretches
         begin = whole.recorded_frame - whole.item_frame
         assert whole.frames > 0.9 * len(answer) * 2
-        assert not np.any(played[begin + len(answer) * 2 + RATE_HZ // 1000 :])  # and nothing else
+        assert not np.any(
+            played[begin + len(answer) * 2 + RATE_HZ // 1000 :]
+        )  # nothing else is played
 
     asyncio.run(asyncio.wait_for(plan(), 120.0))

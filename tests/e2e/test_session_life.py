@@ -1,4 +1,4 @@
-"""The life of a session, on a real socket: renewed and opened on wake without a word lost."""
+"""Sessions on a real socket: renewal and connection on wake lose no word."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ SHORT_LIFE_S = BELIEVED_S + 10
 
 
 def heard_by(server: FaultServer) -> float:
-    """Milliseconds of microphone that the server got."""
+    """Return the milliseconds of microphone audio that the server received."""
     return sum(len(event["audio"]) for event in server.of("input_audio_buffer.append")) * 3 / 4 / 48
 
 
@@ -28,10 +28,10 @@ async def ask(rehearsal: Rehearsal, question: Frames) -> None:
     assert await rehearsal.run(lambda: rehearsal.speaker.state is State.IDLE, longest_s=20)
 
 
-def test_a_renewal_is_not_noticed_by_a_user_who_wakes_at_that_very_moment(
+def test_renewal_during_wake_up_loses_no_audio(
     question: Frames,
 ) -> None:
-    """What is said while the new socket is opened goes to it, in order, from its beginning."""
+    """Speech during the opening of the new socket is sent to it, in order and complete."""
 
     async def scene() -> None:
         server = FaultServer(Faults(reply_ms=1000, expires_in_s=SHORT_LIFE_S))
@@ -55,7 +55,7 @@ def test_a_renewal_is_not_noticed_by_a_user_who_wakes_at_that_very_moment(
     run(scene())
 
 
-def test_on_wake_the_first_words_wait_for_the_socket_and_none_is_lost(question: Frames) -> None:
+def test_on_wake_connection_receives_the_first_words(question: Frames) -> None:
     async def scene() -> None:
         base = settings()
         config = msgspec.structs.replace(base, realtime=Realtime(connection="on-wake"))

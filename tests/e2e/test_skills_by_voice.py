@@ -1,4 +1,4 @@
-"""Functions by voice, on the embedded server: called, carried out, heard and stopped."""
+"""Functions by voice, on the embedded server: call, execution, reply and stop."""
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 
 async def said(rehearsal: Rehearsal, words: str) -> None:
-    """Press the button, say this, and hear the answer to its end."""
+    """Press the button, say the words, and wait for the end of the answer."""
     rehearsal.post(ButtonPressed())
     await rehearsal.run_for(0.5)
     rehearsal.talker.say(normalised(synthesize(words, "rms"), -24.0))
@@ -27,13 +27,13 @@ async def said(rehearsal: Rehearsal, words: str) -> None:
 
 
 def calls(rehearsal: Rehearsal) -> list[str]:
-    """What was returned by functions, as the server was told."""
+    """Return the results of functions as sent to the server."""
     items = [moment.what.item for moment in rehearsal.sent(ev.CreateItem)]
     return [item["output"] for item in items if item["type"] == "function_call_output"]
 
 
 async def stopped_by_voice(rehearsal: Rehearsal) -> bool:
-    """Say "stop" into the ringing, as people do until it is quiet, but not more than thrice."""
+    """Say "stop" during the ringing, at most three times; returns whether it stopped."""
     for voice in ("rms", "slt", "rms"):
         rehearsal.talker.say(normalised(synthesize("stop", voice), -24.0))
         if await rehearsal.run(lambda: shown(rehearsal) is not Shown.RINGING, longest_s=8):
@@ -61,7 +61,7 @@ async def _life() -> None:
             began = rehearsal.card.now
             await said(rehearsal, "repeat that")
             assert len(calls(rehearsal)) == 2
-            assert len(rehearsal.sent(ev.CreateResponse)) == responses + 1  # for the call alone
+            assert len(rehearsal.sent(ev.CreateResponse)) == responses + 1  # only for the call
             again = rehearsal.recording.loudspeaker[int(began * RATE_HZ) :]
             assert np.abs(again).max() > 2000
 
@@ -79,5 +79,5 @@ async def _life() -> None:
         await server.stop()
 
 
-def test_a_timer_is_set_repeated_rung_and_stopped() -> None:
+def test_timer_is_set_repeated_rung_and_stopped() -> None:
     run(_life(), within_s=150)

@@ -1,5 +1,7 @@
-"""Bad weather on the line: what is played is what was sent, with silence in between at most,
-and the conversation goes on. All of it, with figures: `python -m tests.bench.weather`."""
+"""Network faults: the played audio equals the sent audio, with gaps, and the talk continues.
+
+`python -m tests.bench.weather` runs all faults and prints figures.
+"""
 
 import pytest
 from jumping_loop import run_simulated
@@ -13,7 +15,7 @@ from tests.e2e.weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, re
 
 REPLY_MS = 4000
 WAITS = Show(Shown.THINKING, "waiting for the rest of the answer")
-BEGINS_S = 1.0  # of the answer, when the weather does
+BEGINS_S = 1.0  # into the answer, the weather begins
 
 CUTS = [
     ("> session.update", 1),
@@ -21,16 +23,14 @@ CUTS = [
     ("> input_audio_buffer.commit", 1),
     ("> response.create", 1),
     ("< response.created", 1),
-    ("< response.output_audio.delta", 6),  # half of the answer, while it is heard
+    ("< response.output_audio.delta", 6),  # half of the answer, during playback
     ("< response.done", 1),
     ("> response.cancel", 1),
 ]
 
 
 @pytest.mark.parametrize("name", [name for name in WEATHERS if name != "calm"])
-def test_every_frame_is_played_once_and_in_order_and_the_talk_goes_on(
-    name: str, question: Frames
-) -> None:
+def test_weather_plays_each_frame_once_in_order_and_recovers(name: str, question: Frames) -> None:
     async def scene() -> None:
         faults = Faults(paced=True, ahead_ms=400, reply_ms=REPLY_MS)
         async with outdoors(faults, question) as scene:
@@ -50,7 +50,7 @@ def test_every_frame_is_played_once_and_in_order_and_the_talk_goes_on(
 
 
 async def still_for(scene: Scene, seconds: float) -> list[tuple[float, int]]:
-    """Ask; a second into the answer the line stands still for so long: the gaps that one hears."""
+    """Ask, stall the network a second into the answer, and return the audible gaps."""
     assert await scene.ask()
     scene.network.begin(Weather(still=((BEGINS_S, BEGINS_S + seconds),)))
     await scene.until(State.IDLE)
@@ -59,7 +59,7 @@ async def still_for(scene: Scene, seconds: float) -> list[tuple[float, int]]:
     return heard.gaps
 
 
-def test_a_standstill_is_ridden_over_up_to_what_is_buffered_and_then_shown(
+def test_network_stall_beyond_the_buffer_is_audible_and_shown(
     question: Frames,
 ) -> None:
     async def scene() -> None:
@@ -69,7 +69,7 @@ def test_a_standstill_is_ridden_over_up_to_what_is_buffered_and_then_shown(
             assert await still_for(scene, ahead_ms / 1000) == []
         async with outdoors(faults, question) as scene:
             ((began_s, gap_ms),) = await still_for(scene, ahead_ms / 1000 + 1.0)
-            # the answer is up to one delta and the lead further ahead than it was at its begin
+            # the buffer has grown since the start, by up to one delta and the lead
             assert 700 <= gap_ms <= 1000
             assert scene.shown_at(began_s + 0.1).shown is Shown.SPEAKING
             assert scene.shown_at(began_s + 0.5) == WAITS
@@ -79,9 +79,7 @@ def test_a_standstill_is_ridden_over_up_to_what_is_buffered_and_then_shown(
 
 
 @pytest.mark.parametrize("cut", CUTS, ids="{0[0]} {0[1]}".format)
-def test_a_cut_behind_any_message_ends_nothing_but_the_turn(
-    cut: tuple[str, int], question: Frames
-) -> None:
+def test_cut_behind_any_message_ends_only_the_turn(cut: tuple[str, int], question: Frames) -> None:
     async def scene() -> None:
         heard, _ = await cut_behind(cut, question)
         assert heard[-1].ms == TALK.reply_ms

@@ -1,4 +1,4 @@
-"""On real sockets, with every logger of the process at its most talkative: are there words?"""
+"""With every logger of the process at debug level, on real sockets, logs contain no transcript."""
 
 import logging
 
@@ -21,7 +21,7 @@ ASKED, ANSWER = "what is the date", "Today is"
 
 
 async def the_date(transcripts: bool) -> Rehearsal:
-    """The user asks the embedded server for the date, and hears the answer."""
+    """Ask the embedded server for the date, and wait for the end of the answer."""
     config = msgspec.structs.replace(
         settings(),
         log=Log(level="debug", transcripts=transcripts),
@@ -47,7 +47,7 @@ async def the_date(transcripts: bool) -> Rehearsal:
 
 
 @pytest.mark.parametrize("transcripts", [True, False])
-def test_what_was_said_is_in_the_log_only_if_it_is_asked_for(
+def test_log_has_transcripts_only_if_configured(
     transcripts: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene() -> None:

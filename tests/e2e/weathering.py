@@ -1,7 +1,7 @@
-"""A conversation over a network with bad weather, in simulated time, and what was heard of it.
+"""A conversation over a faulty network in simulated time, and the analysis of its audio.
 
-Every reply is noise of its own, which no part of it or of another repeats: each frame that
-leaves the loudspeaker tells which reply it belongs to and at which place.
+Every reply is unique noise that never repeats, so each frame at the loudspeaker identifies its
+reply and its position.
 """
 
 import asyncio
@@ -27,10 +27,12 @@ from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import settings
 
-RATE_HZ: Final = SERVER_RATE_HZ  # the playout need not resample: what is played is what was sent
+RATE_HZ: Final = (
+    SERVER_RATE_HZ  # the server's rate: without resampling, played frames equal sent frames
+)
 LONGEST_REPLY_S = 15
-AUDIBLE_GAP_MS = 20  # shorter is the period's grid
-KNOWN_BY = 8  # frames that tell which reply this is
+AUDIBLE_GAP_MS = 20  # shorter gaps come from the grid of periods
+KNOWN_BY = 8  # frames that identify a reply
 
 
 LASTS_S = 8.0
@@ -46,7 +48,7 @@ WEATHERS = {
 
 
 def marks(number: int, start_ms: int, length_ms: int) -> Frames:
-    """Reply `number` as noise that is never 0: a 0 in the loudspeaker was not sent."""
+    """Return reply `number` as noise without zeros: a played 0 was not sent."""
     start, end = (ms * RATE_HZ // 1000 for ms in (start_ms, start_ms + length_ms))
     return _noise(number)[start:end]
 
@@ -59,14 +61,14 @@ def _noise(number: int) -> Frames:
 
 @dataclass
 class Heard:
-    """One reply as it left the loudspeaker: its beginning, with silence inserted only."""
+    """The played beginning of one reply, with inserted silence."""
 
     number: int
     began_s: float
     ended_s: float
     frames: int = 0
     gaps: list[tuple[float, int]] = field(default_factory=list)
-    """At which second, how many ms."""
+    """Second and length in ms of each gap."""
 
     @property
     def ms(self) -> int:
@@ -74,9 +76,9 @@ class Heard:
 
 
 def replies_in(loudspeaker: Frames, replies: int) -> list[Heard]:
-    """What was played of the first `replies` replies, in the order of playing.
+    """Return the played part of the first `replies` replies, in the order of playing.
 
-    AssertionError where a frame was left out, repeated, reordered or never sent.
+    Raises `AssertionError` if a frame was omitted, repeated, reordered or never sent.
     """
     sent = [marks(number, 0, LONGEST_REPLY_S * 1000) for number in range(1, replies + 1)]
     ours = [tone() for tone in (earcons.low_tone, earcons.sorry, earcons.chime)]
@@ -91,7 +93,7 @@ def replies_in(loudspeaker: Frames, replies: int) -> list[Heard]:
         length = _same(played[at:], sent[number - 1]) if number else 0
         length = length or max(_same(played[at:], tone) for tone in ours)
         second = float(places[at] / RATE_HZ)
-        assert length, f"at {second:.3f} s something is played that does not belong there"
+        assert length, f"the frames at {second:.3f} s belong to no reply"
         if number:
             assert number not in [heard.number for heard in found], f"reply {number} repeats"
             where = places[at : at + length]
@@ -106,14 +108,14 @@ def replies_in(loudspeaker: Frames, replies: int) -> list[Heard]:
 
 
 def _same(played: Frames, sent: Frames) -> int:
-    """How many frames from the beginning on are the same."""
+    """Return the number of equal frames from the start."""
     length = min(len(played), len(sent))
     differs = np.flatnonzero(played[:length] != sent[:length])
     return int(differs[0]) if len(differs) else length
 
 
 class Outdoors(Rehearsal):
-    """A rehearsal on a loop whose time is simulated: card, link, network and server share it."""
+    """A rehearsal in simulated time, shared by card, connection, network and server."""
 
     async def run(self, until: Callable[[], bool], *, longest_s: float = 60.0) -> bool:
         return await drive(
@@ -140,7 +142,7 @@ class Scene:
         return self.rehearsal.card.now
 
     async def ask(self, longest_s: float = 30.0) -> bool:
-        """Press the button and ask; False when no answer is heard."""
+        """Press the button and ask; returns False if no answer is audible."""
         self.rehearsal.post(ButtonPressed())
         self.rehearsal.talker.say(self.question, label="question")
         await self.until(State.THINKING, State.IDLE, longest_s=longest_s)
@@ -153,7 +155,7 @@ class Scene:
         assert reached, f"still {speaker.state} after {longest_s:g} s"
 
     async def ready(self, longest_s: float = 60.0) -> None:
-        """Until people would see that they can ask."""
+        """Wait until the indication shows that the user can ask."""
         done = await self.rehearsal.run(
             lambda: self.shown_last.shown is Shown.IDLE, longest_s=longest_s
         )
@@ -163,7 +165,7 @@ class Scene:
         return replies_in(self.rehearsal.recording.loudspeaker, self.server.responses)
 
     def shown_at(self, second: float) -> Show:
-        """What people saw then."""
+        """Return the indication at that second."""
         shows = [(m.at, m.what) for m in self.rehearsal.moments if isinstance(m.what, Show)]
         return [show for at, show in shows if at <= second][-1]
 
@@ -174,13 +176,15 @@ class Scene:
 
     @property
     def sockets(self) -> int:
-        """How many were opened."""
+        """Number of opened sockets."""
         return len([m for m in self.rehearsal.moments if isinstance(m.what, LinkUp)])
 
 
 def outdoors_settings() -> Config:
     audio = Audio(playback_rate_hz=RATE_HZ, volume=100)
-    hearing = Hearing(canceller="hardware")  # nobody talks over an answer here; it saves a third
+    hearing = Hearing(
+        canceller="hardware"
+    )  # no user talks over an answer here; saves a third of the time
     return msgspec.structs.replace(settings(), audio=audio, hearing=hearing)
 
 
@@ -188,9 +192,9 @@ def outdoors_settings() -> Config:
 async def outdoors(
     faults: Faults, question: Frames, *, cut: Cut | None = None
 ) -> AsyncIterator[Scene]:
-    """A speaker that shows that one can ask, in calm weather, but for one cut."""
+    """Run a speaker that is ready for questions, in calm weather except for one cut."""
     server = FaultServer(faults, voice=marks)
-    # so little echo that nothing is ever held: a fade would change the frames
+    # little echo, so that nothing is held: a fade would change the frames
     room = Room(seed=3, echo_gain_db=-60.0, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
     async with server.running(), Network(server.port, cut_behind=cut).up() as network:
         address = Address(f"ws://127.0.0.1:{network.here}/v1/realtime?model=test")
@@ -202,17 +206,20 @@ async def outdoors(
 
 
 async def recover(scene: Scene) -> float:
-    """From now, in calm weather, until a question is answered again; AssertionError if not."""
+    """Return the seconds in calm weather until a question is answered again.
+
+    Raises `AssertionError` if it is not answered.
+    """
     began = scene.now
     await scene.ready()
     took_s = scene.now - began
-    await scene.rehearsal.run_for(1.5)  # whoever was still asking has seen that it is of no use
-    assert await scene.ask(), "asked in calm weather, and no answer"
+    await scene.rehearsal.run_for(1.5)  # an unfinished question has been abandoned by then
+    assert await scene.ask(), "no answer in calm weather"
     return took_s
 
 
 async def talk(scene: Scene) -> None:
-    """An answer that is heard to its end, and one that the button interrupts; stops at a cut."""
+    """Ask for one complete answer and for one that the button interrupts; stops at a cut."""
     to_cut = scene.network.cut_behind
     if not await scene.ask():
         return
@@ -227,17 +234,17 @@ TALK = Faults(paced=True, ahead_ms=600, reply_ms=1600)
 
 
 async def recorded(question: Frames) -> list[str]:
-    """Every message of `talk`, from the opening of the socket on, in order."""
+    """Return every message of `talk` in order, from the opening of the socket on."""
     async with outdoors(TALK, question) as scene:
         await talk(scene)
         return scene.network.passed
 
 
 async def cut_behind(cut: Cut, question: Frames) -> tuple[list[Heard], float]:
-    """`talk` with a cut: what was heard, and how many seconds until one could ask again."""
+    """Run `talk` with a cut; returns the heard replies and the seconds to recover."""
     async with outdoors(TALK, question, cut=cut) as scene:
         await talk(scene)
-        assert scene.network.cut_behind is None, "the conversation has not got so far"
+        assert scene.network.cut_behind is None, "the conversation ended before the cut"
         took_s = await recover(scene)
         await scene.until(State.IDLE)
         return scene.replies(), took_s

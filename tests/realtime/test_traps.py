@@ -23,7 +23,7 @@ TESTS = Path(__file__).parent.parent
 TRAPS = {
     "an error about a cancel with nothing to cancel ends the client": {
         "realtime/test_session.py": "test_harmless_errors_say_nothing_and_end_nothing",
-        "e2e/test_faults.py": "test_nothing_of_a_dead_response_is_played",
+        "e2e/test_faults.py": "test_dead_response_is_never_played",
     },
     "'conversation already has an active response'": {
         "realtime/test_session.py": "test_create_too_early_is_repeated_after_the_other_response"
@@ -34,17 +34,15 @@ TRAPS = {
         "_one",
     },
     "truncated at the wrong millisecond": {
-        "e2e/test_faults.py": "test_the_server_is_told_what_was_really_heard",
-        "e2e/test_interruptions.py": "test_a_server_that_interrupts_itself_is_followed_and_not"
-        "_cancelled",
+        "e2e/test_faults.py": "test_truncation_reports_the_heard_milliseconds",
+        "e2e/test_interruptions.py": "test_server_interruption_is_followed_without_a_cancel",
         "realtime/test_session.py": "test_truncate_past_the_end_is_repeated_once_with_the_servers"
         "_length",
     },
     "truncated at 0 ms or before the first audio": {
         "realtime/test_session.py": "test_barge_in_cancels_by_id_truncates_what_was_heard_and"
         "_deletes_what_was_not",
-        "e2e/test_interruptions.py": "test_between_created_and_first_audio_there_is_nothing_to"
-        "_truncate",
+        "e2e/test_interruptions.py": "test_interruption_before_first_audio_truncates_nothing",
     },
     "a fully played item is truncated and the model repeats itself": {
         "realtime/test_traps.py": "test_an_item_that_was_heard_to_its_end_is_not_truncated",
@@ -61,8 +59,7 @@ TRAPS = {
     "interrupted before response.created, silently ignored": {
         "realtime/test_session.py": "test_interrupted_before_created_is_cancelled_when_its_id_is"
         "_known",
-        "e2e/test_faults.py": "test_a_user_who_goes_on_while_we_think_cancels_the_answer_before"
-        "_it_began",
+        "e2e/test_faults.py": "test_user_speaking_during_thinking_cancels_the_answer",
     },
     "late deltas of a cancelled response are played": {
         "realtime/test_session.py": "test_late_deltas_of_a_dead_response_are_dropped_before_and"
@@ -72,7 +69,7 @@ TRAPS = {
         "core/test_speaker.py": "test_the_tick_that_holds_is_the_tick_that_drops",
     },
     "several audio items in one response are taken for one": {
-        "e2e/test_faults.py": "test_the_server_is_told_what_was_really_heard",
+        "e2e/test_faults.py": "test_truncation_reports_the_heard_milliseconds",
     },
     "clearing the input buffer wipes the beginning of what the user says": {
         "core/test_speaker.py": "test_no_audio_leaves_while_parley_speaks_and_the_preroll"
@@ -84,7 +81,7 @@ TRAPS = {
         "hearing/test_echo_control.py": "test_parley_does_not_interrupt_itself",
     },
     "the session's cap ends the loop silently": {
-        "e2e/test_faults.py": "test_a_session_that_ends_at_its_cap_is_followed_by_a_new_one",
+        "e2e/test_faults.py": "test_session_closed_at_its_limit_is_followed_by_a_new_one",
         "realtime/test_connection.py": "test_a_close_that_may_pass_is_told"
         "_and_followed_by_a_new_socket",
         "core/test_connection_policy.py": "test_an_idle_line_is_renewed_well_before_its_end",
