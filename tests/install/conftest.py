@@ -1,8 +1,7 @@
-"""A checkout in miniature: the real install.sh beside a package without dependencies.
+"""A miniature checkout: the real install.sh with a package without dependencies.
 
-What install.sh calls is real (flock, venv, pip, apt-get) except for what tells the state of
-this machine: `dpkg-query` and `dpkg` are answered by scripts in front of PATH, so that no test
-installs, or needs, a Debian package. pip gets no index at all.
+install.sh calls the real flock, venv, pip and apt-get. Scripts in front of PATH replace
+`dpkg-query` and `dpkg`, so that no test installs or needs a Debian package. pip has no index.
 """
 
 import os
@@ -24,7 +23,7 @@ build-backend = "backend"
 backend-path = ["daemon"]
 """
 
-# PEP 660 in a few lines, so that pip installs the miniature without any network.
+# PEP 660 in a few lines, so that pip installs the miniature without a network.
 BACKEND = """\
 import zipfile
 
@@ -60,7 +59,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     return name
 """
 
-# Stands for `parley` and what the gate runs: says how it was called, fails when told to.
+# Stands in for `parley` and the programs of the gate: prints its call, fails on request.
 STUB = """\
 import os, sys
 
@@ -85,7 +84,7 @@ def script(path: Path, body: str) -> None:
 
 @dataclass
 class Checkout:
-    """A directory with install.sh in it, and the environment to run that in."""
+    """A directory with install.sh, and the environment to run it."""
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -95,22 +94,22 @@ class Checkout:
         return self.root / ".venv"
 
     def machine(self, *, dpkg_query: str = ALL_INSTALLED, architecture: str = "amd64") -> None:
-        """Decide what Debian would say of this machine."""
+        """Set the answers of `dpkg-query` and `dpkg` about this machine."""
         self.stand_in("dpkg-query", dpkg_query)
         self.stand_in("dpkg", f"echo {architecture}")
 
     def stand_in(self, command: str, body: str) -> None:
-        """Put a script in the place of a command."""
+        """Replace a command by a script."""
         script(self.root / "machine" / command, body)
 
     def run(
         self, *arguments: str, by: tuple[str, ...] = (), **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run install.sh with these arguments, without stdin, to its end."""
+        """Run install.sh to its end, without stdin."""
         return self.call(*by, str(self.root / "install.sh"), *arguments, **environ)
 
     def refusal(self, *arguments: str, by: tuple[str, ...] = (), **environ: str) -> str:
-        """Run install.sh, which must fail with exactly one line that says what to do."""
+        """Run install.sh, which must fail with exactly one line that names the remedy."""
         result = self.run(*arguments, by=by, **environ)
         assert result.returncode == 1, result.stdout + result.stderr
         (line,) = result.stderr.splitlines()
@@ -133,7 +132,7 @@ class Checkout:
 
 
 def plain_environ(root: Path) -> dict[str, str]:
-    """This environment without pip's settings and with the stand-ins in front."""
+    """Return this environment without pip's settings and with the stand-ins in front."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     environ |= {
         "PATH": f"{root}/machine:{os.environ['PATH']}",
@@ -146,7 +145,7 @@ def plain_environ(root: Path) -> dict[str, str]:
 
 
 def new_checkout(root: Path) -> Checkout:
-    """Put the miniature into `root`, on a machine where all Debian packages are installed."""
+    """Create the miniature in `root`, on a machine with all Debian packages installed."""
     (root / ".ci").mkdir()
     for name in ("install.sh", ".ci/run"):
         shutil.copy(SOURCE / name, root / name)
@@ -174,7 +173,7 @@ def new_checkout(root: Path) -> Checkout:
 
 @pytest.fixture
 def checkout() -> Iterator[Checkout]:
-    """A checkout of its own, which other users can reach too (pytest's own can't be)."""
+    """A separate checkout that other users can access (they cannot access pytest's folders)."""
     with TemporaryDirectory(prefix="parley-install-") as place:
         Path(place).chmod(0o755)
         yield new_checkout(Path(place))
@@ -182,7 +181,7 @@ def checkout() -> Iterator[Checkout]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout whose .venv is in place, shared by the tests of one module."""
+    """A checkout with a complete .venv, shared by the tests of one module."""
     checkout = new_checkout(tmp_path_factory.mktemp("checkout"))
     result = checkout.run("--demo")
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,9 +1,9 @@
-"""What an installed Parley can do on this machine: run by the Python of its environment.
+"""Checks an installed Parley on this machine: run it with the Python of the installation.
 
     /opt/parley/venv/bin/python selfcheck.py
 
-Needs no sound card, network or key, and neither pytest nor the checkout. Prints a line for
-each check, with the seconds it took; ends with status 1 when one of them failed.
+Needs no sound card, network, key, pytest or checkout. Prints a line for each check with its
+seconds; exits with 1 if a check fails.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ from parleyd.units import MIC_PERIOD_FRAMES
 from parleyd.wake import factory
 
 NEEDS_A_CARD = {"loudspeaker", "microphone"}
-SCENES_PLAYED = 3  # wake word and question, a wish without it, an interruption
+SCENES_PLAYED = 3  # wake word and question, a follow-up, an interruption
 ATTEMPTS = 3
-LEAST_CANCELLED_DB = 20.0  # of a linear path without noise; 40 and more are usual
+LEAST_CANCELLED_DB = 20.0  # for a linear path without noise; 40 and more are usual
 CONNECTED_WITHIN_S = 60.0
 
 
 def every_module_is_imported() -> str:
-    """All of Parley's modules, but those that draw; and what each dependency brings."""
+    """Import all modules of Parley except plots, and all modules of its dependencies."""
     names = [module.name for module in pkgutil.walk_packages(parleyd.__path__, "parleyd.")]
     for name in names:
         if name != "parleyd.__main__":
@@ -71,7 +71,7 @@ def every_module_is_imported() -> str:
 
 
 def the_doctor_finds_only_what_is_missing() -> str:
-    """`parley doctor --json`: without a sound card nothing else fails; all has a remedy."""
+    """`parley doctor --json`: only the sound card fails; every finding has a remedy."""
     doctor = [sys.executable, str(Path(sys.prefix) / "bin/parley"), "doctor", "--json"]
     report = json.loads(subprocess.run(doctor, stdout=subprocess.PIPE, check=False).stdout)
     findings = report["findings"]
@@ -84,7 +84,7 @@ def the_doctor_finds_only_what_is_missing() -> str:
 
 
 def the_wake_word_is_heard() -> str:
-    """The engine that the default configuration chooses, on a synthetic voice."""
+    """Run the engine of the default configuration on a synthetic voice."""
     engine = factory.create(Wake(), None)
     silence = np.zeros(8000, np.int16)
     clip = np.concatenate([silence, synthesize("hey jarvis"), silence])
@@ -93,13 +93,13 @@ def the_wake_word_is_heard() -> str:
     began = time.perf_counter()
     found = [engine.process(period) for period in periods]
     each_ms = (time.perf_counter() - began) / len(periods) * 1000
-    assert "hey_jarvis" in found, "the word was not found"
-    assert not any(found[:50]), "a word was found in silence"
-    return f"{engine.name} heard hey_jarvis; {each_ms:.2f} ms for each 10 ms"
+    assert "hey_jarvis" in found, "the word was not detected"
+    assert not any(found[:50]), "a word was detected in silence"
+    return f"{engine.name} detected hey_jarvis; {each_ms:.2f} ms for each 10 ms"
 
 
 def the_echo_is_cancelled() -> str:
-    """The whole chain of hearing on its own voice, which comes back 60 ms later."""
+    """Run the whole echo control on a voice that returns after 60 ms."""
     spoken = np.tile(synthesize("There was once a lighthouse keeper who lived alone.", "slt"), 3)
     cut = len(spoken) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES
     echo = np.concatenate([np.zeros(960, np.int16), spoken // 2])[:cut]
@@ -112,20 +112,20 @@ def the_echo_is_cancelled() -> str:
         took_s.append(time.perf_counter() - began)
     half = cut // 2
     removed_db = level_dbfs(echo[half:]) - level_dbfs(np.concatenate(cleaned)[half:])
-    assert removed_db > LEAST_CANCELLED_DB, f"only {removed_db:.0f} dB of the echo are removed"
+    assert removed_db > LEAST_CANCELLED_DB, f"only {removed_db:.0f} dB of the echo were removed"
     return f"{removed_db:.0f} dB removed; {np.median(took_s) * 1000:.1f} ms for each 10 ms"
 
 
 def a_conversation_is_held() -> str:
-    """Embedded server, WebSocket, wake word, speech in and out, and an interruption.
+    """Hold a conversation: embedded server, WebSocket, wake word, speech, an interruption.
 
-    The server takes real time: on an emulated processor it may be too slow now and then.
+    The server needs real time: on an emulated processor it may sometimes be too slow.
     """
     for _ in range(ATTEMPTS - 1):
         try:
             return asyncio.run(_converse())
         except (SceneError, OfflineSpeechError) as error:
-            print(f"once more: {error}")
+            print(f"retrying: {error}")
     return asyncio.run(_converse())
 
 
@@ -148,7 +148,7 @@ async def _converse() -> str:
     finally:
         await server.stop()
     said = "; ".join(answer.words.strip() for answer in stage.heard if answer.words)
-    return f"server ready after {ready_s:.1f} s; it said: {said:.100}"
+    return f"server ready after {ready_s:.1f} s; its answer: {said:.100}"
 
 
 def _in_venv(distribution: metadata.Distribution) -> bool:
@@ -172,7 +172,7 @@ def main() -> int:
         began = time.perf_counter()
         try:
             verdict, text = "ok", check()
-        except Exception as error:  # whatever is wrong with this installation
+        except Exception as error:  # the rim of a check: any error is a result
             traceback.print_exc()
             verdict, text = "FAILED", f"{type(error).__name__}: {error}"
             failed += 1

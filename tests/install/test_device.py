@@ -1,4 +1,4 @@
-"""install.sh --install and its kin, below DESTDIR, with the package in miniature (conftest)."""
+"""install.sh --install and related options, below DESTDIR, with the miniature of conftest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 class Image:
-    """The root of a device, into which this checkout is installed."""
+    """The root of a device for the installation."""
 
     def __init__(self, checkout: Checkout, root: Path) -> None:
         self.checkout = checkout
@@ -39,7 +39,7 @@ class Image:
 
 @pytest.fixture
 def image(checkout: Checkout) -> Image:
-    """Nothing is installed in it."""
+    """An image without an installation."""
     return Image(checkout, checkout.root / "image")
 
 
@@ -51,13 +51,13 @@ def installed_once(installed: Checkout) -> tuple[Image, str]:
 
 @pytest.fixture
 def device(installed_once: tuple[Image, str], tmp_path: Path) -> Image:
-    """A copy of an image in which it is installed."""
+    """A copy of an image with an installation."""
     image, _ = installed_once
     shutil.copytree(image.root, tmp_path / "image", symlinks=True)
     return Image(image.checkout, tmp_path / "image")
 
 
-def test_it_installs_everything_and_ends_with_the_doctor(
+def test_install_is_complete_and_ends_with_the_doctor(
     installed_once: tuple[Image, str],
 ) -> None:
     image, told = installed_once
@@ -75,7 +75,7 @@ def test_it_installs_everything_and_ends_with_the_doctor(
     assert not list(image.checkout.root.glob("**/*.egg-info"))
 
 
-def test_a_second_run_writes_no_file(device: Image) -> None:
+def test_second_install_writes_no_file(device: Image) -> None:
     def written() -> dict[Path, int]:
         files = (path for path in device.root.rglob("*") if path.name != "install.lock")
         return {path: path.lstat().st_mtime_ns for path in files if not path.is_dir()}
@@ -89,7 +89,7 @@ def test_a_second_run_writes_no_file(device: Image) -> None:
     assert (device.etc / "parley.toml").read_text() == "[audio]\nvolume = 42\n"
 
 
-def test_a_removed_key_is_no_longer_named(device: Image) -> None:
+def test_removed_key_loses_its_credential(device: Image) -> None:
     key = device.etc / "openai_api_key"
     drop_in = device.unit.with_name("parleyd.service.d") / "keys.conf"
     key.touch()
@@ -101,7 +101,9 @@ def test_a_removed_key_is_no_longer_named(device: Image) -> None:
 
 
 @pytest.mark.parametrize(("version", "gets_it"), [("252", False), ("257", True)])
-def test_restarts_back_off_where_systemd_can(image: Image, version: str, gets_it: bool) -> None:
+def test_restart_back_off_depends_on_systemd_version(
+    image: Image, version: str, gets_it: bool
+) -> None:
     image.checkout.stand_in("systemctl", f"echo 'systemd {version} ({version}.1-1)'")
     backoff = image.unit.with_name("parleyd.service.d") / "backoff.conf"
     image.run("--install")
@@ -110,7 +112,7 @@ def test_restarts_back_off_where_systemd_can(image: Image, version: str, gets_it
     assert not backoff.parent.exists()
 
 
-def test_a_damaged_environment_is_replaced(device: Image) -> None:
+def test_damaged_environment_is_replaced(device: Image) -> None:
     before = os.readlink(device.opt / "venv")
     (device.opt / "venv/bin/python").unlink()
     device.run("--install")
@@ -118,7 +120,7 @@ def test_a_damaged_environment_is_replaced(device: Image) -> None:
     assert (device.opt / "venv/bin/parley").exists()
 
 
-def test_an_upgrade_replaces_the_environment_only_when_the_new_one_is_whole(image: Image) -> None:
+def test_upgrade_replaces_the_environment_only_by_a_complete_one(image: Image) -> None:
     image.run("--install")
     before = os.readlink(image.opt / "venv")
     backend = image.checkout.root / "daemon/backend.py"
@@ -130,12 +132,12 @@ def test_an_upgrade_replaces_the_environment_only_when_the_new_one_is_whole(imag
     assert os.readlink(image.opt / "venv") == before
     assert (image.opt / "venv/bin/parley").exists()
     backend.write_text(good)
-    image.run("--upgrade")  # and what the failure left is cleaned away
+    image.run("--upgrade")  # also removes the remains of the failure
     (venv,) = image.opt.glob("venv-*")
     assert os.readlink(image.opt / "venv") == venv.name
 
 
-def test_keys_become_credentials_that_only_root_can_read(device: Image) -> None:
+def test_keys_become_credentials_readable_only_by_root(device: Image) -> None:
     image = device
     key = image.etc / "openai_api_key"
     key.write_text("sk-secret")
@@ -153,7 +155,7 @@ def test_keys_become_credentials_that_only_root_can_read(device: Image) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o000, 0o027, 0o777])
-def test_any_umask_leaves_files_that_all_read_and_root_writes(
+def test_install_with_any_umask_sets_the_same_modes(
     umask: int, installed: Checkout, tmp_path: Path
 ) -> None:
     image = Image(installed, tmp_path / "image")
@@ -177,7 +179,7 @@ def test_any_umask_leaves_files_that_all_read_and_root_writes(
         assert not path.is_dir() or mode & 0o111 == 0o111, wrong
 
 
-def test_files_of_an_earlier_umask_are_mended(device: Image) -> None:
+def test_install_repairs_modes_of_an_earlier_umask(device: Image) -> None:
     device.etc.joinpath("parley.toml").chmod(0o666)
     device.etc.chmod(0o777)
     device.opt.chmod(0o700)
@@ -189,7 +191,7 @@ def test_files_of_an_earlier_umask_are_mended(device: Image) -> None:
     assert library.stat().st_mode & 0o777 == 0o755
 
 
-def test_uninstall_keeps_what_is_the_owners_unless_purged(device: Image) -> None:
+def test_uninstall_keeps_the_owners_files_unless_purged(device: Image) -> None:
     image = device
     (image.root / "var/lib/parley").mkdir(parents=True)
     (image.root / "var/lib/parley/turn.wav").touch()
@@ -199,7 +201,7 @@ def test_uninstall_keeps_what_is_the_owners_unless_purged(device: Image) -> None
     assert image.files() == []
 
 
-# What apt-get is asked for; downloads are empty files, and nothing is installed.
+# Records the calls of apt-get; downloads are empty files, and nothing is installed.
 APT_GET = """\
 echo "$*" >>"${BASH_SOURCE%/*}/apt-get.calls"
 for word; do
@@ -221,17 +223,17 @@ SUDO = 'while [[ $1 == -* ]]; do shift; done; "$@"'
 
 @pytest.fixture
 def asked(checkout: Checkout) -> Path:
-    """Stands in for apt-get, and holds what it was asked for."""
+    """The calls of the stand-in for apt-get."""
     checkout.stand_in("apt-get", APT_GET)
     checkout.stand_in("sudo", SUDO)
     return checkout.root / "machine/apt-get.calls"
 
 
-def test_debian_packages_come_from_the_folder_of_the_wheels(image: Image, asked: Path) -> None:
+def test_debian_packages_come_from_the_wheels_folder(image: Image, asked: Path) -> None:
     wheels = image.checkout.root / "a folder"
     image.run("--make-wheels", str(wheels))
     assert "--download-only" in asked.read_text()
-    assert "Dir::State::status=" in asked.read_text()  # also what is installed here
+    assert "Dir::State::status=" in asked.read_text()  # includes packages that are installed here
     asked.unlink()
     image.checkout.machine(dpkg_query=WITHOUT_FLITE)
     image.run("--install", "--wheels", str(wheels))
@@ -241,7 +243,7 @@ def test_debian_packages_come_from_the_folder_of_the_wheels(image: Image, asked:
     assert f"{wheels}/debs/libflite1_1%3a2.2-5_arm64.deb" in call
 
 
-def test_what_a_folder_of_wheels_lacks_is_named(image: Image, asked: Path) -> None:
+def test_missing_package_in_wheels_folder_is_named(image: Image, asked: Path) -> None:
     wheels = image.checkout.root / "a folder"
     image.run("--make-wheels", str(wheels))
     (wheels / "debs/flite_2.2-5_arm64.deb").unlink()
@@ -278,7 +280,7 @@ def test_wheels_are_collected_and_installed_without_an_index(image: Image, asked
         (("--make-wheels",), "--make-wheels takes one folder"),
     ],
 )
-def test_what_cannot_be_done_is_refused(
+def test_impossible_arguments_are_refused(
     checkout: Checkout, arguments: tuple[str, ...], words: str
 ) -> None:
     assert words in checkout.refusal(*arguments, DESTDIR=str(checkout.root / "image"))
@@ -286,6 +288,6 @@ def test_what_cannot_be_done_is_refused(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_the_system_is_changed_by_root_only(checkout: Checkout) -> None:
+def test_install_without_root_is_refused(checkout: Checkout) -> None:
     assert "sudo " in checkout.refusal("--install", by=NOBODY)
     assert not Path("/opt/parley").exists()

@@ -1,6 +1,6 @@
-"""The source archive and the wheel: complete, of one version, and able to hold the conversation.
+"""The source archive and the wheel: complete, of one version, and able to run the demo.
 
-Their dependencies are those of this environment; tests/test_requirements.py checks that the
+The tests use the dependencies of this environment; tests/test_requirements.py checks that the
 declared ones are complete. tests/install/arm64 and tests/install/debs install from an index.
 """
 
@@ -42,7 +42,7 @@ def build_wheel(source: Path, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkout's files that a build needs: it leaves folders behind."""
+    """A copy of the files that a build needs, as a build leaves folders behind."""
     place = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCE / name, place)
@@ -68,7 +68,7 @@ def files(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_wheel_holds_each_file_of_the_package_and_no_other(wheel: Path, source: Path) -> None:
+def test_wheel_has_exactly_the_files_of_the_package(wheel: Path, source: Path) -> None:
     package = source / "daemon/parleyd"
     ours = {f"parleyd/{p.relative_to(package)}" for p in package.rglob("*") if p.is_file()}
     held = {name for name in files(wheel) if ".dist-info/" not in name}
@@ -83,7 +83,7 @@ def test_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) ->
     assert files(build_wheel(unpacked, out)) == files(wheel)
 
 
-def test_sdist_and_wheel_carry_the_one_version(sdist: Path, wheel: Path) -> None:
+def test_sdist_and_wheel_have_the_package_version(sdist: Path, wheel: Path) -> None:
     assert sdist.name == f"parleyd-{__version__}.tar.gz"
     assert wheel.name == f"parleyd-{__version__}-py3-none-any.whl"
 
@@ -99,7 +99,7 @@ def test_demo_runs_from_an_installed_wheel(wheel: Path, tmp_path: Path) -> None:
             python, "-c", "import sysconfig as s; print(s.get_path('purelib'))", cwd=tmp_path
         ).strip()
     )
-    # a .pth file of that folder, such as the one of the editable checkout, is not read
+    # Python ignores .pth files of that folder, such as that of the editable checkout
     (library / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     where = run(python, "-c", "import parleyd; print(parleyd.__file__)", cwd=tmp_path)
     assert where.strip() == str(library / "parleyd/__init__.py")

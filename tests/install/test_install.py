@@ -1,4 +1,4 @@
-"""install.sh, run for real in a checkout in miniature (see conftest)."""
+"""Real runs of install.sh in a miniature checkout (see conftest)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).parents[2]
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-CLOSED = "http://127.0.0.1:9"  # the discard port: nothing listens there
+CLOSED = "http://127.0.0.1:9"  # the discard port: no server listens there
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -37,26 +37,26 @@ def test_help_names_every_option_and_changes_nothing(
     assert not checkout.venv.exists()
 
 
-def test_an_unknown_option_is_refused(checkout: Checkout) -> None:
+def test_unknown_option_is_refused(checkout: Checkout) -> None:
     assert "unknown option --dmeo" in checkout.refusal("--dmeo")
     assert not checkout.venv.exists()
 
 
-def test_a_32_bit_system_is_refused(checkout: Checkout) -> None:
+def test_32_bit_system_is_refused(checkout: Checkout) -> None:
     checkout.machine(architecture="armhf")
     line = checkout.refusal("--demo")
     assert "armhf" in line
     assert "64-bit" in line
 
 
-def test_a_system_without_dpkg_is_refused(checkout: Checkout, tmp_path: Path) -> None:
+def test_system_without_dpkg_is_refused(checkout: Checkout, tmp_path: Path) -> None:
     for tool in ("bash", "dirname"):
         (tmp_path / tool).symlink_to(str(shutil.which(tool)))
     line = checkout.refusal("--demo", by=("/bin/bash",), PATH=str(tmp_path))
     assert "not a Debian system" in line
 
 
-def test_an_old_python_is_refused(checkout: Checkout) -> None:
+def test_old_python_is_refused(checkout: Checkout) -> None:
     old = checkout.root / "machine/python3"
     old.write_text("#!/bin/sh\necho 3.9.2\n")
     old.chmod(0o755)
@@ -65,20 +65,20 @@ def test_an_old_python_is_refused(checkout: Checkout) -> None:
     assert "3.11" in line
 
 
-def test_a_python_that_does_not_run_is_refused(checkout: Checkout) -> None:
+def test_python_that_does_not_run_is_refused(checkout: Checkout) -> None:
     assert "does not run" in checkout.refusal("--demo", PARLEY_PYTHON="/nowhere/python3")
 
 
 @needs_root
-def test_a_checkout_of_somebody_else_is_refused(checkout: Checkout) -> None:
+def test_checkout_of_another_user_is_refused(checkout: Checkout) -> None:
     line = checkout.refusal("--demo", by=NOBODY)
     assert "belongs to root" in line
     assert f"sudo chown -R 65534:65534 '{checkout.root}', or clone" in line
 
 
 @needs_root
-def test_a_folder_of_another_name_is_not_given_away(checkout: Checkout) -> None:
-    """Parley unpacked into /opt or /srv: other things may lie there."""
+def test_checkout_with_another_name_does_not_suggest_chown(checkout: Checkout) -> None:
+    """If Parley is unpacked into /opt or /srv, the folder may contain other files."""
     with TemporaryDirectory(prefix="srv-") as place:
         Path(place).chmod(0o755)
         script = Path(shutil.copytree(checkout.root, Path(place) / "opt")) / "install.sh"
@@ -89,7 +89,7 @@ def test_a_folder_of_another_name_is_not_given_away(checkout: Checkout) -> None:
 
 
 @needs_root
-def test_missing_packages_without_the_right_to_install_them(checkout: Checkout) -> None:
+def test_missing_packages_without_root_are_reported(checkout: Checkout) -> None:
     checkout.machine(dpkg_query="exit 1")
     for path in (checkout.root, *checkout.root.rglob("*")):
         os.chown(path, 65534, 65534)
@@ -99,8 +99,8 @@ def test_missing_packages_without_the_right_to_install_them(checkout: Checkout) 
 
 
 @needs_root
-def test_no_network_for_apt(checkout: Checkout, tmp_path: Path) -> None:
-    """The real apt-get, with directories of its own and a mirror that does not answer."""
+def test_apt_without_network_is_reported(checkout: Checkout, tmp_path: Path) -> None:
+    """Uses the real apt-get, with separate directories and a mirror that does not answer."""
     checkout.machine(dpkg_query="exit 1")
     for directory in ("state/lists/partial", "cache/archives/partial", "etc"):
         (tmp_path / directory).mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_no_network_for_apt(checkout: Checkout, tmp_path: Path) -> None:
     assert "no network" in line
 
 
-def test_packages_that_stay_missing_are_named(checkout: Checkout) -> None:
+def test_packages_missing_after_apt_are_named(checkout: Checkout) -> None:
     checkout.machine(dpkg_query="shift 3; printf 'installed %s\\n' \"${@:2}\"")
     for tool in ("apt-get", "sudo"):
         fake = checkout.root / f"machine/{tool}"
@@ -124,7 +124,7 @@ def test_packages_that_stay_missing_are_named(checkout: Checkout) -> None:
     assert "installing flite failed" in checkout.refusal("--demo")
 
 
-def test_the_second_run_changes_nothing(installed: Checkout) -> None:
+def test_second_run_changes_nothing(installed: Checkout) -> None:
     log = installed.venv / "install.log"
     installed.run("--demo")
     before = log.stat().st_mtime_ns
@@ -134,16 +134,18 @@ def test_the_second_run_changes_nothing(installed: Checkout) -> None:
     assert log.stat().st_mtime_ns == before
 
 
-def test_the_status_of_the_demo_is_passed_on(installed: Checkout) -> None:
+def test_demo_exit_status_is_passed_on(installed: Checkout) -> None:
     assert installed.run("--demo", FAILING="parley").returncode == 1
 
 
-def test_ci_checks_style_and_types_and_then_runs_the_tests(installed: Checkout) -> None:
+def test_ci_checks_style_and_types_and_runs_the_tests(installed: Checkout) -> None:
     for tool in ("node", "npm"):
         installed.stand_in(tool, "exit 0")
     result = installed.call("bash", str(installed.root / ".ci/run"))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "warning: pvporcupine" in result.stdout  # there is no index; only this may be left out
+    assert (
+        "warning: pvporcupine" in result.stdout
+    )  # without an index; only this package may be missing
     ran = [line for line in result.stdout.splitlines() if "ran " in line]
     gate = [
         "ruff format",
@@ -161,7 +163,7 @@ def test_ci_checks_style_and_types_and_then_runs_the_tests(installed: Checkout) 
 
 
 @pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest", "mutation"])
-def test_ci_fails_when_a_part_of_it_fails(installed: Checkout, failing: str) -> None:
+def test_ci_with_a_failing_part_fails(installed: Checkout, failing: str) -> None:
     for tool in ("node", "npm"):
         installed.stand_in(tool, "exit 0")
     result = installed.call("bash", str(installed.root / ".ci/run"), FAILING=failing)
@@ -169,9 +171,7 @@ def test_ci_fails_when_a_part_of_it_fails(installed: Checkout, failing: str) -> 
 
 
 @pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest"])
-def test_any_failure_fails_the_whole_but_pytest_is_still_run(
-    installed: Checkout, failing: str
-) -> None:
+def test_failing_check_fails_ci_but_still_runs_pytest(installed: Checkout, failing: str) -> None:
     result = installed.run("--test", "-k", "some", FAILING=failing)
     assert result.returncode == 1
     assert result.stdout.splitlines()[-1] == "ran pytest -k some"
@@ -196,7 +196,7 @@ def test_changed_lock_is_installed_and_no_network_is_reported(
     assert "creating .venv" not in healed.stdout
 
 
-def test_a_broken_venv_is_built_again(installed: Checkout) -> None:
+def test_broken_venv_is_rebuilt(installed: Checkout) -> None:
     (installed.venv / "bin/python3").unlink()
     result = installed.run("--demo")
     assert result.returncode == 0, result.stderr
@@ -204,7 +204,7 @@ def test_a_broken_venv_is_built_again(installed: Checkout) -> None:
     assert result.stdout.endswith("ran parley demo\n")
 
 
-def test_a_killed_set_up_is_started_over(installed: Checkout) -> None:
+def test_killed_setup_is_restarted(installed: Checkout) -> None:
     backend = installed.root / "daemon/backend.py"
     text = backend.read_text()
     reached = installed.root / "reached"
@@ -220,7 +220,7 @@ def test_a_killed_set_up_is_started_over(installed: Checkout) -> None:
     try:
         poll = select.poll()
         poll.register(end, select.POLLIN | select.POLLHUP)
-        assert poll.poll(30_000), "pip did not get as far as building the package"
+        assert poll.poll(30_000), "pip did not build the package"
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
@@ -232,7 +232,7 @@ def test_a_killed_set_up_is_started_over(installed: Checkout) -> None:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-def test_shellcheck_has_nothing_to_say() -> None:
+def test_scripts_pass_shellcheck() -> None:
     own = ("install.sh", ".ci/run", "tests/install/arm64", "tests/install/inside")
     scripts = [SOURCE / name for name in own]
     command = ["shellcheck", "-x", "-P", SOURCE, *scripts]
