@@ -1,6 +1,6 @@
-"""The core without a room: hearing is told who speaks, so that minutes take a second.
+"""The core without a room: the test sets the talker's activity, so that minutes take a second.
 
-For tests of turns, waits and servers. Tests of hearing take `paper_server`, which has a room.
+For tests of turns, waits and servers. Tests of hearing use `paper_server`, which has a room.
 """
 
 from collections.abc import Callable
@@ -39,13 +39,13 @@ Sent = TypeVar("Sent", bound=ev.ClientEvent)
 
 
 def tone(length_ms: int) -> bytes:
-    """A reply's voice: int16 little-endian at 24 kHz."""
+    """Return the voice of a reply: int16 little-endian at 24 kHz."""
     time_s = np.arange(length_ms * SERVER_RATE_HZ // 1000) / SERVER_RATE_HZ
     return np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype("<i2").tobytes()
 
 
 def at(server: str, **turn: object) -> Config:
-    """Local turns with short silences at one kind of server."""
+    """Return settings with local turns and short silences, for one kind of server."""
     base = Config(
         audio=Audio(playback_rate_hz=24000, volume=100),
         playout=Playout(capacity_s=60),
@@ -64,7 +64,7 @@ def at(server: str, **turn: object) -> Config:
 
 @dataclass
 class BareCore:
-    """One speaker and a card that plays what it is given; the test is the server."""
+    """One speaker and a card that plays its output; the test is the server."""
 
     settings: Config
     connected: bool = True
@@ -72,7 +72,7 @@ class BareCore:
     effects: list[Effect] = field(default_factory=list)
     sent: list[ev.ClientEvent] = field(default_factory=list)
     played: list[Frames] = field(default_factory=list)
-    """Whatever left the loudspeaker, a piece for each period: int16 at 24 kHz."""
+    """The loudspeaker's signal, one piece for each period: int16 at 24 kHz."""
 
     def __post_init__(self) -> None:
         self._queue: Frames = SILENCE
@@ -92,33 +92,33 @@ class BareCore:
     # --- the world ----------------------------------------------------------------------
 
     def say(self, event: Happening) -> None:
-        """Tell the core something."""
+        """Send the core an event."""
         self.speaker.handle(event, self.now)
 
     def run(self, seconds: float) -> None:
-        """Let simulated time pass."""
+        """Advance simulated time."""
         for _ in range(round(seconds / PERIOD_S)):
             self._period()
 
     def wait(self, until: Callable[[], bool], within_s: float = 30.0) -> None:
-        """Let time pass until the condition holds."""
+        """Advance time until the condition holds."""
         end = self.now + within_s
         while not until():
             assert self.now < end, f"not reached; the core is {self.speaker.state}"
             self._period()
 
     def until(self, state: State, within_s: float = 30.0) -> None:
-        """Let time pass until the core is in `state`."""
+        """Advance time until the core is in `state`."""
         self.wait(lambda: self.speaker.state is state, within_s)
 
     def talks(self, seconds: float) -> None:
-        """The user talks that long."""
+        """Let the user talk for `seconds`."""
         self.hearsay.speaks = True
         self.run(seconds)
         self.hearsay.speaks = False
 
     def ask(self, name: str = "") -> None:
-        """The user presses the button and asks; the server begins `name`, if it is given."""
+        """Press the button and ask; the server begins response `name`, if given."""
         before = len(self.events(ev.CreateResponse))
         self.say(ButtonPressed())
         self.run(0.2)
@@ -130,21 +130,21 @@ class BareCore:
     # --- the server ---------------------------------------------------------------------
 
     def begin(self, name: str) -> None:
-        """The server begins the response that was asked for last."""
+        """Begin the response that was requested last."""
         create = self.events(ev.CreateResponse)[-1]
         metadata = settings_of(create)["metadata"]
         self.say(ev.ResponseCreated(response=ev.Response(id=name, metadata=metadata)))
 
     def sound(self, name: str, length_ms: int, item: str = "i") -> None:
-        """Some of its voice."""
+        """Send audio of a response."""
         self.say(ev.AudioDelta(response_id=name, item_id=item, delta=tone(length_ms)))
 
     def end(self, name: str, status: str = "completed", **more: object) -> None:
-        """The server ends a response."""
+        """End a response."""
         response = ev.Response(id=name, status=status, **more)  # type: ignore[arg-type]
         self.say(ev.ResponseDone(response=response))
 
-    # --- what became of it --------------------------------------------------------------
+    # --- results ------------------------------------------------------------------------
 
     def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
@@ -162,11 +162,11 @@ class BareCore:
 
     @property
     def detail(self) -> str:
-        """What is shown in words now."""
+        """The current text of the indication."""
         return [effect for effect in self.effects if isinstance(effect, Show)][-1].detail
 
     def heard_ms(self, since: float = 0.0) -> float:
-        """How long the loudspeaker was audible since then."""
+        """Return for how long the loudspeaker was audible since that time."""
         pieces = self.played[round(since / PERIOD_S) :]
         loud = sum(np.count_nonzero(np.abs(p.astype(int)) > INAUDIBLE) for p in pieces)
         return loud * 1000 / SERVER_RATE_HZ

@@ -1,9 +1,9 @@
-"""The events that Parley sends, as tests read them."""
+"""Accessors of Parley's client events for tests."""
 
 from parleyd.realtime import events as ev
 
 
 def settings_of(create: ev.CreateResponse) -> ev.Json:
-    """How an answer is asked for. An ordinary create may leave that to the server."""
+    """Return the settings of a requested answer; an ordinary create may have none."""
     assert isinstance(create.response, dict)
     return create.response

@@ -1,4 +1,4 @@
-"""What all tests share: the rig, which tests are slow, and which must not run side by side."""
+"""Fixtures and marks of all tests: the rig, slow tests, and tests that must not run in parallel."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent / "rig"))
 
 from pulse_rig import PulseRig, RigUnavailable
 
-# A deadline for each example would be an assertion of speed, on a machine that may be busy.
+# A deadline for each example would assert speed, on a machine that may be busy.
 hypothesis.settings.register_profile("parley", deadline=None)
 hypothesis.settings.load_profile("parley")
 
 SLOW_FOLDERS = ("e2e", "install")
-"""Whole daemons, whole conversations, whole installations: each test takes seconds."""
+"""Tests of whole daemons, conversations and installations: each takes seconds."""
 SLOW_FIXTURES = frozenset({"rig", "own_rig"})
-"""A sound server that keeps time."""
+"""Fixtures with a sound server that runs in real time."""
 REAL_TIME_FILES = frozenset(
     {
         "app/test_clean_end.py",
@@ -39,12 +39,12 @@ REAL_TIME_FILES = frozenset(
         "realtime/test_dialing.py",
     }
 )
-"""Processes and sockets that keep time: of these and all of the rig, one runs at a time."""
-QUICK_S = 1.0  # of processor time, on a machine however busy; a test above it is to be marked
+"""Tests with real-time processes and sockets; these and all of the rig run one at a time."""
+QUICK_S = 1.0  # of processor time, on any machine; a test above it must be marked slow
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`slow` by folder and fixture, and what may not run side by side in a parallel run."""
+    """Mark slow tests by folder and fixture, and group tests that must not run in parallel."""
     here = Path(__file__).parent
     for item in items:
         inside = item.path.is_relative_to(here)
@@ -59,12 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
-    """Send the reports of a parallel run as UTF-8: a lone surrogate in a log ends it."""
+    """Make the reports of a parallel run valid UTF-8: a lone surrogate in a log would end it."""
     return encodable((yield))
 
 
 def encodable(part: Any) -> Any:
-    """The same report, with each character that has no UTF-8 form as `\\udcff`."""
+    """Return the report with each character without a UTF-8 form written as `\\udcff`."""
     if isinstance(part, str):
         return part.encode("utf-8", "backslashreplace").decode()
     if isinstance(part, dict):
@@ -79,7 +79,7 @@ _unmarked: dict[str, float] = {}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Measure what a quick test costs."""
+    """Measure the processor time of a quick test."""
     before = os.times()
     yield
     spent = sum(os.times()[:4]) - sum(before[:4])
@@ -88,27 +88,27 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest names its type since 8.4
-    """Name the tests that ought to be marked."""
+    """Name the tests that must be marked slow."""
     for name, spent in _unmarked.items():
         terminalreporter.write_line(f"mark it slow: {name} took {spent:.1f} s of processor time")
 
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[PulseRig]:
-    """A running rig for this module; the tests skip, with the reason, where it cannot run."""
+    """A running rig for one module; its tests skip, with the reason, if the rig cannot run."""
     yield from _running()
 
 
 @pytest.fixture(autouse=True)
 def _rig_is_alive(request: pytest.FixtureRequest) -> None:
-    """A sound server that died between two tests is started again, or is one clear error."""
+    """Restart a sound server that died between two tests, or fail with one clear error."""
     if "rig" in request.fixturenames:
         request.getfixturevalue("rig").ensure()
 
 
 @pytest.fixture
 def own_rig() -> Iterator[PulseRig]:
-    """A rig for one test, which may kill it or change it."""
+    """A rig for one test, which may kill or change it."""
     yield from _running()
 
 

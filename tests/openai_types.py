@@ -1,4 +1,4 @@
-"""What OpenAI's own package thinks of our events: its types, with nothing left over."""
+"""Checks our events against the types of OpenAI's own package, without unknown fields."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from pydantic import BaseModel, TypeAdapter
 
 from parleyd.realtime.events import ClientEvent, Json, encode
 
-_UNTYPED = {"session.id", "session.object"}  # the service sends them; its package has no field
+_UNTYPED = {"session.id", "session.object"}  # the service sends these, but its package has no field
 _client_event: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
 _server_event: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 
 
 def assert_valid(event: ClientEvent) -> None:
-    """The event is one of the official client events, and each of its fields is known there."""
+    """Assert that the event is an official client event with only known fields."""
     _assert_official(msgspec.json.decode(encode(event)), _client_event)
 
 
 def assert_official_server_event(raw: Json) -> None:
-    """The same for what a server sent, decoded from its frame."""
+    """Assert that a server's event, decoded from its frame, is official with only known fields."""
     _assert_official(raw, _server_event)
 
 
@@ -30,7 +30,7 @@ def _assert_official(raw: Json, kinds: TypeAdapter[Any]) -> None:
 
 
 def _unknown(value: object, where: str) -> Any:
-    """The official types swallow what they don't know: it is in their extra fields."""
+    """Return the unknown fields, which the official types accept as extra fields."""
     if isinstance(value, BaseModel):
         for name in value.model_extra or {}:
             yield f"{where}{name}"

@@ -1,7 +1,7 @@
-"""A realtime server on paper: no socket, no clock; answers in the tick after the question.
+"""A simulated realtime server without socket or clock; answers in the tick after the question.
 
-It drives the real core through the simulated card, so a whole conversation is a
-deterministic test that takes milliseconds.
+It drives the real core through the simulated card, so a whole conversation is a deterministic
+test of milliseconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,13 +41,13 @@ Sent = TypeVar("Sent", bound=ev.ClientEvent)
 
 
 def tone(length_ms: int, hz: float = 440.0) -> Frames:
-    """A reply's voice: int16 at 24 kHz."""
+    """Return the voice of a reply: int16 at 24 kHz."""
     time_s = np.arange(length_ms * SERVER_RATE_HZ // 1000) / SERVER_RATE_HZ
     return np.rint(9000 * np.sin(2 * np.pi * hz * time_s)).astype(np.int16)
 
 
 class Bell:
-    """A wake-word engine that fires when it is told to; the engines themselves have own tests."""
+    """A wake-word engine that fires on demand; the real engines have separate tests."""
 
     name = "bell"
     keywords: tuple[str, ...] = ("hey_test", "stop")
@@ -65,7 +65,7 @@ class Bell:
 
 @dataclass
 class Paper:
-    """Core, card, room and paper server; `reply` is what is answered to every turn."""
+    """Core, card, room and server; `reply` is the answer to every turn."""
 
     settings: Config
     wake: WakeEngine | None = None
@@ -73,7 +73,7 @@ class Paper:
     reply: Frames = field(default_factory=lambda: tone(3000))
     answers: bool = True
     voice: Frames | None = field(default_factory=lambda: tone(1500, 880.0))
-    """The offline voice's speech, whatever the words; None: it is missing."""
+    """Speech of the offline voice for any words; None: the voice is missing."""
     steps: list[tuple[bool, bytes]] = field(default_factory=list)
     effects: list[tuple[float, Effect]] = field(default_factory=list)
     sent: list[ev.ClientEvent] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Paper:
             self.say(ev.SessionUpdated())
             self.run(0.02)
 
-    # the card drives this object, which looks at everything that the core does
+    # the card drives this object, which observes all effects of the core
     def tick(self, mic: MicPeriod, now: float) -> Step:
         step = self.speaker.tick(mic, now)
         self.steps.append((step.drop, step.playback.tobytes()))
@@ -116,20 +116,22 @@ class Paper:
         return step
 
     def say(self, event: Happening) -> None:
-        """Tell the core something."""
+        """Send the core an event."""
         self.speaker.handle(event, self.card.now)
 
     def run(self, seconds: float) -> None:
-        """Let simulated time pass."""
+        """Advance simulated time."""
         self.card.run_until(self.card.now + seconds)
 
     def until(self, state: State, within_s: float = 30.0) -> None:
-        """Let time pass until the core is in `state`; idle ends a wait for the next follow-up
-        when the core has just said that it needs the wake word."""
+        """Advance time until the core is in `state`.
+
+        A wait for LISTENING also ends in IDLE if the follow-ups are over.
+        """
         self.wait(lambda: self.speaker.state is state or self._ended_before(state), within_s)
 
     def wait(self, until: Callable[[], bool], within_s: float = 30.0) -> None:
-        """Let time pass until the condition holds."""
+        """Advance time until the condition holds."""
         end = self.card.now + within_s
         while not until():
             assert self.card.now < end, f"not reached; the core is {self.speaker.state}"
@@ -180,7 +182,7 @@ def settings(
     volume: int = 100,
     **hearing: object,
 ) -> Config:
-    """Local turns with short silences, no chime."""
+    """Return settings with local turns, short silences and no chime."""
     base = Config(
         audio=Audio(playback_rate_hz=rate_hz, volume=volume),  # type: ignore[arg-type]
         playout=Playout(capacity_s=capacity_s),

@@ -1,4 +1,4 @@
-"""The arithmetic on audio that all of Parley shares."""
+"""The shared audio arithmetic."""
 
 from collections import deque
 
@@ -60,7 +60,7 @@ def test_decode_pcm16_is_little_endian_and_a_copy() -> None:
     frames = decode_pcm16(data)
     assert frames.tolist() == [0x0201, -1]
     assert encode_pcm16(frames) == data
-    frames[0] = 0  # not the bytes themselves, which never change
+    frames[0] = 0  # the copy may change, the bytes do not
 
 
 def test_decode_pcm16_half_a_frame_raises() -> None:
@@ -85,7 +85,7 @@ def test_resample_at_the_same_rate_copies() -> None:
     assert not np.shares_memory(same, frames)
 
 
-def test_resample_nothing_gives_nothing() -> None:
+def test_resample_of_no_frames_is_empty() -> None:
     assert len(resample(SILENCE, 24_000, 16_000)) == 0
 
 
@@ -112,7 +112,7 @@ def test_stream_resampler_low_latency_lags_15_ms_at_most() -> None:
 
 
 @given(st.floats(-120, 60))
-def test_decibels_there_and_back_are_the_same(db: float) -> None:
+def test_decibels_round_trip_keeps_the_value(db: float) -> None:
     assert power_to_db(db_to_power(db)) == pytest.approx(db, abs=1e-9)
     assert db_to_gain(db) ** 2 == pytest.approx(db_to_power(db))
 
@@ -140,7 +140,7 @@ CAPACITY = 7
 
 
 class RingMachine(RuleBasedStateMachine):
-    """A ring against a bounded queue."""
+    """Compares a ring with a bounded queue."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ TestFrameRing = RingMachine.TestCase
 TestFrameRing.settings = settings(max_examples=60, stateful_step_count=30)
 
 
-def test_ring_when_emptied_touches_only_its_begin() -> None:
+def test_ring_when_emptied_touches_only_its_start() -> None:
     store = np.zeros(100, np.int16)
     ring = FrameRing(store)
     for _ in range(50):
@@ -206,7 +206,7 @@ def test_ring_when_emptied_touches_only_its_begin() -> None:
     assert np.count_nonzero(store) == 10
 
 
-def test_ring_what_was_taken_never_changes() -> None:
+def test_ring_never_changes_taken_frames() -> None:
     ring = FrameRing(np.zeros(10, np.int16))
     ring.push(np.arange(10, dtype=np.int16))
     newest, taken = ring.newest(4), ring.pop(10)

@@ -1,4 +1,4 @@
-"""The hooks that run before a commit: the gate's own tools, and the form of the message."""
+"""The hooks before a commit: the gate's own tools, and the form of the message."""
 
 import re
 import runpy
@@ -15,7 +15,7 @@ BODY = "\n\nThe reason for it.\n"
 
 
 def test_hooks_run_tools_of_venv_in_pinned_versions() -> None:
-    """A hook from another repository would have a version of its own."""
+    """A hook from another repository would have a separate version."""
     assert re.findall(r"- repo: (.+)", CONFIG) == ["local"]
     tools = {found[1] for e in ENTRIES if (found := re.match(r"\.venv/bin/python -m (\w+)", e))}
     test = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

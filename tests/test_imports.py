@@ -1,4 +1,4 @@
-"""Nothing is imported while the speaker beats: from a slow memory card that is a dropout."""
+"""The running speaker imports nothing: an import from a slow memory card is an xrun."""
 
 import json
 import pickle
@@ -17,9 +17,9 @@ from tests.bench.instructions.tape import ANSWER, Recorded
 from tests.paper_server import Bell, settings
 
 ROOT = Path(__file__).parents[1]
-LISTEN_S = 9.0  # of an answer: the canceller has settled, and full duplex has been judged
+LISTEN_S = 9.0  # of an answer: the canceller has converged, and full duplex has been judged
 
-# All that the daemon imports, then the same conversation again, in an interpreter of its own.
+# Imports all modules of the daemon, then replays the conversation, in a separate interpreter.
 REPLAY = """
 import json, pickle, sys
 import parleyd.app.daemon
@@ -47,7 +47,7 @@ def test_import_contract_of_pyproject_holds() -> None:
 
 
 @pytest.mark.slow
-def test_a_conversation_imports_nothing(tmp_path: Path) -> None:
+def test_conversation_imports_nothing(tmp_path: Path) -> None:
     tape = tmp_path / "tape"
     tape.write_bytes(pickle.dumps(_conversation()))
     told = subprocess.check_output([sys.executable, "-c", REPLAY, str(tape)], text=True)

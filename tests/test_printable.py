@@ -1,4 +1,4 @@
-"""Text of any origin in one line that does nothing to a terminal."""
+"""Text of any origin as one line without effect on a terminal."""
 
 import unicodedata
 
@@ -28,17 +28,17 @@ from parleyd.printable import printable
         ("", ""),
     ],
 )
-def test_printable_shows_what_is_there(text: str, shown: str) -> None:
+def test_printable_shows_the_text(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_printable_long_text_is_cut_and_its_length_told() -> None:
+def test_printable_long_text_is_cut_and_its_length_shown() -> None:
     assert printable("x" * 15_000_000, 5) == "xxxxx... (15,000,000 characters)"
     assert printable("x" * 5, 5) == "xxxxx"
 
 
 @given(st.text())
-def test_printable_result_has_no_character_that_acts(text: str) -> None:
+def test_printable_result_has_no_control_character(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -1,6 +1,6 @@
 """The locked versions in daemon/requirements are those of this environment.
 
-`tests/versions` leaves this file out: its environments have other versions on purpose.
+`tests/versions` skips this file: its environments have other versions on purpose.
 """
 
 import re
@@ -37,7 +37,7 @@ class Locked:
 
 
 def needed(requirements: list[str]) -> dict[str, str]:
-    """The installed version of each requirement that applies here, and of its own requirements."""
+    """Return the installed version of each applicable requirement and of its requirements."""
     versions: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     waiting = [(Requirement(line), "") for line in requirements]
@@ -65,10 +65,8 @@ def needed(requirements: list[str]) -> dict[str, str]:
     ],
     ids=["build", "runtime", "plots", "test"],
 )
-def test_locked_versions_are_those_installed(
-    requirements: list[str], files: tuple[str, ...]
-) -> None:
-    """Each set is complete: a fresh installation of it needs nothing that it does not name."""
+def test_locked_versions_are_installed(requirements: list[str], files: tuple[str, ...]) -> None:
+    """Each set is complete: a fresh installation needs no package that it does not name."""
     locked: dict[str, str] = {}
     for file in files:
         locked |= Locked(file).versions

@@ -1,4 +1,4 @@
-"""The type stubs of packages without types: they agree with the packages, and mypy uses them."""
+"""The type stubs of untyped packages: they match the packages, and mypy uses them."""
 
 import importlib.util
 import re
@@ -21,7 +21,7 @@ INSTALLED = [name for name in PACKAGES if importlib.util.find_spec(name)]
 DIFFERENCES = r"""
 onnxruntime\.SessionOptions  # the metaclass is pybind11's
 gpiozero\.devices\.GPIOMeta\..*  # sets attributes of classes, which the stub names itself
-gpiozero\.pins\.lgpio  # imports lgpio, which only a Pi has
+gpiozero\.pins\.lgpio  # imports lgpio, which exists only on a Pi
 """
 
 
