@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from parleyd import config
-from parleyd.config.parser import allowed
+from parleyd.config.wording import allowed
 
 TITLE = """\
 # Configuration

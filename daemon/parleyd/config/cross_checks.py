@@ -1,21 +1,19 @@
-"""Mistakes of a configuration that only show when several keys are seen together.
+"""The problems of a configuration that involve several keys.
 
-Every check names the keys that it rests on. A check is left out while one of them is already
-reported for itself: its default would say nothing about the intention.
+Each check names the keys that it uses. It is skipped if one of them is wrong itself, because
+the default of that key says nothing about the user's intention.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from parleyd.config import boards, hosts
 from parleyd.config.credentials import header_flaw
+from parleyd.config.schema import Config, Mcp, Realtime
 from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
 from parleyd.printable import shown
-
-if TYPE_CHECKING:
-    from parleyd.config import Config, Realtime
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?(/[\w.~%/-]*)?", re.ASCII)
@@ -28,15 +26,15 @@ _KEYS_OF_OTHERS: Mapping[str, str] = {
 
 
 class Clash(NamedTuple):
-    """One mistake."""
+    """A problem, and the keys that it involves."""
 
     keys: tuple[str, ...]
-    """``section.key`` of everything that the check rests on."""
+    """``section.key`` of each key that the check uses."""
     problem: str
 
 
-def across(config: "Config") -> Iterator[Clash]:
-    """Every mistake that needs more than one key to be seen."""
+def across(config: Config) -> Iterator[Clash]:
+    """Every problem that involves more than one key."""
     yield from _pins(config)
     yield from _address(config.realtime)
     yield from _headers(config.realtime)
@@ -47,7 +45,7 @@ def across(config: "Config") -> Iterator[Clash]:
 # --- pins ---------------------------------------------------------------------------------
 
 
-def _pins(config: "Config") -> Iterator[Clash]:
+def _pins(config: Config) -> Iterator[Clash]:
     sound = boards.SOUND_PINS.get(config.board, {})
     used: dict[int, str] = {}
     for key, pin in _pins_of(config):
@@ -67,7 +65,7 @@ def _pins(config: "Config") -> Iterator[Clash]:
         used.setdefault(pin, key)
 
 
-def _pins_of(config: "Config") -> Iterator[tuple[str, int | None]]:
+def _pins_of(config: Config) -> Iterator[tuple[str, int | None]]:
     buttons, lights = config.buttons, config.lights
     yield "buttons.push_pin", buttons.push_pin
     yield "buttons.mute_pin", buttons.mute_pin
@@ -87,8 +85,8 @@ def _pins_of(config: "Config") -> Iterator[tuple[str, int | None]]:
 # --- the realtime server ------------------------------------------------------------------
 
 
-def _address(realtime: "Realtime") -> Iterator[Clash]:
-    """Where the server is; a key and the user's voice go nowhere else."""
+def _address(realtime: Realtime) -> Iterator[Clash]:
+    """The address of the server, which gets a key and the user's voice."""
     server, url, needs = realtime.server, realtime.url, profile(realtime.server)
     keys = ("realtime.server", "realtime.url", "realtime.key_host")
     if url and (problem := _address_problem(realtime, needs)):
@@ -113,8 +111,8 @@ def _address(realtime: "Realtime") -> Iterator[Clash]:
         )
 
 
-def _transcription(realtime: "Realtime") -> Iterator[Clash]:
-    """Words that no model would be told."""
+def _transcription(realtime: Realtime) -> Iterator[Clash]:
+    """Keywords that no transcription model would get."""
     model = realtime.transcription_model
     if not realtime.transcription_keywords or (model and takes_keywords(model)):
         return
@@ -126,7 +124,7 @@ def _transcription(realtime: "Realtime") -> Iterator[Clash]:
     )
 
 
-def _address_problem(realtime: "Realtime", needs: Profile) -> str:
+def _address_problem(realtime: Realtime, needs: Profile) -> str:
     url, name = realtime.url, hosts.host(realtime.url)
     told = hosts.without_secrets(url)
     if realtime.server == "embedded":
@@ -154,7 +152,7 @@ def _address_problem(realtime: "Realtime", needs: Profile) -> str:
     return ""
 
 
-def _headers(realtime: "Realtime") -> Iterator[Clash]:
+def _headers(realtime: Realtime) -> Iterator[Clash]:
     keys = ("realtime.headers",)
     seen: set[str] = set()
     for name, value in realtime.headers.items():
@@ -177,7 +175,7 @@ def _headers(realtime: "Realtime") -> Iterator[Clash]:
 # --- remote servers of functions ----------------------------------------------------------
 
 
-def _mcp(config: "Config") -> Iterator[Clash]:
+def _mcp(config: Config) -> Iterator[Clash]:
     """The needs of a remote server of functions, and the servers that can call it."""
     server = config.realtime.server
     if config.skills.mcp and not profile(server).mcp:
@@ -191,48 +189,58 @@ def _mcp(config: "Config") -> Iterator[Clash]:
     holders: dict[str, tuple[str, str]] = {}
     for place, mcp in enumerate(config.skills.mcp, 1):
         where = f"skills.mcp[{place}]"
-        if not _LABEL.fullmatch(mcp.label) or mcp.label in labels:
+        yield from _mcp_names(where, mcp, labels)
+        yield from _mcp_key(where, mcp, holders)
+
+
+def _mcp_names(where: str, mcp: Mcp, labels: set[str]) -> Iterator[Clash]:
+    """Label and address. `labels` holds those of the servers above, and gets this one."""
+    if not _LABEL.fullmatch(mcp.label) or mcp.label in labels:
+        yield Clash(
+            (f"{where}.label",),
+            f"{where}.label: {shown(mcp.label)} is not allowed, allowed is a unique name "
+            "of letters, digits, _ and -",
+        )
+    labels.add(mcp.label)
+    if not _ADDRESS.fullmatch(mcp.server_url):
+        yield Clash(
+            (f"{where}.server_url",),
+            f"{where}.server_url: is no bare https address, allowed is https://host/path as "
+            f"the realtime server reaches it, without a password or ?..., for which "
+            f"{where}.key is there",
+        )
+
+
+def _mcp_key(where: str, mcp: Mcp, holders: dict[str, tuple[str, str]]) -> Iterator[Clash]:
+    """The name of the key, and its header. `holders`: by key, the first server and its host."""
+    if mcp.key and not _SECRET.fullmatch(mcp.key):
+        yield Clash(
+            (f"{where}.key",),
+            f"{where}.key: is no name, allowed is what the key is called, ending in _KEY "
+            "(HOME_MCP_KEY), never the key itself",
+        )
+    elif mcp.key in _KEYS_OF_OTHERS:
+        yield Clash(
+            (f"{where}.key",),
+            f"{where}.key: {mcp.key} is the key of {_KEYS_OF_OTHERS[mcp.key]} and goes "
+            "nowhere else, allowed is a name of its own (HOME_MCP_KEY)",
+        )
+    elif mcp.key:
+        host = urlsplit(mcp.server_url).netloc if _ADDRESS.fullmatch(mcp.server_url) else ""
+        holder, its_host = holders.setdefault(mcp.key, (where, host))
+        if host != its_host:
             yield Clash(
-                (f"{where}.label",),
-                f"{where}.label: {shown(mcp.label)} is not allowed, allowed is a name of its own "
-                "of letters, digits, _ and -",
+                (f"{where}.key", f"{where}.server_url", f"{holder}.server_url"),
+                f"{where}.key: {mcp.key} is the key of {holder}, which is another host, "
+                "allowed is a name of its own",
             )
-        labels.add(mcp.label)
-        if not _ADDRESS.fullmatch(mcp.server_url):
-            yield Clash(
-                (f"{where}.server_url",),
-                f"{where}.server_url: is no bare https address, allowed is https://host/path as "
-                f"the realtime server reaches it, without a password or ?..., for which "
-                f"{where}.key is there",
-            )
-        if mcp.key and not _SECRET.fullmatch(mcp.key):
-            yield Clash(
-                (f"{where}.key",),
-                f"{where}.key: is no name, allowed is what the key is called, ending in _KEY "
-                "(HOME_MCP_KEY), never the key itself",
-            )
-        elif mcp.key in _KEYS_OF_OTHERS:
-            yield Clash(
-                (f"{where}.key",),
-                f"{where}.key: {mcp.key} is the key of {_KEYS_OF_OTHERS[mcp.key]} and goes "
-                "nowhere else, allowed is a name of its own (HOME_MCP_KEY)",
-            )
-        elif mcp.key:
-            host = urlsplit(mcp.server_url).netloc if _ADDRESS.fullmatch(mcp.server_url) else ""
-            holder, its_host = holders.setdefault(mcp.key, (where, host))
-            if host != its_host:
-                yield Clash(
-                    (f"{where}.key", f"{where}.server_url", f"{holder}.server_url"),
-                    f"{where}.key: {mcp.key} is the key of {holder}, which is another host, "
-                    "allowed is a name of its own",
-                )
-        if mcp.key_header and not mcp.key:
-            yield Clash(
-                (f"{where}.key", f"{where}.key_header"),
-                f"{where}.key: is missing, {where}.key_header needs it",
-            )
-        if mcp.key_header and (flaw := header_flaw(mcp.key_header)):
-            yield Clash((f"{where}.key_header",), f"{where}.key_header: {flaw}")
+    if mcp.key_header and not mcp.key:
+        yield Clash(
+            (f"{where}.key", f"{where}.key_header"),
+            f"{where}.key: is missing, {where}.key_header needs it",
+        )
+    if mcp.key_header and (flaw := header_flaw(mcp.key_header)):
+        yield Clash((f"{where}.key_header",), f"{where}.key_header: {flaw}")
 
 
 def _bare(name: str) -> str:

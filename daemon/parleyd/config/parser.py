@@ -1,45 +1,39 @@
 """Reads a configuration file and checks it as a whole.
 
-`load` reads a file and raises `ConfigError` with *every* problem at once, each as
-``section.key: what is wrong, what is allowed``; `cross_checks` finds those that need several
-keys to be seen.
+`load` reads a file. It raises `ConfigError` with *every* problem at once, each as
+``section.key: what is wrong, what is allowed``. `cross_checks` finds the problems that involve
+several keys.
 """
 
 import difflib
 import os
-import re
 import stat
 import tomllib
-import types
 import typing
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
-from parleyd.config import boards, cross_checks
-from parleyd.config.hosts import without_secrets
-from parleyd.config.schema import MOST_MCP, Config, Mcp, Realtime, Section, Skills
+from parleyd.config import boards, cross_checks, wording
+from parleyd.config.schema import MOST_MCP, Config, Mcp, Realtime, Section
 from parleyd.errors import ConfigError
 from parleyd.printable import named, shown
 
 LONGEST_FILE = 1_000_000  # bytes; the documented file has 8,000, a log or an image millions
 
-_MCP = typing.get_type_hints(Skills, include_extras=True)["mcp"]
 _INSTRUCTIONS = typing.get_type_hints(Realtime, include_extras=True)["instructions"]
-_HEADERS = typing.get_type_hints(Realtime, include_extras=True)["headers"]
-_URL = typing.get_type_hints(Realtime, include_extras=True)["url"]
 
 
 def load(path: Path | None) -> Config:
-    """Read and check the file; None means all defaults. Raises `ConfigError`."""
+    """Read and check the file; None means all defaults. Raises `ConfigError`. Blocks."""
     if path is None:
         return Config()
     where = named(str(path))
     try:
-        # editors on Windows put a mark before the text, and some systems end lines by "\r" alone
+        # Windows editors write a byte-order mark, and some systems end lines with "\r" alone
         text = _read(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise ConfigError(
@@ -54,49 +48,16 @@ def load(path: Path | None) -> Config:
 
 def parse(text: str, *, source: str = "configuration") -> Config:
     """Check TOML text as a whole. Raises `ConfigError` with every problem."""
-    try:
-        tables = tomllib.loads(text)
-    except RecursionError:
-        raise ConfigError([f"{source}: is not valid TOML: brackets within brackets"]) from None
-    except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits
-        raise ConfigError([f"{source}: is not valid TOML: {error}"]) from None
-    problems: list[str] = []
-    spoilt: set[str] = set()
-    sections: dict[str, Any] = {}
-    known = typing.get_type_hints(Config)
-    board = tables.pop("board", "")
-    if board in boards.names():
-        tables = boards.under(tables, board)
-        sections["board"] = board
-    elif board != "":
-        spoilt.add("board")
-        close = difflib.get_close_matches(str(board), boards.names(), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(boards.names())}"
-        problems.append(f"board: {shown(board)} is unknown, {hint}")
-    for name, table in tables.items():
-        if name not in known:
-            problems.append(_unknown_section(name, table, known, spoilt))
-        elif not isinstance(table, dict):
-            spoilt.add(name)
-            problems.append(f"{name}: is a value, but it names a section: write [{name}]")
-        else:
-            sections[name] = _section(name, known[name], table, problems, spoilt)
-    checked = Config(**sections)
-    clashes = [
-        clash
-        for clash in cross_checks.across(checked)
-        if not any(_rests_on(key, spoilt) for key in clash.keys)
-    ]
-    problems += [clash.problem for clash in clashes]
-    # a remote server whose key has a wrong name gets no second line that asks for that key
-    spoilt |= {clash.keys[0] for clash in clashes if clash.keys[0].startswith("skills.mcp[")}
-    if problems:
-        raise ConfigError(problems, checked, spoilt)
+    checks = _Checks()
+    checked = checks.config(_tables(text, source))
+    checks.across(checked)
+    if checks.problems:
+        raise ConfigError(checks.problems, checked, checks.spoilt)
     return checked
 
 
 def _read(path: Path) -> bytes:
-    """All of a regular file. Raises `OSError`, and `ConfigError` for anything else."""
+    """The content of a regular file. Raises `OSError`, and `ConfigError` for anything else."""
     with open(path, "rb", opener=_open) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ConfigError([f"{named(str(path))}: is a pipe or a device, a file is expected"])
@@ -109,54 +70,135 @@ def _read(path: Path) -> bytes:
 
 
 def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would wait for one
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would block
 
 
-def _rests_on(key: str, spoilt: set[str]) -> bool:
-    """The key is reported already, or its section is."""
-    return any(key == bad or key.startswith((f"{bad}.", f"{bad}[")) for bad in spoilt)
+def _tables(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError([f"{source}: is not valid TOML: brackets within brackets"]) from None
+    except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits
+        raise ConfigError([f"{source}: is not valid TOML: {error}"]) from None
 
 
-def _section(
-    name: str, kind: type[Section], table: dict[str, Any], problems: list[str], spoilt: set[str]
-) -> Any:
-    """The section with every good key; a bad one has its default and stands in `spoilt`."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        where = f"{name}.{named(key)}"
-        if key not in hints:
-            hint = _close(key, hints)
-            if key == "board":
-                hint = "it stands above the first [section]"
-            elif hint:
-                spoilt.add(f"{name}.{hint}")
-            problems.append(_unknown(where, hint, hints))
-            continue
-        if hints[key] is _MCP and _is_tables(value):
-            values[key] = tuple(
-                _section(f"{where}[{place}]", Mcp, entry, problems, spoilt)
-                for place, entry in enumerate(value, 1)
-            )
-            continue
-        try:
-            values[key] = msgspec.convert(value, hints[key], strict=True)
-        except msgspec.ValidationError as error:
-            problems.append(
-                f"{where}: {_told(hints[key], value)} is not allowed: "
-                f"{_reason(error)}, allowed is {allowed(hints[key])}"
-            )
-            spoilt.add(f"{name}.{key}")
-            continue
-        breaks = "\n\t\r" if hints[key] is _INSTRUCTIONS else ""
-        if holds := _control_character(value, but=breaks):
-            problems.append(
-                f"{where}: {_told(hints[key], value)} is not allowed: it holds the control "
-                f"character {holds!r}, allowed is plain text"
-            )
-            spoilt.add(f"{name}.{key}")
-            del values[key]
-    return kind(**values)
+class _Checks:
+    """Gathers every problem of one file; a wrong key has its default meanwhile."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.spoilt: set[str] = set()
+        """Keys and sections whose defaults say nothing about the user's intention."""
+        self._sections = typing.get_type_hints(Config)
+
+    def config(self, tables: dict[str, Any]) -> Config:
+        """The whole file, without the checks that involve several keys."""
+        found: dict[str, Any] = {}
+        board = tables.pop("board", "")
+        if board in boards.names():
+            tables = boards.under(tables, board)
+            found["board"] = board
+        elif board != "":
+            self._unknown_board(board)
+        for name, table in tables.items():
+            if name not in self._sections:
+                self._unknown_section(name, table)
+            elif not isinstance(table, dict):
+                self.spoilt.add(name)
+                self.problems.append(f"{name}: is a value, but it names a section: write [{name}]")
+            else:
+                found[name] = self._section(name, self._sections[name], table)
+        return Config(**found)
+
+    def across(self, checked: Config) -> None:
+        """The problems that involve several keys, none of which is reported yet."""
+        clashes = [
+            clash
+            for clash in cross_checks.across(checked)
+            if not any(self._rests_on_spoilt(key) for key in clash.keys)
+        ]
+        self.problems += [clash.problem for clash in clashes]
+        # a remote server whose key has a wrong name gets no second line that asks for that key
+        self.spoilt |= {
+            clash.keys[0] for clash in clashes if clash.keys[0].startswith("skills.mcp[")
+        }
+
+    def _rests_on_spoilt(self, key: str) -> bool:
+        """The key or its section is reported already."""
+        return any(key == bad or key.startswith((f"{bad}.", f"{bad}[")) for bad in self.spoilt)
+
+    # --- a section and its keys -------------------------------------------------------
+
+    def _section(self, name: str, kind: type[Section], table: dict[str, Any]) -> Any:
+        """The section with every valid key; the others keep their defaults."""
+        hints = typing.get_type_hints(kind, include_extras=True)
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            where = f"{name}.{named(key)}"
+            if key not in hints:
+                self._unknown_key(name, key, hints)
+            elif hints[key] is wording.MCP and _is_tables(value):
+                values[key] = tuple(
+                    self._section(f"{where}[{place}]", Mcp, entry)
+                    for place, entry in enumerate(value, 1)
+                )
+            elif problem := _problem(where, hints[key], value):
+                self.problems.append(problem)
+                self.spoilt.add(f"{name}.{key}")
+            else:
+                values[key] = msgspec.convert(value, hints[key], strict=True)
+        return kind(**values)
+
+    # --- unknown names ----------------------------------------------------------------
+
+    def _unknown_board(self, board: Any) -> None:
+        self.spoilt.add("board")
+        close = difflib.get_close_matches(str(board), boards.names(), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(boards.names())}"
+        self.problems.append(f"board: {shown(board)} is unknown, {hint}")
+
+    def _unknown_section(self, name: str, table: Any) -> None:
+        where = f"section [{named(name)}]"
+        homes = [] if isinstance(table, dict) else self._homes(name)
+        if homes:
+            self.spoilt.update(f"{home}.{name}" for home in homes)
+            places = "] and [".join(homes)
+            self.problems.append(f"{where}: is unknown, {named(name)} is a key of [{places}]")
+            return
+        close = wording.closest(name, self._sections)
+        if close:
+            self.spoilt.add(close)
+        self.problems.append(wording.unknown(where, close, self._sections))
+
+    def _homes(self, key: str) -> list[str]:
+        """The sections that have this key."""
+        return [
+            section
+            for section, kind in self._sections.items()
+            if isinstance(kind, type)
+            and issubclass(kind, Section)
+            and key in typing.get_type_hints(kind)
+        ]
+
+    def _unknown_key(self, name: str, key: str, hints: Mapping[str, Any]) -> None:
+        hint = wording.closest(key, hints)
+        if key == "board":
+            hint = "it stands above the first [section]"
+        elif hint:
+            self.spoilt.add(f"{name}.{hint}")
+        self.problems.append(wording.unknown(f"{name}.{named(key)}", hint, hints))
+
+
+def _problem(where: str, hint: Any, value: Any) -> str:
+    """The problem with the value of a known key; "" if there is none."""
+    try:
+        msgspec.convert(value, hint, strict=True)
+    except msgspec.ValidationError as error:
+        return wording.not_allowed(where, hint, value, error)
+    breaks = "\n\t\r" if hint is _INSTRUCTIONS else ""
+    if character := _control_character(value, but=breaks):
+        return wording.not_plain(where, hint, value, character)
+    return ""
 
 
 def _control_character(value: Any, but: str) -> str:
@@ -169,78 +211,7 @@ def _control_character(value: Any, but: str) -> str:
     return ""
 
 
-def _told(hint: Any, value: Any) -> str:
-    """A value for a message; those that may hold a key are not shown, or not whole."""
-    if hint in (_MCP, _HEADERS):
-        return "this value"
-    if hint is _URL:
-        return without_secrets(value) if isinstance(value, str) else "this value"
-    return shown(value)
-
-
 def _is_tables(value: Any) -> bool:
-    """A list of tables that is not too long; anything else is told as any wrong value."""
+    """A list of tables that is not too long; anything else is reported as any wrong value."""
     tables = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
     return tables and len(value) <= MOST_MCP
-
-
-def _unknown_section(name: str, table: Any, known: Mapping[str, Any], spoilt: set[str]) -> str:
-    """The problem with a name at the top of the file."""
-    where = f"section [{named(name)}]"
-    homes = [] if isinstance(table, dict) else _homes(name, known)
-    if homes:
-        spoilt.update(f"{home}.{name}" for home in homes)
-        return f"{where}: is unknown, {named(name)} is a key of [{'] and ['.join(homes)}]"
-    close = _close(name, known)
-    if close:
-        spoilt.add(close)
-    return _unknown(where, close, known)
-
-
-def _homes(key: str, known: Mapping[str, Any]) -> list[str]:
-    """The sections that have this key."""
-    return [
-        section
-        for section, kind in known.items()
-        if isinstance(kind, type)
-        and issubclass(kind, Section)
-        and key in typing.get_type_hints(kind)
-    ]
-
-
-def _close(name: str, known: Mapping[str, Any]) -> str:
-    return next(iter(difflib.get_close_matches(name[:100], known, n=1)), "")
-
-
-def _unknown(where: str, hint: str, known: Mapping[str, Any]) -> str:
-    if hint in known:
-        hint = f"did you mean {hint}?"
-    return f"{where}: is unknown, {hint or 'allowed are ' + ', '.join(sorted(known))}"
-
-
-def _reason(error: msgspec.ValidationError) -> str:
-    text = str(error).split(" - at ")[0].replace("`", "").lower()
-    return re.sub(r"matching regex .*", "of another form", text)
-
-
-def allowed(hint: Any) -> str:
-    """The values that the type of a key allows, in words."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return " or ".join(repr(choice) for choice in typing.get_args(hint))
-    if origin is Annotated:
-        base, meta = typing.get_args(hint)[:2]
-        if meta.description is not None:
-            return str(meta.description)
-        if meta.ge is not None:
-            return f"{allowed(base)} from {meta.ge} to {meta.le}"
-        if meta.max_length is not None:
-            least = meta.min_length or 0
-            return f"{allowed(base)} with {least} to {meta.max_length} entries"
-    if origin is tuple:
-        (entry, _) = typing.get_args(hint)
-        return "a list of strings" if entry is str else "a table for each, [[skills.mcp]]"
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(allowed(a) for a in typing.get_args(hint) if a is not type(None))
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return names.get(hint, "a table of texts")
