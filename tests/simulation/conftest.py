@@ -1,4 +1,4 @@
-"""Speech to play in the room."""
+"""Speech for the simulated room."""
 
 import pytest
 
@@ -9,6 +9,6 @@ from tests.simulation.players import need_flite
 
 @pytest.fixture(scope="session")
 def story() -> Frames:
-    """Some seconds of speech with pauses, int16 at 16 kHz."""
+    """A few seconds of speech with pauses, int16 at 16 kHz."""
     need_flite()
     return synthesize("There was a small loudspeaker on a shelf. It told stories all day.", "slt")

@@ -1,4 +1,4 @@
-"""What the tests of the room share: a tiny real core, noise, and the need for flite."""
+"""Shared by the tests of the simulation: a tiny core, noise, and the check for flite."""
 
 import shutil
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from parleyd.units import Frames
 
 @dataclass
 class Player:
-    """Keeps `lead_frames` of `sound` queued; drops what is unheard when told to."""
+    """Maintains `lead_frames` of `sound` in the queue; drops the queue if `drop_when` says so."""
 
     sound: Frames
     lead_frames: int = 1920
@@ -34,11 +34,11 @@ class Player:
 
 
 def noise_frames(frames: int, *, seed: int = 0, rms: float = 3000.0) -> Frames:
-    """White noise, int16."""
+    """Return white noise, int16."""
     random = np.random.default_rng(seed)
     return np.clip(random.normal(0.0, rms, frames), -32768, 32767).astype(np.int16)
 
 
 def need_flite() -> None:
     if shutil.which("flite") is None:
-        pytest.skip("flite is missing, so nothing here can speak: apt install flite")
+        pytest.skip("flite is missing, so these tests have no speech: apt install flite")

@@ -20,7 +20,7 @@ def card_for(core: Player, **options: object) -> tuple[SimulatedCard, Recording]
 
 
 class Scripted:
-    """Does what the script says, a step for each period."""
+    """A core that follows a script with one step for each period."""
 
     def __init__(self, script: list[tuple[bool, int]]) -> None:
         self._script = iter(script)
@@ -40,7 +40,7 @@ class Scripted:
     st.lists(st.tuples(st.booleans(), st.integers(0, 480)), min_size=1, max_size=30),
     st.sampled_from([-300.0, 0.0, 300.0]),
 )
-def test_every_written_frame_is_played_dropped_or_queued(
+def test_card_counts_each_frame_as_played_dropped_or_queued(
     script: list[tuple[bool, int]], drift_ppm: float
 ) -> None:
     card = SimulatedCard(
@@ -55,7 +55,7 @@ def test_every_written_frame_is_played_dropped_or_queued(
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 480)), min_size=2, max_size=30))
-def test_what_is_dropped_is_never_heard_and_all_else_is_in_order(
+def test_card_never_plays_dropped_frames_and_keeps_the_order(
     script: list[tuple[bool, int]],
 ) -> None:
     recording = Recording(48_000)
@@ -64,7 +64,7 @@ def test_what_is_dropped_is_never_heard_and_all_else_is_in_order(
     queued: list[int] = []
     heard: list[int] = []
     written = 0
-    for drop, frames in script:  # a queue in three lines, to compare with
+    for drop, frames in script:  # a minimal queue for comparison
         heard, queued = heard + queued[:480], queued[480:]
         queued = ([] if drop else queued) + list(range(written, written + frames))
         written += frames
@@ -75,7 +75,7 @@ def test_what_is_dropped_is_never_heard_and_all_else_is_in_order(
     np.testing.assert_array_equal(played[played > 0], [frame for frame in heard if frame > 0])
 
 
-def test_a_drop_silences_the_very_next_period() -> None:
+def test_card_drop_silences_the_next_period() -> None:
     core = Player(noise_frames(48_000), drop_when=lambda now: now >= 0.5)
     core.lead_frames = 1920
     card, recording = card_for(core)
@@ -90,7 +90,7 @@ def test_a_drop_silences_the_very_next_period() -> None:
     assert not np.any(loudspeaker[24_000:])
 
 
-def test_the_queue_is_told_as_it_is_at_the_end_of_the_period() -> None:
+def test_card_reports_the_queue_at_the_end_of_the_period() -> None:
     core = Scripted([(False, 1000), (False, 0), (False, 480), (True, 100), (False, 0)])
     card = SimulatedCard(core, Room(noise="silence"), Talker())
     for _ in range(5):
@@ -98,7 +98,7 @@ def test_the_queue_is_told_as_it_is_at_the_end_of_the_period() -> None:
     assert core.queued == [0, 520, 40, 40, 0]
 
 
-def test_a_lead_is_played_without_underrun_and_its_end_is_none() -> None:
+def test_card_end_of_playback_is_not_an_underrun() -> None:
     sound = noise_frames(24_000)
     core = Player(sound)
     card, recording = card_for(core)
@@ -110,7 +110,7 @@ def test_a_lead_is_played_without_underrun_and_its_end_is_none() -> None:
     assert not any(period.xruns for period in core.periods)
 
 
-def test_writing_to_a_playback_that_ran_dry_is_an_underrun_told_at_the_next_period() -> None:
+def test_card_write_after_running_dry_is_reported_as_an_xrun() -> None:
     core = Player(noise_frames(48_000), lead_frames=400)
     card, _ = card_for(core)
     card.run_until(0.05)
@@ -118,7 +118,7 @@ def test_writing_to_a_playback_that_ran_dry_is_an_underrun_told_at_the_next_peri
     assert [period.xruns for period in core.periods] == [0, 0, 1, 1, 1]
 
 
-def test_the_same_run_twice_is_the_same() -> None:
+def test_card_same_run_twice_is_identical() -> None:
     def run() -> Recording:
         recording = Recording(48_000)
         talker = Talker()
@@ -135,7 +135,7 @@ def test_the_same_run_twice_is_the_same() -> None:
     assert np.any(once.microphone)
 
 
-def test_muted_means_no_frames_for_the_core_and_silence_in_the_recording() -> None:
+def test_card_muted_gives_the_core_none_and_records_silence() -> None:
     core = Player(noise_frames(48_000))
     card, recording = card_for(core)
     card.run_until(0.2)
@@ -147,7 +147,7 @@ def test_muted_means_no_frames_for_the_core_and_silence_in_the_recording() -> No
     assert not np.any(recording.microphone[3200:])
 
 
-def test_a_short_stall_delays_the_microphone_and_starves_the_loudspeaker() -> None:
+def test_card_short_stall_delays_capture_and_underruns_once() -> None:
     core = Player(noise_frames(48_000))
     card, recording = card_for(core, faults=[Stall(at_s=0.2, ms=60)])
     card.run_until(0.4)
@@ -159,7 +159,7 @@ def test_a_short_stall_delays_the_microphone_and_starves_the_loudspeaker() -> No
     assert not np.any(recording.loudspeaker[11_520:12_480])
 
 
-def test_a_long_stall_loses_captured_periods() -> None:
+def test_card_long_stall_loses_captured_periods() -> None:
     core = Player(SILENCE)
     card, _ = card_for(core, faults=[Stall(at_s=0.2, ms=150)])
     card.run_until(0.4)
@@ -168,14 +168,14 @@ def test_a_long_stall_loses_captured_periods() -> None:
     assert [period.xruns for period in core.periods if period.xruns] == [1]
 
 
-def test_an_echo_shift_is_told_as_the_driver_tells_it() -> None:
+def test_card_echo_shift_reports_the_drivers_xruns() -> None:
     core = Player(noise_frames(48_000))
     card, _ = card_for(core, faults=[EchoShift(at_s=0.3, ms=20, xruns=1), EchoShift(0.35, 10)])
     card.run_until(0.4)
     assert [t for t, p in zip(core.times, core.periods, strict=True) if p.xruns] == [0.31]
 
 
-def test_a_fast_playback_clock_takes_more_frames() -> None:
+def test_card_fast_playback_clock_takes_more_frames() -> None:
     core = Player(noise_frames(200_000))
     card, _ = card_for(core, drift_ppm=1000)
     card.run_until(3.0)
@@ -183,7 +183,7 @@ def test_a_fast_playback_clock_takes_more_frames() -> None:
     assert card.underruns == 0
 
 
-def test_overfilling_the_buffer_is_an_error_of_the_core() -> None:
+def test_card_write_beyond_the_buffer_raises() -> None:
     card, _ = card_for(Player(noise_frames(48_000), lead_frames=30_000))
-    with pytest.raises(AudioError, match="wrote 30000 frames where 24000 fit"):
+    with pytest.raises(AudioError, match="wrote 30000 frames, but only 24000 fit"):
         card.run_until(0.1)

@@ -15,7 +15,7 @@ def padded(clip: Frames) -> Frames:
 
 
 @pytest.mark.parametrize("voice", ["rms", "slt", "kal"])
-def test_speech_begins_at_the_onset_and_has_its_level(voice: str) -> None:
+def test_synthesize_starts_at_the_onset_and_has_its_level(voice: str) -> None:
     need_flite()
     speech = synthesize("What time is it?", voice, level_dbfs=-30.0)
     assert 8_000 < len(speech) < 32_000
@@ -24,7 +24,7 @@ def test_speech_begins_at_the_onset_and_has_its_level(voice: str) -> None:
     assert level_dbfs(speech[-160:]) > -56.0
 
 
-def test_speech_is_the_same_every_time_and_cannot_be_spoiled() -> None:
+def test_synthesize_is_reproducible_and_read_only() -> None:
     need_flite()
     speech = synthesize("Hello.")
     with pytest.raises(ValueError, match="read-only"):
@@ -34,7 +34,7 @@ def test_speech_is_the_same_every_time_and_cannot_be_spoiled() -> None:
 
 
 @pytest.mark.parametrize("level_dbfs", [-36.0, -26.0])
-def test_the_wake_word_engine_hears_its_word(level_dbfs: float) -> None:
+def test_synthesize_wake_word_fires_the_engine(level_dbfs: float) -> None:
     need_flite()
     engine, features = MicroWakeWord.from_builtin(Model.HEY_JARVIS), MicroWakeWordFeatures()
 
@@ -47,7 +47,7 @@ def test_the_wake_word_engine_hears_its_word(level_dbfs: float) -> None:
     assert fires("hey jarvis")
 
 
-def test_without_flite_the_error_says_what_to_install(
+def test_synthesize_without_flite_raises_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -55,19 +55,19 @@ def test_without_flite_the_error_says_what_to_install(
         synthesize("nobody ever said this before")
 
 
-def test_an_unknown_voice_is_refused_with_the_known_ones() -> None:
+def test_synthesize_unknown_voice_raises_with_the_known_ones() -> None:
     with pytest.raises(OfflineSpeechError, match="choose one of rms, slt"):
         synthesize("hello", "marin")
 
 
 @pytest.mark.parametrize("clip", [cough(), cough(seed=1), knock()])
-def test_noises_of_people_are_short_loud_and_no_speech(clip: Frames) -> None:
+def test_cough_and_knock_are_short_loud_and_not_speech(clip: Frames) -> None:
     assert 3200 <= len(clip) <= 6400
     assert active_dbfs(clip) == pytest.approx(-26.0, abs=0.3)
     chunks = VoiceDetector().process(padded(clip))
     assert sum(probability > 0.5 for probability in chunks) < 2
 
 
-def test_noises_are_the_same_for_the_same_seed() -> None:
+def test_cough_depends_only_on_its_seed() -> None:
     np.testing.assert_array_equal(cough(seed=3), cough(seed=3))
     assert not np.array_equal(cough(seed=3), cough(seed=4))

@@ -8,7 +8,7 @@ from parleyd.simulation.convolution import ClockDrift, Convolver, DelayLine, Per
 
 @settings(max_examples=30)
 @given(taps=st.integers(1, 700), block=st.sampled_from([16, 160]), seed=st.integers(0, 99))
-def test_convolution_by_blocks_equals_convolution_at_once(taps: int, block: int, seed: int) -> None:
+def test_convolver_by_blocks_equals_one_convolution(taps: int, block: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     impulse, signal = random.normal(size=taps), random.normal(size=12 * block)
     convolver = Convolver(impulse, block)
@@ -18,7 +18,7 @@ def test_convolution_by_blocks_equals_convolution_at_once(taps: int, block: int,
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(48000, 16000), (44100, 16000), (24000, 16000)])
 @pytest.mark.parametrize("tone_hz", [300.0, 3000.0, 6500.0])
-def test_resampling_keeps_a_tone_and_is_late_by_its_delay(
+def test_period_resampler_keeps_a_tone_with_its_delay(
     from_hz: int, to_hz: int, tone_hz: float
 ) -> None:
     resampler = PeriodResampler(from_hz, to_hz)
@@ -31,14 +31,14 @@ def test_resampling_keeps_a_tone_and_is_late_by_its_delay(
     )
 
 
-def test_resampling_removes_what_would_alias() -> None:
+def test_period_resampler_removes_aliases() -> None:
     resampler = PeriodResampler(48000, 16000)
     tone = np.sin(2 * np.pi * 11_000 * np.arange(24_000) / 48_000)
     out = np.concatenate([resampler.process(part) for part in np.split(tone, 50)])
     assert np.max(np.abs(out[800:])) < 0.001
 
 
-def test_a_delay_line_may_change_its_delay_between_blocks() -> None:
+def test_delay_line_may_change_its_delay_between_blocks() -> None:
     line, ramp = DelayLine(100, 10), np.arange(1.0, 41.0)
     first = line.process(ramp[:10])
     line.delay_frames = 7
@@ -48,7 +48,7 @@ def test_a_delay_line_may_change_its_delay_between_blocks() -> None:
 
 
 @pytest.mark.parametrize("ppm", [-500.0, 100.0, 500.0])
-def test_a_drifting_clock_shifts_a_tone_by_its_ppm(ppm: float) -> None:
+def test_clock_drift_shifts_a_tone_by_its_ppm(ppm: float) -> None:
     drift, rate_hz, tone_hz = ClockDrift(ppm, 480), 48_000, 1000.0
     source = np.sin(2 * np.pi * tone_hz * np.arange(110_000) / rate_hz)
     taken, out = 0, []

@@ -11,7 +11,7 @@ from tests.simulation.players import Player
 
 
 class Wall:
-    """A wall clock that moves when somebody sleeps, or when told that work took time."""
+    """A wall clock that advances only during sleeps and by the given work time."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -32,7 +32,7 @@ def run(
     work: Callable[[SimulatedCard], float] = lambda card: 0.0,
     longest_s: float = 60.0,
 ) -> tuple[bool, SimulatedCard, Wall, list[Effect]]:
-    """Drive a card to `until_s`; every period's work takes `work` seconds of the wall."""
+    """Drive a card to `until_s`; every period's work takes `work` seconds of wall time."""
     wall, effects = Wall(), list[Effect]()
     core = Player(SILENCE, drop_when=lambda now: now == 0.1)
     card = SimulatedCard(core, Room(noise="silence"), Talker())
@@ -62,7 +62,7 @@ def close(a: float, b: float) -> bool:
     return abs(a - b) < 1e-6
 
 
-def test_at_the_pace_of_life_a_second_takes_a_second() -> None:
+def test_drive_in_real_time_takes_a_second_per_second() -> None:
     reached, card, wall, effects = run(1.0, lambda _: LIFE, lambda _: 0.004)
     assert reached
     assert close(card.now, 1.0)
@@ -70,19 +70,19 @@ def test_at_the_pace_of_life_a_second_takes_a_second() -> None:
     assert effects == [Note("dropped", {"queued": 0})]
 
 
-def test_free_running_never_waits_but_always_yields() -> None:
+def test_drive_unlimited_never_waits_but_always_yields() -> None:
     _, _, wall, _ = run(1.0, lambda _: FREE)
     assert wall.slept == [0.0] * 100
 
 
-def test_the_pace_may_change_with_every_period() -> None:
+def test_drive_pace_may_change_with_every_period() -> None:
     _, _, wall, _ = run(
         3.0, lambda card: 1.0 if card.now < 1.0 else 20.0 if card.now < 2.0 else FREE
     )
     assert close(wall.now, 101.05)
 
 
-def test_lateness_is_never_made_up_by_a_rush() -> None:
+def test_drive_after_a_delay_does_not_catch_up() -> None:
     def one_hiccup(card: SimulatedCard) -> float:
         return 0.5 if close(card.now, 0.3) else 0.0
 
@@ -91,13 +91,13 @@ def test_lateness_is_never_made_up_by_a_rush() -> None:
     assert sum(seconds < 0.009 for seconds in wall.slept) == 1
 
 
-def test_a_condition_that_never_comes_ends_at_the_limit() -> None:
+def test_drive_returns_false_at_its_limit() -> None:
     reached, card, _, _ = run(1e9, lambda _: FREE, longest_s=2.0)
     assert not reached
     assert close(card.now, 2.0)
 
 
-def test_other_tasks_run_while_the_card_is_driven() -> None:
+def test_drive_lets_other_tasks_run() -> None:
     async def both() -> int:
         card = SimulatedCard(Player(SILENCE), Room(noise="silence"), Talker())
         turns = 0

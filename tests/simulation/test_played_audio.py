@@ -16,12 +16,12 @@ EDGE_MS = 1.1
 
 @pytest.fixture(scope="module")
 def item(story: Frames) -> Frames:
-    """What a server would send: int16 at 24 kHz."""
+    """A server's audio: int16 at 24 kHz."""
     return resample(story, 16_000, 24_000)
 
 
 class Tape:
-    """A loudspeaker recording put together by hand; positions of the item in ms."""
+    """A composed loudspeaker recording; positions in the item are in ms."""
 
     def __init__(self, item: Frames, rate_hz: int = 48_000) -> None:
         self.rate_hz, self._item, self._tape = rate_hz, resample(item, 24_000, rate_hz), SILENCE
@@ -55,21 +55,24 @@ def assert_heard(item: Frames, tape: Tape, ms: float, **where: float) -> tuple[i
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_an_item_played_to_its_end(item: Frames, rate_hz: int) -> None:
+def test_heard_of_an_item_played_to_its_end(item: Frames, rate_hz: int) -> None:
     whole_ms = len(item) / 24
     tape = Tape(item, rate_hz).silence(700).play(0, whole_ms).silence(700)
     assert assert_heard(item, tape, whole_ms) == ()
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_an_item_cut_off(item: Frames, rate_hz: int) -> None:
+def test_heard_of_an_item_cut_off(item: Frames, rate_hz: int) -> None:
     tape = Tape(item, rate_hz).silence(700).play(0, 1234.5).silence(700)
     assert assert_heard(item, tape, 1234.5) == ()
 
 
 @pytest.mark.parametrize("ms", [5000, 5060, 5100])
-def test_after_a_pause_it_may_go_on_for_longer_than_a_pause_lasts(item: Frames, ms: int) -> None:
-    """What was awaited within 4 s was once only followed for 4 s: it ended at 4969 ms here."""
+def test_heard_of_an_item_that_resumes_for_over_4_s(item: Frames, ms: int) -> None:
+    """The search for a resumption is limited to 4 s, but its length is not.
+
+    An earlier version ended at 4969 ms here.
+    """
     long = np.concatenate((item, item[::-1]))
     tape = Tape(long).silence(400).play(0, 1500).silence(530).play(1500, ms).silence(700)
     assert assert_heard(long, tape, ms) == (0,)
@@ -77,14 +80,14 @@ def test_after_a_pause_it_may_go_on_for_longer_than_a_pause_lasts(item: Frames, 
 
 @settings(max_examples=15)
 @given(ms=st.integers(30, 3500))
-def test_an_item_cut_off_anywhere(item: Frames, ms: int) -> None:
+def test_heard_of_an_item_cut_off_anywhere(item: Frames, ms: int) -> None:
     tape = Tape(item).silence(200).play(0, ms).silence(200)
     assert_heard(item, tape, ms)
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("resumed_ms", [900.0, 750.0, 1000.0])
-def test_a_pause_with_a_resume_at_before_or_after_the_frame(
+def test_heard_of_a_paused_item_measures_the_slip(
     item: Frames, rate_hz: int, resumed_ms: float
 ) -> None:
     tape = Tape(item, rate_hz).silence(500).play(0, 900).silence(430)
@@ -93,18 +96,18 @@ def test_a_pause_with_a_resume_at_before_or_after_the_frame(
     assert slip * 1000 / rate_hz == pytest.approx(resumed_ms - 900, abs=0.5)
 
 
-def test_ducking_is_no_gap(item: Frames) -> None:
+def test_heard_of_a_ducked_item_has_no_gap(item: Frames) -> None:
     tape = Tape(item).play(0, 900).play(900, 1500, gain=0.126).play(1500, 2200).silence(500)
     assert assert_heard(item, tape, 2200) == ()
 
 
-def test_frames_lost_without_a_pause_are_seen(item: Frames) -> None:
+def test_heard_of_an_item_with_lost_frames_measures_the_slip(item: Frames) -> None:
     tape = Tape(item).play(0, 900).play(1100, 2200).silence(500)
     (slip,) = assert_heard(item, tape, 2200)
     assert slip == pytest.approx(200 * 48, abs=96)
 
 
-def test_other_speech_is_not_taken_for_the_item(item: Frames) -> None:
+def test_heard_of_ignores_other_speech(item: Frames) -> None:
     other = resample(synthesize("A quarter past nine. Anything else?", "slt"), 16_000, 48_000)
     tape = Tape(item).sound(other).play(0, 800).silence(300).sound(other)
     assert assert_heard(item, tape, 800) == ()
@@ -113,7 +116,7 @@ def test_other_speech_is_not_taken_for_the_item(item: Frames) -> None:
     assert nothing.most_ms < 20
 
 
-def test_only_the_given_part_of_the_recording_counts(item: Frames) -> None:
+def test_heard_of_searches_only_the_given_part(item: Frames) -> None:
     tape = Tape(item).play(0, 700).silence(300).play(0, 1100).silence(300)
     assert_heard(item, tape, 700, to_s=1.0)
     assert_heard(item, tape, 1100, from_s=1.0)
@@ -121,6 +124,6 @@ def test_only_the_given_part_of_the_recording_counts(item: Frames) -> None:
     assert heard.stretches[0].recorded_frame - heard.stretches[0].item_frame == 48_000
 
 
-def test_an_empty_recording_or_item_was_not_heard(item: Frames) -> None:
+def test_heard_of_an_empty_recording_or_item_is_zero(item: Frames) -> None:
     assert heard_of(item, SILENCE, 48_000).least_ms == 0.0
     assert heard_of(SILENCE, np.ones(48_000, np.int16), 48_000).most_ms == 0.0

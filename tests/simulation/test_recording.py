@@ -9,7 +9,7 @@ from parleyd.simulation.recording import Drop, Recording
 
 @pytest.mark.parametrize("loudspeaker_hz", [16_000, 44_100, 48_000])
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
-def test_the_wav_file_has_the_loudspeaker_left_and_the_microphone_right(
+def test_recording_wav_has_loudspeaker_left_microphone_right(
     tmp_path: Path, loudspeaker_hz: int, rate_hz: int
 ) -> None:
     recording = Recording(loudspeaker_hz)
@@ -28,7 +28,7 @@ def test_the_wav_file_has_the_loudspeaker_left_and_the_microphone_right(
         assert spectrum[hz] == pytest.approx(peak, rel=0.02)
 
 
-def test_a_recording_stops_at_its_limit() -> None:
+def test_recording_stops_at_its_limit() -> None:
     recording = Recording(16_000, limit_s=0.05)
     for number in range(10):
         recording.add(np.full(160, number, np.int16), np.full(160, -number, np.int16))
@@ -39,7 +39,7 @@ def test_a_recording_stops_at_its_limit() -> None:
     assert recording.drops == tuple(Drop(n / 100, n) for n in range(4))
 
 
-def test_an_empty_recording_is_an_empty_file(tmp_path: Path) -> None:
+def test_recording_empty_writes_an_empty_file(tmp_path: Path) -> None:
     Recording(48_000).write_wav(tmp_path / "room.wav")
     with wave.open(str(tmp_path / "room.wav")) as file:
         assert file.getnframes() == 0

@@ -7,7 +7,7 @@ from tests.simulation.players import noise_frames
 
 
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 2000)), min_size=1, max_size=4))
-def test_labels_tell_exactly_where_each_clip_is(clips: list[tuple[int, int]]) -> None:
+def test_talker_labels_match_the_clips_exactly(clips: list[tuple[int, int]]) -> None:
     talker, expected = Talker(), np.zeros(6400, np.int32)
     for number, (at_frame, frames) in enumerate(clips):
         clip = noise_frames(frames, seed=number)
@@ -19,7 +19,7 @@ def test_labels_tell_exactly_where_each_clip_is(clips: list[tuple[int, int]]) ->
     assert not talker.talking
 
 
-def test_a_clip_without_a_time_comes_with_the_next_period() -> None:
+def test_talker_clip_without_a_time_starts_next_period() -> None:
     talker = Talker()
     talker.period()
     utterance = talker.say(np.full(200, 7, np.int16), label="now")
@@ -33,7 +33,7 @@ def test_a_clip_without_a_time_comes_with_the_next_period() -> None:
     assert not talker.talking
 
 
-def test_who_breaks_off_says_no_more_and_the_label_says_when() -> None:
+def test_talker_hush_stops_and_ends_the_label() -> None:
     talker = Talker()
     talker.say(np.full(1600, 7, np.int16), label="now")
     talker.say(np.full(1600, 9, np.int16), at=1.0, label="later")

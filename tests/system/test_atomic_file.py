@@ -1,4 +1,4 @@
-"""Files and folders on a disk that may be full, damaged, shared or gone."""
+"""Files and folders on a disk that may be full, damaged, shared or missing."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ def holder(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_second_holder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
+def test_held_by_another_process_raises_with_its_pid(tmp_path: Path) -> None:
     first = holder(tmp_path / "state")
     try:
         with pytest.raises(ParleyError, match=rf"\(process {first.pid}\).*/state"):
@@ -45,7 +45,7 @@ def test_a_second_holder_is_refused_with_the_pid_of_the_first(tmp_path: Path) ->
         assert (tmp_path / "state/pid").read_text() == f"{os.getpid()}\n"
 
 
-def test_a_child_does_not_hold_on_for_a_dead_parent(tmp_path: Path) -> None:
+def test_held_is_not_inherited_by_a_child(tmp_path: Path) -> None:
     with atomic_file.held(tmp_path):
         child = subprocess.Popen(["sleep", "60"])
     try:
@@ -57,7 +57,7 @@ def test_a_child_does_not_hold_on_for_a_dead_parent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["folder", "pipe", "nonsense", "binary", "dangling"])
-def test_a_damaged_pid_file_hinders_nobody(tmp_path: Path, damage: str) -> None:
+def test_held_with_a_damaged_pid_file_still_works(tmp_path: Path, damage: str) -> None:
     pid = tmp_path / atomic_file.PID
     match damage:
         case "folder":
@@ -78,7 +78,7 @@ def test_a_damaged_pid_file_hinders_nobody(tmp_path: Path, damage: str) -> None:
     assert "rm -rf" not in str(refused.value)
 
 
-def test_a_folder_that_cannot_be_made_is_logged(
+def test_held_on_a_folder_that_cannot_be_created_logs_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("a file where the folder should be")
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_made_is_logged(
 
 
 @pytest.mark.parametrize("place", ["pipe", "folder", "socket", "device", "missing", "long"])
-def test_reading_something_else_than_a_file_is_an_error(tmp_path: Path, place: str) -> None:
+def test_read_of_anything_but_a_short_file_raises(tmp_path: Path, place: str) -> None:
     path = tmp_path / "x"
     match place:
         case "pipe":
@@ -110,7 +110,7 @@ def test_reading_something_else_than_a_file_is_an_error(tmp_path: Path, place: s
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_draft_is_removed_when_its_writer_fails(tmp_path: Path) -> None:
+def test_draft_of_a_failed_writer_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("before")
 
@@ -125,7 +125,7 @@ def test_a_draft_is_removed_when_its_writer_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_draft_of_an_earlier_boot_with_the_same_pid_is_no_hindrance(tmp_path: Path) -> None:
+def test_draft_with_the_name_of_an_older_one_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a"
     atomic_file.replace(path, b"1")
     number = next(atomic_file._numbers)

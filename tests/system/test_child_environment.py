@@ -1,4 +1,4 @@
-"""What the children of Parley get to see of its environment."""
+"""The environment of Parley's child processes."""
 
 import ast
 from pathlib import Path
@@ -45,14 +45,14 @@ def test_child_environment_keeps_only_the_allowed() -> None:
     }
 
 
-def test_child_environment_takes_what_is_set_over_it() -> None:
+def test_child_environment_is_overridden_by_keywords() -> None:
     assert child_environment({"OMP_NUM_THREADS": "4"}, OMP_NUM_THREADS="1") == {
         "OMP_NUM_THREADS": "1"
     }
 
 
-def test_every_child_of_the_package_gets_this_environment() -> None:
-    """Whoever starts another process says so with `env=child_environment(...)`."""
+def test_child_environment_is_used_for_every_child_process() -> None:
+    """Every start of a process in the package passes `env=child_environment(...)`."""
     starters = {"run", "Popen", "check_output", "check_call", "call", "create_subprocess_exec"}
     forbidden = {"system", "popen", "spawnv", "posix_spawn", "create_subprocess_shell"}
     found = 0

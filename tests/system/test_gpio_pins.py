@@ -1,4 +1,4 @@
-"""gpiozero on lgpio: which factory is taken, and what a chip that is gone leaves behind."""
+"""gpiozero on lgpio: the choice of the factory, and recovery from a lost chip."""
 
 import sys
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from parleyd.system.gpio_pins import pins
 
 
 class LgpioError(Exception):
-    """lgpio.error has no other base than Exception."""
+    """Stands for lgpio.error, which has no other base than Exception."""
 
 
 class Lgpio(ModuleType):
-    """As much of lgpio as says whether a chip is there; a handle of a lost one stays lost."""
+    """The part of lgpio that reports chips; the handle of a lost chip stays lost."""
 
     error = LgpioError
 
@@ -44,7 +44,7 @@ class Lgpio(ModuleType):
         self.closed.append(handle)
 
 
-class LGPIOFactory(MockFactory):  # its name is what counts
+class LGPIOFactory(MockFactory):  # the code under test checks only its name
     def __init__(self, handle: int) -> None:
         super().__init__()
         self._handle: int | None = handle
@@ -65,7 +65,7 @@ def fail(error: Exception) -> str:
     return str(caught.value)
 
 
-def test_chip_that_is_gone_is_opened_anew_by_the_next_try(lgpio: Lgpio) -> None:
+def test_pins_after_a_lost_chip_open_it_again(lgpio: Lgpio) -> None:
     lost = LGPIOFactory(3)
     Device.pin_factory = lost
     lost.pin(24)
@@ -75,7 +75,7 @@ def test_chip_that_is_gone_is_opened_anew_by_the_next_try(lgpio: Lgpio) -> None:
     assert (lgpio.closed, lost._handle, lost.pins) == ([3], None, {})
 
 
-def test_chip_that_is_there_is_kept_when_one_pin_is_busy(lgpio: Lgpio) -> None:
+def test_pins_with_a_busy_pin_keep_the_chip(lgpio: Lgpio) -> None:
     factory = LGPIOFactory(3)
     Device.pin_factory = factory
     text = fail(LgpioError("GPIO busy"))
@@ -84,7 +84,7 @@ def test_chip_that_is_there_is_kept_when_one_pin_is_busy(lgpio: Lgpio) -> None:
     assert "end the other program, or choose another pin" in text
 
 
-def test_other_factories_are_never_closed(lgpio: Lgpio) -> None:
+def test_pins_never_close_another_factory(lgpio: Lgpio) -> None:
     factory = MockFactory()
     Device.pin_factory = factory
     fail(GPIOPinInUse("pin GPIO24 is already in use by <gpiozero.LED object>"))
@@ -98,12 +98,12 @@ def test_other_factories_are_never_closed(lgpio: Lgpio) -> None:
         ({0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1"}, 4),  # a Pi 5 before Linux 6.6.45
         ({0: "pinctrl-rp1", 4: "ft232h-gpio", 10: "gpio-brcmstb@107d508500"}, 0),
         ({10: "gpio-brcmstb@107d508500", 14: "pinctrl-rp1"}, 14),
-        ({1: "pinctrl-bcm2835"}, 1),  # it came back while its old handle was open
+        ({1: "pinctrl-bcm2835"}, 1),  # the chip returned while its old handle was open
         ({0: "ft232h-gpio"}, None),
         ({}, None),
     ],
 )
-def test_chip_of_the_header_is_found_by_its_label(
+def test_header_chip_is_found_by_its_label(
     labels: dict[int, str],
     number: int | None,
     lgpio: Lgpio,
@@ -111,17 +111,17 @@ def test_chip_of_the_header_is_found_by_its_label(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lgpio.labels = labels
-    for chip in [*labels, 7]:  # one may not be opened
+    for chip in [*labels, 7]:  # chip 7 cannot be opened
         (tmp_path / f"gpiochip{chip}").touch()
     monkeypatch.setattr(gpio_pins, "CHIPS", tmp_path)
     assert gpio_pins._header_chip() == number
     assert len(lgpio.closed) == len(set(lgpio.closed))
 
 
-def test_machine_without_lgpio_does_not_fall_back_to_registers(
+def test_pins_without_lgpio_raise_and_do_not_fall_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """gpiozero's own choice ends at a factory that sets no pull-up on a Pi 4."""
+    """gpiozero's own fallback is a factory that sets no pull-up on a Pi 4."""
     monkeypatch.setattr(Device, "pin_factory", None)
     monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
     monkeypatch.setitem(sys.modules, "lgpio", None)
@@ -132,7 +132,7 @@ def test_machine_without_lgpio_does_not_fall_back_to_registers(
     assert tried == []
 
 
-def test_folder_that_cannot_be_written_is_named(
+def test_pins_in_an_unwritable_folder_raise_with_its_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)

@@ -1,4 +1,4 @@
-"""Lines that repeat: one a second is written, and no count is lost."""
+"""Repeated lines: one each second is written, and no count is lost."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from parleyd.system.repeats import Repeats
 
 
-def test_repeats_line_that_comes_once_a_second_is_written() -> None:
+def test_repeats_line_once_a_second_is_written() -> None:
     repeats = Repeats()
     for second in range(5):
         assert repeats.over(float(second)) == []
@@ -23,10 +23,10 @@ def test_repeats_thousand_at_once_are_one_line_and_a_count() -> None:
     assert not repeats.counting
 
 
-def test_repeats_line_that_goes_on_is_one_count_a_second() -> None:
+def test_repeats_continuous_line_is_one_count_a_second() -> None:
     repeats = Repeats()
     written = told = 0
-    for tick in range(1000):  # ten seconds, a hundred a second
+    for tick in range(1000):  # ten seconds at 100 lines a second
         now = tick / 100
         counts = repeats.over(now)
         told += sum(count.more for count in counts)
@@ -36,7 +36,7 @@ def test_repeats_line_that_goes_on_is_one_count_a_second() -> None:
     assert told == 999
 
 
-def test_repeats_different_texts_are_written_as_long_as_few() -> None:
+def test_repeats_first_ten_texts_of_a_template_are_written() -> None:
     repeats = Repeats()
     assert [repeats.admit("skill", f"file {n}", 0.0) for n in range(10)] == [None] * 10
     assert [repeats.admit("skill", f"file {n}", 0.0) for n in range(10, 30)].count(None) == 0

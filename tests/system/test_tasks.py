@@ -1,4 +1,4 @@
-"""The failure of a background task does not vanish with it."""
+"""The failure of a background task is logged."""
 
 import asyncio
 

@@ -1,1 +1,1 @@
-"""The simulated room: talker, air and sound card, driving the real core in simulated time."""
+"""A simulated room: talker, air and sound card drive the real core in simulated time."""

@@ -1,4 +1,4 @@
-"""The air: what the microphone hears of loudspeaker, talker and noise."""
+"""The air: the sound of loudspeaker, talker and noise at the microphone."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from parleyd.simulation.convolution import Convolver, DelayLine, PeriodResampler
 from parleyd.simulation.noise import Noise, NoiseKind
 from parleyd.units import MIC_RATE_HZ, Frames
 
-DIRECT_TO_REVERBERANT_DB = 6.0  # microphone nearer to the source than the room's critical distance
-FIRST_REFLECTION_MS = 2.0  # 70 cm of detour: the table that the box stands on
-LONGEST_TAIL_S = 0.5  # 60 dB in a room of RT60 0.5 s; what is beyond is below the noise
+DIRECT_TO_REVERBERANT_DB = 6.0  # the microphone is within the room's critical distance
+FIRST_REFLECTION_MS = 2.0  # a detour of 70 cm: the table under the device
+LONGEST_TAIL_S = 0.5  # 60 dB in a room of RT60 0.5 s; the rest is below the noise
 LONGEST_SHIFT_MS = 200
 
 
 class Room:
-    """Turns what is played and said in 10 ms into what the microphone hears in them.
+    """Computes the microphone's 10 ms from the loudspeaker's and the talker's 10 ms.
 
-    The echo's direct sound arrives `echo_delay_ms` after a frame has left the
-    loudspeaker's queue; `echo_gain_db` is the level of all echo (direct sound
-    and tail) of white noise against what is played. The talker's direct sound
-    arrives at once, so his labels hold at the microphone. Pure: no clock, no
-    I/O; the same arguments and inputs give the same output.
+    The echo's direct sound arrives `echo_delay_ms` after a frame has left the loudspeaker's
+    queue; `echo_gain_db` is the level of the whole echo (direct sound and tail) of white noise,
+    relative to the played level. The talker's direct sound arrives at once, so the talker's
+    labels hold at the microphone. Pure: no clock, no I/O; the same arguments and inputs give
+    the same output.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Room:
     ) -> None:
         """Build the paths.
 
-        `distortion_db`: how far a full-scale tone's third harmonic lies below
-        it (30 is a small loudspeaker turned up), None for a linear one.
-        `echo_impulse`, `talker_impulse`: impulse responses at 16 kHz that take
-        the place of the synthetic ones; delay and gain then act on top.
-        Raises ValueError when `echo_delay_ms` is shorter than the resampling takes.
+        `distortion_db`: the level of a full-scale tone's third harmonic below the tone (30 is
+        a small loudspeaker at high volume); None for a linear loudspeaker.
+        `echo_impulse`, `talker_impulse`: impulse responses at 16 kHz that replace the
+        synthetic ones; delay and gain still apply.
+        Raises ValueError if `echo_delay_ms` is shorter than the delay of the resampling.
         """
         self.loudspeaker_rate_hz = loudspeaker_rate_hz
         self._distortion = None if distortion_db is None else db_to_gain(-distortion_db)
@@ -56,8 +56,8 @@ class Room:
         least_ms = self._resampler.delay_ms if self._resampler else 0.0
         if echo_delay_ms < least_ms:
             raise ValueError(
-                f"an echo delay of {echo_delay_ms} ms is too short at {loudspeaker_rate_hz} Hz, "
-                f"give at least {least_ms:.2f} ms"
+                f"an echo delay of {echo_delay_ms} ms is too short at {loudspeaker_rate_hz} Hz; "
+                f"use at least {least_ms:.2f} ms"
             )
         if echo_impulse is None:
             echo_impulse = impulse_response(seed=seed + 1, rt60_s=rt60_s)
@@ -71,13 +71,13 @@ class Room:
         self._noise = Noise(noise, noise_dbfs, seed=seed + 3)
 
     def hear(self, played: Frames, talker: Frames) -> Frames:
-        """The microphone's next 10 ms: int16, 160 frames at 16 kHz, clipped like a converter.
+        """Return the microphone's next 10 ms: 160 int16 frames at 16 kHz, clipped by a converter.
 
         `played`: 10 ms at the loudspeaker's rate; `talker`: 160 frames at 16 kHz.
         """
         loudspeaker = played / FULL_SCALE
         if self._distortion is not None:
-            # Third Chebyshev polynomial: turns a full-scale tone into its third harmonic.
+            # the third Chebyshev polynomial turns a full-scale tone into its third harmonic
             loudspeaker = loudspeaker + self._distortion * (4 * loudspeaker**3 - 3 * loudspeaker)
         if self._resampler:
             loudspeaker = self._resampler.process(loudspeaker)
@@ -86,24 +86,25 @@ class Room:
         return float_to_int16(sound)
 
     def shift_echo(self, ms: float) -> None:
-        """From the next period on the echo comes `ms` later (negative: earlier).
+        """Delay the echo by `ms` more from the next period on (negative: less).
 
-        What an xrun in a driver does. Raises ValueError outside 0..200 ms in all.
+        This is the effect of an xrun in a driver. Raises ValueError if the total shift is
+        outside 0..200 ms.
         """
         frames = self._shift.delay_frames + round(ms * MIC_RATE_HZ / 1000)
         if not 0 <= frames <= LONGEST_SHIFT_MS * MIC_RATE_HZ // 1000:
             raise ValueError(
-                f"shifts of the echo add up to {frames * 1000 / MIC_RATE_HZ:.1f} ms, "
+                f"the shifts of the echo add up to {frames * 1000 / MIC_RATE_HZ:.1f} ms; "
                 f"stay within 0 and {LONGEST_SHIFT_MS} ms"
             )
         self._shift.delay_frames = frames
 
 
 def impulse_response(*, seed: int, rt60_s: float) -> Signal:
-    """A synthetic room at 16 kHz: direct sound at frame 0, then exponentially decaying noise.
+    """Return a synthetic room at 16 kHz: direct sound at frame 0, then decaying noise.
 
-    Unit energy. `rt60_s` is the time in which the tail falls by 60 dB (Schroeder
-    1965); 0 gives the direct sound alone. The tail is cut after 0.5 s at most.
+    Unit energy; the decay is exponential. `rt60_s` is the time in which the tail falls by
+    60 dB (Schroeder 1965); 0 gives only the direct sound. The tail ends after 0.5 s at most.
     """
     tail_frames = int(min(rt60_s, LONGEST_TAIL_S) * MIC_RATE_HZ)
     first = int(FIRST_REFLECTION_MS * MIC_RATE_HZ / 1000)

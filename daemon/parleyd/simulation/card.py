@@ -1,4 +1,4 @@
-"""A sound card and its clock, in simulated time, around the real core."""
+"""A sound card and its clock in simulated time; it drives the real core."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from parleyd.simulation.talker import Talker
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 
 PLAYBACK_BUFFER_MS = 500  # more than twice the longest lead that the configuration allows
-CAPTURE_BUFFER_PERIODS = 8  # what the daemon asks ALSA for: 80 ms
+CAPTURE_BUFFER_PERIODS = 8  # 80 ms, as the daemon requests from ALSA
 
 
 class Core(Protocol):
-    """What the card drives: `parleyd.core.speaker.Speaker`, or a test's own."""
+    """The core that the card drives: `parleyd.core.speaker.Speaker`, or a test's core."""
 
     def tick(self, mic: MicPeriod, now: float) -> Step: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The core is not run for `ms` from `at_s` on, as when the CPU is taken away.
+    """The core does not run for `ms` from `at_s` on, as if another process took the CPU.
 
-    Playback goes on until its queue is empty, which is an underrun. Captured
-    periods wait and then come in a burst; over 80 ms they are lost: an overrun.
+    Playback continues until its queue is empty, which is an underrun. Captured periods wait
+    and then arrive in a burst. After 80 ms they are lost, which is an overrun.
     """
 
     at_s: float
@@ -39,7 +39,7 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class EchoShift:
-    """The echo path becomes `ms` longer at `at_s`; the driver tells of it as `xruns`."""
+    """The echo path becomes `ms` longer at `at_s`; the driver reports this as `xruns`."""
 
     at_s: float
     ms: float
@@ -50,12 +50,12 @@ Fault = Stall | EchoShift
 
 
 class SimulatedCard:
-    """Runs a core through a room, 10 ms at a time; nothing here knows the real time.
+    """Runs a core in a room, 10 ms at a time, independently of real time.
 
-    In each period the loudspeaker plays from the queue while the microphone
-    hears; at the period's end the core is ticked and its step is applied: first
-    the drop, then the write. Underruns count as in `parleyd.alsa.sound_card`: when frames are
-    written to a playback that ran dry; a core that has nothing to write lets it rest.
+    In each period the loudspeaker plays from the queue while the microphone captures. At the
+    period's end the card ticks the core and applies its step: first the drop, then the write.
+    An underrun counts as in `parleyd.alsa.sound_card`: when frames are written to a playback
+    that ran dry. A step without frames stops the playback, which is not an underrun.
     Not thread-safe; the same arguments and the same core give the same run.
     """
 
@@ -69,14 +69,14 @@ class SimulatedCard:
         drift_ppm: float = 0.0,
         faults: Sequence[Fault] = (),
     ) -> None:
-        """`drift_ppm`: how much faster the playback clock runs than the capture clock."""
+        """`drift_ppm`: the speed of the playback clock relative to the capture clock."""
         self.muted = False
-        """The microphone is closed: the core gets None, the recording gets silence."""
+        """Whether the microphone is closed: the core gets None, the recording gets silence."""
         self.underruns = 0
         self.overruns = 0
         self.written_frames = 0
         self.played_frames = 0
-        """Written frames that left the loudspeaker; the silence of an underrun is none."""
+        """Written frames that the loudspeaker played, without the silence of underruns."""
         self.dropped_frames = 0
         self._core, self._room, self._talker, self._recording = core, room, talker, recording
         self.rate_hz = room.loudspeaker_rate_hz
@@ -86,23 +86,23 @@ class SimulatedCard:
         self._periods = 0
         self._stalled_until = 0.0
         self._queue = FrameRing(np.zeros(self.rate_hz * PLAYBACK_BUFFER_MS // 1000, np.int16))
-        self._playing = False  # since a write, until a drop or a dry end
+        self._playing = False  # from a write to a drop or an underrun
         self._dry = False
         self._captured: list[Frames] = []
         self._xruns = 0
 
     @property
     def now(self) -> float:
-        """Simulated seconds: the end of the last period, which the core was told."""
+        """Simulated seconds: the end of the last period, as passed to the core."""
         return self._periods * PERIOD_MS / 1000
 
     @property
     def queued_frames(self) -> int:
-        """Frames written but not yet heard."""
+        """Frames that are written but not yet played."""
         return len(self._queue)
 
     def step(self) -> Sequence[Effect]:
-        """Let 10 ms pass; returns what the core asked for. Raises `AudioError` on overfilling."""
+        """Simulate 10 ms; return the core's effects. Raises `AudioError` on a full buffer."""
         self._begin_faults()
         played = self._play()
         heard = self._room.hear(self._as_captured(played), self._talker.period())
@@ -121,7 +121,7 @@ class SimulatedCard:
         return effects
 
     def run_until(self, time_s: float) -> list[Effect]:
-        """Step as fast as possible until `now` has reached `time_s`; returns all effects."""
+        """Step as fast as possible until `now` reaches `time_s`; return all effects."""
         effects: list[Effect] = []
         while self.now < time_s:
             effects.extend(self.step())
@@ -147,7 +147,7 @@ class SimulatedCard:
         return np.concatenate((played, np.zeros(wanted - len(played), np.int16)))
 
     def _as_captured(self, played: Frames) -> Frames:
-        """What was played in this period, by the capture clock."""
+        """Return the period's played audio on the capture clock."""
         if self._drift is None:
             return played
         return round_to_int16(self._drift.process(played.astype(np.float64)))
@@ -180,8 +180,8 @@ class SimulatedCard:
     def _write(self, frames: Frames) -> None:
         if len(frames) > self._queue.space:
             raise AudioError(
-                f"the core wrote {len(frames)} frames where {self._queue.space} fit, "
-                f"it must keep its lead under {PLAYBACK_BUFFER_MS} ms"
+                f"the core wrote {len(frames)} frames, but only {self._queue.space} fit; "
+                f"its lead must stay under {PLAYBACK_BUFFER_MS} ms"
             )
         self._queue.push(frames)
         self.written_frames += len(frames)

@@ -1,4 +1,4 @@
-"""Things a talker can utter: speech from flite, a cough, a knock; int16 at 16 kHz."""
+"""The sounds of a talker: speech from flite, a cough, a knock; int16 at 16 kHz."""
 
 import functools
 import os
@@ -24,36 +24,36 @@ from parleyd.simulation.convolution import Signal
 from parleyd.system.child_environment import child_environment
 from parleyd.units import MIC_RATE_HZ, Frames
 
-VOICES = ("rms", "slt", "awb", "kal16", "kal")  # what Debian's flite brings
-ONSET_DB = 25.0  # the first 10 ms this near to the active level are the onset
-ACTIVE_DB = 30.0  # 10 ms this near to the loudest 10 ms count as active
-FLITE_WITHIN_S = 20.0  # a sentence takes 30 ms; a slow card's first read takes seconds
+VOICES = ("rms", "slt", "awb", "kal16", "kal")  # the voices in Debian's flite
+ONSET_DB = 25.0  # the onset is the first 10 ms within this distance of the active level
+ACTIVE_DB = 30.0  # 10 ms within this distance of the loudest 10 ms count as active
+FLITE_WITHIN_S = 20.0  # a sentence takes 30 ms, but a slow card's first read takes seconds
 _BLOCK = MIC_RATE_HZ // 100
 
 
 @functools.lru_cache(maxsize=256)
 def synthesize(text: str, voice: str = "rms", *, level_dbfs: float = -26.0) -> Frames:
-    """`text` spoken by flite: begins at the onset, ends with the voice, active level as given.
+    """Return `text` in flite's voice, from onset to end of the voice, at the active level.
 
-    Blocks for some 30 ms the first time. The array is cached: read-only.
-    Raises `OfflineSpeechError` when flite is missing, or fails on this text or voice.
+    Blocks for about 30 ms at the first call. The array is cached and read-only.
+    Raises `OfflineSpeechError` if flite is missing, or fails on this text or voice.
     """
     if voice not in VOICES:
-        raise OfflineSpeechError(f"flite has no voice {voice!r}, choose one of {', '.join(VOICES)}")
+        raise OfflineSpeechError(f"flite has no voice {voice!r}; choose one of {', '.join(VOICES)}")
     speech = normalised(trimmed(_flite(text, voice)), level_dbfs)
     speech.flags.writeable = False
     return speech
 
 
 def cough(*, seed: int = 0, level_dbfs: float = -26.0) -> Frames:
-    """A cough of about 350 ms: a sharp burst of breath, then a weaker one."""
+    """Return a cough of about 350 ms: a sharp burst of breath, then a weaker one."""
     random = np.random.default_rng(seed)
     bursts = [_breath(random, 0.13, 0.035, 1.0), np.zeros(640), _breath(random, 0.18, 0.05, 0.5)]
     return normalised(round_to_int16(8192.0 * np.concatenate(bursts)), level_dbfs)
 
 
 def knock(*, seed: int = 0, level_dbfs: float = -26.0) -> Frames:
-    """Two knocks on the table, 180 ms apart: dull resonances struck and gone in 60 ms."""
+    """Return two knocks on a table, 180 ms apart: dull resonances that decay within 60 ms."""
     random = np.random.default_rng(seed)
     knocks = np.zeros(int(0.3 * MIC_RATE_HZ))
     time_s = np.arange(int(0.12 * MIC_RATE_HZ)) / MIC_RATE_HZ
@@ -66,7 +66,7 @@ def knock(*, seed: int = 0, level_dbfs: float = -26.0) -> Frames:
 
 
 def active_dbfs(frames: Frames) -> float:
-    """RMS in dBFS over the 10 ms blocks within 30 dB of the loudest one; -120 for silence."""
+    """Return the RMS in dBFS of the 10 ms blocks within 30 dB of the loudest; silence: -120."""
     power = _block_power(frames)
     loudest = float(power.max(initial=0.0))
     if loudest <= LEAST_POWER:
@@ -76,13 +76,13 @@ def active_dbfs(frames: Frames) -> float:
 
 
 def normalised(frames: Frames, level_dbfs: float) -> Frames:
-    """The same clip at an active level of `level_dbfs`; peaks over full scale are clipped."""
+    """Return the clip at an active level of `level_dbfs`, clipped at full scale."""
     gain = db_to_gain(level_dbfs - active_dbfs(frames))
     return round_to_int16(frames * gain)
 
 
 def trimmed(frames: Frames) -> Frames:
-    """From the onset to the end of the voice: blocks within 25 dB of the active level."""
+    """Return the part from the first to the last block within 25 dB of the active level."""
     threshold = db_to_power(active_dbfs(frames) - ONSET_DB)
     loud = np.flatnonzero(_block_power(frames) >= threshold)
     if len(loud) == 0:
@@ -107,12 +107,12 @@ def _flite(text: str, voice: str) -> Frames:
                 frames = np.frombuffer(file.readframes(file.getnframes()), np.int16)
         except FileNotFoundError:
             raise OfflineSpeechError(
-                "flite is missing, the simulated talker speaks through it: apt install flite"
+                "flite is missing, but the simulated talker needs it: apt install flite"
             ) from None
         except (subprocess.SubprocessError, OSError, EOFError, wave.Error) as error:
             raise OfflineSpeechError(
-                f"flite could not speak ({type(error).__name__}), expected was a WAV file: "
-                f"try `flite -voice {voice} -t hello -o hello.wav` by hand"
+                f"flite failed ({type(error).__name__}); a WAV file is expected: "
+                f"try `flite -voice {voice} -t hello -o hello.wav` in a terminal"
             ) from error
     return resample(frames, rate_hz, MIC_RATE_HZ)
 
@@ -124,7 +124,7 @@ def _block_power(frames: Frames) -> Signal:
 
 
 def _breath(random: np.random.Generator, long_s: float, decay_s: float, strength: float) -> Signal:
-    """Noise through the throat: strongest from 400 to 2500 Hz, sharp attack, long decay."""
+    """Return noise through a throat: strongest at 400 to 2500 Hz, sharp attack, long decay."""
     time_s = np.arange(int(long_s * MIC_RATE_HZ)) / MIC_RATE_HZ
     spectrum = np.fft.rfft(random.standard_normal(len(time_s)))
     hz = np.fft.rfftfreq(len(time_s), 1 / MIC_RATE_HZ)

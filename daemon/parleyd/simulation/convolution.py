@@ -1,4 +1,4 @@
-"""Linear filters that run period by period and give the same result as all at once."""
+"""Linear filters that run period by period with the same result as for the whole signal."""
 
 import math
 
@@ -12,7 +12,7 @@ Signal = NDArray[np.float64]
 
 
 class Convolver:
-    """Streaming convolution with a fixed impulse response and no latency of its own.
+    """Streaming convolution with a fixed impulse response and without added latency.
 
     Uniformly partitioned overlap-save, one FFT of two blocks for each block
     (Wefers 2015, "Partitioned convolution algorithms for real-time auralization", ch. 5).
@@ -29,7 +29,7 @@ class Convolver:
         self._last = np.zeros(block)
 
     def process(self, signal: Signal) -> Signal:
-        """The next block of output for the next block of input, both `block` long."""
+        """Return the output block for the next input block, both `block` long."""
         partitions = len(self._filters)
         self._newest = (self._newest - 1) % partitions
         self._spectra[self._newest] = np.fft.rfft(np.concatenate((self._last, signal)))
@@ -41,13 +41,13 @@ class Convolver:
 
 
 class PeriodResampler:
-    """Band-limited change of rate, one 10 ms period at a time, with a known short delay.
+    """Band-limited resampling, one 10 ms period at a time, with a known short delay.
 
-    Both rates have whole frames in a period, so the filter's phases repeat
-    every period and one table serves for ever. Windowed sinc, Kaiser window.
+    Both rates have a whole number of frames in a period, so the filter's phases repeat every
+    period and one table is sufficient. Windowed sinc, Kaiser window.
     """
 
-    HALF_FRAMES = 64  # input frames each side: flat to 6.6 kHz from 48 kHz, for 1.3 ms of delay
+    HALF_FRAMES = 64  # input frames on each side: from 48 kHz, flat to 6.6 kHz, 1.3 ms of delay
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         taken, given = from_hz * PERIOD_MS // 1000, to_hz * PERIOD_MS // 1000
@@ -63,14 +63,14 @@ class PeriodResampler:
         self._history = np.zeros(2 * half - 1)
 
     def process(self, signal: Signal) -> Signal:
-        """The period's frames at the new rate, `delay_ms` late."""
+        """Return the period's frames at the new rate, delayed by `delay_ms`."""
         line = np.concatenate((self._history, signal))
         self._history = line[-len(self._history) :]
         return np.asarray(np.einsum("ft,ft->f", line[self._taps], self._weights))
 
 
 class DelayLine:
-    """Delays a signal by a number of frames that may be changed between blocks."""
+    """Delays a signal by a number of frames that may change between blocks."""
 
     def __init__(self, longest_frames: int, block: int = MIC_PERIOD_FRAMES) -> None:
         self._line = np.zeros(longest_frames + block)
@@ -78,14 +78,14 @@ class DelayLine:
         self.delay_frames = 0
 
     def process(self, signal: Signal) -> Signal:
-        """The next block, as it was `delay_frames` ago."""
+        """Return the next block, delayed by `delay_frames`."""
         self._line = np.concatenate((self._line[self._block :], signal))
         end = len(self._line) - self.delay_frames
         return self._line[end - self._block : end]
 
 
 class ClockDrift:
-    """Plays a stream on a clock that is `ppm` fast against ours (negative: slow).
+    """Plays a stream on a clock that is `ppm` faster than ours (negative: slower).
 
     Cubic (Catmull-Rom) interpolation between frames; three frames of delay.
     """
@@ -95,15 +95,15 @@ class ClockDrift:
         self._grid = self._ratio * np.arange(period_frames)
         self._advance = self._ratio * period_frames
         self._phase = 0.0
-        self._history = np.zeros(4)  # a slow clock may look one frame past what it takes
+        self._history = np.zeros(4)  # a slow clock may need one frame more than it takes
 
     @property
     def wanted_frames(self) -> int:
-        """How many frames of the stream the coming period takes."""
+        """The number of stream frames that the next period takes."""
         return math.floor(self._phase + self._advance)
 
     def process(self, signal: Signal) -> Signal:
-        """One period by our clock, of exactly `wanted_frames` frames by the other."""
+        """Return one period on our clock for exactly `wanted_frames` frames on the other."""
         line = np.concatenate((self._history, signal))
         at = self._phase + self._grid
         whole = np.floor(at).astype(np.int64)

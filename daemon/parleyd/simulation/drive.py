@@ -1,4 +1,4 @@
-"""Lets simulated time pass at a chosen pace while an event loop does real work."""
+"""Advance simulated time at a chosen pace while an event loop does real work."""
 
 import asyncio
 import math
@@ -10,10 +10,10 @@ from parleyd.simulation.card import SimulatedCard
 from parleyd.units import PERIOD_MS
 
 LIFE = 1.0
-"""The pace at which a simulated second takes a real one: while somebody else's clock matters."""
+"""Real time: a simulated second takes a real second, for as long as a server's clock matters."""
 
 FREE = math.inf
-"""The pace at which a simulated second takes as long as it takes to compute."""
+"""Unlimited: a simulated second takes only its computing time."""
 
 
 async def drive(
@@ -26,13 +26,12 @@ async def drive(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> bool:
-    """Step `card` until `until()` holds; False when `longest_s` simulated seconds were not enough.
+    """Step `card` until `until()` holds; return False after `longest_s` simulated seconds.
 
-    `pace` is asked before every period for the speed-up that it may run at
-    (`LIFE`, some factor, `FREE`). `on_effects` gets what the core asked for,
-    where that is anything. After every period the loop gets its turn, and time to
-    sleep when the simulation is ahead. A simulation that is behind never hurries
-    to make up for it: a server that answers in real time must not meet a rush.
+    `pace` returns the speed-up for the next period (`LIFE`, a factor, or `FREE`).
+    `on_effects` receives the core's effects, if any. After every period, control returns to
+    the event loop, and the simulation sleeps if it is ahead. If it is behind, it never catches
+    up, because a server that answers in real time must not receive a burst.
     """
     end_s = card.now + longest_s
     due = clock()

@@ -1,4 +1,4 @@
-"""Background noises: endless, calibrated in dBFS, the same for the same seed."""
+"""Background noises: endless, calibrated in dBFS, reproducible from their seed."""
 
 from typing import Literal
 
@@ -10,16 +10,16 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ
 
 NoiseKind = Literal["silence", "pink", "kitchen"]
 
-PINK_TAPS = 2048  # straight down to 8 Hz, far below what a small microphone hears
-HUM_HZ = (100.0, 200.0, 300.0)  # an extractor fan on a 50 Hz mains
-CLATTERS_PER_S = 0.7  # dishes put down while somebody tidies up
+PINK_TAPS = 2048  # straight down to 8 Hz, far below a small microphone's range
+HUM_HZ = (100.0, 200.0, 300.0)  # an extractor fan on 50 Hz mains
+CLATTERS_PER_S = 0.7  # dishes in a kitchen that is being tidied
 
 
 class Noise:
     """One noise source at the microphone; `dbfs` is the RMS of its steady part.
 
-    ``kitchen`` is pink noise that swells by some dB, with a fan's hum, and
-    clatter of dishes that peaks 6 to 18 dB over the steady part.
+    ``kitchen`` is pink noise that varies by some dB, with a fan's hum and a clatter of dishes
+    that peaks 6 to 18 dB above the steady part.
     """
 
     def __init__(self, kind: NoiseKind, dbfs: float, *, seed: int) -> None:
@@ -31,7 +31,7 @@ class Noise:
         self._ringing = np.zeros(0)
 
     def period(self) -> Signal:
-        """The next 10 ms: 160 frames at 16 kHz."""
+        """Return the next 10 ms: 160 frames at 16 kHz."""
         if self._kind == "silence":
             return np.zeros(MIC_PERIOD_FRAMES)
         pink = self._pink.process(self._random.standard_normal(MIC_PERIOD_FRAMES))
@@ -58,7 +58,7 @@ class Noise:
 
 
 def _pink_impulse() -> Signal:
-    """The half integrator (1 - 1/z)^(-1/2): 3 dB down an octave (Hosking 1981), unit energy."""
+    """Return the half integrator (1 - 1/z)^(-1/2): -3 dB per octave (Hosking 1981), unit energy."""
     k = np.arange(1, PINK_TAPS)
     impulse = np.concatenate(([1.0], np.cumprod((k - 0.5) / k)))
     impulse -= impulse.mean()
@@ -66,7 +66,7 @@ def _pink_impulse() -> Signal:
 
 
 def _clatter(random: np.random.Generator) -> Signal:
-    """A plate on a table: a few resonances struck together, 0.3 s, peak 2 to 8."""
+    """Return a plate on a table: three resonances at once, 0.3 s, peak 2 to 8."""
     time_s = np.arange(int(0.3 * MIC_RATE_HZ)) / MIC_RATE_HZ
     struck = np.zeros_like(time_s)
     for _ in range(3):

@@ -1,8 +1,8 @@
-"""How much of an item was really heard, found in the recording of the loudspeaker itself.
+"""Find how much of an item the loudspeaker really played, from the recording itself.
 
-Independent of the core's own accounting, so that the one can be judged by the
-other: the item's audio is brought to the device's rate and searched for in the
-recording, stretch by stretch, whatever pauses, fades, ducking or jumps lie between.
+This is independent of the core's own accounting, so each can verify the other. The item's
+audio is resampled to the device's rate and searched for in the recording, stretch by stretch,
+across pauses, fades, ducking and jumps.
 """
 
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from parleyd.simulation.convolution import Signal
 from parleyd.simulation.waveform_match import QUIET, Mask, Region, compare_blocks
 from parleyd.units import SERVER_RATE_HZ, Frames
 
-BLOCKS_MS = (5, 1)  # a stretch grows in coarse steps while they fit, then in fine ones
-PROBES_MS = ((200, 60, 960), (60, 20, 100), (20, 8, 24))  # length, step, furthest skip of loss
+BLOCKS_MS = (5, 1)  # a stretch grows in coarse steps first, then in fine ones
+PROBES_MS = ((200, 60, 960), (60, 20, 100), (20, 8, 24))  # length, step, longest skipped loss
 SURE_STRETCH_MS = 150  # flite's voice repeats itself for 130 ms at most
-STEP_MS = 10  # two blocks: what a step of gain may spoil
-LEAST_STRETCH_MS = 15  # what is shorter is a likeness by chance
-LOUD = 40.0  # RMS of 1 ms: what no quiet 5 ms can hold
+STEP_MS = 10  # two blocks, which a step of gain may spoil
+LEAST_STRETCH_MS = 15  # shorter matches occur by chance
+LOUD = 40.0  # RMS of 1 ms; a quiet block of 5 ms cannot contain it
 RESUMES_WITHIN_MS = 4000  # a pause longer than this ends the item
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """`frames` of the item from `item_frame` on were played at `recorded_frame` (device rate)."""
+    """`frames` of the item from `item_frame` on play at `recorded_frame` (device rate)."""
 
     item_frame: int
     recorded_frame: int
@@ -36,17 +36,17 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard of one item: its stretches in order, and the bounds of how far it came."""
+    """The played part of one item: its stretches in order, and bounds for its end."""
 
     stretches: tuple[Stretch, ...]
     least_ms: float
-    """The last of the item's sound that is in the recording ends here."""
+    """The end of the item's last sound in the recording."""
     most_ms: float
-    """... and here, if silence that follows in the item was played too: silence can't be told."""
+    """The end if the item's following silence was played too: silence cannot be recognised."""
     slips_frames: tuple[int, ...]
-    """At each join of two stretches: sound lost (positive) or heard twice (negative).
+    """For each join of two stretches: sound lost (positive) or played twice (negative).
 
-    Exact to some ten frames where digital silence lies between, else to 2 ms.
+    Exact to about ten frames if digital silence separates the stretches, else to 2 ms.
     """
 
 
@@ -58,11 +58,11 @@ def heard_of(
     from_s: float = 0.0,
     to_s: float | None = None,
 ) -> Heard:
-    """What of `item` (int16, 24 kHz, as the server sent it) is in `loudspeaker` (at `rate_hz`).
+    """Find `item` (int16, 24 kHz, as sent by the server) in `loudspeaker` (at `rate_hz`).
 
-    Looks between `from_s` and `to_s` of the recording; frames in the result count
-    at the device's rate, from the item's and the recording's beginning. The edges
-    of sound are exact to about 1 ms; a stretch under 20 ms may be missed.
+    The search covers the recording from `from_s` to `to_s`. Frames in the result count at the
+    device's rate from the start of the item and of the recording. The edges of sound are
+    exact to about 1 ms; a stretch under 20 ms may be missed.
     """
     sound = item.astype(np.float64)
     if rate_hz != SERVER_RATE_HZ:
@@ -82,7 +82,7 @@ def heard_of(
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """A part of the item and the part of the recording that it may be in."""
+    """A part of the item, and the part of the recording that may contain it."""
 
     item_from: int
     item_to: int
@@ -110,14 +110,14 @@ class _Search:
         return self._joined(found)
 
     def _beyond(self, stretch: Stretch) -> Stretch:
-        """The stretch to its end: only its begin has to lie where the next sound is awaited."""
+        """Extend the stretch to its end, because the search window limits only its start."""
         item_at, recorded_at = stretch.item_frame, stretch.recorded_frame
         rest = _Gap(item_at, len(self._item), recorded_at, len(self._recording))
         whole = self._grown(item_at, recorded_at, rest)
         return max(stretch, whole, key=lambda s: s.frames)
 
     def _between(self, gap: _Gap) -> list[Stretch]:
-        """A stretch in this gap, and whatever short ones were skipped before it."""
+        """Return a stretch in this gap, preceded by the short stretches skipped before it."""
         for item_at, recorded_at in self._places(gap):
             stretch = self._grown(item_at, recorded_at, gap)
             if self._stands_out(stretch):
@@ -128,7 +128,7 @@ class _Search:
         return []
 
     def next_sound(self, item_at: int) -> int:
-        """The item's first frame from `item_at` on that is not silence; its end if none is."""
+        """Return the item's first sound from `item_at` on, or the item's end."""
         block = self._frames(1)
         rest = self._item[item_at:]
         power = np.mean(rest[: len(rest) // block * block].reshape(-1, block) ** 2, axis=1)
@@ -136,7 +136,7 @@ class _Search:
         return item_at + int(loud[0]) * block if len(loud) else len(self._item)
 
     def slip(self, a: Stretch, b: Stretch) -> int:
-        """Frames of sound lost (or, negative, repeated) between two stretches."""
+        """Return the frames of sound lost (negative: repeated) between two stretches."""
         item_end, recorded_end = a.item_frame + a.frames, a.recorded_frame + a.frames
         if self.next_sound(item_end) >= b.item_frame >= item_end:
             return 0
@@ -147,7 +147,7 @@ class _Search:
         return paused - later
 
     def _joined(self, found: list[Stretch]) -> list[Stretch]:
-        """Stretches with a step of gain between them (ducking) and nothing else are one."""
+        """Join stretches that only a step of gain (ducking) separates."""
         joined: list[Stretch] = []
         for stretch in found:
             if joined:
@@ -163,7 +163,7 @@ class _Search:
         return joined
 
     def _places(self, gap: _Gap) -> Iterator[tuple[int, int]]:
-        """Where the item's sound from the gap's begin on, or soon after, may have been played."""
+        """Yield candidate places for the item's sound at or soon after the gap's start."""
         region = Region(self._recording[gap.recorded_from : gap.recorded_to])
         for probe_ms, step_ms, skip_ms in PROBES_MS:
             for skipped_ms in range(0, skip_ms + 1, step_ms):
@@ -174,11 +174,11 @@ class _Search:
                 probe = self._item[begin:end]
                 at = region.first_place_of(probe)
                 if at is not None:
-                    loudest = int(np.argmax(np.abs(probe)))  # sure to be sound, not a pause
+                    loudest = int(np.argmax(np.abs(probe)))  # certainly sound, not a pause
                     yield begin + loudest, gap.recorded_from + at + loudest
 
     def _grown(self, item_at: int, recorded_at: int, gap: _Gap) -> Stretch:
-        """The longest stretch through this place that sounds like the item."""
+        """Return the longest stretch through this place that matches the item."""
         after = self._alike_frames(
             self._item[item_at:], self._recording[recorded_at : gap.recorded_to]
         )
@@ -189,17 +189,17 @@ class _Search:
         return Stretch(item_at - before, recorded_at - before, before + after)
 
     def _stands_out(self, stretch: Stretch) -> bool:
-        """It is long, or stands alone in silence: not a few alike sounds within other speech."""
+        """Return whether the stretch is long or isolated in silence, so not a chance match."""
         if not self._frames(LEAST_STRETCH_MS) <= stretch.frames < self._frames(SURE_STRETCH_MS):
             return stretch.frames >= self._frames(SURE_STRETCH_MS)
-        near, far = self._frames(2), self._frames(5)  # its own edges may belong to it
+        near, far = self._frames(2), self._frames(5)  # 2 ms at its edges may belong to it
         begin, end = stretch.recorded_frame, stretch.recorded_frame + stretch.frames
         before = self._recording[max(0, begin - far) : max(0, begin - near)]
         after = self._recording[end + near : end + far]
         return all(np.mean(np.abs(side)) < QUIET for side in (before, after) if len(side))
 
     def _alike_frames(self, item: Signal, recorded: Signal) -> int:
-        """For how many frames the two go together, not counting silence at the end."""
+        """Return the number of matching frames from the start, without silence at the end."""
         done = sure = 0
         for block_ms in BLOCKS_MS:
             block = self._frames(block_ms)
@@ -222,6 +222,6 @@ class _Search:
 
 
 def _longest_run(mask: Mask) -> int:
-    """The length of the longest run of True."""
+    """Return the length of the longest run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
     return int(max(edges[1::2] - edges[::2], default=0))

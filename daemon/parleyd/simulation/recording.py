@@ -1,4 +1,4 @@
-"""What really happened in the room: everything played and everything heard."""
+"""A recording of the room: all played and all captured audio."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,16 @@ from parleyd.units import MIC_RATE_HZ, SILENCE, Frames
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Frames that were written to the card and thrown away unheard."""
+    """Frames that were written to the card and dropped before playback."""
 
     at_s: float
     frames: int
 
 
 class Recording:
-    """Keeps the loudspeaker at its rate and the microphone at 16 kHz, from second 0 on.
+    """Records the loudspeaker at its rate and the microphone at 16 kHz, from second 0 on.
 
-    The first `limit_s` seconds are kept and no more (half an hour at 48 kHz is 230 MB).
+    Only the first `limit_s` seconds are recorded (half an hour at 48 kHz is 230 MB).
     """
 
     def __init__(self, loudspeaker_rate_hz: int, *, limit_s: float = 1800.0) -> None:
@@ -33,14 +33,14 @@ class Recording:
         self._drops: list[Drop] = []
 
     def add(self, played: Frames, heard: Frames) -> None:
-        """Append the next period: what left the loudspeaker, what the microphone heard."""
+        """Append the next period of the loudspeaker and of the microphone."""
         if self._heard_frames < self._limit_frames:
             self._played.append(played)
             self._heard.append(heard)
             self._heard_frames += len(heard)
 
     def add_drop(self, at_s: float, frames: int) -> None:
-        """Remember that `frames` were thrown away at second `at_s`."""
+        """Record that `frames` were dropped at second `at_s`."""
         if self._heard_frames < self._limit_frames:
             self._drops.append(Drop(at_s, frames))
 
@@ -54,18 +54,18 @@ class Recording:
 
     @property
     def loudspeaker(self) -> Frames:
-        """All frames that were really played, at `loudspeaker_rate_hz`."""
+        """All played frames, at `loudspeaker_rate_hz`."""
         return np.concatenate([SILENCE, *self._played])
 
     @property
     def microphone(self) -> Frames:
-        """All frames that the microphone heard, at 16 kHz."""
+        """All captured frames, at 16 kHz."""
         return np.concatenate([SILENCE, *self._heard])
 
     def write_wav(self, path: Path, *, rate_hz: int = 48_000) -> None:
-        """Write 16-bit stereo at `rate_hz`: left the loudspeaker, right the microphone.
+        """Write 16-bit stereo at `rate_hz`: loudspeaker on the left, microphone on the right.
 
-        Blocks for about a second a minute. Raises OSError when the file cannot be written.
+        Blocks for about a second per recorded minute. Raises OSError if the write fails.
         """
         left = resample(self.loudspeaker, self.loudspeaker_rate_hz, rate_hz)
         right = resample(self.microphone, MIC_RATE_HZ, rate_hz)

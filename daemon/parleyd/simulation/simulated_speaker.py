@@ -1,4 +1,4 @@
-"""A rehearsal: the real core on a real server, in a simulated room. Demo and tests use it."""
+"""A simulated speaker for demo and tests: the real core and a real server in a simulated room."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ from parleyd.skills.timers import Timers
 from parleyd.skills.volume import Volume
 from parleyd.wake import WakeEngine
 
-COMFORTABLE_MS = 1500  # with so much to play, the rest of an answer may take its time
+COMFORTABLE_MS = 1500  # with this much audio buffered, the server's latency does not matter
 
 
 What = TypeVar("What", covariant=True)
@@ -47,18 +47,17 @@ Received = TypeVar("Received", bound=ServerEvent)
 
 @dataclass(frozen=True, slots=True)
 class Moment(Generic[What]):
-    """Something that crossed the core's boundary, and when in simulated seconds."""
+    """An event or effect of the core, and its time in simulated seconds."""
 
     at: float
     what: What
 
 
 class Rehearsal:
-    """Speaker, room, talker and link on one event loop; time is simulated.
+    """Speaker, room, talker and server connection on one event loop, in simulated time.
 
-    Simulated time keeps the pace of life while the server's answer matters (it listens,
-    thinks, or generates what is about to be played), so that its latency is real; else
-    it runs up to `faster` times as fast.
+    Simulated time runs in real time while the server's latency matters (it listens, thinks,
+    or generates audio that is needed soon). Otherwise it runs up to `faster` times as fast.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Rehearsal:
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator["Rehearsal"]:
-        """Keep the link up inside the block; silence and close at its end."""
+        """Maintain the connection inside the block; close it at the end."""
         task = asyncio.create_task(self._link.run(), name="link")
         try:
             yield self
@@ -100,17 +99,17 @@ class Rehearsal:
             await self._overhearing.close()
 
     def mute(self, muted: bool) -> None:
-        """Move the mute switch: the microphone is closed, the core is told."""
+        """Move the mute switch: close or open the microphone and notify the core."""
         self.card.muted = muted
         self.post(MuteSwitched(muted))
 
     def post(self, event: Happening) -> None:
-        """Hand an event to the core, as the button, the link or a skill does."""
+        """Pass an event to the core, like the button, the connection or a skill."""
         self._record(event)
         self.speaker.handle(event, self.card.now)
 
     async def run(self, until: Callable[[], bool], *, longest_s: float = 60.0) -> bool:
-        """Let time pass until the condition holds; False when it took too long."""
+        """Advance time until the condition holds; return False after `longest_s`."""
 
         def ring_and_ask() -> bool:
             for alarm in self.timers.take_due():
@@ -126,20 +125,20 @@ class Rehearsal:
         )
 
     async def run_for(self, seconds: float) -> None:
-        """Let this much simulated time pass."""
+        """Advance the simulated time by `seconds`."""
         end = self.card.now + seconds
         await self.run(lambda: self.card.now >= end, longest_s=seconds + 1)
 
     def notes(self, name: str) -> list[Moment[Note]]:
-        """All notes of this name, in order."""
+        """Return all log events of this name, in order."""
         return [m for m in self.moments if isinstance(m.what, Note) and m.what.name == name]
 
     def sent(self, kind: type[Sent]) -> list[Moment[Sent]]:
-        """All events of this kind that went to the server."""
+        """Return all events of this kind that were sent to the server."""
         return [m for m in self.moments if isinstance(m.what, kind)]
 
     def received(self, kind: type[Received]) -> list[Moment[Received]]:
-        """All events of this kind that came from the server."""
+        """Return all events of this kind that the server sent."""
         return [m for m in self.moments if isinstance(m.what, kind)]
 
     def _pace(self) -> float:
@@ -150,7 +149,7 @@ class Rehearsal:
 
     def _carry(self, effects: Sequence[Effect]) -> None:
         self._switchboard.carry(effects)
-        for effect in effects:  # the core puts them behind its notes, and so do the moments
+        for effect in effects:  # in the core's order: after the log events
             if isinstance(effect, Send):
                 self._record(effect.event)
 

@@ -1,4 +1,4 @@
-"""A talker who says the right thing at the right time, and knows exactly when he did."""
+"""A simulated talker with exact labels for the time of every clip."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """The truth about one clip: where it lies in the talker's time, in frames at 16 kHz."""
+    """The label of one clip: its position in the talker's time, in frames at 16 kHz."""
 
     label: str
     onset_frame: int
@@ -27,7 +27,7 @@ class Utterance:
 
 
 class Talker:
-    """Mixes clips into a stream of 10 ms periods; no clock, his time is the frames he gave."""
+    """Mixes clips into a stream of 10 ms periods; its time is the number of returned frames."""
 
     def __init__(self) -> None:
         self._pending: list[tuple[Utterance, Frames]] = []
@@ -36,18 +36,18 @@ class Talker:
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
-        """Every clip said or to be said, in the order of the `say` calls."""
+        """The labels of all clips, past and future, in the order of the `say` calls."""
         return tuple(self._utterances)
 
     @property
     def talking(self) -> bool:
-        """A clip is being said, or waits for its time."""
+        """Whether a clip plays or waits for its time."""
         return bool(self._pending)
 
     def say(self, clip: Frames, *, at: float | None = None, label: str = "") -> Utterance:
-        """Say `clip` (int16, 16 kHz) from second `at` on, or with the next period.
+        """Say `clip` (int16, 16 kHz) from second `at` on, or from the next period on.
 
-        A time that has passed means the next period. Clips may overlap: they are mixed.
+        A time in the past means the next period. Overlapping clips are mixed.
         """
         asked = self._frame if at is None else math.ceil(round(at * MIC_RATE_HZ, 3))
         onset = max(asked, self._frame)
@@ -57,7 +57,7 @@ class Talker:
         return utterance
 
     def hush(self) -> None:
-        """Break off: what is being said ends here, what waits for its time is not said."""
+        """Stop at once: end the current clips and discard those that wait for their time."""
         kept = []
         for utterance in self._utterances:
             if utterance.onset_frame < self._frame:
@@ -67,7 +67,7 @@ class Talker:
         self._pending.clear()
 
     def period(self) -> Frames:
-        """The next 160 frames at 16 kHz."""
+        """Return the next 160 frames at 16 kHz."""
         mix = np.zeros(MIC_PERIOD_FRAMES, np.int32)
         start, end = self._frame, self._frame + MIC_PERIOD_FRAMES
         for utterance, clip in self._pending:

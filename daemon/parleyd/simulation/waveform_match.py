@@ -1,20 +1,20 @@
-"""Is this the same sound? Correlation and explained power, at any gain."""
+"""Compare two waveforms at any gain, by correlation and explained power."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parleyd.simulation.convolution import Signal
 
-BLOCK_EXPLAINED = 0.985  # of a block's power; a waveform explains 0.999 of itself
-SAME = 0.0005  # what rounding takes from a correlation
-PROBE_ALIKE = 0.98  # correlation; the neighbouring period of a voice reaches 0.9
-QUIET = 16.0  # RMS in int16 steps, -66 dBFS: below it a waveform tells nothing
+BLOCK_EXPLAINED = 0.985  # share of a block's power; a waveform explains 0.999 of itself
+SAME = 0.0005  # the loss of a correlation by rounding
+PROBE_ALIKE = 0.98  # correlation; neighbouring periods of a voice reach 0.9
+QUIET = 16.0  # RMS in int16 steps, -66 dBFS; quieter waveforms are not comparable
 
 Mask = NDArray[np.bool_]
 
 
 class Region:
-    """A piece of the recording in which probes are looked for, by normalised correlation."""
+    """A part of the recording that is searched for probes by normalised correlation."""
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
@@ -23,12 +23,12 @@ class Region:
         self._energy = np.concatenate(([0.0], np.cumsum(signal**2)))
 
     def first_place_of(self, probe: Signal) -> int | None:
-        """The first place that sounds like the probe, at any gain; None when there is none."""
+        """Return the first place that matches the probe at any gain, or None."""
         places = len(self._signal) - len(probe) + 1
         if places < 1:
             return None
         energy_there = self._energy[len(probe) :] - self._energy[:places]
-        loud = energy_there > len(probe)  # 1 RMS: less is rounding
+        loud = energy_there > len(probe)  # 1 RMS; lower values are rounding errors
         if not loud.any():
             return None
         product = np.fft.irfft(
@@ -39,15 +39,15 @@ class Region:
         best = float(alike.max())
         if best < PROBE_ALIKE:
             return None
-        first = int(np.flatnonzero(alike >= best - SAME)[0])  # of the same sound played twice
+        first = int(np.flatnonzero(alike >= best - SAME)[0])  # if the same sound plays twice
         return first + int(np.argmax(alike[first : first + len(probe) // 20]))
 
 
 def compare_blocks(item: Signal, recorded: Signal) -> tuple[Mask, Mask]:
-    """Block by block: does the item explain the recording; are both silent?
+    """Return for each block whether the item explains the recording, and whether both are silent.
 
-    At any gain, which may change linearly within a block as in a fade: least squares
-    on the item's block and on the same block times a ramp.
+    The gain is arbitrary and may change linearly within a block, as in a fade: least squares
+    on the item's block and on the same block multiplied by a ramp.
     """
     slope = item * np.linspace(-1.0, 1.0, item.shape[1])
     power = np.sum(recorded**2, axis=1)

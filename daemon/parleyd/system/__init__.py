@@ -1,1 +1,1 @@
-"""Small things of the operating system that every adapter may use."""
+"""Small wrappers of the operating system that every adapter may use."""

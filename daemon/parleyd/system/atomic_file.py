@@ -1,7 +1,7 @@
-"""Files that survive a power cut: the old one or the new one, never half of either.
+"""Files that survive a power cut: either the old or the new content, never a part of one.
 
-Whatever the umask, a file written here can be read by its owner alone (0600) and so can a
-folder that is made here (0700).
+With any umask, only the owner can read a file that is written here (0600) or a folder that is
+created here (0700).
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from typing import BinaryIO
 from parleyd.errors import ParleyError
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
-PID = "pid"  # the file that names the process that uses a folder
+PID = "pid"  # the file with the number of the process that uses a folder
 
 log = logging.getLogger(__name__)
 
 _DRAFT = re.compile(r"\..+\.([1-9][0-9]{0,8})-[0-9]+\.new")
 _numbers = itertools.count(1)
-_open_drafts: set[str] = set()  # of this process; sets are changed under the interpreter's lock
+_open_drafts: set[str] = set()  # this process's drafts; the interpreter's lock guards the set
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A regular file for reading. Blocks for the disk only.
+    """Open a regular file for reading. Blocks only for the disk.
 
-    Raises OSError, also for a pipe, folder or device in its place, which might block for ever.
+    Raises OSError, also for a pipe, folder or device, because reading it might block forever.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -45,10 +45,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def read(path: Path, longest: int, check: Callable[[int], None] = lambda opened: None) -> bytes:
-    """The content of a regular file of at most `longest` bytes. Blocks for the disk only.
+    """Return the content of a regular file of at most `longest` bytes. Blocks only for the disk.
 
-    `check` gets the open file's descriptor, and may raise before anything is read. Raises
-    OSError as `opened`, and for a file that is longer.
+    `check` receives the open file's descriptor and may raise before the read. Raises OSError
+    like `opened`, and for a longer file.
     """
     with opened(path) as file:
         check(file.fileno())
@@ -59,10 +59,10 @@ def read(path: Path, longest: int, check: Callable[[int], None] = lambda opened:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put `content` in the place of the file; its folder is made if there is none.
+    """Replace the file's content; create its folder if it is missing.
 
-    On the disk when this returns, or OSError and the file is what it was. Blocks. Any
-    thread, any process: the last one wins.
+    The new content is on the disk when this returns. On OSError, the file is unchanged.
+    Blocks. Any thread and any process; the last one wins.
     """
     with draft(path) as new:
         new.write_bytes(content)
@@ -70,9 +70,9 @@ def replace(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def draft(path: Path) -> Iterator[Path]:
-    """An empty file of this call's own that takes the place of `path` at the end of the block.
+    """Create an empty file, unique to this call, that replaces `path` at the end of the block.
 
-    If the block raises, it is removed and `path` is what it was. Raises OSError. Blocks.
+    If the block raises, the file is removed and `path` is unchanged. Raises OSError. Blocks.
     """
     make_folder(path.parent)
     new = _own_draft(path)
@@ -86,11 +86,11 @@ def draft(path: Path) -> Iterator[Path]:
         raise
     finally:
         _open_drafts.discard(new.name)
-    _sync(path.parent)  # the new name must be on the disk too
+    _sync(path.parent)  # puts the new name on the disk
 
 
 def _own_draft(path: Path) -> Path:
-    """Make one under a free name: a process of an earlier boot may have had this one's pid."""
+    """Create a draft under a free name: a process of an earlier boot may have had this pid."""
     while True:
         new = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.new")
         _open_drafts.add(new.name)
@@ -106,7 +106,7 @@ def _own_draft(path: Path) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make it and the folders above it where they are missing. Raises OSError."""
+    """Create the folder and its parents if they are missing. Raises OSError."""
     if folder.is_dir():
         return
     if folder.parent != folder:
@@ -117,11 +117,11 @@ def make_folder(folder: Path) -> None:
         if not folder.is_dir():
             raise
     else:
-        folder.chmod(FOLDER_MODE)  # a umask may have taken the owner's rights as well
+        folder.chmod(FOLDER_MODE)  # a umask may remove the owner's rights as well
 
 
 def tighten(path: Path) -> None:
-    """Make a file or folder of ours, that an earlier version made, ours alone. Never raises."""
+    """Restrict our file or folder from an earlier version to its owner. Never raises."""
     try:
         status = os.lstat(path)
         open_to_others = stat.S_IMODE(status.st_mode) & 0o077
@@ -129,14 +129,14 @@ def tighten(path: Path) -> None:
             path.chmod(FOLDER_MODE if stat.S_ISDIR(status.st_mode) else FILE_MODE)
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
-            log.warning("%s stays readable by others: %s", path, error.strerror)
+            log.warning("%s stays readable by other users: %s", path, error.strerror)
 
 
 def put_aside(path: Path) -> Path:
-    """Give a damaged file a second name, so that its owner can look at it; returns the name.
+    """Give a damaged file a second name, so its owner can inspect it; return the name.
 
-    `path` still names it, if it is no folder and the file system has links: the caller
-    replaces it. An earlier one of that name is lost. Raises OSError.
+    `path` stays valid if it is not a folder and the file system supports links; the caller
+    replaces it. An earlier file under the second name is lost. Raises OSError.
     """
     aside = path.with_suffix(".broken")
     with contextlib.suppress(OSError):
@@ -159,17 +159,17 @@ def sweep(folder: Path) -> None:
     for name in names:
         found = _DRAFT.fullmatch(name)
         if found and name not in _open_drafts and not _lives(int(found[1])):
-            log.info("a half-written file of an earlier run is removed: %s", folder / name)
+            log.info("removing a half-written file of an earlier run: %s", folder / name)
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The folder is this process's alone within the block; the kernel lets go of it if it dies.
+    """Lock the folder for this process within the block; the kernel unlocks it at process death.
 
-    Raises `ParleyError` when another process holds it. A folder that cannot be made or locked
-    is logged and used as it is: a daemon with no disk is better than none.
+    Raises `ParleyError` if another process holds the lock. A folder that cannot be created or
+    locked is logged and used anyway, because a daemon without a disk is better than none.
     """
     descriptor = None
     try:
@@ -180,7 +180,7 @@ def held(folder: Path) -> Iterator[None]:
     try:
         if descriptor is not None:
             _lock(descriptor, folder)
-        if folder.name == "parley":  # no folder that serves others as well
+        if folder.name == "parley":  # never a folder that other programs use as well
             tighten(folder.resolve())
         yield
     finally:
@@ -189,13 +189,13 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, folder: Path) -> None:
-    """The folder itself, not a file in it, which could be damaged, removed or read-only."""
+    """Lock the folder itself, because a file in it may be damaged, removed or read-only."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ParleyError(
-            f"another Parley{_holder(folder)} uses the state folder {folder}: stop that one first, "
-            "or give this one a folder of its own with the environment variable XDG_STATE_HOME"
+            f"another Parley{_holder(folder)} uses the state folder {folder}: stop it first, or "
+            "choose another folder with the environment variable XDG_STATE_HOME"
         ) from None
     except OSError as error:  # network file systems
         log.warning("%s cannot be locked: %s", folder, error.strerror)
@@ -206,7 +206,7 @@ def _lock(descriptor: int, folder: Path) -> None:
 
 
 def _holder(folder: Path) -> str:
-    """`` (process 123)``, where it is known."""
+    """Return `` (process 123)``, or "" if the process is unknown."""
     try:
         text = read(folder / PID, 20).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -216,12 +216,12 @@ def _holder(folder: Path) -> str:
 
 def _lives(pid: int) -> bool:
     if pid == os.getpid():
-        return False  # not one of our open drafts: it is from an earlier boot
+        return False  # not one of our open drafts, so it is from an earlier boot
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # of another user
+    except PermissionError:  # a process of another user
         return True
     return True
 
@@ -230,7 +230,7 @@ def _create(path: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, FILE_MODE)
     try:
-        os.fchmod(descriptor, FILE_MODE)  # a umask may have taken the owner's rights as well
+        os.fchmod(descriptor, FILE_MODE)  # a umask may remove the owner's rights as well
     finally:
         os.close(descriptor)
 
@@ -240,7 +240,7 @@ def _sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that syncs no folders (CIFS, some FUSE)
+        if error.errno != errno.EINVAL:  # some file systems sync no folders (CIFS, some FUSE)
             raise
     finally:
         os.close(descriptor)

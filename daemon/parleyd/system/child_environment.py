@@ -1,7 +1,7 @@
-"""The environment that a child process of Parley gets: an allow list, and never a key.
+"""The environment of Parley's child processes: an allow list, and never a key.
 
-A key, a credential's folder, a proxy's password or the service manager's socket is of no
-use to a child, and everything in an environment can be read in /proc/PID/environ.
+A child does not need a key, a credential's folder, a proxy's password or the service manager's
+socket, and /proc/PID/environ exposes a process's whole environment.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ ALLOWED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "TZ", "TZDIR", "TMPDIR",
         "LANG", "LANGUAGE",
-        # The same interpreter finds the same package.
+        # the child must run the same interpreter and find the same package
         "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSAFEPATH", "PYTHONUTF8",
         "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED",
         "PYTHONHASHSEED", "PYTHONFAULTHANDLER", "PYTHONWARNINGS",
-        "LD_LIBRARY_PATH",  # a flite that is not where the system looks
-        # How many threads a library of linear algebra starts.
+        "LD_LIBRARY_PATH",  # for a flite outside the system's library folders
+        # the number of threads that a linear-algebra library starts
         "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
         "XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY",
     }
@@ -24,7 +24,7 @@ LOCALE = "LC_"  # LC_ALL, LC_TIME and ten more
 
 
 def child_environment(environ: Mapping[str, str], **more: str) -> dict[str, str]:
-    """The allowed part of `environ`, with `more` set over it."""
+    """Return the allowed part of `environ`, overridden by `more`."""
     kept = {
         name: value for name, value in environ.items() if name in ALLOWED or name.startswith(LOCALE)
     }

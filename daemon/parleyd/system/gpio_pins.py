@@ -1,4 +1,4 @@
-"""GPIO pins through gpiozero, with its many ways to fail turned into one error."""
+"""GPIO pins through gpiozero, with all its failures converted to one error."""
 
 import contextlib
 import os
@@ -20,24 +20,24 @@ WITHOUT = "Parley runs without it."
 
 CHIPS = Path("/dev")
 HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
-"""What the kernel's drivers call it (pinctrl-rp1.c: Pi 5, pinctrl-bcm2835.c: Pi 4, before)."""
+"""The header's chip in the kernel (pinctrl-rp1.c: Pi 5, pinctrl-bcm2835.c: Pi 4 and older)."""
 
-_building = threading.RLock()  # gpiozero chooses its factory and counts its pins without a lock
+_building = threading.RLock()  # gpiozero chooses its factory and reserves pins without a lock
 
 
 @contextmanager
 def pins(what: str, without: str = WITHOUT) -> Iterator[None]:
-    """Within it gpiozero devices are built, one thread at a time; raises `LightsError`.
+    """Build gpiozero devices in the block, one thread at a time; raises `LightsError`.
 
-    `what` begins the message ("lights.output = led"), `without` ends it: what Parley does
-    instead. The pins are driven by lgpio, or by what GPIOZERO_PIN_FACTORY names.
+    `what` starts the message ("lights.output = led"); `without` ends it with the consequence.
+    lgpio drives the pins, or the factory that GPIOZERO_PIN_FACTORY names.
     """
     try:
         import gpiozero
     except ImportError as error:
         raise LightsError(
-            f"{what}: gpiozero cannot be imported ({error}), it belongs to Parley's "
-            f"installation; run install.sh again. {without}"
+            f"{what}: cannot import gpiozero ({error}), which is part of Parley's installation; "
+            f"run install.sh again. {without}"
         ) from None
     failures: tuple[type[Exception], ...] = (
         gpiozero.GPIOZeroError,
@@ -56,17 +56,17 @@ def pins(what: str, without: str = WITHOUT) -> Iterator[None]:
 
 
 def _choose_factory(device: "type[Device]") -> None:
-    """lgpio and nothing else, unless the environment names another one.
+    """Choose lgpio and no other factory, unless the environment names one.
 
-    Left to itself gpiozero falls back, for good, to a factory that writes registers of old
-    Pis: without the pull-up of newer ones a switch would be read by chance.
+    By default, gpiozero falls back permanently to a factory for the registers of old Pis. It
+    sets no pull-up on newer ones, so a switch would have a random state.
     """
     if device.pin_factory is None and "GPIOZERO_PIN_FACTORY" not in os.environ:
         folder = os.environ.get("LG_WD") or os.getcwd()
-        if not os.access(folder, os.W_OK):  # lgpio would say so on standard error at each try
+        if not os.access(folder, os.W_OK):  # lgpio would print this to stderr at each try
             raise OSError(
-                f"lgpio cannot make its pipe in {folder}, start Parley in a folder that it may "
-                "write or name one with LG_WD"
+                f"lgpio cannot create its pipe in {folder}; start Parley in a writable folder, "
+                "or name one with LG_WD"
             )
         from gpiozero.pins.lgpio import LGPIOFactory
 
@@ -74,11 +74,11 @@ def _choose_factory(device: "type[Device]") -> None:
 
 
 def _header_chip() -> int | None:
-    """The number of the chip behind the header's pins; None leaves it to gpiozero.
+    """Return the number of the chip behind the header's pins; None lets gpiozero choose.
 
-    gpiozero goes by the number that a kernel gave it once. On a Pi 5 it was 4 and is 0, and
-    a chip that comes back while its old handle is open gets another one: a mute switch must
-    not be read from a pin of some other chip.
+    gpiozero assumes a fixed number. On a Pi 5, it changed from 4 to 0, and a chip that returns
+    while its old handle is open gets another number. A mute switch must not be read from
+    another chip's pin.
     """
     import lgpio
 
@@ -98,10 +98,10 @@ def _header_chip() -> int | None:
 
 
 def _forget_lost_chip(device: "type[Device]") -> None:
-    """Let the next try open the chip again, when the open one has gone.
+    """If the open chip is gone, let the next try open it again.
 
-    A driver that was unloaded, or a chip on USB that was unplugged, answers every request
-    through the old handle with an error, for good (gpiochip ioctls: ENODEV).
+    After an unloaded driver or an unplugged USB chip, every request through the old handle
+    fails permanently (gpiochip ioctls: ENODEV).
     """
     lgpio, factory = sys.modules.get("lgpio"), device.pin_factory
     if lgpio is None or not _is_lgpio(factory) or factory._handle is None:
@@ -110,7 +110,7 @@ def _forget_lost_chip(device: "type[Device]") -> None:
     try:
         lgpio.gpio_get_chip_info(handle)
     except lgpio.error:
-        factory.pins.clear()  # closing them would fail, as the chip is gone
+        factory.pins.clear()  # closing them would fail, because the chip is gone
         factory._handle = None
         device.pin_factory = None
         with contextlib.suppress(lgpio.error):
@@ -125,17 +125,17 @@ def _in_words(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if "busy" in text or "in use" in text:  # lgpio.error, gpiozero.GPIOPinInUse
         return (
-            f"the pins cannot be driven ({text}), a pin that nothing else uses is expected; "
+            f"the pins cannot be driven ({text}); a free pin is expected; "
             "end the other program, or choose another pin"
         )
     return (
-        f"the pins cannot be driven ({text}), a Raspberry Pi with lgpio and access to "
+        f"the pins cannot be driven ({text}); a Raspberry Pi with lgpio and access to "
         "/dev/gpiochip0 is expected; install python3-lgpio and join the group gpio, or remove "
         "the setting"
     )
 
 
 def _lgpio_error() -> tuple[type[Exception], ...]:
-    """lgpio's own error ("GPIO busy") has no other base than Exception."""
+    """Return lgpio's own error ("GPIO busy"), which has no other base than Exception."""
     lgpio = sys.modules.get("lgpio")
     return (lgpio.error,) if lgpio is not None else ()

@@ -1,4 +1,4 @@
-"""A child that ends with its parent, even if it stands still when the parent dies."""
+"""End a child process with its parent, even if the child is frozen when the parent dies."""
 
 import ctypes
 import os
@@ -10,10 +10,10 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 def die_with_parent() -> None:
     """Let the kernel kill this process when the thread that started it ends.
 
-    A child that reads its standard input notices its end by itself; a frozen one does not,
-    and would keep its memory and its sockets.
+    A child that reads its standard input detects the parent's end itself. A frozen child does
+    not, and would keep its memory and sockets.
     """
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died in between, and the signal will not come
+    if os.getppid() != parent:  # the parent died in between, so no signal follows
         os.kill(os.getpid(), signal.SIGKILL)

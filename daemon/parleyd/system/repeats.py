@@ -1,5 +1,7 @@
-"""Log lines that repeat: one a second is written, the others are counted. Pure, with time as
-an argument."""
+"""Repeated log lines: one each second is written, and the others are counted.
+
+Pure: time is an argument.
+"""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,17 +11,17 @@ from typing import NamedTuple
 EVERY_S = 1.0
 DISTINCT = 10  # different texts of one template that are written within a second
 MOST_LINES = 1000  # different lines that are written within a second
-MOST_LISTED = 100  # entries of one list; more of them are no help
+MOST_LISTED = 100  # entries of one list; a longer list does not help the reader
 
 ONE_OF_A_LIST = {"each": True}
-"""For `extra=` of a line that is written although the lines before it are alike: "file1.py:3" and
-"file2.py:3" are two mistakes. Only for lists of at most `MOST_LISTED` entries."""
+"""The `extra=` of a line that is written even if similar lines precede it: "file1.py:3" and
+"file2.py:3" are two errors. Only for lists of at most `MOST_LISTED` entries."""
 
 Key = tuple[Hashable, str]
 
 
 class Count(NamedTuple):
-    """How many lines of a key were not written, in how many seconds."""
+    """The number of lines of a key that were not written, and the time in seconds."""
 
     key: Key
     more: int
@@ -29,7 +31,7 @@ class Count(NamedTuple):
 @dataclass(slots=True)
 class _Line:
     since: float
-    more: int = 0  # that came since
+    more: int = 0  # repetitions since then
 
 
 @dataclass(slots=True)
@@ -41,13 +43,13 @@ class Repeats:
 
     @property
     def counting(self) -> bool:
-        """Some lines were not written, and their count is due."""
+        """Whether some lines were not written and their count is due."""
         return any(line.more for line in self._lines.values())
 
     def admit(self, template: Hashable, text: str, now: float) -> Key | None:
-        """None: write the line. Else the key under which it was counted.
+        """Return None if the line is to be written, else the key under which it was counted.
 
-        Different texts of one template are different lines, as long as they are few.
+        The first `DISTINCT` texts of one template count as different lines.
         """
         key = (template, text)
         if key not in self._lines:
@@ -61,9 +63,9 @@ class Repeats:
         return key
 
     def over(self, now: float) -> list[Count]:
-        """The counts of the seconds that have ended by now.
+        """Return the counts of the seconds that have ended by now.
 
-        While a line repeats, its count is written each second, and not the line.
+        While a line repeats, its count is written each second instead of the line.
         """
         counts = []
         while self._lines:
@@ -77,7 +79,7 @@ class Repeats:
         return counts
 
     def rest(self, now: float) -> list[Count]:
-        """All that was counted so far, as if every second were over."""
+        """Return all counts so far, as if every second were over."""
         counts = [Count(k, line.more, now - line.since) for k, line in self._lines.items()]
         self._lines.clear()
         self._texts.clear()

@@ -1,4 +1,4 @@
-"""Background tasks whose failure would otherwise vanish with them."""
+"""Log the failure of a background task, which asyncio would otherwise swallow."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 def failed(task: "asyncio.Task[Any]") -> bool:
-    """For a callback at the end of a task: whether it raised. Then the log has the traceback."""
+    """Return whether a finished task raised; if so, log the traceback. For done callbacks."""
     if task.cancelled() or (error := task.exception()) is None:
         return False
     log.error("the task %s failed", task.get_name(), exc_info=error)
