@@ -1,4 +1,4 @@
-"""The demo's judgements, on recordings in which something is wrong by construction."""
+"""The demo's measurements, on recordings with constructed faults."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ ITEM = "item_1"
 
 @pytest.fixture(scope="module")
 def speech() -> Frames:
-    """What the server sent: some four seconds at 24 kHz."""
+    """The server's audio: about four seconds at 24 kHz."""
     said = synthesize("Every evening he climbed two hundred and twelve steps, and counted.", "slt")
     return resample(said, 16_000, 24_000)
 
 
 def stage_with(speech: Frames, *pieces_ms: tuple[int, int] | int) -> tuple[Stage, Answer]:
-    """A stage whose loudspeaker played these pieces of the speech, and pauses, one by one."""
+    """Return a stage whose loudspeaker played these pieces of the speech, and pauses."""
     device = resample(speech, 24_000, RATE_HZ)
     rehearsal = Rehearsal(Config(), Address("ws://127.0.0.1:9"), None)
     ms = RATE_HZ // 1000
@@ -46,7 +46,7 @@ def tell(stage: Stage, heard_ms: int) -> None:
 
 
 @pytest.mark.parametrize("told_ms", [1981, 1995, 2000])
-def test_telling_what_was_heard_is_right(speech: Frames, told_ms: int) -> None:
+def test_told_and_true_accepts_a_correct_report(speech: Frames, told_ms: int) -> None:
     stage, answer = stage_with(speech, 500, (0, 2000), 1000)
     tell(stage, told_ms)
     told, true = measurements.told_and_true(stage, answer)
@@ -55,14 +55,14 @@ def test_telling_what_was_heard_is_right(speech: Frames, told_ms: int) -> None:
 
 
 @pytest.mark.parametrize("told_ms", [0, 1900, 2100, 4000])
-def test_telling_more_than_was_heard_or_far_less_is_wrong(speech: Frames, told_ms: int) -> None:
+def test_told_and_true_with_a_wrong_report_raises(speech: Frames, told_ms: int) -> None:
     stage, answer = stage_with(speech, 500, (0, 2000), 1000)
     tell(stage, told_ms)
-    with pytest.raises(SceneError, match=f"was told {told_ms} ms, heard were 19|20"):
+    with pytest.raises(SceneError, match=f"{told_ms} ms were reported to the server"):
         measurements.told_and_true(stage, answer)
 
 
-def test_the_new_answer_alone_is_no_late_sound(speech: Frames) -> None:
+def test_late_audio_of_the_new_reply_alone_is_zero(speech: Frames) -> None:
     stage, answer = stage_with(speech, (500, 1500), 700, (0, 4000), 500)
     assert measurements.late_audio(stage, answer, since_s=1.0).value == 0
 
@@ -70,33 +70,33 @@ def test_the_new_answer_alone_is_no_late_sound(speech: Frames) -> None:
 @pytest.mark.parametrize(
     "pieces",
     [
-        [100, (2000, 2060), 700, (0, 4000), 500],  # a blip before it
+        [100, (2000, 2060), 700, (0, 4000), 500],  # a short sound before the reply
         [700, (0, 4000), 500, (2000, 2060)],  # ... and after it
-        [(1500, 1510), 700, (0, 4000)],  # a period more at once
-        [(0, 1700), (500, 600), (1700, 4000)],  # ... and within it
+        [(1500, 1510), 700, (0, 4000)],  # one more period of the old reply
+        [(0, 1700), (500, 600), (1700, 4000)],  # ... and within the new one
     ],
 )
-def test_any_other_sound_after_an_interruption_is_found(
+def test_late_audio_with_any_other_sound_raises(
     speech: Frames, pieces: list[tuple[int, int] | int]
 ) -> None:
     stage, answer = stage_with(speech, (500, 1500), *pieces)
-    with pytest.raises(SceneError, match=r"of something else were played|not heard in one piece"):
+    with pytest.raises(SceneError, match=r"of other sound were played|not heard in one piece"):
         measurements.late_audio(stage, answer, since_s=1.0)
 
 
-def test_going_on_at_the_exact_frame_is_no_slip(speech: Frames) -> None:
+def test_slips_of_an_exact_resumption_are_zero(speech: Frames) -> None:
     stage, answer = stage_with(speech, 100, (0, 1500), 500, (1500, 3500), 100)
     assert abs(measurements.slips(stage, answer).value) <= 48
 
 
 @pytest.mark.parametrize("goes_on_ms", [1440, 1560])
-def test_sound_that_is_lost_or_repeated_is_a_slip(speech: Frames, goes_on_ms: int) -> None:
+def test_slips_with_lost_or_repeated_sound_raise(speech: Frames, goes_on_ms: int) -> None:
     stage, answer = stage_with(speech, 100, (0, 1500), 500, (goes_on_ms, 3500), 100)
     with pytest.raises(SceneError, match="frames were lost"):
         measurements.slips(stage, answer)
 
 
-def test_sound_after_the_button_is_measured_to_its_last_frame(speech: Frames) -> None:
+def test_button_to_silence_measures_to_the_last_frame(speech: Frames) -> None:
     stage, _ = stage_with(speech, (0, 1000), 1000)
     assert measurements.button_to_silence(stage, 0.99).value == pytest.approx(10, abs=0.1)
     with pytest.raises(SceneError, match=r"100\.0 ms after the button"):

@@ -26,7 +26,7 @@ def conversation(seconds: int = 10) -> Timeline:
     )
 
 
-def test_the_picture_has_its_size_and_the_states_their_place(tmp_path: Path) -> None:
+def test_timeline_picture_has_its_size_and_states_in_place(tmp_path: Path) -> None:
     image = pytest.importorskip("matplotlib.image", reason="pip install parleyd[plots]")
     draw(conversation(), tmp_path / "timeline.png")
     pixels = image.imread(tmp_path / "timeline.png")[:, :, :3]
@@ -44,20 +44,20 @@ def test_the_picture_has_its_size_and_the_states_their_place(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("seconds", [1, 90])
-def test_any_length_can_be_drawn(tmp_path: Path, seconds: int) -> None:
+def test_timeline_of_any_length_can_be_drawn(tmp_path: Path, seconds: int) -> None:
     pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
     draw(conversation(seconds), tmp_path / "timeline.png", width_px=800, height_px=400)
     assert (tmp_path / "timeline.png").stat().st_size > 10_000
 
 
-def test_a_silent_room_in_which_nothing_happens_can_be_drawn(tmp_path: Path) -> None:
+def test_timeline_without_events_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="pip install parleyd[plots]")
     empty = Timeline("Nothing", [], [], [], np.zeros(16_000, np.int16), SILENCE, 48_000)
     draw(empty, tmp_path / "timeline.png")
     assert (tmp_path / "timeline.png").exists()
 
 
-def test_without_matplotlib_the_error_says_what_to_install(
+def test_timeline_without_matplotlib_raises_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

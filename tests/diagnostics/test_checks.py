@@ -1,4 +1,4 @@
-"""`parley doctor`, run for real: against a sound server, a broken configuration, no pins."""
+"""The real `parley doctor` with a sound server, a broken configuration, and without pins."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SECRET = "sk-secret-0123456789"
 
 
 def examined(folder: Path, text: str, **environ: str) -> tuple[int, dict[str, list[Any]], str]:
-    """Exit status, (level, text, remedy) by check, and everything that was printed."""
+    """Return the exit status, (level, text, remedy) by check, and the whole output."""
     path = folder / "parley.toml"
     path.write_text(text)
     without_key = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
@@ -39,7 +39,7 @@ def examined(folder: Path, text: str, **environ: str) -> tuple[int, dict[str, li
     return ended.returncode, found, ended.stdout + ended.stderr
 
 
-def test_a_good_machine_is_told_so_and_its_key_is_not_shown(rig: PulseRig, tmp_path: Path) -> None:
+def test_doctor_on_a_good_machine_passes_and_hides_the_key(rig: PulseRig, tmp_path: Path) -> None:
     status, found, printed = examined(tmp_path, SOUND, OPENAI_API_KEY=SECRET)
     assert status == 0, printed
     for check in ("configuration", "key", "loudspeaker", "microphone", "pins", "wake word",
@@ -52,7 +52,7 @@ def test_a_good_machine_is_told_so_and_its_key_is_not_shown(rig: PulseRig, tmp_p
     assert rig.open_microphones() == 0
 
 
-def test_what_is_missing_fails_with_its_remedy(rig: PulseRig, tmp_path: Path) -> None:
+def test_doctor_with_missing_parts_fails_with_remedies(rig: PulseRig, tmp_path: Path) -> None:
     text = '[audio]\nplayback = "hw:CARD=Gone"\ncapture = "mic"\n[lights]\noutput = "led"\n'
     text += '[realtime]\nserver = "openai"\n[wake]\nkeywords = ["hey_nobody"]\nengine = "micro"\n'
     blocked = tmp_path / "state"
@@ -68,7 +68,7 @@ def test_what_is_missing_fails_with_its_remedy(rig: PulseRig, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_broken_configuration_fails_with_every_problem_and_the_rest_is_checked(
+def test_doctor_with_a_broken_config_lists_every_problem(
     tmp_path: Path,
 ) -> None:
     status, found, _ = examined(tmp_path, "[audio]\nlead_ms = 1\n[wak]\n")
@@ -79,7 +79,7 @@ def test_a_broken_configuration_fails_with_every_problem_and_the_rest_is_checked
 
 
 @pytest.mark.slow
-def test_lines_are_for_people(tmp_path: Path) -> None:
+def test_doctor_without_json_prints_lines_with_remedies(tmp_path: Path) -> None:
     (tmp_path / "parley.toml").write_text("[audi]\n")
     ended = subprocess.run(
         [sys.executable, "-m", "parleyd", "doctor", "--config", str(tmp_path / "parley.toml")],
@@ -94,7 +94,7 @@ def test_lines_are_for_people(tmp_path: Path) -> None:
     assert remedy.strip().startswith("do: correct ")
 
 
-def test_keys_are_found_where_the_service_finds_them_and_must_be_private(tmp_path: Path) -> None:
+def test_keys_in_the_services_folder_must_be_private(tmp_path: Path) -> None:
     openai = config.Config(realtime=config.Realtime(server="openai"))
     (failed,) = checks.keys(openai, {}, tmp_path)
     assert failed.level is Level.FAIL
@@ -105,10 +105,11 @@ def test_keys_are_found_where_the_service_finds_them_and_must_be_private(tmp_pat
     assert good.level is Level.OK
     key.chmod(0o644)
     _, exposed = checks.keys(openai, {}, tmp_path)
-    assert exposed == Finding("key", Level.FAIL, f"others can read {key}", f"sudo chmod 600 {key}")
+    text, remedy = f"other users can read {key}", f"sudo chmod 600 {key}"
+    assert exposed == Finding("key", Level.FAIL, text, remedy)
 
 
-def test_the_key_of_a_remote_server_is_looked_for_too(tmp_path: Path) -> None:
+def test_keys_include_the_key_of_an_mcp_server(tmp_path: Path) -> None:
     home = config.Mcp(label="home", server_url="https://mcp.example.org", key="HOME_MCP_KEY")
     settings = config.Config(
         realtime=config.Realtime(server="openai"), skills=config.Skills(mcp=(home,))
@@ -122,7 +123,7 @@ def test_the_key_of_a_remote_server_is_looked_for_too(tmp_path: Path) -> None:
     assert good.level is Level.OK
 
 
-def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_busy_is_ok_while_the_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     from parleyd.errors import AudioError
 
     def busy(audio: config.Audio) -> None:
@@ -152,7 +153,7 @@ def test_a_card_that_the_service_holds_is_no_fault(monkeypatch: pytest.MonkeyPat
          "does not start at boot"),
     ],
 )  # fmt: skip
-def test_the_service_is_as_systemctl_says(
+def test_service_follows_systemctl(
     shown: str, level: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = tmp_path / "systemctl"
@@ -165,7 +166,7 @@ def test_the_service_is_as_systemctl_says(
     assert finding.remedy or level == "ok"
 
 
-def test_a_systemctl_that_fails_has_a_remedy_too(
+def test_service_with_a_failing_systemctl_has_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = tmp_path / "systemctl"
@@ -177,7 +178,7 @@ def test_a_systemctl_that_fails_has_a_remedy_too(
     assert "try again" in finding.remedy
 
 
-def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
+def test_pins_missing_or_of_another_group_fail(tmp_path: Path) -> None:
     led = config.Config(lights=config.Lights(output="led"))
     (missing,) = devices.pins(led, served=True, dev=tmp_path)
     assert "no pins" in missing.text
@@ -186,7 +187,7 @@ def test_pins_that_belong_to_another_group_are_told(tmp_path: Path) -> None:
     assert first.level is (Level.FAIL if os.geteuid() == 0 else Level.OK)
 
 
-def test_addressable_leds_need_spi_and_no_pins(tmp_path: Path) -> None:
+def test_pins_of_addressable_leds_need_only_spi(tmp_path: Path) -> None:
     strip = config.Lights(output="apa102", spi_device=str(tmp_path / "spidev0.0"))
     (missing,) = devices.pins(config.Config(lights=strip), served=True, dev=tmp_path)
     assert (missing.check, missing.level) == ("spi", Level.FAIL)
@@ -201,7 +202,7 @@ def test_addressable_leds_need_spi_and_no_pins(tmp_path: Path) -> None:
         (None, Level.WARN),
     ],
 )
-def test_a_memory_limit_that_the_kernel_does_not_keep_is_told(
+def test_memory_limit_without_the_controller_warns(
     tmp_path: Path, controllers: str | None, level: Level
 ) -> None:
     file = tmp_path / "cgroup.controllers"
@@ -212,7 +213,7 @@ def test_a_memory_limit_that_the_kernel_does_not_keep_is_told(
     assert ("cgroup_enable=memory" in finding.remedy) == (finding.level is not Level.OK)
 
 
-# --- keys of a wrong form, and the proxy --------------------------------------------------
+# --- malformed keys, and the proxy ----------------------------------------------------------
 
 OPENAI = config.Config(realtime=config.Realtime(server="openai"))
 
@@ -227,9 +228,7 @@ OPENAI = config.Config(realtime=config.Realtime(server="openai"))
         (b"\xff\xfes\x003\x00", "not text"),
     ],
 )
-def test_keys_of_a_wrong_form_fail_without_being_shown(
-    data: bytes, words: str, tmp_path: Path
-) -> None:
+def test_keys_malformed_fail_without_being_shown(data: bytes, words: str, tmp_path: Path) -> None:
     key = tmp_path / "openai_api_key"
     key.write_bytes(data)
     key.chmod(0o600)
@@ -242,7 +241,7 @@ def test_keys_of_a_wrong_form_fail_without_being_shown(
     assert checks.secret("OPENAI_API_KEY", {}, tmp_path) is None
 
 
-def test_keys_of_a_wrong_form_fail_for_the_wake_word_too(tmp_path: Path) -> None:
+def test_keys_malformed_fail_for_the_wake_word_too(tmp_path: Path) -> None:
     _, failed = checks.keys(
         OPENAI, {"OPENAI_API_KEY": "sk-1", "PICOVOICE_ACCESS_KEY": "“x”"}, tmp_path
     )
@@ -251,7 +250,7 @@ def test_keys_of_a_wrong_form_fail_for_the_wake_word_too(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "openai_api_key.txt", "OpenAI_api_KEY.TXT"])
-def test_keys_file_of_another_name_gets_a_command_that_helps(name: str, tmp_path: Path) -> None:
+def test_keys_file_with_a_wrong_name_gets_a_working_command(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("sk-1\n")
     missing, misnamed = checks.keys(OPENAI, {}, tmp_path)
     assert missing.level is Level.FAIL
@@ -260,22 +259,21 @@ def test_keys_file_of_another_name_gets_a_command_that_helps(name: str, tmp_path
     assert (tmp_path / "openai_api_key").read_text() == "sk-1\n"
 
 
-def test_keys_folder_of_such_a_name_gets_no_command(tmp_path: Path) -> None:
+def test_keys_folder_with_a_key_name_gets_no_command(tmp_path: Path) -> None:
     (tmp_path / "x_key").mkdir(mode=0o755)
     _, odd = checks.keys(OPENAI, {}, tmp_path)
-    assert (odd.level, odd.text) == (Level.WARN, f"{tmp_path}/x_key is not a file, and is not "
-                                     "looked at")  # fmt: skip
+    assert (odd.level, odd.text) == (Level.WARN, f"{tmp_path}/x_key is ignored: it is not a file")
     assert "sudo" not in odd.remedy
 
 
-def test_keys_file_that_is_empty_is_named(tmp_path: Path) -> None:
+def test_keys_empty_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "openai_api_key").touch(mode=0o600)
     missing, empty = checks.keys(OPENAI, {}, tmp_path)
     assert missing.level is Level.FAIL
     assert empty.text == f"{tmp_path}/openai_api_key is empty"
 
 
-def test_proxy_is_shown_without_its_password_or_fails() -> None:
+def test_proxy_is_shown_without_its_password() -> None:
     assert list(checks.proxy(OPENAI, {})) == []
     assert list(checks.proxy(OPENAI, {"https_proxy": "http://p:1", "no_proxy": "openai.com"})) == []
     (good,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:3128"})
@@ -289,7 +287,7 @@ def test_proxy_is_shown_without_its_password_or_fails() -> None:
     assert list(checks.proxy(embedded, {"all_proxy": "http://p:1"})) == []
 
 
-def test_proxy_of_socks_without_its_package_says_how_to_get_it(
+def test_proxy_socks_without_its_package_names_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("parleyd.realtime.proxies.find_spec", lambda name: None)

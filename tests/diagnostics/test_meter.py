@@ -15,7 +15,7 @@ def heard(talker: float) -> HeardPeriod:
     return HeardPeriod(np.zeros(160, np.int16), 0.0, 0.5, False, talker, 0.0, -35.0, -20.0)
 
 
-def test_one_line_tells_levels_and_who_is_heard() -> None:
+def test_meter_line_shows_levels_and_the_user() -> None:
     somebody = line(State.SPEAKING, -19.6, heard(0.97))
     nobody = line(State.SPEAKING, -19.6, heard(0.02))
     assert somebody.startswith("speaking   mic  -20 dB  echo  -20 dB  left  -35 dB")
@@ -25,7 +25,7 @@ def test_one_line_tells_levels_and_who_is_heard() -> None:
     assert "microphone is closed" in line(State.IDLE, None, None)
 
 
-def test_a_real_speaker_is_drawn_ten_times_a_second() -> None:
+def test_meter_draws_a_speaker_ten_times_a_second() -> None:
     out = io.StringIO()
 
     async def watch() -> None:

@@ -1,4 +1,4 @@
-"""The mute switch is above the doctor too: it does not open the microphone to try it."""
+"""`parley doctor` respects the mute switch: it does not open a muted microphone."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def pins() -> Iterator[MockFactory]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each opening of the microphone."""
+    """A record of each opening of the microphone."""
     noted: list[str] = []
     really = Card.open_capture
 
@@ -46,7 +46,7 @@ def microphone(buttons: config.Buttons, *, served: bool = False) -> Finding:
 
 
 @pytest.mark.parametrize("open_means_muted", [True, False])
-def test_it_tries_the_microphone_only_when_the_switch_is_off(
+def test_sound_opens_the_microphone_only_if_not_muted(
     open_means_muted: bool, rig: PulseRig, pins: MockFactory, opened: list[str]
 ) -> None:
     buttons = config.Buttons(mute_pin=24, mute_closed_means_muted=not open_means_muted)
@@ -56,14 +56,14 @@ def test_it_tries_the_microphone_only_when_the_switch_is_off(
     assert ("the mute switch is on" in finding.text) is open_means_muted
 
 
-def test_it_leaves_the_microphone_to_the_service_that_has_the_switch(
+def test_sound_leaves_the_microphone_to_the_running_service(
     rig: PulseRig, opened: list[str]
 ) -> None:
     assert "left to the service" in microphone(config.Buttons(mute_pin=24), served=True).text
     assert opened == []
 
 
-def test_a_switch_that_cannot_be_read_keeps_it_closed(
+def test_sound_with_an_unreadable_switch_keeps_it_closed(
     rig: PulseRig, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)

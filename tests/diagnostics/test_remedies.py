@@ -1,7 +1,7 @@
-"""What `parley doctor` advises is done here, in a throw-away root, and then it is satisfied.
+"""The remedies of `parley doctor` are run here, in a temporary root, until the checks pass.
 
-Each scene puts something wrong, asks the checks as an ordinary user, runs the advice with real
-commands below a private /etc, and asks again. What is not Parley's must be as it was.
+Each test introduces a fault, runs the checks as an ordinary user, runs the remedy with real
+commands on a private /etc, and checks again. Files that are not Parley's must not change.
 """
 
 import os
@@ -21,19 +21,19 @@ from parleyd.diagnostics import checks, devices, remedies, skill_checks, state_c
 from parleyd.diagnostics.findings import Finding, Level
 from parleyd.skills.store import Store
 
-USER = 65534  # nobody, who has no rights at all
+USER = 65534  # the user "nobody", without any permissions
 COMMANDS = ("sudo", "chmod", "mv", "chown")
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0
     or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0,
-    reason="only root can be two users, and have an /etc of its own",
+    reason="needs root: the tests switch users and mount a private /etc",
 )
 
 
 @dataclass
 class Root:
-    """A throw-away root: a home of an ordinary user, and an /etc."""
+    """A temporary root with an ordinary user's home and an /etc."""
 
     path: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -56,14 +56,14 @@ class Root:
             (stubs / name).chmod(0o755)
 
     def own(self, folder: Path) -> None:
-        """Make it, and what is above it in the home, the user's."""
+        """Create the folder and give it and its parents in the home to the user."""
         folder.mkdir(parents=True, exist_ok=True)
         for place in (folder, *folder.parents):
             if place.is_relative_to(self.home):
                 os.chown(place, USER, USER)
 
     def ask(self, what: str, folder: Path | None = None) -> list[Finding]:
-        """What the checks say to the user."""
+        """Return the findings of the checks, run as the user."""
         receive, send = os.pipe()
         child = os.fork()
         if child == 0:
@@ -101,7 +101,7 @@ class Root:
         return checks.configuration(folder)[1]
 
     def run(self, command: str) -> None:
-        """Paste it into the user's shell; what begins with sudo is root's."""
+        """Run the command in the user's shell; as root if it begins with sudo."""
         user = (
             "" if command.startswith("sudo ") else f"--reuid {USER} --regid {USER} --clear-groups"
         )
@@ -116,7 +116,7 @@ class Root:
         assert done.returncode == 0, (command, done.stderr)
 
     def rights(self) -> dict[str, tuple[int, int, int]]:
-        """Mode and owners of everything that is not Parley's."""
+        """Return mode and owners of every file that is not Parley's."""
         ours = (self.state, self.skills, self.etc, self.path / "stubs", self.path / "dev")
         return {
             str(path): (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
@@ -143,7 +143,7 @@ def bad(found: list[Finding]) -> list[Finding]:
 
 
 def mended(root: Root, what: str, folder: Path | None = None) -> list[str]:
-    """Follow the advice until there is none left; returns the commands."""
+    """Run the remedies until the checks pass; return the commands."""
     done: list[str] = []
     before = root.rights()
     for _ in range(6):
@@ -161,7 +161,7 @@ def mended(root: Root, what: str, folder: Path | None = None) -> list[str]:
 
 
 def of_root(root: Root) -> None:
-    """After `sudo parley run`."""
+    """The state after `sudo parley run`."""
     for name in ("skills.json", "echo.npz", "pid"):
         (root.state / name).write_text("{}")
     os.chown(root.state, 0, 0)
@@ -193,7 +193,7 @@ def dangling(root: Root) -> None:
 
 
 def local_of_root(root: Root) -> None:
-    """After `sudo pip install --user`, say."""
+    """The state after `sudo pip install --user`, for example."""
     shutil.rmtree(root.home / ".local")
     (root.home / ".local").mkdir()
 
@@ -230,7 +230,7 @@ def turns_of_root(root: Root) -> None:
     [of_root, file_of_root, closed, closed_file, a_file, dangling, local_of_root, state_of_root,
      folder_in_the_way, again_in_the_way, pipe_in_the_way, turns_are_a_file, turns_of_root],
 )  # fmt: skip
-def test_the_state_folder_is_mended_by_what_is_advised(
+def test_state_faults_are_fixed_by_their_remedies(
     root: Root, wrong: Callable[[Root], None]
 ) -> None:
     assert bad(root.ask("state")) == []
@@ -255,15 +255,15 @@ def test_the_state_folder_is_mended_by_what_is_advised(
     ],
     ids=str,
 )
-def test_a_folder_of_the_system_is_never_given_away(root: Root, environ: dict[str, str]) -> None:
+def test_state_in_a_system_folder_is_never_changed(root: Root, environ: dict[str, str]) -> None:
     root.environ.update(environ)
     (found,) = root.ask("state")
     assert (found.level, found.remedy) == (Level.FAIL, state_checks.ELSEWHERE)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
-def test_state_file_that_is_no_file_is_left_to_parley(root: Root, kind: str) -> None:
-    """Moved aside by hand it would open a microphone that was closed by voice."""
+def test_state_file_of_another_kind_is_left_to_parley(root: Root, kind: str) -> None:
+    """If the owner moved the file, a microphone that was muted by voice would open."""
     path = root.state / "skills.json"
     if kind == "folder":
         path.mkdir()
@@ -279,15 +279,15 @@ def test_state_file_that_is_no_file_is_left_to_parley(root: Root, kind: str) -> 
 
 
 @pytest.mark.parametrize("variable", ["STATE_DIRECTORY", "XDG_STATE_HOME"])
-def test_state_folder_of_the_system_is_not_given_away(root: Root, variable: str) -> None:
-    """Like /etc/parley, which has the right name and the skills of root."""
+def test_state_in_a_system_folder_named_parley_is_not_changed(root: Root, variable: str) -> None:
+    """An example is /etc/parley, which has the expected name but holds root's skills."""
     folder = root.skills.parent
     root.environ[variable] = str(folder if variable == "STATE_DIRECTORY" else folder.parent)
     (found,) = root.ask("state")
     assert (found.level, found.remedy) == (Level.FAIL, state_checks.ELSEWHERE)
 
 
-def test_a_damaged_state_file_is_told_and_not_touched(root: Root) -> None:
+def test_state_with_a_damaged_file_warns_and_keeps_it(root: Root) -> None:
     path = root.state / "skills.json"
     path.write_text('{"alarms": [5]}')
     path.chmod(0o644)
@@ -302,7 +302,7 @@ def test_a_damaged_state_file_is_told_and_not_touched(root: Root) -> None:
     ("number", "advice"),
     [("EROFS", "dmesg"), ("EIO", "dmesg"), ("ENOSPC", "free some space"), ("EDQUOT", "free some")],
 )
-def test_a_disk_that_fails_is_no_matter_of_rights(
+def test_state_on_a_failing_disk_does_not_suggest_sudo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str, advice: str
 ) -> None:
     import errno
@@ -345,7 +345,9 @@ def odd_name(root: Root) -> None:
 
 
 @pytest.mark.parametrize("wrong", [open_file, open_folder, foreign_file, foreign_folder, odd_name])
-def test_skills_are_mended_by_what_is_advised(root: Root, wrong: Callable[[Root], None]) -> None:
+def test_skills_faults_are_fixed_by_their_remedies(
+    root: Root, wrong: Callable[[Root], None]
+) -> None:
     (root.skills / "lamp.py").write_text("")
     (root.skills / "good.py").write_text("")
     assert bad(root.ask("skills")) == []
@@ -356,7 +358,7 @@ def test_skills_are_mended_by_what_is_advised(root: Root, wrong: Callable[[Root]
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "above", "home"])
-def test_a_folder_that_is_not_parleys_is_not_changed(root: Root, folder: str) -> None:
+def test_skills_in_another_folder_are_not_changed(root: Root, folder: str) -> None:
     path = {"/tmp": Path("/tmp"), "above": root.skills, "home": root.home / "mine"}[folder]
     path.mkdir(exist_ok=True)
     if folder == "above":
@@ -376,14 +378,14 @@ def key_files(folder: Path, name: str, make: Callable[[Path], None]) -> Finding:
 
 
 @pytest.mark.parametrize("name", ["a b_key", "x$(touch pwned)_key", "'_key", ";id;_key"])
-def test_a_key_with_an_odd_name_is_one_word_of_the_command(tmp_path: Path, name: str) -> None:
+def test_keys_odd_name_is_one_word_of_the_command(tmp_path: Path, name: str) -> None:
     exposed = key_files(tmp_path, name, lambda path: path.touch(0o644))
     subprocess.run(["bash", "-ec", f'sudo() {{ "$@"; }}; cd /; {exposed.remedy}'], check=True)
     assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert not Path("/pwned").exists()
 
 
-def test_what_a_key_is_linked_to_is_not_changed(tmp_path: Path) -> None:
+def test_keys_target_of_a_link_is_not_changed(tmp_path: Path) -> None:
     target = tmp_path / "passwd"
     target.touch(0o644)
     finding = key_files(tmp_path, "openai_api_key", lambda path: path.symlink_to(target))
@@ -394,7 +396,7 @@ def test_what_a_key_is_linked_to_is_not_changed(tmp_path: Path) -> None:
 # --- the rest ---------------------------------------------------------------------------
 
 
-def test_a_configuration_that_may_not_be_read_is_mended(root: Root) -> None:
+def test_configuration_unreadable_is_fixed_by_its_remedy(root: Root) -> None:
     path = root.skills.parent / "parley.toml"
     path.write_text("[audio]\n")
     assert bad(root.ask("configuration", path)) == []
@@ -407,7 +409,7 @@ def test_a_configuration_that_may_not_be_read_is_mended(root: Root) -> None:
     assert path.stat().st_uid == before
 
 
-def test_advice_about_a_configuration_is_chosen_by_the_error(tmp_path: Path) -> None:
+def test_configuration_remedy_depends_on_the_error(tmp_path: Path) -> None:
     def advice(path: Path) -> str:
         return checks.configuration(path)[1][0].remedy
 
@@ -425,8 +427,8 @@ def member(root: Root, group: str) -> bool:
     return "nobody" in fields[-1:] or "nobody" in (fields[-1].split(",") if fields else [])
 
 
-def test_the_group_of_the_pins_is_joined_by_name(root: Root) -> None:
-    """`$USER` is empty in a service, and root's under sudo."""
+def test_pins_remedy_creates_the_group_and_its_rules(root: Root) -> None:
+    """`$USER` is empty in a service, and is root under sudo."""
     dev = root.path / "dev"
     dev.mkdir()
     chip = dev / "gpiochip0"
@@ -440,9 +442,7 @@ def test_the_group_of_the_pins_is_joined_by_name(root: Root) -> None:
     assert rules.read_text() == (remedies.CHECKOUT / "systemd/60-parley.rules").read_text()
 
 
-def test_joining_a_group_is_advised_where_the_group_may(
-    root: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_join_names_the_user_or_a_new_login(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     import grp
 
     audio = grp.getgrnam("audio")
@@ -480,7 +480,7 @@ esac
         ("loaded", "active", "disabled"),
     ],
 )
-def test_the_service_is_mended_by_what_is_advised(
+def test_service_faults_are_fixed_by_their_remedies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: str, active: str, enabled: str
 ) -> None:
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
@@ -502,7 +502,7 @@ def test_the_service_is_mended_by_what_is_advised(
     assert finding.text == "parleyd runs, idle"
 
 
-def test_a_priority_beyond_the_units_is_not_sent_to_the_service() -> None:
+def test_priority_above_the_units_limit_names_the_limit() -> None:
     refused = checks.priority(49)
     if refused.level is not Level.OK:
         assert refused.remedy.startswith("set audio.priority = 20")
@@ -510,7 +510,7 @@ def test_a_priority_beyond_the_units_is_not_sent_to_the_service() -> None:
     assert f"LimitRTPRIO={checks.GRANTED}\n" in text
 
 
-def test_advice_to_install_names_a_script_that_is_there() -> None:
+def test_install_remedy_names_an_existing_script() -> None:
     command, option = remedies.install("--install").removeprefix("sudo ").rsplit(" ", 1)
     assert Path(command).exists()
     assert option == "--install"
@@ -518,7 +518,7 @@ def test_advice_to_install_names_a_script_that_is_there() -> None:
     assert subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
-def test_offline_speech_is_mended_by_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_speech_remedy_installs_the_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
     from parleyd.embedded import recognizer, synthesizer
     from parleyd.errors import OfflineSpeechError
 
@@ -532,5 +532,5 @@ def test_offline_speech_is_mended_by_what_is_missing(monkeypatch: pytest.MonkeyP
     assert "pip install --force-reinstall pocketsphinx" in checks.offline_speech(needed=True).remedy
 
 
-def test_every_default_configuration_is_good(tmp_path: Path) -> None:
+def test_config_default_skills_folder_is_parleys(tmp_path: Path) -> None:
     assert config.Config().skills.folder == str(skill_checks.OWN)

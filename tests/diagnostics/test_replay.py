@@ -1,4 +1,4 @@
-"""A recording heard again says what was decided and why; its picture shows it."""
+"""The replay of a recording shows each decision with its reason, also in a picture."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from parleyd.wav import Stereo
 
 @pytest.fixture(scope="module")
 def recording() -> Stereo:
-    """Parley speaks for eight seconds, a talker speaks over it from second 5 on."""
+    """Parley speaks for eight seconds; a talker interrupts from second 5 on."""
     text = "There was once a lighthouse keeper who was afraid of the dark. " * 3
     speech = synthesize(text, "slt", level_dbfs=-18.0)[: 8 * 16_000]
     room, talker = Room(seed=2, echo_gain_db=-12, loudspeaker_rate_hz=16_000), Talker()
@@ -31,7 +31,7 @@ def recording() -> Stereo:
 
 
 @pytest.mark.slow
-def test_every_decision_is_told_with_its_time_and_reason(recording: Stereo) -> None:
+def test_replay_returns_decisions_with_time_and_reason(recording: Stereo) -> None:
     heard = replay(recording, config.Hearing())
     assert len(heard.seconds) == len(recording.microphone) // MIC_PERIOD_FRAMES
     interruptions = [seconds for seconds, v in heard.decisions if v.kind is Decision.INTERRUPT]
@@ -41,7 +41,7 @@ def test_every_decision_is_told_with_its_time_and_reason(recording: Stereo) -> N
 
 
 @pytest.mark.slow
-def test_the_command_tells_and_draws(recording: Stereo, tmp_path: Path) -> None:
+def test_explain_prints_decisions_and_draws(recording: Stereo, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "turn.wav"
     wav.write(path, recording, 16_000)
@@ -51,7 +51,7 @@ def test_the_command_tells_and_draws(recording: Stereo, tmp_path: Path) -> None:
     assert (tmp_path / "turn.png").stat().st_size > 20_000
 
 
-def test_what_is_no_recording_is_told_in_words(tmp_path: Path) -> None:
+def test_wav_read_of_another_file_raises(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(b"nonsense")
     for wrong in (path, tmp_path / "none.wav"):

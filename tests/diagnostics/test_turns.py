@@ -1,4 +1,4 @@
-"""`parley turns`: what a real conversation logged, read back and put in a table."""
+"""`parley turns`: the log of a real conversation, read back and shown as a table."""
 
 import io
 import json
@@ -32,7 +32,7 @@ USAGE = {"input_tokens": 100, "output_tokens": 40, "input_token_details": {"cach
 
 
 class Telling(Paper):
-    """A server on paper that tells what each response took."""
+    """A scripted server that reports the usage of each response."""
 
     def say(self, event: object) -> None:
         if isinstance(event, ev.ResponseDone):
@@ -42,7 +42,7 @@ class Telling(Paper):
 
 @pytest.fixture(scope="module")
 def log() -> Iterator[str]:
-    """What three turns, the second interrupted, write to a terminal."""
+    """The log lines of three turns on a terminal; the second turn is interrupted."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(FieldsFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
@@ -68,7 +68,7 @@ def log() -> Iterator[str]:
 
 
 def in_time(written: str, paper: Paper) -> list[str]:
-    """The lines in the order in which a daemon writes them: usage, then its turn."""
+    """Return the lines in the daemon's order: usage before its turn."""
     lines = written.splitlines(keepends=True)
     number = re.compile(r"\bturn=(\d+)")
     keyed = [(int(m[1]) if (m := number.search(line)) else 0, line) for line in lines]
@@ -82,7 +82,7 @@ def table(*arguments: str, text: str = "") -> list[list[str]]:
     return [[cell.strip() for cell in re.split("[│┃]", row)] for row in rows]
 
 
-def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None:
+def test_turns_shows_each_turn_and_percentiles(log: str) -> None:
     rows = table("-", text=log)
     assert [row[1] for row in rows[1:4]] == ["button", "button", "interrupt"]
     assert [row[0] for row in rows[4:]] == ["p50", "p90", "p99"]
@@ -96,11 +96,11 @@ def test_a_conversation_is_shown_turn_by_turn_with_percentiles(log: str) -> None
     assert column["tokens in"][1:4] == ["100", "100", "100"]
     assert column["cached"][1] == "64"
     assert int(column["listened"][1]) > 1000
-    assert 380 < int(column["endpoint"][1]) < 600  # the pause of 400 ms, and a chunk or two
+    assert 380 < int(column["endpoint"][1]) < 600  # the pause of 400 ms plus one or two chunks
     assert "cost" not in column
 
 
-def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
+def test_turn_line_has_every_stage_and_the_usage(log: str) -> None:
     lines = [line for line in log.splitlines() if "parleyd.turns: turn " in line]
     first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())
     assert set(first) == {
@@ -111,7 +111,7 @@ def test_the_line_of_a_turn_has_every_stage_and_what_it_took(log: str) -> None:
     assert (first["input_tokens"], first["output_tokens"]) == ("100", "40")
 
 
-def test_only_the_newest_are_shown(log: str) -> None:
+def test_turns_n_shows_only_the_newest(log: str) -> None:
     rows = table("-n", "1", "-", text=log)
     assert len(rows) == 1 + 1 + 3
     assert rows[1][1] == "interrupt"
@@ -125,12 +125,12 @@ def entry(message: str, pid: str = "7", logger: str = "parleyd.turns") -> str:
     return json.dumps(entry) + "\n"
 
 
-def test_journal_entries_are_joined_by_process_and_late_usage_is_not_lost() -> None:
+def test_turns_are_joined_by_process_with_late_usage() -> None:
     lines = [
         entry("usage turn=1 input_tokens=10 output_tokens=5"),
-        entry("usage turn=1 input_tokens=30 output_tokens=5 cost=0.0021"),  # after a function
+        entry("usage turn=1 input_tokens=30 output_tokens=5 cost=0.0021"),  # after a function call
         entry("turn turn=1 begun_by=button heard_ms=310 first_delta_ms=None interrupted=True"),
-        entry("usage turn=1 input_tokens=2"),  # of the answer that was interrupted
+        entry("usage turn=1 input_tokens=2"),  # of the interrupted reply
         entry("turn turn=1 begun_by=button heard_ms=99", pid="8"),
         entry("turn turn=2 heard_ms=1", logger="somebody.else"),
         entry("state before=idle after=listening"),
@@ -147,7 +147,7 @@ def test_journal_entries_are_joined_by_process_and_late_usage_is_not_lost() -> N
 
 
 @given(st.lists(st.one_of(st.text(), st.binary()), max_size=8))
-def test_whatever_a_file_holds_is_read_without_a_crash(lines: list[str | bytes]) -> None:
+def test_turns_of_any_file_do_not_raise(lines: list[str | bytes]) -> None:
     assert turns(lines, 3) == []
 
 
@@ -163,7 +163,7 @@ def parley_turns(environ: dict[str, str], *arguments: str) -> subprocess.Complet
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
 
 
-def test_the_journal_is_asked_for_what_the_daemon_writes(tmp_path: Path) -> None:
+def test_turns_reads_the_daemons_entries_of_the_journal(tmp_path: Path) -> None:
     (tmp_path / "entries").write_text(entry("turn turn=1 begun_by=button heard_ms=310"))
     script = f'echo "$@" > {tmp_path}/asked; cat {tmp_path}/entries'
     ran = parley_turns(fake_journalctl(tmp_path, script), "--since", "today")
@@ -174,7 +174,7 @@ def test_the_journal_is_asked_for_what_the_daemon_writes(tmp_path: Path) -> None
     assert "LOGGER=parleyd.turns" in asked
 
 
-def test_a_journal_that_may_not_be_read_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+def test_turns_with_an_unreadable_journal_prints_a_remedy(tmp_path: Path) -> None:
     environ = fake_journalctl(tmp_path, "echo 'No journal files were opened' >&2; exit 1")
     ran = parley_turns(environ)
     assert ran.returncode == 1
@@ -183,6 +183,6 @@ def test_a_journal_that_may_not_be_read_is_one_line_with_the_remedy(tmp_path: Pa
     assert "systemd-journal" in line
 
 
-def test_no_turns_is_said() -> None:
+def test_turns_of_an_empty_log_says_so() -> None:
     ran = CliRunner().invoke(parley, ["turns", "-"], input="")
     assert "No turns" in ran.output

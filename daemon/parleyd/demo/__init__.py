@@ -1,1 +1,1 @@
-"""The demo: a conversation in a simulated room, told live and measured from its recording."""
+"""The demo: a conversation in a simulated room, narrated live and measured from its recording."""

@@ -1,4 +1,4 @@
-"""Tells a rehearsal as a story in a terminal: one line for each thing that matters."""
+"""Narrate a demo in a terminal: one line for each important event."""
 
 from typing import Any
 
@@ -17,22 +17,22 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.events import Json
 from parleyd.simulation.simulated_speaker import Moment, Rehearsal
 
-MOST_WORDS = 96  # letters of an answer: two lines beside the other columns
+MOST_WORDS = 96  # letters of a reply: two lines beside the other columns
 TALKER, PARLEY, SERVER = "talker", "Parley", "-> server"
 STYLES = {TALKER: "bold cyan", PARLEY: "bold green", SERVER: "dim"}
 
 _STATES: dict[tuple[str, str], str] = {
-    ("listening", "turn_ended"): "takes that for the end of the question",
+    ("listening", "turn_ended"): "detects the end of the question",
     ("speaking", "reply_finished"): "has finished, and listens for more without the wake word",
-    ("listening", "time_up"): "hears nothing more, and rests",
+    ("listening", "time_up"): "hears no more speech, and is idle again",
     ("speaking", "button"): "falls silent",
     ("idle", "button"): "listens",
-    ("thinking", "user_spoke"): "hears that the question goes on",
+    ("thinking", "user_spoke"): "notices that the question continues",
 }
 
 
 class Narrator:
-    """Give it every moment; it prints at once. Plain text where the output is no terminal."""
+    """Prints each moment at once; plain text if the output is not a terminal."""
 
     def __init__(self, console: Console, rehearsal: Rehearsal, answers: Answers) -> None:
         self._console = console
@@ -40,11 +40,11 @@ class Narrator:
         self._answers = answers
 
     def introduction(self) -> None:
-        """What the columns mean."""
+        """Explain the columns."""
         self._console.print("Talker, room and sound card are simulated; everything else is real.")
         self._console.print(
-            "Seconds of simulated time, the LED, and what happens; "
-            "ms count from the talker's true onset."
+            "The columns: seconds of simulated time, the LED, and the event. "
+            "Times in ms count from the talker's true onset."
         )
 
     def scene(self, number: int, title: str) -> None:
@@ -52,7 +52,7 @@ class Narrator:
         self._console.print(Text(f"{number}. {title}", style="bold"))
 
     def says(self, words: str) -> None:
-        """The talker begins to utter this."""
+        """Print the words with which the talker begins."""
         self._line(TALKER, words if words.startswith("(") else f"“{words}”")
 
     def take(self, moment: Moment[Any]) -> None:
@@ -60,31 +60,31 @@ class Narrator:
             case Note(name, fields):
                 self._line(PARLEY, self._noted(name, fields))
             case ev.CancelResponse():
-                self._line(SERVER, "cancel: stop making this answer")
+                self._line(SERVER, "cancel: stop generating this response")
             case ev.TruncateItem(audio_end_ms=heard_ms):
                 self._line(SERVER, f"truncate: {heard_ms} ms of it were heard")
             case ev.DeleteItem():
-                self._line(SERVER, "delete: this was not heard at all")
+                self._line(SERVER, "delete: no part of it was heard")
             case ButtonPressed():
                 self._line(TALKER, "(presses the button)")
 
     def _noted(self, name: str, fields: Json) -> str:
-        """The note in words; empty when it is of no interest here."""
+        """Return the log event in words; "" for an event that the demo does not show."""
         match name:
             case "calibrated":
-                return f"plays a sound, and hears it {fields['delay_ms']:.0f} ms late"
+                return f"plays a sound, and hears it {fields['delay_ms']:.0f} ms later"
             case "wake":
                 return f"hears the wake word ({fields['keyword'].replace('_', ' ')})"
             case Decision.HOLD:
-                return f"holds its breath{self._after_onset()}: {fields['reason']}"
+                return f"holds the reply{self._after_onset()}: {fields['reason']}"
             case Decision.INTERRUPT:
-                return f"gives it up{self._after_onset()}: {fields['reason']}"
+                return f"interrupts the reply{self._after_onset()}: {fields['reason']}"
             case Decision.RESUME:
-                return f"goes on where it stopped: {fields['reason']}"
+                return f"resumes the reply: {fields['reason']}"
             case "reply_failed":
-                return f"gets no answer: {fields['reason']}"
+                return f"receives no reply: {fields['reason']}"
             case "trouble":
-                return f"has trouble: {fields['text']}"
+                return f"has a problem: {fields['text']}"
             case "state" if fields["event"] == "reply_audible":
                 answer = self._answers.newest
                 return f"“{_shortened(answer.words)}”" if answer else ""
@@ -94,7 +94,7 @@ class Narrator:
                 return ""
 
     def _after_onset(self) -> str:
-        """How long after the talker's true onset, by his label; empty when he is silent."""
+        """Return the time since the talker's true onset, or "" while the talker is silent."""
         now = self._rehearsal.card.now
         said = self._rehearsal.talker.utterances
         onset_s = next((u.onset_s for u in said if u.onset_s <= now <= u.end_s), None)
@@ -119,7 +119,7 @@ class Narrator:
 
 
 def dot(shown: Shown) -> Text:
-    """The LED: a dot in its colour, a ring while it is dark."""
+    """Return the LED: a dot in its colour, or a ring while it is dark."""
     red, green, blue = on_screen(LOOKS[shown].hue)
     if not red + green + blue:
         return Text("○", style="dim")

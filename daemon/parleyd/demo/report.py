@@ -1,4 +1,4 @@
-"""What remains of a demo: a table of figures, and the files of its report."""
+"""The report of a demo: a table of figures and three files."""
 
 import json
 import platform
@@ -29,7 +29,7 @@ COLOURS = {"wake": "#3b6fd4", **decision_plot.COLOURS}
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How one scene went; `reason` says why it failed, or is empty."""
+    """The result of one scene; `reason` is the failure, or ""."""
 
     name: str
     title: str
@@ -45,14 +45,14 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A whole demo."""
+    """The result of a whole demo."""
 
     scenes: Sequence[Played]
     planned: int
     wall_s: float
     simulated_s: float
     conditions: dict[str, Any]
-    """Seed and room, for whoever wants to repeat it."""
+    """Seed and room, which reproduce the demo."""
 
     @property
     def passed(self) -> bool:
@@ -64,35 +64,35 @@ class Outcome:
 
 
 def check_tools() -> None:
-    """Raises `ParleyError` when the picture could not be drawn: better before than after."""
+    """Raise `ParleyError` before the demo starts if its picture cannot be drawn."""
     if find_spec("matplotlib") is None:
         raise ParleyError(
-            "matplotlib is missing, the demo's timeline is drawn with it: "
+            "matplotlib is missing, but the demo needs it to draw the timeline: "
             "pip install 'parleyd[plots]', or use ./install.sh --demo"
         )
 
 
 def table(outcome: Outcome) -> Table:
-    """The closing table: each figure with its values in the order of the scenes."""
+    """Return the final table: each figure with its values in the order of the scenes."""
     rows: dict[tuple[str, str, str], list[float]] = {}
     for scene in outcome.scenes:
         for figure in scene.figures:
             rows.setdefault((figure.name, figure.unit, figure.must), []).append(figure.value)
     made = Table(title="Measured", title_justify="left", title_style="bold")
-    made.add_column("what")
+    made.add_column("figure")
     made.add_column("measured", justify="right")
-    made.add_column("must be")
+    made.add_column("required")
     for (name, unit, must), values in rows.items():
         made.add_row(name, f"{', '.join(f'{value:g}' for value in values)} {unit}", must)
     made.add_row(
-        "time taken / time simulated",
+        "real time / simulated time",
         f"{outcome.wall_s:.0f} s / {outcome.simulated_s:.0f} s = {outcome.share_of_real_time:.2f}",
     )
     return made
 
 
 def write(outcome: Outcome, rehearsal: Rehearsal, folder: Path) -> tuple[Path, ...]:
-    """Write the three files; returns their paths. Blocks for some seconds; raises OSError."""
+    """Write the three files; return their paths. Blocks for a few seconds; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / name for name in ("room.wav", "timeline.png", "report.json"))
     sound, picture, figures = paths
@@ -104,7 +104,7 @@ def write(outcome: Outcome, rehearsal: Rehearsal, folder: Path) -> tuple[Path, .
 
 
 def timeline(rehearsal: Rehearsal) -> Timeline:
-    """The picture's content, from the moments and the recording."""
+    """Return the picture's content, from the moments and the recording."""
     recording = rehearsal.recording
     return Timeline(
         title="A conversation with Parley, in a simulated room",
@@ -139,7 +139,7 @@ def _marks(rehearsal: Rehearsal) -> list[Mark]:
 
 
 def _what_happened(rehearsal: Rehearsal) -> dict[str, Any]:
-    """Labels for room.wav, in its seconds."""
+    """Return the labels of room.wav; times are in its seconds."""
     return {
         "talker": [
             {"label": u.label, "onset_s": round(u.onset_s, 3), "end_s": round(u.end_s, 3)}

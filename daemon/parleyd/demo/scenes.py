@@ -1,8 +1,8 @@
-"""The screenplay of the demo: scenes of one conversation, each held to what it must show.
+"""The screenplay of the demo: the scenes of one conversation, each with its requirements.
 
-A scene returns what it measured and raises `SceneError` when something did not happen as
-it must. The scenes follow each other and rely on each other: the story that is told in
-the second is interrupted in the third and goes on in the fourth.
+A scene returns its figures, and raises `SceneError` if a requirement is not met. Each scene
+relies on the previous ones: the story starts in the second scene, is interrupted in the third,
+and continues in the fourth.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,8 +17,8 @@ from parleyd.hearing.barge_in import Decision
 from parleyd.simulation.clips import cough
 from parleyd.simulation.talker import Utterance
 
-SHORT_ANSWER_S = 20.0  # heard to its end
-GREETING_S = 2.5  # until it has faded
+SHORT_ANSWER_S = 20.0  # the longest time to the end of a short reply
+GREETING_S = 2.5  # the start-up sound and its echo
 IDLE_AGAIN_S = 10.0  # the follow-up window is 6 s by default
 
 Play = Callable[[Stage], Awaitable[Sequence[Figure]]]
@@ -26,7 +26,7 @@ Play = Callable[[Stage], Awaitable[Sequence[Figure]]]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One scene: its name in the report, its title for people, and how it goes."""
+    """One scene: its name in the report, its title for the user, and its coroutine."""
 
     name: str
     title: str
@@ -34,7 +34,7 @@ class Scene:
 
 
 async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
-    stage.rehearsal.post(Greet())  # as at every start: it learns how its own sound comes back
+    stage.rehearsal.post(Greet())  # as at every start: it learns the echo path
     await stage.pause(GREETING_S)
     word = stage.say("hey jarvis")
     await stage.until_state(State.LISTENING, "the wake word was not heard", within_s=3)
@@ -51,13 +51,13 @@ async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
 
 
 async def follow_up(stage: Stage) -> Sequence[Figure]:
-    stage.must(stage.state is State.LISTENING, "nobody listens after the answer")
+    stage.must(stage.state is State.LISTENING, "Parley does not listen after the reply")
     woken = len(stage.rehearsal.notes("wake"))
     await stage.pause(0.8)
 
     question = stage.say("tell me a story")
     story = await stage.answered(question, "There was once a lighthouse keeper")
-    stage.must(len(stage.rehearsal.notes("wake")) == woken, "it took a wake word to go on")
+    stage.must(len(stage.rehearsal.notes("wake")) == woken, "the follow-up needed a wake word")
     await stage.pause(1.0)
     return [measurements.latency(stage, question, story)]
 
@@ -85,14 +85,14 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     rest = await stage.answered(question)
     stage.must(
         rest.words in broken_off.words and not broken_off.words.startswith(rest.words),
-        f"the story does not go on where it was broken off but with “{rest.words}”",
+        f"the story does not continue where it was interrupted, but with “{rest.words}”",
     )
     await stage.pause(3.0)
 
     coughed_s = stage.now
     stage.utter(cough(), "(coughs)")
-    await stage.pause(2.0)  # held and let go again, or not taken for a voice at all
-    stage.must(stage.state is State.SPEAKING, "the answer did not go on after the cough")
+    await stage.pause(2.0)  # held and resumed, or not detected as a voice at all
+    stage.must(stage.state is State.SPEAKING, "the reply did not continue after the cough")
     for_the_cough = measurements.held_for(measurements.COUGH_MS, stage, coughed_s)
 
     word = stage.say("well I wanted to ask")
@@ -101,16 +101,16 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     )
     stage.hush()
     await stage.until(
-        lambda: stage.state is not State.BARGE_IN, "nothing was decided", within_s=DECIDED_WITHIN_S
+        lambda: stage.state is not State.BARGE_IN, "no decision was made", within_s=DECIDED_WITHIN_S
     )
     resumed_s = stage.now
-    stage.must(stage.state is State.SPEAKING, "a word broken off was taken for an interruption")
+    stage.must(stage.state is State.SPEAKING, "a broken-off word interrupted the reply")
     stage.must(
         not measurements.played_anything(stage, held.at, resumed_s),
-        "the loudspeaker was not silent while the answer was held",
+        "the loudspeaker was not silent while the reply was held",
     )
     await stage.pause(3.0)
-    stage.must(stage.state is State.SPEAKING, "the answer did not go on after the broken-off word")
+    stage.must(stage.state is State.SPEAKING, "the reply did not resume after the broken-off word")
     return [
         measurements.latency(stage, question, rest),
         for_the_cough,
@@ -126,7 +126,7 @@ async def stop(stage: Stage) -> Sequence[Figure]:
     silent_s, figures = await _gives_up(stage, story, command)
     answer = await stage.answered(command, "Okay")
     await _heard_to_its_end(stage)
-    await stage.until_state(State.IDLE, "it did not come to rest", within_s=IDLE_AGAIN_S)
+    await stage.until_state(State.IDLE, "Parley did not become idle", within_s=IDLE_AGAIN_S)
     return [*figures, measurements.late_audio(stage, answer, since_s=silent_s)]
 
 
@@ -141,7 +141,7 @@ async def button(stage: Stage) -> Sequence[Figure]:
 
     pressed_s = stage.now
     stage.press_button()
-    await stage.until_state(State.IDLE, "the button did not stop the answer", within_s=1)
+    await stage.until_state(State.IDLE, "the button did not stop the reply", within_s=1)
     await stage.pause(1.5)
     return [
         measurements.latency(stage, question, story),
@@ -153,14 +153,14 @@ async def button(stage: Stage) -> Sequence[Figure]:
 async def _gives_up(
     stage: Stage, answer: Answer, interruption: Utterance
 ) -> tuple[float, list[Figure]]:
-    """The answer is held, then given up; returns when it fell silent, and what was measured."""
+    """Wait for hold and interruption; return the time of the silence, and the figures."""
     held = await stage.until_noted(
         Decision.HOLD, "the user was not noticed", within_s=DECIDED_WITHIN_S
     )
     decided = await stage.until_noted(
-        Decision.INTERRUPT, "the user was noticed, but not taken for one", within_s=DECIDED_WITHIN_S
+        Decision.INTERRUPT, "the reply was held, but not interrupted", within_s=DECIDED_WITHIN_S
     )
-    silent_s = stage.rehearsal.notes(Decision.HOLD)[-1].at  # the first hold may have been let go
+    silent_s = stage.rehearsal.notes(Decision.HOLD)[-1].at  # the first hold may have been resumed
     await stage.finish_saying(interruption)
     return silent_s, [
         measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held.at),
@@ -170,16 +170,14 @@ async def _gives_up(
 
 
 async def _heard_to_its_end(stage: Stage) -> None:
-    await stage.until_state(
-        State.LISTENING, "the answer did not come to its end", within_s=SHORT_ANSWER_S
-    )
+    await stage.until_state(State.LISTENING, "the reply did not end", within_s=SHORT_ANSWER_S)
 
 
 SCENES = (
     Scene("wake_and_ask", "A wake word and a question", wake_and_ask),
-    Scene("follow_up", "One more wish, without the wake word", follow_up),
-    Scene("interruption", "A new question in the middle of the answer", interruption),
-    Scene("cough", "A cough is no interruption", cough_is_nothing),
-    Scene("stop", "Enough", stop),
-    Scene("button", "The same by the button", button),
+    Scene("follow_up", "A follow-up without the wake word", follow_up),
+    Scene("interruption", "A new question in the middle of the reply", interruption),
+    Scene("cough", "A cough does not interrupt", cough_is_nothing),
+    Scene("stop", "A spoken stop", stop),
+    Scene("button", "The button", button),
 )

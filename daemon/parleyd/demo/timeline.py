@@ -1,4 +1,4 @@
-"""A picture of a conversation: who spoke, what the speaker did, and when."""
+"""A picture of a conversation: talker, loudspeaker, states and events over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
-COLUMNS = 1400  # as many steps as the picture has pixels for sound
+COLUMNS = 1400  # one step for each of the picture's pixels for sound
 INK, FAINT, GRID = "#1f2430", "#8a90a0", "#e4e7ee"
 TALKER, MICROPHONE, LOUDSPEAKER = "#3b6fd4", "#7a8296", "#2a9d6f"
 LEAST_DBFS = -70.0
 LETTERS_PT = 9
-LETTERS_ACROSS = 210  # of that size side by side from second 0 to the end, at 1600 px
+LETTERS_ACROSS = 210  # letters of that size from second 0 to the end, at 1600 px
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that lasts; `colour` is ``#rrggbb``, or empty for the lane's own."""
+    """A state or utterance; `colour` is ``#rrggbb``, or "" for the lane's colour."""
 
     start_s: float
     end_s: float
@@ -37,7 +37,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happens at once."""
+    """An event at one point in time."""
 
     at_s: float
     label: str
@@ -46,7 +46,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All that the picture shows, from second 0 to the end of the microphone's sound."""
+    """The picture's content, from second 0 to the end of the microphone's recording."""
 
     title: str
     talker: Sequence[Span]
@@ -66,14 +66,14 @@ class Timeline:
 def draw(timeline: Timeline, path: Path, *, width_px: int = 1600, height_px: int = 700) -> None:
     """Write the picture as PNG; blocks for about two seconds.
 
-    Raises `ParleyError` when matplotlib is not installed, OSError when the file can't be written.
+    Raises `ParleyError` if matplotlib is not installed, OSError if the write fails.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise ParleyError(
-            "matplotlib is missing, the timeline is drawn with it: pip install parleyd[plots]"
+            "matplotlib is missing, but the timeline needs it: pip install parleyd[plots]"
         ) from None
     figure = Figure(figsize=(width_px / DPI, height_px / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -124,7 +124,7 @@ def _draw_marks(axes: "Axes", lanes: Sequence["Axes"], timeline: Timeline) -> No
 
 
 def _draw_talker(axes: "Axes", timeline: Timeline) -> None:
-    """A bar for each utterance and, as it is often too short, its words above."""
+    """Draw a bar for each utterance, with its words above because many bars are short."""
     _lane(axes, "talker")
     axes.set_ylim(0, 1)
     rows = _rows([(span.start_s, span.label) for span in timeline.talker], timeline.duration_s)
@@ -146,10 +146,10 @@ def _draw_talker(axes: "Axes", timeline: Timeline) -> None:
 
 
 def _draw_states(axes: "Axes", timeline: Timeline) -> None:
-    """A band of light, with the states' names where they fit; the legend has them all."""
+    """Draw a band of the LED's colours, with the states' names where they fit."""
     _lane(axes, "state")
     axes.set_ylim(0, 1)
-    axes.barh(0.5, timeline.duration_s, 0.76, color=INK)  # so that white light is seen, and dark
+    axes.barh(0.5, timeline.duration_s, 0.76, color=INK)  # a frame for white and dark lights
     for span in timeline.states:
         colour, width = span.colour or FAINT, span.end_s - span.start_s
         axes.barh(0.5, width, 0.64, span.start_s, color=colour, edgecolor=INK, linewidth=0.8)
@@ -187,7 +187,7 @@ def _draw_legend(figure: "Figure", states: Sequence[Span]) -> None:
 
 
 def _rows(labels: Sequence[tuple[float, str]], duration_s: float) -> list[int]:
-    """For each label and its time, a row in which it does not run into the one before."""
+    """Return for each label a row in which it does not overlap the previous label."""
     free_from: list[float] = []
     rows = []
     for at_s, label in labels:
@@ -198,7 +198,7 @@ def _rows(labels: Sequence[tuple[float, str]], duration_s: float) -> list[int]:
 
 
 def _width_s(label: str, duration_s: float) -> float:
-    """Seconds of the picture that a label covers, with some air."""
+    """Return the width of a label in seconds of the picture, with a margin."""
     return duration_s * (len(label) + 2) / LETTERS_ACROSS
 
 
@@ -227,13 +227,13 @@ def _draw_waveform(axes: "Axes", timeline: Timeline) -> None:
 
 
 def _columns(signal: Signal) -> Signal:
-    """The signal in as many equal parts as the picture has room for."""
+    """Split the signal into equal parts, about one for each pixel."""
     width = max(1, len(signal) // COLUMNS)
     whole = len(signal) // width * width
     return signal[:whole].reshape(-1, width)
 
 
 def _readable_on(colour: str) -> str:
-    """Dark or white letters, by the colour's luminance (ITU-R BT.601)."""
+    """Return dark or white for letters, by the colour's luminance (ITU-R BT.601)."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "white"

@@ -1,1 +1,1 @@
-"""What explains Parley to its owner: checks, journal, replay, meter."""
+"""Diagnostics for the owner: checks, journal, replay, meter."""

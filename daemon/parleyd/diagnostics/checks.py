@@ -1,4 +1,4 @@
-"""What `parley doctor` looks at: each check tries the real thing and says what to do about it."""
+"""The checks of `parley doctor`: each one tries the real device and names a remedy."""
 
 import os
 import subprocess
@@ -20,44 +20,44 @@ from parleyd.system import atomic_file
 from parleyd.system.child_environment import child_environment
 from parleyd.wake import factory as wake
 
-SYSTEMD = Path("/run/systemd/system")  # exists where systemd is PID 1, sd_booted(3)
-CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # what the kernel counts for services
+SYSTEMD = Path("/run/systemd/system")  # exists if systemd is PID 1, sd_booted(3)
+CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # the kernel's controllers for services
 CMDLINES = (Path("/boot/firmware/cmdline.txt"), Path("/boot/cmdline.txt"))
 GRANTED = 20  # LimitRTPRIO= of the unit
-ANSWER_S = 10.0  # for systemctl on a Pi that is still booting
+ANSWER_S = 10.0  # systemctl is slow on a Pi that is still booting
 UNIT = "parleyd"
 INSTALLED = Path("/etc/parley/parley.toml")
 
 
 def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding]]:
-    """The checked configuration, or None and a finding for each problem."""
+    """Return the checked configuration, or None and a finding for each problem."""
     try:
         settings = config.load(path)
     except ConfigError as error:
         remedy = _readable(path) or f"correct {path}; default.toml explains every key"
         return None, [Finding("configuration", Level.FAIL, p, remedy) for p in error.problems]
-    where = str(path) if path else "the defaults, as there is no file"
+    where = str(path) if path else "the defaults, because no file exists"
     return settings, [Finding("configuration", Level.OK, where)]
 
 
 def _readable(path: Path | None) -> str:
-    """What to do about a file that cannot be read; "" where it can."""
+    """Return the remedy for a file that cannot be read; "" for a readable one."""
     if path is None:
         return ""
     try:
-        with atomic_file.opened(path):  # a pipe in its place must not be waited for
+        with atomic_file.opened(path):  # does not block on a pipe
             return ""
     except FileNotFoundError:
         return remedies.install("--install") if path == INSTALLED else "name a file that exists"
     except PermissionError:
-        # it holds no secrets, and the service must read it too
+        # the file contains no secrets, and the service must read it too
         return remedies.chmod("644", path) if path == INSTALLED else "run this as its owner"
     except OSError:
         return "name a file"
 
 
 def wake_word(settings: config.Wake, key: str | None) -> Finding:
-    """Load the engine and its words."""
+    """Check that the engine loads with its words."""
     try:
         engine = wake.create(settings, key)
     except WakeError as error:
@@ -68,7 +68,7 @@ def wake_word(settings: config.Wake, key: str | None) -> Finding:
 
 
 def offline_speech(*, needed: bool) -> Finding:
-    """Say something and recognize it without network."""
+    """Check that flite speaks and pocketsphinx recognizes it, without a network."""
     bad = Level.FAIL if needed else Level.WARN
     recognition = remedies.pip_install("pocketsphinx")
     try:
@@ -84,12 +84,12 @@ def offline_speech(*, needed: bool) -> Finding:
         Recognizer().recognize(speech)
     except OfflineSpeechError as error:
         return Finding("offline speech", bad, str(error), recognition)
-    use = "is used" if needed else "is not used, there is a key"
+    use = "is used" if needed else "is not used, because a key is present"
     return Finding("offline speech", Level.OK, f"speaks and recognizes; {use}")
 
 
 def priority(wanted: int) -> Finding:
-    """Ask for the real-time priority of the audio thread, on a thread that ends."""
+    """Request the audio thread's real-time priority on a short-lived thread."""
     refusals: list[str] = []
     asking = threading.Thread(target=lambda: refusals.append(ask_for(wanted)))
     asking.start()
@@ -99,21 +99,21 @@ def priority(wanted: int) -> Finding:
     return Finding(
         "priority",
         Level.WARN,
-        f"audio.priority = {wanted} is refused here ({refusals[0]}); a busy CPU will be heard",
-        f"run it as the service, which may have {GRANTED}, or set audio.priority = 0"
+        f"audio.priority = {wanted} is refused ({refusals[0]}); a busy CPU causes xruns",
+        f"run Parley as the service, which may use {GRANTED}, or set audio.priority = 0"
         if wanted <= GRANTED
-        else f"set audio.priority = {GRANTED}, which is what the service may have, or less",
+        else f"set audio.priority = {GRANTED}, the service's maximum, or less",
     )
 
 
 def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
-    """Whether the kernel keeps the service to `MemoryMax=`; Raspberry Pi OS does not at first."""
+    """Check that the kernel enforces `MemoryMax=`; Raspberry Pi OS does not by default."""
     try:
         counted = "memory" in controllers.read_text("utf-8").split()
     except OSError:
         counted = False
     if counted:
-        return Finding("memory limit", Level.OK, "the kernel keeps it")
+        return Finding("memory limit", Level.OK, "the kernel enforces it")
     place = next((path for path in CMDLINES if path.exists()), CMDLINES[0])
     return Finding(
         "memory limit",
@@ -124,7 +124,7 @@ def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
 
 
 def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
-    """Whether the service runs, and what systemd says of it."""
+    """Return whether the service runs, and the state that systemd reports."""
     if not booted.exists():
         return False, Finding("service", Level.OK, "systemd does not run here")
     names = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "Result")
@@ -140,7 +140,7 @@ def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
     except (OSError, subprocess.SubprocessError) as error:
         text = f"systemctl does not answer ({error})"
         return False, Finding(
-            "service", Level.WARN, text, "wait until the machine is up, try again"
+            "service", Level.WARN, text, "wait until the machine is up, then try again"
         )
     shown = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
     return shown.get("ActiveState") == "active", _service(shown)
@@ -150,7 +150,7 @@ def _service(shown: Mapping[str, str]) -> Finding:
     status, active = shown.get("StatusText", ""), shown.get("ActiveState", "")
     loaded = shown.get("LoadState")
     if loaded == "masked":
-        text = f"{UNIT} is masked: nothing can start it"
+        text = f"{UNIT} is masked and cannot start"
         return Finding("service", Level.WARN, text, f"sudo systemctl unmask {UNIT}")
     if loaded in ("error", "bad-setting"):
         text = f"the unit of {UNIT} cannot be loaded"

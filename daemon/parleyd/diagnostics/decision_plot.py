@@ -1,4 +1,4 @@
-"""A picture of a replay: why Parley did or did not stop."""
+"""A picture of a replay: the values behind each barge-in decision."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,14 +27,14 @@ LEVELS_DBFS = (-80, 0)
 def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> None:
     """Write the picture as PNG; blocks for about two seconds.
 
-    Raises `ParleyError` when matplotlib is not installed, OSError when the file can't be written.
+    Raises `ParleyError` if matplotlib is not installed, OSError if the write fails.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise ParleyError(
-            "matplotlib is missing, pictures are drawn with it: pip install parleyd[plots]"
+            "matplotlib is missing, but the picture needs it: pip install parleyd[plots]"
         ) from None
     figure = Figure(figsize=(width_px / DPI, 9), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -48,10 +48,10 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     _lane(raw, "dBFS", LEVELS_DBFS, ["microphone", "loudspeaker"])
     cleaned.fill_between(at, LEVELS_DBFS[0], replay.cleaned_dbfs, color=CLEANED, alpha=0.5)
     cleaned.plot(at, replay.echo_dbfs, color=LOUDSPEAKER, lw=1)
-    _lane(cleaned, "dBFS", LEVELS_DBFS, ["cleaned", "echo that was subtracted"])
+    _lane(cleaned, "dBFS", LEVELS_DBFS, ["cleaned", "subtracted echo"])
     score.plot(at, replay.score, color=CLEANED, lw=1)
     top = max(4.0, float(np.max(replay.score, initial=0.0)) * 1.1)
-    _lane(score, "dB", (0, top), ["more than echo and noise explain"])
+    _lane(score, "dB", (0, top), ["level above echo and noise"])
     talker.plot(at, replay.talker, color=TALKER, lw=1)
     talker.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
     _lane(talker, "hold", (0, 1.05), ["a user's voice", "threshold"])

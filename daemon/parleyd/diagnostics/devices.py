@@ -1,4 +1,4 @@
-"""What `parley doctor` looks at in hardware: sound cards, pins, and the right to use them."""
+"""The hardware checks of `parley doctor`: sound cards, pins, and permissions."""
 
 import errno
 import os
@@ -17,20 +17,20 @@ from parleyd.errors import AudioError, LightsError
 from parleyd.host.buttons import Buttons
 from parleyd.lights import factory as lights
 
-READS = 40  # of 50 ms: a sound server was silent for up to 1.5 s after opening
+READS = 40  # 50 ms each: a sound server was silent for up to 1.5 s after opening
 NO_BUTTONS = config.Buttons()
 WIRING = "see hardware/README.md, Wiring"
 SOUND = Path("/dev/snd")
 GROUP_RW = stat.S_IRGRP | stat.S_IWGRP
-IN_USE = "is in use, by parleyd it seems"
+IN_USE = "is in use, probably by parleyd"
 
 
 def sound(
     audio: config.Audio, *, served: bool, buttons: config.Buttons = NO_BUTTONS
 ) -> Iterator[Finding]:
-    """Open both devices as the daemon does and record for a moment, unless muted.
+    """Open both devices like the daemon, and record briefly unless muted.
 
-    `served`: the service runs and holds the card, so "busy" is as it should be.
+    `served`: the service runs and holds the card, so "busy" is correct.
     """
     muted = _muted(buttons, served=served)
     present = card_names.present()
@@ -44,7 +44,7 @@ def sound(
             "card",
             Level.WARN,
             "the kernel has no sound card",
-            "plug one in, or choose its dtoverlay in /boot/firmware/config.txt",
+            "plug a card in, or set its dtoverlay in /boot/firmware/config.txt",
         )
     try:
         opened = Card(audio)
@@ -61,11 +61,11 @@ def sound(
 
 
 def _muted(buttons: config.Buttons, *, served: bool) -> Finding | None:
-    """Why the microphone must stay closed, if it must: the switch is above the doctor too."""
+    """Return why the microphone must stay closed, or None: the check respects the mute switch."""
     if buttons.mute_pin is None:
         return None
     if served:
-        return Finding("microphone", Level.OK, "is left to the service, which has the switch")
+        return Finding("microphone", Level.OK, "is left to the service, which reads the switch")
     alone = structs.replace(buttons, push_pin=None)
     switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
     try:
@@ -90,17 +90,17 @@ def _microphone(opened: Card, audio: config.Audio, served: bool) -> Finding:
     return Finding(
         "microphone",
         Level.FAIL,
-        f'"{audio.capture}" opens but delivers nothing',
+        f'"{audio.capture}" opens but delivers no audio',
         "replug the card, or choose another as audio.capture",
     )
 
 
 def _microphone_alone(audio: config.Audio, served: bool) -> Iterator[Finding]:
-    """Playback could not be opened; what of capture? ALSA's null device plays in its place."""
+    """Check capture alone if playback cannot be opened; ALSA's null device replaces it."""
     try:
         opened = Card(config.Audio(capture=audio.capture, playback="null"))
     except AudioError:
-        return  # the first error says it all
+        return  # the first error is sufficient
     try:
         yield _microphone(opened, audio, served)
     finally:
@@ -119,7 +119,7 @@ def _sound_failure(check: str, error: AudioError, served: bool) -> Finding:
 
 
 def pins(settings: config.Config, *, served: bool, dev: Path = Path("/dev")) -> Iterator[Finding]:
-    """Whether LEDs, button and switch can be driven, here and by the service's groups."""
+    """Check that this user and the service's groups can use LEDs, button and switch."""
     buttons = settings.buttons
     on_spi = settings.lights.output in ("apa102", "ws2812")
     lit = settings.lights.output in ("led", "rgb") or on_spi
@@ -167,12 +167,12 @@ def _chip(dev: Path) -> Iterator[Finding]:
         return
     remedy = 'use a Raspberry Pi, or set lights.output = "none" and no buttons'
     yield Finding(
-        "pins", Level.FAIL, f"there is no {dev}/gpiochip0, the kernel has no pins", remedy
+        "pins", Level.FAIL, f"there is no {dev}/gpiochip0: the kernel has no pins", remedy
     )
 
 
 def _rights(check: str, node: Path, group: str) -> Iterator[Finding]:
-    """The device must be open to us and to the service, which joins `group`."""
+    """Check that this user and the service, which joins `group`, may use the device."""
     status = node.stat()
     owner = remedies.group_name(status.st_gid)
     granted = owner == group and status.st_mode & GROUP_RW == GROUP_RW
@@ -180,7 +180,7 @@ def _rights(check: str, node: Path, group: str) -> Iterator[Finding]:
         remedy = remedies.join(group, node) if granted else remedies.grant(group, node)
         yield Finding(check, Level.FAIL, f"{node} may not be used", remedy)
     elif os.geteuid() == 0 and not granted:
-        text = f"{node} belongs to the group {owner}, the service joins {group}"
+        text = f"{node} belongs to the group {owner}, but the service joins {group}"
         if owner == group:
             text = f"the group {group}, which the service joins, may not use {node}"
         yield Finding(check, Level.FAIL, text, remedies.grant(group, node))

@@ -1,11 +1,11 @@
-"""What a check of `parley doctor` found."""
+"""The finding of a check of `parley doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARN = "warn"
@@ -14,7 +14,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report; never holds a key."""
+    """One line of the report; never contains a key."""
 
     check: str
     level: Level

@@ -1,4 +1,4 @@
-"""What the log says of past turns: read back from the journal, or from lines of a file."""
+"""Past turns in the log, read from the journal or from the lines of a file."""
 
 import math
 import re
@@ -16,20 +16,20 @@ Field = float | bool | str | None
 
 @dataclass(slots=True)
 class Turn:
-    """One line of the log, and what its responses took."""
+    """One turn of the log, with the usage of its responses."""
 
     at: datetime
     fields: dict[str, Field]
     usage: dict[str, float] = field(default_factory=dict)
 
     def number(self, name: str) -> float | None:
-        """A measured figure; None where there is none (nobody interrupted, say)."""
+        """Return a measured figure, or None (for example, if the turn was not interrupted)."""
         value = self.usage.get(name, self.fields.get(name))
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 class _Entry(msgspec.Struct):
-    """What of a journal entry matters (`journalctl -o json`: all values are texts)."""
+    """The used fields of a journal entry (`journalctl -o json`: all values are texts)."""
 
     message: str = msgspec.field(name="MESSAGE", default="")
     logger: str = msgspec.field(name="LOGGER", default="")
@@ -38,12 +38,12 @@ class _Entry(msgspec.Struct):
 
 
 def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
-    """The newest `most` turns, oldest first; other lines, and broken ones, are passed over.
+    """Return the newest `most` turns, oldest first; other lines and broken lines are skipped.
 
-    Lines are entries of `journalctl -o json`, or what Parley writes to a terminal.
+    Lines are entries of `journalctl -o json`, or Parley's log lines from a terminal.
     """
     found: dict[tuple[str, int, int], Turn] = {}
-    early: dict[tuple[str, int, int], dict[str, float]] = {}  # usage comes before its turn
+    early: dict[tuple[str, int, int], dict[str, float]] = {}  # usage precedes its turn
     newest: dict[str, tuple[int, int]] = {}  # run and number, by process
     for line in lines:
         entry = _entry(line)
@@ -57,7 +57,7 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
             continue
         run, last = newest.get(process, (0, 0))
         if number < last or (number == last and name == "turn"):
-            run, last = run + 1, 0  # counted anew: a reload, or another run in one file
+            run, last = run + 1, 0  # numbers restart: a reload, or another run in one file
         newest[process] = (run, int(number) if name == "turn" else last)
         key = (process, run, int(number))
         if name == "usage":
@@ -73,7 +73,7 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
 
 
 def _entry(line: str | bytes) -> tuple[str, datetime, str] | None:
-    """Process, time and message of one line of the log of turns; None for any other."""
+    """Return process, time and message of a line of the turn log; None for another line."""
     text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
     try:
         if not text.startswith("{"):
@@ -82,7 +82,7 @@ def _entry(line: str | bytes) -> tuple[str, datetime, str] | None:
         entry = msgspec.json.decode(text, type=_Entry)
         at = datetime.fromtimestamp(int(entry.time_us) / 1e6)
     except (msgspec.DecodeError, ValueError, OverflowError, OSError, RecursionError):
-        return None  # a message that is no text, for one, comes as a list of bytes
+        return None  # journalctl prints a message that is not text as a list of bytes
     return (entry.pid, at, entry.message) if entry.logger == "parleyd.turns" else None
 
 

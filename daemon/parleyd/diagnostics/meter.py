@@ -1,4 +1,4 @@
-"""`parley run --meter`: one line that shows, ten times a second, what hearing makes of the room."""
+"""`parley run --meter`: one line, ten times a second, with the values of the hearing."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ _WIDTH = 20
 
 
 class Meter:
-    """Watches a speaker; `beat` is called by the audio thread, drawing is done on the loop."""
+    """Shows a speaker's hearing; the audio thread calls `beat`, the event loop draws."""
 
     def __init__(
         self, speaker: Speaker, loop: asyncio.AbstractEventLoop, out: TextIO = sys.stderr
@@ -29,7 +29,7 @@ class Meter:
         self._beats = 0
 
     def beat(self, period: MicPeriod, step: Step) -> None:
-        """One heartbeat is over; does not block."""
+        """Count a period of the audio thread; does not block."""
         self._beats += 1
         if self._beats % EVERY_BEATS == 0:
             mic_dbfs = None if period.frames is None else level_dbfs(period.frames)
@@ -42,7 +42,7 @@ class Meter:
 
 
 def line(state: State, mic_dbfs: float | None, heard: HeardPeriod | None) -> str:
-    """Microphone, echo that was found in it, what is left, and who that sounds like."""
+    """Return the levels of microphone, echo and remainder, and the detectors' values."""
     if heard is None or mic_dbfs is None:
         return f"{state:<10} the microphone is closed".ljust(100)
     user = "user " if heard.talker > THRESHOLD else "     "

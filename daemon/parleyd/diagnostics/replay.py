@@ -1,4 +1,4 @@
-"""A recording heard again: what hearing makes of it, period by period."""
+"""Replay a recording through the hearing, period by period."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from parleyd.hearing.echo_control import Hearing
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 from parleyd.wav import Stereo
 
-AUDIBLE_DBFS = -60.0  # the loudspeaker says something
-PAUSE_S = 0.5  # a pause in a sentence is still speaking
+AUDIBLE_DBFS = -60.0  # a louder loudspeaker is speaking
+PAUSE_S = 0.5  # a shorter pause in a sentence still counts as speaking
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One value a period (10 ms) of everything that a decision rests on."""
+    """One value for each period (10 ms) of every input of a decision."""
 
     seconds: NDArray[np.float64]
     microphone_dbfs: NDArray[np.float64]
@@ -52,7 +52,7 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
     """Run a recording (16 kHz) through the real hearing and barge-in decision.
 
     Barge-in is armed while the recorded loudspeaker speaks. The recording cannot react: a
-    hold that is decided here does not silence what was played then.
+    hold in the replay does not silence the recorded loudspeaker.
     """
     hearing, barge_in = Hearing(settings, lead_ms=0), BargeIn(settings)
     rows: list[tuple[float, ...]] = []
@@ -76,7 +76,7 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
         if decision is not None:
             decisions.append((now, decision))
             if decision.kind is Decision.INTERRUPT:
-                audible_at = float("-inf")  # that answer is over
+                audible_at = float("-inf")  # the reply is over
         rows.append(_row(now, mic, played, heard, barge_in.threshold(now)))
     columns = np.array(rows, np.float64).reshape(periods, len(COLUMNS)).T
     return Replay(decisions=tuple(decisions), **dict(zip(COLUMNS, columns, strict=True)))

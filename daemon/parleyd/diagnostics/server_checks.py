@@ -1,4 +1,4 @@
-"""What `parley doctor` looks at before the realtime server: keys, their files, and the proxy."""
+"""The checks of `parley doctor` for the realtime server: keys, their files, and the proxy."""
 
 import os
 import stat
@@ -13,14 +13,14 @@ from parleyd.diagnostics.remedies import quoted
 from parleyd.errors import ConfigError
 from parleyd.realtime import proxies
 
-CREDENTIALS = Path("/etc/parley")  # where the unit's LoadCredential= finds the keys
+CREDENTIALS = Path("/etc/parley")  # the unit's LoadCredential= reads the keys here
 WAKE_KEY = "PICOVOICE_ACCESS_KEY"
 
 
 def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) -> str | None:
-    """The key as the service would get it; as root also from where its credentials lie.
+    """Return the key as the service would read it; as root, also from its credentials' folder.
 
-    None also for one that is not in the form of a key: `keys` reports it.
+    Returns None also for a malformed key, which `keys` reports.
     """
     return _look(name, environ, folder)[0]
 
@@ -28,7 +28,7 @@ def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) ->
 def keys(
     settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
 ) -> Iterator[Finding]:
-    """Whether the keys that the configuration needs are there and private."""
+    """Check that the keys for the configuration are present and private."""
     yield from _server_key(settings, environ, folder)
     for mcp in settings.skills.mcp:
         found, problem = _look(mcp.key, environ, folder) if mcp.key else ("", "")
@@ -36,7 +36,7 @@ def keys(
         if problem:
             yield Finding("key", Level.FAIL, problem, put)
         elif found is None and not _encrypted(mcp.key, folder):
-            text = f"skills.mcp, {mcp.label}: needs {mcp.key}, there is none"
+            text = f"skills.mcp, {mcp.label}: needs {mcp.key}, which is missing"
             yield Finding("key", Level.FAIL, text, put)
     if problem := _look(WAKE_KEY, environ, folder)[1]:
         yield Finding("key", Level.FAIL, problem, _put(WAKE_KEY, folder))
@@ -44,7 +44,7 @@ def keys(
 
 
 def proxy(settings: config.Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The proxy between this device and the realtime server, if there is one."""
+    """Check the proxy between this device and the realtime server, if any."""
     realtime = settings.realtime
     server = profile(realtime.server)
     url = realtime.url or server.url
@@ -60,7 +60,7 @@ def proxy(settings: config.Config, environ: Mapping[str, str]) -> Iterator[Findi
             remedy = f"{sys.executable} -m pip install {proxies.SOCKS_PACKAGE}"
         yield Finding("proxy", Level.FAIL, f"{shown} cannot be used: {flaw}", remedy)
     else:
-        yield Finding("proxy", Level.OK, f"the server is reached through {shown} (not tried)")
+        yield Finding("proxy", Level.OK, f"connects to the server through {shown} (not tried)")
 
 
 def _server_key(
@@ -68,7 +68,7 @@ def _server_key(
 ) -> Iterator[Finding]:
     server = settings.realtime.server
     if server == "embedded":
-        yield Finding("key", Level.OK, 'realtime.server = "embedded" needs none')
+        yield Finding("key", Level.OK, 'realtime.server = "embedded" needs no key')
         return
     needed = OPENAI if server == "auto" else profile(server)
     found, problem = _look(needed.key, environ, folder)
@@ -78,21 +78,21 @@ def _server_key(
     elif found is not None or _encrypted(needed.key, folder):
         yield Finding("key", Level.OK, f"{needed.key} is present (not shown, not tried)")
     elif closed := _closed(needed.key, folder):
-        text = f"{closed} cannot be read by this user, so whether there is a key is not known"
+        text = f"{closed} is not readable by this user, so the key cannot be checked"
         remedy = f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"
         yield Finding("key", Level.WARN, text, remedy)
     elif server == "auto":
-        text = f"no {needed.key}: the embedded server is used, which knows commands only"
+        text = f"no {needed.key}: Parley uses the embedded server, which knows only commands"
         yield Finding("key", Level.WARN, text, put)
     elif needed.needs_key:
-        text = f'realtime.server = "{server}" needs {needed.key}, there is none'
+        text = f'realtime.server = "{server}" needs {needed.key}, which is missing'
         yield Finding("key", Level.FAIL, text, put)
     else:
-        yield Finding("key", Level.OK, f'realtime.server = "{server}" needs none')
+        yield Finding("key", Level.OK, f'realtime.server = "{server}" needs no key')
 
 
 def _files(folder: Path) -> Iterator[Finding]:
-    """Files that others can read, that are empty, or whose name is not looked for."""
+    """Find key files that other users can read, that are empty, or that have a wrong name."""
     for path in sorted(folder.iterdir()) if os.access(folder, os.R_OK) else []:
         name = path.name.lower()
         if not name.removesuffix(".txt").endswith("_key"):
@@ -104,25 +104,25 @@ def _files(folder: Path) -> Iterator[Finding]:
             yield Finding("key", Level.WARN, f"{path}: {error.strerror}", "")
             continue
         if path.is_symlink():
-            text = f"{path} is a link: what it leads to is not Parley's"
+            text = f"{path} is a link: its target does not belong to Parley"
             yield Finding("key", Level.WARN, text, f"put the key itself into {path}")
         elif not stat.S_ISREG(status.st_mode):
-            text = f"{path} is not a file, and is not looked at"
+            text = f"{path} is ignored: it is not a file"
             yield Finding("key", Level.WARN, text, f"put the key into a file {folder}/NAME_key")
         elif path.name != wanted:
-            text = f"{path} is not looked at: a key's file is named {wanted}"
+            text = f"{path} is ignored: the key's file must be named {wanted}"
             yield Finding(
                 "key", Level.WARN, text, f"sudo mv -nT {quoted(path)} {quoted(folder / wanted)}"
             )
         elif status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             remedy = f"sudo chmod 600 {quoted(path)}"
-            yield Finding("key", Level.FAIL, f"others can read {path}", remedy)
+            yield Finding("key", Level.FAIL, f"other users can read {path}", remedy)
         elif status.st_size == 0:
             yield Finding("key", Level.WARN, f"{path} is empty", _put(wanted.upper(), folder))
 
 
 def _look(name: str, environ: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
-    """The key, and the flaw in its form."""
+    """Return the key, and the flaw in its form or ""."""
     try:
         found = config.secret(name, environ)
         return found or config.secret(name, {"CREDENTIALS_DIRECTORY": str(folder)}), ""
@@ -139,7 +139,7 @@ def _encrypted(name: str, folder: Path) -> bool:
 
 
 def _closed(name: str, folder: Path) -> str:
-    """The key's file, if it is there and this user cannot read it."""
+    """Return the key's file if it exists and this user cannot read it, else ""."""
     path = folder / name.lower()
     try:
         return str(path) if path.exists() and not os.access(path, os.R_OK) else ""

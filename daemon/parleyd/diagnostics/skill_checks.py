@@ -1,4 +1,4 @@
-"""What `parley doctor` looks at in the folder of user skills: who else could change them."""
+"""The checks of `parley doctor` for the folder of user skills: the users who can change it."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,15 +12,15 @@ OWN = Path("/etc/parley/skills")
 
 
 def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Iterator[Finding]:
-    """Only root and `owners` (uids; None: this user) can change the files; none is run.
+    """Check that only root and `owners` (uids; None: this user) can change the files.
 
-    `own`: the folder that Parley may tell to change, as nothing else uses it.
+    No file is run. `own`: the folder that remedies may change, because only Parley uses it.
     """
     try:
         trust.check(folder, owners)
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
     except FileNotFoundError:
-        yield Finding("skills", Level.OK, f"there is no {folder}: no functions of your own")
+        yield Finding("skills", Level.OK, f"there is no {folder}, so there are no user skills")
         return
     except Untrusted as error:
         yield Finding("skills", Level.FAIL, str(error), _remedy(error, folder, own))
@@ -39,14 +39,14 @@ def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Ite
         except OSError as error:
             bad = True
             text = f"{path} cannot be read ({error.strerror})"
-            yield Finding("skills", Level.FAIL, text, "remove it, or put the file there")
+            yield Finding("skills", Level.FAIL, text, "remove it, or replace it with a file")
     if not bad:
         text = f"{folder}: {len(paths)} files, which no other user can change"
         yield Finding("skills", Level.OK, text)
 
 
 def _remedy(error: Untrusted, folder: Path, own: Path) -> str:
-    """By what is wrong with which of them; the folders above are not Parley's to change."""
+    """Return the remedy for this path; it never changes the folders above Parley's folder."""
     place, inside = error.path, folder.resolve()
     if place.is_symlink() or (place != inside and inside not in place.parents):
         return _elsewhere(own)
@@ -54,7 +54,7 @@ def _remedy(error: Untrusted, folder: Path, own: Path) -> str:
         return _elsewhere(own)
     path = remedies.quoted(place)
     change = f"chown root:root {path}" if error.foreign else f"chmod go-w {path}"
-    return f"sudo {change}  # after a look at what it contains: others could change it"
+    return f"sudo {change}  # check its content first: other users could change it"
 
 
 def _elsewhere(own: Path) -> str:

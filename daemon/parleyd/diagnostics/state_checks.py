@@ -1,4 +1,4 @@
-"""What `parley doctor` looks at in the state folder: the right to use it, its files, its room."""
+"""The checks of `parley doctor` for the state folder: permissions, files, and free space."""
 
 import errno
 import os
@@ -15,17 +15,17 @@ from parleyd.skills import store
 from parleyd.system import atomic_file
 from parleyd.system.paths import state_folder
 
-LEAST_FREE_MB = 50  # ten kept turns are 110 MB, the journal wants some, the daemon none
+LEAST_FREE_MB = 50  # ten recorded turns need 110 MB, the journal some, the daemon nothing
 SKILLS = "skills.json"
 FILES = (SKILLS, "echo.npz", atomic_file.PID)
 FOLDERS = ("turns",)
 ELSEWHERE = "set XDG_STATE_HOME to a folder that this user can write"
-START = "start Parley: it keeps what can be read, and the file as skills.broken"
+START = "start Parley: it keeps all readable entries, and saves the file as skills.broken"
 NO_ROOM = f"free some space, at least {LEAST_FREE_MB} MB"
 
 
 def state(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The state folder can be written, what is in it can be read, and there is room."""
+    """Check that the state folder is writable, its files are readable, and space is free."""
     try:
         folder = state_folder(environ)
     except ParleyError as error:
@@ -35,7 +35,7 @@ def state(environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
         _try(place)
     except OSError as error:
-        text = f"{place} cannot be written ({error.strerror})"
+        text = f"{place} is not writable ({error.strerror})"
         yield Finding("state", Level.FAIL, text, _remedy(folder, place, error))
         return
     yield from _contents(folder)
@@ -44,18 +44,18 @@ def state(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding(
         "state",
         Level.FAIL if low else Level.OK,
-        f"{folder} can be written, {free_mb} MB are free",
+        f"{folder} is writable, {free_mb} MB are free",
         NO_ROOM if low else "",
     )
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the closest above it that can be seen."""
+    """Return the folder itself, or its closest existing parent."""
     return next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path("/"))
 
 
 def _try(place: Path) -> None:
-    """Write something there. Raises OSError."""
+    """Write a temporary file there. Raises OSError."""
     if not place.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     with tempfile.TemporaryFile(dir=place) as file:
@@ -68,7 +68,7 @@ def _remedy(folder: Path, place: Path, error: OSError) -> str:
     own = place == folder and real.name == remedies.OWN_NAME and _among_ours(real)
     match error.errno:
         case errno.EROFS | errno.EIO:
-            return "look at `dmesg`: the disk is read-only or fails; mend it or take another card"
+            return "see `dmesg`: the disk is read-only or fails; repair it or use another card"
         case errno.ENOSPC | errno.EDQUOT:
             return NO_ROOM
         case errno.ENOTDIR:
@@ -83,7 +83,7 @@ def _remedy(folder: Path, place: Path, error: OSError) -> str:
 
 
 def _among_ours(real: Path) -> bool:
-    """It is in this user's home, or in a folder of theirs: /etc/parley is not."""
+    """Return whether the folder is in this user's home or in a folder of theirs."""
     home = Path.home().resolve()
     if _homely() and home in real.parents:
         return True
@@ -91,7 +91,7 @@ def _among_ours(real: Path) -> bool:
 
 
 def _homely() -> list[Path]:
-    """Folders of which this user may have ones below: not the root folder or another's home."""
+    """Return folders in which this user may create folders: only those in their own home."""
     home = Path.home()
     if home == Path("/") or not home.is_dir() or home.stat().st_uid != os.geteuid():
         return []
@@ -99,7 +99,7 @@ def _homely() -> list[Path]:
 
 
 def _contents(folder: Path) -> Iterator[Finding]:
-    """Files that cannot be read or are damaged. What others can read is closed at the start."""
+    """Find unreadable or damaged files. A start of Parley restricts files open to others."""
     for name in (*FILES, *FOLDERS):
         path = folder / name
         try:
@@ -107,17 +107,17 @@ def _contents(folder: Path) -> Iterator[Finding]:
         except OSError:
             continue
         if name == SKILLS and not stat.S_ISREG(status.st_mode):
-            # moved aside by hand, it would no longer keep a microphone closed
+            # if the owner moved it, a microphone that was muted by voice would open
             yield Finding("state", Level.WARN, f"{path} is not a file", START)
         elif not (stat.S_ISDIR if name in FOLDERS else stat.S_ISREG)(status.st_mode):
             kind = "folder" if name in FOLDERS else "file"
-            text = f"{path} is not a {kind}, and is in the way of one"
+            text = f"{path} is not a {kind}, but one is expected there"
             yield Finding("state", Level.FAIL, text, remedies.move_aside(path))
         elif not os.access(path, os.R_OK | (os.W_OK | os.X_OK if name in FOLDERS else 0)):
             ours = status.st_uid == os.geteuid()
             mode = "700" if name in FOLDERS else "600"
             remedy = remedies.chmod(mode, path) if ours else remedies.take_over(path)
-            yield Finding("state", Level.FAIL, f"{path} cannot be used by this user", remedy)
+            yield Finding("state", Level.FAIL, f"this user cannot use {path}", remedy)
         elif name == SKILLS:
             yield from _skills(path)
 
