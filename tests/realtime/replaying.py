@@ -90,7 +90,7 @@ class Replay:
             self._heed(self.session.receive(ev.AudioCommitted(item_id="typed"), self.now))
         until = self.now + PATIENCE_S / 4
         while profile(self.server).answers is False and self.now < until:
-            if self.session._responses.asked:
+            if self.session._answer.responses.asked:
                 break
             self._poll()
 

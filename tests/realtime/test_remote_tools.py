@@ -99,7 +99,7 @@ class Talk:
         return self.create()
 
     def create_is_due(self) -> bool:
-        return any(isinstance(event, ev.CreateResponse) for event in self.session._out)
+        return any(isinstance(event, ev.CreateResponse) for event in self.session._outbox._out)
 
     def audio(self, index: int = 0) -> None:
         name = f"r{self.responses}"
@@ -524,7 +524,7 @@ def test_several_requests_are_asked_one_by_one_and_too_many_refused() -> None:
         talk.done(verdict(False))
         sent = talk.session.to_send()
         assert approvals(sent) == [(f"ask{number}", False)]
-        talk.session._out.extend(e for e in sent if isinstance(e, ev.CreateResponse))
+        talk.session._outbox._out.extend(e for e in sent if isinstance(e, ev.CreateResponse))
     last = talk.create()
     assert last is not None
     assert "input" not in last

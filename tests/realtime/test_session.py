@@ -120,7 +120,7 @@ def test_audio_that_waits_for_a_connection_is_bounded() -> None:
     made = Session(config.Realtime(), config.Turn())
     for _ in range(60):
         made.append(np.zeros(24_000, np.int16))
-    assert made._waiting_frames == 30 * 24_000
+    assert made._input._waiting_frames == 30 * 24_000
 
 
 def test_less_than_the_server_accepts_is_not_committed() -> None:

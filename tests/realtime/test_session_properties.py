@@ -76,7 +76,9 @@ class SessionMachine(RuleBasedStateMachine):
     def take(self, event: ev.ServerEvent) -> None:
         if isinstance(event, ev.ResponseCreated):
             self.announces = True
-        elif (name := _name(event)) and not (self.announces and self.session._responses.over(name)):
+        elif (name := _name(event)) and not (
+            self.announces and self.session._answer.responses.over(name)
+        ):
             self.outstanding = None  # without response.created, a name that may live is the answer
         for news in self.session.receive(event, self.now):
             if isinstance(news, ReplyAudio):
@@ -201,15 +203,15 @@ class SessionMachine(RuleBasedStateMachine):
     def nothing_grows(self) -> None:
         session = self.session
         for kept in (
-            session._responses._over,
-            session._calls._seen,
-            session._calls._open,
-            session._calls._names,
-            session._calls._complete,
-            session._remote._calls,
+            session._answer.responses._over,
+            session._answer.calls._seen,
+            session._answer.calls._open,
+            session._answer.calls._names,
+            session._answer.calls._complete,
+            session._answer.remote._calls,
             session._permissions._seen,
             session._truncations._sent,
-            session._usage._turn_of,
+            session._answer.usage._turn_of,
         ):
             assert len(kept) <= 256
 

@@ -1,0 +1,63 @@
+"""Events on their way to the server: in order, each with an id, and audio once it listens."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from parleyd.realtime.events import AppendAudio, ClearAudio, ClientEvent, CommitAudio
+from parleyd.realtime.naming import ItemNames
+
+
+@dataclass(slots=True)
+class Outbox:
+    """The queue that `Session.to_send` empties; pure. Outlives the sockets."""
+
+    ready: bool = False
+    """The server has accepted the configuration."""
+
+    _out: list[ClientEvent] = field(default_factory=list)
+    _waiting: deque[ClientEvent] = field(default_factory=deque)  # until the session is ready
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def say(self, event: ClientEvent) -> None:
+        """Send the event when the session is ready.
+
+        Until then audio waits; an event about an item is dropped, since the next socket does
+        not know the item. An event about an item that only Parley has named is always dropped.
+        """
+        if ItemNames.unknown_to_server(event):
+            return
+        if self.ready:
+            self.send(event)
+        elif isinstance(event, AppendAudio | CommitAudio | ClearAudio):
+            self._waiting.append(event)
+
+    def say_if(self, event: ClientEvent | None) -> None:
+        """`say` the event, if there is one."""
+        if event is not None:
+            self.say(event)
+
+    def send(self, event: ClientEvent) -> None:
+        """Send the event now, ready or not; gives it its id."""
+        event.event_id = f"parley_{next(self._ids)}"
+        self._out.append(event)
+
+    def drop_waiting(self) -> None:
+        """Drop the audio that waits for the session."""
+        self._waiting.clear()
+
+    def send_waiting(self) -> None:
+        """The session is ready: send the audio that waits."""
+        while self._waiting:
+            self.send(self._waiting.popleft())
+
+    def lost(self) -> None:
+        """The socket is gone: drop all events but the audio that waits."""
+        self.ready = False
+        self._out.clear()
+
+    def take(self) -> list[ClientEvent]:
+        """All events to send now, in order; each is returned once."""
+        out, self._out = self._out, []
+        return out

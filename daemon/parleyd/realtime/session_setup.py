@@ -1,0 +1,139 @@
+"""Sets the session up with a server: offers the configuration, and checks what it confirms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from parleyd import config
+from parleyd.realtime import formats
+from parleyd.realtime.auto_response import AutoResponse
+from parleyd.realtime.events import ErrorDetail, Json, SessionUpdate
+from parleyd.realtime.formats import AudioFormat, ReplyDecoder, TurnEncoder
+from parleyd.realtime.negotiation import Negotiation
+from parleyd.realtime.outbox import Outbox
+from parleyd.realtime.server_errors import Refusal, Remedy
+from parleyd.realtime.session_events import Trouble
+from parleyd.realtime.settings import session_settings
+
+CONFIGURED_WITHIN_S = 60.0  # session.updated after session.update; small machines load models
+MOST_CONFIGURED_S = 300.0  # that wait, doubled after each socket that was abandoned
+OBJECTED_WITHIN_S = 3.0  # the same wait, after the server has complained
+
+
+@dataclass(slots=True)
+class SessionSetup:
+    """The handshake of each socket; pure. Outlives the sockets."""
+
+    realtime: config.Realtime
+    turn: config.Turn
+    tools: Sequence[Json] = field(repr=False)  # may hold keys of remote servers
+    outbox: Outbox
+    decoder: ReplyDecoder
+    encoder: TurnEncoder
+    auto: AutoResponse
+
+    text_only: bool = False
+    """The server has confirmed a session without speech."""
+
+    _configured_by: float | None = None  # the server owes session.updated
+    _objection: str = ""  # the server's complaint instead
+    _patience_s: float = CONFIGURED_WITHIN_S
+    _update_id: str | None = None  # of the newest session.update
+    _negotiation: Negotiation = field(default_factory=Negotiation)
+
+    @property
+    def limits_context(self) -> bool:
+        """The server itself limits how far the conversation grows."""
+        return self._negotiation.limits_context
+
+    def created(self, now: float) -> None:
+        """The server has created a session: send the configuration."""
+        self._configure()
+        self._configured_by, self._objection = now + self._patience_s, ""
+
+    def lost(self) -> None:
+        """The socket is gone."""
+        if self._configured_by is not None:
+            self._negotiation.lost()
+        self._configured_by = None
+
+    def unplayable(self, session: Json) -> Trouble | None:
+        """The error of a session that the server confirms with audio that Parley can't play."""
+        output = formats.confirmed(session, "output")
+        if output.known:
+            return None
+        self._configured_by = None
+        text = f"the server speaks {output}, which Parley cannot play: choose another server"
+        return Trouble(Remedy.FATAL, text)
+
+    def confirmed(self, session: Json) -> list[Trouble]:
+        """Adopt the formats that the server confirms; they may differ from the requested ones."""
+        output = formats.confirmed(session, "output")
+        news: list[Trouble] = []
+        if output != self.decoder.format:
+            self.decoder.reset()
+            self.decoder.format = output
+        if output != formats.PCM:
+            news.append(Trouble(Remedy.IGNORE, f"the server speaks {output}: it is converted"))
+        news += self._confirmed_input(formats.confirmed(session, "input"))
+        self.auto.announced(formats.creates_responses(session))
+        self.text_only = formats.text_only(session)
+        if self.text_only:
+            text = "the server's session is set to text: its answers will not be heard"
+            news.append(Trouble(Remedy.OUR_FAULT, text))
+        return news
+
+    def accepted(self, session: Json) -> list[Trouble]:
+        """The configuration is accepted; the log learns what had to be left out for that."""
+        self._configured_by, self._patience_s = None, CONFIGURED_WITHIN_S
+        return _without(self._negotiation.accepted(session), "it closed every connection")
+
+    def refused(self, error: ErrorDetail, refusal: Refusal) -> list[Trouble]:
+        """If an error refuses optional fields of the configuration: offer it without them.
+
+        Returns the log's part of that; nothing when the error is about something else.
+        """
+        ours = error.event_id in (None, self._update_id)
+        if self._configured_by is None or not ours or refusal.remedy is not Remedy.OUR_FAULT:
+            return []
+        left_out = self._negotiation.refused(error)
+        if left_out:
+            self._objection = refusal.text
+            self._configure()
+        return _without(left_out, refusal.text)
+
+    def objected(self, refusal: Refusal, now: float) -> None:
+        """Another error: if the configuration is still unanswered, it is probably refused."""
+        if self._configured_by is not None and refusal.remedy is Remedy.OUR_FAULT:
+            self._objection = refusal.text
+            self._configured_by = min(self._configured_by, now + OBJECTED_WITHIN_S)
+
+    def overdue(self, now: float) -> list[Trouble]:
+        """The configuration was refused as a whole, or the server is stuck; returned once."""
+        if self._configured_by is None or now < self._configured_by:
+            return []
+        self._configured_by = None
+        if not self._objection:
+            self._patience_s = min(2 * self._patience_s, MOST_CONFIGURED_S)
+            return [Trouble(Remedy.RECONNECT, "the server does not accept the session")]
+        text = f"the server refuses our configuration, check [realtime]: {self._objection}"
+        return [Trouble(Remedy.LATER, text)]
+
+    def _configure(self) -> None:
+        settings = session_settings(self.realtime, self.turn, self.tools)
+        update = SessionUpdate(session=self._negotiation.offer(settings))
+        self.outbox.send(update)
+        self._update_id = update.event_id
+
+    def _confirmed_input(self, wanted: AudioFormat) -> list[Trouble]:
+        self.encoder.reset()
+        self.encoder.format = wanted if wanted.known else formats.PCM
+        if wanted == formats.PCM:
+            return []
+        does = "it is converted" if wanted.known else f"it gets {formats.PCM} all the same"
+        return [Trouble(Remedy.IGNORE, f"the server listens to {wanted}: {does}")]
+
+
+def _without(fields: str, reason: str) -> list[Trouble]:
+    """The log must hold once which optional fields a server does not take."""
+    text = f"the server refuses {fields} of the session, which is set up without ({reason})"
+    return [Trouble(Remedy.OUR_FAULT, text)] if fields else []
