@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up Parley in this checkout, then runs what was asked for. See --help.
+# Sets up Parley in this checkout, then runs the demo or the tests. See --help.
 set -Eeuo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -7,36 +7,35 @@ readonly root
 venv=$root/.venv
 log=$venv/install.log
 readonly requirements=$root/daemon/requirements
-debs='' # a folder of Debian packages that takes the network's place
+debs='' # a folder of Debian packages that replaces the network
 
-readonly porcupine=pvporcupine==1.9.5 # the last line that runs without a key: tests/wake uses it
+readonly porcupine=pvporcupine==1.9.5 # the last series that runs without a key, for tests/wake
 readonly all_mb=1500                  # measured on a minimal Debian: 1350 MB, apt's downloads included
-readonly venv_mb=800                  # ... of which .venv 510 MB; pip wants room to unpack
+readonly venv_mb=800                  # ... of which .venv 510 MB; pip needs space to unpack
 to_compile=(gcc libc6-dev pkg-config libasound2-dev libsystemd-dev)
-readonly lock_wait_s=120              # the system's own daily update holds apt's locks about this long
+readonly lock_wait_s=120              # the system's daily update holds apt's locks about this long
 
 usage() {
   cat <<'HELP'
 Usage: ./install.sh OPTION [ARGUMENT...]
 
-  --demo [ARGUMENT...]   set up what is missing, then run `parley demo ARGUMENT...`
-  --test [ARGUMENT...]   set up what is missing, check style and types, then run `pytest ARGUMENT...`;
-                         without arguments all tests, with -m "not slow" those that take a minute
+  --demo [ARGUMENT...]   install missing parts, then run `parley demo ARGUMENT...`
+  --test [ARGUMENT...]   install missing parts, check style and types, run `pytest ARGUMENT...`;
+                         without arguments all tests, with -m "not slow" the quick ones (a minute)
   --help                 print this
 
 On the device, as root:
 
   --install              install Parley as a service: packages, /opt/parley, /etc/parley, unit
-  --upgrade              the same from this checkout; configuration, keys and state are kept
-  --uninstall [--purge]  remove it; --purge removes configuration, keys and state as well
+  --upgrade              install this checkout's version; keep configuration, keys and state
+  --uninstall [--purge]  remove it; --purge also removes configuration, keys and state
     --board NAME         with --install: the board in a new configuration (hardware/README.md)
     --wheels DIR         with --install or --upgrade: all packages from DIR, no network, no compiler
   --make-wheels DIR      collect Debian and Python packages for --wheels in DIR, and compile them
 
-For --demo and --test, set-up installs missing Debian packages with apt-get (as root or through sudo)
-and the Python packages into .venv in this checkout; nothing else is changed.
-It needs a 64-bit Debian 12 or later, or Raspberry Pi OS (64-bit), and may be
-repeated at any time: the second run finds everything in place.
+--demo and --test install missing Debian packages with apt-get (as root or through sudo) and the
+Python packages into .venv in this checkout; they change nothing else. They need a 64-bit Debian 12
+or later, or Raspberry Pi OS (64-bit). They may be repeated: a second run installs nothing.
 
   DESTDIR=DIR            install below DIR, for an image: nothing is enabled or started
   PARLEY_PYTHON=PATH     use this Python (3.11 or later) instead of /usr/bin/python3
@@ -70,7 +69,7 @@ main() {
   esac
 }
 
-# --- the two things to run ---------------------------------------------------------------
+# --- the tests ---------------------------------------------------------------------------
 
 run_tests() {
   local failed=0
@@ -87,8 +86,8 @@ run_tests() {
   exit "$failed"
 }
 
-# All tests in two processes, of which one runs those that keep real time, one after the other.
-# PARLEY_COVERAGE=1 measures which branches of the package the quick ones take; measuring doubles
+# Runs all tests in two processes; one runs the real-time tests, one after the other.
+# PARLEY_COVERAGE=1 measures the branch coverage of the package by the quick tests, which doubles
 # their time.
 run_all_tests() {
   local failed=0
@@ -111,13 +110,13 @@ check() {
   shift
   step "$name"
   "$@" && return
-  complain "$name found faults" "mend the places it names above"
+  complain "$name found faults" "fix the places named above"
   return 1
 }
 
 # --- set-up --------------------------------------------------------------------------------
 
-# set_up EXTRA [PACKAGE...]: Debian packages, Python and .venv with the extra of pyproject.toml.
+# set_up EXTRA [PACKAGE...]: installs Debian packages, Python, and .venv with the extra.
 set_up() {
   local extra=$1
   shift
@@ -127,7 +126,7 @@ set_up() {
   mkdir -p "$venv"
   begin "$venv"
   find_python
-  # lgpio has no wheel for Python 3.13 there and its own build runs swig
+  # on arm64, lgpio has no wheel for Python 3.13, and its build runs swig
   [[ $(dpkg --print-architecture) != arm64 ]] || to_compile+=(swig)
   install_packages "$@" "${to_compile[@]}"
   find_python_for_sure
@@ -135,12 +134,12 @@ set_up() {
   end
 }
 
-# begin DIR: one at a time in this directory, and every failure says what to do.
+# begin DIR: allows one run at a time in this directory; every failure names its remedy.
 begin() {
   exec 9>"$1/install.lock"
-  flock -w 600 9 || fail "another install.sh is at work in $1" "wait until it has ended"
-  trap 'fail "interrupted" "run it again: it goes on or starts over by itself"' INT TERM
-  trap '((BASH_SUBSHELL)) || fail "stopped at its line $LINENO, a fault of its own" "report this with $log"' ERR
+  flock -w 600 9 || fail "another install.sh is running in $1" "wait until it has ended"
+  trap 'fail "interrupted" "run it again: it resumes or starts over by itself"' INT TERM
+  trap '((BASH_SUBSHELL)) || fail "stopped at line $LINENO by an internal fault" "report this with $log"' ERR
 }
 
 end() {
@@ -155,7 +154,7 @@ check_machine() {
   architecture=$(dpkg --print-architecture)
   case $architecture in
     amd64 | arm64) ;;
-    *) fail "this system is $architecture, for which numpy and onnxruntime are not built" \
+    *) fail "this system is $architecture; numpy and onnxruntime have no builds for it" \
       "install the 64-bit Raspberry Pi OS or Debian (arm64 or amd64)" ;;
   esac
 }
@@ -165,14 +164,14 @@ check_checkout() {
   for place in "$root" "$venv"; do
     [[ -e $place && ! -w $place ]] || continue
     advice='clone Parley into your home directory'
-    # a folder of another name may hold other things as well, and is not given away
+    # a folder with another name may contain other files: do not suggest chown for it
     [[ $place == "$root" && ${root##*/} != *[Pp]arley* ]] ||
       advice="sudo chown -R $(id -u):$(id -g) ${place@Q}, or $advice"
-    fail "$place belongs to $(stat -c %U "$place") and you may not write there" "$advice"
+    fail "$place belongs to $(stat -c %U "$place") and is not writable for you" "$advice"
   done
 }
 
-# Debian's own Python comes first because apt brings its headers; sets `python`, empty if none.
+# Sets `python`, empty if none. Prefers Debian's Python, because apt provides its headers.
 find_python() {
   local candidates=(/usr/bin/python3 python3) candidate version found=
   [[ -z ${PARLEY_PYTHON:-} ]] || candidates=("$PARLEY_PYTHON")
@@ -186,17 +185,17 @@ find_python() {
     fi
     found+="$candidate is $version, "
   done
-  [[ -z $found ]] || fail "${found}at least Python 3.11 is needed" \
+  [[ -z $found ]] || fail "${found}Python 3.11 or later is needed" \
     "use Debian 12 or later, or put a newer python3 first in PATH"
   [[ -z ${PARLEY_PYTHON:-} ]] || fail "PARLEY_PYTHON=$PARLEY_PYTHON does not run" "correct or unset it"
 }
 
 find_python_for_sure() {
   [[ -n $python ]] || find_python
-  [[ -n $python ]] || fail "no Python was found" "sudo apt-get install -y python3"
+  [[ -n $python ]] || fail "found no Python" "sudo apt-get install -y python3"
 }
 
-# Besides what is asked for, Debian's Python where no other was found, with headers for gcc.
+# Installs the given packages, and Debian's Python if there is no other, with headers for gcc.
 install_packages() {
   local wanted=("$@")
   if [[ -z $python || $python == /usr/bin/python3 ]]; then
@@ -212,7 +211,7 @@ install_packages() {
   : >"$log"
   gain_root "${missing[@]}"
   local -x DEBIAN_FRONTEND=noninteractive
-  # what an interrupted installation leaves half done, apt refuses to go on from
+  # apt refuses to work after an interrupted installation
   ! compgen -G '/var/lib/dpkg/updates/*' >/dev/null || logged as_root dpkg --configure -a || true
   if [[ -n $debs ]]; then
     missing_files
@@ -225,7 +224,7 @@ install_packages() {
   ((${#missing[@]} == 0)) || fail_with_log "installing ${missing[*]}"
 }
 
-# Sets `missing` to those of the packages that are not installed.
+# Sets `missing` to the packages that are not installed.
 missing_packages() {
   local package installed
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null) || true
@@ -235,7 +234,7 @@ missing_packages() {
   done
 }
 
-# Sets `missing` to the files in `debs` of all that is not installed: what is wanted, and its needs.
+# Sets `missing` to the files in `debs` of packages that are not installed, with dependencies.
 missing_files() {
   local file package
   local -A files=()
@@ -256,7 +255,8 @@ gain_root() {
   local ask=(sudo -n true)
   [[ ! -t 0 ]] || ask=(sudo true)
   command -v sudo >/dev/null && "${ask[@]}" 2>>"$log" && return
-  fail "installing Debian packages needs root" "run apt-get install -y $* as root, then this again"
+  fail "installing Debian packages needs root" \
+    "run apt-get install -y $* as root, then run this again"
 }
 
 as_root() {
@@ -271,7 +271,7 @@ apt_get() {
   local deadline=$((SECONDS + lock_wait_s))
   until as_root apt-get -q -o DPkg::Lock::Timeout=$lock_wait_s \
     -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"; do
-    # `update` does not wait for its lock by itself
+    # `update` does not wait for its lock
     tail -n 5 "$log" | grep -q 'Could not get lock' && ((SECONDS < deadline)) || return 1
     sleep 5
   done
@@ -281,7 +281,7 @@ check_space() {
   local needed_mb=$1 free_mb
   free_mb=$(df --output=avail -BM "${venv%/*}" | tr -dc '0-9')
   ((free_mb >= needed_mb)) ||
-    fail "${venv%/*} has $free_mb MB free, set-up needs $needed_mb MB" "free some space"
+    fail "${venv%/*} has $free_mb MB free, the installation needs $needed_mb MB" "free some space"
 }
 
 # --- the virtual environment ---------------------------------------------------------------
@@ -301,7 +301,7 @@ install_venv() {
   venv_is_sound || create_venv
 
   step "installing Python packages into .venv (a few minutes the first time)"
-  touch "$venv/incomplete" # a killed pip leaves half a package behind and takes it for whole
+  touch "$venv/incomplete" # a killed pip leaves a partial package and takes it for complete
   local status=0
   (cd "$root" && install_locked "${locked[@]}" &&
     logged pip_install --no-deps --no-build-isolation -e .) || status=$?
@@ -313,7 +313,7 @@ install_venv() {
   step "Python packages are in place"
 }
 
-# pip runs, and it is the pip of this very directory and of this Python.
+# Succeeds if pip runs and belongs to this directory and this Python.
 venv_is_sound() {
   [[ ! -e $venv/incomplete ]] || return 1
   local version
@@ -326,19 +326,19 @@ create_venv() {
   find "$venv" -mindepth 1 -maxdepth 1 ! -name 'install.*' -exec rm -rf {} +
   "$python" -c 'import ensurepip, sysconfig, os
 assert os.path.exists(sysconfig.get_path("include") + "/Python.h")' 2>>"$log" ||
-    fail "$python has no venv module or no headers" "install them, or use Debian's own python3"
+    fail "$python has no venv module or no headers" "install them, or use Debian's python3"
   touch "$venv/incomplete"
   logged "$python" -m venv "$venv" || fail_with_log "creating .venv"
 }
 
-# install_locked FILE...: exact versions with the hashes of their files, and nothing else. The build
-# backend comes first, since an isolated build would fetch one of any version.
+# install_locked FILE...: installs exactly the locked versions, with the hashes of their files. The
+# build backend comes first, since an isolated build would download any version.
 install_locked() {
   logged pip_install --require-hashes --requirement "$requirements/build.txt" &&
     logged pip_install --require-hashes --no-build-isolation "${@/#/--requirement=}"
 }
 
-# pip as the user configured it; bounded where nothing is configured.
+# Runs pip with the user's configuration, otherwise with bounded retries and timeouts.
 pip_install() { run_pip install "$@"; }
 
 run_pip() {
@@ -347,8 +347,8 @@ run_pip() {
   [[ $configured == *retries=* ]] || export PIP_RETRIES=2
   [[ $configured == *timeout=* ]] || export PIP_TIMEOUT=20
   export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_PROGRESS_BAR=off
-  export PIP_USE_PEP517=1 # the pip of Debian 12 would want `wheel` for systemd-python
-  export PYPI=1           # lgpio: compile its C library in instead of looking for Debian's
+  export PIP_USE_PEP517=1 # the pip of Debian 12 would need `wheel` for systemd-python
+  export PYPI=1           # lgpio: include its C library instead of using Debian's
   export TMPDIR=$venv/tmp # /tmp is in memory on Debian 13 and too small on a small Pi
   mkdir -p "$TMPDIR"
   "$venv/bin/python" -m pip "$@"
@@ -357,17 +357,17 @@ run_pip() {
 install_keyless_porcupine() {
   local target=$venv/porcupine-1.9.5
   [[ ! -d $target ]] || return 0
-  step "installing $porcupine beside it, for the tests of the wake words"
+  step "installing $porcupine in addition, for the tests of the wake words"
   rm -rf "$target.new"
   if (logged pip_install --no-deps --target "$target.new" "$porcupine"); then
     mv "$target.new" "$target"
   else
-    step "warning: $porcupine could not be installed, its tests will be skipped (see $log)"
+    step "warning: $porcupine could not be installed; pytest will skip its tests (see $log)"
   fi
   rm -rf "$venv/tmp"
 }
 
-# --- saying it -------------------------------------------------------------------------------
+# --- messages --------------------------------------------------------------------------------
 
 step() { printf '[%3d s] %s\n' "$SECONDS" "$*"; }
 
@@ -392,7 +392,7 @@ fail_with_log() {
   elif grep -qE "Could not (resolve|connect)|Unable to connect|Failed to fetch|Network is unreachable|\
 Temporary failure in name|Connection (refused|reset|broken)|Connection(Error|Timeout)|ConnectTimeout|\
 ReadTimeout|ProxyError|[(]from versions: none[)]" <<<"$end"; then
-    fail "$what failed: no network, or the package index cannot be reached" \
+    fail "$what failed: no network, or the package index is unreachable" \
       "check the connection and the proxy settings, then run this again"
   fi
   fail "$what failed" "see the lines above and $log"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034
-# The half of install.sh that installs Parley as a service; sourced by it.
+# The part of install.sh that installs Parley as a service; install.sh sources it.
 
-umask 022 # not the caller's: the service reads these files, and nobody but root changes them
+umask 022 # not the caller's: the service reads these files, and only root may change them
 
 readonly dest=${DESTDIR:-} # installing into an image: nothing is enabled or started
 readonly opt=$dest/opt/parley
@@ -12,7 +12,7 @@ readonly backoff=$unit.d/backoff.conf
 readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
 readonly rules=$dest/etc/udev/rules.d/60-parley.rules
 readonly state=("$dest/var/lib/private/parley" "$dest/var/lib/parley")
-readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and room to unpack
+readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and space to unpack
 readonly at_run_time=(flite alsa-utils)
 
 device() {
@@ -47,7 +47,7 @@ device() {
 }
 
 folder() {
-  [[ -d $1 ]] || fail "$1 is not a folder" "name the folder that --make-wheels has filled"
+  [[ -d $1 ]] || fail "$1 is not a folder" "give the folder that --make-wheels has filled"
   (cd -- "$1" && pwd -P)
 }
 
@@ -66,7 +66,7 @@ install_device() {
   device_packages "$wheels"
   find_python_for_sure
   device_venv "$wheels"
-  chmod -R go-w,a+rX "$opt" # an earlier one may have been made under another umask
+  chmod -R go-w,a+rX "$opt" # an earlier installation may have had another umask
   device_files "$board"
   device_service
   end
@@ -78,14 +78,14 @@ check_board() {
     fail "there is no board $1" "use one of: $(cd "$root/daemon/parleyd/config/boards" && echo *.toml | sed 's/\.toml//g')"
 }
 
-# Debian's packages where they do; a compiler only for what is left, which device_venv says.
+# Uses Debian's packages where possible, and a compiler only for the rest (see device_venv).
 device_packages() {
   local wheels=$1 wanted=("${at_run_time[@]}")
   if [[ -z $wheels ]]; then
     wanted+=(python3-systemd gcc libc6-dev pkg-config libasound2-dev)
     [[ -z $python || $python == /usr/bin/python3 ]] || wanted+=(libsystemd-dev)
     if [[ $(dpkg --print-architecture) == arm64 ]]; then
-      # Raspberry Pi OS has lgpio ready to use; for Debian there are wheels up to Python 3.12
+      # Raspberry Pi OS has a package of lgpio; for Debian there are wheels up to Python 3.12
       if apt-cache show python3-lgpio >/dev/null 2>&1; then
         wanted+=(python3-lgpio)
       elif [[ -z $python ]] || "$python" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then
@@ -98,7 +98,7 @@ device_packages() {
   install_packages "${wanted[@]}"
 }
 
-# A new environment beside the one in use, which is replaced only when it is complete.
+# Builds a new environment beside the current one, and replaces that only when it is complete.
 device_venv() {
   local wheels=$1 wanted
   wanted=$(fingerprint)
@@ -107,8 +107,8 @@ device_venv() {
     return
   fi
   [[ -z $wheels || $(cat "$wheels/made-of" 2>/dev/null) == "$wanted" ]] ||
-    fail "the wheels in $wheels are of another version of Parley or Python" \
-      "collect them anew with --make-wheels, from this checkout and on a machine like this"
+    fail "the wheels in $wheels are for another version of Parley or Python" \
+      "collect them again with --make-wheels, from this checkout and on a machine like this"
   check_space $device_mb
   : >"$log"
   find "$opt" -maxdepth 1 -name 'venv-*' ! -path "$(readlink -f "$opt/venv")" -exec rm -rf {} +
@@ -124,7 +124,7 @@ device_venv() {
   else
     step "installing Python packages (minutes); pyalsaaudio is compiled, which takes seconds"
     [[ $(dpkg --print-architecture) != arm64 ]] || dpkg -s python3-lgpio >/dev/null 2>&1 ||
-      step "lgpio is compiled too where neither package nor wheel exists, under a minute"
+      step "lgpio is compiled, too, if neither package nor wheel exists (under a minute)"
     copy_source
     not_of_debian >"$venv/runtime.txt"
     (install_locked "$venv/runtime.txt" &&
@@ -134,7 +134,7 @@ device_venv() {
   fi
   rm -rf "$venv/tmp"
   "$venv/bin/parley" --version >>"$log" 2>&1 || fail_with_log "starting parley"
-  # in the image its own paths hold
+  # inside the image, paths start at its root
   [[ -z $dest ]] || grep -rlIZ "$dest/opt" "$venv/bin" | xargs -0 -r sed -i "s|$dest/opt|/opt|g"
   echo "$wanted" >"$venv/installed"
   local old
@@ -145,7 +145,7 @@ device_venv() {
   venv=$opt/venv
 }
 
-# runtime.txt without the two packages that Debian compiles, where they are installed.
+# Prints runtime.txt without lgpio and systemd-python if Debian's packages of them are installed.
 not_of_debian() {
   local name present=()
   for name in lgpio systemd-python; do
@@ -157,10 +157,10 @@ not_of_debian() {
   ' "$requirements/runtime.txt"
 }
 
-# The locked versions without hashes: wheels that were compiled here have hashes of their own.
+# Prints the locked versions without hashes: locally compiled wheels have other hashes.
 locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime}.txt; }
 
-# Of Parley's files and of what decides which wheels fit.
+# Prints a hash of Parley's files and of all that decides which wheels fit.
 fingerprint() {
   (cd "$root" && find pyproject.toml daemon/docs daemon/parleyd daemon/requirements \
     hardware systemd/README.md \
@@ -169,7 +169,7 @@ fingerprint() {
     "$python" -c 'import platform, sys; print(*sys.version_info[:2], platform.machine())') | sha256sum
 }
 
-# A build leaves folders behind: not in the checkout, and not owned by root there.
+# Copies the source, because a build would leave root's folders in the checkout.
 copy_source() {
   mkdir -p "$venv/source"
   (cd "$root" && cp -r pyproject.toml README.md LICENSE daemon hardware systemd "$venv/source")
@@ -196,23 +196,23 @@ device_files() {
   first_configuration "$board" >"$etc/parley.toml.new"
   chmod 644 "$etc/parley.toml.new"
   mv "$etc/parley.toml.new" "$etc/parley.toml"
-  step "$etc/parley.toml is new: every key is in it, with its default, to be uncommented"
+  step "$etc/parley.toml is new: it lists every key with its default, commented out"
 }
 
-# 0 where there is none.
+# Prints 0 without systemd.
 systemd_version() { (systemctl --version 2>/dev/null || true) | awk 'NR == 1 {v = $2} END {print v + 0}'; }
 
-# Leaves a file alone that is as it should be.
+# Does not write a file that is already right.
 put() { install -C -D -m 644 "$root/$1" "$2"; }
 
 first_configuration() {
   local board='#board = "usb-gpio"'
   [[ -z $1 ]] || board="board = \"$1\""
-  # every key commented out, so that the defaults of a later version or a board apply
+  # all keys are commented out, so that the defaults of a later version or a board apply
   sed -e 's/^[^#[]/#&/' -e "s/^#*board = .*/$board/" "$root/daemon/parleyd/config/default.toml"
 }
 
-# Each key that lies in /etc/parley becomes a credential of the service.
+# Makes each key in /etc/parley a credential of the service.
 name_keys() {
   local file lines=''
   for file in "$etc"/*_key; do
@@ -260,13 +260,13 @@ device_service() {
   fi
   logged systemctl enable parleyd || fail_with_log "enabling parleyd"
   if [[ ! -d /run/systemd/system ]]; then
-    step "systemd does not run here: parleyd is enabled, and starts at the next boot"
+    step "systemd does not run here: parleyd is enabled and starts at the next boot"
     return
   fi
   logged udevadm control --reload || true # a container has no udev
   logged udevadm trigger --subsystem-match=gpio --subsystem-match=spidev || true
   logged systemctl daemon-reload || fail_with_log "reading the unit"
-  logged systemctl reset-failed parleyd || true # it may have reached its limit of starts
+  logged systemctl reset-failed parleyd || true # it may have reached the limit of starts
   step "starting parleyd"
   logged systemctl restart parleyd || step "warning: parleyd does not start, see below"
 }
@@ -274,7 +274,7 @@ device_service() {
 diagnose() {
   step "parley doctor"
   "$opt/venv/bin/python" "$opt/venv/bin/parley" doctor --config "$etc/parley.toml" ||
-    step "Parley is installed; mend what fails above, then: systemctl restart parleyd"
+    step "Parley is installed; fix the failures above, then run: systemctl restart parleyd"
 }
 
 # --- removing --------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ make_wheels() {
  packages for this release, Python and kind of machine are in $wheels"
 }
 
-# What a system that has nothing would need: on those that have less than this one, too.
+# Collects the packages for an empty system, which may have fewer than this one.
 collect_debs() {
   local packages=("${at_run_time[@]}")
   [[ $python != /usr/bin/python3 ]] || packages+=(python3 python3-venv)
@@ -339,7 +339,7 @@ collect_debs() {
   rm -rf "$debs"
   mkdir -p "$debs/partial"
   : >"$debs/nothing-installed"
-  if ! download_debs "${packages[@]}"; then # for want of a list, or with an old one
+  if ! download_debs "${packages[@]}"; then # without a list of packages, or with an old one
     gain_root "${packages[@]}"
     logged apt_get update || fail_with_log "updating the list of Debian packages"
     download_debs "${packages[@]}" || fail_with_log "collecting Debian packages"

@@ -1,4 +1,4 @@
-"""`python -m hardware.pictures` draws the pictures of hardware/ anew."""
+"""`python -m hardware.pictures` redraws the pictures of hardware/."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Write every picture beside this file."""
+    """Write every picture to the folder of this file."""
     for name, svg in {**lights.pictures(), **wiring.pictures()}.items():
         path = FOLDER / name
         path.parent.mkdir(exist_ok=True)

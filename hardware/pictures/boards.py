@@ -1,4 +1,4 @@
-"""What is wired to which pin on each board: from its profile, and what its sound needs besides."""
+"""The wiring of each board: from its profile, plus the pins of its sound."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +14,7 @@ RESISTOR = "330 Ω"
 
 @dataclass(frozen=True)
 class Wire:
-    """From a pin of the header to a terminal of a part."""
+    """A wire from a pin of the header to a terminal of a part."""
 
     pin: int
     terminal: str
@@ -24,7 +24,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Part:
-    """One thing beside the Pi, its wires from the top of the header down; `note`: lines."""
+    """One part beside the Pi; wires from the top of the header down; `note`: lines of text."""
 
     name: str
     wires: tuple[Wire, ...] = ()
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Board:
-    """A wiring plan; `hat`: the board sits on the header and is wired by that."""
+    """A wiring plan; `hat`: name of a board on the header, which needs no wires."""
 
     name: str
     left: tuple[Part, ...]
@@ -99,7 +99,7 @@ HATS = {
 
 
 def board(name: str) -> Board:
-    """The plan of one profile of `parleyd.config.boards`."""
+    """Return the plan of one profile of `parleyd.config.boards`."""
     settings = config.parse(f'board = "{name}"')
     light, buttons = _light(settings.lights, bool(HATS.get(name))), settings.buttons
     switches: list[Part] = []
@@ -115,7 +115,7 @@ def board(name: str) -> Board:
 
 
 def names() -> list[str]:
-    """The boards that have a drawing; the second ReSpeaker is wired as the first."""
+    """Return the boards with a drawing; the second ReSpeaker is wired like the first."""
     return [name for name in boards.names() if name != "respeaker-2mic-v2"]
 
 
@@ -158,7 +158,7 @@ def _contact(name: str, gpio: int, hat: str | None) -> Part:
 
 @cache
 def header() -> dict[int, str]:
-    """What each of the 40 pins is: ``GPIO17``, ``GND``, ``3V3``, ``5V``; from gpiozero's data."""
+    """Return the name of each of the 40 pins (``GPIO17``, ``GND``, ``3V3``), from gpiozero."""
     pi_4 = 0xC03111
     pins = PiBoardInfo.from_revision(pi_4).headers["J8"].pins
     return {number: pin.name for number, pin in pins.items()}
@@ -169,6 +169,6 @@ def _pin(gpio: int) -> int:
 
 
 def _ground_near(pin: int) -> int:
-    """The nearest ground on the same side of the header."""
+    """Return the nearest ground on the same side of the header."""
     grounds = [n for n, name in header().items() if name == "GND" and n % 2 == pin % 2]
     return min(grounds, key=lambda ground: abs(ground - pin))

@@ -1,7 +1,7 @@
-"""Pictures of what each state looks like, drawn from the patterns that the LEDs play.
+"""Pictures of each state, drawn from the patterns of the LEDs.
 
-Each shows four lights side by side, moving as they do on the device, and four seconds of
-brightness. The panel is dark, as LEDs are seen best, on light pages and dark ones alike.
+Each shows four lights that move as on the device, and four seconds of brightness. The panel is
+dark, where LEDs are most visible, on light and on dark pages.
 """
 
 import math
@@ -14,13 +14,13 @@ from parleyd.lights.terminal import on_screen
 
 WIDTH, HEIGHT = 620, 84
 SHOWN_S = 4.0
-FRAME_S = 0.02  # as the player's
-DECIDED_S = 0.5  # a barge-in is over by then (hearing.confirm_ms)
-PAUSE_S = 1.5  # before the picture of one begins again: nothing flickers on and on here
+FRAME_S = 0.02  # like the player
+DECIDED_S = 0.5  # longest duration of a barge-in (hearing.confirm_ms)
+PAUSE_S = 1.5  # before the picture of a barge-in repeats, so that it does not flicker constantly
 
-ONE_LED, RGB_LED, HAT, RING = 46.0, 112.0, 190.0, 286.0  # where they stand
+ONE_LED, RGB_LED, HAT, RING = 46.0, 112.0, 190.0, 286.0  # horizontal positions
 CURVE_LEFT, CURVE_RIGHT, CURVE_TOP, BASELINE = 356, 596, 18, 58
-ANY_HUE = "#ffe9c4"  # one LED may have any colour: what counts is its rhythm
+ANY_HUE = "#ffe9c4"  # one LED may have any colour: only its rhythm matters
 
 STYLE = """\
 text{font:10px ui-sans-serif,system-ui,Helvetica,Arial,sans-serif;fill:#8b949e;text-anchor:middle}
@@ -31,7 +31,7 @@ text{font:10px ui-sans-serif,system-ui,Helvetica,Arial,sans-serif;fill:#8b949e;t
 
 
 def pictures() -> dict[str, str]:
-    """File name to SVG text, one picture for each state."""
+    """Return file names and SVG texts, one picture for each state."""
     return {f"lights/{shown}.svg": _picture(shown) for shown in Shown}
 
 
@@ -56,7 +56,7 @@ def _picture(shown: Shown) -> str:
 
 
 def _boards() -> Iterator[str]:
-    """The lights when they are dark."""
+    """Yield the dark lights."""
     yield f'<rect class="board" x="{HAT - 36:g}" y="18" width="72" height="34" rx="5"/>'
     yield (
         f'<circle cx="{RING:g}" cy="35" r="23" fill="none" stroke="#171d26" stroke-width="11"/>'
@@ -80,7 +80,7 @@ def _labels() -> Iterator[str]:
 
 
 def _lit(shown: Shown) -> Iterator[str]:
-    """The same lights at full brightness, in one group whose opacity is the pattern."""
+    """Yield the lights at full brightness, in one group whose opacity is the pattern."""
     if shown is Shown.IDLE:
         return
     hue = _css(LOOKS[shown].hue)
@@ -102,7 +102,7 @@ def _lit(shown: Shown) -> Iterator[str]:
 
 
 def _chips() -> Iterator[tuple[float, float, float]]:
-    """Centre and edge of each addressable LED: three on the HAT, twelve on the ring."""
+    """Yield centre and edge of each addressable LED: three on the HAT, twelve on the ring."""
     for step in (-1, 0, 1):
         yield HAT + 22.0 * step, 35.0, 10.0
     for hour in range(12):
@@ -121,7 +121,7 @@ def _chip(x: float, y: float, edge: float, look: str) -> str:
 
 
 def _keyframes(shown: Shown) -> str:
-    """CSS that moves the opacity as the pattern moves the brightness."""
+    """Return CSS that animates the opacity like the brightness of the pattern."""
     if not animated(shown):
         return ""
     over_s = DECIDED_S + PAUSE_S if shown is Shown.BARGE_IN else _period_s(shown)
@@ -143,13 +143,13 @@ def _keyframes(shown: Shown) -> str:
 
 
 def _period_s(shown: Shown) -> float:
-    """After how long the pattern begins again."""
+    """Return the period of the pattern."""
     levels = [_level(shown, frame * FRAME_S) for frame in range(1000)]
     return next(n for n in range(1, 500) if levels[n:] == levels[:-n]) * FRAME_S
 
 
 def _curve(shown: Shown) -> Iterator[str]:
-    """Brightness over `SHOWN_S`, as an eye sees it."""
+    """Yield the perceived brightness over `SHOWN_S`."""
     second = (CURVE_RIGHT - CURVE_LEFT) / SHOWN_S
     frames = round(SHOWN_S / FRAME_S)
     path = [f"M{CURVE_LEFT},{BASELINE}"]
@@ -174,8 +174,8 @@ def _curve(shown: Shown) -> Iterator[str]:
 
 
 def _level(shown: Shown, t: float) -> float:
-    """The brightness an eye sees at `t`: 0..1; dark where a picture makes a pause."""
-    t += FRAME_S / 1000  # an edge of the pattern may lie on a frame
+    """Return the perceived brightness at `t`, 0..1; dark in a picture's pause."""
+    t += FRAME_S / 1000  # an edge of the pattern may coincide with a frame
     if shown is Shown.BARGE_IN and t >= DECIDED_S:
         return 0.0
     return _seen(brightness(shown, t, 0.0))

@@ -1,4 +1,4 @@
-"""Wiring plans: the 40-pin header in the middle, what is wired to it left and right."""
+"""Wiring plans: the 40-pin header in the middle, the parts left and right."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -9,7 +9,7 @@ from hardware.pictures.boards import Board, Part, Wire
 WIDTH, ROW, TOP = 900, 22, 46
 HEIGHT = TOP + 20 * ROW + 14
 LEFT_PIN, RIGHT_PIN = 438, 462
-NAME_WIDTH = 52  # beside each pin stands its name; wires begin behind it
+NAME_WIDTH = 52  # for the name beside each pin; wires begin after it
 PART_WIDTH, PART_MARGIN = 190, 20
 TITLE, TERMINAL, NOTE, FOOT = 28, 20, 15, 10  # heights within a part
 
@@ -29,12 +29,12 @@ text{font:12px ui-sans-serif,system-ui,Helvetica,Arial,sans-serif;fill:#c9d1d9}
 
 
 def pictures() -> dict[str, str]:
-    """File name to SVG text, one picture for each board."""
+    """Return file names and SVG texts, one picture for each board."""
     return {f"boards/{name}.svg": _picture(boards.board(name)) for name in boards.names()}
 
 
 def table(name: str) -> str:
-    """The same plan as rows of a table in Markdown."""
+    """Return the same plan as a Markdown table."""
     board, pins = boards.board(name), boards.header()
     lines = ["| part | terminal | pin of the header | through |", "|---|---|---|---|"]
     for part in (*board.left, *board.right):
@@ -83,7 +83,7 @@ def _header(board: Board) -> Iterator[str]:
 
 
 def _pins(board: Board) -> Iterator[str]:
-    """Numbers and names, above the wires; what is used has the colour of its wire."""
+    """Yield numbers and names, above the wires; used pins have the colour of their wire."""
     parts = (*board.left, *board.right)
     hues = {wire.pin: wire.hue for wire in chain.from_iterable(part.wires for part in parts)}
     for pin, name in boards.header().items():
@@ -103,7 +103,7 @@ def _height(part: Part) -> float:
 
 
 def _tops(parts: Sequence[Part]) -> list[float]:
-    """Each part as near to its pins as those above it allow, and all on the panel."""
+    """Return the top of each part, as near to its pins as possible, all within the panel."""
     tops: list[float] = []
     lowest = float(TOP)
     for part in parts:
@@ -144,7 +144,7 @@ def _terminals(part: Part, top: float) -> list[float]:
 
 
 def _wires(part: Part, top: float, is_left: bool) -> Iterator[str]:
-    """From the terminal to behind the pin's name, or between two rows to the other side."""
+    """Yield wires from terminals to the pins' names, or between two rows to the other side."""
     for wire, end_y in zip(part.wires, _terminals(part, top), strict=True):
         yield from _wire(wire, end_y, is_left)
 
@@ -156,7 +156,7 @@ def _wire(wire: Wire, end_y: float, is_left: bool) -> Iterator[str]:
     x, y = _pin_x(wire.pin), _row_y(wire.pin)
     crosses = (wire.pin % 2 == 1) != is_left
     if crosses:
-        # to the left below the pin's row, to the right above it: two never share a gap's run
+        # to the left below the pin's row, to the right above it: so no two wires overlap
         between = y + ROW / 2 if is_left else y - ROW / 2
         path = f"M{x:g},{y:g}V{between:g}H{near_x:g}"
         y = between
