@@ -1,4 +1,4 @@
-"""The offline voice as the daemon's effects reach it."""
+"""The offline voice, driven by the daemon's effects."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ WORDS = "the service home wants to run open door. door is quote front unquote."
 
 
 def spoken(announcer: Announcer) -> list[Happening]:
-    """What the core hears of one `Speak`."""
+    """Return the events for the core after one `Speak`."""
     posted: list[Happening] = []
 
     async def carry() -> None:
@@ -52,7 +52,7 @@ class _Broken(Announcer):
         raise OSError("no such library")
 
 
-def test_voice_that_fails_is_reported_as_no_speech(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_voice_is_reported_as_no_speech(caplog: pytest.LogCaptureFixture) -> None:
     assert spoken(_Broken()) == [Spoken(7, None)]
     assert spoken(_Broken())[0].frames is None  # type: ignore[union-attr]
     assert "the offline voice failed" in caplog.text

@@ -1,4 +1,4 @@
-"""The audio thread, with a core that counts and a card that is simple or real."""
+"""The audio thread, with a counting core and a simple or real card."""
 
 import queue
 import threading
@@ -36,11 +36,11 @@ from parleyd.errors import AudioError
 from parleyd.hearing.fuse import Fault
 from parleyd.units import SILENCE, Frames
 
-DEADLINE_S = 30.0  # of a wait that takes milliseconds on an idle machine
+DEADLINE_S = 30.0  # for a wait of milliseconds on an idle machine
 
 
 class SimpleCard:
-    """A card that is never late: a period each time `give` is called, loss when told."""
+    """A card that is never late: `give` delivers a period or an error."""
 
     def __init__(self) -> None:
         self.xruns = 0
@@ -84,7 +84,7 @@ class SimpleCard:
 
 
 class CountingCore:
-    """Tells each call through a queue; a button press drops and plays 480 frames."""
+    """Reports each call through a queue; a button press drops and plays 480 frames."""
 
     def __init__(self) -> None:
         self.seen: queue.Queue[Any] = queue.Queue()
@@ -112,11 +112,11 @@ class CountingCore:
             item = self.seen.get(timeout=DEADLINE_S)
             if wanted(item):
                 return item
-        pytest.fail("the core was never told")
+        pytest.fail("the core never received the event")
 
 
 class Outcome:
-    """What the heartbeat's callbacks were called with."""
+    """The arguments of the audio thread's callbacks."""
 
     def __init__(self) -> None:
         self.effects: queue.Queue[Sequence[Effect]] = queue.Queue()
@@ -163,7 +163,7 @@ def drain(calls: "queue.Queue[tuple[str, object]]") -> list[tuple[str, object]]:
     return items
 
 
-def test_a_beat_tells_events_first_then_drops_then_writes(
+def test_period_handles_events_then_drops_then_writes(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
@@ -187,7 +187,7 @@ def test_a_beat_tells_events_first_then_drops_then_writes(
     assert running.heart.beats == 1
 
 
-def test_no_period_no_beat_and_effects_only_when_there_are_some(
+def test_tick_needs_a_period_and_reports_only_real_effects(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
@@ -200,7 +200,7 @@ def test_no_period_no_beat_and_effects_only_when_there_are_some(
     assert running.outcome.effects.empty()
 
 
-def test_xruns_are_told_as_what_came_since_the_last_period_and_none_before_the_first(
+def test_xruns_are_reported_per_period_and_none_before_the_first(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
@@ -213,7 +213,7 @@ def test_xruns_are_told_as_what_came_since_the_last_period_and_none_before_the_f
     assert told == [0, 0, 2, 3]
 
 
-def test_mute_closes_the_microphone_before_the_core_is_told_and_beats_go_on(
+def test_mute_closes_the_microphone_before_the_core_knows(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
@@ -232,7 +232,7 @@ def test_mute_closes_the_microphone_before_the_core_is_told_and_beats_go_on(
     assert running.core.wait_for(is_period).frames is not None
 
 
-def test_a_start_while_muted_never_opens_the_microphone() -> None:
+def test_start_while_muted_never_opens_the_microphone() -> None:
     card = SimpleCard()
     running = Running(card, closed=True)
     running.heart.start()
@@ -242,7 +242,7 @@ def test_a_start_while_muted_never_opens_the_microphone() -> None:
     assert ("open_capture", None) not in drain(card.calls)
 
 
-def test_a_lost_card_ends_the_thread_after_closing(simple: tuple[SimpleCard, Running]) -> None:
+def test_lost_card_is_closed_and_ends_the_thread(simple: tuple[SimpleCard, Running]) -> None:
     card, running = simple
     running.heart.start()
     lost = AudioError("lost")
@@ -253,7 +253,7 @@ def test_a_lost_card_ends_the_thread_after_closing(simple: tuple[SimpleCard, Run
     assert not running.heart.is_alive()
 
 
-def test_a_fault_of_the_core_is_logged_with_its_traceback_and_ends_the_thread(
+def test_core_exception_is_logged_and_ends_the_thread(
     simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     card, running = simple
@@ -265,7 +265,7 @@ def test_a_fault_of_the_core_is_logged_with_its_traceback_and_ends_the_thread(
     assert drain(card.calls)[-1] == ("close", None)
 
 
-def test_heartbeat_outlives_a_recorder_that_raises(caplog: pytest.LogCaptureFixture) -> None:
+def test_audio_thread_survives_a_raising_recorder(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[MicPeriod] = []
 
     def broken(period: MicPeriod, step: Step) -> None:
@@ -298,7 +298,7 @@ class RaisingEngine:
         pass
 
 
-def test_heartbeat_outlives_a_wake_engine_that_raises() -> None:
+def test_audio_thread_survives_a_raising_wake_engine() -> None:
     card = SimpleCard()
     running = Running(card)
     running.heart = Heartbeat(
@@ -330,7 +330,7 @@ def test_stop_before_start_closes_the_card(simple: tuple[SimpleCard, Running]) -
     assert drain(card.calls) == [("close", None)] * 2
 
 
-def test_the_inbox_is_bounded(
+def test_inbox_is_bounded(
     simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     _, running = simple
@@ -340,7 +340,7 @@ def test_the_inbox_is_bounded(
     assert "does not take events" in caplog.text
 
 
-def test_heartbeat_thousands_of_lost_events_are_two_lines(
+def test_thousands_of_lost_events_are_two_log_lines(
     simple: tuple[SimpleCard, Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     card, running = simple
@@ -357,7 +357,7 @@ def test_heartbeat_thousands_of_lost_events_are_two_lines(
     assert lines[1:] == ["the audio thread takes events again, 2500 are lost"]
 
 
-def test_a_burst_of_events_keeps_its_order_and_does_not_stop_the_beat(
+def test_burst_of_events_keeps_its_order_and_delays_no_period(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
@@ -374,7 +374,7 @@ def test_a_burst_of_events_keeps_its_order_and_does_not_stop_the_beat(
     assert numbers == list(range(1000))
 
 
-def test_refused_real_time_priority_is_told_once_and_the_beat_goes_on(
+def test_refused_real_time_priority_is_logged_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -390,11 +390,11 @@ def test_refused_real_time_priority_is_told_once_and_the_beat_goes_on(
     assert caplog.text.count("LimitRTPRIO=20") == 1
 
 
-# --- a card that comes and goes ------------------------------------------------------------
+# --- unplugging and plugging of a card -----------------------------------------------------
 
 
 class Drawer:
-    """Where `reopen` finds cards: each item is what one try finds."""
+    """The `reopen` callback: each item is the result of one attempt."""
 
     def __init__(self, *items: SoundCard | AudioError) -> None:
         self.items = list(items)
@@ -419,7 +419,7 @@ def is_lost(item: object) -> bool:
 
 
 @pytest.mark.usefixtures("_at_once")
-def test_a_lost_card_is_told_waited_for_and_taken_again() -> None:
+def test_lost_card_is_reported_and_reopened() -> None:
     card, again = SimpleCard(), SimpleCard()
     running = Running(card, reopen=Drawer(AudioError("still nothing"), again))
     running.queue.post(ButtonPressed())
@@ -439,7 +439,7 @@ def test_a_lost_card_is_told_waited_for_and_taken_again() -> None:
     assert drain(again.calls) == [("open_capture", None), ("write", 0), ("close", None)]
 
 
-def test_beats_go_on_without_a_card_and_nothing_is_heard(
+def test_periods_continue_silently_without_a_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(card_recovery, "RETRY_S", 1000.0)
@@ -456,7 +456,7 @@ def test_beats_go_on_without_a_card_and_nothing_is_heard(
 
 
 @pytest.mark.usefixtures("_at_once")
-def test_a_card_that_comes_back_while_muted_has_its_microphone_closed() -> None:
+def test_card_returning_during_mute_has_its_microphone_closed() -> None:
     card, again = SimpleCard(), SimpleCard()
     running = Running(card, reopen=Drawer(again))
     running.heart.start()
@@ -473,7 +473,7 @@ def test_a_card_that_comes_back_while_muted_has_its_microphone_closed() -> None:
 
 
 @pytest.mark.usefixtures("_at_once")
-def test_a_card_whose_microphone_is_missing_is_closed_and_tried_again() -> None:
+def test_card_without_microphone_is_closed_and_retried() -> None:
     class Deaf(SimpleCard):
         def open_capture(self) -> None:
             raise AudioError("no microphone")
@@ -487,7 +487,7 @@ def test_a_card_whose_microphone_is_missing_is_closed_and_tried_again() -> None:
     assert running.heart.stop()
 
 
-def test_pauses_between_tries_grow_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_delays_grow_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Time:
         now = 100.0
 
@@ -519,7 +519,7 @@ def real(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     running.heart.stop()
 
 
-def test_the_heart_beats_on_alsa(real: Running) -> None:
+def test_audio_thread_runs_on_alsa(real: Running) -> None:
     for _ in range(20):
         period = real.core.wait_for(is_period)
         assert period.frames.shape == (160,)
@@ -541,11 +541,11 @@ def test_mute_leaves_no_open_microphone_in_the_system(real: Running, rig: PulseR
     assert rig.open_microphones() == 1
 
 
-def test_what_the_core_plays_is_heard(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_playback_of_the_core_is_audible(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
 
     class Tone(CountingCore):
-        """Keeps 40 ms of tone queued, as the core keeps its lead."""
+        """Keeps 40 ms of tone queued, like the lead of the core."""
 
         def tick(self, mic: MicPeriod, now: float) -> Step:
             lead = 40 * SPEAKER_RATE_HZ // 1000
@@ -570,7 +570,7 @@ def test_what_the_core_plays_is_heard(rig: PulseRig, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_the_heart_goes_on_when_the_sound_server_is_killed_and_comes_back(
+def test_audio_thread_survives_a_restart_of_the_sound_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)

@@ -1,4 +1,4 @@
-"""A daemon that is stopped says nothing more than it has to say: a real process, on ALSA's null."""
+"""A stopped daemon prints no complaints of libraries: a real process, on ALSA's null device."""
 
 import os
 import signal
@@ -22,8 +22,8 @@ WITHIN_S = 60.0
 
 
 @pytest.mark.slow
-def test_stop_leaves_no_complaint_of_a_library(tmp_path: Path) -> None:
-    """soxr's bindings report every resampler that is still there when Python ends."""
+def test_stop_prints_no_complaint_of_a_library(tmp_path: Path) -> None:
+    """soxr's bindings report every resampler that exists when Python exits."""
     config = tmp_path / "parley.toml"
     config.write_text(CONFIG)
     log = tmp_path / "log"
@@ -33,7 +33,7 @@ def test_stop_leaves_no_complaint_of_a_library(tmp_path: Path) -> None:
             env={
                 **os.environ,
                 "XDG_STATE_HOME": str(tmp_path / "state"),
-                "http_proxy": DEAD_PROXY,  # the embedded server is reached without it
+                "http_proxy": DEAD_PROXY,  # the embedded server needs no proxy
                 "all_proxy": DEAD_PROXY,
             },
             stderr=errors,

@@ -1,4 +1,4 @@
-"""The closed microphone on a whole daemon without a card: shown with its reason, and kept."""
+"""A whole daemon without a card: it shows its closed microphone with the reason."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ RED = 17
 
 
 class BusyPin(MockPWMPin):
-    """A pin that another process may have, and a read that may fail."""
+    """A pin that may be busy or fail to be read."""
 
     busy: ClassVar[set[int]] = set()
     broken: ClassVar[bool] = False
@@ -86,23 +86,21 @@ def test_busy_switch_is_shown_as_muted_with_the_reason(pins: MockFactory, tmp_pa
             await status(process, "muted: buttons.mute_pin = 24: ")
             assert "GPIO busy" in process.status.line
             assert running.heartbeat._muted is True
-            await until(lambda: pins.pin(RED).state > 0, WITHIN_S)  # the LED is red
+            await until(lambda: pins.pin(RED).state > 0, WITHIN_S)  # the red LED is lit
             BusyPin.busy.clear()
-            await status(process, "error: ")  # the next on the ladder: there is no card
-            BusyPin.broken = True  # and while it runs
+            await status(process, "error: ")  # the next indication: there is no card
+            BusyPin.broken = True  # a failure while the daemon runs
             await status(process, "muted: buttons.mute_pin = 24: the pin cannot be read")
             BusyPin.broken = False
             await status(process, "error: ")
             pins.pin(24).drive_low()
             await status(process, "muted")
-            assert process.status.line == "muted"  # the switch says it all
+            assert process.status.line == "muted"  # the switch needs no reason
 
     asyncio.run(life())
 
 
-def test_voice_stays_above_a_switch_that_fails_and_comes_back(
-    pins: MockFactory, tmp_path: Path
-) -> None:
+def test_mute_by_voice_survives_a_failing_switch(pins: MockFactory, tmp_path: Path) -> None:
     async def life() -> None:
         process = process_state(tmp_path)
         async with assembled(SETTINGS, process):
@@ -119,7 +117,7 @@ def test_voice_stays_above_a_switch_that_fails_and_comes_back(
 
 
 @pytest.mark.parametrize("jump_s", [-1e9, -3600.0, 3600.0, 1e9])
-def test_voice_stays_over_a_reload_with_another_clock(
+def test_mute_by_voice_survives_a_reload_after_a_clock_change(
     jump_s: float, pins: MockFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def life() -> None:

@@ -13,7 +13,7 @@ from parleyd.hearing.echo_path import TAPS, EchoMemory
 MEMORY = EchoMemory(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
 
 
-def test_what_was_learnt_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_echo_path_file_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state" / "echo.npz"
     EchoFile(path, Audio()).save(MEMORY)
     kept = EchoFile(path, Audio()).load()
@@ -23,7 +23,7 @@ def test_what_was_learnt_is_there_after_a_restart(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_another_pair_of_cards_has_another_echo(tmp_path: Path) -> None:
+def test_echo_path_file_of_other_cards_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
     EchoFile(path, Audio()).save(MEMORY)
     assert EchoFile(path, Audio(playback="plughw:CARD=Device")).load() is None
@@ -43,7 +43,7 @@ GOOD = {
 
 
 def claiming(shape: str) -> bytes:
-    """A file of which the header says another size than there is."""
+    """Return a file with a wrong size in its header."""
     good = npz(**GOOD)
     with zipfile.ZipFile(io.BytesIO(good)) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
@@ -83,7 +83,7 @@ def compressed(size: int) -> bytes:
     ],
     ids=range(12),
 )
-def test_a_broken_file_is_told_and_forgotten(
+def test_broken_echo_path_file_is_logged_and_ignored(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "echo.npz"
@@ -95,21 +95,21 @@ def test_a_broken_file_is_told_and_forgotten(
     assert file.load() is not None
 
 
-def test_a_good_file_is_what_the_bad_ones_were_made_of(tmp_path: Path) -> None:
+def test_valid_echo_path_file_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
     path.write_bytes(npz(**GOOD))
     assert EchoFile(path, Audio()).load() is not None
 
 
 @pytest.mark.parametrize("late", [np.nan, np.inf, -1.0, 1e308])
-def test_numbers_that_are_no_echo_path_are_not_believed(tmp_path: Path, late: float) -> None:
+def test_implausible_echo_path_is_ignored(tmp_path: Path, late: float) -> None:
     path = tmp_path / "echo.npz"
     path.write_bytes(npz(**{**GOOD, "late": late, "weights": MEMORY.weights * 1e30}))
     assert EchoFile(path, Audio()).load() is None
 
 
 @pytest.mark.parametrize("place", ["folder", "pipe", "loop", "dangling"])
-def test_something_else_in_its_place_is_replaced(tmp_path: Path, place: str) -> None:
+def test_foreign_object_at_the_file_path_is_replaced(tmp_path: Path, place: str) -> None:
     path = tmp_path / "echo.npz"
     match place:
         case "folder":
@@ -126,16 +126,14 @@ def test_something_else_in_its_place_is_replaced(tmp_path: Path, place: str) -> 
     assert EchoFile(path, Audio()).load() is not None
 
 
-def test_a_file_of_another_version_is_not_believed(tmp_path: Path) -> None:
+def test_echo_path_file_of_another_version_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
     shorter = EchoMemory(MEMORY.weights[:1600], 320.0, 640.0, 0.0)
     EchoFile(path, Audio()).save(shorter)
     assert EchoFile(path, Audio()).load() is None
 
 
-def test_a_disk_that_takes_nothing_ends_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unwritable_disk_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     EchoFile(tmp_path / "state" / "echo.npz", Audio()).save(MEMORY)
     assert "is not kept" in caplog.text

@@ -1,4 +1,4 @@
-"""The queue into the core: no event is lost or out of order, whoever posts, whenever."""
+"""The queue into the core loses and reorders no event, from any thread at any time."""
 
 import threading
 
@@ -24,7 +24,7 @@ def test_queue_keeps_events_in_order() -> None:
     assert queue.take() is None
 
 
-def test_queue_that_nobody_drains_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+def test_queue_without_a_reader_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     queue = EventQueue()
     for number in range(8192 + 10):
         assert queue.is_crowded() == (number >= 1000)
@@ -61,8 +61,8 @@ def test_queue_drained_while_threads_post_loses_nothing() -> None:
         assert of_one == sorted(of_one)
 
 
-def test_ended_queue_hands_on_presses_only() -> None:
-    """Everything else belongs to the skills and the connection that end with the core."""
+def test_ended_queue_passes_on_presses_only() -> None:
+    """All other events belong to the skills and the connection, which end with the core."""
     queue, successor = EventQueue(), EventQueue()
     for event in (SetVolume(1), ButtonPressed(), SkillDone("call", "done")):
         queue.post(event)
@@ -73,8 +73,8 @@ def test_ended_queue_hands_on_presses_only() -> None:
     assert taken_from(successor) == [ButtonPressed(), ButtonPressed()]
 
 
-def test_press_outlives_several_ended_queues() -> None:
-    """A reload that fails is followed by another set-up at once."""
+def test_press_survives_several_ended_queues() -> None:
+    """A failed reload starts another set-up at once."""
     first, second, third = EventQueue(), EventQueue(), EventQueue()
     first.post(ButtonPressed())
     first.end(second)

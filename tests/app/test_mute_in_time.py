@@ -1,4 +1,4 @@
-"""The switch in simulated time: closed and shown within 100 ms, and above everything else."""
+"""The mute switch in simulated time: closes and shows within 100 ms, above everything else."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ SHOWN_WITHIN_S = 0.1
 
 
 class Clock:
-    """What the heartbeat takes for the time module."""
+    """Replaces the time module of the audio thread."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -39,7 +39,7 @@ class Clock:
 
 
 class TimedCard:
-    """Reading takes as long as it does on a card: a period, or all the wait when it stalls."""
+    """A card whose reads take real durations: a period, or the whole timeout on a stall."""
 
     def __init__(self, clock: Clock) -> None:
         self.xruns = 0
@@ -72,7 +72,7 @@ class TimedCard:
 
 
 class Bench:
-    """A heartbeat that is beaten by hand, with the real core, and what it showed when."""
+    """An audio thread stepped by the test, with the real core, and its indications with times."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = Clock()
@@ -112,15 +112,13 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 @pytest.mark.parametrize("stalls", [False, True])
-def test_the_microphone_is_closed_and_the_light_red_within_100_ms(
-    stalls: bool, bench: Bench
-) -> None:
+def test_mute_closes_the_microphone_and_shows_within_100_ms(stalls: bool, bench: Bench) -> None:
     bench.beat(20)
     bench.card.stalls = stalls
     bench.buttons.muted, moved = (
         True,
         bench.clock.now,
-    )  # a beat has just looked at it: the worst moment
+    )  # the worst moment: just after a period has read it
     if stalls:
         assert bench.card.read() is None
     while bench.card.is_open:
@@ -129,15 +127,15 @@ def test_the_microphone_is_closed_and_the_light_red_within_100_ms(
     while bench.shown[-1][1] is not Shown.MUTED:
         bench.beat()
     assert bench.shown[-1][0] - moved <= SHOWN_WITHIN_S
-    # the player shows a change as soon as it is told, and this pattern is lit from its beginning
+    # the player shows a change at once, and this pattern is lit from its start
     assert colour(Shown.MUTED, 0.0, 0.0) == Colour(0.4, 0.0, 0.0)
 
 
-def test_nothing_that_is_asked_for_opens_it_while_the_switch_is_on(bench: Bench) -> None:
+def test_no_request_opens_the_microphone_while_the_switch_is_on(bench: Bench) -> None:
     bench.buttons.muted = True
     bench.beat(5)
     for ask in (bench.mute.reopen, bench.mute.look, lambda: bench.mute.switched(False)) * 7:
-        ask()  # the button, the end of its time, a switch that is said to be off
+        ask()  # the button, a timeout, a switch that reports off
         bench.beat()
     assert bench.card.opened == []
     bench.buttons.muted = False
@@ -145,7 +143,7 @@ def test_nothing_that_is_asked_for_opens_it_while_the_switch_is_on(bench: Bench)
     assert len(bench.card.opened) == 1
 
 
-def test_a_switch_that_is_moved_back_before_the_next_beat_changes_nothing(bench: Bench) -> None:
+def test_switch_moved_back_within_a_period_changes_nothing(bench: Bench) -> None:
     bench.beat(5)
     bench.buttons.muted = True
     bench.buttons.muted = False
@@ -154,7 +152,7 @@ def test_a_switch_that_is_moved_back_before_the_next_beat_changes_nothing(bench:
     assert Shown.MUTED not in [shown for _, shown in bench.shown]
 
 
-def test_a_card_that_comes_back_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_returning_card_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.buttons.muted = True
     bench.beat(5)
 
@@ -171,7 +169,7 @@ def test_a_card_that_comes_back_stays_closed(bench: Bench, monkeypatch: pytest.M
     assert bench.shown[-1][1] is Shown.MUTED
 
 
-def test_a_thread_that_is_told_to_end_opens_nothing(bench: Bench) -> None:
+def test_ending_thread_opens_nothing(bench: Bench) -> None:
     assert bench.heart.stop()
     bench.beat()
     assert bench.card.opened == []

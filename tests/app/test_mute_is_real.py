@@ -1,7 +1,7 @@
-"""The mute switch on a whole daemon: while it is on, nothing opens the microphone.
+"""The mute switch on a whole daemon: nothing opens the microphone while the switch is on.
 
-The daemon runs in this process, on gpiozero's mock pins and the real alsa-lib, so that the
-switch can be moved and every capture that is opened is noted, however short.
+The daemon runs in this process, with gpiozero's mock pins and the real alsa-lib, so that tests
+can move the switch and record every opened capture, even a short one.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ mute_pin = 24
 
 
 class WiredPin(MockPWMPin):
-    """A pin that a closed contact holds down, whatever pull it is given."""
+    """A pin that a closed contact holds low, with any pull."""
 
     closed: ClassVar[set[str]] = set()
 
@@ -54,7 +54,7 @@ class WiredPin(MockPWMPin):
 
 
 class Desk:
-    """Button and switch for a hand; the LED for an eye."""
+    """The button, the switch and the LED from outside."""
 
     def __init__(self, factory: MockFactory) -> None:
         self._factory = factory
@@ -85,7 +85,7 @@ def desk() -> Iterator[Desk]:
 
 @pytest.fixture
 def captures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of each capture device that was ever opened."""
+    """The name of each capture device that was opened."""
     opened: list[str] = []
     really = pcm.open_pcm
 
@@ -99,17 +99,17 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class Manager:
-    """Stands for systemd: hears what the daemon says of itself."""
+    """Stands in for systemd: receives the daemon's notifications."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        path = os.path.relpath(folder / "notify")  # a socket's path may have 107 bytes
+        path = os.path.relpath(folder / "notify")  # the path of a socket has at most 107 bytes
         self._socket.bind(path)
         patch.setenv("NOTIFY_SOCKET", os.path.abspath(path))
 
     async def wait(self, line: str) -> None:
-        """Until a line that begins so was told."""
+        """Wait for a notification that starts with `line`."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(WITHIN_S):
             while True:
@@ -132,7 +132,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager
 
 @contextlib.asynccontextmanager
 async def running(path: Path) -> AsyncIterator[Daemon]:
-    """A daemon that is told to end at the end, as by `systemctl stop`."""
+    """Run a daemon that ends with the context, as by `systemctl stop`."""
     daemon = Daemon(path, config.load(path), True)
     task = asyncio.create_task(daemon.run())
     try:
@@ -143,7 +143,7 @@ async def running(path: Path) -> AsyncIterator[Daemon]:
 
 
 async def beats(daemon: Daemon, count: int) -> None:
-    """So many beats of the audio thread: by then it has done what it was told."""
+    """Wait for a number of periods of the audio thread, in which it handles all events."""
     assert daemon._assembly is not None
     heart = daemon._assembly.heartbeat
     end = heart.beats + count
@@ -175,10 +175,10 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             # a start
             await manager.wait("STATUS=muted")
             await nothing_opened(daemon)
-            # the end of a time that was asked for by voice
+            # the end of a timed mute by voice
             await until(lambda: Store(kept).kept.muted_until == 0.0, WITHIN_S)
             await nothing_opened(daemon)
-            # the button, which ends such a time
+            # the button, which ends a timed mute
             desk.press()
             await nothing_opened(daemon)
             # a new configuration
@@ -186,7 +186,7 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             await manager.wait("READY=1")
             await manager.wait("STATUS=muted")
             await nothing_opened(daemon)
-            # a card that is lost while something rings, and comes back
+            # a card that is lost while an alarm rings, and returns
             assert daemon._assembly is not None
             heart = daemon._assembly.heartbeat
             own_rig.kill()
@@ -196,7 +196,7 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             await until(lambda: isinstance(heart._card, sound_card.Card), WITHIN_S)
             await nothing_opened(daemon)
         async with running(path) as daemon:
-            # another start; then the control: the switch does open it, and closes it again
+            # another start; then the control: the switch opens the microphone and closes it again
             await manager.wait("STATUS=muted")
             await nothing_opened(daemon)
             desk.switch(on=False)
@@ -212,7 +212,7 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
     asyncio.run(scene())
 
 
-def test_dropouts_stand_in_the_status(
+def test_status_counts_xruns(
     rig: PulseRig,
     desk: Desk,
     manager: Manager,
@@ -229,7 +229,7 @@ def test_dropouts_stand_in_the_status(
             assert daemon._assembly is not None
             daemon._assembly.heartbeat._card.xruns += 3
             await manager.wait("STATUS=muted, 3 dropouts")
-            os.kill(os.getpid(), signal.SIGHUP)  # they are those since the start, not the reload
+            os.kill(os.getpid(), signal.SIGHUP)  # counted since the start, not since the reload
             await manager.wait("STATUS=muted, 3 dropouts")
 
     asyncio.run(scene())

@@ -1,4 +1,4 @@
-"""What a configuration needs beside its file: every mistake at once, each by its own line."""
+"""The requirements of a configuration: all mistakes are reported at once, one line for each."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def problems(path: Path, environ: dict[str, str] | None = None, held: str = "") -> list[str]:
-    """The lines of `parley check`."""
+    """Return the lines of `parley check`."""
     try:
         preflight.check(path, environ or {}, lambda name: name == held)
     except ConfigError as error:
@@ -62,7 +62,7 @@ def test_check_names_mistakes_of_file_words_keys_and_skills(folder: Path) -> Non
     assert skill.startswith(f"skill: {folder}/bad.py:1: ")
 
 
-def test_check_of_a_good_configuration_says_nothing(folder: Path) -> None:
+def test_check_of_a_good_configuration_prints_nothing(folder: Path) -> None:
     (folder / "cat.py").write_text(GOOD_SKILL)
     assert problems(written(folder, '[wake]\nkeywords = ["alexa", "hey_jarvis"]\n')) == []
 
@@ -81,7 +81,7 @@ def test_defaults_of_a_section_with_a_mistake_are_not_judged(text: str, tmp_path
     assert len(problems(path)) == 1
 
 
-def test_key_that_the_service_will_find_is_present(folder: Path) -> None:
+def test_key_known_to_the_service_counts_as_present(folder: Path) -> None:
     path = written(folder, '[realtime]\nserver = "openai"\n')
     assert len(problems(path)) == 1
     assert problems(path, held="OPENAI_API_KEY") == []
@@ -113,7 +113,7 @@ def test_each_missing_key_of_a_remote_server_is_named(folder: Path) -> None:
         ("[" * 2000, b""),
     ],
 )
-def test_model_that_cannot_be_used_is_one_line(json: str, model: bytes, folder: Path) -> None:
+def test_unusable_model_is_one_line(json: str, model: bytes, folder: Path) -> None:
     word = folder.parent / "word.json"
     word.write_text(json)
     (folder.parent / "m.tflite").write_bytes(model)
@@ -128,7 +128,7 @@ def prepared(path: Path, running: Running | None) -> preflight.Parts:
     return parts
 
 
-def test_start_does_without_a_broken_skill_and_a_reload_refuses_it(folder: Path) -> None:
+def test_start_skips_a_broken_skill_and_reload_refuses_it(folder: Path) -> None:
     (folder / "cat.py").write_text(GOOD_SKILL)
     path = written(folder, "")
     first = prepared(path, None)
@@ -169,7 +169,7 @@ def test_reload_to_lights_that_cannot_be_driven_is_refused(folder: Path) -> None
         prepared(path, Running(Loaded(), config.Lights()))
 
 
-def test_network_that_is_down_for_an_activation_is_no_mistake(
+def test_activation_without_network_is_not_a_mistake(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def offline(settings: config.Wake, key: str | None) -> None:

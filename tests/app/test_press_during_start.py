@@ -1,4 +1,4 @@
-"""A press or a move of the switch at every stage of a start and a reload reaches the core, once."""
+"""A press or switch move at any stage of a start or reload reaches the core exactly once."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProcessState:
 
 @pytest.fixture
 def pressed(monkeypatch: pytest.MonkeyPatch) -> list[Happening]:
-    """The presses that reached a core."""
+    """The button presses that reached a core."""
     reached: list[Happening] = []
     really = Speaker.handle
 
@@ -119,7 +119,7 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
             if name not in AT_THE_END:
                 await until(lambda: len(pressed) == 1, WITHIN_S)
         if name in AT_THE_END:
-            assert pressed == []  # such a press is for the next core
+            assert pressed == []  # this press is for the next core
         async with assembled(settings, process):
             await until(lambda: len(pressed) == 1, WITHIN_S)
             await asyncio.sleep(0.06)  # contacts bounce for 50 ms
@@ -130,7 +130,7 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
     assert presses == [1]
 
 
-def test_press_during_a_set_up_that_fails_reaches_the_next_core(
+def test_press_during_a_failing_set_up_reaches_the_next_core(
     pins: MockFactory,
     process: ProcessState,
     pressed: list[Happening],
@@ -156,7 +156,7 @@ def test_press_during_a_set_up_that_fails_reaches_the_next_core(
 def test_edges_after_the_end_of_the_loop_raise_nothing(
     pins: MockFactory, process: ProcessState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library calls back until the pins are free, and a late call may still be under way."""
+    """The library calls back until the pins are free, and a late call may still be running."""
     settings = config.parse(CONFIG.replace("[buttons]", "[buttons]\nmute_pin = 24"))
     callbacks: list[Callable[[], object]] = []
     really = assembly.Buttons  # type: ignore[attr-defined]
@@ -174,7 +174,7 @@ def test_edges_after_the_end_of_the_loop_raise_nothing(
     asyncio.run(life())
     for call in callbacks:
         call()
-    assert process.queue.take() == ButtonPressed()  # for the core that comes next, if one does
+    assert process.queue.take() == ButtonPressed()  # for the next core, if there is one
 
 
 def test_switch_moved_at_each_stage_of_a_start_is_obeyed(
@@ -207,7 +207,7 @@ def test_switch_moved_at_each_stage_of_a_start_is_obeyed(
 def test_switch_moved_while_no_pin_is_watched_is_obeyed(
     closed_means_muted: bool, pins: MockFactory, process: ProcessState
 ) -> None:
-    """Between two configurations no callback reports the move: the contact opens then."""
+    """Between two configurations no callback reports the move of the contact."""
     keys = f"mute_pin = 24\nmute_closed_means_muted = {str(closed_means_muted).lower()}"
     settings = config.parse(CONFIG.replace("[buttons]", f"[buttons]\n{keys}"))
 

@@ -1,4 +1,4 @@
-"""The daemon's skills put together: what rings is posted, what must survive is written down."""
+"""The daemon's skills together: due alarms are posted, lasting state is saved."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ from parleyd.units import SERVER_RATE_HZ
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 30.0  # a loaded machine; what is waited for takes a second or two
+WITHIN_S = 30.0  # for a wait of a second or two, on a loaded machine
 
 
 class House:
-    """A skillset with a file, and what it asks of the rest of the daemon."""
+    """A skill runtime with a file, and its requests to the rest of the daemon."""
 
     def __init__(self, folder: Path, volume: int = 70, store: Store | None = None) -> None:
         self.posted: asyncio.Queue[Happening] = asyncio.Queue()
@@ -46,10 +46,10 @@ class House:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            await self.skills.overhearing.close()  # which dies with its daemon otherwise
+            await self.skills.overhearing.close()  # otherwise it ends with its daemon
 
 
-def test_a_timer_rings_with_its_name_and_rings_again_after_a_restart_until_it_was_stopped(
+def test_timer_rings_again_after_a_restart_until_dismissed(
     tmp_path: Path,
 ) -> None:
     async def life() -> None:
@@ -63,7 +63,7 @@ def test_a_timer_rings_with_its_name_and_rings_again_after_a_restart_until_it_wa
         assert ring.spoken is not None
         assert len(ring.spoken) > SERVER_RATE_HZ / 2
 
-        house = House(tmp_path)  # the power failed while it rang
+        house = House(tmp_path)  # a power failure while it rang
         async with house.running():
             ring = await house.posted.get()
         assert isinstance(ring, Ring)
@@ -74,7 +74,7 @@ def test_a_timer_rings_with_its_name_and_rings_again_after_a_restart_until_it_wa
     asyncio.run(life())
 
 
-def test_a_microphone_that_was_closed_for_a_time_stays_closed_over_a_restart(
+def test_timed_mute_survives_a_restart(
     tmp_path: Path,
 ) -> None:
     async def life() -> None:
@@ -109,7 +109,7 @@ def test_damaged_state_file_means_closed_over_restarts(damage: bytes | str, tmp_
         assert "the state file is damaged" in house.skills.mute.reason
         assert "press the push button" in house.skills.mute.reason
         await house.skills.settle()
-        assert House(tmp_path).skills.mute.muted  # a second start finds a good file
+        assert House(tmp_path).skills.mute.muted  # a second start finds a valid file
         house.skills.mute.reopen()
         assert not house.skills.mute.muted
         await house.skills.settle()
@@ -140,9 +140,7 @@ def test_state_file_that_does_not_exist_means_open(tmp_path: Path) -> None:
     assert not House(tmp_path).skills.mute.muted
 
 
-def test_mute_that_could_not_be_written_outlives_a_reload(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsaved_mute_survives_a_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def life() -> None:
         house = House(tmp_path)
 
@@ -161,7 +159,7 @@ def test_mute_that_could_not_be_written_outlives_a_reload(
 
 
 @pytest.mark.parametrize("jump_s", [-1e9, -7200.0, 7200.0, 1e9])
-def test_clock_that_jumps_over_a_restart_opens_nothing(
+def test_clock_jump_during_a_restart_opens_nothing(
     jump_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def life() -> None:
@@ -181,7 +179,7 @@ def test_clock_that_jumps_over_a_restart_opens_nothing(
     asyncio.run(life())
 
 
-def test_changes_are_written_in_their_order(tmp_path: Path) -> None:
+def test_changes_are_saved_in_order(tmp_path: Path) -> None:
     async def life() -> None:
         house = House(tmp_path)
         book = await house.skills.book()
@@ -194,7 +192,7 @@ def test_changes_are_written_in_their_order(tmp_path: Path) -> None:
     asyncio.run(life())
 
 
-def test_a_volume_that_was_asked_for_is_kept_until_the_configuration_says_otherwise(
+def test_volume_by_voice_lasts_until_the_configuration_changes(
     tmp_path: Path,
 ) -> None:
     async def life() -> None:
@@ -215,7 +213,7 @@ def test_a_volume_that_was_asked_for_is_kept_until_the_configuration_says_otherw
     asyncio.run(life())
 
 
-def test_what_is_said_into_a_ringing_alarm_is_understood_offline_while_it_rings(
+def test_alarm_command_is_recognised_offline_while_ringing(
     tmp_path: Path,
 ) -> None:
     async def life() -> None:
@@ -235,7 +233,7 @@ def test_what_is_said_into_a_ringing_alarm_is_understood_offline_while_it_rings(
     asyncio.run(life())
 
 
-def test_functions_of_the_user_stand_beside_those_that_are_built_in(tmp_path: Path) -> None:
+def test_user_functions_join_the_built_in_ones(tmp_path: Path) -> None:
     (tmp_path / "skills").mkdir()
     (tmp_path / "skills" / "cat.py").write_text(
         "from parleyd.skills import skill\n\n\n@skill\ndef feed(grams: int) -> str:\n"
@@ -253,8 +251,8 @@ def test_functions_of_the_user_stand_beside_those_that_are_built_in(tmp_path: Pa
     asyncio.run(life())
 
 
-def test_a_reload_on_a_full_disk_loses_no_timer(tmp_path: Path) -> None:
-    """The set-up is made anew from the same store; the disk has room again later."""
+def test_reload_on_a_full_disk_loses_no_timer(tmp_path: Path) -> None:
+    """The reload uses the same store; later the disk has room again."""
 
     async def life() -> None:
         house = House(tmp_path)
@@ -279,7 +277,7 @@ def test_a_reload_on_a_full_disk_loses_no_timer(tmp_path: Path) -> None:
     asyncio.run(life())
 
 
-def test_an_alarm_rings_even_if_its_words_cannot_be_spoken(
+def test_alarm_rings_even_if_its_name_cannot_be_spoken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(self: Announcer, words: str) -> None:
@@ -299,10 +297,10 @@ def test_an_alarm_rings_even_if_its_words_cannot_be_spoken(
     asyncio.run(life())
 
 
-def test_the_time_zone_is_read_again_while_it_runs(
+def test_time_zone_is_read_again_while_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Pi is set up in UTC, its time zone follows."""
+    """A Pi starts in UTC and gets its time zone later."""
 
     async def life() -> None:
         monkeypatch.setenv("TZ", "UTC")

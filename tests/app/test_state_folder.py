@@ -1,4 +1,4 @@
-"""One daemon for each state folder."""
+"""A state folder belongs to one daemon."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-def test_a_second_daemon_refuses_to_start_and_says_why(tmp_path: Path) -> None:
+def test_second_daemon_refuses_to_start_with_the_reason(tmp_path: Path) -> None:
     environ = at(tmp_path)
     with atomic_file.held(tmp_path / "parley"):
         ended = run("run", "--wait-for-card", environ=environ)
@@ -50,7 +50,7 @@ def test_doctor_and_check_do_not_need_the_folder(tmp_path: Path) -> None:
     assert f"{tmp_path}/parley can be written" in examined.stdout
 
 
-def test_a_reload_keeps_the_folder_and_a_death_frees_it(tmp_path: Path) -> None:
+def test_reload_keeps_the_folder_and_sigkill_frees_it(tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text(
         '[audio]\ncapture = "hw:CARD=None"\nplayback = "hw:CARD=None"\n'

@@ -1,4 +1,4 @@
-"""A background task that fails leaves its traceback and starts again."""
+"""A failing background task logs its traceback and starts again."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ def test_task_that_fails_is_logged_and_starts_again(
     assert 'raise RuntimeError(f"rhubarb {starts}")' in caplog.text  # the traceback
 
 
-def test_task_that_was_well_for_long_starts_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_that_ran_for_long_restarts_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
     async def sleep(pause_s: float) -> None:
@@ -53,7 +53,7 @@ def test_task_that_was_well_for_long_starts_again_soon(monkeypatch: pytest.Monke
     assert pauses == [1.0, 1.0, 1.0]
 
 
-def test_running_ends_all_and_one_that_dies_ends_no_other(
+def test_running_ends_all_tasks_and_a_failure_ends_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended: list[str] = []

@@ -1,4 +1,4 @@
-"""What a recording holds: the turn and two seconds before it, never the room in idle."""
+"""A recording holds the turn and two seconds before it, never the idle room."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.paper_server import Bell, Paper, settings
 
 
 class Tape:
-    """A buffer, fed with periods that hold their number."""
+    """A buffer, filled with periods that contain their number."""
 
     def __init__(self) -> None:
         self.buffer = TurnBuffer()
@@ -25,7 +25,7 @@ class Tape:
             self.buffer.beat(MicPeriod(heard, 0), Step(False, SILENCE, (), state))
 
     def taken(self) -> list[int]:
-        """The numbers of the periods that a recording would hold; 0 is a closed microphone."""
+        """Return the numbers of the recorded periods; 0 is a closed microphone."""
         microphone, played = self.buffer.take()
         assert len(microphone) == len(played)
         return [int(frames[0]) for frames in microphone]
@@ -37,7 +37,7 @@ def test_turn_after_an_hour_of_idle_begins_two_seconds_before_it() -> None:
     tape.beats(3.0, State.LISTENING)
     tape.beats(4.0, State.SPEAKING)
     tape.beats(30.0, State.IDLE)  # before the turn is written
-    assert tape.taken() == list(range(14_801, 15_702))  # 2 s, 3 s, 4 s and the beat that ends it
+    assert tape.taken() == list(range(14_801, 15_702))  # 2 s, 3 s, 4 s and the period that ends it
 
 
 def test_second_turn_holds_nothing_of_the_first() -> None:
@@ -50,9 +50,9 @@ def test_second_turn_holds_nothing_of_the_first() -> None:
     assert tape.taken() == list(range(102, 302))  # 1 s of idle, 1 s of the turn
 
 
-def test_turn_that_was_not_written_is_forgotten_at_the_next() -> None:
+def test_unwritten_turn_is_dropped_at_the_next() -> None:
     tape = Tape()
-    tape.beats(5.0, State.LISTENING)  # nothing was said: no turn is reported
+    tape.beats(5.0, State.LISTENING)  # without speech, no turn is reported
     tape.beats(60.0, State.IDLE)
     tape.beats(1.0, State.LISTENING)
     assert tape.taken() == list(range(6301, 6601))
@@ -66,14 +66,14 @@ def test_follow_up_is_recorded_from_the_end_of_the_turn_before() -> None:
     assert tape.taken() == list(range(101, 201))
 
 
-def test_turn_of_any_length_takes_ninety_seconds_at_most() -> None:
+def test_turn_of_any_length_takes_at_most_ninety_seconds() -> None:
     tape = Tape()
     tape.beats(200.0, State.SPEAKING)
     tape.beats(0.01, State.IDLE)
     assert tape.taken() == list(range(11_002, 20_002))
 
 
-def test_room_from_before_a_mute_is_in_no_recording() -> None:
+def test_audio_from_before_a_mute_is_never_recorded() -> None:
     tape = Tape()
     tape.beats(10.0, State.IDLE)
     tape.beats(0.5, State.IDLE, muted=True)

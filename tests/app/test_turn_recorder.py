@@ -1,4 +1,4 @@
-"""Kept turns: both sides in step, as they were heard, and never more than asked for."""
+"""Recorded turns: both sides aligned, as heard, and no more than the configured number."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def frames(value: int, count: int = MIC_PERIOD_FRAMES) -> Frames:
     return np.full(count, value, np.int16)
 
 
-def test_what_was_heard_is_kept_and_what_was_dropped_is_not(tmp_path: Path) -> None:
+def test_recording_has_played_but_no_dropped_audio(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "turns", keep=5, rate_hz=16_000)
     keeper.beat(MicPeriod(frames(1), 0), Step(False, frames(100, LEAD), ()))
     keeper.beat(MicPeriod(frames(2), LEAD - 160), Step(False, frames(101), ()))
@@ -36,7 +36,7 @@ def test_what_was_heard_is_kept_and_what_was_dropped_is_not(tmp_path: Path) -> N
     assert kept.microphone[:480].tolist() == [1] * 160 + [2] * 160 + [3] * 160
 
 
-def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+def test_only_the_newest_recordings_are_kept(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, keep=2, rate_hz=16_000)
     (tmp_path / "mine.wav").write_bytes(b"not ours")
     paths = []
@@ -55,7 +55,7 @@ def turn(keeper: Keeper, periods: int = 10) -> Path:
 
 @contextlib.contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """As if the disk ended there."""
+    """Limit the size of files, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -65,7 +65,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("room", [0, 1, 44, 100, 3000])
-def test_a_recording_that_has_no_room_leaves_nothing(tmp_path: Path, room: int) -> None:
+def test_recording_without_room_leaves_nothing(tmp_path: Path, room: int) -> None:
     keeper = Keeper(tmp_path, keep=3, rate_hz=16_000)
     for _ in range(4):
         with largest_file(room), pytest.raises(OSError, match="large"):
@@ -75,13 +75,13 @@ def test_a_recording_that_has_no_room_leaves_nothing(tmp_path: Path, room: int) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a small disk, which only root mounts")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_older_recordings_make_room_on_a_full_disk(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)])
     if mounted.returncode:
-        pytest.skip("mount is not allowed here")
+        pytest.skip("this machine does not allow mounts")
     try:
         keeper = Keeper(disk / "turns", keep=10, rate_hz=16_000)
         paths = [turn(keeper, 120) for _ in range(12)]  # 77 kB each
@@ -92,13 +92,13 @@ def test_older_recordings_make_room_on_a_full_disk(tmp_path: Path) -> None:
         with contextlib.suppress(OSError), (disk / "other").open("wb") as other:
             while other.write(bytes(4096)):
                 other.flush()
-        assert turn(keeper, 120).stat().st_size > 76_000  # in the place of an older one
+        assert turn(keeper, 120).stat().st_size > 76_000  # replaces an older one
         assert all(path.stat().st_size > 76_000 for path in (disk / "turns").iterdir())
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_the_oldest_goes_before_the_new_one_comes(tmp_path: Path) -> None:
+def test_oldest_recording_is_deleted_before_the_new_one(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, keep=2, rate_hz=16_000)
     first, second = turn(keeper), turn(keeper)
     with largest_file(50), pytest.raises(OSError, match="large"):
@@ -107,7 +107,7 @@ def test_the_oldest_goes_before_the_new_one_comes(tmp_path: Path) -> None:
     assert not first.exists()
 
 
-def test_a_clock_that_goes_back_does_not_delete_the_newest(
+def test_clock_set_back_does_not_delete_the_newest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Clock(datetime):
@@ -123,7 +123,7 @@ def test_a_clock_that_goes_back_does_not_delete_the_newest(
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o777])
-def test_recordings_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_recordings_are_private_with_any_umask(tmp_path: Path, umask: int) -> None:
     folder = tmp_path / "turns"
     folder.mkdir(0o755)
     old = folder / "turn-20200101-000000-000000.wav"
@@ -139,7 +139,7 @@ def test_recordings_are_private_whatever_the_umask(tmp_path: Path, umask: int) -
 
 
 @pytest.mark.parametrize("place", ["folder", "pipe", "dangling"])
-def test_something_else_among_the_recordings_hinders_nothing(tmp_path: Path, place: str) -> None:
+def test_foreign_object_among_the_recordings_is_harmless(tmp_path: Path, place: str) -> None:
     odd = tmp_path / "turn-20200101-000000-000000.wav"
     match place:
         case "folder":
@@ -154,7 +154,7 @@ def test_something_else_among_the_recordings_hinders_nothing(tmp_path: Path, pla
     assert [path for path in tmp_path.iterdir() if path != odd] == [last]
 
 
-def test_half_a_recording_of_a_killed_process_is_swept_away(tmp_path: Path) -> None:
+def test_partial_recording_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     (tmp_path / f".turn-20270115-070000-000000.wav.{dead.pid}-1.new").write_bytes(b"RIFF")

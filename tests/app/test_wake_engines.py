@@ -1,4 +1,4 @@
-"""A wake-word engine that failed is replaced by a new one, off the audio thread."""
+"""A failed wake-word engine is replaced by a new one, off the audio thread."""
 
 import threading
 
@@ -16,7 +16,7 @@ SILENCE = np.zeros(160, np.int16)
 
 
 class Counted(Micro):
-    """The real engine, which says whether it was closed."""
+    """The real engine, which records whether it was closed."""
 
     closed = False
 
@@ -80,7 +80,7 @@ def test_engine_that_cannot_be_renewed_is_logged(
 def test_engine_renewed_during_the_end_is_closed(
     posted: list[Happening], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key that is checked online takes seconds, and the end does not wait for it."""
+    """An online check of the key takes seconds, and the end does not wait for it."""
     (made, _), begun, goes_on = engines(posted), threading.Event(), threading.Event()
     create = factory.create
 

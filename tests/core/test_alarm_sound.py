@@ -1,4 +1,4 @@
-"""Rounds, pauses and patience of what rings, in plain seconds."""
+"""Rounds, pauses and time limits of alarms, in plain seconds."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_ringing_pauses_a_second_and_a_half_between_rounds() -> None:
     assert len(bell.round(100.0 + TONE_S + 1.5)) == len(earcons.alarm())
 
 
-def test_ringing_says_what_rings_after_the_tone() -> None:
+def test_ringing_speaks_the_names_after_the_tone() -> None:
     bell = Ringing(300.0)
     bell.add(Ring("eggs", 7, spoken=WORDS), 100.0)
     bell.add(Ring("tea", 8), 100.0)
@@ -36,7 +36,7 @@ def test_ringing_says_what_rings_after_the_tone() -> None:
     assert len(bell.round(100.0 + TONE_S + 1.0 + 1.5)) > 0
 
 
-def test_ringing_with_nothing_to_ring_is_silent() -> None:
+def test_ringing_without_alarms_is_silent() -> None:
     bell = Ringing(300.0)
     assert len(bell.round(5.0)) == 0
     assert not bell.audible
@@ -48,13 +48,13 @@ def test_ringing_waits_ten_seconds_for_an_answer_to_end() -> None:
     bell = ringing(100.0)
     assert not bell.impatient(109.99)
     assert bell.impatient(110.0)
-    bell.add(Ring("tea", 8), 109.0)  # a second one does not make the first one wait longer
+    bell.add(Ring("tea", 8), 109.0)  # a second alarm does not delay the first
     assert bell.impatient(110.0)
     bell.round(110.0)
     assert not bell.impatient(120.0)
 
 
-def test_ringing_ends_after_its_longest_time_of_sound() -> None:
+def test_ringing_ends_after_its_longest_duration() -> None:
     bell = ringing(100.0, longest_s=60.0)
     bell.round(105.0)
     assert not bell.is_over(164.99)
@@ -69,11 +69,11 @@ def test_ringing_is_hushed_for_three_seconds() -> None:
     assert bell.spoken(False, 103.49) is None
     assert bell.spoken(False, 103.5) == 100.4
     assert bell.spoken(True, 103.6) is None  # once
-    assert len(bell.round(106.49)) == 0  # three more to understand it
+    assert len(bell.round(106.49)) == 0  # three more for recognition
     assert len(bell.round(106.5)) > 0
 
 
-def test_ringing_hands_on_words_as_soon_as_they_end() -> None:
+def test_ringing_passes_words_on_when_they_end() -> None:
     bell = ringing()
     bell.round(100.0)
     bell.hush(100.4, 100.5)
@@ -90,7 +90,7 @@ def test_ringing_resumes_at_once_after_other_words() -> None:
     assert len(bell.round(101.0)) > 0
 
 
-def test_ringing_that_is_stopped_names_all_and_forgets_them() -> None:
+def test_stopped_ringing_returns_all_alarms_and_clears_them() -> None:
     bell = ringing()
     bell.add(Ring("tea", 8), 100.0)
     bell.round(100.0)
@@ -103,7 +103,7 @@ def test_ringing_that_is_stopped_names_all_and_forgets_them() -> None:
 
 
 @pytest.mark.parametrize("count", [16, 17, 40])
-def test_ringing_holds_sixteen_at_most(count: int) -> None:
+def test_ringing_holds_at_most_sixteen(count: int) -> None:
     bell = Ringing(300.0)
     for number in range(count):
         bell.add(Ring("x", number), 1.0)

@@ -22,14 +22,14 @@ SORRY_MS = 350
 
 
 def asked(server: str) -> BareCore:
-    """The server has begun `r1`, the answer to a question."""
+    """Return a core for which the server has begun `r1`, the answer to a question."""
     core = BareCore(at(server))
     core.ask("r1")
     return core
 
 
 def reasons(core: BareCore, since: int = 0) -> str:
-    """All words for the log."""
+    """Return all texts for the log."""
     return " ".join(str(note.fields) for note in core.notes()[since:])
 
 
@@ -97,7 +97,7 @@ def test_answer_without_sound_ends_with_the_sorry_tone(how: str, server: str) ->
 
 
 @pytest.mark.parametrize("how", ENDINGS)
-def test_answer_cut_after_some_sound_is_heard_so_far(how: str) -> None:
+def test_answer_cut_after_some_sound_is_played_to_there(how: str) -> None:
     status, more, words = ENDINGS[how]
     core = asked("openai")
     began, notes = core.now, len(core.notes())
@@ -114,7 +114,7 @@ def test_answer_cut_after_some_sound_is_heard_so_far(how: str) -> None:
     ("server", "output"),
     [("openai", []), ("openai", None), *((server, [TEXT]) for server in SERVERS)],
 )
-def test_answer_in_text_is_asked_for_once_more(server: str, output: list[ev.Json] | None) -> None:
+def test_answer_in_text_is_requested_once_more(server: str, output: list[ev.Json] | None) -> None:
     core = asked(server)
     before = len(core.sent)
     core.end("r1", "completed", output=output)
@@ -150,8 +150,8 @@ def test_second_answer_in_text_ends_with_the_sorry_tone() -> None:
 
 @pytest.mark.parametrize("level", [0, 8, -7])
 @pytest.mark.parametrize("first_ms", [0, 1000])
-def test_endless_silence_is_given_up(first_ms: int, level: int) -> None:
-    """Digital silence, or a constant, in deltas without end."""
+def test_endless_silence_is_abandoned(first_ms: int, level: int) -> None:
+    """Digital silence, or a constant, in endless deltas."""
     core = asked("openai")
     began = core.now
     if first_ms:
@@ -234,7 +234,7 @@ def test_error_about_another_message_leaves_the_answer_alone(code: str) -> None:
     assert core.heard_ms(began) == pytest.approx(800, abs=20)
 
 
-def test_error_that_is_followed_by_more_audio_ends_nothing() -> None:
+def test_error_followed_by_more_audio_ends_nothing() -> None:
     core = asked("compatible")
     core.say(ev.ServerError(error=ERRORS["code"]))
     began = core.now
@@ -246,7 +246,7 @@ def test_error_that_is_followed_by_more_audio_ends_nothing() -> None:
     assert core.heard_ms(began) == pytest.approx(2500, abs=30)
 
 
-def test_answer_that_never_comes_names_the_setting() -> None:
+def test_answer_that_never_arrives_names_the_setting() -> None:
     core = BareCore(at("openai", answer_within_s=7.0))
     core.ask()
     began = core.now

@@ -1,4 +1,4 @@
-"""The core without a sound card: what was heard is told, nothing old is ever said again."""
+"""The core without a sound card: it reports the heard part and plays no old audio."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def in_mid_sentence(**hearing: object) -> Paper:
 
 
 def beats_without_card(paper: Paper, count: int) -> tuple[list[Effect], int]:
-    """Beats as the heartbeat makes them then; returns the effects and the loudest sample."""
+    """Run periods without a card; returns the effects and the loudest sample."""
     effects: list[Effect] = []
     loudest = 0
     for beat in range(count):
@@ -44,7 +44,7 @@ def beats_without_card(paper: Paper, count: int) -> tuple[list[Effect], int]:
     return effects, loudest
 
 
-def test_the_server_is_told_what_was_heard_before_the_card_went() -> None:
+def test_lost_card_reports_the_heard_milliseconds() -> None:
     paper = in_mid_sentence()
     written = sum(len(playback) // 2 for _, playback in paper.steps)
     paper.say(LOST)
@@ -58,7 +58,7 @@ def test_the_server_is_told_what_was_heard_before_the_card_went() -> None:
 
 
 @pytest.mark.parametrize("state", [State.LISTENING, State.THINKING, State.BARGE_IN])
-def test_every_state_ends_in_idle_and_shows_the_reason(state: State) -> None:
+def test_lost_card_ends_every_state_and_shows_the_reason(state: State) -> None:
     paper = Paper(settings(confirm_ms=1500)) if state is not State.BARGE_IN else in_mid_sentence()
     if state is State.BARGE_IN:
         paper.talker.say(synthesize("No wait, tell me about the rain.", "rms"))
@@ -74,7 +74,7 @@ def test_every_state_ends_in_idle_and_shows_the_reason(state: State) -> None:
     assert shown == [Show(Shown.ERROR, LOST.reason)]
 
 
-def test_without_a_card_neither_button_nor_word_begins_a_turn_and_with_it_again_both_do() -> None:
+def test_button_and_wake_word_work_only_with_a_card() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
     paper.say(LOST)
@@ -100,7 +100,7 @@ def test_mute_is_shown_over_a_lost_card() -> None:
     assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.ERROR]
 
 
-def test_a_conversation_goes_on_after_the_card_is_back() -> None:
+def test_conversation_continues_after_the_card_returns() -> None:
     paper = in_mid_sentence()
     paper.say(LOST)
     beats_without_card(paper, 100)

@@ -1,9 +1,9 @@
-"""The line to the server as the core sees it: renewed when nobody notices, there when needed."""
+"""The connection policy: renewal at idle moments, connection when needed."""
 
 from parleyd.core.connection_policy import Line
 from parleyd.core.events import Connect, Reconnect, Renew
 
-# Seconds: OpenAI ends sessions after an hour, the rest is DESIGN's.
+# Seconds: OpenAI ends sessions after an hour.
 LONGEST_S = 3600.0
 RENEW_BEFORE_S = 300.0
 LAST_MOMENT_S = 15.0
@@ -19,21 +19,21 @@ def up(connection: str = "warm", now: float = 0.0) -> Line:
     return line
 
 
-def test_an_idle_line_is_renewed_well_before_its_end() -> None:
+def test_idle_connection_is_renewed_before_its_end() -> None:
     line = up()
     assert line.next(True, LONGEST_S - RENEW_BEFORE_S - 1) is None
     assert isinstance(line.next(True, LONGEST_S - RENEW_BEFORE_S), Renew)
     assert line.next(True, LONGEST_S) is None  # once
-    assert line.missed == ""  # and nobody sees it
+    assert line.missed == ""  # and the user does not see it
 
 
-def test_renewal_waits_for_an_idle_moment_but_not_beyond_the_last() -> None:
+def test_renewal_waits_for_idle_but_not_too_long() -> None:
     line = up()
     assert line.next(False, LONGEST_S - LAST_MOMENT_S - 1) is None
     assert isinstance(line.next(False, LONGEST_S - LAST_MOMENT_S), Renew)
 
 
-def test_the_servers_own_end_is_believed_unless_a_clock_must_be_wrong() -> None:
+def test_server_expiry_is_used_unless_a_clock_is_wrong() -> None:
     line = up()
     line.expires(1200.0, 100.0)
     assert line.next(True, 100.0 + 1200.0 - RENEW_BEFORE_S - 1) is None
@@ -45,21 +45,21 @@ def test_the_servers_own_end_is_believed_unless_a_clock_must_be_wrong() -> None:
         assert isinstance(line.next(True, LONGEST_S - RENEW_BEFORE_S), Renew)
 
 
-def test_short_sessions_are_not_renewed_all_the_time() -> None:
+def test_short_sessions_are_not_renewed_constantly() -> None:
     line = up()
     line.expires(120.0, 0.0)
     assert line.next(True, 80.0) is None
     assert isinstance(line.next(True, 90.0), Renew)
 
 
-def test_a_renewal_that_fails_is_shown_like_any_loss() -> None:
+def test_failed_renewal_is_shown_like_any_loss() -> None:
     line = up()
     line.next(True, LONGEST_S)
     line.down("no network", False)
     assert line.missed == "no network"
 
 
-def test_on_wake_the_line_is_opened_by_the_first_turn_and_closed_after_a_rest() -> None:
+def test_on_wake_connection_opens_with_a_turn_and_closes_after() -> None:
     line = Line("on-wake")
     assert line.next(True, 0.0) is None
     assert line.missed == ""
@@ -75,7 +75,7 @@ def test_on_wake_the_line_is_opened_by_the_first_turn_and_closed_after_a_rest() 
     assert line.next(False, 99.0) == Connect(True)
 
 
-def test_a_user_cuts_the_pause_before_the_next_try_short_once_a_turn() -> None:
+def test_turn_skips_the_retry_delay_once() -> None:
     line = up()
     line.down("no network", False)
     assert line.next(True, 1.0) is None
@@ -86,7 +86,7 @@ def test_a_user_cuts_the_pause_before_the_next_try_short_once_a_turn() -> None:
     assert line.next(False, 4.0) == Connect(True)
 
 
-def test_a_refused_line_is_not_asked_for_again() -> None:
+def test_refused_connection_is_not_retried() -> None:
     line = up("on-wake")
     line.down("the key", True)
     assert line.refused == "the key"
@@ -95,7 +95,7 @@ def test_a_refused_line_is_not_asked_for_again() -> None:
     assert line.next(True, 2.0 + 2 * REST_AFTER_S) is None
 
 
-def test_a_server_that_takes_the_socket_and_says_nothing_is_given_up() -> None:
+def test_silent_server_is_abandoned() -> None:
     line = Line("warm")
     line.opened(0.0)
     assert line.next(True, READY_WITHIN_S - 0.1) is None
@@ -103,7 +103,7 @@ def test_a_server_that_takes_the_socket_and_says_nothing_is_given_up() -> None:
     assert line.next(True, READY_WITHIN_S + 1) is None
 
 
-def test_a_line_put_off_is_asked_for_once_a_turn() -> None:
+def test_deferred_connection_is_retried_once_a_turn() -> None:
     for connection in ("warm", "on-wake"):
         line = up(connection)
         line.down("no quota", False, True)
@@ -120,9 +120,9 @@ def test_a_line_put_off_is_asked_for_once_a_turn() -> None:
         assert (line.put_off, line.up) == ("", True)
 
 
-def test_a_life_of_an_hour_or_more_is_not_believed() -> None:
+def test_expiry_of_an_hour_or_more_is_ignored() -> None:
     line = up()
-    line.expires(60.0, 0.0)  # the shortest that is
+    line.expires(60.0, 0.0)  # the shortest accepted expiry
     assert line.next(True, 44.9) is None
     assert isinstance(line.next(True, 45.0), Renew)
     line = up()
@@ -142,12 +142,12 @@ def test_wait_for_a_server_doubles_to_five_minutes() -> None:
     assert waits == [60.0, 120.0, 240.0, 300.0, 300.0]
     line.opened(begun)
     line.ready()
-    line.opened(begun)  # a server that answered is waited for as at first
+    line.opened(begun)  # an answer of the server resets the timeout
     assert line.next(True, begun + 59.0) is None
     assert isinstance(line.next(True, begun + 60.0), Reconnect)
 
 
-def test_line_says_why_nobody_would_be_answered() -> None:
+def test_connection_names_the_reason_for_no_answer() -> None:
     line = Line("warm")
     assert line.missed == "connecting"
     line.opened(0.0)
@@ -158,7 +158,7 @@ def test_line_says_why_nobody_would_be_answered() -> None:
     assert Line("on-wake").missed == ""
 
 
-def test_line_being_renewed_shows_nothing_while_its_socket_opens() -> None:
+def test_renewal_is_not_shown_while_the_socket_opens() -> None:
     line = up()
     assert line.next(True, 3300.0) == Renew("the session reaches its longest time")
     line.opened(3301.0)
@@ -170,7 +170,7 @@ def test_line_being_renewed_shows_nothing_while_its_socket_opens() -> None:
     assert isinstance(line.next(True, 3301.0 + 3300.0), Renew)
 
 
-def test_line_is_renewed_to_forget_only_while_idle_and_up() -> None:
+def test_renewal_to_forget_happens_only_while_idle_and_up() -> None:
     line = up()
     assert line.next(False, 1.0, "it is long ago") is None
     assert line.next(True, 2.0, "it is long ago") == Renew("it is long ago")
@@ -179,7 +179,7 @@ def test_line_is_renewed_to_forget_only_while_idle_and_up() -> None:
     assert line.next(True, 4.0, "it is long ago") is None
 
 
-def test_rest_on_wake_begins_anew_with_each_turn() -> None:
+def test_on_wake_rest_restarts_with_each_turn() -> None:
     line = up("on-wake")
     assert line.next(True, 10.0) is None
     assert line.next(False, 39.0) is None
@@ -188,13 +188,13 @@ def test_rest_on_wake_begins_anew_with_each_turn() -> None:
     assert line.next(True, 71.0) == Connect(False)
 
 
-def test_rest_on_wake_ends_a_wait_and_a_fault_as_well() -> None:
+def test_on_wake_rest_also_ends_a_wait_and_a_fault() -> None:
     waiting = Line("on-wake")
     waiting.next(False, 1.0)
     waiting.opened(2.0)
     assert waiting.next(True, 3.0) is None
     assert waiting.next(True, 33.0) == Connect(False)
-    assert waiting.next(True, 500.0) is None  # no socket is waited for
+    assert waiting.next(True, 500.0) is None  # it does not wait for a socket
     lost = up("on-wake")
     lost.down("no network", False)
     assert lost.next(True, 3.0) is None

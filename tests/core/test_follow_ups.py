@@ -1,4 +1,4 @@
-"""A talk without the wake word ends by itself when only a television keeps it up."""
+"""A talk without the wake word ends if only a television sustains it."""
 
 import msgspec
 import numpy as np
@@ -33,11 +33,11 @@ def period(level_dbfs: float, voice: float = 0.9) -> HeardPeriod:
 
 
 def turn(talk: FollowUps, level_dbfs: float, *, called: bool = False, seconds: float = 1.0) -> str:
-    """One turn at this level; returns why it was the last."""
+    """Run one turn at this level; returns the reason if it was the last."""
     talk.begin(called=called)
     for _ in range(round(seconds * 100)):
         talk.hear(period(level_dbfs))
-        talk.hear(period(-20.0, voice=0.1))  # dishes are louder, and are no speech
+        talk.hear(period(-20.0, voice=0.1))  # dishes are louder, but are not speech
     talk.asked(endless=False)
     return talk.over
 
@@ -69,7 +69,7 @@ def test_followups_much_quieter_twice_in_a_row_end(lower_db: int) -> None:
     talk = FollowUps(8)
     turn(talk, -30.0, called=True)
     assert turn(talk, -30.0 - lower_db) == ""
-    assert turn(talk, -32.0) == ""  # the user again: it was one turn only
+    assert turn(talk, -32.0) == ""  # the user again, after only one such turn
     assert turn(talk, -30.0 - lower_db) == ""
     assert "much quieter" in turn(talk, -30.0 - lower_db)
     assert turn(talk, -30.0 - lower_db, called=True) == ""
@@ -87,7 +87,7 @@ def test_followups_with_too_little_speech_are_not_compared() -> None:
 def test_followups_end_after_one_without_a_pause() -> None:
     talk = FollowUps(8)
     talk.begin(called=True)
-    talk.asked(endless=True)  # a long dictation of the user's
+    talk.asked(endless=True)  # a long dictation of the user
     assert talk.over == ""
     talk.begin(called=False)
     talk.asked(endless=True)
@@ -98,7 +98,7 @@ def test_followup_in_two_pieces_counts_once() -> None:
     talk = FollowUps(2)
     turn(talk, -30.0, called=True)
     talk.begin(called=False)
-    for _ in range(3):  # the user speaks on while Parley thinks
+    for _ in range(3):  # the user continues while Parley thinks
         talk.asked(endless=False)
     assert talk.turns == 1
 
@@ -113,7 +113,7 @@ def following(turns: int = 8, *, detection: str = "server_vad") -> Config:
 
 
 def television(paper: Paper, number: int) -> None:
-    """A server that hears speech, which ends; the answer to it is heard out."""
+    """Let the server detect a turn, and play the whole answer."""
     paper.say(ev.SpeechStarted(item_id=f"tv{number}"))
     paper.run(0.5)
     paper.say(ev.SpeechStopped(item_id=f"tv{number}"))
@@ -139,7 +139,7 @@ def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None
         television(paper, answered)
         answered += 1
         assert answered <= turns + 1
-    assert answered == turns + 1  # the turn with the wake word, and those that followed it
+    assert answered == turns + 1  # the turn with the wake word, and its follow-ups
     assert len(paper.events(ev.CreateResponse)) == turns + 1
     (note,) = paper.notes("follow_ups_over")
     assert note.fields == {"turns": turns, "reason": f"{turns} turns followed one wake word"}
@@ -165,7 +165,7 @@ def loudest(paper: Paper, since: int) -> int:
 
 
 @pytest.mark.slow
-def test_speaker_without_a_limit_follows_up_for_ever() -> None:
+def test_speaker_without_a_limit_always_follows_up() -> None:
     paper, _ = woken(following(0))
     for number in range(12):
         television(paper, number)
@@ -174,10 +174,10 @@ def test_speaker_without_a_limit_follows_up_for_ever() -> None:
 
 @pytest.mark.slow
 def test_speaker_called_by_its_word_in_each_followup_never_ends() -> None:
-    """Many users say the word each time, though they need not."""
+    """Many users say the wake word each time, although it is not needed."""
     paper, bell = woken(following(2))
     for number in range(6):
-        paper.run(2.0)  # the engine's word is heard once in this time
+        paper.run(2.0)  # the engine detects its word once in this time
         bell.next = "hey_test"
         paper.run(0.1)
         television(paper, number)
@@ -185,7 +185,7 @@ def test_speaker_called_by_its_word_in_each_followup_never_ends() -> None:
 
 
 def test_speaker_interrupted_after_the_last_followup_is_idle() -> None:
-    """A television that interrupts each answer would keep the talk alive as well."""
+    """A television that interrupts each answer would also keep the talk alive."""
     paper, _ = woken(following(1))
     television(paper, 0)
     paper.reply = tone(4000)
@@ -202,7 +202,7 @@ def test_speaker_interrupted_after_the_last_followup_is_idle() -> None:
 
 
 def say(paper: Paper, words: Frames, lower_db: float = 0.0) -> None:
-    """The user speaks, and the answer is heard out."""
+    """Let the user speak, and play the whole answer."""
     asked = len(paper.events(ev.CreateResponse))
     paper.run(0.3)
     paper.talker.say(np.rint(words * 10 ** (-lower_db / 20)).astype(np.int16))
@@ -235,7 +235,7 @@ def test_speaker_stops_following_a_voice_far_away() -> None:
 
 @pytest.mark.slow
 def test_speaker_answers_a_voice_that_never_pauses() -> None:
-    """Speech in each thought is one turn, which is answered after `turn.longest_s` all the same."""
+    """Speech during each wait extends one turn, which is answered after `turn.longest_s`."""
     conf = following()
     conf = msgspec.structs.replace(conf, turn=msgspec.structs.replace(conf.turn, longest_s=10.0))
     paper, _ = woken(conf)
@@ -249,4 +249,4 @@ def test_speaker_answers_a_voice_that_never_pauses() -> None:
         paper.run(0.1)
     assert paper.speaker.state is State.THINKING
     changes = [at for at, e in paper.effects if isinstance(e, Note) and e.name == "state"]
-    assert 9.5 < changes[-1] - began < 10.5  # from then on the answer is waited for
+    assert 9.5 < changes[-1] - began < 10.5  # then it waits for the answer

@@ -1,4 +1,4 @@
-"""The sound at the start: it is heard, it calibrates, and what was learnt outlives a restart."""
+"""The boot chime: it is audible, it calibrates, and the echo path survives a restart."""
 
 import numpy as np
 import pytest
@@ -33,18 +33,18 @@ def learnt(made: Paper) -> list[EchoMemory]:
 
 
 @pytest.mark.slow
-def test_the_greeting_is_heard_and_tells_delay_and_level() -> None:
+def test_greeting_measures_delay_and_level() -> None:
     made = paper(-12.0)
     (note,) = made.notes("calibrated")
     assert note.fields["reply_dbfs"] == pytest.approx(-24 - 12, abs=4)
     delay_ms = note.fields["delay_ms"]
     assert isinstance(delay_ms, float)
-    assert 20 < delay_ms < 60  # the lead, the way through the air, less what the reference lags
+    assert 20 < delay_ms < 60  # lead plus time of flight, minus the lag of the reference
     assert len(learnt(made)) == 1
 
 
 @pytest.mark.slow
-def test_a_loudspeaker_over_which_nobody_is_heard_gets_a_volume_that_is_better() -> None:
+def test_too_loud_greeting_suggests_a_lower_volume() -> None:
     loud, softer = paper(+9.0), paper(+9.0, volume=50)
     (note,) = loud.notes("too_loud")
     volume = note.fields["volume"]
@@ -54,19 +54,19 @@ def test_a_loudspeaker_over_which_nobody_is_heard_gets_a_volume_that_is_better()
     assert len(softer.notes("calibrated")) == 1
 
 
-def test_a_loudspeaker_that_is_not_heard_is_told() -> None:
+def test_greeting_that_is_not_heard_is_reported() -> None:
     (note,) = paper(-70.0).notes("not_heard")
     assert "microphone does not hear" in str(note.fields["means"])
 
 
 @pytest.mark.slow
-def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> None:
+def test_greeting_with_mute_is_no_fault_and_without_card_silent() -> None:
     made = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
     made.card.muted = True
     made.say(MuteSwitched(True))
     made.say(Greet())
     made.run(1.0)
-    assert np.abs(made.recording.loudspeaker[-RATE_HZ:]).max() > 1000  # heard all the same
+    assert np.abs(made.recording.loudspeaker[-RATE_HZ:]).max() > 1000  # audible nevertheless
     made.card.muted = False
     made.say(MuteSwitched(False))
     made.run(7.0)
@@ -81,7 +81,7 @@ def test_a_closed_microphone_is_no_fault_and_a_lost_card_greets_nobody() -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("late", [0, 48, -64])  # frames: the card starts up to 4 ms off
-def test_a_restart_begins_where_the_last_one_ended(late: int) -> None:
+def test_restart_begins_with_the_last_echo_path(late: int) -> None:
     settings = Config().hearing
     voice = synthesize(SENTENCE, "slt")
     teacher = Hearing(settings)
@@ -91,13 +91,13 @@ def test_a_restart_begins_where_the_last_one_ended(late: int) -> None:
     assert kept is not None
     cold, warm = Hearing(settings), Hearing(settings)
     warm.remember(kept)
-    assert warm.memory() is None, "nothing new was learnt yet"
+    assert warm.memory() is None, "a new echo path was learned already"
     greeting = resample(earcons.greeting(), 24_000, 16_000)
     played(warm, greeting, late=late)
     assert played(warm, voice, late=late) > played(cold, voice, late=late) + 6
 
 
-def test_nonsense_is_not_remembered() -> None:
+def test_invalid_echo_path_is_not_restored() -> None:
     hearing = Hearing(Config().hearing)
     taps = np.full(3840, np.nan, np.float32)
     hearing.remember(EchoMemory(taps, 100.0, 300.0, 0.0))
@@ -107,7 +107,7 @@ def test_nonsense_is_not_remembered() -> None:
 
 
 def played(hearing: Hearing, sound: Frames, *, late: int) -> float:
-    """By how many dB less of its echo is left in the first second and a half of a sound."""
+    """Return the dB of echo removed in the first second and a half of a sound."""
     path = np.random.default_rng(3).standard_normal(1600) * np.exp(-np.arange(1600) / 300)
     echo = np.convolve(sound, 0.3 * path / np.sqrt(np.sum(path**2)))[: len(sound)]
     delayed = np.concatenate([np.zeros(640 + late), echo])[: len(sound)]

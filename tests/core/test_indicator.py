@@ -1,4 +1,4 @@
-"""One ladder: of all that holds, what stands first in `Shown` (and on the page) is shown."""
+"""The indication is the first active member of `Shown`, in the order of hardware/lights.md."""
 
 import itertools
 
@@ -11,10 +11,10 @@ CARD, REFUSED, OFFLINE = "the card is gone", "the key is wrong", "no network"
 
 
 def holding(now: Situation) -> set[Shown]:
-    """Everything that has reason to be shown."""
+    """Return all active indications."""
     rungs = {
         Shown.MUTED: now.muted,
-        Shown.RINGING: now.ringing and not now.without_card,  # it sounds for nobody then
+        Shown.RINGING: now.ringing and not now.without_card,  # inaudible without a card
         Shown.ERROR: bool(now.without_card or now.refused),
         Shown.OFFLINE: bool(now.offline) and now.turn is State.IDLE,
         Shown(now.turn): not now.dry,
@@ -24,7 +24,7 @@ def holding(now: Situation) -> set[Shown]:
 
 
 @pytest.mark.parametrize("turn", State)
-def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
+def test_first_active_indication_is_shown(turn: State) -> None:
     dry = (False, True) if turn is State.SPEAKING else (False,)
     for muted, card, ringing, refused, offline, dry_ in itertools.product(
         (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE), dry
@@ -46,7 +46,7 @@ def test_the_first_of_all_that_hold_is_shown(turn: State) -> None:
 
 
 def situation(**more: object) -> Situation:
-    """Nothing is wrong, and nothing happens."""
+    """Return a situation without faults or events, with changes."""
     calm: dict[str, object] = {
         "muted": False, "why_muted": "", "without_card": "", "ringing": False, "refused": "",
         "offline": "", "turn": State.IDLE, "dry": False, "remark": "",
@@ -74,5 +74,5 @@ def situation(**more: object) -> Situation:
         (situation(ringing=True, refused=REFUSED), "ringing", ""),
     ],
 )  # fmt: skip
-def test_rung_is_shown_with_its_reason(now: Situation, rung: str, why: str) -> None:
+def test_indication_is_shown_with_its_reason(now: Situation, rung: str, why: str) -> None:
     assert (shown(now).shown.value, shown(now).detail) == (rung, why)

@@ -1,4 +1,4 @@
-"""Interruptions in the corners, in simulated time: what the server is told, and what is shown."""
+"""Interruptions at unusual moments, in simulated time: sent events and indications."""
 
 import msgspec
 import pytest
@@ -23,7 +23,7 @@ CALL = {
 
 
 def asked() -> tuple[Paper, str]:
-    """A question was asked and `first` is being generated; nothing of it has come yet."""
+    """Ask a question; the server generates response `first`, but has sent no audio."""
     paper = Paper(settings())
     paper.answers = False
     paper.say(ButtonPressed())
@@ -48,7 +48,7 @@ def kinds(paper: Paper, since: int = 0) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("output_before", [True, False])
-def test_during_a_tool_call_the_output_is_told_and_only_the_users_turn_is_answered(
+def test_interruption_during_a_tool_call_answers_only_the_user(
     output_before: bool,
 ) -> None:
     paper, name = asked()
@@ -71,7 +71,7 @@ def test_during_a_tool_call_the_output_is_told_and_only_the_users_turn_is_answer
 
 
 @pytest.mark.slow
-def test_a_tool_call_of_a_response_that_was_interrupted_is_not_acted_on() -> None:
+def test_tool_call_of_an_interrupted_response_is_ignored() -> None:
     paper, name = asked()
     paper.talker.say(OBJECTION)
     paper.until(State.LISTENING)
@@ -84,10 +84,10 @@ def test_a_tool_call_of_a_response_that_was_interrupted_is_not_acted_on() -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", ["cancelled", "completed"])
-def test_a_user_who_speaks_on_while_we_think_is_heard_from_both_sides_of_the_pause(
+def test_speech_during_thinking_sends_both_halves(
     status: str,
 ) -> None:
-    """The second half is a turn of its own; the first is in the conversation already."""
+    """The second half is a separate turn; the first is already in the conversation."""
     paper, name = asked()
     before = len(paper.sent)
     paper.talker.say(OBJECTION)
@@ -96,15 +96,15 @@ def test_a_user_who_speaks_on_while_we_think_is_heard_from_both_sides_of_the_pau
     assert paper.sent[-1] is not None
     paper.until(State.THINKING)
     paper.run(0.05)
-    assert len(paper.events(ev.CreateResponse)) == 1  # the first is not done yet
+    assert len(paper.events(ev.CreateResponse)) == 1  # the first response is not done
     paper.answers = True
     end(paper, name, status)
     paper.until(State.SPEAKING)
     assert kinds(paper, before) == ["CancelResponse", "CommitAudio", "CreateResponse"]
 
 
-def test_first_audio_and_the_users_voice_in_the_same_moment_lose_no_microphone() -> None:
-    """The microphone stopped for the first audio; what it heard since goes first."""
+def test_first_audio_during_speech_loses_no_word() -> None:
+    """Sending stops at the first audio; the audio captured since then is sent first."""
     base = settings()
     paper = Paper(msgspec.structs.replace(base, turn=Turn(detection="server_vad")))
     paper.answers = False
@@ -129,7 +129,7 @@ def test_first_audio_and_the_users_voice_in_the_same_moment_lose_no_microphone()
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
-def test_a_busy_server_is_heard_and_read_and_forgotten_at_the_next_turn(code: str) -> None:
+def test_busy_server_is_audible_and_shown_until_the_next_turn(code: str) -> None:
     paper = Paper(settings())
     paper.answers = False
     paper.say(ButtonPressed())

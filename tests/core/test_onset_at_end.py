@@ -1,4 +1,4 @@
-"""The user begins to speak in the last moments of a reply: every syllable of it is sent, once."""
+"""If the user begins to speak at the end of a reply, every syllable is sent exactly once."""
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ MOST_LOST_MS = 25.0  # two periods and a half
 
 
 def words(text: str, voice: str = "rms") -> Frames:
-    """Speech without the silence in front of it."""
+    """Synthesise speech without leading silence."""
     clip = synthesize(text, voice)
     return clip[int(np.argmax(np.abs(clip.astype(int)) > 300)) :]
 
@@ -45,7 +45,7 @@ def following(detection: str = "local", **hearing: object) -> Config:
 
 
 class Talk:
-    """A question that was asked, and a reply to it that can be timed to the ms."""
+    """A question and a reply whose end is timed to the ms."""
 
     def __init__(self, conf: Config, echo_gain_db: float = -40.0) -> None:
         self.paper = Paper(conf, echo_gain_db=echo_gain_db)
@@ -85,7 +85,7 @@ class Talk:
         self.paper.say(ev.ResponseDone(response=ev.Response(id=name, status="completed")))
 
     def call(self) -> None:
-        """The server answers with a function call and nothing to hear."""
+        """Answer with a function call and no audio."""
         name = self.created()
         item = {"type": "function_call", "status": "completed", "call_id": f"c{name}",
                 "name": "some_skill", "arguments": "{}"}  # fmt: skip
@@ -101,18 +101,18 @@ class Talk:
             self.paper.wait(lambda: len(self.paper.events(ev.CreateResponse)) > before)
 
     def play_until(self, left_ms: float, length_ms: float) -> None:
-        """Let the reply play until `left_ms` of it are left; below 0, until after its end."""
+        """Play the reply until `left_ms` remain; negative: until after its end."""
         self.paper.until(State.SPEAKING)
         self.spoken = len(self.paper.events(ev.AppendAudio))
-        self.paper.run((length_ms - left_ms) / 1000 - 0.01)  # the first period has been heard
+        self.paper.run((length_ms - left_ms) / 1000 - 0.01)  # the first period has been played
 
     def sent(self) -> Frames:
-        """The audio that the server got since the reply began, at 24 kHz."""
+        """Return the audio sent since the start of the reply, at 24 kHz."""
         events = self.paper.events(ev.AppendAudio)[self.spoken :]
         return np.frombuffer(b"".join(e.audio for e in events), "<i2")
 
     def lost_ms(self, clip: Frames) -> float:
-        """How much of the beginning of `clip` is not in it, by where the rest of it lies."""
+        """Return the length of the missing start of `clip`, located by its remainder."""
         got, want = self.sent().astype(float), at_server_rate(clip).astype(float)
         size = 1 << (len(got) + len(want)).bit_length()
         alike = np.fft.irfft(np.fft.rfft(got, size) * np.conj(np.fft.rfft(want, size)), size)
@@ -149,7 +149,7 @@ def test_short_word_at_the_end_of_a_reply_is_sent_whole(text: str, left_ms: int)
 @pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [90, 40])
 def test_speech_over_an_echo_at_the_end_is_sent_whole(left_ms: int) -> None:
-    """The echo is as loud as the user, and canceled."""
+    """The echo is as loud as the user, and cancelled."""
     talk = Talk(following(), echo_gain_db=-15.0)
     talk.reply(ending_in_speech())
     assert lost_ms(talk, left_ms, len(ending_in_speech()) / 24) <= MOST_LOST_MS
@@ -158,7 +158,7 @@ def test_speech_over_an_echo_at_the_end_is_sent_whole(left_ms: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [120, 60, 20])
 @pytest.mark.parametrize("hearing", [{"reaction": "duck"}, {"barge_in": False}])
-def test_speech_at_the_end_is_sent_whole_however_it_reacts(
+def test_speech_at_the_end_is_sent_whole_with_any_reaction(
     hearing: dict[str, object], left_ms: int
 ) -> None:
     talk = Talk(following(**hearing))  # type: ignore[arg-type]
@@ -205,7 +205,7 @@ def test_speech_right_after_the_chime_is_sent_whole() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("echo_gain_db", [-40.0, -10.0])
-def test_nothing_of_a_reply_is_sent_when_no_user_speaks(echo_gain_db: float) -> None:
+def test_reply_without_a_user_is_never_sent(echo_gain_db: float) -> None:
     talk = Talk(following(), echo_gain_db)
     for _ in range(3):
         talk.reply(ending_in_speech())
@@ -248,11 +248,11 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
 
 @pytest.mark.slow
 def test_hold_that_resumes_at_a_ducked_end_loses_nothing() -> None:
-    """The reply ends while the decision is due; the audio from its end on is the next turn."""
+    """The reply ends before the decision; the audio after its end is the next turn."""
     talk = Talk(following(reaction="duck"))
     talk.reply(tone(1500))
     talk.play_until(160, 1500)
-    talk.paper.talker.say(OBJECTION[:1600])  # a tenth of a second is no word
+    talk.paper.talker.say(OBJECTION[:1600])  # a tenth of a second is shorter than a word
     talk.paper.wait(lambda: bool(talk.paper.notes("hold")), within_s=0.15)
     talk.paper.run(0.1)
     ended = talk.paper.card.now

@@ -1,4 +1,4 @@
-"""No wait is shorter than what the user, the skill or the server was promised."""
+"""No timeout is shorter than the time granted to the user, the skill or the server."""
 
 import pytest
 
@@ -20,20 +20,20 @@ CALL = {
 
 
 def asked(settings: Config) -> BareCore:
-    """A question was asked, and nothing has come from the server yet."""
+    """Ask a question; the server has not answered yet."""
     core = BareCore(settings)
     core.ask()
     return core
 
 
 def item(core: BareCore, response: str, name: str, length_ms: int) -> None:
-    """One complete item of a response's audio."""
+    """Send one complete audio item of a response."""
     core.sound(response, length_ms, name)
     core.say(ev.AudioDone(response_id=response, item_id=name))
 
 
 @pytest.mark.parametrize("server", ["openai", "xai", "compatible"])
-def test_answer_may_begin_as_late_as_the_user_waits(server: str) -> None:
+def test_answer_may_begin_at_the_end_of_the_timeout(server: str) -> None:
     core = asked(at(server, answer_within_s=60.0))
     core.run(30.0)
     assert core.speaker.state is State.THINKING
@@ -48,7 +48,7 @@ def test_answer_may_begin_as_late_as_the_user_waits(server: str) -> None:
 @pytest.mark.parametrize("preamble_ms", [0, 1000])
 @pytest.mark.parametrize("server", ["openai", "compatible"])
 def test_function_may_take_its_allowed_time(server: str, preamble_ms: int) -> None:
-    """28 of the 30 s of skills.within_s, though the user's own patience is 5 s."""
+    """28 of the 30 s of skills.within_s, although the answer's timeout is 5 s."""
     core = asked(at(server, answer_within_s=5.0))
     core.begin("r1")
     if preamble_ms:
@@ -85,7 +85,7 @@ def test_remote_tool_may_take_its_allowed_time() -> None:
 
 @pytest.mark.parametrize("server", ["openai", "xai", "localai", "compatible"])
 def test_answer_may_pause_between_its_items(server: str) -> None:
-    """A model that reasons long between two audio items."""
+    """A model may reason long between two audio items."""
     core = asked(at(server))
     core.begin("r1")
     item(core, "r1", "i1", 500)
@@ -99,8 +99,8 @@ def test_answer_may_pause_between_its_items(server: str) -> None:
     assert core.heard_ms() == pytest.approx(1000, abs=20)
 
 
-def test_functions_called_without_end_are_ended() -> None:
-    """A model that calls one function after the other is stopped after five minutes."""
+def test_endless_function_calls_are_stopped() -> None:
+    """A model that calls function after function is stopped after five minutes."""
     core = asked(at("openai"))
     for number in range(40):
         core.begin(f"r{number}")
@@ -119,7 +119,7 @@ def test_functions_called_without_end_are_ended() -> None:
 @pytest.mark.parametrize("server", ["openai", "localai", "compatible"])
 @pytest.mark.parametrize("stuck_at", ["session.created", "session.updated"])
 def test_session_may_take_half_a_minute_to_begin(server: str, stuck_at: str) -> None:
-    """A server at home loads its models first."""
+    """A local server loads its models first."""
     core = BareCore(at(server), connected=False)
     core.say(LinkUp())
     if stuck_at == "session.updated":

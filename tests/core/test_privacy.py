@@ -1,4 +1,4 @@
-"""What a process of Parley's leaves behind, and would send, without being asked."""
+"""Files and messages that a process of Parley must not produce without a request."""
 
 import os
 import subprocess
@@ -8,9 +8,12 @@ from pathlib import Path
 HEARING = "from parleyd.hearing.vad import VoiceDetector; VoiceDetector()"
 
 
-def test_the_runtime_of_the_models_makes_no_identifier_and_reports_to_nobody(
+def test_model_runtime_stores_no_identifier_and_reports_nothing(
     tmp_path: Path,
 ) -> None:
-    surroundings = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}  # nothing else forbids it
+    surroundings = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+    }  # no setting from outside forbids it
     subprocess.run([sys.executable, "-c", HEARING], env=surroundings, check=True, timeout=120)
-    assert list(tmp_path.rglob("*")) == []  # a runtime that reports keeps its queue at home
+    assert list(tmp_path.rglob("*")) == []  # a reporting runtime would store its queue in HOME

@@ -1,4 +1,4 @@
-"""A server that fails for a reason of its own is asked once more, in simulated time."""
+"""A request that fails for a reason of the server is repeated once, in simulated time."""
 
 import pytest
 
@@ -18,7 +18,7 @@ LIMIT = {"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": "
 
 
 def thinking() -> Paper:
-    """A question was asked, and its answer is being generated."""
+    """Ask a question; the server generates the answer."""
     paper = Paper(settings())
     paper.answers = False
     ask(paper)
@@ -39,7 +39,7 @@ def creates(paper: Paper) -> list[ev.ClientEvent]:
 
 
 def begin(paper: Paper) -> None:
-    """The server begins what was asked for last."""
+    """Begin the response that was requested last."""
     metadata = creates(paper)[-1].response["metadata"]  # type: ignore[attr-defined]
     paper.say(ev.ResponseCreated(response=ev.Response(id=newest(paper), metadata=metadata)))
 
@@ -59,7 +59,7 @@ def fail(paper: Paper, error: ev.Json) -> None:
     paper.say(ev.ResponseDone(response=failed))
 
 
-def test_a_failure_of_the_servers_own_is_a_longer_thought() -> None:
+def test_first_server_failure_is_only_a_longer_wait() -> None:
     paper = thinking()
     failed_at = paper.card.now
     fail(paper, OWN)
@@ -78,7 +78,7 @@ def test_a_failure_of_the_servers_own_is_a_longer_thought() -> None:
     assert len(creates(paper)) == 2
 
 
-def test_a_second_failure_is_told_to_the_user() -> None:
+def test_second_server_failure_is_audible() -> None:
     paper = thinking()
     fail(paper, OWN)
     paper.wait(lambda: len(creates(paper)) == 2)
@@ -92,7 +92,7 @@ def test_a_second_failure_is_told_to_the_user() -> None:
 
 
 @pytest.mark.parametrize("error", [LIMIT, {"code": "invalid_value", "type": "server_error"}, None])
-def test_what_would_not_pass_is_not_asked_again(error: ev.Json) -> None:
+def test_lasting_error_is_not_retried(error: ev.Json) -> None:
     paper = thinking()
     fail(paper, error)
     paper.run(2 * AGAIN_AFTER_S)
@@ -100,7 +100,7 @@ def test_what_would_not_pass_is_not_asked_again(error: ev.Json) -> None:
     assert len(creates(paper)) == 1
 
 
-def test_what_is_heard_already_is_not_begun_again() -> None:
+def test_failure_after_audio_is_not_retried() -> None:
     paper = thinking()
     sound(paper)
     paper.run(0.1)
@@ -110,9 +110,7 @@ def test_what_is_heard_already_is_not_begun_again() -> None:
     assert len(creates(paper)) == 1
 
 
-def test_who_does_not_wait_any_more_is_not_answered_and_the_next_turn_has_a_try_of_its_own() -> (
-    None
-):
+def test_interrupted_wait_is_not_retried_but_the_next_turn_is() -> None:
     paper = thinking()
     fail(paper, OWN)
     paper.run(0.1)

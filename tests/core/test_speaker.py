@@ -1,4 +1,4 @@
-"""The core as a whole, in simulated time: what leaves the house, what is played, what is shown."""
+"""The whole core in simulated time: sent audio, played audio, indications."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ OBJECTION = "No wait, tell me about the rain."
 
 
 def ask(paper: Paper) -> None:
-    """Press the button, ask, and wait until the answer is heard."""
+    """Press the button, ask, and wait until the answer is audible."""
     paper.say(ButtonPressed())
     paper.run(0.2)
     paper.talker.say(synthesize(QUESTION, "slt"))
@@ -36,7 +36,7 @@ def ask(paper: Paper) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_inputs_give_the_same_outputs() -> None:
+def test_equal_inputs_give_equal_outputs() -> None:
     def life() -> Paper:
         paper = Paper(settings(), Bell())
         ask(paper)
@@ -51,7 +51,7 @@ def test_the_same_inputs_give_the_same_outputs() -> None:
     assert one.effects == two.effects
 
 
-def test_no_audio_leaves_before_the_wake_word() -> None:
+def test_no_audio_is_sent_before_the_wake_word() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
     paper.talker.say(synthesize(QUESTION, "slt"))
@@ -63,7 +63,7 @@ def test_no_audio_leaves_before_the_wake_word() -> None:
 
 
 @pytest.mark.slow
-def test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first_after() -> None:
+def test_no_audio_is_sent_during_a_reply_and_preroll_is_first() -> None:
     paper = Paper(settings())
     ask(paper)
     before = len(paper.events(ev.AppendAudio))
@@ -80,7 +80,7 @@ def test_no_audio_leaves_while_parley_speaks_and_the_preroll_goes_first_after() 
 
 
 @pytest.mark.slow
-def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
+def test_seam_between_preroll_and_microphone_is_exact(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paper = Paper(settings())
@@ -95,7 +95,7 @@ def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
         lambda f: (heard.append(f), listen(f))[1],  # type: ignore[func-returns-value]
     )
     monkeypatch.setattr(uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]
-    paper.run(0.5)  # the pre-roll reaches back into it
+    paper.run(0.5)  # the pre-roll includes this time
     paper.talker.say(synthesize(OBJECTION, "rms"))
     paper.until(State.LISTENING)
     paper.run(0.3)
@@ -104,7 +104,7 @@ def test_the_seam_between_preroll_and_microphone_repeats_and_loses_nothing(
     assert np.array_equal(went_out, np.concatenate(heard)[-len(went_out) :])
 
 
-def test_a_muted_microphone_hears_nothing_sends_nothing_and_wakes_for_nobody() -> None:
+def test_muted_microphone_detects_and_sends_nothing() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
     bell.next = "hey_test"
@@ -127,7 +127,7 @@ def test_a_muted_microphone_hears_nothing_sends_nothing_and_wakes_for_nobody() -
     assert paper.shown[-1] is not Shown.MUTED
 
 
-def test_mute_is_shown_over_everything() -> None:
+def test_mute_is_shown_above_all() -> None:
     paper = Paper(settings())
     paper.say(MuteSwitched(True))
     paper.say(LinkDown("the server refuses the key", fatal=True))
@@ -139,7 +139,7 @@ def test_mute_is_shown_over_everything() -> None:
 
 
 @pytest.mark.slow
-def test_an_answer_goes_on_while_the_microphone_is_muted_and_ends_in_idle() -> None:
+def test_answer_continues_during_mute_and_ends_in_idle() -> None:
     paper = Paper(settings(follow_up_s=5.0))
     ask(paper)
     paper.say(MuteSwitched(True))
@@ -149,7 +149,7 @@ def test_an_answer_goes_on_while_the_microphone_is_muted_and_ends_in_idle() -> N
 
 
 @pytest.mark.slow
-def test_after_an_answer_the_user_may_go_on_without_the_wake_word() -> None:
+def test_follow_up_after_an_answer_needs_no_wake_word() -> None:
     paper = Paper(settings(follow_up_s=5.0))
     ask(paper)
     paper.until(State.LISTENING)
@@ -161,7 +161,7 @@ def test_after_an_answer_the_user_may_go_on_without_the_wake_word() -> None:
 
 
 @pytest.mark.slow
-def test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once() -> None:
+def test_interruption_ends_the_old_answer_and_is_answered_once() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.run(0.6)
@@ -182,7 +182,7 @@ def test_an_interruption_ends_the_old_answer_for_ever_and_is_answered_once() -> 
     assert loudest_hz == pytest.approx(880, abs=5)
 
 
-def test_the_tick_that_holds_is_the_tick_that_drops() -> None:
+def test_hold_drops_playback_in_the_same_tick() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.run(0.5)
@@ -208,7 +208,7 @@ def test_duck_lowers_instead_of_holding() -> None:
 
 
 @pytest.mark.slow
-def test_an_answer_longer_than_the_ring_ends_there_and_the_server_is_told() -> None:
+def test_answer_beyond_the_buffer_is_cut_and_truncated() -> None:
     paper = Paper(settings(capacity_s=30))
     paper.reply = tone(40_000)
     paper.answers = False
@@ -233,7 +233,7 @@ def test_an_answer_longer_than_the_ring_ends_there_and_the_server_is_told() -> N
     assert loud > 28
 
 
-def test_what_is_said_while_connecting_is_answered_when_connected() -> None:
+def test_speech_while_connecting_is_answered_when_connected() -> None:
     paper = Paper(settings(), connected=False)
     paper.run(0.1)
     assert paper.shown[-1] is Shown.OFFLINE
@@ -262,7 +262,7 @@ def heard_since(paper: Paper, second: float) -> bool:
 
 
 @pytest.mark.parametrize("state", [State.LISTENING, State.THINKING])
-def test_a_lost_link_is_heard_only_when_somebody_waits(state: State) -> None:
+def test_lost_connection_is_audible_only_during_a_wait(state: State) -> None:
     paper = Paper(settings())
     began = paper.card.now
     paper.say(LinkDown("Wi-Fi is gone"))
@@ -282,7 +282,7 @@ def test_a_lost_link_is_heard_only_when_somebody_waits(state: State) -> None:
 
 
 @pytest.mark.slow
-def test_a_lost_link_does_not_end_what_was_received() -> None:
+def test_lost_connection_does_not_end_received_audio() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.say(LinkDown("Wi-Fi is gone"))
@@ -291,7 +291,7 @@ def test_a_lost_link_does_not_end_what_was_received() -> None:
     paper.until(State.IDLE)
 
 
-def test_a_refused_key_is_said_at_every_try_instead_of_listening() -> None:
+def test_refused_key_is_signalled_at_every_attempt() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
     paper.say(LinkDown("the server refuses the key", fatal=True))
@@ -317,15 +317,15 @@ def test_error_that_lasts_ends_the_socket(code: str, fatal: bool, words: str) ->
     assert words in effect.reason
 
 
-def test_refusal_for_now_is_tried_at_once_by_a_turn() -> None:
-    """The light says why; the wake word tries again, and the user hears whether it helped."""
+def test_temporary_refusal_is_retried_at_once_by_a_turn() -> None:
+    """The light shows the reason; the wake word retries, and the user hears the result."""
     bell = Bell()
     paper = Paper(settings(), bell)
     paper.say(LinkDown("the account has no quota left: add credit", later=True))
     paper.run(0.5)
     assert paper.shown[-1] is Shown.ERROR
     bell.next = "hey_test"
-    paper.run(1.5)  # the chime is over
+    paper.run(1.5)  # the chime has ended
     assert paper.speaker.state is State.LISTENING
     assert paper.shown[-1] is Shown.LISTENING
     assert [e for _, e in paper.effects if isinstance(e, Connect)] == [Connect(True)]
@@ -344,7 +344,7 @@ def test_refusal_for_now_is_tried_at_once_by_a_turn() -> None:
 
 
 @pytest.mark.slow
-def test_silence_after_the_wake_word_goes_home_with_a_low_tone() -> None:
+def test_silence_after_the_wake_word_ends_with_a_low_tone() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
     bell.next = "hey_test"
@@ -358,7 +358,7 @@ def test_silence_after_the_wake_word_goes_home_with_a_low_tone() -> None:
 
 
 @pytest.mark.slow
-def test_the_stop_word_stops_and_the_wake_word_asks_anew() -> None:
+def test_stop_word_stops_and_wake_word_starts_a_new_turn() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
     ask(paper)
@@ -376,7 +376,7 @@ def test_the_stop_word_stops_and_the_wake_word_asks_anew() -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_never_answers_ends_in_idle_with_a_sound() -> None:
+def test_server_that_never_answers_ends_in_idle_with_a_sound() -> None:
     paper = Paper(settings())
     paper.answers = False
     paper.say(ButtonPressed())
@@ -389,7 +389,7 @@ def test_a_server_that_never_answers_ends_in_idle_with_a_sound() -> None:
     assert heard_since(paper, began)
 
 
-def test_functions_are_called_and_the_answer_follows_their_output() -> None:
+def test_function_call_output_is_followed_by_the_answer() -> None:
     paper = Paper(settings())
     paper.answers = False
     paper.say(ButtonPressed())
@@ -417,7 +417,7 @@ def test_functions_are_called_and_the_answer_follows_their_output() -> None:
     assert len(paper.events(ev.CreateResponse)) == 2
 
 
-def test_volume_is_a_gain_on_what_is_played() -> None:
+def test_volume_is_a_gain_on_played_audio() -> None:
     loudness = []
     for percent in (100, 50):
         paper = Paper(settings())
@@ -430,7 +430,7 @@ def test_volume_is_a_gain_on_what_is_played() -> None:
 
 
 @pytest.mark.slow
-def test_every_turn_ends_in_one_line_with_its_stages() -> None:
+def test_turn_ends_with_one_log_line_of_its_stages() -> None:
     paper = Paper(settings())
     ask(paper)
     paper.run(0.6)
@@ -456,12 +456,10 @@ def test_earcons_begin_and_end_without_a_click(sound: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_drowning_echo_makes_it_half_duplex_with_a_warning_and_the_wake_word_still_works() -> (
-    None
-):
+def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
     bell = Bell()
     paper = Paper(settings(), bell)
-    # a loudspeaker that rattles: most of its echo is nothing that a linear filter can know
+    # a rattling loudspeaker: a linear filter cannot model most of its echo
     paper.card._room = Room(
         seed=4, echo_gain_db=6.0, distortion_db=6.0, loudspeaker_rate_hz=RATE_HZ
     )

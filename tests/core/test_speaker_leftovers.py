@@ -1,4 +1,4 @@
-"""What is left of a turn that was given up: nothing of it turns up later."""
+"""An abandoned turn leaves nothing that appears later."""
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ QUESTION = synthesize("What is the weather like?", "slt")
 
 
 @pytest.mark.parametrize("given_up_by", [LinkDown("no connection"), ButtonPressed()])
-def test_a_turn_that_was_given_up_while_connecting_is_not_told_to_the_next_socket(
+def test_abandoned_turn_is_not_sent_to_the_next_socket(
     given_up_by: Happening,
 ) -> None:
     paper = Paper(settings(), connected=False)
@@ -32,7 +32,7 @@ def test_a_turn_that_was_given_up_while_connecting_is_not_told_to_the_next_socke
     assert paper.events(ev.CommitAudio) == []
 
 
-def test_a_card_that_comes_back_does_not_play_the_rest_of_an_earcon() -> None:
+def test_returning_card_does_not_play_the_rest_of_an_earcon() -> None:
     base = settings()
     with_chime = msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=True))
     paper = Paper(with_chime)

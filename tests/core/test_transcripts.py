@@ -1,4 +1,4 @@
-"""What was said is in the log if `log.transcripts` asks for it, and nowhere else at any level."""
+"""Transcripts are in the log only with `log.transcripts`, at any level."""
 
 import logging
 
@@ -23,7 +23,7 @@ REST = "Rain is water that falls."
 
 
 def conversation(transcripts: bool) -> Paper:
-    """A question, an answer that is interrupted, and one that is heard to its end."""
+    """Run a question, an interrupted answer, and a complete one."""
     log = Log(transcripts=transcripts, level="debug")
     paper = Paper(msgspec.structs.replace(settings(), log=log))
     paper.answers = False
@@ -42,7 +42,7 @@ def conversation(transcripts: bool) -> Paper:
 
 
 def answer(paper: Paper, number: int, words: str) -> None:
-    """Answer the turn of this number, when it has ended, with 3 s of sound."""
+    """Answer the turn with this number, after its end, with 3 s of sound."""
     paper.wait(lambda: len(paper.events(ev.CreateResponse)) == number)
     create = paper.events(ev.CreateResponse)[-1]
     metadata = settings_of(create)["metadata"]
@@ -55,7 +55,7 @@ def answer(paper: Paper, number: int, words: str) -> None:
 
 
 def journal(paper: Paper, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The lines that all notes of the conversation become."""
+    """Return the log lines of all log events of the conversation."""
     with caplog.at_level(logging.DEBUG):
         for _, effect in paper.effects:
             if isinstance(effect, Note):
@@ -64,7 +64,7 @@ def journal(paper: Paper, caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.slow
-def test_if_it_is_asked_for_the_log_tells_who_said_what_and_of_replies_what_was_heard(
+def test_transcripts_enabled_log_the_user_and_the_heard_reply(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lines = journal(conversation(True), caplog)
@@ -77,7 +77,7 @@ def test_if_it_is_asked_for_the_log_tells_who_said_what_and_of_replies_what_was_
 
 
 @pytest.mark.slow
-def test_else_no_word_of_it_is_in_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_transcripts_disabled_leave_no_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         lines = journal(conversation(False), caplog)
     assert sum(line.startswith("turn ") for line in lines) == 2

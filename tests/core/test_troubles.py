@@ -1,4 +1,4 @@
-"""Errors of the server: a thousand of them are a few notes, and none is uncounted."""
+"""Server errors: a thousand become a few log events, and all are counted."""
 
 from parleyd.core.troubles import Troubles
 from parleyd.realtime import events as ev
@@ -6,7 +6,7 @@ from parleyd.realtime.server_errors import Remedy
 from tests.paper_server import Paper, settings
 
 
-def test_troubles_other_texts_are_notes_of_their_own() -> None:
+def test_troubles_with_other_texts_are_separate_log_events() -> None:
     troubles = Troubles()
     notes = [troubles.note(Remedy.OUR_FAULT, text, 1.0) for text in ("one", "two", "one")]
     assert [note and note.fields["text"] for note in notes] == ["one", "two", None]
@@ -14,7 +14,7 @@ def test_troubles_other_texts_are_notes_of_their_own() -> None:
     assert [note.fields for note in troubles.counts(2.0)] == [{"more": 1, "text": "one"}]
 
 
-def test_troubles_texts_without_end_are_bounded() -> None:
+def test_troubles_with_endless_texts_are_bounded() -> None:
     troubles = Troubles()
     texts = ("".join(chr(97 + int(d)) for d in str(number)) for number in range(5000))
     assert sum(troubles.note(Remedy.OUR_FAULT, text, 0.0) is not None for text in texts) == 10
@@ -22,7 +22,7 @@ def test_troubles_texts_without_end_are_bounded() -> None:
     assert count.fields == {"more": 4990, "text": "errors of other kinds"}
 
 
-def test_speaker_thousand_errors_in_a_second_are_two_notes() -> None:
+def test_thousand_errors_in_a_second_are_two_log_events() -> None:
     paper = Paper(settings())
     for number in range(1000):
         error = ev.ErrorDetail(code="odd", message=f"something odd happened {number}")

@@ -1,4 +1,4 @@
-"""The turn's table: every pair explored, every state ends, nothing is a dead end."""
+"""The turn's table: all pairs are tested, every state ends, there is no dead end."""
 
 from itertools import product
 from typing import Any
@@ -14,7 +14,7 @@ EVENTS: dict[str, TurnEvent] = {event.name: event for event in (*Event, *Decisio
 
 
 def turn_in(state: State, detection: Any = "server_vad") -> Turn:
-    """A turn that came to `state` by events, as life would bring it there."""
+    """Return a turn that reached `state` by ordinary events."""
     way: dict[State, list[TurnEvent]] = {
         State.IDLE: [],
         State.LISTENING: [Event.WAKE_WORD],
@@ -31,7 +31,7 @@ def turn_in(state: State, detection: Any = "server_vad") -> Turn:
     return turn
 
 
-# DESIGN section 2, line by line: from, event, to, what is done
+# The design, line by line: from, event, to, actions
 DESIGN = [
     ("idle", "WAKE_WORD", "listening", {"CHIME", "LISTEN"}),
     ("idle", "BUTTON", "listening", {"CHIME", "LISTEN"}),
@@ -65,7 +65,7 @@ DESIGN = [
 
 
 @pytest.mark.parametrize(("state", "event", "to", "done"), DESIGN)
-def test_the_table_is_the_design(state: str, event: str, to: str, done: set[str]) -> None:
+def test_turn_table_matches_the_design(state: str, event: str, to: str, done: set[str]) -> None:
     turn = turn_in(State(state))
     actions = turn.handle(EVENTS[event], 1.0)
     assert turn.state == to
@@ -73,14 +73,14 @@ def test_the_table_is_the_design(state: str, event: str, to: str, done: set[str]
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(State, EVENTS.values())))
-def test_every_pair_leaves_a_state_that_ends(state: State, event: TurnEvent) -> None:
+def test_every_pair_leads_to_a_state_that_ends(state: State, event: TurnEvent) -> None:
     turn = turn_in(state)
     deadline_before = turn.deadline
     actions = turn.handle(event, 5.0)
     assert (turn.deadline is None) == (turn.state is State.IDLE)
     if (state, event) not in TABLE:
         assert (turn.state, actions, turn.deadline) == (state, (), deadline_before)
-    for _ in range(5):  # from wherever this leads, silence alone leads home
+    for _ in range(5):  # from any state, silence alone leads to idle
         if turn.deadline is None:
             break
         now = turn.deadline
@@ -91,19 +91,19 @@ def test_every_pair_leaves_a_state_that_ends(state: State, event: TurnEvent) -> 
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_every_state_is_left_by_events_too(state: State) -> None:
+def test_every_state_also_ends_by_events(state: State) -> None:
     targets = {row.to for (source, _), row in TABLE.items() if source is state}
     assert targets - {state}
 
 
 @pytest.mark.parametrize("state", [State.LISTENING, State.THINKING, State.SPEAKING, State.BARGE_IN])
-def test_one_button_press_stops_whatever_goes_on(state: State) -> None:
+def test_button_press_stops_every_state(state: State) -> None:
     turn = turn_in(state)
     turn.handle(Event.BUTTON, 1.0)
     assert turn.state is State.IDLE
 
 
-def test_a_reply_is_left_for_good_only_through_interrupt_or_its_end() -> None:
+def test_reply_ends_only_by_interrupt_or_its_end() -> None:
     leaving = {
         (state, event): row
         for (state, event), row in TABLE.items()
@@ -111,13 +111,13 @@ def test_a_reply_is_left_for_good_only_through_interrupt_or_its_end() -> None:
         and row.to in (State.IDLE, State.LISTENING)
     }
     ended = (Event.REPLY_FINISHED, Event.REPLY_FINISHED_LAST, Event.QUESTION_ASKED)
-    del leaving[State.SPEAKING, Event.FOLLOW_UPS_OVER]  # at its end, ...
-    del leaving[State.THINKING, Event.FOLLOW_UPS_OVER]  # ... as is this; in barge-in, before it
+    del leaving[State.SPEAKING, Event.FOLLOW_UPS_OVER]  # ends the reply at its end ...
+    del leaving[State.THINKING, Event.FOLLOW_UPS_OVER]  # ... as here; in barge-in, earlier
     for (state, event), row in leaving.items():
         assert (Action.INTERRUPT in row.actions) != (event in ended), (state, event)
 
 
-def test_who_talks_on_for_too_long_is_answered_and_not_forgotten() -> None:
+def test_overlong_turn_is_answered() -> None:
     turn = turn_in(State.LISTENING)
     turn.handle(Event.USER_SPOKE, 1.0)
     assert turn.deadline == 1.0 + config.Turn().longest_s
@@ -128,32 +128,30 @@ def test_who_talks_on_for_too_long_is_answered_and_not_forgotten() -> None:
 @pytest.mark.parametrize(
     ("state", "event"), [(State.SPEAKING, Event.CUT_OFF), (State.BARGE_IN, Decision.INTERRUPT)]
 )
-def test_who_interrupts_at_length_is_answered_and_not_forgotten(
-    state: State, event: TurnEvent
-) -> None:
-    """Locally nobody says a second time that the user has begun to speak."""
+def test_overlong_interruption_is_answered(state: State, event: TurnEvent) -> None:
+    """With local detection, the start of speech is not reported a second time."""
     turn = turn_in(state, detection="local")
     turn.handle(event, 1.0)
     assert turn.deadline == 1.0 + config.Turn().longest_s
     assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
 
 
-def test_an_unused_follow_up_ends_without_a_sound() -> None:
+def test_unused_follow_up_ends_without_a_sound() -> None:
     turn = turn_in(State.SPEAKING)
     turn.handle(Event.REPLY_FINISHED, 1.0)
     assert turn.deadline == 1.0 + config.Turn().follow_up_s
     assert turn.handle(Event.TIME_UP, 8.0) == (Action.STOP_LISTENING,)
 
 
-def test_a_reply_that_is_heard_never_runs_out_of_time() -> None:
+def test_audible_reply_never_times_out() -> None:
     turn = turn_in(State.SPEAKING)
     for second in range(120):
         assert not turn.time_is_up(float(second))
         turn.handle(Event.REPLY_PROGRESSED, float(second))
 
 
-# How long each state lasts with the default configuration, in seconds: 500 ms to confirm an
-# interruption and 0.3 s for a decision that does not come.
+# Longest duration of each state with the default configuration, in seconds: 500 ms to confirm an
+# interruption, and 0.3 s for a missing decision.
 LASTS_S = {"idle": None, "listening": 8.0, "thinking": 20.0, "speaking": 20.0, "barge-in": 0.8}
 
 
@@ -162,7 +160,7 @@ def test_deadline_of_each_state_is_in_plain_seconds(state: State) -> None:
     assert turn_in(state).deadline == LASTS_S[state.value]
 
 
-# Each row: from, event, to, what is done in this order. Whatever is not here changes nothing.
+# Each row: from, event, to, actions in order. All other pairs change nothing.
 ROWS = """
 idle WAKE_WORD listening LISTEN CHIME
 idle BUTTON listening LISTEN CHIME
@@ -215,7 +213,7 @@ barge-in CARD_LOST idle INTERRUPT
 
 
 @pytest.mark.parametrize("row", ROWS.strip().splitlines())
-def test_each_row_does_this_in_this_order(row: str) -> None:
+def test_row_runs_its_actions_in_order(row: str) -> None:
     state, event, to, *done = row.split()
     turn = turn_in(State(state))
     assert [action.name for action in turn.handle(EVENTS[event], 1.0)] == done
@@ -232,7 +230,7 @@ def test_pairs_without_a_row_change_nothing() -> None:
             assert (turn.state, turn.deadline) == (state, deadline), (state, event)
 
 
-def test_reply_runs_dry_after_three_tenths_of_a_second() -> None:
+def test_reply_underruns_after_three_tenths_of_a_second() -> None:
     turn = turn_in(State.SPEAKING)
     turn.handle(Event.REPLY_PROGRESSED, 5.0)
     assert not turn.runs_dry(5.29)
@@ -240,7 +238,7 @@ def test_reply_runs_dry_after_three_tenths_of_a_second() -> None:
     assert not turn_in(State.THINKING).runs_dry(100.0)
 
 
-def test_reply_that_stalls_is_abandoned_after_ten_seconds_at_least() -> None:
+def test_stalled_reply_is_abandoned_after_at_least_ten_seconds() -> None:
     impatient = Turn(config.Turn(answer_within_s=3.0), config.Hearing())
     impatient.handle(Event.WAKE_WORD, 0.0)
     impatient.handle(Event.TURN_ENDED, 1.0)
@@ -258,8 +256,8 @@ def test_wait_for_functions_ends_after_five_minutes(state: State) -> None:
     assert turn.deadline == pytest.approx(319.9)
 
 
-def test_wait_for_functions_counts_from_the_first_thought() -> None:
-    """The user may interrupt and ask anew: then the five minutes begin again."""
+def test_wait_for_functions_starts_with_thinking() -> None:
+    """If the user interrupts and asks again, the five minutes start again."""
     turn = turn_in(State.THINKING)
     turn.handle(Event.USER_SPOKE, 200.0)
     turn.handle(Event.TURN_ENDED, 210.0)
@@ -276,7 +274,7 @@ def test_wait_for_functions_prolongs_no_other_state(state: State) -> None:
 
 
 def test_voice_without_a_pause_is_answered_after_a_minute() -> None:
-    """A television: the first word counts, however often the server hears speech begin."""
+    """With a television, time counts from the first word, not from each start of speech."""
     turn = turn_in(State.LISTENING)
     turn.handle(Event.USER_SPOKE, 1.0)
     turn.handle(Event.TURN_ENDED, 30.0)
@@ -287,7 +285,7 @@ def test_voice_without_a_pause_is_answered_after_a_minute() -> None:
     assert turn.state is State.THINKING
 
 
-def test_follow_up_listens_for_six_seconds_and_a_question_for_eight() -> None:
+def test_follow_up_listens_for_six_seconds_a_question_for_eight() -> None:
     followed, asked = turn_in(State.SPEAKING), turn_in(State.SPEAKING)
     followed.handle(Event.REPLY_FINISHED, 1.0)
     asked.handle(Event.QUESTION_ASKED, 1.0)

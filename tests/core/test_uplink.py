@@ -1,4 +1,4 @@
-"""What is sent of the microphone, to the period: none lost, none twice."""
+"""The sent microphone audio is exact to the period: nothing is lost or sent twice."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ PERIOD = np.full(160, 5, np.int16)  # 10 ms at 16 kHz
 
 
 class Heard:
-    """Ears that remember everything, and what the uplink asked of them."""
+    """A front end that records the uplink's requests."""
 
     def __init__(self) -> None:
         self.deciding, self.onset, self.user_speaks = False, 0.0, False
@@ -37,7 +37,7 @@ class Heard:
 
 
 class Wire:
-    """A session that keeps what is appended; ``begin`` is a new turn's input."""
+    """A session that records the appended audio; ``begin`` marks the input of a new turn."""
 
     def __init__(self) -> None:
         self.ready = True
@@ -71,7 +71,7 @@ def desk() -> Desk:
 
 
 def test_chunks_lose_no_frame_of_a_turn() -> None:
-    """Ten seconds in: ten seconds out, but for the resampler's memory."""
+    """Ten seconds in give ten seconds out, except for the resampler's delay."""
     chunks, sent = Chunks(), 0
     for _ in range(1000):
         out = chunks.push(PERIOD)
@@ -80,8 +80,8 @@ def test_chunks_lose_no_frame_of_a_turn() -> None:
     assert 240_000 - 360 <= sent <= 240_000
 
 
-def test_chunks_are_of_40_ms_at_least() -> None:
-    """25 messages a second at most: 960 frames at 24 kHz."""
+def test_chunks_have_at_least_40_ms() -> None:
+    """At most 25 messages per second: 960 frames at 24 kHz."""
     chunks = Chunks()
     sizes = [len(out) for _ in range(500) if (out := chunks.push(PERIOD)) is not None]
     assert min(sizes) >= 960
@@ -107,7 +107,7 @@ def test_chunks_flush_once() -> None:
     assert len(chunks.flush()) == 0
 
 
-def test_turn_begins_with_what_was_heard_before(desk: Desk) -> None:
+def test_turn_begins_with_the_preroll(desk: Desk) -> None:
     desk.uplink.begin(730.0, speaking=True)
     assert desk.uplink.sending
     assert desk.ears.asked_ms == [730.0]
@@ -129,12 +129,12 @@ def test_turn_resumes_with_exactly_the_gap(desk: Desk) -> None:
     assert desk.ears.asked_ms == [0.0, 370]
     assert desk.ears.endpointing == [False, True]
     assert "begin" not in desk.wire.sent[1:]
-    desk.uplink.go_on()  # what was sent is not sent again
+    desk.uplink.go_on()  # sent audio is not sent again
     assert desk.ears.asked_ms[-1] == 0
 
 
 def after_reply(desk: Desk, periods: int = 12) -> None:
-    """A reply ended at 100.0 s; then so many periods were heard."""
+    """End a reply at 100.0 s, then process `periods` periods."""
     desk.uplink.begin_after_reply(100.0)
     for _ in range(periods):
         desk.uplink.begin_period()
@@ -154,14 +154,14 @@ def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
     assert desk.ears.barge_in == ["linger", "disarm"]
 
 
-def test_user_who_began_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
+def test_onset_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.onset = 99.8
     assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 350
     assert desk.ears.asked_ms == [120 + 350]
 
 
-def test_user_who_began_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
+def test_onset_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.onset = 101.0
     assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 0
@@ -175,12 +175,12 @@ def test_resumed_hold_settles_at_once(desk: Desk) -> None:
     assert desk.ears.asked_ms == [120]
 
 
-def test_pending_decision_is_waited_for(desk: Desk) -> None:
+def test_uplink_waits_for_a_pending_decision(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.deciding, desk.ears.onset = True, 99.9
     assert desk.uplink.settle(desk.percept(), 100.7) == 0
     assert desk.uplink.settles
-    desk.ears.user_speaks = True  # the voice detector has found a word
+    desk.ears.user_speaks = True  # the voice detector has detected a word
     assert desk.uplink.settle(desk.percept(), 100.71) == 250
     assert not desk.uplink.settles
 
@@ -201,7 +201,7 @@ def test_first_end_of_a_reply_counts(desk: Desk) -> None:
     assert desk.ears.asked_ms == [200]
 
 
-def test_finish_sends_what_waits_and_the_last_chunk(desk: Desk) -> None:
+def test_finish_sends_queued_audio_and_the_last_chunk(desk: Desk) -> None:
     after_reply(desk)
     desk.uplink.finish()
     assert not desk.uplink.settles
@@ -210,7 +210,7 @@ def test_finish_sends_what_waits_and_the_last_chunk(desk: Desk) -> None:
     assert sum(size for size in desk.wire.sent if isinstance(size, int)) >= 120 * 24 - 360
 
 
-def test_give_up_makes_the_server_forget(desk: Desk) -> None:
+def test_give_up_clears_the_servers_buffer(desk: Desk) -> None:
     desk.uplink.begin(0.0, speaking=False)
     desk.uplink.give_up()
     assert not desk.uplink.sending
@@ -218,7 +218,7 @@ def test_give_up_makes_the_server_forget(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("ready", "sent"), [(True, 1), (False, 2)])
-def test_close_forgets_only_what_no_server_has(desk: Desk, ready: bool, sent: int) -> None:
+def test_close_drops_only_unsent_audio(desk: Desk, ready: bool, sent: int) -> None:
     desk.uplink.begin(0.0, speaking=False)
     desk.wire.sent = [item for item in desk.wire.sent if item == "begin"]
     desk.wire.ready = ready

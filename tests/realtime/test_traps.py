@@ -48,8 +48,7 @@ TRAPS = {
         "realtime/test_traps.py": "test_an_item_that_was_heard_to_its_end_is_not_truncated",
     },
     "the server does not truncate for a WebSocket client": {
-        "core/test_speaker.py": "test_an_interruption_ends_the_old_answer_for_ever"
-        "_and_is_answered_once",
+        "core/test_speaker.py": "test_interruption_ends_the_old_answer_and_is_answered_once",
     },
     "cancelled twice, or without an id: the next answer dies": {
         "realtime/test_traps.py": "test_a_response_is_cancelled_once_and_by_its_id",
@@ -66,16 +65,14 @@ TRAPS = {
         "_after_its_end",
     },
     "playback is flushed only while the server generates": {
-        "core/test_speaker.py": "test_the_tick_that_holds_is_the_tick_that_drops",
+        "core/test_speaker.py": "test_hold_drops_playback_in_the_same_tick",
     },
     "several audio items in one response are taken for one": {
         "e2e/test_faults.py": "test_truncation_reports_the_heard_milliseconds",
     },
     "clearing the input buffer wipes the beginning of what the user says": {
-        "core/test_speaker.py": "test_no_audio_leaves_while_parley_speaks_and_the_preroll"
-        "_goes_first_after",
-        "core/test_interruptions_core.py": "test_first_audio_and_the_users_voice_in_the_same_moment"
-        "_lose_no_microphone",
+        "core/test_speaker.py": "test_no_audio_is_sent_during_a_reply_and_preroll_is_first",
+        "core/test_interruptions_core.py": "test_first_audio_during_speech_loses_no_word",
     },
     "the echo of its own voice interrupts it": {
         "hearing/test_echo_control.py": "test_parley_does_not_interrupt_itself",
@@ -84,7 +81,7 @@ TRAPS = {
         "e2e/test_faults.py": "test_session_closed_at_its_limit_is_followed_by_a_new_one",
         "realtime/test_connection.py": "test_a_close_that_may_pass_is_told"
         "_and_followed_by_a_new_socket",
-        "core/test_connection_policy.py": "test_an_idle_line_is_renewed_well_before_its_end",
+        "core/test_connection_policy.py": "test_idle_connection_is_renewed_before_its_end",
     },
     "nulls, or no session.type, in session.update": {
         "realtime/test_first_messages.py": "test_with_only_a_key_the_first_message_is_this_one"
