@@ -40,7 +40,7 @@ led_pin = 17
 ```
 
 - `parley check FILE` checks a file without a start. It prints all mistakes at once.
-- A mistake is one line: `section.key: what is wrong, allowed is ...`.
+- A mistake is one line: the key, the fault, and the allowed values.
 - `sudo systemctl reload parleyd` (or `SIGHUP`) reads the file again. A file with a mistake changes
   nothing.
 - Keys and tokens are never in this file. See [Keys](servers.md#keys).

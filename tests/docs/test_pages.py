@@ -1,4 +1,4 @@
-"""Pages that say what the code says: the configuration, the floors, and what is installed."""
+"""Pages that agree with the code: the configuration, the floors, the installed files."""
 
 import re
 import tomllib

@@ -1,5 +1,6 @@
 """The page of the log: a heading for each word that the log and `parley doctor` can show."""
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from parleyd.app.effect_log import LOUD_NOTES
 from parleyd.core.events import Note
+from parleyd.core.turn_metrics import TurnLog
 from parleyd.diagnostics.findings import Finding
 from tests.docs.pages import page
 from tests.docs.words import Unreadable, first_texts
@@ -26,6 +28,16 @@ def test_log_page_marks_the_warnings() -> None:
     parts = PAGE.text.split("\n### ")
     marked = {part.split("`")[1] for part in parts if part.partition("\n\n")[2][:9] == "(warning)"}
     assert marked == set(LOUD_NOTES)
+
+
+def test_log_page_explains_each_field_of_a_turn() -> None:
+    turn = TurnLog()
+    turn.turn_ended(None, 0.0)
+    fields = turn.close()
+    assert fields is not None
+    table = PAGE.text.partition("| field | meaning |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in re.findall("`(.+?)`", row[:70])}
+    assert set(fields) <= named
 
 
 def test_words_follow_functions_and_tables(tmp_path: Path) -> None:

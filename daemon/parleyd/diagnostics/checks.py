@@ -61,7 +61,7 @@ def wake_word(settings: config.Wake, key: str | None) -> Finding:
     try:
         engine = wake.create(settings, key)
     except WakeError as error:
-        return Finding("wake word", Level.FAIL, str(error), "see README, Wake words")
+        return Finding("wake word", Level.FAIL, str(error), "see daemon/docs/wake-words.md")
     engine.close()
     name = type(engine).__name__.lower()
     return Finding("wake word", Level.OK, f"{name} listens for {', '.join(settings.keywords)}")
