@@ -1,34 +1,34 @@
-"""Every error that Parley raises on purpose.
+"""The errors that Parley raises.
 
     ParleyError
-    ├── ConfigError            the configuration file; holds *all* its problems
+    ├── ConfigError            the configuration file is invalid; contains *all* problems
     ├── WakeError              a wake-word engine cannot start
     │   └── WakeLicenceError   ... because of its key, licence or activation
-    │       └── WakeActivationError   ... and trying again later may help
+    │       └── WakeActivationError   ... but a later try may succeed
     ├── AudioError             a sound card cannot be opened or was lost
     ├── LightsError            LEDs or buttons cannot be driven
     ├── LinkError              the realtime server cannot be reached
-    │   └── LinkFatalError     ... and trying again is of no use
+    │   └── LinkFatalError     ... and a later try cannot succeed
     ├── OfflineSpeechError     offline recognition or synthesis cannot start
-    ├── Unspeakable            a request that cannot be read aloud without leaving anything out
-    ├── ProtocolError          a peer sent what the protocol does not allow
-    └── SceneError             a scene of the demo did not do what it must
+    ├── Unspeakable            a request cannot be read aloud completely
+    ├── ProtocolError          a peer violated the protocol
+    └── SceneError             a scene of the demo failed
 
-A message says what happened, what was expected, and what to do next.
+A message describes the problem, the expected value, and the next step.
 """
 
 from collections.abc import Collection, Sequence
 
 
 class ParleyError(Exception):
-    """Base of all; its text is meant for the person in front of the device."""
+    """The base of all errors; its text is for the user of the device."""
 
 
 class ConfigError(ParleyError, ValueError):
-    """The configuration is wrong; `problems` lists every ``section.key: what, allowed``.
+    """The configuration is invalid; `problems` lists every ``section.key: problem, allowed``.
 
-    `readable` is the rest of it, a `parleyd.config.Config`, with defaults in the place of the
-    keys and sections in `spoilt`; None when nothing can be read.
+    `readable` is a `parleyd.config.Config` with the valid part, and with defaults for the keys
+    and sections in `spoilt`; None if no part is valid.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ConfigError(ParleyError, ValueError):
         super().__init__("\n".join(self.problems))
 
     def spoils(self, section: str) -> bool:
-        """Whether a mistake is in this section (or key), so that its defaults say nothing."""
+        """Return whether a problem affects this section or key: its value may be a default."""
         return any(
             key == section
             or key.startswith((f"{section}.", f"{section}["))
@@ -56,15 +56,15 @@ class WakeError(ParleyError):
 
 
 class WakeLicenceError(WakeError):
-    """The engine's key, licence or activation was refused; never holds the key."""
+    """The engine's key, licence or activation was refused; never contains the key."""
 
 
 class WakeActivationError(WakeLicenceError):
-    """The engine's key could not be checked now: no network, or too many tries."""
+    """The engine's key cannot be checked now: no network, or too many tries."""
 
 
 class AudioError(ParleyError, OSError):
-    """A sound card cannot be opened, is busy, or was taken away."""
+    """A sound card cannot be opened, is busy, or was removed."""
 
 
 class LightsError(ParleyError):
@@ -72,11 +72,11 @@ class LightsError(ParleyError):
 
 
 class LinkError(ParleyError):
-    """The realtime server cannot be reached; trying again may help."""
+    """The realtime server cannot be reached; a later try may succeed."""
 
 
 class LinkFatalError(LinkError):
-    """The realtime server refuses us; trying again is of no use."""
+    """The realtime server refuses the connection; a later try cannot succeed."""
 
 
 class OfflineSpeechError(ParleyError):
@@ -84,12 +84,12 @@ class OfflineSpeechError(ParleyError):
 
 
 class Unspeakable(ParleyError):
-    """A request cannot be read aloud as a whole; the text holds nothing of the request."""
+    """A request cannot be read aloud completely; the text contains no part of the request."""
 
 
 class ProtocolError(ParleyError):
-    """A peer sent what the protocol does not allow."""
+    """A peer violated the protocol."""
 
 
 class SceneError(ParleyError):
-    """A scene of the demo did not do what it must."""
+    """A scene of the demo failed."""

@@ -1,4 +1,4 @@
-"""Recordings as files: 16-bit stereo WAV, left the loudspeaker, right the microphone."""
+"""Recordings as 16-bit stereo WAV files: loudspeaker on the left, microphone on the right."""
 
 import wave
 from pathlib import Path
@@ -10,18 +10,18 @@ from parleyd.audio import resample
 from parleyd.errors import ParleyError
 from parleyd.units import Frames
 
-SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000  # of any sound card
+SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000  # the range of all sound cards
 
 
 class Stereo(NamedTuple):
-    """A recording: what was played and what was heard at the same time, at one rate."""
+    """A recording of loudspeaker and microphone at the same time and rate."""
 
     loudspeaker: Frames
     microphone: Frames
 
 
 def write(path: Path, recording: Stereo, rate_hz: int) -> None:
-    """Write the common length of both. Blocks; raises OSError when it cannot be written."""
+    """Write the common length of both channels. Blocks; raises OSError if the write fails."""
     frames = min(len(recording.loudspeaker), len(recording.microphone))
     both = np.stack([recording.loudspeaker[:frames], recording.microphone[:frames]], axis=1)
     with wave.open(str(path), "wb") as file:
@@ -32,27 +32,27 @@ def write(path: Path, recording: Stereo, rate_hz: int) -> None:
 
 
 def read(path: Path, rate_hz: int) -> Stereo:
-    """Read a recording of any rate as one at `rate_hz`. Raises `ParleyError`."""
+    """Read a recording and resample it to `rate_hz`. Raises `ParleyError`."""
     try:
         with wave.open(str(path), "rb") as file:
             shape = (file.getnchannels(), file.getsampwidth())
             from_hz = file.getframerate()
             data = file.readframes(file.getnframes())
-    except (OSError, wave.Error, EOFError, RuntimeError) as error:  # the last of bad sizes
+    except (OSError, wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: bad sizes
         raise ParleyError(
-            f"{path}: cannot be read as WAV ({error}), a 16-bit stereo recording is expected "
-            "such as the demo's room.wav or a turn that log.keep_turns kept"
+            f"{path}: cannot be read as WAV ({error}); a 16-bit stereo recording is expected, "
+            "such as the demo's room.wav or a turn recorded by log.keep_turns"
         ) from None
     if shape != (2, 2):
         raise ParleyError(
-            f"{path}: has {shape[0]} channel(s) of {8 * shape[1]} bits, expected are two of 16: "
-            "left what the loudspeaker played, right what the microphone heard"
+            f"{path}: has {shape[0]} channel(s) of {8 * shape[1]} bits; two channels of 16 bits "
+            "are expected: loudspeaker on the left, microphone on the right"
         )
     if not SLOWEST_HZ <= from_hz <= FASTEST_HZ:
         raise ParleyError(
-            f"{path}: says that it has {from_hz} frames a second, "
-            f"expected are {SLOWEST_HZ} to {FASTEST_HZ}: the file is damaged"
+            f"{path}: the sample rate is {from_hz} Hz; {SLOWEST_HZ} to {FASTEST_HZ} Hz are "
+            "expected: the file is damaged"
         )
-    whole = len(data) // 4 * 4  # the end of a recording may have been cut off anywhere
+    whole = len(data) // 4 * 4  # a recording may be truncated anywhere
     both = np.frombuffer(data[:whole], "<i2").reshape(-1, 2)
     return Stereo(resample(both[:, 0], from_hz, rate_hz), resample(both[:, 1], from_hz, rate_hz))

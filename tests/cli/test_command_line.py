@@ -1,4 +1,4 @@
-"""The command line as people meet it: what is missing is one line with the remedy."""
+"""The command line: each problem is one line with its remedy."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def parley(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_without_key_network_and_card_run_says_in_one_line_what_it_lacks(tmp_path: Path) -> None:
+def test_run_without_a_card_prints_one_line_with_a_remedy(tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text('[audio]\nplayback = "hw:CARD=NoSuchCard"\n')
     ended = parley("run", "--config", str(config))
@@ -33,7 +33,7 @@ def test_without_key_network_and_card_run_says_in_one_line_what_it_lacks(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_key_that_is_needed_is_asked_for_and_one_that_is_there_is_not_shown(
+def test_run_never_shows_a_key(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "parley.toml"
@@ -43,7 +43,7 @@ def test_a_key_that_is_needed_is_asked_for_and_one_that_is_there_is_not_shown(
 
 
 @pytest.mark.slow
-def test_every_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None:
+def test_check_prints_every_problem_as_one_line(tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text("[audio]\nlead_ms = 1\n[turn]\nsilence = 3\n")
     for command in (["check", str(config)], ["run", "--config", str(config)]):
@@ -56,7 +56,7 @@ def test_every_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None:
         ]
 
 
-def test_the_default_configuration_is_good() -> None:
+def test_check_accepts_the_default_configuration() -> None:
     ended = parley("check", str(files("parleyd.config").joinpath("default.toml")))
     assert ended.returncode == 0
     assert ended.stdout.endswith("good\n")
@@ -64,7 +64,7 @@ def test_the_default_configuration_is_good() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "turns", "doctor"])
-def test_every_command_explains_itself(command: str) -> None:
+def test_help_describes_every_command(command: str) -> None:
     assert f"parley {command}" in parley(command, "--help").stdout
     assert command in parley("--help").stdout
 

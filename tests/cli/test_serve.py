@@ -1,4 +1,4 @@
-"""`parley serve` and the addresses on which it may listen."""
+"""The addresses on which `parley serve` may listen."""
 
 import pytest
 from click.testing import CliRunner

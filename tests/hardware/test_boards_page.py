@@ -1,4 +1,4 @@
-"""hardware/boards.md and its drawings say what the profiles and the header's data say."""
+"""hardware/boards.md and its drawings match the profiles and the header's data."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -14,24 +14,24 @@ PAGE = (HARDWARE / "boards.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", boards.names())
-def test_the_page_has_each_boards_drawing_and_its_table(name: str) -> None:
+def test_page_has_each_boards_drawing_and_table(name: str) -> None:
     assert f"(pictures/boards/{name}.svg)" in PAGE
     assert wiring.table(name) in PAGE
 
 
-def test_every_profile_is_on_the_page() -> None:
+def test_page_lists_every_profile() -> None:
     assert all(f"`{name}`" in PAGE or f'"{name}"' in PAGE for name in profiles.names())
 
 
 @pytest.mark.parametrize("name", wiring.pictures())
-def test_the_committed_drawings_are_those_of_the_profiles(name: str) -> None:
+def test_drawings_committed_match_the_profiles(name: str) -> None:
     committed = (HARDWARE / "pictures" / name).read_text("utf-8")
-    assert committed == wiring.pictures()[name], "draw anew: python -m hardware.pictures"
+    assert committed == wiring.pictures()[name], "draw it again: python -m hardware.pictures"
     ET.fromstring(committed)
 
 
 @pytest.mark.parametrize("name", boards.names())
-def test_no_pin_is_given_to_two_parts_unless_they_share_a_bus(name: str) -> None:
+def test_board_pins_are_shared_only_on_a_bus(name: str) -> None:
     board, header = boards.board(name), boards.header()
     wires = [wire for part in (*board.left, *board.right) for wire in part.wires]
     used = [wire.pin for wire in wires if header[wire.pin].startswith("GPIO")]
@@ -40,6 +40,6 @@ def test_no_pin_is_given_to_two_parts_unless_they_share_a_bus(name: str) -> None
     assert shared <= i2s_clocks
 
 
-def test_the_second_respeaker_is_wired_as_the_first() -> None:
+def test_board_second_respeaker_is_wired_like_the_first() -> None:
     first, second = (config.parse(f'board = "respeaker-2mic{v}"') for v in ("", "-v2"))
     assert (first.lights, first.buttons) == (second.lights, second.buttons)

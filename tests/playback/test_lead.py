@@ -1,4 +1,4 @@
-"""A lead that is too short for the machine grows until the sound holds."""
+"""A lead that is too short for the machine grows until the xruns stop."""
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from tests.paper_server import Paper, settings
 MOST_GROWTH_MS = 40
 
 
-def test_one_or_two_dropouts_change_nothing_however_long_it_runs() -> None:
+def test_lead_after_one_or_two_xruns_in_hours_is_unchanged() -> None:
     lead = Lead(40)
     for hour in range(24):
         assert not lead.dropped_out(hour * 3600.0)
@@ -21,26 +21,26 @@ def test_one_or_two_dropouts_change_nothing_however_long_it_runs() -> None:
     assert lead.ms == 40
 
 
-def test_the_third_dropout_in_ten_seconds_makes_it_one_period_longer() -> None:
+def test_lead_after_three_xruns_in_10_s_grows_by_one_period() -> None:
     lead = Lead(40)
     assert [lead.dropped_out(now) for now in (0.0, 4.9, 9.8)] == [False, False, True]
     assert lead.ms == 50
 
 
-def test_a_burst_is_answered_by_one_step_and_what_goes_on_by_the_next() -> None:
+def test_lead_during_continuous_xruns_grows_in_steps() -> None:
     lead = Lead(20)
     grown_at = [beat / 100 for beat in range(500) if lead.dropped_out(beat / 100)]
     assert grown_at == [0.02, 1.04, 2.06, 3.08]
     assert lead.ms == 20 + MOST_GROWTH_MS
 
 
-def test_dropouts_of_ten_seconds_ago_do_not_count() -> None:
+def test_lead_ignores_xruns_of_10_s_ago() -> None:
     lead = Lead(40)
     assert [lead.dropped_out(now) for now in (0.0, 5.0, 10.0)] == [False, False, False]
     assert lead.dropped_out(14.9)
 
 
-def test_dropouts_within_a_second_of_a_step_do_not_count() -> None:
+def test_lead_ignores_xruns_within_1_s_after_a_step() -> None:
     lead = Lead(40)
     assert [lead.dropped_out(now) for now in (0.0, 0.0, 0.0)] == [False, False, True]
     assert [lead.dropped_out(now) for now in (0.9, 0.99, 0.999)] == [False] * 3
@@ -48,7 +48,7 @@ def test_dropouts_within_a_second_of_a_step_do_not_count() -> None:
 
 
 @pytest.mark.slow
-def test_on_a_machine_that_is_often_late_the_sound_holds_and_the_user_can_interrupt() -> None:
+def test_lead_on_a_slow_machine_grows_and_barge_in_works() -> None:
     base = settings()
     short = msgspec.structs.replace(base.audio, lead_ms=20)
     paper = Paper(

@@ -1,4 +1,4 @@
-"""Playout: nothing discarded is ever returned, nothing is lost, heard is the truth."""
+"""Playout never returns discarded frames, loses no frames, and counts heard frames exactly."""
 
 from collections import deque
 
@@ -14,16 +14,16 @@ from tests.soak.memory import rss_kb
 
 FADE_IN_MS = 5
 
-RATE = SERVER_RATE_HZ  # where frames are compared one by one, there is no resampler between
+RATE = SERVER_RATE_HZ  # without a resampler, so single frames can be compared
 
 
 def ramp(start: int, count: int) -> Frames:
-    """Frames that tell where they come from: never near 0, never twice within 29,000."""
+    """Return frames that identify their position: never near 0, unique within 29,000."""
     return (np.arange(start, start + count) % 29_000 + 1000).astype(np.int16)
 
 
 class Device:
-    """A sound card's queue: what was written and not yet heard."""
+    """A sound card's queue of written frames that are not yet heard."""
 
     def __init__(self) -> None:
         self.queue: deque[int] = deque()
@@ -38,7 +38,7 @@ class Device:
 
 
 class PlayoutMachine(RuleBasedStateMachine):
-    """Any order of calls, against a device that plays as it likes."""
+    """Any order of calls, with a device that plays at any pace."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class PlayoutMachine(RuleBasedStateMachine):
         self.position = 0
         self.item = 0
         self.fed: dict[str, int] = {}
-        self.expected: deque[int] = deque()  # of the items alive: what must still be heard
+        self.expected: deque[int] = deque()  # frames of live items that must still be heard
         self.discarded: set[str] = set()
         self.last_heard: dict[str, int] = {}
 
@@ -117,9 +117,9 @@ class PlayoutMachine(RuleBasedStateMachine):
         for value in self.device.heard:
             if value == 0:
                 continue
-            assert self.expected, "a frame was heard that nobody expected"
+            assert self.expected, "an unexpected frame was heard"
             expected = self.expected.popleft()
-            if value != expected:  # only the first frames after a resume are lower
+            if value != expected:  # only the first frames after a resume may be lower
                 fade -= 1
                 assert fade >= 0
                 assert value < expected
@@ -145,7 +145,7 @@ TestPlayoutMachine = PlayoutMachine.TestCase
     holds=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3)), max_size=4),
     lead=st.integers(2, 8),
 )
-def test_hold_and_resume_lose_and_repeat_no_frame(
+def test_playout_hold_and_resume_lose_and_repeat_no_frame(
     rate: int, seconds: float, holds: list[tuple[int, int]], lead: int
 ) -> None:
     rng = np.random.default_rng(int(seconds * 1000) + rate)
@@ -185,7 +185,7 @@ def test_hold_and_resume_lose_and_repeat_no_frame(
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
-def test_a_whole_item_is_played_at_the_devices_rate(rate: int) -> None:
+def test_playout_plays_a_whole_item_at_the_devices_rate(rate: int) -> None:
     playout = Playout(device_rate_hz=rate, capacity_s=2)
     tone = (9000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.int16)
     for start in range(0, RATE, 2400):
@@ -200,7 +200,7 @@ def test_a_whole_item_is_played_at_the_devices_rate(rate: int) -> None:
     assert not playout.busy
 
 
-def test_heard_ms_is_rounded_down_and_counts_what_left_the_loudspeaker() -> None:
+def test_playout_heard_ms_excludes_queued_frames_rounded_down() -> None:
     playout = Playout(device_rate_hz=48_000, capacity_s=2)
     playout.append("a", 0, ramp(0, RATE))
     playout.pull(48_000 // 2)
@@ -209,7 +209,7 @@ def test_heard_ms_is_rounded_down_and_counts_what_left_the_loudspeaker() -> None
     assert [(h.heard_ms, h.received_ms) for h in playout.discard(48 * 40 + 1)] == [(459, 1000)]
 
 
-def test_a_full_ring_refuses_and_says_how_much_fitted() -> None:
+def test_playout_full_ring_returns_the_accepted_frames() -> None:
     playout = Playout(device_rate_hz=RATE, capacity_s=1)
     assert playout.append("a", 0, ramp(0, RATE - 10)) == RATE - 10
     assert playout.append("a", 0, ramp(0, 100)) == 10
@@ -219,7 +219,7 @@ def test_a_full_ring_refuses_and_says_how_much_fitted() -> None:
     assert playout.append("a", 0, ramp(0, RATE)) > 0
 
 
-def test_several_items_are_accounted_one_by_one() -> None:
+def test_playout_accounts_for_several_items_separately() -> None:
     playout = Playout(device_rate_hz=RATE, capacity_s=2)
     for item in ("a", "b", "c"):
         playout.append(item, 0, ramp(0, RATE // 4))
@@ -233,7 +233,7 @@ def test_several_items_are_accounted_one_by_one() -> None:
     assert playout.discard(0) == []
 
 
-def test_a_resumed_voice_fades_in() -> None:
+def test_playout_resume_fades_in() -> None:
     playout = Playout(device_rate_hz=RATE, capacity_s=1)
     playout.append("a", 0, np.full(RATE // 2, 10_000, np.int16))
     playout.pull(1000)
@@ -245,7 +245,7 @@ def test_a_resumed_voice_fades_in() -> None:
     assert np.all(faded[-10:] == 10_000)
 
 
-def test_duck_lowers_and_restores_the_voice_without_losing_a_frame() -> None:
+def test_playout_duck_lowers_and_restores_without_loss() -> None:
     playout = Playout(device_rate_hz=RATE, capacity_s=1)
     playout.append("a", 0, np.full(RATE // 2, 10_000, np.int16))
     playout.set_duck(0.125)
@@ -258,14 +258,14 @@ def test_duck_lowers_and_restores_the_voice_without_losing_a_frame() -> None:
     assert playout.heard_ms("a") == 40
 
 
-def test_a_hostile_number_of_items_stays_bounded() -> None:
+def test_playout_of_1000_items_stays_bounded() -> None:
     playout = Playout(device_rate_hz=RATE, capacity_s=1)
     for number in range(1000):
         playout.append(f"item{number}", 0, ramp(0, 10))
     assert len(playout._parts) <= 65
 
 
-def test_a_volume_that_moves_while_the_device_wants_nothing_goes_on_at_the_next_frame() -> None:
+def test_playout_volume_ramp_ignores_an_empty_pull() -> None:
     playout = Playout(RATE, 1)
     playout.append("a", 0, ramp(0, 4800))
     playout.set_volume(0.5)
@@ -275,9 +275,9 @@ def test_a_volume_that_moves_while_the_device_wants_nothing_goes_on_at_the_next_
     assert heard[0] > ramp(0, 1)[0] // 2
 
 
-def test_what_is_not_played_takes_no_memory() -> None:
+def test_playout_without_audio_takes_no_memory() -> None:
     before_kb = rss_kb()
-    for _ in range(4):  # as a reload does: the allocator gives what was given back before
+    for _ in range(4):  # like reloads: the allocator would reuse freed memory
         playout = Playout(48_000, 360)
         assert playout.buffered_ms == 0
         assert rss_kb() - before_kb < 5_000

@@ -1,4 +1,4 @@
-"""The unit file: what systemd makes of it, and what must stand in it."""
+"""The unit file: its required directives, and its check by systemd."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from parleyd.config.servers import PROFILES
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "parleyd.service"
 BACKOFF = FOLDER / "backoff.conf"
-KNOWS_BACKOFF = 254  # the first version of systemd
+KNOWS_BACKOFF = 254  # the first version of systemd that supports it
 MOST_EXPOSED = 15  # tenths
 
 
@@ -52,12 +52,12 @@ def directives(file: Path = UNIT) -> list[tuple[str, str]]:
         "SystemCallFilter=sched_setscheduler sched_setparam",
     ],
 )
-def test_the_unit_says(wanted: str) -> None:
+def test_unit_contains_the_directive(wanted: str) -> None:
     key, _, value = wanted.partition("=")
     assert (key, value) in directives()
 
 
-def test_restarts_come_later_each_time_and_are_limited() -> None:
+def test_unit_restarts_back_off_and_are_limited() -> None:
     values = dict(directives()) | dict(directives(BACKOFF))
     burst, interval_s = int(values["StartLimitBurst"]), int(values["StartLimitIntervalSec"])
     first_s, most_s = int(values["RestartSec"]), int(values["RestartMaxDelaySec"])
@@ -65,29 +65,29 @@ def test_restarts_come_later_each_time_and_are_limited() -> None:
     pauses_s = [first_s * (most_s / first_s) ** (min(n, steps) / steps) for n in range(burst)]
     assert pauses_s[0] == 2
     assert pauses_s[-1] == 30
-    # a fault that the watchdog finds at each start must reach the limit within the interval
+    # a fault that the watchdog detects after each start must reach the limit in the interval
     assert sum(pauses_s) + burst * int(values["WatchdogSec"]) < interval_s
 
 
-def test_real_time_priority_is_allowed_up_to_the_default() -> None:
+def test_unit_allows_the_default_real_time_priority() -> None:
     from parleyd import config
 
     assert int(dict(directives())["LimitRTPRIO"]) >= config.Audio().priority
 
 
 @pytest.mark.parametrize("breaks", ["PrivateDevices", "ProcSubset"])
-def test_what_takes_the_devices_away_is_left_out(breaks: str) -> None:
+def test_unit_has_no_directive_that_removes_devices(breaks: str) -> None:
     assert breaks not in dict(directives())
 
 
-def test_the_unit_holds_no_key() -> None:
+def test_unit_contains_no_key() -> None:
     credentials = [s for s in UNIT.read_text("utf-8").splitlines() if "LoadCredential" in s]
     assert all(s.startswith("#LoadCredential=") for s in credentials)
     assert not any(key.startswith(("Environment", "SetCredential")) for key, _ in directives())
 
 
 def verified(tmp_path: Path, text: str) -> str:
-    """What `systemd-analyze verify` finds, with a program in place of the one not installed."""
+    """Return the errors of `systemd-analyze verify`, with a substitute for the program."""
     copy = tmp_path / "parleyd.service"
     copy.write_text(re.sub(r"(?m)^(ExecStart|ExecStopPost)=.*", r"\1=/bin/true", text), "utf-8")
     answer = subprocess.run(
@@ -99,19 +99,19 @@ def verified(tmp_path: Path, text: str) -> str:
 
 with_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None,
-    reason="THE UNIT IS NOT VERIFIED: systemd-analyze is not installed",
+    reason="the unit is NOT verified: systemd-analyze is not installed",
 )
 
 
 @with_systemd
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
+def test_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
     text = UNIT.read_text("utf-8")
     assert verified(tmp_path, text) == ""
     assert "Unknown key" in verified(tmp_path, text.replace("PrivateTmp=", "PrivateTemp="))
 
 
 @with_systemd
-def test_systemd_understands_the_back_off_from_the_version_on_that_gets_it(tmp_path: Path) -> None:
+def test_backoff_is_accepted_by_systemd_254_and_newer(tmp_path: Path) -> None:
     told = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True)
     knows = int(told.stdout.split()[1]) >= KNOWS_BACKOFF
     lines = "".join(f"{key}={value}\n" for key, value in directives(BACKOFF))
@@ -120,7 +120,7 @@ def test_systemd_understands_the_back_off_from_the_version_on_that_gets_it(tmp_p
 
 
 @with_systemd
-def test_the_exposure_of_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unit_exposure_is_below_the_limit(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
     command += [f"--threshold={MOST_EXPOSED}", str(UNIT)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -134,8 +134,8 @@ def test_the_exposure_of_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     "key", sorted({server.key for server in PROFILES.values()} | {"PICOVOICE_ACCESS_KEY"})
 )
-def test_every_key_that_is_looked_for_can_be_a_credential(key: str) -> None:
+def test_unit_lists_every_key_as_a_credential(key: str) -> None:
     file = key.lower()
-    assert file.endswith("_key")  # what install.sh names to the service
+    assert file.endswith("_key")  # install.sh passes such files to the service
     assert f"#LoadCredential={file}:/etc/parley/{file}" in UNIT.read_text("utf-8").splitlines()
     assert f"| `{file}` | `{key}` |" in (FOLDER / "README.md").read_text("utf-8")

@@ -1,1 +1,1 @@
-"""The command line: where core and adapters are put together."""
+"""The command line: thin commands over `app`, `demo` and `diagnostics`."""

@@ -1,4 +1,4 @@
-"""`parley demo`: a conversation in a simulated room, everything else real."""
+"""`parley demo`: a conversation in a simulated room; everything else is real."""
 
 import asyncio
 import sys
@@ -25,9 +25,9 @@ from parleyd.simulation.simulated_speaker import Moment, Rehearsal
 from parleyd.wake import factory as wake
 
 CONNECTED_WITHIN_S = 20.0
-PLAIN_WIDTH = 110  # columns where the output is a file
-ECHO_GAIN_DB = -12.0  # a loudspeaker in one box with its microphone
-FASTER = 8.0  # where no server's time matters; about what one core can do
+PLAIN_WIDTH = 110  # columns if the output is a file
+ECHO_GAIN_DB = -12.0  # a loudspeaker in the same case as the microphone
+FASTER = 8.0  # while the server's time does not matter; about the limit of one core
 
 
 @click.command()
@@ -37,23 +37,23 @@ FASTER = 8.0  # where no server's time matters; about what one core can do
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo-report"),
     show_default=True,
-    help="Where room.wav, timeline.png and report.json go.",
+    help="The folder for room.wav, timeline.png and report.json.",
 )
-@click.option("--real-time", is_flag=True, help="At the pace of life.")
-@click.option("--seed", default=1, show_default=True, help="Another room, with other noise.")
+@click.option("--real-time", is_flag=True, help="Run in real time.")
+@click.option("--seed", default=1, show_default=True, help="Select another room and noise.")
 @click.option(
     "--echo-db",
     type=click.FloatRange(-60, 0),
     default=ECHO_GAIN_DB,
     show_default=True,
-    help="How loud the loudspeaker is at the microphone, against what is played.",
+    help="Level of the echo at the microphone, relative to the played level.",
 )
 def demo(folder: Path, real_time: bool, seed: int, echo_db: float) -> None:
     """Watch and hear a conversation in a simulated room.
 
     A simulated talker wakes Parley, asks, interrupts, coughs and says stop. Wake-word engine,
-    WebSocket, embedded server, recognition, synthesis and the whole core are the real ones.
-    Ends with status 1 when a scene did not do what it must.
+    WebSocket, embedded server, recognition, synthesis and the whole core are real.
+    Exits with status 1 if a scene fails.
     """
     report.check_tools()
     room = {"seed": seed, "echo_gain_db": echo_db}
@@ -62,7 +62,7 @@ def demo(folder: Path, real_time: bool, seed: int, echo_db: float) -> None:
 
 
 class _Demo:
-    """One run, from the server's start to the report."""
+    """One run of the demo, from the server's start to the report."""
 
     def __init__(self, folder: Path, faster: float, conditions: dict[str, float]) -> None:
         self._folder = folder
@@ -72,7 +72,7 @@ class _Demo:
         self._played: list[report.Played] = []
 
     async def run(self) -> bool:
-        """Play all scenes, print and write what came of it; True when all passed."""
+        """Play all scenes, print and write the results; return whether all passed."""
         server = EmbeddedServer()
         try:
             rehearsal = self._rehearsal(Address.embedded(await server.start()))
@@ -128,7 +128,7 @@ class _Demo:
 
     def _verdict(self, outcome: report.Outcome) -> Text:
         if outcome.passed:
-            return Text(f"All {outcome.planned} scenes did what they must.", style="bold green")
+            return Text(f"All {outcome.planned} scenes passed.", style="bold green")
         failed = outcome.scenes[-1]
         return Text(
             f"Scene {len(outcome.scenes)} of {outcome.planned} ({failed.name}) failed: "

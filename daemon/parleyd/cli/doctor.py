@@ -1,4 +1,4 @@
-"""`parley doctor`: is everything here that a speaker needs?"""
+"""`parley doctor`: check everything that a smart speaker needs."""
 
 import json
 import os
@@ -22,19 +22,19 @@ COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
     "--config",
     "path",
     type=click.Path(path_type=Path),
-    help=f"The TOML file; none: {INSTALLED} where there is one, else defaults.",
+    help=f"The TOML file; default: {INSTALLED} if it exists, else the default values.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def doctor(path: Path | None, as_json: bool) -> None:
-    """Check configuration, keys, cards, pins, engines and service; say what to do.
+    """Check configuration, keys, cards, pins, engines and service; print the remedies.
 
-    Every line is ok, warn or fail; the exit status is 1 when one of them is fail. Keys
-    are looked for, never shown. The sound card is opened for a moment.
+    Every line is ok, warn or fail; the exit status is 1 if any line is fail. Keys are never
+    shown. The check opens the sound card briefly.
     """
     environ: Mapping[str, str] = os.environ
     if path is None and INSTALLED.exists():
         path = INSTALLED
-    if path == INSTALLED and os.geteuid() == 0:  # examine the service, not root's own speaker
+    if path == INSTALLED and os.geteuid() == 0:  # check the service, not root's own state folder
         environ = {"STATE_DIRECTORY": SERVICE_STATE, **environ}
     findings = []
     for finding in examine(path, environ):
@@ -49,7 +49,7 @@ def doctor(path: Path | None, as_json: bool) -> None:
 
 
 def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Every check in turn; those that need the configuration only with a good one."""
+    """Yield the findings of all checks; some checks need a valid configuration."""
     settings, problems = checks.configuration(path)
     yield from problems
     served, of_service = checks.service()
@@ -66,7 +66,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         needed = asks or server == "embedded" or (server == "auto" and not has_key)
         yield checks.offline_speech(needed=needed)
         yield checks.priority(settings.audio.priority)
-        owners = (0,) if path == INSTALLED else None  # the service's user changes
+        owners = (0,) if path == INSTALLED else None  # the uid of the service's user varies
         yield from checks.skills(Path(settings.skills.folder), owners)
     yield from checks.state(environ)
     if checks.SYSTEMD.exists():

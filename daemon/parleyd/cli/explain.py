@@ -1,4 +1,4 @@
-"""`parley explain`: why it did, or did not, stop."""
+"""`parley explain`: show why Parley did, or did not, stop in a recording."""
 
 from pathlib import Path
 
@@ -11,13 +11,15 @@ from parleyd.units import MIC_RATE_HZ
 
 @click.command()
 @click.argument("recording", type=click.Path(path_type=Path))
-@click.option("--picture", type=click.Path(path_type=Path), help="The PNG; default: beside it.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="The PNG; default: beside RECORDING."
+)
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The TOML file.")
 def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
-    """Replay RECORDING through hearing, print every decision with its figures, and draw them.
+    """Replay RECORDING through the hearing; print and draw every decision with its values.
 
-    RECORDING is a stereo WAV, left the loudspeaker, right the microphone: the demo's
-    room.wav, or a turn that the daemon kept (log.keep_turns).
+    RECORDING is a stereo WAV file with the loudspeaker on the left and the microphone on the
+    right: the demo's room.wav, or a turn that the daemon recorded (log.keep_turns).
     """
     from parleyd.diagnostics import decision_plot
     from parleyd.diagnostics.replay import replay
@@ -31,7 +33,7 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
         reason = printable(decision.reason)
         click.echo(f"{seconds:8.2f} s  {decision.kind:9} {after:26} {reason} ({numbers})")
     if not heard.decisions:
-        click.echo("nothing in it was taken for speech while the loudspeaker spoke")
+        click.echo("no speech was detected while the loudspeaker spoke")
     picture = picture or recording.with_suffix(".png")
-    decision_plot.draw(heard, f"What hearing made of {recording.name}", picture)
-    click.echo(f"drawn in {printable(str(picture))}")
+    decision_plot.draw(heard, f"Barge-in decisions in {recording.name}", picture)
+    click.echo(f"picture: {printable(str(picture))}")

@@ -1,4 +1,4 @@
-"""`parley lights-off`: the service runs it when the daemon has ended, however it ended."""
+"""`parley lights-off`: the service runs it after every end of the daemon, even a crash."""
 
 from pathlib import Path
 
@@ -10,15 +10,18 @@ from parleyd.lights import off
 
 @click.command("lights-off")
 @click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="The TOML file; none: defaults."
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The TOML file; default: the default values.",
 )
 def lights_off(path: Path | None) -> None:
-    """Darken the lights of a daemon that no longer runs.
+    """Switch off the lights of a daemon that no longer runs.
 
-    A broken configuration is read as far as it goes.
+    The valid lines of a broken configuration are used.
     """
     settings = off.to_darken(path)
     try:
         off.darken(settings)
     except OSError as error:
-        raise LightsError(f"the lights cannot be darkened: {error}") from None
+        raise LightsError(f"the lights cannot be switched off: {error}") from None

@@ -1,4 +1,4 @@
-"""The command `parley` and its subcommands; each is imported only when it is asked for."""
+"""The command `parley`; each subcommand is imported only when it is used."""
 
 import io
 import logging
@@ -14,14 +14,14 @@ from parleyd.host.systemd import log_plainly
 from parleyd.printable import printable
 
 COMMANDS = {
-    "run": "Be a smart speaker (what the service runs).",
+    "run": "Run the smart-speaker daemon, like the service.",
     "demo": "Watch and hear a conversation in a simulated room.",
-    "serve": "Run the embedded realtime server by itself.",
-    "check": "Check a configuration file and say what is wrong with it.",
-    "doctor": "Check that everything a speaker needs is here.",
+    "serve": "Run the embedded realtime server alone.",
+    "check": "Check a configuration file and list its problems.",
+    "doctor": "Check everything that a smart speaker needs.",
     "turns": "Show the last turns as a table, with percentiles.",
-    "lights-off": "Darken the lights of a daemon that was killed.",
-    "explain": "Draw why it did, or did not, stop in a recording.",
+    "lights-off": "Switch off the lights of a killed daemon.",
+    "explain": "Show why Parley did, or did not, stop in a recording.",
 }
 
 
@@ -46,11 +46,11 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="parley")
 def parley() -> None:
-    """A smart speaker that can be interrupted in mid-sentence."""
+    """A smart speaker that you can interrupt in mid-sentence."""
 
 
 def main() -> None:
-    """Run the command line; what was foreseen to go wrong is one line, not a traceback."""
+    """Run the command line; an expected error is one line, not a traceback."""
     log_plainly()
     try:
         sys.exit(parley(prog_name="parley", standalone_mode=False))
@@ -62,7 +62,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(1)
-    except BrokenPipeError:  # whoever read the output has enough
+    except BrokenPipeError:  # the reader of the output has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ConfigError as error:
@@ -72,6 +72,6 @@ def main() -> None:
     except ParleyError as error:
         print(f"parley: {printable(str(error))}", file=sys.stderr)
         sys.exit(1)
-    except Exception:  # the rim of the process: what is in the traceback may be anybody's text
+    except Exception:  # the rim of the process: the traceback may contain untrusted text
         logging.getLogger(__name__).exception("parley failed")
         sys.exit(1)

@@ -14,22 +14,25 @@ from parleyd.host.systemd import log_to_journal_or_stderr
 
 @click.command()
 @click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="The TOML file; none: defaults."
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The TOML file; default: the default values.",
 )
 @click.option(
     "--wait-for-card",
     is_flag=True,
-    help="Start without a sound card and take it when it comes, as under systemd.",
+    help="Start without a sound card and open it when it is plugged in, as under systemd.",
 )
-@click.option("--meter", is_flag=True, help="Show levels and what hearing makes of them.")
+@click.option("--meter", is_flag=True, help="Show the levels and the detectors' values.")
 def run(path: Path | None, wait_for_card: bool, meter: bool) -> None:
-    """Be a smart speaker until SIGTERM; SIGHUP reads the configuration again.
+    """Run the smart-speaker daemon until SIGTERM; SIGHUP reloads the configuration.
 
-    A sound card that is lost is taken again when it is back. One that is missing at the
-    start is an error in a terminal; a service waits for it.
+    A lost sound card is opened again when it returns. A missing sound card at the start is
+    an error in a terminal, but a service waits for it.
     """
     settings = preflight.load(path, os.environ)
-    os.umask(0o077)  # recordings, state and sockets are for this user alone
+    os.umask(0o077)  # recordings, state and sockets are private to this user
     log_to_journal_or_stderr(settings.log.level)
     sys.setswitchinterval(SWITCH_S)
     patient = wait_for_card or "NOTIFY_SOCKET" in os.environ

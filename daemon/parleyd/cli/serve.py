@@ -1,4 +1,4 @@
-"""`parley serve`: the embedded server in a process of its own."""
+"""`parley serve`: the embedded server in a separate process."""
 
 import asyncio
 import contextlib
@@ -14,15 +14,15 @@ import click
 from parleyd.embedded.server import RealtimeServer, ServerOptions
 from parleyd.system.parent_death import die_with_parent
 
-BEAT_S = 1.0  # `host.embedded` expects one this often
+BEAT_S = 1.0  # `embedded.child_process` expects a beat at this interval
 STANDARD_OUTPUT = 1
 
 
 class _Inherited(socket.socket):
-    """The parent's socket: the parent listens and so stays the one that clients ask for."""
+    """The parent's socket. The parent listens, so clients see the parent's credentials."""
 
     def listen(self, backlog: int = 0) -> None:
-        """Nothing: by listening, this process would put its own credentials on the socket."""
+        """Do nothing: listening here would put this process's credentials on the socket."""
 
 
 def _loopback(context: click.Context, parameter: click.Parameter, host: str) -> str:
@@ -30,8 +30,8 @@ def _loopback(context: click.Context, parameter: click.Parameter, host: str) -> 
         if host == "localhost" or ipaddress.ip_address(host).is_loopback:
             return host
     raise click.BadParameter(
-        f"{host!r} is not on loopback. The server has no authentication, so allowed are "
-        "127.0.0.1, ::1 and localhost; reach it from elsewhere through `ssh -L`."
+        f"{host!r} is not on loopback. The server has no authentication, so only "
+        "127.0.0.1, ::1 and localhost are allowed; connect from elsewhere through `ssh -L`."
     )
 
 
@@ -41,29 +41,33 @@ def _loopback(context: click.Context, parameter: click.Parameter, host: str) -> 
     default="127.0.0.1",
     show_default=True,
     callback=_loopback,
-    help="Loopback address to listen on.",
+    help="The loopback address to listen on.",
 )
 @click.option(
-    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0: any free port."
+    "--port",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port; 0: any free port.",
 )
 @click.option(
     "--pace",
     default=None,
     type=click.FloatRange(0.5, 100.0),
-    help="Send speech so many times faster than real time (default: as fast as it is made).",
+    help="Speed of the sent speech relative to real time (default: as fast as possible).",
 )
 @click.option(
-    "--exit-with-parent", is_flag=True, help="End when standard input is closed by its other end."
+    "--exit-with-parent", is_flag=True, help="Exit when the other end closes standard input."
 )
 @click.option("--listening-fd", default=None, type=click.IntRange(3), hidden=True)
 def serve(
     host: str, port: int, pace: float | None, exit_with_parent: bool, listening_fd: int | None
 ) -> None:
-    """Speak the realtime protocol on this machine, with offline speech, without a key.
+    """Serve the realtime protocol on this machine, with offline speech and without a key.
 
     Prints one line, `listening on ws://...`, when clients may connect. There is no
     authentication: every process on this machine may connect. The daemon does not use this
-    port, its own embedded server listens on a private Unix socket.
+    port; its embedded server listens on a private Unix socket.
     """
     listener = None
     if listening_fd is not None:
@@ -92,11 +96,11 @@ async def _serve(options: ServerOptions, exit_with_parent: bool) -> None:
 
 
 async def _beat(stop: asyncio.Event) -> None:
-    """Show the parent that the event loop turns, until `stop`."""
+    """Send the parent a sign of life from the event loop, until `stop`."""
     os.set_blocking(STANDARD_OUTPUT, False)
     line = b"listening\n"
     while not stop.is_set():
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # the parent reads none
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # the parent does not read
             os.write(STANDARD_OUTPUT, line)
         line = b"beat\n"
         with contextlib.suppress(TimeoutError):
@@ -105,7 +109,7 @@ async def _beat(stop: asyncio.Event) -> None:
 
 
 def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # os.read and not sys.stdin: a thread blocked in the latter holds its lock at exit.
+    # os.read, not sys.stdin: a thread that blocks in sys.stdin holds its lock at exit
     while os.read(0, 4096):
         pass
     if not loop.is_closed():

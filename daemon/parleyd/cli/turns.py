@@ -18,7 +18,7 @@ from parleyd.errors import ParleyError
 from parleyd.printable import printable
 from parleyd.system.child_environment import child_environment
 
-PLAIN_WIDTH = 170  # columns where the output is a file
+PLAIN_WIDTH = 170  # columns if the output is a file
 PERCENTILES = (50, 90, 99)
 
 COLUMNS = {
@@ -35,28 +35,28 @@ COLUMNS = {
     "tokens out": "output_tokens",
     "cost": "cost",
 }
-ALWAYS = 8  # columns that stand even when empty; the others only where a server tells
+ALWAYS = 8  # columns shown even if empty; the others only if a server reports them
 
 
 @click.command()
 @click.option("-n", "count", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--since", default="-7d", show_default=True, help="As for journalctl.")
+@click.option("--since", default="-7d", show_default=True, help="A time as for journalctl.")
 @click.option("--unit", default="parleyd", show_default=True)
 @click.argument("file", type=click.File("rb"), required=False)
 def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
-    """Show the last turns: what each stage took, in ms, and their percentiles.
+    """Show the last turns: the time of each stage in ms, and percentiles.
 
-    From the journal, or from FILE (`-`: standard input): the output of
-    `journalctl -o json`, or what `parley run` wrote to a terminal.
+    The turns come from the journal, or from FILE (`-`: standard input): the output of
+    `journalctl -o json`, or the log of `parley run` from a terminal.
 
-    Counted from the last of your voice: endpoint, the end of the question (after a pause).
-    Counted from that: first audio received, first sound heard. Counted
-    from the onset of an interruption: hold (silence) and interrupt (decision).
+    The endpoint (the end of the question, after a pause) counts from the end of your voice.
+    First audio (received) and first sound (heard) count from the endpoint. Hold (silence)
+    and interrupt (decision) count from the onset of an interruption.
     """
     found = read(file, count) if file is not None else _journal(unit, since, count)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     if not found:
-        console.print("No turns. They are logged when log.level is info or debug.")
+        console.print("No turns. Parley logs them if log.level is info or debug.")
         return
     console.print(_table(found))
 
@@ -79,12 +79,12 @@ def _journal(unit: str, since: str, count: int) -> list[Turn]:
             said = journal.stderr.read().decode("utf-8", "replace").strip()
     except FileNotFoundError:
         raise ParleyError(
-            "there is no journalctl on this machine: give a file, parley turns FILE"
+            "this machine has no journalctl; read a file instead: parley turns FILE"
         ) from None
     if journal.returncode != 0 or (said and not found):
         what = " ".join(said.split()) or f"status {journal.returncode}"
         raise ParleyError(
-            f"the journal cannot be read ({what}); try sudo, or add yourself to systemd-journal"
+            f"the journal cannot be read ({what}); try sudo, or join the group systemd-journal"
         )
     return found
 
@@ -116,7 +116,7 @@ def _percentile(found: Sequence[Turn], name: str, percent: int) -> str:
 
 
 def _shown(value: float | None) -> str:
-    """Whole numbers, but for money."""
+    """Format a figure as a whole number, but an amount of money below 1 with four decimals."""
     if value is None:
         return ""
     return f"{value:.0f}" if value == 0 or value >= 1 else f"{value:.4f}"

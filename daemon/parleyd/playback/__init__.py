@@ -1,1 +1,1 @@
-"""What is played: replies and earcons, and how much of them was heard."""
+"""Playback of replies and earcons, with an account of how much was heard."""

@@ -1,4 +1,4 @@
-"""The few sounds that are not speech, computed once; mono int16 at 24 kHz."""
+"""The sounds that are not speech, computed once; mono int16 at 24 kHz."""
 
 from functools import cache
 
@@ -7,8 +7,8 @@ import numpy as np
 from parleyd.audio import round_to_int16
 from parleyd.units import SERVER_RATE_HZ, Frames
 
-LEVEL = 0.25  # full scale 1: clearly softer than the voice, which peaks near 1
-EDGE_MS = 12  # rise and fall of each tone: no click
+LEVEL = 0.25  # relative to full scale: clearly softer than the voice, which peaks near 1
+EDGE_MS = 12  # rise and fall of each tone, which prevents clicks
 
 
 @cache
@@ -21,8 +21,8 @@ def chime() -> Frames:
 def greeting() -> Frames:
     """ "I am on": four plucked strings, a second and a half.
 
-    Each begins with a soft hiss and has many partials: the canceller learns the echo's path
-    and its delay from it, and learns nothing at frequencies that are not in it.
+    Each begins with a soft hiss and has many partials. The canceller learns the echo path and
+    its delay from this sound, but only at the frequencies that the sound contains.
     """
     random = np.random.default_rng(4)
     length = SERVER_RATE_HZ * 3 // 2
@@ -52,13 +52,13 @@ def sorry() -> Frames:
 
 @cache
 def alarm() -> Frames:
-    """A timer is over: three double beeps, about three seconds."""
+    """A timer is due: three double beeps, about three seconds."""
     beep = ((880.0, 140), (0.0, 90), (880.0, 140), (0.0, 560))
     return _melody(*(beep * 3))
 
 
 def _melody(*tones: tuple[float, int]) -> Frames:
-    """Tones one after the other, each (frequency in Hz or 0 for a rest, length in ms)."""
+    """Return consecutive tones, each (frequency in Hz or 0 for a rest, length in ms)."""
     parts = []
     edge = SERVER_RATE_HZ * EDGE_MS // 1000
     for frequency_hz, length_ms in tones:

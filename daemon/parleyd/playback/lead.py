@@ -1,19 +1,19 @@
-"""The playback lead: how far ahead of the ear audio is written, and that it grows where it must."""
+"""The playback lead: how far ahead audio is written to the card; it grows after xruns."""
 
 from parleyd.units import PERIOD_MS
 
-MOST_GROWTH_MS = 40  # the card grants this much beyond what is configured
+MOST_GROWTH_MS = 40  # the card's buffer has this much room beyond the configured lead
 _STEP_MS = PERIOD_MS
-_TOO_MANY = 3  # dropouts ...
-_WITHIN_S = 10.0  # ... in this time: one stall of the machine is a single one
-_SETTLE_S = 1.0  # after a step, before the next: until then the dropouts are those of before
+_TOO_MANY = 3  # xruns ...
+_WITHIN_S = 10.0  # ... in this time: one stall of the machine causes a single xrun
+_SETTLE_S = 1.0  # from one step to the next: xruns before that belong to the previous lead
 
 
 class Lead:
-    """The lead in force; owned by the audio thread, deterministic.
+    """The current lead; owned by the audio thread, deterministic.
 
-    Each dropout makes hearing distrust itself for a second, so that who has one in every
-    second could not interrupt at all. It never shrinks: it would drop out again.
+    Detection is suspended for 1 s after each xrun, so one xrun a second would disable
+    barge-in. The lead never shrinks, because the xruns would return.
     """
 
     def __init__(self, ms: int) -> None:
@@ -24,7 +24,7 @@ class Lead:
         self._deaf_until = float("-inf")
 
     def dropped_out(self, now: float) -> bool:
-        """The card lost sound (`now`: monotonic seconds); whether the lead has grown by it."""
+        """Count an xrun (`now`: monotonic seconds); return whether the lead has grown."""
         if now < self._deaf_until or self.ms >= self._most_ms:
             return False
         self._dropouts = [at for at in self._dropouts if at > now - _WITHIN_S] + [now]

@@ -1,10 +1,10 @@
-"""Playout: what is to be played, what was heard, and how both are stopped at once.
+"""Playout: the queue of received audio, the account of heard audio, and an immediate stop.
 
-Audio waits at the server's rate in one ring of fixed capacity, tagged by item and
-content part. `pull` resamples it, part by part in one stream, to the device's rate.
-Frames that were pulled stay here as *pending* until the device reports that they
-left the loudspeaker, so that `hold` can take them back and `resume` can go on at the
-exact frame, and so that `heard_ms` is what people heard and never a guess.
+Audio waits at the server's rate in one ring of fixed capacity, tagged by item and content
+part. `pull` resamples it, part by part in one stream, to the device's rate. Pulled frames stay
+here as *pending* until the device reports that they left the loudspeaker. `hold` can therefore
+take them back, `resume` can continue at the exact frame, and `heard_ms` is a measurement, never
+an estimate.
 """
 
 import mmap
@@ -16,10 +16,10 @@ import numpy as np
 from parleyd.audio import FrameRing, StreamResampler, round_to_int16
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Floats, Frames, frames_to_ms, ms_to_frames
 
-FADE_IN_MS = 5  # long enough not to click, short enough that nobody hears it as a fade
+FADE_IN_MS = 5  # long enough to avoid a click, too short to be heard as a fade
 GAIN_RAMP_MS = 10  # one period: a duck is complete within the tick that decided it
-KEPT_PARTS = 64  # far more than one reply has; older ones that are over are forgotten
-MOST_SEGMENTS = 1024  # parts follow each other; a server that mixes them so often is broken
+KEPT_PARTS = 64  # far more than the parts of one reply; the oldest finished parts are removed
+MOST_SEGMENTS = 1024  # parts usually follow each other; only a broken server mixes them so often
 
 
 PartKey = tuple[str, int, int]
@@ -28,14 +28,14 @@ PartKey = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How much of one content part of an item people heard."""
+    """The heard length of one content part of an item."""
 
     item_id: str
     content_index: int
     heard_ms: int
     received_ms: int
     complete: bool
-    """All of it was received and heard: there is nothing to truncate."""
+    """Whether the whole part was received and heard, so it needs no truncation."""
 
     response: int = 0
     """The number of its response: item ids are unique only inside their response."""
@@ -43,7 +43,7 @@ class Heard:
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """One content part: what came in, what became of it."""
+    """The account of one content part."""
 
     item_id: str
     content_index: int
@@ -51,14 +51,14 @@ class _Part:
     received: int = 0  # frames at the server's rate
     produced: int = 0  # frames at the device's rate that left the resampler
     heard: int = 0  # frames at the device's rate that left the loudspeaker
-    finished: bool = False  # nothing more will be appended
-    flushed: bool = False  # the resampler gave everything it had
-    discarded: bool = False  # thrown away before its end: takes nothing, plays nothing
+    finished: bool = False  # no more audio is expected
+    flushed: bool = False  # the resampler has returned all its frames
+    discarded: bool = False  # dropped before its end: it accepts and plays no more audio
 
 
 @dataclass(slots=True, eq=False)
 class _Segment:
-    """Frames of one part that lie next to each other in the ring."""
+    """Adjacent frames of one part in the ring."""
 
     part: _Part
     frames: int = 0
@@ -73,17 +73,17 @@ class _Run:
 
 
 def _untouched(frames: int) -> Frames:
-    """Memory that the kernel gives page by page as it is written to, and takes back at the end.
+    """Return memory whose pages the kernel allocates on the first write and frees at the end.
 
-    What `np.zeros` gives is that only for the first time in a process: after a reload it
-    would be 17 MB that were written with zeros.
+    `np.zeros` returns such memory only for the first time in a process. After a reload, it
+    would write zeros to 17 MB.
     """
     return np.frombuffer(mmap.mmap(-1, frames * 2), np.int16)
 
 
 @dataclass(slots=True)
 class _Gain:
-    """A gain that moves to its target in a straight line."""
+    """A gain that moves linearly to its target."""
 
     now: float = 1.0
     target: float = 1.0
@@ -110,7 +110,7 @@ class _Gain:
 class Playout:
     """The ring of tagged segments; owned by the audio thread, does no I/O.
 
-    `capacity_s` seconds of audio at the server's rate fit (24,000 frames, 48 kB a second).
+    The capacity is `capacity_s` seconds at the server's rate (24,000 frames, 48 kB a second).
     """
 
     device_rate_hz: int
@@ -132,11 +132,11 @@ class Playout:
     # --- in ---------------------------------------------------------------------------
 
     def append(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> int:
-        """Queue int16 mono frames at 24 kHz behind all others; returns how many fitted.
+        """Append int16 mono frames at 24 kHz to the queue; return the number of accepted frames.
 
-        A part that was finished is open again: some servers send audio after its end.
-        Frames that do not fit are refused, not queued and not counted as received: the caller
-        decides (see `parleyd.core.reply`, which ends the reply there and cancels the rest).
+        A finished part is reopened, because some servers send audio after its end. Frames that
+        do not fit are neither queued nor counted as received. The caller handles them (see
+        `parleyd.core.reply`, which ends the reply there and cancels the rest).
         """
         part = self._part(item_id, content_index, response)
         taken = min(len(frames), self._ring.space)
@@ -153,25 +153,25 @@ class Playout:
         return taken
 
     def finish(self, item_id: str, content_index: int, response: int = 0) -> None:
-        """No more audio is expected for this part; unknown or finished parts are ignored."""
+        """Mark the end of this part's audio; unknown or finished parts are ignored."""
         part = self._parts.get((item_id, content_index, response))
         if part is not None and not part.finished and not part.discarded:
             part.finished = True
             if not any(segment.part is part for segment in self._segments):
-                self._segments.append(_Segment(part))  # so that the resampler is flushed
+                self._segments.append(_Segment(part))  # flushes the resampler
 
     def finish_all(self) -> None:
-        """No more audio will come for anything: the response is done or the link is gone."""
+        """Mark the end of all parts: the response is done or the connection is lost."""
         for part in list(self._parts.values()):
             self.finish(part.item_id, part.content_index, part.response)
 
     # --- out --------------------------------------------------------------------------
 
     def pull(self, count: int) -> Frames:
-        """The next `count` device-rate frames for the loudspeaker, with gain and fades.
+        """Return the next `count` device-rate frames for the loudspeaker, with gain and fades.
 
-        Silence where there is nothing to play or playback is held. All that is returned
-        counts as pending until `heard` or `hold` says what became of it.
+        Without audio, or while playback is held, the frames are silence. All returned frames
+        are pending until `heard` or `hold` accounts for them.
         """
         runs: list[_Run] = []
         missing = count
@@ -191,10 +191,10 @@ class Playout:
         return self._volume.apply(self._duck.apply(self._fade.apply(out)))
 
     def heard(self, queued_frames: int) -> None:
-        """The device still holds `queued_frames` of what was pulled; the rest was heard.
+        """Count all pulled frames as heard, except the device's last `queued_frames`.
 
-        `queued_frames` more than what is pending (a device counting its own silence) is
-        taken as: nothing of it was heard yet. Heard frames never become unheard.
+        If `queued_frames` exceeds the pending frames (the device counts its own silence), no
+        pending frame counts as heard. Heard frames never become unheard.
         """
         leaving = sum(len(run.frames) for run in self._pending) - queued_frames
         while leaving > 0 and self._pending:
@@ -209,9 +209,10 @@ class Playout:
     # --- hold, resume, discard --------------------------------------------------------
 
     def hold(self, queued_frames: int) -> None:
-        """Stop here: the caller drops what the device holds, `resume` goes on at the same frame.
+        """Stop playback; `resume` continues at the same frame.
 
-        `queued_frames` as for `heard`. Holding twice changes nothing.
+        The caller drops the device's queue. `queued_frames` is as for `heard`. A second hold
+        has no effect.
         """
         self.heard(queued_frames)
         taken_back = [run for run in self._pending if run.part is not None]
@@ -220,17 +221,17 @@ class Playout:
         self.held = True
 
     def resume(self) -> None:
-        """Go on at the first frame that was not heard, with a short fade-in."""
+        """Continue at the first unheard frame, with a short fade-in."""
         if self.held:
             self.held = False
             self._fade.now = 0.0
             self._fade.aim(1.0, ms_to_frames(FADE_IN_MS, self.device_rate_hz))
 
     def discard(self, queued_frames: int) -> list[Heard]:
-        """Throw away all that was not heard; returns how much was heard of each part of it.
+        """Drop all unheard audio; return the heard length of each interrupted part.
 
-        The caller drops what the device holds. Parts that were heard to their end
-        are not returned. Nothing that was appended before is ever pulled again.
+        The caller drops the device's queue. Completely heard parts are not returned. No audio
+        that was appended before this call is ever pulled again.
         """
         self.hold(queued_frames)
         cut = [p for p in self._parts.values() if not p.discarded and not self._complete(p)]
@@ -244,28 +245,28 @@ class Playout:
         self.held = False
         return result
 
-    # --- what was heard ---------------------------------------------------------------
+    # --- heard and received -----------------------------------------------------------
 
     def heard_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
-        """Whole ms of this part that left the loudspeaker: floor, <= received, 0 if unknown."""
+        """Return the heard ms of this part: rounded down, <= received, 0 if unknown."""
         part = self._parts.get((item_id, content_index, response))
         return self._heard(part).heard_ms if part is not None else 0
 
     def received_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
-        """Whole ms of this part that were received."""
+        """Return the received ms of this part, rounded down."""
         part = self._parts.get((item_id, content_index, response))
         return frames_to_ms(part.received, SERVER_RATE_HZ) if part is not None else 0
 
     @property
     def busy(self) -> bool:
-        """Something that was appended has not been heard yet."""
+        """Whether some appended audio has not been heard yet."""
         return bool(self._segments or self._ready) or any(
             run.part is not None for run in self._pending
         )
 
     @property
     def buffered_ms(self) -> int:
-        """How much is waiting to be pulled."""
+        """The length of the audio that waits for `pull`."""
         ready = sum(len(run.frames) for run in self._ready)
         return frames_to_ms(len(self._ring), SERVER_RATE_HZ) + frames_to_ms(
             ready, self.device_rate_hz
@@ -274,17 +275,17 @@ class Playout:
     # --- gain -------------------------------------------------------------------------
 
     def set_volume(self, gain: float) -> None:
-        """Linear gain of all that is pulled from now on, 0..1, reached within one period."""
+        """Set the linear gain of the following pulls, 0..1; it is reached within one period."""
         self._volume.aim(gain, ms_to_frames(GAIN_RAMP_MS, self.device_rate_hz))
 
     def set_duck(self, gain: float) -> None:
-        """A second gain for lowering the voice for a moment; 1.0 is normal."""
+        """Set a second gain that lowers the voice temporarily; 1.0 is normal."""
         self._duck.aim(gain, ms_to_frames(GAIN_RAMP_MS, self.device_rate_hz))
 
-    # --- inside -----------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------
 
     def _part(self, item_id: str, content_index: int, response: int) -> _Part | None:
-        """The part of this name, perhaps a new one; None when there are too many."""
+        """Return the part with this key, or a new part; None if there are too many parts."""
         key = (item_id, content_index, response)
         if key not in self._parts:
             if len(self._parts) >= KEPT_PARTS and not self._forget():
@@ -293,17 +294,17 @@ class Playout:
         return self._parts[key]
 
     def _forget(self) -> bool:
-        """Forget the oldest part that is over; False when none is."""
+        """Remove the oldest finished part; return False if there is none."""
         over = (key for key, p in self._parts.items() if p.discarded or self._complete(p))
         oldest = next(over, None)
         return oldest is not None and self._parts.pop(oldest) is not None
 
     def _resample(self, wanted: int) -> bool:
-        """Move the next frames from the ring to `_ready`; False when there are none yet."""
+        """Move the next frames from the ring to `_ready`; return False if there are none yet."""
         while self._segments:
             segment = self._segments[0]
             part = segment.part
-            # enough for what is wanted and for the resampler's own look-ahead, not much more
+            # enough for `wanted` and for the resampler's look-ahead, but not much more
             count = min(segment.frames, wanted * SERVER_RATE_HZ // self.device_rate_hz + 240)
             source = self._ring.pop(count)
             segment.frames -= count
