@@ -1,4 +1,4 @@
-"""Signals that the tests of hearing make for themselves."""
+"""Signals for the tests of the hearing."""
 
 import subprocess
 import wave
@@ -15,7 +15,7 @@ Say = Callable[[str, str], Floats]
 
 @pytest.fixture(scope="session")
 def say(tmp_path_factory: pytest.TempPathFactory) -> Say:
-    """`say(voice, text)`: speech at 16 kHz as float32, active level about -26 dBFS."""
+    """`say(voice, text)` returns speech at 16 kHz as float32, active level about -26 dBFS."""
     folder: Path = tmp_path_factory.mktemp("speech")
 
     def speak(voice: str, text: str) -> Floats:

@@ -1,4 +1,4 @@
-"""A small echoing room, synthesised: enough truth to tell a canceller from none."""
+"""A small synthetic room with echo, sufficient to test a canceller."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
 
 @dataclass
 class Room:
-    """Periods for a loudspeaker and a microphone that hears it, a user and noise."""
+    """The signals of a loudspeaker, and of a microphone with its echo, a user and noise."""
 
     mic: Frames
     reference: Frames
     echo: Floats
     rest: Floats
-    """What the microphone would hear if the loudspeaker were silent."""
+    """The microphone's signal without the echo."""
 
     @property
     def periods(self) -> int:
@@ -35,7 +35,7 @@ def noise(frames: int, rms: float, seed: int = 1) -> Floats:
 
 
 def echo_path(delay_ms: float, rt60_s: float = 0.25, seed: int = 5) -> Floats:
-    """A loud direct path and exponentially decaying reflections (Moorer 1979); energy 1."""
+    """Return a loud direct path and exponentially decaying reflections (Moorer 1979); energy 1."""
     taps = np.arange(int(1.2 * rt60_s * MIC_RATE_HZ))
     tail = np.random.default_rng(seed).normal(size=len(taps)) * 10 ** (
         -3 * taps / rt60_s / MIC_RATE_HZ
@@ -61,7 +61,7 @@ def room(
     noise_rms: float = 0.0003,
     path_seed: int = 5,
 ) -> Room:
-    """`spoken` comes back `delay_ms` after it was handed over; `user` is added as it is."""
+    """Return a room with the echo of `spoken` after `delay_ms`; `user` is added unchanged."""
     spoken = spoken[: len(spoken) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES]
     echo = convolve(spoken, echo_path(delay_ms, seed=path_seed)) * np.float32(gain)
     rest = noise(len(spoken), noise_rms, seed=9)

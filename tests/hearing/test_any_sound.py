@@ -1,4 +1,4 @@
-"""Whatever a card delivers: no part fails, every number is finite, and every state ends."""
+"""With any sound of a card, no part fails, every number is finite, and every state ends."""
 
 import math
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ REPLIES = {"tone": tone(2000), "full scale": FULL, "silence": np.zeros(48_000, n
 
 @dataclass
 class Air:
-    """The sound at the microphone: a signal, and an echo that comes late."""
+    """The sound at the microphone: a signal and a delayed echo."""
 
     signal: str = "noise"
     echo: float = 0.0
@@ -56,7 +56,7 @@ class Air:
         return np.clip(own + self.echo * late, -32768, 32767).astype(np.int16)
 
     def play(self, frames: Frames) -> None:
-        """The device frames of one period, which are heard now: crudely at 16 kHz."""
+        """Add the played device frames of one period, roughly resampled to 16 kHz."""
         at = np.linspace(0, len(frames) - 1, MIC_PERIOD_FRAMES)
         part = np.interp(at, np.arange(len(frames)), frames).astype(np.int16)
         self.played = np.concatenate([self.played[len(part) :], part])
@@ -90,7 +90,7 @@ SIGNALS = ("silence", "noise", "voice", "full scale", "loudest noise", "least", 
 
 
 class World:
-    """A card with any faults, and a server on paper, around the real core."""
+    """A card with any faults and a scripted server, around the real core."""
 
     def __init__(self, conf: Config, seed: int) -> None:
         self.bell = Bell()
@@ -157,7 +157,7 @@ class World:
 
 
 def do(world: World, what: str, number: int) -> None:
-    """One thing that happens to the world."""
+    """Apply one event to the world."""
     match what:
         case "button":
             world.say(ButtonPressed())
@@ -220,7 +220,7 @@ scenes = st.lists(
     rate_hz=st.sampled_from((48_000, 16_000, 24_000, 44_100)),
     lead_ms=st.sampled_from((40, 20, 100, 200)),
 )
-def test_hearing_of_any_sound_fails_nowhere(
+def test_hearing_of_any_sound_does_not_fail(
     scenes: list[tuple[tuple[str, float, float], list[tuple[str, int]], int]],
     seed: int,
     reaction: str,
@@ -242,7 +242,7 @@ def test_hearing_of_any_sound_fails_nowhere(
 
 
 def ends(world: World) -> None:
-    """The microphone is closed and nothing more happens: the speaker becomes idle."""
+    """Close the microphone and wait until the speaker becomes idle."""
     world.queue_is = None
     for what in ("card back", "mute"):
         do(world, what, 0)
@@ -250,4 +250,4 @@ def ends(world: World) -> None:
         world.beat()
         if world.speaker.state is State.IDLE:
             return
-    raise AssertionError(f"{world.speaker.state} after 40 s in which nothing happens")
+    raise AssertionError(f"{world.speaker.state} after 40 s without an event")

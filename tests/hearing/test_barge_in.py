@@ -1,4 +1,4 @@
-"""The decision alone: scores and voices in, decisions out."""
+"""The decision alone: scores and probabilities in, decisions out."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ class Script:
         return decisions
 
 
-def test_two_periods_of_three_that_sound_like_a_user_hold_at_once() -> None:
+def test_barge_in_holds_after_two_of_three_user_periods() -> None:
     script = Script()
     assert script.hear(500) == []
     assert script.hear(10, talker=SURE, score=5.0) == []
@@ -73,14 +73,14 @@ def test_two_periods_of_three_that_sound_like_a_user_hold_at_once() -> None:
     assert script.decision.pending
 
 
-def test_one_loud_period_is_a_click() -> None:
+def test_barge_in_ignores_one_loud_period() -> None:
     script = Script()
     for _ in range(20):
         assert script.hear(10, talker=SURE) == []
         assert script.hear(20) == []
 
 
-def test_the_onset_is_where_the_score_left_the_ground() -> None:
+def test_barge_in_onset_is_where_the_score_rose() -> None:
     script = Script()
     script.hear(1000)
     script.hear(60, score=0.6)
@@ -89,7 +89,7 @@ def test_the_onset_is_where_the_score_left_the_ground() -> None:
 
 
 @pytest.mark.parametrize(("settings", "ignored_ms"), [(HOLD, 60), (DUCK, 100)])
-def test_a_voice_confirms_once_the_room_has_rung_out(
+def test_barge_in_interrupts_on_a_voice_after_the_reverberation(
     settings: config.Hearing, ignored_ms: int
 ) -> None:
     script = Script(settings)
@@ -102,17 +102,17 @@ def test_a_voice_confirms_once_the_room_has_rung_out(
     assert decision.metrics["evidence"] == 2
     assert hold.metrics["level_dbfs"] == -40.0
     assert not script.decision.pending
-    assert script.hear(500, talker=SURE, voice=0.9) == []  # until armed again
+    assert script.hear(500, talker=SURE, voice=0.9) == []  # until it is armed again
 
 
-def test_what_rings_on_after_a_hold_is_no_proof() -> None:
+def test_barge_in_ignores_reverberation_after_a_hold() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9)
     (decision,) = script.hear(500, talker=SURE, voice=0.9, echo_dbfs=-38.0)
     assert decision.kind is Decision.RESUME
 
 
-def test_what_may_still_be_our_own_sound_through_a_young_filter_is_no_proof() -> None:
+def test_barge_in_ignores_masked_periods() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9)
     assert script.hear(300, talker=SURE, voice=0.9, masked=True) == []
@@ -121,15 +121,15 @@ def test_what_may_still_be_our_own_sound_through_a_young_filter_is_no_proof() ->
     assert decision.metrics["waited_ms"] > 300
 
 
-def test_what_the_detectors_only_remember_is_no_proof() -> None:
+def test_barge_in_ignores_the_lag_of_the_detectors() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9, level_dbfs=-28.0)
-    script.hear(60, talker=SURE, voice=0.9, level_dbfs=-36.0)  # the room
+    script.hear(60, talker=SURE, voice=0.9, level_dbfs=-36.0)  # the room's reverberation
     (decision,) = script.hear(440, talker=0.9, voice=0.9, level_dbfs=-50.0)
     assert decision.kind is Decision.RESUME
 
 
-def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
+def test_barge_in_with_a_likely_voice_takes_longer() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.2)
     (decision,) = script.hear(500, talker=SURE, voice=0.2)
@@ -140,9 +140,9 @@ def test_a_voice_that_the_detector_half_hears_takes_longer() -> None:
 @pytest.mark.parametrize(
     ("speech", "voice"),
     [(SURE, 0.05), (0.3, 0.9)],
-    ids=["the voice detector hears none", "the classifier hears none"],
+    ids=["no voice for the voice detector", "no voice for the classifier"],
 )
-def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -> None:
+def test_barge_in_without_a_voice_resumes_in_time(speech: float, voice: float) -> None:
     script = Script()
     script.hear(20, talker=SURE, voice=voice, speech=speech)
     held_at = script.now
@@ -153,7 +153,7 @@ def test_without_a_voice_playback_goes_on_in_time(speech: float, voice: float) -
     assert not script.decision.pending
 
 
-def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> None:
+def test_barge_in_of_a_voice_masked_by_noise_interrupts() -> None:
     script = Script()
     script.hear(20, talker=SURE, voice=0.12)
     (decision,) = script.hear(500, talker=SURE, voice=0.12)
@@ -162,7 +162,7 @@ def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> 
     script = Script()
     script.hear(20, talker=SURE)
     decisions = []
-    for _ in range(10):  # sure, but never for long: plates
+    for _ in range(10):  # sure, but only briefly, like plates
         decisions += script.hear(50, talker=SURE) + script.hear(20, talker=SURE, speech=0.5)
     assert [decision.kind for decision in decisions][:1] == [Decision.RESUME]
 
@@ -171,12 +171,12 @@ def test_a_voice_that_noise_covers_is_found_by_the_classifier_nearly_alone() -> 
     ("speech", "score", "level_dbfs", "then"),
     [
         (0.9, 6.0, -40.0, Decision.INTERRUPT),
-        (0.5, 6.0, -40.0, Decision.RESUME),  # it is over
-        (0.9, 0.0, -60.0, Decision.RESUME),  # it has faded
+        (0.5, 6.0, -40.0, Decision.RESUME),  # the speech is over
+        (0.9, 0.0, -60.0, Decision.RESUME),  # the speech has faded
         (0.9, 1.0, -40.0, Decision.RESUME),  # no louder than the noise
     ],
 )
-def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
+def test_barge_in_at_the_end_needs_half_if_the_user_still_speaks(
     speech: float, score: float, level_dbfs: float, then: Decision
 ) -> None:
     script = Script()
@@ -197,7 +197,7 @@ def test_at_the_end_half_the_proof_is_enough_for_who_still_speaks(
         (200, 0.8, 1.0, Decision.RESUME),  # no louder than the noise
     ],
 )
-def test_who_speaks_well_over_the_noise_is_answered_though_the_voice_detector_is_late(
+def test_barge_in_of_loud_continued_speech_interrupts(
     ms: int, speech: float, score: float, then: Decision
 ) -> None:
     script = Script()
@@ -212,7 +212,7 @@ def test_who_speaks_well_over_the_noise_is_answered_though_the_voice_detector_is
     )
 
 
-def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
+def test_barge_in_false_alarm_raises_the_threshold_for_a_while() -> None:
     script = Script()
     script.hear(20, talker=SURE)
     script.hear(500)
@@ -225,7 +225,7 @@ def test_a_false_alarm_raises_the_threshold_and_is_forgotten() -> None:
     assert [decision.kind for decision in script.hear(20, talker=likely)] == [Decision.HOLD]
 
 
-def test_however_much_it_rattles_a_user_gets_through() -> None:
+def test_barge_in_after_many_false_alarms_still_holds() -> None:
     script = Script()
     for _ in range(50):
         script.hear(520, talker=0.9999, speech=0.3)
@@ -234,7 +234,7 @@ def test_however_much_it_rattles_a_user_gets_through() -> None:
     assert [decision.kind for decision in script.hear(20, talker=SURE)] == [Decision.HOLD]
 
 
-def test_only_armed_trusted_and_allowed() -> None:
+def test_barge_in_needs_to_be_armed_trusted_and_enabled() -> None:
     assert Script(armed=False).hear(500, talker=SURE) == []
     assert Script(config.Hearing(barge_in=False)).hear(500, talker=SURE) == []
     assert Script().hear(500, talker=SURE, trusted=False) == []
@@ -245,7 +245,7 @@ def test_only_armed_trusted_and_allowed() -> None:
     assert script.hear(1000, talker=SURE, voice=0.9) == []
 
 
-def test_every_hold_is_decided_within_the_window() -> None:
+def test_barge_in_decides_every_hold_within_the_window() -> None:
     random = np.random.default_rng(7)
     for reaction in ("hold", "duck"):
         script = Script(config.Hearing(reaction=reaction, confirm_ms=300))
@@ -265,7 +265,7 @@ def test_every_hold_is_decided_within_the_window() -> None:
 
 
 def held(settings: config.Hearing = HOLD) -> Script:
-    """A hold at 0.02 s, from the first two periods; the loudspeaker falls silent."""
+    """Return a script with a hold at 0.02 s, from the first two periods."""
     script = Script(settings)
     (decision,) = script.hear(20, talker=SURE, score=5.0)
     assert decision.kind is Decision.HOLD
@@ -273,7 +273,7 @@ def held(settings: config.Hearing = HOLD) -> Script:
 
 
 def chunks(script: Script, voices: list[float], speech: float) -> list[BargeInDecision]:
-    """Chunks of 30 ms, in each of which the classifier is as sure for one period only."""
+    """Feed chunks of 30 ms, with the given classifier value in only one period of each."""
     found = []
     for voice in voices:
         for part in (0.0, 0.0, speech):
@@ -282,7 +282,7 @@ def chunks(script: Script, voices: list[float], speech: float) -> list[BargeInDe
 
 
 @pytest.mark.parametrize(("voice", "speech"), [(0.51, 0.7), (0.5, 0.71), (0.15, 0.99), (0.3, 0.9)])
-def test_chunks_that_one_detector_doubts_are_no_proof(voice: float, speech: float) -> None:
+def test_barge_in_ignores_chunks_that_one_detector_rejects(voice: float, speech: float) -> None:
     script = held()
     script.hear(70)
     assert chunks(script, [voice] * 10, speech) == []
@@ -292,14 +292,16 @@ def test_chunks_that_one_detector_doubts_are_no_proof(voice: float, speech: floa
     ("voice", "speech", "needed"),
     [(0.51, 0.71, 2), (0.5, 0.91, 4), (0.16, 0.91, 4)],
 )
-def test_confirmation_comes_with_the_last_chunk(voice: float, speech: float, needed: int) -> None:
+def test_barge_in_interrupts_with_the_last_needed_chunk(
+    voice: float, speech: float, needed: int
+) -> None:
     script = held()
     script.hear(70)
     assert chunks(script, [voice] * (needed - 1), speech) == []
     assert [decision.kind for decision in chunks(script, [voice], speech)] == [Decision.INTERRUPT]
 
 
-def test_rejection_comes_exactly_at_the_end_of_the_window() -> None:
+def test_barge_in_resumes_exactly_at_the_end_of_the_window() -> None:
     script = held()
     assert script.hear(490) == []
     (decision,) = script.hear(10)
@@ -307,14 +309,14 @@ def test_rejection_comes_exactly_at_the_end_of_the_window() -> None:
 
 
 @pytest.mark.parametrize(("periods", "kind"), [(14, Decision.RESUME), (15, Decision.INTERRUPT)])
-def test_speech_of_150_ms_that_lasts_to_the_end_is_a_user(periods: int, kind: Decision) -> None:
+def test_barge_in_speech_of_150_ms_at_the_end_interrupts(periods: int, kind: Decision) -> None:
     script = held()
     script.hear(500 - periods * 10)
     (decision,) = script.hear(periods * 10, speech=0.71, score=3.1)
     assert decision.kind is kind
 
 
-def test_reply_that_is_over_is_judged_on() -> None:
+def test_barge_in_continues_to_decide_after_the_reply() -> None:
     script = Script(armed=False)
     assert script.hear(100, talker=SURE) == []
     script.decision.linger()
@@ -328,11 +330,11 @@ def test_reply_that_is_over_is_judged_on() -> None:
         (1, 0.0, 0.8705),  # 0.6 is 0.405 in log-odds; 1.5 more is 0.87
         (1, 2.0, 0.7605),  # half of it
         (1, 4.0, 0.6),
-        (2, 0.0, 0.9612),  # 2.81 more: what is left of the first, and the second
+        (2, 0.0, 0.9612),  # 2.81 more: the rest of the first, and the second
         (9, 0.0, 0.9679),  # never more than 3.0
     ],
 )
-def test_false_alarms_raise_the_threshold_to_this(
+def test_barge_in_false_alarms_raise_the_threshold_by_1_5(
     alarms: int, after_s: float, threshold: float
 ) -> None:
     script = Script()
@@ -344,8 +346,8 @@ def test_false_alarms_raise_the_threshold_to_this(
     assert script.decision.threshold(script.now + after_s) == pytest.approx(threshold, abs=1e-3)
 
 
-def test_voice_that_fades_by_15_db_is_over() -> None:
-    """Both detectors remember a voice for a tenth of a second after its end."""
+def test_barge_in_voice_that_fades_by_15_db_is_over() -> None:
+    """Both detectors lag by a tenth of a second after the end of a voice."""
     for level_dbfs, confirmed in ((-54.9, True), (-55.1, False)):
         script = held()
         script.hear(70, level_dbfs=-40.0, echo_dbfs=-80.0)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def echoed(spoken: Floats, delays_ms: list[float], noise_rms: float = 0.002) -> Frames:
-    """The echo of `spoken`, its delay changing at equal intervals."""
+    """Return the echo of `spoken`, with a delay that changes at equal intervals."""
     echoes = [convolve(spoken, echo_path(delay_ms)) for delay_ms in delays_ms]
     each = len(spoken) // len(delays_ms)
     parts = [echo[n * each : (n + 1) * each] for n, echo in enumerate(echoes)]
@@ -38,13 +38,13 @@ def watch(finder: DelayFinder, mic: Frames, reference: Frames) -> list[int | Non
 
 
 @pytest.mark.parametrize("delay_ms", [0, 20, 140, 290])
-def test_the_delay_is_found_within_a_second_to_the_frame(delay_ms: int) -> None:
+def test_delay_is_found_to_the_frame_within_a_second(delay_ms: int) -> None:
     spoken = spoken_like(1.0)
     found = watch(DelayFinder(), echoed(spoken, [delay_ms]), pcm(spoken))
     assert found[-1] == pytest.approx(delay_ms * 16, abs=1)
 
 
-def test_no_echo_has_no_delay() -> None:
+def test_delay_without_an_echo_is_none() -> None:
     spoken = spoken_like(4.0)
     mic = pcm(noise(len(spoken), 0.05, seed=8))
     assert set(watch(DelayFinder(), mic, pcm(spoken))) == {None}
@@ -52,7 +52,7 @@ def test_no_echo_has_no_delay() -> None:
 
 
 @pytest.mark.parametrize("jump_ms", [-12.5, 7.3])
-def test_a_jump_is_measured_against_what_the_canceller_has_learnt(jump_ms: float) -> None:
+def test_jump_is_measured_relative_to_the_learned_path(jump_ms: float) -> None:
     spoken = spoken_like(6.0)
     mic, reference = echoed(spoken, [40.0, 40.0 + jump_ms]), pcm(spoken)
     canceller, finder = Canceller(), DelayFinder()
@@ -70,7 +70,7 @@ def test_a_jump_is_measured_against_what_the_canceller_has_learnt(jump_ms: float
 
 
 @pytest.mark.parametrize("delays_ms", [[200.0, 200.0], [60.0, 48.0], [60.0, 75.0]])
-def test_an_echo_that_comes_late_or_moves_is_cancelled_all_the_same(
+def test_hearing_cancels_an_echo_that_is_late_or_moves(
     delays_ms: list[float],
 ) -> None:
     spoken = spoken_like(8.0)
@@ -86,7 +86,7 @@ def test_an_echo_that_comes_late_or_moves_is_cancelled_all_the_same(
 
 
 @pytest.mark.parametrize("ppm", [60, -40])
-def test_a_clock_that_drifts_is_measured_and_followed(ppm: int) -> None:
+def test_alignment_measures_and_follows_clock_drift(ppm: int) -> None:
     spoken = spoken_like(24.0)
     echo = convolve(spoken, echo_path(60.0))
     at = np.arange(len(echo)) * (1 - ppm * 1e-6)
@@ -99,7 +99,7 @@ def test_a_clock_that_drifts_is_measured_and_followed(ppm: int) -> None:
 
 
 def cancelled(alignment: Alignment, canceller: Canceller, mic: Frames, reference: Frames) -> Floats:
-    """What is left of `mic`, full scale 1, after alignment and canceller."""
+    """Return `mic` after alignment and canceller, full scale 1."""
     left = []
     for start in range(0, len(mic), 160):
         frames = mic[start : start + 160]
@@ -109,13 +109,13 @@ def cancelled(alignment: Alignment, canceller: Canceller, mic: Frames, reference
 
 
 def left_db(left: Floats, mic: Frames) -> float:
-    """How much of the last second is left."""
+    """Return the remaining level of the last second."""
     return float(20 * np.log10(np.std(left[-16_000:]) / (np.std(mic[-16_000:]) / 32768)))
 
 
 @pytest.mark.parametrize("delay_ms", [1, 5.3, 240, 281.6, 285.3, 292, 299, 300])
 def test_alignment_with_any_delay_to_300_ms_cancels(delay_ms: float) -> None:
-    """Echo paths of sound servers that resample: the longest was beyond the kept reference."""
+    """Sound servers that resample have long echo paths; the longest exceeded the reference."""
     spoken = spoken_like(4.0)
     late = np.concatenate([np.zeros(round(delay_ms * 16), np.float32), spoken])[: len(spoken)]
     mic = pcm(late * np.float32(0.5) + noise(len(late), 0.0003))
@@ -127,7 +127,7 @@ def test_alignment_with_any_delay_to_300_ms_cancels(delay_ms: float) -> None:
 
 
 @pytest.mark.parametrize("delay_ms", [310, 400, 511, 512, 600, 1000])
-def test_alignment_with_a_longer_delay_finds_none(delay_ms: int) -> None:
+def test_alignment_with_a_longer_delay_returns_none(delay_ms: int) -> None:
     spoken = spoken_like(4.0)
     late = np.concatenate([np.zeros(delay_ms * 16, np.float32), spoken])[: len(spoken)]
     alignment, mic = Alignment(Canceller(), early=640), pcm(late * np.float32(0.5))
@@ -141,7 +141,7 @@ def test_alignment_with_a_longer_delay_finds_none(delay_ms: int) -> None:
     "delays_ms", [[40.0, 299.0], [299.0, 1.0], [299.0, 280.0], [285.0, 299.5], [299.0, 340.0]]
 )
 def test_alignment_after_a_jump_to_any_delay_cancels(delays_ms: list[float]) -> None:
-    """A sound server that changes its rate or its sink moves the echo by hundreds of ms."""
+    """A sound server that changes its rate or sink shifts the echo by hundreds of ms."""
     spoken = spoken_like(10.0)
     mic, canceller = echoed(spoken, delays_ms, noise_rms=0.0003), Canceller()
     left = cancelled(Alignment(canceller, early=640), canceller, mic, pcm(spoken))
@@ -150,7 +150,7 @@ def test_alignment_after_a_jump_to_any_delay_cancels(delays_ms: list[float]) -> 
 
 
 def test_alignment_drifting_for_hours_keeps_its_bounds() -> None:
-    """400 ppm is 300 ms in twelve minutes, and nothing is played that could correct it."""
+    """400 ppm is 300 ms in twelve minutes, and no playback corrects it."""
     for drift in (400e-6, -400e-6):
         alignment = Alignment(Canceller(), early=640)
         alignment.remember(EchoMemory(np.zeros(TAPS, np.float32), 4480.0, 4800.0, drift))
@@ -161,7 +161,7 @@ def test_alignment_drifting_for_hours_keeps_its_bounds() -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 1, 640, HISTORY, 8191, 8192, 8193, 9600, 12_000, 1_000_000])
-def test_alignment_takes_back_any_number_of_frames(frames: int) -> None:
+def test_alignment_dropped_accepts_any_number_of_frames(frames: int) -> None:
     alignment = Alignment(Canceller(), early=640)
     loud = np.full(160, 12_000, np.int16)
     for _ in range(100):
@@ -169,11 +169,11 @@ def test_alignment_takes_back_any_number_of_frames(frames: int) -> None:
     alignment.dropped(frames)
     silence = np.zeros(160, np.int16)
     kept = [alignment.process(silence, silence) for _ in range(10)]
-    assert np.count_nonzero(kept) == max(0, 320 - frames)  # 20 ms early, less what is gone
+    assert np.count_nonzero(kept) == max(0, 320 - frames)  # 20 ms early, minus the removed frames
 
 
 @pytest.mark.parametrize("late", [4801.0, 9e9])
-def test_memory_of_an_impossible_delay_is_not_plausible(late: float) -> None:
+def test_echo_path_with_an_impossible_delay_is_not_plausible(late: float) -> None:
     weights = np.zeros(TAPS, np.float32)
     assert EchoMemory(weights, 4480.0, 4800.0, 0.0).plausible
     assert not EchoMemory(weights, late, late, 0.0).plausible

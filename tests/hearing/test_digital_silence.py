@@ -21,7 +21,7 @@ def constant(value: int) -> Frames:
 
 
 def run(watch: DigitalSilence, frames: Frames, seconds: float, *, expected: bool = False) -> int:
-    """How often it changed its mind."""
+    """Return the number of changes of `dead`."""
     return sum(watch.update(frames, expected=expected) for _ in range(round(seconds * 100)))
 
 
@@ -65,13 +65,13 @@ def test_silence_between_steps_and_doors_is_a_gate() -> None:
 
 
 @pytest.mark.slow
-def test_silence_of_a_night_is_no_fault_of_a_gated_microphone() -> None:
+def test_silence_of_a_gated_microphone_at_night_is_normal() -> None:
     watch = DigitalSilence()
     for _ in range(10):
         run(watch, ZEROS, 2.0)
         run(watch, NOISE, 0.5)
     assert run(watch, ZEROS, 3600.0) == 0
-    assert run(watch, ZEROS, 60.0, expected=True) == 1  # eight times a user was listened to
+    assert run(watch, ZEROS, 60.0, expected=True) == 1  # a minute with expected speech
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ PERIODS = itertools.count(100_000)
 
 
 def hear(paper: Paper, frames: Frames | None, seconds: float) -> None:
-    """As if the card had delivered these frames again and again."""
+    """Deliver these frames repeatedly, like the card."""
     for _ in range(round(seconds * 100)):
         paper.tick(MicPeriod(frames, 1920), next(PERIODS) / 100)
 
@@ -129,7 +129,7 @@ def test_speaker_with_a_closed_microphone_does_not_call_it_dead() -> None:
 
 
 @pytest.mark.slow
-def test_speaker_that_is_muted_forgets_a_dead_microphone() -> None:
+def test_speaker_that_is_muted_clears_a_dead_microphone() -> None:
     paper = Paper(settings())
     hear(paper, ZEROS, 61.0)
     paper.say(MuteSwitched(True))

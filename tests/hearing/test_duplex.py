@@ -1,4 +1,4 @@
-"""Half duplex is the honest fallback: chosen when the echo drowns every voice, and left again."""
+"""Half duplex is the fallback while the echo masks every voice; full duplex returns after it."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def period(level_dbfs: float, echo_dbfs: float = -20.0) -> HeardPeriod:
     )
 
 
-def test_a_loud_rest_of_echo_gives_up_on_voices_after_six_seconds_of_it() -> None:
+def test_duplex_with_loud_residual_echo_is_half_after_6_s() -> None:
     duplex = Duplex()
     changes = [duplex.update(period(TOO_LOUD_DBFS + 3)) for _ in range(JUDGED_PERIODS)]
     assert changes == [False] * (JUDGED_PERIODS - 1) + [True]
@@ -38,7 +38,7 @@ def test_a_loud_rest_of_echo_gives_up_on_voices_after_six_seconds_of_it() -> Non
     assert duplex.echo_left_dbfs == TOO_LOUD_DBFS + 3
 
 
-def test_voices_are_listened_for_again_when_the_echo_is_clearly_lower() -> None:
+def test_duplex_with_clearly_lower_residual_echo_is_full_again() -> None:
     duplex = Duplex()
     for _ in range(JUDGED_PERIODS):
         duplex.update(period(TOO_LOUD_DBFS + 3))
@@ -48,20 +48,20 @@ def test_voices_are_listened_for_again_when_the_echo_is_clearly_lower() -> None:
     assert duplex.full
 
 
-def test_a_user_who_talks_loudly_over_a_good_canceller_does_not_count() -> None:
+def test_duplex_ignores_a_loud_user_over_a_good_canceller() -> None:
     duplex = Duplex()
     for tick in range(3000):
         talks = tick % 1000 < 250
         assert not duplex.update(period(-22.0 if talks else -55.0))
 
 
-def test_silence_of_the_loudspeaker_tells_nothing() -> None:
+def test_duplex_ignores_periods_without_echo() -> None:
     duplex = Duplex()
     assert not any(duplex.update(period(-10.0, echo_dbfs=-90.0)) for _ in range(2000))
 
 
 def half(left_dbfs: float = -25.0) -> Duplex:
-    """Half duplex, judged from an echo of which this is left."""
+    """Return a half duplex, decided from this residual echo."""
     duplex = Duplex()
     for _ in range(JUDGED_PERIODS):
         duplex.update(period(left_dbfs))
@@ -80,7 +80,7 @@ def test_duplex_with_an_inaudible_echo_is_full_within_6_s(echo_dbfs: float) -> N
 
 
 def test_duplex_stays_half_in_the_pauses_of_a_loud_echo() -> None:
-    """A slow reader: a second of words, two of silence."""
+    """A slow reader alternates a second of speech with two seconds of silence."""
     duplex = half()
     for tick in range(6000):
         speaks = tick % 300 < 100
@@ -92,18 +92,18 @@ def test_duplex_stays_half_while_the_canceller_has_lost_the_echo() -> None:
     assert not any(duplex.update(period(-25.0, -80.0)) for _ in range(6000))
 
 
-def test_duplex_is_judged_by_the_new_volume_at_once() -> None:
-    """-25 dBFS at 100 % is -37 at half the volume, which is a quarter of the amplitude."""
+def test_duplex_after_a_volume_change_decides_at_once() -> None:
+    """-25 dBFS at 100 % is -37 dBFS at half the volume, a quarter of the amplitude."""
     duplex = half(-25.0)
     assert not duplex.volume_changed(-6.0)  # -31: still too loud
     assert duplex.volume_changed(-6.0)  # -37
     assert duplex.full
-    assert not duplex.volume_changed(+12.0)  # the next replies tell
+    assert not duplex.volume_changed(+12.0)  # the next replies decide
     changes = [duplex.update(period(-25.0)) for _ in range(JUDGED_PERIODS)]
     assert changes == [False] * (JUDGED_PERIODS - 1) + [True]
 
 
-def test_duplex_forgets_the_echo_of_another_volume() -> None:
+def test_duplex_discards_levels_of_another_volume() -> None:
     duplex = Duplex()
     for _ in range(JUDGED_PERIODS - 1):
         duplex.update(period(-25.0))
@@ -113,13 +113,13 @@ def test_duplex_forgets_the_echo_of_another_volume() -> None:
 
 
 @pytest.mark.parametrize("volumes", [[100, 0], [0, 100], [50, 50], [1, 0, 1]])
-def test_ears_take_any_change_of_the_volume(volumes: list[int]) -> None:
+def test_ears_accept_any_change_of_the_volume(volumes: list[int]) -> None:
     audio = config.Audio(volume=volumes[0])
     ears = Ears(config.Config(audio=audio), None, Lead(40))
     assert [ears.volume_changed(percent) for percent in volumes[1:]] == [None] * (len(volumes) - 1)
 
 
-def test_speaker_at_a_lower_volume_says_that_voices_interrupt() -> None:
+def test_speaker_at_a_lower_volume_logs_full_duplex() -> None:
     paper = Paper(settings(volume=100))
     for _ in range(JUDGED_PERIODS):
         paper.speaker._ears._duplex.update(period(-25.0))
@@ -155,7 +155,7 @@ def test_duplex_judges_echoes_above_minus_55(echo_dbfs: float, judged: bool) -> 
     assert any(changes) is judged
 
 
-def test_duplex_takes_three_seconds_without_an_echo_for_harmless() -> None:
+def test_duplex_after_3_s_without_an_echo_is_full() -> None:
     duplex = half()
     changes = [duplex.update(period(-70.0, -55.0)) for _ in range(300)]
     assert changes == [False] * 299 + [True]
@@ -165,7 +165,7 @@ def test_duplex_takes_three_seconds_without_an_echo_for_harmless() -> None:
     assert any(quiet.update(period(-30.1, -80.0)) for _ in range(300))
 
 
-def test_duplex_judged_by_a_lower_volume_needs_less_than_minus_36() -> None:
+def test_duplex_at_a_lower_volume_is_full_below_minus_36() -> None:
     assert not half(-25.0).volume_changed(-11.0)
     assert half(-25.0).volume_changed(-11.1)
     assert not Duplex().volume_changed(-50.0)  # full already
@@ -177,6 +177,6 @@ def test_duplex_at_a_raised_volume_is_not_full() -> None:
     assert not duplex.volume_changed(+1.0)
 
 
-def test_duplex_takes_an_echo_of_minus_54_8_for_audible() -> None:
+def test_duplex_with_an_echo_of_minus_54_8_stays_half() -> None:
     duplex = half()
     assert not any(duplex.update(period(-70.0, -54.8)) for _ in range(300))

@@ -13,7 +13,7 @@ def run(canceller: Canceller, scene: Room) -> list[Cancelled]:
 
 
 def reduction_db(periods: list[Cancelled], scene: Room, start_s: float, end_s: float) -> float:
-    """Echo return loss enhancement: how much less echo is left than came in."""
+    """Return the echo return loss enhancement: the reduction of the echo's level."""
     part = slice(int(start_s * 16_000), int(end_s * 16_000))
     error = np.concatenate([period.error for period in periods])
     left = error[part] - scene.rest[part]
@@ -21,38 +21,38 @@ def reduction_db(periods: list[Cancelled], scene: Room, start_s: float, end_s: f
 
 
 def speech_like(seconds: float, seed: int = 3) -> Floats:
-    """Noise with syllables at 4 Hz."""
+    """Return noise with syllables at 4 Hz."""
     frames = int(seconds * 16_000)
     syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * np.arange(frames) / 16_000)
     return (noise(frames, 0.1, seed) * syllables).astype(np.float32)
 
 
-def test_the_echo_goes_and_the_user_stays() -> None:
+def test_canceller_removes_the_echo_and_keeps_the_user() -> None:
     user = speech_like(2.0, seed=8) * np.float32(0.3)
     scene = room(speech_like(6.0), user=user, user_at_s=3.5)
     periods = run(Canceller(), scene)
     assert reduction_db(periods, scene, 2.0, 3.5) > 20
-    assert reduction_db(periods, scene, 3.5, 5.5) > 10  # double-talk doesn't spoil it
+    assert reduction_db(periods, scene, 3.5, 5.5) > 10  # also during double-talk
     part = slice(int(3.5 * 16_000), int(5.5 * 16_000))
     error = np.concatenate([period.error for period in periods])
     level_db = 10 * np.log10(np.sum(error[part] ** 2) / np.sum(scene.rest[part] ** 2))
     assert abs(level_db) < 1
 
 
-def test_speech_is_cancelled_too(say: Callable[[str, str], Floats]) -> None:
+def test_canceller_removes_speech(say: Callable[[str, str], Floats]) -> None:
     sentence = "Once upon a time there was a small house at the edge of a very large forest. "
     scene = room(say("slt", sentence * 2))
     assert reduction_db(run(Canceller(), scene), scene, 4.0, scene.periods / 100) > 12
 
 
-def test_a_pause_does_not_make_it_forget() -> None:
+def test_canceller_keeps_its_path_during_a_pause() -> None:
     loud = speech_like(3.0)
     scene = room(np.concatenate([loud, np.zeros(80_000, np.float32), loud]))
     periods = run(Canceller(), scene)
     assert reduction_db(periods, scene, 8.0, 8.5) > 15
 
 
-def test_a_moved_path_is_learnt_again() -> None:
+def test_canceller_learns_a_moved_path_again() -> None:
     canceller = Canceller()
     run(canceller, room(speech_like(3.0)))
     moved = room(speech_like(4.0, seed=4), path_seed=6)
@@ -60,7 +60,7 @@ def test_a_moved_path_is_learnt_again() -> None:
     assert reduction_db(periods, moved, 3.0, 4.0) > 12
 
 
-def test_uncertainty_falls_while_it_learns_and_is_none_without_playback() -> None:
+def test_canceller_uncertainty_falls_and_is_zero_in_silence() -> None:
     scene = room(speech_like(3.0))
     periods = run(Canceller(), scene)
     shares = [
@@ -73,7 +73,7 @@ def test_uncertainty_falls_while_it_learns_and_is_none_without_playback() -> Non
     assert not silent.echo.any()
 
 
-def test_weights_make_the_next_one_warm_and_forget_makes_it_cold() -> None:
+def test_canceller_weights_restore_and_forget_discards_a_path() -> None:
     scene = room(speech_like(3.0))
     learnt = Canceller()
     run(learnt, scene)
@@ -89,8 +89,8 @@ def test_weights_make_the_next_one_warm_and_forget_makes_it_cold() -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 100, 160, 640])
-def test_a_history_that_is_replaced_is_as_if_it_had_always_been_so(frames: int) -> None:
-    """Frames that are taken back at once leave the same future as silence would have."""
+def test_canceller_replay_equals_a_silent_history(frames: int) -> None:
+    """Frames that are removed at once have the same effect as silence in their place."""
     learnt = Canceller()
     scene = room(speech_like(2.0))
     run(learnt, scene)
@@ -110,7 +110,7 @@ def test_a_history_that_is_replaced_is_as_if_it_had_always_been_so(frames: int) 
         np.testing.assert_allclose(ours.echo, theirs.echo, atol=1e-6)
 
 
-def test_the_same_in_gives_the_same_out() -> None:
+def test_canceller_is_deterministic() -> None:
     scene = room(speech_like(1.0))
     first, second = run(Canceller(), scene), run(Canceller(), scene)
     assert all(np.array_equal(a.error, b.error) for a, b in zip(first, second, strict=True))

@@ -1,4 +1,4 @@
-"""The whole of hearing in a room whose loudspeaker really stops when it is held."""
+"""The whole hearing in a room with a loudspeaker that really stops on a hold."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from tests.hearing.echo_rooms import echo_path, noise, pcm, room
 pytestmark = pytest.mark.slow
 
 Say = Callable[[str, str], Floats]
-LEAD_PERIODS = 4  # playback is handed over 40 ms before it is heard
+LEAD_PERIODS = 4  # playback is passed over 40 ms before its sound
 STORY = (
     "Once upon a time there was a small house at the edge of a very large forest. "
     "An old clock maker lived there, and every morning he wound a hundred clocks. "
@@ -29,7 +29,7 @@ QUESTION = "Stop please, and tell me what the weather will be like tomorrow."
 
 
 class Stage:
-    """A loudspeaker that can be held, a room, a user, and the two that judge what is heard."""
+    """A loudspeaker that can be held, a room, a user, the hearing and the barge-in decision."""
 
     def __init__(self, story: Floats, around: Floats, gain: float) -> None:
         settings = config.Hearing()
@@ -42,7 +42,7 @@ class Stage:
         self.heard: list[HeardPeriod] = []
 
     def run(self) -> list[tuple[Decision, float, float]]:
-        """Every decision as (kind, time, onset) until an interruption or the end of the story."""
+        """Return all decisions as (kind, time, onset) until an interruption or the story's end."""
         said: list[tuple[Decision, float, float]] = []
         queue = [np.zeros(160, np.float32)] * LEAD_PERIODS
         tail = np.zeros(160 + len(self.path), np.float32)
@@ -71,7 +71,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("echo_over_user_db", [0, 10])
-def test_a_user_is_heard_over_parleys_own_voice(say: Say, echo_over_user_db: int) -> None:
+def test_hearing_detects_a_user_over_the_reply(say: Say, echo_over_user_db: int) -> None:
     story, user = say("slt", STORY), say("rms", QUESTION) * np.float32(0.3)
     user = user[np.argmax(np.abs(user) > 0.1 * np.max(np.abs(user))) :]
     around = noise(len(story) - 1600, 0.0005)
@@ -87,15 +87,15 @@ def test_a_user_is_heard_over_parleys_own_voice(say: Say, echo_over_user_db: int
     assert abs(interruption[2] - 6.0) < 0.15
 
 
-def test_parley_does_not_interrupt_itself(say: Say) -> None:
+def test_hearing_of_the_reply_does_not_interrupt_itself(say: Say) -> None:
     story = say("slt", STORY)
     for gain in (0.1, 1.0):
         decisions = Stage(story, noise(len(story) - 1600, 0.0005), gain).run()
         assert [kind for kind, _, _ in decisions if kind is Decision.INTERRUPT] == []
-        assert len(decisions) <= 2  # at most one hold, given back
+        assert len(decisions) <= 2  # at most one hold, which is resumed
 
 
-def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
+def test_hearing_of_a_knock_holds_at_most_briefly(say: Say) -> None:
     story = say("slt", STORY)
     around = noise(len(story) - 1600, 0.0005)
     knock = noise(2400, 0.3) * np.exp(-np.arange(2400) / 400).astype(np.float32)
@@ -107,12 +107,10 @@ def test_a_knock_costs_at_most_a_short_hold(say: Say) -> None:
 
 
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
-def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
-    say: Say, voice: str
-) -> None:
+def test_hearing_detects_a_user_with_a_gated_microphone(say: Say, voice: str) -> None:
     silence, user = np.zeros(5 * 16_000, np.float32), say(voice, "No wait.")
     user = user[np.argmax(np.abs(user) > 0.1 * np.max(np.abs(user))) :]
-    around = np.concatenate([silence, user, silence])  # before and after it, digital silence
+    around = np.concatenate([silence, user, silence])  # digital silence before and after
     stage = Stage(np.tile(say("rms", STORY), 2), around, gain=0.0)
     (held, interruption) = stage.run()
     assert held[0] is Decision.HOLD
@@ -120,16 +118,16 @@ def test_a_user_is_heard_at_once_through_a_microphone_that_gates_its_noise(
     assert interruption[0] is Decision.INTERRUPT
     assert interruption[1] - 5.0 < 0.5
     sent = np.concatenate([heard.cleaned for heard in stage.heard])
-    assert level_dbfs(sent[: 4 * 16_000]) < -60  # what hearing adds for itself is not heard there
+    assert level_dbfs(sent[: 4 * 16_000]) < -60  # the internal noise is not sent
 
 
 @pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
-def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
+def test_hearing_of_the_question_does_not_hold_the_reply(say: Say, voice: str) -> None:
     question = say(voice, QUESTION) * np.float32(0.3)
     question = question[: np.flatnonzero(np.abs(question) > 0.02 * np.max(question))[-1]]
     around = pcm(np.concatenate([question, np.zeros(16_000, np.float32)]))
     ears = Ears(config.Config(), None, Lead(40))
-    asked = len(question) // 160 + 15  # the answer of a quick server
+    asked = len(question) // 160 + 15  # the reply of a fast server
     for index in range(len(around) // 160):
         now = index / 100
         if index == asked:
@@ -141,7 +139,7 @@ def test_the_question_does_not_hold_the_answer(say: Say, voice: str) -> None:
         assert percept.decision is None
 
 
-def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:
+def test_hearing_sends_the_user_and_not_the_loudspeaker(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=6.0, gain=1.0)
     hearing = Hearing(config.Hearing(), lead_ms=40)
@@ -154,7 +152,7 @@ def test_what_is_sent_is_the_user_and_not_the_loudspeaker(say: Say) -> None:
     assert abs(level_dbfs(cleaned[part]) - level_dbfs(alone)) < 2
 
 
-def test_hardware_cancelling_leaves_the_microphone_as_it_is() -> None:
+def test_hearing_with_hardware_canceller_keeps_the_microphone() -> None:
     hearing = Hearing(config.Hearing(canceller="hardware"))
     mic = pcm(noise(160, 0.1))
     heard = hearing.process(mic, pcm(noise(160, 0.1)), 0.0)
@@ -164,7 +162,7 @@ def test_hardware_cancelling_leaves_the_microphone_as_it_is() -> None:
     assert hearing.process(mic, mic, 0.01).trusted
 
 
-def test_nothing_is_trusted_cold_or_after_an_xrun(say: Say) -> None:
+def test_hearing_is_not_trusted_at_first_or_after_an_xrun(say: Say) -> None:
     hearing = Hearing(config.Hearing())
     quiet = np.zeros(160, np.int16)
     assert hearing.process(quiet, quiet, 0.0).trusted
@@ -177,7 +175,7 @@ def test_nothing_is_trusted_cold_or_after_an_xrun(say: Say) -> None:
     assert hearing.process(quiet, quiet, 11.0).trusted
 
 
-def test_the_same_in_gives_the_same_out(say: Say) -> None:
+def test_hearing_is_deterministic(say: Say) -> None:
     scene = room(say("slt", STORY)[: 2 * 16_000])
 
     def run() -> list[tuple[bytes, float, float]]:
@@ -188,7 +186,7 @@ def test_the_same_in_gives_the_same_out(say: Say) -> None:
     assert run() == run()
 
 
-def test_the_noise_floor_is_learnt_and_a_new_sound_stands_out() -> None:
+def test_levels_learn_the_noise_floor_and_score_a_new_sound() -> None:
     from parleyd.hearing.echo_canceller import BINS, Cancelled
 
     levels = Levels()
@@ -203,7 +201,7 @@ def test_the_noise_floor_is_learnt_and_a_new_sound_stands_out() -> None:
     assert levels.score(Cancelled(louder[:160], still, none)) > 5
 
 
-def test_a_reference_that_was_dropped_is_as_if_it_had_been_silence(say: Say) -> None:
+def test_hearing_dropped_reference_equals_silence(say: Say) -> None:
     scene = room(say("slt", STORY)[: 4 * 16_000])
     quiet, lost = np.zeros(160, np.int16), scene.period(200)[1]
 
@@ -221,8 +219,8 @@ def test_a_reference_that_was_dropped_is_as_if_it_had_been_silence(say: Say) -> 
     assert after([lost, lost], 0) != after([quiet, quiet], 0)
 
 
-def test_parleys_own_voice_fades_when_playback_is_dropped(say: Say) -> None:
-    """A detector that lingers on the echo confirmed a noise as a user."""
+def test_hearing_dropped_decays_the_replys_voice(say: Say) -> None:
+    """A detector that still held the echo's voice confirmed a noise as a user."""
     story, hush = pcm(say("slt", STORY)[: 3 * 16_000]), pcm(noise(4800, 0.0005))
 
     def voice_afterwards(dropped: bool) -> float:

@@ -1,4 +1,4 @@
-"""A part of hearing that fails is reset, left out for a while, and tried again."""
+"""A failing part of the hearing is reset, skipped for a while, and tried again."""
 
 import pytest
 
@@ -28,14 +28,14 @@ class Part:
         return self.fuse.run(now, self.work)
 
 
-def test_fuse_hands_on_the_result_of_its_part() -> None:
+def test_fuse_returns_the_result_of_its_part() -> None:
     part = Part()
     assert part.run(0.0) == "heard"
     assert part.fuse.trouble(0.0) == ""
     assert (part.resets, part.faults) == (0, [])
 
 
-def test_fuse_resets_a_raising_part_and_leaves_it_out_a_second() -> None:
+def test_fuse_resets_a_raising_part_and_skips_it_for_1_s() -> None:
     part = Part()
     part.error = ZeroDivisionError("once")
     assert part.run(5.0) is None
@@ -50,18 +50,18 @@ def test_fuse_resets_a_raising_part_and_leaves_it_out_a_second() -> None:
     assert fault.error.__traceback__ is not None
 
 
-def test_fuse_shows_the_trouble_for_a_minute_after_it() -> None:
+def test_fuse_shows_a_failure_for_a_minute() -> None:
     part = Part()
     part.error = ValueError()
     part.run(5.0)
     assert part.fuse.trouble(5.9) == "nothing is heard"
-    assert part.fuse.trouble(6.0) == "the ear failed and was reset"  # it is heard again
+    assert part.fuse.trouble(6.0) == "the ear failed and was reset"  # the part works again
     assert part.fuse.trouble(64.9) == "the ear failed and was reset"
     assert part.fuse.trouble(65.0) == ""
 
 
 def test_fuse_tries_a_part_that_always_fails_once_a_minute() -> None:
-    """An hour at 100 periods a second: 6 tries in the first minute, then one each minute."""
+    """In an hour with 100 periods a second: 6 tries in the first minute, then one per minute."""
     part = Part()
     part.error = ValueError()
     for tick in range(360_000):
@@ -71,7 +71,7 @@ def test_fuse_tries_a_part_that_always_fails_once_a_minute() -> None:
     assert part.faults[-1].times == part.calls
 
 
-def test_fuse_begins_with_short_pauses_after_a_steady_minute() -> None:
+def test_fuse_after_a_steady_minute_starts_with_short_pauses() -> None:
     part = Part()
     part.error = ValueError()
     for now in (0.0, 1.0, 3.0):  # the pauses: 1, 2 and 4 s
@@ -81,7 +81,7 @@ def test_fuse_begins_with_short_pauses_after_a_steady_minute() -> None:
     assert not part.fuse.out(201.0)
 
 
-def test_fuse_tells_another_kind_of_failure_as_new() -> None:
+def test_fuse_reports_another_kind_of_failure_as_new() -> None:
     part = Part()
     for now, error in ((0.0, ValueError()), (10.0, ValueError()), (30.0, KeyError())):
         part.error = error
@@ -113,7 +113,7 @@ def test_fuse_runs_a_part_that_was_replaced_at_once() -> None:
     assert part.run(0.01) == "heard"
 
 
-def test_fuse_lets_the_end_of_the_process_through() -> None:
+def test_fuse_does_not_catch_keyboard_interrupt() -> None:
     part = Part()
     part.error = KeyboardInterrupt()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""No failure in hearing, wake engine or detectors ends the speaker: it continues without them."""
+"""The speaker continues after any failure of the hearing, wake engine or detectors."""
 
 import logging
 from collections.abc import Callable
@@ -61,13 +61,13 @@ PARTS = [
 
 
 class Broken(Exception):
-    """An error of a library that no code expects."""
+    """An unexpected error of a library."""
 
 
 def breaks(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str, *, times: int = 10**9
 ) -> list[int]:
-    """Make it raise for the given number of calls; returns a list that grows with them."""
+    """Let the method raise for the given number of calls; return a list that grows with them."""
     sound: Callable[..., object] = getattr(kind, method)
     calls: list[int] = []
 
@@ -99,7 +99,7 @@ def ask(paper: Paper) -> None:
 def test_speaker_continues_when_a_part_always_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    """A whole turn by wake word and button: asked, answered, stopped, asked again."""
+    """The turn starts by button and by wake word, and each state still ends."""
     bell, base = Bell(), settings()
     turn = msgspec.structs.replace(base.turn, nothing_said_s=2.0)
     paper = Paper(msgspec.structs.replace(base, turn=turn), bell)
@@ -117,12 +117,12 @@ def test_speaker_continues_when_a_part_always_raises(
         paper.run(0.1)
         assert paper.speaker.state is State.LISTENING
     paper.until(State.IDLE)  # every state ends
-    assert len(calls) <= 4  # in 3 s: tried again, and not at every period
+    assert len(calls) <= 4  # in 3 s: the part is tried again, but not at every period
     assert all(isinstance(fault.error, Broken) for fault in faults(paper))
 
 
 @pytest.mark.parametrize(("kind", "method"), PARTS)
-def test_speaker_in_an_answer_continues_when_a_part_raises(
+def test_speaker_in_a_reply_continues_when_a_part_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
     bell = Bell()
@@ -131,7 +131,7 @@ def test_speaker_in_an_answer_continues_when_a_part_raises(
     paper.until(State.SPEAKING)
     paper.run(0.5)
     calls = breaks(monkeypatch, kind, method)
-    paper.talker.say(OBJECTION)  # perhaps it is heard, perhaps not
+    paper.talker.say(OBJECTION)  # it may be detected or not
     paper.run(2.0)
     paper.talker.say(np.zeros(160, np.int16))
     if kind is Gate:
@@ -155,7 +155,7 @@ def test_speaker_in_an_answer_continues_when_a_part_raises(
 def test_speaker_hears_again_after_a_part_raised_once(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    """The part is new, and a voice interrupts the next answer as before."""
+    """The part is reset, and a voice interrupts the next reply as before."""
     paper = Paper(settings())
     ask(paper)
     paper.until(State.SPEAKING)
@@ -175,7 +175,7 @@ def test_speaker_hears_again_after_a_part_raised_once(
     assert len(faults(paper)) == 1
 
 
-def test_failure_is_shown_until_the_part_has_worked_for_a_minute(
+def test_failure_is_shown_until_the_part_worked_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paper = Paper(settings())
@@ -200,7 +200,7 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     breaks(monkeypatch, kind, method)
     paper.run(1.0)
     before = len(paper.events(ev.AppendAudio))
-    bell.next = "hey_test"  # into the answer: its pre-roll lies in the answer
+    bell.next = "hey_test"  # during the reply, so its pre-roll contains the reply's echo
     paper.run(0.4)
     assert paper.speaker.state is State.LISTENING
     sent = b"".join(e.audio for e in paper.events(ev.AppendAudio)[before:])
@@ -212,10 +212,10 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     ("kind", "method"),
     [(Canceller, "process"), (Levels, "score"), (VoiceDetector, "process"), (Reference, "take")],
 )
-def test_answer_is_half_duplex_while_a_part_of_hearing_fails(
+def test_reply_is_half_duplex_while_a_part_of_hearing_fails(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    """Neither our own echo nor a user holds it: there is no proof of either."""
+    """Neither the echo nor a user holds the reply, because they cannot be distinguished."""
     paper = Paper(settings(), echo_gain_db=-6.0)
     paper.reply = np.clip(
         np.random.default_rng(5).normal(0, 6000, 24_000 * 4), -32768, 32767
@@ -229,7 +229,7 @@ def test_answer_is_half_duplex_while_a_part_of_hearing_fails(
     assert paper.notes("hold") == []
 
 
-def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reply_held_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings(), reply=tone(6000))
     ask(paper)
     paper.until(State.SPEAKING)
@@ -241,10 +241,10 @@ def test_held_answer_continues_when_the_decision_fails(monkeypatch: pytest.Monke
     paper.until(State.IDLE)
 
 
-def test_held_alarm_rings_on_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alarm_held_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings())
     paper.say(Ring("eggs"))
-    paper.run(3.5)  # the first round, which the canceller learns from
+    paper.run(3.5)  # the first round, from which the canceller learns
     paper.talker.say(OBJECTION)
     paper.wait(lambda: bool(paper.notes("hold")), within_s=2.0)
     breaks(monkeypatch, BargeIn, "update")
@@ -255,8 +255,8 @@ def test_held_alarm_rings_on_when_the_decision_fails(monkeypatch: pytest.MonkeyP
     assert np.count_nonzero(np.abs(played.astype(int)) > 1000) > 48_000
 
 
-def test_numbers_that_are_not_finite_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a filter or a network they would stay for ever, and look like silence."""
+def test_hearing_non_finite_numbers_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters and networks would store such numbers forever, and report silence."""
     for kind, method, rotten in (
         (TalkerDetector, "process", SimpleNamespace(voice=float("nan"), speech=0.0)),
         (Levels, "score", float("inf")),
@@ -272,7 +272,7 @@ def test_numbers_that_are_not_finite_are_a_failure(monkeypatch: pytest.MonkeyPat
         assert isinstance(fault.error, ArithmeticError)
 
 
-def test_canceller_with_rotten_weights_is_made_anew() -> None:
+def test_canceller_with_invalid_weights_is_replaced() -> None:
     paper = Paper(settings(), reply=tone(5000))
     ask(paper)
     paper.until(State.SPEAKING)
@@ -288,14 +288,14 @@ def test_canceller_with_rotten_weights_is_made_anew() -> None:
     assert np.isfinite(paper.speaker.heard.echo_dbfs)
 
 
-def test_turns_end_here_while_the_voice_detector_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpointing_works_while_the_voice_detector_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, VoiceDetector, "process")
     paper = Paper(settings())
     ask(paper)
     paper.until(State.THINKING, within_s=4.0)
 
 
-def test_failed_calibration_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibration_that_fails_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, Calibration, "update")
     ears = Ears(settings(), None, Lead(40))
     ears.calibrate(-20.0, 0.0)
@@ -306,7 +306,7 @@ def test_failed_calibration_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("frames", [np.zeros(0, np.int16), np.zeros(159, np.int16)])
-def test_period_of_another_length_ends_nothing(frames: Frames) -> None:
+def test_speaker_with_a_period_of_another_length_continues(frames: Frames) -> None:
     paper = Paper(settings())
     for beat in range(300):
         paper.tick(MicPeriod(frames, 1920), 1000.0 + beat / 100)
@@ -328,7 +328,7 @@ class Raising(Bell):
         raise RuntimeError("invoke failed")
 
 
-def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
+def test_wake_engine_that_fails_is_shown_and_the_button_works() -> None:
     engine = Raising()
     paper = Paper(settings(), engine)
     assert [fault.part for fault in faults(paper)] == ["wake engine"]
@@ -340,7 +340,7 @@ def test_failed_wake_engine_is_shown_and_the_button_works() -> None:
     assert engine.calls <= 8
 
 
-def test_renewed_wake_engine_is_used_at_once() -> None:
+def test_wake_engine_renewed_is_used_at_once() -> None:
     paper, bell = Paper(settings(), Raising()), Bell()
     paper.say(WakeRenewed(bell))
     bell.next = "hey_test"
@@ -353,8 +353,8 @@ def test_renewed_wake_engine_is_used_at_once() -> None:
 # --- the log ----------------------------------------------------------------------------
 
 
-def test_log_has_one_traceback_and_few_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """Of a part that fails for a day: the traceback once, then lines that become rarer."""
+def test_log_of_a_failing_part_has_one_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """A part that fails for a day logs one traceback, and then increasingly rare lines."""
     nothing = SimpleNamespace()
     renewed: list[Fault] = []
 
@@ -370,7 +370,7 @@ def test_log_has_one_traceback_and_few_lines(caplog: pytest.LogCaptureFixture) -
         Host(),
     )
     paper = Paper(settings(), Raising())
-    for beat in range(24 * 60):  # as the fuse lets it through, once a minute
+    for beat in range(24 * 60):  # once a minute, like the tries of the fuse
         paper.tick(MicPeriod(np.zeros(160, np.int16), 1920), 1000.0 + beat * 61)
     effects: list[Effect] = list(faults(paper))
     assert len(effects) > 1000

@@ -1,4 +1,4 @@
-"""The bench that counts instructions: what needs no emulator."""
+"""The parts of the instruction-count benchmark that need no emulator."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ TICKS = 5
 
 
 @pytest.mark.slow
-def test_a_tape_is_replayed_heartbeat_by_heartbeat(tmp_path: Path) -> None:
+def test_tape_is_replayed_period_by_period(tmp_path: Path) -> None:
     tape.record(tmp_path / "tape", TICKS)
     command = [sys.executable, str(HERE / "replay.py"), str(tmp_path / "tape")]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
@@ -25,9 +25,9 @@ def test_a_tape_is_replayed_heartbeat_by_heartbeat(tmp_path: Path) -> None:
     }
 
 
-def test_a_heartbeat_costs_what_lies_between_its_marks_less_the_marks() -> None:
+def test_counted_subtracts_the_cost_of_the_marks() -> None:
     marks = [100, 110]  # a mark costs 10
-    for cost in (1000, 3000, 5000, 7000):  # two idle, two speaking; 50 between two heartbeats
+    for cost in (1000, 3000, 5000, 7000):  # two idle, two speaking; 50 between two periods
         marks += [marks[-1] + 50, marks[-1] + 60 + cost]
     counts = "".join(f"{index} {count}\n" for index, count in enumerate(marks))
     cost = tables.counted("x86-64", counts, ticks=2)  # type: ignore[assignment]
@@ -35,6 +35,6 @@ def test_a_heartbeat_costs_what_lies_between_its_marks_less_the_marks() -> None:
     assert cost.at("speaking", 100) == 7000  # type: ignore[attr-defined]
 
 
-def test_a_run_that_ended_early_is_no_result() -> None:
+def test_counted_of_an_incomplete_run_raises() -> None:
     with pytest.raises(ValueError, match="3 marks were written, 10 are expected"):
         tables.counted("x86-64", "0 1\n1 2\n2 3\n", ticks=2)

@@ -1,4 +1,4 @@
-"""Pitch and classifier: what they say of a voice, of a noise, of nothing."""
+"""Pitch and classifier, with a voice, with noise and with silence."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ STORY = "Once upon a time there was a small house at the edge of a very large fo
 
 
 def cues_of(error: Floats, echo: Floats) -> Floats:
-    """What `Pitch` says in the end."""
+    """Return the last cues of `Pitch`."""
     pitch, none = Pitch(), np.zeros(BINS, np.float32)
     for start in range(0, len(error), 160):
         part = slice(start, start + 160)
@@ -28,7 +28,7 @@ def cues_of(error: Floats, echo: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("hz", [90, 140, 250, 400])
-def test_a_hum_has_a_pitch_and_noise_has_none(hz: int) -> None:
+def test_pitch_of_a_hum_is_periodic_and_of_noise_is_not(hz: int) -> None:
     time_s = np.arange(1600) / 16_000
     hum = sum(np.sin(2 * np.pi * k * hz * time_s) / k for k in range(1, 9)).astype(np.float32)  # type: ignore[union-attr]
     hiss = noise(1600, 1.0)
@@ -41,7 +41,7 @@ def test_a_hum_has_a_pitch_and_noise_has_none(hz: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_user_is_told_from_parleys_own_voice(say: Say) -> None:
+def test_talker_distinguishes_the_user_from_the_reply(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=5.0, gain=0.4)
     hearing = Hearing(config.Hearing(), lead_ms=40)
@@ -50,7 +50,7 @@ def test_the_user_is_told_from_parleys_own_voice(say: Say) -> None:
     assert np.mean(np.array(talker[520 : 500 + len(user) // 160 - 20]) > 0.8) > 0.6
 
 
-def test_a_rattle_is_no_user() -> None:
+def test_talker_of_a_rattle_is_not_speech() -> None:
     hearing = Hearing(config.Hearing())
     rattle = noise(5 * 16_000, 0.003)
     for start in range(32_000, 72_000, 4000):
@@ -64,7 +64,7 @@ def test_a_rattle_is_no_user() -> None:
     assert np.mean(np.array(speech[150:]) > 0.7) < 0.05
 
 
-def test_the_same_in_gives_the_same_out() -> None:
+def test_talker_detector_is_deterministic() -> None:
     cues = np.random.default_rng(1).normal(0, 10, (50, 150)).astype(np.float32)
     first, second = TalkerDetector(), TalkerDetector()
     assert [first.process(c) for c in cues] == [second.process(c) for c in cues]

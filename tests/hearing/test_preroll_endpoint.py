@@ -10,7 +10,7 @@ from parleyd.hearing.preroll import Preroll
 
 
 @given(st.lists(st.integers(0, 700), max_size=20), st.integers(0, 60))
-def test_the_ring_holds_the_newest_frames(sizes: list[int], ms: int) -> None:
+def test_preroll_holds_the_newest_frames(sizes: list[int], ms: int) -> None:
     ring = Preroll(capacity_ms=40)
     stream = np.arange(sum(sizes), dtype=np.int16)
     start = 0
@@ -21,7 +21,7 @@ def test_the_ring_holds_the_newest_frames(sizes: list[int], ms: int) -> None:
     assert ring.last(ms).tolist() == expected.tolist()
 
 
-def test_what_was_taken_does_not_change_later() -> None:
+def test_preroll_last_returns_a_copy() -> None:
     ring = Preroll(capacity_ms=20)
     ring.push(np.arange(320, dtype=np.int16))
     taken = ring.last(20)
@@ -34,7 +34,7 @@ def test_what_was_taken_does_not_change_later() -> None:
 def events(
     endpoint: Endpoint, voices: Iterable[float], start: float = 0.0
 ) -> list[tuple[Speech, int]]:
-    """What the endpoint says to one detector chunk after the other, with its time in ms."""
+    """Return the events for consecutive detector chunks, with their time in ms."""
     said = []
     for index, voice in enumerate(voices, start=1):
         now = start + index * 0.032
@@ -44,7 +44,7 @@ def events(
     return said
 
 
-def test_speech_starts_soon_and_ends_after_the_hangover() -> None:
+def test_endpoint_speech_starts_soon_and_ends_after_the_hangover() -> None:
     voices = [0.1] * 10 + [0.9] * 20 + [0.1] * 40
     said = events(Endpoint(silence_ms=600), voices)
     assert [event for event, _ in said] == [Speech.STARTED, Speech.ENDED]
@@ -52,19 +52,19 @@ def test_speech_starts_soon_and_ends_after_the_hangover() -> None:
     assert 600 <= said[1][1] - 30 * 32 < 600 + 32
 
 
-def test_a_knock_is_not_speech_and_a_pause_is_not_the_end() -> None:
+def test_endpoint_ignores_a_knock_and_a_short_pause() -> None:
     assert events(Endpoint(600), [0.0] * 5 + [0.9] * 2 + [0.0] * 40) == []
     pause = [0.9] * 10 + [0.1] * 15 + [0.9] * 10 + [0.1] * 25
     assert [event for event, _ in events(Endpoint(600), pause)] == [Speech.STARTED, Speech.ENDED]
 
 
-def test_the_edge_does_not_flutter() -> None:
+def test_endpoint_with_a_wavering_voice_does_not_flutter() -> None:
     wavering = [0.9] * 5 + [0.45, 0.4] * 30
     assert [event for event, _ in events(Endpoint(300), wavering)] == [Speech.STARTED]
     assert events(Endpoint(300), [0.45] * 40) == []
 
 
-def test_after_a_barge_in_the_user_is_known_to_speak() -> None:
+def test_endpoint_after_a_barge_in_starts_with_speech() -> None:
     endpoint = Endpoint(600)
     endpoint.reset(speaking=True)
     said = events(endpoint, [0.9] * 10 + [0.0] * 30, start=50.0)
@@ -74,37 +74,37 @@ def test_after_a_barge_in_the_user_is_known_to_speak() -> None:
     assert [event for event, _ in events(silent, [0.0] * 40)] == [Speech.ENDED]
 
 
-def test_speech_starts_with_three_of_five_chunks_above_a_half() -> None:
+def test_endpoint_starts_with_three_of_five_chunks_above_0_5() -> None:
     assert events(Endpoint(600), [0.51, 0.0, 0.51, 0.0, 0.51]) == [(Speech.STARTED, 160)]
     assert events(Endpoint(600), [0.51, 0.0, 0.51, 0.0, 0.0, 0.51, 0.0]) == []
     assert events(Endpoint(600), [0.5] * 30) == []
 
 
-def test_speech_lasts_while_chunks_are_above_35_hundredths() -> None:
+def test_endpoint_speech_lasts_while_chunks_are_above_0_35() -> None:
     assert len(events(Endpoint(300), [0.9] * 3 + [0.36] * 30)) == 1
     ended = events(Endpoint(300), [0.9] * 3 + [0.35] * 30)
     assert ended == [(Speech.STARTED, 96), (Speech.ENDED, 96 + 10 * 32)]
 
 
-def test_speech_ends_exactly_after_the_hangover() -> None:
+def test_endpoint_speech_ends_exactly_after_the_hangover() -> None:
     endpoint = Endpoint(600)
     events(endpoint, [0.9] * 3)
     quiet = HeardPeriod(np.zeros(160, np.int16), 0.0, 0.9, False, 0.0, 0.0, -40.0, -120.0)
-    assert endpoint.update(quiet, 0.096 + 0.599) is None  # 0.9 is of an older chunk
+    assert endpoint.update(quiet, 0.096 + 0.599) is None  # 0.9 belongs to an older chunk
     assert endpoint.update(quiet, 0.096 + 0.6) is Speech.ENDED
     assert endpoint.update(quiet, 9.0) is None
 
 
-def test_voice_is_dated_by_its_last_chunk() -> None:
+def test_endpoint_voiced_at_is_the_last_voiced_chunk() -> None:
     endpoint = Endpoint(600)
     assert endpoint.voiced_at is None
     events(endpoint, [0.9, 0.5, 0.2])
     assert endpoint.voiced_at == 0.032
     endpoint.reset()
-    assert endpoint.voiced_at == 0.032  # what was heard stays heard
+    assert endpoint.voiced_at == 0.032  # a reset keeps the time of the last voice
 
 
-def test_reset_forgets_the_beginning_of_a_word() -> None:
+def test_endpoint_reset_discards_the_beginning_of_a_word() -> None:
     endpoint = Endpoint(600)
     assert events(endpoint, [0.9, 0.9]) == []
     endpoint.reset()

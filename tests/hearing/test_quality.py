@@ -1,7 +1,8 @@
-"""Hearing must not get clearly worse: a small bench in simulated time, the same at every run.
+"""The hearing must not get clearly worse: a small, reproducible benchmark in simulated time.
 
-Synthesised voices and rooms, bounds far below what is reached: `python -m tests.bench.hearing`
-is what measures; this only notices when something broke that no other test looks at.
+The voices and rooms are synthetic, and the bounds are far below the measured values.
+`python -m tests.bench.hearing` is the real measurement; this test only detects regressions
+that no other test covers.
 """
 
 from dataclasses import replace
@@ -34,7 +35,7 @@ def planned(kind: str) -> scenes.Scene:
 
 @pytest.fixture(scope="module")
 def trials(voices: material.Material) -> list[Trial]:
-    """Users over a reply that is as loud as they are, and louder; nobody is left out."""
+    """Users during a reply that is as loud as they are, and louder; no user is excluded."""
     first = planned("users")
     found = [
         play(voices, first, noise=noise, enr_db=enr_db, user_dbfs=-36.0, snr_db=25.0, **STEADY)
@@ -43,25 +44,25 @@ def trials(voices: material.Material) -> list[Trial]:
     return [trial for outcome in found for trial in outcome.trials]
 
 
-def test_users_are_heard_at_once(trials: list[Trial]) -> None:
+def test_hearing_quality_users_are_detected_at_once(trials: list[Trial]) -> None:
     spoken = [t for t in trials if t.kind in SPEECH]
     assert len(spoken) == 8
     assert sum(t.reaction_ms is not None and t.reaction_ms <= 200 for t in spoken) >= 6
 
 
-def test_users_are_answered(trials: list[Trial]) -> None:
+def test_hearing_quality_users_interrupt(trials: list[Trial]) -> None:
     spoken = [t for t in trials if t.kind in SPEECH]
     assert sum(t.interrupt_ms is not None and t.interrupt_ms <= 800 for t in spoken) >= 6
     assert sum(t.interrupt_ms is not None for t in spoken) >= 7
 
 
-def test_a_cough_costs_no_answer(trials: list[Trial]) -> None:
+def test_hearing_quality_a_cough_does_not_interrupt(trials: list[Trial]) -> None:
     coughs = [t for t in trials if t.kind == "cough"]
     assert coughs
     assert all(t.interrupt_ms is None for t in coughs)
 
 
-def test_what_is_sent_holds_the_user_as_loud_as_he_was(trials: list[Trial]) -> None:
+def test_hearing_quality_sent_audio_keeps_the_users_level(trials: list[Trial]) -> None:
     levels = sorted(t.level_db for t in trials if t.level_db is not None)
     assert len(levels) >= 6
     assert abs(levels[len(levels) // 2]) < 1.0
@@ -69,7 +70,7 @@ def test_what_is_sent_holds_the_user_as_loud_as_he_was(trials: list[Trial]) -> N
 
 
 @pytest.mark.parametrize(("noise", "reactions"), [("quiet", 1), ("kitchen", 6)])
-def test_parley_does_not_interrupt_itself(
+def test_hearing_quality_reply_does_not_interrupt_itself(
     voices: material.Material, noise: str, reactions: int
 ) -> None:
     alone = play(

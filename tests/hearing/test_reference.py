@@ -1,4 +1,4 @@
-"""The reference: in step with the microphone through starts, drops and jitter."""
+"""The reference stays aligned with the microphone after starts, drops and jitter."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def noise(count: int, seed: int = 0) -> Frames:
 
 
 def lag_ms(played: Frames, rate_hz: int, reference: Frames) -> float:
-    """How much later `reference` (16 kHz) is than `played`."""
+    """Return the delay of `reference` (16 kHz) relative to `played`."""
     played16 = played[:: rate_hz // 16_000].astype(float)[: len(reference)]
     size = 2 * len(reference)
     product = np.fft.rfft(reference.astype(float), size) * np.conj(np.fft.rfft(played16, size))
@@ -24,7 +24,7 @@ def lag_ms(played: Frames, rate_hz: int, reference: Frames) -> float:
 
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
 @pytest.mark.parametrize("lead_ms", [20, 40, 100])
-def test_priming_the_card_does_not_delay_the_reference(rate_hz: int, lead_ms: int) -> None:
+def test_reference_is_not_delayed_by_priming_the_card(rate_hz: int, lead_ms: int) -> None:
     period = rate_hz // 100
     reference = Reference(rate_hz, period * (lead_ms // 10 - 1))
     written = noise(rate_hz)
@@ -39,7 +39,7 @@ def test_priming_the_card_does_not_delay_the_reference(rate_hz: int, lead_ms: in
     assert lag_ms(written[head:], rate_hz, line) == pytest.approx(LAG_MS, abs=10)
 
 
-def test_two_periods_at_once_are_jitter_and_move_nothing() -> None:
+def test_reference_with_two_periods_at_once_does_not_move() -> None:
     rate_hz, period = 48_000, 480
     written = noise(rate_hz)
     steady, jittery = Reference(rate_hz), Reference(rate_hz)
@@ -47,7 +47,7 @@ def test_two_periods_at_once_are_jitter_and_move_nothing() -> None:
     for tick in range(90):
         steady.written(written[tick * period : (tick + 1) * period])
         if tick % 10 == 5:
-            pass  # late: nothing was written in this period
+            pass  # late: no write in this period
         elif tick % 10 == 6:
             jittery.written(written[(tick - 1) * period : (tick + 1) * period])
         else:
@@ -58,7 +58,7 @@ def test_two_periods_at_once_are_jitter_and_move_nothing() -> None:
     assert sum(same) >= 0.7 * len(same)
 
 
-def test_a_stopped_and_restarted_card_is_noticed_and_caught_up() -> None:
+def test_reference_after_a_restarted_card_slips_once() -> None:
     reference = Reference(48_000)
     for _ in range(10):
         reference.written(noise(480))
@@ -71,7 +71,7 @@ def test_a_stopped_and_restarted_card_is_noticed_and_caught_up() -> None:
     assert not reference.slipped
 
 
-def test_dropped_playback_is_replaced_not_appended() -> None:
+def test_reference_dropped_playback_is_replaced() -> None:
     rate_hz, period = 48_000, 480
     lead = 4 * period
     reference = Reference(rate_hz, 3 * period)

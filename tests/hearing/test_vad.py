@@ -18,14 +18,14 @@ def noise(seconds: float, rms: float) -> Frames:
     return pcm(np.random.default_rng(1).normal(0, rms, int(seconds * 16_000)).astype(np.float32))
 
 
-def test_speech_is_voice_and_noise_is_not(say: Say) -> None:
+def test_vad_detects_speech_and_not_noise(say: Say) -> None:
     speech = VoiceDetector().process(pcm(say("slt", SENTENCE)))
     assert np.mean(np.array(speech) > 0.5) > 0.7
     assert max(VoiceDetector().process(noise(3, 0.02))[2:]) < 0.3
     assert max(VoiceDetector(max_gain=6).process(noise(3, 0.02))[2:]) < 0.3
 
 
-def test_one_probability_for_each_completed_chunk_however_the_stream_is_cut(say: Say) -> None:
+def test_vad_result_does_not_depend_on_the_pieces(say: Say) -> None:
     frames = pcm(say("rms", SENTENCE))
     whole = VoiceDetector(max_gain=6).process(frames)
     assert len(whole) == len(frames) // CHUNK_FRAMES
@@ -35,7 +35,7 @@ def test_one_probability_for_each_completed_chunk_however_the_stream_is_cut(say:
         assert list(chain.from_iterable(parts)) == whole
 
 
-def test_reset_makes_it_new(say: Say) -> None:
+def test_vad_reset_equals_a_new_detector(say: Say) -> None:
     frames = pcm(say("slt", SENTENCE))
     detector = VoiceDetector(max_gain=6)
     first = detector.process(frames)
@@ -44,7 +44,7 @@ def test_reset_makes_it_new(say: Say) -> None:
     assert detector.process(frames) == first
 
 
-def test_gain_control_finds_a_user_who_is_far_away(say: Say) -> None:
+def test_vad_gain_control_detects_a_distant_user(say: Say) -> None:
     quiet = pcm(say("slt", SENTENCE) * 0.01)
     plain = np.mean(np.array(VoiceDetector().process(quiet)) > 0.5)
     lifted = np.mean(np.array(VoiceDetector(max_gain=6).process(quiet)) > 0.5)
@@ -52,7 +52,7 @@ def test_gain_control_finds_a_user_who_is_far_away(say: Say) -> None:
     assert lifted > 0.5
 
 
-def test_a_voice_that_was_heard_before_fades(say: Say) -> None:
+def test_vad_fade_decays_an_earlier_voice(say: Say) -> None:
     frames = pcm(say("slt", SENTENCE))
     kept, faded = VoiceDetector(), VoiceDetector()
     for detector in (kept, faded):

@@ -1,7 +1,7 @@
-"""Why the volume is set in software, before the reference, and the card's mixer only once.
+"""The reason for a volume in software, before the reference, and a card mixer that is set once.
 
-A step of the volume in the reference leaves the echo's path as it is. The same step in the
-card, behind the reference, is an echo path that has changed: the filter has to learn it.
+A volume step in the reference does not change the echo path. The same step in the card, after
+the reference, changes the echo path, and the filter must learn it again.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from parleyd.units import MIC_RATE_HZ, Floats
 from tests.hearing.echo_rooms import Room, noise, room
 
 STEP_S = 2.5
-USER_RMS = 0.008  # of a user across the room, -42 dBFS
+USER_RMS = 0.008  # a user across the room, -42 dBFS
 
 
 def answer(seconds: float = 3.1) -> Floats:
-    """Noise with syllables at 4 Hz."""
+    """Return noise with syllables at 4 Hz."""
     frames = int(seconds * MIC_RATE_HZ)
     syllables = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * np.arange(frames) / MIC_RATE_HZ)
     return (noise(frames, 0.02, 3) * syllables).astype(np.float32)
@@ -36,14 +36,14 @@ def in_software(step_db: float) -> Room:
 
 
 def in_the_mixer(step_db: float) -> Room:
-    """Loudspeaker and microphone as above, and a reference that knows nothing of it."""
+    """Return the same room with a reference that does not contain the step."""
     louder, as_before = in_software(step_db), room(answer())
     return Room(louder.mic, as_before.reference, louder.echo, louder.rest)
 
 
 @cache
 def left_rms(where: Callable[[float], Room], step_db: float, after_s: float = 0.0) -> float:
-    """The echo that is left in the half second that begins `after_s` after the step."""
+    """Return the residual echo in the half second that starts `after_s` after the step."""
     scene, canceller = where(step_db), Canceller()
     error = np.concatenate(
         [canceller.process(*scene.period(index)).error for index in range(scene.periods)]
@@ -54,7 +54,7 @@ def left_rms(where: Callable[[float], Room], step_db: float, after_s: float = 0.
 
 
 @pytest.mark.parametrize("step_db", [-12.0, 12.0])
-def test_a_step_in_software_leaves_the_echo_cancelled(step_db: float) -> None:
+def test_volume_step_in_software_keeps_the_echo_cancelled(step_db: float) -> None:
     before = left_rms(in_software, 0.0)
     after = left_rms(in_software, step_db)
     assert after < USER_RMS / 3
@@ -62,7 +62,7 @@ def test_a_step_in_software_leaves_the_echo_cancelled(step_db: float) -> None:
 
 
 @pytest.mark.parametrize("step_db", [-12.0, 12.0])
-def test_the_same_step_in_the_mixer_leaves_an_echo_as_loud_as_a_user(step_db: float) -> None:
+def test_volume_step_in_the_mixer_leaves_an_echo(step_db: float) -> None:
     assert left_rms(in_the_mixer, step_db) > 4 * left_rms(in_software, step_db)
     if step_db > 0:
         assert left_rms(in_the_mixer, step_db) > USER_RMS

@@ -1,4 +1,4 @@
-"""The reply under way and our own sounds, in frames: card and server both at 24 kHz."""
+"""The current reply and own sounds, in frames; card and server both run at 24 kHz."""
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ def mouth(reaction: str = "hold", capacity_s: int = 60, volume: int = 100) -> Mo
 
 
 class Card:
-    """Plays what the mouth hands over, 240 frames in each 10 ms."""
+    """Plays the frames of the reply player, 240 in each 10 ms."""
 
     def __init__(self, of: Mouth) -> None:
         self.mouth = of
@@ -33,13 +33,13 @@ class Card:
         self.drops: list[int] = []
 
     def hear(self) -> list[int]:
-        """The first half of a period: 10 ms are heard."""
+        """Play 10 ms, the first half of a period."""
         played, self.queue = self.queue[:240], self.queue[240:]
         self.mouth.heard(len(self.queue))
         return played
 
     def fill(self) -> None:
-        """The other half: what is left is dropped if it must be, and the lead made up."""
+        """Drop the queue on request and fill it up to the lead, the second half of a period."""
         drop, frames = self.mouth.next()
         if drop is not None:
             self.drops.append(drop)
@@ -47,7 +47,7 @@ class Card:
         self.queue += frames.tolist()
 
     def run(self, periods: int) -> Frames:
-        """What is heard in so many periods of 10 ms."""
+        """Return the frames heard in `periods` of 10 ms."""
         played: list[int] = []
         for _ in range(periods):
             played += self.hear()
@@ -59,7 +59,7 @@ def loud_ms(frames: Frames) -> float:
     return float(np.count_nonzero(np.abs(frames.astype(int)) > 500)) / 24
 
 
-def test_mouth_hands_over_the_lead_and_no_more() -> None:
+def test_reply_player_fills_exactly_the_lead() -> None:
     made = mouth()
     made.say("i", 0, np.tile(LOUD, 10))
     made.heard(0)
@@ -70,7 +70,7 @@ def test_mouth_hands_over_the_lead_and_no_more() -> None:
     assert len(made.next()[1]) == 0
 
 
-def test_mouth_that_holds_is_silent_at_once_and_loses_nothing() -> None:
+def test_reply_player_hold_is_silent_at_once_without_loss() -> None:
     made = mouth()
     card = Card(made)
     made.say("i", 0, np.tile(LOUD, 10))  # 1 s
@@ -85,10 +85,10 @@ def test_mouth_that_holds_is_silent_at_once_and_loses_nothing() -> None:
     heard += loud_ms(card.run(120))
     assert made.finished
     assert made.heard_ms == 1000
-    assert 985 <= heard <= 1010  # less what fades in and out
+    assert 985 <= heard <= 1010  # minus the fades
 
 
-def test_mouth_that_ducks_plays_on_at_a_lower_level() -> None:
+def test_reply_player_hold_with_duck_lowers_the_level() -> None:
     made = mouth("duck")
     card = Card(made)
     made.say("i", 0, np.tile(LOUD, 20))
@@ -103,7 +103,7 @@ def test_mouth_that_ducks_plays_on_at_a_lower_level() -> None:
     assert np.abs(card.run(10).astype(int)).max() == pytest.approx(8000, rel=0.02)
 
 
-def test_reply_given_up_is_silent_and_counted_to_the_frame() -> None:
+def test_reply_interrupted_is_silent_and_counted_to_the_frame() -> None:
     made = mouth()
     card = Card(made)
     made.say("i", 2, np.tile(LOUD, 10), 7)
@@ -120,7 +120,7 @@ def test_reply_given_up_is_silent_and_counted_to_the_frame() -> None:
     assert (made.begun, made.heard_ms, made.sounded) == (False, 0, False)
 
 
-def test_earcon_is_no_part_of_the_reply() -> None:
+def test_earcon_does_not_count_as_part_of_the_reply() -> None:
     made = mouth()
     card = Card(made)
     made.play(LOUD)
@@ -144,7 +144,7 @@ def test_reply_is_finished_when_done_and_heard() -> None:
     assert not made.finished
 
 
-def test_last_reply_is_played_again_as_far_as_it_was_heard() -> None:
+def test_reply_player_repeats_the_heard_part_of_the_last_reply() -> None:
     made = mouth()
     card = Card(made)
     assert not made.say_again()
@@ -159,14 +159,14 @@ def test_last_reply_is_played_again_as_far_as_it_was_heard() -> None:
     assert made.begun
 
 
-def test_no_more_than_two_minutes_are_kept_to_be_played_again() -> None:
+def test_reply_player_stores_at_most_two_minutes_to_repeat() -> None:
     made = mouth(capacity_s=300)
     for _ in range(130):
         assert made.say("i", 0, np.tile(LOUD, 10))
     assert len(made._said) == 2 * 120 * 24000
 
 
-def test_full_ring_says_so_once_and_where_the_reply_was_cut() -> None:
+def test_reply_player_full_ring_returns_false_once_with_the_cut() -> None:
     made = mouth(capacity_s=2)
     assert made.cut is None
     answers = [made.say("i", 0, np.tile(LOUD, 10)) for _ in range(4)]
@@ -179,7 +179,7 @@ def test_full_ring_says_so_once_and_where_the_reply_was_cut() -> None:
     assert made.cut is None
 
 
-def test_own_speech_that_does_not_fit_is_refused() -> None:
+def test_own_speech_that_does_not_fit_returns_false() -> None:
     made = mouth(capacity_s=2)
     assert made.say_own(np.tile(LOUD, 10))
     assert not made.say_own(np.tile(LOUD, 20))
@@ -187,8 +187,8 @@ def test_own_speech_that_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("swing", "sounded"), [(32, False), (33, True)])
-def test_dither_is_no_sound(swing: int, sounded: bool) -> None:
-    """Up to 16 to both sides, -66 dBFS."""
+def test_reply_of_dither_has_not_sounded(swing: int, sounded: bool) -> None:
+    """Dither deviates by up to 16 in both directions, -66 dBFS."""
     made = mouth()
     frames = np.zeros(2400, np.int16)
     frames[::2] = swing
@@ -197,7 +197,7 @@ def test_dither_is_no_sound(swing: int, sounded: bool) -> None:
     assert made.silent_s == (0.0 if sounded else 0.1)
 
 
-def test_silence_at_the_end_is_counted_since_the_last_sound() -> None:
+def test_reply_silence_counts_since_the_last_sound() -> None:
     made = mouth()
     made.say("i", 0, np.zeros(24000, np.int16))
     made.say("i", 0, LOUD)

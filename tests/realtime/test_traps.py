@@ -75,7 +75,7 @@ TRAPS = {
         "core/test_interruptions_core.py": "test_first_audio_during_speech_loses_no_word",
     },
     "the echo of its own voice interrupts it": {
-        "hearing/test_echo_control.py": "test_parley_does_not_interrupt_itself",
+        "hearing/test_echo_control.py": "test_hearing_of_the_reply_does_not_interrupt_itself",
     },
     "the session's cap ends the loop silently": {
         "e2e/test_faults.py": "test_session_closed_at_its_limit_is_followed_by_a_new_one",

@@ -1,4 +1,4 @@
-"""Keeps the echo path where the canceller has it: delay, jumps of it, and clocks that drift."""
+"""Align the reference with its echo: the delay, its jumps, and the drift of the clocks."""
 
 from collections import deque
 
@@ -9,27 +9,27 @@ from parleyd.hearing.echo_canceller import HISTORY, HOP, Canceller
 from parleyd.hearing.echo_path import EchoMemory
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
-HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # no echo before its reference, however the card jitters
+HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # keeps the echo after its reference despite card jitter
 _EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves 190 ms of tail
-_MOVED = 3  # frames; less is the filter's own business
+_MOVED = 3  # frames; the filter follows smaller changes itself
 _TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
-_LEAST_LATE = _TAPS // 2  # frames that interpolation looks ahead
-_MOST_LATE = LONGEST  # `KEPT` holds the canceller's history from there, and interpolation's taps
+_LEAST_LATE = _TAPS // 2  # the look-ahead of the interpolation, in frames
+_MOST_LATE = LONGEST  # before it, `KEPT` has room for the canceller's history and the taps
 
 # A clock's error is the slope of the delay: a frame in 10 s is 6 ppm.
 _DRIFT_POINTS = 150  # 20 s of playback
 _LEAST_POINTS = 40  # 5 s
-_SCATTER = 0.7  # frames around the slope: more is no drift but a peak that hops
-_LEAST_DRIFT = 4e-6  # below, the filter follows better by itself
-_LARGEST_DRIFT = 500e-6  # what crystals never have
+_SCATTER = 0.7  # frames around the slope; a larger value is not drift but a jumping peak
+_LEAST_DRIFT = 4e-6  # the filter follows a smaller drift better itself
+_LARGEST_DRIFT = 500e-6  # above the error of any crystal
 
 
 class Alignment:
-    """Delays the reference of one stream so that its echo comes about 20 ms after it.
+    """Delays the reference of one stream so that its echo follows it by about 20 ms.
 
-    Found from the sound, within half a second of playback, up to 300 ms; one caller,
-    one `process` a period. `early`: how many frames before it is heard, at least, a
-    reference frame is handed in.
+    The delay is estimated from the sound, within half a second of playback, up to 300 ms.
+    One caller, one `process` per period. `early`: the least number of frames from passing a
+    reference frame to its sound.
     """
 
     def __init__(self, canceller: Canceller, early: int) -> None:
@@ -37,34 +37,37 @@ class Alignment:
         self._finder = DelayFinder()
         self._late = _bounded(early - HEADROOM)
         self._delay: float | None = None
-        self._drift = 0.0  # frames a frame: how much faster playback's clock falls behind
+        self._drift = 0.0  # frames per frame by which the playback clock falls behind
         self._points: deque[tuple[int, float]] = deque(maxlen=_DRIFT_POINTS)
         self._periods = 0
 
     @property
     def delay_ms(self) -> float | None:
-        """From handing a frame in to hearing it; None while that is not known."""
+        """The time from passing a reference frame to its echo; None while it is unknown."""
         return None if self._delay is None else self._delay * 1000 / MIC_RATE_HZ
 
     @property
     def drift_ppm(self) -> float:
-        """How much slower the playback clock runs than the capture clock; 0 when not known."""
+        """The playback clock's lag behind the capture clock; 0 while it is unknown."""
         return self._drift * 1e6
 
     def memory(self) -> EchoMemory | None:
-        """What is known of the echo path; None before its delay is found."""
+        """Return the learned echo path; None before its delay is known."""
         if self._delay is None:
             return None
         return EchoMemory(self._canceller.weights, self._late, self._delay, self._drift)
 
     def remember(self, memory: EchoMemory) -> None:
-        """Start from a path that was known before; a card that starts anew is some ms off,
-        which the first second of sound tells (`DelayFinder.jump`)."""
+        """Start from a saved echo path.
+
+        A restarted card has a delay that differs by some ms; `DelayFinder.jump` finds it in
+        the first second of sound.
+        """
         self._canceller.weights = memory.weights
         self._late, self._delay, self._drift = _bounded(memory.late), memory.delay, memory.drift
 
     def process(self, mic: Frames, reference: Frames) -> Floats:
-        """The reference that belongs to `mic`: 160 frames on int16's scale."""
+        """Return the reference that belongs to `mic`: 160 frames on int16's scale."""
         self._periods += 1
         self._late = _bounded(self._late + self._drift * HOP)
         if self._finder.push(mic, reference):
@@ -72,7 +75,7 @@ class Alignment:
         return self._delayed(HOP)
 
     def dropped(self, frames: int) -> None:
-        """The newest `frames` of the reference were never heard."""
+        """Remove the newest `frames` of the reference, which were never played."""
         self._finder.reference[max(0, len(self._finder.reference) - frames) :] = 0
         self._canceller.replay(self._delayed(HISTORY))
 
@@ -126,12 +129,12 @@ class Alignment:
 
 
 def _bounded(late: float) -> float:
-    """The nearest delay for which the reference is kept: clocks drift, and files are wrong."""
+    """Limit a delay to the stored reference: clocks drift, and a saved delay may be wrong."""
     return min(max(float(late), float(_LEAST_LATE)), float(_MOST_LATE))
 
 
 def _interpolation(part: float) -> Floats:
-    """Windowed sinc that delays by `part` of a frame; for `np.convolve`."""
+    """Return a windowed sinc that delays by `part` of a frame; for `np.convolve`."""
     at = np.arange(_TAPS) - (_LEAST_LATE - 1) - part
     window = np.cos(np.pi * at / (_TAPS + 1)) ** 2
     taps = np.sinc(at) * window

@@ -1,4 +1,4 @@
-"""What the sound at the start tells: whether it is heard at all, how loud, how well cancelled."""
+"""Calibration with the start-up sound: whether the microphone detects it, and at which level."""
 
 from dataclasses import dataclass
 
@@ -7,36 +7,36 @@ import numpy as np
 from parleyd.audio import db_to_power, power_to_db
 from parleyd.hearing import HeardPeriod
 
-WITHIN_S = 6.0  # of the start: the card's first periods, the sound, the longest delay
-_AUDIBLE_DBFS = -60.0  # an echo below this is not heard over a microphone's own noise
-_LEAST_PERIODS = 60  # 0.6 s of it: the delay is found by then
-_REPLY_DBFS = -24.0  # active level of speech as servers and synthesisers deliver it
-_USER_DBFS = -38.0  # a user two metres away, at the microphone
-_LOUDEST_ENR_DB = 15.0  # beyond, no software hears most users at once
+WITHIN_S = 6.0  # from the start: the card's first periods, the sound, the longest delay
+_AUDIBLE_DBFS = -60.0  # a microphone's own noise masks a weaker echo
+_LEAST_PERIODS = 60  # 0.6 s of echo: by then the delay is known
+_REPLY_DBFS = -24.0  # the active level of speech from servers and synthesisers
+_USER_DBFS = -38.0  # the level of a user at a distance of two metres, at the microphone
+_LOUDEST_ENR_DB = 15.0  # above this, no software detects most users at once
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """What was measured at this volume; levels are RMS at the microphone."""
+    """The measurement at this volume; levels are RMS at the microphone."""
 
     heard: bool
-    """The microphone hears the loudspeaker."""
+    """Whether the microphone detects the loudspeaker."""
 
     reply_dbfs: float
-    """How loud a reply will be at the microphone."""
+    """The expected level of a reply at the microphone."""
 
     delay_ms: float | None
-    """From the core to the microphone; None where it was not found."""
+    """The delay from the core to the microphone; None if it is unknown."""
 
     volume: int | None
-    """The highest volume at which most users are heard over a reply at once; None when the
-    present one is not higher."""
+    """The highest volume at which most users are detected during a reply at once; None if the
+    current volume is not higher."""
 
 
 class Calibration:
-    """Listens to one sound of our own; pure, one `update` a period until it returns.
+    """Measures the echo of one own sound; pure, one `update` per period until it returns.
 
-    `sound_dbfs`: RMS of the sound before volume. `volume`: 0..100, at which it is played.
+    `sound_dbfs`: RMS of the sound before the volume. `volume`: the volume of playback, 0..100.
     """
 
     def __init__(self, sound_dbfs: float, volume: int, now: float) -> None:
@@ -46,7 +46,7 @@ class Calibration:
         self._power: list[float] = []
 
     def update(self, heard: HeardPeriod, delay_ms: float | None, now: float) -> Calibrated | None:
-        """Take one period; the result when the sound is over or has not come."""
+        """Process one period; return the result after the sound, or at the deadline."""
         if heard.echo_dbfs > _AUDIBLE_DBFS:
             self._power.append(db_to_power(heard.echo_dbfs))
         elif len(self._power) >= _LEAST_PERIODS:

@@ -1,7 +1,7 @@
-"""How long the loudspeaker's sound takes to the microphone, found from the sound itself.
+"""Estimate the delay from the loudspeaker to the microphone from the sound itself.
 
-Cross-correlation with phase transform (Knapp and Carter 1976), averaged over
-about a second in which something is played.
+Cross-correlation with phase transform (Knapp and Carter 1976), averaged over about one second
+of playback.
 """
 
 import numpy as np
@@ -14,19 +14,19 @@ Spectrum = NDArray[np.complex64]
 
 LONGEST = 300 * MIC_RATE_HZ // 1000  # 250 ms of hardware on top of the playback lead
 KEPT = 600 * MIC_RATE_HZ // 1000  # the longest delay, plus the canceller's history of 250 ms
-_WINDOW = 2048  # 128 ms of microphone at a time
-_FFT = 8192  # window and longest delay without wrapping around
+_WINDOW = 2048  # 128 ms of the microphone at a time
+_FFT = 8192  # window plus longest delay, without circular wrap
 _EVERY = _WINDOW // MIC_PERIOD_FRAMES + 1
-_MEMORY = np.float32(0.85)  # a window: 0.8 s, several syllables
-_AUDIBLE = 100  # -50 dBFS: quieter playback says nothing
-_SURE = 0.05  # of a peak of 1; unrelated signals reach 0.02
-_AGREEING = 3  # estimates in a row, 0.4 s, ...
-_NEAR = 2  # ... that differ by no more frames than this
-_JUMP = 50 * MIC_RATE_HZ // 1000  # what a driver can lose in one xrun, and then some
+_MEMORY = np.float32(0.85)  # per window: 0.8 s, several syllables
+_AUDIBLE = 100  # -50 dBFS: quieter playback is not analysed
+_SURE = 0.05  # the least height of a peak (at most 1); unrelated signals reach 0.02
+_AGREEING = 3  # consecutive estimates, 0.4 s, ...
+_NEAR = 2  # ... that differ by at most this number of frames
+_JUMP = 50 * MIC_RATE_HZ // 1000  # more than a driver loses in one xrun
 
 
 class DelayFinder:
-    """Watches microphone and reference of one stream; about 20 us a period on average."""
+    """Compares microphone and reference of one stream; about 20 us per period on average."""
 
     def __init__(self) -> None:
         self.reference: Frames = np.zeros(KEPT, np.int16)
@@ -36,12 +36,12 @@ class DelayFinder:
         self.forget()
 
     def forget(self) -> None:
-        """What was heard until now holds no more."""
+        """Discard all estimates so far."""
         self._cross = np.zeros(_FFT // 2 + 1, np.complex64)
         self._histories: tuple[list[float | None], list[float | None]] = ([], [])
 
     def push(self, mic: Frames, reference: Frames) -> bool:
-        """Take one period; True when there is something new to be asked."""
+        """Process one period; return whether `delay` and `jump` have new data."""
         shift_in(self._mic, mic)
         shift_in(self.reference, reference)
         self._periods += 1
@@ -56,14 +56,14 @@ class DelayFinder:
         return True
 
     def delay(self) -> float | None:
-        """Frames from a reference to its echo's strongest arrival, when that is certain."""
+        """Return the frames from a reference to its strongest echo, or None if uncertain."""
         return self._agreed(0, _peak(self._cross, 0, LONGEST + 1))
 
     def jump(self, path: Floats, early: float) -> float | None:
-        """By how many frames the echo comes later than `path` expects, when that is certain.
+        """Return the frames by which the echo is later than in `path`, or None if uncertain.
 
-        `path`: the canceller's impulse response, which begins `early` frames after
-        the reference was handed in.
+        `path`: the canceller's impulse response, which begins `early` frames after the
+        reference was passed in.
         """
         expected = np.fft.rfft(path, _FFT) * np.exp(_TURN * early)
         return self._agreed(1, _peak(self._cross * expected.conj(), -_JUMP, _JUMP))
@@ -90,6 +90,6 @@ def _peak(cross: Spectrum, least: int, most: int) -> float | None:
     return at + least + float((before - after) / (2 * curve) if curve < 0 else 0.0)
 
 
-_HANN = np.hanning(_WINDOW).astype(np.float32)  # edges of a tone would be taken for echo
+_HANN = np.hanning(_WINDOW).astype(np.float32)  # or the edges of a tone would look like an echo
 _TURN = (-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT).astype(np.complex64)
 _SHIFT = np.exp(_TURN * (_FFT - _WINDOW)).astype(np.complex64)  # the windows end together

@@ -1,4 +1,4 @@
-"""Whether this speaker can hear a user over itself at all, judged by what is left of its echo."""
+"""Decide from the residual echo whether a user can be detected during playback at all."""
 
 from collections import deque
 from collections.abc import Collection
@@ -8,10 +8,10 @@ import numpy as np
 from parleyd.audio import db_to_power
 from parleyd.hearing import HeardPeriod
 
-AUDIBLE_DBFS = -55.0  # an echo below this tells nothing about the canceller
-JUDGED_PERIODS = 600  # 6 s of audible echo: no user talks over half of that unnoticed
-TOO_LOUD_DBFS = -30.0  # left of the echo: louder than users are at the microphone (-42..-32)
-GOOD_AGAIN_DBFS = -36.0  # so much lower before voices are listened for again: no flutter
+AUDIBLE_DBFS = -55.0  # a weaker echo does not show the canceller's performance
+JUDGED_PERIODS = 600  # 6 s of audible echo: a user does not talk undetected for half of it
+TOO_LOUD_DBFS = -30.0  # of residual echo: louder than users at the microphone (-42..-32)
+GOOD_AGAIN_DBFS = -36.0  # hysteresis: the level for a return to full duplex
 HARMLESS_PERIODS = 300  # 3 s of a reply, longer than its pauses
 _NOTHING_DBFS = -120.0
 
@@ -19,22 +19,22 @@ _NOTHING_DBFS = -120.0
 class Duplex:
     """Full duplex (a voice interrupts) or half duplex (only wake word and button do); pure.
 
-    The median of what is left while the echo is audible is the residual echo: a user
-    speaks over less than half of an answer. An inaudible echo hinders no user: it means
-    full duplex, whatever the judgement was at a louder volume.
+    The residual echo is the median of the cleaned level while the echo is audible, because a
+    user speaks during less than half of a reply. An inaudible echo masks no user: it means
+    full duplex, even after a different decision at a higher volume.
     """
 
     def __init__(self) -> None:
         self.full = True
-        """A voice may interrupt."""
+        """Whether a voice may interrupt."""
         self.echo_left_dbfs = _NOTHING_DBFS
-        """The residual echo, as of the last judgement; -120 before the first."""
+        """The residual echo at the last decision; -120 before the first."""
         self._left: deque[float] = deque(maxlen=JUDGED_PERIODS)
         self._echo_power = 0.0
         self._levels: list[float] = []
 
     def update(self, heard: HeardPeriod) -> bool:
-        """Take one period of a reply in which no user is suspected; True when `full` changed."""
+        """Process one period of a reply without a suspected user; return whether `full` changed."""
         if not self.full and self._harmless(heard):
             return self._change(True)
         if heard.echo_dbfs <= AUDIBLE_DBFS:
@@ -47,11 +47,11 @@ class Duplex:
         return full != self.full and self._change(full)
 
     def volume_changed(self, by_db: float) -> bool:
-        """Replies are louder by this from now on; True when `full` changed.
+        """Account for a change of the replies' volume; return whether `full` changed.
 
         Levels at the old volume no longer count. When the volume falls, the residual echo falls
-        by at least as much, because distortion falls faster. When it rises, the next replies are
-        judged.
+        by at least as much, because distortion falls faster. When the volume rises, the next
+        replies decide.
         """
         self._forget()
         self.echo_left_dbfs += by_db
@@ -59,19 +59,19 @@ class Duplex:
         return not self.full and lower and self._change(True)
 
     def _harmless(self, heard: HeardPeriod) -> bool:
-        """No echo and no residual echo was heard in the last 3 s of replies."""
+        """Return whether the last 3 s of replies had neither echo nor residual echo."""
         self._echo_power += db_to_power(heard.echo_dbfs)
         self._levels.append(heard.level_dbfs)
         if len(self._levels) < HARMLESS_PERIODS:
             return False
         inaudible = self._echo_power / HARMLESS_PERIODS < db_to_power(AUDIBLE_DBFS + 0.1)
-        lost = _median(self._levels) >= TOO_LOUD_DBFS  # an echo that the canceller knows no more
+        lost = _median(self._levels) >= TOO_LOUD_DBFS  # an echo that the canceller has lost
         self._echo_power, self._levels = 0.0, []
         return inaudible and not lost
 
     def _change(self, full: bool) -> bool:
         self.full = full
-        self._forget()  # the next judgement rests on new sounds
+        self._forget()  # the next decision uses only new sounds
         return True
 
     def _forget(self) -> None:
@@ -80,6 +80,6 @@ class Duplex:
 
 
 def _median(levels: Collection[float]) -> float:
-    """Of many; `np.median` imports more of numpy at its first call, in the middle of an answer."""
+    """Return the median; `np.median` imports more of numpy at its first call, during a reply."""
     middle = len(levels) // 2
     return float(np.partition(np.fromiter(levels, float, len(levels)), middle)[middle])

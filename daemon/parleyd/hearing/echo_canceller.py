@@ -1,11 +1,10 @@
-"""The linear echo canceller: subtracts what the loudspeaker plays from what the microphone hears.
+"""The linear echo canceller: subtracts the loudspeaker's echo from the microphone's signal.
 
-A partitioned-block frequency-domain Kalman filter. Its step size is its own
-estimate of how wrong it still is against how loud everything else is, so it
-learns fast when cold and holds still while the user talks. After G. Enzner and
-P. Vary, "Frequency-domain adaptive Kalman filter for acoustic echo control in
-hands-free telephones", Signal Processing 86 (2006), and F. Kuech, E. Mabande
-and G. Enzner, "State-space architecture of the partitioned-block-based acoustic
+A partitioned-block frequency-domain Kalman filter. Its step size is the ratio of its own
+estimated error to the level of all other sounds, so it learns fast at first and stops while
+the user talks. After G. Enzner and P. Vary, "Frequency-domain adaptive Kalman filter for
+acoustic echo control in hands-free telephones", Signal Processing 86 (2006), and F. Kuech,
+E. Mabande and G. Enzner, "State-space architecture of the partitioned-block-based acoustic
 echo controller", ICASSP 2014.
 """
 
@@ -25,9 +24,9 @@ HISTORY = (PARTITIONS + 1) * HOP
 
 _TRANSITION = np.float32(0.999)  # the echo path's memory, 10 s: 2 dB less echo than with 5
 _COLD_UNCERTAINTY = 0.1  # -10 dB of echo path in the first 10 ms ...
-_COLD_DECAY = 6.0  # ... falling by 1/e every 60 ms, as a small room does
-_WARM_UNCERTAINTY = 0.1  # of the weights' own power: a restored filter is nearly right
-_NOISE_SMOOTHING = np.float32(0.8)  # 50 ms: quick enough to stop learning within a syllable
+_COLD_DECAY = 6.0  # ... falling by 1/e every 60 ms, as in a small room
+_WARM_UNCERTAINTY = 0.1  # relative to the weights' power: a restored filter is nearly correct
+_NOISE_SMOOTHING = np.float32(0.8)  # 50 ms: fast enough to stop learning within a syllable
 _CONSTRAINED_PER_HOP = 4  # partitions whose circular wrap is removed in each hop
 _TINY = np.float32(1e-10)
 
@@ -37,24 +36,24 @@ class Cancelled:
     """One period after cancellation; full scale is 1.0."""
 
     error: Floats
-    """Microphone less estimated echo, 160 frames."""
+    """Microphone minus estimated echo, 160 frames."""
 
     echo: Floats
     """The estimated echo, 160 frames."""
 
     uncertainty: Floats
-    """Power of echo that the filter expects to have missed, for each of 161 FFT bins.
+    """The filter's estimate of the remaining echo's power, for each of 161 FFT bins.
 
     In units of \\|FFT\\|² over 320 frames of signal, rectangular window.
     """
 
 
 class Canceller:
-    """Adaptive filter from loudspeaker to microphone, 16 kHz, 10 ms a call.
+    """Adaptive filter from loudspeaker to microphone, 16 kHz, 10 ms per call.
 
-    The echo must arrive between 0 and 240 ms after the reference that caused it.
-    Not thread-safe, doesn't block, about 0.1 ms a call. While the reference is
-    silent the filter is frozen as it is: a pause doesn't make it forget.
+    The echo must arrive between 0 and 240 ms after its reference. Not thread-safe, does not
+    block, about 0.1 ms per call. While the reference is silent, the filter is frozen, so it
+    keeps its state during a pause.
     """
 
     def __init__(self) -> None:
@@ -67,7 +66,7 @@ class Canceller:
         self.forget()
 
     def forget(self) -> None:
-        """Be cold: no echo path is known. Keeps the reference's history."""
+        """Discard the echo path, but keep the reference's history."""
         self._weights = np.zeros((PARTITIONS, BINS), np.complex64)
         decay = np.exp(-np.arange(PARTITIONS) / _COLD_DECAY)[:, None]
         self._covariance = np.broadcast_to(_COLD_UNCERTAINTY * decay, (PARTITIONS, BINS)).astype(
@@ -80,7 +79,7 @@ class Canceller:
     def weights(self) -> Floats:
         """The echo path as an impulse response: `PARTITIONS` * `HOP` taps at 16 kHz, a copy.
 
-        Setting it starts the filter warm: nearly right, still willing to learn.
+        A new value starts the filter with a nearly correct path that still adapts.
         """
         return np.fft.irfft(self._weights, axis=1)[:, :HOP].astype(np.float32).ravel()
 
@@ -122,7 +121,7 @@ class Canceller:
         self._store(self._history[-FFT:], 0)
 
     def _store(self, block: Floats, age: int) -> None:
-        # Written twice, so that newest to oldest is always one slice without a copy.
+        # stored twice, so newest to oldest is always one slice without a copy
         row = (self._newest + age) % PARTITIONS
         spectrum = np.fft.rfft(block)
         self._spectra[row] = self._spectra[row + PARTITIONS] = spectrum
@@ -132,12 +131,12 @@ class Canceller:
         self._block[HOP:] = error
         spectrum = np.fft.rfft(self._block).astype(np.complex64)
         self._noise += (1 - _NOISE_SMOOTHING) * (_squared(spectrum) - self._noise)
-        # Half of the block is zeros, hence the factors two and one half (Kuech et al., eq. 17 ff.)
+        # half of the block is zeros, hence the factors two and one half (Kuech et al., eq. 17 ff.)
         share = self._covariance / (uncertainty + 2 * self._noise + _TINY)
         self._weights += share * (far.conj() * spectrum)
         self._constrain()
         self._covariance *= 1 - np.float32(0.5) * share * self._power
-        # The walk to the next period: a little is forgotten, as much uncertainty comes in.
+        # the transition to the next period: a small loss, and the same amount of uncertainty
         forgotten = _TRANSITION * _TRANSITION
         self._covariance *= forgotten
         self._covariance += (1 - forgotten) * _squared(self._weights)

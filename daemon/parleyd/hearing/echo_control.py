@@ -1,4 +1,4 @@
-"""Everything that happens to one microphone period, in order, in one call."""
+"""The whole processing of one microphone period in one call."""
 
 import math
 from collections.abc import Callable
@@ -26,16 +26,16 @@ from parleyd.hearing.residual_echo import Levels
 from parleyd.hearing.vad import VoiceDetector
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
-_VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector likes -26
-_GLITCH_S = 1.0  # what the filter needs to find an echo path that an xrun has moved
-_COLD_PERIODS = 100  # of audible playback: before, an unknown echo sounds like a user ...
-_FOUND_PERIODS = 50  # ... or half of that, when its delay is known
-_YOUNG_PERIODS = 400  # of audible playback: until then there may be more echo than is predicted
-_RINGING_PERIODS = 6  # how long a room rings on after the loudspeaker
-_FLOOR_RMS = 10.0  # -70 dBFS: a microphone that gates its noise is heard as if it had some, for
-# the classifier learnt from rooms, where nothing is ever quite silent; nobody is sent it
-_CHUNK_PERIODS = 3  # about as many as a chunk of the voice detector has
-_AUDIBLE = 100  # peak of int16, -50 dBFS: quieter playback teaches the filter nothing
+_VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector expects -26
+_GLITCH_S = 1.0  # the filter needs this time to follow an echo path that an xrun has moved
+_COLD_PERIODS = 100  # of audible playback; before, an unknown echo sounds like a user ...
+_FOUND_PERIODS = 50  # ... or half of it if the delay is known
+_YOUNG_PERIODS = 400  # of audible playback; before, the echo may exceed its prediction
+_RINGING_PERIODS = 6  # the room's reverberation after the loudspeaker stops
+_FLOOR_RMS = 10.0  # -70 dBFS: noise for a microphone that gates, because the classifier was
+# trained in rooms, which are never completely silent; this noise is not sent
+_CHUNK_PERIODS = 3  # about one chunk of the voice detector
+_AUDIBLE = 100  # peak of int16, -50 dBFS: the filter cannot learn from quieter playback
 
 
 def _raise(fault: Fault) -> None:
@@ -43,14 +43,14 @@ def _raise(fault: Fault) -> None:
 
 
 class Hearing:
-    """Cancels the echo, scores what is left and looks for a voice in it.
+    """Cancels the echo, scores the remainder and detects a voice in it.
 
-    `lead_ms`: how long before it is heard a reference frame is handed in (the
-    playback lead). Pure and deterministic: no clock, no thread, no device; one
-    caller, one `process` a period, well under a millisecond.
+    `lead_ms`: the time from passing a reference frame to its sound (the playback lead). Pure
+    and deterministic: no clock, no thread, no device; one caller, one `process` per period,
+    well under a millisecond.
 
-    `report`: handed each failure of a part, which is reset and left out for a while; without
-    it the failure is raised. Meanwhile nothing raises suspicion.
+    `report`: called with each failure of a part, which is reset and skipped for a while;
+    the default raises the failure. While a part is skipped, no user is suspected.
     """
 
     def __init__(
@@ -70,19 +70,19 @@ class Hearing:
         self._new_voice_detector()
         deaf = "only wake word and button interrupt"
         self._cancelling = Fuse("echo canceller", deaf, self._new_canceller, report)
-        self._knowing = Fuse("talker detector", deaf, self._new_talker_detector, report)
+        self._knowing = Fuse("near-end detector", deaf, self._new_talker_detector, report)
         self._listening = Fuse("voice detector", deaf, self._new_voice_detector, report)
         self.fuses = (self._cancelling, self._knowing, self._listening)
 
     def process(
         self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
     ) -> HeardPeriod:
-        """Hear one period.
+        """Process one period.
 
-        `mic`, `reference`: int16 mono, 160 frames at 16 kHz, what was recorded and
-        what was handed to the loudspeaker in this period (zeros when nothing was).
-        `attentive`: somebody asks who is heard; else `voice`, `talker` and `speech` are 0
-        and a third of the work is spared, as nobody does for most of a day.
+        `mic`, `reference`: int16 mono, 160 frames at 16 kHz, the captured frames and the frames
+        passed to the loudspeaker in this period (zeros without playback).
+        `attentive`: whether the detectors are needed; if not, `voice`, `talker` and `speech`
+        are 0, which saves a third of the work for most of a day.
         """
         if attentive and not self._attentive:
             self.listen_anew()
@@ -99,7 +99,7 @@ class Hearing:
         if attentive:
             chunk = self._listening.run(now, self._listen, cleaned)
         intact = done is not None and known is not None and chunk is not None
-        if chunk is None:  # the talker detector stands in, for ends of turns that are found here
+        if chunk is None:  # the near-end detector replaces it for local endpointing
             chunk = self._periods % _CHUNK_PERIODS == 0
             self._voice = talker.speech
         return HeardPeriod(
@@ -118,39 +118,39 @@ class Hearing:
 
     @property
     def delay_ms(self) -> float | None:
-        """From handing a frame in to hearing it; None while that is not known."""
+        """The time from passing a reference frame to its echo; None while it is unknown."""
         return self._alignment.delay_ms if self._alignment is not None else None
 
     def memory(self) -> EchoMemory | None:
-        """What is worth to be kept over a restart; None while too little was heard."""
+        """Return the echo path to save over a restart; None after too little playback."""
         if self._alignment is None or self._audible_periods < _COLD_PERIODS:
             return None
         return self._alignment.memory()
 
     def remember(self, memory: EchoMemory) -> None:
-        """Start with what was learnt before a restart."""
+        """Start with an echo path from before a restart."""
         if self._alignment is not None and memory.plausible:
             self._alignment.remember(memory)
 
     def dropped(self, frames: int) -> None:
-        """Playback was silenced and the newest `frames` of the reference never heard.
+        """Remove the newest `frames` of the reference, which a drop silenced.
 
-        Takes them back, and lets the voice detector mostly forget what it took for
-        a voice until now: it may have been Parley's, and must not speak for the user.
+        Also decays the voice detector's state: it may have detected the reply's voice, which
+        must not count as the user's.
         """
         if self._alignment is not None:
             self._cancelling.run(self._now, self._alignment.dropped, frames)
         self._detector.fade()
 
     def glitch(self, now: float) -> None:
-        """An xrun moved playback against recording: distrust the score for a second."""
+        """Suspend the score for a second after an xrun, which shifts playback and capture."""
         self._distrusted_until = now + _GLITCH_S
 
     def listen_anew(self) -> None:
-        """Parley begins to speak: who spoke before that is over.
+        """Reset the detectors when a reply starts, so earlier speech no longer counts.
 
-        The classifier, which learnt from users who speak over an answer, would remember the
-        question for a second or longer, and take the answer's first syllable for the user.
+        The classifier was trained on users who interrupt a reply. It would store the question
+        for a second or longer, and classify the reply's first syllable as the user.
         """
         self._voice = 0.0
         self._pitch = Pitch()
@@ -173,7 +173,7 @@ class Hearing:
         self._voice = 0.0
 
     def _cancel(self, mic: Frames, reference: Frames) -> tuple[Cancelled, float]:
-        """The period without its echo, and how loud that was (dBFS)."""
+        """Return the period without its echo, and the echo's level (dBFS)."""
         if self._canceller is None or self._alignment is None:
             return _as_it_is(mic)
         due = self._alignment.process(mic, reference)
@@ -189,11 +189,11 @@ class Hearing:
             return score, Talker(0.0, 0.0)
         cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
         talker = self._talker.process(cues)
-        _finite(talker.voice + talker.speech, "the talker detector's output")
+        _finite(talker.voice + talker.speech, "the near-end detector's output")
         return score, talker
 
     def _listen(self, cleaned: Frames) -> bool:
-        """Whether a chunk of the voice detector's ended in this period."""
+        """Run the voice detector; return whether one of its chunks ended in this period."""
         chunks = self._detector.process(cleaned)
         if chunks:
             self._voice = _finite(chunks[-1], "the voice detector's output")
@@ -217,7 +217,7 @@ def _as_it_is(mic: Frames) -> tuple[Cancelled, float]:
 
 
 def _finite(number: float, of: str) -> float:
-    """One that is not would stay in filters and networks for ever. Raises `ArithmeticError`."""
+    """Raise `ArithmeticError` for a non-finite number, which filters would store forever."""
     if not math.isfinite(number):
-        raise ArithmeticError(f"{of} is {number}, and was a number in all periods before")
+        raise ArithmeticError(f"{of} is {number}, but was finite in all earlier periods")
     return number

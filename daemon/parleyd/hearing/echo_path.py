@@ -1,4 +1,4 @@
-"""What hearing learnt of a loudspeaker's way to a microphone, to be kept over a restart."""
+"""The learned echo path from a loudspeaker to a microphone, which is saved over a restart."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from parleyd.hearing.echo_canceller import HOP, PARTITIONS
 from parleyd.units import Floats
 
 TAPS = PARTITIONS * HOP
-_LOUDEST = 100.0  # power gain of an echo path, 20 dB: more is no echo path
+_LOUDEST = 100.0  # the largest power gain of an echo path, 20 dB
 
 
 @dataclass(frozen=True, slots=True)
 class EchoMemory:
-    """The echo path of one pair of cards; true until something is moved."""
+    """The echo path of one pair of cards; valid until one of them is moved."""
 
     weights: Floats
     """Impulse response of the canceller, `TAPS` float32 at 16 kHz."""
@@ -23,14 +23,14 @@ class EchoMemory:
     """Frames (16 kHz) by which the reference is delayed before the canceller."""
 
     delay: float
-    """Frames from handing a reference frame in to hearing it."""
+    """Frames from passing a reference frame to its echo."""
 
     drift: float
-    """Frames a frame by which the clocks drift apart."""
+    """Frames per frame by which the clocks drift apart."""
 
     @property
     def plausible(self) -> bool:
-        """It can be an echo path: right size, finite, at most 20 dB of gain and 300 ms late."""
+        """Whether this can be an echo path: size, finite values, gain <= 20 dB, delay <= 300 ms."""
         numbers = np.array([self.late, self.delay, self.drift])
         finite = bool(np.isfinite(self.weights).all() and np.isfinite(numbers).all())
         return (

@@ -1,4 +1,4 @@
-"""Where a turn begins and ends, heard locally, for servers that are not asked to do it."""
+"""Local detection of the start and end of a turn, for servers that do not detect them."""
 
 from collections import deque
 from enum import Enum
@@ -6,39 +6,39 @@ from enum import Enum
 from parleyd.hearing import HeardPeriod
 
 _VOICE = 0.5  # a chunk above this is speech ...
-_STILL_VOICE = 0.35  # ... and one above this goes on being speech: no flutter at the edge
+_STILL_VOICE = 0.35  # ... and one above this continues speech: hysteresis
 _STARTS = 3  # of the last _WINDOW chunks: 96 ms, shorter than "no", longer than a knock
 _WINDOW = 5
 
 
 class Speech(Enum):
-    """What `Endpoint.update` noticed."""
+    """An event of `Endpoint.update`."""
 
     STARTED = "started"
     ENDED = "ended"
 
 
 class Endpoint:
-    """Start and end of speech from voice probability; pure, `now` in seconds.
+    """Start and end of speech from the voice probability; pure, `now` in seconds.
 
-    `silence_ms`: the hangover, how long no voice is heard before speech has ended.
+    `silence_ms`: the hangover, the silence after which speech has ended.
     """
 
     def __init__(self, silence_ms: int) -> None:
         self._silence_s = silence_ms / 1000
         self._chunks: deque[bool] = deque(maxlen=_WINDOW)
         self.voiced_at: float | None = None
-        """When voice was heard last, on the clock of `now`."""
+        """When voice was last detected, on the clock of `now`."""
         self.reset()
 
     def reset(self, speaking: bool = False) -> None:
-        """Begin anew; `speaking`: the user is known to speak already (after a barge-in)."""
+        """Restart; `speaking`: whether the user speaks already (after a barge-in)."""
         self.speaking = speaking
         self._voiced_at: float | None = None
         self._chunks.clear()
 
     def update(self, heard: HeardPeriod, now: float) -> Speech | None:
-        """Look at the period that ended at `now`; ENDED comes once, `silence_ms` after speech."""
+        """Process the period that ended at `now`; return ENDED once, `silence_ms` after speech."""
         if heard.voice_chunk and heard.voice > _VOICE:
             self.voiced_at = now
         if self.speaking:

@@ -1,13 +1,13 @@
-"""A fuse: one part of hearing may fail, and the speaker continues without it for a while."""
+"""A fuse: if one part of the hearing fails, the speaker continues without it for a while."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-FIRST_PAUSE_S = 1.0  # most failures are one odd period
-LONGEST_PAUSE_S = 60.0  # a part that always fails costs nothing, and is tried again all the same
-STEADY_S = 60.0  # after that without a failure the next one is waited for from FIRST_PAUSE_S on
-REMEMBERED = 16  # kinds of failures of one part: each is logged with its traceback once
+FIRST_PAUSE_S = 1.0  # most failures are caused by one odd period
+LONGEST_PAUSE_S = 60.0  # a part that always fails costs almost nothing, but is tried again
+STEADY_S = 60.0  # after this time without a failure, the pauses start again at FIRST_PAUSE_S
+REMEMBERED = 16  # kinds of failures of one part; each is logged with its traceback once
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -19,20 +19,20 @@ class Fault:
 
     part: str
     means: str
-    """The loss meanwhile, in words for the user."""
+    """The consequence in the meantime, in words for the user."""
     times: int
-    """How often this part has failed since the start."""
+    """The number of failures of this part since the start."""
     error: Exception = field(compare=False)
     known: bool = False
-    """It has failed at the same place before: its traceback is in the log."""
+    """Whether it has failed at the same place before, so its traceback is in the log."""
 
 
 class Fuse:
-    """Runs one part of hearing; its errors end neither the thread nor the other parts.
+    """Runs one part of the hearing; its errors end neither the thread nor the other parts.
 
-    After a failure the part is reset and left out, for `FIRST_PAUSE_S` and twice as long
-    after each further one. `report` is handed each failure: the core writes no log. Pure,
-    owned by the audio thread, `now` in monotonic seconds.
+    After a failure the part is reset and skipped, at first for `FIRST_PAUSE_S`; each further
+    failure doubles the time. `report` is called with each failure, because the core writes no
+    log. Pure, owned by the audio thread, `now` in monotonic seconds.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Fuse:
     ) -> None:
         self.part = part
         self.means = means
-        """The loss while the part is left out, in words for the user."""
+        """The consequence while the part is skipped, in words for the user."""
         self._reset = reset
         self._report = report
         self._times = 0
@@ -51,29 +51,31 @@ class Fuse:
     def run(
         self, now: float, work: Callable[P, T], *arguments: P.args, **named: P.kwargs
     ) -> T | None:
-        """The result of `work`; None when it raises, or while the part is left out."""
+        """Return the result of `work`; None if it raises, or while the part is skipped."""
         if now < self._out_until:
             return None
         try:
             return work(*arguments, **named)
-        except Exception as error:  # the rim of one part, whatever library is under it
+        except Exception as error:  # the rim of one part, with any library under it
             self._blow(error, now)
             return None
 
     def out(self, now: float) -> bool:
-        """The part is left out."""
+        """Return whether the part is skipped."""
         return now < self._out_until
 
     def trouble(self, now: float) -> str:
-        """In words: the loss while the part is left out, then that it failed, until it has
-        worked for `STEADY_S`; else ""."""
+        """Return a text about the failure until the part has worked for `STEADY_S`, else "".
+
+        While the part is skipped, the text is the consequence.
+        """
         if self.out(now):
             return self.means
         recent = now < self._failed_at + STEADY_S
         return f"the {self.part} failed and was reset" if recent else ""
 
     def mend(self) -> None:
-        """The part was replaced: it is run again at once."""
+        """Run the part again at once, because it was replaced."""
         self._out_until = float("-inf")
 
     def _blow(self, error: Exception, now: float) -> None:
@@ -84,7 +86,7 @@ class Fuse:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         try:
             self._reset()
-        except Exception as again:  # it stays as it is, and is left out as long
+        except Exception as again:  # the part stays unchanged, and is skipped all the same
             error.add_note(f"and it cannot be reset: {type(again).__name__}: {again}")
         place = _place(error)
         known = place in self._known
@@ -94,7 +96,7 @@ class Fuse:
 
 
 def _place(error: Exception) -> str:
-    """Where it was raised, and what."""
+    """Return the error's type and the place where it was raised."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

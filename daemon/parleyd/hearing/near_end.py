@@ -1,8 +1,8 @@
-"""Who is heard: a small recurrent network over what canceller, levels and pitch found.
+"""Detect the near-end user with a small recurrent network over canceller, levels and pitch.
 
-Trained on scenes with and without a user by ``tests/bench/training``; 33,000
-weights, MIT like the rest. One dense layer, one gated recurrent unit (Cho et al.
-2014, in the form in which cuDNN and PyTorch compute it), two outputs.
+Trained by ``tests/bench/training`` on scenes with and without a user; 33,000 weights, MIT
+licence. One dense layer, one gated recurrent unit (Cho et al. 2014, in the form of cuDNN and
+PyTorch), two outputs.
 """
 
 from functools import cache
@@ -14,18 +14,18 @@ import numpy as np
 from parleyd.units import Floats
 
 _MODEL = Path(__file__).parent / "models" / "talker.npz"
-_CUE_LIMIT = np.float32(40.0)  # dB; what is beyond says nothing more
+_CUE_LIMIT = np.float32(40.0)  # dB; higher values carry no more information
 _LIMIT = np.float32(4.0)  # standard deviations, as in training
 
 
 class Talker(NamedTuple):
-    """Two probabilities for the period that has just ended."""
+    """Two probabilities for the last period."""
 
     voice: float
-    """A user's voice is in the microphone, loudspeaker or not."""
+    """A user's voice is in the microphone, with or without playback."""
 
     speech: float
-    """... and it says something: it is neither a cough nor a hum. Slower, surer."""
+    """... and it is speech, not a cough or a hum; slower but more reliable."""
 
 
 class TalkerDetector:
@@ -40,7 +40,7 @@ class TalkerDetector:
         return len(self._weights["g_bias_hh_l0"]) // 3
 
     def process(self, cues: Floats) -> Talker:
-        """`cues`: what `Levels.cues` and `Pitch.cues` say of this period, one after the other."""
+        """Return the probabilities; `cues`: this period's `Levels.cues` and then `Pitch.cues`."""
         w, units, before = self._weights, self._units, self._state
         bounded = np.minimum(np.maximum(cues, -_CUE_LIMIT), _CUE_LIMIT)
         scaled = (bounded - w["mean"]) * w["per_std"]

@@ -1,4 +1,4 @@
-"""How periodic a signal is: what tells a voice from clatter within a few periods."""
+"""The periodicity of a signal, which distinguishes a voice from clatter within a few periods."""
 
 import numpy as np
 
@@ -7,24 +7,24 @@ from parleyd.units import MIC_RATE_HZ, Floats
 
 CUES = 6
 _WINDOW = 640  # 40 ms: two cycles of the lowest voice
-_FFT = 1024  # as long as window and longest lag together, so that nothing wraps around
+_FFT = 1024  # window plus longest lag, without circular wrap
 _LOWEST_HZ, _HIGHEST_HZ = 80, 420
-_BAND_HZ = (90.0, 1500.0)  # the harmonics that small loudspeakers and far voices both have
+_BAND_HZ = (90.0, 1500.0)  # harmonics of both small loudspeakers and distant voices
 _QUIET = np.float32(1e-9)
 
 
 class Pitch:
-    """Normalised autocorrelation (Boersma 1993) of what is left, and of the estimated echo."""
+    """Normalised autocorrelation (Boersma 1993) of the error and of the estimated echo."""
 
     def __init__(self) -> None:
         self._signals = np.zeros((2, _WINDOW), np.float32)
         self._lag = 0
 
     def cues(self, period: Cancelled) -> Floats:
-        """Six numbers, -1..1 or 0..1.
+        """Return six numbers, -1..1 or 0..1.
 
-        Periodicity of the error and of the echo, that of the error at the echo's pitch,
-        the lower of the newest two periodicities of the error, how steady its pitch is,
+        Periodicity of the error and of the echo, periodicity of the error at the echo's
+        pitch, the lower of the error's last two periodicities, the steadiness of its pitch,
         and its pitch.
         """
         self._signals[:, :-HOP] = self._signals[:, HOP:]
@@ -47,7 +47,7 @@ class Pitch:
 
 
 def _window_alike() -> Floats:
-    """The window's own autocorrelation, by which that of a windowed signal is divided."""
+    """Return the window's autocorrelation, the divisor for that of a windowed signal."""
     power = np.abs(np.fft.rfft(_HANN, 2 * _WINDOW)) ** 2
     alike = np.fft.irfft(power)[: MIC_RATE_HZ // _LOWEST_HZ]
     return np.asarray(alike / alike[0], np.float32)

@@ -1,4 +1,4 @@
-"""The pre-roll: the newest cleaned audio, so that the first syllable can be sent late."""
+"""The pre-roll: the newest cleaned audio, from which the first syllable is sent later."""
 
 import numpy as np
 
@@ -13,13 +13,13 @@ class Preroll:
         self._ring = FrameRing(np.zeros(ms_to_frames(capacity_ms, MIC_RATE_HZ), np.int16))
 
     def push(self, frames: Frames) -> None:
-        """Add the stream's next frames, any number of them."""
+        """Append the stream's next frames, any number of them."""
         self._ring.push_over(frames)
 
     def last(self, ms: float) -> Frames:
-        """The newest `ms` as a copy, oldest first; less if less was pushed or fits."""
+        """Return a copy of the newest `ms`, oldest first; less if less is stored."""
         return self._ring.newest(ms_to_frames(ms, MIC_RATE_HZ))
 
     def clear(self) -> None:
-        """Forget all frames."""
+        """Remove all frames."""
         self._ring.clear()

@@ -1,9 +1,8 @@
-"""How much of what is left after the canceller neither echo nor room noise explains.
+"""Score the level after the canceller that neither residual echo nor room noise explains.
 
-The score that raises suspicion. Every mel band has a prediction of what it
-would hold if nobody spoke: a learnt share ("leak") of the estimated echo and
-its tail, what the filter knows that it doesn't know, and the noise floor.
-The score is the mean excess over that prediction.
+A high score indicates a user. Each mel band has a predicted level without a user: a learned
+share ("leak") of the estimated echo and its tail, the filter's own uncertainty, and the noise
+floor. The score is the mean excess over that prediction.
 """
 
 import numpy as np
@@ -15,28 +14,28 @@ from parleyd.units import MIC_RATE_HZ, Floats
 
 BANDS = 24
 CUES = 6
-_LOWEST_HZ = 100.0  # hum and handling noise lie below
+_LOWEST_HZ = 100.0  # hum and handling noise are lower
 _HIGHEST_HZ = 7600.0  # converters roll off above
 
-_TAIL = np.float32(10**-0.06)  # 0.6 dB a period: the decay of a room with RT60 of 1 s
-_SPREAD = np.float32(10**-1.5)  # a band never expects less than the mean echo - 15 dB: distortion
+_TAIL = np.float32(10**-0.06)  # 0.6 dB per period: the decay of a room with an RT60 of 1 s
+_SPREAD = np.float32(10**-1.5)  # distortion: each band expects at least the mean echo - 15 dB
 _UNCERTAINTY_WEIGHT = np.float32(3.0)
-_HANN_SHARE = np.float32(0.375)  # power of a Hann window against a rectangular one
+_HANN_SHARE = np.float32(0.375)  # power of a Hann window relative to a rectangular one
 
-# A quantile by unequal steps: 0.06 / (0.375 + 0.06) puts 86 % of echo-only periods below it.
+# Unequal steps give a quantile: 0.06 / (0.375 + 0.06) puts 86 % of echo-only periods below it.
 _LEAK_UP_DB = 0.375
 _LEAK_DOWN_DB = 0.06
 _LEAK_LIMITS_DB = (-20.0, 6.0)
-_SUSPICIOUS = 3.0  # from this score on it is likely a user, whom the leak must not learn:
+_SUSPICIOUS = 3.0  # a higher score is probably a user, whom the leak must not learn:
 _SUSPICIOUS_SLOWDOWN = 0.1
 
 # The floor follows a low quantile of the smoothed power: speech has gaps, noise has none.
 _SMOOTHING = np.float32(0.8)
-_FLOOR_UP_DB = 0.05  # 5 dB a second, so a sentence lifts it by little
+_FLOOR_UP_DB = 0.05  # 5 dB a second, so a sentence raises it only slightly
 _FLOOR_DOWN_DB = 0.1
 _FLOOR_BIAS_DB = 2.0  # from that quantile to the mean
 _FLOOR_LOWEST_DB = -100.0
-_SETTLING_PERIODS = 30  # at first the floor is what was least in 0.3 s
+_SETTLING_PERIODS = 30  # at first, the floor is the minimum of 0.3 s
 
 _COHERENCE_SHARE = np.float32(0.2)  # 50 ms, a syllable
 
@@ -56,15 +55,15 @@ class Levels:
         self._floor_db = np.full(BANDS, np.inf, np.float32)
         self._periods = 0
         self.cues = np.zeros(CUES * BANDS, np.float32)
-        """What the newest `score` was found from: five times dB, then coherence, for each band."""
+        """The inputs of the last `score`: five dB values, then coherence, for each band."""
 
     @property
     def noise_db(self) -> Floats:
-        """Noise floor of each band in dB, relative to each other; a copy."""
+        """The noise floor of each band in dB, relative to the other bands; a copy."""
         return self._floor_db + np.float32(_FLOOR_BIAS_DB)
 
     def score(self, period: Cancelled) -> float:
-        """Mean over bands of the unexplained dB above a margin of 3, each at most 12."""
+        """Return the mean over bands of the excess above a margin of 3 dB, each at most 12 dB."""
         error, echo, mic, alike = self._bands(period)
         np.maximum(echo, self._tail * _TAIL, out=self._tail)
         uncertainty = _UNCERTAINTY_WEIGHT * _HANN_SHARE * (_MEL @ period.uncertainty)
@@ -84,7 +83,8 @@ class Levels:
         return score
 
     def _bands(self, period: Cancelled) -> tuple[Floats, Floats, Floats, Floats]:
-        """Power of error, echo and microphone in each band, and how coherent the first two are."""
+        """Return each band's power of error, echo and microphone, and the coherence of the
+        first two."""
         self._signals[:, :HOP] = self._signals[:, HOP:]
         self._signals[0, HOP:] = period.error
         self._signals[1, HOP:] = period.echo
@@ -122,7 +122,7 @@ class Levels:
 
 
 def _mel_filters() -> Floats:
-    """Triangles on the mel scale (O'Shaughnessy 1987), 24 bands by 161 bins."""
+    """Return triangles on the mel scale (O'Shaughnessy 1987), 24 bands by 161 bins."""
     edges_mel = np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), BANDS + 2)
     edges_hz = 700.0 * (10 ** (edges_mel / 2595.0) - 1.0)
     bins_hz = np.linspace(0.0, MIC_RATE_HZ / 2, BINS)

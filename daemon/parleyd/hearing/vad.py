@@ -1,8 +1,8 @@
 """The voice detector: probability of speech, from the Silero model.
 
-The package `silero-vad` would import torch; its ONNX file alone runs on
-onnxruntime at 0.14 ms for each 32 ms of audio. Model and its shapes:
-https://github.com/snakers4/silero-vad (MIT, see ``models/LICENSE``).
+The package `silero-vad` imports torch. The ONNX file alone needs only onnxruntime, at 0.14 ms
+for each 32 ms of audio. The model and its shapes: https://github.com/snakers4/silero-vad (MIT,
+see ``models/LICENSE``).
 """
 
 from functools import cache
@@ -14,23 +14,23 @@ import onnxruntime
 from parleyd.audio import FULL_SCALE
 from parleyd.units import MIC_RATE_HZ, Floats, Frames
 
-CHUNK_FRAMES = 512  # 32 ms, the only chunk the model takes at 16 kHz
-_CONTEXT_FRAMES = 64  # the model was trained with the end of the last chunk in front
+CHUNK_FRAMES = 512  # 32 ms, the model's only chunk size at 16 kHz
+_CONTEXT_FRAMES = 64  # the model was trained with the end of the previous chunk as a prefix
 _STATE_SHAPE = (2, 1, 128)
 _MODEL = Path(__file__).parent / "models" / "silero_vad_16k_op15.onnx"
 
-_TARGET_RMS = 0.05  # -26 dBFS, the active level of the speech that it was measured with
+_TARGET_RMS = 0.05  # -26 dBFS, the active level of the speech in its measurements
 _RELEASE = 0.97  # level estimate per chunk: -8 dB a second, longer than a pause between words
-_FADE = np.float32(0.25)  # 0.5 lets echo confirm a clatter, 0 costs 80 ms until a voice is found
+_FADE = np.float32(0.25)  # with 0.5, echo confirms a clatter; with 0, a voice needs 80 ms more
 _LEAST_RMS = 1e-6  # keeps the division finite in digital silence
 
 
 class VoiceDetector:
     """Speech probability for each 32 ms chunk of a 16 kHz stream.
 
-    `max_gain` > 1 turns on a gain control that lifts quiet audio towards
-    -26 dBFS by at most that factor; it never attenuates. One object per stream;
-    not thread-safe. Deterministic: the same frames give the same probabilities.
+    `max_gain` > 1 enables a gain control that raises quiet audio towards -26 dBFS by at most
+    that factor; it never attenuates. One object per stream; not thread-safe. Deterministic:
+    the same frames give the same probabilities.
     """
 
     def __init__(self, max_gain: float = 1.0) -> None:
@@ -41,21 +41,21 @@ class VoiceDetector:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream so far, as if new."""
+        """Discard the whole state, as for a new stream."""
         self._state = np.zeros(_STATE_SHAPE, np.float32)
         self._window.fill(0.0)
         self._filled = 0
         self._level = 0.0
 
     def fade(self) -> None:
-        """Mostly forget the stream so far: an earlier voice fades, a new one is found as fast."""
+        """Decay the state: an earlier voice fades, and a new voice is still detected as fast."""
         self._state *= _FADE
 
     def process(self, frames: Frames) -> list[float]:
-        """The probability of each chunk completed by `frames`, oldest first.
+        """Return the probability of each chunk completed by `frames`, oldest first.
 
-        `frames`: int16 mono at 16 kHz, any number of them, the stream's next.
-        Takes about 0.15 ms for each completed chunk; doesn't block.
+        `frames`: the stream's next frames, int16 mono at 16 kHz, any number.
+        Takes about 0.15 ms for each completed chunk; does not block.
         """
         probabilities = []
         while len(frames):
@@ -86,11 +86,11 @@ class VoiceDetector:
 
 @cache
 def _session() -> onnxruntime.InferenceSession:
-    """The model, loaded once per process; running it is thread-safe."""
+    """Return the model, which is loaded once per process; running it is thread-safe."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # Idle worker threads would otherwise burn a core between two chunks.
+    # otherwise, idle worker threads would use a whole core between two chunks
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(
         str(_MODEL), sess_options=options, providers=["CPUExecutionProvider"]

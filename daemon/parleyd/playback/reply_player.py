@@ -1,4 +1,4 @@
-"""The mouth: the reply under way, our own sounds, and how both are held or given up."""
+"""The reply player: plays the current reply and own sounds; holds, resumes and interrupts them."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from parleyd.playback.lead import Lead
 from parleyd.playback.playout import Heard, PartKey, Playout
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
-_EARCON = "earcon:"  # item ids of our own sounds, which the server knows nothing of
-REPEATED_S = 120  # of the last reply that can be played again: 6 MB; who waits for more of it?
+_EARCON = "earcon:"  # the prefix of own sounds' item ids, which the server does not know
+REPEATED_S = 120  # the part of the last reply that can be repeated, 6 MB; longer is not useful
 INAUDIBLE = 16  # peak deviation of int16 frames, -66 dBFS: dither and rounding, never a voice
 
 
@@ -20,9 +20,9 @@ class GivenUp:
     """A reply that was interrupted."""
 
     unheard: list[Heard]
-    """Each part that was received and not heard to its end."""
+    """Each received part that was not heard to its end."""
     heard_ms: int
-    """How much of the whole reply was heard."""
+    """The heard length of the whole reply."""
 
 
 class Mouth:
@@ -34,28 +34,31 @@ class Mouth:
         self._duck_gain = db_to_gain(-settings.hearing.duck_db)
         self._lead, self._rate_hz = lead, audio.playback_rate_hz
         self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
-        self._queued = 0  # device frames not yet heard, as of the last heartbeat
+        self._queued = 0  # device frames not yet heard, as of the last period
         self._drop = False
-        self._parts: set[PartKey] = set()  # of the reply
+        self._parts: set[PartKey] = set()  # the parts of the reply
         self._done = False
         self._cut: Heard | None = None
         self._sounded = False
-        self._silent_frames = 0  # at the end of what was received of the reply
+        self._silent_frames = 0  # at the end of the received part of the reply
         self._earcons = 0
-        self._said = bytearray()  # the reply, int16 at 24 kHz, in the order of its playing
-        self._last = SILENCE  # what was heard of the reply before
+        self._said = bytearray()  # the reply, int16 at 24 kHz, in the order of playback
+        self._last = SILENCE  # the heard part of the previous reply
         self.set_volume(audio.volume)
 
-    # --- the heartbeat ----------------------------------------------------------------
+    # --- each period ------------------------------------------------------------------
 
     def heard(self, queued_frames: int) -> None:
-        """The device holds `queued_frames` of what was written; the rest was heard."""
+        """Count all written frames as heard, except the device's last `queued_frames`."""
         self._queued = queued_frames
         self._playout.heard(queued_frames)
 
     def next(self) -> tuple[int | None, Frames]:
-        """What the device is to do: drop its queue of so many frames (None: keep it), then
-        play these (device rate), which bring it back to the lead."""
+        """Return the next actions of the device.
+
+        First drop its queue of this number of frames (None: keep the queue), then play these
+        frames (device rate), which fill the queue up to the lead.
+        """
         dropped = self._queued if self._drop else None
         kept = 0 if self._drop else self._queued
         self._drop = False
@@ -65,7 +68,7 @@ class Mouth:
     # --- the reply --------------------------------------------------------------------
 
     def begin(self) -> None:
-        """A new reply is asked for: the account of the old one is closed."""
+        """Start a new reply, which closes the account of the previous one."""
         heard = ms_to_frames(self.heard_ms, SERVER_RATE_HZ)
         if heard:
             self._last = np.frombuffer(bytes(self._said), np.int16)[:heard]
@@ -77,10 +80,10 @@ class Mouth:
         self._silent_frames = 0
 
     def say(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> bool:
-        """More of the reply (int16 at 24 kHz); False, once, when the ring has become full.
+        """Append frames of the reply (int16 at 24 kHz); return False, once, if the ring is full.
 
-        Nothing is dropped silently: the reply ends where the ring is full, and `cut`
-        tells what the server must be told when it was heard.
+        No frame is dropped silently: the reply ends where the ring is full, and `cut` is the
+        part to report to the server when the reply has been heard.
         """
         self._parts.add((item_id, content_index, response))
         self._listen(frames)
@@ -94,69 +97,73 @@ class Mouth:
         return False
 
     def say_again(self) -> bool:
-        """Play what was heard of the reply before, as a part of this one that the server does
-        not know of; False when there was none."""
+        """Repeat the heard part of the previous reply; return False if there is none.
+
+        It becomes a part of this reply that the server does not know.
+        """
         if len(self._last) == 0:
             return False
         self.say_own(self._last)
         return True
 
     def say_own(self, frames: Frames) -> bool:
-        """Speech of our own (int16 at 24 kHz) as a part of the reply that the server does not know
-        of; False when the ring has no room for all of it."""
+        """Append own speech (int16 at 24 kHz) to the reply; return False if it does not fit.
+
+        It becomes a part of the reply that the server does not know.
+        """
         self._earcons += 1
         self.say(f"{_EARCON}{self._earcons}", 0, frames)
         return self._cut is None
 
     def part_done(self, item_id: str, content_index: int, response: int = 0) -> None:
-        """No more audio is expected for this part of the reply."""
+        """Mark the end of this part's audio."""
         self._playout.finish(item_id, content_index, response)
 
     def done(self) -> None:
-        """No more audio for the whole reply."""
+        """Mark the end of the whole reply's audio."""
         self._playout.finish_all()
         self._done = True
 
     @property
     def begun(self) -> bool:
-        """Some of the reply has come in."""
+        """Whether audio of the reply has been received."""
         return bool(self._parts)
 
     @property
     def sounded(self) -> bool:
-        """Something of the reply that came in is more than silence."""
+        """Whether the received audio of the reply contains any sound."""
         return self._sounded
 
     @property
     def silent_s(self) -> float:
-        """The length of the silence with which the reply, as received so far, ends."""
+        """The length of the silence at the end of the received audio."""
         return self._silent_frames / SERVER_RATE_HZ
 
     @property
     def heard_ms(self) -> int:
-        """How much of the reply was heard."""
+        """The heard length of the reply."""
         return sum(self._playout.heard_ms(*part) for part in self._parts)
 
     @property
     def finished(self) -> bool:
-        """The reply is complete and was heard to its end, as was every other sound."""
+        """Whether the complete reply and all other sounds were heard to their end."""
         return self._done and not self._playout.busy
 
     @property
     def buffered_ms(self) -> int:
-        """How much waits to be played."""
+        """The length of the audio that waits for playback."""
         return self._playout.buffered_ms
 
     @property
     def cut(self) -> Heard | None:
-        """The part of the server's at whose end the ring was full, if it was."""
+        """The server's part at whose end the ring was full, or None."""
         ours = self._cut is not None and self._cut.item_id.startswith(_EARCON)
         return None if ours else self._cut
 
-    # --- hold, resume, give up --------------------------------------------------------
+    # --- hold, resume, interrupt ------------------------------------------------------
 
     def hold(self) -> None:
-        """Fall silent (or low) at once; nothing is lost."""
+        """Silence (or lower) playback at once, without loss of frames."""
         if self._duck:
             self._playout.set_duck(self._duck_gain)
         else:
@@ -164,16 +171,17 @@ class Mouth:
             self._drop = True
 
     def resume(self) -> None:
-        """Go on at the frame where it was held, behind the silence that the device still has.
+        """Continue at the frame of the hold, after the silence in the device's queue.
 
-        Dropping that silence would save the lead (40 ms) and cost the canceller its alignment.
+        A drop of that silence would save the lead (40 ms), but the canceller would lose its
+        alignment.
         """
         self._playout.resume()
         self._playout.set_duck(1.0)
 
     def give_up(self) -> GivenUp:
-        """Fall silent at once, for good: nothing of this reply is ever played again."""
-        if not self._playout.held:  # when held, the device plays silence already
+        """Silence playback at once and drop the rest of the reply; it is never played again."""
+        if not self._playout.held:  # during a hold, the device plays silence already
             self._drop = True
         parts = self._playout.discard(self._queued)
         self._playout.set_duck(1.0)
@@ -187,10 +195,10 @@ class Mouth:
         else:
             self._silent_frames += len(frames)
 
-    # --- our own sounds ---------------------------------------------------------------
+    # --- own sounds -------------------------------------------------------------------
 
     def play(self, sound: Frames) -> None:
-        """An earcon (int16 at 24 kHz), behind whatever is being played; no frames, no sound."""
+        """Append an earcon (int16 at 24 kHz) to the queue; without frames, do nothing."""
         if len(sound) == 0:
             return
         self._earcons += 1
@@ -199,11 +207,11 @@ class Mouth:
         self._playout.finish(item_id, 0)
 
     def set_volume(self, percent: int) -> None:
-        """Loudness 0..100; the square makes equal steps sound about equal."""
+        """Set the volume, 0..100; the gain is its square, so equal steps sound about equal."""
         self._audible = percent > 0
         self._playout.set_volume((percent / 100) ** 2)
 
     @property
     def audible(self) -> bool:
-        """The volume lets anything be heard."""
+        """Whether the volume is above zero."""
         return self._audible
