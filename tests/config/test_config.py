@@ -115,17 +115,17 @@ def test_remote_servers_are_a_table_each_and_need_a_yes_unless_told_otherwise() 
     [
         (HOME + "approval = 'always'", "skills.mcp[1].approval: 'always' is not allowed"),
         (HOME + "authorization = 'sk-secret'", "skills.mcp[1].authorization: is unknown"),
-        (HOME + "key = 'sk-secret'", "skills.mcp[1].key: is no name"),
+        (HOME + "key = 'sk-secret'", "skills.mcp[1].key: is not a name"),
         (HOME + "key_header = 'X-Key'", "skills.mcp[1].key: is missing"),
         (HOME + HOME, "skills.mcp[2].label: 'home' is not allowed"),
-        (HOME.replace("https", "http"), "skills.mcp[1].server_url: is no bare https address"),
+        (HOME.replace("https", "http"), "skills.mcp[1].server_url: is not a plain https address"),
         (
             HOME.replace("/mcp'", "/mcp?k=sk-secret'"),
-            "skills.mcp[1].server_url: is no bare https address",
+            "skills.mcp[1].server_url: is not a plain https address",
         ),
         (
             HOME.replace("mcp.", "u:sk-secret@mcp."),
-            "skills.mcp[1].server_url: is no bare https address",
+            "skills.mcp[1].server_url: is not a plain https address",
         ),
         ("[[skills.mcp]]\nlabel = 'x y'", "skills.mcp[1].label"),
         (HOME * 9, "skills.mcp: "),
@@ -231,11 +231,11 @@ def test_url_that_keeps_the_key_safe_is_taken(kind: str, url: str) -> None:
         ("openai", "ws://api.openai.com/v1", "OPENAI_API_KEY in clear text"),
         ("auto", "ws://api.openai.com/v1", "OPENAI_API_KEY in clear text"),
         ("azure", "ws://r.openai.azure.com/v1", "AZURE_OPENAI_API_KEY in clear text"),
-        ("azure", "ws://127.0.0.1:1/v1", "not Azure's"),
-        ("azure", "wss://evil.example/v1", "not Azure's"),
-        ("xai", "wss://api.openai.com/v1", "not xAI's"),
-        ("openai", "wss://api.x.ai/v1", "not OpenAI's"),
-        ("openai", "wss://openai.com.evil.example/v1", "not OpenAI's"),
+        ("azure", "ws://127.0.0.1:1/v1", "is not an address of Azure"),
+        ("azure", "wss://evil.example/v1", "is not an address of Azure"),
+        ("xai", "wss://api.openai.com/v1", "is not an address of xAI"),
+        ("openai", "wss://api.x.ai/v1", "is not an address of OpenAI"),
+        ("openai", "wss://openai.com.evil.example/v1", "is not an address of OpenAI"),
         ("openai", "wss://openai.com@evil.example/v1", "user name"),
         ("compatible", "ws://example.org/v1", "out of the house"),
         ("localai", "ws://203.0.113.7/v1", "out of the house"),
@@ -267,15 +267,15 @@ def test_key_host_lets_one_named_host_have_the_key() -> None:
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
-        ('"X-Api-Key" = "pw"', "must not stand in the file"),
-        ('"X-Auth-Token" = "pw"', "must not stand in the file"),
-        ('"X-Own" = "Bearer pw"', "must not stand in the file"),
+        ('"X-Api-Key" = "pw"', "must not be in the file"),
+        ('"X-Auth-Token" = "pw"', "must not be in the file"),
+        ('"X-Own" = "Bearer pw"', "must not be in the file"),
         ('"Host" = "pw"', "set by Parley"),
         ('"Cookie" = "pw"', "set by Parley"),
         ('"X-A" = "pw\\r\\nX-Evil: 1"', "line break"),
-        ('"X-A\\r\\nX-Evil" = "pw"', "no name of a header"),
+        ('"X-A\\r\\nX-Evil" = "pw"', "not a header name"),
         ('"X-A" = "pw", "X-B" = 3', "expected str"),
-        ('"X-A" = "1", "x-a" = "pw"', "there twice"),
+        ('"X-A" = "1", "x-a" = "pw"', "occurs twice"),
     ],
 )
 def test_header_that_is_refused_shows_no_value(headers: str, words: str) -> None:
@@ -297,7 +297,7 @@ def test_header_that_is_refused_shows_no_value(headers: str, words: str) -> None
 )
 def test_mcp_key_of_another_server_is_refused(key: str) -> None:
     (told,) = problems(HOME + f"key = '{key}'")
-    assert told.startswith(f"skills.mcp[1].key: {key} is the key of ")
+    assert told.startswith(f"skills.mcp[1].key: {key} is only sent to ")
 
 
 def test_mcp_key_is_shared_by_one_host_only() -> None:

@@ -89,7 +89,10 @@ def test_without_a_key_auto_is_the_embedded_server_and_others_say_which_key_they
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('url = "wss://api.openai.com.evil.net/v1"', "is not OpenAI's, which alone gets"),
+        (
+            'url = "wss://api.openai.com.evil.net/v1"',
+            "is not an address of OpenAI, and OPENAI_API_KEY is only",
+        ),
         ('server = "openai"\nurl = "ws://127.0.0.1:1/v1"', 'realtime.server = "compatible"'),
         ('server = "azure"\nmodel = "m"', "like wss://RESOURCE.openai.azure.com/openai/v1"),
         ('server = "azure"\nurl = "wss://r.openai.azure.com/v1"', "realtime.model: is missing"),

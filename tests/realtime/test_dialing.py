@@ -112,7 +112,7 @@ def test_name_of_the_house_is_reached_at_its_address_in_the_house(
         ({"Authorization": "Bearer \ufeffsk-1"}, "byte-order mark"),
         ({"api-key": "sk-1\r\nX-Evil: 1"}, "more than one line"),
         ({"X-A": "1\r\nX-Evil: 1"}, "line break"),
-        ({"X-A: 1\r\nX-Evil": "1"}, "no name of a header"),
+        ({"X-A: 1\r\nX-Evil": "1"}, "not a header name"),
         ({"Host": "evil"}, "set by Parley"),
     ],
 )

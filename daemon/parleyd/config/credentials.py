@@ -1,4 +1,4 @@
-"""Keys and headers: where keys are found, and which forms are valid. No value is ever printed."""
+"""Keys and headers: the places of keys, and the valid forms. No message holds a value."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from parleyd.errors import ConfigError
 from parleyd.system import atomic_file
 
-LONGEST = 4096  # characters; a token of an identity provider takes 2,000, a wrong file any number
+LONGEST = 4096  # characters; a token of an identity provider has 2,000, a wrong file any number
 
 _TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _NAME = re.compile(_TCHAR)
@@ -15,7 +15,7 @@ _ASSIGNMENT = re.compile(
     r"((export|set)\s+|\$env:)?([A-Za-z_][\w.-]*\s*=\s*[^=\s]|[\w-]*(key|token|secret)\s*:)",
     re.IGNORECASE,
 )
-_OURS = re.compile(  # the handshake's, and what concerns one hop only (RFC 9110, 7.6.1)
+_OURS = re.compile(  # headers of the handshake, and of one hop only (RFC 9110, 7.6.1)
     r"host|upgrade|connection|keep-alive|sec-websocket-.*|proxy-.*|te|trailer|transfer-encoding"
     r"|content-length|expect|cookie2?|set-cookie",
     re.IGNORECASE,
@@ -23,12 +23,12 @@ _OURS = re.compile(  # the handshake's, and what concerns one hop only (RFC 9110
 
 
 def secret(name: str, environ: Mapping[str, str]) -> str | None:
-    """The key called `name` (``OPENAI_API_KEY``), or None when there is none.
+    """The key with this name (``OPENAI_API_KEY``); None if there is none. Reads a file.
 
-    Looked for as a systemd credential (a file ``$CREDENTIALS_DIRECTORY/openai_api_key``)
-    first, then in the environment. The value must never reach a log or an exception.
+    A systemd credential (a file ``$CREDENTIALS_DIRECTORY/openai_api_key``) comes before the
+    environment. The value must never reach a log or an exception.
 
-    Raises: `ConfigError`, which names the key, if its value is not in the form of one.
+    Raises: `ConfigError`, which names the key, if its value does not have the form of a key.
     """
     found = _credential(name, environ)
     if (found is None or "\ufffd" in found) and (own := environ.get(name, "").strip()):
@@ -41,7 +41,7 @@ def secret(name: str, environ: Mapping[str, str]) -> str | None:
 
 
 def key_flaw(value: str) -> str:
-    """Why this is not in the form of a key; "" if it is. The text holds nothing of the value."""
+    """Why the value does not have the form of a key; "" if it has. Holds nothing of the value."""
     flaws = (
         (
             value.startswith(("\ufeff", "\ufffe")),
@@ -80,7 +80,7 @@ def key_flaw(value: str) -> str:
 def header_flaw(name: str, value: str = "") -> str:
     """Why this header cannot be added to the handshake; "" if it can. Holds no value."""
     if not _NAME.fullmatch(name):
-        return "is no name of a header, allowed are ASCII letters, digits and -"
+        return "is not a header name, allowed are ASCII letters, digits and -"
     if _OURS.fullmatch(name):
         return "is set by Parley or by a proxy, allowed is another header"
     if not (value.isascii() and value.isprintable()) or value != value.strip():

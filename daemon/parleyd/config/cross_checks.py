@@ -55,12 +55,12 @@ def _pins(config: Config) -> Iterator[Clash]:
             yield Clash(
                 (key, "board"),
                 f'{key}: GPIO {pin} is the {sound[pin]} of board = "{config.board}", '
-                "allowed is a pin of its own",
+                "allowed is another pin",
             )
         elif pin in used:
             yield Clash(
                 (key.split(" ")[0], used[pin].split(" ")[0]),
-                f"{key}: GPIO {pin} is already used by {used[pin]}, allowed is a pin of its own",
+                f"{key}: GPIO {pin} is already used by {used[pin]}, allowed is another pin",
             )
         used.setdefault(pin, key)
 
@@ -137,16 +137,16 @@ def _address_problem(realtime: Realtime, needs: Profile) -> str:
         hosts.belongs_to(name, needs.hosts) or name == realtime.key_host.lower()
     ):
         return (
-            f"{told} is not {needs.maker}'s, which alone gets {needs.key}, allowed is another "
-            'server with realtime.server = "compatible" (or its own name), or the very host as '
-            "realtime.key_host"
+            f"{told} is not an address of {needs.maker}, and {needs.key} is only sent to "
+            f'{needs.maker}; use realtime.server = "compatible" (or the name of the server), or '
+            "set realtime.key_host to this host"
         )
     if hosts.is_clear_text(url) and needs.needs_key:
         return f"{told} would send {needs.key} in clear text, allowed is wss://..."
     if hosts.is_clear_text(url) and not hosts.in_house(name):
         return (
             f"{told} would send your voice and the key in clear text out of the house, allowed is "
-            "wss://..., or ws://... to a private address, a name without a dot or one that ends "
+            "wss://..., or ws://... to a private address, a name without a dot or a name that ends "
             "in .local, .lan, .home.arpa or .internal"
         )
     return ""
@@ -158,14 +158,14 @@ def _headers(realtime: Realtime) -> Iterator[Clash]:
     for name, value in realtime.headers.items():
         where = f"realtime.headers.{_bare(name)}"
         if name.lower() in seen:
-            yield Clash(keys, f"{where}: is there twice, in upper and lower case, allowed is once")
+            yield Clash(keys, f"{where}: occurs twice, in upper and lower case, allowed is once")
         seen.add(name.lower())
         if flaw := header_flaw(name):
             yield Clash(keys, f"{where}: {flaw}")
         elif hosts.tells_secret(name, value):
             yield Clash(
                 keys,
-                f"{where}: a key must not stand in the file, allowed is the environment variable "
+                f"{where}: a key must not be in the file, allowed is the environment variable "
                 f"{profile(realtime.server).key} or a systemd credential",
             )
         elif flaw := header_flaw(name, value):
@@ -205,9 +205,9 @@ def _mcp_names(where: str, mcp: Mcp, labels: set[str]) -> Iterator[Clash]:
     if not _ADDRESS.fullmatch(mcp.server_url):
         yield Clash(
             (f"{where}.server_url",),
-            f"{where}.server_url: is no bare https address, allowed is https://host/path as "
-            f"the realtime server reaches it, without a password or ?..., for which "
-            f"{where}.key is there",
+            f"{where}.server_url: is not a plain https address, allowed is https://host/path as "
+            "the realtime server reaches it, without a password or ?...; a key is named by "
+            f"{where}.key",
         )
 
 
@@ -216,14 +216,14 @@ def _mcp_key(where: str, mcp: Mcp, holders: dict[str, tuple[str, str]]) -> Itera
     if mcp.key and not _SECRET.fullmatch(mcp.key):
         yield Clash(
             (f"{where}.key",),
-            f"{where}.key: is no name, allowed is what the key is called, ending in _KEY "
+            f"{where}.key: is not a name, allowed is the name of the key, which ends in _KEY "
             "(HOME_MCP_KEY), never the key itself",
         )
     elif mcp.key in _KEYS_OF_OTHERS:
         yield Clash(
             (f"{where}.key",),
-            f"{where}.key: {mcp.key} is the key of {_KEYS_OF_OTHERS[mcp.key]} and goes "
-            "nowhere else, allowed is a name of its own (HOME_MCP_KEY)",
+            f"{where}.key: {mcp.key} is only sent to {_KEYS_OF_OTHERS[mcp.key]}, "
+            "allowed is another name (HOME_MCP_KEY)",
         )
     elif mcp.key:
         host = urlsplit(mcp.server_url).netloc if _ADDRESS.fullmatch(mcp.server_url) else ""
@@ -232,7 +232,7 @@ def _mcp_key(where: str, mcp: Mcp, holders: dict[str, tuple[str, str]]) -> Itera
             yield Clash(
                 (f"{where}.key", f"{where}.server_url", f"{holder}.server_url"),
                 f"{where}.key: {mcp.key} is the key of {holder}, which is another host, "
-                "allowed is a name of its own",
+                "allowed is another name",
             )
     if mcp.key_header and not mcp.key:
         yield Clash(

@@ -1,11 +1,11 @@
-"""Where a key and the user's voice may go: pure rules over WebSocket addresses and host names.
+"""The hosts that may get a key or the user's voice: pure rules over addresses and host names.
 
-A clear-text address (`ws://`) must stay in the house. A name is in the house if it has a single
-label, or ends in a domain that the public DNS does not delegate; an address, if it is loopback,
-private or link-local. A public name is not, whatever it resolves to today: the answer belongs to
-whoever runs its DNS. Conversely a name of the house proves nothing alone, because some providers
-answer every unknown name with one of their addresses: `in_house` judges the name, and the link
-asks `in_house` again about the address before it connects.
+A clear-text address (`ws://`) must stay inside the house. A name is inside the house if it has a
+single label, or ends in a domain that the public DNS does not delegate. An IP address is inside
+if it is loopback, private or link-local. A public name is outside, whatever it resolves to today,
+because its DNS can change. A name of the house is not enough either: some providers answer every
+unknown name with one of their addresses. `in_house` checks the name here, and the realtime
+connection checks the resolved address with `in_house` again before it connects.
 """
 
 import ipaddress
@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-# RFC 6761, 6762 (and its appendix G), 8375; ICANN reserved "internal" in 2024.
 # RFC 6761, and the names that Debian and Fedora write into /etc/hosts
 LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
+# RFC 6761, 6762 (and its appendix G), 8375; ICANN reserved "internal" in 2024
 HOUSE_DOMAINS = (
     "localhost",
     "local",
@@ -29,8 +29,8 @@ HOUSE_DOMAINS = (
     "localdomain",
 )
 
-# RFC 1918, 3927, 4193, 4291. Not Python's `is_private`, which holds for the documentation ranges
-# and others as well; not 100.64.0.0/10 (RFC 6598), which the provider shares out to its customers.
+# RFC 1918, 3927, 4193, 4291. Python's `is_private` also includes the documentation ranges and
+# others. 100.64.0.0/10 (RFC 6598) is missing because a provider gives it to its customers.
 HOUSE_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -75,17 +75,17 @@ def flaw(url: str) -> str:
     except ValueError:
         return "has no host and port that can be read"
     if parts.scheme not in ("ws", "wss"):
-        return "is not a WebSocket address, allowed is wss://... (ws://... only in the house)"
+        return "is not a WebSocket address, allowed is wss://... (ws://... only inside the house)"
     if "@" in parts.netloc:
-        return "holds a user name or a password; a key belongs into the environment or a credential"
+        return "holds a user name or a password; put a key into the environment or a credential"
     if port == 0 or not _is_host(name):
-        return "has no host that can be connected to"
+        return "has no host that Parley can connect to"
     if parts.fragment or url.endswith("#"):
         return 'holds a "#", which means nothing to a server'
     if any(tells_secret(*pair) for pair in parse_qsl(parts.query, keep_blank_values=True)):
         return (
-            'holds a key behind the "?"; a key belongs into the environment or a credential '
-            "and goes out in a header"
+            'holds a key behind the "?"; put it into the environment or a credential, and Parley '
+            "sends it in a header"
         )
     return ""
 
@@ -96,7 +96,7 @@ def tells_secret(name: str, value: str) -> bool:
 
 
 def normal(url: str) -> str:
-    """The same address as it is connected to: its host in lower case, without a final dot."""
+    """The address that Parley connects to: its host in lower case, without a final dot."""
     parts = urlsplit(url)
     name = host(url).replace("%25", "%")  # RFC 6874's escape of the zone, which sockets want bare
     shown = f"[{name}]" if ":" in name else name
@@ -118,7 +118,7 @@ def is_clear_text(url: str) -> bool:
 
 
 def in_house(name: str) -> bool:
-    """This host name or address stays in the house (see above)."""
+    """This host name or address is inside the house, by the rules above."""
     name = name.lower().removesuffix(".")
     address = _address(name)
     if address is not None:
@@ -144,13 +144,13 @@ def belongs_to(name: str, domains: Sequence[str]) -> bool:
 
 
 def without_secrets(url: str) -> str:
-    """The address for a message: no user, password or query, nothing a terminal would obey."""
+    """The address for a message: without user, password, query and control characters."""
     bare = re.sub(r"[?#].*", "?...", re.sub(r"[^/\s]*@", "...@", url), flags=re.DOTALL)
     return repr(bare if len(bare) <= 100 else f"{bare[:97]}...")
 
 
 def _address(name: str) -> Address | None:
-    """A literal address; an IPv4 address in IPv6's clothes is the IPv4 address."""
+    """A literal address; an IPv4-mapped IPv6 address becomes the IPv4 address."""
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""What each kind of realtime server needs and lacks: one row for each value of `realtime.server`.
+"""The kinds of realtime servers: a row of differences for each value of `realtime.server`.
 
-The row is all that differs. A server that deviates in a way that no row knows is met by
-what holds for every server: unknown events are ignored, every wait has a deadline.
+No other code depends on the kind. Deviations that no row covers are handled as for every server:
+unknown events are ignored, and every wait has a deadline.
 """
 
 from collections.abc import Mapping
@@ -11,44 +11,44 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One kind of server; the defaults are OpenAI's own behaviour."""
+    """One kind of server; the defaults are OpenAI's behaviour."""
 
     url: str = ""
-    """Where it is; "" must be configured (`url_like` shows how)."""
+    """The usual address; "" must be configured (`url_like` shows the form)."""
     url_like: str = "wss://host/v1/realtime"
     model: str = ""
-    """What it is asked for; "" must be configured where `needs_model`."""
+    """The usual model; "" must be configured if `needs_model`."""
     needs_model: bool = False
     key: str = "REALTIME_API_KEY"
     """The name of its key, in the environment or as a credential."""
     needs_key: bool = False
-    """It lets nobody in without a key; the key goes to `hosts` alone, and only encrypted."""
+    """It refuses clients without a key. The key is only sent to `hosts`, and only encrypted."""
     maker: str = ""
-    """Whose servers these are, where `needs_key`."""
+    """The operator of these servers, if `needs_key`."""
     hosts: tuple[str, ...] = ()
-    """The domains of `maker` that get the key, each with all below it."""
+    """The domains of `maker` that get the key, with their subdomains."""
     key_header: str = "Authorization"
     """`Authorization` takes "Bearer <key>", any other header the bare key."""
     voice: str = ""
     """The voice unless one is configured; "" leaves it to the server."""
     flat_session: bool = False
-    """Voice and turn detection stand at the top of the session, not below `audio`."""
+    """Voice and turn detection are at the top of the session, not below `audio`."""
     clears: bool = True
-    """It can forget audio that was sent and not committed."""
+    """It can clear audio that was appended and not committed."""
     truncates: bool = True
-    """It understands that an item was not heard to its end."""
+    """It can truncate an item that was not heard to its end."""
     interrupts: bool = False
-    """It may end its own answer when it hears the user, whatever it was told."""
+    """It may end its answer when it hears the user, whatever the session says."""
     answers: bool | None = False
-    """It answers a turn that it detected by itself, whatever it was told; None: unknown."""
+    """It answers a turn that it detected, whatever the session says; None: unknown."""
     answers_commits: bool = False
-    """It does so for a turn that Parley committed, too."""
+    """It also answers a turn that Parley committed, whatever the session says."""
     limits_context: bool = False
-    """It knows `truncation` with a limit in tokens, and `tracing`."""
+    """It supports `truncation` with a limit in tokens, and `tracing`."""
     ends: bool = True
-    """It always says when a response is done."""
+    """It always reports the end of a response."""
     mcp: bool = False
-    """It calls remote (MCP) tools by itself, and asks for permission first."""
+    """It calls remote (MCP) tools itself, and asks for permission first."""
 
 
 OPENAI = Profile(
@@ -99,7 +99,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             needs_key=True,
             maker="xAI",
             hosts=("x.ai",),  # api., and the regions: us-east-1.api., eu-west-1.api., ...
-            voice="ara",  # what the service says in session.created; others: rex sal eve leo
+            voice="ara",  # the default in session.created; others: rex sal eve leo
             flat_session=True,
             truncates=False,
             interrupts=True,
@@ -122,7 +122,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
 
 
 def profile(server: str) -> Profile:
-    """The row of a `realtime.server`; "auto" is OpenAI or our own, which behave alike."""
+    """The row of a `realtime.server`; "auto" is OpenAI or embedded, which behave alike."""
     return PROFILES.get(server, OPENAI)
 
 
@@ -130,5 +130,5 @@ _TAKE_NOTHING = ("gpt-realtime-whisper", "gpt-4o-transcribe-diarize")
 
 
 def takes_keywords(model: str) -> bool:
-    """Whether the model can be told words to expect; unknown ones (deployments) can."""
+    """Whether the transcription model takes keywords; unknown names (deployments) do."""
     return not model.startswith(_TAKE_NOTHING)

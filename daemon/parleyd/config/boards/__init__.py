@@ -1,4 +1,4 @@
-"""Board profiles: what is known of a sound board, as defaults under the user's own keys."""
+"""Board profiles: the settings of a sound board, as defaults that the user's keys override."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def names() -> list[str]:
-    """All boards that `board` can name."""
+    """All values of `board`."""
     found = (entry.name for entry in files(__name__).iterdir())
     return sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml"))
 
 
 def under(tables: Mapping[str, Any], board: str) -> dict[str, Any]:
-    """The user's tables with those of `board` (one of `names`) under them, key by key."""
+    """The user's tables, with the keys of `board` (one of `names`) where the user has none."""
     merged: dict[str, Any] = dict(tables)
     profile = tomllib.loads(files(__name__).joinpath(f"{board}.toml").read_text("utf-8"))
     for section, keys in profile.items():
