@@ -87,7 +87,7 @@ def test_name_of_the_house_that_leads_out_of_it_gets_nothing(
 ) -> None:
     names(monkeypatch, nas_local=["203.0.113.7"])
     down = asyncio.run(first_down(Address("ws://nas.local:9/v1", BEARER)))
-    assert "nas.local is 203.0.113.7 now, which is not in the house" in down.reason
+    assert "nas.local is now 203.0.113.7, outside the house" in down.reason
     assert down.later
 
 
@@ -186,9 +186,9 @@ def test_proxy_gets_user_and_password_as_they_are(monkeypatch: pytest.MonkeyPatc
     [
         (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "another user and password", True),
         (status("403 Forbidden", body="no"), "refuses to connect to realtime.test (403)", True),
-        (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", "does not reach realtime.test (502)", False),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "is no proxy", True),
-        (b"", "is no proxy", True),
+        (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", "cannot reach realtime.test (502)", False),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a proxy", True),
+        (b"", "is not a proxy", True),
     ],
 )
 def test_proxy_that_refuses_is_named_without_its_password(
@@ -358,8 +358,11 @@ def test_closed_port_is_not_the_networks_fault() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "x"), "the name realtime.test is not known"),
-        (socket.gaierror(socket.EAI_AGAIN, "x"), "cannot be looked up now: check the network"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "the name realtime.test is unknown"),
+        (
+            socket.gaierror(socket.EAI_AGAIN, "x"),
+            "cannot be looked up at the moment: check the network",
+        ),
     ],
 )
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
@@ -427,7 +430,7 @@ def test_server_with_tls_at_a_clear_text_address_is_told_apart(tmp_path: Path) -
     async def scene() -> None:
         async with tls_server(certificate(tmp_path, "localhost")) as port:
             down = await first_down(Address(f"ws://localhost:{port}/v1"))
-        assert "whether it wants wss://" in down.reason
+        assert "whether it requires wss://" in down.reason
 
     asyncio.run(scene())
 
@@ -441,7 +444,7 @@ def test_server_that_takes_and_says_nothing_is_told_apart(
         async with Raw(hangs=True).running() as server:
             down = await first_down(Address(f"ws://127.0.0.1:{server.port}/v1"))
         assert down.reason == (
-            "127.0.0.1 takes the connection and does not answer: check the server"
+            "127.0.0.1 accepts the connection but does not answer: check the server"
         )
 
     asyncio.run(scene())

@@ -26,7 +26,7 @@ def body(**detail: object) -> bytes:
 @pytest.mark.parametrize(
     ("status", "remedy", "words"),
     [
-        (200, Remedy.LATER, "no WebSocket server"),
+        (200, Remedy.LATER, "not a WebSocket server"),
         (301, Remedy.LATER, "redirects are not followed"),
         (400, Remedy.LATER, "realtime.url and realtime.model"),
         (401, Remedy.FATAL, "refuses the key: check XAI_API_KEY"),
@@ -38,9 +38,9 @@ def body(**detail: object) -> bytes:
         (408, Remedy.RECONNECT, "408"),
         (426, Remedy.LATER, "realtime.url"),
         (429, Remedy.BACK_OFF, "too many connections"),
-        (500, Remedy.RECONNECT, "a problem of its own"),
-        (502, Remedy.RECONNECT, "a problem of its own"),
-        (503, Remedy.RECONNECT, "a problem of its own"),
+        (500, Remedy.RECONNECT, "an internal problem"),
+        (502, Remedy.RECONNECT, "an internal problem"),
+        (503, Remedy.RECONNECT, "an internal problem"),
     ],
 )
 def test_status_names_its_culprit(status: int, remedy: Remedy, words: str) -> None:
@@ -74,8 +74,8 @@ def test_status_names_its_culprit(status: int, remedy: Remedy, words: str) -> No
         (400, body(code="InvalidApiKey"), Remedy.FATAL, "XAI_API_KEY"),  # DashScope
         (400, body(code="Arrearage"), Remedy.LATER, "add credit"),
         (500, b'{"status": 500, "error": "Internal Server Error"}', Remedy.RECONNECT,
-         "a problem of its own"),
-        (500, b"\xff" * 10**6, Remedy.RECONNECT, "a problem of its own"),
+         "an internal problem"),
+        (500, b"\xff" * 10**6, Remedy.RECONNECT, "an internal problem"),
     ],
 )  # fmt: skip
 def test_code_in_the_answer_says_more_than_its_status(
@@ -88,7 +88,7 @@ def test_code_in_the_answer_says_more_than_its_status(
 
 def test_missing_key_is_asked_for_and_not_called_wrong() -> None:
     assert by_status(401, b"", "", OPEN) == Refusal(
-        Remedy.FATAL, "the server wants a key: set REALTIME_API_KEY, then restart parleyd"
+        Remedy.FATAL, "the server requires a key: set REALTIME_API_KEY, then restart parleyd"
     )
 
 
@@ -97,9 +97,9 @@ def test_missing_key_is_asked_for_and_not_called_wrong() -> None:
     [
         ("wss://evil.example/steal?k=1", "to evil.example (302)"),
         ("https://user:pw@evil.example:1/", "to evil.example:1 (302)"),
-        ("/other", "to another place (302)"),
-        ("", "to another place (302)"),
-        ("ws://\x1b[31m", "to another place (302)"),
+        ("/other", "redirects us elsewhere (302)"),
+        ("", "redirects us elsewhere (302)"),
+        ("ws://\x1b[31m", "redirects us elsewhere (302)"),
         ("ws://" + "x" * 5000, "(302)"),
     ],
 )
@@ -116,8 +116,8 @@ def test_redirect_names_the_host_and_nothing_else(location: str, words: str) -> 
     [
         (407, Remedy.LATER, "another user and password"),
         (403, Remedy.LATER, "refuses to connect to api.x.ai"),
-        (503, Remedy.RECONNECT, "does not reach api.x.ai"),
-        (None, Remedy.LATER, "is no proxy"),
+        (503, Remedy.RECONNECT, "cannot reach api.x.ai"),
+        (None, Remedy.LATER, "is not a proxy"),
     ],
 )
 def test_proxy_is_named_and_not_the_server(status: int | None, remedy: Remedy, words: str) -> None:
@@ -146,7 +146,7 @@ def certificate_error(code: int) -> ssl.SSLCertVerificationError:
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), {}, "nothing listens at nas port 8080"),
         (multiple(errno.ECONNREFUSED, errno.ENETUNREACH), {}, "nothing listens at nas port 8080"),
-        (multiple(errno.ENETUNREACH, errno.EHOSTUNREACH), {}, "no way to nas port 8080"),
+        (multiple(errno.ENETUNREACH, errno.EHOSTUNREACH), {}, "no route to nas port 8080"),
         (OSError(errno.ENETUNREACH, "x"), {"tried": ["2001:db8::1"]}, "only IPv6 addresses"),
         (OSError(errno.ENETUNREACH, "x"), {"tried": ["2001:db8::1", "10.0.0.1"]}, "check the net"),
         (OSError(errno.ECONNREFUSED, "x"), {"proxy": "http://p:1"}, "at the proxy http://p:1"),
@@ -157,9 +157,13 @@ def certificate_error(code: int) -> ssl.SSLCertVerificationError:
         (TimeoutError(), {"reached": "resolving"}, "DNS server"),
         (TimeoutError(), {"reached": "connecting"}, "nas port 8080 does not answer"),
         (TimeoutError(), {"reached": "connecting", "proxy": "http://p:1"}, "the proxy http://p:1"),
-        (TimeoutError(), {"reached": "shaking hands"}, "takes the connection and does not answer"),
-        (socket.gaierror(socket.EAI_NONAME, "x"), {}, "the name nas is not known"),
-        (socket.gaierror(socket.EAI_AGAIN, "x"), {}, "cannot be looked up now"),
+        (
+            TimeoutError(),
+            {"reached": "shaking hands"},
+            "accepts the connection but does not answer",
+        ),
+        (socket.gaierror(socket.EAI_NONAME, "x"), {}, "the name nas is unknown"),
+        (socket.gaierror(socket.EAI_AGAIN, "x"), {}, "cannot be looked up at the moment"),
         (socket.gaierror(socket.EAI_NONAME, "x"), {"proxy": "http://p:1"}, "name of the proxy"),
         (certificate_error(9), {}, "check this device's clock"),
         (certificate_error(10), {}, "check this device's clock"),
@@ -175,9 +179,9 @@ def test_failure_names_its_culprit(error: Exception, way: dict[str, object], wor
     assert refusal.remedy is Remedy.RECONNECT
     assert words in refusal.text
     assert ("check the network" in refusal.text) is (
-        words in {"no way to nas port 8080", "check the net", "DNS server", "Too many open files",
+        words in {"no route to nas port 8080", "check the net", "DNS server", "Too many open files",
                   "nas port 8080 does not answer", "the proxy http://p:1",
-                  "cannot be looked up now"}
+                  "cannot be looked up at the moment"}
     )  # fmt: skip
 
 

@@ -36,11 +36,11 @@ def error(**detail: object) -> ev.ErrorDetail:
         ({"code": "Throttling.RateQuota"}, Remedy.BACK_OFF, "too many requests"),
         ({"type": "rate_limit_error"}, Remedy.BACK_OFF, "too many requests"),
         ({"code": "RESOURCE_EXHAUSTED"}, Remedy.BACK_OFF, "too many requests"),
-        ({"code": 500, "message": "boom"}, Remedy.BACK_OFF, "a problem of its own"),
-        ({"code": 503}, Remedy.BACK_OFF, "a problem of its own"),
-        ({"type": "overloaded_error"}, Remedy.BACK_OFF, "a problem of its own"),
-        ({"code": "InternalServerError"}, Remedy.BACK_OFF, "a problem of its own"),
-        ({"type": "max_duration"}, Remedy.RECONNECT, "longest time"),  # xAI
+        ({"code": 500, "message": "boom"}, Remedy.BACK_OFF, "an internal problem"),
+        ({"code": 503}, Remedy.BACK_OFF, "an internal problem"),
+        ({"type": "overloaded_error"}, Remedy.BACK_OFF, "an internal problem"),
+        ({"code": "InternalServerError"}, Remedy.BACK_OFF, "an internal problem"),
+        ({"type": "max_duration"}, Remedy.RECONNECT, "time limit"),  # xAI
         ({"code": 404, "message": "Item not found"}, Remedy.OUR_FAULT, "Item not found"),
         ({"code": "1011"}, Remedy.OUR_FAULT, "1011"),
     ],

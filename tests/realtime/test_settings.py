@@ -91,4 +91,4 @@ def test_failed_transcription_is_reported_in_words_always() -> None:
     (text,) = failed(ev.TranscriptionFailure(code="audio_unintelligible", message="No speech."))
     assert "audio_unintelligible: No speech." in text
     (text,) = failed(ev.TranscriptionFailure())
-    assert "the server has a problem of its own" in text
+    assert "the server has an internal problem" in text

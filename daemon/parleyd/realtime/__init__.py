@@ -1,1 +1,1 @@
-"""The realtime protocol: typed events, the session without I/O, the WebSocket link."""
+"""The realtime protocol: typed events, the session without I/O, and the WebSocket connection."""

@@ -1,4 +1,4 @@
-"""Where the realtime server is and how to be let in."""
+"""The address of the realtime server, and the credentials for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ _SCHEMES = ("Bearer ", "Basic ", "Token ")  # of Authorization, before the key
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server is and how to be let in; `headers` hold the key: never print it."""
+    """The server's URL, and its headers; these contain the key: never log them."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key_name: str = ""
-    """What the server's key is called in the environment, for messages."""
+    """The name of the server's key in the environment, for messages."""
 
     @classmethod
     def of(cls, realtime: "Realtime", server: Profile, key: str | None) -> "Address":
-        """The GA address: the model is a query parameter, the key stands in a header."""
+        """The GA address: the model is a query parameter, the key is in a header."""
         full = realtime.url or server.url
-        if not hosts.flaw(full):  # else it is as it is, and nothing is sent there: see `flaw`
+        if not hosts.flaw(full):  # otherwise it is kept, and nothing is sent there: see `flaw`
             parts = urlsplit(hosts.normal(full))
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
             if model := realtime.model or server.model:
@@ -40,32 +40,32 @@ class Address:
 
     @classmethod
     def embedded(cls, url: str) -> "Address":
-        """Our own server, wherever it listens: ``ws+unix:/path`` or ``ws://127.0.0.1:...``."""
+        """The embedded server, wherever it listens: ``ws+unix:/path`` or ``ws://127.0.0.1:...``."""
         return cls(f"{url}?model=embedded")
 
     @property
     def host(self) -> str:
-        """The server's host, as it is connected to; "" on a Unix socket."""
+        """The server's host, as used for the connection; "" on a Unix socket."""
         return hosts.host(self.url)
 
     @property
     def port(self) -> int:
-        """The server's port, as it is connected to."""
+        """The server's port, as used for the connection."""
         return urlsplit(self.url).port or (80 if self.in_clear_text else 443)
 
     @property
     def in_clear_text(self) -> bool:
-        """The connection is not encrypted."""
+        """Whether the connection is unencrypted."""
         return hosts.is_clear_text(self.url)
 
     @property
     def carries_key(self) -> bool:
-        """One of the headers is a key."""
+        """Whether one of the headers is a key."""
         return any(hosts.tells_secret(name, value) for name, value in self.headers.items())
 
     @property
     def flaw(self) -> str:
-        """Why nothing may be sent there with these headers; "" if it may. Holds no key."""
+        """Why nothing may be sent there with these headers; "" if it may. Contains no key."""
         if what := hosts.flaw(self.url):
             return f"realtime.url {what}"
         for name, value in self.headers.items():
@@ -79,7 +79,7 @@ class Address:
         if self.carries_key and self.in_clear_text and not hosts.in_house(self.host):
             which = self.key_name or "the key"
             return (
-                f"{which} would travel in clear text to {self.host}, out of the house: "
+                f"{which} would be sent in clear text to {self.host}, outside the house: "
                 "set realtime.url to a wss:// address"
             )
         return ""

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from parleyd.realtime.raw import UNREADABLE, head
 
-SLICE_BYTES = 64 * 1024  # decoded in one call, 0.1 ms, during which no other thread runs
+SLICE_BYTES = 64 * 1024  # decoded per call, 0.1 ms, during which no other thread runs
 MOST_SCHEME = 100  # characters before the comma of a data URL
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
@@ -16,11 +16,11 @@ _SPACE = b" \t\r\n\v\f\0"
 
 
 def audio(raw: Raw) -> bytes | None:
-    """The bytes in base64 (RFC 4648, sections 4 and 5): with line breaks, without padding,
-    URL-safe, in pieces with padding of their own, or as a data URL.
+    """Decode base64 (RFC 4648, sections 4 and 5): with line breaks, without padding, URL-safe,
+    in pieces that are padded separately, or as a data URL.
 
-    b"" for null or nothing; None for text that is not base64: skipping a wrong character would
-    turn all bytes after it into noise.
+    b"" for null or a missing field; None for text that is not base64: skipping a wrong character
+    would turn all bytes after it into noise.
     """
     if head(raw) in ("", "n"):
         return b""
@@ -39,7 +39,7 @@ def audio(raw: Raw) -> bytes | None:
 
 def _decoded(encoded: memoryview) -> bytes | None:
     out = bytearray()
-    rest = b""  # a group that the next slice completes
+    rest = b""  # an incomplete group, which the next slice completes
     for start in range(0, len(encoded), SLICE_BYTES):
         piece = bytes(encoded[start : start + SLICE_BYTES]).translate(_URL_SAFE, _SPACE)
         if piece.translate(None, _ALPHABET):
@@ -54,7 +54,7 @@ def _decoded(encoded: memoryview) -> bytes | None:
 
 
 def _unpadded(encoded: bytes) -> bytes:
-    """Characters of which the last group is not full; one alone holds less than a byte."""
+    """Decode characters whose last group is incomplete; a single one holds less than a byte."""
     if len(encoded) % 4 == 1:
         encoded = encoded[:-1]
     return a2b_base64(encoded + b"=" * (-len(encoded) % 4))

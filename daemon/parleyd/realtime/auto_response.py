@@ -1,8 +1,8 @@
-"""Whether the server answers a turn by itself, so that it is not asked for the same answer.
+"""Whether the server answers a turn by itself, so that Parley does not request the same answer.
 
-Parley asks for every answer and tells the server to begin none (`create_response` is false).
-LocalAI and xAI answer all the same, and on LocalAI a `response.create` destroys the
-recognition that is under way. So such a server is waited for; others are learnt.
+Parley requests every answer and instructs the server not to (`create_response` is false). LocalAI
+and xAI answer anyway, and on LocalAI a `response.create` destroys the running recognition. So
+Parley waits for such a server; it learns by itself which other servers do this.
 """
 
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from parleyd.config.servers import Profile
 
 UNKNOWN_WAITS_S = 3.0  # for an unknown server, until it is known: recognition may take 2 s
 KNOWN_WAITS_S = 10.0  # for a server that is known to answer; at most half of the user's patience
-MOST_VAIN = 2  # waits in a row for a learnt server: one may be a model that loads
+MOST_VAIN = 2  # successive waits for a learned server: one may be due to a model that is loading
 
 
 @dataclass(slots=True)
 class AutoResponse:
-    """What is known of one server; survives its sockets. Pure."""
+    """The knowledge about one server; survives its sockets. Pure."""
 
     server: Profile
     answer_within_s: float
-    _answers: bool | None = None  # learnt; None: as the profile says
+    _answers: bool | None = None  # learned; None: as in the profile
     _waiting: bool = False
-    _vain: int = 0  # waits in a row that ended without an answer
+    _vain: int = 0  # successive waits that ended without an answer
 
     def turn_committed(self, *, by_us: bool) -> float:
-        """A turn of the user is complete. Returns the seconds to wait for the server's own
-        response before it is asked for one; 0 for a server that waits to be asked."""
+        """A turn of the user is complete. Returns the seconds to wait for a response that the
+        server begins by itself before requesting one; 0 for a server that waits for a request."""
         answers = self.server.answers if self._answers is None else self._answers
         self._waiting = False
         if answers is False or (by_us and not self.server.answers_commits):
@@ -35,12 +35,12 @@ class AutoResponse:
         return min(UNKNOWN_WAITS_S if answers is None else KNOWN_WAITS_S, self.answer_within_s / 2)
 
     def began_by_itself(self) -> None:
-        """A response began that was not asked for, while a turn waited for one."""
+        """A response began without a request, while a turn waited for one."""
         self._answers, self._waiting, self._vain = True, False, 0
 
     def asked(self) -> None:
-        """The wait was in vain, and the server was asked. A profile that says that its server
-        answers is believed for ever; what was learnt is forgotten after `MOST_VAIN` waits."""
+        """The wait was in vain, and Parley requested an answer. A profile that says that its server
+        answers stays valid; learned knowledge is dropped after `MOST_VAIN` waits."""
         if self._waiting and self.server.answers is None:
             self._vain += 1
             if self._answers is None:
@@ -50,6 +50,6 @@ class AutoResponse:
         self._waiting = False
 
     def announced(self, creates: bool | None) -> None:
-        """The confirmed session says `create_response`; only an unknown server is believed."""
+        """Take `create_response` of the confirmed session; only used for an unknown server."""
         if creates and self.server.answers is None:
             self._answers = True

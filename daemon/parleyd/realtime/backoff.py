@@ -1,22 +1,17 @@
-"""How long to wait before the next try to connect: a pure function."""
+"""The pause before the next attempt to connect: a pure function."""
 
 from parleyd.realtime.server_errors import Remedy
 
-STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # then 30 for ever
-BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)  # the server asked for less: nobody is helped by haste
-LATER_STEPS_S = (
-    60.0,
-    120.0,
-    300.0,
-    600.0,
-)  # credit or access is added by people: minutes are soon enough
-JITTER = 0.25  # of the step, to both sides: a house full of speakers does not knock at once
+STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # then 30 s each time
+BUSY_STEPS_S = (8.0, 15.0, 30.0, 60.0)  # the server asked for fewer requests
+LATER_STEPS_S = (60.0, 120.0, 300.0, 600.0)  # people add credit or access: minutes will do
+JITTER = 0.25  # of the step, in both directions: a house full of speakers must not connect at once
 
 
 def delay_s(remedy: Remedy, attempt: int, chance: float) -> float | None:
     """Seconds to wait after a socket ended; None: do not try again.
 
-    `attempt`: how many tries in a row ended early, 0 for the first; `chance`: 0..1.
+    `attempt`: the number of successive attempts that ended early, 0 for the first; `chance`: 0..1.
     """
     if remedy is Remedy.FATAL:
         return None

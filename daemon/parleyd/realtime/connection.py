@@ -1,8 +1,8 @@
-"""The link: one WebSocket after the other to a realtime server, for as long as we run.
+"""The connection to a realtime server: one WebSocket after another, as long as the daemon runs.
 
-It only carries: what comes is decoded and handed on at once (a reader that waits for
-playback would miss its pings), what goes out keeps its order. What events mean is the
-session's business, when to give up is decided by `refusals`.
+It only transports: it decodes and delivers input at once (a reader that waits for playback would
+miss its pings), and keeps the order of output. The session interprets the events, and
+`server_errors` decides when to stop retrying.
 """
 
 import asyncio
@@ -48,26 +48,26 @@ from parleyd.system.tasks import failed
 
 log = logging.getLogger(__name__)
 _wire = logging.getLogger(f"{__name__}.wire")
-_wire.setLevel(logging.WARNING)  # below, websockets writes down the key and all that is said
+_wire.setLevel(logging.WARNING)  # below, websockets logs the key and all that is spoken
 
-OPEN_TIMEOUT_S = 10  # TLS over a slow Wi-Fi takes two seconds; ten means it is dead
-MOST_PATIENCE = 8  # times that, for a server that starts a machine before it answers
-SETTLED_S = 60  # a socket that lived this long starts the back-off anew
-LATEST = 32_503_680_000  # the year 3000; a greater number may be too great to compute with
-PIECE_BYTES = 48_000  # a second of speech, which the audio thread takes in 0.3 ms
-CROWDED_S = 0.02  # between two looks whether there is room for more events
-MOST_RESTS = 50  # a second; then the audio thread hangs, and the watchdog is needed
+OPEN_TIMEOUT_S = 10  # TLS over slow Wi-Fi takes two seconds; after ten, the connection is dead
+MOST_PATIENCE = 8  # times the timeout, for a server that starts a machine before it answers
+SETTLED_S = 60  # a socket that lived this long resets the back-off
+LATEST = 32_503_680_000  # the year 3000; a greater number may be too large for arithmetic
+PIECE_BYTES = 48_000  # a second of speech; the audio thread handles it in 0.3 ms
+CROWDED_S = 0.02  # between two checks for room for more events
+MOST_RESTS = 50  # one second; after that the audio thread hangs, and the watchdog must act
 UNSENT_MOST = 2000  # events that may wait for the network: over a minute of audio
 OUR_ERROR = "an error in Parley itself: see the log"
 
 
 class Link:
-    """Connects, reconnects, carries; lives on the event loop.
+    """Connects, reconnects and transports events; lives on the event loop.
 
-    `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's
-    thread. A link that is not `warm` connects when `want` says so. While `crowded` says that
-    too many events wait already, the server's next message is read later. `answer_within_s`: how
-    long a user waits for an answer, and the longest silence of a server that is only busy.
+    `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's thread.
+    Unless `warm`, it connects only after `want`. While `crowded` reports too many waiting events,
+    it delays reading the server's next message. `answer_within_s`: how long a user waits for an
+    answer, and the longest silence of a server that is only busy.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Link:
         answer_within_s: float = 20.0,
     ) -> None:
         self._address = address
-        self._unix = UnixAddress.parse(address.url)  # our own server, never through a proxy
+        self._unix = UnixAddress.parse(address.url)  # the embedded server, never through a proxy
         self._advice = (
-            "the embedded server is started again by itself" if self._unix else "check the network"
+            "the embedded server restarts by itself" if self._unix else "check the network"
         )
         self._on_event = on_event
         self._crowded = crowded
@@ -90,31 +90,31 @@ class Link:
         self._socket: Connection | None = None
         self._pulse = Pulse(0.0)
         self._end: Refusal | None = None  # why we end the open socket; None: we don't
-        self._planned = False  # we end it, and nothing is wrong
+        self._planned = False  # we end it, and there is no problem
         self._fatal: Refusal | None = None
         self._last_error: Refusal | None = None
-        self._patience = 1  # times OPEN_TIMEOUT_S
-        self._silent_patience = 1.0  # times pulse.SILENT_S
+        self._patience = 1  # a multiple of OPEN_TIMEOUT_S
+        self._silent_patience = 1.0  # a multiple of keepalive.SILENT_S
         self._most_patience = max(1.0, answer_within_s / keepalive.SILENT_S)
-        self._fell_silent = False  # the socket before, though its server may only have been busy
-        self._closing: asyncio.Task[None] | None = None  # kept, or it might be collected
+        self._fell_silent = False  # the previous socket, but its server may just have been busy
+        self._closing: asyncio.Task[None] | None = None  # keeps it from garbage collection
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
         if warm:
             self._wanted.set()
 
     def send(self, event: ClientEvent) -> None:
-        """Queue an event for the open socket; without one it is dropped (the session knows)."""
+        """Queue an event for the open socket; without one, drop it (the session knows)."""
         if self._socket is None or self._end is not None:
             return
         self._pulse.sent(asyncio.get_running_loop().time())
         try:
             self._outgoing.put_nowait(event)
         except asyncio.QueueFull:
-            self.reconnect("the network does not take our audio any more")
+            self.reconnect("the network no longer accepts our audio")
 
     def want(self, wanted: bool) -> None:
-        """Hold a socket, and cut short any pause before the next try; or hold none."""
+        """Keep a socket open, and cut short any pause before the next attempt; or keep none."""
         if wanted:
             self._wanted.set()
             self._hurry.set()
@@ -123,24 +123,24 @@ class Link:
             self._close("not needed")
 
     def renew(self, reason: str) -> None:
-        """Replace the open socket by a new one; only if that fails, `LinkDown` is told."""
+        """Replace the open socket; `LinkDown` is only reported if that fails."""
         self._close(reason)
 
     def reconnect(self, reason: str, *, fatal: bool = False, later: bool = False) -> None:
-        """Give this socket up; unless `fatal`, a new one follows, `later` in minutes."""
+        """Abort this socket; unless `fatal`, a new one follows, `later` in minutes."""
         remedy = Remedy.LATER if later else Remedy.RECONNECT
         self._end = Refusal(Remedy.FATAL if fatal else remedy, reason)
         if fatal:
-            self._fatal = self._end  # also when the socket is gone already
+            self._fatal = self._end  # even if the socket is already gone
             self._hurry.set()
         if self._socket is not None:
-            # abort, not close(): a dead network would let the closing handshake hang
+            # abort, not close(): on a dead network the closing handshake would hang
             self._socket.transport.abort()
 
     async def run(self) -> None:
-        """Stay connected until cancelled or refused for good (then it returns).
+        """Stay connected until cancelled, or until the server refuses for good (then it returns).
 
-        An error in Parley is logged with its traceback and ends a socket, never the link.
+        An error in Parley is logged with its traceback; it ends the socket, but never the task.
         """
         loop = asyncio.get_running_loop()
         attempt = 0
@@ -167,7 +167,7 @@ class Link:
                 async with asyncio.timeout(delay_s):
                     await self._hurry.wait()
 
-    # --- inside -----------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------
 
     def _close(self, reason: str) -> None:
         if self._socket is not None and self._end is None:
@@ -176,28 +176,28 @@ class Link:
             self._closing.add_done_callback(self._ended)
 
     def _tell(self, event: LinkEvent) -> None:
-        """Hand an event on. An exception of the listener is logged and does not end the link."""
+        """Deliver an event. An exception of the listener is logged and ends nothing."""
         try:
             self._on_event(event)
         except Exception:
-            log.exception("an event of the realtime server could not be handed on")
+            log.exception("cannot handle an event of the realtime server")
 
     def _named(self, refusal: Refusal) -> Refusal:
-        """The refusal of a key with the name of the key, which the address knows."""
+        """The refusal of a key, with the name of the key from the address."""
         if refusal.text != KEY_REFUSED:
             return refusal
         return key_refused(self._address.key_name, sent=self._address.carries_key)
 
     async def _guarded(self) -> Refusal:
-        """One socket; the rim of the link's task."""
+        """One socket; the rim of the connection's task."""
         try:
             return await self._one_socket()
         except Exception:
-            log.exception("the link to the realtime server failed")
+            log.exception("internal error in the connection to the realtime server")
             return Refusal(Remedy.RECONNECT, OUR_ERROR)
 
     async def _one_socket(self) -> Refusal:
-        """Open, carry, close; returns why it ended."""
+        """Open, transport and close; returns the reason for its end."""
         self._end = self._last_error = None
         way = Way(self._address.host, 0 if self._unix else self._address.port)
         try:
@@ -208,7 +208,7 @@ class Link:
             if isinstance(error, TimeoutError) and way.reached == "shaking hands":
                 self._patience = min(2 * self._patience, MOST_PATIENCE)
             else:
-                self._fell_silent, self._silent_patience = False, 1.0  # it was the network
+                self._fell_silent, self._silent_patience = False, 1.0  # the network was the cause
             refusal = explain(error, self._address, way, now=time.time())
             if refusal is None:
                 raise
@@ -228,10 +228,10 @@ class Link:
             os.environ,
             way,
             additional_headers=dict(self._address.headers),
-            compression=None,  # audio does not compress, and a Pi has better to do
+            compression=None,  # audio does not compress, and the Pi needs its processor
             max_size=BIGGEST_MESSAGE,
-            open_timeout=None,  # `_one_socket` has one for all of it
-            ping_interval=None,  # `Pulse` knows better when to ping
+            open_timeout=None,  # `_one_socket` has one for the whole attempt
+            ping_interval=None,  # `Pulse` decides better when to ping
             close_timeout=1,
             logger=_wire,
         )
@@ -241,7 +241,7 @@ class Link:
 
     async def _carry(self, socket: Connection) -> Refusal:
         while not self._outgoing.empty():
-            self._outgoing.get_nowait()  # meant for the socket before
+            self._outgoing.get_nowait()  # meant for the previous socket
         self._be_patient()
         self._pulse = Pulse(asyncio.get_running_loop().time(), self._silent_patience)
         self._socket = socket
@@ -256,11 +256,11 @@ class Link:
         try:
             async for message in messages(socket):
                 if self._end is not None:
-                    break  # it would be news of a session that is over
+                    break  # it would belong to a session that is over
                 self._receive(message)
                 await self._room()
         except WebSocketException:
-            pass  # said below, together with the closes that end the loop silently
+            pass  # reported below, together with closes that end the loop silently
         finally:
             self._socket = None
             for task in tasks:
@@ -268,32 +268,32 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
         settled = asyncio.get_running_loop().time() - opened > SETTLED_S
         if settled and not (self._fell_silent or self._pulse.was_busy):
-            self._silent_patience = 1.0  # no sign of a busy server: it was the network
+            self._silent_patience = 1.0  # no sign of a busy server: the network was the cause
         return self._why(socket)
 
     def _be_patient(self) -> None:
-        """A server that takes a new socket right after it fell silent was busy: one that computes
-        an answer in its only thread answers no ping meanwhile."""
+        """A server that accepts a new socket right after it fell silent was busy: if it computes
+        an answer in its only thread, it answers no pings meanwhile."""
         if self._fell_silent:
             self._silent_patience = min(2 * self._silent_patience, self._most_patience)
             silent_s = keepalive.SILENT_S * self._silent_patience
-            log.info("realtime server: it may be silent for %.0f s from now on", silent_s)
+            log.info("realtime server: allowing %.0f s of silence from now on", silent_s)
         self._fell_silent = False
 
     async def _room(self) -> None:
-        """Wait, not for ever, until the events that were handed on are taken."""
+        """Wait, for a limited time, until the delivered events are handled."""
         for _ in range(MOST_RESTS):
             if not self._crowded():
                 break
             await asyncio.sleep(CROWDED_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A task that fails leaves a socket that is of no use: a new one, and the traceback."""
+        """A failed task leaves an unusable socket: log the traceback and replace the socket."""
         if failed(task):
             self.reconnect(OUR_ERROR)
 
     def _why(self, socket: Connection) -> Refusal:
-        """The best explanation of an end: ours, the server's words, then its close code."""
+        """The best explanation of an end: ours, the server's error, or its close code."""
         if self._end is not None:
             return self._end
         if self._last_error is not None:
@@ -307,10 +307,10 @@ class Link:
     def _receive(self, message: str | bytes) -> None:
         event = decode_server(message)
         if isinstance(event, Unknown):
-            log.debug("server event %s is not known here", event.type)
+            log.debug("unknown server event %s", event.type)
             return
         if isinstance(event, Malformed):
-            log.warning("server sent something that is no event: %s", event.reason)
+            log.warning("the server sent an invalid event: %s", event.reason)
             return
         self._last_error = None
         if isinstance(event, AudioDelta) and len(event.delta) > PIECE_BYTES:
@@ -320,7 +320,7 @@ class Link:
         if isinstance(event, ServerError):
             refusal = understand(event.error)
             if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.LATER, Remedy.FATAL):
-                self._last_error = refusal  # a close right behind it is its consequence
+                self._last_error = refusal  # a close that follows immediately is its consequence
         self._tell(event)
         if isinstance(event, SessionCreated):
             ends = event.session.get("expires_at")
@@ -333,7 +333,7 @@ class Link:
                 await socket.send(_frame(await self._outgoing.get()))
 
     async def _feel(self, socket: Connection) -> None:
-        """Ping, and give up a socket that has gone silent."""
+        """Send pings, and abort a socket that has gone silent."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_S)
@@ -343,7 +343,7 @@ class Link:
                     self._fell_silent = self._unix is None
                     self.reconnect(f"the server has gone silent: {self._advice}")
                 case Beat.PING:
-                    # a dead network takes no ping either; `next` still tells when it is over
+                    # a dead network takes no ping either; `next` still reports when it is dead
                     with contextlib.suppress(WebSocketException, TimeoutError):
                         async with asyncio.timeout(LOOK_S):
                             await socket.ping()
@@ -352,14 +352,14 @@ class Link:
 
 
 def _pieces(event: AudioDelta) -> Iterator[AudioDelta]:
-    """The audio of a long delta as several, of whole frames each."""
+    """The audio of a long delta as several deltas of whole frames."""
     for start in range(0, len(event.delta), PIECE_BYTES):
         yield msgspec.structs.replace(event, delta=event.delta[start : start + PIECE_BYTES])
 
 
 def _frame(event: ClientEvent) -> str:
-    """The text frame of an event. What no text frame can hold becomes U+FFFD: a skill may return a
-    file name that is not UTF-8, which Python carries as lone surrogates."""
+    """The text frame of an event. Text that is not valid Unicode becomes U+FFFD: a skill may return
+    a file name that is not UTF-8, which Python represents with lone surrogates."""
     try:
         return encode(event)
     except UnicodeEncodeError:

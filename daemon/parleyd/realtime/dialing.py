@@ -1,7 +1,7 @@
 """Opens a WebSocket to an address: directly, through a proxy, or on a Unix socket.
 
-The key goes to this address and to no other: redirects are not followed, a clear-text address is
-connected to only at an address in the house, and never through a proxy if it carries a key.
+The key goes only to this address: redirects are not followed, and a clear-text connection goes
+only to an address in the house, and never through a proxy if it carries a key.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from parleyd.realtime.address import Address
 from parleyd.realtime.frames import PacedConnection
 from parleyd.realtime.unix_address import UnixAddress
 
-EYEBALLS_DELAY_S = 0.25  # RFC 8305: before the next address is tried beside the first
-EACH_S = 3.0  # for one of several addresses in the house, or of a proxy: there it takes 0.1 s
-LONGEST_REPLY = 16_384  # bytes, of a proxy to CONNECT
+EYEBALLS_DELAY_S = 0.25  # RFC 8305: before the next address is tried in parallel
+EACH_S = 3.0  # per address, if there are several, in the house or of a proxy; usually 0.1 s
+LONGEST_REPLY = 16_384  # bytes of a proxy's answer to CONNECT
 
-Infos = list[tuple[Any, Any, int, str, tuple[Any, ...]]]  # of getaddrinfo
+Infos = list[tuple[Any, Any, int, str, tuple[Any, ...]]]  # as returned by getaddrinfo
 
 
 class Refused(Exception):
-    """Parley itself does not connect; the text says why and what to do. `for_good`: nothing but a
+    """Parley itself refuses to connect; the text says why and what to do. `for_good`: only a
     change of configuration or key can help."""
 
     def __init__(self, text: str, *, for_good: bool = False) -> None:
@@ -47,21 +47,21 @@ class ProxyRefused(Exception):
 
 @dataclass(slots=True)
 class Way:
-    """How far one try came, for the words about its failure."""
+    """The progress of one attempt, for the description of its failure."""
 
     host: str
     port: int
     tls: bool = True
     proxy: str = ""
-    """As `proxies.shown`; "" without one."""
+    """As returned by `proxies.shown`; "" without a proxy."""
     reached: str = "resolving"
     """`resolving`, `connecting`, `shaking hands`."""
     tried: list[str] = field(default_factory=list)
-    """The addresses that were tried, where they are known."""
+    """The addresses that were tried, if they are known."""
 
 
 class Connection(PacedConnection):
-    """Knows when the last byte came in: a long message on a slow line is a sign of life."""
+    """Records when the last byte arrived: a long message on a slow network is a sign of life."""
 
     heard_at = 0.0
     way: Way | None = None
@@ -77,7 +77,7 @@ class Connection(PacedConnection):
 
 
 class _Connect(client.connect):
-    """Follows no redirect: it would hand the key to whatever host the reply names."""
+    """Follows no redirect, which would send the key to any host that the reply names."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -86,9 +86,9 @@ class _Connect(client.connect):
 async def dial(
     address: Address, environ: Mapping[str, str], way: Way, **options: Any
 ) -> client.connect:
-    """The connection to enter. Names are looked up and proxies are asked here.
+    """Return the connection to enter. Looks up names and connects to proxies here.
 
-    `way` is filled in on the way. Raises `Refused`, `ProxyRefused`, `OSError`.
+    Records its progress in `way`. Raises `Refused`, `ProxyRefused`, `OSError`.
     """
 
     def create(*args: Any, **kwargs: Any) -> Connection:
@@ -128,23 +128,23 @@ async def dial(
 
 
 async def _inside(address: Address, way: Way) -> socket.socket:
-    """A socket to a host of the house. A name that leads out of it gets nothing."""
+    """A socket to a host in the house. A name outside the house gets no data."""
     found = await _resolve(address.host, address.port)
     inside = [info for info in found if hosts.in_house(str(info[4][0]))]
     if not inside:
         raise Refused(
-            f"{address.host} is {found[0][4][0]} now, which is not in the house: nothing is sent "
+            f"{address.host} is now {found[0][4][0]}, outside the house: nothing is sent "
             "there in clear text; set realtime.url to a wss:// or a private address"
         )
     return await _first(inside, way)
 
 
 async def _tunnel(proxy: str, address: Address, way: Way) -> socket.socket:
-    """A socket through an HTTP proxy. Own code, as websockets 15 takes no HTTP/1.0 from a proxy
-    (python-websockets/websockets#1609; tinyproxy answers so), and logs one that hangs up."""
+    """A socket through an HTTP proxy. Own code, because websockets 15 accepts no HTTP/1.0 from a
+    proxy (python-websockets/websockets#1609; tinyproxy uses it), and logs one that hangs up."""
     loop = asyncio.get_running_loop()
     parts = urlsplit(proxy)
-    assert parts.hostname is not None  # `proxies.flaw` has looked
+    assert parts.hostname is not None  # checked by `proxies.flaw`
     sock = await _first(await _resolve(parts.hostname, parts.port or 80), way)
     try:
         name = f"[{address.host}]" if ":" in address.host else address.host
@@ -174,7 +174,7 @@ async def _resolve(host: str, port: int) -> Infos:
 
 
 async def _first(infos: Infos, way: Way) -> socket.socket:
-    """A socket to the first address that takes one, IPv4 before IPv6. Raises the last `OSError`."""
+    """A socket to the first address that accepts, IPv4 before IPv6. Raises the last `OSError`."""
     loop = asyncio.get_running_loop()
     way.reached = "connecting"
     ordered = sorted(infos, key=lambda info: bool(info[0] != socket.AF_INET))

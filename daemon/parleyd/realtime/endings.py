@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from parleyd.realtime.events import ErrorDetail, Json, Response
 
 SPEAK: Json = {"output_modalities": ["audio"]}
-"""How a second answer is asked for after one that was only text."""
+"""The settings of a second request after an answer without speech."""
 
 _REASONS = {
     "max_output_tokens": "the answer was longer than realtime.max_output_tokens allows "
@@ -30,14 +30,14 @@ _ABOUT_A_MESSAGE = frozenset(
 
 
 def reason(response: Response) -> str:
-    """Why a response ended early, as the server names it; "" where it names nothing."""
+    """The server's reason why a response ended early; "" if it gives none."""
     details = response.status_details
     named = details.get("reason") if isinstance(details, dict) else None
     return named if isinstance(named, str) else ""
 
 
 def shortfall(response: Response) -> str:
-    """Why a response is not whole, in words; "" when it is. A failed one has its own error."""
+    """Why a response is incomplete, in words; "" if it is complete. A failed one has an error."""
     if response.status in (None, "completed", "failed", "in_progress"):
         return ""
     named = reason(response)
@@ -47,12 +47,12 @@ def shortfall(response: Response) -> str:
 
 
 def only_messages(output: Sequence[Json]) -> bool:
-    """The response did nothing but talk: no function or remote tool was called."""
+    """Whether the response only talked, without calling a function or a remote tool."""
     return all(item.get("type") in ("message", "reasoning") for item in output)
 
 
 def claims_sound(output: Sequence[Json]) -> bool:
-    """A part of the answer is speech, by its type, whether any of it came or not."""
+    """Whether a part of the answer is speech by its type, even if no audio arrived."""
     parts = (part for item in output for part in _parts(item))
     return any(part.get("type") in ("audio", "output_audio") for part in parts)
 
@@ -70,14 +70,14 @@ def messages(output: Sequence[Json]) -> list[str]:
 
 
 def about_a_message(error: ErrorDetail) -> bool:
-    """The server complains about a message of ours, which ends no response."""
+    """Whether the error is about a message of ours, which ends no response."""
     return (error.code or error.type or "") in _ABOUT_A_MESSAGE
 
 
 def takes_no_settings(error: ErrorDetail, about_create: bool) -> bool:
-    """The server refuses what a `response.create` carries; some take none of its fields.
+    """Whether the server refuses a setting of `response.create`; some accept none of its fields.
 
-    `about_create`: it is known to be about that message.
+    `about_create`: the error is known to be about that message.
     """
     if about_create and error.code in ("unknown_parameter", "unsupported_parameter"):
         return True

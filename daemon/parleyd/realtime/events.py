@@ -1,10 +1,10 @@
 """The events of the realtime protocol, typed, in their GA names.
 
-Both directions are here because the embedded server speaks the other half.
+Both directions are here because the embedded server uses the other half.
 `decode_server` and `decode_client` never raise on an unknown type: new events
 appear every month and must not end a conversation. Older (beta) names that
-compatible servers still send are read as their GA successors, and what a server
-puts into a field of another type, or leaves out, costs that field only.
+compatible servers still send are read as their GA successors. A field of another
+type, or a missing one, loses only that field.
 """
 
 from typing import Annotated, Any, Union
@@ -24,11 +24,11 @@ class Event(Struct, kw_only=True, tag_field="type", omit_defaults=True):
     event_id: str | None = None
 
 
-# --- what the client sends ------------------------------------------------------------
+# --- client events --------------------------------------------------------------------
 
 
 class ClientEvent(Event):
-    """Base of what a client sends."""
+    """Base of the events that a client sends."""
 
 
 class SessionUpdate(ClientEvent, kw_only=True, tag="session.update"):
@@ -78,11 +78,11 @@ class CancelResponse(ClientEvent, kw_only=True, tag="response.cancel"):
     response_id: str | None = None
 
 
-# --- what the server sends ------------------------------------------------------------
+# --- server events --------------------------------------------------------------------
 
 
 class ServerEvent(Event):
-    """Base of what a server sends. An id that it left out is ""; see `naming`."""
+    """Base of the events that a server sends. A missing id is ""; see `naming`."""
 
     event_id: Id | None = None
 
@@ -169,11 +169,11 @@ class InputTranscript(
     transcript: str = ""
     usage: Json = field(default_factory=dict)
     status: str | UnsetType = UNSET
-    """xAI only: "in_progress" while a later event will hold the words again, and more."""
+    """xAI only: "in_progress" if a later event will repeat the words, with more of them."""
 
 
 class TranscriptionFailure(Struct, kw_only=True, omit_defaults=True):
-    """Unlike the detail of an `error` it names no event, and what is unknown is left out."""
+    """Unlike the detail of an `error`, it names no event, and omits unknown fields."""
 
     type: str | None = None
     code: str | None = None
@@ -193,7 +193,7 @@ class InputTranscriptFailed(
 
 
 class Response(Struct, kw_only=True):
-    """A response as response.created and response.done carry it; output is left raw."""
+    """A response as in response.created and response.done; its output is raw."""
 
     id: str
     object: str = "realtime.response"
@@ -294,7 +294,7 @@ class FunctionCallArgumentsDone(
 
 
 class McpListed(ServerEvent, kw_only=True, tag="mcp_list_tools.completed"):
-    """The tools of a remote server are known to the model."""
+    """The model knows the tools of a remote server."""
 
     item_id: str
 
@@ -322,13 +322,13 @@ class RateLimitsUpdated(ServerEvent, kw_only=True, tag="rate_limits.updated"):
 
 
 class Unknown(Struct, frozen=True):
-    """An event that this version does not know; ignored, but seen in the debug log."""
+    """An event that this version does not know; ignored, but visible in the debug log."""
 
     type: str
 
 
 class Malformed(Struct, frozen=True):
-    """A message that is no event at all, or an event of the wrong shape."""
+    """A message that is not an event, or an event of the wrong shape."""
 
     reason: str
 
@@ -368,7 +368,7 @@ BETA_NAMES = {
     "input_audio_transcription.failed": "conversation.item.input_audio_transcription.failed",
 }
 
-ENDINGS = {  # of servers that name the end of a response by how it ended
+ENDINGS = {  # of servers that name the last event of a response after its outcome
     "response.completed": "completed",
     "response.cancelled": "cancelled",
     "response.canceled": "cancelled",
@@ -387,10 +387,10 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode_server(message: str | bytes) -> ServerEvent | Unknown | Malformed:
-    """One frame from a server, text or binary. Never raises.
+    """Decode one frame from a server, text or binary. Never raises.
 
-    Malformed is only what is no event at all, and audio that is not base64. No call made here
-    takes longer than one audio period, however big the message is.
+    Malformed means only messages that are not events, and audio that is not base64. No call here
+    takes longer than one audio period, regardless of the message's size.
     """
     try:
         if len(message) <= QUICK_CHARS:
@@ -404,7 +404,7 @@ def decode_server(message: str | bytes) -> ServerEvent | Unknown | Malformed:
 
 
 def decode_client(message: str | bytes) -> ClientEvent | Unknown | Malformed:
-    """One text frame from a client. Never raises."""
+    """Decode one text frame from a client. Never raises."""
     try:
         name = _header.decode(message).type
         decoder = _client.get(name)
@@ -418,7 +418,7 @@ def encode(event: Event) -> str:
     return _encoder.encode(event).decode()
 
 
-# --- the short way: deltas, which come in bursts of hundreds and lack nothing ---------
+# --- the fast path: deltas, which arrive in bursts of hundreds and are complete -------
 
 QUICK_CHARS = 64 * 1024  # of a frame decoded in one call; a delta usually has 2 to 30 kB
 _DELTAS = (AudioDelta, TranscriptDelta, TextDelta, FunctionCallArgumentsDelta)
@@ -445,11 +445,11 @@ def _quickly(message: str | bytes) -> ServerEvent:
     return event
 
 
-# --- the long way: any event of any shape ---------------------------------------------
+# --- the slow path: any event of any shape --------------------------------------------
 
 
 def _readers(cls: type[ServerEvent]) -> list[tuple[str, reading.Reader, Any]]:
-    """How each field is read, and what stands there for an empty text."""
+    """The reader of each field, and the value for an empty text."""
     special: dict[tuple[type, str], reading.Reader] = {
         (AudioDelta, "delta"): reading.sound,
         (ResponseCreated, "response"): _response,
@@ -482,7 +482,7 @@ _READERS = {cls: _readers(cls) for cls in SERVER_EVENTS.values()}
 
 
 def _read(message: str | bytes) -> ServerEvent | Unknown:
-    """Raises one of `raw.UNREADABLE` for what is no event."""
+    """Raises one of `raw.UNREADABLE` unless the message is an event."""
     if raw.too_many_parts(message):
         raise ValueError(f"it has more than {raw.MOST_PARTS:,} parts")
     wire = raw.fields(message)

@@ -1,4 +1,4 @@
-"""Why a connection could not be opened, in words that name the culprit: a pure function."""
+"""Why a connection failed to open, in words that name the cause: a pure function."""
 
 import errno
 import re
@@ -21,17 +21,17 @@ from parleyd.realtime.dialing import ProxyRefused, Refused, Way
 from parleyd.realtime.events import ErrorDetail
 from parleyd.realtime.server_errors import Refusal, Remedy, key_refused, understand
 
-OLDEST = 1_764_547_200.0  # December 2025: a clock before is one that was never set
-BIGGEST_BODY = 65_536  # bytes of an answer that is looked at for an error code
+OLDEST = 1_764_547_200.0  # December 2025: an earlier clock was never set
+BIGGEST_BODY = 65_536  # bytes of an answer that are searched for an error code
 
 _OUT_OF_TIME = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
-_OTHER_NAME = {62, 63, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, and those of e-mail and address
+_OTHER_NAME = {62, 63, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, and the same for e-mail and address
 _NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 _PLAIN_ANSWER = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
 
 
 def explain(error: Exception, address: Address, way: Way, *, now: float) -> Refusal | None:
-    """What a failed try means, and what to do about it. None: an error that no peer can cause.
+    """Explain a failed attempt, and what to do about it. None: an error that no peer can cause.
 
     `now`: this device's clock, in seconds since 1970.
     """
@@ -45,7 +45,7 @@ def explain(error: Exception, address: Address, way: Way, *, now: float) -> Refu
         case InvalidProxy():
             return Refusal(Remedy.LATER, f"the proxy {way.proxy} cannot be used: check its address")
         case ProxyError():
-            return Refusal(Remedy.RECONNECT, f"the proxy {way.proxy} does not let us through")
+            return Refusal(Remedy.RECONNECT, f"the proxy {way.proxy} refuses the connection")
         case ImportError():
             text = f"the proxy {way.proxy} needs the Python package python-socks: install it"
             return Refusal(Remedy.LATER, text)
@@ -69,17 +69,17 @@ def explain(error: Exception, address: Address, way: Way, *, now: float) -> Refu
 
 
 def by_status(status: int, body: bytes, location: str, address: Address) -> Refusal:
-    """A server that does not open the socket; OpenAI's opens it and refuses then."""
+    """A server that refuses the socket; OpenAI's server accepts it and refuses afterwards."""
     no_key = key_refused(address.key_name, sent=address.carries_key)
     known = _told_by(body)
     if known is not None and not (status >= 500 and known.remedy is Remedy.BACK_OFF):
         return no_key if known.remedy is Remedy.FATAL else known
     if 300 <= status < 400:
         to = re.match(r"\w+://(?:[^/@]*@)?([\w.:\[\]-]{1,100})", location)
-        where = f"to {to[1]}" if to else "to another place"
+        where = f"to {to[1]}" if to else "elsewhere"
         text = (
-            f"the server sends us {where} ({status}), and redirects are not followed, as the key "
-            "would go along: set realtime.url to the final address"
+            f"the server redirects us {where} ({status}), but redirects are not followed, because "
+            "the key would be sent along: set realtime.url to the final address"
         )
         return Refusal(Remedy.LATER, text)
     match status:
@@ -105,38 +105,38 @@ def by_status(status: int, body: bytes, location: str, address: Address) -> Refu
             text = "too many connections for this account (429): wait a moment"
             return Refusal(Remedy.BACK_OFF, text)
         case 408 | 425:
-            return Refusal(Remedy.RECONNECT, f"the server gave up waiting ({status})")
+            return Refusal(Remedy.RECONNECT, f"the server timed out ({status})")
     if status >= 500:
-        text = f"the server has a problem of its own ({status}): wait a moment"
+        text = f"the server has an internal problem ({status}): wait a moment"
         return Refusal(Remedy.RECONNECT, text)
     if status >= 400:
         text = f"the server refuses the request ({status}): check realtime.url and realtime.model"
         return Refusal(Remedy.LATER, text)
-    text = f"what answers is no WebSocket server ({status}): check realtime.url"
+    text = f"the address is not a WebSocket server ({status}): check realtime.url"
     return Refusal(Remedy.LATER, text)
 
 
 def by_proxy(status: int | None, way: Way) -> Refusal:
-    """A proxy that does not connect us; never the server's fault, nor the key's."""
+    """A proxy that does not connect us; never the fault of the server or the key."""
     match status:
         case None:
-            text = f"what answers at {way.proxy} is no proxy: check the proxy in the environment"
+            text = f"{way.proxy} is not a proxy: check the proxy in the environment"
             return Refusal(Remedy.LATER, text)
         case 407:
             text = (
-                f"the proxy {way.proxy} wants another user and password (407): correct them in "
+                f"the proxy {way.proxy} requires another user and password (407): correct them in "
                 "https_proxy"
             )
             return Refusal(Remedy.LATER, text)
     if status >= 500:
-        text = f"the proxy {way.proxy} does not reach {way.host} ({status})"
+        text = f"the proxy {way.proxy} cannot reach {way.host} ({status})"
         return Refusal(Remedy.RECONNECT, text)
-    text = f"the proxy {way.proxy} refuses to connect to {way.host} ({status}): ask who runs it"
+    text = f"the proxy {way.proxy} refuses to connect to {way.host} ({status}): ask its operator"
     return Refusal(Remedy.LATER, text)
 
 
 def _told_by(body: bytes) -> Refusal | None:
-    """The error in an answer's body, if it has a code that is known."""
+    """The error in an answer's body, if its code is known."""
     try:
         wire = raw.fields(body[:BIGGEST_BODY])
     except raw.UNREADABLE:
@@ -152,27 +152,27 @@ def _no_websocket(error: InvalidHandshake, way: Way) -> str:
         other = "ws://" if way.tls else "wss://"
         return (
             f"{way.host} closed the connection without an answer: check that a realtime server "
-            f"listens on port {way.port}, and whether it wants {other}"
+            f"listens on port {way.port}, and whether it requires {other}"
         )
-    return f"what answers at {way.host} port {way.port} is no WebSocket server: check realtime.url"
+    return f"{way.host} port {way.port} is not a WebSocket server: check realtime.url"
 
 
 def _too_slow(way: Way) -> str:
     peer = f"the proxy {way.proxy}" if way.proxy else f"{way.host} port {way.port}"
     match way.reached:
         case "resolving":
-            return f"the name {way.host} is not found in time: check the network and its DNS server"
+            return f"the lookup of {way.host} takes too long: check the network and its DNS server"
         case "connecting":
             return f"{peer} does not answer: check the network, and that the address is right"
-    return f"{way.host} takes the connection and does not answer: check the server"
+    return f"{way.host} accepts the connection but does not answer: check the server"
 
 
 def _unknown_name(error: socket.gaierror, way: Way) -> str:
     name = f"the name of the proxy {way.proxy}" if way.proxy else f"the name {way.host}"
     if error.errno == socket.EAI_AGAIN:
-        return f"{name} cannot be looked up now: check the network and its DNS server"
+        return f"{name} cannot be looked up at the moment: check the network and its DNS server"
     setting = "the proxy in the environment" if way.proxy else "realtime.url"
-    return f"{name} is not known: check {setting}, and the network's DNS server"
+    return f"{name} is unknown: check {setting}, and the network's DNS server"
 
 
 def _no_tls(error: ssl.SSLError, way: Way, now: float) -> str:
@@ -184,9 +184,9 @@ def _no_tls(error: ssl.SSLError, way: Way, now: float) -> str:
             return f"the certificate of {peer} is for another name: check realtime.url"
         return (
             f"the certificate of {peer} comes from an authority that this device does not trust: "
-            "check realtime.url; add an authority of your own by update-ca-certificates"
+            "check realtime.url, or add your own authority with update-ca-certificates"
         )
-    reason = getattr(error, "reason", None) or type(error).__name__  # asyncio raises some without
+    reason = getattr(error, "reason", None) or type(error).__name__  # asyncio sets none on some
     if reason in _PLAIN_ANSWER:
         return f"{peer} port {way.port} does not speak TLS: check the port, and wss:// or ws://"
     return f"no secure connection to {peer} ({reason})"
@@ -206,7 +206,7 @@ def _no_connection(error: OSError, way: Way) -> str:
     if numbers & _NO_WAY:
         if way.tried and all(":" in address for address in way.tried):
             return f"{way.host} has only IPv6 addresses, and IPv6 does not work here"
-        return f"there is no way to {peer}: check the network"
+        return f"there is no route to {peer}: check the network"
     if errno.ETIMEDOUT in numbers:
         return f"{peer} does not answer: check the network, and that the address is right"
     reason = error.strerror or type(error).__name__
@@ -214,7 +214,7 @@ def _no_connection(error: OSError, way: Way) -> str:
 
 
 def _numbers(error: OSError) -> set[int]:
-    """The errno, or those of several addresses, which asyncio only puts into the text."""
+    """The errno, or those of several addresses, which asyncio puts only into the text."""
     if error.errno is not None:
         return {error.errno}
     return {int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))}

@@ -1,7 +1,7 @@
-"""The audio formats of the wire: which one the server confirmed, and what it means in frames.
+"""The audio formats of the connection: the format that the server confirmed, in frames.
 
-Parley asks for 16-bit PCM at 24 kHz in both directions. Some servers confirm another
-format and use that. It is converted where that is possible, and refused in words elsewhere.
+Parley requests 16-bit PCM at 24 kHz in both directions. Some servers confirm and use another
+format. Parley converts it where possible, and otherwise refuses it with a message.
 Sources: the session object of the realtime API; ITU-T G.711 for the two 8-bit codes.
 """
 
@@ -22,7 +22,7 @@ Part = tuple[int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """One direction's format; `rate_hz` is frames a second."""
+    """One direction's format; `rate_hz` is frames per second."""
 
     type: str
     rate_hz: int
@@ -32,12 +32,12 @@ class AudioFormat:
 
     @property
     def known(self) -> bool:
-        """Parley can convert it."""
+        """Whether Parley can convert it."""
         return self.type in _DECODERS and 4000 <= self.rate_hz <= 192_000
 
 
 PCM = AudioFormat("audio/pcm", SERVER_RATE_HZ)
-"""The format that Parley asks for."""
+"""The format that Parley requests."""
 
 _FOREIGN = re.compile(
     r"opus|mp3|mpeg|aac|flac|wav|ogg|webm|l16|l24|f(loat)?_?(16|32|64)|[su](8|24|32)|be\b"
@@ -51,14 +51,14 @@ _RATE_IN_NAME = re.compile(r"(?<!\d)(\d{4,6})(?!\d)|(?<!\d)(\d{1,3})khz")
 _RATES_HZ = {PCM.type: SERVER_RATE_HZ, "audio/pcmu": 8000, "audio/pcma": 8000}
 _RATE_KEYS = ("rate", "sample_rate", "sampling_rate", "sample_rate_hz")
 _CHANNEL_KEYS = ("channels", "num_channels")
-_GREATEST_HZ = 1e6  # a greater rate is no rate
+_GREATEST_HZ = 1e6  # a greater number is not a rate
 
 
 def confirmed(session: Json, direction: str) -> AudioFormat:
     """The format that a `session` object names for ``input`` or ``output``.
 
-    A session that names none, or one of an unknown shape, has the one that was asked for. The
-    rate may stand in the format, in its name, or beside it.
+    A session that names none, or one of an unknown shape, uses the requested format. The rate may
+    be in the format, in its name, or beside it.
     """
     audio = session.get("audio")
     side = audio.get(direction) if isinstance(audio, dict) else None
@@ -79,12 +79,12 @@ def confirmed(session: Json, direction: str) -> AudioFormat:
         or number(session, f"{direction}_audio_sampling_rate", most=_GREATEST_HZ)
     )
     if name == "pcm16" and session.get("output_audio_format") == "pcm24" and rate is None:
-        rate = 16_000  # DashScope's names have the rate in kHz
+        rate = 16_000  # DashScope's names contain the rate in kHz
     return AudioFormat(kind, int(rate or _RATES_HZ.get(kind, 0)))
 
 
 def _kind(name: str, *, of_object: bool) -> str:
-    """What a format's name says. A text that names no format stands for the one asked for."""
+    """The type of a format name. Text that names no format means the requested one."""
     low = name.lower()
     if not _FOREIGN.search(low):
         for code, kind in _CODES:
@@ -102,14 +102,14 @@ def _rate_in(name: str) -> float | None:
 
 
 def text_only(session: Json) -> bool:
-    """A `session` object says that answers have no audio."""
+    """Whether a `session` object says that answers have no audio."""
     named = session.get("output_modalities") or session.get("modalities")
     return isinstance(named, list) and "text" in named and "audio" not in named
 
 
 def creates_responses(session: Json) -> bool | None:
-    """Whether a `session` object says that the server answers each turn that it detects by
-    itself; None where it says nothing."""
+    """Whether a `session` object says that the server answers each detected turn by itself; None
+    if it says nothing."""
     audio = session.get("audio")
     side = audio.get("input") if isinstance(audio, dict) else None
     places = [side, session] if isinstance(side, dict) else [session]
@@ -124,7 +124,7 @@ def creates_responses(session: Json) -> bool | None:
 class ReplyDecoder:
     """Turns the bytes of audio deltas into int16 frames at 24 kHz; pure.
 
-    A delta may end within a frame; the rest of that frame opens the next delta of its part.
+    A delta may end within a frame; the next delta of its part begins with the rest.
     """
 
     format: AudioFormat = PCM
@@ -150,13 +150,13 @@ class ReplyDecoder:
         return self._stream.process(frames)
 
     def finish(self) -> Frames:
-        """The frames that the resampler still holds of the current part."""
+        """The remaining frames of the current part, from the resampler."""
         stream = self._stream
         self.reset()
         return SILENCE if stream is None else stream.process(SILENCE, last=True)
 
     def reset(self) -> None:
-        """Forget the current part."""
+        """Drop the current part."""
         self.part, self._rest, self._stream = None, b"", None
 
 
@@ -176,7 +176,7 @@ class TurnEncoder:
         return _ENCODERS[self.format.type](frames)
 
     def reset(self) -> None:
-        """A new turn begins."""
+        """Start a new turn."""
         self._stream = None
 
 
@@ -188,7 +188,7 @@ def _ulaw_table() -> Frames:
 
 
 def _alaw_table() -> Frames:
-    """ITU-T G.711, A-law: as mu-law, with every second bit inverted and a linear first segment."""
+    """ITU-T G.711, A-law: like mu-law, but every second bit is inverted and segment 0 is linear."""
     code = np.arange(256) ^ 0x55
     segment, step = (code & 0x70) >> 4, (code & 0x0F) << 4
     magnitude = np.where(segment == 0, step + 8, (step + 0x108) << np.maximum(segment - 1, 0))

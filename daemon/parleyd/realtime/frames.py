@@ -1,4 +1,4 @@
-"""Whole messages from a WebSocket, at a rate that leaves the audio thread its time."""
+"""Whole messages from a WebSocket, at a rate that leaves the audio thread enough time."""
 
 import asyncio
 import time
@@ -12,12 +12,12 @@ from parleyd.realtime.pace import Pace
 # LocalAI sends a synthesized answer as one message: a minute of speech is 3.8 MB, and its item
 # repeats it. All other messages are far smaller; the largest recorded one has 1.5 kB.
 BIGGEST_MESSAGE = 4 * 1024 * 1024
-MOST_FRAGMENTS = 4096  # of one message: 4 MiB in pieces of 1 KiB
-PIECE_BYTES = 4096  # that are parsed without a look at the clock: 200 of the smallest frames, 4 ms
+MOST_FRAGMENTS = 4096  # per message: 4 MiB in pieces of 1 KiB
+PIECE_BYTES = 4096  # parsed between checks of the clock: 200 of the smallest frames, 4 ms
 
 
 class PacedConnection(client.ClientConnection):
-    """Parses and hands out no more than `Pace` allows; the rest waits, here and in the network."""
+    """Parses and delivers no more than `Pace` allows; the rest waits, here and in the network."""
 
     _pace: Pace | None = None
     _unread = b""
@@ -32,17 +32,17 @@ class PacedConnection(client.ClientConnection):
             self._parse()
 
     def eof_received(self) -> None:
-        """Parse the rest first."""
+        """Parse the remaining bytes first."""
         self._parse_all()
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Parse the rest first."""
+        """Parse the remaining bytes first."""
         self._parse_all()
         super().connection_lost(exc)
 
     def rest_s(self, used_s: float) -> float:
-        """Work for this connection took `used_s`: how long to rest now."""
+        """How long to rest after work of `used_s` for this connection."""
         now = self.loop.time()
         self._pace = self._pace or Pace(now)
         return self._pace.wait_s(used_s, now)
@@ -69,9 +69,9 @@ class PacedConnection(client.ClientConnection):
 
 
 async def messages(socket: PacedConnection) -> AsyncIterator[bytes]:
-    """Every message, text or binary, undecoded, until the socket closes.
+    """Yield every message, text or binary, undecoded, until the socket closes.
 
-    A message of too many fragments closes it, as one that is too big does (1009). Raises
+    A message with too many fragments closes the socket, like one that is too big (1009). Raises
     websockets.ConnectionClosed at the end.
     """
     while True:
@@ -93,7 +93,7 @@ async def _limited(socket: PacedConnection) -> AsyncIterator[bytes]:
 
 
 def refused_message(socket: PacedConnection) -> str:
-    """Why we closed the socket over a message, in words; "" if we did not."""
+    """Why Parley closed the socket because of a message, in words; "" if it did not."""
     close = socket.protocol.close_sent
     if close is None or close.code != CloseCode.MESSAGE_TOO_BIG:
         return ""

@@ -1,8 +1,8 @@
-"""Functions that the model calls: each run once, answered once, and void when interrupted.
+"""Functions that the model calls: each one runs once, is answered once, and is void if interrupted.
 
-A call is announced up to three times within its response. Its id is unique only there: some
-servers give every call the same id. So a call is known by its id, name and arguments within
-one response, and each open call has a handle of its own for the way to the skill and back.
+A response announces a call up to three times. Its id is unique only there: some servers give every
+call the same id. So a call is identified by its id, name and arguments within one response, and
+each open call has a separate handle on its way to the skill and back.
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ import msgspec
 from parleyd.realtime.events import FunctionCallArgumentsDone, Json
 from parleyd.realtime.session_events import SkillCalled
 
-MOST_CALLS = 256  # of one response; a model that calls more has gone wild
-MOST_OPEN = 32  # at once
+MOST_CALLS = 256  # per response; a model that calls more is out of control
+MOST_OPEN = 32  # at the same time
 
 _INCOMPLETE = ("incomplete", "in_progress", "cancelled", "failed")
 
@@ -28,7 +28,7 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call as one event has it."""
+    """A call as described by one event."""
 
     call_id: str
     item_id: str
@@ -36,16 +36,16 @@ class _Call:
     arguments: Json
 
     def repeats(self, other: "_Call") -> bool:
-        """It is the other one: ids may be used for another call, but not with all the same."""
+        """Whether both are the same call: an id may be reused, but not with the same work."""
         return self.call_id == other.call_id and self.same_work(other)
 
     def likeness(self, other: "_Call") -> int:
-        """How many of id, item and work the two have in common."""
+        """How many of id, item and work the two calls have in common."""
         same_item = self.item_id != "" and self.item_id == other.item_id
         return (self.call_id == other.call_id) + same_item + self.same_work(other)
 
     def same_work(self, other: "_Call") -> bool:
-        """The same function is called with the same arguments."""
+        """Whether both call the same function with the same arguments."""
         return (self.name, self.arguments) == (other.name, other.arguments)
 
 
@@ -54,23 +54,23 @@ class Calls:
     """The open calls of one socket; pure."""
 
     _open: dict[str, _Open] = field(default_factory=dict)  # by handle
-    _seen: list[_Call] = field(default_factory=list)  # that were run, of the response
+    _seen: list[_Call] = field(default_factory=list)  # calls of the response that were run
     _names: dict[str, str] = field(default_factory=dict)  # by item id, of the response
-    _complete: list[Json] = field(default_factory=list)  # whose arguments are complete
-    _goes_on: bool = False  # one of the results is for the model to answer
+    _complete: list[Json] = field(default_factory=list)  # with complete arguments
+    _goes_on: bool = False  # the model must answer one of the results
 
     @property
     def living(self) -> bool:
-        """A result is awaited that the reply depends on."""
+        """Whether the reply depends on a result that is due."""
         return any(call.lives for call in self._open.values())
 
     @property
     def called(self) -> bool:
-        """The newest response has called a function."""
+        """Whether the newest response has called a function."""
         return bool(self._seen)
 
     def owed(self, handle: str) -> bool:
-        """The result of this call is awaited: its response was not interrupted."""
+        """Whether the result of this call is due: its response was not interrupted."""
         return handle in self._open and self._open[handle].lives
 
     def call_id(self, handle: str) -> str:
@@ -78,25 +78,25 @@ class Calls:
         return self._open[handle].call_id if handle in self._open else handle
 
     def forget(self) -> None:
-        """The socket is gone, and with it the server that waited for results."""
+        """The socket is gone, along with the server that waited for results."""
         self._open.clear()
         self._goes_on = False
         self.begin_response()
 
     def begin_response(self) -> None:
-        """A new response begins: its calls have ids of their own."""
+        """A new response begins, with separate call ids."""
         self._seen.clear()
         self._names.clear()
         self._complete.clear()
 
     def interrupt(self) -> None:
-        """Results of the calls that are open change nothing any more."""
+        """From now on, results of the open calls have no effect."""
         for call in self._open.values():
             call.lives = False
         self._goes_on = False
 
     def announce(self, item: Json) -> None:
-        """An item of a living response begins: a call may give its name only now."""
+        """An item of a living response begins: some calls give their name only here."""
         name = item.get("name")
         if item.get("type") != "function_call" or not isinstance(name, str):
             return
@@ -110,7 +110,7 @@ class Calls:
             self._complete.append(item | {"name": event.name, "arguments": event.arguments})
 
     def take(self, item: Json) -> list[SkillCalled]:
-        """A complete item of a living response: the call that it is, if it is one and is new."""
+        """A complete item of a living response: returns its call if it is a new one."""
         status = item.get("status")
         if item.get("type") != "function_call" or status in _INCOMPLETE:
             return []
@@ -120,10 +120,10 @@ class Calls:
         return self._run(call)
 
     def rest(self, output: list[Json]) -> list[SkillCalled]:
-        """The living response is complete, with these items: the calls that are new by now.
+        """The living response is complete, with these items: returns the calls that are new.
 
-        Each list has all calls of the response, once. One that differs from a call that was run,
-        but not in all, is that call, unless the list is longer than what was run.
+        Each list contains all calls of the response, once. A call that differs only in part from
+        a call that was run is the same call, unless the list has more calls than were run.
         """
         called: list[SkillCalled] = []
         whole = [item for item in output if item.get("type") == "function_call"]
@@ -139,9 +139,9 @@ class Calls:
         return called
 
     def done(self, handle: str, *, reply: bool) -> tuple[bool, bool]:
-        """A result is in. Returns whether it was asked for, and whether it still mattered.
+        """Take a result. Returns whether the call was open, and whether it still mattered.
 
-        `reply`: it is for the model to answer.
+        `reply`: the model must answer it.
         """
         call = self._open.pop(handle, None)
         if call is None:
@@ -150,12 +150,12 @@ class Calls:
         return True, call.lives
 
     def complete(self) -> bool:
-        """All results are in: whether one of them is for the model to answer; true once."""
+        """All results are in: returns whether the model must answer one of them; true once."""
         goes_on, self._goes_on = self._goes_on, False
         return goes_on
 
     def _call(self, item: Json) -> "_Call | None":
-        """A function call, with what other events say of it where the item lacks it."""
+        """A function call; fields that the item lacks come from other events."""
         item_id = item.get("id")
         same = [one for one in self._complete if _same(one, item)]
         given = item.get("call_id") or next((one["call_id"] for one in same), "") or item_id
@@ -187,13 +187,13 @@ class Calls:
 
 
 def _same(one: Json, other: Json) -> bool:
-    """Two events are about the same call, by one of its ids."""
+    """Whether two events are about the same call, by one of its ids."""
     return any(one.get(key) and one.get(key) == other.get(key) for key in ("call_id", "id"))
 
 
 def _arguments(text: object) -> Json | None:
-    """A function's arguments; None where there are none to be read. Models write broken JSON, and
-    some servers encode it twice, or wrap it in a list or in the marks of a code block."""
+    """A function's arguments; None if they are unreadable. Models write broken JSON, and some
+    servers encode it twice, or wrap it in a list or in the fences of a code block."""
     for _ in range(3):
         if not isinstance(text, str):
             break

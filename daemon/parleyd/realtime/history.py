@@ -1,8 +1,8 @@
-"""The conversation as it was spoken *and heard*, as text, to tell a new socket; bounded.
+"""The conversation as it was spoken *and heard*, as text for a new socket; bounded.
 
-It is a sequence of turns: the user's items, and the reply that they caused. A turn stands where it
-was spoken, whenever its transcript arrives. Transcripts are the server's own; they may come after
-the reply, in several versions, or never.
+It is a sequence of turns: the user's items, and the reply to them. A turn keeps its place in time,
+whenever its transcript arrives. The server makes the transcripts; they may arrive after the reply,
+in several versions, or never.
 """
 
 import json
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from parleyd.realtime.events import Json
 
-KEPT_TURNS = 20  # enough to know what "and tomorrow?" refers to
-KEPT_CHARS = 2000  # of one half of a turn, or of a note; a spoken answer is far shorter
+KEPT_TURNS = 20  # enough to resolve "and tomorrow?"
+KEPT_CHARS = 2000  # per half of a turn, or per note; a spoken answer is far shorter
 TOLD_CHARS = 8000  # of all turns together; no language has more tokens than characters
 
 _NOTE = (
-    "A record of this conversation before the connection was renewed, oldest first. It is no "
-    "instruction. Where the user's words are missing, they are not known."
+    "A record of this conversation before the connection was renewed, oldest first. It is not an "
+    "instruction. Where the user's words are missing, they are unknown."
 )
 
 
@@ -29,12 +29,12 @@ class _Turn:
     items: dict[str, str] = field(default_factory=dict)
     """The user's items on the present socket, in order; "" until the transcript is known."""
     earlier: list[str] = field(default_factory=list)
-    """Transcripts of the user's items on sockets before."""
+    """Transcripts of the user's items on earlier sockets."""
     reply: dict[Hashable, str] = field(default_factory=dict)
     asked: bool = False
-    """The user has finished, and a reply was asked for."""
+    """The user has finished, and an answer was requested."""
     closed: bool = False
-    """What is left of the reply is what was heard."""
+    """The remaining part of the reply is the part that was heard."""
     told: bool = True
     """The present socket knows it."""
 
@@ -52,16 +52,16 @@ class History:
     """The last turns of a conversation; pure, times are monotonic seconds."""
 
     told_chars: int = TOLD_CHARS
-    """Of all turns together, when a new socket is told."""
+    """Limit of all turns together for a new socket."""
 
     _turns: deque[_Turn] = field(default_factory=lambda: deque(maxlen=KEPT_TURNS))
     _new: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=KEPT_TURNS))
 
-    # --- what is spoken ---------------------------------------------------------------
+    # --- speech -----------------------------------------------------------------------
 
     def committed(self, item_id: str, now: float) -> None:
-        """The user's speech has become this item: of the turn that has no reply yet, or of a new
-        one. Ids may be used again in a later turn."""
+        """The user's speech became this item, either of the turn without a reply or of a new turn.
+        A later turn may reuse an id."""
         newest = self._newest
         if newest is None or newest.closed or newest.reply:
             newest = self._begin(now)
@@ -69,15 +69,15 @@ class History:
         newest.at = now
 
     def asked(self, now: float) -> None:
-        """The user's turn has ended, and is to be answered."""
+        """The user's turn has ended and needs an answer."""
         newest = self._newest
         if newest is None or newest.asked or newest.closed:
             newest = self._begin(now)
         newest.asked, newest.at = True, now
 
     def user(self, item_id: str, transcript: str, now: float, *, final: bool = True) -> None:
-        """The words of a user's item ("" names none); a later version replaces them (`final`: the
-        last)."""
+        """The words of a user's item ("": an unnamed item); a later version replaces them. `final`:
+        this is the last version."""
         text = transcript.strip()[:KEPT_CHARS]
         if not text:
             return
@@ -90,8 +90,8 @@ class History:
             self._new.append(("user", text))
 
     def assistant(self, part: Hashable, delta: str) -> None:
-        """More of the reply's words; they may be cut later, as long as it is not closed. `part`
-        names the item, whose id is unique only inside its response."""
+        """Add words of the reply; they may be cut until it is closed. `part` names the item, whose
+        id is unique only within its response."""
         turn = self._newest
         if turn is None or turn.closed:
             turn = self._begin(turn.at if turn is not None else 0.0)
@@ -100,8 +100,8 @@ class History:
             turn.reply[part] = turn.reply.get(part, "") + delta[:room]
 
     def cut(self, shares: Mapping[Hashable, float], sounded: Collection[Hashable]) -> None:
-        """The reply was interrupted: of these parts only a share (0..1) was heard, the others were
-        heard whole if any of their sound came."""
+        """The reply was interrupted: only a share (0..1) of these parts was heard; of the others,
+        those with any sound were heard completely."""
         turn = self._newest
         if turn is not None and not turn.closed:
             for part, share in shares.items():
@@ -109,8 +109,8 @@ class History:
         self.close(sounded)
 
     def close(self, sounded: Collection[Hashable] | None = None) -> None:
-        """The reply is over: what is left of it was heard. `sounded`: the parts of which sound
-        came (None: all); words that came without sound were not heard."""
+        """The reply is over: its remaining words were heard. `sounded`: the parts with sound (None:
+        all); words without sound were not heard."""
         turn = self._newest
         if turn is None or turn.closed or not (turn.asked or turn.reply):
             return
@@ -121,29 +121,29 @@ class History:
             self._new.append(("assistant", turn.assistant))
 
     def rest(self) -> None:
-        """The talk is over: what comes next is another turn, whatever this one lacks."""
+        """The conversation is over: the next words belong to another turn in any case."""
         self.close()
         if self._newest is not None:
             self._newest.closed = True
 
     def take_new(self) -> list[tuple[str, str]]:
-        """The words since the last call, in the order of their arrival: ("user" or "assistant",
-        the words); of a reply those that were heard, when it is over."""
+        """Return the words since the last call, in the order of their arrival: ("user" or
+        "assistant", words); for a reply, only the words that were heard, once it has ended."""
         new = list(self._new)
         self._new.clear()
         return new
 
-    # --- what the server knows --------------------------------------------------------
+    # --- the server's knowledge -------------------------------------------------------
 
     def lost(self) -> None:
-        """The socket is gone, and with it all that its server knew, ids included."""
+        """The socket is gone, along with all that its server knew, including ids."""
         for turn in self._turns:
             turn.told = False
             turn.earlier += turn.items.values()
             turn.items.clear()
 
     def adopt(self) -> None:
-        """The newest turn's audio goes to the present socket, which thereby knows it."""
+        """The newest turn's audio goes to the present socket, which therefore knows the turn."""
         if self._newest is not None:
             self._newest.told = True
 
@@ -155,16 +155,16 @@ class History:
             self._new.clear()
 
     def items(self) -> list[Json]:
-        """All turns, as for `untold`; a reply that is still being played counts as heard."""
+        """All turns, as in `untold`; a reply that is still playing counts as heard."""
         self.close()
         for turn in self._turns:
             turn.told = False
         return self.untold()
 
     def untold(self) -> list[Json]:
-        """The turns that are over and that the present socket does not know, each once, as
-        conversation items, oldest first: pairs of what the user said and what they heard, or one
-        note of it all if the user's half of a pair is not known."""
+        """The finished turns that the present socket does not know, each once, as conversation
+        items, oldest first: pairs of the user's words and the heard reply, or one note of
+        everything if the user's half of a pair is unknown."""
         turns = [turn for turn in self._turns if turn.closed and not turn.told]
         for turn in turns:
             turn.told = True
@@ -180,7 +180,7 @@ class History:
             newest_first += reversed(_pair(turn))
         return newest_first[::-1]
 
-    # --- inside -----------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------
 
     @property
     def _newest(self) -> _Turn | None:
@@ -192,7 +192,7 @@ class History:
         return self._turns[-1]
 
     def _turn_without_items(self, now: float) -> _Turn:
-        """Where words of an unknown item belong: servers may name it late or never."""
+        """The turn for words of an unknown item: servers may name it late or never."""
         newest = self._newest
         if newest is not None and (not newest.items or not (newest.closed or newest.reply)):
             return newest
@@ -209,7 +209,7 @@ def _pair(turn: _Turn) -> list[Json]:
 
 
 def _note(turns: Iterable[_Turn]) -> Json:
-    """All of it in one message that nobody spoke; the newest turns, if there is no room for all."""
+    """All turns in one message without a speaker; only the newest ones if it gets too long."""
     lines: deque[str] = deque()
     room = KEPT_CHARS - len(_NOTE)
     for turn in reversed(list(turns)):
@@ -229,6 +229,6 @@ def _message(role: str, kind: str, text: str) -> Json:
 
 
 def _words(text: str, share: float) -> str:
-    """The first `share` of a text, cut at a word's end, rounded down."""
+    """The first `share` of a text, cut at the end of a word, rounded down."""
     cut = text[: int(len(text) * share)]
     return cut if len(cut) == len(text) else cut.rpartition(" ")[0]

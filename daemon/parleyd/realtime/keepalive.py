@@ -1,49 +1,49 @@
-"""When to ping, and when a peer that says nothing is dead. Pure: `now` is seconds, monotonic.
+"""When to ping, and when a silent peer is dead. Pure: `now` is monotonic seconds.
 
-While a user may be waiting, a dead Wi-Fi is noticed within 5 s (one ping interval, the
-deadline, one look); a stall of 3 s is ridden over. Else pings only keep routers awake.
+While a user may be waiting, a dead Wi-Fi is detected within 5 s (one ping interval, the deadline,
+one check), and a stall of 3 s is tolerated. Otherwise pings only keep routers awake.
 """
 
 from enum import Enum, auto
 
-LOOK_S = 0.25  # how often `next` is to be asked
-WAITED_S = 20.0  # after what we sent last, somebody may wait for an answer so long
-PING_S, SILENT_S = 0.5, 4.0  # while somebody waits; TCP's repeats reach 3.2 s
+LOOK_S = 0.25  # interval between calls of `next`
+WAITED_S = 20.0  # after the last event that we sent, a user may wait this long for an answer
+PING_S, SILENT_S = 0.5, 4.0  # while a user may wait; TCP retransmits after up to 3.2 s
 IDLE_PING_S, IDLE_SILENT_S = 20.0, 20.0  # OpenAI's server itself pings every 20 s
 
 
 class Beat(Enum):
-    """What to do now."""
+    """The next action."""
 
     NOTHING = auto()
     PING = auto()
-    DEAD = auto()  # give the socket up
+    DEAD = auto()  # abort the socket
 
 
 class Pulse:
-    """The pulse of one socket; any data that comes in is a sign of life, not only pongs."""
+    """The keepalive of one socket; any received data is a sign of life, not only pongs."""
 
     def __init__(self, now: float, patience: float = 1) -> None:
-        """`patience`: how many times `SILENT_S` a peer may be silent while a user may wait."""
+        """`patience`: a multiple of `SILENT_S` for a peer's silence while a user may wait."""
         self._patience = patience
         self.was_busy = False
-        """The peer was silent for longer than `SILENT_S`, and then it was heard."""
+        """The peer was silent for longer than `SILENT_S`, and then sent something."""
         self._sent: float | None = None
         self._pinged = now
-        self._unanswered: float | None = None  # the first ping since something was heard
+        self._unanswered: float | None = None  # the first ping since the last received data
 
     def sent(self, now: float) -> None:
-        """Something was sent that may be answered."""
+        """We sent an event that may be answered."""
         self._sent = now
 
     def heard(self, now: float) -> None:
-        """Something came in, no matter what."""
+        """Data of any kind was received."""
         if self._unanswered is not None and now >= self._unanswered:
             self.was_busy |= now - self._unanswered >= SILENT_S
             self._unanswered = None
 
     def next(self, now: float) -> Beat:
-        """What to do now; a returned PING counts as sent."""
+        """The next action; a returned PING counts as sent."""
         waited = self._sent is not None and now - self._sent < WAITED_S
         silent_s = SILENT_S * self._patience
         if not waited:

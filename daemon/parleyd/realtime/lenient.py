@@ -4,13 +4,13 @@ import contextlib
 
 from parleyd.realtime.events import Json
 
-MOST_DIGITS = 20  # more than any number that is meant has; longer ones cost time to read
+MOST_DIGITS = 20  # more than in any plausible number; longer ones take time to parse
 
 
 def number(fields: Json, *names: str, most: float) -> float | None:
-    """The first of these fields that is a number from 0 to `most`; None without one.
+    """The first of these fields that is a number from 0 to `most`; None if there is none.
 
-    Infinity, NaN and booleans are no numbers.
+    Infinity, NaN and booleans do not count as numbers.
     """
     for name in names:
         value = fields.get(name)

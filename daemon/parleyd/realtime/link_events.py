@@ -16,14 +16,14 @@ class LinkDown:
 
     reason: str
     fatal: bool = False
-    """The link does not try again by itself: the key is refused."""
+    """There will be no further attempt: the server refuses the key."""
     later: bool = False
-    """The server refuses for now: the link tries in minutes, and at once if a user asks."""
+    """The server refuses for now: the next attempt is in minutes, or at once if a user asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expires:
-    """The server ends the open socket's session so many seconds from now (by its clock)."""
+    """The server ends the open socket's session in this number of seconds (by its clock)."""
 
     in_s: float
 

@@ -1,8 +1,8 @@
-"""Remote (MCP) tools, which the server calls by itself: what the reply still waits for.
+"""Remote (MCP) tools, which the server calls by itself: the results that the reply waits for.
 
-The server lists the tools of each MCP server once per session, runs calls beside the
-response that asked for them, and does not go on when one has ended: the model stays
-silent until it is asked to (the session does, with what `RemoteCalls` says).
+The server lists the tools of each MCP server once per session, runs calls in parallel with the
+response that requested them, and does not continue when one has ended: the model stays silent
+until it is prompted (the session does that, as `RemoteCalls` decides).
 """
 
 from collections import OrderedDict
@@ -12,16 +12,16 @@ from enum import Enum, auto
 
 from parleyd.realtime.events import Json
 
-LISTED_WITHIN_S = 3.0  # of a session's begin: two requests to the MCP server, as a rule
-STARTED_WITHIN_S = 5.0  # from the permission to the call; else the server wants to be asked
-ENDED_WITHIN_S = 30.0  # as long as the slowest of our own functions may take
+LISTED_WITHIN_S = 3.0  # of the session's beginning: usually two requests to the MCP server
+STARTED_WITHIN_S = 5.0  # from the permission to the call; after that, the server needs a prompt
+ENDED_WITHIN_S = 30.0  # as long as the slowest local function may take
 REMEMBERED = 256  # calls; a response has a handful
 
 
 class _Call(Enum):
     RUNNING = auto()
-    UNCLAIMED = auto()  # it has ended, and no response has named it as its own yet
-    OVER = auto()  # its end is known, or matters to nobody
+    UNCLAIMED = auto()  # it has ended, but no response has claimed it yet
+    OVER = auto()  # its end is known, or no longer matters
 
 
 @dataclass(slots=True)
@@ -29,14 +29,14 @@ class RemoteCalls:
     """The calls of one socket; pure."""
 
     _calls: OrderedDict[str, _Call] = field(default_factory=OrderedDict)  # by item id
-    _deadlines: dict[str, float] = field(default_factory=dict)  # of those that run
-    _permitted: OrderedDict[str, float] = field(default_factory=OrderedDict)  # begun by then
-    _owed: bool = False  # a result is in that nobody has spoken of
+    _deadlines: dict[str, float] = field(default_factory=dict)  # of the running ones
+    _permitted: OrderedDict[str, float] = field(default_factory=OrderedDict)  # deadlines
+    _owed: bool = False  # a result is in that the model has not mentioned yet
     _newest_index: int = 0  # of the newest call, among the output items of its response
 
     @property
     def living(self) -> bool:
-        """The reply waits for the end of a call."""
+        """Whether the reply waits for the end of a call."""
         return bool(self._deadlines or self._permitted)
 
     def permitted(self, request_id: str, now: float) -> None:
@@ -44,7 +44,7 @@ class RemoteCalls:
         self._permitted[request_id] = now + STARTED_WITHIN_S
 
     def claim(self, item: Json, now: float, index: int = 0) -> None:
-        """An output item of the living response: the call that it is, if it is one."""
+        """An output item of the living response: record its call, if it is one."""
         item_id = item.get("id")
         if item.get("type") != "mcp_call" or not isinstance(item_id, str):
             return
@@ -59,13 +59,13 @@ class RemoteCalls:
             self.ended(item_id)
 
     def begun(self, item_id: str, now: float) -> None:
-        """The server runs a call; without its response's name, so one that was permitted."""
+        """The server runs a call; the event names no response, so it is a permitted call."""
         if self._permitted and item_id not in self._calls:
             self._permitted.popitem(last=False)
             self._run(item_id, now)
 
     def ended(self, item_id: str) -> bool:
-        """A call has ended, well or not; True when the reply waited for it."""
+        """A call has ended, successfully or not; True if the reply waited for it."""
         running = self._calls.get(item_id) is _Call.RUNNING
         if running:
             self._end(item_id)
@@ -74,18 +74,18 @@ class RemoteCalls:
         return running
 
     def answered(self, index: int) -> None:
-        """The response speaks on behind its calls: there `index` is among its output items."""
+        """The response talks after its calls: `index` is its place among the output items."""
         if index > self._newest_index:
             self._owed = False
 
     def complete(self) -> bool:
-        """All calls have ended: whether the model is to be asked to go on; told once."""
+        """All calls have ended: returns whether to prompt the model to continue; true once."""
         owed, self._owed = self._owed, False
         self._newest_index = 0
         return owed
 
     def overdue(self, now: float) -> bool:
-        """Give up what should have begun or ended by now; True when something was."""
+        """Abandon calls that should have begun or ended by now; True if there was one."""
         late = [name for name, deadline in self._permitted.items() if now >= deadline]
         for name in late:
             del self._permitted[name]
@@ -96,7 +96,7 @@ class RemoteCalls:
         return bool(late or stuck)
 
     def interrupt(self) -> None:
-        """Ends of the calls that are open change nothing any more."""
+        """From now on, the ends of the open calls have no effect."""
         for item_id, state in self._calls.items():
             if state is not _Call.OVER:
                 self._calls[item_id] = _Call.OVER
@@ -124,7 +124,7 @@ class RemoteCalls:
 class Listing:
     """Whether the model knows the remote tools yet; pure.
 
-    A turn that is answered before that is answered without them.
+    A turn that is answered earlier is answered without them.
     """
 
     servers: int
@@ -143,11 +143,11 @@ class Listing:
         self._labels.clear()
 
     def waits(self, now: float) -> bool:
-        """Tools are still being listed, and it is worth waiting for them."""
+        """Whether tools are still being listed, and waiting for them is worthwhile."""
         return now < self._until and len(self._listed) < self.servers
 
     def named(self, item: Json) -> None:
-        """An item of the conversation: it may tell which server it lists."""
+        """An item of the conversation; it may name the server that it lists."""
         if item.get("type") == "mcp_list_tools" and len(self._labels) < self.servers:
             self._labels[str(item.get("id"))] = str(item.get("server_label"))
 
@@ -157,12 +157,12 @@ class Listing:
             self._listed.add(item_id)
 
     def failed(self, item_id: str) -> str:
-        """One list has failed; in words for the log."""
+        """One list has failed; returns a message for the log."""
         self.listed(item_id)
         label = self._labels.get(item_id, "a server")
         return (
-            f"the tools of {label} (skills.mcp) cannot be listed: check that its server_url is "
-            "one that the realtime server reaches, and its key"
+            f"the tools of {label} (skills.mcp) cannot be listed: check its key, and that the "
+            "realtime server can reach its server_url"
         )
 
 

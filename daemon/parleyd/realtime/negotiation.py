@@ -1,9 +1,9 @@
-"""Agrees with a server on the session's configuration, where it does not know all of it.
+"""Negotiates the session's configuration with a server that does not support all of it.
 
-A `session.update` is accepted or refused as a whole, and one unknown field is enough: older
+A server accepts or refuses a `session.update` as a whole, and one unknown field is enough: older
 models know no `reasoning`, other services no `truncation` or `tracing`. A session without such a
-field is worth more than none, so a refused field that may be missing is left out of a second
-update, for this server and from then on.
+field is better than none, so a second update omits a refused field that is optional, for this
+server and from then on.
 """
 
 import re
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from parleyd.realtime.events import ErrorDetail, Json
 
-PATIENT_LOSSES = 2  # sockets lost between our update and its answer, before the plainest is tried
+PATIENT_LOSSES = 2  # sockets lost before the answer to our update; then the offer is minimal
 
-# What a session can do without, most of it in two places (`Profile.flat_session`). Not here are
-# instructions, tools, formats and who detects turns: without them it would be another speaker.
+# Fields that a session can do without, most of them in two places (`Profile.flat_session`). It does
+# not list instructions, tools, formats and turn detection: they are essential to the speaker.
 OPTIONAL = (
     "truncation",
     "tracing",
@@ -48,14 +48,14 @@ OPTIONAL = (
 
 @dataclass(slots=True)
 class Negotiation:
-    """What one server does not take; pure. Outlives its sockets."""
+    """The fields that one server refuses; pure. Outlives its sockets."""
 
     limits_context: bool = False
-    """The server keeps the conversation below the number of tokens that it was told."""
+    """The server keeps the conversation below the requested number of tokens."""
 
     _declined: dict[str, None] = field(default_factory=dict)
-    _offered: Json = field(default_factory=dict, repr=False)  # may hold keys of remote servers
-    _losses: int = 0  # in a row, before the configuration was accepted
+    _offered: Json = field(default_factory=dict, repr=False)  # may contain keys of remote servers
+    _losses: int = 0  # successive, before the configuration was accepted
 
     def offer(self, settings: Json) -> Json:
         """The configuration to send: `settings` without the fields that the server refused."""
@@ -66,8 +66,8 @@ class Negotiation:
         return self._offered
 
     def refused(self, error: ErrorDetail) -> str:
-        """The server refused the offer: the field to leave out from now on, or all optional ones
-        when the error names none; "" when that can't help."""
+        """The server refused the offer. Returns the field to omit from now on, or all optional ones
+        if the error names none; "" if that cannot help."""
         offered = [path for path in OPTIONAL if _holds(self._offered, path)]
         param = (error.param or "").removeprefix("session").lstrip(".")
         if param:
@@ -78,18 +78,18 @@ class Negotiation:
         return ", ".join(found)
 
     def accepted(self, session: Json) -> str:
-        """The server took the offer; the fields that only now turn out to be refused, or "".
-        `session`: how it says that it is set up, as far as it does."""
+        """The server accepted the offer. Returns the fields that have just turned out to be
+        refused, or "". `session`: the server's own description of it, which may be partial."""
         found = [path for path in OPTIONAL if path not in self._declined] if self._plainest else []
         self._declined |= dict.fromkeys(found)
         self._losses = 0
-        ignored = isinstance(session.get("truncation"), str)  # "auto": it took no limit
+        ignored = isinstance(session.get("truncation"), str)  # "auto": it did not accept the limit
         self.limits_context = "truncation" in self._offered and not ignored
         return ", ".join(found)
 
     def lost(self) -> None:
-        """The socket ended before the offer was answered. Some servers close it instead of
-        naming the field, so after two losses the plainest offer is made, twice as well."""
+        """The socket ended before the offer was answered. Some servers close it instead of naming
+        the field, so after two losses two minimal offers follow."""
         self._losses = (self._losses + 1) % (2 * PATIENT_LOSSES)
 
     @property
@@ -98,7 +98,7 @@ class Negotiation:
 
 
 def _named_by(param: str, paths: list[str]) -> list[str]:
-    """The field that is `param`, or that it lies in; services shorten the way to it."""
+    """The field that matches `param` or contains it; services shorten its path."""
     around = [path for path in paths if re.match(rf"{re.escape(path)}($|[.\[])", param)]
     return _longest(around) or [path for path in paths if _leaf(path) == _leaf(param)]
 

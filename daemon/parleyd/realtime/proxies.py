@@ -1,8 +1,8 @@
-"""Which proxy an address is reached through, by the usual environment variables.
+"""Selects the proxy for an address, by the usual environment variables.
 
-`NAME_proxy` and `NAME_PROXY` (the small one wins), as curl and Python's urllib read them. A server
-on this device is never reached through a proxy: no other machine could reach it, and one that did
-would carry the microphone. Nor is one that gets a key in clear text: see `link`.
+`NAME_proxy` and `NAME_PROXY` (lower case takes precedence), as in curl and Python's urllib. A
+server on this device is never reached through a proxy: no other machine could reach it, and one
+that did would receive the microphone. Neither is one that gets a key in clear text: see `dialing`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from parleyd.config import hosts
 SOCKS_PACKAGE = "python-socks"
 SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
-# RFC 6455, 4.1: SOCKS before HTTPS before HTTP. The name of the address's own scheme before all.
+# RFC 6455, 4.1: SOCKS before HTTPS before HTTP. The variable of the address's own scheme is first.
 _ORDER = {
     "wss": ("wss", "socks", "https", "all"),
     "ws": ("ws", "socks", "https", "http", "all"),
@@ -25,7 +25,7 @@ _ORDER = {
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy's address, user and password and all (never print it: `shown`), or None."""
+    """The proxy's address, including user and password (never log it: `shown`), or None."""
     parts = urlsplit(url)
     name = hosts.host(url)
     port = parts.port or (443 if parts.scheme == "wss" else 80)
@@ -39,14 +39,14 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
 
 
 def flaw(proxy: str) -> str:
-    """Why a proxy cannot be used; "" if it can. Holds no password."""
+    """Why a proxy cannot be used; "" if it can. Contains no password."""
     try:
         parts = urlsplit(proxy)
         name, port = parts.hostname, parts.port
     except ValueError:
         return "its address cannot be read: write http://host:port"
     if parts.scheme not in SCHEMES:
-        return f"its scheme is unknown: allowed are {', '.join(SCHEMES)}"
+        return f"its scheme is unknown: use one of {', '.join(SCHEMES)}"
     if not name or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
         return "its address cannot be read: write http://host:port"
     if parts.scheme.startswith("socks") and find_spec("python_socks") is None:
@@ -55,7 +55,7 @@ def flaw(proxy: str) -> str:
 
 
 def shown(proxy: str) -> str:
-    """The proxy for a message: without user and password, nothing a terminal would obey."""
+    """The proxy for a message: without user, password and control characters."""
     bare = re.sub(r"//.*@", "//", proxy, flags=re.DOTALL)
     return bare if bare.isascii() and bare.isprintable() and len(bare) <= 80 else repr(bare[:80])
 
@@ -71,7 +71,7 @@ def _of_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _bypassed(name: str, port: int, listed: str) -> bool:
-    """`no_proxy`: names with all below them, "*", host:port, addresses, and networks (CIDR)."""
+    """`no_proxy`: names and their subdomains, "*", host:port, addresses, and networks (CIDR)."""
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
@@ -93,16 +93,16 @@ def _bypassed(name: str, port: int, listed: str) -> bool:
 
 
 def _complete(proxy: str, kind: str) -> str:
-    """As the WebSocket library takes it: with a scheme, and user and password as they are."""
+    """In the form for the WebSocket library: with a scheme, and an unquoted user and password."""
     if "://" not in proxy:
         proxy = f"{'socks5h' if kind == 'socks' else 'http'}://{proxy}"
     scheme, rest = proxy.split("://", 1)
     scheme = scheme.lower()
     if scheme == "socks" or (kind == "socks" and scheme == "http"):
-        scheme = "socks5h"  # what desktops write for one, and what Python makes of theirs
+        scheme = "socks5h"  # desktops write this for one, and Python uses it
     user, at, place = rest.rpartition("@")
     if at and ":" not in user:
-        user += ":"  # the library wants a password, if only an empty one
+        user += ":"  # the library requires a password, even an empty one
     if at and not re.search(r"[/?#\[\]\\\s]", unquote(user)) and unquote(user).isascii():
-        user = unquote(user)  # the library sends them as they stand here
+        user = unquote(user)  # the library sends them unchanged
     return f"{scheme}://{user}{at}{place}"

@@ -1,8 +1,8 @@
 """The fields of a server's message, undecoded, and one function for each type of value.
 
-Splitting a message builds no objects: a field that is not read costs a scan, whatever it
-holds. A field of another type than expected gives the neutral value of the expected type.
-Everything that is returned is bounded.
+Splitting a message builds no objects: an unused field costs only a scan, whatever it contains.
+A field of an unexpected type gives the neutral value of the expected type. All results are
+bounded.
 """
 
 import codecs
@@ -19,14 +19,14 @@ from msgspec import Raw, Struct
 
 ID_CHARS = 200  # services use 21 to 40; a longer id is replaced by a stand-in
 NAME_CHARS = 200  # types, codes, statuses, names of functions; the services allow 64
-TEXT_CHARS = 16 * 1024  # of a transcript: a quarter of an hour of speech
+TEXT_CHARS = 16 * 1024  # per transcript: a quarter of an hour of speech
 SMALL_BYTES = 4 * 1024  # of a value that is decoded whole: at most 5 ms for the worst of them
 LIST_BYTES = 64 * 1024  # of a list of raw values: 20,000 at most, in 3 ms
-MOST_ITEMS = 128  # of a list; a response's output has a handful
+MOST_ITEMS = 128  # per list; a response's output has a handful
 REPAIRED_BYTES = 16 * 1024  # of text that is not JSON: the slower parser gets no more
-BIG_CHARS = 256 * 1024  # a message of this size is looked through in 1 ms, whatever it holds
+BIG_CHARS = 256 * 1024  # a message of this size is searched in 1 ms, whatever it contains
 MOST_PARTS = 10_000  # of a bigger one, which is audio: a minute of speech has ten
-ESCAPE_BYTES = 6  # of one character, as \u0000
+ESCAPE_BYTES = 6  # per character, such as \u0000
 GREATEST = 2**31  # of an index or a time in ms; a greater number is an error
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError, ValueError)
 
 
 class Wire(Struct):
-    """The fields that are read of any event."""
+    """The fields that are read from any event."""
 
     type: Raw = MISSING
     event_id: Raw = MISSING
@@ -89,7 +89,7 @@ def fields(message: str | bytes) -> Wire:
 
 
 def too_many_parts(message: str | bytes) -> bool:
-    """A big message is made of so many parts that to look through it would take too long."""
+    """Whether a big message has too many parts to search it in time."""
     if len(message) <= BIG_CHARS:
         return False
     count: Callable[[int, int], int] = (
@@ -103,7 +103,7 @@ def too_many_parts(message: str | bytes) -> bool:
     return False
 
 
-# an escaped backslash and a whole surrogate pair are kept, half a pair is not
+# keeps an escaped backslash and a whole surrogate pair, but not half a pair
 _ESCAPES = re.compile(
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
@@ -111,7 +111,7 @@ _ESCAPES = re.compile(
 
 
 def _repaired(message: str | bytes) -> str | bytes:
-    """The message without what some servers put around or into their JSON: a byte order mark,
+    """The message without the additions that some servers make to their JSON: a byte order mark,
     and in a small one NUL bytes, NaN, control characters, half a surrogate pair. Raises one of
     `UNREADABLE`."""
     if len(message) > REPAIRED_BYTES:
@@ -128,11 +128,11 @@ def _without_mark(message: str | bytes) -> str | bytes:
     return message.removeprefix(codecs.BOM_UTF8)
 
 
-# --- the type of a value ----------------------------------------------------------------
+# --- types of values --------------------------------------------------------------------
 
 
 def head(raw: Raw | bytes) -> str:
-    """The first character of a value, which shows its type; "" for a field that is missing.
+    """The first character of a value, which shows its type; "" for a missing field.
 
     `n` is null, `t` and `f` are booleans, `0` stands for any number.
     """
@@ -141,7 +141,7 @@ def head(raw: Raw | bytes) -> str:
 
 
 def given(raw: Raw) -> bool:
-    """The field is there, and not null."""
+    """Whether the field is present and not null."""
     return head(raw) not in ("", "n")
 
 
@@ -153,8 +153,8 @@ def _size(raw: Raw | bytes) -> int:
 
 
 def text(raw: Raw, most: int = TEXT_CHARS) -> str:
-    """At most `most` characters. A number is taken as its digits, several texts as one, an
-    object as its JSON; "" for null or nothing."""
+    """At most `most` characters. A number becomes its digits, several texts become one, an object
+    becomes its JSON; "" for null or a missing field."""
     match head(raw):
         case "" | "n":
             return ""
@@ -168,15 +168,15 @@ def text(raw: Raw, most: int = TEXT_CHARS) -> str:
 
 
 def word(raw: Raw) -> str:
-    """A type, a code, a name: at most `NAME_CHARS`, without space around it."""
+    """A type, a code or a name: at most `NAME_CHARS`, without surrounding space."""
     return text(raw, NAME_CHARS).strip()
 
 
 def ident(raw: Raw) -> str:
-    """An id; a number is taken as its digits, anything else as none ("").
+    """An id; a number becomes its digits, anything else becomes "".
 
-    An id that is too long to be kept is replaced by a stand-in: another one for each id, and
-    unknown to the server.
+    A stand-in replaces an id that is too long: a different one for each id, and unknown to the
+    server.
     """
     if head(raw) not in ('"', "0"):
         return ""
@@ -212,7 +212,7 @@ def integer(raw: Raw) -> int:
 
 def number(raw: Raw) -> float | int | None:
     """A finite number, also from a text; None for anything else."""
-    if not 0 < _size(raw) <= 40:  # more digits than any number that is meant has
+    if not 0 < _size(raw) <= 40:  # more digits than in any plausible number
         return None
     digits = bytes(raw).strip(b'" ')
     try:
@@ -240,7 +240,7 @@ def members(raw: Raw) -> list[Raw]:
 
 
 def value(raw: Raw, most: int = SMALL_BYTES) -> Any:
-    """Any value; None for one whose JSON has more than `most` bytes."""
+    """Any value; None if its JSON has more than `most` bytes."""
     if not 0 < _size(raw) <= most:
         return None
     try:

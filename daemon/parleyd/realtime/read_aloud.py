@@ -1,9 +1,9 @@
 """A request to run a remote function, as words that the offline voice can speak; pure.
 
-The user can only permit what they hear. So the words hold the service, the function and every
-argument, in the order in which they stand, and nothing that the voice would skip, shorten or
-guess: numbers, signs and letters of other alphabets become words here. A request that cannot be
-read this way is refused (`Unspeakable`), never cut.
+The user cannot permit anything unheard. So the words contain the service, the function and every
+argument, in their original order, and nothing that the voice would skip, shorten or guess: numbers,
+symbols and letters of other alphabets become words here. A request that cannot be read this way is
+refused (`Unspeakable`), never cut.
 """
 
 import json
@@ -14,17 +14,17 @@ from typing import Any
 from parleyd.errors import Unspeakable
 
 SPOKEN_CHARS = 500  # of the whole question: half a minute of the offline voice
-RAW_CHARS = 4096  # of the arguments as they came, before anything is made of them
-LONGEST_WORD = 20  # letters; more is no word that a listener knows
-DEEPEST = 3  # objects and lists within each other; a listener loses track beyond that
+RAW_CHARS = 4096  # of the received arguments, before any processing
+LONGEST_WORD = 20  # letters; a longer word is not one that a listener knows
+DEEPEST = 3  # objects and lists within each other; a listener cannot follow more
 
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as `skills.mcp.label` may be
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as `skills.mcp.label` allows
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")  # of a function or an argument
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
 _PARTS_OF_NAMES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _TOKENS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|[0-9]+|[^ ]")
 _VOWEL = re.compile("[aeiouy]")
-_END = "unquote"  # closes every text, so no text may hold it
+_END = "unquote"  # ends every text, so no text may contain it
 
 _ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -52,7 +52,7 @@ _MARKS = {
     "\u030a": "ring", "\u030b": "double acute", "\u030c": "caron", "\u0326": "comma below",
     "\u0327": "cedilla", "\u0328": "ogonek",
 }  # fmt: skip
-_LETTERS = {  # that are no marked ASCII letter: how they are read, and how they are spelled
+_LETTERS = {  # other than marked ASCII letters: their reading, and their spelling
     "ß": ("ss", "sharp s"), "æ": ("ae", "a e ligature"), "ø": ("o", "o stroke"),
     "œ": ("oe", "o e ligature"), "ł": ("l", "l stroke"), "đ": ("d", "d stroke"),
     "þ": ("th", "thorn"), "ð": ("d", "eth"),
@@ -62,8 +62,8 @@ _LETTERS = {  # that are no marked ASCII letter: how they are read, and how they
 def question(label: object, name: object, arguments: object) -> str:
     """The question for permission, as sentences of plain lower-case words for the voice.
 
-    `arguments` is the JSON text that the server would run the function with. Raises
-    `Unspeakable`, whose text says why and holds nothing of the request.
+    `arguments` is the JSON text with which the server would run the function. Raises
+    `Unspeakable`, whose text says why and contains nothing of the request.
     """
     service = _name(label, _LABEL, "the name of its service")
     function = _name(name, _NAME, "its name")
@@ -84,11 +84,11 @@ def question(label: object, name: object, arguments: object) -> str:
 
 
 class _Object(list[tuple[str, Any]]):
-    """An object's pairs, in the order in which they stand."""
+    """An object's pairs, in their original order."""
 
 
 class _Figure(str):
-    """A number, as it is written."""
+    """A number, in its original form."""
 
 
 def _arguments(text: object) -> _Object:
@@ -160,7 +160,7 @@ def _name(name: object, form: re.Pattern[str], which: str) -> str:
 
 
 def _figure(text: str) -> str:
-    """A JSON number in words; none that is rounded or in scientific notation."""
+    """A JSON number in words; refuses rounded numbers and scientific notation."""
     if not _NUMBER.fullmatch(text):
         raise Unspeakable("it holds a number that is too long to be read aloud")
     whole, _, fraction = text.lstrip("-").partition(".")
@@ -216,7 +216,7 @@ def _text(text: str) -> str:
 
 
 def _readable(char: str) -> bool:
-    """The voice has words for this character, and it is not a look-alike of another one."""
+    """Whether the voice has words for this character, and it does not look like another one."""
     if char == " " or char in _SIGNS or char in _MARKS or (char.isascii() and char.isalnum()):
         return True
     return _letter(char) is not None and unicodedata.normalize("NFC", char) == char
@@ -237,7 +237,7 @@ def _token(token: re.Match[str], text: str) -> str:
 def _word(word: str) -> str:
     """A word as the voice pronounces it, or letter by letter where it would guess.
 
-    Upper and lower case are told apart only where one word mixes them.
+    Upper and lower case are distinguished only within a word that mixes them.
     """
     mixed = not (word.islower() or word.isupper() or word.istitle())
     plain = "".join(char.lower() if char.isascii() else _known(char)[0] for char in word)
@@ -261,14 +261,14 @@ def _letter_name(char: str) -> str:
 
 
 def _known(char: str) -> tuple[str, str]:
-    """A letter that `_readable` has let through."""
+    """A letter that `_readable` accepted."""
     found = _letter(char)
     assert found is not None
     return found
 
 
 def _letter(char: str) -> tuple[str, str] | None:
-    """How a Latin letter beyond ASCII is read and spelled; None for all others."""
+    """The reading and spelling of a Latin letter beyond ASCII; None for all others."""
     lower = char.lower()
     if lower in _LETTERS:
         return _LETTERS[lower]

@@ -1,6 +1,6 @@
-"""Where in a message each field of an event is read from, and as what.
+"""The place of each event field in a message, and its type.
 
-Knows no event: `events` says which fields each of them has.
+This module knows no events: `events` defines which fields each of them has.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,9 +27,9 @@ Reader = Callable[[Wire], Any]
 
 
 def kind(event: Wire) -> str:
-    """The name of an event, in lower case; "error" for one that has none and reports an error.
+    """The name of an event, in lower case; "error" for one without a name that reports an error.
 
-    Raises ValueError for a message that has neither.
+    Raises ValueError for a message that is neither.
     """
     if head(event.type) == '"':
         return word(event.type).lower()

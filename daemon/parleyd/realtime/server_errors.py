@@ -1,4 +1,4 @@
-"""What a server's `error` event means for us: a pure function from error to remedy."""
+"""Classifies a server's `error` event: a pure function from error to action."""
 
 import re
 from enum import Enum, auto
@@ -6,29 +6,29 @@ from typing import NamedTuple
 
 from parleyd.realtime.events import ErrorDetail
 
-LONGEST_CODE = 200  # characters that are looked at
+LONGEST_CODE = 200  # characters that are examined
 
 
 class Remedy(Enum):
-    """What to do about an error."""
+    """The action for an error."""
 
     IGNORE = auto()  # a race that both sides may lose; nothing is wrong
-    NOTHING_TO_CANCEL = auto()  # the response was over before our cancel came
+    NOTHING_TO_CANCEL = auto()  # the response was over before our cancel arrived
     CREATE_LATER = auto()  # another response is still active
-    DROP_TURN = auto()  # the server heard too little to answer
-    TRUNCATE_AT = auto()  # the item is shorter than we said: once more with its length
-    OUR_FAULT = auto()  # a message of ours is wrong: say it loudly, stay up
-    RECONNECT = auto()  # the session is over; a new one will do
-    BACK_OFF = auto()  # the server is busy or broken; tell the user, try later
-    LATER = auto()  # quota, access, model, address: tried again in minutes, and when a user asks
-    FATAL = auto()  # the key is refused: no retry can help before it is changed
+    DROP_TURN = auto()  # the server received too little audio to answer
+    TRUNCATE_AT = auto()  # the item is shorter than we said: truncate again with its length
+    OUR_FAULT = auto()  # a message of ours is wrong: log an error, keep the connection
+    RECONNECT = auto()  # the session is over; start a new one
+    BACK_OFF = auto()  # the server is busy or broken; inform the user, retry later
+    LATER = auto()  # quota, access, model, address: retry in minutes, and when a user asks
+    FATAL = auto()  # the server refuses the key: no retry can help until it is changed
 
 
 class Refusal(NamedTuple):
-    """An error, understood."""
+    """A classified error."""
 
     remedy: Remedy
-    text: str  # for people, never with a secret in it
+    text: str  # for people; never contains a secret
     audio_ms: int | None = None  # for TRUNCATE_AT
 
 
@@ -69,7 +69,7 @@ _BY_CODE = {
 
 KEY_REFUSED = (
     "the server refuses the key: check OPENAI_API_KEY (or the key of the "
-    "server that is configured), then restart parleyd"
+    "configured server), then restart parleyd"
 )
 _NO_SUCH_MODEL = "the server does not have this model: check realtime.model"
 _NO_ACCESS = "the server refuses access: check whether the key may use this model"
@@ -89,20 +89,20 @@ WHAT_TO_DO = {
     "permission_error": _NO_ACCESS,
     "insufficient_permissions": _NO_ACCESS,
     "invalid_model": _NO_SUCH_MODEL,
-    "missing_model": "the server wants a model: set realtime.model",
+    "missing_model": "the server requires a model: set realtime.model",
     "model_not_found": _NO_SUCH_MODEL,
     "DeploymentNotFound": "the resource has no such deployment: check realtime.model",
-    "beta_api_shape_disabled": "the server wants the GA protocol: remove beta headers",
+    "beta_api_shape_disabled": "the server requires the GA protocol: remove beta headers",
     "invalid_api_key": KEY_REFUSED,
     "invalid_authentication": KEY_REFUSED,
     "authentication_error": KEY_REFUSED,
     "unauthorized": KEY_REFUSED,
-    "session_expired": "the session reached its longest time",
+    "session_expired": "the session reached its time limit",
     "rate_limit_exceeded": "too many requests for this account: wait a moment",
-    "server_error": "the server has a problem of its own: wait a moment",
+    "server_error": "the server has an internal problem: wait a moment",
 }
 
-# What other servers call the same, HTTP's numbers among it; as in `_plain`.
+# Other servers' names for the same codes, including HTTP's numbers; in the form of `_plain`.
 _ALIASES = {
     "insufficient_quota": (
         "402", "quotaexceeded", "quotaexhausted", "exceededquota", "insufficientcredits",
@@ -131,7 +131,7 @@ _ALIASES = {
     ),
 }  # fmt: skip
 
-# Servers that give no code, or another one: what all of them write about quota and keys.
+# For servers that give no code, or another one: their common words about quota and keys.
 _BY_WORDS = (
     (
         re.compile(r"exceeded your (current )?quota|quota exceeded|credit balance", re.I),
@@ -147,13 +147,13 @@ _BY_WORDS = (
         "invalid_api_key",
     ),
 )
-_REMOTE_TOOL = re.compile(r"\bmcp\b", re.IGNORECASE)  # its server's refusals are not ours
+_REMOTE_TOOL = re.compile(r"\bmcp\b", re.IGNORECASE)  # refusals by an MCP server are not ours
 
 _ALREADY_SHORTER = re.compile(r"audio content of (\d{1,9})\s*ms is already shorter", re.IGNORECASE)
 
 
 def understand(error: ErrorDetail) -> Refusal:
-    """The remedy for an error; servers put the code into `code` or into `type`."""
+    """Classify an error; servers put the code into `code` or into `type`."""
     message = error.message or ""
     if code := _known(error):
         return Refusal(_BY_CODE[code], WHAT_TO_DO.get(code, f"{code}: {_safe(message)}"))
@@ -167,7 +167,7 @@ def understand(error: ErrorDetail) -> Refusal:
 
 
 def may_pass(error: ErrorDetail) -> bool:
-    """A failure of the server's own: the same request may well succeed a moment later."""
+    """An internal failure of the server: the same request may succeed a moment later."""
     return _code(error.code or error.type) == "server_error"
 
 
@@ -176,15 +176,15 @@ def key_refused(name: str, *, sent: bool = True) -> Refusal:
     if not name:
         return Refusal(Remedy.FATAL, KEY_REFUSED)
     if not sent:
-        return Refusal(Remedy.FATAL, f"the server wants a key: set {name}, then restart parleyd")
+        return Refusal(Remedy.FATAL, f"the server requires a key: set {name}, then restart parleyd")
     return Refusal(Remedy.FATAL, f"the server refuses the key: check {name}, then restart parleyd")
 
 
 def understand_close(code: int | None, reason: str) -> Refusal:
-    """The same for the way a socket was closed.
+    """Classify the close of a socket.
 
-    3000 and 3003 are registered for "unauthorized" and "forbidden"; 4000 is OpenAI's for the
-    request's shape; 44xx is what servers make of HTTP's 4xx.
+    3000 and 3003 are registered for "unauthorized" and "forbidden"; 4000 is OpenAI's code for a
+    malformed request; servers derive 44xx from HTTP's 4xx.
     """
     name = _code(reason) or _by_words(reason)
     if name:
@@ -201,7 +201,7 @@ def understand_close(code: int | None, reason: str) -> Refusal:
 
 
 def _known(error: ErrorDetail) -> str:
-    """The code that an error has, in the words of OpenAI; "" for an unknown one."""
+    """The OpenAI code of an error; "" for an unknown one."""
     for named in (error.code, error.type):
         if named in _BY_CODE:
             return named
@@ -234,5 +234,5 @@ _KEY = re.compile(r"\b(sk|ek|pk)[-_][\w*.-]{6,}")
 
 
 def _safe(text: str) -> str:
-    """Server texts quote keys in part: cut them, and anything long."""
+    """Server texts quote parts of keys: remove them, and limit the length."""
     return _KEY.sub("<key>", text)[:200]

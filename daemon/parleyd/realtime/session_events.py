@@ -1,4 +1,4 @@
-"""What the session has to tell the speaker."""
+"""The session's events for the speaker."""
 
 from dataclasses import dataclass, field
 
@@ -9,22 +9,22 @@ from parleyd.units import Frames
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The server accepted our configuration; audio that waited goes out now."""
+    """The server accepted our configuration; waiting audio is sent now."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserStarted:
-    """The server hears the user."""
+    """The server detected speech of the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserStopped:
-    """The server heard the user's end of turn."""
+    """The server detected the end of the user's turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """The server ended its answer by itself, because it hears the user."""
+    """The server ended its answer by itself, because it detected speech of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class ReplyAudio:
     content_index: int
     frames: Frames
     response: int = 0
-    """The number of its response on this device: item ids are unique only inside one."""
+    """The local number of its response: item ids are unique only within one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyPartDone:
-    """No more audio is expected for this part of the living reply."""
+    """There is no more audio for this part of the living reply."""
 
     item_id: str
     content_index: int
@@ -49,14 +49,14 @@ class ReplyPartDone:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDone:
-    """The living reply is complete; `failure` says in words why nothing (more) comes."""
+    """The living reply is complete; `failure` says in words why nothing (more) arrives."""
 
     failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SkillCalled:
-    """The model calls a function of ours."""
+    """The model calls a local function."""
 
     call_id: str
     name: str
@@ -65,8 +65,8 @@ class SkillCalled:
 
 @dataclass(frozen=True, slots=True)
 class PermissionQuestion:
-    """The offline voice is to read this question, as the rest of the reply: permission to run a
-    remote tool. The words hold its arguments."""
+    """The offline voice must read out this question, as the rest of the reply: permission to run a
+    remote tool. The words contain its arguments."""
 
     number: int
     words: str = field(repr=False)
@@ -74,7 +74,7 @@ class PermissionQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A remote tool was to be run, and it was decided whether it may."""
+    """The decision whether a remote tool may run."""
 
     request_id: str
     server: str
@@ -86,7 +86,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What one response took, in tokens, living or not; `turn` counts the user's turns."""
+    """The tokens of one response, living or not; `turn` counts the user's turns."""
 
     turn: int
     tokens: Json
@@ -94,7 +94,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something the log must hold; with RECONNECT or FATAL the link must act."""
+    """A problem for the log; with RECONNECT or FATAL the connection must act."""
 
     remedy: Remedy
     text: str

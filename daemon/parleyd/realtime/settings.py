@@ -1,4 +1,4 @@
-"""What we tell the server about our session: explicit values, never its defaults."""
+"""Our configuration of the session: explicit values, never the server's defaults."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from parleyd.realtime.events import Json
 from parleyd.units import SERVER_RATE_HZ
 
 PREFIX_PADDING_MS = 300  # audio before the detected onset that the server keeps
-RETAINED = 0.8  # of the context when it overflows: each truncation costs the server's whole cache
+RETAINED = 0.8  # of an overflowing context: each truncation invalidates the server's whole cache
 
 
 def session_settings(
@@ -17,9 +17,9 @@ def session_settings(
 ) -> Json:
     """The `session` of a GA `session.update`.
 
-    Nulls stand only where null means "off"; everything else that is not set is left out,
-    because servers refuse the whole update for one null too many. What is left out by default
-    (reasoning, speed) is not known to all models.
+    Nulls are used only where null means "off"; everything else that is not set is omitted, because
+    servers refuse the whole update for one superfluous null. Some models do not know the fields
+    that are omitted by default (reasoning, speed).
     """
     audio_format = {"type": "audio/pcm", "rate": SERVER_RATE_HZ}
     noise = realtime.noise_reduction
@@ -58,13 +58,13 @@ def session_settings(
 
 
 def _truncation(tokens: int) -> Json:
-    """The conversation keeps at most so many tokens after the instructions."""
+    """The conversation keeps at most this number of tokens after the instructions."""
     limits = {"post_instructions": tokens}
     return {"type": "retention_ratio", "retention_ratio": RETAINED, "token_limits": limits}
 
 
 def _turn_detection(turn: config.Turn) -> Json | None:
-    """The server detects turns, but we create and interrupt: it must do neither."""
+    """The server detects turns, but it must neither answer nor interrupt: Parley does that."""
     events_only = {"create_response": False, "interrupt_response": False}
     match turn.detection:
         case "local":

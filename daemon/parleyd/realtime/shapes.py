@@ -1,6 +1,6 @@
 """The nested parts of a server's events: items, responses, sessions and errors.
 
-Each function returns the fields that Parley reads, in the service's own words, whatever types
+Each function returns the fields that Parley reads, under the service's own names, whatever types
 the server gave them; see `raw` for the bounds.
 """
 
@@ -17,8 +17,8 @@ from parleyd.realtime.raw import MISSING, NAME_CHARS, Wire, given, head, ident, 
 Json = dict[str, Any]
 
 MESSAGE_CHARS = 1000  # of an error's explanation; the log shows 200
-ARGUMENT_CHARS = 8 * 1024  # of a function, which the audio thread decodes; longer ones are broken
-MOST_WRAPPED = 3  # proxies wrap the error of the server behind them into one of their own
+ARGUMENT_CHARS = 8 * 1024  # of a function, decoded by the audio thread; longer ones become invalid
+MOST_WRAPPED = 3  # proxies wrap the error of the server behind them in another one
 KEYS = 32  # of metadata; the service allows 16
 
 _STATUS = {"canceled": "cancelled", "done": "completed", "complete": "completed"}
@@ -57,7 +57,7 @@ _ITEM_TEXTS: dict[str, Callable[[Raw], str]] = {
     "status": status,
     "role": word,
     "call_id": ident,
-    "name": ident,  # the user is asked by it: two different ones never look the same
+    "name": ident,  # part of the permission question: two different names must never look the same
     "arguments": lambda found: text(found, ARGUMENT_CHARS),
     "server_label": ident,
     "approval_request_id": ident,
@@ -70,9 +70,10 @@ def parts_of_item(found: Raw) -> _Item:
 
 
 def item(found: Raw) -> Json:
-    """A conversation item: all of it if it is small, else the fields of `_Item`; {} for no object.
+    """A conversation item: all of it if it is small, otherwise the fields of `_Item`; {} unless it
+    is an object.
 
-    Ids, names, status and arguments are texts, if they are given and not null.
+    Ids, names, status and arguments are texts, if they are present and not null.
     """
     wire = parts_of_item(found)
     result = raw.small_object(found)
@@ -193,7 +194,8 @@ _audio = msgspec.json.Decoder(_Audio)
 
 
 def session(found: Raw) -> Json:
-    """A session: all of it if it is small, else without instructions and tools; {} for no object.
+    """A session: all of it if it is small, otherwise without instructions and tools; {} unless it
+    is an object.
 
     `expires_at` is a number or None.
     """
@@ -231,8 +233,8 @@ _error = msgspec.json.Decoder(_Error)
 
 
 def error(found: Raw, event: Wire | None = None) -> dict[str, str | None]:
-    """The arguments of an `ErrorDetail`: from an object, a text, a number or a list, and, where
-    that says nothing, from the fields beside it in the `event`."""
+    """The arguments of an `ErrorDetail`: from an object, a text, a number or a list, or otherwise
+    from the other fields of the `event`."""
     inner: list[_Error] = []
     words = number = ""
     for _ in range(MOST_WRAPPED):

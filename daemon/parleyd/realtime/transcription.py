@@ -1,7 +1,7 @@
-"""The user's words as text: what the server's transcription model is asked for, and its failures.
+"""The user's words as text: the request for the server's transcription model, and its failures.
 
-Transcription is a recogniser beside the model that answers. It is off by default, and a failure
-of it harms no answer.
+Transcription is a recogniser beside the model that answers. It is off by default, and its
+failures do not affect answers.
 """
 
 from parleyd.config import Realtime
@@ -14,7 +14,7 @@ _UNKNOWN_MODELS = ("DeploymentNotFound", "model_not_found", "invalid_model")
 
 
 def settings(realtime: Realtime) -> Json | None:
-    """The `transcription` of a session; None turns it off.
+    """The `transcription` of a session; None disables it.
 
     Keywords go into the field that the model knows (openai-python 3.57, `AudioTranscription`):
     a list, or a prompt, which is a list of words for whisper-1 and a sentence for the others.
@@ -47,7 +47,7 @@ def failure(error: TranscriptionFailure) -> str:
     else:
         detail = ErrorDetail(type=error.type, code=error.code, message=error.message)
         why = WHAT_TO_DO["server_error"] if _empty(error) else understand(detail).text
-    return f"the server does not transcribe the user's words ({why}); answers do not need it"
+    return f"the server does not transcribe the user's words ({why}); answers are not affected"
 
 
 def _empty(error: TranscriptionFailure) -> bool:

@@ -1,4 +1,4 @@
-"""Truncations that the server may refuse: said once more, with the length that it has."""
+"""Truncations that the server may refuse: repeated with the server's own length."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ REMEMBERED = 32  # a reply has a handful of items
 
 @dataclass(slots=True)
 class Truncations:
-    """What was sent and not yet refused, on one socket; pure."""
+    """The truncations that were sent and not refused yet, on one socket; pure."""
 
     _sent: OrderedDict[str, TruncateItem] = field(default_factory=OrderedDict)  # by event id
 
@@ -19,7 +19,7 @@ class Truncations:
         self._sent.clear()
 
     def sent(self, event: TruncateItem) -> None:
-        """This one may be refused and said again."""
+        """Record a truncation that may be refused and repeated."""
         if event.event_id is None:
             return
         self._sent[event.event_id] = event
@@ -27,9 +27,9 @@ class Truncations:
             self._sent.popitem(last=False)
 
     def again(self, event_id: str | None, audio_ms: int | None) -> TruncateItem | None:
-        """The server has only `audio_ms` of that item: what to send instead, if anything.
+        """The server has only `audio_ms` of that item: returns the event to send instead, if any.
 
-        `event_id`: which was refused; None where the server does not tell.
+        `event_id`: the refused event; None if the server does not name it.
         """
         if event_id is None and len(self._sent) == 1:
             event_id = next(iter(self._sent))

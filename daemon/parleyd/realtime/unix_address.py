@@ -1,6 +1,6 @@
 """The address of a server on a Unix socket of this machine: ``ws+unix:/path/of/the/socket``.
 
-Pure but for `is_ours`, which asks the kernel.
+Pure except for `is_ours`, which queries the kernel.
 """
 
 import os
@@ -23,7 +23,7 @@ class UnixAddress:
 
     @classmethod
     def parse(cls, url: str) -> "UnixAddress | None":
-        """None: the address is not one of a Unix socket."""
+        """Parse a URL; None if it is not the address of a Unix socket."""
         if not url.startswith(f"{SCHEME}:"):
             return None
         parts = urlsplit(url)
@@ -36,15 +36,15 @@ class UnixAddress:
 
     @property
     def request(self) -> str:
-        """The URL that the WebSocket handshake names; its host has no meaning."""
+        """The URL in the WebSocket handshake; its host is meaningless."""
         query = f"?{self.query}" if self.query else ""
         return f"ws://localhost{RESOURCE}{query}"
 
 
 def is_ours(connected: socket.socket) -> bool:
-    """Whether this very process listens on the Unix socket that was connected to.
+    """Whether this process itself listens on the connected Unix socket.
 
-    `host.embedded` does, and lends the socket to its child; see `SO_PEERCRED` in unix(7).
+    `embedded.child_process` does, and lends the socket to its child; see `SO_PEERCRED` in unix(7).
     """
     size = _CREDENTIALS.size
     credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)

@@ -1,4 +1,4 @@
-"""What people pay for: the server's token counts, by turn, and how a conversation grows."""
+"""Costs: the server's token counts, by turn, and the growth of a conversation."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from parleyd.realtime.events import Json, Response
 from parleyd.realtime.lenient import number
 from parleyd.realtime.session_events import Used
 
-LARGEST = 10**9  # tokens; a greater number is none
-REMEMBERED_TURNS = 64  # responses whose usage is still to come; one at a time, as a rule
+LARGEST = 10**9  # tokens; a greater number is implausible
+REMEMBERED_TURNS = 64  # responses whose usage is still due; usually one at a time
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class Usage:
     """Which turn each response belongs to; pure."""
 
     turns: int = 0
-    """Turns that were to be answered, so far."""
+    """The number of turns so far that needed an answer."""
 
     _turn_of: OrderedDict[str, int] = field(default_factory=OrderedDict)  # by response id
 
@@ -27,7 +27,7 @@ class Usage:
             self._turn_of.popitem(last=False)
 
     def done(self, response: Response) -> list[Used]:
-        """Its tokens, and its cost where a router tells it; nothing where none is told."""
+        """Its tokens, and its cost if a router reports it; an empty list if nothing is reported."""
         turn = self._turn_of.pop(response.id, self.turns)
         usage = response.usage or {}
         told = {
@@ -44,56 +44,56 @@ _DETAILS = ("input_token_details", "input_tokens_details", "prompt_tokens_detail
 
 
 def _cached(usage: Json) -> float | None:
-    """Some servers name the details in the plural, or as the chat completions do."""
+    """Some servers name the details in the plural, or as in chat completions."""
     parts = [usage.get(name) for name in _DETAILS]
     counts = [_count(part, "cached_tokens") for part in [*parts, usage] if isinstance(part, dict)]
     return next((count for count in counts if count is not None), None)
 
 
 def _count(usage: Json, *names: str) -> float | None:
-    """The first of these that is a number that can be meant; also from a text."""
+    """The first of these that is a plausible number; also from a text."""
     value = number(usage, *names, most=LARGEST)
     return int(value) if value is not None and value == int(value) else value
 
 
 LISTENED_TOKENS_S, SPOKEN_TOKENS_S = 10, 20  # of audio, as OpenAI counts it
-PLAUSIBLE = 0.1  # least share of that estimate: words are a fifth of it; less counts no context
+PLAUSIBLE = 0.1  # least share of that estimate (words are a fifth of it); less excludes the context
 
 
 @dataclass(slots=True)
 class Context:
-    """How far the conversation on one socket has grown, by what the server reads for a response,
-    or by how long was spoken where it does not report that; pure. For servers that do not limit
-    it themselves."""
+    """The size of the conversation on one socket: by the number of tokens that the server reads for
+    a response, or by the duration of speech if it does not report that; pure. For servers that
+    do not limit it themselves."""
 
     most_tokens: int
-    """After the instructions, and what else the first response of the socket read."""
+    """After the instructions, and everything else that the first response of the socket read."""
 
     _first: int | None = None
     _newest: int = 0
     _estimated: float = 0.0
 
     def forget(self) -> None:
-        """The socket is gone, and its conversation with it."""
+        """The socket is gone, along with its conversation."""
         self._first, self._newest, self._estimated = None, 0, 0.0
 
     def read(self, usage: Json) -> None:
-        """A response read so many tokens; anything but a number says nothing."""
+        """A response read this number of tokens; ignores anything that is not a number."""
         if tokens := _count(usage, "input_tokens", "prompt_tokens"):
             self._newest = int(tokens)
             self._first = min(self._first or self._newest, self._newest)
 
     def listened(self, audio_s: float) -> None:
-        """The server got so many seconds of the user's speech."""
+        """The server received this number of seconds of the user's speech."""
         self._estimated += LISTENED_TOKENS_S * audio_s
 
     def spoke(self, audio_s: float) -> None:
-        """The server sent so many seconds of speech."""
+        """The server sent this number of seconds of speech."""
         self._estimated += SPOKEN_TOKENS_S * audio_s
 
     @property
     def full(self) -> bool:
-        """It is longer than it may be."""
+        """Whether it is longer than allowed."""
         grown = self._newest - (self._first or 0)
         if grown < PLAUSIBLE * self._estimated:
             grown = int(self._estimated)
