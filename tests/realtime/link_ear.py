@@ -1,4 +1,4 @@
-"""What a test hears of a link."""
+"""Records the events of a connection for a test."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from parleyd.core.events import Happening
 
 
 class Ear:
-    """Collects what the link tells, and lets one wait for it."""
+    """Collects the events of the connection, and lets a test wait for one."""
 
     def __init__(self) -> None:
         self.told: list[Happening] = []

@@ -1,4 +1,4 @@
-"""Plays a recorded conversation to a session: the user, the functions and the clock are made up."""
+"""Replays a recorded conversation to a session; the user, functions and clock are simulated."""
 
 import json
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def read(name: str) -> list[str]:
 
 @dataclass
 class Replay:
-    """One conversation; the attributes say what came of it."""
+    """One conversation; the attributes hold the outcome."""
 
     server: str
     audio_bytes: int = 0
@@ -37,7 +37,7 @@ class Replay:
     ends: int = 0
     words: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[tuple[float | None, float | None]] = field(default_factory=list)
-    """Of each response: read, written."""
+    """Tokens of each response: read, written."""
     troubles: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     now: float = 0.0
@@ -46,10 +46,10 @@ class Replay:
         realtime = config.Realtime(server=self.server, url="ws://nas/v1", model="m")  # type: ignore[arg-type]
         self.session = Session(realtime, config.Turn(detection="server_vad"))
         self.session.opened()
-        self._due: list[str] = []  # calls whose results are to be sent
+        self._due: list[str] = []  # calls whose results are due
 
     def play(self, frames: Iterable[str]) -> "Replay":
-        """Play these frames, 20 ms apart, and a while of silence."""
+        """Play these frames, 20 ms apart, followed by some silence."""
         for number, frame in enumerate(frames):
             event = ev.decode_server(frame)
             self.now += 0.02
@@ -83,7 +83,7 @@ class Replay:
             self._heed(self.session.skill_done(call_id, "At 14:20.", self.now))
 
     def _ask_for_it(self) -> None:
-        """The recorded client typed its words, or asked at once: here the user has spoken."""
+        """The recorded client typed its words, or requested at once: here the user has spoken."""
         if not self.session.awaiting:
             self.session.append(SPEECH)
             self._ask()

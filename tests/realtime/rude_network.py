@@ -1,4 +1,4 @@
-"""What stands between a link and its server: redirects, proxies, TLS, names, silence."""
+"""The network between a client and its server: redirects, proxies, TLS, names, silence."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ async def stay(connection: ws.ServerConnection) -> None:
 
 @contextlib.asynccontextmanager
 async def linked(address: Address) -> AsyncIterator[tuple[Link, Ear, "asyncio.Task[None]"]]:
-    """A link that is trying."""
+    """A connection that keeps trying."""
     ear = Ear()
     link = Link(address, ear)
     task = asyncio.create_task(link.run())
@@ -49,7 +49,7 @@ async def first_down(address: Address) -> LinkDown:
 
 @dataclass
 class Raw:
-    """Takes connections and gives each the same bytes as an answer; keeps what it was sent."""
+    """Accepts connections and sends the same bytes to each; records the received data."""
 
     reply: bytes = b""
     seen: list[bytes] = field(default_factory=list)
@@ -80,12 +80,12 @@ def status(line: str, headers: str = "", body: str = "") -> bytes:
 
 @dataclass
 class HttpProxy:
-    """A real proxy for CONNECT, for one user if `user` is set; it answers as HTTP/`version`."""
+    """A real proxy for CONNECT, for one user if `user` is set; it answers with HTTP/`version`."""
 
     version: str = "1.1"
     user: str = ""
     to: int | None = None
-    """A port of this device that stands for every server."""
+    """A port of this device that replaces every server."""
     asked: list[str] = field(default_factory=list)
     carried: bytearray = field(default_factory=bytearray)
     port: int = 0
@@ -149,7 +149,7 @@ class SocksProxy:
 
 
 def names(monkeypatch: pytest.MonkeyPatch, **places: list[str] | OSError) -> None:
-    """Let names (with "_" for ".") lead to addresses of this device, or to none."""
+    """Map names (with "_" for ".") to addresses of this device, or to an error."""
 
     def fake(host: str, port: int, *args: object, **kwargs: object) -> object:
         place = places.get(str(host).replace(".", "_"))
@@ -164,7 +164,7 @@ def names(monkeypatch: pytest.MonkeyPatch, **places: list[str] | OSError) -> Non
 
 @contextlib.contextmanager
 def black_hole(host: str, port: int) -> Iterator[None]:
-    """A port that swallows connections: its queue is full, and nothing is refused."""
+    """A port that swallows connections: its queue is full, and it refuses nothing."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(family))
@@ -180,7 +180,7 @@ def black_hole(host: str, port: int) -> Iterator[None]:
 
 
 def certificate(folder: Path, name: str, *, days: int = 2) -> Path:
-    """A certificate that signs itself, and its key, in one file; over since yesterday with -1."""
+    """A self-signed certificate and its key in one file; -1 makes it expired since yesterday."""
     path = folder / f"{name}.pem"
     key, request, signed = (folder / f"{name}.{end}" for end in ("key", "csr", "crt"))
     for command in (

@@ -1,4 +1,4 @@
-"""A server that answers by itself is noticed, and not raced."""
+"""Parley detects a server that answers by itself, and does not race it."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def session(server: Any, detection: Any = "server_vad") -> Session:
 
 
 def turn(made: Session, now: float, item: str = "u1") -> None:
-    """The server hears a turn and commits it."""
+    """The server detects a turn and commits it."""
     made.append(VOICE)
     made.receive(ev.SpeechStarted(item_id=item), now)
     made.receive(ev.SpeechStopped(item_id=item), now)
@@ -33,7 +33,7 @@ def turn(made: Session, now: float, item: str = "u1") -> None:
 
 
 def creates_by(made: Session, now: float) -> int:
-    """How many answers Parley has asked for until then."""
+    """The number of answers that Parley has requested until then."""
     made.poll(now)
     return sum(isinstance(event, ev.CreateResponse) for event in made.to_send())
 
@@ -47,8 +47,8 @@ def answer(made: Session, name: str, now: float) -> list[object]:
 
 
 @pytest.mark.parametrize("detection", ["server_vad", "local"])
-def test_localai_is_waited_for_ten_seconds(detection: Any) -> None:
-    """Its answer begins when recognition ends; a response.create would destroy that."""
+def test_localai_gets_ten_seconds_to_answer(detection: Any) -> None:
+    """Its answer begins after recognition, which a response.create would destroy."""
     made = session("localai", detection)
     if detection == "local":
         made.append(VOICE)
@@ -63,14 +63,14 @@ def test_localai_is_waited_for_ten_seconds(detection: Any) -> None:
     assert creates_by(made, 60.0) == 0
 
 
-def test_known_server_that_does_not_answer_is_asked() -> None:
+def test_known_silent_server_gets_a_request_at_once() -> None:
     made = session("localai")
     turn(made, 1.0)
     assert creates_by(made, 10.9) == 0
     assert creates_by(made, 11.0) == 1
 
 
-def test_unknown_server_is_waited_for_once() -> None:
+def test_unknown_server_gets_one_wait() -> None:
     made = session("compatible")
     turn(made, 1.0)
     assert creates_by(made, 3.9) == 0
@@ -80,7 +80,7 @@ def test_unknown_server_is_waited_for_once() -> None:
     assert creates_by(made, 20.0) == 1  # it is known not to answer by itself
 
 
-def test_unknown_server_that_answers_is_not_asked_again() -> None:
+def test_unknown_server_that_answers_gets_no_request() -> None:
     made = session("compatible")
     turn(made, 1.0)
     made.poll(3.0)
@@ -91,7 +91,7 @@ def test_unknown_server_that_answers_is_not_asked_again() -> None:
     assert creates_by(made, 60.0) == 0
 
 
-def test_session_that_says_create_response_is_believed() -> None:
+def test_unknown_server_with_create_response_gets_no_request() -> None:
     made = session("compatible")
     detection = {"type": "server_vad", "create_response": True}
     made.receive(ev.SessionUpdated(session={"turn_detection": detection}), 0.5)
@@ -100,13 +100,13 @@ def test_session_that_says_create_response_is_believed() -> None:
 
 
 @pytest.mark.parametrize("server", ["openai", "azure", "speech-to-speech", "embedded"])
-def test_server_that_is_told_not_to_answer_is_asked_at_once(server: Any) -> None:
+def test_server_that_waits_for_requests_gets_one_at_once(server: Any) -> None:
     made = session(server)
     turn(made, 1.0)
     assert creates_by(made, 1.0) == 1
 
 
-def test_openai_that_announces_the_default_is_asked_all_the_same() -> None:
+def test_openai_with_the_default_setting_still_gets_a_request() -> None:
     made = session("openai")
     detection = {"type": "server_vad", "create_response": True}
     audio = {"audio": {"input": {"turn_detection": detection}}}
@@ -127,8 +127,8 @@ def test_result_of_a_function_is_answered_without_a_wait() -> None:
     assert creates_by(made, 2.5) == 1
 
 
-def test_two_answers_to_one_turn_leave_one() -> None:
-    """The server begins its own, and then the one that it was asked for."""
+def test_second_answer_to_one_turn_is_dropped() -> None:
+    """The server begins an answer by itself, and then the requested one."""
     made = session("compatible")
     turn(made, 1.0)
     assert creates_by(made, 4.0) == 1
@@ -138,7 +138,7 @@ def test_two_answers_to_one_turn_leave_one() -> None:
     assert cancels == ["second"]
 
 
-def test_turn_while_connecting_waits_from_the_time_it_was_sent() -> None:
+def test_turn_while_connecting_waits_from_its_sending() -> None:
     realtime = config.Realtime(server="localai", url="ws://nas/v1", model="m")
     made = Session(realtime, config.Turn(detection="server_vad"))
     made.append(VOICE)
@@ -151,8 +151,8 @@ def test_turn_while_connecting_waits_from_the_time_it_was_sent() -> None:
     assert creates_by(made, 40.0) == 1
 
 
-def test_answer_by_itself_that_was_an_exception_is_forgotten() -> None:
-    """After one such answer the server is waited for 10 s, twice, then 3 s, then not at all."""
+def test_single_unrequested_answer_is_forgotten() -> None:
+    """After one such answer Parley waits for 10 s, twice, then 3 s, then not at all."""
     made = session("compatible")
     turn(made, 1.0)
     answer(made, "own", 2.0)

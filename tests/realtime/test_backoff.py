@@ -1,4 +1,4 @@
-"""The pause before the next try, as the pure function that it is."""
+"""The pause before the next attempt is a pure function."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ def test_pauses_grow_to_half_a_minute_and_stay_there() -> None:
     assert pauses == [*STEPS_S, 30.0, 30.0, 30.0]
 
 
-def test_a_busy_server_is_left_alone_for_longer() -> None:
+def test_busy_server_gets_longer_pauses() -> None:
     pauses = [delay_s(Remedy.BACK_OFF, attempt, 0.5) for attempt in range(5)]
     assert pauses == [*BUSY_STEPS_S, BUSY_STEPS_S[-1]]
 
@@ -28,7 +28,7 @@ def test_delay_of_a_refusal_for_now_is_minutes() -> None:
     assert pauses == [60.0, 120.0, 300.0, 600.0, 600.0, 600.0]
 
 
-def test_what_no_retry_can_help_is_not_tried_again() -> None:
+def test_fatal_refusal_has_no_retry() -> None:
     assert delay_s(Remedy.FATAL, 0, 0.5) is None
 
 
@@ -41,7 +41,7 @@ def test_jitter_spreads_but_never_hurries(remedy: Remedy, attempt: int, chance: 
     assert pause > 0.3
 
 
-def test_delay_spreads_a_quarter_of_the_step_to_both_sides() -> None:
+def test_delay_varies_by_a_quarter_of_the_step() -> None:
     pauses = [delay_s(Remedy.RECONNECT, 3, chance) for chance in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert pauses == [3.0, 3.5, 4.0, 4.5, 5.0]
     assert [delay_s(Remedy.BACK_OFF, 0, chance) for chance in (0.0, 1.0)] == [6.0, 10.0]

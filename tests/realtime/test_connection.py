@@ -1,4 +1,4 @@
-"""The link on real sockets: refusals, silent closes, retries, and keys that stay secret."""
+"""The connection on real sockets: refusals, silent closes, retries, and keys that stay secret."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from tests.realtime.link_ear import Ear, port_of
 KEY = "sk-test-0123456789abcdef"
 
 
-def test_the_address_carries_the_model_and_never_shows_the_key() -> None:
+def test_address_carries_the_model_and_hides_the_key() -> None:
     address = Address.of(Realtime(headers={"X": "1"}), OPENAI, KEY)
     assert address.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
     assert address.headers == {"X": "1", "Authorization": f"Bearer {KEY}"}
@@ -29,7 +29,7 @@ def test_the_address_carries_the_model_and_never_shows_the_key() -> None:
     assert KEY not in str(address)
 
 
-def test_a_model_in_the_url_wins() -> None:
+def test_model_in_the_url_takes_precedence() -> None:
     realtime = Realtime(server="compatible", url="ws://pi:1/v1?model=mine", model="other")
     assert Address.of(realtime, profile("compatible"), None).url == "ws://pi:1/v1?model=mine"
 
@@ -68,7 +68,7 @@ def test_events_are_carried_both_ways_in_order() -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1013])
-def test_a_close_that_may_pass_is_told_and_followed_by_a_new_socket(code: int) -> None:
+def test_temporary_close_is_reported_and_a_new_socket_opens(code: int) -> None:
     async def scene() -> None:
         sockets = 0
 
@@ -125,7 +125,7 @@ def test_close_that_refuses_the_key_ends_the_link(code: int, reason: str) -> Non
         (4404, "", "refuses the session"),
     ],
 )
-def test_close_that_refuses_all_else_is_tried_when_asked(
+def test_other_refusal_at_close_is_retried_when_a_user_asks(
     code: int, reason: str, words: str
 ) -> None:
     async def scene() -> None:
@@ -155,7 +155,7 @@ def test_http_401_is_final_and_503_is_not() -> None:
             return connection.respond(statuses.pop(0), f"no {KEY}\n")
 
         async def talk(socket: ws.ServerConnection) -> None:
-            raise AssertionError("nobody is let in")
+            raise AssertionError("no client is let in")
 
         async with ws.serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
             ear = Ear()
@@ -170,7 +170,7 @@ def test_http_401_is_final_and_503_is_not() -> None:
     asyncio.run(scene())
 
 
-def test_nobody_there_is_told_and_tried_again_and_the_key_is_in_no_log(
+def test_missing_server_is_retried_and_no_log_has_the_key(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scene() -> None:
@@ -191,10 +191,10 @@ def test_nobody_there_is_told_and_tried_again_and_the_key_is_in_no_log(
     assert KEY not in caplog.text
 
 
-def test_neither_the_key_nor_a_word_nor_audio_is_in_a_log_at_any_level(
+def test_no_log_level_has_key_words_or_audio(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The WebSocket library writes headers and frames down, if its logger lets it."""
+    """The WebSocket library logs headers and frames if its logger allows it."""
     word, audio = "rhododendron", b"\x01\x02" * 60
 
     async def scene() -> None:
@@ -219,7 +219,7 @@ def test_neither_the_key_nor_a_word_nor_audio_is_in_a_log_at_any_level(
 
     with caplog.at_level(logging.DEBUG):
         asyncio.run(scene())
-    told = [r for r in caplog.records if r.name != "websockets.server"]  # the test's own
+    told = [r for r in caplog.records if r.name != "websockets.server"]  # from the test's server
     assert {record.levelname for record in told} >= {"DEBUG", "WARNING", "ERROR"}
     text = "\n".join(record.getMessage() for record in told)
     assert KEY not in text
@@ -227,7 +227,7 @@ def test_neither_the_key_nor_a_word_nor_audio_is_in_a_log_at_any_level(
     assert base64.b64encode(audio).decode()[:20] not in text
 
 
-def test_a_reconnection_that_is_asked_for_does_not_wait_for_a_dead_peer() -> None:
+def test_requested_reconnection_does_not_wait_for_a_dead_peer() -> None:
     async def scene() -> None:
         async def talk(socket: ws.ServerConnection) -> None:
             await socket.wait_closed()

@@ -1,4 +1,4 @@
-"""The life of a link on real sockets: opened when needed, renewed, found dead, given up."""
+"""The life of a connection on real sockets: opened on demand, renewed, found dead, closed."""
 
 import asyncio
 import contextlib
@@ -43,13 +43,13 @@ async def linked(
             await asyncio.gather(task, return_exceptions=True)
 
 
-def test_a_link_that_is_cancelled_while_its_ping_goes_out_ends(
+def test_link_cancelled_during_a_ping_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scene() -> None:
         pinged: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
 
-        async def ping(_: ClientConnection) -> None:  # in the very step in which it is done
+        async def ping(_: ClientConnection) -> None:  # completes in the step that cancels it
             if not pinged.done():
                 beating = next(t for t in asyncio.all_tasks() if t.get_name() == "link-pulse")
                 beating.cancel()
@@ -59,12 +59,12 @@ def test_a_link_that_is_cancelled_while_its_ping_goes_out_ends(
         monkeypatch.setattr(keepalive, "IDLE_PING_S", 0.0)
         async with linked():
             done, _ = await asyncio.wait([await pinged], timeout=4 * keepalive.LOOK_S)
-            assert done, "the pulse goes on, and who waits for its end waits for ever"
+            assert done, "the keepalive continues, and its waiter waits forever"
 
     asyncio.run(scene())
 
 
-def test_on_wake_no_socket_is_opened_before_somebody_needs_it_and_none_is_kept() -> None:
+def test_on_wake_socket_opens_on_demand_and_closes_after_it() -> None:
     async def scene() -> None:
         opened: list[ws.ServerConnection] = []
 
@@ -79,7 +79,7 @@ def test_on_wake_no_socket_is_opened_before_somebody_needs_it_and_none_is_kept()
             await ear.wait(LinkUp)
             link.want(False)
             await opened[0].wait_closed()
-            assert opened[0].close_code == 1000  # a farewell, not a break
+            assert opened[0].close_code == 1000  # a clean close
             await asyncio.sleep(0.2)
             assert len(opened) == 1
             link.want(True)
@@ -89,7 +89,7 @@ def test_on_wake_no_socket_is_opened_before_somebody_needs_it_and_none_is_kept()
     asyncio.run(scene())
 
 
-def test_a_renewal_is_a_new_socket_without_a_word_about_the_old_one() -> None:
+def test_renewal_replaces_the_socket_without_link_down() -> None:
     async def scene() -> None:
         async with linked() as (link, ear, _):
             await ear.wait(LinkUp)
@@ -100,7 +100,7 @@ def test_a_renewal_is_a_new_socket_without_a_word_about_the_old_one() -> None:
     asyncio.run(scene())
 
 
-def test_nothing_is_sent_on_a_socket_that_is_being_replaced() -> None:
+def test_socket_under_replacement_sends_nothing() -> None:
     """It would be lost: the session sends it again on the new one."""
 
     async def scene() -> None:
@@ -127,7 +127,7 @@ def test_nothing_is_sent_on_a_socket_that_is_being_replaced() -> None:
     asyncio.run(scene())
 
 
-def test_a_user_does_not_wait_for_the_pause_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_request_cuts_the_pause_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "STEPS_S", FOR_EVER_S)
 
     async def scene() -> None:
@@ -144,7 +144,7 @@ def test_a_user_does_not_wait_for_the_pause_to_end(monkeypatch: pytest.MonkeyPat
     asyncio.run(scene())
 
 
-def test_a_fatal_error_that_is_understood_after_the_close_still_ends_the_retries(
+def test_fatal_error_after_the_close_ends_the_retries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(backoff, "STEPS_S", FOR_EVER_S)
@@ -161,7 +161,7 @@ def test_a_fatal_error_that_is_understood_after_the_close_still_ends_the_retries
 
 @contextlib.asynccontextmanager
 async def swallowing(moving: asyncio.Event) -> AsyncIterator[str]:
-    """The address of a server behind a network that takes everything, and delivers it only while
+    """The address of a server behind a network that accepts everything, but delivers it only while
     `moving` is set. A server that computes in its only thread looks the same."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -185,7 +185,7 @@ async def swallowing(moving: asyncio.Event) -> AsyncIterator[str]:
 def test_server_that_was_only_busy_may_be_silent_for_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It takes a new socket right after the silence: next time twice as much is ridden over."""
+    """It accepts a new socket right after the silence: then twice as much silence is tolerated."""
     monkeypatch.setattr(keepalive, "SILENT_S", 0.6)
     monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
 
@@ -216,10 +216,10 @@ def test_server_that_was_only_busy_may_be_silent_for_longer(
 
 
 @pytest.mark.parametrize("busy_meanwhile", [False, True])
-def test_patience_ends_with_a_socket_that_was_never_silent(
+def test_patience_resets_after_a_socket_without_silence(
     monkeypatch: pytest.MonkeyPatch, busy_meanwhile: bool
 ) -> None:
-    """A network that failed once for some seconds is noticed as soon as before the next time."""
+    """After a network failure of some seconds, the next one is detected as early as the first."""
     monkeypatch.setattr(keepalive, "SILENT_S", 0.6)
     monkeypatch.setattr(keepalive, "PING_S", 0.1)
     monkeypatch.setattr(link_module, "LOOK_S", 0.05)
@@ -251,7 +251,7 @@ def test_patience_ends_with_a_socket_that_was_never_silent(
             link.send(ev.CreateResponse())
             await asyncio.sleep(0.9)
             idle.set()
-            await asyncio.sleep(1.2)  # a socket that is given up is closed within 1 s
+            await asyncio.sleep(1.2)  # an aborted socket is closed within 1 s
             downs = sum(isinstance(told, LinkDown) for told in ear.told)
             assert downs == (2 if busy_meanwhile else 3)
             task.cancel()
@@ -261,7 +261,7 @@ def test_patience_ends_with_a_socket_that_was_never_silent(
 
 
 @pytest.mark.parametrize(("answer_within_s", "most"), [(20.0, 5.0), (2.0, 1.0), (60.0, 15.0)])
-def test_silence_is_never_longer_than_the_user_waits(answer_within_s: float, most: float) -> None:
+def test_allowed_silence_is_at_most_the_users_patience(answer_within_s: float, most: float) -> None:
     link = Link(Address("ws://127.0.0.1:9"), Ear(), answer_within_s=answer_within_s)
     for _ in range(9):
         link._fell_silent = True
@@ -269,8 +269,8 @@ def test_silence_is_never_longer_than_the_user_waits(answer_within_s: float, mos
     assert link._silent_patience == most
 
 
-def test_dead_wifi_is_noticed_though_no_close_ever_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network between swallows everything; the socket itself would wait for minutes."""
+def test_dead_wifi_is_detected_without_a_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network in between swallows everything; the socket itself would wait for minutes."""
     monkeypatch.setattr(keepalive, "SILENT_S", 1.0)
 
     async def scene() -> None:
@@ -295,7 +295,7 @@ def test_dead_wifi_is_noticed_though_no_close_ever_comes(monkeypatch: pytest.Mon
     asyncio.run(scene())
 
 
-def test_the_servers_wall_clock_is_told_as_seconds_from_now() -> None:
+def test_expiry_time_becomes_seconds_from_now() -> None:
     async def scene() -> None:
         async def talk(socket: ws.ServerConnection) -> None:
             ends = int(time.time()) + 1800
@@ -311,7 +311,7 @@ def test_the_servers_wall_clock_is_told_as_seconds_from_now() -> None:
     asyncio.run(scene())
 
 
-def test_a_rate_limit_is_waited_for_and_not_taken_for_a_wrong_key(
+def test_rate_limit_is_retried_unlike_a_wrong_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(backoff, "BUSY_STEPS_S", (0.05,))

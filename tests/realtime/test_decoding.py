@@ -1,4 +1,4 @@
-"""One field of a server's event missing, null or of another type: the others are read."""
+"""If a field of a server's event is missing, null or of another type, the others are still read."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ OTHER_VALUES: list[Any] = [
 
 @pytest.mark.parametrize("kind", sorted(ev.SERVER_EVENTS))
 def test_event_with_any_field_of_any_type_is_read(kind: str) -> None:
-    """Audio is the exception: a delta that holds anything but base64 is refused."""
+    """Audio is the exception: a delta that is not base64 is refused."""
     whole: Json = {"type": kind, "event_id": "e"}
     for name in ev.SERVER_EVENTS[kind].__struct_fields__:
         whole |= {name: {} if name in ("item", "response", "session", "error") else "x"}
@@ -70,7 +70,7 @@ def test_event_with_any_field_of_any_type_is_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(ev.SERVER_EVENTS))
-def test_event_with_nothing_but_its_type_is_read(kind: str) -> None:
+def test_event_with_only_a_type_is_read(kind: str) -> None:
     assert isinstance(ev.decode_server(json.dumps({"type": kind})), ev.SERVER_EVENTS[kind])
 
 
@@ -91,7 +91,7 @@ def test_event_with_nothing_but_its_type_is_read(kind: str) -> None:
         (1e300, 0),
     ],
 )
-def test_index_in_other_notations_is_the_same_number(value: object, index: int) -> None:
+def test_index_in_another_notation_is_the_same_number(value: object, index: int) -> None:
     assert delta(BASE64, content_index=value).content_index == index
 
 
@@ -111,7 +111,7 @@ def test_id_of_another_type_is_its_digits_or_none(value: object, read_as: str) -
     assert (found.response_id, found.item_id) == (read_as, read_as)
 
 
-def test_long_ids_are_kept_apart_in_200_characters() -> None:
+def test_long_ids_stay_distinct_in_200_characters() -> None:
     names = ["x" * 200, "x" * 201, "x" * 202, "x" * 1_000_000, "x" * 1_000_000 + "y"]
     ids = [delta(BASE64, item_id=name).item_id for name in names]
     assert ids[0] == "x" * 200
@@ -177,7 +177,7 @@ def test_frame_with_an_oddity_around_its_event_is_read(frame: str | bytes) -> No
     assert found.response.id == "r"
 
 
-def test_text_with_half_a_surrogate_pair_can_be_sent_on() -> None:
+def test_text_with_half_a_surrogate_pair_can_be_encoded() -> None:
     found = ev.decode_server(
         '{"type":"response.output_audio_transcript.delta","response_id":"r","item_id":"i",'
         '"delta":"so \\ud83d\\ude00 and \\ud83d, and \\\\ud83d"}'
@@ -246,7 +246,7 @@ def test_audio_under_another_name_is_read(field: str) -> None:
     assert found.delta == PCM
 
 
-def test_delta_that_holds_nothing_is_no_audio() -> None:
+def test_empty_delta_has_no_audio() -> None:
     assert delta(None).delta == delta("").delta == b""
 
 
@@ -311,7 +311,7 @@ def test_output_with_anything_in_it_keeps_its_items(output: object, calls: int) 
     assert [item["name"] for item in done(output=output).output or []] == ["tell_time"] * calls
 
 
-def test_item_has_texts_where_texts_are_read() -> None:
+def test_item_fields_of_another_type_become_texts() -> None:
     odd = {"type": "FUNCTION_CALL", "status": "Completed", "id": 3, "call_id": 7, "name": 5,
            "arguments": {"minutes": 5}}  # fmt: skip
     found = read(type="response.output_item.done", response_id="r", item=odd)
@@ -322,7 +322,7 @@ def test_item_has_texts_where_texts_are_read() -> None:
     }  # fmt: skip
 
 
-def test_big_item_keeps_what_is_read_of_it() -> None:
+def test_big_item_keeps_the_used_fields() -> None:
     tools = [{"name": f"tool{number}", "description": "x" * 100} for number in range(500)]
     item = {"id": "m", "type": "mcp_list_tools", "server_label": "home", "tools": tools}
     found = read(type="conversation.item.done", item=item)
@@ -331,7 +331,7 @@ def test_big_item_keeps_what_is_read_of_it() -> None:
 
 
 def test_item_with_its_speech_inside_is_read() -> None:
-    """LocalAI puts the audio of the whole answer into the item, again."""
+    """LocalAI repeats the audio of the whole answer in the item."""
     content = [{"type": "output_audio", "transcript": "Hi.", "audio": BASE64 * 2000}]
     item = {"id": "m", "type": "message", "status": "completed", "content": content}
     found = read(type="response.output_item.done", response_id="r", item=item)
@@ -354,7 +354,7 @@ def test_metadata_that_came_back_as_a_number_is_text() -> None:
         {"response": None, "response_id": "r"}, {"response": {"id": None}, "response_id": "r"},
     ],
 )  # fmt: skip
-def test_response_that_is_only_an_id_is_known_by_it(event: Json) -> None:
+def test_response_given_as_an_id_is_read(event: Json) -> None:
     found = read(type="response.done", **event)
     assert isinstance(found, ev.ResponseDone)
     assert found.response.id == "r"
@@ -408,7 +408,7 @@ def test_session_keeps_its_end_and_its_audio_format(expires: object) -> None:
         ({"msg": "m", "status_code": "500"}, {}, "500", "m"),
     ],
 )
-def test_error_in_any_form_tells_code_and_words(
+def test_error_in_any_form_has_code_and_message(
     given: object, beside: Json, code: str | None, message: str | None
 ) -> None:
     assert error(error=given, beside=beside) == (code, message)
@@ -438,7 +438,7 @@ def test_error_texts_are_bounded() -> None:
     assert sizes == [200, 200, 1000, 200]
 
 
-# --- what xAI sends -------------------------------------------------------------------
+# --- xAI's events ---------------------------------------------------------------------
 
 
 def test_usage_beside_the_response_is_its_usage() -> None:
@@ -451,7 +451,7 @@ def test_usage_beside_the_response_is_its_usage() -> None:
     assert found.response.usage == {"input_tokens": 7}
 
 
-def test_transcript_that_will_be_repeated_says_so() -> None:
+def test_transcript_that_will_be_repeated_is_marked() -> None:
     name = "conversation.item.input_audio_transcription.completed"
     found = read(type=name, item_id="i", transcript="Hello?", status="in_progress")
     assert isinstance(found, ev.InputTranscript)

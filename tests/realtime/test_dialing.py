@@ -1,4 +1,4 @@
-"""The key's way to the server, on real sockets: where it goes, and where it does not."""
+"""The key's way to the server, on real sockets: which peers get it, and which never do."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("code", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", ["ws://127.0.0.2:{}/x", "ws://127.0.0.1:{}/x", "/same", "//h/x"])
-def test_redirect_is_told_and_takes_no_key_along(code: int, where: str) -> None:
+def test_redirect_is_refused_and_gets_no_key(code: int, where: str) -> None:
     async def scene() -> None:
         async with Raw().running("0.0.0.0") as other:
             location = where.format(other.port)
@@ -68,7 +68,7 @@ def test_redirect_is_told_and_takes_no_key_along(code: int, where: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["example.org", "203.0.113.7", "100.64.0.1", "api.openai.com"])
-def test_key_in_clear_text_out_of_the_house_is_not_even_connected(
+def test_key_in_clear_text_outside_the_house_never_connects(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
@@ -82,7 +82,7 @@ def test_key_in_clear_text_out_of_the_house_is_not_even_connected(
     asyncio.run(scene())
 
 
-def test_name_of_the_house_that_leads_out_of_it_gets_nothing(
+def test_house_name_with_an_outside_address_gets_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names(monkeypatch, nas_local=["203.0.113.7"])
@@ -91,10 +91,10 @@ def test_name_of_the_house_that_leads_out_of_it_gets_nothing(
     assert down.later
 
 
-def test_name_of_the_house_is_reached_at_its_address_in_the_house(
+def test_house_name_is_reached_at_its_inside_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Routers give the devices at home public IPv6 addresses, too."""
+    """Routers also give the devices at home public IPv6 addresses."""
 
     async def scene() -> None:
         async with ws.serve(stay, "127.0.0.1", 0) as server:
@@ -116,7 +116,7 @@ def test_name_of_the_house_is_reached_at_its_address_in_the_house(
         ({"Host": "evil"}, "set by Parley"),
     ],
 )
-def test_header_that_cannot_be_sent_is_told_for_good(
+def test_header_that_cannot_be_sent_is_fatal(
     headers: dict[str, str], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene() -> None:
@@ -168,7 +168,7 @@ def test_proxy_carries_tls_and_never_sees_the_key(
     asyncio.run(scene())
 
 
-def test_proxy_gets_user_and_password_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_gets_user_and_password_unquoted(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         async with (
             ws.serve(stay, "127.0.0.1", 0) as server,
@@ -213,7 +213,7 @@ def test_proxy_that_refuses_is_named_without_its_password(
     assert "Traceback" not in caplog.text
 
 
-def test_proxy_that_is_not_there_is_blamed_and_not_the_server(
+def test_missing_proxy_is_named_instead_of_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
@@ -223,7 +223,7 @@ def test_proxy_that_is_not_there_is_blamed_and_not_the_server(
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:{}/v1", "ws://localhost:{}/v1"])
 @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "all_proxy", "socks_proxy"])
-def test_proxy_is_not_asked_for_this_device(
+def test_proxy_is_not_used_for_this_device(
     url: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
@@ -249,7 +249,7 @@ def test_proxy_never_carries_a_key_in_clear_text(monkeypatch: pytest.MonkeyPatch
     asyncio.run(scene())
 
 
-def test_socks_without_its_package_says_which_and_is_tried_again(
+def test_socks_without_its_package_names_it_and_is_retried(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("parleyd.realtime.proxies.find_spec", lambda name: None)
@@ -269,7 +269,7 @@ def test_socks_without_its_package_says_which_and_is_tried_again(
     assert "python-socks" in caplog.text
 
 
-def test_socks_proxy_carries_the_link_and_looks_the_name_up(
+def test_socks_proxy_carries_the_link_and_resolves_the_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("python_socks")
@@ -290,7 +290,7 @@ def test_socks_proxy_carries_the_link_and_looks_the_name_up(
 # --- names, addresses, TLS ----------------------------------------------------------------
 
 
-def test_ipv6_that_swallows_packets_does_not_hold_up_ipv4(
+def test_ipv6_that_drops_packets_does_not_delay_ipv4(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> float:
@@ -308,10 +308,10 @@ def test_ipv6_that_swallows_packets_does_not_hold_up_ipv4(
                 return loop.time() - began
 
     took_s = asyncio.run(scene())
-    assert took_s < 9.0  # the deadline of one try: the first try came through
+    assert took_s < 9.0  # the timeout of one attempt: the first attempt succeeded
 
 
-def test_clear_text_in_the_house_takes_ipv4_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_text_in_the_house_tries_ipv4_first(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
     async def scene() -> None:
@@ -344,7 +344,7 @@ def test_clear_text_in_the_house_tries_the_next_address(
     asyncio.run(scene())
 
 
-def test_closed_port_is_not_the_networks_fault() -> None:
+def test_closed_port_is_named_instead_of_the_network() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -366,14 +366,14 @@ def test_closed_port_is_not_the_networks_fault() -> None:
     ],
 )
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-def test_name_that_is_not_found_is_told_apart(
+def test_unknown_name_is_reported_as_such(
     error: OSError, words: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names(monkeypatch, realtime_test=error)
     assert words in asyncio.run(first_down(Address(f"{scheme}://realtime.test/v1"))).reason
 
 
-def test_certificate_of_nobody_known_gets_no_key(
+def test_certificate_of_an_unknown_authority_gets_no_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
@@ -385,7 +385,7 @@ def test_certificate_of_nobody_known_gets_no_key(
     asyncio.run(scene())
 
 
-def test_certificate_for_another_name_is_told_apart(
+def test_certificate_for_another_name_is_reported_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
@@ -401,7 +401,7 @@ def test_certificate_for_another_name_is_told_apart(
     asyncio.run(scene())
 
 
-def test_certificate_out_of_date_is_the_clocks_fault(
+def test_expired_certificate_is_reported_as_a_clock_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
@@ -416,7 +416,7 @@ def test_certificate_out_of_date_is_the_clocks_fault(
 
 
 @pytest.mark.parametrize("reply", [b"", status("400 Bad Request")])
-def test_server_without_tls_is_told_apart(reply: bytes) -> None:
+def test_server_without_tls_is_reported_as_such(reply: bytes) -> None:
     async def scene() -> None:
         async with Raw(reply).running() as server:
             down = await first_down(Address(f"wss://localhost:{server.port}/v1", BEARER))
@@ -426,7 +426,7 @@ def test_server_without_tls_is_told_apart(reply: bytes) -> None:
     asyncio.run(scene())
 
 
-def test_server_with_tls_at_a_clear_text_address_is_told_apart(tmp_path: Path) -> None:
+def test_server_with_tls_at_a_ws_address_is_reported_as_such(tmp_path: Path) -> None:
     async def scene() -> None:
         async with tls_server(certificate(tmp_path, "localhost")) as port:
             down = await first_down(Address(f"ws://localhost:{port}/v1"))
@@ -435,7 +435,7 @@ def test_server_with_tls_at_a_clear_text_address_is_told_apart(tmp_path: Path) -
     asyncio.run(scene())
 
 
-def test_server_that_takes_and_says_nothing_is_told_apart(
+def test_server_that_accepts_silently_is_reported_as_such(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("parleyd.realtime.connection.OPEN_TIMEOUT_S", 0.3)
@@ -454,7 +454,7 @@ def test_server_that_takes_and_says_nothing_is_told_apart(
 
 
 @pytest.mark.parametrize("task_name", ["link-sender", "link-pulse"])
-def test_task_that_dies_leaves_its_traceback_and_a_new_socket(
+def test_failed_task_leaves_a_traceback_and_a_new_socket(
     task_name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
@@ -548,13 +548,13 @@ def test_result_with_any_characters_is_sent(output: str, sent: str) -> None:
 
 
 @pytest.mark.slow
-def test_server_that_answers_slowly_is_waited_for_longer(
+def test_slow_server_gets_longer_timeouts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It holds every handshake for 1 s: waits of 0.4 and 0.8 s are too short, 1.6 s is enough."""
+    """It delays every handshake for 1 s: 0.4 and 0.8 s are too short, 1.6 s is enough."""
     monkeypatch.setattr("parleyd.realtime.connection.OPEN_TIMEOUT_S", 0.4)
     monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
-    caplog.set_level(logging.CRITICAL, "websockets.server")  # it does not like to be left
+    caplog.set_level(logging.CRITICAL, "websockets.server")  # it logs every client that leaves
 
     async def hold(connection: ws.ServerConnection, request: object) -> None:
         await asyncio.sleep(1.0)

@@ -1,4 +1,4 @@
-"""Events on the wire: GA names out, GA and beta names in, and nothing that can end a session."""
+"""Events on the wire: GA names out, GA and beta names in, and none that can end a session."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parleyd.realtime import events as ev
 
 
-def test_audio_is_base64_on_the_wire_and_bytes_here() -> None:
+def test_audio_is_base64_on_the_wire_and_bytes_in_memory() -> None:
     text = ev.encode(ev.AppendAudio(audio=b"\1\2\3"))
     assert json.loads(text) == {
         "type": "input_audio_buffer.append",
@@ -21,11 +21,11 @@ def test_audio_is_base64_on_the_wire_and_bytes_here() -> None:
     assert back.audio == b"\1\2\3"
 
 
-def test_a_create_without_settings_is_bare() -> None:
+def test_create_without_settings_is_bare() -> None:
     assert json.loads(ev.encode(ev.CreateResponse())) == {"type": "response.create"}
 
 
-def test_truncate_always_says_which_part_and_when() -> None:
+def test_truncate_always_names_its_part_and_time() -> None:
     event = ev.TruncateItem(item_id="i", content_index=0, audio_end_ms=0, event_id="e")
     assert json.loads(ev.encode(event)) == {
         "type": "conversation.item.truncate",
@@ -43,7 +43,7 @@ def test_beta_names_are_read_as_their_successors(beta: str, ga: str) -> None:
     assert isinstance(event, ev.SERVER_EVENTS[ga])
 
 
-def test_nulls_where_clones_put_them_are_no_errors() -> None:
+def test_nulls_of_compatible_servers_are_not_errors() -> None:
     text = (
         '{"type":"response.created","event_id":null,"response":{"id":"r","status":null,'
         '"status_details":null,"output":null,"metadata":null,"usage":null,"x":1}}'
@@ -55,11 +55,11 @@ def test_nulls_where_clones_put_them_are_no_errors() -> None:
     "text",
     ["", "nonsense", "[]", "1", '{"type":1}', '{"a":2}', b"\xff"],
 )
-def test_what_is_no_event_is_told_as_such(text: str | bytes) -> None:
+def test_invalid_event_is_malformed(text: str | bytes) -> None:
     assert isinstance(ev.decode_server(text), ev.Malformed)
 
 
-def test_new_kinds_of_events_are_only_unknown() -> None:
+def test_new_kinds_of_events_are_unknown() -> None:
     assert ev.decode_server('{"type":"response.hologram","x":[]}') == ev.Unknown(
         "response.hologram"
     )

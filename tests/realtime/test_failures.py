@@ -1,4 +1,4 @@
-"""Every failure to connect names its culprit, and only a refused key is final."""
+"""Every failure to connect names its cause, and only a refused key is final."""
 
 import errno
 import json
@@ -43,7 +43,7 @@ def body(**detail: object) -> bytes:
         (503, Remedy.RECONNECT, "an internal problem"),
     ],
 )
-def test_status_names_its_culprit(status: int, remedy: Remedy, words: str) -> None:
+def test_http_status_names_its_cause(status: int, remedy: Remedy, words: str) -> None:
     refusal = by_status(status, b"", "", XAI)
     assert refusal.remedy is remedy
     assert words in refusal.text
@@ -78,7 +78,7 @@ def test_status_names_its_culprit(status: int, remedy: Remedy, words: str) -> No
         (500, b"\xff" * 10**6, Remedy.RECONNECT, "an internal problem"),
     ],
 )  # fmt: skip
-def test_code_in_the_answer_says_more_than_its_status(
+def test_code_in_the_answer_overrides_its_status(
     status: int, answer: bytes, remedy: Remedy, words: str
 ) -> None:
     refusal = by_status(status, answer, "", XAI)
@@ -86,7 +86,7 @@ def test_code_in_the_answer_says_more_than_its_status(
     assert words in refusal.text
 
 
-def test_missing_key_is_asked_for_and_not_called_wrong() -> None:
+def test_missing_key_is_requested_instead_of_refused() -> None:
     assert by_status(401, b"", "", OPEN) == Refusal(
         Remedy.FATAL, "the server requires a key: set REALTIME_API_KEY, then restart parleyd"
     )
@@ -120,7 +120,7 @@ def test_redirect_names_the_host_and_nothing_else(location: str, words: str) -> 
         (None, Remedy.LATER, "is not a proxy"),
     ],
 )
-def test_proxy_is_named_and_not_the_server(status: int | None, remedy: Remedy, words: str) -> None:
+def test_proxy_failure_names_the_proxy(status: int | None, remedy: Remedy, words: str) -> None:
     refusal = by_proxy(status, Way("api.x.ai", 443, proxy="http://p:3128"))
     assert refusal.remedy is remedy
     assert words in refusal.text
@@ -129,7 +129,7 @@ def test_proxy_is_named_and_not_the_server(status: int | None, remedy: Remedy, w
 
 
 def multiple(*numbers: int) -> OSError:
-    """As asyncio puts the errors of several addresses together."""
+    """The form in which asyncio combines the errors of several addresses."""
     return OSError(
         "Multiple exceptions: " + ", ".join(f"[Errno {n}] Connect call" for n in numbers)
     )
@@ -173,7 +173,7 @@ def certificate_error(code: int) -> ssl.SSLCertVerificationError:
         (ssl.SSLError(1, "[SSL: X] x"), {}, "no secure connection to nas"),
     ],
 )
-def test_failure_names_its_culprit(error: Exception, way: dict[str, object], words: str) -> None:
+def test_failure_names_its_cause(error: Exception, way: dict[str, object], words: str) -> None:
     refusal = explain(error, OPEN, Way("nas", 8080, **way), now=NOW)  # type: ignore[arg-type]
     assert refusal is not None
     assert refusal.remedy is Remedy.RECONNECT
@@ -185,8 +185,8 @@ def test_failure_names_its_culprit(error: Exception, way: dict[str, object], wor
     )  # fmt: skip
 
 
-def test_certificate_is_the_clocks_fault_before_it_was_ever_set() -> None:
-    """Without a battery the clock starts years ago, and every certificate looks wrong."""
+def test_certificate_error_with_an_unset_clock_names_the_clock() -> None:
+    """Without a battery the clock starts years ago, and every certificate seems invalid."""
     refusal = explain(certificate_error(20), OPEN, Way("nas", 443), now=1_500_000_000.0)
     assert refusal is not None
     assert "check this device's clock" in refusal.text
@@ -202,7 +202,7 @@ def test_error_that_no_peer_can_cause_is_left_to_the_log() -> None:
 @pytest.mark.parametrize(
     "url", ["wss://h:99999/", "wss://[::1", "wss://u:pw@h/", "https://h/", "", "wss://h/?key=pw"]
 )
-def test_address_that_is_flawed_is_made_and_refused(url: str) -> None:
+def test_flawed_address_is_created_and_refused(url: str) -> None:
     address = Address.of(Realtime(url=url, server="compatible"), profile("compatible"), "sk-1")
     assert address.flaw.startswith("realtime.url ")
     assert "pw" not in address.flaw

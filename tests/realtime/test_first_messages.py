@@ -1,4 +1,4 @@
-"""What a server sees of a user who set OPENAI_API_KEY and configured nothing."""
+"""The first messages to a server from a user who set OPENAI_API_KEY and configured nothing."""
 
 import asyncio
 from typing import Any
@@ -51,8 +51,8 @@ FIRST_MESSAGE = (
 )
 
 
-def test_with_only_a_key_the_first_message_is_this_one_byte_by_byte() -> None:
-    """On the wire: path, query, headers, and nothing but this until the server agrees."""
+def test_first_message_by_default_is_exact() -> None:
+    """On the wire: path, query, headers, and only this message until the server agrees."""
     settings = config.load(None)
     openai = server_address(settings.realtime, {"OPENAI_API_KEY": KEY})
     assert openai is not None
@@ -93,7 +93,7 @@ def test_with_only_a_key_the_first_message_is_this_one_byte_by_byte() -> None:
     (request,) = requests
     assert request.path == "/v1/realtime?model=gpt-realtime-2.1"
     assert request.headers["Authorization"] == f"Bearer {KEY}"
-    assert "OpenAI-Beta" not in request.headers  # the removed protocol: closes with 4000
+    assert "OpenAI-Beta" not in request.headers  # the removed protocol, which closes with 4000
     assert "Sec-WebSocket-Protocol" not in request.headers
     assert "Sec-WebSocket-Extensions" not in request.headers
     assert messages == [FIRST_MESSAGE]
@@ -119,7 +119,7 @@ def test_every_session_that_can_be_configured_is_official(detection: Any, noise:
 
 
 def test_every_event_that_a_session_sends_is_official() -> None:
-    """A whole life: speech, reply, function, barge-in, reconnection with what was heard."""
+    """A whole session: speech, reply, function, barge-in, reconnection with the heard part."""
     made = Session(config.Realtime(), config.Turn(detection="local"), [TOOL])
     sent: list[ev.ClientEvent] = []
 
@@ -149,7 +149,7 @@ def test_every_event_that_a_session_sends_is_official() -> None:
     receive(ev.SessionCreated(), ev.SessionUpdated())
     for event in sent:
         assert_valid(event)
-    never_sent = {ev.RetrieveItem}  # known for the embedded server's sake
+    never_sent = {ev.RetrieveItem}  # defined only for the embedded server
     assert {type(event) for event in sent} == set(ev.CLIENT_EVENTS.values()) - never_sent
 
 
@@ -162,7 +162,7 @@ def test_every_event_that_a_session_sends_is_official() -> None:
         {"voice": "marin"},
     ],
 )
-def test_the_official_types_refuse_the_removed_shapes(session: ev.Json) -> None:
-    """Else the tests above would prove nothing."""
+def test_official_types_refuse_the_removed_shapes(session: ev.Json) -> None:
+    """Otherwise the tests above would prove nothing."""
     with pytest.raises((AssertionError, ValidationError)):
         assert_valid(ev.SessionUpdate(session=session))

@@ -1,4 +1,4 @@
-"""A conversation does not grow for ever, and after a long silence it is gone, here and there."""
+"""A conversation does not grow forever, and after a long silence both sides have forgotten it."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class Talk:
         self.socket(0.0)
 
     def socket(self, now: float) -> list[tuple[str, str]]:
-        """A new socket; returned is what its server is told of the conversation."""
+        """Open a new socket; returns the history that its server gets."""
         self.session.lost()
         self.session.opened()
         self.session.receive(ev.SessionCreated(), now)
@@ -55,7 +55,7 @@ class Talk:
         ends: bool = True,
         reply_s: float = 0.1,
     ) -> None:
-        """A question, answered and, if it `ends`, heard."""
+        """A question with its answer, which is heard if it `ends`."""
         self.session.poll(now)
         self.number += 1
         n = self.number
@@ -83,7 +83,7 @@ class Talk:
             self.session.rest(now + 2.0)
 
 
-def test_new_socket_is_told_pairs_though_transcripts_are_late() -> None:
+def test_new_socket_gets_pairs_despite_late_transcripts() -> None:
     talk = Talk()
     talk.turn(0.0)
     talk.turn(10.0)
@@ -103,7 +103,7 @@ def test_without_transcripts_a_new_socket_gets_one_note() -> None:
 
 
 @pytest.mark.parametrize("connection", ["warm", "on-wake"])
-def test_nothing_older_than_ten_minutes_is_told(connection: str) -> None:
+def test_new_socket_gets_nothing_older_than_ten_minutes(connection: str) -> None:
     talk = Talk(connection=connection)
     talk.turn(0.0)
     talk.turn(400.0)
@@ -122,7 +122,7 @@ def test_conversation_is_replaced_after_ten_silent_minutes() -> None:
     assert talk.session.forgets(9999.0) == ""  # once is enough
 
 
-def test_what_a_new_socket_was_told_is_forgotten_as_well() -> None:
+def test_history_given_to_a_new_socket_is_forgotten_too() -> None:
     talk = Talk(forget_after_min=2.0)
     talk.turn(0.0)
     assert len(talk.socket(60.0)) == 2
@@ -130,15 +130,15 @@ def test_what_a_new_socket_was_told_is_forgotten_as_well() -> None:
     assert talk.session.forgets(122.0) != ""
 
 
-def test_an_answer_is_told_when_it_was_heard_and_not_before() -> None:
+def test_answer_enters_the_history_once_it_was_heard() -> None:
     talk = Talk()
-    talk.turn(0.0, ends=False)  # the line is lost while it is played
+    talk.turn(0.0, ends=False)  # the connection is lost while it plays
     assert talk.socket(2.0) == []
     talk.session.heard_out()
     assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer 1.")]
 
 
-def test_answer_cut_after_a_reconnection_is_told_in_part() -> None:
+def test_answer_cut_after_a_reconnection_is_sent_in_part() -> None:
     talk = Talk()
     talk.turn(0.0, ends=False)
     assert talk.socket(2.0) == []
@@ -146,7 +146,7 @@ def test_answer_cut_after_a_reconnection_is_told_in_part() -> None:
     assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer")]
 
 
-def test_a_turn_spoken_while_connecting_reaches_the_server_once() -> None:
+def test_turn_spoken_while_connecting_reaches_the_server_once() -> None:
     talk = Talk()
     talk.session.lost()
     talk.session.append(VOICE)
@@ -166,7 +166,7 @@ def test_a_turn_spoken_while_connecting_reaches_the_server_once() -> None:
     assert talk.socket(9.0) == [("user", "Question 1?"), ("assistant", "Answer 1.")]
 
 
-def test_words_that_led_to_no_turn_are_forgotten_in_time() -> None:
+def test_words_without_a_turn_are_forgotten_in_time() -> None:
     talk = Talk()
     talk.session.receive(ev.AudioCommitted(item_id="noise"), 0.0)
     talk.session.receive(ev.InputTranscript(item_id="noise", transcript="A secret."), 1.0)
@@ -175,7 +175,7 @@ def test_words_that_led_to_no_turn_are_forgotten_in_time() -> None:
     assert talk.socket(650.0) == [("user", "Question 1?"), ("assistant", "Answer 1.")]
 
 
-def test_words_without_sound_were_not_heard() -> None:
+def test_words_without_sound_count_as_unheard() -> None:
     talk = Talk()
     talk.turn(0.0, ends=False)
     ahead = ev.TranscriptDelta(response_id="r1", item_id="i2", delta="And so on.")
@@ -200,9 +200,9 @@ def test_conversation_without_a_limit_is_replaced_when_long() -> None:
 
 
 @pytest.mark.parametrize("tokens", [0, 31])
-def test_conversation_that_is_not_counted_is_estimated(tokens: int) -> None:
+def test_conversation_without_token_counts_is_estimated(tokens: int) -> None:
     """20 tokens for each second of a reply, 10 of the user's 0.2 s: five turns make 2010. Some
-    servers report nothing, others a number that is not the length of the conversation."""
+    servers report nothing, others a number other than the length of the conversation."""
     talk = Talk(server="xai", context_tokens=2000)
     for number in range(4):
         talk.turn(float(number), tokens=tokens, reply_s=20.0)
@@ -213,14 +213,14 @@ def test_conversation_that_is_not_counted_is_estimated(tokens: int) -> None:
     assert talk.session.forgets(9.0) == ""
 
 
-def test_server_that_counts_words_is_believed() -> None:
+def test_plausible_token_count_is_used() -> None:
     talk = Talk(server="compatible", url="ws://127.0.0.1:1", context_tokens=2000)
     for number in range(10):
         talk.turn(float(number), tokens=500 + 100 * number, reply_s=20.0)
         assert talk.session.forgets(number + 3.0) == ""
 
 
-def test_openai_limits_it_by_itself_unless_it_refuses_to() -> None:
+def test_openai_limits_the_context_unless_it_refuses() -> None:
     for refuses in (True, False):
         talk = Talk(context_tokens=2000)
         if refuses:
@@ -237,7 +237,7 @@ def test_openai_limits_it_by_itself_unless_it_refuses_to() -> None:
 
 
 @pytest.mark.parametrize("echo", ["auto", "disabled", None, {"type": "retention_ratio"}])
-def test_a_server_that_ignores_the_limit_is_not_relied_upon(echo: object) -> None:
+def test_ignored_limit_is_enforced_locally(echo: object) -> None:
     talk = Talk(context_tokens=2000)
     talk.session.lost()
     talk.session.opened()
@@ -251,7 +251,7 @@ def test_a_server_that_ignores_the_limit_is_not_relied_upon(echo: object) -> Non
 
 
 @pytest.mark.parametrize("tokens", [None, "many", -5, 1e300, {"input": 5}, float("nan")])
-def test_counts_that_are_none_do_no_harm(tokens: object) -> None:
+def test_invalid_token_counts_are_ignored(tokens: object) -> None:
     talk = Talk(server="compatible", url="ws://127.0.0.1:1")
     talk.turn(0.0)
     response = ev.Response(id="x", status="completed", usage={"input_tokens": tokens})
@@ -262,7 +262,7 @@ def test_counts_that_are_none_do_no_harm(tokens: object) -> None:
 # --- in a quiet moment ------------------------------------------------------------------------
 
 
-def test_the_line_is_renewed_only_while_idle_and_up() -> None:
+def test_connection_is_renewed_only_while_idle_and_up() -> None:
     line = Line("warm")
     line.opened(0.0)
     assert line.next(True, 1.0, "old") is None
@@ -274,7 +274,7 @@ def test_the_line_is_renewed_only_while_idle_and_up() -> None:
 
 
 @pytest.mark.slow
-def test_silence_as_configured_renews_the_socket_while_idle() -> None:
+def test_configured_silence_renews_the_socket_while_idle() -> None:
     base = settings()
     realtime = msgspec.structs.replace(base.realtime, forget_after_min=0.5)
     paper = Paper(msgspec.structs.replace(base, realtime=realtime))

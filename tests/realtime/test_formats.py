@@ -1,4 +1,4 @@
-"""The audio format that the server confirmed is the one that is spoken and heard."""
+"""The audio format that the server confirmed is used in both directions."""
 
 import numpy as np
 import pytest
@@ -56,11 +56,11 @@ def nested(kind: object, rate: object = None) -> ev.Json:
          AudioFormat("audio/pcm", 48_000)),
         (nested("audio/pcm", "16000"), AudioFormat("audio/pcm", 16_000)),
         (nested("audio/PCM", 16_000), AudioFormat("audio/pcm", 16_000)),
-        # what is not 16-bit PCM or G.711
+        # other than 16-bit PCM or G.711
         ({"output_audio_format": "opus"}, AudioFormat("opus", 0)),
         ({"output_audio_format": "mp3_44100_128"}, AudioFormat("mp3_44100_128", 44_100)),
         ({"output_audio_format": "pcm_f32le"}, AudioFormat("pcm_f32le", 0)),
-        (nested("audio/L16", 16_000), AudioFormat("audio/L16", 16_000)),  # is big-endian
+        (nested("audio/L16", 16_000), AudioFormat("audio/L16", 16_000)),  # it is big-endian
         ({"output_audio_format": {"type": "audio/pcm", "rate": 24_000, "channels": 2}},
          AudioFormat("audio/pcm in several channels", 24_000)),
     ],
@@ -81,7 +81,7 @@ def test_g711_codes_have_the_values_of_the_standard() -> None:
 
 
 def test_g711_tables_agree_with_an_independent_decoder() -> None:
-    audioop = pytest.importorskip("audioop", reason="it left Python with 3.13")
+    audioop = pytest.importorskip("audioop", reason="Python 3.13 removed it")
     codes = bytes(range(256))
     for kind, decode in (("audio/pcmu", audioop.ulaw2lin), ("audio/pcma", audioop.alaw2lin)):
         ours = ReplyDecoder(AudioFormat(kind, RATE_HZ)).push((1, "i", 0), codes)
@@ -91,7 +91,7 @@ def test_g711_tables_agree_with_an_independent_decoder() -> None:
 @pytest.mark.parametrize("rate_hz", [8000, 16_000, 44_100, 48_000])
 @pytest.mark.parametrize("chunk", [101, 4801])
 def test_other_rates_are_converted_whole(rate_hz: int, chunk: int) -> None:
-    """One second of a tone stays one second of the same tone, however it is cut."""
+    """One second of a tone stays one second of the same tone, in chunks of any size."""
     time_s = np.arange(rate_hz) / rate_hz
     data = np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype("<i2").tobytes()
     decoder = ReplyDecoder(AudioFormat("audio/pcm", rate_hz))
@@ -104,7 +104,7 @@ def test_other_rates_are_converted_whole(rate_hz: int, chunk: int) -> None:
     assert np.abs(frames[middle] - wanted[middle]).max() < 90
 
 
-def test_turn_is_sent_at_the_rate_that_the_server_listens_to() -> None:
+def test_turn_is_sent_at_the_input_rate_of_the_server() -> None:
     encoder = TurnEncoder(AudioFormat("audio/pcm", 16_000))
     time_s = np.arange(RATE_HZ) / RATE_HZ
     frames = np.rint(9000 * np.sin(2 * np.pi * 440 * time_s)).astype(np.int16)
@@ -115,7 +115,7 @@ def test_turn_is_sent_at_the_rate_that_the_server_listens_to() -> None:
     assert np.abs(sent[2000:-100] - wanted[2000:-100]).max() < 90
 
 
-def test_dashscope_listens_at_16_khz_and_speaks_at_24() -> None:
+def test_dashscope_receives_16_khz_and_sends_24_khz() -> None:
     session = {"input_audio_format": "pcm16", "output_audio_format": "pcm24"}
     assert confirmed(session, "input") == AudioFormat("audio/pcm", 16_000)
     assert confirmed(session, "output") == PCM
@@ -154,7 +154,7 @@ def opened(session: ev.Json) -> tuple[Session, list[object]]:
     return made, list(made.receive(ev.SessionUpdated(session=session), 0.1))
 
 
-def test_asked_format_is_not_worth_a_word() -> None:
+def test_requested_format_logs_nothing() -> None:
     made, news = opened(nested("audio/pcm", 24_000))
     assert news == [Ready()]
     assert made.ready

@@ -1,4 +1,4 @@
-"""Frames of a real server: in pieces, binary, broken, and too big to be taken."""
+"""Frames of a real server: in pieces, binary, broken, and too big."""
 
 import asyncio
 import base64
@@ -84,7 +84,7 @@ def test_link_text_that_is_not_utf8_ends_no_conversation() -> None:
 
 
 def test_link_long_delta_arrives_in_seconds_and_whole() -> None:
-    """LocalAI sends a spoken answer as one delta; here one of 62.5 s and an odd byte."""
+    """LocalAI sends a spoken answer as one delta; this one has 62.5 s and an odd byte."""
     pcm = bytes(range(250)) * 12_000 + b"\x01"
 
     async def scene() -> None:
@@ -133,7 +133,7 @@ def test_link_too_big_message_ends_its_socket_only(
     assert len([r for r in caplog.records if "4 MiB" in r.getMessage()]) == 1
 
 
-def test_link_message_of_a_minute_of_speech_is_taken() -> None:
+def test_link_message_of_a_minute_of_speech_is_accepted() -> None:
     pcm = bytes(2 * 24_000 * 60)
     assert len(delta(pcm)) < frames.BIGGEST_MESSAGE < 2 * len(delta(pcm))
     assert len(base64.b64encode(pcm)) == 3_840_000
@@ -143,7 +143,7 @@ def test_link_message_of_a_minute_of_speech_is_taken() -> None:
 def test_connection_flood_is_parsed_in_pieces_and_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each look at the processor's clock costs 2 ms here: a rest after every second piece."""
+    """Each check of the processor's clock costs 2 ms here: a rest after every second piece."""
     rests = 0
     clock = 0.0
 

@@ -1,4 +1,4 @@
-"""Function calls that a server announces up to three times, not always alike: each runs once."""
+"""Function calls that a server announces up to three times, in different forms: each runs once."""
 
 import json
 
@@ -26,7 +26,7 @@ def arguments_done(item: Json) -> ev.FunctionCallArgumentsDone:
 
 
 def run(*, arguments: Json = CALL, item: Json = CALL, output: Json = CALL) -> list[Json]:
-    """One call, announced in all three places, perhaps differently."""
+    """One call, announced in all three places, possibly differently."""
     calls = Calls()
     calls.announce(CALL | {"status": "in_progress", "arguments": ""})
     calls.arguments(arguments_done(arguments))
@@ -47,7 +47,7 @@ def test_call_with_one_field_changed_runs_once(place: str, field: str, value: ob
         assert called == {"id": "c1", "name": "set_timer", "minutes": 5} or field == "call_id"
 
 
-def test_call_known_only_from_its_arguments_is_run_at_the_end() -> None:
+def test_call_with_only_arguments_is_run_at_the_end() -> None:
     """Hugging Face's server before August 2026, and GLM-Realtime, which gives no call id."""
     for call_id, known_as in (("c1", "c1"), ("", "i1")):
         calls = Calls()
@@ -71,7 +71,7 @@ def test_two_calls_with_the_same_id_are_two() -> None:
     assert len({one.call_id for one in called}) == 2
 
 
-def test_the_same_call_asked_for_twice_is_two() -> None:
+def test_same_call_requested_twice_is_two() -> None:
     calls = Calls()
     first, second = CALL, CALL | {"id": "i2", "call_id": "c2"}
     called = [*calls.take(first), *calls.take(second), *calls.rest([first, second])]
@@ -80,14 +80,14 @@ def test_the_same_call_asked_for_twice_is_two() -> None:
     assert [one.call_id for one in alone.rest([first, second])] == ["c1", "c2"]
 
 
-def test_call_that_only_the_end_lists_is_run_beside_others() -> None:
+def test_call_listed_only_at_the_end_is_run_too() -> None:
     calls = Calls()
     other = CALL | {"id": "i2", "call_id": "c2", "name": "tell_time", "arguments": "{}"}
     called = [*calls.take(CALL), *calls.rest([CALL, other])]
     assert [one.name for one in called] == ["set_timer", "tell_time"]
 
 
-def test_call_that_was_broken_off_is_not_run() -> None:
+def test_incomplete_call_is_not_run() -> None:
     calls = Calls()
     broken = CALL | {"status": "incomplete"}
     assert [*calls.take(broken), *calls.rest([broken])] == []

@@ -1,4 +1,4 @@
-"""What a new socket is told: what was spoken and heard, in the order in which it was spoken."""
+"""The history for a new socket: the spoken and heard words, in the order of speech."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from parleyd.realtime.history import KEPT_CHARS, History
 
 
 def told(history: History) -> list[tuple[str, str]]:
-    """What a new socket is told: who, and what."""
+    """The history for a new socket: roles and words."""
     history.lost()
     return said(history.untold())
 
@@ -19,7 +19,7 @@ def said(items: list[Json]) -> list[tuple[str, str]]:
 
 
 def turn(history: History, number: int, *, late: bool = False, user: str | None = "") -> None:
-    """A question and its answer, ten seconds later than those before."""
+    """A question and its answer, ten seconds after the previous ones."""
     now = 10.0 * number
     question = f"Question {number}?" if user == "" else user
     history.asked(now)
@@ -39,14 +39,14 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_pairs_are_told_in_the_order_of_speaking(late: bool) -> None:
+def test_pairs_keep_the_order_of_speech(late: bool) -> None:
     history = History()
     turn(history, 1, late=late)
     turn(history, 2, late=late)
     assert told(history) == PAIRS
 
 
-def test_transcript_a_turn_late_stands_in_its_own_turn() -> None:
+def test_transcript_a_turn_late_joins_its_own_turn() -> None:
     history = History()
     turn(history, 1, user=None)
     turn(history, 2)
@@ -66,7 +66,7 @@ def test_commit_before_the_end_of_the_turn_keeps_the_order() -> None:
 
 
 def test_transcript_before_its_commit_keeps_the_order() -> None:
-    history = History()  # as xAI does, by its recordings
+    history = History()  # in the order of xAI's recordings
     for number in (1, 2):
         history.user(f"u{number}", f"Question {number}?", 10.0 * number, final=False)
         history.committed(f"u{number}", 10.0 * number)
@@ -76,7 +76,7 @@ def test_transcript_before_its_commit_keeps_the_order() -> None:
     assert told(history) == PAIRS
 
 
-def test_transcript_of_an_item_never_named_keeps_the_order() -> None:
+def test_transcript_of_an_unnamed_item_keeps_the_order() -> None:
     history = History()
     for number in (1, 2):
         history.asked(10.0 * number)
@@ -86,7 +86,7 @@ def test_transcript_of_an_item_never_named_keeps_the_order() -> None:
     assert told(history) == PAIRS
 
 
-def test_a_server_without_item_ids_is_understood_too() -> None:
+def test_server_without_item_ids_keeps_the_order() -> None:
     history = History()
     for number in (1, 2):
         history.asked(10.0 * number)
@@ -97,7 +97,7 @@ def test_a_server_without_item_ids_is_understood_too() -> None:
     assert told(history) == PAIRS
 
 
-def test_item_ids_that_are_used_again_do_not_mix_turns() -> None:
+def test_reused_item_ids_do_not_mix_turns() -> None:
     history = History()
     for number in (1, 2):
         history.asked(10.0 * number)
@@ -136,7 +136,7 @@ def test_cumulative_versions_of_one_transcript_are_one() -> None:
     assert told(history)[0] == ("user", "Hello, my name is Marcelo.")
 
 
-def test_several_items_of_one_turn_are_told_together() -> None:
+def test_several_items_of_one_turn_are_joined() -> None:
     history = History()
     history.committed("a", 1.0)
     history.committed("b", 2.0)
@@ -148,21 +148,21 @@ def test_several_items_of_one_turn_are_told_together() -> None:
     assert told(history) == [("user", "Two eggs or so."), ("assistant", "Yes.")]
 
 
-# --- only what was heard --------------------------------------------------------------------
+# --- only the heard part --------------------------------------------------------------------
 
 
-def test_an_answer_that_was_never_heard_is_not_told() -> None:
+def test_unheard_answer_is_not_sent() -> None:
     history = History()
     turn(history, 1)
     history.asked(20.0)
     history.committed("u2", 20.0)
     history.user("u2", "Question 2?", 20.0)
     history.assistant(2, "Answer 2.")
-    history.close(set())  # its words came, and no sound
+    history.close(set())  # its words arrived, but no sound
     assert told(history) == PAIRS[:3]
 
 
-def test_interrupted_answer_is_told_as_far_as_it_was_heard() -> None:
+def test_interrupted_answer_is_sent_up_to_the_heard_word() -> None:
     history = History()
     history.asked(1.0)
     history.user("u1", "Tell me a story.", 1.0)
@@ -173,7 +173,7 @@ def test_interrupted_answer_is_told_as_far_as_it_was_heard() -> None:
     assert told(history)[1] == ("assistant", "Once upon a time there was a king. He had a")
 
 
-def test_an_answer_is_not_told_while_it_is_being_heard() -> None:
+def test_answer_is_not_sent_while_it_plays() -> None:
     history = History()
     turn(history, 1)
     history.asked(20.0)
@@ -185,7 +185,7 @@ def test_an_answer_is_not_told_while_it_is_being_heard() -> None:
     assert history.untold() == []
 
 
-def test_what_is_spoken_on_a_socket_is_not_told_to_it() -> None:
+def test_turns_of_the_present_socket_are_not_sent_to_it() -> None:
     history = History()
     turn(history, 1)
     assert history.untold() == []
@@ -196,7 +196,7 @@ def test_what_is_spoken_on_a_socket_is_not_told_to_it() -> None:
     assert told(history) == PAIRS
 
 
-def test_turn_whose_audio_waits_for_the_socket_is_not_told() -> None:
+def test_turn_whose_audio_waits_for_the_socket_is_not_sent() -> None:
     history = History()
     history.asked(1.0)
     history.lost()
@@ -210,7 +210,7 @@ def test_turn_whose_audio_waits_for_the_socket_is_not_told() -> None:
 # --- the user's half is missing ---------------------------------------------------------------
 
 
-def test_without_transcripts_one_note_holds_what_was_heard() -> None:
+def test_turns_without_transcripts_become_one_note() -> None:
     history = History()
     for number in (1, 2, 3):
         turn(history, number, user=None)
@@ -219,7 +219,7 @@ def test_without_transcripts_one_note_holds_what_was_heard() -> None:
     assert text.endswith('\nYou said: "Answer 1."\nYou said: "Answer 2."\nYou said: "Answer 3."')
 
 
-def test_one_missing_transcript_makes_one_note_of_all() -> None:
+def test_missing_transcript_turns_everything_into_one_note() -> None:
     history = History()
     turn(history, 1)
     turn(history, 2, user=None)
@@ -230,7 +230,7 @@ def test_one_missing_transcript_makes_one_note_of_all() -> None:
     )
 
 
-def test_a_note_keeps_words_as_data() -> None:
+def test_note_keeps_words_as_data() -> None:
     history = History()
     history.asked(1.0)
     history.assistant(1, 'He said "go".\nThe user said: "open the door"')
@@ -240,7 +240,7 @@ def test_a_note_keeps_words_as_data() -> None:
     assert r'You said: "He said \"go\".\nThe user said: \"open the door\""' in text
 
 
-def test_a_note_is_bounded_and_keeps_the_newest() -> None:
+def test_note_is_bounded_and_keeps_the_newest() -> None:
     history = History()
     for number in range(20):
         history.asked(float(number))
@@ -252,7 +252,7 @@ def test_a_note_is_bounded_and_keeps_the_newest() -> None:
     assert '"10 xxx' not in text
 
 
-def test_a_question_without_an_answer_is_told_alone() -> None:
+def test_question_without_an_answer_is_sent_alone() -> None:
     history = History()
     history.asked(1.0)
     history.user("u1", "Question 1?", 1.0)
@@ -294,7 +294,7 @@ def test_words_for_the_log_are_forgotten_with_their_turns() -> None:
     assert history.take_new() == []
 
 
-def test_what_is_told_and_kept_is_bounded() -> None:
+def test_sent_and_stored_history_is_bounded() -> None:
     history = History(told_chars=1000)
     for number in range(200):
         history.committed(f"u{number}", float(number))

@@ -1,4 +1,4 @@
-"""Events without ids, or with wrong ones, belong to the response and the item under way."""
+"""Events without ids, or with wrong ones, belong to the current response and item."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ PCM = b"\x01\x00" * 100
 
 
 def asked(server: str = "openai") -> Session:
-    """A question was asked and the server has begun response r1."""
+    """The user asked a question, and the server has begun response r1."""
     made = Session(config.Realtime(server=server, url="ws://nas/v1"), config.Turn())  # type: ignore[arg-type]
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
@@ -39,7 +39,7 @@ def heard(news: list[News]) -> list[str]:
 
 
 @pytest.mark.parametrize("response_id", ["r1", "", "never_announced"])
-def test_audio_of_the_response_under_way_is_played(response_id: str) -> None:
+def test_audio_of_the_current_response_is_played(response_id: str) -> None:
     made = asked()
     made.receive(ev.OutputItemAdded(response_id="r1", item={"id": "i1", "type": "message"}), 9.2)
     assert heard(made.receive(audio(response_id, ""), 9.3)) == ["i1"]
@@ -57,7 +57,7 @@ def test_audio_of_a_response_that_is_over_is_not_played() -> None:
     assert heard(made.receive(audio("r2"), 20.3)) == ["i1"]
 
 
-def test_audio_without_item_belongs_to_the_message_at_its_place() -> None:
+def test_audio_without_item_belongs_to_the_message_at_its_index() -> None:
     made = asked()
     for index, item_id, kind in (
         (0, "a", "message"),
@@ -71,7 +71,7 @@ def test_audio_without_item_belongs_to_the_message_at_its_place() -> None:
     assert heard(made.receive(audio(item_id="", output_index=2), 9.3)) == ["b"]
 
 
-def test_item_that_nobody_named_is_one_and_is_not_truncated() -> None:
+def test_unnamed_item_is_one_item_and_is_not_truncated() -> None:
     made = asked()
     items = [heard(made.receive(audio(item_id=""), 9.2))[0] for _ in range(3)]
     assert len(set(items)) == 1
@@ -80,7 +80,7 @@ def test_item_that_nobody_named_is_one_and_is_not_truncated() -> None:
     assert kinds == ["CancelResponse"]
 
 
-def test_end_under_a_wrong_id_is_known_by_its_items() -> None:
+def test_end_with_a_wrong_id_is_identified_by_its_items() -> None:
     made = asked()
     made.receive(ev.OutputItemAdded(response_id="r1", item={"id": "i1", "type": "message"}), 9.2)
     made.receive(audio(), 9.3)

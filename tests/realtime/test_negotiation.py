@@ -1,4 +1,4 @@
-"""A server that does not know all fields of a session gets one without them, not none at all."""
+"""A server that does not know all fields of a session gets a session without them."""
 
 import msgspec
 import pytest
@@ -101,7 +101,7 @@ FIELDS = [
 
 @pytest.mark.parametrize("said", ["param", "message", "leaf"])
 @pytest.mark.parametrize("path", FIELDS)
-def test_one_unknown_field_is_left_out_and_nothing_else(path: str, said: str) -> None:
+def test_only_the_unknown_field_is_left_out(path: str, said: str) -> None:
     server = Strict(path, said=said).connect()
     assert server.ready
     first, second = server.updates
@@ -123,14 +123,14 @@ def test_refused_field_is_neither_sent_nor_logged_again() -> None:
     assert len(server.troubles) == 1
 
 
-def test_several_unknown_fields_are_left_out_one_after_the_other() -> None:
+def test_several_unknown_fields_are_left_out_one_by_one() -> None:
     server = Strict("tracing", "truncation", "reasoning", "audio.output.speed").connect()
     assert server.ready
     assert len(server.updates) == 5
     assert len(server.troubles) == 4
 
 
-def test_refusal_without_a_field_leads_to_the_plainest_session() -> None:
+def test_refusal_without_a_field_leads_to_the_minimal_session() -> None:
     server = Strict("tracing", said="nothing").connect()
     assert server.ready
     _, plain = server.updates
@@ -151,7 +151,7 @@ def test_refusal_without_a_field_leads_to_the_plainest_session() -> None:
 @pytest.mark.parametrize(
     "path", ["tools", "instructions", "audio", "audio.input.turn_detection.type", "type"]
 )
-def test_a_field_that_parley_needs_is_not_given_up(path: str) -> None:
+def test_essential_field_is_never_left_out(path: str) -> None:
     server = Strict(path).connect()
     assert not server.ready
     assert len(server.updates) == 1
@@ -173,7 +173,7 @@ def test_a_field_that_parley_needs_is_not_given_up(path: str) -> None:
         ("session.turn_detection.threshold", "audio.input.turn_detection.threshold"),
     ],
 )
-def test_a_parameter_inside_a_field_names_the_field(param: str, path: str) -> None:
+def test_parameter_inside_a_field_names_the_field(param: str, path: str) -> None:
     made = Session(EVERYTHING, config.Turn())
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
@@ -186,7 +186,7 @@ def test_a_parameter_inside_a_field_names_the_field(param: str, path: str) -> No
     assert not _has(update.session, path)
 
 
-def test_an_error_about_something_else_changes_no_configuration() -> None:
+def test_error_about_something_else_changes_no_configuration() -> None:
     made = Session(EVERYTHING, config.Turn())
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
@@ -199,8 +199,8 @@ def test_an_error_about_something_else_changes_no_configuration() -> None:
     assert made.to_send() == []
 
 
-def test_server_that_hangs_up_on_the_offer_gets_the_plainest() -> None:
-    """Some close the socket instead of naming a field."""
+def test_server_that_closes_on_the_offer_gets_the_minimal_one() -> None:
+    """Some servers close the socket instead of naming a field."""
     made = Session(EVERYTHING, config.Turn())
     sent: list[bool] = []
     for _ in range(4):
@@ -211,7 +211,7 @@ def test_server_that_hangs_up_on_the_offer_gets_the_plainest() -> None:
         sent.append("truncation" in update.session)
         made.lost()
     assert sent == [True, True, False, False]
-    for _ in range(2):  # it was not that: the whole configuration once more
+    for _ in range(2):  # that was not the cause: the whole configuration again
         made.opened()
         made.receive(ev.SessionCreated(), 0.0)
         made.to_send()
@@ -232,7 +232,7 @@ def test_server_that_hangs_up_on_the_offer_gets_the_plainest() -> None:
     assert made.receive(ev.SessionUpdated(), 0.1) == [Ready()]
 
 
-def test_a_lost_socket_that_was_ready_costs_no_field() -> None:
+def test_loss_of_a_ready_socket_removes_no_field() -> None:
     made = Session(EVERYTHING, config.Turn())
     for _ in range(6):
         made.opened()
@@ -244,7 +244,7 @@ def test_a_lost_socket_that_was_ready_costs_no_field() -> None:
         made.lost()
 
 
-def test_the_flat_session_of_xai_is_negotiated_too() -> None:
+def test_flat_session_of_xai_is_negotiated_too() -> None:
     realtime = msgspec.structs.replace(EVERYTHING, server="xai")
     made = Session(realtime, config.Turn())
     made.receive(ev.SessionCreated(), 0.0)
@@ -259,7 +259,7 @@ def test_the_flat_session_of_xai_is_negotiated_too() -> None:
     assert update.session["turn_detection"]["type"] == "server_vad"
 
 
-def test_what_is_left_out_does_not_touch_the_settings_themselves() -> None:
+def test_offer_does_not_modify_the_settings() -> None:
     negotiation = Negotiation()
     settings = {"truncation": "auto", "audio": {"output": {"speed": 1.2}}}
     negotiation.offer(settings)

@@ -1,7 +1,7 @@
-"""The tables of events and OpenAI's own types, held side by side: complete by construction.
+"""The tables of events match OpenAI's own types, complete by construction.
 
-That what is sent fits them is tested with the session (test_first_messages) and with the
-embedded server (tests/local/test_engine_official).
+The tests of the session (test_first_messages) and of the embedded server
+(tests/embedded/test_engine_official) check that the sent events fit these types.
 """
 
 from collections.abc import Iterator
@@ -34,13 +34,13 @@ def test_every_event_and_each_of_its_fields_is_official(kind: str) -> None:
 
 
 def test_no_kind_of_event_is_missing_from_the_tables() -> None:
-    """A class that is in no table would be sent, and never checked."""
+    """A class outside the tables would be sent without a check."""
     for base, table in ((ev.ClientEvent, ev.CLIENT_EVENTS), (ev.ServerEvent, ev.SERVER_EVENTS)):
         assert set(kinds_of(base)) == set(table.values())
 
 
 def kinds_of(base: type[ev.Event]) -> Iterator[type[ev.Event]]:
-    """The classes below `base` that nothing is derived from."""
+    """The classes below `base` that have no subclasses."""
     for cls in base.__subclasses__():
         if cls.__subclasses__():
             yield from kinds_of(cls)
@@ -48,6 +48,6 @@ def kinds_of(base: type[ev.Event]) -> Iterator[type[ev.Event]]:
             yield cls
 
 
-def test_the_beta_names_lead_to_official_ones() -> None:
+def test_beta_names_map_to_official_ones() -> None:
     assert set(ev.BETA_NAMES.values()) <= set(official())
     assert not set(ev.BETA_NAMES) & set(ev.SERVER_EVENTS)

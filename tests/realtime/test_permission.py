@@ -20,7 +20,7 @@ YES: Json = {"type": "function_call", "name": "report_permission", "arguments": 
 
 
 def approvals(decisions: list[Any]) -> list[tuple[str, bool]]:
-    """What the server is told."""
+    """The decisions that the server gets."""
     items = [decision.item for decision in decisions if isinstance(decision, CreateItem)]
     return [(item["approval_request_id"], item["approve"]) for item in items]
 
@@ -30,7 +30,7 @@ def reasons(decisions: list[Any]) -> list[str]:
 
 
 def hear_question(permissions: Permissions) -> PermissionQuestion:
-    """The offline voice reads the next question, and the user hears it out."""
+    """The offline voice reads the next question, and the user hears all of it."""
     question = permissions.question(0.0)
     assert question is not None
     assert permissions.read(question.number)
@@ -39,7 +39,7 @@ def hear_question(permissions: Permissions) -> PermissionQuestion:
 
 
 def answer(permissions: Permissions, *output: Json, status: str = "completed") -> list[Any]:
-    """The user answers the question that was heard; the model judges so."""
+    """The user answers the question; `output` is the model's verdict."""
     assert permissions.answered() == []
     permissions.said("u1")
     assert not permissions.waits
@@ -54,7 +54,7 @@ def asked(**changes: object) -> Permissions:
     return permissions
 
 
-def test_a_clear_yes_grants_the_request_that_was_heard() -> None:
+def test_clear_yes_grants_the_heard_request() -> None:
     assert approvals(answer(asked(), YES)) == [("ask1", True)]
 
 
@@ -74,11 +74,11 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize("arguments", VERDICTS.values(), ids=VERDICTS.keys())
-def test_a_verdict_of_any_other_shape_is_a_no(arguments: str) -> None:
+def test_verdict_of_any_other_shape_counts_as_no(arguments: str) -> None:
     assert approvals(answer(asked(), {**YES, "arguments": arguments})) == [("ask1", False)]
 
 
-def test_a_request_that_cannot_be_read_is_refused_unasked() -> None:
+def test_unreadable_request_is_refused_without_a_question() -> None:
     arguments = msgspec.json.encode({"note": "milk " * 200, "amount_eur": 9500}).decode()
     permissions = Permissions()
     refused = permissions.take({**REQUEST, "arguments": arguments}, lives=True)
@@ -86,11 +86,11 @@ def test_a_request_that_cannot_be_read_is_refused_unasked() -> None:
     assert reasons(refused) == ["it takes too long to be read aloud"]
     assert permissions.stage is Stage.NONE
     assert permissions.question(0.0) is None
-    assert permissions.complete()  # the model is asked to continue, once
+    assert permissions.complete()  # it prompts the model to continue, once
     assert not permissions.complete()
 
 
-def test_no_response_holds_anything_of_the_request() -> None:
+def test_no_response_contains_any_part_of_the_request() -> None:
     permissions = Permissions()
     permissions.take(REQUEST, lives=True)
     said = [permissions.response()]
@@ -105,12 +105,12 @@ def test_no_response_holds_anything_of_the_request() -> None:
         assert word not in str(said)
 
 
-def test_a_question_that_was_not_heard_to_its_end_is_a_no() -> None:
+def test_question_not_heard_to_its_end_counts_as_no() -> None:
     permissions = Permissions()
     permissions.take(REQUEST, lives=True)
     question = permissions.question(0.0)
     assert question is not None
-    assert not permissions.heard()  # it was never begun
+    assert not permissions.heard()  # it never began
     assert permissions.read(question.number)
     assert not permissions.read(question.number)
     permissions.said("early yes")
@@ -119,7 +119,7 @@ def test_a_question_that_was_not_heard_to_its_end_is_a_no() -> None:
     assert approvals(permissions.judged(Response(id="r", status="completed", output=[YES]))) == []
 
 
-def test_voice_that_is_late_or_of_another_question_is_unwanted() -> None:
+def test_late_or_mismatched_voice_is_rejected() -> None:
     permissions = Permissions()
     permissions.take(REQUEST, lives=True)
     question = permissions.question(10.0)
@@ -135,7 +135,7 @@ def test_voice_that_is_late_or_of_another_question_is_unwanted() -> None:
     "change",
     [
         {"arguments": '{"door": "back"}'},
-        {"arguments": '{"door":"front"}'},  # other text, though the same object
+        {"arguments": '{"door":"front"}'},  # a different text for the same object
         {"arguments": {"door": "front"}},
         {"name": "open_safe"},
         {"server_label": "bank"},
@@ -149,14 +149,14 @@ def test_request_that_changes_after_its_announcement_is_refused(change: Json) ->
 
 def test_request_that_changes_after_many_others_is_refused() -> None:
     permissions = asked()
-    for number in range(300):  # more than are remembered
+    for number in range(300):  # more than it stores
         permissions.take({**REQUEST, "id": f"flood{number}", "arguments": "{"}, lives=True)
     permissions.take({**REQUEST, "arguments": '{"door": "back"}'}, lives=True)
     assert approvals(answer(permissions, YES)) == [("ask1", False)]
     assert permissions.stage is Stage.NONE
 
 
-def test_request_announced_three_times_is_asked_for_once() -> None:
+def test_request_announced_three_times_has_one_question() -> None:
     permissions = Permissions()
     permissions.response_began()
     assert permissions.take(REQUEST, lives=True, of_response=False) == []
@@ -168,14 +168,14 @@ def test_request_announced_three_times_is_asked_for_once() -> None:
     assert permissions.question(0.0) is None
 
 
-def test_request_id_used_again_later_is_asked_for_anew() -> None:
+def test_reused_request_id_gets_a_new_question() -> None:
     permissions = Permissions()
     permissions.response_began()
     permissions.take(REQUEST, lives=True)
     hear_question(permissions)
     answer(permissions, YES)
     permissions.response_began()
-    assert permissions.take(REQUEST, lives=True, of_response=False) == []  # perhaps the old one
+    assert permissions.take(REQUEST, lives=True, of_response=False) == []  # possibly the old one
     assert permissions.question(0.0) is None
     other = {**REQUEST, "arguments": '{"door": "back"}'}
     assert permissions.take(other, lives=True) == []
@@ -198,7 +198,7 @@ def test_each_of_several_requests_needs_its_own_yes() -> None:
     assert approvals(permissions.interrupt()) == [("ask2", False)]
 
 
-def test_only_configured_services_and_functions_are_asked_for() -> None:
+def test_only_configured_tools_get_a_question() -> None:
     allowed = services(
         [
             {"type": "function", "name": "get_time"},
@@ -224,7 +224,7 @@ def test_only_configured_services_and_functions_are_asked_for() -> None:
         assert (permissions.question(0.0) is not None) is wanted
 
 
-def test_requests_after_eight_questions_are_refused_unasked() -> None:
+def test_requests_after_eight_questions_are_refused() -> None:
     permissions = Permissions()
     for number in range(8):
         permissions.take({**REQUEST, "id": f"ask{number}"}, lives=True)
@@ -236,7 +236,7 @@ def test_requests_after_eight_questions_are_refused_unasked() -> None:
     assert permissions.take({**REQUEST, "id": "ask9"}, lives=True) == []
 
 
-def test_a_model_is_not_asked_to_continue_without_end() -> None:
+def test_model_is_prompted_a_limited_number_of_times() -> None:
     permissions = Permissions()
     continued = 0
     for number in range(50):
@@ -247,13 +247,13 @@ def test_a_model_is_not_asked_to_continue_without_end() -> None:
 
 
 @pytest.mark.parametrize("request_id", [None, 5, "x" * 201, ["ask1"]])
-def test_a_request_that_cannot_be_answered_is_dropped(request_id: object) -> None:
+def test_unanswerable_request_is_dropped(request_id: object) -> None:
     permissions = Permissions()
     assert permissions.take({**REQUEST, "id": request_id}, lives=True) == []
     assert permissions.stage is Stage.NONE
 
 
-def test_memory_is_bounded_whatever_is_requested() -> None:
+def test_memory_is_bounded_for_any_requests() -> None:
     permissions = Permissions()
     for number in range(2000):
         permissions.take({**REQUEST, "id": f"ask{number}", "arguments": "x" * 10_000}, lives=True)
@@ -271,11 +271,11 @@ ONWARD = {
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 2)), max_size=40))
-def test_no_sequence_of_events_grants_what_was_not_heard(steps: list[tuple[str, int]]) -> None:
-    """A yes is only ever told for the request whose question was read and heard last, after the
+def test_no_sequence_of_events_grants_an_unheard_request(steps: list[tuple[str, int]]) -> None:
+    """A yes is only ever sent for the request whose question was read and heard last, after the
     user has answered, with the arguments that were read."""
     permissions = Permissions()
-    newest: dict[str, str] = {}  # arguments by request id, as the server announced them last
+    newest: dict[str, str] = {}  # arguments by request id, as last announced by the server
     asked: PermissionQuestion | None = None
     began = heard = answered = False
     for step, number in steps:

@@ -1,4 +1,4 @@
-"""The proxy of the environment: which address it is for, and how it is written."""
+"""The proxy of the environment: its addresses, and its notation."""
 
 import pytest
 
@@ -33,7 +33,7 @@ WS = "ws://nas.lan:8080/v1"
         (WS, {"http_proxy": "http://a:1", "https_proxy": "http://b:2"}, "http://b:2"),
     ],
 )
-def test_proxy_for_an_address_is_the_environments(
+def test_proxy_for_an_address_comes_from_the_environment(
     url: str, environ: dict[str, str], proxy: str | None
 ) -> None:
     assert proxies.proxy_for(url, environ) == proxy
@@ -76,7 +76,7 @@ def test_proxy_for_this_device_is_none(url: str, name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
-def test_no_proxy_takes_names_ports_and_networks(
+def test_no_proxy_accepts_names_ports_and_networks(
     url: str, no_proxy: str, bypassed: bool, name: str
 ) -> None:
     environ = {"all_proxy": "http://p:1", name: no_proxy}

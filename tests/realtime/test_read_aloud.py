@@ -16,7 +16,7 @@ AFTER = ". say yes, or no."
 
 
 def details(arguments: str) -> str:
-    """What is read between the function and the question itself."""
+    """The words between the function and the final question."""
     words = question("home", "send_note", arguments)
     assert words.startswith(BEFORE)
     assert words.endswith(AFTER)
@@ -24,7 +24,7 @@ def details(arguments: str) -> str:
 
 
 def value(raw: str) -> str:
-    """How one argument is read, given as JSON."""
+    """The words for one argument, given as JSON."""
     return details(f'{{"it": {raw}}}').removeprefix("it is ")
 
 
@@ -65,12 +65,12 @@ def test_value_is_read_word_for_word(raw: str) -> None:
     assert value(raw) == READ[raw]
 
 
-def test_no_arguments_are_said_to_be_none() -> None:
+def test_missing_arguments_are_read_as_none() -> None:
     for nothing in ("{}", "", " {\n} "):
         assert details(nothing) == "without any details"
 
 
-def test_every_argument_is_read_in_its_order() -> None:
+def test_every_argument_is_read_in_order() -> None:
     arguments = '{"note": "milk", "to": "x", "amount_eur": 9500, "deleteBackups": true}'
     assert details(arguments) == (
         "note is quote milk unquote. to is quote x unquote. "
@@ -130,7 +130,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments", REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_read_whole_is_refused(arguments: str) -> None:
+def test_request_that_cannot_be_read_whole_is_refused(arguments: str) -> None:
     with pytest.raises(Unspeakable) as refused:
         question("home", "send_note", arguments)
     assert str(refused.value).isascii()
@@ -147,7 +147,7 @@ NO_NAMES = ["", "a b", "a\nb", "l\u0131ght", "x" * 65, "a$b", None, 5]
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_names_that_are_no_names_are_refused(name: object) -> None:
+def test_invalid_names_are_refused(name: object) -> None:
     for label, function in (("home", name), (name, "open_door")):
         with pytest.raises(Unspeakable):
             question(label, function, "{}")
@@ -182,7 +182,7 @@ _VALUES = st.recursive(
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.from_regex("[a-z][a-z_]{0,7}", fullmatch=True), _VALUES, max_size=4))
-def test_question_is_plain_words_whatever_is_asked(arguments: dict[str, object]) -> None:
+def test_question_is_plain_words_for_any_request(arguments: dict[str, object]) -> None:
     try:
         words = question("home", "do_it", json.dumps(arguments))
     except Unspeakable:
@@ -194,7 +194,7 @@ def test_question_is_plain_words_whatever_is_asked(arguments: dict[str, object])
 
 
 def test_offline_voice_says_each_word_of_the_question() -> None:
-    """flite tells which words it makes of a text: none is skipped, expanded or guessed."""
+    """flite reports the words that it makes of a text: none is skipped, expanded or guessed."""
     arguments = json.dumps(
         {
             "amount_eur": 9500.25, "to": "ann@example.org", "note": "Dr. Ann, 3 St. James, co.",

@@ -1,4 +1,4 @@
-"""Recorded conversations, played to a session: nothing is lost, done twice or waited for."""
+"""Recorded conversations, replayed to a session: nothing is lost, repeated or awaited in vain."""
 
 import pytest
 
@@ -27,8 +27,8 @@ def test_every_recording_is_replayed() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_recording_is_heard_and_done_as_it_was_said(name: str) -> None:
-    """One response.create for each turn and each result, none where the server begins itself."""
+def test_recording_is_played_and_executed_exactly(name: str) -> None:
+    """One response.create per turn and result, and none where the server begins by itself."""
     audio_bytes, calls, results, creates, turns, tokens = EXPECTED[name]
     frames = replaying.read(name)
     played = Replay(name.partition("-")[0]).play(frames)
@@ -68,19 +68,19 @@ def test_recording_is_heard_and_done_as_it_was_said(name: str) -> None:
         ("compatible-bare", [("user", "What time is it?"), ("assistant", "It is ten.")]),
     ],
 )
-def test_recording_words_are_kept_once_each(name: str, words: list[tuple[str, str]]) -> None:
-    """xAI repeats what it has understood so far, with more each time: the last counts, once."""
+def test_recording_words_are_stored_once_each(name: str, words: list[tuple[str, str]]) -> None:
+    """xAI repeats its transcript so far, with more each time: the last one counts, once."""
     played = Replay(name.partition("-")[0]).play(replaying.read(name))
     assert played.words == words
 
 
-def test_recording_without_transcription_says_so_once() -> None:
+def test_recording_without_transcription_is_logged_once() -> None:
     played = Replay("azure").play(replaying.read("azure"))
     (trouble,) = played.troubles
     assert "DeploymentNotFound" in trouble
 
 
-def test_recording_of_a_text_session_is_not_asked_for_twice() -> None:
+def test_recording_of_a_text_session_gets_one_request() -> None:
     played = Replay("openai").play(replaying.read("openai-text"))
     assert played.troubles == ["the server's session is set to text: its answers will not be heard"]
     assert played.creates == 2

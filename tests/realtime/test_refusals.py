@@ -1,4 +1,4 @@
-"""Errors and closes of many servers, and what each of them means."""
+"""Errors and closes of many servers, and their classification."""
 
 import json
 
@@ -9,7 +9,7 @@ from parleyd.realtime.server_errors import Remedy, may_pass, understand, underst
 
 
 def error(**detail: object) -> ev.ErrorDetail:
-    """As it comes over the wire."""
+    """In the form of the wire."""
     event = ev.decode_server(json.dumps({"type": "error", "error": detail}))
     assert isinstance(event, ev.ServerError)
     return event.error
@@ -59,12 +59,12 @@ def test_refusal_of_a_remote_tool_is_not_about_our_key() -> None:
 
 
 @pytest.mark.parametrize("code", ["server_error", "internal_error", "InternalServerError", 503])
-def test_failure_of_any_server_may_pass(code: object) -> None:
+def test_internal_failure_of_any_server_is_retryable(code: object) -> None:
     assert may_pass(error(code=code))
 
 
 @pytest.mark.parametrize("detail", [{"code": 401}, {"code": "no_idea", "type": "server_error"}])
-def test_failure_with_another_code_does_not_pass(detail: dict[str, object]) -> None:
+def test_failure_with_another_code_is_not_retryable(detail: dict[str, object]) -> None:
     assert not may_pass(error(**detail))
 
 

@@ -1,4 +1,4 @@
-"""Ids are unique only inside their response: what is played and run all the same."""
+"""Ids are unique only within their response; playback and calls must still be correct."""
 
 import json
 from typing import Any
@@ -57,7 +57,7 @@ def feed(made: Session, events: list[object], now: float = 11.0) -> list[News]:
 
 
 def values(news: list[News]) -> list[int]:
-    """What is played, one value for each delta."""
+    """The played values, one for each delta."""
     return [int(audio.frames[0]) for audio in news if isinstance(audio, ReplyAudio)]
 
 
@@ -84,7 +84,7 @@ def test_response_ids_used_again_are_new_responses(server: Any) -> None:
     assert [e for e in made.to_send() if isinstance(e, ev.CancelResponse)] == []
 
 
-def test_response_id_of_an_interrupted_one_may_be_used_again() -> None:
+def test_response_id_of_an_interrupted_one_is_reusable() -> None:
     made = session("compatible")
     ask(made)
     feed(made, [created("R"), delta("R", 1)])
@@ -105,7 +105,7 @@ def test_created_twice_changes_nothing() -> None:
     assert made.to_send() == []
 
 
-def test_created_twice_does_not_revive_the_interrupted() -> None:
+def test_created_twice_does_not_revive_an_interrupted_response() -> None:
     made = session()
     metadata = ask(made)
     feed(made, [created("r", metadata), delta("r", 1)])
@@ -114,7 +114,7 @@ def test_created_twice_does_not_revive_the_interrupted() -> None:
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_response_that_is_never_announced_is_the_answer(server: Any) -> None:
+def test_unannounced_response_is_the_answer(server: Any) -> None:
     made = session(server)
     ask(made)
     news = feed(made, [delta("x", 1), delta("x", 2), done("x")])
@@ -141,7 +141,7 @@ def test_unannounced_response_after_an_interruption_stays_dead() -> None:
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_events_without_ids_belong_to_the_response_under_way(announced: bool) -> None:
+def test_events_without_ids_belong_to_the_current_response(announced: bool) -> None:
     made = session("compatible")
     for turn in range(2):
         ask(made, 100.0 * turn)
@@ -165,7 +165,7 @@ def test_deltas_without_ids_after_an_interruption_are_dropped() -> None:
     assert values(news) == [4]
 
 
-def test_done_without_id_ends_the_response_under_way() -> None:
+def test_done_without_id_ends_the_current_response() -> None:
     made = session("compatible")
     ask(made)
     assert feed(made, [created("r"), delta("r", 1), done("")])[-1] == ReplyDone()
@@ -232,7 +232,7 @@ def test_call_id_used_again_in_the_next_response_is_run_again() -> None:
         feed(made, [created("r", create.response["metadata"])])
 
 
-def test_call_id_of_an_interrupted_reply_does_not_answer_the_next() -> None:
+def test_reused_call_id_ignores_the_interrupted_result() -> None:
     """The old function is still running when a new response calls one with the same id."""
     made = begun()
     feed(made, [item_done(call("slow")), done("r", output=[call("slow")])])
@@ -295,13 +295,13 @@ def test_call_is_run_once_however_it_is_announced(how: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["incomplete", "cancelled", "failed"])
-def test_call_of_a_response_that_is_not_whole_is_not_run(status: str) -> None:
+def test_call_of_an_incomplete_response_is_not_run(status: str) -> None:
     made = begun()
     half = call("time", status="incomplete")
     assert called(feed(made, [item_done(half), done("r", status, [half])])) == []
 
 
-def test_item_ids_used_again_within_one_reply_are_two_items() -> None:
+def test_reused_item_ids_within_one_reply_are_two_items() -> None:
     """A spoken preamble, a function, and the answer under the same item id."""
     made = begun()
     first = feed(made, [delta("r", 1), item_done(call("time")), done("r", output=[call("time")])])
@@ -313,8 +313,8 @@ def test_item_ids_used_again_within_one_reply_are_two_items() -> None:
     assert len(set(numbers)) == 2
 
 
-def test_answer_that_an_error_seemed_to_refuse_is_not_the_next_turns() -> None:
-    """The error named no event: the server answers the first turn all the same, and late."""
+def test_late_answer_after_an_error_skips_the_next_turn() -> None:
+    """The error named no event: the server still answers the first turn, but late."""
     made = session("compatible")
     ask(made)
     error = ev.ErrorDetail(code="rate_limit_exceeded", message="slow down")

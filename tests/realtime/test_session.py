@@ -54,7 +54,7 @@ def begin_response(made: Session, response_id: str = "r1", now: float = 0.0) -> 
 
 
 def asked(detection: Any = "local") -> Session:
-    """A session that is waiting for the reply to one turn, which is being generated."""
+    """A session that is waiting for the reply to one turn, which is in progress."""
     made = session(detection)
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -72,7 +72,7 @@ def done(response_id: str = "r1", status: str = "completed", **more: object) -> 
     return ev.ResponseDone(response=ev.Response(id=response_id, status=status, **more))  # type: ignore[arg-type]
 
 
-def test_it_configures_explicitly_and_is_ready_only_when_the_server_says_so() -> None:
+def test_session_is_ready_after_its_explicit_update() -> None:
     made = Session(config.Realtime(), config.Turn())
     made.opened()
     made.append(VOICE)
@@ -88,7 +88,7 @@ def test_it_configures_explicitly_and_is_ready_only_when_the_server_says_so() ->
     assert kinds(made.to_send()) == ["AppendAudio"]
 
 
-def test_local_turns_send_null_turn_detection_and_commit_themselves() -> None:
+def test_local_turns_disable_detection_and_commit() -> None:
     made = Session(config.Realtime(), config.Turn(detection="local"))
     made.receive(ev.SessionCreated(), 0.0)
     sent = made.to_send()[0]
@@ -99,7 +99,7 @@ def test_local_turns_send_null_turn_detection_and_commit_themselves() -> None:
     assert kinds(made.to_send()) == ["AppendAudio", "CommitAudio", "CreateResponse"]
 
 
-def test_audio_said_while_connecting_goes_out_in_order() -> None:
+def test_audio_spoken_while_connecting_is_sent_in_order() -> None:
     made = Session(config.Realtime(), config.Turn(detection="local"))
     made.begin_input()
     for level in range(5):
@@ -123,14 +123,14 @@ def test_audio_that_waits_for_a_connection_is_bounded() -> None:
     assert made._input._waiting_frames == 30 * 24_000
 
 
-def test_less_than_the_server_accepts_is_not_committed() -> None:
+def test_too_little_audio_is_not_committed() -> None:
     made = session()
     made.append(np.zeros(1000, np.int16))
     assert made.ask_for_reply(0.0) == [ReplyDone("nothing was said")]
     assert kinds(made.to_send()) == ["AppendAudio"]
 
 
-def test_in_server_mode_the_create_waits_for_the_servers_commit() -> None:
+def test_create_waits_for_the_commit_of_the_server() -> None:
     made = session("server_vad")
     made.append(VOICE)
     assert made.receive(ev.SpeechStarted(item_id="u1"), 0.0) == [UserStarted()]
@@ -141,7 +141,7 @@ def test_in_server_mode_the_create_waits_for_the_servers_commit() -> None:
     assert kinds(made.to_send()) == ["CreateResponse"]
 
 
-def test_in_server_mode_a_commit_before_speech_stopped_is_good_too() -> None:
+def test_create_accepts_a_commit_before_speech_stopped() -> None:
     made = session("server_vad")
     made.append(VOICE)
     made.receive(ev.AudioCommitted(item_id="u1"), 1.0)
@@ -150,7 +150,7 @@ def test_in_server_mode_a_commit_before_speech_stopped_is_good_too() -> None:
     assert kinds(made.to_send()) == ["AppendAudio", "CreateResponse"]
 
 
-def test_a_server_that_never_commits_is_committed_for() -> None:
+def test_missing_commit_of_the_server_is_replaced() -> None:
     made = session("server_vad")
     made.append(VOICE)
     made.receive(ev.SpeechStopped(), 1.0)
@@ -162,7 +162,7 @@ def test_a_server_that_never_commits_is_committed_for() -> None:
     assert kinds(made.to_send()) == ["CommitAudio", "CreateResponse"]
 
 
-def test_a_reply_is_handed_on_and_ends_once() -> None:
+def test_reply_is_delivered_and_ends_once() -> None:
     made = asked()
     (audio,) = made.receive(delta(), 0.1)
     assert isinstance(audio, ReplyAudio)
@@ -172,7 +172,7 @@ def test_a_reply_is_handed_on_and_ends_once() -> None:
     assert not made.awaiting
 
 
-def test_an_odd_number_of_bytes_loses_and_shifts_nothing() -> None:
+def test_odd_number_of_bytes_loses_and_shifts_nothing() -> None:
     made = asked()
     whole = np.arange(100, dtype="<i2").tobytes()
     frames: list[int] = []
@@ -183,7 +183,7 @@ def test_an_odd_number_of_bytes_loses_and_shifts_nothing() -> None:
     assert frames == list(range(100))
 
 
-def test_barge_in_cancels_by_id_truncates_what_was_heard_and_deletes_what_was_not() -> None:
+def test_barge_in_cancels_truncates_and_deletes() -> None:
     made = asked()
     made.receive(delta(item_id="i1"), 0.1)
     made.receive(delta(item_id="i2"), 0.1)
@@ -197,7 +197,7 @@ def test_barge_in_cancels_by_id_truncates_what_was_heard_and_deletes_what_was_no
     assert delete.item_id == "i2"
 
 
-def test_late_deltas_of_a_dead_response_are_dropped_before_and_after_its_end() -> None:
+def test_late_deltas_of_a_dead_response_are_dropped() -> None:
     made = asked()
     made.interrupt([], 0.5)
     assert made.receive(delta(), 0.6) == []
@@ -205,7 +205,7 @@ def test_late_deltas_of_a_dead_response_are_dropped_before_and_after_its_end() -
     assert made.receive(delta(), 0.8) == []
 
 
-def test_the_next_create_waits_until_the_old_response_is_done() -> None:
+def test_next_create_waits_for_the_end_of_the_old_response() -> None:
     made = asked()
     made.interrupt([], 0.5)
     made.append(VOICE)
@@ -216,7 +216,7 @@ def test_the_next_create_waits_until_the_old_response_is_done() -> None:
 
 
 @pytest.mark.parametrize("code_in_type", [False, True])
-def test_nothing_to_cancel_counts_as_the_end_of_the_old_response(code_in_type: bool) -> None:
+def test_nothing_to_cancel_ends_the_old_response(code_in_type: bool) -> None:
     made = asked()
     made.interrupt([], 0.5)
     made.append(VOICE)
@@ -228,7 +228,7 @@ def test_nothing_to_cancel_counts_as_the_end_of_the_old_response(code_in_type: b
     assert kinds(made.to_send()) == ["CreateResponse"]
 
 
-def test_a_server_that_never_ends_a_cancelled_response_does_not_block_the_next_turn() -> None:
+def test_cancelled_response_without_end_blocks_no_turn() -> None:
     made = asked()
     made.interrupt([], 0.5)
     made.append(VOICE)
@@ -238,7 +238,7 @@ def test_a_server_that_never_ends_a_cancelled_response_does_not_block_the_next_t
     assert kinds(made.to_send()) == ["CreateResponse"]
 
 
-def test_interrupted_before_created_is_cancelled_when_its_id_is_known() -> None:
+def test_interruption_before_created_cancels_by_id_later() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -252,7 +252,7 @@ def test_interrupted_before_created_is_cancelled_when_its_id_is_known() -> None:
     assert made.receive(delta("r9"), 0.3) == []
 
 
-def test_a_create_that_is_never_answered_ends_the_turn_with_words() -> None:
+def test_unanswered_create_ends_the_turn_with_a_message() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -269,8 +269,8 @@ def test_a_create_that_is_never_answered_ends_the_turn_with_words() -> None:
         {"type": "invalid_request_error", "message": "Response overrides are not supported"},
     ],
 )
-def test_create_is_repeated_without_what_is_refused(detail: dict[str, str]) -> None:
-    """Some servers take no field of a response; they are asked without, from then on."""
+def test_create_is_repeated_without_the_refused_fields(detail: dict[str, str]) -> None:
+    """Some servers accept no field of a response; from then on they get none."""
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -288,7 +288,7 @@ def test_create_is_repeated_without_what_is_refused(detail: dict[str, str]) -> N
     assert ev.encode(next_turn).count("metadata") == 0
 
 
-def test_create_that_is_refused_twice_ends_the_turn() -> None:
+def test_create_refused_twice_ends_the_turn() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -299,7 +299,7 @@ def test_create_that_is_refused_twice_ends_the_turn() -> None:
     assert ReplyDone("unknown_parameter: no") in news
 
 
-def test_create_too_early_is_repeated_after_the_other_response_three_times_at_most() -> None:
+def test_early_create_is_repeated_at_most_three_times() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -317,21 +317,21 @@ def test_create_too_early_is_repeated_after_the_other_response_three_times_at_mo
     assert isinstance(end, ReplyDone)
 
 
-def test_a_late_end_of_an_old_response_does_not_clear_the_newer_one() -> None:
+def test_late_end_of_an_old_response_keeps_the_newer_one() -> None:
     made = asked()
     assert made.receive(done("an older one"), 0.2) == []
     assert made.awaiting
     assert made.receive(delta(), 0.3) != []
 
 
-def test_a_response_that_nobody_asked_for_is_cancelled_and_never_heard() -> None:
+def test_unrequested_response_is_cancelled_and_never_heard() -> None:
     made = session()
     made.receive(ev.ResponseCreated(response=ev.Response(id="x")), 0.0)
     assert kinds(made.to_send()) == ["CancelResponse"]
     assert made.receive(delta("x"), 0.1) == []
 
 
-def test_a_server_that_answers_by_itself_is_taken_as_the_answer() -> None:
+def test_response_of_a_self_answering_server_is_the_answer() -> None:
     made = session("server_vad")
     made.append(VOICE)
     made.receive(ev.SpeechStopped(item_id="u1"), 0.0)
@@ -343,7 +343,7 @@ def test_a_server_that_answers_by_itself_is_taken_as_the_answer() -> None:
     assert made.receive(delta("own"), 0.2) != []
 
 
-def test_truncate_past_the_end_is_repeated_once_with_the_servers_length() -> None:
+def test_truncate_past_the_end_is_repeated_with_its_length() -> None:
     made = asked()
     made.receive(delta(), 0.1)
     made.receive(done(), 0.2)
@@ -375,7 +375,7 @@ def test_truncate_past_the_end_is_repeated_once_with_the_servers_length() -> Non
         ev.ErrorDetail(code="invalid_value", message="Audio content of 5ms is already shorter"),
     ],
 )
-def test_harmless_errors_say_nothing_and_end_nothing(detail: ev.ErrorDetail) -> None:
+def test_harmless_errors_log_nothing_and_end_nothing(detail: ev.ErrorDetail) -> None:
     made = session("server_vad")
     assert made.receive(ev.ServerError(error=detail), 0.0) == []
     made.append(VOICE)
@@ -385,7 +385,7 @@ def test_harmless_errors_say_nothing_and_end_nothing(detail: ev.ErrorDetail) -> 
     assert len(created(made.to_send())) == 1
 
 
-def test_errors_that_last_are_told_wherever_the_code_stands() -> None:
+def test_lasting_errors_are_reported_wherever_the_code_is() -> None:
     made = session()
     for remedy, detail in (
         (
@@ -400,7 +400,7 @@ def test_errors_that_last_are_told_wherever_the_code_stands() -> None:
         assert "sk-abc" not in trouble.text
 
 
-def test_a_failed_response_says_why() -> None:
+def test_failed_response_reports_its_reason() -> None:
     made = asked()
     details = {"type": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow down"}}
     trouble, end = made.receive(done(status="failed", status_details=details), 0.5)
@@ -419,7 +419,7 @@ CALL = {
 }
 
 
-def test_a_function_is_called_once_and_its_result_leads_to_one_create() -> None:
+def test_function_runs_once_and_its_result_sends_one_create() -> None:
     made = asked()
     item_done = ev.OutputItemDone(response_id="r1", item=CALL)
     assert made.receive(item_done, 0.1) == [SkillCalled("c1", "set_volume", {"percent": 30})]
@@ -434,7 +434,7 @@ def test_a_function_is_called_once_and_its_result_leads_to_one_create() -> None:
     assert output.item == {"type": "function_call_output", "call_id": "c1", "output": "ok"}
 
 
-def test_functions_of_an_interrupted_reply_get_their_output_but_no_create() -> None:
+def test_interrupted_function_sends_its_output_without_create() -> None:
     made = asked()
     made.receive(ev.OutputItemDone(response_id="r1", item=CALL), 0.1)
     made.interrupt([], 0.2)
@@ -451,7 +451,7 @@ def test_functions_of_a_dead_response_are_not_called() -> None:
     assert made.receive(done(status="cancelled", output=[CALL]), 0.4) == []
 
 
-def test_a_new_socket_is_told_what_was_said_and_heard() -> None:
+def test_new_socket_gets_the_heard_conversation() -> None:
     made = asked()
     made.receive(ev.InputTranscript(item_id="u", transcript="Tell me a story"), 0.1)
     text = ev.TranscriptDelta(response_id="r1", item_id="i1", delta="Once upon a time there was")
@@ -470,14 +470,14 @@ def test_a_new_socket_is_told_what_was_said_and_heard() -> None:
     ]
 
 
-def test_losing_the_socket_ends_the_reply_that_was_under_way() -> None:
+def test_socket_loss_ends_the_current_reply() -> None:
     made = asked()
     assert made.lost() == [ReplyDone("the connection was lost")]
     assert made.lost() == []
     assert not made.awaiting
 
 
-def test_every_create_carries_its_own_token_and_every_event_an_id() -> None:
+def test_create_has_a_unique_token_and_every_event_an_id() -> None:
     made = session()
     tokens = []
     ids = []

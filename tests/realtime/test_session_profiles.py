@@ -1,4 +1,4 @@
-"""Sessions with servers that are not OpenAI: what they lack is made up for, case by case."""
+"""Sessions with servers other than OpenAI: the session compensates for each missing feature."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def session(server: Any, detection: Any = "local") -> Session:
 
 
 def asked(server: Any) -> Session:
-    """Our create was answered: response r1 is being generated."""
+    """Our create was answered: response r1 is in progress."""
     made = session(server)
     made.append(VOICE)
     made.ask_for_reply(0.0)
@@ -55,7 +55,7 @@ def done(status: str, reason: str | None = None) -> ev.ResponseDone:
     return ev.ResponseDone(response=ev.Response(id="r1", status=status, status_details=details))
 
 
-def test_a_server_that_interrupts_itself_is_not_cancelled_but_told_what_was_heard() -> None:
+def test_self_interrupting_server_gets_only_a_truncate() -> None:
     made = asked("compatible")
     made.receive(delta(), 0.1)
     assert made.receive(ev.SpeechStarted(item_id="u2"), 1.0) == [CutOff(), UserStarted()]
@@ -66,7 +66,7 @@ def test_a_server_that_interrupts_itself_is_not_cancelled_but_told_what_was_hear
     assert made.receive(delta(), 1.3) == []
 
 
-def test_a_server_that_hears_the_user_and_goes_on_all_the_same_is_cancelled_by_id() -> None:
+def test_server_that_talks_over_the_user_is_cancelled_by_id() -> None:
     made = asked("compatible")
     made.receive(ev.SpeechStarted(item_id="u2"), 1.0)
     made.interrupt([], 1.0)
@@ -80,20 +80,20 @@ def test_a_server_that_hears_the_user_and_goes_on_all_the_same_is_cancelled_by_i
     assert kinds(made) == []
 
 
-def test_a_server_that_cannot_clear_its_input_is_not_asked_to() -> None:
+def test_server_without_clear_gets_no_clear() -> None:
     made = session("speech-to-speech")
     made.begin_input()
     assert kinds(made) == []
 
 
-def test_openai_is_told_not_to_interrupt_so_its_speech_started_cuts_nothing_off() -> None:
+def test_speech_started_of_openai_cuts_nothing_off() -> None:
     made = asked("openai")
     assert made.receive(ev.SpeechStarted(item_id="u2"), 1.0) == [UserStarted()]
     assert made.receive(delta(), 1.1) != []
 
 
 @pytest.mark.parametrize("server", ["openai", "compatible"])
-def test_a_response_cancelled_for_the_users_sake_before_speech_started_is_cut_off(
+def test_turn_detected_cancel_before_speech_started_cuts_off(
     server: Any,
 ) -> None:
     made = asked(server)
@@ -107,7 +107,7 @@ def test_a_response_cancelled_for_the_users_sake_before_speech_started_is_cut_of
     assert kinds(made) == ["AppendAudio", "CommitAudio", "CreateResponse"]
 
 
-def test_a_server_that_gives_no_reason_for_a_cancel_is_understood_too() -> None:
+def test_cancel_without_a_reason_cuts_off_by_profile() -> None:
     made = asked("compatible")
     made.receive(delta(), 0.1)
     assert made.receive(done("cancelled"), 1.0) == [CutOff()]
@@ -115,8 +115,8 @@ def test_a_server_that_gives_no_reason_for_a_cancel_is_understood_too() -> None:
     assert end == ReplyDone("the server cancelled its answer (no reason given)")
 
 
-def test_cancelled_without_reason_and_sound_waits_for_speech() -> None:
-    """With nothing to hear yet, only the user's speech makes it an interruption."""
+def test_cancel_without_reason_and_sound_waits_for_speech() -> None:
+    """Before any sound, only the user's speech makes it an interruption."""
     heard = asked("compatible")
     assert heard.receive(done("cancelled"), 1.0) == []
     assert heard.awaiting
@@ -129,11 +129,11 @@ def test_cancelled_without_reason_and_sound_waits_for_speech() -> None:
     assert not silent.awaiting
 
 
-def test_a_reply_whose_end_is_never_told_ends_after_its_last_audio() -> None:
+def test_reply_without_response_done_ends_after_its_audio() -> None:
     made = asked("compatible")
     made.receive(delta(), 0.1)
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
-    assert made.poll(20.9) == []  # its end is believed to come: turn.answer_within_s is 20 s
+    assert made.poll(20.9) == []  # its end may still arrive: turn.answer_within_s is 20 s
     assert made.poll(21.0) == [ReplyDone()]
     assert made.poll(99.0) == []
     made.append(VOICE)
@@ -142,11 +142,11 @@ def test_a_reply_whose_end_is_never_told_ends_after_its_last_audio() -> None:
     made.receive(ev.ResponseCreated(response=ev.Response(id="r1")), 99.5)
     made.receive(delta(), 99.6)
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 100.0)
-    assert made.poll(102.9) == []  # now this server is known to leave it out
+    assert made.poll(102.9) == []  # now this server is known to omit it
     assert made.poll(103.0) == [ReplyDone()]
 
 
-def test_a_pause_between_two_audio_items_is_no_end() -> None:
+def test_pause_between_two_audio_items_is_not_the_end() -> None:
     made = asked("compatible")
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
     assert made.poll(12.0) == []
@@ -154,7 +154,7 @@ def test_a_pause_between_two_audio_items_is_no_end() -> None:
     assert made.poll(60.0) == []
 
 
-def test_openai_always_says_when_a_response_is_done_and_is_waited_for() -> None:
+def test_reply_of_openai_ends_only_with_response_done() -> None:
     made = asked("openai")
     made.receive(delta(), 0.5)
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
@@ -162,13 +162,13 @@ def test_openai_always_says_when_a_response_is_done_and_is_waited_for() -> None:
     assert made.receive(done("completed"), 61.0) == [ReplyDone()]
 
 
-def test_a_server_without_truncation_gets_neither_truncate_nor_delete() -> None:
+def test_server_without_truncation_gets_no_truncate_or_delete() -> None:
     made = asked("xai")
     made.interrupt([Heard("i1", 0, 700, 2000, False), Heard("i2", 0, 0, 500, False)], 1.0)
     assert kinds(made) == ["CancelResponse"]
 
 
-def test_a_server_that_answers_by_itself_is_asked_only_if_it_does_not() -> None:
+def test_self_answering_server_gets_a_request_if_it_is_silent() -> None:
     made = session("xai", "server_vad")
     for response_id, answers in (("r1", True), ("r2", False)):
         made.append(VOICE)
@@ -190,7 +190,7 @@ def test_a_server_that_answers_by_itself_is_asked_only_if_it_does_not() -> None:
 
 
 @pytest.mark.parametrize("server", ["openai", "compatible"])
-def test_a_refused_configuration_says_which_part(server: Any) -> None:
+def test_refused_configuration_names_the_field(server: Any) -> None:
     made = Session(config.Realtime(server=server, url="ws://nas/v1"), config.Turn())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
@@ -206,7 +206,7 @@ def test_a_refused_configuration_says_which_part(server: Any) -> None:
     assert made.poll(99.0) == []
 
 
-def test_a_server_that_is_silent_about_the_configuration_gets_a_new_socket() -> None:
+def test_unconfirmed_configuration_leads_to_a_new_socket() -> None:
     made = Session(config.Realtime(), config.Turn())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
@@ -215,8 +215,8 @@ def test_a_server_that_is_silent_about_the_configuration_gets_a_new_socket() -> 
     assert verdict.remedy is Remedy.RECONNECT
 
 
-def test_configuration_is_waited_for_longer_on_each_socket() -> None:
-    """A server may load its model for each session.update, and need 100 s for it."""
+def test_configuration_timeout_grows_with_each_socket() -> None:
+    """A server may load its model for each session.update, and take 100 s for it."""
     made = Session(config.Realtime(), config.Turn())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
@@ -229,7 +229,7 @@ def test_configuration_is_waited_for_longer_on_each_socket() -> None:
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
-def test_a_server_that_is_too_busy_to_configure_us_is_not_given_up_for_good(code: str) -> None:
+def test_busy_server_without_configuration_is_retried(code: str) -> None:
     made = Session(config.Realtime(), config.Turn())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
@@ -243,7 +243,7 @@ def test_a_server_that_is_too_busy_to_configure_us_is_not_given_up_for_good(code
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
-def test_a_busy_server_that_refuses_our_create_ends_the_turn_with_words_at_once(code: str) -> None:
+def test_busy_server_that_refuses_a_create_ends_the_turn(code: str) -> None:
     made = session("openai")
     made.append(VOICE)
     made.ask_for_reply(0.0)

@@ -58,12 +58,12 @@ def _name(event: ev.ServerEvent) -> str:
 
 
 class SessionMachine(RuleBasedStateMachine):
-    """A server that says anything at any time, and a speaker that wants anything."""
+    """A server that sends anything at any time, and a speaker with arbitrary requests."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.asked_at = self.interrupted_at = 0.0
-        self.outstanding: str | None = None  # token of a create that was not answered
+        self.outstanding: str | None = None  # token of an unanswered create
         self.announces = False
         self.dead: set[str] = set()
         self.current: str | None = None
@@ -155,7 +155,7 @@ class SessionMachine(RuleBasedStateMachine):
     def error(self, code: str) -> None:
         self.take(ev.ServerError(error=ev.ErrorDetail(code=code, message="some text")))
         if code in REFUSING:
-            self.outstanding = None  # refused, or given up
+            self.outstanding = None  # refused, or abandoned
 
     @rule(call=st.sampled_from(["c1", "c2"]), response_id=IDS)
     def function_call(self, call: str, response_id: str) -> None:
@@ -191,11 +191,11 @@ class SessionMachine(RuleBasedStateMachine):
             assert event.event_id
             if isinstance(event, ev.CreateResponse) and "input" in event.response:  # type: ignore[operator]
                 _with_references.validate_python(msgspec.json.decode(ev.encode(event)))
-            elif self.session.realtime.server != "xai":  # which has a session of its own shape
+            elif self.session.realtime.server != "xai":  # its session has a different shape
                 assert_valid(event)
             if isinstance(event, ev.CreateResponse):
                 assert isinstance(event.response, dict)
-                assert self.outstanding is None, "a second create while the first is under way"
+                assert self.outstanding is None, "a second create while the first is in progress"
                 self.outstanding = event.response["metadata"][TURN_KEY]
                 self.asked_at, self.interrupted_at = self.now, 0.0
 

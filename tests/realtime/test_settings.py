@@ -1,4 +1,4 @@
-"""What the configuration becomes in the session of a `session.update`."""
+"""The configuration as the session of a `session.update`."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def sent(**realtime: Any) -> ev.Json:
     return session_settings(config.Realtime(**realtime), config.Turn())
 
 
-def test_a_conversation_is_bounded_on_servers_that_can_bound_it() -> None:
+def test_context_is_limited_on_servers_with_that_feature() -> None:
     limits = {"post_instructions": 8000}
     for server in ("openai", "azure", "auto", "embedded"):
         truncation = {"type": "retention_ratio", "retention_ratio": 0.8, "token_limits": limits}
@@ -27,7 +27,7 @@ def test_a_conversation_is_bounded_on_servers_that_can_bound_it() -> None:
 
 
 @pytest.mark.parametrize("server", ["xai", "localai", "speech-to-speech", "compatible"])
-def test_other_servers_get_no_field_that_only_openai_documents(server: str) -> None:
+def test_other_servers_get_no_field_specific_to_openai(server: str) -> None:
     assert not {"truncation", "tracing", "reasoning"} & sent(server=server).keys()
 
 
@@ -63,7 +63,7 @@ def test_keywords_go_into_the_field_that_the_model_knows(model: str, fields: ev.
 
 
 def failed(*errors: ev.TranscriptionFailure) -> list[str]:
-    """What the log holds of failed transcriptions."""
+    """The log lines of failed transcriptions."""
     made = Session(config.Realtime(transcription_model="whisper-1"), config.Turn())
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
@@ -76,7 +76,7 @@ def failed(*errors: ev.TranscriptionFailure) -> list[str]:
     return texts
 
 
-def test_a_failed_transcription_is_reported_once_with_its_reason() -> None:
+def test_failed_transcription_is_reported_once_with_its_reason() -> None:
     missing = ev.TranscriptionFailure(
         type="server_error",
         code="DeploymentNotFound",  # as recorded from Azure
@@ -87,7 +87,7 @@ def test_a_failed_transcription_is_reported_once_with_its_reason() -> None:
     assert "realtime.transcription_model" in text
 
 
-def test_failed_transcription_is_reported_in_words_always() -> None:
+def test_failed_transcription_is_always_reported_in_words() -> None:
     (text,) = failed(ev.TranscriptionFailure(code="audio_unintelligible", message="No speech."))
     assert "audio_unintelligible: No speech." in text
     (text,) = failed(ev.TranscriptionFailure())

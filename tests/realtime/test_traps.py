@@ -1,6 +1,6 @@
-"""The traps that other clients of the protocol fell into, and which test keeps us out of each.
+"""Known mistakes of other clients of the protocol, and the tests that protect Parley from each.
 
-The table is checked: a test that is renamed or removed is missed here.
+The table is checked: it must not name a test that was renamed or removed.
 """
 
 import re
@@ -22,47 +22,40 @@ TESTS = Path(__file__).parent.parent
 
 TRAPS = {
     "an error about a cancel with nothing to cancel ends the client": {
-        "realtime/test_session.py": "test_harmless_errors_say_nothing_and_end_nothing",
+        "realtime/test_session.py": "test_harmless_errors_log_nothing_and_end_nothing",
         "e2e/test_faults.py": "test_dead_response_is_never_played",
     },
     "'conversation already has an active response'": {
-        "realtime/test_session.py": "test_create_too_early_is_repeated_after_the_other_response"
-        "_three_times_at_most",
+        "realtime/test_session.py": "test_early_create_is_repeated_at_most_three_times",
     },
     "a late response.done of an old response clears the newer one's flag": {
-        "realtime/test_session.py": "test_a_late_end_of_an_old_response_does_not_clear_the_newer"
-        "_one",
+        "realtime/test_session.py": "test_late_end_of_an_old_response_keeps_the_newer_one",
     },
     "truncated at the wrong millisecond": {
         "e2e/test_faults.py": "test_truncation_reports_the_heard_milliseconds",
         "e2e/test_interruptions.py": "test_server_interruption_is_followed_without_a_cancel",
-        "realtime/test_session.py": "test_truncate_past_the_end_is_repeated_once_with_the_servers"
-        "_length",
+        "realtime/test_session.py": "test_truncate_past_the_end_is_repeated_with_its_length",
     },
     "truncated at 0 ms or before the first audio": {
-        "realtime/test_session.py": "test_barge_in_cancels_by_id_truncates_what_was_heard_and"
-        "_deletes_what_was_not",
+        "realtime/test_session.py": "test_barge_in_cancels_truncates_and_deletes",
         "e2e/test_interruptions.py": "test_interruption_before_first_audio_truncates_nothing",
     },
     "a fully played item is truncated and the model repeats itself": {
-        "realtime/test_traps.py": "test_an_item_that_was_heard_to_its_end_is_not_truncated",
+        "realtime/test_traps.py": "test_fully_heard_item_is_not_truncated",
     },
     "the server does not truncate for a WebSocket client": {
         "core/test_speaker.py": "test_interruption_ends_the_old_answer_and_is_answered_once",
     },
     "cancelled twice, or without an id: the next answer dies": {
-        "realtime/test_traps.py": "test_a_response_is_cancelled_once_and_by_its_id",
-        "realtime/test_session_profiles.py": "test_a_server_that_interrupts_itself_is_not"
-        "_cancelled_but_told_what_was_heard",
+        "realtime/test_traps.py": "test_response_is_cancelled_once_by_its_id",
+        "realtime/test_session_profiles.py": "test_self_interrupting_server_gets_only_a_truncate",
     },
     "interrupted before response.created, silently ignored": {
-        "realtime/test_session.py": "test_interrupted_before_created_is_cancelled_when_its_id_is"
-        "_known",
+        "realtime/test_session.py": "test_interruption_before_created_cancels_by_id_later",
         "e2e/test_faults.py": "test_user_speaking_during_thinking_cancels_the_answer",
     },
     "late deltas of a cancelled response are played": {
-        "realtime/test_session.py": "test_late_deltas_of_a_dead_response_are_dropped_before_and"
-        "_after_its_end",
+        "realtime/test_session.py": "test_late_deltas_of_a_dead_response_are_dropped",
     },
     "playback is flushed only while the server generates": {
         "core/test_speaker.py": "test_hold_drops_playback_in_the_same_tick",
@@ -79,34 +72,31 @@ TRAPS = {
     },
     "the session's cap ends the loop silently": {
         "e2e/test_faults.py": "test_session_closed_at_its_limit_is_followed_by_a_new_one",
-        "realtime/test_connection.py": "test_a_close_that_may_pass_is_told"
-        "_and_followed_by_a_new_socket",
+        "realtime/test_connection.py": "test_temporary_close_is_reported_and_a_new_socket_opens",
         "core/test_connection_policy.py": "test_idle_connection_is_renewed_before_its_end",
     },
     "nulls, or no session.type, in session.update": {
-        "realtime/test_first_messages.py": "test_with_only_a_key_the_first_message_is_this_one"
-        "_byte_by_byte",
+        "realtime/test_first_messages.py": "test_first_message_by_default_is_exact",
     },
     "the model is silent after a remote (MCP) call": {
-        "realtime/test_traps.py": "test_the_model_is_asked_to_go_on_after_a_remote_call",
-        "realtime/test_remote_tools.py": "test_the_model_is_asked_once_to_go_on_when_call_and"
-        "_response_are_over",
+        "realtime/test_traps.py": "test_model_is_prompted_after_a_remote_call",
+        "realtime/test_remote_tools.py": "test_model_is_prompted_once_after_call_and_response",
     },
     "the voice is locked after the first audio": {
-        "realtime/test_traps.py": "test_a_locked_voice_is_changed_by_a_new_session",
+        "realtime/test_traps.py": "test_locked_voice_is_changed_by_a_new_session",
     },
 }
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_every_trap_has_its_test(trap: str) -> None:
+def test_every_trap_has_a_test(trap: str) -> None:
     for file, name in TRAPS[trap].items():
         text = (TESTS / file).read_text("utf-8")
         assert re.search(rf"^ *def {name}\(", text, re.MULTILINE), f"{file}: {name}"
 
 
 def begun(response_id: str = "r1") -> Session:
-    """A session with a response under way."""
+    """A session with a response in progress."""
     made = Session(config.Realtime(), config.Turn(detection="local"))
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
@@ -118,7 +108,7 @@ def begun(response_id: str = "r1") -> Session:
     return made
 
 
-def test_a_response_is_cancelled_once_and_by_its_id() -> None:
+def test_response_is_cancelled_once_by_its_id() -> None:
     made = begun()
     for second in range(1, 5):
         made.interrupt([], float(second) / 10)
@@ -127,7 +117,7 @@ def test_a_response_is_cancelled_once_and_by_its_id() -> None:
     assert [event.response_id for event in cancels] == ["r1"]
 
 
-def test_an_item_that_was_heard_to_its_end_is_not_truncated() -> None:
+def test_fully_heard_item_is_not_truncated() -> None:
     playout = Playout(24_000, 10.0)
     for item in ("first", "second"):
         playout.append(item, 0, VOICE[:2400])
@@ -146,7 +136,7 @@ def test_an_item_that_was_heard_to_its_end_is_not_truncated() -> None:
     assert truncated == ["second"]
 
 
-def test_the_model_is_asked_to_go_on_after_a_remote_call() -> None:
+def test_model_is_prompted_after_a_remote_call() -> None:
     made = begun()
     call = {"type": "mcp_call", "id": "m1", "name": "look", "output": None}
     made.receive(ev.OutputItemAdded(response_id="r1", item=call), 0.2)
@@ -157,7 +147,7 @@ def test_the_model_is_asked_to_go_on_after_a_remote_call() -> None:
     assert [type(event) for event in made.to_send()] == [ev.CreateResponse]
 
 
-def test_a_locked_voice_is_changed_by_a_new_session() -> None:
+def test_locked_voice_is_changed_by_a_new_session() -> None:
     made = begun()
     locked = ev.ErrorDetail(code="cannot_update_voice", message="Cannot update a conversation's")
     (trouble,) = made.receive(ev.ServerError(error=locked), 1.0)

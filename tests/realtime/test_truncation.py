@@ -1,4 +1,4 @@
-"""Truncations that a server refuses are sent once more, with the length that it has."""
+"""Truncations that a server refuses are repeated with the server's own length."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def truncate(number: int, ms: int = 1000) -> TruncateItem:
     )
 
 
-def test_truncation_is_sent_again_with_the_servers_length() -> None:
+def test_truncation_is_repeated_with_the_length_of_the_server() -> None:
     kept = Truncations()
     kept.sent(truncate(1))
     kept.sent(truncate(2))
@@ -29,7 +29,7 @@ def test_truncation_is_only_shortened(has_ms: int, sent: bool) -> None:
     assert (kept.again("e1", has_ms) is not None) is sent
 
 
-def test_truncation_without_a_length_is_not_sent_again() -> None:
+def test_truncation_without_a_length_is_not_repeated() -> None:
     kept = Truncations()
     kept.sent(truncate(1))
     assert kept.again("e1", None) is None
@@ -52,7 +52,7 @@ def test_truncations_of_a_lost_socket_are_forgotten() -> None:
     assert kept.again("e1", 5) is None
 
 
-def test_no_more_than_32_truncations_are_kept() -> None:
+def test_at_most_32_truncations_are_stored() -> None:
     kept = Truncations()
     for number in range(33):
         kept.sent(truncate(number))

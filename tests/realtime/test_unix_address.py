@@ -1,4 +1,4 @@
-"""Addresses of Unix sockets, as the embedded server names them."""
+"""Addresses of Unix sockets, in the form of the embedded server."""
 
 import socket
 import subprocess
@@ -14,7 +14,7 @@ from parleyd.realtime.unix_address import UnixAddress, is_ours
 @pytest.mark.parametrize(
     "path", ["/run/parley/x/realtime", "/run/user/1000/a b?c#d%41;ü", "/tmp//double"]
 )
-def test_path_comes_back_from_the_url(path: str) -> None:
+def test_path_survives_the_url(path: str) -> None:
     address = Address.embedded(UnixAddress(path).url)
     parsed = UnixAddress.parse(address.url)
     assert parsed == UnixAddress(path, "model=embedded")
@@ -24,7 +24,7 @@ def test_path_comes_back_from_the_url(path: str) -> None:
 @pytest.mark.parametrize(
     "url", ["ws://127.0.0.1:8080/v1/realtime", "wss://api.openai.com/v1/realtime", ""]
 )
-def test_other_addresses_are_none_of_a_unix_socket(url: str) -> None:
+def test_other_addresses_are_not_unix_addresses(url: str) -> None:
     assert UnixAddress.parse(url) is None
 
 

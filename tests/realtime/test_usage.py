@@ -1,4 +1,4 @@
-"""Token counts in the forms in which servers report them."""
+"""Token counts in the various forms of servers."""
 
 import pytest
 
