@@ -198,7 +198,7 @@ def test_refused_configuration_names_the_field(server: Any) -> None:
         code="unknown_parameter", message="Unknown parameter: 'session.tracing'."
     )
     (trouble,) = made.receive(ev.ServerError(error=objection), 0.1)
-    assert trouble.remedy is Remedy.OUR_FAULT  # type: ignore[union-attr]  # some servers complain and go on all the same
+    assert trouble.remedy is Remedy.OUR_FAULT  # type: ignore[union-attr]  # some servers complain but continue
     (verdict,) = made.poll(CONFIGURED_WITHIN_S)
     assert isinstance(verdict, Trouble)
     assert verdict.remedy is Remedy.LATER

@@ -1,4 +1,4 @@
-"""The answer that is due: its response, the calls that it makes, and the permission for them."""
+"""The due answer: its response, the calls that it makes, and the permission for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,15 +30,15 @@ from parleyd.realtime.session_setup import SessionSetup
 from parleyd.realtime.turn_input import TurnInput
 from parleyd.realtime.usage import Context, Usage
 
-CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; else the user said nothing
+CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; later: no user
 
 
 @dataclass(slots=True)
 class Answer:
-    """Asks for one response after the other until the answer is complete; pure.
+    """Requests one response after the other until the answer is complete; pure.
 
     The model answers in a response. It continues in a further one when the functions and remote
-    tools that it called have returned, and the user has answered what they were asked.
+    tools that it called have returned, and the user has answered the question for permission.
     """
 
     profile: Profile
@@ -55,33 +55,33 @@ class Answer:
     remote: RemoteCalls = field(default_factory=RemoteCalls)
     usage: Usage = field(default_factory=Usage)
 
-    _cancelled_by_server_at: float | None = None  # the server may have heard the user
+    _cancelled_by_server_at: float | None = None  # the server may have detected speech of the user
 
     @property
     def working(self) -> bool:
-        """The answer waits for functions or remote tools; each has its own time limit."""
+        """Whether the answer waits for functions or remote tools; each has its time limit."""
         return self.calls.living or self.remote.living
 
     @property
     def living(self) -> bool:
-        """The answer is not complete, and was not interrupted."""
+        """Whether the answer is incomplete, and was not interrupted."""
         return self.responses.living or self.working or self.permissions.pending
 
     @property
     def awaiting(self) -> bool:
-        """The server owes an answer, or the rest of one."""
+        """Whether the server owes an answer, or the rest of one."""
         undecided = self._cancelled_by_server_at is not None
         return self.responses.wanted or self.living or undecided
 
     # --- commands ---------------------------------------------------------------------
 
     def want(self, now: float) -> None:
-        """Ask for a response, now or as soon as possible."""
+        """Request a response, now or as soon as possible."""
         self.responses.want()
         self.create(now)
 
     def create(self, now: float) -> None:
-        """Send `response.create` if a response is wanted and nothing has to come first."""
+        """Send `response.create` if a response is wanted and nothing must come first."""
         wait = (
             self.input.waits(now)
             or self.calls.living
@@ -97,11 +97,11 @@ class Answer:
                 self.responses.sent(create.event_id)
 
     def stop_generating(self, now: float) -> None:
-        """The rest of the response is not wanted; the part that came in is."""
+        """The rest of the response is not wanted; the received part is."""
         self.outbox.say_if(self.responses.cancel(now))
 
     def interrupt(self, now: float) -> None:
-        """The answer is abandoned: cancel its response and ignore its calls."""
+        """Abandon the answer: cancel its response and ignore its calls."""
         self._cancelled_by_server_at = None
         self.outbox.say_if(self.responses.interrupt(now))
         self.calls.interrupt()
@@ -124,7 +124,7 @@ class Answer:
         return news
 
     def decide(self, decisions: Sequence[ev.CreateItem | Permission], now: float) -> list[News]:
-        """Send what was decided about remote tools; returns the part for the log."""
+        """Send the decisions about remote tools; returns the part for the log."""
         news: list[News] = []
         for decision in decisions:
             if isinstance(decision, ev.CreateItem):
@@ -136,7 +136,7 @@ class Answer:
         return news
 
     def lost(self) -> None:
-        """The socket is gone, and the answer with it; a response that is wanted still is."""
+        """The socket is gone, along with the answer; a wanted response is still wanted."""
         self.responses.lost()
         self.remote.interrupt()
         self.listing.forget()
@@ -145,7 +145,7 @@ class Answer:
         self._cancelled_by_server_at = None
         self.context.forget()
 
-    # --- events of the server ---------------------------------------------------------
+    # --- server events ----------------------------------------------------------------
 
     def receive(self, event: ev.ServerEvent, now: float) -> list[News]:
         """Take an event about responses, their items, or remote tools; ignore any other."""
@@ -207,7 +207,7 @@ class Answer:
         return self.responses.number(response_id)
 
     def cut_off(self, now: float) -> list[News]:
-        """The server hears the user and ends its response itself: no cancel is needed yet."""
+        """The server detects the user and ends its response itself: no cancel is needed yet."""
         if not self.profile.interrupts:
             return []
         self._cancelled_by_server_at = None
@@ -215,7 +215,7 @@ class Answer:
         return [CutOff()]
 
     def poll(self, now: float) -> list[News]:
-        """At every period: end what the server, or the offline voice, fails to end."""
+        """At every period: end everything that the server, or the offline voice, fails to end."""
         self.outbox.say_if(self.responses.late_cancel(now))
         news: list[News] = []
         if (failure := self.responses.overdue(now)) is not None:
@@ -230,7 +230,7 @@ class Answer:
         return [*news, *self._not_cut_off(now)]
 
     def refused(self, error: ev.ErrorDetail, refusal: Refusal, now: float) -> list[News]:
-        """An error may be all that the server sends about the answer that is due."""
+        """An error may be the only event of the server about the due answer."""
         about_it = self.responses.is_create(error.event_id)
         about_it = about_it or str(error.param or "").startswith("response")
         if takes_no_settings(error, about_it) and self.responses.create_plainly():
@@ -245,7 +245,7 @@ class Answer:
     # --- a response -------------------------------------------------------------------
 
     def _begun(self, response: ev.Response, now: float, *, announced: bool = True) -> None:
-        """The server begins a response; `announced`: it says so."""
+        """The server begins a response; `announced`: by `response.created`."""
         before, asked = self.responses.newest, self.responses.asked
         self.usage.created(response)
         self.outbox.say_if(self.responses.created(response, now, announced=announced))
@@ -284,7 +284,7 @@ class Answer:
         if not self.responses.announces and self.responses.unannounced(response.id):
             self._begun(response, now, announced=False)
         if not self.responses.over(response.id) and self.audio.names.have(response.output or []):
-            response.id = NAMELESS  # by its items it is the one under way
+            response.id = NAMELESS  # its items show that it is the current one
         ending = self.responses.done(response.id)
         news: list[News] = [*self.usage.done(response)]
         self.context.read(response.usage or {})
@@ -296,7 +296,7 @@ class Answer:
     # --- the end of the living response -----------------------------------------------
 
     def _ended(self, response: ev.Response, now: float) -> list[News]:
-        """The living response is complete: what follows from that."""
+        """The living response is complete: decide what follows."""
         if self.permissions.stage is Stage.VERDICT:
             decided = self.decide(self.permissions.judged(response), now)
             if question := self.permissions.question(now):
@@ -325,7 +325,7 @@ class Answer:
         return [*news, *end]
 
     def _go_on(self, now: float) -> list[News]:
-        """When all that the answer waited for is in, the model continues, or it is complete."""
+        """Once all results are in, the model continues, or the answer is complete."""
         if not self.responses.living and (question := self.permissions.question(now)):
             return [question]
         if self.living:
@@ -338,8 +338,8 @@ class Answer:
         return []
 
     def _by_the_user(self, response: ev.Response, now: float) -> bool:
-        """The server ended its response because it heard the user. Some give no reason: if no
-        audio has come yet, they must report the user's speech soon, or it was not so."""
+        """Whether the server ended its response because it detected the user. Some servers give no
+        reason: if no audio has arrived yet, they must report the user's speech soon."""
         if reason(response):
             return reason(response) == "turn_detected"
         if self.profile.interrupts and not self.responses.sounded:
@@ -354,11 +354,11 @@ class Answer:
         return [ReplyDone("the server cancelled its answer (no reason given)")]
 
     def _unheard(self, output: Sequence[ev.Json], now: float) -> list[News]:
-        """A complete answer; if it has no audio, ask once more for one that is spoken."""
+        """A complete answer; if it has no audio, request a spoken one, once."""
         if self.responses.sounded:
             return [ReplyDone()]
         if claims_sound(output):
-            return [ReplyDone("the server sent the words of its answer and no sound")]
+            return [ReplyDone("the server sent the words of its answer, but no sound")]
         what = "the server answered in text only" if output else "the server's answer was empty"
         if self.setup.text_only or not self.responses.want_again(now, SPEAK):
             return [ReplyDone(what)]
@@ -368,7 +368,7 @@ class Answer:
         return [Trouble(Remedy.IGNORE, f"{what}: asking once more")]
 
     def _failed(self, response: ev.Response, now: float) -> list[News]:
-        """Why the living response failed; if the failure may pass, ask once more."""
+        """Why the living response failed; if the failure is temporary, request again, once."""
         error = _error_of(response)
         refusal = understand(error)
         alone = self.permissions.stage is Stage.NONE and not self.remote.living

@@ -1,4 +1,4 @@
-"""Events on their way to the server: in order, each with an id, and audio once it listens."""
+"""Events on their way to the server: in order, with ids, and audio only when it is ready."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ class Outbox:
     def say(self, event: ClientEvent) -> None:
         """Send the event when the session is ready.
 
-        Until then audio waits; an event about an item is dropped, since the next socket does
-        not know the item. An event about an item that only Parley has named is always dropped.
+        Until then audio waits; an event about an item is dropped, because the next socket does not
+        know the item. An event about an item that only Parley has named is always dropped.
         """
         if ItemNames.unknown_to_server(event):
             return
@@ -39,7 +39,7 @@ class Outbox:
             self.say(event)
 
     def send(self, event: ClientEvent) -> None:
-        """Send the event now, ready or not; gives it its id."""
+        """Send the event now, ready or not; gives it an id."""
         event.event_id = f"parley_{next(self._ids)}"
         self._out.append(event)
 
@@ -48,12 +48,12 @@ class Outbox:
         self._waiting.clear()
 
     def send_waiting(self) -> None:
-        """The session is ready: send the audio that waits."""
+        """The session is ready: send the waiting audio."""
         while self._waiting:
             self.send(self._waiting.popleft())
 
     def lost(self) -> None:
-        """The socket is gone: drop all events but the audio that waits."""
+        """The socket is gone: drop all events except waiting audio."""
         self.ready = False
         self._out.clear()
 

@@ -1,18 +1,18 @@
-"""Permission by voice: a remote tool runs when the user has said yes, and never otherwise.
+"""Permission by voice: a remote tool runs only if the user has said yes.
 
-The *question* is read by Parley's own offline voice, from the request alone (`read_aloud`). The
-realtime server has no part in it: its voice could be talked into asking something else, and its
-transcript of its own voice is its own word. So the arguments never reach a model, neither as
-instructions nor as data, and the user hears exactly what the server would run. What the offline
-voice cannot read as a whole is refused without a question. A question counts only once it was
-heard to its end.
+Parley's own offline voice reads the *question*, from the request alone (`read_aloud`). The realtime
+server has no part in it: someone could talk its voice into a different question, and only the
+server itself vouches for the transcript of its voice. So the arguments never reach a model, neither
+as instructions nor as data, and the user hears exactly the server's call. A request that the
+offline voice cannot read as a whole is refused without a question. A question counts only once it
+was heard to its end.
 
-The *verdict* is a response outside of the conversation, made from the user's utterances after the
-question and nothing else, by a model that can only fill in one boolean.
+The *verdict* is a response outside of the conversation, based only on the user's utterances after
+the question, by a model that can only fill in one boolean.
 
-All else is a no: silence, an interruption of the question, a button, a closed microphone, a lost
-line, a voice that fails, an answer of the wrong shape. After either the conversation continues as
-after any turn.
+Everything else counts as no: silence, an interruption of the question, a button, a closed
+microphone, a lost connection, a voice that fails, an answer of the wrong shape. After a yes or a no
+the conversation continues as after any turn.
 """
 
 import json
@@ -30,9 +30,9 @@ from parleyd.realtime.read_aloud import question
 from parleyd.realtime.session_events import Permission, PermissionQuestion
 
 MOST_REQUESTS = 4  # at once; more are refused: a user does not answer five questions in a row
-MOST_QUESTIONS = 8  # in one talk: a model that asks until the user gives in is refused
-MOST_UNASKED = 8  # refused in one talk without a question; then the model is not asked to go on
-ANSWER_ITEMS = 8  # that one answer may consist of; people hesitate, and continue
+MOST_QUESTIONS = 8  # per conversation: a model that asks until the user gives in is refused
+MOST_UNASKED = 8  # refused per conversation without a question; then the model gets no prompt
+ANSWER_ITEMS = 8  # of one answer; people hesitate, and continue
 REMEMBERED = 256  # requests; each is announced up to three times
 ID_CHARS = 200  # of a request; OpenAI's have 55
 READ_WITHIN_S = 5.0  # from the request to the offline voice; flite takes 2 % of the speech
@@ -60,13 +60,13 @@ _NOT_NAMES = re.compile(r"[^\w.-]", re.ASCII)
 
 
 class Stage(Enum):
-    """What happens with the oldest request."""
+    """The state of the oldest request."""
 
     NONE = auto()  # there is none
     REQUEST = auto()  # it waits for its question
-    QUESTION = auto()  # the offline voice reads it, or is about to
-    ANSWER = auto()  # it was heard to its end, the user has the word
-    VERDICT = auto()  # the user's answer is being judged
+    QUESTION = auto()  # the offline voice reads it, or will soon
+    ANSWER = auto()  # it was heard to its end, and it is the user's turn
+    VERDICT = auto()  # the model judges the user's answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ class _Request:
     label: str
     name: str
     content: int
-    """A hash of all that it was announced with."""
+    """A hash of all fields of its announcement."""
     words: str
-    """The question; holds every argument."""
+    """The question; contains every argument."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """The question under way."""
+    """The current question."""
 
     number: int
     request: _Request
@@ -92,44 +92,44 @@ class _Reading:
 @dataclass(slots=True)
 class Permissions:
     """The requests of one socket; pure. `services`: the tools (None: all) that the configuration
-    allows, by service; an empty mapping knows nothing of services and asks for all."""
+    allows, by service; an empty mapping allows questions about all of them."""
 
     services: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     stage: Stage = Stage.NONE
     _requests: list[_Request] = field(default_factory=list)
     _seen: OrderedDict[str, int] = field(default_factory=OrderedDict)  # id -> response
-    _changed: set[str] = field(default_factory=set)  # announced twice, and not as the same
+    _changed: set[str] = field(default_factory=set)  # announced twice, with a difference
     _answer: list[str] = field(default_factory=list)  # the user's items after the question
-    _fresh: bool = False  # the newest item of the user is among them
+    _fresh: bool = False  # it includes the user's newest item
     _reading: _Reading | None = None
-    _questions: int = 0  # in this talk
-    _unasked: int = 0  # refused in this talk without a question
-    _owed: bool = False  # the model has not spoken since a request was refused without one
-    _responses: int = 0  # that began so far
+    _questions: int = 0  # in this conversation
+    _unasked: int = 0  # refused in this conversation without a question
+    _owed: bool = False  # no speech of the model since a refusal without a question
+    _responses: int = 0  # that have begun so far
     _ids: "count[int]" = field(default_factory=lambda: count(1))
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def forget(self) -> list[Permission]:
-        """The socket is gone, and its requests with it."""
+        """The socket is gone, along with its requests."""
         gone = [_decided(request, False) for request in self._requests]
         self._clear()
         return gone
 
-    # --- what the server says ---------------------------------------------------------
+    # --- server events ----------------------------------------------------------------
 
     def response_began(self) -> None:
-        """From here on a request with a known id may be a new one: ids are only unique within
-        their response."""
+        """From now on a request with a known id may be a new one: ids are unique only within their
+        response."""
         self._responses += 1
 
     def take(
         self, item: Json, *, lives: bool, of_response: bool = True
     ) -> list[CreateItem | Permission]:
-        """An item: the request that it is, if it is one and is new.
+        """An item: take its request, if it is a new one.
 
-        Refused at once when nobody waits for its response (`lives` is false), when there are too
-        many, or when it cannot be read aloud as a whole. `of_response`: it came as the output of
-        the living response, and not only as an item of the conversation.
+        Refuses it immediately if its response was interrupted (`lives` is false), if there are too
+        many, or if it cannot be read aloud as a whole. `of_response`: it arrived as output of the
+        living response, and not only as an item of the conversation.
         """
         request_id = item.get("id")
         if item.get("type") != "mcp_approval_request" or not isinstance(request_id, str):
@@ -151,7 +151,7 @@ class Permissions:
         return self._new(request_id, content, item, lives)
 
     def question(self, now: float) -> PermissionQuestion | None:
-        """What the offline voice is to read now, if a request waits for its question."""
+        """The question that the offline voice must read now, if a request waits for it."""
         if self.stage is not Stage.REQUEST:
             return None
         request = self._requests[0]
@@ -161,7 +161,7 @@ class Permissions:
         return PermissionQuestion(self._reading.number, request.words)
 
     def read(self, number: int) -> bool:
-        """The voice begins to read this question; False when it is not wanted any more."""
+        """The voice begins to read this question; False if it is no longer wanted."""
         reading = self._reading
         if self.stage is not Stage.QUESTION or reading is None or reading.number != number:
             return False
@@ -170,12 +170,12 @@ class Permissions:
         return began
 
     def overdue(self, now: float) -> bool:
-        """The voice should have begun to read by now."""
+        """Whether the voice should have begun to read by now."""
         due = self._reading.begin_by if self._reading is not None else None
         return self.stage is Stage.QUESTION and due is not None and now >= due
 
     def heard(self) -> bool:
-        """All that was to be played was heard to its end; True when that was the question."""
+        """All queued audio was heard to its end; True if that was the question."""
         reading = self._reading
         if self.stage is not Stage.QUESTION or reading is None or reading.begin_by is not None:
             return False
@@ -184,13 +184,13 @@ class Permissions:
         return True
 
     def said(self, item_id: str | None) -> None:
-        """The user's turn has become this item of the conversation."""
+        """The user's turn became this item of the conversation."""
         if item_id is not None and self.stage in (Stage.ANSWER, Stage.VERDICT):
             self._answer = [*self._answer, item_id][-ANSWER_ITEMS:]
             self._fresh = True
 
     def judged(self, response: Response) -> list[CreateItem | Permission]:
-        """The verdict's response is complete; the next request, if any, is to be asked for."""
+        """The response with the verdict is complete; the next request, if any, becomes due."""
         if not self._requests:
             return []
         request = self._requests.pop(0)
@@ -207,25 +207,25 @@ class Permissions:
         self.stage = Stage.REQUEST if self._requests else Stage.NONE
         return [self._response(request.id, granted), _decided(request, granted)]
 
-    # --- what the user does -----------------------------------------------------------
+    # --- user actions -----------------------------------------------------------------
 
     def answered(self) -> list[CreateItem | Permission]:
-        """A turn of the user has ended: if a question was heard, it is the answer; a question
-        that was not heard is refused."""
+        """A turn of the user has ended: it is the answer if the question was heard; otherwise the
+        question is refused."""
         if self.stage is Stage.ANSWER:
             self.stage = Stage.VERDICT
             return []
         return self.refuse("its question was not heard")
 
     def interrupt(self) -> list[CreateItem | Permission]:
-        """The user speaks into it: a question is refused by that, an answer continues."""
+        """The user interrupts: that refuses a question, but continues an answer."""
         if self.stage is Stage.VERDICT:
             self._listen()
             return []
         return self.refuse()
 
     def refuse(self, reason: str = "") -> list[CreateItem | Permission]:
-        """No yes will come: that is a no to all. `reason`: in words, unless it is the user's."""
+        """Refuse all requests, without a yes. `reason`: in words, unless the user decided."""
         refused: list[CreateItem | Permission] = []
         for request in self._requests:
             refused += [self._response(request.id, False), _decided(request, False, reason)]
@@ -233,35 +233,35 @@ class Permissions:
         return refused
 
     def rest(self) -> list[CreateItem | Permission]:
-        """The talk is over: a no to all, and the next talk may ask anew."""
+        """The conversation is over: refuse all requests; the next conversation may ask again."""
         refused = self.refuse()
         self._questions = self._unasked = 0
         return refused
 
     def complete(self) -> bool:
-        """Whether the model is to be asked to continue, because a request of its response was
-        refused without a question; True once."""
+        """Whether to prompt the model to continue, because a request of its response was refused
+        without a question; True once."""
         owed, self._owed = self._owed, False
         return owed
 
-    # --- what is asked of the server --------------------------------------------------
+    # --- requests to the server -------------------------------------------------------
 
     @property
     def pending(self) -> bool:
-        """A question is about to be read: more of the reply is to come."""
+        """Whether a question is about to be read, so the reply is not complete yet."""
         begun = self._reading is not None and self._reading.begin_by is None
         return self.stage is Stage.REQUEST or (self.stage is Stage.QUESTION and not begun)
 
     @property
     def waits(self) -> bool:
-        """No response may be asked for now: a question is due or under way, the user has the
-        word, or the server has not named the item that is the answer."""
+        """Whether no response may be requested now: a question is due or in progress, it is the
+        user's turn, or the server has not named the item with the answer."""
         if self.stage in (Stage.REQUEST, Stage.QUESTION, Stage.ANSWER):
             return True
         return self.stage is Stage.VERDICT and not self._fresh
 
     def response(self) -> Json:
-        """What the next `response.create` says; nothing for an ordinary one."""
+        """The settings of the next `response.create`; empty for an ordinary one."""
         if self.stage is not Stage.VERDICT:
             return {}
         return {
@@ -273,7 +273,7 @@ class Permissions:
             "tool_choice": {"type": "function", "name": _VERDICT["name"]},
         }
 
-    # --- inside -----------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------
 
     def _new(
         self, request_id: str, content: int, item: Json, lives: bool
@@ -289,7 +289,7 @@ class Permissions:
             return self._unaskable(request_id, label, name, "there are too many at once")
         unread = len(self._requests) - (self._reading is not None)
         if self._questions + unread >= MOST_QUESTIONS:
-            return self._unaskable(request_id, label, name, "there were too many in this talk")
+            return self._unaskable(request_id, label, name, "this conversation had too many")
         request = _Request(request_id, _name(label), _name(name), content, words)
         self._requests.append(request)
         if self.stage is Stage.NONE:
@@ -297,7 +297,7 @@ class Permissions:
         return []
 
     def _words(self, item: Json) -> str:
-        """The question. Raises `Unspeakable`, also for a service that is not configured."""
+        """The question. Raises `Unspeakable`, also if the service is not configured."""
         label, name = item.get("server_label"), item.get("name")
         if self.services:
             allowed = self.services.get(label, ()) if isinstance(label, str) else ()
@@ -349,13 +349,13 @@ def services(tools: Iterable[Json]) -> dict[str, Collection[str] | None]:
 
 
 def _raw(item: Json) -> str:
-    """The arguments as they came; two that differ in one character are not the same."""
+    """The original arguments; two that differ in one character are different."""
     arguments = item.get("arguments")
     return arguments if isinstance(arguments, str) else repr(arguments)[:ID_CHARS]
 
 
 def _name(value: object) -> str:
-    """A name as it may stand in the log, whoever chose it."""
+    """A name in a form that is safe for the log, whatever its origin."""
     return _NOT_NAMES.sub("_", str(value)[:64])
 
 
@@ -364,7 +364,7 @@ def _decided(request: _Request, granted: bool, reason: str = "") -> Permission:
 
 
 def _granted(output: Iterable[Json]) -> bool:
-    """The one verdict among the output items is a yes, and says nothing else."""
+    """Whether the only verdict among the output items is a yes, and nothing else."""
     calls = [item for item in output if item.get("type") == "function_call"]
     if len(calls) != 1 or calls[0].get("name") != _VERDICT["name"]:
         return False
@@ -379,4 +379,4 @@ def _granted(output: Iterable[Json]) -> bool:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object's pairs; a dictionary would hide one that stands there twice."""
+    """An object's pairs; a dictionary would hide a duplicate."""

@@ -1,4 +1,4 @@
-"""The audio of a reply as it comes in: each delta belongs to a part of an item, in frames."""
+"""The received audio of a reply: each delta belongs to a part of an item, in frames."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
@@ -15,7 +15,7 @@ from parleyd.units import SERVER_RATE_HZ
 
 @dataclass(slots=True)
 class AudioParts:
-    """Decodes the living response, whose number the caller knows; pure."""
+    """Decodes the living response; the caller passes its number. Pure."""
 
     decoder: ReplyDecoder
     context: Context
@@ -24,11 +24,11 @@ class AudioParts:
 
     @property
     def sounded(self) -> Set[tuple[int, str]]:
-        """The items of this turn's responses that had audio: number and item id."""
+        """The items of this turn's responses with audio: number and item id."""
         return self._sounded
 
     def begin_turn(self) -> None:
-        """A new reply is asked for."""
+        """A new reply is requested."""
         self._sounded.clear()
 
     def begin_response(self) -> None:
@@ -37,7 +37,7 @@ class AudioParts:
         self.names.begin_response()
 
     def push(self, number: int, event: AudioDelta) -> list[ReplyAudio]:
-        """The frames of one delta; before them those that the part before still held."""
+        """The frames of one delta, preceded by the remaining frames of the previous part."""
         self.names.complete(event)
         self._sounded.add((number, event.item_id))
         part = (number, event.item_id, event.content_index)
@@ -49,12 +49,12 @@ class AudioParts:
         return news
 
     def part_done(self, number: int, event: AudioDone) -> list[ReplyAudio | ReplyPartDone]:
-        """No more audio comes for this part."""
+        """There is no more audio for this part."""
         self.names.complete(event)
         return [*self.rest(), ReplyPartDone(event.item_id, event.content_index, number)]
 
     def rest(self) -> list[ReplyAudio]:
-        """The frames that a conversion still holds."""
+        """The remaining frames of a conversion."""
         part, frames = self.decoder.part, self.decoder.finish()
         if part is None or len(frames) == 0:
             return []
@@ -62,7 +62,7 @@ class AudioParts:
         return [ReplyAudio(item_id, content_index, frames, number)]
 
     def shares(self, parts: Sequence[Heard]) -> Mapping[Hashable, float]:
-        """How much of each item was heard, 0..1, all its parts together."""
+        """The heard share of each item, 0..1, over all its parts."""
         heard: Counter[tuple[int, str]] = Counter()
         received: Counter[tuple[int, str]] = Counter()
         for part in parts:

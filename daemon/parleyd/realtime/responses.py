@@ -1,11 +1,11 @@
 """Which response lives: one `response.create` at a time, and the dead stay dead.
 
-A response is *dead* from the moment it was interrupted: whatever still comes for it is
-to be dropped. The next `response.create` waits until the response before it is done,
-says that there is nothing to cancel, or stays silent for too long.
+A response is *dead* from the moment it was interrupted: all its later events are dropped. The next
+`response.create` waits until the previous response is done, until the server says that there is
+nothing to cancel, or until it has been silent for too long.
 
-Servers name responses. Their names may be missing, come late, or be used again, so each
-response that begins to live gets a number of its own, and the number is what is played.
+Servers name responses. A name may be missing, arrive late, or be reused, so each response that
+begins to live gets a separate number, which playback uses.
 """
 
 from collections import OrderedDict
@@ -17,25 +17,25 @@ from msgspec import UNSET
 
 from parleyd.realtime.events import CancelResponse, CreateResponse, Json, Response
 
-CREATED_WITHIN_S = 5.0  # response.created of a create that was interrupted; the next one waits
+CREATED_WITHIN_S = 5.0  # response.created of an interrupted create; the next one waits
 CANCELLED_WITHIN_S = 3.0  # response.done after response.cancel; some servers never send it
-CUT_OFF_WITHIN_S = 0.5  # response.done of a server that interrupts itself; else it did not
-DONE_WITHIN_S = 3.0  # response.done after the last audio, of a server that left one out before
-FAILED_WITHIN_S = 1.0  # response.done after an error, of a server that may leave it out
-AGAIN_AFTER_S = 1.0  # after a failure of the server's own; to a user it is a longer thought
-CREATE_TRIES = 3  # how often "already has an active response" is believed
-REMEMBERED = 256  # names of responses that are over; late deltas come within seconds
+CUT_OFF_WITHIN_S = 0.5  # response.done of a server that interrupts itself; later: it did not
+DONE_WITHIN_S = 3.0  # response.done after the last audio, of a server that omitted one before
+FAILED_WITHIN_S = 1.0  # response.done after an error, of a server that may omit it
+AGAIN_AFTER_S = 1.0  # after an internal failure of the server; the user perceives a longer pause
+CREATE_TRIES = 3  # attempts until "already has an active response" counts as a failure
+REMEMBERED = 256  # names of finished responses; late deltas arrive within seconds
 
-TURN_KEY = "parley_turn"  # in a response's metadata: which of our creates it answers
+TURN_KEY = "parley_turn"  # in a response's metadata: identifies our create
 NAMELESS = ""  # the id in an event of a server that does not name its responses
 
 
 class Ending(Enum):
-    """Whose end a `response.done` is."""
+    """The response that a `response.done` ends."""
 
-    LIVING = auto()  # the reply that is being played
+    LIVING = auto()  # the reply that is playing
     DEAD = auto()  # one that was interrupted, or that blocked ours
-    STRANGER = auto()  # late news of an older one, which change nothing
+    STRANGER = auto()  # an older one; its late end changes nothing
 
 
 @dataclass(slots=True)
@@ -51,37 +51,37 @@ class _Create:
 
 @dataclass(slots=True)
 class _Active:
-    """The response that the server is generating."""
+    """The response in progress on the server."""
 
     response_id: str
     number: int
     dead: bool = False
-    stranger: bool = False  # the server says that one is active, and never announced it
+    stranger: bool = False  # the server reports it as active, but never announced it
     cancel_deadline: float | None = None
     done_deadline: float | None = None
     failure: str = ""  # why the server will not finish it
-    cancel_at: float | None = None  # if it is not over by itself then
+    cancel_at: float | None = None  # unless it is over by itself before that
 
 
 @dataclass(slots=True)
 class Responses:
-    """The life of responses on one socket; pure, the session sends what is returned."""
+    """The lifecycle of responses on one socket; pure, the session sends the returned events."""
 
     answer_within_s: float = 20.0
     """The user's patience: no wait for a server's next sign of life is shorter."""
 
     wanted: bool = False
-    """A reply is to be created as soon as it may."""
+    """A reply must be created as soon as possible."""
 
     _create: _Create | None = None
     _active: _Active | None = None
     _tries: int = 0
-    _again: bool = False  # the wanted reply is a second try
-    _special: Json = field(default_factory=dict)  # how the second try differs from the first
+    _again: bool = False  # the wanted reply is a second attempt
+    _special: Json = field(default_factory=dict)  # settings of the second attempt only
     _not_before: float = 0.0
-    _sounded: bool = False  # audio of the newest response has come
+    _sounded: bool = False  # audio of the newest response has arrived
     _announces: bool = False  # this server sends response.created
-    _plain: bool = False  # it refuses a response.create that carries metadata
+    _plain: bool = False  # it refuses a response.create with metadata
     _leaves_out_done: bool = False  # it ended a response without response.done
     _tokens: "count[int]" = field(default_factory=lambda: count(1))
     _newest: int = 0
@@ -89,19 +89,19 @@ class Responses:
 
     @property
     def living(self) -> bool:
-        """A response of ours is asked for or generated, and was not interrupted."""
+        """Whether a response of ours is requested or in progress, and was not interrupted."""
         if self._create is not None and not self._create.cancelled:
             return True
         return self._active is not None and not self._active.dead
 
     @property
     def asked(self) -> bool:
-        """A `response.create` is on its way that was not answered yet."""
+        """Whether a `response.create` was sent that is not answered yet."""
         return self._create is not None
 
     @property
     def announces(self) -> bool:
-        """This server sends `response.created`, as the protocol has it."""
+        """Whether this server sends `response.created`, as the protocol defines it."""
         return self._announces
 
     @property
@@ -111,12 +111,12 @@ class Responses:
 
     @property
     def sounded(self) -> bool:
-        """Audio of the newest response has come."""
+        """Whether audio of the newest response has arrived."""
         return self._sounded
 
     def number(self, response_id: str) -> int | None:
-        """The number of the living response, if its event has this id, none, or one that no other
-        response had: a server that gets an id wrong means the response under way."""
+        """The number of the living response if an event with this id belongs to it: its own id, no
+        id, or an unknown one, because a server that gets an id wrong means the current response."""
         active = self._active
         if active is None or active.dead:
             return None
@@ -126,12 +126,12 @@ class Responses:
         return active.number if own else None
 
     def over(self, response_id: str) -> bool:
-        """A response of this name is known to be over, or not wanted."""
+        """Whether a response of this name is over, or not wanted."""
         return response_id in self._over
 
     def unannounced(self, response_id: str) -> bool:
-        """An event of this response can only mean that it has begun: some servers do not send
-        `response.created`, or send it late."""
+        """Whether an event of this response can only mean that it has begun: some servers do not
+        send `response.created`, or send it late."""
         due = self._create is not None or (self.wanted and not self._announces)
         busy = self._active is not None and (self._active.stranger or not self._active.dead)
         if not due or busy or response_id in self._over:
@@ -139,14 +139,14 @@ class Responses:
         return response_id != NAMELESS or not self._announces
 
     def want(self) -> None:
-        """A turn has ended and is to be answered."""
+        """A turn has ended and needs an answer."""
         self.wanted = True
         self._tries = 0
         self._again, self._not_before, self._special = False, 0.0, {}
 
     def want_again(self, now: float, special: Json | None = None) -> bool:
-        """The living response had no sound, and a second one may have; False: it was to be
-        heard already, or was the second try. `special`: how the second is asked for."""
+        """Request a second response if the living one had no sound. False if it had, or if it was
+        the second attempt. `special`: the settings of the second request."""
         if self._again or self._sounded:
             return False
         self._again, self._not_before = True, now + AGAIN_AFTER_S
@@ -155,9 +155,9 @@ class Responses:
         return True
 
     def create(self, now: float, special: Json) -> CreateResponse | None:
-        """The one place where a response is asked for: if one is wanted and none is under way.
+        """The only place that requests a response: if one is wanted and none is in progress.
 
-        `special`: how it differs from an ordinary one.
+        `special`: settings that differ from those of an ordinary response.
         """
         if not self.wanted or self._create is not None or self._active is not None:
             return None
@@ -171,16 +171,16 @@ class Responses:
         return CreateResponse(response=settings or UNSET)
 
     def sent(self, event_id: str | None) -> None:
-        """The create went out under this event id, which an error about it may repeat."""
+        """The create was sent with this event id, which an error about it may repeat."""
         if self._create is not None:
             self._create.event_id = event_id
 
     def created(
         self, response: Response, now: float, *, announced: bool = True
     ) -> CancelResponse | None:
-        """The server began a response; returned is its cancel, if it is not to live.
+        """The server began a response. Returns a cancel event if the response is not wanted.
 
-        `announced`: by `response.created`, and not by the first other event of it.
+        `announced`: by `response.created`, rather than by another event of the response.
         """
         self._announces = self._announces or announced
         active = self._active
@@ -189,12 +189,12 @@ class Responses:
         ours = (response.metadata or {}).get(TURN_KEY)
         create, self._create = self._create, None
         if create is None and self.wanted and ours is None:
-            self.wanted = False  # a server that answers by itself: take it as our answer
+            self.wanted = False  # the server answers by itself: use it as our answer
         elif create is None or (ours is not None and ours != create.token):
             self._create = create
-            self._remember(response.id)  # nobody asked for it, or nobody does any more
+            self._remember(response.id)  # unrequested, or no longer wanted
             return CancelResponse(response_id=response.id)
-        self._over.pop(response.id, None)  # a name that is used again
+        self._over.pop(response.id, None)  # a reused name
         self._newest += 1
         self._active = _Active(response.id, self._newest)
         self._sounded = False
@@ -220,29 +220,29 @@ class Responses:
         return Ending.LIVING
 
     def interrupt(self, now: float) -> CancelResponse | None:
-        """Nothing that was asked for is wanted any more; returned is what cancels it."""
+        """Abandon all requested responses; returns the cancel event, if one is needed."""
         self.wanted = False
         self._abandon_create(now)
         return self.cancel(now)
 
     def cancel(self, now: float) -> CancelResponse | None:
-        """Kill the active response, by its id, unless it is dead already."""
+        """Kill the active response, by its id, unless it is already dead."""
         active = self._active
         if active is None or active.dead:
             return None
         active.dead = True
         self._remember(active.response_id)
         active.cancel_deadline = now + CANCELLED_WITHIN_S
-        active.done_deadline = None  # from here on the answer to the cancel is waited for
+        active.done_deadline = None  # from now on the response to the cancel is due
         return CancelResponse(response_id=active.response_id or None)
 
     def cut_off(self, now: float) -> None:
-        """The server probably ends the active response by itself: it is dead for us."""
+        """The server probably ends the active response by itself: for us it is dead."""
         if self.cancel(now) is not None and self._active is not None:
             self._active.cancel_at = now + CUT_OFF_WITHIN_S
 
     def late_cancel(self, now: float) -> CancelResponse | None:
-        """The cancel of a response that was not cut off after all; by its id it harms no other."""
+        """The cancel of a response that was not cut off after all; its id protects all others."""
         active = self._active
         if active is None or active.cancel_at is None or now < active.cancel_at:
             return None
@@ -251,12 +251,12 @@ class Responses:
         return CancelResponse(response_id=active.response_id or None)
 
     def nothing_to_cancel(self) -> None:
-        """The response that we cancelled was over before the cancel came."""
+        """The response that we cancelled was over before the cancel arrived."""
         if self._active is not None and self._active.cancel_deadline is not None:
             self._active = None
 
     def refused(self, now: float) -> bool:
-        """Our create came while another response is active; True when we give up."""
+        """Our create arrived while another response was active; True if Parley stops retrying."""
         create, self._create = self._create, None
         if create is None or create.cancelled:
             return False
@@ -270,10 +270,10 @@ class Responses:
         return False
 
     def create_failed(self, now: float, *, named: bool) -> bool:
-        """Our create was refused for good; True when the user waits for its answer.
+        """The server refused our create for good; True if the user waits for its answer.
 
-        `named`: the error says that it is about the create. Else the server may answer all the
-        same, and its answer is not wanted any more.
+        `named`: the error refers to the create. Otherwise the server may still answer it, but that
+        answer is no longer wanted.
         """
         create = self._create
         waited = create is not None and not create.cancelled
@@ -284,14 +284,14 @@ class Responses:
         return waited
 
     def _abandon_create(self, now: float) -> None:
-        """A response that answers it is not to live; the next create waits for that one."""
+        """A response that answers the create must not live; the next create waits for it."""
         if self._create is not None and not self._create.cancelled:
             self._create.cancelled = True
             self._create.deadline = min(self._create.deadline, now + CREATED_WITHIN_S)
 
     def create_plainly(self) -> bool:
-        """The server refuses what our create carries: from now on none has metadata, and the
-        answer is asked for once more without. False if it carried none that can be left out."""
+        """The server refuses the settings of our create: omit metadata from now on, and repeat the
+        request. False if it had no settings that could be omitted."""
         create = self._create
         if create is None or (self._plain and not self._special):
             return False
@@ -302,13 +302,13 @@ class Responses:
         return True
 
     def is_create(self, event_id: str | None) -> bool:
-        """An error with this event id is about the create that is under way."""
+        """Whether an error with this event id is about the current create."""
         create = self._create
         return create is not None and event_id is not None and event_id == create.event_id
 
     def fails(self, failure: str, now: float) -> None:
-        """The server reports an error and may report nothing else: unless more of the response
-        comes, it is over soon. `failure`: the reason in words."""
+        """The server reports an error and may report nothing else: the response is over soon,
+        unless more of it arrives. `failure`: the reason in words."""
         active, create = self._active, self._create
         if active is not None and not active.dead:
             active.failure, active.done_deadline = failure, now + FAILED_WITHIN_S
@@ -322,18 +322,18 @@ class Responses:
             self._active.done_deadline = now + wait_s
 
     def goes_on(self) -> None:
-        """More of the living response came."""
+        """More of the living response arrived."""
         if self._active is not None:
             self._active.done_deadline, self._active.failure = None, ""
 
     def sounds(self) -> None:
-        """Audio of the living response came."""
+        """Audio of the living response arrived."""
         self._sounded = True
         self.goes_on()
 
     def ended_silently(self, now: float) -> str | None:
-        """The living response is over, though its server never sent its end: why, in words,
-        or "" when all of it came. Returned once; None while it is not so."""
+        """The living response is over, but its server never sent its end. Returns the reason in
+        words, or "" if all of it arrived; only once. None if it is not over."""
         active = self._active
         if active is None or active.done_deadline is None or now < active.done_deadline:
             return None
@@ -343,8 +343,8 @@ class Responses:
         return active.failure
 
     def overdue(self, now: float) -> str | None:
-        """Give up waiting for what should have come; the reason in words when the user waits
-        for it, else None."""
+        """Stop waiting for overdue events; returns the reason in words if the user waits for one,
+        otherwise None."""
         active, create = self._active, self._create
         deadline = active.cancel_deadline if active is not None else None
         if deadline is not None and now >= deadline:
@@ -356,7 +356,7 @@ class Responses:
         return None
 
     def lost(self) -> bool:
-        """The socket is gone and its responses with it; True when one of them lived."""
+        """The socket is gone, along with its responses; True if one of them lived."""
         living = self.living
         if self._active is not None:
             self._remember(self._active.response_id)

@@ -1,8 +1,8 @@
-"""The realtime session without I/O: fed with server events, asked what to send.
+"""The realtime session without I/O: it takes server events and returns the events to send.
 
 Like a protocol object of a sans-I/O library it has no socket and no clock. `receive` takes an
-event of the server, the other methods take the speaker's wishes, and each returns news for the
-speaker. `to_send` returns the events for the server, in order.
+event of the server, the other methods take the speaker's commands, and each returns session events
+for the speaker. `to_send` returns the events for the server, in order.
 """
 
 from collections.abc import Sequence
@@ -42,13 +42,13 @@ from parleyd.units import SERVER_RATE_HZ, Frames
 class Session:
     """One conversation over any number of sockets; owned by the audio thread.
 
-    Composes the parts of the protocol: setup, the user's turn, the answer and its audio, and
-    the history that a new socket is given.
+    Composes the parts of the protocol: setup, the user's turn, the answer and its audio, and the
+    history for a new socket.
     """
 
     realtime: config.Realtime
     turn: config.Turn
-    tools: Sequence[ev.Json] = field(default=(), repr=False)  # may hold keys of remote servers
+    tools: Sequence[ev.Json] = field(default=(), repr=False)  # may contain keys of remote servers
 
     _profile: Profile = field(init=False)
     _outbox: Outbox = field(default_factory=Outbox)
@@ -60,9 +60,9 @@ class Session:
     _history: History = field(init=False)
     _context: Context = field(init=False)
     _truncations: Truncations = field(default_factory=Truncations)
-    _transcribes: bool = True  # no failure of that was reported
+    _transcribes: bool = True  # no transcription failure was reported yet
     _talked_at: float = 0.0
-    _known: bool = False  # the present socket's server knows something of the conversation
+    _known: bool = False  # the present socket's server knows a part of the conversation
 
     def __post_init__(self) -> None:
         server = self._profile = profile(self.realtime.server)
@@ -73,7 +73,7 @@ class Session:
         )
         local = self.turn.detection == "local"
         self._input = TurnInput(outbox, encoder, auto, clears=server.clears, local=local)
-        self._history = History(self.realtime.context_tokens // 2)  # the rest is for the talk
+        self._history = History(self.realtime.context_tokens // 2)  # the rest is for new turns
         self._context = Context(self.realtime.context_tokens)
         self._audio = AudioParts(decoder, self._context)
         self._permissions = Permissions(services(self.tools))
@@ -97,12 +97,12 @@ class Session:
 
     @property
     def working(self) -> bool:
-        """The reply waits for functions or remote tools; each has its own time limit."""
+        """Whether the reply waits for functions or remote tools; each has a separate time limit."""
         return self._answer.working
 
     @property
     def awaiting(self) -> bool:
-        """The server owes an answer, or the rest of one."""
+        """Whether the server owes an answer, or the rest of one."""
         return self._answer.awaiting
 
     @property
@@ -112,8 +112,8 @@ class Session:
         return self._permissions.stage is Stage.ANSWER
 
     def forgets(self, now: float) -> str:
-        """Why the server's conversation is to be replaced by a new one in a quiet moment; "" if
-        it is not. Only a new socket makes every server forget all of it."""
+        """Why the server's conversation must be replaced by a new one in a quiet moment; "" if
+        not. With any server, only a new socket forgets all of it."""
         if not (self.ready and self._known):
             return ""
         if now - self._talked_at >= self.realtime.forget_after_min * 60:
@@ -125,11 +125,11 @@ class Session:
     # --- the socket -------------------------------------------------------------------
 
     def opened(self) -> None:
-        """A new socket: drop everything of the old one but the history."""
+        """A new socket: drop everything of the previous one except the history."""
         self.lost()
 
     def lost(self) -> list[News]:
-        """The socket is gone: no response of it will ever continue.
+        """The socket is gone: none of its responses will continue.
 
         A turn that the user spoke while connecting, and its reply, wait for the next socket.
         """
@@ -148,10 +148,10 @@ class Session:
         """The events for the server, in this order; each is returned once."""
         return self._outbox.take()
 
-    # --- the speaker's wishes ---------------------------------------------------------
+    # --- commands of the speaker ------------------------------------------------------
 
     def begin_input(self) -> None:
-        """A new turn of the user begins: the server drops the audio of an older one."""
+        """A new turn of the user begins: the server drops older audio."""
         self._input.begin()
 
     def append(self, frames: Frames) -> None:
@@ -163,7 +163,7 @@ class Session:
         self._context.listened(taken / SERVER_RATE_HZ)
 
     def ask_for_reply(self, now: float) -> list[News]:
-        """The user's turn has ended: commit it where the server does not, then create once.
+        """The user's turn has ended: commit it unless the server does, then create once.
 
         In server turn mode the server commits by itself; the create waits for that.
         """
@@ -179,7 +179,7 @@ class Session:
         return news
 
     def interrupt(self, heard: Sequence[Heard], now: float) -> list[News]:
-        """Barge-in: abandon the living reply, and report to the server what was heard of it.
+        """Barge-in: abandon the living reply, and report the heard part to the server.
 
         `heard`: the parts that were received and not heard to their end.
         """
@@ -196,18 +196,18 @@ class Session:
         return self._answer.decide(self._permissions.interrupt(), now)
 
     def rest(self, now: float) -> list[News]:
-        """The talk is over: an open question for permission is answered by no."""
+        """The conversation is over: an open question for permission counts as refused."""
         self._history.rest()
         self._talks(now)
         return self._answer.decide(self._permissions.rest(), now)
 
     def question_begins(self, number: int) -> bool:
-        """The offline voice has spoken a question for permission; False if it is void by now
+        """The offline voice has spoken a question for permission; False if it is no longer valid
         and must not be played."""
         return self._permissions.read(number)
 
     def question_heard(self) -> bool:
-        """The reply was heard to its end; True if that was a question for permission."""
+        """The reply was heard to its end; True if it was a question for permission."""
         return self._permissions.heard()
 
     def question_failed(self, reason: str, now: float) -> list[News]:
@@ -215,11 +215,11 @@ class Session:
         return self._answer.question_failed(reason, now)
 
     def stop_generating(self, now: float) -> None:
-        """There is no room for more of this reply: cancel the rest, and play what came in."""
+        """There is no room for more of this reply: cancel the rest, and play the received part."""
         self._answer.stop_generating(now)
 
     def truncate(self, heard: Heard) -> None:
-        """Report to the server that an item ends where it was heard."""
+        """Report to the server where the heard part of an item ends."""
         if not self._profile.truncates:
             return
         event = ev.TruncateItem(
@@ -239,20 +239,20 @@ class Session:
         return self._history.take_new()
 
     def owes(self, call_id: str) -> bool:
-        """The result of this call is awaited: its response was not interrupted."""
+        """Whether the result of this call is due: its response was not interrupted."""
         return self._answer.calls.owed(call_id)
 
     def skill_done(
         self, call_id: str, output: str, now: float, *, reply: bool = True
     ) -> list[News]:
-        """A function has returned. When all of a response's have, the model continues if it is to
-        respond to one of them (`reply`)."""
+        """A function has returned. When all functions of a response have returned, the model
+        continues if it must respond to one of them (`reply`)."""
         return self._answer.skill_done(call_id, output, now, reply=reply)
 
-    # --- events of the server ---------------------------------------------------------
+    # --- server events ----------------------------------------------------------------
 
     def receive(self, event: ev.ServerEvent, now: float) -> list[News]:
-        """Take one event of the server; unknown kinds were sorted out before."""
+        """Take one event of the server; unknown kinds are filtered out earlier."""
         match event:
             case ev.SessionCreated():
                 self._setup.created(now)
@@ -291,7 +291,7 @@ class Session:
         return news
 
     def _confirmed(self, session: ev.Json, now: float) -> list[News]:
-        """The server describes the session; it may differ from the one asked for."""
+        """The server describes the session, which may differ from the requested one."""
         if (trouble := self._setup.unplayable(session)) is not None:
             return [trouble]
         news: list[News] = [*self._setup.confirmed(session)]
@@ -311,7 +311,7 @@ class Session:
         return [Ready(), *left_out]
 
     def _committed(self, item_id: str | None, now: float) -> None:
-        """The user's turn has become an item of the conversation."""
+        """The user's turn became an item of the conversation."""
         if item_id is not None:
             self._history.committed(item_id, now)
         self._permissions.said(item_id)
@@ -366,5 +366,5 @@ class Session:
     def _turn_refused(self, now: float) -> list[News]:
         """The server has too little audio of this turn: there is nothing to answer."""
         if self.turn.detection != "local" or not self.awaiting:
-            return []  # with server turns: the server's own commit was faster than ours
-        return [*self.interrupt([], now), ReplyDone("the server heard nothing")]
+            return []  # with server turns: the server committed before we did
+        return [*self.interrupt([], now), ReplyDone("the server received no speech")]

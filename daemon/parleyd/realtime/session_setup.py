@@ -1,4 +1,4 @@
-"""Sets the session up with a server: offers the configuration, and checks what it confirms."""
+"""Sets up the session with a server: offers the configuration, and checks the confirmed one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from parleyd.realtime.session_events import Trouble
 from parleyd.realtime.settings import session_settings
 
 CONFIGURED_WITHIN_S = 60.0  # session.updated after session.update; small machines load models
-MOST_CONFIGURED_S = 300.0  # that wait, doubled after each socket that was abandoned
-OBJECTED_WITHIN_S = 3.0  # the same wait, after the server has complained
+MOST_CONFIGURED_S = 300.0  # the same wait, doubled after each abandoned socket
+OBJECTED_WITHIN_S = 3.0  # the same wait, after a complaint of the server
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class SessionSetup:
 
     realtime: config.Realtime
     turn: config.Turn
-    tools: Sequence[Json] = field(repr=False)  # may hold keys of remote servers
+    tools: Sequence[Json] = field(repr=False)  # may contain keys of remote servers
     outbox: Outbox
     decoder: ReplyDecoder
     encoder: TurnEncoder
@@ -42,7 +42,7 @@ class SessionSetup:
 
     @property
     def limits_context(self) -> bool:
-        """The server itself limits how far the conversation grows."""
+        """Whether the server itself limits the growth of the conversation."""
         return self._negotiation.limits_context
 
     def created(self, now: float) -> None:
@@ -57,12 +57,12 @@ class SessionSetup:
         self._configured_by = None
 
     def unplayable(self, session: Json) -> Trouble | None:
-        """The error of a session that the server confirms with audio that Parley can't play."""
+        """The error if the server confirms audio that Parley can't play."""
         output = formats.confirmed(session, "output")
         if output.known:
             return None
         self._configured_by = None
-        text = f"the server speaks {output}, which Parley cannot play: choose another server"
+        text = f"the server sends {output}, which Parley cannot play: choose another server"
         return Trouble(Remedy.FATAL, text)
 
     def confirmed(self, session: Json) -> list[Trouble]:
@@ -73,7 +73,7 @@ class SessionSetup:
             self.decoder.reset()
             self.decoder.format = output
         if output != formats.PCM:
-            news.append(Trouble(Remedy.IGNORE, f"the server speaks {output}: it is converted"))
+            news.append(Trouble(Remedy.IGNORE, f"the server sends {output}: it is converted"))
         news += self._confirmed_input(formats.confirmed(session, "input"))
         self.auto.announced(formats.creates_responses(session))
         self.text_only = formats.text_only(session)
@@ -83,14 +83,14 @@ class SessionSetup:
         return news
 
     def accepted(self, session: Json) -> list[Trouble]:
-        """The configuration is accepted; the log learns what had to be left out for that."""
+        """The configuration is accepted; returns log events about the omitted fields."""
         self._configured_by, self._patience_s = None, CONFIGURED_WITHIN_S
         return _without(self._negotiation.accepted(session), "it closed every connection")
 
     def refused(self, error: ErrorDetail, refusal: Refusal) -> list[Trouble]:
-        """If an error refuses optional fields of the configuration: offer it without them.
+        """If an error refuses optional fields of the configuration, offer it without them.
 
-        Returns the log's part of that; nothing when the error is about something else.
+        Returns the events for the log; none if the error is about something else.
         """
         ours = error.event_id in (None, self._update_id)
         if self._configured_by is None or not ours or refusal.remedy is not Remedy.OUR_FAULT:
@@ -102,7 +102,7 @@ class SessionSetup:
         return _without(left_out, refusal.text)
 
     def objected(self, refusal: Refusal, now: float) -> None:
-        """Another error: if the configuration is still unanswered, it is probably refused."""
+        """Another error: an unanswered configuration is then probably refused."""
         if self._configured_by is not None and refusal.remedy is Remedy.OUR_FAULT:
             self._objection = refusal.text
             self._configured_by = min(self._configured_by, now + OBJECTED_WITHIN_S)
@@ -129,11 +129,11 @@ class SessionSetup:
         self.encoder.format = wanted if wanted.known else formats.PCM
         if wanted == formats.PCM:
             return []
-        does = "it is converted" if wanted.known else f"it gets {formats.PCM} all the same"
-        return [Trouble(Remedy.IGNORE, f"the server listens to {wanted}: {does}")]
+        does = "it is converted" if wanted.known else f"it still gets {formats.PCM}"
+        return [Trouble(Remedy.IGNORE, f"the server expects {wanted}: {does}")]
 
 
 def _without(fields: str, reason: str) -> list[Trouble]:
-    """The log must hold once which optional fields a server does not take."""
+    """A log event that names the optional fields refused by a server."""
     text = f"the server refuses {fields} of the session, which is set up without ({reason})"
     return [Trouble(Remedy.OUR_FAULT, text)] if fields else []

@@ -8,9 +8,9 @@ from parleyd.realtime.formats import TurnEncoder
 from parleyd.realtime.outbox import Outbox
 from parleyd.units import SERVER_RATE_HZ, Frames, frames_to_ms
 
-SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms; a little more than that
-WAITING_AUDIO_S = 30  # what a user can say before a slow connection is ready
-COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they come together
+SHORTEST_COMMIT_MS = 120  # servers refuse less than 100 ms
+WAITING_AUDIO_S = 30  # of speech before a slow connection is ready
+COMMITTED_WITHIN_S = 1.0  # committed after speech_stopped; they arrive together
 
 
 @dataclass(slots=True)
@@ -21,20 +21,20 @@ class TurnInput:
     encoder: TurnEncoder
     auto: AutoResponse
     clears: bool
-    """The server can drop audio that was sent and not committed."""
+    """The server can drop audio that was sent but not committed."""
     local: bool
-    """Parley detects the end of a turn and commits it; else the server does both."""
+    """Parley detects the end of a turn and commits it; otherwise the server does both."""
 
     _waiting_frames: int = 0  # for the session
     _appended_frames: int = 0  # since the last commit or clear
-    _commit_deadline: float | None = None  # the server is about to commit; create after that
+    _commit_deadline: float | None = None  # the server will commit soon; create after that
     _heard_end: bool = False  # the server detected the end of this turn
-    _commits: int = 0  # of ours that the server has not acknowledged
+    _commits: int = 0  # ours that the server has not acknowledged
     _committed_item: str | None = None
-    _create_not_before: float = 0.0  # the server may be about to answer by itself
+    _create_not_before: float = 0.0  # the server may answer by itself soon
 
     def begin(self) -> None:
-        """A new turn begins: the server drops the audio of an older one."""
+        """A new turn begins: the server drops older audio."""
         self.outbox.drop_waiting()
         self._waiting_frames = 0
         if self.clears:
@@ -44,10 +44,10 @@ class TurnInput:
         self._heard_end = False
 
     def append(self, frames: Frames) -> int:
-        """Send int16 mono frames at 24 kHz; returns how many were taken.
+        """Send int16 mono frames at 24 kHz; returns the number of accepted frames.
 
-        Until the session is ready at most `WAITING_AUDIO_S` are kept. Beyond that the newest
-        are dropped: the beginning of a sentence is worth more than its end.
+        Until the session is ready, it keeps at most `WAITING_AUDIO_S` and drops the newest audio
+        beyond that: the beginning of a sentence is worth more than its end.
         """
         if len(frames) == 0:
             return 0
@@ -62,7 +62,7 @@ class TurnInput:
 
     def end(self, now: float) -> bool:
         """The turn has ended: commit it, or wait for the server's commit. False if it is too
-        short for that."""
+        short."""
         if self.local:
             if frames_to_ms(self._appended_frames, SERVER_RATE_HZ) < SHORTEST_COMMIT_MS:
                 return False
@@ -72,17 +72,17 @@ class TurnInput:
         return True
 
     def speech_started(self) -> None:
-        """The server hears the user."""
+        """The server detected speech of the user."""
         self._heard_end = False
 
     def speech_stopped(self, item_id: str | None, now: float) -> None:
-        """The server has heard the end of the turn, and commits it unless it has done so."""
+        """The server detected the end of the turn, and commits it unless it has already done so."""
         self._heard_end = True
         if item_id is None or item_id != self._committed_item:
             self._commit_deadline = now + COMMITTED_WITHIN_S
 
     def committed(self, item_id: str | None, now: float) -> None:
-        """The turn has become an item of the conversation."""
+        """The turn became an item of the conversation."""
         self._committed_item = item_id
         self._appended_frames = 0
         self._commit_deadline = None
@@ -99,23 +99,23 @@ class TurnInput:
         wait_s = self.auto.turn_committed(by_us=False) if self._heard_end else 0.0
         if wanted and wait_s:
             self._create_not_before = now + wait_s
-        elif wanted:  # the server never says committed, or hears no end
+        elif wanted:  # the server never reports the commit, or detects no end
             self._commit(now)
 
     def waits(self, now: float) -> bool:
-        """A response must not be created yet."""
+        """Whether a response must not be created yet."""
         return self._commit_deadline is not None or now < self._create_not_before
 
     def wait_no_longer(self) -> None:
-        """The server does not answer what comes next by itself."""
+        """The server does not answer the next input by itself."""
         self._create_not_before = 0.0
 
     def interrupt(self) -> None:
-        """Nothing waits for the server's commit any more."""
+        """Stop waiting for the server's commit."""
         self._commit_deadline = None
 
     def ready(self, now: float) -> None:
-        """The server has just got the audio that waited for the session."""
+        """The server has just received the audio that waited for the session."""
         self._waiting_frames = 0
         if self._create_not_before > 0:  # the wait begins when the server has the turn
             self._create_not_before = now + self.auto.turn_committed(by_us=True)
