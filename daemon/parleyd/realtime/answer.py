@@ -30,7 +30,7 @@ from parleyd.realtime.session_setup import SessionSetup
 from parleyd.realtime.turn_input import TurnInput
 from parleyd.realtime.usage import Context, Usage
 
-CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; later: no user
+CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; otherwise the user was silent
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """Whether the server answers a turn by itself, so that Parley does not request the same answer.
 
-Parley requests every answer and instructs the server not to (`create_response` is false). LocalAI
-and xAI answer anyway, and on LocalAI a `response.create` destroys the running recognition. So
-Parley waits for such a server; it learns by itself which other servers do this.
+Parley requests every answer, and disables the server's own ones (`create_response` is false).
+LocalAI and xAI answer anyway, and on LocalAI a `response.create` destroys the running recognition.
+So Parley waits for such a server; it learns by itself which other servers do this.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ class ItemNames:
 
     _items: set[str] = field(default_factory=set)
     _by_index: dict[int, str] = field(default_factory=dict)  # messages, by output index
-    _newest: str = ""  # message
+    _newest: str = ""  # the newest message's id
     _number: int = 0
 
     def begin_response(self) -> None:

@@ -1,9 +1,9 @@
 """A request to run a remote function, as words that the offline voice can speak; pure.
 
-The user cannot permit anything unheard. So the words contain the service, the function and every
-argument, in their original order, and nothing that the voice would skip, shorten or guess: numbers,
-symbols and letters of other alphabets become words here. A request that cannot be read this way is
-refused (`Unspeakable`), never cut.
+The user can permit only the words that they hear. So these contain the service, the function and
+every argument, in their original order, and nothing that the voice would skip, shorten or guess:
+numbers, symbols and letters of other alphabets become words. A request that cannot be read this way
+is refused (`Unspeakable`), never cut.
 """
 
 import json

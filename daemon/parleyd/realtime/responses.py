@@ -19,7 +19,7 @@ from parleyd.realtime.events import CancelResponse, CreateResponse, Json, Respon
 
 CREATED_WITHIN_S = 5.0  # response.created of an interrupted create; the next one waits
 CANCELLED_WITHIN_S = 3.0  # response.done after response.cancel; some servers never send it
-CUT_OFF_WITHIN_S = 0.5  # response.done of a server that interrupts itself; later: it did not
+CUT_OFF_WITHIN_S = 0.5  # response.done of a server that interrupts itself; otherwise it did not
 DONE_WITHIN_S = 3.0  # response.done after the last audio, of a server that omitted one before
 FAILED_WITHIN_S = 1.0  # response.done after an error, of a server that may omit it
 AGAIN_AFTER_S = 1.0  # after an internal failure of the server; the user perceives a longer pause
