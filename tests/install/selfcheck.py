@@ -142,7 +142,7 @@ async def _converse() -> str:
         stage = Stage(rehearsal, lambda words: None)
         rehearsal.on_moment = stage.answers.take
         async with rehearsal.connected():
-            await stage.until_noted("ready", "no server", within_s=CONNECTED_WITHIN_S)
+            await stage.until_ready(within_s=CONNECTED_WITHIN_S)
             for scene in SCENES[:SCENES_PLAYED]:
                 await scene.play(stage)
     finally:

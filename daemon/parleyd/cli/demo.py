@@ -140,10 +140,7 @@ class _Demo:
 async def _play(scene: Scene, stage: Stage) -> report.Played:
     begins_s = stage.now
     try:
-        if not stage.rehearsal.notes("ready"):
-            await stage.until_noted(
-                "ready", "the server was not ready", within_s=CONNECTED_WITHIN_S
-            )
+        await stage.until_ready(within_s=CONNECTED_WITHIN_S)
         figures, reason = await scene.play(stage), ""
     except SceneError as error:
         figures, reason = (), str(error)

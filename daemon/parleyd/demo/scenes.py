@@ -96,9 +96,8 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     for_the_cough = measurements.held_for(measurements.COUGH_MS, stage, coughed_s)
 
     word = stage.say("well I wanted to ask")
-    held = await stage.until_noted(
-        Decision.HOLD, "the talker was not noticed", within_s=DECIDED_WITHIN_S
-    )
+    await stage.until_state(State.BARGE_IN, "the talker was not noticed", within_s=DECIDED_WITHIN_S)
+    held_s = stage.now
     stage.hush()
     await stage.until(
         lambda: stage.state is not State.BARGE_IN, "no decision was made", within_s=DECIDED_WITHIN_S
@@ -106,7 +105,7 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     resumed_s = stage.now
     stage.must(stage.state is State.SPEAKING, "a broken-off word interrupted the reply")
     stage.must(
-        not measurements.played_anything(stage, held.at, resumed_s),
+        not measurements.played_anything(stage, held_s, resumed_s),
         "the loudspeaker was not silent while the reply was held",
     )
     await stage.pause(3.0)
@@ -114,8 +113,8 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
     return [
         measurements.latency(stage, question, rest),
         for_the_cough,
-        measurements.reaction(measurements.HOLD_MS, word.onset_s, held.at),
-        measurements.held_for(measurements.HELD_MS, stage, held.at),
+        measurements.reaction(measurements.HOLD_MS, word.onset_s, held_s),
+        measurements.held_for(measurements.HELD_MS, stage, held_s),
         measurements.slips(stage, rest),
     ]
 
@@ -154,17 +153,17 @@ async def _gives_up(
     stage: Stage, answer: Answer, interruption: Utterance
 ) -> tuple[float, list[Figure]]:
     """Wait for hold and interruption; return the time of the silence, and the figures."""
-    held = await stage.until_noted(
-        Decision.HOLD, "the user was not noticed", within_s=DECIDED_WITHIN_S
+    await stage.until_state(State.BARGE_IN, "the user was not noticed", within_s=DECIDED_WITHIN_S)
+    held_s = stage.now
+    await stage.until_state(
+        State.LISTENING, "the reply was held, but not interrupted", within_s=DECIDED_WITHIN_S
     )
-    decided = await stage.until_noted(
-        Decision.INTERRUPT, "the reply was held, but not interrupted", within_s=DECIDED_WITHIN_S
-    )
+    decided_s = stage.now
     silent_s = stage.rehearsal.notes(Decision.HOLD)[-1].at  # the first hold may have been resumed
     await stage.finish_saying(interruption)
     return silent_s, [
-        measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held.at),
-        measurements.reaction(measurements.INTERRUPT_MS, interruption.onset_s, decided.at),
+        measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held_s),
+        measurements.reaction(measurements.INTERRUPT_MS, interruption.onset_s, decided_s),
         *measurements.told_and_true(stage, answer),
     ]
 

@@ -115,13 +115,13 @@ class Stage:
     async def until_state(self, state: State, otherwise: str, *, within_s: float) -> None:
         await self.until(lambda: self.state is state, otherwise, within_s=within_s)
 
-    async def until_noted(self, note: str, otherwise: str, *, within_s: float) -> Moment[Any]:
-        """Wait for the next log event of this name, and return it."""
-        before = len(self.rehearsal.notes(note))
+    async def until_ready(self, *, within_s: float) -> None:
+        """Wait until the server has accepted the session; returns at once if it has."""
         await self.until(
-            lambda: len(self.rehearsal.notes(note)) > before, otherwise, within_s=within_s
+            lambda: bool(self.rehearsal.received(ev.SessionUpdated)),
+            "the server was not ready",
+            within_s=within_s,
         )
-        return self.rehearsal.notes(note)[before]
 
     async def answered(self, question: Utterance, beginning: str = "") -> Answer:
         """Wait for the first sound of a reply that begins with these words."""
