@@ -90,7 +90,7 @@ def test_broken_echo_path_file_is_logged_and_ignored(
     path.write_bytes(content)
     file = EchoFile(path, Audio())
     assert file.load() is None
-    assert "the echo is learnt anew" in caplog.text
+    assert "relearning the echo path" in caplog.text
     file.save(MEMORY)
     assert file.load() is not None
 
@@ -136,4 +136,4 @@ def test_echo_path_file_of_another_version_is_ignored(tmp_path: Path) -> None:
 def test_unwritable_disk_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     EchoFile(tmp_path / "state" / "echo.npz", Audio()).save(MEMORY)
-    assert "is not kept" in caplog.text
+    assert "the echo path is not saved" in caplog.text

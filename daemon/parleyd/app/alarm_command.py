@@ -1,4 +1,4 @@
-"""Understands "stop" said into a ringing alarm: offline, whatever the server."""
+"""Recognizes "stop" while an alarm rings: offline, whatever the server."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Overhearing:
-    """Lives on the event loop; its process (30 MB) lives while something rings."""
+    """Recognizes on the event loop; its process (30 MB) runs while an alarm rings."""
 
     def __init__(self, post: Callable[[Happening], None]) -> None:
         self._post = post
@@ -25,21 +25,21 @@ class Overhearing:
         self._resting: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
-        """Something begins to ring: whoever is to understand starts now. Returns at once."""
+        """An alarm begins to ring: start the recognizer. Returns at once."""
         self._begin(self._prepare())
 
     def understand(self, frames: Frames) -> None:
-        """Answer with `Understood`, soon; int16 at 16 kHz. Returns at once."""
+        """Post `Understood` soon; `frames` are int16 at 16 kHz. Returns at once."""
         self._begin(self._understand(frames))
 
     def rest(self) -> None:
-        """Nothing rings any more. Returns at once."""
+        """No alarm rings any more. Returns at once."""
         self._resting = self._begin(self._worker.close())
 
     async def close(self) -> None:
-        """End everything that was begun; for the end of a set-up."""
+        """End all tasks and the process; at the end of a configuration."""
         for task in self._tasks:
-            if task is not self._resting:  # which would leave a process behind
+            if task is not self._resting:  # or its process would remain
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._worker.close()

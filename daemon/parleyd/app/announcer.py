@@ -10,14 +10,14 @@ log = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Offline speech, loaded when it is first needed. Any one thread at a time; blocks."""
+    """Offline speech, loaded when it is first needed. One thread at a time; blocks."""
 
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
         self._missing = False
 
     def say(self, words: str) -> Frames | None:
-        """The words as int16 at 24 kHz; None where offline speech is missing (logged once)."""
+        """Speak the words: int16 at 24 kHz; None if offline speech is missing (logged once)."""
         if self._synthesizer is None and not self._missing:
             try:
                 self._synthesizer = Synthesizer()

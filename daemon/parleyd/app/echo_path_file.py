@@ -1,4 +1,4 @@
-"""The file that keeps what hearing learnt of the echo's path over restarts and power cuts."""
+"""The file that keeps the echo path over restarts and power cuts."""
 
 import io
 import logging
@@ -18,7 +18,7 @@ from parleyd.units import Floats
 
 LONGEST_FILE = 1 << 20  # bytes; it has fifty thousand
 NAMES = ("cards", "weights", "late", "delay", "drift")
-# what zipfile is known to raise for damaged files; an encrypted member is a RuntimeError
+# zipfile raises these for damaged files; an encrypted member is a RuntimeError
 DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, RuntimeError, OverflowError,
            zipfile.BadZipFile, struct.error)  # fmt: skip
 
@@ -36,7 +36,7 @@ class EchoFile:
         )
 
     def load(self) -> EchoMemory | None:
-        """What was kept for these cards; None when there is nothing that can be used."""
+        """The saved echo path of these cards; None if there is none that is plausible."""
         atomic_file.sweep(self._path.parent)
         atomic_file.tighten(self._path)
         try:
@@ -53,14 +53,14 @@ class EchoFile:
         except FileNotFoundError:
             return None
         except DAMAGED as error:
-            log.warning("%s is of no use, the echo is learnt anew: %s", self._path, error)
+            log.warning("%s is unreadable; relearning the echo path: %s", self._path, error)
             self._make_room()
             return None
         with np.errstate(all="ignore"):  # numbers of any size
             return memory if memory.plausible else None
 
     def save(self, memory: EchoMemory) -> None:
-        """Keep this; a disk that is full or read-only is logged and changes nothing."""
+        """Save an echo path; a full or read-only disk is logged and changes nothing."""
         content = io.BytesIO()
         np.savez(
             content,
@@ -73,15 +73,15 @@ class EchoFile:
         try:
             atomic_file.replace(self._path, content.getvalue())
         except OSError as error:
-            log.warning("what was learnt of the echo is not kept: %s", error)
+            log.warning("the echo path is not saved: %s", error)
 
     def _make_room(self) -> None:
-        """A folder in its place would be in the way of every `save`."""
+        """Move a folder away that has the file's name: every `save` would fail."""
         if self._path.is_dir():
             try:
-                log.warning("it is kept as %s", atomic_file.put_aside(self._path))
+                log.warning("the folder is kept as %s", atomic_file.put_aside(self._path))
             except OSError as error:
-                log.warning("it cannot be put aside: %s", error)
+                log.warning("the folder cannot be moved: %s", error)
 
 
 def _members(content: bytes) -> dict[str, bytes]:
@@ -94,8 +94,11 @@ def _members(content: bytes) -> dict[str, bytes]:
 
 
 def _numbers(members: Mapping[str, bytes], name: str, like: Floats) -> Floats:
-    """An array of exactly this type and shape: only such were written, so the header, which
-    numpy's own reader believes whatever it says, need not be interpreted."""
+    """An array of exactly this type and shape.
+
+    `save` writes no other, so the header is compared and not interpreted: numpy's own reader
+    would believe it.
+    """
     empty = _npy(like)
     header, data = empty[: -like.nbytes], members[name]
     if len(data) != len(empty) or not data.startswith(header):

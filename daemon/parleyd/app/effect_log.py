@@ -1,4 +1,4 @@
-"""The log lines of effects: what is a warning, and what the log never thins out."""
+"""The log lines of effects: which are warnings, and which the log never drops."""
 
 import logging
 
@@ -24,14 +24,14 @@ log = logging.getLogger("parleyd.turns")
 
 
 def log_note(note: Note) -> None:
-    """One line for the journal: the note's name, then its numbers, which are fields too."""
+    """Write one line: the note's name, then its numbers, which are journal fields, too."""
     fields = {key: _short(value) for key, value in note.fields.items()}
     level = LOUD_NOTES.get(note.name, logging.INFO)
     log.log(level, note.name, extra={"fields": fields, "each": note.name in EACH})
 
 
 def log_fault(fault: Fault) -> None:
-    """A part of hearing failed: the traceback once, then a line at 2, 4, 8 ... failures."""
+    """Write the traceback of a part's failure once, then a line at 2, 4, 8 ... failures."""
     error = fault.error if not fault.known else None
     if error is None and fault.times & (fault.times - 1):
         return

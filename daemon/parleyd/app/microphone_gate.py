@@ -7,7 +7,7 @@ from parleyd.skills.mute import Mute
 class MicrophoneGate:
     """Combines the switch and the mute skill; the switch has priority.
 
-    Both are read anew at each call, so no message about them can be lost or late. The switch
+    Both are read at each call, so no message about them can be lost or late. The switch
     counts by its level alone: a move during a reload, which no callback reports, is obeyed.
     Any thread; does not block.
     """

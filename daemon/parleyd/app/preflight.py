@@ -1,6 +1,6 @@
 """Checks beyond the configuration file: wake words, keys, skills. All mistakes at once.
 
-Used at the start, by a reload before it touches what runs, and by `parley check`.
+A start runs them, a reload before it touches the running parts, and `parley check`.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from parleyd.wake import factory as wake
 WAKE_KEY = "PICOVOICE_ACCESS_KEY"
 
 Held = Callable[[str], bool]
-"""Whether the service will find this key, though it is not in this process's environment."""
+"""Whether the service finds this key, although this process's environment lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a configuration that can fail by a mistake, made; they belong to the caller."""
+    """The parts that a mistake in the configuration can spoil, made; the caller owns them."""
 
     engine: WakeEngine
     skills: Loaded
@@ -51,9 +51,10 @@ async def prepare(
 ) -> Parts:
     """Make the parts of a configuration, on other threads; the skills' files are run.
 
-    Raises `ConfigError` with every mistake, and `WakeActivationError`, which passes.
-    A start does without skills that cannot be loaded and lights that cannot be driven. A
-    reload, which has `running`, would lose those that work: there they are mistakes.
+    A start continues without skills that cannot be loaded and lights that cannot be driven.
+    A reload, which has `running`, would lose those that work: there they are mistakes.
+
+    Raises `ConfigError` with every mistake, and `WakeActivationError`, which may pass.
     """
     problems = list(_keys(settings, environ))
     engine, found = await asyncio.to_thread(_wake, settings.wake, environ)
@@ -73,7 +74,7 @@ async def prepare(
 
 
 async def once_more(settings: config.Config, environ: Mapping[str, str], skills: Loaded) -> Parts:
-    """The parts of a configuration that ran before. Raises as `prepare` does."""
+    """Make the parts of a configuration that ran before. Raises as `prepare` does."""
     engine, problems = await asyncio.to_thread(_wake, settings.wake, environ)
     if engine is None:
         raise ConfigError(problems)
@@ -81,7 +82,7 @@ async def once_more(settings: config.Config, environ: Mapping[str, str], skills:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> config.Config:
-    """Read the file for a start. Raises `ConfigError` with its mistakes and all others."""
+    """Read the file for a start. Raises `ConfigError` with the mistakes of file and parts."""
     try:
         return config.load(path)
     except ConfigError as error:
@@ -102,7 +103,7 @@ async def load_and_prepare(
 
 
 def check(path: Path, environ: Mapping[str, str], held: Held) -> None:
-    """Look at everything and keep nothing. Raises `ConfigError` with every mistake."""
+    """Check the file and all parts, and free the parts. Raises `ConfigError` with every mistake."""
     try:
         wrong = ConfigError((), config.load(path))
     except ConfigError as error:
@@ -115,7 +116,7 @@ def check(path: Path, environ: Mapping[str, str], held: Held) -> None:
 async def _others(
     error: ConfigError, environ: Mapping[str, str], held: Held, *, skills: bool
 ) -> list[str]:
-    """The mistakes beside those of the file, as far as it can be read."""
+    """The mistakes outside the file, as far as the file can be read."""
     settings = error.readable
     if not isinstance(settings, config.Config):
         return []
@@ -129,7 +130,7 @@ async def _others(
         try:
             engine, found = await asyncio.to_thread(_wake, settings.wake, environ)
         except WakeActivationError:
-            engine, found = None, []  # nothing that stands in the file
+            engine, found = None, []  # not a mistake in the file
         problems += found
         if engine is not None:
             engine.close()
@@ -143,7 +144,7 @@ async def _others(
 
 
 def _wake(settings: config.Wake, environ: Mapping[str, str]) -> tuple[WakeEngine | None, list[str]]:
-    """The engine, or why there is none: a line for each word. Raises `WakeActivationError`."""
+    """The engine, or a reason for each wake word. Raises `WakeActivationError`."""
     try:
         key = config.secret(WAKE_KEY, environ)
     except ConfigError as error:
@@ -152,7 +153,7 @@ def _wake(settings: config.Wake, environ: Mapping[str, str]) -> tuple[WakeEngine
         return wake.create(settings, key), []
     except WakeActivationError:
         raise
-    except Exception as error:  # the rim: of models from anywhere
+    except Exception as error:  # the rim: models come from anywhere
         problems = [_in_words(error)]
     for word in settings.keywords if len(settings.keywords) > 1 else ():
         try:
@@ -178,7 +179,7 @@ def _keys(settings: config.Config, environ: Mapping[str, str]) -> Iterator[str]:
 def _keys_of(
     settings: config.Config, environ: Mapping[str, str], held: Held
 ) -> Iterator[tuple[str, str]]:
-    """Each key that is missing or has no key's form, and the section that asks for it."""
+    """Each key that is missing or malformed, and the section that needs it."""
     realtime = settings.realtime
     needed = OPENAI if realtime.server == "auto" else profile(realtime.server)
     if not held(needed.key):

@@ -1,4 +1,4 @@
-"""Where the configured realtime server is."""
+"""The address of the configured realtime server."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ from parleyd.realtime.connection import Address
 
 
 def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Address | None:
-    """Where the configured server is and how to be let in; None is the embedded one.
+    """The configured server's address, with its key; None for the embedded server.
 
-    Raises `ParleyError` when it needs a key and there is none.
+    Raises `ParleyError` if the server needs a key and there is none.
     """
     name = realtime.server
     if name == "auto":

@@ -1,4 +1,4 @@
-"""All skills of the daemon: built in or of the user, and what they do at their own time."""
+"""All skills of the daemon, built in or the user's, and their timers."""
 
 import asyncio
 import logging
@@ -28,20 +28,20 @@ BUILT_IN = frozenset(
     for name, function in vars(owner).items()
     if is_skill(function)
 )
-"""The names of Parley's own functions, which no skill of the user may have."""
+"""The names of Parley's own functions, which a user's skill may not use."""
 
-LOOK_S = 0.25  # how often timers are looked at
+LOOK_S = 0.25  # between checks of the timers
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
 
 
 class Skillset:
-    """The skills of one set-up; lives on the event loop.
+    """The skills of one configuration, on the event loop.
 
-    `close_microphone` is called to close (True) or open the capture device; who reads
-    `mute.muted` at each beat needs no call. `mute`: of the set-up before, so that what
-    could not be written stays known.
+    `close_microphone` is called to close (True) or open the capture device; a caller that
+    reads `mute.muted` at each period needs no call. `mute`: the one of the configuration
+    before, which knows a change that could not be written.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Skillset:
         self._post = post
         self._store = store
         self._announcer = Announcer()
-        self._saver = ThreadPoolExecutor(1, "state")  # one: a later change is written later
+        self._saver = ThreadPoolExecutor(1, "state")  # one: changes are written in order
         self._saving: set[Future[None]] = set()
         self.volume_percent = _volume(store.latest.loudness, settings.audio.volume)
-        """How loud it was last, over restarts, unless the configuration was changed since."""
+        """The last volume, over restarts, unless the configuration has changed since."""
         self._volume = Volume(self.volume_percent, self._set_volume)
         self.overhearing = Overhearing(post)
         self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
@@ -67,7 +67,7 @@ class Skillset:
         self.mute.keep = self._keep_mute
 
     async def book(self, own: Sequence[Skill] | None = None) -> SkillBook:
-        """Everything that the model may call; `own`: the user's, loaded here if not given."""
+        """The functions that the model may call; `own`: the user's, loaded here if not given."""
         built_in = [
             *skills_of(self._volume),
             *skills_of(self.mute),
@@ -79,7 +79,7 @@ class Skillset:
         return SkillBook([*built_in, *own], self._settings.skills.within_s)
 
     async def run(self) -> None:
-        """Ring what is due and open the microphone when its time has come, until cancelled."""
+        """Ring due alarms, and open the microphone when its time is over, until cancelled."""
         while True:
             for alarm in self.timers.take_due():
                 words = await asyncio.to_thread(self._words, alarm)
@@ -97,12 +97,12 @@ class Skillset:
             return None
 
     def ring_stopped(self, ids: Sequence[int]) -> None:
-        """These have rung and were stopped, and nothing else rings."""
+        """These alarms have rung and are over, and no other rings."""
         self.timers.stopped(ids)
         self.overhearing.rest()
 
     async def settle(self) -> None:
-        """Return when all is written that must survive; for the end of a set-up."""
+        """Wait until all state is written; at the end of a configuration."""
         await self.overhearing.close()
         await asyncio.gather(*map(asyncio.wrap_future, tuple(self._saving)))
         await self.timers.save()
@@ -132,13 +132,13 @@ class Skillset:
         try:
             self._store.keep(**changes)
         except OSError as error:
-            log.warning("this would not survive a restart: %s", error)
+            log.warning("a change would not survive a restart: %s", error)
 
 
 def _mute_of(kept: Kept, close_microphone: Callable[[bool], None]) -> Mute:
-    """As it was kept; in the same boot of the machine no change of its clock counts."""
+    """The saved state; within one boot of the machine, a change of its clock has no effect."""
     same_boot = bool(kept.muted_boot) and kept.muted_boot == _boot()
-    ends_s = kept.muted_ends_s  # of a boot that began before the user asked, or it is damaged
+    ends_s = kept.muted_ends_s  # an end before the request shows a damaged file
     has_end = ends_s > 0 and ends_s >= kept.muted_for_s
     return Mute(
         until=kept.muted_until,
@@ -167,5 +167,5 @@ def _volume(kept: Loudness | None, configured: int) -> int:
 
 
 def _now() -> Moment:
-    time.tzset()  # the owner may have set another time zone since
+    time.tzset()  # the owner may have changed the time zone
     return Moment(time.time(), _since_boot(), _boot())

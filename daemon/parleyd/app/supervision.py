@@ -1,4 +1,4 @@
-"""Background tasks that are kept running: one that fails is logged and starts again."""
+"""Background tasks that start again after a failure."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ PAUSES_S = (
     5.0,
     30.0,
 )  # before a new start: at once for a stray error, rarely for a lasting one
-WELL_S = 60.0  # a task that ran this long was well: its next pause is the first one again
+WELL_S = 60.0  # after this long without a failure, the pauses start again with the first
 
 Run = Callable[[], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
 async def running(**runs: Run) -> AsyncIterator[None]:
-    """Tasks that run inside the block and are cancelled, together, at its end.
+    """Run tasks inside the block; cancel them together at its end.
 
-    One that raises leaves its traceback in the log and starts again; one that returns is over.
+    A task that raises is logged with its traceback and starts again; one that returns has ended.
     """
     tasks = [asyncio.create_task(kept_up(name, run), name=name) for name, run in runs.items()]
     try:

@@ -10,29 +10,29 @@ from parleyd.core.states import State
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, SILENCE, Frames
 
 LONGEST_S = 90  # of one turn: question, answer and what interrupted it; 11 MB at 48 kHz
-BEFORE_S = 2  # a wake word takes about one, and what led to it is of interest; the room is not
+BEFORE_S = 2  # a wake word takes one, and its cause may precede it; earlier speech is private
 
 Pair = tuple[Frames, Frames]
 """One period of the microphone and of the loudspeaker."""
 
 
 class TurnBuffer:
-    """Both sides of the newest turn; in idle the last `BEFORE_S`, the rest is forgotten.
+    """Both sides of the newest turn; while idle, only the last `BEFORE_S`.
 
-    Nothing from before the microphone was closed stays when it opens again. `beat` is called
-    on the audio thread and is cheap; `take` on any other.
+    When the microphone opens again, all audio from before it was closed is dropped. `beat` is
+    called on the audio thread and is cheap; `take` on any other.
     """
 
     def __init__(self) -> None:
         self._current = _room(BEFORE_S)
-        self._ended: deque[Pair] | None = None  # the turn that is over and may be taken
+        self._ended: deque[Pair] | None = None  # the turn that has ended
         self._pending: Frames = SILENCE
         self._closed = np.zeros(MIC_PERIOD_FRAMES, np.int16)
         self._was_idle, self._was_closed = True, False
         self._lock = threading.Lock()
 
     def beat(self, period: MicPeriod, step: Step) -> None:
-        """Take the input and output of the core, every period."""
+        """Take the input and the output of the core, at each period."""
         count = max(0, len(self._pending) - period.queued_frames)
         played = self._pending[:count]
         rest = SILENCE if step.drop else self._pending[count:]
@@ -49,10 +49,7 @@ class TurnBuffer:
         self._was_idle, self._was_closed = idle, closed
 
     def take(self) -> tuple[list[Frames], list[Frames]]:
-        """Microphone and loudspeaker of the turn that ended last, or of what there is.
-
-        It is forgotten here.
-        """
+        """Remove and return microphone and loudspeaker of the turn that ended last, or of now."""
         with self._lock:
             if self._ended is not None:
                 taken, self._ended = self._ended, None

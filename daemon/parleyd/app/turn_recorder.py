@@ -1,4 +1,4 @@
-"""Keeps the newest turns as recordings, when the owner of the device asked for it."""
+"""Keeps recordings of the newest turns, if the owner of the device asks for them."""
 
 import errno
 import threading
@@ -17,9 +17,9 @@ SUFFIX = ".wav"
 
 
 class Keeper:
-    """Remembers the turn that is going on (`TurnBuffer`); `save` writes it.
+    """Buffers the current turn (`TurnBuffer`); `save` writes it.
 
-    `beat` is called on the audio thread and is cheap; `save` on any other, it blocks.
+    `beat` is called on the audio thread and is cheap; `save` on any other, and it blocks.
     """
 
     def __init__(self, folder: Path, keep: int, rate_hz: int) -> None:
@@ -28,14 +28,13 @@ class Keeper:
         self._written: list[Path] = []  # by this process and still there, the oldest first
         self._buffer = TurnBuffer()
         self.beat = self._buffer.beat
-        """Call with what went into the core and what came out of it, every period."""
+        """Call with the input and the output of the core, at each period."""
 
     def save(self) -> Path:
-        """Write what is remembered, forget it, and delete the oldest recordings.
+        """Write the buffered turn, empty the buffer, and delete the oldest recordings.
 
-        The oldest are deleted first, so that their room is free, and more of them while the
-        disk is full. Raises OSError when the folder cannot be written; nothing half-written
-        is left then.
+        The oldest are deleted first, to free their space, and more of them while the disk is
+        full. Raises OSError if the folder cannot be written; no partial file remains then.
         """
         microphone, played = self._buffer.take()
         loudspeaker = resample(np.concatenate([SILENCE, *played]), self._rate_hz, MIC_RATE_HZ)
@@ -64,14 +63,17 @@ class Keeper:
         return path
 
     def _kept(self) -> list[Path]:
-        """All recordings, the oldest first: by name, which is by the wall clock, but those of
-        this process, which may have seen the clock go back, in their order."""
+        """All recordings, the oldest first.
+
+        Their names follow the wall clock. It may have gone back, so those of this process
+        are in the order in which they were written.
+        """
         found = [path for path in self._folder.glob(f"turn-*{SUFFIX}") if not path.is_dir()]
         ours = [path for path in self._written if path in found]
         return [*sorted(set(found) - set(ours)), *ours]
 
     def _delete_oldest(self, leave: int) -> bool:
-        """Delete all but the newest; True when one is gone."""
+        """Delete all but the newest; True if there was one to delete."""
         gone = False
         for old in self._kept()[: -leave or None] if leave >= 0 else []:
             old.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The wake-word engine of one set-up, and the one that takes its place when it fails."""
+"""The wake-word engine of one configuration, and its replacement after a failure."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class WakeEngines:
-    """Owns the engines; the audio thread uses the newest that it was handed."""
+    """Owns the engines; the audio thread uses the newest that it has received."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class WakeEngines:
         environ: Mapping[str, str],
         post: Callable[[Happening], None],
     ) -> None:
-        """`engine`: the first, made of these settings; it is closed with the others."""
+        """`engine`: the first, made with these settings; `close` frees it, too."""
         self._settings = settings
         self._environ = environ
         self._post = post
@@ -33,10 +33,10 @@ class WakeEngines:
         self._lock = threading.Lock()
 
     def renew(self) -> None:
-        """Make another and hand it to the core; on a worker thread, blocks.
+        """Make another engine and post it to the core; on a worker thread, blocks.
 
         Some keys are checked online, and models are read from the disk. A call during
-        another one returns at once. After a failure the core tries the old engine again.
+        another returns at once. After a failure the core tries the old engine again.
         """
         if not self._lock.acquire(blocking=False):
             return
@@ -53,7 +53,7 @@ class WakeEngines:
                 self.close()
 
     def close(self) -> None:
-        """Free all, now or when a renewal that is under way has ended; may be called twice.
+        """Free all engines, now or at the end of a renewal in progress; may be called twice.
 
         The audio thread must have ended. Does not block.
         """
@@ -67,7 +67,7 @@ class WakeEngines:
             self._lock.release()
 
     def _renew(self) -> None:
-        while len(self._made) > 1:  # the core has used the newer one, which failed as well
+        while len(self._made) > 1:  # the core uses the newest, which has failed
             self._made.pop(0).close()
         key = config.secret(WAKE_KEY, self._environ)
         engine = wake.create(self._settings, key)

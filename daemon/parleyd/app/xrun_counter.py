@@ -1,10 +1,10 @@
-"""Dropouts of sound: counted since the start, told without flooding the log."""
+"""Counts xruns since the start, and reports them without flooding the log."""
 
-TOLD_EVERY_S = 10.0  # a machine that is too slow drops out many times a second
+TOLD_EVERY_S = 10.0  # an overloaded machine has many xruns each second
 
 
 class Dropouts:
-    """Counts what cards lost (underruns and overruns); times are monotonic seconds."""
+    """Counts underruns and overruns; times are monotonic seconds."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -12,7 +12,7 @@ class Dropouts:
         self._told_at = float("-inf")
 
     def add(self, count: int, now: float) -> int:
-        """So many more; returns how many are to be told now, 0 for not yet."""
+        """Add xruns; returns the number to report now, 0 if it is too early."""
         self.total += count
         self._untold += count
         if now - self._told_at < TOLD_EVERY_S:
@@ -21,5 +21,5 @@ class Dropouts:
         return due
 
     def __str__(self) -> str:
-        """For a status line: ``3 dropouts``, empty when there was none."""
+        """For a status line: ``3 dropouts``, or an empty string."""
         return f"{self.total} dropout{'s' * (self.total != 1)}" if self.total else ""
