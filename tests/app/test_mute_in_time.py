@@ -115,10 +115,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 def test_mute_closes_the_microphone_and_shows_within_100_ms(stalls: bool, bench: Bench) -> None:
     bench.beat(20)
     bench.card.stalls = stalls
-    bench.buttons.muted, moved = (
-        True,
-        bench.clock.now,
-    )  # the worst moment: just after a period has read it
+    bench.buttons.muted, moved = True, bench.clock.now  # worst case: just after a read
     if stalls:
         assert bench.card.read() is None
     while bench.card.is_open:

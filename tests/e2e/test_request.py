@@ -103,8 +103,6 @@ def test_request_user_interrupts_model_and_gets_new_answer() -> None:
         (whole,) = heard_of(answer, played, RATE_HZ, from_s=answered_s).stretches
         begin = whole.recorded_frame - whole.item_frame
         assert whole.frames > 0.9 * len(answer) * 2
-        assert not np.any(
-            played[begin + len(answer) * 2 + RATE_HZ // 1000 :]
-        )  # nothing else is played
+        assert not np.any(played[begin + len(answer) * 2 + RATE_HZ // 1000 :])  # nothing else
 
     asyncio.run(asyncio.wait_for(plan(), 120.0))

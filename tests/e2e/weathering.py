@@ -182,9 +182,7 @@ class Scene:
 
 def outdoors_settings() -> Config:
     audio = Audio(playback_rate_hz=RATE_HZ, volume=100)
-    hearing = Hearing(
-        canceller="hardware"
-    )  # no user talks over an answer here; saves a third of the time
+    hearing = Hearing(canceller="hardware")  # no user talks over an answer; saves a third
     return msgspec.structs.replace(settings(), audio=audio, hearing=hearing)
 
 

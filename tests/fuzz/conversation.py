@@ -50,9 +50,7 @@ SILENT_S = 5.0 + 2.0 + CAPACITY_S + 10.0 + 1.0 + 12.0
 REST_S = 6.0  # longer than any timeout of the session
 FLOOD = 1500  # repetitions of one event
 MOST_OBJECTS = 4000  # a speaker has about 1500 after a long conversation
-MOST_BYTES = (
-    20_000_000  # mostly the playback buffer, 120 s of replay, 30 s of queued microphone audio
-)
+MOST_BYTES = 20_000_000  # mostly playback buffer, 120 s of replay, 30 s of queued microphone
 
 Op = tuple[str, Any]
 

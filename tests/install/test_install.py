@@ -143,9 +143,7 @@ def test_ci_checks_style_and_types_and_runs_the_tests(installed: Checkout) -> No
         installed.stand_in(tool, "exit 0")
     result = installed.call("bash", str(installed.root / ".ci/run"))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert (
-        "warning: pvporcupine" in result.stdout
-    )  # without an index; only this package may be missing
+    assert "warning: pvporcupine" in result.stdout  # only this package may be missing
     ran = [line for line in result.stdout.splitlines() if "ran " in line]
     gate = [
         "ruff format",

@@ -115,9 +115,7 @@ def interrupt(device: Device, chance: random.Random, answer: float) -> float:
     following = _answer(device, mark, begun)
     played = [run for run in device.runs(0) if answer <= run.begins_at < following]
     for entry in device.journal.entries(mark):
-        if (
-            "PARLEY_TICK_S" in entry
-        ):  # each hold: the first, and the next after a false interruption
+        if "PARLEY_TICK_S" in entry:  # each hold: the first, and those after a resume
             _silenced(device, played, float(entry["PARLEY_TICK_S"]))
     device.figures[ONSET_HOLD].append(_ms(said.onset, decided))
     device.figures[ONSET_LED].append(_ms(said.onset, _lit(device, red=True, since=said.onset)))

@@ -26,9 +26,7 @@ _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
 
 USER_DBFS = (-42.0, -32.0)
-LOUDEST_ECHO_DBFS = (
-    -16.0
-)  # active level; speech peaks 15 dB higher: louder echo clips at the microphone
+LOUDEST_ECHO_DBFS = -16.0  # active level; speech peaks 15 dB higher, where microphones clip
 SNR_DB = (10.0, 30.0)
 DELAY_MS = (2.0, 160.0)  # beyond the playback lead of 40 ms: 40 to 200 ms from core to microphone
 JUMP_MS = (5.0, 30.0)

@@ -19,9 +19,7 @@ from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import WARM_UP_S, Said, Soundtrack, compose
 
-AFTER_END_S = (
-    0.5  # an interruption up to this long after the user's last word counts as a detection
-)
+AFTER_END_S = 0.5  # an interruption this soon after the last word is still a detection
 _BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, aligned separately
 _REACH = SERVER_RATE_HZ * 30 // 1000  # largest shift by a splice
 _ALIKE = 0.9  # a correlation above this identifies the block itself, not a similar one
@@ -165,9 +163,7 @@ class _Watch:
             alone.interruptions += note.name == Decision.INTERRUPT
         alone.reactions = sum(name != Decision.RESUME for _, name, _ in alone.events)
         if any(name == Decision.HOLD for _, name, _ in alone.events):
-            alone.reactions -= (
-                alone.interruptions
-            )  # each interruption follows a hold that was counted
+            alone.reactions -= alone.interruptions  # each follows a counted hold
 
     def _begin(self, line: Said, state: State) -> Trial:
         period = round(self._card.now * 100)

@@ -217,9 +217,7 @@ def _fault_time(
     if said:  # a second or two before one of the users, never before the first
         line = said[int(random.integers(1, len(said)))]
         return round(line.onset_s - random.uniform(0.3, 3.0), 2)
-    return round(
-        random.uniform(start_s + 3, start_s + 8), 2
-    )  # the rest of the session shows the effect
+    return round(random.uniform(start_s + 3, start_s + 8), 2)  # the rest shows the effect
 
 
 def _mix(track: Signal, sound: Signal, at_s: float) -> None:
