@@ -1,4 +1,4 @@
-"""The configuration: all problems at once, each with what is allowed; secrets never shown."""
+"""The configuration: all problems at once, each with the allowed values; no secret is shown."""
 
 import os
 from importlib.resources import files
@@ -18,7 +18,7 @@ def problems(text: str) -> list[str]:
     return list(caught.value.problems)
 
 
-def test_all_problems_come_at_once_with_what_is_allowed() -> None:
+def test_parse_reports_all_problems_with_the_allowed_values() -> None:
     text = """
     [audio]
     lead_ms = 5
@@ -49,29 +49,29 @@ def test_all_problems_come_at_once_with_what_is_allowed() -> None:
     ]
 
 
-def test_whole_numbers_are_good_numbers() -> None:
+def test_parse_accepts_an_integer_for_a_number() -> None:
     assert config.parse("[turn]\nfollow_up_s = 5").turn.follow_up_s == 5.0
 
 
-def test_what_only_shows_across_keys_is_told_too() -> None:
+def test_parse_reports_problems_across_keys() -> None:
     told = problems("[lights]\noutput='led'\nled_pin=23\n[buttons]\npush_pin=23\nmute_pin=23")
     assert len(told) == 2
     assert all("already used by buttons.push_pin" in line for line in told)
 
 
 @pytest.mark.parametrize("name", ["Authorization", "api-key"])
-def test_a_key_in_the_file_is_refused_and_not_repeated(name: str) -> None:
+def test_parse_key_in_the_file_is_refused_and_hidden(name: str) -> None:
     (told,) = problems(f'[realtime]\nheaders = {{ {name} = "Bearer sk-secret" }}')
     assert "sk-secret" not in told
     assert "OPENAI_API_KEY" in told
 
 
-def test_a_wrong_address_is_named() -> None:
+def test_parse_wrong_address_is_named() -> None:
     (told,) = problems('[realtime]\nurl = "https://example.org"')
     assert told.startswith("realtime.url: 'https://example.org' is not a WebSocket address")
 
 
-def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
+def test_load_of_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
     for path, words in (
         (tmp_path / "none.toml", "cannot be read"),
         (tmp_path, "cannot be read"),
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     assert config.load(None) == config.Config()
 
 
-def test_keys_come_from_credentials_before_the_environment(tmp_path: Path) -> None:
+def test_secret_prefers_a_credential_over_the_environment(tmp_path: Path) -> None:
     environ = {"OPENAI_API_KEY": " from-environment\n"}
     assert config.secret("OPENAI_API_KEY", environ) == "from-environment"
     assert config.secret("OPENAI_API_KEY", {}) is None
@@ -103,7 +103,7 @@ def test_keys_come_from_credentials_before_the_environment(tmp_path: Path) -> No
 HOME = "[[skills.mcp]]\nlabel = 'home'\nserver_url = 'https://mcp.example.org/mcp'\n"
 
 
-def test_remote_servers_are_a_table_each_and_need_a_yes_unless_told_otherwise() -> None:
+def test_mcp_servers_need_approval_unless_configured() -> None:
     text = HOME + "[[skills.mcp]]\nlabel='b'\nserver_url='https://b.example'\napproval='never'"
     home, other = config.parse(text).skills.mcp
     assert (home.label, home.approval, home.allowed_tools) == ("home", "voice", ())
@@ -134,15 +134,13 @@ def test_remote_servers_are_a_table_each_and_need_a_yes_unless_told_otherwise() 
         ("[realtime]\nserver = 'xai'\n" + HOME, '"xai" does not call remote servers'),
     ],
 )
-def test_what_is_wrong_with_a_remote_server_is_told_without_its_secrets(
-    text: str, told: str
-) -> None:
+def test_mcp_problem_is_reported_without_secrets(text: str, told: str) -> None:
     lines = problems(text)
     assert any(told in line for line in lines)
     assert "sk-secret" not in str(lines)
 
 
-# --- several mistakes, and what follows from one ------------------------------------------
+# --- several mistakes, and consequences of one ----------------------------------------------
 
 
 def test_parse_reports_mistakes_of_all_sections_at_once() -> None:
@@ -189,11 +187,11 @@ def test_parse_reports_mistakes_of_all_sections_at_once() -> None:
         ("url = 'wss://x.org'\nserver = 'azure'", ["section [url]", "section [server]"]),
     ],
 )
-def test_parse_leaves_out_what_only_follows_from_a_mistake(text: str, keys: list[str]) -> None:
+def test_parse_omits_problems_that_follow_from_another(text: str, keys: list[str]) -> None:
     assert [line.split(":")[0] for line in problems(text)] == keys
 
 
-def test_parse_says_where_a_misplaced_key_belongs() -> None:
+def test_parse_names_the_section_of_a_misplaced_key() -> None:
     assert "volume is a key of [audio]" in problems("volume = 3")[0]
     assert "above the first [section]" in problems("[audio]\nboard = 'usb-gpio'")[0]
 
@@ -221,7 +219,7 @@ def server(kind: str, url: str, more: str = "") -> str:
         ("xai", "wss://us-east-1.api.x.ai/v1/realtime"),
     ],
 )
-def test_url_that_keeps_the_key_safe_is_taken(kind: str, url: str) -> None:
+def test_url_that_keeps_the_key_safe_is_accepted(kind: str, url: str) -> None:
     assert config.parse(server(kind, url)).realtime.url == url
 
 
@@ -246,14 +244,14 @@ def test_url_that_keeps_the_key_safe_is_taken(kind: str, url: str) -> None:
         ("embedded", "wss://example.org/v1", "not used by"),
     ],
 )
-def test_url_that_would_betray_the_key_is_refused(kind: str, url: str, words: str) -> None:
+def test_url_that_would_expose_the_key_is_refused(kind: str, url: str, words: str) -> None:
     (told,) = problems(server(kind, url))
     assert told.startswith("realtime.url: ")
     assert words in told
     assert "pw" not in told
 
 
-def test_key_host_lets_one_named_host_have_the_key() -> None:
+def test_key_host_gives_the_key_to_one_named_host() -> None:
     gateway = "wss://gateway.example/openai/v1/realtime"
     named = server("azure", gateway, 'key_host = "Gateway.Example"')
     assert config.parse(named).realtime.key_host == "Gateway.Example"
@@ -309,12 +307,12 @@ def test_mcp_key_is_shared_by_one_host_only() -> None:
 
 
 @pytest.mark.parametrize("header", ["X Key", "X:", "Host", "Cookie", "Ü"])
-def test_mcp_key_header_that_is_no_header_is_refused(header: str) -> None:
+def test_mcp_key_header_with_an_invalid_name_is_refused(header: str) -> None:
     (told,) = problems(HOME + f"key = 'HOME_KEY'\nkey_header = '{header}'")
     assert told.startswith("skills.mcp[1].key_header: ")
 
 
-# --- values and names that nobody means ---------------------------------------------------
+# --- absurd values and names ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -359,7 +357,7 @@ def test_mcp_key_header_that_is_no_header_is_refused(header: str) -> None:
         ('board = "max98357a-i2s"\n[buttons]\npush_pin = 18', "GPIO 18 is the bit clock"),
     ],
 )
-def test_value_that_nobody_means_is_one_short_line(text: str, words: str) -> None:
+def test_parse_absurd_value_is_one_short_line(text: str, words: str) -> None:
     (told,) = problems(text)
     assert words in told
     assert told.isprintable()
@@ -382,7 +380,7 @@ def test_load_of_a_file_from_other_systems_works(tmp_path: Path) -> None:
         assert config.load(path).audio.volume == 3
 
 
-def test_load_of_what_is_no_file_returns_at_once(tmp_path: Path) -> None:
+def test_load_of_a_pipe_or_device_returns_at_once(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.toml"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/zero"), Path("/dev/null")):
@@ -392,7 +390,7 @@ def test_load_of_what_is_no_file_returns_at_once(tmp_path: Path) -> None:
         config.load(Path("/proc/self/mem"))
 
 
-def test_load_of_a_huge_file_reads_little_of_it(tmp_path: Path) -> None:
+def test_load_of_a_huge_file_reads_only_its_start(tmp_path: Path) -> None:
     path = tmp_path / "big.toml"
     with path.open("wb") as file:
         file.truncate(10**12)

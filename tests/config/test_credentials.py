@@ -1,4 +1,4 @@
-"""Keys and headers that cannot go out are refused by name, and a value is never shown."""
+"""Invalid keys and headers are refused by name, and a value is never shown."""
 
 from pathlib import Path
 
@@ -55,14 +55,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("value", GOOD)
-def test_secret_of_good_form_is_taken(value: str, tmp_path: Path) -> None:
+def test_secret_of_valid_form_is_returned(value: str, tmp_path: Path) -> None:
     assert config.secret(NAME, {NAME: f" {value}\r\n"}) == value
     (tmp_path / NAME.lower()).write_text(f"{value}\n")
     assert config.secret(NAME, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == value
 
 
 @pytest.mark.parametrize(("data", "words"), BAD)
-def test_secret_of_bad_form_is_refused_by_name(data: bytes, words: str, tmp_path: Path) -> None:
+def test_secret_of_invalid_form_is_refused_by_name(data: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / NAME.lower()).write_bytes(data)
     with pytest.raises(ConfigError) as caught:
         config.secret(NAME, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
@@ -74,7 +74,7 @@ def test_secret_of_bad_form_is_refused_by_name(data: bytes, words: str, tmp_path
     assert "yyy" not in problem
 
 
-def test_secret_of_bad_form_in_the_environment_is_refused() -> None:
+def test_secret_of_invalid_form_in_the_environment_is_refused() -> None:
     with pytest.raises(ConfigError, match="more than one line"):
         config.secret(NAME, {NAME: "sk-1\nsk-2"})
 
@@ -99,7 +99,7 @@ def test_key_flaw_of_a_key_is_none() -> None:
         ("X-Empty", ""),
     ],
 )
-def test_header_of_good_form_is_taken(name: str, value: str) -> None:
+def test_header_of_valid_form_has_no_flaw(name: str, value: str) -> None:
     assert header_flaw(name, value) == ""
 
 
@@ -128,5 +128,5 @@ def test_header_of_good_form_is_taken(name: str, value: str) -> None:
         ("TE", "trailers", "set by Parley"),
     ],
 )
-def test_header_of_bad_form_is_refused(name: str, value: str, words: str) -> None:
+def test_header_of_invalid_form_has_a_flaw(name: str, value: str, words: str) -> None:
     assert words in header_flaw(name, value)

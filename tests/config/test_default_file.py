@@ -28,13 +28,13 @@ KEYS = [f"{name}.{key}" for name, kind in TABLES.items() for key in kind.__struc
 
 @dataclass(frozen=True)
 class Entry:
-    """A key as the file shows it."""
+    """One key of the file."""
 
     name: str
     comment: str
     """The lines above the key, or above the group of keys that it belongs to."""
     off: bool
-    """The key itself is a comment."""
+    """Whether the key itself is a comment."""
     value: str
     """The rest of its first line."""
 
@@ -134,7 +134,7 @@ def test_default_file_example_of_a_remote_server_is_valid() -> None:
     assert set(tomllib.loads("\n".join(lines))["skills"]["mcp"][0]) == set(server.__struct_fields__)
 
 
-def test_every_section_says_what_it_governs() -> None:
+def test_section_docstring_is_one_or_two_sentences() -> None:
     for kind in TABLES.values():
         about = vars(kind).get("__doc__") or ""
         first, _, rest = about.partition("\n")

@@ -1,4 +1,4 @@
-"""Where a key and a voice may go, by name and by address."""
+"""The hosts that may receive a key and the user's voice, by name and by address."""
 
 import pytest
 
@@ -34,7 +34,7 @@ from parleyd.config.servers import PROFILES
         "db.localhost",
     ],
 )
-def test_in_house_private_names_and_addresses_are(name: str) -> None:
+def test_in_house_accepts_private_names_and_addresses(name: str) -> None:
     assert hosts.in_house(name)
 
 
@@ -70,7 +70,7 @@ def test_in_house_private_names_and_addresses_are(name: str) -> None:
         "..",
     ],
 )
-def test_in_house_anything_else_is_not(name: str) -> None:
+def test_in_house_refuses_anything_else(name: str) -> None:
     assert not hosts.in_house(name)
 
 
@@ -87,7 +87,7 @@ def test_in_house_anything_else_is_not(name: str) -> None:
         "wss://host./v1",
     ],
 )
-def test_flaw_of_a_good_address_is_none(url: str) -> None:
+def test_flaw_of_a_valid_address_is_empty(url: str) -> None:
     assert hosts.flaw(url) == ""
 
 
@@ -129,7 +129,7 @@ def test_flaw_of_a_good_address_is_none(url: str) -> None:
         ("wss://host/v1?x=sk-0123456789abcdef", "key behind"),
     ],
 )
-def test_flaw_of_a_bad_address_is_named(url: str, words: str) -> None:
+def test_flaw_of_an_invalid_address_is_named(url: str, words: str) -> None:
     assert words in hosts.flaw(url)
 
 
@@ -150,7 +150,7 @@ def test_flaw_of_a_bad_address_is_named(url: str, words: str) -> None:
         ("xai", "us-east-1.api.x.ai"),
     ],
 )
-def test_each_profile_knows_its_own_hosts(server: str, name: str) -> None:
+def test_belongs_to_accepts_each_profiles_own_hosts(server: str, name: str) -> None:
     assert hosts.belongs_to(name, PROFILES[server].hosts)
     others = [row for other, row in PROFILES.items() if other != server]
     assert not any(hosts.belongs_to(name, row.hosts) for row in others)
@@ -169,7 +169,7 @@ def test_each_profile_knows_its_own_hosts(server: str, name: str) -> None:
         "max.ai",
     ],
 )
-def test_a_name_that_looks_like_a_profiles_is_not(name: str) -> None:
+def test_belongs_to_refuses_similar_names(name: str) -> None:
     assert not any(hosts.belongs_to(name, row.hosts) for row in PROFILES.values())
 
 
@@ -180,7 +180,7 @@ def test_a_name_that_looks_like_a_profiles_is_not(name: str) -> None:
         *("127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::"),
     ],
 )
-def test_loopback_is_this_device(name: str) -> None:
+def test_is_loopback_accepts_only_this_device(name: str) -> None:
     assert hosts.is_loopback(name)
     assert not hosts.is_loopback(f"{name}.evil.example")
 
@@ -200,7 +200,7 @@ def test_normal_lowers_the_host_and_drops_its_last_dot() -> None:
         "wss://a@s3cret@host/",
     ],
 )
-def test_without_secrets_shows_none(url: str) -> None:
+def test_without_secrets_hides_them(url: str) -> None:
     assert "s3cret" not in hosts.without_secrets(url)
     assert "host" in hosts.without_secrets(url)
 

@@ -1,4 +1,4 @@
-"""Other servers by one line of configuration: where they are, how to be let in, what is said."""
+"""The kinds of realtime servers: the address, key and session settings of each."""
 
 import typing
 
@@ -22,7 +22,7 @@ def realtime(text: str) -> config.Realtime:
     return config.parse(f"[realtime]\n{text}").realtime
 
 
-def test_every_server_that_can_be_configured_has_its_row() -> None:
+def test_profiles_have_a_row_for_every_server() -> None:
     choices = typing.get_args(typing.get_type_hints(config.Realtime)["server"])
     assert set(choices) == {"auto", *PROFILES}
 
@@ -67,7 +67,7 @@ def test_every_server_that_can_be_configured_has_its_row() -> None:
         ),
     ],
 )
-def test_each_is_reached_with_its_own_address_model_and_key(
+def test_server_address_has_its_url_model_and_key(
     text: str, url: str, header: dict[str, str]
 ) -> None:
     address = server_address(realtime(text), KEYS)
@@ -76,7 +76,7 @@ def test_each_is_reached_with_its_own_address_model_and_key(
     assert address.headers == header
 
 
-def test_without_a_key_auto_is_the_embedded_server_and_others_say_which_key_they_want() -> None:
+def test_server_address_without_a_key_is_embedded_or_raises() -> None:
     assert server_address(realtime(""), {}) is None
     assert server_address(realtime('server = "embedded"'), KEYS) is None
     with pytest.raises(ParleyError, match="set XAI_API_KEY"):
@@ -100,16 +100,14 @@ def test_without_a_key_auto_is_the_embedded_server_and_others_say_which_key_they
         ('server = "compatible"', "realtime.url: is missing"),
     ],
 )
-def test_what_a_server_needs_is_asked_for_and_a_key_goes_to_nobody_else(
-    text: str, told: str
-) -> None:
+def test_parse_server_with_missing_or_foreign_values_is_refused(text: str, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         realtime(text)
     (problem,) = caught.value.problems
     assert told in problem
 
 
-def test_only_a_flat_session_has_voice_and_turn_detection_at_its_top() -> None:
+def test_session_settings_flat_has_voice_and_vad_at_the_top() -> None:
     nested = session_settings(realtime(""), config.Turn())
     flat = session_settings(realtime('server = "xai"'), config.Turn())
     assert not {"voice", "turn_detection"} & set(nested)

@@ -1,7 +1,7 @@
 """Reads a configuration file and checks it as a whole.
 
 `load` reads a file. It raises `ConfigError` with *every* problem at once, each as
-``section.key: what is wrong, what is allowed``. `cross_checks` finds the problems that involve
+``section.key: problem, allowed values``. `cross_checks` finds the problems that involve
 several keys.
 """
 

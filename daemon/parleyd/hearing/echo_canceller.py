@@ -1,6 +1,6 @@
 """The linear echo canceller: subtracts the loudspeaker's echo from the microphone's signal.
 
-A partitioned-block frequency-domain Kalman filter. Its step size is the ratio of its own
+A partitioned-block frequency-domain Kalman filter. Its step size is the ratio of its
 estimated error to the level of all other sounds, so it learns fast at first and stops while
 the user talks. After G. Enzner and P. Vary, "Frequency-domain adaptive Kalman filter for
 acoustic echo control in hands-free telephones", Signal Processing 86 (2006), and F. Kuech,

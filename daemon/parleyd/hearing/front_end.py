@@ -134,7 +134,7 @@ class Ears:
 
     @property
     def silent(self) -> str:
-        """That the microphone delivers no sound, in words; "" when it does."""
+        """A text if the microphone delivers no sound; "" if it does."""
         return "the microphone delivers no sound" if self._silence.dead else ""
 
     def renew_wake_engine(self, engine: WakeEngine) -> None:
@@ -176,12 +176,12 @@ class Ears:
 
     @property
     def user_speaks(self) -> bool:
-        """The voice detector has found speech and not yet its end."""
+        """Whether the voice detector has found speech but not yet its end."""
         return self._endpoint.speaking
 
     @property
     def voiced_at(self) -> float | None:
-        """When the user's voice was heard last, on the clock of `now`; None: never."""
+        """When the user's voice was last detected, on the clock of `now`; None: never."""
         return self._endpoint.voiced_at
 
     def calibrate(self, sound_dbfs: float, now: float) -> None:
@@ -190,17 +190,17 @@ class Ears:
             self._calibration = Calibration(sound_dbfs, self._volume, now)
 
     def volume_changed(self, percent: int) -> Duplex | None:
-        """The volume in percent has changed; returns the new duplex if that changed, too."""
+        """Account for a new volume in percent; return the new duplex if it changed, too."""
         louder_db = 40 * math.log10(max(percent, 1) / max(self._volume, 1))  # see `Mouth`
         self._volume = percent
         return self._duplex if self._duplex.volume_changed(louder_db) else None
 
     def memory(self) -> EchoMemory | None:
-        """The learnt echo path; None while too little was heard."""
+        """Return the learned echo path; None after too little playback."""
         return self._hears.run(self._now, self._hearing.memory)
 
     def remember(self, memory: EchoMemory) -> None:
-        """Start from an echo path that was learnt before."""
+        """Start from an echo path that was learned before."""
         self._hears.run(self._now, self._hearing.remember, memory)
 
     def recent(self, ms: float) -> Frames:
@@ -208,13 +208,13 @@ class Ears:
         return self._preroll.last(ms)
 
     def closed(self) -> None:
-        """The microphone was closed: drop all audio that was kept."""
+        """The microphone was closed: drop all stored audio."""
         self._preroll.clear()
         self._calibration = None
         self._silence.closed()
 
     def reopened(self, now: float) -> None:
-        """The card was opened again with an empty queue: reset all but the learnt echo path."""
+        """The card was opened again with an empty queue: reset all but the learned echo path."""
         self._renew_reference()
         self._hearing.glitch(now)
 

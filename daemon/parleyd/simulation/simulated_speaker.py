@@ -160,7 +160,7 @@ class Rehearsal:
 
 
 class _Host(EffectHost):
-    """Handles effects without lights, files and log: what is shown and noted is recorded."""
+    """Handles effects without lights, files and log: it records indications and log events."""
 
     def __init__(
         self, timers: Timers, overhearing: Overhearing, record: Callable[[Show | Note], None]
