@@ -75,6 +75,10 @@ class Answer:
 
     # --- commands ---------------------------------------------------------------------
 
+    def begin_turn(self) -> None:
+        """The user's turn has ended: the next responses are for this one."""
+        self.usage.turns += 1
+
     def want(self, now: float) -> None:
         """Request a response, now or as soon as possible."""
         self.responses.want()

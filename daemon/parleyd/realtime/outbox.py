@@ -13,12 +13,15 @@ from parleyd.realtime.naming import ItemNames
 class Outbox:
     """The queue that `Session.to_send` empties; pure. Outlives the sockets."""
 
-    ready: bool = False
-    """The server has accepted the configuration."""
-
+    _ready: bool = False
     _out: list[ClientEvent] = field(default_factory=list)
     _waiting: deque[ClientEvent] = field(default_factory=deque)  # until the session is ready
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def ready(self) -> bool:
+        """The server has accepted the configuration."""
+        return self._ready
 
     def say(self, event: ClientEvent) -> None:
         """Send the event when the session is ready.
@@ -28,7 +31,7 @@ class Outbox:
         """
         if ItemNames.unknown_to_server(event):
             return
-        if self.ready:
+        if self._ready:
             self.send(event)
         elif isinstance(event, AppendAudio | CommitAudio | ClearAudio):
             self._waiting.append(event)
@@ -47,14 +50,18 @@ class Outbox:
         """Drop the audio that waits for the session."""
         self._waiting.clear()
 
+    def become_ready(self) -> None:
+        """The server has accepted the configuration: `say` sends from now on."""
+        self._ready = True
+
     def send_waiting(self) -> None:
-        """The session is ready: send the waiting audio."""
+        """Send the waiting audio."""
         while self._waiting:
             self.send(self._waiting.popleft())
 
     def lost(self) -> None:
         """The socket is gone: drop all events except waiting audio."""
-        self.ready = False
+        self._ready = False
         self._out.clear()
 
     def take(self) -> list[ClientEvent]:

@@ -168,7 +168,7 @@ class Session:
         In server turn mode the server commits by itself; the create waits for that.
         """
         self._history.close(self._audio.sounded)
-        self._answer.usage.turns += 1
+        self._answer.begin_turn()
         if not self._input.end(now):
             return [ReplyDone("nothing was said")]
         news = self._answer.decide(self._permissions.answered(), now)
@@ -298,7 +298,7 @@ class Session:
         return news if self.ready else [*news, *self._become_ready(session, now)]
 
     def _become_ready(self, session: ev.Json, now: float) -> list[News]:
-        self._outbox.ready = True
+        self._outbox.become_ready()
         left_out = self._setup.accepted(session)
         if self._answer.responses.wanted:
             self._history.adopt()  # its audio follows
