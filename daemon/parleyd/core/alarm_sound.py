@@ -1,4 +1,4 @@
-"""Ringing: alarms that sound, round after round, until somebody stops them."""
+"""The sound of due alarms: rounds and pauses until they are stopped."""
 
 import numpy as np
 
@@ -6,18 +6,17 @@ from parleyd.core.events import Ring
 from parleyd.playback import earcons
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
-PAUSE_S = 1.5  # between rounds: time for a wake word that no tone covers
-PATIENCE_S = 10.0  # an answer may go on so long after the alarm is due; then the alarm is due
-HUSH_S = 3.0  # somebody spoke into it: so long they may speak, as long as the ears remember
-WORDS_WITHIN_S = 3.0  # recognition of that takes tenths of a second, on a cold Pi a second or two
+PAUSE_S = 1.5  # between rounds: time for a wake word without a tone over it
+PATIENCE_S = 10.0  # the longest that an alarm waits for an answer to finish
+HUSH_S = 3.0  # the longest utterance into the ringing: as long as the pre-roll buffer
+WORDS_WITHIN_S = 3.0  # to recognise it; takes tenths of a second, on a cold Pi up to 2 s
 MOST = 16  # as many as there are timers
 
 
 class Ringing:
-    """What rings, and what is to be played of it next; owned by the audio thread.
+    """The due alarms, and their next round; owned by the audio thread.
 
-    An alarm that comes while somebody talks with Parley waits for the end of that, and
-    sounds from then on. Times are monotonic seconds.
+    An alarm that is due during a turn waits for its end. Times are monotonic seconds.
     """
 
     def __init__(self, longest_s: float) -> None:
@@ -26,25 +25,27 @@ class Ringing:
         self._came = 0.0
         self._began: float | None = None
         self._next_round = 0.0
-        self._spoken_since: float | None = None  # somebody speaks, or is being understood
+        self._spoken_since: float | None = (
+            None  # the user speaks, or the words are being recognised
+        )
 
     def add(self, ring: Ring, now: float) -> None:
-        """One more rings."""
+        """One more alarm is due."""
         if not self._rings:
             self._came = now
         self._rings = [*self._rings, ring][:MOST]
 
     @property
     def audible(self) -> bool:
-        """It has begun to sound."""
+        """The ringing has begun."""
         return self._began is not None
 
     def impatient(self, now: float) -> bool:
-        """Something is due and has waited for the end of an answer long enough."""
+        """An alarm has waited for an answer to finish as long as it may."""
         return bool(self._rings) and not self.audible and now - self._came >= PATIENCE_S
 
     def round(self, now: float) -> Frames:
-        """What to play now that nobody talks: the next round (24 kHz) or nothing yet."""
+        """The next round (int16 at 24 kHz) outside a turn; no frames while none is due."""
         if not self._rings:
             return SILENCE
         if self._began is None:
@@ -57,12 +58,12 @@ class Ringing:
         return sound
 
     def hush(self, onset: float, now: float) -> None:
-        """Somebody has spoken into it since `onset`: silence, until it is known what."""
+        """The user speaks into the ringing since `onset`: silence until the words are known."""
         self._spoken_since = onset
         self._next_round = now + HUSH_S
 
     def spoken(self, ended: bool, now: float) -> float | None:
-        """Since when somebody spoke, once, when they have (`ended`) or have had their time."""
+        """The onset of the user's words, once they have ended or their time is up; else None."""
         since = self._spoken_since
         if since is None or not (ended or now >= self._next_round):
             return None
@@ -71,15 +72,15 @@ class Ringing:
         return since
 
     def go_on(self, now: float) -> None:
-        """It was not for us: the next round comes at once."""
+        """The words were no stop command: the next round comes at once."""
         self._next_round = now
 
     def is_over(self, now: float) -> bool:
-        """It has sounded for as long as it may."""
+        """The ringing has lasted its longest time."""
         return self._began is not None and now - self._began >= self._longest_s
 
     def stop(self) -> tuple[int, ...]:
-        """Nothing rings any more; returns what did."""
+        """Stop all alarms; returns the ids of those that rang."""
         ids = tuple(ring.ring_id for ring in self._rings)
         self._rings = []
         self._began = self._spoken_since = None

@@ -1,30 +1,30 @@
-"""The line to the server as the core sees it: what is shown, when it is wanted and renewed."""
+"""When the connection to the server is wanted, renewed or abandoned, and what the light shows."""
 
 from enum import Enum, auto
 
 from parleyd.core.events import Connect, Reconnect, Renew
 
 LONGEST_S = 3600.0  # OpenAI ends every session after 60 minutes
-RENEW_BEFORE_S = 300.0  # from here on the next idle moment is taken; turns take seconds
-LAST_MOMENT_S = 15.0  # from here on any moment: being cut off by the server is no better
-BELIEVED_S = 60.0  # a shorter life that is announced is a clock that is wrong
+RENEW_BEFORE_S = 300.0  # from here on renew at the next idle moment; turns take seconds
+LAST_MOMENT_S = 15.0  # from here on renew at once: the server would cut the turn off anyway
+BELIEVED_S = 60.0  # a server that announces less has a wrong clock
 READY_WITHIN_S = 60.0  # of an open socket; a server at home may load its models first: 30 s seen
 MOST_READY_S = 300.0  # that wait, doubled after each socket that was abandoned
-REST_AFTER_S = 30.0  # on-wake: follow-ups and second thoughts come within that
+REST_AFTER_S = 30.0  # on-wake: the user's second thoughts come within that
 
 
 class _State(Enum):
-    RESTING = auto()  # nobody needs it
+    RESTING = auto()  # no turn needs it
     CONNECTING = auto()
     UP = auto()
-    RENEWING = auto()  # as good as up: what is said meanwhile waits
+    RENEWING = auto()  # as good as up: a turn that begins meanwhile waits
     DOWN = auto()
     PUT_OFF = auto()  # the server refuses for now; the next turn tries again
     REFUSED = auto()  # no retry can help
 
 
 class Line:
-    """Owned by the audio thread; pure, `now` in seconds, monotonic."""
+    """The policy of one connection; pure, owned by the audio thread, `now` in monotonic seconds."""
 
     def __init__(self, connection: str) -> None:
         self._warm = connection == "warm"
@@ -36,22 +36,22 @@ class Line:
         self._asked = False  # in this turn
         self._idle_since: float | None = None
 
-    # --- what is told -----------------------------------------------------------------
+    # --- events of the connection -----------------------------------------------------
 
     def opened(self, now: float) -> None:
-        """A socket is open; nothing was heard on it yet."""
+        """A socket is open; the server has not said anything yet."""
         self._opened = now
         self._life = (now, now + LONGEST_S)
         if self._state is not _State.RENEWING:
             self._state, self._reason = _State.CONNECTING, "waiting for the server"
 
     def expires(self, in_s: float, now: float) -> None:
-        """The server ends this session so many seconds from now; may be nonsense."""
+        """The server says that it ends this session in the given seconds; it may be wrong."""
         if BELIEVED_S <= in_s < LONGEST_S:
             self._life = (now, now + in_s)
 
     def ready(self) -> None:
-        """The server has accepted our configuration."""
+        """The server has accepted the configuration."""
         self._opened = None
         self._patience_s = READY_WITHIN_S
         self._state, self._reason = _State.UP, ""
@@ -63,33 +63,35 @@ class Line:
         self._state = _State.REFUSED if fatal else put_off
         self._reason = reason
 
-    # --- what is asked ----------------------------------------------------------------
+    # --- the state --------------------------------------------------------------------
 
     @property
     def up(self) -> bool:
-        """The server listens."""
+        """The server is ready for a turn."""
         return self._state is _State.UP
 
     @property
     def refused(self) -> str:
-        """Why every turn is useless; "" when it is not."""
+        """Why the server refuses every turn; "" if it does not."""
         return self._reason if self._state is _State.REFUSED else ""
 
     @property
     def put_off(self) -> str:
-        """Why the server refuses for now; "" when it does not."""
+        """Why the server refuses for now; "" if it does not."""
         return self._reason if self._state is _State.PUT_OFF else ""
 
     @property
     def missed(self) -> str:
-        """Why nobody would be answered at once; "" when all is as it should be."""
+        """Why a turn would not be answered at once; "" if it would."""
         missed = self._state in (_State.CONNECTING, _State.DOWN)
         return self._reason if missed else ""
 
     def next(self, idle: bool, now: float, forgets: str = "") -> Connect | Renew | Reconnect | None:
-        """At every heartbeat: what is to be done about the line. After all but
-        `Connect(True)` the session on it is over. `forgets`: why the server's conversation is to
-        be replaced in a quiet moment, if it is."""
+        """At every period: the effect for the connection, if there is one.
+
+        After all but `Connect(True)` the session is over. `forgets`: why the server's
+        conversation is to be replaced in a quiet moment; "" if it is not.
+        """
         self._idle_since = (self._idle_since or now) if idle else None
         if idle:
             self._asked = False

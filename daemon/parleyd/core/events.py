@@ -1,4 +1,4 @@
-"""What crosses the boundary of the core: events in, one step a heartbeat out."""
+"""The interface of the core: events in, one step for each period out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from parleyd.realtime.link_events import LinkUp as LinkUp
 from parleyd.units import Frames
 from parleyd.wake import WakeEngine
 
-# --- what the world tells the core ------------------------------------------------------
+# --- events -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class MicPeriod:
-    """What the sound card has to say at one heartbeat."""
+    """One period of the sound card."""
 
     frames: Frames | None
     """10 ms of microphone: int16 mono, 160 frames at 16 kHz; None while it is closed."""
@@ -33,12 +33,12 @@ class MicPeriod:
 
 @dataclass(frozen=True, slots=True)
 class ButtonPressed:
-    """The push button: starts a turn when idle, else stops what is going on."""
+    """The push button: starts a turn when idle, else stops the turn or the ringing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Greet:
-    """The speaker was switched on: play the sound that says so, and calibrate by it."""
+    """The speaker has started: play the startup sound, and calibrate hearing by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,16 @@ class MuteSwitched:
 
     muted: bool
     reason: str = ""
-    """Why it is closed, where the switch alone does not say it; for people."""
+    """Why it is closed, if not just by the switch; for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardLost:
-    """The sound card is gone or taken; periods go on with a closed microphone."""
+    """The sound card is gone or taken; periods continue with a closed microphone."""
 
     reason: str
     unheard_frames: int
-    """Playback frames (device rate) handed to the card that perhaps were not heard."""
+    """Playback frames (device rate) that the card may have dropped unheard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +66,27 @@ class CardBack:
 
 @dataclass(frozen=True, slots=True)
 class SetVolume:
-    """Play at this loudness from now on, 0..100 percent."""
+    """Play at this volume from now on, 0..100 percent."""
 
     percent: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A timer is over: sound the alarm until somebody stops it, then say so (`RingStopped`)."""
+    """An alarm is due: ring until it is stopped; `RingStopped` reports that."""
 
     name: str
     ring_id: int = 0
     spoken: Frames | None = field(default=None, compare=False)
-    """What it is for, said aloud: int16 at 24 kHz."""
+    """Its name in the offline voice: int16 at 24 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What was said into a ringing alarm (`Understand`): "stop", or anything else."""
+    """The words that the user spoke into the ringing (`Understand`) were recognised."""
 
     stop: bool
+    """They were a stop command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +106,23 @@ class WakeRenewed:
 
 
 class Then(Enum):
-    """What the core does when a function has returned."""
+    """The reaction of the core to the result of a function."""
 
-    REPLY = auto()  # the model goes on with the result
-    REPEAT = auto()  # what was said last is played once more, and the model says nothing
-    REST = auto()  # the turn is over without another word
+    REPLY = auto()  # the model responds to the result
+    REPEAT = auto()  # the last reply is played again, without the model
+    REST = auto()  # the talk is over, without the model
 
 
 @dataclass(frozen=True, slots=True)
 class SkillDone:
-    """What a function called by the model returned, as text for the model."""
+    """The result of a function that the model called, as text for the model."""
 
     call_id: str
     output: str
     then: Then = Then.REPLY
 
 
-# --- what the core asks of the world ----------------------------------------------------
+# --- effects ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What is shown changed; `detail` is for people (a reason, a remedy), may be empty."""
+    """The indication has changed; `detail` is for the user (a reason, a remedy) or ""."""
 
     shown: Shown
     detail: str = ""
@@ -141,12 +142,12 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """Close this socket and open a new one; `fatal` means: do not try again by yourself."""
+    """Close this socket and open a new one; `fatal`: open none without being asked."""
 
     reason: str
     fatal: bool = False
     later: bool = False
-    """Open it in minutes, or if a user asks."""
+    """Open it after minutes, or when a turn needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +159,14 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Somebody needs a socket: open one now, without waiting; not `wanted`: hold none."""
+    """`wanted`: a turn needs a socket, open one at once; else close it and open none."""
 
     wanted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CallSkill:
-    """The model calls a function; answer with `SkillDone`, always."""
+    """The model calls a function; `SkillDone` must follow, whatever happens."""
 
     call_id: str
     name: str
@@ -174,15 +175,15 @@ class CallSkill:
 
 @dataclass(frozen=True, slots=True)
 class Understand:
-    """Somebody spoke into a ringing alarm; answer with `Understood`, soon or not at all."""
+    """Recognise the words that the user spoke into the ringing; `Understood` may follow."""
 
     frames: Frames = field(repr=False, compare=False)
-    """What was said: int16 mono at 16 kHz, at most 3 s, without our own echo."""
+    """The utterance: int16 mono at 16 kHz, at most 3 s, without the echo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Speak these words with the offline voice; answer with `Spoken`, soon or not at all."""
+    """Speak these words with the offline voice; `Spoken` may follow."""
 
     number: int
     words: str = field(repr=False)
@@ -190,7 +191,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class RingStopped:
-    """These rings are over: somebody stopped them, or nobody did for too long."""
+    """These alarms have stopped: by the user, or after the longest time."""
 
     ring_ids: tuple[int, ...]
 
@@ -202,7 +203,7 @@ class OpenMicrophone:
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What hearing knows of the echo's path by now: worth keeping over a restart."""
+    """The learnt echo path is worth saving for the next start."""
 
     memory: EchoMemory = field(compare=False)
 
@@ -267,10 +268,10 @@ Effect = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the core wants done after one heartbeat, in this order."""
+    """The result of one period, to be carried out in this order."""
 
     drop: bool
-    """Silence the loudspeaker at once: throw away all that is written but not yet heard."""
+    """Silence the loudspeaker at once: drop all frames written but not yet heard."""
 
     playback: Frames
     """Write these next: int16 mono at the device rate; may be empty."""

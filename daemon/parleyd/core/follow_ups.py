@@ -1,8 +1,8 @@
-"""How long a talk continues without the wake word: users end theirs, televisions never do.
+"""How long a talk continues without the wake word: a user ends it, a television never does.
 
-Three signs end the follow-ups, each of them after the answer that is due: the talk has had
-its number of follow-up turns; two of them in a row were much quieter than the turn that began
-with the wake word or the button; or one had no pause in all of the time that a turn may take.
+Three signs end the follow-ups, each after the answer that is due: the talk has had its number
+of follow-up turns; two of them in a row were much quieter than the turn that began with the wake
+word or the button; or one had no pause in the longest time that a turn may take.
 """
 
 from parleyd.audio import db_to_power, power_to_db
@@ -13,13 +13,13 @@ from parleyd.hearing import HeardPeriod
 MUCH_QUIETER_DB = 15.0
 IN_A_ROW = 2  # one may be a user who turned away
 _VOICE = 0.5  # probability: such periods are speech
-_LEAST_PERIODS = 20  # 0.2 s of speech: less has no level to compare
+_LEAST_PERIODS = 20  # 0.2 s of speech: the level of less cannot be compared
 
 
 class FollowUps:
     """Counts and measures the turns of one talk; pure, owned by the audio thread.
 
-    `most`: follow-up turns until the wake word is needed again; 0 is no limit of any kind.
+    `most`: follow-up turns until the wake word is needed again; 0 turns off all three limits.
     """
 
     def __init__(self, most: int) -> None:
@@ -36,7 +36,7 @@ class FollowUps:
 
     @property
     def over(self) -> str:
-        """Why the next turn needs the wake word or the button; "" while it does not."""
+        """Why the next turn needs the wake word or the button; "" if it does not."""
         if self._most == 0:
             return ""
         if self.turns >= self._most:
@@ -65,9 +65,9 @@ class FollowUps:
             self._periods += 1
 
     def asked(self, *, endless: bool) -> None:
-        """The turn is to be answered; once more when the user speaks on while Parley thinks.
+        """A reply is asked for; again if the user continues to speak while Parley thinks.
 
-        `endless`: no pause ended it, its time was up.
+        `endless`: the turn ended because its time was up, not by a pause.
         """
         level_dbfs = self._level_dbfs()
         if self._called:

@@ -1,4 +1,4 @@
-"""The one ladder of what is shown: mute over everything, then what is wrong, then what goes on."""
+"""Selects the indication: mute first, then what is wrong, then the state of the turn."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from parleyd.core.states import Shown, State
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that has a say in what is shown; texts say why, "" when it is not so."""
+    """The inputs of the selection; a text gives the reason, "" if there is none."""
 
     muted: bool
     why_muted: str
-    """Why, where the switch alone does not say it: it cannot be read, or a voice asked."""
+    """The reason if it is not just the switch: it cannot be read, or the user asked by voice."""
     without_card: str
     ringing: bool
     refused: str
@@ -26,11 +26,11 @@ class Situation:
     deaf: str = ""
     """Why no wake word can be heard: its engine has failed."""
     impaired: str = ""
-    """What else does not work: a microphone without a sound, a part of hearing that has failed."""
+    """What else does not work: a microphone without sound, a part of hearing that has failed."""
 
 
 def shown(now: Situation) -> Show:
-    """The highest rung that holds."""
+    """The first indication of the order that applies."""
     idle = now.turn is State.IDLE
     if now.muted:
         return Show(Shown.MUTED, now.why_muted)

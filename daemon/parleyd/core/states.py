@@ -1,4 +1,4 @@
-"""The names of what Parley is doing, as logs, LEDs and `systemctl status` show them."""
+"""The states of a turn, and the indications of logs, LEDs and `systemctl status`."""
 
 from enum import StrEnum
 
@@ -14,10 +14,9 @@ class State(StrEnum):
 
 
 class Shown(StrEnum):
-    """What is shown to people: a state, or what lies over it; of all that hold, the first here.
+    """The indication: the first member that applies, in this order (hardware/lights.md).
 
-    The ladder of hardware/lights.md. Mute wins over everything; of the states of a turn,
-    which come last, only one holds at a time.
+    Mute comes first. The states of a turn come last; exactly one of them applies at a time.
     """
 
     MUTED = "muted"

@@ -34,7 +34,7 @@ class Duplex:
         self._levels: list[float] = []
 
     def update(self, heard: HeardPeriod) -> bool:
-        """Process one period of a reply without a suspected user; return whether `full` changed."""
+        """Process one period of a reply that is not held; return whether `full` changed."""
         if not self.full and self._harmless(heard):
             return self._change(True)
         if heard.echo_dbfs <= AUDIBLE_DBFS:

@@ -50,7 +50,7 @@ class Hearing:
     well under a millisecond.
 
     `report`: called with each failure of a part, which is reset and skipped for a while;
-    the default raises the failure. While a part is skipped, no user is suspected.
+    the default raises the failure. While a part is skipped, playback is never held.
     """
 
     def __init__(
