@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from parleyd import config
+from parleyd.cli.main import COMMANDS
 from tests.docs.pages import PACKAGE, ROOT, Page, page, pages
 
 EVERY_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -16,6 +17,7 @@ PATH = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)+/?")
 FILE = re.compile(rf"[\w.-]+\.(?:{'|'.join(SOURCES)})")
 MODULE = re.compile(r"python3? -m ((?:tests|hardware|parleyd)(?:\.\w+)*)")
 OPTION = re.compile(r"install\.sh (--[a-z-]+)")
+COMMAND = re.compile(r"(?:^|[ /])parley ([a-z][a-z-]*)", re.MULTILINE)
 KEY = re.compile(r"(\w+)\.(\w+)(?: = .*)?")
 OTHERS_FILES = {"cat.py", "timeline.png"}
 """Names in examples, which the reader's own files have."""
@@ -33,13 +35,15 @@ def test_page_paths_in_backticks_exist(page: Page) -> None:
 
 
 @EVERY_PAGE
-def test_page_modules_and_options_exist(page: Page) -> None:
+def test_page_commands_and_options_exist(page: Page) -> None:
     texts = [*page.code, *page.blocks]
     modules = {name for text in texts for name in MODULE.findall(text)}
     assert [name for name in modules if not _module_exists(name)] == []
     usage = (ROOT / "install.sh").read_text("utf-8")
     options = {name for text in texts for name in OPTION.findall(text)}
     assert [name for name in options if f"  {name}" not in usage] == []
+    commands = {name for text in texts for name in COMMAND.findall(text)}
+    assert commands <= set(COMMANDS)
 
 
 @EVERY_PAGE
