@@ -106,7 +106,7 @@ def _is_path(text: str) -> bool:
         return False
     first = text.split("/")[0]
     ours = any((folder / first).exists() for folder in (ROOT, PACKAGE)) and first != "demo-report"
-    return ours or bool(re.search(rf"\.(?:{'|'.join(SOURCES)})$", text))
+    return ours or text.endswith((".py", ".md", ".sh"))
 
 
 def _found(page: Page, text: str) -> bool:
