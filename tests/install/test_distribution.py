@@ -47,7 +47,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCE / name, place)
     left_out = shutil.ignore_patterns("*.egg-info", "__pycache__")
-    shutil.copytree(SOURCE / "daemon", place / "daemon", ignore=left_out)
+    for name in ("daemon", "hardware", "systemd"):
+        shutil.copytree(SOURCE / name, place / name, ignore=left_out)
     return place
 
 
@@ -72,7 +73,9 @@ def test_wheel_has_exactly_the_files_of_the_package(wheel: Path, source: Path) -
     package = source / "daemon/parleyd"
     ours = {f"parleyd/{p.relative_to(package)}" for p in package.rglob("*") if p.is_file()}
     held = {name for name in files(wheel) if ".dist-info/" not in name}
-    assert held == ours
+    assert {name for name in held if ".data/" not in name} == ours
+    pages = {Path(name).name for name in held if "/share/doc/parleyd/daemon/docs/" in name}
+    assert pages == {page.name for page in (source / "daemon/docs").glob("*.md")}
 
 
 def test_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
