@@ -5,15 +5,16 @@ umask 022 # not the caller's: the service reads these files, and only root may c
 
 readonly dest=${DESTDIR:-} # installing into an image: nothing is enabled or started
 readonly opt=$dest/opt/parley
-readonly etc=$dest/etc/parley
 readonly unit=$dest/etc/systemd/system/parleyd.service
-readonly drop_in=$unit.d/keys.conf
 readonly backoff=$unit.d/backoff.conf
 readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
 readonly rules=$dest/etc/udev/rules.d/60-parley.rules
 readonly state=("$dest/var/lib/private/parley" "$dest/var/lib/parley")
 readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and space to unpack
 readonly at_run_time=(flite alsa-utils)
+
+# shellcheck source=systemd/etc_parley.sh
+source "$root/systemd/etc_parley.sh"
 
 device() {
   local option=$1 board='' wheels='' purge='' again="sudo ${root@Q}/install.sh ${*@Q}"
@@ -58,6 +59,7 @@ install_device() {
   unset PYTHONPATH PYTHONHOME
   check_machine
   check_board "$board"
+  check_package
   install -d -m 755 "$opt"
   log=$opt/install.log
   venv=$opt/venv
@@ -76,6 +78,13 @@ install_device() {
 check_board() {
   [[ -z $1 || -f $root/daemon/parleyd/config/boards/$1.toml ]] ||
     fail "there is no board $1" "use one of: $(cd "$root/daemon/parleyd/config/boards" && echo *.toml | sed 's/\.toml//g')"
+}
+
+# The files of the Debian package would mix with those of this installation.
+check_package() {
+  [[ -n $dest || ! -e /var/lib/dpkg/info/parleyd.md5sums ]] ||
+    fail "the Debian package parleyd is installed" \
+      "upgrade the package, or sudo apt-get remove parleyd (configuration, keys and state are kept)"
 }
 
 # Uses Debian's packages where possible, and a compiler only for the rest (see device_venv).
@@ -188,15 +197,8 @@ device_files() {
   fi
   install -d -m 755 "$etc"
   name_keys
-  if [[ -e $etc/parley.toml ]]; then
-    chmod go-w,a+r "$etc/parley.toml"
-    step "$etc/parley.toml is kept as it is"
-    return
-  fi
-  first_configuration "$board" >"$etc/parley.toml.new"
-  chmod 644 "$etc/parley.toml.new"
-  mv "$etc/parley.toml.new" "$etc/parley.toml"
-  step "$etc/parley.toml is new: it lists every key with its default, commented out"
+  make_configuration "$root/daemon/parleyd/config/default.toml" "$board"
+  step "$etc/parley.toml is $configuration"
 }
 
 # Prints 0 without systemd.
@@ -204,42 +206,6 @@ systemd_version() { (systemctl --version 2>/dev/null || true) | awk 'NR == 1 {v 
 
 # Does not write a file that is already right.
 put() { install -C -D -m 644 "$root/$1" "$2"; }
-
-first_configuration() {
-  local board='#board = "usb-gpio"'
-  [[ -z $1 ]] || board="board = \"$1\""
-  # all keys are commented out, so that the defaults of a later version or a board apply
-  sed -e 's/^[^#[]/#&/' -e "s/^#*board = .*/$board/" "$root/daemon/parleyd/config/default.toml"
-}
-
-# Makes each key in /etc/parley a credential of the service.
-name_keys() {
-  local file lines=''
-  for file in "$etc"/*_key; do
-    [[ -f $file ]] || continue
-    roots_alone "$file"
-    lines+="LoadCredential=${file##*/}:${file#"$dest"}"$'\n'
-  done
-  for file in "$etc"/*_key.cred; do
-    [[ -f $file ]] || continue
-    roots_alone "$file"
-    lines+="LoadCredentialEncrypted=$(basename "$file" .cred):${file#"$dest"}"$'\n'
-  done
-  if [[ -z $lines ]]; then
-    rm -f "$drop_in"
-    return
-  fi
-  lines="[Service]"$'\n'$lines
-  install -d -m 755 "${drop_in%/*}"
-  [[ $(cat "$drop_in" 2>/dev/null) == "${lines%$'\n'}" ]] || printf '%s' "$lines" >"$drop_in"
-  chmod 644 "$drop_in"
-}
-
-# A key is read by systemd, as root, and by nobody else.
-roots_alone() {
-  chmod 600 "$1"
-  ((EUID != 0)) || chown root:root "$1"
-}
 
 device_service() {
   if [[ -n $dest ]]; then

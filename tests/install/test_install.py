@@ -231,8 +231,10 @@ def test_killed_setup_is_restarted(installed: Checkout) -> None:
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_scripts_pass_shellcheck() -> None:
-    own = ("install.sh", ".ci/run", "tests/install/arm64", "tests/install/inside")
-    scripts = [SOURCE / name for name in own]
+    own = ("install.sh", ".ci/run", "tests/versions", "tests/install/arm64", "tests/install/debs")
+    packaging = SOURCE / "daemon/packaging"
+    scripts = [SOURCE / name for name in own] + [packaging / "build", packaging / "build_here.sh"]
+    scripts += [packaging / "configure", packaging / "inside", *packaging.glob("debian/p*")]
     command = ["shellcheck", "-x", "-P", SOURCE, *scripts]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # type: ignore[arg-type]
     assert result.stdout == ""

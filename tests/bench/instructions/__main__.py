@@ -19,7 +19,7 @@ import parleyd
 from tests.bench.instructions import tables, tape
 
 HERE = Path(__file__).parent
-INSIDE = HERE.parents[1] / "install/inside"
+INSIDE = HERE.parents[2] / "daemon/packaging/inside"
 ROOT = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "parley-arm64"
 PI_PYTHON = "/opt/parley/venv/bin/python"
 BUILT_IN = "/var/tmp/count"  # folder of this bench in the arm64 system

@@ -1,0 +1,58 @@
+# shellcheck shell=bash disable=SC2154
+# The files below /etc that belong to the owner of the device; sourced by systemd/device.sh and, in
+# the Debian package, by /opt/parley/configure. Takes `dest` ('' but for an image).
+
+readonly etc=$dest/etc/parley
+readonly drop_in=$dest/etc/systemd/system/parleyd.service.d/keys.conf
+
+# first_configuration DEFAULTS BOARD: prints the annotated defaults, every key commented out, so
+# that the defaults of a later version or a board apply. BOARD may be empty.
+first_configuration() {
+  local board='#board = "usb-gpio"'
+  [[ -z $2 ]] || board="board = \"$2\""
+  sed -e 's/^[^#[]/#&/' -e "s/^#*board = .*/$board/" "$1"
+}
+
+# make_configuration DEFAULTS BOARD: writes /etc/parley/parley.toml, or sets only the rights of the
+# present one. Sets `configuration` to what it is then.
+make_configuration() {
+  install -d -m 755 "$etc"
+  configuration="kept as it is"
+  if [[ -e $etc/parley.toml ]]; then
+    chmod go-w,a+r "$etc/parley.toml"
+    return
+  fi
+  first_configuration "$1" "$2" >"$etc/parley.toml.new"
+  chmod 644 "$etc/parley.toml.new"
+  mv "$etc/parley.toml.new" "$etc/parley.toml"
+  configuration="new: it lists every key with its default, commented out"
+}
+
+# Makes each key in /etc/parley a credential of the service.
+name_keys() {
+  local file lines=''
+  for file in "$etc"/*_key; do
+    [[ -f $file ]] || continue
+    roots_alone "$file"
+    lines+="LoadCredential=${file##*/}:${file#"$dest"}"$'\n'
+  done
+  for file in "$etc"/*_key.cred; do
+    [[ -f $file ]] || continue
+    roots_alone "$file"
+    lines+="LoadCredentialEncrypted=$(basename "$file" .cred):${file#"$dest"}"$'\n'
+  done
+  if [[ -z $lines ]]; then
+    rm -f "$drop_in"
+    return
+  fi
+  lines="[Service]"$'\n'$lines
+  install -d -m 755 "${drop_in%/*}"
+  [[ $(cat "$drop_in" 2>/dev/null) == "${lines%$'\n'}" ]] || printf '%s' "$lines" >"$drop_in"
+  chmod 644 "$drop_in"
+}
+
+# A key is read by systemd, as root, and by no other user.
+roots_alone() {
+  chmod 600 "$1"
+  ((EUID != 0)) || chown root:root "$1"
+}
