@@ -518,6 +518,15 @@ def test_install_remedy_names_an_existing_script() -> None:
     assert subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
+def test_install_remedy_of_the_debian_package_is_its_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configure").touch()
+    monkeypatch.setattr(remedies, "CHECKOUT", tmp_path / "venv/lib")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
+    assert remedies.install("--install") == f"sudo {tmp_path}/configure"
+
+
 def test_offline_speech_remedy_installs_the_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
     from parleyd.embedded import recognizer, synthesizer
     from parleyd.errors import OfflineSpeechError

@@ -76,10 +76,13 @@ def pip_install(package: str) -> str:
 
 
 def install(option: str) -> str:
-    """Run install.sh again from its folder."""
+    """Repeat the installation: by install.sh, or by the script of the Debian package."""
     script = CHECKOUT / "install.sh"
     if script.exists():
         return f"sudo {quoted(script)} {option}"
+    packaged = Path(sys.prefix).with_name("configure")
+    if packaged.exists():
+        return f"sudo {quoted(packaged)}"
     return f"run install.sh {option} again, in the folder from which Parley was installed"
 
 
