@@ -47,7 +47,7 @@ def test_doctor_and_check_do_not_need_the_folder(tmp_path: Path) -> None:
         examined = run("doctor", "--config", str(config), environ=at(tmp_path))
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "another Parley" not in examined.stdout + examined.stderr
-    assert f"{tmp_path}/parley can be written" in examined.stdout
+    assert f"{tmp_path}/parley is writable" in examined.stdout
 
 
 def test_reload_keeps_the_folder_and_sigkill_frees_it(tmp_path: Path) -> None:
