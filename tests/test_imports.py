@@ -25,10 +25,10 @@ import json, pickle, sys
 import parleyd.app.daemon
 from parleyd.core.events import MicPeriod
 from parleyd.core.speaker import Speaker
-from parleyd.wake import choose
+from parleyd.wake import factory
 
 settings, events = pickle.load(open(sys.argv[1], "rb"))
-speaker = Speaker(settings, choose.create(settings.wake, None))
+speaker = Speaker(settings, factory.create(settings.wake, None))
 states, imported = set(), {}
 for now, event, _ in events:
     before = set(sys.modules)
