@@ -14,7 +14,7 @@ first_configuration() {
 }
 
 # make_configuration DEFAULTS BOARD: writes /etc/parley/parley.toml, or sets only the rights of the
-# present one. Sets `configuration` to what it is then.
+# existing one. Sets `configuration` to a description of the result.
 make_configuration() {
   install -d -m 755 "$etc"
   configuration="kept as it is"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build_here.sh OUT: builds the Debian package of this checkout, for the release and the machine that it
-# runs on, into the folder OUT. As root: it installs what the build needs, as install.sh --install
-# does. Set SOURCE_DATE_EPOCH for the dates in the package.
+# runs on, into the folder OUT. As root: it installs the packages that the build needs, like install.sh
+# --install. Set SOURCE_DATE_EPOCH for the dates in the package.
 set -Eeuo pipefail
 umask 022
 
@@ -34,7 +34,7 @@ main() {
     $(($(installed_kb) / 1000))
 }
 
-# The environment gets the one path that it has on every device, and forgets where it was made.
+# Gives the environment the path that it has on every device, and removes traces of the build.
 settle_environment() {
   local named
   named=$(readlink "$venv")
@@ -44,7 +44,7 @@ settle_environment() {
     xargs -0 -r sed -i -e "s|$tree||g" -e "s|/opt/parley/$named|/opt/parley/venv|g"
   rm -f "$tree"/opt/parley/install.* "$venv"/{installed,runtime.txt,versions.txt}
   find "$venv" -name direct_url.json -delete # a folder of the build
-  # what was compiled here; wheels are stripped already, and some would not survive it
+  # only the libraries compiled here: wheels are stripped already, and strip breaks some of them
   find "$venv" \( -name 'alsaaudio*.so' -o -name '_lgpio*.so' \) -exec strip --strip-unneeded {} +
   # libraries of other processors and systems, of which pvporcupine chooses at run time
   python3 - "$venv" <<'PYTHON'
@@ -67,13 +67,13 @@ for path in Path(sys.argv[1]).rglob("*"):
 PYTHON
 }
 
-# What install.sh has put below /etc for the owner belongs to the package here.
+# Moves the files that install.sh puts below /etc to the folders of packages.
 move_to_usr() {
   local units=$tree/usr/lib/systemd/system
   mkdir -p "$units" "$tree/usr/lib/udev"
   mv "$tree"/etc/systemd/system/parleyd.service* "$units"
   mv "$tree/etc/udev/rules.d" "$tree/usr/lib/udev/rules.d"
-  rm -r "${tree:?}/etc" # /etc/parley is made on the device, where it is the owner's
+  rm -r "${tree:?}/etc" # configure makes /etc/parley on the device; it belongs to the owner
   rmdir "$tree/usr/lib/systemd/system/parleyd.service.d" 2>/dev/null || true
   install -m 755 "$packaging/configure" "$tree/opt/parley/configure"
   install -m 644 "$checkout/systemd/etc_parley.sh" "$tree/opt/parley/etc_parley.sh"
@@ -83,7 +83,7 @@ documents() {
   local doc=$tree/usr/share/doc/parleyd
   mkdir -p "$doc" "$tree/usr/share/lintian/overrides"
   version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$checkout/daemon/parleyd/__init__.py")
-  # before 0.2.0 comes 0.2.0.dev1, and before a package of Debian's own this one
+  # 0.2.0.dev1 sorts before 0.2.0, and this package before one in Debian's archive
   version=$(sed -E 's/\.?(dev|a|b|rc)([0-9]+)$/~\1\2/' <<<"$version")-1~deb$(release)
   architecture=$(dpkg --print-architecture)
   gzip -9n <"$checkout/daemon/CHANGELOG.md" >"$doc/changelog.gz"
@@ -101,7 +101,7 @@ LOG
 
 release() { (. /etc/os-release && echo "$VERSION_ID"); }
 
-# Modules are compiled here: the package compiles nothing on the device, and leaves nothing behind.
+# Compiles the modules, since that takes minutes on a Pi and would leave unowned files there.
 compile_modules() {
   find "$tree" -name __pycache__ -prune -exec rm -rf {} +
   find "$tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
@@ -115,7 +115,7 @@ control() {
   minor=$(python3 -c 'import sys; print(sys.version_info.minor)')
   depends="python3 (>= 3.$minor~), python3 (<< 3.$((minor + 1))~), python3-systemd, flite, alsa-utils"
   depends+=", systemd, udev"
-  # the build has taken it, so the environment has none of its own
+  # where the build uses the package of the system, the environment contains no copy
   [[ -n $(find "$venv" -name '_lgpio*.so') || $architecture != arm64 ]] || depends+=", python3-lgpio"
   (cd "$tree" && find . -path ./DEBIAN -prune -o -type f -print0 | LC_ALL=C sort -z |
     xargs -0 md5sum | sed 's|  \./|  |') >"$work/md5sums"

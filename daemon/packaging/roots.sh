@@ -8,7 +8,7 @@ readonly packaging checkout cache
 readonly clone=/home/pi/parley # where a system has the checkout's files
 readonly like_pi_os=systemd,udev,passwd,iproute2,ca-certificates # required packages of any Pi
 
-# need_roots ARCHITECTURE...: ends with a message where one can't be made or entered here.
+# need_roots ARCHITECTURE...: ends with a message if this machine cannot make or enter one.
 need_roots() {
   ((EUID == 0)) || give_up "run as root, to enter an unpacked system"
   local tool architecture tools=(mmdebstrap unshare python3 git)
@@ -32,8 +32,8 @@ can_run() {
   [[ -e $formats/qemu-aarch64 ]] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >"$formats/register"
 }
 
-# new_root SUITE ARCHITECTURE ROOT: a system as bare as it can be, in the folder ROOT, with what is
-# committed. The bare system is made once and kept packed in the cache.
+# new_root SUITE ARCHITECTURE ROOT: unpacks a minimal system into the folder ROOT, with the committed
+# state of the checkout. The minimal system is made once and kept packed in the cache.
 new_root() {
   local suite=$1 architecture=$2 root=$3
   local packed=$cache/$suite-$architecture.tar
@@ -42,7 +42,7 @@ new_root() {
   mkdir -p "$root"
   tar -xf "$packed" -C "$root"
   mkdir -p "$root$clone"
-  # a system that is thrown away need not survive a power cut
+  # the system is temporary and need not survive a power cut
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
   git -C "$checkout" archive --prefix="${clone#/}/" HEAD | tar -xf - -C "$root"
 }

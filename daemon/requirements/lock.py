@@ -8,7 +8,7 @@ package. Run all tests with the new versions before you commit the files.
 
 The hashes cover CPython from 3.11 on, on x86_64 and aarch64 with glibc. A source archive is listed
 only where a target has no wheel: nothing else may be compiled. Needs Python 3.11 and a network; uv
-goes into an environment of its own in the user's cache.
+is installed into a separate environment in the user's cache.
 """
 
 import argparse
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1] / "pyproject.toml"
 TOOLS = ("uv==0.13.9", "packaging==26.4")
-# what must be in place first; then each set adds what the earlier ones lack
+# in the order of installation; each set adds the packages that the earlier ones lack
 SETS = ("build", "runtime", "plots", "test")
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
 MACHINES = ("x86_64", "aarch64")
@@ -38,10 +38,10 @@ HEAD = """\
 # Written by daemon/requirements/lock.py; {what}.
 """
 WHAT = {
-    "build": "what compiles the packages that have no wheel",
+    "build": "the build backend, for packages that have no wheel",
     "runtime": "the daemon",
-    "plots": "what the timeline of the demo needs besides runtime.txt",
-    "test": "what the tests need besides runtime.txt and plots.txt",
+    "plots": "for the timeline of the demo, besides runtime.txt",
+    "test": "for the tests, besides runtime.txt and plots.txt",
 }
 
 
