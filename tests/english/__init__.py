@@ -1,0 +1,1 @@
+"""Counts phrases that read like a translation. `python -m tests.english` prints them."""

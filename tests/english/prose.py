@@ -1,0 +1,69 @@
+"""The prose of a file: docstrings, comments, messages, pages."""
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LEAST_SPACES = 2
+"""A string with fewer is a name or a format, not a sentence."""
+SPOKEN = ("stories.py", "grammar.py", "intents.py")
+"""Files whose strings are spoken by people or to them."""
+PAGES = (".md", ".toml", ".yml", ".yaml", ".service", ".rules")
+
+
+def files() -> list[Path]:
+    """Every file of the project that holds prose, but for this folder, which quotes phrases."""
+    listed = subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+    )
+    return [
+        ROOT / name
+        for name in sorted(set(listed.splitlines()))
+        if Path(name).suffix in (".py", ".sh", *PAGES)
+        and not name.startswith("tests/english/")
+        and (ROOT / name).is_file()
+        and not (ROOT / name).is_symlink()
+    ]
+
+
+def prose(path: Path) -> str:
+    """The sentences of one file."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix in (".md", ".toml"):
+        return re.sub(r"```.*?```", "", source, flags=re.DOTALL)
+    if path.suffix == ".py":
+        return _of_python(source, messages="tests" not in path.parts and path.name not in SPOKEN)
+    return "\n".join(line for line in source.splitlines() if "#" in line or "echo" in line)
+
+
+def _of_python(source: str, *, messages: bool) -> str:
+    tree = ast.parse(source)
+    found = [
+        ast.get_docstring(node) or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    quoted = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if _may_have(node)}
+    found += [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.count(" ") >= LEAST_SPACES
+        and node.value not in quoted
+        and messages
+    ]
+    found += [
+        token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    return "\n".join(found)
+
+
+def _may_have(node: ast.AST) -> bool:
+    return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
