@@ -12,19 +12,19 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 
-from parleyd.config import Audio, Config, Playout, Turn
+from parleyd.config import AudioConfig, Config, PlayoutConfig, TurnConfig
 from parleyd.core.events import (
     ButtonPressed,
+    ConnectionUp,
     Effect,
-    Happening,
-    LinkUp,
+    InputEvent,
+    LogEvent,
     MicPeriod,
-    Note,
     Send,
     Show,
 )
-from parleyd.core.speaker import Speaker
-from parleyd.core.states import Shown, State
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
 from tests.client_events import settings_of
@@ -47,9 +47,9 @@ def tone(length_ms: int) -> bytes:
 def at(server: str, **turn: object) -> Config:
     """Return settings with local turns and short silences, for one kind of server."""
     base = Config(
-        audio=Audio(playback_rate_hz=24000, volume=100),
-        playout=Playout(capacity_s=60),
-        turn=Turn(detection="local", follow_up_s=0.0, silence_ms=400),
+        audio=AudioConfig(playback_rate_hz=24000, volume=100),
+        playout=PlayoutConfig(capacity_s=60),
+        turn=TurnConfig(detection="local", follow_up_s=0.0, silence_ms=400),
     )
     realtime = msgspec.structs.replace(
         base.realtime, server=server, url="ws://127.0.0.1:1/v1/realtime", model="m"
@@ -78,12 +78,12 @@ class BareCore:
         self._queue: Frames = SILENCE
         self.hearsay = Hearsay(Random(1))
         with (
-            patch("parleyd.hearing.front_end.Hearing", lambda *a, **k: self.hearsay),
+            patch("parleyd.hearing.front_end.EchoControl", lambda *a, **k: self.hearsay),
             patch("parleyd.hearing.front_end.Reference", Unreferenced),
         ):
-            self.speaker = Speaker(self.settings, None)
+            self.speaker = SmartSpeaker(self.settings, None)
         if self.connected:
-            self.say(LinkUp())
+            self.say(ConnectionUp())
             self.say(ev.SessionCreated())
             self.run(0.05)
             self.say(ev.SessionUpdated())
@@ -91,7 +91,7 @@ class BareCore:
 
     # --- the world ----------------------------------------------------------------------
 
-    def say(self, event: Happening) -> None:
+    def say(self, event: InputEvent) -> None:
         """Send the core an event."""
         self.speaker.handle(event, self.now)
 
@@ -149,16 +149,16 @@ class BareCore:
     def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
 
-    def notes(self, name: str = "") -> list[Note]:
-        notes = [effect for effect in self.effects if isinstance(effect, Note)]
+    def notes(self, name: str = "") -> list[LogEvent]:
+        notes = [effect for effect in self.effects if isinstance(effect, LogEvent)]
         return [note for note in notes if name in ("", note.name)]
 
     def effects_of(self, kind: type[Effect]) -> list[Effect]:
         return [effect for effect in self.effects if isinstance(effect, kind)]
 
     @property
-    def shown(self) -> list[Shown]:
-        return [effect.shown for effect in self.effects if isinstance(effect, Show)]
+    def shown(self) -> list[Indication]:
+        return [effect.indication for effect in self.effects if isinstance(effect, Show)]
 
     @property
     def detail(self) -> str:

@@ -11,25 +11,25 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from parleyd.config import Audio, Config, Hearing, Playout, Turn
+from parleyd.config import AudioConfig, Config, HearingConfig, PlayoutConfig, TurnConfig
 from parleyd.core.events import (
     CallSkill,
+    ConnectionUp,
     Effect,
-    Happening,
-    LinkUp,
+    InputEvent,
+    LogEvent,
     MicPeriod,
-    Note,
     Send,
     Show,
-    Speak,
-    Spoken,
-    Step,
+    SpeechSynthesized,
+    SynthesizeSpeech,
+    TickResult,
 )
-from parleyd.core.speaker import Speaker
-from parleyd.core.states import Shown, State
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from parleyd.simulation.acoustics import Room
-from parleyd.simulation.card import Fault, SimulatedCard
+from parleyd.simulation.card import InjectedFault, SimulatedCard
 from parleyd.simulation.recording import Recording
 from parleyd.simulation.talker import Talker
 from parleyd.units import SERVER_RATE_HZ, Frames
@@ -79,10 +79,10 @@ class Paper:
     sent: list[ev.ClientEvent] = field(default_factory=list)
     responses: int = 0
     echo_gain_db: float = -40.0
-    faults: Sequence[Fault] = ()
+    faults: Sequence[InjectedFault] = ()
 
     def __post_init__(self) -> None:
-        self.speaker = Speaker(self.settings, self.wake)
+        self.speaker = SmartSpeaker(self.settings, self.wake)
         self.talker = Talker()
         rate_hz = self.settings.audio.playback_rate_hz
         self.recording = Recording(rate_hz)
@@ -96,14 +96,14 @@ class Paper:
             self, room, self.talker, recording=self.recording, faults=self.faults
         )
         if self.connected:
-            self.say(LinkUp())
+            self.say(ConnectionUp())
             self.say(ev.SessionCreated())
             self.run(0.05)
             self.say(ev.SessionUpdated())
             self.run(0.02)
 
     # the card drives this object, which observes all effects of the core
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         step = self.speaker.tick(mic, now)
         self.steps.append((step.drop, step.playback.tobytes()))
         for effect in step.effects:
@@ -111,11 +111,11 @@ class Paper:
             if isinstance(effect, Send):
                 self.sent.append(effect.event)
                 self._answer(effect.event, now)
-            if isinstance(effect, Speak):
-                self.say(Spoken(effect.number, self.voice))
+            if isinstance(effect, SynthesizeSpeech):
+                self.say(SpeechSynthesized(effect.number, self.voice))
         return step
 
-    def say(self, event: Happening) -> None:
+    def say(self, event: InputEvent) -> None:
         """Send the core an event."""
         self.speaker.handle(event, self.card.now)
 
@@ -146,12 +146,12 @@ class Paper:
     def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
 
-    def notes(self, name: str) -> list[Note]:
-        return [e for _, e in self.effects if isinstance(e, Note) and e.name == name]
+    def notes(self, name: str) -> list[LogEvent]:
+        return [e for _, e in self.effects if isinstance(e, LogEvent) and e.name == name]
 
     @property
-    def shown(self) -> list[Shown]:
-        return [effect.shown for _, effect in self.effects if isinstance(effect, Show)]
+    def shown(self) -> list[Indication]:
+        return [effect.indication for _, effect in self.effects if isinstance(effect, Show)]
 
     @property
     def skills(self) -> list[CallSkill]:
@@ -184,9 +184,9 @@ def settings(
 ) -> Config:
     """Return settings with local turns, short silences and no chime."""
     base = Config(
-        audio=Audio(playback_rate_hz=rate_hz, volume=volume),  # type: ignore[arg-type]
-        playout=Playout(capacity_s=capacity_s),
-        turn=Turn(detection="local", follow_up_s=follow_up_s, silence_ms=400),
-        hearing=Hearing(**hearing),  # type: ignore[arg-type]
+        audio=AudioConfig(playback_rate_hz=rate_hz, volume=volume),  # type: ignore[arg-type]
+        playout=PlayoutConfig(capacity_s=capacity_s),
+        turn=TurnConfig(detection="local", follow_up_s=follow_up_s, silence_ms=400),
+        hearing=HearingConfig(**hearing),  # type: ignore[arg-type]
     )
     return msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=False))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parleyd.audio import resample
-from parleyd.core.events import ButtonPressed, Greet
+from parleyd.core.events import ButtonPressed, PlayStartupSound
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
@@ -60,7 +60,7 @@ def _conversation() -> tuple[object, ...]:
     base = settings(follow_up_s=2.0)
     story = resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
     paper = Recorded(base, Bell(), reply=story, echo_gain_db=-12.0)
-    paper.say(Greet())
+    paper.say(PlayStartupSound())
     paper.run(4.0)
     paper.say(ButtonPressed())
     paper.run(0.2)

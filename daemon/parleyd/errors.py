@@ -71,11 +71,11 @@ class LightsError(ParleyError):
     """LEDs or buttons cannot be driven on this machine."""
 
 
-class LinkError(ParleyError):
+class ServerConnectionError(ParleyError):
     """The realtime server cannot be reached; a later try may succeed."""
 
 
-class LinkFatalError(LinkError):
+class ServerRefusedError(ServerConnectionError):
     """The realtime server refuses the connection; a later try cannot succeed."""
 
 

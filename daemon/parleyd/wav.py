@@ -41,7 +41,7 @@ def read(path: Path, rate_hz: int) -> Stereo:
     except (OSError, wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: bad sizes
         raise ParleyError(
             f"{path}: cannot be read as WAV ({error}); a 16-bit stereo recording is expected, "
-            "such as the demo's room.wav or a turn recorded by log.keep_turns"
+            "such as the demo's room.wav or a turn recorded by log.record_turns"
         ) from None
     if shape != (2, 2):
         raise ParleyError(

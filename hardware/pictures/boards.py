@@ -119,7 +119,7 @@ def names() -> list[str]:
     return [name for name in boards.names() if name != "respeaker-2mic-v2"]
 
 
-def _light(lights: config.Lights, on_hat: bool) -> Part:
+def _light(lights: config.LightsConfig, on_hat: bool) -> Part:
     ground = () if on_hat else (Wire(_ground_near(_pin(lights.led_pin)), "ground", GROUND),)
     if lights.output == "led":
         through = "" if on_hat else RESISTOR

@@ -7,15 +7,15 @@ dark, where LEDs are most visible, on light and on dark pages.
 import math
 from collections.abc import Iterator
 
-from parleyd.core.states import Shown
+from parleyd.core.states import Indication
 from parleyd.lights import Colour
-from parleyd.lights.patterns import LOOKS, animated, brightness, colour
+from parleyd.lights.patterns import LED_PATTERNS, animated, brightness, colour
 from parleyd.lights.terminal import on_screen
 
 WIDTH, HEIGHT = 620, 84
 SHOWN_S = 4.0
 FRAME_S = 0.02  # like the player
-DECIDED_S = 0.5  # longest duration of a barge-in (hearing.confirm_ms)
+DECIDED_S = 0.5  # longest duration of a barge-in (hearing.decision_window_ms)
 PAUSE_S = 1.5  # before the picture of a barge-in repeats, so that it does not flicker constantly
 
 ONE_LED, RGB_LED, HAT, RING = 46.0, 112.0, 190.0, 286.0  # horizontal positions
@@ -32,11 +32,11 @@ text{font:10px ui-sans-serif,system-ui,Helvetica,Arial,sans-serif;fill:#8b949e;t
 
 def pictures() -> dict[str, str]:
     """Return file names and SVG texts, one picture for each state."""
-    return {f"lights/{shown}.svg": _picture(shown) for shown in Shown}
+    return {f"lights/{shown}.svg": _picture(shown) for shown in Indication}
 
 
-def _picture(shown: Shown) -> str:
-    look = LOOKS[shown]
+def _picture(shown: Indication) -> str:
+    look = LED_PATTERNS[shown]
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}" role="img">',
@@ -79,11 +79,11 @@ def _labels() -> Iterator[str]:
         yield f'<text x="{x:g}" y="76">{text}</text>'
 
 
-def _lit(shown: Shown) -> Iterator[str]:
+def _lit(shown: Indication) -> Iterator[str]:
     """Yield the lights at full brightness, in one group whose opacity is the pattern."""
-    if shown is Shown.IDLE:
+    if shown is Indication.IDLE:
         return
-    hue = _css(LOOKS[shown].hue)
+    hue = _css(LED_PATTERNS[shown].hue)
     for name, fill in (("any", ANY_HUE), ("hue", hue)):
         yield (
             f'<radialGradient id="{name}"><stop offset="0" stop-color="{fill}" stop-opacity=".6"/>'
@@ -120,11 +120,11 @@ def _chip(x: float, y: float, edge: float, look: str) -> str:
 # --- time ---------------------------------------------------------------------------------
 
 
-def _keyframes(shown: Shown) -> str:
+def _keyframes(shown: Indication) -> str:
     """Return CSS that animates the opacity like the brightness of the pattern."""
     if not animated(shown):
         return ""
-    over_s = DECIDED_S + PAUSE_S if shown is Shown.BARGE_IN else _period_s(shown)
+    over_s = DECIDED_S + PAUSE_S if shown is Indication.BARGE_IN else _period_s(shown)
     frames = round(over_s / FRAME_S)
     steps: list[tuple[int, float]] = []
     for frame in range(frames):
@@ -142,13 +142,13 @@ def _keyframes(shown: Shown) -> str:
     )
 
 
-def _period_s(shown: Shown) -> float:
+def _period_s(shown: Indication) -> float:
     """Return the period of the pattern."""
     levels = [_level(shown, frame * FRAME_S) for frame in range(1000)]
     return next(n for n in range(1, 500) if levels[n:] == levels[:-n]) * FRAME_S
 
 
-def _curve(shown: Shown) -> Iterator[str]:
+def _curve(shown: Indication) -> Iterator[str]:
     """Yield the perceived brightness over `SHOWN_S`."""
     second = (CURVE_RIGHT - CURVE_LEFT) / SHOWN_S
     frames = round(SHOWN_S / FRAME_S)
@@ -162,8 +162,8 @@ def _curve(shown: Shown) -> Iterator[str]:
         else:
             path += [f"L{left:.4g},{height}", f"L{right:.4g},{height}"]
     path.append(f"L{CURVE_RIGHT},{BASELINE}Z")
-    fill = _css(LOOKS[shown].hue)
-    if shown is not Shown.IDLE:
+    fill = _css(LED_PATTERNS[shown].hue)
+    if shown is not Indication.IDLE:
         yield f'<path d="{"".join(path)}" fill="{fill}" opacity=".9"/>'
     yield f'<path class="axis" d="M{CURVE_LEFT},{BASELINE}H{CURVE_RIGHT}"/>'
     for tick in range(round(SHOWN_S) + 1):
@@ -173,10 +173,10 @@ def _curve(shown: Shown) -> Iterator[str]:
         yield f'<text x="{x:g}" y="76">{tick}{unit}</text>'
 
 
-def _level(shown: Shown, t: float) -> float:
+def _level(shown: Indication, t: float) -> float:
     """Return the perceived brightness at `t`, 0..1; dark in a picture's pause."""
     t += FRAME_S / 1000  # an edge of the pattern may coincide with a frame
-    if shown is Shown.BARGE_IN and t >= DECIDED_S:
+    if shown is Indication.BARGE_IN and t >= DECIDED_S:
         return 0.0
     return _seen(brightness(shown, t, 0.0))
 

@@ -99,7 +99,7 @@ def _scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened() -> tuple[Card, Pcm, Pcm]:
-    card = Card(config.Audio(capture="card", playback="card"))
+    card = Card(config.AudioConfig(capture="card", playback="card"))
     card.open_capture()
     playback, capture = card._playback, card._capture
     assert isinstance(playback, Pcm)
@@ -152,7 +152,7 @@ def test_drop_empties_the_queue_and_writes_count_again() -> None:
 def test_write_on_stereo_duplicates_each_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     monkeypatch.setattr(Pcm, "write", lambda _, data: written.append(data) or len(data) // 4)  # type: ignore[func-returns-value]
-    Card(config.Audio(playback_channels=2)).write(np.array([1, -2], np.int16))
+    Card(config.AudioConfig(playback_channels=2)).write(np.array([1, -2], np.int16))
     assert np.frombuffer(written[0], np.int16).tolist() == [1, 1, -2, -2]
 
 
@@ -250,7 +250,7 @@ def test_card_with_parameters_not_granted_raises(
 ) -> None:
     monkeypatch.setattr(Pcm, "granted", granted)
     with pytest.raises(AudioError) as error:
-        Card(config.Audio(playback="hw:CARD=Device"))
+        Card(config.AudioConfig(playback="hw:CARD=Device"))
     assert text in str(error.value)
     assert "plug" in str(error.value)
 
@@ -268,7 +268,7 @@ def test_open_of_hw_at_another_rate_uses_plughw_and_logs_it(
                 self._info |= {"rate": 44100, "channels": 2}
 
     monkeypatch.setattr(sound_card.alsaaudio(), "PCM", Picky)  # type: ignore[attr-defined]
-    card = Card(config.Audio(playback="hw:CARD=Device"))
+    card = Card(config.AudioConfig(playback="hw:CARD=Device"))
     assert card._playback.info()["rate"] == 48000
     assert devices == [("hw:CARD=Device", ["drop", "close"]), ("plughw:CARD=Device", [])]
     assert '"hw:CARD=Device" grants 44100 Hz, 2 channel(s), S16_LE; ALSA converts' in caplog.text
@@ -315,6 +315,6 @@ def test_card_that_cannot_be_opened_names_the_remedy(
 ) -> None:
     monkeypatch.setattr(Pcm, "refusal", refusal)
     with pytest.raises(AudioError) as error:
-        Card(config.Audio())
+        Card(config.AudioConfig())
     assert str(error.value).startswith(f'audio.playback: "default" cannot be opened ({refusal})')
     assert remedy in str(error.value)

@@ -29,7 +29,7 @@ def turned_down(rig: PulseRig) -> Iterator[PulseRig]:
 
 
 def set_for(name: str, playback: str = "speaker") -> None:
-    set_once(config.Audio(playback=playback, mixer=name))
+    set_once(config.AudioConfig(playback=playback, mixer=name))
 
 
 def test_mixer_named_control_is_unmuted_and_turned_up(
@@ -131,7 +131,7 @@ def usb(level: int = -3000) -> dict[str, object]:
     return {"range": (-3700, 0), "level": level, "muted": 1}
 
 
-AUDIO = config.Audio(playback="plughw:CARD=Device")
+AUDIO = config.AudioConfig(playback="plughw:CARD=Device")
 
 
 @pytest.mark.parametrize("garbage", [(0, 0), (140_032_426_489_968, 0), (0, 94_000_000_000_000)])

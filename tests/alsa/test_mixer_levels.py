@@ -67,7 +67,7 @@ def is_muted(name: str) -> bool:
 def test_mixer_auto_sets_0_db_and_keeps_the_sidetone_muted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    set_once(config.Audio(playback="card"))
+    set_once(config.AudioConfig(playback="card"))
     assert (level_db("Speaker"), level_db("Headphone"), level_db("Mic")) == (0, 0, -20)
     assert not is_muted("Speaker")
     assert not is_muted("Left Output Mixer PCM")
@@ -81,17 +81,17 @@ def test_mixer_auto_sets_0_db_and_keeps_the_sidetone_muted(
 def test_mixer_db_is_set_as_near_as_the_card_can(
     asked: float, speaker: float, headphone: float
 ) -> None:
-    set_once(config.Audio(playback="card", mixer_db=asked))
+    set_once(config.AudioConfig(playback="card", mixer_db=asked))
     assert (level_db("Speaker"), level_db("Headphone")) == (speaker, headphone)
 
 
 def test_mixer_named_control_is_the_only_one_set() -> None:
-    set_once(config.Audio(playback="card", mixer="Speaker"))
+    set_once(config.AudioConfig(playback="card", mixer="Speaker"))
     assert (level_db("Speaker"), level_db("Headphone")) == (0, 6)
     assert is_muted("Left Output Mixer PCM")
 
 
 def test_mixer_none_changes_no_control() -> None:
-    set_once(config.Audio(playback="card", mixer="none"))
+    set_once(config.AudioConfig(playback="card", mixer="none"))
     assert level_db("Speaker") == -30
     assert is_muted("Speaker")

@@ -77,7 +77,7 @@ def test_playback_tone_keeps_pitch_level_and_length_per_channel(
 ) -> None:
     files = FileCard(tmp_path, card_hz, card_channels, monkeypatch)
     card = Card(
-        config.Audio(
+        config.AudioConfig(
             playback="card",
             playback_rate_hz=asked_hz,  # type: ignore[arg-type]
             playback_channels=channels,  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def test_capture_tone_keeps_pitch_and_level(
 ) -> None:
     files = FileCard(tmp_path, card_hz, card_channels, monkeypatch)
     files.say(tone(500, card_hz))
-    card = Card(config.Audio(playback="null", capture="card"))
+    card = Card(config.AudioConfig(playback="null", capture="card"))
     card.open_capture()
     periods = [period for _ in range(45) if (period := card.read()) is not None]
     card.close()

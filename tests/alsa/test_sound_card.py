@@ -7,6 +7,7 @@ of `drop`), the test makes a few tries; broken code fails all of them.
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,9 @@ def ms(count: int, level: int) -> Frames:
     return np.full(count * SPEAKER_RATE_HZ // 1000, level, np.int16)
 
 
-def audio(**changes: object) -> config.Audio:
-    return config.Audio(**{"capture": "mic", "playback": "speaker", "lead_ms": LEAD_MS, **changes})  # type: ignore[arg-type]
+def audio(**changes: object) -> config.AudioConfig:
+    settings: Any = {"capture": "mic", "playback": "speaker", "lead_ms": LEAD_MS, **changes}
+    return config.AudioConfig(**settings)
 
 
 @pytest.fixture(autouse=True)
@@ -205,4 +207,4 @@ def test_card_default_without_hardware_raises(
 ) -> None:
     monkeypatch.setenv("ALSA_CONFIG_PATH", f"{tmp_path}/none.conf")
     with pytest.raises(AudioError, match=r'audio.playback: "default" cannot be opened'):
-        Card(config.Audio())
+        Card(config.AudioConfig())

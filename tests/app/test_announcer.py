@@ -6,30 +6,30 @@ import numpy as np
 import pytest
 
 from parleyd.app.announcer import Announcer
-from parleyd.app.effect_dispatcher import EffectHost, Switchboard
-from parleyd.core.events import Happening, Speak, Spoken
+from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
+from parleyd.core.events import InputEvent, SpeechSynthesized, SynthesizeSpeech
 from parleyd.embedded.synthesizer import Synthesizer
-from parleyd.realtime.connection import Address, Link
-from parleyd.skills.registry import SkillBook
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
+from parleyd.skills.registry import SkillRegistry
 from parleyd.units import Frames
 
 WORDS = "the service home wants to run open door. door is quote front unquote."
 
 
-def spoken(announcer: Announcer) -> list[Happening]:
-    """Return the events for the core after one `Speak`."""
-    posted: list[Happening] = []
+def spoken(announcer: Announcer) -> list[InputEvent]:
+    """Return the events for the core after one `SynthesizeSpeech`."""
+    posted: list[InputEvent] = []
 
     async def carry() -> None:
         done = asyncio.Event()
 
-        def post(event: Happening) -> None:
+        def post(event: InputEvent) -> None:
             posted.append(event)
             done.set()
 
-        link = Link(Address("ws://127.0.0.1:1"), post)
-        switchboard = Switchboard(link, SkillBook([]), post, EffectHost(), announcer)
-        switchboard.carry([Speak(7, WORDS)])
+        link = RealtimeConnection(ServerAddress("ws://127.0.0.1:1"), post)
+        dispatcher = EffectDispatcher(link, SkillRegistry([]), post, EffectHost(), announcer)
+        dispatcher.dispatch([SynthesizeSpeech(7, WORDS)])
         async with asyncio.timeout(30):
             await done.wait()
 
@@ -39,7 +39,7 @@ def spoken(announcer: Announcer) -> list[Happening]:
 
 def test_question_is_spoken_by_the_offline_voice_word_for_word() -> None:
     (event,) = spoken(Announcer())
-    assert isinstance(event, Spoken)
+    assert isinstance(event, SpeechSynthesized)
     assert event.number == 7
     assert event.frames is not None
     assert len(event.frames) == len(Synthesizer().synthesize(WORDS))  # its noise is random
@@ -53,7 +53,7 @@ class _Broken(Announcer):
 
 
 def test_failing_voice_is_reported_as_no_speech(caplog: pytest.LogCaptureFixture) -> None:
-    assert spoken(_Broken()) == [Spoken(7, None)]
+    assert spoken(_Broken()) == [SpeechSynthesized(7, None)]
     assert spoken(_Broken())[0].frames is None  # type: ignore[union-attr]
     assert "the offline voice failed" in caplog.text
     assert WORDS not in caplog.text

@@ -14,26 +14,26 @@ from pulse_rig import SPEAKER_RATE_HZ, PulseRig
 
 from parleyd import config
 from parleyd.alsa import sound_card
-from parleyd.alsa.protocol import NoCard, SoundCard
+from parleyd.alsa.protocol import NullCard, SoundCard
 from parleyd.alsa.sound_card import Card
 from parleyd.app import audio_thread, card_recovery
-from parleyd.app.audio_thread import Heartbeat
+from parleyd.app.audio_thread import AudioThread
 from parleyd.app.event_queue import MOST_EVENTS, EventQueue
 from parleyd.core.events import (
     ButtonPressed,
     CardBack,
     CardLost,
     Effect,
+    LogEvent,
     MicPeriod,
     MuteSwitched,
-    Note,
     Show,
-    Step,
+    TickResult,
 )
-from parleyd.core.speaker import Speaker
-from parleyd.core.states import Shown
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.core.states import Indication
 from parleyd.errors import AudioError
-from parleyd.hearing.fuse import Fault
+from parleyd.hearing.fuse import ComponentFault
 from parleyd.units import SILENCE, Frames
 
 DEADLINE_S = 30.0  # for a wait of milliseconds on an idle machine
@@ -98,13 +98,15 @@ class CountingCore:
         self._pressed |= isinstance(event, ButtonPressed)
         self.seen.put(event)
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         self.threads.add(threading.current_thread().name)
         self.seen.put(mic)
         pressed, self._pressed = self._pressed, False
         if not pressed:
-            return Step(False, SILENCE, ())
-        return Step(True, np.ones(480, np.int16), (Show(Shown.LISTENING), Note("pressed", {})))
+            return TickResult(False, SILENCE, ())
+        return TickResult(
+            True, np.ones(480, np.int16), (Show(Indication.LISTENING), LogEvent("pressed", {}))
+        )
 
     def wait_for(self, wanted: Callable[[Any], bool]) -> Any:
         deadline = time.monotonic() + DEADLINE_S
@@ -133,7 +135,7 @@ class Running:
     def __init__(self, card: SoundCard, closed: bool = False, **options: Any) -> None:
         self.core, self.outcome = CountingCore(), Outcome()
         self.queue, self.gate = EventQueue(), Gate(closed)
-        self.heart = Heartbeat(
+        self.heart = AudioThread(
             card,
             self.core,
             self.queue,
@@ -175,7 +177,7 @@ def test_period_handles_events_then_drops_then_writes(
     assert period.frames.tolist() == list(range(160))
     assert period.queued_frames == 77
     effects = running.outcome.effects.get(timeout=DEADLINE_S)
-    assert [type(effect) for effect in effects] == [Show, Note]
+    assert [type(effect) for effect in effects] == [Show, LogEvent]
     assert running.heart.stop()
     assert drain(card.calls) == [
         ("open_capture", None),
@@ -268,7 +270,7 @@ def test_core_exception_is_logged_and_ends_the_thread(
 def test_audio_thread_survives_a_raising_recorder(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[MicPeriod] = []
 
-    def broken(period: MicPeriod, step: Step) -> None:
+    def broken(period: MicPeriod, step: TickResult) -> None:
         seen.append(period)
         raise OSError("the disk is full")
 
@@ -301,9 +303,9 @@ class RaisingEngine:
 def test_audio_thread_survives_a_raising_wake_engine() -> None:
     card = SimpleCard()
     running = Running(card)
-    running.heart = Heartbeat(
+    running.heart = AudioThread(
         card,
-        Speaker(config.Config(), RaisingEngine()),
+        SmartSpeaker(config.Config(), RaisingEngine()),
         EventQueue(),
         Gate(),
         on_effects=running.outcome.effects.put,
@@ -318,7 +320,7 @@ def test_audio_thread_survives_a_raising_wake_engine() -> None:
     assert running.heart.is_alive()
     assert running.heart.stop()
     effects = [effect for some in list(running.outcome.effects.queue) for effect in some]
-    (fault,) = [effect for effect in effects if isinstance(effect, Fault)]
+    (fault,) = [effect for effect in effects if isinstance(effect, ComponentFault)]
     assert (fault.part, str(fault.error)) == ("wake engine", "invoke failed")
     assert running.outcome.errors.empty()
 
@@ -444,7 +446,7 @@ def test_periods_continue_silently_without_a_card(
 ) -> None:
     monkeypatch.setattr(card_recovery, "RETRY_S", 1000.0)
     drawer = Drawer()
-    running = Running(NoCard("never there"), reopen=drawer)
+    running = Running(NullCard("never there"), reopen=drawer)
     running.heart.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == CardLost("never there", 0)
     for _ in range(5):
@@ -479,7 +481,7 @@ def test_card_without_microphone_is_closed_and_retried() -> None:
             raise AudioError("no microphone")
 
     deaf, again = Deaf(), SimpleCard()
-    running = Running(NoCard("nothing"), reopen=Drawer(deaf, again))
+    running = Running(NullCard("nothing"), reopen=Drawer(deaf, again))
     running.heart.start()
     running.core.wait_for(lambda item: item == CardLost("no microphone", 0))
     running.core.wait_for(lambda item: item == CardBack())
@@ -499,7 +501,7 @@ def test_retry_delays_grow_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> No
         tried.append(Time.now)
         raise AudioError("nothing")
 
-    running = Running(NoCard("nothing"), reopen=reopen)
+    running = Running(NullCard("nothing"), reopen=reopen)
     while len(tried) < 7:
         Time.now += 0.01
         running.heart._beat_or_lose()
@@ -513,7 +515,7 @@ def test_retry_delays_grow_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture
 def real(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
-    running = Running(Card(config.Audio(capture="mic", playback="speaker")))
+    running = Running(Card(config.AudioConfig(capture="mic", playback="speaker")))
     running.heart.start()
     yield running
     running.heart.stop()
@@ -547,13 +549,13 @@ def test_playback_of_the_core_is_audible(rig: PulseRig, monkeypatch: pytest.Monk
     class Tone(CountingCore):
         """Keeps 40 ms of tone queued, like the lead of the core."""
 
-        def tick(self, mic: MicPeriod, now: float) -> Step:
+        def tick(self, mic: MicPeriod, now: float) -> TickResult:
             lead = 40 * SPEAKER_RATE_HZ // 1000
-            return Step(False, np.full(max(0, lead - mic.queued_frames), 9000, np.int16), ())
+            return TickResult(False, np.full(max(0, lead - mic.queued_frames), 9000, np.int16), ())
 
     outcome = Outcome()
-    heart = Heartbeat(
-        Card(config.Audio(capture="mic", playback="speaker")),
+    heart = AudioThread(
+        Card(config.AudioConfig(capture="mic", playback="speaker")),
         Tone(),
         EventQueue(),
         Gate(),
@@ -574,7 +576,7 @@ def test_audio_thread_survives_a_restart_of_the_sound_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
-    audio = config.Audio(capture="mic", playback="speaker")
+    audio = config.AudioConfig(capture="mic", playback="speaker")
     with PulseRig() as rig:
         running = Running(Card(audio), reopen=lambda: Card(audio))
         running.heart.start()

@@ -85,7 +85,7 @@ def test_busy_switch_is_shown_as_muted_with_the_reason(pins: MockFactory, tmp_pa
         async with assembled(SETTINGS, process) as running:
             await status(process, "muted: buttons.mute_pin = 24: ")
             assert "GPIO busy" in process.status.line
-            assert running.heartbeat._muted is True
+            assert running.audio_thread._muted is True
             await until(lambda: pins.pin(RED).state > 0, WITHIN_S)  # the red LED is lit
             BusyPin.busy.clear()
             await status(process, "error: ")  # the next indication: there is no card
@@ -130,7 +130,7 @@ def test_mute_by_voice_survives_a_reload_after_a_clock_change(
         monkeypatch.setattr(time, "time", lambda: now)
         for restarted in (process, process_state(tmp_path)):  # a reload, then a new process
             async with assembled(SETTINGS, restarted) as running:
-                heart = running.heartbeat
+                heart = running.audio_thread
                 await until(lambda heart=heart: heart.beats > 5, WITHIN_S)  # type: ignore[misc]
                 assert heart._muted is True
                 assert restarted.status.line.startswith("muted")

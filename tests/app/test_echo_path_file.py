@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parleyd.app.echo_path_file import EchoFile
-from parleyd.config import Audio
-from parleyd.hearing.echo_path import TAPS, EchoMemory
+from parleyd.app.echo_path_file import EchoPathFile
+from parleyd.config import AudioConfig
+from parleyd.hearing.echo_path import TAPS, EchoPath
 
-MEMORY = EchoMemory(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
+MEMORY = EchoPath(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
 
 
 def test_echo_path_file_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state" / "echo.npz"
-    EchoFile(path, Audio()).save(MEMORY)
-    kept = EchoFile(path, Audio()).load()
+    EchoPathFile(path, AudioConfig()).save(MEMORY)
+    kept = EchoPathFile(path, AudioConfig()).load()
     assert kept is not None
     np.testing.assert_array_equal(kept.weights, MEMORY.weights)
     assert (kept.late, kept.delay, kept.drift) == (320.5, 640.0, 1e-5)
@@ -25,9 +25,9 @@ def test_echo_path_file_survives_a_restart(tmp_path: Path) -> None:
 
 def test_echo_path_file_of_other_cards_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
-    EchoFile(path, Audio()).save(MEMORY)
-    assert EchoFile(path, Audio(playback="plughw:CARD=Device")).load() is None
-    assert EchoFile(path, Audio(lead_ms=60)).load() is None
+    EchoPathFile(path, AudioConfig()).save(MEMORY)
+    assert EchoPathFile(path, AudioConfig(playback="plughw:CARD=Device")).load() is None
+    assert EchoPathFile(path, AudioConfig(lead_ms=60)).load() is None
 
 
 def npz(**members: object) -> bytes:
@@ -88,7 +88,7 @@ def test_broken_echo_path_file_is_logged_and_ignored(
 ) -> None:
     path = tmp_path / "echo.npz"
     path.write_bytes(content)
-    file = EchoFile(path, Audio())
+    file = EchoPathFile(path, AudioConfig())
     assert file.load() is None
     assert "relearning the echo path" in caplog.text
     file.save(MEMORY)
@@ -98,14 +98,14 @@ def test_broken_echo_path_file_is_logged_and_ignored(
 def test_valid_echo_path_file_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
     path.write_bytes(npz(**GOOD))
-    assert EchoFile(path, Audio()).load() is not None
+    assert EchoPathFile(path, AudioConfig()).load() is not None
 
 
 @pytest.mark.parametrize("late", [np.nan, np.inf, -1.0, 1e308])
 def test_implausible_echo_path_is_ignored(tmp_path: Path, late: float) -> None:
     path = tmp_path / "echo.npz"
     path.write_bytes(npz(**{**GOOD, "late": late, "weights": MEMORY.weights * 1e30}))
-    assert EchoFile(path, Audio()).load() is None
+    assert EchoPathFile(path, AudioConfig()).load() is None
 
 
 @pytest.mark.parametrize("place", ["folder", "pipe", "loop", "dangling"])
@@ -120,20 +120,20 @@ def test_foreign_object_at_the_file_path_is_replaced(tmp_path: Path, place: str)
             path.symlink_to(path)
         case "dangling":
             path.symlink_to("nothing")
-    file = EchoFile(path, Audio())
+    file = EchoPathFile(path, AudioConfig())
     assert file.load() is None
     file.save(MEMORY)
-    assert EchoFile(path, Audio()).load() is not None
+    assert EchoPathFile(path, AudioConfig()).load() is not None
 
 
 def test_echo_path_file_of_another_version_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
-    shorter = EchoMemory(MEMORY.weights[:1600], 320.0, 640.0, 0.0)
-    EchoFile(path, Audio()).save(shorter)
-    assert EchoFile(path, Audio()).load() is None
+    shorter = EchoPath(MEMORY.weights[:1600], 320.0, 640.0, 0.0)
+    EchoPathFile(path, AudioConfig()).save(shorter)
+    assert EchoPathFile(path, AudioConfig()).load() is None
 
 
 def test_unwritable_disk_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
-    EchoFile(tmp_path / "state" / "echo.npz", Audio()).save(MEMORY)
+    EchoPathFile(tmp_path / "state" / "echo.npz", AudioConfig()).save(MEMORY)
     assert "the echo path is not saved" in caplog.text

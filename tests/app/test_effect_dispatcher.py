@@ -9,12 +9,12 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from parleyd.app.daemon_effects import DaemonEffects
-from parleyd.app.effect_dispatcher import EffectHost, Switchboard
+from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
 from parleyd.app.service_status import ServiceStatus
-from parleyd.core.events import Effect, Note, RecordTurn, ReportXruns, Show
-from parleyd.core.states import Shown
+from parleyd.core.events import Effect, LogEvent, RecordTurn, ReportXruns, Show
+from parleyd.core.states import Indication
 from parleyd.hearing.front_end import WAKE_ENGINE
-from parleyd.hearing.fuse import Fault
+from parleyd.hearing.fuse import ComponentFault
 from parleyd.host.systemd import Notifier
 
 
@@ -35,7 +35,7 @@ class Bench:
         self.parts = Calls()
         self.status = ServiceStatus(Notifier({}))
         part: Any = self.parts
-        skills = SimpleNamespace(overhearing=part, mute=part, ring_stopped=part.ring_stopped)
+        skills = SimpleNamespace(alarm_listener=part, mute=part, ring_stopped=part.ring_stopped)
         self.host = DaemonEffects(
             self.status,
             skills,  # type: ignore[arg-type]
@@ -44,13 +44,13 @@ class Bench:
             part,
             part,
         )
-        self.switchboard = switchboard(self.host)
+        self.dispatcher = dispatcher(self.host)
 
     def carry(self, effects: Sequence[Effect]) -> list[str]:
         """The calls that these effects lead to, those of worker threads too."""
 
         async def carry() -> None:
-            self.switchboard.carry(effects)
+            self.dispatcher.dispatch(effects)
             await asyncio.get_running_loop().shutdown_default_executor()
 
         self.parts.made.clear()
@@ -58,17 +58,17 @@ class Bench:
         return self.parts.made
 
 
-def switchboard(host: EffectHost) -> Switchboard:
+def dispatcher(host: EffectHost) -> EffectDispatcher:
     nothing: Any = SimpleNamespace()
-    return Switchboard(nothing, nothing, lambda event: None, host)
+    return EffectDispatcher(nothing, nothing, lambda event: None, host)
 
 
 def test_dispatcher_has_a_handler_for_each_effect() -> None:
-    assert set(switchboard(EffectHost()).handlers) == set(get_args(Effect))
+    assert set(dispatcher(EffectHost()).handlers) == set(get_args(Effect))
 
 
 def test_dispatcher_handlers_take_the_type_they_are_for() -> None:
-    for effect, handler in switchboard(EffectHost()).handlers.items():
+    for effect, handler in dispatcher(EffectHost()).handlers.items():
         (taken,) = (kind for name, kind in get_type_hints(handler).items() if name != "return")
         assert taken is effect
 
@@ -82,7 +82,7 @@ def test_daemon_acts_on_every_effect_that_the_base_ignores() -> None:
 def test_note_of_any_name_acts_on_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     bench = Bench()
-    assert bench.carry([Note("turn", {"turn": 1}), Note("xrun", {"count": 5})]) == []
+    assert bench.carry([LogEvent("turn", {"turn": 1}), LogEvent("xrun", {"count": 5})]) == []
     assert bench.status.line == "starting"
     assert [record.getMessage() for record in caplog.records] == ["turn", "xrun"]
 
@@ -93,9 +93,9 @@ def test_turn_is_recorded_by_its_effect() -> None:
 
 def test_xruns_stand_in_the_status_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
-    bench.carry([Show(Shown.LISTENING), ReportXruns(2), ReportXruns(1)])
+    bench.carry([Show(Indication.LISTENING), ReportXruns(2), ReportXruns(1)])
     assert bench.status.line == "listening, 2 dropouts"
-    bench.carry([Show(Shown.ERROR, "no card")])
+    bench.carry([Show(Indication.ERROR, "no card")])
     assert bench.status.line == "error, 3 dropouts: no card"
     (line,) = caplog.records
     assert (line.levelname, line.getMessage()) == ("WARNING", "xrun")
@@ -106,6 +106,6 @@ def test_xruns_stand_in_the_status_and_the_log(caplog: pytest.LogCaptureFixture)
 def test_fault_of_the_wake_engine_renews_it(
     part: str, calls: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    fault = Fault(part, "no wake word is heard", 1, RuntimeError("invoke failed"))
+    fault = ComponentFault(part, "no wake word is heard", 1, RuntimeError("invoke failed"))
     assert Bench().carry([fault]) == calls
     assert "invoke failed" in caplog.text

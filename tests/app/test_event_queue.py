@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from parleyd.app.event_queue import EventQueue
-from parleyd.core.events import ButtonPressed, Happening, SetVolume, SkillDone
+from parleyd.core.events import ButtonPressed, InputEvent, SetVolume, SkillDone
 
 
-def taken_from(queue: EventQueue) -> list[Happening]:
+def taken_from(queue: EventQueue) -> list[InputEvent]:
     events = []
     while (event := queue.take()) is not None:
         events.append(event)
@@ -39,7 +39,7 @@ def test_queue_without_a_reader_is_bounded(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_queue_drained_while_threads_post_loses_nothing() -> None:
-    queue, taken = EventQueue(), list[Happening]()
+    queue, taken = EventQueue(), list[InputEvent]()
     begun = threading.Barrier(5)
 
     def post(first: int) -> None:

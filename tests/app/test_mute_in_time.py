@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.alsa.protocol import NoCard
+from parleyd.alsa.protocol import NullCard
 from parleyd.alsa.sound_card import READ_WAIT_S
 from parleyd.app import audio_thread
-from parleyd.app.audio_thread import PERIOD_S, Heartbeat
+from parleyd.app.audio_thread import PERIOD_S, AudioThread
 from parleyd.app.event_queue import EventQueue
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.core.events import Effect, Show
-from parleyd.core.speaker import Speaker
-from parleyd.core.states import Shown
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.core.states import Indication
 from parleyd.errors import AudioError
 from parleyd.lights import Colour
 from parleyd.lights.patterns import colour
@@ -85,11 +85,11 @@ class Bench:
         self.buttons = SimpleNamespace(muted=False, mute_trouble="")
         self.mute = Mute(until=0.0, clock=self.clock.monotonic)
         self.details: list[str] = []
-        self.shown: list[tuple[float, Shown]] = []
+        self.shown: list[tuple[float, Indication]] = []
         self.spare = TimedCard(self.clock)
-        self.heart = Heartbeat(
+        self.heart = AudioThread(
             self.card,
-            Speaker(config.Config(), None),
+            SmartSpeaker(config.Config(), None),
             EventQueue(),
             MicrophoneGate(self.buttons, self.mute),  # type: ignore[arg-type]
             on_effects=self._take,
@@ -97,13 +97,13 @@ class Bench:
             reopen=lambda: self.spare,
         )
 
-    def beat(self, times: int = 1) -> None:
+    def period(self, times: int = 1) -> None:
         for _ in range(times):
             self.heart._beat_or_lose()
 
     def _take(self, effects: Sequence[Effect]) -> None:
         self.details += [e.detail for e in effects if isinstance(e, Show)]
-        self.shown += [(self.clock.now, e.shown) for e in effects if isinstance(e, Show)]
+        self.shown += [(self.clock.now, e.indication) for e in effects if isinstance(e, Show)]
 
 
 @pytest.fixture
@@ -113,75 +113,75 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 @pytest.mark.parametrize("stalls", [False, True])
 def test_mute_closes_the_microphone_and_shows_within_100_ms(stalls: bool, bench: Bench) -> None:
-    bench.beat(20)
+    bench.period(20)
     bench.card.stalls = stalls
     bench.buttons.muted, moved = True, bench.clock.now  # worst case: just after a read
     if stalls:
         assert bench.card.read() is None
     while bench.card.is_open:
-        bench.beat()
+        bench.period()
     assert bench.clock.now - moved <= SHOWN_WITHIN_S
-    while bench.shown[-1][1] is not Shown.MUTED:
-        bench.beat()
+    while bench.shown[-1][1] is not Indication.MUTED:
+        bench.period()
     assert bench.shown[-1][0] - moved <= SHOWN_WITHIN_S
     # the player shows a change at once, and this pattern is lit from its start
-    assert colour(Shown.MUTED, 0.0, 0.0) == Colour(0.4, 0.0, 0.0)
+    assert colour(Indication.MUTED, 0.0, 0.0) == Colour(0.4, 0.0, 0.0)
 
 
 def test_no_request_opens_the_microphone_while_the_switch_is_on(bench: Bench) -> None:
     bench.buttons.muted = True
-    bench.beat(5)
+    bench.period(5)
     for ask in (bench.mute.reopen, bench.mute.look, lambda: bench.mute.switched(False)) * 7:
         ask()  # the button, a timeout, a switch that reports off
-        bench.beat()
+        bench.period()
     assert bench.card.opened == []
     bench.buttons.muted = False
-    bench.beat()
+    bench.period()
     assert len(bench.card.opened) == 1
 
 
 def test_switch_moved_back_within_a_period_changes_nothing(bench: Bench) -> None:
-    bench.beat(5)
+    bench.period(5)
     bench.buttons.muted = True
     bench.buttons.muted = False
-    bench.beat(5)
+    bench.period(5)
     assert len(bench.card.opened) == 1
-    assert Shown.MUTED not in [shown for _, shown in bench.shown]
+    assert Indication.MUTED not in [shown for _, shown in bench.shown]
 
 
 def test_returning_card_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.buttons.muted = True
-    bench.beat(5)
+    bench.period(5)
 
     def gone() -> int:
         raise AudioError("was lost")
 
     monkeypatch.setattr(bench.card, "queued_frames", gone)
-    bench.beat()
-    assert isinstance(bench.heart._card, NoCard)
+    bench.period()
+    assert isinstance(bench.heart._card, NullCard)
     while bench.heart._card is not bench.spare:
-        bench.beat()
-    bench.beat(20)
+        bench.period()
+    bench.period(20)
     assert bench.spare.opened == []
-    assert bench.shown[-1][1] is Shown.MUTED
+    assert bench.shown[-1][1] is Indication.MUTED
 
 
 def test_ending_thread_opens_nothing(bench: Bench) -> None:
     assert bench.heart.stop()
-    bench.beat()
+    bench.period()
     assert bench.card.opened == []
 
 
 def test_reason_is_shown_and_follows_its_changes(bench: Bench) -> None:
     bench.buttons.muted, bench.buttons.mute_trouble = True, "GPIO busy"
-    bench.beat(3)
+    bench.period(3)
     bench.buttons.mute_trouble = "no gpiochip"
-    bench.beat(3)
+    bench.period(3)
     bench.buttons.mute_trouble = ""
-    bench.beat(3)
+    bench.period(3)
     bench.buttons.muted = False
-    bench.beat(3)
+    bench.period(3)
     assert bench.details[:3] == ["GPIO busy", "no gpiochip", ""]
-    assert [shown for _, shown in bench.shown[:3]] == [Shown.MUTED] * 3
-    assert bench.shown[-1][1] is not Shown.MUTED
+    assert [shown for _, shown in bench.shown[:3]] == [Indication.MUTED] * 3
+    assert bench.shown[-1][1] is not Indication.MUTED
     assert len(bench.card.opened) == 1

@@ -24,7 +24,7 @@ from waiting import until
 from parleyd import config
 from parleyd.alsa import pcm, sound_card
 from parleyd.app.daemon import Daemon
-from parleyd.core.events import Ring
+from parleyd.core.events import AlarmDue
 from parleyd.skills.store import Store
 
 WITHIN_S = 120.0  # generous: the machine may be loaded
@@ -145,7 +145,7 @@ async def running(path: Path) -> AsyncIterator[Daemon]:
 async def beats(daemon: Daemon, count: int) -> None:
     """Wait for a number of periods of the audio thread, in which it handles all events."""
     assert daemon._assembly is not None
-    heart = daemon._assembly.heartbeat
+    heart = daemon._assembly.audio_thread
     end = heart.beats + count
     await until(lambda: heart.beats >= end, WITHIN_S)
 
@@ -188,9 +188,9 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             await nothing_opened(daemon)
             # a card that is lost while an alarm rings, and returns
             assert daemon._assembly is not None
-            heart = daemon._assembly.heartbeat
+            heart = daemon._assembly.audio_thread
             own_rig.kill()
-            heart._queue.post(Ring("tea"))
+            heart._queue.post(AlarmDue("tea"))
             await until(lambda: isinstance(heart._card, sound_card.Card) is False, WITHIN_S)
             await asyncio.to_thread(own_rig.restart)
             await until(lambda: isinstance(heart._card, sound_card.Card), WITHIN_S)
@@ -227,7 +227,7 @@ def test_status_counts_xruns(
         async with running(path) as daemon:
             await manager.wait("STATUS=muted")
             assert daemon._assembly is not None
-            daemon._assembly.heartbeat._card.xruns += 3
+            daemon._assembly.audio_thread._card.xruns += 3
             await manager.wait("STATUS=muted, 3 dropouts")
             os.kill(os.getpid(), signal.SIGHUP)  # counted since the start, not since the reload
             await manager.wait("STATUS=muted, 3 dropouts")

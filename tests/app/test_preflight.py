@@ -135,14 +135,14 @@ def test_start_skips_a_broken_skill_and_reload_refuses_it(folder: Path) -> None:
     (folder / "dog.py").write_text("raise KeyError('dog')\n")
     assert [skill.name for skill in prepared(path, None).skills.skills] == ["feed"]
     with pytest.raises(ConfigError, match=r"dog\.py:1: KeyError"):
-        prepared(path, Running(first.skills, config.Lights()))
+        prepared(path, Running(first.skills, config.LightsConfig()))
 
 
 def test_reload_accepts_a_skill_that_was_broken_before(folder: Path) -> None:
     (folder / "dog.py").write_text("raise KeyError('dog')\n")
     path = written(folder, "")
     first = prepared(path, None)
-    again = prepared(path, Running(first.skills, config.Lights()))
+    again = prepared(path, Running(first.skills, config.LightsConfig()))
     assert again.skills.problems == first.skills.problems
 
 
@@ -152,11 +152,11 @@ def test_reload_runs_only_files_that_have_changed(folder: Path) -> None:
     (folder / "cat.py").write_text(counted + GOOD_SKILL)
     path = written(folder, "")
     first = prepared(path, None)
-    again = prepared(path, Running(first.skills, config.Lights()))
+    again = prepared(path, Running(first.skills, config.LightsConfig()))
     assert os.environ["RUNS"] == "x"
     assert again.skills.skills == first.skills.skills
     (folder / "cat.py").write_text(counted + GOOD_SKILL.replace("feed", "water"))
-    changed = prepared(path, Running(again.skills, config.Lights()))
+    changed = prepared(path, Running(again.skills, config.LightsConfig()))
     assert os.environ.pop("RUNS") == "xx"
     assert [skill.name for skill in changed.skills.skills] == ["water"]
 
@@ -166,13 +166,13 @@ def test_reload_to_lights_that_cannot_be_driven_is_refused(folder: Path) -> None
     path = written(folder, text)
     assert prepared(path, None)
     with pytest.raises(ConfigError, match=r"spidev9\.9"):
-        prepared(path, Running(Loaded(), config.Lights()))
+        prepared(path, Running(Loaded(), config.LightsConfig()))
 
 
 def test_activation_without_network_is_not_a_mistake(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def offline(settings: config.Wake, key: str | None) -> None:
+    def offline(settings: config.WakeConfig, key: str | None) -> None:
         raise WakeActivationError("porcupine refused to start: the key is checked online")
 
     monkeypatch.setattr(wake, "create", offline)

@@ -13,8 +13,8 @@ from waiting import until
 from parleyd import config
 from parleyd.app import assembly, audio_thread
 from parleyd.app.assembly import ProcessState, assembled
-from parleyd.core.events import ButtonPressed, Happening
-from parleyd.core.speaker import Speaker
+from parleyd.core.events import ButtonPressed, InputEvent
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.host.buttons import Buttons
 from parleyd.skills.mute import Mute
 from parleyd.wake import factory as wake
@@ -44,11 +44,11 @@ STAGES = [
     (assembly, "Link"),
     (assembly, "EchoFile"),
     (assembly, "Switchboard"),
-    (assembly, "Speaker"),
+    (assembly, "SmartSpeaker"),
     (assembly, "Heartbeat"),
     (assembly.gc, "freeze"),  # type: ignore[attr-defined]
-    (audio_thread.Heartbeat, "start"),
-    (audio_thread.Heartbeat, "stop"),
+    (audio_thread.AudioThread, "start"),
+    (audio_thread.AudioThread, "stop"),
     (assembly, "_keep_echo_path"),
     (Buttons, "close"),
 ]
@@ -73,17 +73,17 @@ def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProcessState:
 
 
 @pytest.fixture
-def pressed(monkeypatch: pytest.MonkeyPatch) -> list[Happening]:
+def pressed(monkeypatch: pytest.MonkeyPatch) -> list[InputEvent]:
     """The button presses that reached a core."""
-    reached: list[Happening] = []
-    really = Speaker.handle
+    reached: list[InputEvent] = []
+    really = SmartSpeaker.handle
 
-    def handle(speaker: Speaker, event: Happening, now: float) -> None:
+    def handle(speaker: SmartSpeaker, event: InputEvent, now: float) -> None:
         if isinstance(event, ButtonPressed):
             reached.append(event)
         really(speaker, event, now)
 
-    monkeypatch.setattr(Speaker, "handle", handle)
+    monkeypatch.setattr(SmartSpeaker, "handle", handle)
     return reached
 
 
@@ -101,7 +101,7 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
     name: str,
     pins: MockFactory,
     process: ProcessState,
-    pressed: list[Happening],
+    pressed: list[InputEvent],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = config.parse(CONFIG)
@@ -133,7 +133,7 @@ def test_press_at_each_stage_of_a_start_reaches_the_core(
 def test_press_during_a_failing_set_up_reaches_the_next_core(
     pins: MockFactory,
     process: ProcessState,
-    pressed: list[Happening],
+    pressed: list[InputEvent],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = config.parse(CONFIG)
@@ -144,7 +144,7 @@ def test_press_during_a_failing_set_up_reaches_the_next_core(
 
     async def life() -> None:
         with monkeypatch.context() as broken:
-            broken.setattr(assembly, "Speaker", fail)
+            broken.setattr(assembly, "SmartSpeaker", fail)
             with pytest.raises(ZeroDivisionError):
                 await assembled(settings, process).__aenter__()
         async with assembled(settings, process):
@@ -193,7 +193,7 @@ def test_switch_moved_at_each_stage_of_a_start_is_obeyed(
         for owner, name in STAGES[: -len(AT_THE_END)]:
             monkeypatch.setattr(owner, name, before(getattr(owner, name), move))
         async with assembled(settings, process) as running:
-            heart = running.heartbeat
+            heart = running.audio_thread
             await until(lambda: heart.beats > 5, WITHIN_S)
             assert heart._muted is (moves % 2 == 1)
             assert process.mute is not None
@@ -213,7 +213,7 @@ def test_switch_moved_while_no_pin_is_watched_is_obeyed(
 
     async def life() -> None:
         async with assembled(settings, process) as running:
-            heart = running.heartbeat
+            heart = running.audio_thread
             await until(lambda: heart.beats > 5, WITHIN_S)
             pins.pin(24).drive_low()
             await until(lambda: heart._muted is closed_means_muted, WITHIN_S)
@@ -222,7 +222,7 @@ def test_switch_moved_while_no_pin_is_watched_is_obeyed(
             await until(lambda: mute.switch is closed_means_muted, WITHIN_S)
         pins.pin(24).drive_high()
         async with assembled(settings, process) as running:
-            heart = running.heartbeat
+            heart = running.audio_thread
             await until(lambda: heart.beats > 5, WITHIN_S)
             assert heart._muted is not closed_means_muted
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from parleyd.app.announcer import Announcer
-from parleyd.app.skill_runtime import Skillset
-from parleyd.config import Audio, Config, Skills
-from parleyd.core.events import Happening, Ring, SetVolume, Understood
+from parleyd.app.skill_runtime import SkillRuntime
+from parleyd.config import AudioConfig, Config, SkillsConfig
+from parleyd.core.events import AlarmCommandRecognized, AlarmDue, InputEvent, SetVolume
 from parleyd.simulation.clips import synthesize
 from parleyd.skills.store import Store
 from parleyd.system import atomic_file
@@ -30,11 +30,13 @@ class House:
     """A skill runtime with a file, and its requests to the rest of the daemon."""
 
     def __init__(self, folder: Path, volume: int = 70, store: Store | None = None) -> None:
-        self.posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self.posted: asyncio.Queue[InputEvent] = asyncio.Queue()
         self.closed: list[bool] = []
-        config = Config(audio=Audio(volume=volume), skills=Skills(folder=str(folder / "skills")))
+        config = Config(
+            audio=AudioConfig(volume=volume), skills=SkillsConfig(folder=str(folder / "skills"))
+        )
         self.store = store or Store(folder / "skills.json")
-        self.skills = Skillset(config, self.store, self.posted.put_nowait, self.closed.append)
+        self.skills = SkillRuntime(config, self.store, self.posted.put_nowait, self.closed.append)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -46,7 +48,7 @@ class House:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            await self.skills.overhearing.close()  # otherwise it ends with its daemon
+            await self.skills.alarm_listener.close()  # otherwise it ends with its daemon
 
 
 def test_timer_rings_again_after_a_restart_until_dismissed(
@@ -58,7 +60,7 @@ def test_timer_rings_again_after_a_restart_until_dismissed(
         await book.call("set_timer", {"seconds": 1, "name": "pasta"})
         async with house.running():
             ring = await house.posted.get()
-        assert isinstance(ring, Ring)
+        assert isinstance(ring, AlarmDue)
         assert ring.name == "pasta"
         assert ring.spoken is not None
         assert len(ring.spoken) > SERVER_RATE_HZ / 2
@@ -66,7 +68,7 @@ def test_timer_rings_again_after_a_restart_until_dismissed(
         house = House(tmp_path)  # a power failure while it rang
         async with house.running():
             ring = await house.posted.get()
-        assert isinstance(ring, Ring)
+        assert isinstance(ring, AlarmDue)
         house.skills.timers.stopped([ring.ring_id])
         await house.skills.settle()
         assert Store(tmp_path / "skills.json").kept.alarms == ()
@@ -153,7 +155,7 @@ def test_unsaved_mute_survives_a_reload(tmp_path: Path, monkeypatch: pytest.Monk
         await house.skills.settle()
         monkeypatch.undo()
         store, mute = Store(tmp_path / "skills.json"), house.skills.mute
-        assert Skillset(Config(), store, house.posted.put_nowait, mute=mute).mute.muted
+        assert SkillRuntime(Config(), store, house.posted.put_nowait, mute=mute).mute.muted
 
     asyncio.run(life())
 
@@ -222,10 +224,10 @@ def test_alarm_command_is_recognised_offline_while_ringing(
         await book.call("set_timer", {"seconds": 1, "name": "pasta"})
         async with house.running():
             ring = await house.posted.get()
-            assert isinstance(ring, Ring)
+            assert isinstance(ring, AlarmDue)
             for words, stop in (("hello", False), ("stop the alarm", True)):
-                house.skills.overhearing.understand(synthesize(words, "rms"))
-                assert await house.posted.get() == Understood(stop)
+                house.skills.alarm_listener.understand(synthesize(words, "rms"))
+                assert await house.posted.get() == AlarmCommandRecognized(stop)
             house.skills.ring_stopped([ring.ring_id])
         await house.skills.settle()
         assert Store(tmp_path / "skills.json").kept.alarms == ()
@@ -291,7 +293,7 @@ def test_alarm_rings_even_if_its_name_cannot_be_spoken(
         await book.call("set_timer", {"seconds": 1, "name": "tea"})
         async with house.running():
             ring = await house.posted.get()
-        assert isinstance(ring, Ring)
+        assert isinstance(ring, AlarmDue)
         assert (ring.name, ring.spoken) == ("tea", None)
 
     asyncio.run(life())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parleyd.app.turn_buffer import TurnBuffer
-from parleyd.core.events import ButtonPressed, MicPeriod, Step
+from parleyd.core.events import ButtonPressed, MicPeriod, TickResult
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
 from parleyd.units import SILENCE, Frames
@@ -22,7 +22,7 @@ class Tape:
         for _ in range(round(seconds * 100)):
             self.number += 1
             heard = None if muted else np.full(160, self.number, np.int16)
-            self.buffer.beat(MicPeriod(heard, 0), Step(False, SILENCE, (), state))
+            self.buffer.observe(MicPeriod(heard, 0), TickResult(False, SILENCE, (), state))
 
     def taken(self) -> list[int]:
         """Return the numbers of the recorded periods; 0 is a closed microphone."""
@@ -93,14 +93,14 @@ def test_muted_microphone_is_recorded_as_silence() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("begun_by", ["wake word", "button"])
 def test_recording_of_the_real_core_begins_two_seconds_before(begun_by: str) -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
     buffer, heard = TurnBuffer(), list[Frames | None]()
     really = paper.speaker.tick
 
-    def tick(period: MicPeriod, now: float) -> Step:
+    def tick(period: MicPeriod, now: float) -> TickResult:
         step = really(period, now)
-        buffer.beat(period, step)
+        buffer.observe(period, step)
         heard.append(period.frames)
         return step
 
@@ -109,7 +109,7 @@ def test_recording_of_the_real_core_begins_two_seconds_before(begun_by: str) -> 
     if begun_by == "button":
         paper.say(ButtonPressed())
     else:
-        bell.next = "hey_test"
+        ringer.next = "hey_test"
     paper.until(State.LISTENING)
     begun = len(heard)
     paper.talker.say(synthesize("What time is it?", "slt"))

@@ -7,7 +7,7 @@ import pytest
 
 from parleyd import config
 from parleyd.app.wake_engines import WakeEngines
-from parleyd.core.events import Happening, WakeRenewed
+from parleyd.core.events import InputEvent, WakeRenewed
 from parleyd.errors import WakeError
 from parleyd.wake import factory
 from parleyd.wake.micro import Micro
@@ -26,18 +26,18 @@ class Counted(Micro):
 
 
 @pytest.fixture
-def posted(monkeypatch: pytest.MonkeyPatch) -> list[Happening]:
+def posted(monkeypatch: pytest.MonkeyPatch) -> list[InputEvent]:
     monkeypatch.setattr(factory, "Micro", Counted)
     return []
 
 
-def engines(posted: list[Happening]) -> tuple[WakeEngines, Counted]:
-    settings = config.Wake(engine="micro")
+def engines(posted: list[InputEvent]) -> tuple[WakeEngines, Counted]:
+    settings = config.WakeConfig(engine="micro")
     first = Counted(settings.keywords)
     return WakeEngines(first, settings, {}, posted.append), first
 
 
-def test_renewed_engine_is_posted_and_works(posted: list[Happening]) -> None:
+def test_renewed_engine_is_posted_and_works(posted: list[InputEvent]) -> None:
     made, first = engines(posted)
     made.renew()
     (event,) = posted
@@ -47,7 +47,7 @@ def test_renewed_engine_is_posted_and_works(posted: list[Happening]) -> None:
     made.close()
 
 
-def test_engine_is_closed_when_its_successor_is_replaced(posted: list[Happening]) -> None:
+def test_engine_is_closed_when_its_successor_is_replaced(posted: list[InputEvent]) -> None:
     made, first = engines(posted)
     made.renew()
     assert not first.closed
@@ -62,7 +62,7 @@ def test_engine_is_closed_when_its_successor_is_replaced(posted: list[Happening]
 
 
 def test_engine_that_cannot_be_renewed_is_logged(
-    posted: list[Happening], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    posted: list[InputEvent], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     made, _ = engines(posted)
     for error in (WakeError("the model cannot be read"), MemoryError("no more")):
@@ -78,7 +78,7 @@ def test_engine_that_cannot_be_renewed_is_logged(
 
 
 def test_engine_renewed_during_the_end_is_closed(
-    posted: list[Happening], monkeypatch: pytest.MonkeyPatch
+    posted: list[InputEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An online check of the key takes seconds, and the end does not wait for it."""
     (made, _), begun, goes_on = engines(posted), threading.Event(), threading.Event()

@@ -21,8 +21,8 @@ import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 
 from parleyd.app.daemon import SWITCH_S
-from parleyd.core.events import Happening
-from parleyd.realtime.connection import Address, Link
+from parleyd.core.events import InputEvent
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 
 PERIOD_S = 0.01
 LARGE = 3_900_000  # bytes; the connection refuses messages over 4 MiB
@@ -73,8 +73,8 @@ def main() -> None:
 
 
 async def _measure(kind: str, port: int, seconds: float) -> None:
-    events: list[Happening] = []
-    link = Link(Address(f"ws://127.0.0.1:{port}"), events.append)
+    events: list[InputEvent] = []
+    link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port}"), events.append)
     running = asyncio.create_task(link.run())
     await asyncio.sleep(0.5)
     late: list[float] = []

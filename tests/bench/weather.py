@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from parleyd.core.events import Show
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.simulation.clips import synthesize
 from tests.e2e.fault_server import Faults
 from tests.e2e.weathering import WEATHERS, cut_behind, outdoors, recorded, recover
@@ -45,12 +45,12 @@ async def in_weather(weather: str, server: str) -> Row:
         heard = scene.replies()
         waiting = [
             moment.what
-            for moment in scene.rehearsal.moments
+            for moment in scene.simulated.moments
             if isinstance(moment.what, Show)
-            and moment.what.shown is Shown.THINKING
+            and moment.what.indication is Indication.THINKING
             and moment.what.detail
         ]
-        await scene.rehearsal.run_for(max(0.0, began + WEATHERS[weather].ends_s - scene.now))
+        await scene.simulated.run_for(max(0.0, began + WEATHERS[weather].ends_s - scene.now))
         took_s = await recover(scene)
         await scene.until(State.IDLE)
         assert scene.replies()[-1].ms == REPLY_MS

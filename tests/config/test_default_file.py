@@ -145,4 +145,4 @@ def test_section_docstring_is_one_or_two_sentences() -> None:
 
 def test_config_exports_its_sections_by_name() -> None:
     exported = {value for value in vars(config).values() if isinstance(value, type)}
-    assert exported == {*TABLES.values(), config.Config, config.Mcp}
+    assert exported == {*TABLES.values(), config.Config, config.McpServerConfig}

@@ -18,12 +18,12 @@ KEYS = {
 }
 
 
-def realtime(text: str) -> config.Realtime:
+def realtime(text: str) -> config.RealtimeConfig:
     return config.parse(f"[realtime]\n{text}").realtime
 
 
 def test_profiles_have_a_row_for_every_server() -> None:
-    choices = typing.get_args(typing.get_type_hints(config.Realtime)["server"])
+    choices = typing.get_args(typing.get_type_hints(config.RealtimeConfig)["server"])
     assert set(choices) == {"auto", *PROFILES}
 
 
@@ -108,8 +108,8 @@ def test_parse_server_with_missing_or_foreign_values_is_refused(text: str, told:
 
 
 def test_session_settings_flat_has_voice_and_vad_at_the_top() -> None:
-    nested = session_settings(realtime(""), config.Turn())
-    flat = session_settings(realtime('server = "xai"'), config.Turn())
+    nested = session_settings(realtime(""), config.TurnConfig())
+    flat = session_settings(realtime('server = "xai"'), config.TurnConfig())
     assert not {"voice", "turn_detection"} & set(nested)
     assert flat["voice"] == "ara"
     assert flat["turn_detection"] == nested["audio"]["input"]["turn_detection"]
@@ -134,5 +134,5 @@ AZURE = 'server = "azure"\nurl = "wss://r.openai.azure.com/openai/v1/realtime"\n
     ],
 )
 def test_voice_is_the_servers_own_unless_configured(text: str, voice: str | None) -> None:
-    settings = session_settings(realtime(text), config.Turn())
+    settings = session_settings(realtime(text), config.TurnConfig())
     assert settings.get("voice", settings["audio"]["output"].get("voice")) == voice

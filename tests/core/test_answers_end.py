@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from tests.bare_core import BareCore, at
 from tests.client_events import settings_of
@@ -91,7 +91,7 @@ def test_answer_without_sound_ends_with_the_sorry_tone(how: str, server: str) ->
     assert core.speaker.state is State.IDLE
     assert core.heard_ms(began) == pytest.approx(SORRY_MS, abs=25)
     assert words in reasons(core, notes)
-    assert core.shown[-1] is Shown.IDLE
+    assert core.shown[-1] is Indication.IDLE
     assert words in core.detail
     assert_next_turn_is_answered(core)
 
@@ -247,7 +247,7 @@ def test_error_followed_by_more_audio_ends_nothing() -> None:
 
 
 def test_answer_that_never_arrives_names_the_setting() -> None:
-    core = BareCore(at("openai", answer_within_s=7.0))
+    core = BareCore(at("openai", response_timeout_s=7.0))
     core.ask()
     began = core.now
     core.until(State.IDLE)

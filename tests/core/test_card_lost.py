@@ -13,7 +13,7 @@ from parleyd.core.events import (
     Send,
     Show,
 )
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from tests.paper_server import RATE_HZ, Bell, Paper, settings
@@ -37,8 +37,8 @@ def beats_without_card(paper: Paper, count: int) -> tuple[list[Effect], int]:
     """Run periods without a card; returns the effects and the loudest sample."""
     effects: list[Effect] = []
     loudest = 0
-    for beat in range(count):
-        step = paper.speaker.tick(MicPeriod(None, 0), paper.card.now + beat / 100)
+    for period in range(count):
+        step = paper.speaker.tick(MicPeriod(None, 0), paper.card.now + period / 100)
         effects += step.effects
         loudest = max(loudest, int(np.abs(step.playback).max(initial=0)))
     return effects, loudest
@@ -59,7 +59,11 @@ def test_lost_card_reports_the_heard_milliseconds() -> None:
 
 @pytest.mark.parametrize("state", [State.LISTENING, State.THINKING, State.BARGE_IN])
 def test_lost_card_ends_every_state_and_shows_the_reason(state: State) -> None:
-    paper = Paper(settings(confirm_ms=1500)) if state is not State.BARGE_IN else in_mid_sentence()
+    paper = (
+        Paper(settings(decision_window_ms=1500))
+        if state is not State.BARGE_IN
+        else in_mid_sentence()
+    )
     if state is State.BARGE_IN:
         paper.talker.say(synthesize("No wait, tell me about the rain.", "rms"))
     else:
@@ -71,20 +75,20 @@ def test_lost_card_ends_every_state_and_shows_the_reason(state: State) -> None:
     effects, _ = beats_without_card(paper, 5)
     assert paper.speaker.state is State.IDLE
     shown = [effect for effect in effects if isinstance(effect, Show)]
-    assert shown == [Show(Shown.ERROR, LOST.reason)]
+    assert shown == [Show(Indication.ERROR, LOST.reason)]
 
 
 def test_button_and_wake_word_work_only_with_a_card() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
     paper.say(LOST)
     paper.say(ButtonPressed())
     beats_without_card(paper, 20)
     assert paper.speaker.state is State.IDLE
     paper.say(CardBack())
     paper.run(0.1)
-    assert paper.shown[-1] is Shown.IDLE
-    bell.next = "hey_test"
+    assert paper.shown[-1] is Indication.IDLE
+    ringer.next = "hey_test"
     paper.run(0.1)
     assert paper.speaker.state is State.LISTENING
 
@@ -94,10 +98,10 @@ def test_mute_is_shown_over_a_lost_card() -> None:
     paper.say(MuteSwitched(True))
     paper.say(LOST)
     effects, _ = beats_without_card(paper, 2)
-    assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.MUTED]
+    assert [e.indication for e in effects if isinstance(e, Show)] == [Indication.MUTED]
     paper.say(MuteSwitched(False))
     effects, _ = beats_without_card(paper, 2)
-    assert [e.shown for e in effects if isinstance(e, Show)] == [Shown.ERROR]
+    assert [e.indication for e in effects if isinstance(e, Show)] == [Indication.ERROR]
 
 
 def test_conversation_continues_after_the_card_returns() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parleyd.core.events import MicPeriod, Note, RecordTurn, ReportXruns
+from parleyd.core.events import LogEvent, MicPeriod, RecordTurn, ReportXruns
 from parleyd.core.states import State
 from parleyd.units import MIC_PERIOD_FRAMES
 from tests.bare_core import BareCore, at
@@ -17,9 +17,9 @@ def test_answered_turn_is_recorded_once_after_its_line() -> None:
     assert core.effects_of(RecordTurn) == []
     core.until(State.IDLE)
     turns = [
-        "line" if isinstance(effect, Note) else "record"
+        "line" if isinstance(effect, LogEvent) else "record"
         for effect in core.effects
-        if effect == RecordTurn() or (isinstance(effect, Note) and effect.name == "turn")
+        if effect == RecordTurn() or (isinstance(effect, LogEvent) and effect.name == "turn")
     ]
     assert turns == ["line", "record"]
 
@@ -39,4 +39,4 @@ def test_xruns_of_a_period_are_reported_by_an_effect() -> None:
     assert [effect for effect in step.effects if isinstance(effect, ReportXruns)] == [
         ReportXruns(3)
     ]
-    assert not [effect for effect in step.effects if isinstance(effect, Note)]
+    assert not [effect for effect in step.effects if isinstance(effect, LogEvent)]

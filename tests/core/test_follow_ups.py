@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from parleyd.config import Config
-from parleyd.core.events import ButtonPressed, Note, Show
+from parleyd.core.events import ButtonPressed, LogEvent, Show
 from parleyd.core.follow_ups import FollowUps
-from parleyd.core.states import Shown, State
-from parleyd.hearing import HeardPeriod
+from parleyd.core.states import Indication, State
+from parleyd.hearing import ProcessedPeriod
 from parleyd.playback import earcons
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
@@ -19,13 +19,13 @@ QUESTION = synthesize("What is the weather like?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")
 
 
-def period(level_dbfs: float, voice: float = 0.9) -> HeardPeriod:
-    return HeardPeriod(
+def period(level_dbfs: float, voice: float = 0.9) -> ProcessedPeriod:
+    return ProcessedPeriod(
         cleaned=np.zeros(MIC_PERIOD_FRAMES, np.int16),
-        score=0.0,
+        excess_db=0.0,
         voice=voice,
         voice_chunk=True,
-        talker=0.0,
+        near_end=0.0,
         speech=0.0,
         level_dbfs=level_dbfs,
         echo_dbfs=-120.0,
@@ -123,17 +123,17 @@ def television(paper: Paper, number: int) -> None:
 
 
 def woken(conf: Config) -> tuple[Paper, Bell]:
-    bell = Bell()
-    paper = Paper(conf, bell, reply=tone(300))
-    bell.next = "hey_test"
+    ringer = Bell()
+    paper = Paper(conf, ringer, reply=tone(300))
+    ringer.next = "hey_test"
     paper.run(0.3)
-    return paper, bell
+    return paper, ringer
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 8])
 def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None:
-    paper, bell = woken(following(turns))
+    paper, ringer = woken(following(turns))
     answered = 0
     while paper.speaker.state is State.LISTENING:
         television(paper, answered)
@@ -144,14 +144,14 @@ def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None
     (note,) = paper.notes("follow_ups_over")
     assert note.fields == {"turns": turns, "reason": f"{turns} turns followed one wake word"}
     shown = [effect for _, effect in paper.effects if isinstance(effect, Show)][-1]
-    assert shown.shown is Shown.IDLE
+    assert shown.indication is Indication.IDLE
     assert "say the wake word" in shown.detail
     before = len(paper.steps)
     paper.run(0.5)
     assert loudest(paper, before) > 3000  # the low tone
     television(paper, 99)
     assert paper.speaker.state is State.IDLE
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.run(2.5)
     assert paper.speaker.state is State.LISTENING
     television(paper, 100)
@@ -175,10 +175,10 @@ def test_speaker_without_a_limit_always_follows_up() -> None:
 @pytest.mark.slow
 def test_speaker_called_by_its_word_in_each_followup_never_ends() -> None:
     """Many users say the wake word each time, although it is not needed."""
-    paper, bell = woken(following(2))
+    paper, ringer = woken(following(2))
     for number in range(6):
         paper.run(2.0)  # the engine detects its word once in this time
-        bell.next = "hey_test"
+        ringer.next = "hey_test"
         paper.run(0.1)
         television(paper, number)
         assert paper.speaker.state is State.LISTENING
@@ -235,9 +235,9 @@ def test_speaker_stops_following_a_voice_far_away() -> None:
 
 @pytest.mark.slow
 def test_speaker_answers_a_voice_that_never_pauses() -> None:
-    """Speech during each wait extends one turn, which is answered after `turn.longest_s`."""
+    """Speech during each wait extends one turn, which is answered after `turn.max_turn_s`."""
     conf = following()
-    conf = msgspec.structs.replace(conf, turn=msgspec.structs.replace(conf.turn, longest_s=10.0))
+    conf = msgspec.structs.replace(conf, turn=msgspec.structs.replace(conf.turn, max_turn_s=10.0))
     paper, _ = woken(conf)
     paper.answers = False
     began = paper.card.now
@@ -248,5 +248,5 @@ def test_speaker_answers_a_voice_that_never_pauses() -> None:
         paper.say(ev.AudioCommitted(item_id=f"tv{number}"))
         paper.run(0.1)
     assert paper.speaker.state is State.THINKING
-    changes = [at for at, e in paper.effects if isinstance(e, Note) and e.name == "state"]
+    changes = [at for at, e in paper.effects if isinstance(e, LogEvent) and e.name == "state"]
     assert 9.5 < changes[-1] - began < 10.5  # then it waits for the answer

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from parleyd.audio import level_dbfs, resample
-from parleyd.config import Audio, Config
-from parleyd.core.events import CardLost, Greet, Learnt, MuteSwitched
-from parleyd.hearing.echo_control import Hearing
-from parleyd.hearing.echo_path import EchoMemory
+from parleyd.config import AudioConfig, Config
+from parleyd.core.events import CardLost, EchoPathLearned, MuteSwitched, PlayStartupSound
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.echo_path import EchoPath
 from parleyd.playback import earcons
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import SimulatedCard
@@ -19,17 +19,17 @@ SENTENCE = "Once upon a time there was a small house at the edge of a very large
 
 
 def paper(echo_gain_db: float, *, volume: int = 100) -> Paper:
-    settings = Config(audio=Audio(playback_rate_hz=RATE_HZ, volume=volume))
+    settings = Config(audio=AudioConfig(playback_rate_hz=RATE_HZ, volume=volume))
     made = Paper(settings, connected=False)
     room = Room(seed=1, echo_gain_db=echo_gain_db, noise_dbfs=-80, loudspeaker_rate_hz=RATE_HZ)
     made.card = SimulatedCard(made, room, made.talker, recording=made.recording)
-    made.say(Greet())
+    made.say(PlayStartupSound())
     made.run(6.5)
     return made
 
 
-def learnt(made: Paper) -> list[EchoMemory]:
-    return [effect.memory for _, effect in made.effects if isinstance(effect, Learnt)]
+def learnt(made: Paper) -> list[EchoPath]:
+    return [effect.echo_path for _, effect in made.effects if isinstance(effect, EchoPathLearned)]
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_greeting_measures_delay_and_level() -> None:
 @pytest.mark.slow
 def test_too_loud_greeting_suggests_a_lower_volume() -> None:
     loud, softer = paper(+9.0), paper(+9.0, volume=50)
-    (note,) = loud.notes("too_loud")
+    (note,) = loud.notes("echo_too_loud")
     volume = note.fields["volume"]
     assert isinstance(volume, int)
     assert 40 < volume < 90
@@ -55,26 +55,26 @@ def test_too_loud_greeting_suggests_a_lower_volume() -> None:
 
 
 def test_greeting_that_is_not_heard_is_reported() -> None:
-    (note,) = paper(-70.0).notes("not_heard")
+    (note,) = paper(-70.0).notes("loudspeaker_not_heard")
     assert "microphone does not hear" in str(note.fields["means"])
 
 
 @pytest.mark.slow
 def test_greeting_with_mute_is_no_fault_and_without_card_silent() -> None:
-    made = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
+    made = Paper(Config(audio=AudioConfig(playback_rate_hz=RATE_HZ)))
     made.card.muted = True
     made.say(MuteSwitched(True))
-    made.say(Greet())
+    made.say(PlayStartupSound())
     made.run(1.0)
     assert np.abs(made.recording.loudspeaker[-RATE_HZ:]).max() > 1000  # audible nevertheless
     made.card.muted = False
     made.say(MuteSwitched(False))
     made.run(7.0)
     assert not made.notes("calibrated")
-    assert not made.notes("not_heard")
-    alone = Paper(Config(audio=Audio(playback_rate_hz=RATE_HZ)))
+    assert not made.notes("loudspeaker_not_heard")
+    alone = Paper(Config(audio=AudioConfig(playback_rate_hz=RATE_HZ)))
     alone.say(CardLost("it was unplugged", 0))
-    alone.say(Greet())
+    alone.say(PlayStartupSound())
     alone.run(0.5)
     assert not any(np.frombuffer(playback, np.int16).any() for _, playback in alone.steps)
 
@@ -84,29 +84,29 @@ def test_greeting_with_mute_is_no_fault_and_without_card_silent() -> None:
 def test_restart_begins_with_the_last_echo_path(late: int) -> None:
     settings = Config().hearing
     voice = synthesize(SENTENCE, "slt")
-    teacher = Hearing(settings)
+    teacher = EchoControl(settings)
     played(teacher, voice, late=0)
     played(teacher, voice, late=0)
-    kept = teacher.memory()
+    kept = teacher.echo_path()
     assert kept is not None
-    cold, warm = Hearing(settings), Hearing(settings)
-    warm.remember(kept)
-    assert warm.memory() is None, "a new echo path was learned already"
+    cold, warm = EchoControl(settings), EchoControl(settings)
+    warm.restore(kept)
+    assert warm.echo_path() is None, "a new echo path was learned already"
     greeting = resample(earcons.greeting(), 24_000, 16_000)
     played(warm, greeting, late=late)
     assert played(warm, voice, late=late) > played(cold, voice, late=late) + 6
 
 
 def test_invalid_echo_path_is_not_restored() -> None:
-    hearing = Hearing(Config().hearing)
+    hearing = EchoControl(Config().hearing)
     taps = np.full(3840, np.nan, np.float32)
-    hearing.remember(EchoMemory(taps, 100.0, 300.0, 0.0))
+    hearing.restore(EchoPath(taps, 100.0, 300.0, 0.0))
     quiet = np.zeros(160, np.int16)
     assert not hearing.process(quiet, quiet, 0.0).cleaned.any()
     assert hearing.delay_ms is None
 
 
-def played(hearing: Hearing, sound: Frames, *, late: int) -> float:
+def played(hearing: EchoControl, sound: Frames, *, late: int) -> float:
     """Return the dB of echo removed in the first second and a half of a sound."""
     path = np.random.default_rng(3).standard_normal(1600) * np.exp(-np.arange(1600) / 300)
     echo = np.convolve(sound, 0.3 * path / np.sqrt(np.sum(path**2)))[: len(sound)]

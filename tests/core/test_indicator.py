@@ -1,24 +1,24 @@
-"""The indication is the first active member of `Shown`, in the order of hardware/lights.md."""
+"""The indication is the first active member of `Indication`, in the order of hardware/lights.md."""
 
 import itertools
 
 import pytest
 
-from parleyd.core.indicator import Situation, shown
-from parleyd.core.states import Shown, State
+from parleyd.core.indicator import IndicatorInputs, select_indication
+from parleyd.core.states import Indication, State
 
 CARD, REFUSED, OFFLINE = "the card is gone", "the key is wrong", "no network"
 
 
-def holding(now: Situation) -> set[Shown]:
+def holding(now: IndicatorInputs) -> set[Indication]:
     """Return all active indications."""
     rungs = {
-        Shown.MUTED: now.muted,
-        Shown.RINGING: now.ringing and not now.without_card,  # inaudible without a card
-        Shown.ERROR: bool(now.without_card or now.refused),
-        Shown.OFFLINE: bool(now.offline) and now.turn is State.IDLE,
-        Shown(now.turn): not now.dry,
-        Shown.THINKING: now.dry or now.turn is State.THINKING,
+        Indication.MUTED: now.muted,
+        Indication.RINGING: now.ringing and not now.without_card,  # inaudible without a card
+        Indication.ERROR: bool(now.without_card or now.refused),
+        Indication.OFFLINE: bool(now.offline) and now.turn is State.IDLE,
+        Indication(now.turn): not now.dry,
+        Indication.THINKING: now.dry or now.turn is State.THINKING,
     }
     return {rung for rung, holds in rungs.items() if holds}
 
@@ -29,7 +29,7 @@ def test_first_active_indication_is_shown(turn: State) -> None:
     for muted, card, ringing, refused, offline, dry_ in itertools.product(
         (False, True), ("", CARD), (False, True), ("", REFUSED), ("", OFFLINE), dry
     ):
-        now = Situation(
+        now = IndicatorInputs(
             why_muted="",
             muted=muted,
             without_card=card,
@@ -40,18 +40,20 @@ def test_first_active_indication_is_shown(turn: State) -> None:
             dry=dry_,
             remark="",
         )
-        assert shown(now).shown == min(holding(now), key=list(Shown).index), now
+        assert select_indication(now).indication == min(holding(now), key=list(Indication).index), (
+            now
+        )
         if muted:
-            assert shown(now).shown is Shown.MUTED
+            assert select_indication(now).indication is Indication.MUTED
 
 
-def situation(**more: object) -> Situation:
+def situation(**more: object) -> IndicatorInputs:
     """Return a situation without faults or events, with changes."""
     calm: dict[str, object] = {
         "muted": False, "why_muted": "", "without_card": "", "ringing": False, "refused": "",
         "offline": "", "turn": State.IDLE, "dry": False, "remark": "",
     }  # fmt: skip
-    return Situation(**(calm | more))  # type: ignore[arg-type]
+    return IndicatorInputs(**(calm | more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -74,5 +76,5 @@ def situation(**more: object) -> Situation:
         (situation(ringing=True, refused=REFUSED), "ringing", ""),
     ],
 )  # fmt: skip
-def test_indication_is_shown_with_its_reason(now: Situation, rung: str, why: str) -> None:
-    assert (shown(now).shown.value, shown(now).detail) == (rung, why)
+def test_indication_is_shown_with_its_reason(now: IndicatorInputs, rung: str, why: str) -> None:
+    assert (select_indication(now).indication.value, select_indication(now).detail) == (rung, why)

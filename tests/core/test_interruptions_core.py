@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from parleyd.config import Turn
+from parleyd.config import TurnConfig
 from parleyd.core.events import ButtonPressed, SkillDone
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from tests.client_events import settings_of
@@ -106,7 +106,7 @@ def test_speech_during_thinking_sends_both_halves(
 def test_first_audio_during_speech_loses_no_word() -> None:
     """Sending stops at the first audio; the audio captured since then is sent first."""
     base = settings()
-    paper = Paper(msgspec.structs.replace(base, turn=Turn(detection="server_vad")))
+    paper = Paper(msgspec.structs.replace(base, turn=TurnConfig(detection="server_vad")))
     paper.answers = False
     paper.say(ButtonPressed())
     paper.run(0.5)
@@ -140,11 +140,11 @@ def test_busy_server_is_audible_and_shown_until_the_next_turn(code: str) -> None
     paper.run(0.05)
     assert paper.speaker.state is State.IDLE
     (last,) = [e for _, e in paper.effects if hasattr(e, "detail")][-1:]
-    assert last.shown is Shown.IDLE  # type: ignore[union-attr]
+    assert last.indication is Indication.IDLE  # type: ignore[union-attr]
     assert "wait a moment" in last.detail
     paper.say(ButtonPressed())
     paper.run(0.05)
     paper.say(ButtonPressed())
     paper.run(0.05)
     (last,) = [e for _, e in paper.effects if hasattr(e, "detail")][-1:]
-    assert (last.shown, last.detail) == (Shown.IDLE, "")  # type: ignore[union-attr]
+    assert (last.indication, last.detail) == (Indication.IDLE, "")  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ import pytest
 
 from parleyd.audio import resample
 from parleyd.config import Config
-from parleyd.core.events import ButtonPressed, MuteSwitched, SkillDone, Then
+from parleyd.core.events import AfterTool, ButtonPressed, MuteSwitched, SkillDone
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
@@ -94,10 +94,10 @@ class Talk:
         self.paper.say(ev.ResponseDone(response=response))
         self.paper.run(0.02)
 
-    def returned(self, then: Then = Then.REPLY) -> None:
+    def returned(self, then: AfterTool = AfterTool.RESPOND) -> None:
         before = len(self.paper.events(ev.CreateResponse))
         self.paper.say(SkillDone(f"cr{self.replies}", "done", then))
-        if then is Then.REPLY:
+        if then is AfterTool.RESPOND:
             self.paper.wait(lambda: len(self.paper.events(ev.CreateResponse)) > before)
 
     def play_until(self, left_ms: float, length_ms: float) -> None:
@@ -157,7 +157,7 @@ def test_speech_over_an_echo_at_the_end_is_sent_whole(left_ms: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("left_ms", [120, 60, 20])
-@pytest.mark.parametrize("hearing", [{"reaction": "duck"}, {"barge_in": False}])
+@pytest.mark.parametrize("hearing", [{"on_suspicion": "duck"}, {"barge_in": False}])
 def test_speech_at_the_end_is_sent_whole_with_any_reaction(
     hearing: dict[str, object], left_ms: int
 ) -> None:
@@ -186,7 +186,7 @@ def test_speech_at_the_end_of_a_repetition_is_sent_whole(left_ms: int) -> None:
     talk.paper.until(State.IDLE)
     talk.ask()
     talk.call()
-    talk.returned(Then.REPEAT)
+    talk.returned(AfterTool.REPLAY)
     assert lost_ms(talk, left_ms, 1500) <= MOST_LOST_MS
 
 
@@ -230,7 +230,7 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
     talk.reply(tone(1500))
     heard: list[Frames] = []
     sent: list[Frames] = []
-    preroll, uplink = talk.paper.speaker._ears._preroll, talk.paper.speaker._dialogue._uplink
+    preroll, uplink = talk.paper.speaker._front_end._preroll, talk.paper.speaker._dialogue._uplink
     listen, push = preroll.push, uplink.push
     monkeypatch.setattr(preroll, "push", lambda f: (heard.append(f), listen(f))[1])  # type: ignore[func-returns-value]
     monkeypatch.setattr(uplink, "push", lambda f: (sent.append(f), push(f))[1])  # type: ignore[func-returns-value]
@@ -249,7 +249,7 @@ def test_audio_after_a_reply_has_no_gap_and_no_overlap(
 @pytest.mark.slow
 def test_hold_that_resumes_at_a_ducked_end_loses_nothing() -> None:
     """The reply ends before the decision; the audio after its end is the next turn."""
-    talk = Talk(following(reaction="duck"))
+    talk = Talk(following(on_suspicion="duck"))
     talk.reply(tone(1500))
     talk.play_until(160, 1500)
     talk.paper.talker.say(OBJECTION[:1600])  # a tenth of a second is shorter than a word

@@ -3,8 +3,8 @@
 import pytest
 
 from parleyd.config import Config
-from parleyd.core.events import LinkUp, Reconnect, SkillDone
-from parleyd.core.states import Shown, State
+from parleyd.core.events import ConnectionUp, Reconnect, SkillDone
+from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from tests.bare_core import BareCore, at
 
@@ -34,7 +34,7 @@ def item(core: BareCore, response: str, name: str, length_ms: int) -> None:
 
 @pytest.mark.parametrize("server", ["openai", "xai", "compatible"])
 def test_answer_may_begin_at_the_end_of_the_timeout(server: str) -> None:
-    core = asked(at(server, answer_within_s=60.0))
+    core = asked(at(server, response_timeout_s=60.0))
     core.run(30.0)
     assert core.speaker.state is State.THINKING
     core.begin("r1")
@@ -48,8 +48,8 @@ def test_answer_may_begin_at_the_end_of_the_timeout(server: str) -> None:
 @pytest.mark.parametrize("preamble_ms", [0, 1000])
 @pytest.mark.parametrize("server", ["openai", "compatible"])
 def test_function_may_take_its_allowed_time(server: str, preamble_ms: int) -> None:
-    """28 of the 30 s of skills.within_s, although the answer's timeout is 5 s."""
-    core = asked(at(server, answer_within_s=5.0))
+    """28 of the 30 s of skills.timeout_s, although the answer's timeout is 5 s."""
+    core = asked(at(server, response_timeout_s=5.0))
     core.begin("r1")
     if preamble_ms:
         item(core, "r1", "i1", preamble_ms)
@@ -57,7 +57,7 @@ def test_function_may_take_its_allowed_time(server: str, preamble_ms: int) -> No
     core.end("r1", output=[CALL])
     core.run(28.0)
     assert core.speaker.state in (State.THINKING, State.SPEAKING)
-    assert core.shown[-1] is Shown.THINKING
+    assert core.shown[-1] is Indication.THINKING
     core.say(SkillDone("c1", "sunny"))
     core.run(0.1)
     assert len(core.events(ev.CreateResponse)) == 2
@@ -71,7 +71,7 @@ def test_function_may_take_its_allowed_time(server: str, preamble_ms: int) -> No
 
 
 def test_remote_tool_may_take_its_allowed_time() -> None:
-    core = asked(at("openai", answer_within_s=5.0))
+    core = asked(at("openai", response_timeout_s=5.0))
     core.begin("r1")
     call = {"type": "mcp_call", "id": "m1", "name": "look", "output": None}
     core.say(ev.OutputItemAdded(response_id="r1", item=call))
@@ -92,7 +92,7 @@ def test_answer_may_pause_between_its_items(server: str) -> None:
     core.say(ev.OutputItemDone(response_id="r1", item={"type": "message", "id": "i1"}))
     core.run(12.0)
     assert core.speaker.state is State.SPEAKING
-    assert core.shown[-1] is Shown.THINKING
+    assert core.shown[-1] is Indication.THINKING
     item(core, "r1", "i2", 500)
     core.end("r1")
     core.until(State.IDLE)
@@ -121,7 +121,7 @@ def test_endless_function_calls_are_stopped() -> None:
 def test_session_may_take_half_a_minute_to_begin(server: str, stuck_at: str) -> None:
     """A local server loads its models first."""
     core = BareCore(at(server), connected=False)
-    core.say(LinkUp())
+    core.say(ConnectionUp())
     if stuck_at == "session.updated":
         core.say(ev.SessionCreated())
     core.run(35.0)

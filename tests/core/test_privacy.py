@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEARING = "from parleyd.hearing.vad import VoiceDetector; VoiceDetector()"
+HEARING = "from parleyd.hearing.vad import VoiceActivityDetector; VoiceActivityDetector()"
 
 
 def test_model_runtime_stores_no_identifier_and_reports_nothing(

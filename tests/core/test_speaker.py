@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from parleyd.core.events import (
+    AlarmDue,
     ButtonPressed,
-    Connect,
-    LinkDown,
-    LinkUp,
+    ConnectionDown,
+    ConnectionUp,
     MuteSwitched,
     Reconnect,
-    Ring,
+    SetConnectionWanted,
     SetVolume,
     SkillDone,
 )
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.playback import earcons
 from parleyd.realtime import events as ev
 from parleyd.simulation.acoustics import Room
@@ -52,12 +52,12 @@ def test_equal_inputs_give_equal_outputs() -> None:
 
 
 def test_no_audio_is_sent_before_the_wake_word() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
     paper.talker.say(synthesize(QUESTION, "slt"))
     paper.run(3.0)
     assert paper.events(ev.AppendAudio) == []
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.run(0.5)
     assert paper.events(ev.AppendAudio) != []
 
@@ -88,9 +88,9 @@ def test_seam_between_preroll_and_microphone_is_exact(
     heard: list[Frames] = []
     sent: list[Frames] = []
     uplink = paper.speaker._dialogue._uplink
-    listen, push = paper.speaker._ears._preroll.push, uplink.push
+    listen, push = paper.speaker._front_end._preroll.push, uplink.push
     monkeypatch.setattr(
-        paper.speaker._ears._preroll,
+        paper.speaker._front_end._preroll,
         "push",
         lambda f: (heard.append(f), listen(f))[1],  # type: ignore[func-returns-value]
     )
@@ -105,9 +105,9 @@ def test_seam_between_preroll_and_microphone_is_exact(
 
 
 def test_muted_microphone_detects_and_sends_nothing() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
-    bell.next = "hey_test"
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
+    ringer.next = "hey_test"
     paper.run(0.1)
     assert paper.speaker.state is State.LISTENING
     paper.card.muted = True
@@ -115,27 +115,27 @@ def test_muted_microphone_detects_and_sends_nothing() -> None:
     sent = len(paper.events(ev.AppendAudio))
     assert paper.speaker.state is State.IDLE
     paper.talker.say(synthesize(QUESTION, "slt"))
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.say(ButtonPressed())
     paper.run(2.0)
     assert paper.speaker.state is State.IDLE
     assert len(paper.events(ev.AppendAudio)) == sent
-    assert paper.shown[-1] is Shown.MUTED
+    assert paper.shown[-1] is Indication.MUTED
     paper.card.muted = False
     paper.say(MuteSwitched(False))
     paper.run(0.1)
-    assert paper.shown[-1] is not Shown.MUTED
+    assert paper.shown[-1] is not Indication.MUTED
 
 
 def test_mute_is_shown_above_all() -> None:
     paper = Paper(settings())
     paper.say(MuteSwitched(True))
-    paper.say(LinkDown("the server refuses the key", fatal=True))
+    paper.say(ConnectionDown("the server refuses the key", fatal=True))
     paper.run(0.1)
-    assert paper.shown[-1] is Shown.MUTED
+    assert paper.shown[-1] is Indication.MUTED
     paper.say(MuteSwitched(False))
     paper.run(0.1)
-    assert paper.shown[-1] is Shown.ERROR
+    assert paper.shown[-1] is Indication.ERROR
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_hold_drops_playback_in_the_same_tick() -> None:
 
 
 def test_duck_lowers_instead_of_holding() -> None:
-    paper = Paper(settings(reaction="duck"))
+    paper = Paper(settings(on_suspicion="duck"))
     paper.reply = tone(6000)
     ask(paper)
     paper.run(0.5)
@@ -225,7 +225,7 @@ def test_answer_beyond_the_buffer_is_cut_and_truncated() -> None:
         paper.say(ev.AudioDelta(response_id="r1", item_id="i1", delta=piece))
     paper.until(State.SPEAKING)
     assert [type(e).__name__ for e in paper.sent[-1:]] == ["CancelResponse"]
-    assert len(paper.notes("ring_full")) == 1
+    assert len(paper.notes("playback_buffer_full")) == 1
     paper.until(State.IDLE, within_s=60)
     (truncate,) = paper.events(ev.TruncateItem)
     assert truncate.audio_end_ms == 30_000
@@ -236,14 +236,14 @@ def test_answer_beyond_the_buffer_is_cut_and_truncated() -> None:
 def test_speech_while_connecting_is_answered_when_connected() -> None:
     paper = Paper(settings(), connected=False)
     paper.run(0.1)
-    assert paper.shown[-1] is Shown.OFFLINE
+    assert paper.shown[-1] is Indication.OFFLINE
     paper.say(ButtonPressed())
     paper.run(0.1)
-    assert paper.shown[-1] is Shown.LISTENING
+    assert paper.shown[-1] is Indication.LISTENING
     paper.talker.say(synthesize(QUESTION, "slt"))
     paper.until(State.THINKING)
     assert paper.sent == []
-    paper.say(LinkUp())
+    paper.say(ConnectionUp())
     paper.say(ev.SessionCreated())
     paper.run(0.05)
     paper.say(ev.SessionUpdated())
@@ -265,17 +265,17 @@ def heard_since(paper: Paper, second: float) -> bool:
 def test_lost_connection_is_audible_only_during_a_wait(state: State) -> None:
     paper = Paper(settings())
     began = paper.card.now
-    paper.say(LinkDown("Wi-Fi is gone"))
+    paper.say(ConnectionDown("Wi-Fi is gone"))
     paper.run(1.0)
     assert not heard_since(paper, began)
-    assert paper.shown[-1] is Shown.OFFLINE
+    assert paper.shown[-1] is Indication.OFFLINE
     paper = Paper(settings())
     paper.answers = False
     paper.say(ButtonPressed())
     paper.talker.say(synthesize(QUESTION, "slt"), at=paper.card.now + 0.2)
     paper.until(state)
     began = paper.card.now
-    paper.say(LinkDown("Wi-Fi is gone"))
+    paper.say(ConnectionDown("Wi-Fi is gone"))
     paper.run(1.0)
     assert paper.speaker.state is State.IDLE
     assert heard_since(paper, began)
@@ -285,19 +285,19 @@ def test_lost_connection_is_audible_only_during_a_wait(state: State) -> None:
 def test_lost_connection_does_not_end_received_audio() -> None:
     paper = Paper(settings())
     ask(paper)
-    paper.say(LinkDown("Wi-Fi is gone"))
+    paper.say(ConnectionDown("Wi-Fi is gone"))
     paper.run(1.0)
     assert paper.speaker.state is State.SPEAKING
     paper.until(State.IDLE)
 
 
 def test_refused_key_is_signalled_at_every_attempt() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
-    paper.say(LinkDown("the server refuses the key", fatal=True))
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
+    paper.say(ConnectionDown("the server refuses the key", fatal=True))
     paper.run(0.5)
     began = paper.card.now
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.run(1.0)
     assert paper.speaker.state is State.IDLE
     assert heard_since(paper, began)
@@ -319,39 +319,43 @@ def test_error_that_lasts_ends_the_socket(code: str, fatal: bool, words: str) ->
 
 def test_temporary_refusal_is_retried_at_once_by_a_turn() -> None:
     """The light shows the reason; the wake word retries, and the user hears the result."""
-    bell = Bell()
-    paper = Paper(settings(), bell)
-    paper.say(LinkDown("the account has no quota left: add credit", later=True))
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
+    paper.say(ConnectionDown("the account has no quota left: add credit", later=True))
     paper.run(0.5)
-    assert paper.shown[-1] is Shown.ERROR
-    bell.next = "hey_test"
+    assert paper.shown[-1] is Indication.ERROR
+    ringer.next = "hey_test"
     paper.run(1.5)  # the chime has ended
     assert paper.speaker.state is State.LISTENING
-    assert paper.shown[-1] is Shown.LISTENING
-    assert [e for _, e in paper.effects if isinstance(e, Connect)] == [Connect(True)]
+    assert paper.shown[-1] is Indication.LISTENING
+    assert [e for _, e in paper.effects if isinstance(e, SetConnectionWanted)] == [
+        SetConnectionWanted(True)
+    ]
     began = paper.card.now
-    paper.say(LinkDown("the account has no quota left: add credit", later=True))
+    paper.say(ConnectionDown("the account has no quota left: add credit", later=True))
     paper.run(1.0)
     assert paper.speaker.state is State.IDLE
-    assert paper.shown[-1] is Shown.ERROR
+    assert paper.shown[-1] is Indication.ERROR
     assert heard_since(paper, began)  # the sorry tone
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.run(0.5)
-    assert [e for _, e in paper.effects if isinstance(e, Connect)] == [Connect(True)] * 2
-    paper.say(LinkUp())
+    assert [e for _, e in paper.effects if isinstance(e, SetConnectionWanted)] == [
+        SetConnectionWanted(True)
+    ] * 2
+    paper.say(ConnectionUp())
     paper.run(0.1)
     assert paper.speaker.state is State.LISTENING
 
 
 @pytest.mark.slow
 def test_silence_after_the_wake_word_ends_with_a_low_tone() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
-    bell.next = "hey_test"
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
+    ringer.next = "hey_test"
     paper.run(0.1)
     began = paper.card.now
     paper.until(State.IDLE)
-    assert paper.card.now - began == pytest.approx(paper.settings.turn.nothing_said_s, abs=0.2)
+    assert paper.card.now - began == pytest.approx(paper.settings.turn.no_speech_timeout_s, abs=0.2)
     paper.run(0.5)
     assert heard_since(paper, began)
     assert paper.events(ev.CreateResponse) == []
@@ -359,10 +363,10 @@ def test_silence_after_the_wake_word_ends_with_a_low_tone() -> None:
 
 @pytest.mark.slow
 def test_stop_word_stops_and_wake_word_starts_a_new_turn() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
     ask(paper)
-    bell.next = "stop"
+    ringer.next = "stop"
     paper.run(0.02)
     assert paper.speaker.state is State.IDLE
     quiet_from = paper.card.now
@@ -370,7 +374,7 @@ def test_stop_word_stops_and_wake_word_starts_a_new_turn() -> None:
     assert not heard_since(paper, quiet_from)
     ask(paper)
     paper.run(3.0 - 0.6)
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.run(0.02)
     assert paper.speaker.state is State.LISTENING
 
@@ -423,7 +427,7 @@ def test_volume_is_a_gain_on_played_audio() -> None:
         paper = Paper(settings())
         paper.say(SetVolume(percent))
         paper.run(0.1)
-        paper.say(Ring("eggs"))
+        paper.say(AlarmDue("eggs"))
         paper.run(1.0)
         loudness.append(np.abs(paper.recording.loudspeaker).max())
     assert loudness[1] == pytest.approx(loudness[0] / 4, rel=0.02)
@@ -457,8 +461,8 @@ def test_earcons_begin_and_end_without_a_click(sound: object) -> None:
 
 @pytest.mark.slow
 def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell)
+    ringer = Bell()
+    paper = Paper(settings(), ringer)
     # a rattling loudspeaker: a linear filter cannot model most of its echo
     paper.card._room = Room(
         seed=4, echo_gain_db=6.0, distortion_db=6.0, loudspeaker_rate_hz=RATE_HZ
@@ -474,6 +478,6 @@ def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
     holds = len(paper.notes("hold"))
     paper.run(2.0)
     assert len(paper.notes("hold")) == holds
-    bell.next = "hey_test"
+    ringer.next = "hey_test"
     paper.run(0.05)
     assert paper.speaker.state is State.LISTENING

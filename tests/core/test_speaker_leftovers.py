@@ -3,7 +3,14 @@
 import msgspec
 import pytest
 
-from parleyd.core.events import ButtonPressed, CardBack, CardLost, Happening, LinkDown, LinkUp
+from parleyd.core.events import (
+    ButtonPressed,
+    CardBack,
+    CardLost,
+    ConnectionDown,
+    ConnectionUp,
+    InputEvent,
+)
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
@@ -12,9 +19,9 @@ from tests.paper_server import Paper, settings
 QUESTION = synthesize("What is the weather like?", "slt")
 
 
-@pytest.mark.parametrize("given_up_by", [LinkDown("no connection"), ButtonPressed()])
+@pytest.mark.parametrize("given_up_by", [ConnectionDown("no connection"), ButtonPressed()])
 def test_abandoned_turn_is_not_sent_to_the_next_socket(
-    given_up_by: Happening,
+    given_up_by: InputEvent,
 ) -> None:
     paper = Paper(settings(), connected=False)
     paper.say(ButtonPressed())
@@ -23,7 +30,7 @@ def test_abandoned_turn_is_not_sent_to_the_next_socket(
     paper.until(State.THINKING)
     paper.say(given_up_by)
     paper.until(State.IDLE)
-    paper.say(LinkUp())
+    paper.say(ConnectionUp())
     paper.say(ev.SessionCreated())
     paper.run(0.05)
     paper.say(ev.SessionUpdated())

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from parleyd.app.effect_log import log_note
-from parleyd.config import Log
-from parleyd.core.events import ButtonPressed, Note
+from parleyd.config import LogConfig
+from parleyd.core.events import ButtonPressed, LogEvent
 from parleyd.core.states import State
 from parleyd.host.systemd import FieldsFormatter
 from parleyd.realtime import events as ev
@@ -24,7 +24,7 @@ REST = "Rain is water that falls."
 
 def conversation(transcripts: bool) -> Paper:
     """Run a question, an interrupted answer, and a complete one."""
-    log = Log(transcripts=transcripts, level="debug")
+    log = LogConfig(transcripts=transcripts, level="debug")
     paper = Paper(msgspec.structs.replace(settings(), log=log))
     paper.answers = False
     paper.say(ButtonPressed())
@@ -58,7 +58,7 @@ def journal(paper: Paper, caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the log lines of all log events of the conversation."""
     with caplog.at_level(logging.DEBUG):
         for _, effect in paper.effects:
-            if isinstance(effect, Note):
+            if isinstance(effect, LogEvent):
                 log_note(effect)
     return [FieldsFormatter("%(message)s").format(record) for record in caplog.records]
 

@@ -7,24 +7,24 @@ import pytest
 
 from parleyd import config
 from parleyd.core.states import State
-from parleyd.core.turn import TABLE, Action, Event, Turn, TurnEvent
+from parleyd.core.turn import TABLE, TurnAction, TurnEvent, TurnStateMachine, TurnTrigger
 from parleyd.hearing.barge_in import Decision
 
-EVENTS: dict[str, TurnEvent] = {event.name: event for event in (*Event, *Decision)}
+EVENTS: dict[str, TurnEvent] = {event.name: event for event in (*TurnTrigger, *Decision)}
 
 
-def turn_in(state: State, detection: Any = "server_vad") -> Turn:
+def turn_in(state: State, detection: Any = "server_vad") -> TurnStateMachine:
     """Return a turn that reached `state` by ordinary events."""
     way: dict[State, list[TurnEvent]] = {
         State.IDLE: [],
-        State.LISTENING: [Event.WAKE_WORD],
-        State.THINKING: [Event.WAKE_WORD, Event.TURN_ENDED],
-        State.SPEAKING: [Event.WAKE_WORD, Event.TURN_ENDED, Event.REPLY_AUDIBLE],
+        State.LISTENING: [TurnTrigger.WAKE_WORD],
+        State.THINKING: [TurnTrigger.WAKE_WORD, TurnTrigger.TURN_ENDED],
+        State.SPEAKING: [TurnTrigger.WAKE_WORD, TurnTrigger.TURN_ENDED, TurnTrigger.REPLY_AUDIBLE],
         State.BARGE_IN: [
-            Event.WAKE_WORD, Event.TURN_ENDED, Event.REPLY_AUDIBLE, Decision.HOLD,
+            TurnTrigger.WAKE_WORD, TurnTrigger.TURN_ENDED, TurnTrigger.REPLY_AUDIBLE, Decision.HOLD,
         ],
     }  # fmt: skip
-    turn = Turn(config.Turn(detection=detection), config.Hearing())
+    turn = TurnStateMachine(config.TurnConfig(detection=detection), config.HearingConfig())
     for event in way[state]:
         turn.handle(event, 0.0)
     assert turn.state is state
@@ -86,7 +86,7 @@ def test_every_pair_leads_to_a_state_that_ends(state: State, event: TurnEvent) -
         now = turn.deadline
         assert turn.time_is_up(now)
         assert not turn.time_is_up(now - 0.001)
-        turn.handle(Event.TIME_UP, now)
+        turn.handle(TurnTrigger.TIME_UP, now)
     assert turn.state is State.IDLE
 
 
@@ -99,7 +99,7 @@ def test_every_state_also_ends_by_events(state: State) -> None:
 @pytest.mark.parametrize("state", [State.LISTENING, State.THINKING, State.SPEAKING, State.BARGE_IN])
 def test_button_press_stops_every_state(state: State) -> None:
     turn = turn_in(state)
-    turn.handle(Event.BUTTON, 1.0)
+    turn.handle(TurnTrigger.BUTTON, 1.0)
     assert turn.state is State.IDLE
 
 
@@ -110,44 +110,49 @@ def test_reply_ends_only_by_interrupt_or_its_end() -> None:
         if state in (State.THINKING, State.SPEAKING, State.BARGE_IN)
         and row.to in (State.IDLE, State.LISTENING)
     }
-    ended = (Event.REPLY_FINISHED, Event.REPLY_FINISHED_LAST, Event.QUESTION_ASKED)
-    del leaving[State.SPEAKING, Event.FOLLOW_UPS_OVER]  # ends the reply at its end ...
-    del leaving[State.THINKING, Event.FOLLOW_UPS_OVER]  # ... as here; in barge-in, earlier
+    ended = (
+        TurnTrigger.REPLY_FINISHED,
+        TurnTrigger.REPLY_FINISHED_LAST,
+        TurnTrigger.QUESTION_ASKED,
+    )
+    del leaving[State.SPEAKING, TurnTrigger.FOLLOW_UPS_OVER]  # ends the reply at its end ...
+    del leaving[State.THINKING, TurnTrigger.FOLLOW_UPS_OVER]  # ... as here; in barge-in, earlier
     for (state, event), row in leaving.items():
-        assert (Action.INTERRUPT in row.actions) != (event in ended), (state, event)
+        assert (TurnAction.INTERRUPT in row.actions) != (event in ended), (state, event)
 
 
 def test_overlong_turn_is_answered() -> None:
     turn = turn_in(State.LISTENING)
-    turn.handle(Event.USER_SPOKE, 1.0)
-    assert turn.deadline == 1.0 + config.Turn().longest_s
-    assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
+    turn.handle(TurnTrigger.USER_SPOKE, 1.0)
+    assert turn.deadline == 1.0 + config.TurnConfig().max_turn_s
+    assert turn.handle(TurnTrigger.TIME_UP, 61.0) == (TurnAction.ASK_FOR_REPLY,)
     assert turn.state is State.THINKING
 
 
 @pytest.mark.parametrize(
-    ("state", "event"), [(State.SPEAKING, Event.CUT_OFF), (State.BARGE_IN, Decision.INTERRUPT)]
+    ("state", "event"),
+    [(State.SPEAKING, TurnTrigger.CUT_OFF), (State.BARGE_IN, Decision.INTERRUPT)],
 )
 def test_overlong_interruption_is_answered(state: State, event: TurnEvent) -> None:
     """With local detection, the start of speech is not reported a second time."""
     turn = turn_in(state, detection="local")
     turn.handle(event, 1.0)
-    assert turn.deadline == 1.0 + config.Turn().longest_s
-    assert turn.handle(Event.TIME_UP, 61.0) == (Action.ASK_FOR_REPLY,)
+    assert turn.deadline == 1.0 + config.TurnConfig().max_turn_s
+    assert turn.handle(TurnTrigger.TIME_UP, 61.0) == (TurnAction.ASK_FOR_REPLY,)
 
 
 def test_unused_follow_up_ends_without_a_sound() -> None:
     turn = turn_in(State.SPEAKING)
-    turn.handle(Event.REPLY_FINISHED, 1.0)
-    assert turn.deadline == 1.0 + config.Turn().follow_up_s
-    assert turn.handle(Event.TIME_UP, 8.0) == (Action.STOP_LISTENING,)
+    turn.handle(TurnTrigger.REPLY_FINISHED, 1.0)
+    assert turn.deadline == 1.0 + config.TurnConfig().follow_up_s
+    assert turn.handle(TurnTrigger.TIME_UP, 8.0) == (TurnAction.STOP_LISTENING,)
 
 
 def test_audible_reply_never_times_out() -> None:
     turn = turn_in(State.SPEAKING)
     for second in range(120):
         assert not turn.time_is_up(float(second))
-        turn.handle(Event.REPLY_PROGRESSED, float(second))
+        turn.handle(TurnTrigger.REPLY_PROGRESSED, float(second))
 
 
 # Longest duration of each state with the default configuration, in seconds: 500 ms to confirm an
@@ -232,18 +237,18 @@ def test_pairs_without_a_row_change_nothing() -> None:
 
 def test_reply_underruns_after_three_tenths_of_a_second() -> None:
     turn = turn_in(State.SPEAKING)
-    turn.handle(Event.REPLY_PROGRESSED, 5.0)
+    turn.handle(TurnTrigger.REPLY_PROGRESSED, 5.0)
     assert not turn.runs_dry(5.29)
     assert turn.runs_dry(5.3)
     assert not turn_in(State.THINKING).runs_dry(100.0)
 
 
 def test_stalled_reply_is_abandoned_after_at_least_ten_seconds() -> None:
-    impatient = Turn(config.Turn(answer_within_s=3.0), config.Hearing())
-    impatient.handle(Event.WAKE_WORD, 0.0)
-    impatient.handle(Event.TURN_ENDED, 1.0)
+    impatient = TurnStateMachine(config.TurnConfig(response_timeout_s=3.0), config.HearingConfig())
+    impatient.handle(TurnTrigger.WAKE_WORD, 0.0)
+    impatient.handle(TurnTrigger.TURN_ENDED, 1.0)
     assert impatient.deadline == 4.0
-    impatient.handle(Event.REPLY_AUDIBLE, 2.0)
+    impatient.handle(TurnTrigger.REPLY_AUDIBLE, 2.0)
     assert impatient.deadline == 12.0
 
 
@@ -259,8 +264,8 @@ def test_wait_for_functions_ends_after_five_minutes(state: State) -> None:
 def test_wait_for_functions_starts_with_thinking() -> None:
     """If the user interrupts and asks again, the five minutes start again."""
     turn = turn_in(State.THINKING)
-    turn.handle(Event.USER_SPOKE, 200.0)
-    turn.handle(Event.TURN_ENDED, 210.0)
+    turn.handle(TurnTrigger.USER_SPOKE, 200.0)
+    turn.handle(TurnTrigger.TURN_ENDED, 210.0)
     turn.wait_on(509.0)
     assert turn.deadline == 529.0
 
@@ -276,18 +281,21 @@ def test_wait_for_functions_prolongs_no_other_state(state: State) -> None:
 def test_voice_without_a_pause_is_answered_after_a_minute() -> None:
     """With a television, time counts from the first word, not from each start of speech."""
     turn = turn_in(State.LISTENING)
-    turn.handle(Event.USER_SPOKE, 1.0)
-    turn.handle(Event.TURN_ENDED, 30.0)
-    assert turn.handle(Event.USER_SPOKE, 31.0) == (Action.INTERRUPT, Action.LISTEN_ON)
+    turn.handle(TurnTrigger.USER_SPOKE, 1.0)
+    turn.handle(TurnTrigger.TURN_ENDED, 30.0)
+    assert turn.handle(TurnTrigger.USER_SPOKE, 31.0) == (TurnAction.INTERRUPT, TurnAction.LISTEN_ON)
     assert turn.deadline == 61.0
-    turn.handle(Event.TURN_ENDED, 60.0)
-    assert turn.handle(Event.USER_SPOKE, 61.0) == ()
+    turn.handle(TurnTrigger.TURN_ENDED, 60.0)
+    assert turn.handle(TurnTrigger.USER_SPOKE, 61.0) == ()
     assert turn.state is State.THINKING
 
 
 def test_follow_up_listens_for_six_seconds_a_question_for_eight() -> None:
     followed, asked = turn_in(State.SPEAKING), turn_in(State.SPEAKING)
-    followed.handle(Event.REPLY_FINISHED, 1.0)
-    asked.handle(Event.QUESTION_ASKED, 1.0)
+    followed.handle(TurnTrigger.REPLY_FINISHED, 1.0)
+    asked.handle(TurnTrigger.QUESTION_ASKED, 1.0)
     assert (followed.deadline, asked.deadline) == (7.0, 9.0)
-    assert asked.handle(Event.TIME_UP, 9.0) == (Action.STOP_LISTENING, Action.LOW_TONE)
+    assert asked.handle(TurnTrigger.TIME_UP, 9.0) == (
+        TurnAction.STOP_LISTENING,
+        TurnAction.LOW_TONE,
+    )

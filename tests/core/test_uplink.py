@@ -7,8 +7,8 @@ import pytest
 
 from parleyd.core.uplink import Chunks, Uplink
 from parleyd.hearing.barge_in import BargeInDecision, Decision
-from parleyd.hearing.front_end import Ears, Percept
-from parleyd.realtime.session import Session
+from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
+from parleyd.realtime.session import RealtimeSession
 from parleyd.units import Frames
 
 PERIOD = np.full(160, 5, np.int16)  # 10 ms at 16 kHz
@@ -53,11 +53,11 @@ class Wire:
 class Desk:
     def __init__(self) -> None:
         self.ears, self.wire = Heard(), Wire()
-        self.uplink = Uplink(cast(Ears, self.ears), cast(Session, self.wire))
+        self.uplink = Uplink(cast(AudioFrontEnd, self.ears), cast(RealtimeSession, self.wire))
 
-    def percept(self, kind: Decision | None = None) -> Percept:
+    def result(self, kind: Decision | None = None) -> FrontEndResult:
         decision = None if kind is None else BargeInDecision(kind, "", 0.0, {})
-        return cast(Percept, _Percept(decision))
+        return cast(FrontEndResult, _Percept(decision))
 
 
 class _Percept:
@@ -146,9 +146,9 @@ def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
     assert (desk.uplink.settles, desk.uplink.sending) == (True, False)
     assert desk.ears.barge_in == ["linger"]
     assert desk.ears.endpointing == [False]
-    assert desk.uplink.settle(desk.percept(), 100.49) == 0
+    assert desk.uplink.settle(desk.result(), 100.49) == 0
     assert desk.uplink.settles
-    assert desk.uplink.settle(desk.percept(), 100.5) == 0
+    assert desk.uplink.settle(desk.result(), 100.5) == 0
     assert (desk.uplink.settles, desk.uplink.sending) == (False, True)
     assert desk.ears.asked_ms == [500]
     assert desk.ears.barge_in == ["linger", "disarm"]
@@ -157,38 +157,38 @@ def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
 def test_onset_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.onset = 99.8
-    assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 350
+    assert desk.uplink.settle(desk.result(Decision.INTERRUPT), 100.12) == 350
     assert desk.ears.asked_ms == [120 + 350]
 
 
 def test_onset_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.onset = 101.0
-    assert desk.uplink.settle(desk.percept(Decision.INTERRUPT), 100.12) == 0
+    assert desk.uplink.settle(desk.result(Decision.INTERRUPT), 100.12) == 0
     assert desk.ears.asked_ms == [120]
 
 
 def test_resumed_hold_settles_at_once(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.onset = 99.8
-    assert desk.uplink.settle(desk.percept(Decision.RESUME), 100.12) == 0
+    assert desk.uplink.settle(desk.result(Decision.RESUME), 100.12) == 0
     assert desk.ears.asked_ms == [120]
 
 
 def test_uplink_waits_for_a_pending_decision(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.deciding, desk.ears.onset = True, 99.9
-    assert desk.uplink.settle(desk.percept(), 100.7) == 0
+    assert desk.uplink.settle(desk.result(), 100.7) == 0
     assert desk.uplink.settles
     desk.ears.user_speaks = True  # the voice detector has detected a word
-    assert desk.uplink.settle(desk.percept(), 100.71) == 250
+    assert desk.uplink.settle(desk.result(), 100.71) == 250
     assert not desk.uplink.settles
 
 
 def test_voice_without_a_hold_sends_nothing_of_the_reply(desk: Desk) -> None:
     after_reply(desk)
     desk.ears.user_speaks = True
-    assert desk.uplink.settle(desk.percept(), 100.1) == 0
+    assert desk.uplink.settle(desk.result(), 100.1) == 0
     assert desk.uplink.settles
 
 
@@ -197,7 +197,7 @@ def test_first_end_of_a_reply_counts(desk: Desk) -> None:
     for _ in range(10):
         desk.uplink.begin_period()
     after_reply(desk, 10)
-    assert desk.uplink.settle(desk.percept(), 99.5) == 0
+    assert desk.uplink.settle(desk.result(), 99.5) == 0
     assert desk.ears.asked_ms == [200]
 
 

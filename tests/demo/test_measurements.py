@@ -9,9 +9,9 @@ from parleyd.demo import measurements
 from parleyd.demo.stage import Answer, Stage
 from parleyd.errors import SceneError
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 from parleyd.simulation.clips import synthesize
-from parleyd.simulation.simulated_speaker import Moment, Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker, Timestamped
 from parleyd.units import Frames
 
 RATE_HZ = 48_000
@@ -28,21 +28,21 @@ def speech() -> Frames:
 def stage_with(speech: Frames, *pieces_ms: tuple[int, int] | int) -> tuple[Stage, Answer]:
     """Return a stage whose loudspeaker played these pieces of the speech, and pauses."""
     device = resample(speech, 24_000, RATE_HZ)
-    rehearsal = Rehearsal(Config(), Address("ws://127.0.0.1:9"), None)
+    simulated = SimulatedSpeaker(Config(), ServerAddress("ws://127.0.0.1:9"), None)
     ms = RATE_HZ // 1000
     for piece in pieces_ms:
         if isinstance(piece, int):
             played = np.zeros(piece * ms, np.int16)
         else:
             played = device[piece[0] * ms : piece[1] * ms]
-        rehearsal.recording.add(played, np.zeros(len(played) // 3, np.int16))
+        simulated.recording.add(played, np.zeros(len(played) // 3, np.int16))
     answer = Answer("resp_1", sounds={ITEM: bytearray(speech.astype("<i2").tobytes())})
-    return Stage(rehearsal, lambda words: None), answer
+    return Stage(simulated, lambda words: None), answer
 
 
 def tell(stage: Stage, heard_ms: int) -> None:
     event = ev.TruncateItem(item_id=ITEM, content_index=0, audio_end_ms=heard_ms)
-    stage.rehearsal.moments.append(Moment(0.0, event))
+    stage.simulated.moments.append(Timestamped(0.0, event))
 
 
 @pytest.mark.parametrize("told_ms", [1981, 1995, 2000])

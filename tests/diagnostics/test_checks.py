@@ -12,7 +12,7 @@ from pulse_rig import PulseRig
 
 from parleyd import config
 from parleyd.diagnostics import checks, devices
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 
 SOUND = '[audio]\ncapture = "mic"\nplayback = "speaker"\npriority = 0\n'
 SECRET = "sk-secret-0123456789"
@@ -95,48 +95,50 @@ def test_doctor_without_json_prints_lines_with_remedies(tmp_path: Path) -> None:
 
 
 def test_keys_in_the_services_folder_must_be_private(tmp_path: Path) -> None:
-    openai = config.Config(realtime=config.Realtime(server="openai"))
+    openai = config.Config(realtime=config.RealtimeConfig(server="openai"))
     (failed,) = checks.keys(openai, {}, tmp_path)
-    assert failed.level is Level.FAIL
+    assert failed.level is Severity.FAIL
     key = tmp_path / "openai_api_key"
     key.write_text(SECRET)
     key.chmod(0o600)
     (good,) = checks.keys(openai, {}, tmp_path)
-    assert good.level is Level.OK
+    assert good.level is Severity.OK
     key.chmod(0o644)
     _, exposed = checks.keys(openai, {}, tmp_path)
     text, remedy = f"other users can read {key}", f"sudo chmod 600 {key}"
-    assert exposed == Finding("key", Level.FAIL, text, remedy)
+    assert exposed == Finding("key", Severity.FAIL, text, remedy)
 
 
 def test_keys_include_the_key_of_an_mcp_server(tmp_path: Path) -> None:
-    home = config.Mcp(label="home", server_url="https://mcp.example.org", key="HOME_MCP_KEY")
+    home = config.McpServerConfig(
+        label="home", server_url="https://mcp.example.org", key="HOME_MCP_KEY"
+    )
     settings = config.Config(
-        realtime=config.Realtime(server="openai"), skills=config.Skills(mcp=(home,))
+        realtime=config.RealtimeConfig(server="openai"), skills=config.SkillsConfig(mcp=(home,))
     )
     environ = {"OPENAI_API_KEY": SECRET}
     _, missing = checks.keys(settings, environ, tmp_path)
-    assert missing.level is Level.FAIL
+    assert missing.level is Severity.FAIL
     assert "home: needs HOME_MCP_KEY" in missing.text
     assert f"{tmp_path}/home_mcp_key" in missing.remedy
     (good,) = checks.keys(settings, {**environ, "HOME_MCP_KEY": SECRET}, tmp_path)
-    assert good.level is Level.OK
+    assert good.level is Severity.OK
 
 
 def test_sound_busy_is_ok_while_the_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     from parleyd.errors import AudioError
 
-    def busy(audio: config.Audio) -> None:
+    def busy(audio: config.AudioConfig) -> None:
         raise AudioError(
             'audio.playback: "x" cannot be opened (Device or resource busy); a free ALSA device '
             "is expected; end the program that uses it"
         )
 
     monkeypatch.setattr(devices, "Card", busy)
-    levels = {f.check: f.level for f in devices.sound(config.Audio(), served=True)}
-    assert levels["loudspeaker"] is Level.OK
-    levels = {f.check: f.level for f in devices.sound(config.Audio(), served=False)}
-    assert levels["loudspeaker"] is Level.FAIL
+    levels = {f.check: f.level for f in devices.sound(config.AudioConfig(), served=True)}
+    assert levels["loudspeaker"] is Severity.OK
+    levels = {f.check: f.level for f in devices.sound(config.AudioConfig(), served=False)}
+    assert levels["loudspeaker"] is Severity.FAIL
 
 
 @pytest.mark.parametrize(
@@ -179,43 +181,43 @@ def test_service_with_a_failing_systemctl_has_a_remedy(
 
 
 def test_pins_missing_or_of_another_group_fail(tmp_path: Path) -> None:
-    led = config.Config(lights=config.Lights(output="led"))
+    led = config.Config(lights=config.LightsConfig(output="led"))
     (missing,) = devices.pins(led, served=True, dev=tmp_path)
     assert "no pins" in missing.text
     (tmp_path / "gpiochip0").touch(mode=0o660)
     first, *_ = devices.pins(led, served=True, dev=tmp_path)
-    assert first.level is (Level.FAIL if os.geteuid() == 0 else Level.OK)
+    assert first.level is (Severity.FAIL if os.geteuid() == 0 else Severity.OK)
 
 
 def test_pins_of_addressable_leds_need_only_spi(tmp_path: Path) -> None:
-    strip = config.Lights(output="apa102", spi_device=str(tmp_path / "spidev0.0"))
+    strip = config.LightsConfig(output="apa102", spi_device=str(tmp_path / "spidev0.0"))
     (missing,) = devices.pins(config.Config(lights=strip), served=True, dev=tmp_path)
-    assert (missing.check, missing.level) == ("spi", Level.FAIL)
+    assert (missing.check, missing.level) == ("spi", Severity.FAIL)
     assert "dtparam=spi=on" in missing.remedy
 
 
 @pytest.mark.parametrize(
     ("controllers", "level"),
     [
-        ("cpuset cpu io memory pids\n", Level.OK),
-        ("cpuset cpu io pids\n", Level.WARN),
-        (None, Level.WARN),
+        ("cpuset cpu io memory pids\n", Severity.OK),
+        ("cpuset cpu io pids\n", Severity.WARN),
+        (None, Severity.WARN),
     ],
 )
 def test_memory_limit_without_the_controller_warns(
-    tmp_path: Path, controllers: str | None, level: Level
+    tmp_path: Path, controllers: str | None, level: Severity
 ) -> None:
     file = tmp_path / "cgroup.controllers"
     if controllers is not None:
         file.write_text(controllers)
     finding = checks.memory_limit(file)
     assert finding.level is level
-    assert ("cgroup_enable=memory" in finding.remedy) == (finding.level is not Level.OK)
+    assert ("cgroup_enable=memory" in finding.remedy) == (finding.level is not Severity.OK)
 
 
 # --- malformed keys, and the proxy ----------------------------------------------------------
 
-OPENAI = config.Config(realtime=config.Realtime(server="openai"))
+OPENAI = config.Config(realtime=config.RealtimeConfig(server="openai"))
 
 
 @pytest.mark.parametrize(
@@ -233,7 +235,7 @@ def test_keys_malformed_fail_without_being_shown(data: bytes, words: str, tmp_pa
     key.write_bytes(data)
     key.chmod(0o600)
     (failed,) = checks.keys(OPENAI, {}, tmp_path)
-    assert failed.level is Level.FAIL
+    assert failed.level is Severity.FAIL
     assert failed.text.startswith("OPENAI_API_KEY: is not in the form of a key")
     assert words in failed.text
     assert "s3cret" not in failed.text
@@ -245,7 +247,7 @@ def test_keys_malformed_fail_for_the_wake_word_too(tmp_path: Path) -> None:
     _, failed = checks.keys(
         OPENAI, {"OPENAI_API_KEY": "sk-1", "PICOVOICE_ACCESS_KEY": "“x”"}, tmp_path
     )
-    assert failed.level is Level.FAIL
+    assert failed.level is Severity.FAIL
     assert failed.text.startswith("PICOVOICE_ACCESS_KEY: ")
 
 
@@ -253,8 +255,8 @@ def test_keys_malformed_fail_for_the_wake_word_too(tmp_path: Path) -> None:
 def test_keys_file_with_a_wrong_name_gets_a_working_command(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("sk-1\n")
     missing, misnamed = checks.keys(OPENAI, {}, tmp_path)
-    assert missing.level is Level.FAIL
-    assert misnamed.level is Level.WARN
+    assert missing.level is Severity.FAIL
+    assert misnamed.level is Severity.WARN
     subprocess.run(misnamed.remedy.removeprefix("sudo "), shell=True, check=True)
     assert (tmp_path / "openai_api_key").read_text() == "sk-1\n"
 
@@ -262,14 +264,17 @@ def test_keys_file_with_a_wrong_name_gets_a_working_command(name: str, tmp_path:
 def test_keys_folder_with_a_key_name_gets_no_command(tmp_path: Path) -> None:
     (tmp_path / "x_key").mkdir(mode=0o755)
     _, odd = checks.keys(OPENAI, {}, tmp_path)
-    assert (odd.level, odd.text) == (Level.WARN, f"{tmp_path}/x_key is ignored: it is not a file")
+    assert (odd.level, odd.text) == (
+        Severity.WARN,
+        f"{tmp_path}/x_key is ignored: it is not a file",
+    )
     assert "sudo" not in odd.remedy
 
 
 def test_keys_empty_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "openai_api_key").touch(mode=0o600)
     missing, empty = checks.keys(OPENAI, {}, tmp_path)
-    assert missing.level is Level.FAIL
+    assert missing.level is Severity.FAIL
     assert empty.text == f"{tmp_path}/openai_api_key is empty"
 
 
@@ -277,13 +282,13 @@ def test_proxy_is_shown_without_its_password() -> None:
     assert list(checks.proxy(OPENAI, {})) == []
     assert list(checks.proxy(OPENAI, {"https_proxy": "http://p:1", "no_proxy": "openai.com"})) == []
     (good,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:3128"})
-    assert good.level is Level.OK
+    assert good.level is Severity.OK
     assert "http://p:3128" in good.text
     assert "s3cret" not in good.text
     (bad,) = checks.proxy(OPENAI, {"https_proxy": "http://me:s3cret@p:port"})
-    assert bad.level is Level.FAIL
+    assert bad.level is Severity.FAIL
     assert "s3cret" not in bad.text
-    embedded = config.Config(realtime=config.Realtime(server="embedded"))
+    embedded = config.Config(realtime=config.RealtimeConfig(server="embedded"))
     assert list(checks.proxy(embedded, {"all_proxy": "http://p:1"})) == []
 
 
@@ -292,6 +297,6 @@ def test_proxy_socks_without_its_package_names_the_remedy(
 ) -> None:
     monkeypatch.setattr("parleyd.realtime.proxies.find_spec", lambda name: None)
     (failed,) = checks.proxy(OPENAI, {"all_proxy": "socks5://p:1080"})
-    assert failed.level is Level.FAIL
+    assert failed.level is Severity.FAIL
     assert "python-socks" in failed.text
     assert failed.remedy.endswith("-m pip install python-socks")

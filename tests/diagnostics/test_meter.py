@@ -5,14 +5,14 @@ import numpy as np
 
 from parleyd.config import Config
 from parleyd.core.events import MicPeriod
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
 from parleyd.diagnostics.meter import EVERY_BEATS, Meter, line
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 
 
-def heard(talker: float) -> HeardPeriod:
-    return HeardPeriod(np.zeros(160, np.int16), 0.0, 0.5, False, talker, 0.0, -35.0, -20.0)
+def heard(talker: float) -> ProcessedPeriod:
+    return ProcessedPeriod(np.zeros(160, np.int16), 0.0, 0.5, False, talker, 0.0, -35.0, -20.0)
 
 
 def test_meter_line_shows_levels_and_the_user() -> None:
@@ -29,11 +29,11 @@ def test_meter_draws_a_speaker_ten_times_a_second() -> None:
     out = io.StringIO()
 
     async def watch() -> None:
-        speaker = Speaker(Config(), None)
+        speaker = SmartSpeaker(Config(), None)
         meter = Meter(speaker, asyncio.get_running_loop(), out)
         for beat in range(3 * EVERY_BEATS):
             period = MicPeriod(np.full(160, 300, np.int16), 0)
-            meter.beat(period, speaker.tick(period, beat / 100))
+            meter.observe(period, speaker.tick(period, beat / 100))
         await asyncio.sleep(0)
 
     asyncio.run(watch())

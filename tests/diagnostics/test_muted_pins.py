@@ -12,7 +12,7 @@ from parleyd.alsa.sound_card import Card
 from parleyd.diagnostics import devices
 from parleyd.diagnostics.findings import Finding
 
-AUDIO = config.Audio(capture="mic", playback="speaker")
+AUDIO = config.AudioConfig(capture="mic", playback="speaker")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return noted
 
 
-def microphone(buttons: config.Buttons, *, served: bool = False) -> Finding:
+def microphone(buttons: config.ButtonsConfig, *, served: bool = False) -> Finding:
     found = {f.check: f for f in devices.sound(AUDIO, served=served, buttons=buttons)}
     assert found["loudspeaker"].level == "ok"
     return found["microphone"]
@@ -49,7 +49,7 @@ def microphone(buttons: config.Buttons, *, served: bool = False) -> Finding:
 def test_sound_opens_the_microphone_only_if_not_muted(
     open_means_muted: bool, rig: PulseRig, pins: MockFactory, opened: list[str]
 ) -> None:
-    buttons = config.Buttons(mute_pin=24, mute_closed_means_muted=not open_means_muted)
+    buttons = config.ButtonsConfig(mute_pin=24, mute_closed_means_muted=not open_means_muted)
     finding = microphone(buttons)  # an open contact
     assert finding.level == "ok"
     assert opened == ([] if open_means_muted else ["mic"])
@@ -59,7 +59,7 @@ def test_sound_opens_the_microphone_only_if_not_muted(
 def test_sound_leaves_the_microphone_to_the_running_service(
     rig: PulseRig, opened: list[str]
 ) -> None:
-    assert "left to the service" in microphone(config.Buttons(mute_pin=24), served=True).text
+    assert "left to the service" in microphone(config.ButtonsConfig(mute_pin=24), served=True).text
     assert opened == []
 
 
@@ -68,7 +68,7 @@ def test_sound_with_an_unreadable_switch_keeps_it_closed(
 ) -> None:
     monkeypatch.setattr(Device, "pin_factory", None)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "none-such")
-    finding = microphone(config.Buttons(mute_pin=24))
+    finding = microphone(config.ButtonsConfig(mute_pin=24))
     assert finding.level == "warn"
     assert "mute switch on GPIO 24 cannot be read" in finding.text
     assert opened == []

@@ -18,7 +18,7 @@ import pytest
 
 from parleyd import config
 from parleyd.diagnostics import checks, devices, remedies, skill_checks, state_checks
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.skills.store import Store
 
 USER = 65534  # the user "nobody", without any permissions
@@ -95,7 +95,7 @@ class Root:
             case "foreign skills":
                 return skill_checks.skills(folder, None)
             case "pins":
-                led = config.Config(lights=config.Lights(output="led"))
+                led = config.Config(lights=config.LightsConfig(output="led"))
                 return devices.pins(led, served=True, dev=folder)
         checks.INSTALLED = folder
         return checks.configuration(folder)[1]
@@ -139,7 +139,7 @@ def root() -> Iterator[Root]:
 
 
 def bad(found: list[Finding]) -> list[Finding]:
-    return [finding for finding in found if finding.level is not Level.OK]
+    return [finding for finding in found if finding.level is not Severity.OK]
 
 
 def mended(root: Root, what: str, folder: Path | None = None) -> list[str]:
@@ -258,7 +258,7 @@ def test_state_faults_are_fixed_by_their_remedies(
 def test_state_in_a_system_folder_is_never_changed(root: Root, environ: dict[str, str]) -> None:
     root.environ.update(environ)
     (found,) = root.ask("state")
-    assert (found.level, found.remedy) == (Level.FAIL, state_checks.ELSEWHERE)
+    assert (found.level, found.remedy) == (Severity.FAIL, state_checks.ELSEWHERE)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
@@ -284,7 +284,7 @@ def test_state_in_a_system_folder_named_parley_is_not_changed(root: Root, variab
     folder = root.skills.parent
     root.environ[variable] = str(folder if variable == "STATE_DIRECTORY" else folder.parent)
     (found,) = root.ask("state")
-    assert (found.level, found.remedy) == (Level.FAIL, state_checks.ELSEWHERE)
+    assert (found.level, found.remedy) == (Severity.FAIL, state_checks.ELSEWHERE)
 
 
 def test_state_with_a_damaged_file_warns_and_keeps_it(root: Root) -> None:
@@ -292,7 +292,7 @@ def test_state_with_a_damaged_file_warns_and_keeps_it(root: Root) -> None:
     path.write_text('{"alarms": [5]}')
     path.chmod(0o644)
     first, *_ = bad(root.ask("state"))
-    assert first.level is Level.WARN
+    assert first.level is Severity.WARN
     assert "timers are lost: entry 1" in first.text
     assert path.read_text() == '{"alarms": [5]}'
     assert list(root.state.iterdir()) == [path]
@@ -313,7 +313,7 @@ def test_state_on_a_failing_disk_does_not_suggest_sudo(
 
     monkeypatch.setattr(state_checks, "_try", fails)
     (found,) = state_checks.state({"XDG_STATE_HOME": str(tmp_path)})
-    assert found.level is Level.FAIL
+    assert found.level is Severity.FAIL
     assert advice in found.remedy
     assert "sudo" not in found.remedy
 
@@ -366,13 +366,13 @@ def test_skills_in_another_folder_are_not_changed(root: Root, folder: str) -> No
     if folder == "home":
         path.chmod(0o777)
     (found,) = root.ask("foreign skills", path)
-    assert found.level is Level.FAIL
+    assert found.level is Severity.FAIL
     assert found.remedy.startswith(f"put the files into {skill_checks.OWN}")
 
 
 def key_files(folder: Path, name: str, make: Callable[[Path], None]) -> Finding:
     make(folder / name)
-    embedded = config.Config(realtime=config.Realtime(server="embedded"))
+    embedded = config.Config(realtime=config.RealtimeConfig(server="embedded"))
     *_, finding = checks.keys(embedded, {}, folder)
     return finding
 
@@ -389,7 +389,7 @@ def test_keys_target_of_a_link_is_not_changed(tmp_path: Path) -> None:
     target = tmp_path / "passwd"
     target.touch(0o644)
     finding = key_files(tmp_path, "openai_api_key", lambda path: path.symlink_to(target))
-    assert finding.level is Level.WARN
+    assert finding.level is Severity.WARN
     assert finding.remedy == f"put the key itself into {tmp_path}/openai_api_key"
 
 
@@ -434,7 +434,7 @@ def test_pins_remedy_creates_the_group_and_its_rules(root: Root) -> None:
     chip = dev / "gpiochip0"
     chip.touch()
     (found,) = root.ask("pins", dev)
-    assert (found.level, found.text) == (Level.FAIL, f"{chip} may not be used")
+    assert (found.level, found.text) == (Severity.FAIL, f"{chip} may not be used")
     assert "60-parley.rules" in found.remedy  # the group gpio may not use it either
     root.run(found.remedy)
     rules = root.etc / "udev/rules.d/60-parley.rules"
@@ -494,17 +494,17 @@ def test_service_faults_are_fixed_by_their_remedies(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     for _ in range(3):
         _, finding = checks.service(booted=tmp_path)
-        if finding.level is Level.OK:
+        if finding.level is Severity.OK:
             break
         assert finding.remedy.startswith("sudo systemctl ")
         subprocess.run(["bash", "-ec", finding.remedy], check=True)
-    assert finding.level is Level.OK
+    assert finding.level is Severity.OK
     assert finding.text == "parleyd runs, idle"
 
 
 def test_priority_above_the_units_limit_names_the_limit() -> None:
     refused = checks.priority(49)
-    if refused.level is not Level.OK:
+    if refused.level is not Severity.OK:
         assert refused.remedy.startswith("set audio.priority = 20")
     text = (remedies.CHECKOUT / "systemd/parleyd.service").read_text()
     assert f"LimitRTPRIO={checks.GRANTED}\n" in text

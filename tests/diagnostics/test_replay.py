@@ -32,9 +32,9 @@ def recording() -> Stereo:
 
 @pytest.mark.slow
 def test_replay_returns_decisions_with_time_and_reason(recording: Stereo) -> None:
-    heard = replay(recording, config.Hearing())
+    heard = replay(recording, config.HearingConfig())
     assert len(heard.seconds) == len(recording.microphone) // MIC_PERIOD_FRAMES
-    interruptions = [seconds for seconds, v in heard.decisions if v.kind is Decision.INTERRUPT]
+    interruptions = [seconds for seconds, v in heard.decisions if v.decision is Decision.INTERRUPT]
     assert interruptions
     assert 5.0 < interruptions[0] < 6.5
     assert all(decision.reason for _, decision in heard.decisions)

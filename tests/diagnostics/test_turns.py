@@ -105,8 +105,8 @@ def test_turn_line_has_every_stage_and_the_usage(log: str) -> None:
     first = dict(pair.split("=") for pair in lines[0].split("turn ", 1)[1].split())
     assert set(first) == {
         "turn", "begun_by", "listened_ms", "endpoint_ms", "first_delta_ms", "first_frame_ms",
-        "heard_ms", "interrupted", "onset_to_hold_ms", "onset_to_interrupt_ms", "false_alarms",
-        "input_tokens", "output_tokens", "cached_tokens",
+        "heard_ms", "interrupted", "onset_to_hold_ms", "onset_to_interrupt_ms",
+        "false_interruptions", "input_tokens", "output_tokens", "cached_tokens",
     }  # fmt: skip
     assert (first["input_tokens"], first["output_tokens"]) == ("100", "40")
 

@@ -92,9 +92,9 @@ def _broken(page: Page) -> Iterator[str]:
 
 def _targets(page: Page) -> Iterator[tuple[Path, str]]:
     """The file and the anchor of each link that stays in the repository."""
-    for link in page.links:
-        if not re.match(r"[a-z]+:", link):
-            name, _, anchor = link.partition("#")
+    for connection in page.links:
+        if not re.match(r"[a-z]+:", connection):
+            name, _, anchor = connection.partition("#")
             yield (page.path.parent / name).resolve() if name else page.path, anchor
 
 

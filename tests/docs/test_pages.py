@@ -48,9 +48,9 @@ def test_documentation_is_installed_as_it_stands() -> None:
 )
 def test_installed_page_links_to_installed_files(page: Page) -> None:
     targets = {
-        (page.path.parent / link.partition("#")[0]).resolve()
-        for link in page.links
-        if link[0] != "#" and not re.match(r"[a-z]+:", link)
+        (page.path.parent / connection.partition("#")[0]).resolve()
+        for connection in page.links
+        if connection[0] != "#" and not re.match(r"[a-z]+:", connection)
     }
     assert {path for path in targets - _installed() if ROOT / "tests" not in path.parents} == set()
 

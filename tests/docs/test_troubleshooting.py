@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.app.effect_log import LOUD_NOTES
-from parleyd.core.events import Note
-from parleyd.core.turn_metrics import TurnLog
+from parleyd.app.effect_log import LOUD_EVENTS
+from parleyd.core.events import LogEvent
+from parleyd.core.turn_metrics import TurnMetrics
 from parleyd.diagnostics.findings import Finding
 from tests.docs.pages import page
 from tests.docs.words import Unreadable, first_texts
@@ -17,7 +17,7 @@ PAGE = page("daemon/docs/troubleshooting.md")
 
 
 def test_log_page_has_a_heading_for_each_word() -> None:
-    assert set(first_texts(Note.__name__)) == _words("Words of the log")
+    assert set(first_texts(LogEvent.__name__)) == _words("Words of the log")
 
 
 def test_log_page_has_a_heading_for_each_check() -> None:
@@ -27,11 +27,11 @@ def test_log_page_has_a_heading_for_each_check() -> None:
 def test_log_page_marks_the_warnings() -> None:
     parts = PAGE.text.split("\n### ")
     marked = {part.split("`")[1] for part in parts if part.partition("\n\n")[2][:9] == "(warning)"}
-    assert marked == set(LOUD_NOTES)
+    assert marked == set(LOUD_EVENTS)
 
 
 def test_log_page_explains_each_field_of_a_turn() -> None:
-    turn = TurnLog()
+    turn = TurnMetrics()
     turn.turn_ended(None, 0.0)
     fields = turn.close()
     assert fields is not None
@@ -48,11 +48,11 @@ def test_words_follow_functions_and_tables(tmp_path: Path) -> None:
 
         class Core:
             def judge(self, kind):
-                self.emit(Note(WORDS[kind], {}))
+                self.emit(LogEvent(WORDS[kind], {}))
                 self._note("wake" if kind else "sleep", count=1)
 
             def _note(self, name, **fields):
-                self.emit(Note(name, fields))
+                self.emit(LogEvent(name, fields))
 
         def other(name):
             return name
@@ -60,14 +60,14 @@ def test_words_follow_functions_and_tables(tmp_path: Path) -> None:
         other("nothing")
         """,
     )
-    assert set(first_texts("Note", tmp_path)) == {"hold", "resume", "wake", "sleep"}
+    assert set(first_texts("LogEvent", tmp_path)) == {"hold", "resume", "wake", "sleep"}
 
 
-@pytest.mark.parametrize("call", ["Note(name.lower(), {})", "Note(name=word)"])
+@pytest.mark.parametrize("call", ["LogEvent(name.lower(), {})", "LogEvent(name=word)"])
 def test_words_of_unknown_form_are_an_error(tmp_path: Path, call: str) -> None:
     _source(tmp_path, f"def tell(name):\n    return {call}\n")
     with pytest.raises(Unreadable):
-        first_texts("Note", tmp_path)
+        first_texts("LogEvent", tmp_path)
 
 
 def _source(folder: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import websockets.asyncio.server as ws
 
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 Json = dict[str, Any]
@@ -78,8 +78,8 @@ class FaultServer:
     talk: "_Talk | None" = None  # of the newest socket
 
     @property
-    def address(self) -> Address:
-        return Address(f"ws://127.0.0.1:{self.port}/v1/realtime?model=test")
+    def address(self) -> ServerAddress:
+        return ServerAddress(f"ws://127.0.0.1:{self.port}/v1/realtime?model=test")
 
     def of(self, kind: str) -> list[Json]:
         return [event for event in self.received if event["type"] == kind]

@@ -8,9 +8,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from parleyd.config import Audio, Config, Turn
+from parleyd.config import AudioConfig, Config, TurnConfig
 from parleyd.simulation.acoustics import Room
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.fault_server import FaultServer, tone_hz
 
 RATE_HZ: Final = 48_000
@@ -19,8 +19,8 @@ RATE_HZ: Final = 48_000
 def settings(**turn: Any) -> Config:
     """Return settings with local turns and no chime, so that the test controls all events."""
     base = Config(
-        audio=Audio(playback_rate_hz=RATE_HZ, volume=100),
-        turn=Turn(**{"detection": "local", "follow_up_s": 0.0, "silence_ms": 400, **turn}),
+        audio=AudioConfig(playback_rate_hz=RATE_HZ, volume=100),
+        turn=TurnConfig(**{"detection": "local", "follow_up_s": 0.0, "silence_ms": 400, **turn}),
     )
     return msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=False))
 
@@ -28,18 +28,18 @@ def settings(**turn: Any) -> Config:
 @asynccontextmanager
 async def speaker_at(
     server: FaultServer, config: Config | None = None, *, echo_gain_db: float = -30.0
-) -> AsyncIterator[Rehearsal]:
+) -> AsyncIterator[SimulatedSpeaker]:
     """Run a connected speaker with a ready session."""
     room = Room(seed=3, echo_gain_db=echo_gain_db, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
-    rehearsal = Rehearsal(config or settings(), server.address, None, room=room, faster=50.0)
-    async with rehearsal.connected():
-        assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
-        yield rehearsal
+    simulated = SimulatedSpeaker(config or settings(), server.address, None, room=room, faster=50.0)
+    async with simulated.connected():
+        assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+        yield simulated
 
 
-def tones_heard(rehearsal: Rehearsal, *, after_s: float = 0.0) -> set[int]:
+def tones_heard(simulated: SimulatedSpeaker, *, after_s: float = 0.0) -> set[int]:
     """Return the numbers of the responses whose tone is in the loudspeaker's recording."""
-    played = rehearsal.recording.loudspeaker[int(after_s * RATE_HZ) :].astype(np.float64)
+    played = simulated.recording.loudspeaker[int(after_s * RATE_HZ) :].astype(np.float64)
     block = RATE_HZ // 50
     heard = set()
     for start in range(0, len(played) - block, block):

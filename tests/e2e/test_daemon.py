@@ -83,7 +83,7 @@ def test_loudspeaker_not_heard_is_logged_with_the_remedy(rig: PulseRig, tmp_path
     service = Daemon(tmp_path, CONFIG.replace("boot_chime = false", "boot_chime = true"))
     try:
         service.wait("READY=1")
-        line = wait_for_log(service, "not_heard")
+        line = wait_for_log(service, "loudspeaker_not_heard")
         assert "WARNING" in line
         assert "see that it is on and loud enough" in line
     finally:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from parleyd.core.events import ButtonPressed, LinkDown
+from parleyd.core.events import ButtonPressed, ConnectionDown
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard
@@ -43,38 +43,38 @@ INTERRUPTED = {
 }
 
 
-async def ask(rehearsal: Rehearsal, question: Frames, label: str) -> None:
+async def ask(simulated: SimulatedSpeaker, question: Frames, label: str) -> None:
     """Press the button, ask, and wait for the answer's audio."""
-    rehearsal.post(ButtonPressed())
-    await rehearsal.run_for(0.2)
-    rehearsal.talker.say(question, label=label)
-    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
+    simulated.post(ButtonPressed())
+    await simulated.run_for(0.2)
+    simulated.talker.say(question, label=label)
+    assert await simulated.run(lambda: simulated.speaker.state is State.SPEAKING, longest_s=20)
 
 
-async def interrupt(rehearsal: Rehearsal, objection: Frames) -> None:
+async def interrupt(simulated: SimulatedSpeaker, objection: Frames) -> None:
     """Talk over the answer until the speaker listens, finish, and wait for the next answer."""
-    before = len(rehearsal.notes("interrupt"))
-    rehearsal.talker.say(objection, label="interruption")
-    assert await rehearsal.run(lambda: len(rehearsal.notes("interrupt")) > before, longest_s=5)
-    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
+    before = len(simulated.notes("interrupt"))
+    simulated.talker.say(objection, label="interruption")
+    assert await simulated.run(lambda: len(simulated.notes("interrupt")) > before, longest_s=5)
+    assert await simulated.run(lambda: simulated.speaker.state is State.SPEAKING, longest_s=20)
 
 
 @pytest.mark.parametrize("faults", INTERRUPTED.values(), ids=INTERRUPTED.keys())
 def test_dead_response_is_never_played(faults: Faults, question: Frames, objection: Frames) -> None:
     async def scene() -> None:
         server = FaultServer(faults)
-        async with server.running(), speaker_at(server) as rehearsal:
-            await ask(rehearsal, question, "question")
-            await rehearsal.run_for(0.6)
-            await interrupt(rehearsal, objection)
-            decided_s = rehearsal.notes("interrupt")[-1].at
-            await rehearsal.run_for(0.4)
+        async with server.running(), speaker_at(server) as simulated:
+            await ask(simulated, question, "question")
+            await simulated.run_for(0.6)
+            await interrupt(simulated, objection)
+            decided_s = simulated.notes("interrupt")[-1].at
+            await simulated.run_for(0.4)
             first, second = 1, server.responses
-            assert first in tones_heard(rehearsal)
-            assert tones_heard(rehearsal, after_s=decided_s) == {second}
-            rehearsal.post(ButtonPressed())
-            assert rehearsal.speaker.state is State.IDLE
-            await rehearsal.run_for(0.2)
+            assert first in tones_heard(simulated)
+            assert tones_heard(simulated, after_s=decided_s) == {second}
+            simulated.post(ButtonPressed())
+            assert simulated.speaker.state is State.IDLE
+            await simulated.run_for(0.2)
         wanted = 2 if not faults.active_response_first else 4  # the server refuses each once
         if faults.unsolicited:
             wanted = len(server.of("response.create"))
@@ -91,23 +91,23 @@ def test_user_speaking_during_thinking_cancels_the_answer(
 
     async def scene() -> None:
         server = FaultServer(Faults(created_after_s=1.5))
-        async with server.running(), speaker_at(server) as rehearsal:
-            rehearsal.post(ButtonPressed())
-            await rehearsal.run_for(0.2)
-            rehearsal.talker.say(question, label="question")
-            assert await rehearsal.run(
-                lambda: rehearsal.speaker.state is State.THINKING, longest_s=20
+        async with server.running(), speaker_at(server) as simulated:
+            simulated.post(ButtonPressed())
+            await simulated.run_for(0.2)
+            simulated.talker.say(question, label="question")
+            assert await simulated.run(
+                lambda: simulated.speaker.state is State.THINKING, longest_s=20
             )
-            rehearsal.talker.say(objection, label="afterthought")
-            assert await rehearsal.run(
-                lambda: rehearsal.speaker.state is State.LISTENING, longest_s=5
+            simulated.talker.say(objection, label="afterthought")
+            assert await simulated.run(
+                lambda: simulated.speaker.state is State.LISTENING, longest_s=5
             )
-            assert await rehearsal.run(
-                lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20
+            assert await simulated.run(
+                lambda: simulated.speaker.state is State.SPEAKING, longest_s=20
             )
-            await rehearsal.run_for(0.5)
-            assert tones_heard(rehearsal) == {2}
-            assert [m.what.response_id for m in rehearsal.sent(ev.CancelResponse)] == ["resp_1"]
+            await simulated.run_for(0.5)
+            assert tones_heard(simulated) == {2}
+            assert [m.what.response_id for m in simulated.sent(ev.CancelResponse)] == ["resp_1"]
 
     run(scene())
 
@@ -115,12 +115,12 @@ def test_user_speaking_during_thinking_cancels_the_answer(
 def test_truncation_reports_the_heard_milliseconds(question: Frames, objection: Frames) -> None:
     async def scene() -> None:
         server = FaultServer(Faults(items=2, reply_ms=8000))
-        async with server.running(), speaker_at(server) as rehearsal:
-            await ask(rehearsal, question, "question")
-            began = rehearsal.card.now
-            await rehearsal.run_for(1.2)
-            await interrupt(rehearsal, objection)
-            held = rehearsal.notes("hold")[-1].at
+        async with server.running(), speaker_at(server) as simulated:
+            await ask(simulated, question, "question")
+            began = simulated.card.now
+            await simulated.run_for(1.2)
+            await interrupt(simulated, objection)
+            held = simulated.notes("hold")[-1].at
         (truncate,) = server.of("conversation.item.truncate")
         assert truncate["item_id"] == "item_1_0"
         # the state becomes speaking one tick after the first frame leaves the loudspeaker
@@ -136,13 +136,13 @@ def test_session_closed_at_its_limit_is_followed_by_a_new_one(question: Frames) 
     async def scene() -> None:
         limit = (1, 1001, "session_expired")
         server = FaultServer(Faults(close_after_commits=limit, paced=True, endless=True))
-        async with server.running(), speaker_at(server) as rehearsal:
-            rehearsal.post(ButtonPressed())
-            await rehearsal.run_for(0.2)
-            rehearsal.talker.say(question, label="question")
-            assert await rehearsal.run(lambda: len(rehearsal.notes("ready")) == 2, longest_s=30)
-            assert rehearsal.speaker.state is State.IDLE
-            await ask(rehearsal, question, "again")
+        async with server.running(), speaker_at(server) as simulated:
+            simulated.post(ButtonPressed())
+            await simulated.run_for(0.2)
+            simulated.talker.say(question, label="question")
+            assert await simulated.run(lambda: len(simulated.notes("ready")) == 2, longest_s=30)
+            assert simulated.speaker.state is State.IDLE
+            await ask(simulated, question, "again")
             assert server.sockets == 2
 
     run(scene())
@@ -162,12 +162,12 @@ def test_refusal_is_logged_once_with_the_remedy(code: str, close: int, words: st
     async def scene() -> None:
         server = FaultServer(Faults(refuse_at_start=(code, close)))
         async with server.running():
-            rehearsal = Rehearsal(settings(), server.address, None)
-            async with rehearsal.connected():
-                assert await rehearsal.run(lambda: bool(downs(rehearsal)), longest_s=20)
-                await rehearsal.run_for(5.0)
+            simulated = SimulatedSpeaker(settings(), server.address, None)
+            async with simulated.connected():
+                assert await simulated.run(lambda: bool(downs(simulated)), longest_s=20)
+                await simulated.run_for(5.0)
                 await asyncio.sleep(1.0)  # real time for a retry to arrive
-            (down,) = downs(rehearsal)
+            (down,) = downs(simulated)
             assert (down.fatal, down.later) == (close == 3000, close != 3000)
             assert words in down.reason
             assert server.sockets == 1
@@ -175,5 +175,5 @@ def test_refusal_is_logged_once_with_the_remedy(code: str, close: int, words: st
     run(scene())
 
 
-def downs(rehearsal: Rehearsal) -> list[LinkDown]:
-    return [moment.what for moment in rehearsal.moments if isinstance(moment.what, LinkDown)]
+def downs(simulated: SimulatedSpeaker) -> list[ConnectionDown]:
+    return [moment.what for moment in simulated.moments if isinstance(moment.what, ConnectionDown)]

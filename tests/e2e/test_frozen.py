@@ -11,29 +11,31 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.config import Turn
+from parleyd.config import TurnConfig
 from parleyd.core.events import ButtonPressed
 from parleyd.core.states import State
 from parleyd.embedded.child_process import EmbeddedServer
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import normalised, synthesize
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 
 @asynccontextmanager
-async def speaker() -> AsyncIterator[tuple[EmbeddedServer, Rehearsal]]:
+async def speaker() -> AsyncIterator[tuple[EmbeddedServer, SimulatedSpeaker]]:
     server = EmbeddedServer()
-    address = Address.embedded(await server.start())
+    address = ServerAddress.embedded(await server.start())
     keeping = asyncio.create_task(server.keep_alive())
-    config = msgspec.structs.replace(settings(), turn=Turn(detection="local", follow_up_s=0.0))
+    config = msgspec.structs.replace(
+        settings(), turn=TurnConfig(detection="local", follow_up_s=0.0)
+    )
     room = Room(seed=3, echo_gain_db=-30.0, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
-    rehearsal = Rehearsal(config, address, None, room=room, faster=8.0)
+    simulated = SimulatedSpeaker(config, address, None, room=room, faster=8.0)
     try:
-        async with rehearsal.connected():
-            assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
-            yield server, rehearsal
+        async with simulated.connected():
+            assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+            yield server, simulated
     finally:
         keeping.cancel()
         await server.stop()
@@ -49,39 +51,39 @@ def recogniser_of(server: EmbeddedServer) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-async def ask(rehearsal: Rehearsal) -> None:
-    rehearsal.post(ButtonPressed())
-    await rehearsal.run_for(0.5)
-    rehearsal.talker.say(normalised(synthesize("what time is it", "rms"), -24.0))
-    thinking = lambda: rehearsal.speaker.state is not State.LISTENING  # noqa: E731
-    assert await rehearsal.run(thinking, longest_s=20)
+async def ask(simulated: SimulatedSpeaker) -> None:
+    simulated.post(ButtonPressed())
+    await simulated.run_for(0.5)
+    simulated.talker.say(normalised(synthesize("what time is it", "rms"), -24.0))
+    thinking = lambda: simulated.speaker.state is not State.LISTENING  # noqa: E731
+    assert await simulated.run(thinking, longest_s=20)
 
 
-def loudest_since(rehearsal: Rehearsal, at_s: float) -> int:
-    return int(np.abs(rehearsal.recording.loudspeaker[int(at_s * RATE_HZ) :].astype(int)).max())
+def loudest_since(simulated: SimulatedSpeaker, at_s: float) -> int:
+    return int(np.abs(simulated.recording.loudspeaker[int(at_s * RATE_HZ) :].astype(int)).max())
 
 
-async def is_answered(rehearsal: Rehearsal) -> None:
-    speaks = lambda: rehearsal.speaker.state is State.SPEAKING  # noqa: E731
-    assert await rehearsal.run(speaks, longest_s=20)
-    idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
-    assert await rehearsal.run(idle, longest_s=20)
+async def is_answered(simulated: SimulatedSpeaker) -> None:
+    speaks = lambda: simulated.speaker.state is State.SPEAKING  # noqa: E731
+    assert await simulated.run(speaks, longest_s=20)
+    idle = lambda: simulated.speaker.state is State.IDLE  # noqa: E731
+    assert await simulated.run(idle, longest_s=20)
 
 
 def test_turn_with_a_frozen_server_ends_audibly(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
-        async with speaker() as (server, rehearsal):
+        async with speaker() as (server, simulated):
             os.kill(pid_of(server), signal.SIGSTOP)
-            await ask(rehearsal)
-            asked_s = rehearsal.card.now
-            idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
-            assert await rehearsal.run(idle, longest_s=25)
-            await rehearsal.run_for(1.0)
-            assert loudest_since(rehearsal, asked_s) > 500  # the sorry tone
-            again = lambda: len(rehearsal.notes("ready")) == 2  # noqa: E731
-            assert await rehearsal.run(again, longest_s=60)
-            await ask(rehearsal)
-            await is_answered(rehearsal)
+            await ask(simulated)
+            asked_s = simulated.card.now
+            idle = lambda: simulated.speaker.state is State.IDLE  # noqa: E731
+            assert await simulated.run(idle, longest_s=25)
+            await simulated.run_for(1.0)
+            assert loudest_since(simulated, asked_s) > 500  # the sorry tone
+            again = lambda: len(simulated.notes("ready")) == 2  # noqa: E731
+            assert await simulated.run(again, longest_s=60)
+            await ask(simulated)
+            await is_answered(simulated)
 
     run(scene(), within_s=120)
     told = [record.getMessage() for record in caplog.records]
@@ -93,15 +95,15 @@ def test_turn_with_a_frozen_recogniser_is_answered() -> None:
     """The speaker repeats a failed request, and the audio is recognised again."""
 
     async def scene() -> None:
-        async with speaker() as (server, rehearsal):
+        async with speaker() as (server, simulated):
             frozen = recogniser_of(server)
             os.kill(frozen, signal.SIGSTOP)
-            await ask(rehearsal)
-            await is_answered(rehearsal)
+            await ask(simulated)
+            await is_answered(simulated)
             assert recogniser_of(server) != frozen
-            await ask(rehearsal)
-            await is_answered(rehearsal)
-            troubles = [str(m.what.fields["text"]) for m in rehearsal.notes("trouble")]
-            assert not any("network" in text for text in troubles)
+            await ask(simulated)
+            await is_answered(simulated)
+            problems = [str(m.what.fields["text"]) for m in simulated.notes("server_error")]
+            assert not any("network" in text for text in problems)
 
     run(scene(), within_s=120)

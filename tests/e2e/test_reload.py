@@ -138,7 +138,7 @@ def test_ten_reloads_at_once_end_with_the_last_file(service: Daemon, tmp_path: P
         service.process.send_signal(signal.SIGHUP)
     service.config.write_text(configuration(tmp_path, "[log]\nkeep_turns = 1"))
     service.process.send_signal(signal.SIGHUP)
-    while "log.keep_turns = 1" not in service.log.read_text():
+    while "log.record_turns = 1" not in service.log.read_text():
         service.wait("READY=1")
     assert service.end() == 0
     assert "Traceback" not in service.log.read_text()

@@ -10,7 +10,7 @@ import numpy as np
 from parleyd.core.events import ButtonPressed
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.fault_server import Faults, FaultServer, Json, _Talk
 from tests.e2e.rehearsing import RATE_HZ, run, speaker_at, tones_heard
 
@@ -74,18 +74,18 @@ class _DoorTalk(_Talk):
             await self.send("conversation.item.done", item=CALL, previous_item_id=None)
 
 
-async def ask(rehearsal: Rehearsal) -> None:
+async def ask(simulated: SimulatedSpeaker) -> None:
     """Ask to open the door, and wait for the end of the question."""
-    rehearsal.post(ButtonPressed())
-    await rehearsal.run_for(0.2)
-    rehearsal.talker.say(synthesize("Please open the front door.", "slt"))
-    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
-    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.LISTENING, longest_s=20)
+    simulated.post(ButtonPressed())
+    await simulated.run_for(0.2)
+    simulated.talker.say(synthesize("Please open the front door.", "slt"))
+    assert await simulated.run(lambda: simulated.speaker.state is State.SPEAKING, longest_s=20)
+    assert await simulated.run(lambda: simulated.speaker.state is State.LISTENING, longest_s=20)
 
 
-def sounding_s(rehearsal: Rehearsal, since_s: float, until_s: float) -> float:
+def sounding_s(simulated: SimulatedSpeaker, since_s: float, until_s: float) -> float:
     """Return the duration of sound from the loudspeaker."""
-    frames = rehearsal.recording.loudspeaker[int(since_s * RATE_HZ) : int(until_s * RATE_HZ)]
+    frames = simulated.recording.loudspeaker[int(since_s * RATE_HZ) : int(until_s * RATE_HZ)]
     blocks = frames[: len(frames) // 480 * 480].reshape(-1, 480).astype(float)
     return float(np.count_nonzero(np.abs(blocks).max(axis=1) > 300)) / 100
 
@@ -93,19 +93,19 @@ def sounding_s(rehearsal: Rehearsal, since_s: float, until_s: float) -> float:
 def test_spoken_yes_runs_the_tool_and_gets_an_answer() -> None:
     async def scene() -> None:
         server = DoorServer(Faults(reply_ms=1500))
-        async with server.running(), speaker_at(server) as rehearsal:
-            asked = rehearsal.card.now
-            await ask(rehearsal)
+        async with server.running(), speaker_at(server) as simulated:
+            asked = simulated.card.now
+            await ask(simulated)
             assert server.opened == 0
-            answered = rehearsal.card.now
+            answered = simulated.card.now
             # the offline voice takes 7 s for the question; the server sent none of it
-            assert sounding_s(rehearsal, asked, answered) > 4.5
+            assert sounding_s(simulated, asked, answered) > 4.5
             assert server.responses == 1
-            rehearsal.talker.say(synthesize("Yes please.", "slt"))
-            idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
-            assert await rehearsal.run(idle, longest_s=20)
+            simulated.talker.say(synthesize("Yes please.", "slt"))
+            idle = lambda: simulated.speaker.state is State.IDLE  # noqa: E731
+            assert await simulated.run(idle, longest_s=20)
             assert server.opened == 1
-            assert tones_heard(rehearsal, after_s=answered) == {server.responses}
+            assert tones_heard(simulated, after_s=answered) == {server.responses}
         (judged,) = [e for e in server.of("response.create") if e["response"].get("input")]
         assert [item["id"] for item in judged["response"]["input"]] == ["user_2"]
         assert server.sockets == 1
@@ -116,15 +116,15 @@ def test_spoken_yes_runs_the_tool_and_gets_an_answer() -> None:
 def test_silence_refuses_the_tool_and_the_next_turn_is_ordinary() -> None:
     async def scene() -> None:
         server = DoorServer(Faults(reply_ms=1500))
-        async with server.running(), speaker_at(server) as rehearsal:
-            await ask(rehearsal)
-            idle = lambda: rehearsal.speaker.state is State.IDLE  # noqa: E731
-            assert await rehearsal.run(idle, longest_s=20)
-            rehearsal.post(ButtonPressed())
-            await rehearsal.run_for(0.2)
-            rehearsal.talker.say(synthesize("Yes please.", "slt"))
-            assert await rehearsal.run(lambda: not idle(), longest_s=5)  # type: ignore[no-untyped-call]
-            assert await rehearsal.run(idle, longest_s=20)
+        async with server.running(), speaker_at(server) as simulated:
+            await ask(simulated)
+            idle = lambda: simulated.speaker.state is State.IDLE  # noqa: E731
+            assert await simulated.run(idle, longest_s=20)
+            simulated.post(ButtonPressed())
+            await simulated.run_for(0.2)
+            simulated.talker.say(synthesize("Yes please.", "slt"))
+            assert await simulated.run(lambda: not idle(), longest_s=5)  # type: ignore[no-untyped-call]
+            assert await simulated.run(idle, longest_s=20)
         assert server.opened == 0
         answers = [e["item"] for e in server.of("conversation.item.create")]
         assert [item["approve"] for item in answers] == [False]

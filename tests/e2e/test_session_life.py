@@ -2,10 +2,10 @@
 
 import msgspec
 
-from parleyd.config import Realtime
-from parleyd.core.events import ButtonPressed, LinkDown, Show
-from parleyd.core.states import Shown, State
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.config import RealtimeConfig
+from parleyd.core.events import ButtonPressed, ConnectionDown, Show
+from parleyd.core.states import Indication, State
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import run, settings, speaker_at, tones_heard
@@ -21,11 +21,11 @@ def heard_by(server: FaultServer) -> float:
     return sum(len(event["audio"]) for event in server.of("input_audio_buffer.append")) * 3 / 4 / 48
 
 
-async def ask(rehearsal: Rehearsal, question: Frames) -> None:
-    rehearsal.post(ButtonPressed())
-    rehearsal.talker.say(question, label="question")
-    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.SPEAKING, longest_s=20)
-    assert await rehearsal.run(lambda: rehearsal.speaker.state is State.IDLE, longest_s=20)
+async def ask(simulated: SimulatedSpeaker, question: Frames) -> None:
+    simulated.post(ButtonPressed())
+    simulated.talker.say(question, label="question")
+    assert await simulated.run(lambda: simulated.speaker.state is State.SPEAKING, longest_s=20)
+    assert await simulated.run(lambda: simulated.speaker.state is State.IDLE, longest_s=20)
 
 
 def test_renewal_during_wake_up_loses_no_audio(
@@ -35,21 +35,21 @@ def test_renewal_during_wake_up_loses_no_audio(
 
     async def scene() -> None:
         server = FaultServer(Faults(reply_ms=1000, expires_in_s=SHORT_LIFE_S))
-        async with server.running(), speaker_at(server) as rehearsal:
+        async with server.running(), speaker_at(server) as simulated:
             server.faults.expires_in_s = None
-            assert await rehearsal.run(
-                lambda: bool(rehearsal.notes("line")), longest_s=SHORT_LIFE_S
+            assert await simulated.run(
+                lambda: bool(simulated.notes("connection")), longest_s=SHORT_LIFE_S
             )
             assert server.sockets == 1
-            await ask(rehearsal, question)
+            await ask(simulated, question)
             assert server.sockets == 2
-            assert tones_heard(rehearsal) == {1}
+            assert tones_heard(simulated) == {1}
             assert heard_by(server) >= len(question) / 16
-            seen = [m.what for m in rehearsal.moments]
-            ready = seen.index(rehearsal.notes("ready")[0].what)
-            assert not [what for what in seen if isinstance(what, LinkDown)]
-            shown = [what.shown for what in seen[ready:] if isinstance(what, Show)]
-            assert Shown.OFFLINE not in shown
+            seen = [m.what for m in simulated.moments]
+            ready = seen.index(simulated.notes("ready")[0].what)
+            assert not [what for what in seen if isinstance(what, ConnectionDown)]
+            shown = [what.indication for what in seen[ready:] if isinstance(what, Show)]
+            assert Indication.OFFLINE not in shown
         assert len(server.of("response.create")) == 1
 
     run(scene())
@@ -58,24 +58,24 @@ def test_renewal_during_wake_up_loses_no_audio(
 def test_on_wake_connection_receives_the_first_words(question: Frames) -> None:
     async def scene() -> None:
         base = settings()
-        config = msgspec.structs.replace(base, realtime=Realtime(connection="on-wake"))
+        config = msgspec.structs.replace(base, realtime=RealtimeConfig(connection="on-wake"))
         server = FaultServer(Faults(reply_ms=1000))
         async with server.running():
-            rehearsal = Rehearsal(config, server.address, None, faster=50.0)
-            async with rehearsal.connected():
-                await rehearsal.run_for(1.0)
+            simulated = SimulatedSpeaker(config, server.address, None, faster=50.0)
+            async with simulated.connected():
+                await simulated.run_for(1.0)
                 assert server.sockets == 0
-                await ask(rehearsal, question)
+                await ask(simulated, question)
                 assert server.sockets == 1
                 assert heard_by(server) >= len(question) / 16
-                await rehearsal.run_for(REST_AFTER_S + 0.5)
+                await simulated.run_for(REST_AFTER_S + 0.5)
                 assert server.talk is not None
                 await server.talk.socket.wait_closed()
                 assert server.talk.socket.close_code == 1000
-                await ask(rehearsal, question)
+                await ask(simulated, question)
                 assert server.sockets == 2
-            shown = [m.what.shown for m in rehearsal.moments if isinstance(m.what, Show)]
-            assert Shown.OFFLINE not in shown
-            assert tones_heard(rehearsal) == {1, 2}
+            shown = [m.what.indication for m in simulated.moments if isinstance(m.what, Show)]
+            assert Indication.OFFLINE not in shown
+            assert tones_heard(simulated) == {1, 2}
 
     run(scene())

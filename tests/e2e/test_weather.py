@@ -8,13 +8,13 @@ from jumping_loop import run_simulated
 from weather import Weather
 
 from parleyd.core.events import Show
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.units import Frames
 from tests.e2e.fault_server import Faults
 from tests.e2e.weathering import TALK, WEATHERS, Scene, cut_behind, outdoors, recover
 
 REPLY_MS = 4000
-WAITS = Show(Shown.THINKING, "waiting for the rest of the answer")
+WAITS = Show(Indication.THINKING, "waiting for the rest of the answer")
 BEGINS_S = 1.0  # into the answer, the weather begins
 
 CUTS = [
@@ -42,7 +42,7 @@ def test_weather_plays_each_frame_once_in_order_and_recovers(name: str, question
             if answered:
                 (heard,) = scene.replies()
                 assert heard.ms == REPLY_MS
-            await scene.rehearsal.run_for(max(0.0, began + weather.ends_s - scene.now))
+            await scene.simulated.run_for(max(0.0, began + weather.ends_s - scene.now))
             await recover(scene)
             scene.replies()
 
@@ -71,9 +71,9 @@ def test_network_stall_beyond_the_buffer_is_audible_and_shown(
             ((began_s, gap_ms),) = await still_for(scene, ahead_ms / 1000 + 1.0)
             # the buffer has grown since the start, by up to one delta and the lead
             assert 700 <= gap_ms <= 1000
-            assert scene.shown_at(began_s + 0.1).shown is Shown.SPEAKING
+            assert scene.shown_at(began_s + 0.1).indication is Indication.SPEAKING
             assert scene.shown_at(began_s + 0.5) == WAITS
-            assert scene.shown_at(began_s + gap_ms / 1000 + 0.1).shown is Shown.SPEAKING
+            assert scene.shown_at(began_s + gap_ms / 1000 + 0.1).indication is Indication.SPEAKING
 
     run_simulated(scene())
 

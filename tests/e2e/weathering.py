@@ -15,14 +15,14 @@ import msgspec
 import numpy as np
 from weather import CALM, Cut, Network, Weather, spans
 
-from parleyd.config import Audio, Config, Hearing
-from parleyd.core.events import ButtonPressed, LinkUp, Show
-from parleyd.core.states import Shown, State
+from parleyd.config import AudioConfig, Config, HearingConfig
+from parleyd.core.events import ButtonPressed, ConnectionUp, Show
+from parleyd.core.states import Indication, State
 from parleyd.playback import earcons
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 from parleyd.simulation.acoustics import Room
-from parleyd.simulation.drive import LIFE, drive
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.drive import REAL_TIME, drive
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.e2e.fault_server import Faults, FaultServer
 from tests.e2e.rehearsing import settings
@@ -114,14 +114,14 @@ def _same(played: Frames, sent: Frames) -> int:
     return int(differs[0]) if len(differs) else length
 
 
-class Outdoors(Rehearsal):
+class Outdoors(SimulatedSpeaker):
     """A rehearsal in simulated time, shared by card, connection, network and server."""
 
     async def run(self, until: Callable[[], bool], *, longest_s: float = 60.0) -> bool:
         return await drive(
             self.card,
             until=until,
-            pace=lambda: LIFE,
+            pace=lambda: REAL_TIME,
             on_effects=self._carry,
             longest_s=longest_s,
             clock=asyncio.get_running_loop().time,
@@ -132,57 +132,57 @@ class Outdoors(Rehearsal):
 class Scene:
     """A speaker, a network and a server."""
 
-    rehearsal: Outdoors
+    simulated: Outdoors
     network: Network
     server: FaultServer
     question: Frames
 
     @property
     def now(self) -> float:
-        return self.rehearsal.card.now
+        return self.simulated.card.now
 
     async def ask(self, longest_s: float = 30.0) -> bool:
         """Press the button and ask; returns False if no answer is audible."""
-        self.rehearsal.post(ButtonPressed())
-        self.rehearsal.talker.say(self.question, label="question")
+        self.simulated.post(ButtonPressed())
+        self.simulated.talker.say(self.question, label="question")
         await self.until(State.THINKING, State.IDLE, longest_s=longest_s)
         await self.until(State.SPEAKING, State.IDLE, longest_s=longest_s)
-        return self.rehearsal.speaker.state is State.SPEAKING
+        return self.simulated.speaker.state is State.SPEAKING
 
     async def until(self, *states: State, longest_s: float = 90.0) -> None:
-        speaker = self.rehearsal.speaker
-        reached = await self.rehearsal.run(lambda: speaker.state in states, longest_s=longest_s)
+        speaker = self.simulated.speaker
+        reached = await self.simulated.run(lambda: speaker.state in states, longest_s=longest_s)
         assert reached, f"still {speaker.state} after {longest_s:g} s"
 
     async def ready(self, longest_s: float = 60.0) -> None:
         """Wait until the indication shows that the user can ask."""
-        done = await self.rehearsal.run(
-            lambda: self.shown_last.shown is Shown.IDLE, longest_s=longest_s
+        done = await self.simulated.run(
+            lambda: self.shown_last.indication is Indication.IDLE, longest_s=longest_s
         )
         assert done, f"shows {self.shown_last} after {longest_s:g} s"
 
     def replies(self) -> list[Heard]:
-        return replies_in(self.rehearsal.recording.loudspeaker, self.server.responses)
+        return replies_in(self.simulated.recording.loudspeaker, self.server.responses)
 
     def shown_at(self, second: float) -> Show:
         """Return the indication at that second."""
-        shows = [(m.at, m.what) for m in self.rehearsal.moments if isinstance(m.what, Show)]
+        shows = [(m.at, m.what) for m in self.simulated.moments if isinstance(m.what, Show)]
         return [show for at, show in shows if at <= second][-1]
 
     @property
     def shown_last(self) -> Show:
-        moments = reversed(self.rehearsal.moments)
-        return next((m.what for m in moments if isinstance(m.what, Show)), Show(Shown.OFFLINE))
+        moments = reversed(self.simulated.moments)
+        return next((m.what for m in moments if isinstance(m.what, Show)), Show(Indication.OFFLINE))
 
     @property
     def sockets(self) -> int:
         """Number of opened sockets."""
-        return len([m for m in self.rehearsal.moments if isinstance(m.what, LinkUp)])
+        return len([m for m in self.simulated.moments if isinstance(m.what, ConnectionUp)])
 
 
 def outdoors_settings() -> Config:
-    audio = Audio(playback_rate_hz=RATE_HZ, volume=100)
-    hearing = Hearing(canceller="hardware")  # no user talks over an answer; saves a third
+    audio = AudioConfig(playback_rate_hz=RATE_HZ, volume=100)
+    hearing = HearingConfig(canceller="hardware")  # no user talks over an answer; saves a third
     return msgspec.structs.replace(settings(), audio=audio, hearing=hearing)
 
 
@@ -195,10 +195,10 @@ async def outdoors(
     # little echo, so that nothing is held: a fade would change the frames
     room = Room(seed=3, echo_gain_db=-60.0, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
     async with server.running(), Network(server.port, cut_behind=cut).up() as network:
-        address = Address(f"ws://127.0.0.1:{network.here}/v1/realtime?model=test")
-        rehearsal = Outdoors(outdoors_settings(), address, None, room=room)
-        async with rehearsal.connected():
-            scene = Scene(rehearsal, network, server, question)
+        address = ServerAddress(f"ws://127.0.0.1:{network.here}/v1/realtime?model=test")
+        simulated = Outdoors(outdoors_settings(), address, None, room=room)
+        async with simulated.connected():
+            scene = Scene(simulated, network, server, question)
             await scene.ready()
             yield scene
 
@@ -211,7 +211,7 @@ async def recover(scene: Scene) -> float:
     began = scene.now
     await scene.ready()
     took_s = scene.now - began
-    await scene.rehearsal.run_for(1.5)  # an unfinished question has been abandoned by then
+    await scene.simulated.run_for(1.5)  # an unfinished question has been abandoned by then
     assert await scene.ask(), "no answer in calm weather"
     return took_s
 
@@ -223,9 +223,9 @@ async def talk(scene: Scene) -> None:
         return
     await scene.until(State.IDLE)
     if scene.network.cut_behind is to_cut and await scene.ask():
-        await scene.rehearsal.run_for(0.5)
-        scene.rehearsal.post(ButtonPressed())
-        await scene.rehearsal.run_for(0.3)
+        await scene.simulated.run_for(0.5)
+        scene.simulated.post(ButtonPressed())
+        await scene.simulated.run_for(0.3)
 
 
 TALK = Faults(paced=True, ahead_ms=600, reply_ms=1600)

@@ -84,13 +84,13 @@ def memory(label: str, pid: int | str) -> None:
 
 
 def factors() -> None:
-    ears, voice = recognizer.Recognizer(), synthesizer.Synthesizer("awb")
+    front_end, voice = recognizer.Recognizer(), synthesizer.Synthesizer("awb")
     heard_s = cpu_s = 0.0
     for text in QUESTIONS * 3:
         frames, rate_hz = voice.native(text)
         clip = resample(frames, rate_hz, 16_000)
         start = time.process_time()
-        ears.recognize(clip)
+        front_end.recognize(clip)
         cpu_s += time.process_time() - start
         heard_s += len(clip) / 16_000
     print(f"recognition: real-time factor {cpu_s / heard_s:.3f}")

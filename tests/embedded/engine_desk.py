@@ -10,7 +10,7 @@ from parleyd.audio import decode_pcm16, resample
 from parleyd.embedded.actions import Forget, Output, Recognize, Synthesize
 from parleyd.embedded.engine import Engine, EngineOptions
 from parleyd.embedded.recognizer import Recognizer
-from parleyd.hearing.vad import VoiceDetector
+from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.realtime.events import encode
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.openai_types import assert_official_server_event
@@ -38,7 +38,7 @@ class Desk:
         self.forgotten: list[int] = []
         self.log: list[Json] = []
         self.engine = Engine(
-            EngineOptions(pace=pace), new_detector=VoiceDetector, local_time=lambda: NOON
+            EngineOptions(pace=pace), new_detector=VoiceActivityDetector, local_time=lambda: NOON
         )
         self._take(self.engine.open())
 

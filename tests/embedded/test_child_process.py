@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from waiting import until
 
-from parleyd.core.events import Happening, LinkDown, LinkUp
+from parleyd.core.events import ConnectionDown, ConnectionUp, InputEvent
 from parleyd.embedded import child_process
 from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.unix_address import UnixAddress
 
 pytestmark = pytest.mark.slow
@@ -54,9 +54,9 @@ async def serving() -> AsyncIterator[tuple[EmbeddedServer, str]]:
 
 
 @contextlib.asynccontextmanager
-async def linked(url: str) -> AsyncIterator[tuple[Link, list[Happening]]]:
-    told: list[Happening] = []
-    link = Link(Address.embedded(url), told.append)
+async def linked(url: str) -> AsyncIterator[tuple[RealtimeConnection, list[InputEvent]]]:
+    told: list[InputEvent] = []
+    link = RealtimeConnection(ServerAddress.embedded(url), told.append)
     task = asyncio.create_task(link.run())
     try:
         yield link, told
@@ -87,7 +87,7 @@ def environment(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in entries if entry)
 
 
-def sessions(told: list[Happening]) -> Callable[[int], bool]:
+def sessions(told: list[InputEvent]) -> Callable[[int], bool]:
     return lambda count: sum(isinstance(event, ev.SessionCreated) for event in told) >= count
 
 
@@ -118,7 +118,7 @@ def test_killed_server_is_replaced_and_the_link_reconnects(
             os.kill(before, signal.SIGKILL)
             await until(lambda: sessions(told)(2), BACK_WITHIN_S)
             assert pid_of(server) != before
-            (down,) = [event for event in told if isinstance(event, LinkDown)]
+            (down,) = [event for event in told if isinstance(event, ConnectionDown)]
             assert "embedded server" in down.reason
             assert "network" not in down.reason
 
@@ -225,12 +225,12 @@ def test_microphone_is_not_given_to_a_thief_of_the_same_user() -> None:
             assert b"not bound" in await thief.stdout.readline()
             assert await thief.stdout.readline() == b"bound\n"
             async with linked(url) as (link, told):
-                await until(lambda: any(isinstance(e, LinkDown) for e in told), BACK_WITHIN_S)
+                await until(lambda: any(isinstance(e, ConnectionDown) for e in told), BACK_WITHIN_S)
                 link.send(ev.AppendAudio(audio=bytes(960)))
                 down = told[0]
-                assert isinstance(down, LinkDown)
+                assert isinstance(down, ConnectionDown)
                 assert "another process has taken the socket's place" in down.reason
-                assert not any(isinstance(e, LinkUp) for e in told)
+                assert not any(isinstance(e, ConnectionUp) for e in told)
                 line = await thief.stdout.readline()
                 received = int(line.split()[1])
                 assert received < 20, line  # a close frame, no audio
@@ -277,7 +277,7 @@ def test_frozen_server_is_replaced_and_logged(
             os.kill(before, signal.SIGSTOP)
             await until(lambda: sessions(told)(2), BACK_WITHIN_S)
             assert pid_of(server) != before
-            for down in (event for event in told if isinstance(event, LinkDown)):
+            for down in (event for event in told if isinstance(event, ConnectionDown)):
                 assert "network" not in down.reason
 
     asyncio.run(scene())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parleyd.embedded import grammar
-from parleyd.embedded.intents import Call, Context, Say, answer, confirm, spoken_duration
+from parleyd.embedded.intents import Call, IntentContext, Say, answer, confirm, spoken_duration
 from parleyd.embedded.stories import STORIES, rest_after
 from parleyd.units import Frames
 
@@ -61,7 +61,7 @@ def test_every_sentence_of_the_grammar_is_understood(intent: Any, seed: int, fra
     assert found is not None, said
     # A tail can complete another phrase ("the time" + "again"), but only among these.
     assert found[0] == intent or framed, (said, found)
-    assert isinstance(answer(said, Context(NOW, ALL_TOOLS)), Say | Call)
+    assert isinstance(answer(said, IntentContext(NOW, ALL_TOOLS)), Say | Call)
 
 
 @given(st.integers(1, 99), st.sampled_from(["second", "minute", "hour"]))
@@ -70,7 +70,7 @@ def test_durations_are_read_in_words_and_digits(count: int, unit: str) -> None:
     words = spelt(count)
     for text in (f"{count} {unit}s", f"{words} {unit}s"):
         assert grammar.seconds(text) == count * size
-        call = answer(f"set a timer for {text}", Context(NOW, ALL_TOOLS))
+        call = answer(f"set a timer for {text}", IntentContext(NOW, ALL_TOOLS))
         assert call == Call("set_timer", {"seconds": count * size})
 
 
@@ -127,28 +127,28 @@ def spelt(count: int) -> Any:
     ],
 )
 def test_answer_to_a_sentence_is_as_listed(said: str, expected: Any) -> None:
-    assert answer(said, Context(NOW, ALL_TOOLS)) == expected
+    assert answer(said, IntentContext(NOW, ALL_TOOLS)) == expected
 
 
 def test_repeat_uses_the_skill_of_the_device_if_it_has_one() -> None:
     heard = ("It is noon.",)
-    assert answer("say that again", Context(NOW, ALL_TOOLS, heard)) == Call("say_again", {})
-    assert answer("say that again", Context(NOW, frozenset(), heard)) == Say(heard)
-    assert isinstance(answer("say that again", Context(NOW, ALL_TOOLS)), Say)
+    assert answer("say that again", IntentContext(NOW, ALL_TOOLS, heard)) == Call("say_again", {})
+    assert answer("say that again", IntentContext(NOW, frozenset(), heard)) == Say(heard)
+    assert isinstance(answer("say that again", IntentContext(NOW, ALL_TOOLS)), Say)
 
 
 @pytest.mark.parametrize(
     "said", ["", "open the garage door", "set a timer for", "what is the capital of france", "?"]
 )
 def test_other_sentences_are_answered_with_an_apology(said: str) -> None:
-    first, offer = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
+    first, offer = answer(said, IntentContext(NOW)).sentences  # type: ignore[union-attr]
     assert first == "Sorry, I did not understand that."
     assert "what can I say" in offer
 
 
 @pytest.mark.parametrize("said", ["set a timer for ten minutes", "louder", "volume ten"])
 def test_without_tools_nothing_is_promised(said: str) -> None:
-    (said_no,) = answer(said, Context(NOW)).sentences  # type: ignore[union-attr]
+    (said_no,) = answer(said, IntentContext(NOW)).sentences  # type: ignore[union-attr]
     assert said_no.startswith("Sorry, this device can't ")
 
 

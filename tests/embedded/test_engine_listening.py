@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parleyd.embedded.endpoint import (
-    Endpointer,
+from parleyd.embedded.inputbuffer import MOST_MS, InputBuffer
+from parleyd.embedded.recognition import NO_CONFIDENCE, RecognitionResult
+from parleyd.embedded.segmenter import (
     SpeechBegan,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
+    SpeechSegmenter,
 )
-from parleyd.embedded.inputbuffer import MOST_MS, InputBuffer
-from parleyd.embedded.recognition import NO_CONFIDENCE, Heard
 from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.embedded.engine_desk import MANUAL, Desk, audio, kinds, only, transcript
 
@@ -228,7 +228,9 @@ def test_failed_recognition_fails_response_and_transcript(
     desk.send("response.create")
     (job,) = desk.jobs
     came = desk._take(
-        desk.engine.recognized(job.job, Heard("", NO_CONFIDENCE, failed="It broke."), 0.0)
+        desk.engine.recognized(
+            job.job, RecognitionResult("", NO_CONFIDENCE, failed="It broke."), 0.0
+        )
     )
     assert kinds(came) == [
         "conversation.item.input_audio_transcription.failed",
@@ -245,14 +247,14 @@ def test_failed_recognition_fails_response_and_transcript(
 
 
 def test_endpointing_step_by_step() -> None:
-    ears = Endpointer(threshold=0.5, silence_ms=320)
+    front_end = SpeechSegmenter(threshold=0.5, silence_ms=320)
     found = {}
 
     def hear(probability: float, chunks: int) -> None:
         for _ in range(chunks):
-            event = ears.step(probability)
+            event = front_end.step(probability)
             if event:
-                found[ears._now_ms] = event
+                found[front_end._now_ms] = event
 
     hear(0.1, 10)
     hear(0.9, 1)  # a click

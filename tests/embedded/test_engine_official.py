@@ -5,7 +5,7 @@ The desk checks each event against the types of OpenAI's own package.
 
 from collections.abc import Callable
 
-from parleyd.embedded.recognition import NO_CONFIDENCE, Heard
+from parleyd.embedded.recognition import NO_CONFIDENCE, RecognitionResult
 from parleyd.realtime import events as ev
 from parleyd.units import Frames
 from tests.embedded.engine_desk import Desk, only
@@ -39,7 +39,7 @@ def test_every_kind_of_server_event_matches_the_official_types(
     desk.send("input_audio_buffer.clear")
     desk.by_hand = True
     desk.say(spoken("nobody hears this", pause_ms=900))
-    broken = Heard("", NO_CONFIDENCE, failed="It broke.")
+    broken = RecognitionResult("", NO_CONFIDENCE, failed="It broke.")
     desk._take(desk.engine.recognized(desk.jobs[-1].job, broken, desk.now))
     sent = {event["type"] for event in desk.log} | {"session.created"}  # sent to the new desk
     assert sent == set(ev.SERVER_EVENTS) - NOT_OURS

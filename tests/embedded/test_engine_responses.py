@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parleyd.embedded.recognition import NO_CONFIDENCE, Heard
+from parleyd.embedded.recognition import NO_CONFIDENCE, RecognitionResult
 from parleyd.embedded.stories import STORIES
 from parleyd.units import Frames
 from tests.embedded.engine_desk import MANUAL, NOON, Desk, Json, audio, kinds, only, transcript
@@ -375,7 +375,7 @@ def test_failed_recognition_is_repeated_by_the_next_response(
     desk.send("input_audio_buffer.commit")
     (broken,) = desk.jobs
     desk.jobs.clear()
-    failure = Heard("", NO_CONFIDENCE, failed="It broke.")
+    failure = RecognitionResult("", NO_CONFIDENCE, failed="It broke.")
     desk._take(desk.engine.recognized(broken.job, failure, desk.now))
     came = desk.send("response.create") + desk.work()
     assert only(came, "response.done")["response"]["status"] == "completed"

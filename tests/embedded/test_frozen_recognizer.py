@@ -9,7 +9,7 @@ from waiting import until
 
 from parleyd.embedded import worker
 from parleyd.embedded.recognition import NOTHING
-from parleyd.embedded.speech import Speech
+from parleyd.embedded.speech import SpeechService
 from parleyd.embedded.worker import RecognitionWorker
 
 BACK_WITHIN_S = 30.0
@@ -34,7 +34,7 @@ def test_idle_recognizer_that_fails_is_replaced(
     number: int, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene() -> None:
-        speech = Speech()
+        speech = SpeechService()
         await speech.start()
         try:
             first = speech.worker.pid

@@ -5,8 +5,8 @@ from typing import cast
 
 import numpy as np
 
-from parleyd.embedded.recognition import NOTHING, Heard
-from parleyd.embedded.speech import Share, Speech
+from parleyd.embedded.recognition import NOTHING, RecognitionResult
+from parleyd.embedded.speech import Share, SpeechService
 from parleyd.units import SILENCE, Frames
 
 
@@ -23,7 +23,7 @@ class Line:
             self.done.append(sentence)
         return SILENCE
 
-    async def recognize(self, frames: Frames) -> Heard:
+    async def recognize(self, frames: Frames) -> RecognitionResult:
         async with self._lock:
             await asyncio.sleep(0)
             self.done.append(f"heard {len(frames)}")
@@ -33,7 +33,7 @@ class Line:
 def test_share_gives_each_client_every_second_sentence() -> None:
     async def scene() -> list[str]:
         line = Line()
-        greedy, modest = Share(cast(Speech, line)), Share(cast(Speech, line))
+        greedy, modest = Share(cast(SpeechService, line)), Share(cast(SpeechService, line))
         jobs = [asyncio.create_task(greedy.synthesize(f"greedy {n}", 1.0)) for n in range(8)]
         await asyncio.sleep(0)
         jobs += [asyncio.create_task(modest.synthesize(f"modest {n}", 1.0)) for n in range(2)]
@@ -48,7 +48,7 @@ def test_share_gives_each_client_every_second_sentence() -> None:
 def test_share_queues_one_utterance_per_client() -> None:
     async def scene() -> list[str]:
         line = Line()
-        greedy, modest = Share(cast(Speech, line)), Share(cast(Speech, line))
+        greedy, modest = Share(cast(SpeechService, line)), Share(cast(SpeechService, line))
         jobs = [asyncio.create_task(greedy.recognize(SILENCE)) for _ in range(4)]
         await asyncio.sleep(0)
         jobs.append(asyncio.create_task(modest.recognize(np.zeros(7, np.int16))))

@@ -29,9 +29,7 @@ def main() -> int:
     """The command; exit status 1 above the limit."""
     named = [Path(argument).resolve() for argument in sys.argv[1:]]
     chosen = [
-        file
-        for file in files()
-        if not named or any(file == n or n in file.parents for n in named)
+        file for file in files() if not named or any(file == n or n in file.parents for n in named)
     ]
     patterns, holders, words = count(chosen)
     for path in chosen:

@@ -47,7 +47,11 @@ def _of_python(source: str, *, messages: bool) -> str:
         for node in ast.walk(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    quoted = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if _may_have(node)}
+    quoted = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
     found += [
         node.value
         for node in ast.walk(tree)
@@ -63,7 +67,3 @@ def _of_python(source: str, *, messages: bool) -> str:
         if token.type == tokenize.COMMENT
     ]
     return "\n".join(found)
-
-
-def _may_have(node: ast.AST) -> bool:
-    return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)

@@ -35,6 +35,8 @@ def test_patterns_find_a_phrase(sentence: str, times: int) -> None:
 
 
 def test_prose_of_python_holds_every_kind(tmp_path: Path) -> None:
-    source = '"""A page."""\n\n# a comment\nraise ValueError("this is a message")\nNAME = "a name"\n'
+    source = (
+        '"""A page."""\n\n# a comment\nraise ValueError("this is a message")\nNAME = "a name"\n'
+    )
     (tmp_path / "one.py").write_text(source)
     assert prose(tmp_path / "one.py").split("\n") == ["A page.", "this is a message", "a comment"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from parleyd import config
 from parleyd.config.servers import PROFILES, profile
 from parleyd.errors import ConfigError
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 
 DEFAULT = files("parleyd.config").joinpath("default.toml").read_text("utf-8")
 KEYS = sorted(set(re.findall(r"(?m)^#? ?(\w+) = ", DEFAULT)))
@@ -95,7 +95,7 @@ def check(text: str) -> None:
         problems = error.problems
     else:
         problems = ()
-        Address.of(settings.realtime, profile(settings.realtime.server), "key")
+        ServerAddress.of(settings.realtime, profile(settings.realtime.server), "key")
     for problem in problems:
         where, _, what = problem.partition(": ")
         assert where, problem

@@ -12,29 +12,36 @@ import numpy as np
 from hypothesis import strategies as st
 
 from parleyd.app.effect_log import log_note
-from parleyd.config import Audio, Config, Playout, Realtime, Skills, Turn
+from parleyd.config import (
+    AudioConfig,
+    Config,
+    PlayoutConfig,
+    RealtimeConfig,
+    SkillsConfig,
+    TurnConfig,
+)
 from parleyd.config.servers import PROFILES
 from parleyd.core.events import (
+    AfterTool,
+    AlarmDue,
     ButtonPressed,
     CallSkill,
     CardBack,
     CardLost,
-    LinkDown,
-    LinkUp,
+    ConnectionDown,
+    ConnectionUp,
     MicPeriod,
     MuteSwitched,
-    Ring,
     Send,
     SetVolume,
     SkillDone,
-    Step,
-    Then,
+    TickResult,
 )
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
-from parleyd.hearing.fuse import Fault
+from parleyd.hearing.fuse import ComponentFault
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.units import MIC_PERIOD_FRAMES
 from tests.client_events import settings_of
 from tests.fuzz.server_text import FRAMES, shaped
@@ -73,7 +80,7 @@ OPS: st.SearchStrategy[Op] = st.one_of(
     st.tuples(st.just("answer"), st.integers(0, 6)),
     st.tuples(st.just("answer"), st.integers(0, 6)),
     st.tuples(st.just("wait"), st.sampled_from([1, 1, 1, 2, 5, 20])),
-    st.tuples(st.just("skill"), st.sampled_from(list(Then))),
+    st.tuples(st.just("skill"), st.sampled_from(list(AfterTool))),
     st.tuples(st.just("flood"), shaped()),
     RARE,
 )
@@ -106,23 +113,23 @@ class World:
 
     def __init__(self, server: str, detection: str, hears: bool) -> None:
         self.settings = Config(
-            audio=Audio(playback_rate_hz=RATE_HZ, lead_ms=LEAD_MS),
-            playout=Playout(capacity_s=CAPACITY_S),
-            turn=Turn(
+            audio=AudioConfig(playback_rate_hz=RATE_HZ, lead_ms=LEAD_MS),
+            playout=PlayoutConfig(capacity_s=CAPACITY_S),
+            turn=TurnConfig(
                 detection=detection,  # type: ignore[arg-type]
-                nothing_said_s=1.0,
+                no_speech_timeout_s=1.0,
                 follow_up_s=1.0,
-                longest_s=5.0,
-                answer_within_s=2.0,
+                max_turn_s=5.0,
+                response_timeout_s=2.0,
             ),
-            realtime=Realtime(server=server, url="ws://nas/v1", model="m"),  # type: ignore[arg-type]
-            skills=Skills(ring_min=0.5),
+            realtime=RealtimeConfig(server=server, url="ws://nas/v1", model="m"),  # type: ignore[arg-type]
+            skills=SkillsConfig(alarm_timeout_s=30),
         )
         self.hears = hears
         self.now = 100.0
         self.queued = 0
-        self.speaker = Speaker(self.settings, None)
-        self.link = Link(Address("ws://nas/v1"), lambda event: self.tell(event))
+        self.speaker = SmartSpeaker(self.settings, None)
+        self.link = RealtimeConnection(ServerAddress("ws://nas/v1"), lambda event: self.tell(event))
         self.create: ev.CreateResponse | None = None
         self.calls: list[str] = []
         self.answers = 0
@@ -140,7 +147,7 @@ class World:
             case ("frame", frame):
                 self.link._receive(frame)
             case ("greet", _):
-                self.tell(LinkUp())
+                self.tell(ConnectionUp())
                 self.say(type="session.created", session={})
                 self.tick()
                 self.say(type="session.updated", session={})
@@ -163,9 +170,9 @@ class World:
             case ("mute", muted):
                 self.tell(MuteSwitched(muted))
             case ("link", "up"):
-                self.tell(LinkUp())
+                self.tell(ConnectionUp())
             case ("link", how):
-                self.tell(LinkDown("gone", fatal=how == "fatal", later=how == "later"))
+                self.tell(ConnectionDown("gone", fatal=how == "fatal", later=how == "later"))
             case ("card", lost):
                 self.tell(CardLost("unplugged", self.queued) if lost else CardBack())
                 self.queued = 0
@@ -173,7 +180,7 @@ class World:
                 if self.calls:
                     self.tell(SkillDone(self.calls.pop(0), "done", then))
             case ("ring", number):
-                self.tell(Ring("tea", number))
+                self.tell(AlarmDue("tea", number))
             case ("volume", percent):
                 self.tell(SetVolume(percent))
             case ("flood", event):
@@ -237,7 +244,7 @@ class World:
             frames = self.chance.integers(-loud, loud, MIC_PERIOD_FRAMES).astype(np.int16)
         self.check(self.speaker.tick(MicPeriod(frames, self.queued), self.now))
 
-    def check(self, step: Step) -> None:
+    def check(self, step: TickResult) -> None:
         """Check that card and effect dispatcher accept the step."""
         assert step.playback.dtype == np.int16
         assert step.playback.ndim == 1
@@ -255,9 +262,9 @@ class World:
             elif isinstance(effect, CallSkill):
                 msgspec.json.encode(effect.arguments)
                 self.calls.append(effect.call_id)
-            elif isinstance(effect, Fault):
+            elif isinstance(effect, ComponentFault):
                 raise effect.error
-            elif type(effect).__name__ == "Note":
+            elif type(effect).__name__ == "LogEvent":
                 log_note(effect)  # type: ignore[arg-type]
 
     def fall_silent(self) -> None:

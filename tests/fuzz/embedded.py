@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from parleyd.embedded import decoding
 from parleyd.embedded.actions import Forget, Recognize, Synthesize
 from parleyd.embedded.engine import Engine, EngineOptions
-from parleyd.embedded.recognition import NOTHING, Heard
-from parleyd.hearing.vad import VoiceDetector
+from parleyd.embedded.recognition import NOTHING, RecognitionResult
+from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.realtime import events as ev
 from tests.fuzz.server_text import JUNK, TEXTS
 from tests.fuzz.sizes import size_of
@@ -201,7 +201,7 @@ class _Desk:
         self.now = 0.0
         self.jobs: list[Recognize | Synthesize] = []
         self.engine = Engine(
-            EngineOptions(pace=1.0), new_detector=VoiceDetector, local_time=lambda: NOON
+            EngineOptions(pace=1.0), new_detector=VoiceActivityDetector, local_time=lambda: NOON
         )
         self.take(self.engine.open())
 
@@ -222,7 +222,7 @@ class _Desk:
         jobs, self.jobs = self.jobs, []
         for job in jobs:
             if isinstance(job, Recognize):
-                heard = Heard(words, -3.0) if words else NOTHING
+                heard = RecognitionResult(words, -3.0) if words else NOTHING
                 self.take(self.engine.recognized(job.job, heard, self.now))
             else:
                 sound = np.zeros(24 * 50 * (len(job.sentence) % 9), np.int16)

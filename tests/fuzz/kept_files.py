@@ -14,14 +14,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from parleyd import config, wav
-from parleyd.app.echo_path_file import EchoFile
-from parleyd.app.turn_recorder import Keeper
+from parleyd.app.echo_path_file import EchoPathFile
+from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.cli import turns as table
 from parleyd.diagnostics.journal import turns
 from parleyd.diagnostics.replay import replay
 from parleyd.errors import ConfigError, ParleyError
-from parleyd.hearing.echo_path import TAPS, EchoMemory
-from parleyd.skills.alarms import Moment
+from parleyd.hearing.echo_path import TAPS, EchoPath
+from parleyd.skills.alarms import ClockReading
 from parleyd.skills.mute import Mute
 from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.skills.timers import Timers, spoken
@@ -113,7 +113,7 @@ def check_state(data: bytes) -> None:
 
 
 def _use(store: Store) -> None:
-    now = Moment(WALL, 100.0, "b")
+    now = ClockReading(WALL, 100.0, "b")
     timers = Timers(store.kept.alarms, lambda: now, lambda alarms: store.keep(alarms=tuple(alarms)))
     for alarm in timers.take_due():
         assert not {unicodedata.category(c) for c in spoken(alarm)} & {"Cc", "Cf", "Cs"}
@@ -128,20 +128,20 @@ def _use(store: Store) -> None:
 
 # --- the whole folder -----------------------------------------------------------------
 
-ECHO = EchoMemory(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
+ECHO = EchoPath(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
 
 
-def _echo_file() -> bytes:
+def _echo_path_file() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "echo.npz"
-        EchoFile(path, config.Audio()).save(ECHO)
+        EchoPathFile(path, config.AudioConfig()).save(ECHO)
         return path.read_bytes()
 
 
 ODD = ("folder", "full folder", "pipe", "socket", "loop", "dangling", "zero", "sparse", "nothing")
 CONTENTS = {
     "skills.json": STATE_FILES,
-    "echo.npz": _spoilt(st.just(_echo_file())),
+    "echo.npz": _spoilt(st.just(_echo_path_file())),
     "pid": st.binary(max_size=30) | st.sampled_from([b"1\n", b"-1", b"9" * 40, b"\x1b[31m"]),
     "turns": st.binary(max_size=9),
     "turns/turn-20270115-070000-000000.wav": st.binary(max_size=50),
@@ -170,7 +170,10 @@ def check_folder(places: dict[str, str | bytes]) -> None:
 
 def _live(folder: Path) -> None:
     with atomic_file.held(folder):
-        store, echo = Store(folder / "skills.json"), EchoFile(folder / "echo.npz", config.Audio())
+        store, echo = (
+            Store(folder / "skills.json"),
+            EchoPathFile(folder / "echo.npz", config.AudioConfig()),
+        )
         _use(store)
         echo.load()
         echo.save(ECHO)
@@ -178,9 +181,9 @@ def _live(folder: Path) -> None:
         store.keep(muted_until=WALL + 1, muted_for_s=0.0)
         assert Store(folder / "skills.json").kept.muted_until == WALL + 1
         store.keep(muted_until=0.0)
-        keeper = Keeper(folder / "turns", 2, 16_000)
+        recorder = TurnRecorder(folder / "turns", 2, 16_000)
         with contextlib.suppress(OSError):  # there is a file in place of the folder
-            assert keeper.save().stat().st_size >= 44
+            assert recorder.save().stat().st_size >= 44
         assert (folder / "turns").is_dir() <= any((folder / "turns").glob("turn-2*"))
 
 
@@ -290,7 +293,7 @@ def check_recording(data: bytes) -> None:
         path = Path(folder) / "turn.wav"
         path.write_bytes(data)
         with contextlib.suppress(ParleyError):
-            replay(wav.read(path, 16_000), config.Hearing())
+            replay(wav.read(path, 16_000), config.HearingConfig())
 
 
 # --- credentials ----------------------------------------------------------------------

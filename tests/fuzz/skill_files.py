@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from parleyd.skills.loading import load
-from parleyd.skills.registry import SkillBook
+from parleyd.skills.registry import SkillRegistry
 
 WITHIN_S = 2.0
 GOOD = """from parleyd.skills import skill
@@ -133,7 +133,7 @@ def check(data: bytes) -> None:
             (folder / "m.py").write_bytes(data)
             (folder / "z.py").write_text(GOOD.format("last"))
             skills = asyncio.run(load(folder, {"set_volume"}, WITHIN_S))
-            asyncio.run(_call_all(SkillBook(skills, WITHIN_S)))
+            asyncio.run(_call_all(SkillRegistry(skills, WITHIN_S)))
     finally:
         logger.removeHandler(lines)
     names = [skill.name for skill in skills]
@@ -147,7 +147,7 @@ def check(data: bytes) -> None:
         assert str(folder) in line
 
 
-async def _call_all(book: SkillBook) -> None:
+async def _call_all(book: SkillRegistry) -> None:
     for declaration in book.declarations():
         json.dumps(declaration, allow_nan=False, ensure_ascii=False).encode()
         for arguments in ({}, {"x": 1}, {"größe": "a"}):

@@ -12,10 +12,10 @@ from parleyd.diagnostics.journal import turns
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.playback.playout import Playout
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
-from parleyd.realtime.function_calls import Calls
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
+from parleyd.realtime.function_calls import FunctionCalls
 from parleyd.realtime.history import KEPT_CHARS, History
-from parleyd.realtime.server_errors import Remedy, understand
+from parleyd.realtime.server_errors import ErrorAction, classify_error
 from parleyd.skills.store import MUTE_UNKNOWN, Store
 from parleyd.units import Frames
 from tests.fuzz.conversation import World
@@ -45,13 +45,13 @@ def test_event_with_deep_brackets_does_not_crash() -> None:
 
 def test_unreadable_function_arguments_become_none() -> None:
     item = {"type": "function_call", "status": "completed", "call_id": "c", "name": "x"}
-    (called,) = Calls().take(item | {"arguments": DEEP})
+    (called,) = FunctionCalls().take(item | {"arguments": DEEP})
     assert called.arguments == {}
 
 
 def test_truncation_error_with_huge_number_is_handled() -> None:
     text = f"Audio content of {'9' * 5000}ms is already shorter than 9ms"
-    assert understand(ev.ErrorDetail(message=text)).remedy is Remedy.OUR_FAULT
+    assert classify_error(ev.ErrorDetail(message=text)).action is ErrorAction.CLIENT_ERROR
 
 
 def test_half_frames_of_endless_items_are_dropped() -> None:
@@ -66,7 +66,7 @@ def test_half_frames_of_endless_items_are_dropped() -> None:
 
 
 def test_endless_function_calls_are_refused() -> None:
-    calls = Calls()
+    calls = FunctionCalls()
     item = {"type": "function_call", "status": "completed", "name": "x"}
     taken = [calls.take(item | {"call_id": str(number)}) for number in range(1000)]
     assert len([call for call in taken if call]) == MOST_OPEN
@@ -97,7 +97,7 @@ def test_endlessly_alternating_parts_are_refused() -> None:
 @pytest.mark.parametrize("ends", ["1" + "0" * 400, "-5", "1e300"])
 def test_session_expiry_out_of_range_is_ignored(ends: str) -> None:
     told: list[object] = []
-    link = Link(Address("ws://nas/v1"), told.append)
+    link = RealtimeConnection(ServerAddress("ws://nas/v1"), told.append)
     link._receive(f'{{"type": "session.created", "session": {{"expires_at": {ends}}}}}')
     assert len(told) == 1
 

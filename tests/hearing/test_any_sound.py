@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 
 from parleyd.config import Config
 from parleyd.core.events import (
+    AlarmDue,
     ButtonPressed,
     CardBack,
     CardLost,
-    Greet,
-    Happening,
-    LinkUp,
+    ConnectionUp,
+    InputEvent,
     MicPeriod,
     MuteSwitched,
-    Ring,
+    PlayStartupSound,
     Send,
     SetVolume,
-    Step,
+    TickResult,
 )
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
-from parleyd.hearing.fuse import Fault
+from parleyd.hearing.fuse import ComponentFault
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
@@ -93,8 +93,8 @@ class World:
     """A card with any faults and a scripted server, around the real core."""
 
     def __init__(self, conf: Config, seed: int) -> None:
-        self.bell = Bell()
-        self.speaker = Speaker(conf, self.bell)
+        self.ringer = Bell()
+        self.speaker = SmartSpeaker(conf, self.ringer)
         self.period = conf.audio.playback_rate_hz // 100
         self.air = Air()
         self.random = np.random.default_rng(seed)
@@ -105,11 +105,11 @@ class World:
         self.xruns = 0
         self.queue_is: int | None = None
         self.open = True
-        for event in (LinkUp(), ev.SessionCreated(), ev.SessionUpdated()):
+        for event in (ConnectionUp(), ev.SessionCreated(), ev.SessionUpdated()):
             self.speaker.handle(event, self.now)
             self.beat()
 
-    def say(self, event: Happening) -> None:
+    def say(self, event: InputEvent) -> None:
         self.speaker.handle(event, self.now)
 
     def beat(self) -> None:
@@ -128,10 +128,10 @@ class World:
             if isinstance(effect, Send) and isinstance(effect.event, ev.CreateResponse):
                 self.answer(effect.event)
 
-    def check(self, step: Step) -> None:
+    def check(self, step: TickResult) -> None:
         assert step.playback.dtype == np.int16
         for effect in step.effects:
-            if isinstance(effect, Fault):
+            if isinstance(effect, ComponentFault):
                 raise effect.error
         heard = self.speaker.heard
         assert (heard is not None) == self.open
@@ -139,7 +139,7 @@ class World:
             return
         assert heard.cleaned.dtype == np.int16
         assert len(heard.cleaned) == MIC_PERIOD_FRAMES
-        numbers = (heard.score, heard.voice, heard.talker, heard.speech)
+        numbers = (heard.excess_db, heard.voice, heard.near_end, heard.speech)
         assert all(math.isfinite(n) and 0 <= n <= 12 for n in numbers), numbers
         levels = (heard.level_dbfs, heard.echo_dbfs)
         assert all(-120 <= level <= 60 for level in levels), levels
@@ -162,7 +162,7 @@ def do(world: World, what: str, number: int) -> None:
         case "button":
             world.say(ButtonPressed())
         case "wake word" | "stop":
-            world.bell.next = "hey_test" if what == "wake word" else "stop"
+            world.ringer.next = "hey_test" if what == "wake word" else "stop"
         case "mute" | "open":
             world.open = what == "open"
             world.say(MuteSwitched(not world.open))
@@ -188,9 +188,9 @@ def do(world: World, what: str, number: int) -> None:
         case "reply":
             world.reply = tuple(REPLIES)[number % len(REPLIES)]
         case "greet":
-            world.say(Greet())
+            world.say(PlayStartupSound())
         case "ring":
-            world.say(Ring("eggs", number))
+            world.say(AlarmDue("eggs", number))
 
 
 THINGS = ("button", "wake word", "stop", "mute", "open", "card lost", "card back", "xrun",
@@ -228,7 +228,7 @@ def test_hearing_of_any_sound_does_not_fail(
     rate_hz: int,
     lead_ms: int,
 ) -> None:
-    conf = settings(follow_up_s=1.0, rate_hz=rate_hz, reaction=reaction, canceller=canceller)
+    conf = settings(follow_up_s=1.0, rate_hz=rate_hz, on_suspicion=reaction, canceller=canceller)
     audio = msgspec.structs.replace(conf.audio, lead_ms=lead_ms)
     world = World(msgspec.structs.replace(conf, audio=audio), seed)
     do(world, "button", 0)

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, BargeInDecision, Decision
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector, Decision
 
 THRESHOLD = 0.6
 
-HOLD = config.Hearing(reaction="hold", confirm_ms=500)
-DUCK = config.Hearing(reaction="duck", confirm_ms=500)
+HOLD = config.HearingConfig(on_suspicion="hold", decision_window_ms=500)
+DUCK = config.HearingConfig(on_suspicion="duck", decision_window_ms=500)
 SURE = 0.995
 
 
 class Script:
     """Feeds a decision 10 ms at a time; every third period ends a detector chunk."""
 
-    def __init__(self, settings: config.Hearing = HOLD, *, armed: bool = True) -> None:
-        self.decision = BargeIn(settings)
+    def __init__(self, settings: config.HearingConfig = HOLD, *, armed: bool = True) -> None:
+        self.decision = BargeInDetector(settings)
         self.periods = 0
         if armed:
             self.decision.arm(0.0)
@@ -43,16 +43,16 @@ class Script:
         decisions = []
         for _ in range(ms // 10):
             self.periods += 1
-            heard = HeardPeriod(
+            heard = ProcessedPeriod(
                 cleaned=np.zeros(160, np.int16),
-                score=score,
+                excess_db=score,
                 voice=voice,
                 voice_chunk=self.periods % 3 == 0,
-                talker=talker,
+                near_end=talker,
                 speech=talker if speech is None else speech,
                 level_dbfs=level_dbfs,
                 echo_dbfs=echo_dbfs,
-                masked=masked,
+                echo_unsettled=masked,
                 trusted=trusted,
             )
             if decision := self.decision.update(heard, self.now):
@@ -65,7 +65,7 @@ def test_barge_in_holds_after_two_of_three_user_periods() -> None:
     assert script.hear(500) == []
     assert script.hear(10, talker=SURE, score=5.0) == []
     (decision,) = script.hear(10, talker=SURE, score=5.0)
-    assert decision.kind is Decision.HOLD
+    assert decision.decision is Decision.HOLD
     assert decision.reason
     assert decision.metrics["talker"] == SURE
     assert decision.metrics["threshold"] == pytest.approx(THRESHOLD)
@@ -90,12 +90,12 @@ def test_barge_in_onset_is_where_the_score_rose() -> None:
 
 @pytest.mark.parametrize(("settings", "ignored_ms"), [(HOLD, 60), (DUCK, 100)])
 def test_barge_in_interrupts_on_a_voice_after_the_reverberation(
-    settings: config.Hearing, ignored_ms: int
+    settings: config.HearingConfig, ignored_ms: int
 ) -> None:
     script = Script(settings)
     (hold,) = script.hear(20, talker=SURE, voice=0.9)
     (decision,) = script.hear(500, talker=SURE, voice=0.9)
-    assert decision.kind is Decision.INTERRUPT
+    assert decision.decision is Decision.INTERRUPT
     assert decision.onset == hold.onset
     waited_ms = decision.metrics["waited_ms"]
     assert ignored_ms + 20 <= waited_ms <= ignored_ms + 70
@@ -109,7 +109,7 @@ def test_barge_in_ignores_reverberation_after_a_hold() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.9)
     (decision,) = script.hear(500, talker=SURE, voice=0.9, echo_dbfs=-38.0)
-    assert decision.kind is Decision.RESUME
+    assert decision.decision is Decision.RESUME
 
 
 def test_barge_in_ignores_masked_periods() -> None:
@@ -117,7 +117,7 @@ def test_barge_in_ignores_masked_periods() -> None:
     script.hear(20, talker=SURE, voice=0.9)
     assert script.hear(300, talker=SURE, voice=0.9, masked=True) == []
     (decision,) = script.hear(200, talker=SURE, voice=0.9)
-    assert decision.kind is Decision.INTERRUPT
+    assert decision.decision is Decision.INTERRUPT
     assert decision.metrics["waited_ms"] > 300
 
 
@@ -126,14 +126,14 @@ def test_barge_in_ignores_the_lag_of_the_detectors() -> None:
     script.hear(20, talker=SURE, voice=0.9, level_dbfs=-28.0)
     script.hear(60, talker=SURE, voice=0.9, level_dbfs=-36.0)  # the room's reverberation
     (decision,) = script.hear(440, talker=0.9, voice=0.9, level_dbfs=-50.0)
-    assert decision.kind is Decision.RESUME
+    assert decision.decision is Decision.RESUME
 
 
 def test_barge_in_with_a_likely_voice_takes_longer() -> None:
     script = Script(HOLD)
     script.hear(20, talker=SURE, voice=0.2)
     (decision,) = script.hear(500, talker=SURE, voice=0.2)
-    assert decision.kind is Decision.INTERRUPT
+    assert decision.decision is Decision.INTERRUPT
     assert decision.metrics["waited_ms"] >= 150
 
 
@@ -148,7 +148,7 @@ def test_barge_in_without_a_voice_resumes_in_time(speech: float, voice: float) -
     held_at = script.now
     assert script.hear(490, talker=SURE, voice=voice, speech=speech) == []
     (decision,) = script.hear(10, talker=SURE, voice=voice, speech=speech)
-    assert decision.kind is Decision.RESUME
+    assert decision.decision is Decision.RESUME
     assert script.now == pytest.approx(held_at + 0.5)
     assert not script.decision.pending
 
@@ -157,14 +157,14 @@ def test_barge_in_of_a_voice_masked_by_noise_interrupts() -> None:
     script = Script()
     script.hear(20, talker=SURE, voice=0.12)
     (decision,) = script.hear(500, talker=SURE, voice=0.12)
-    assert decision.kind is Decision.INTERRUPT
+    assert decision.decision is Decision.INTERRUPT
     assert 200 <= decision.metrics["waited_ms"] <= 250
     script = Script()
     script.hear(20, talker=SURE)
     decisions = []
     for _ in range(10):  # sure, but only briefly, like plates
         decisions += script.hear(50, talker=SURE) + script.hear(20, talker=SURE, speech=0.5)
-    assert [decision.kind for decision in decisions][:1] == [Decision.RESUME]
+    assert [decision.decision for decision in decisions][:1] == [Decision.RESUME]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_barge_in_at_the_end_needs_half_if_the_user_still_speaks(
     assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
     assert script.hear(340, speech=0.2) == []
     (decision,) = script.hear(30, speech=speech, score=score, level_dbfs=level_dbfs)
-    assert decision.kind is then
+    assert decision.decision is then
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_barge_in_of_loud_continued_speech_interrupts(
     script.hear(20, talker=SURE)
     assert script.hear(500 - ms) == []
     (decision,) = script.hear(ms, speech=speech, score=score)
-    assert decision.kind is then
+    assert decision.decision is then
     assert decision.metrics["waited_ms"] == 500
     assert (decision.metrics["speaks_ms"] >= 150) == (then is Decision.INTERRUPT)
     assert (decision.reason == "still talks, well over noise and echo") == (
@@ -222,7 +222,7 @@ def test_barge_in_false_alarm_raises_the_threshold_for_a_while() -> None:
     assert script.hear(100, talker=likely) == []
     script.hear(5000)
     assert script.decision.threshold(script.now) == pytest.approx(THRESHOLD)
-    assert [decision.kind for decision in script.hear(20, talker=likely)] == [Decision.HOLD]
+    assert [decision.decision for decision in script.hear(20, talker=likely)] == [Decision.HOLD]
 
 
 def test_barge_in_after_many_false_alarms_still_holds() -> None:
@@ -231,12 +231,12 @@ def test_barge_in_after_many_false_alarms_still_holds() -> None:
         script.hear(520, talker=0.9999, speech=0.3)
     script.hear(500)
     assert script.decision.threshold(script.now) < SURE
-    assert [decision.kind for decision in script.hear(20, talker=SURE)] == [Decision.HOLD]
+    assert [decision.decision for decision in script.hear(20, talker=SURE)] == [Decision.HOLD]
 
 
 def test_barge_in_needs_to_be_armed_trusted_and_enabled() -> None:
     assert Script(armed=False).hear(500, talker=SURE) == []
-    assert Script(config.Hearing(barge_in=False)).hear(500, talker=SURE) == []
+    assert Script(config.HearingConfig(barge_in=False)).hear(500, talker=SURE) == []
     assert Script().hear(500, talker=SURE, trusted=False) == []
     script = Script()
     script.hear(20, talker=SURE)
@@ -248,27 +248,27 @@ def test_barge_in_needs_to_be_armed_trusted_and_enabled() -> None:
 def test_barge_in_decides_every_hold_within_the_window() -> None:
     random = np.random.default_rng(7)
     for reaction in ("hold", "duck"):
-        script = Script(config.Hearing(reaction=reaction, confirm_ms=300))
+        script = Script(config.HearingConfig(on_suspicion=reaction, decision_window_ms=300))
         held_at = None
         for _ in range(5000):
             said = script.hear(10, float(random.uniform()), float(random.uniform()))
             for decision in said:
-                if decision.kind is Decision.HOLD:
+                if decision.decision is Decision.HOLD:
                     assert held_at is None
                     held_at = script.now
                 else:
                     assert held_at is not None
                     assert script.now - held_at <= 0.3 + 1e-9
                     held_at = None
-                    if decision.kind is Decision.INTERRUPT:
+                    if decision.decision is Decision.INTERRUPT:
                         script.decision.arm(script.now)
 
 
-def held(settings: config.Hearing = HOLD) -> Script:
+def held(settings: config.HearingConfig = HOLD) -> Script:
     """Return a script with a hold at 0.02 s, from the first two periods."""
     script = Script(settings)
     (decision,) = script.hear(20, talker=SURE, score=5.0)
-    assert decision.kind is Decision.HOLD
+    assert decision.decision is Decision.HOLD
     return script
 
 
@@ -298,14 +298,16 @@ def test_barge_in_interrupts_with_the_last_needed_chunk(
     script = held()
     script.hear(70)
     assert chunks(script, [voice] * (needed - 1), speech) == []
-    assert [decision.kind for decision in chunks(script, [voice], speech)] == [Decision.INTERRUPT]
+    assert [decision.decision for decision in chunks(script, [voice], speech)] == [
+        Decision.INTERRUPT
+    ]
 
 
 def test_barge_in_resumes_exactly_at_the_end_of_the_window() -> None:
     script = held()
     assert script.hear(490) == []
     (decision,) = script.hear(10)
-    assert (decision.kind, decision.metrics["waited_ms"]) == (Decision.RESUME, 500.0)
+    assert (decision.decision, decision.metrics["waited_ms"]) == (Decision.RESUME, 500.0)
 
 
 @pytest.mark.parametrize(("periods", "kind"), [(14, Decision.RESUME), (15, Decision.INTERRUPT)])
@@ -313,7 +315,7 @@ def test_barge_in_speech_of_150_ms_at_the_end_interrupts(periods: int, kind: Dec
     script = held()
     script.hear(500 - periods * 10)
     (decision,) = script.hear(periods * 10, speech=0.71, score=3.1)
-    assert decision.kind is kind
+    assert decision.decision is kind
 
 
 def test_barge_in_continues_to_decide_after_the_reply() -> None:
@@ -321,7 +323,7 @@ def test_barge_in_continues_to_decide_after_the_reply() -> None:
     assert script.hear(100, talker=SURE) == []
     script.decision.linger()
     (decision,) = script.hear(20, talker=SURE)
-    assert decision.kind is Decision.HOLD
+    assert decision.decision is Decision.HOLD
 
 
 @pytest.mark.parametrize(
@@ -340,7 +342,7 @@ def test_barge_in_false_alarms_raise_the_threshold_by_1_5(
     script = Script()
     for _ in range(alarms):
         found: list[BargeInDecision] = []
-        while not any(decision.kind is Decision.RESUME for decision in found):
+        while not any(decision.decision is Decision.RESUME for decision in found):
             silent = script.decision.pending
             found += script.hear(10, talker=0.0 if silent else SURE)
     assert script.decision.threshold(script.now + after_s) == pytest.approx(threshold, abs=1e-3)
@@ -352,4 +354,4 @@ def test_barge_in_voice_that_fades_by_15_db_is_over() -> None:
         script = held()
         script.hear(70, level_dbfs=-40.0, echo_dbfs=-80.0)
         found = script.hear(120, voice=0.9, speech=0.9, level_dbfs=level_dbfs, echo_dbfs=-80.0)
-        assert any(decision.kind is Decision.INTERRUPT for decision in found) is confirmed
+        assert any(decision.decision is Decision.INTERRUPT for decision in found) is confirmed

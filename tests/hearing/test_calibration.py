@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from parleyd.hearing import HeardPeriod
-from parleyd.hearing.calibration import Calibrated, Calibration
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.calibration import Calibration, CalibrationResult
 
-DEAF = Calibrated(False, -120.0, None, None)
+DEAF = CalibrationResult(False, -120.0, None, None)
 
 
-def period(echo_dbfs: float) -> HeardPeriod:
-    return HeardPeriod(np.zeros(160, np.int16), 0.0, 0.0, False, 0.0, 0.0, -60.0, echo_dbfs)
+def period(echo_dbfs: float) -> ProcessedPeriod:
+    return ProcessedPeriod(np.zeros(160, np.int16), 0.0, 0.0, False, 0.0, 0.0, -60.0, echo_dbfs)
 
 
 def result(
     echoes_dbfs: list[float], volume: int = 50, delay_ms: float | None = 82.04
-) -> tuple[Calibrated | None, float]:
+) -> tuple[CalibrationResult | None, float]:
     """Return the result for a chime of -20 dBFS, and its time (s)."""
     calibration = Calibration(-20.0, volume, 100.0)
     for index, echo_dbfs in enumerate(echoes_dbfs, start=1):
@@ -29,7 +29,7 @@ def result(
 def test_calibration_of_a_chime_gives_the_level_of_replies() -> None:
     """A chime of -20 arrives at -30, so replies, which are spoken at -24, arrive at -34."""
     found, at_s = result([-90.0] * 20 + [-30.0] * 100 + [-90.0])
-    assert found == Calibrated(True, -34.0, 82.0, None)
+    assert found == CalibrationResult(True, -34.0, 82.0, None)
     assert at_s == 1.21  # the first silent period after the chime
 
 
@@ -58,12 +58,12 @@ def test_calibration_recommends_a_volume_for_barge_in(
     [
         ([-60.0] * 700, DEAF, 6.0),  # no louder than a microphone's own noise
         ([-30.0] * 59 + [-90.0] * 600, DEAF, 6.0),  # less than 0.6 s is not sufficient
-        ([-30.0] * 60 + [-90.0] * 600, Calibrated(True, -34.0, 82.0, None), 0.61),
-        ([-30.0] * 700, Calibrated(True, -34.0, 82.0, None), 6.0),  # the sound never ends
+        ([-30.0] * 60 + [-90.0] * 600, CalibrationResult(True, -34.0, 82.0, None), 0.61),
+        ([-30.0] * 700, CalibrationResult(True, -34.0, 82.0, None), 6.0),  # the sound never ends
     ],
 )
 def test_calibration_detects_from_minus_60_for_six_seconds(
-    echoes_dbfs: list[float], found: Calibrated, at_s: float
+    echoes_dbfs: list[float], found: CalibrationResult, at_s: float
 ) -> None:
     assert result(echoes_dbfs) == (found, at_s)
 

@@ -3,10 +3,10 @@ import pytest
 
 from parleyd import config
 from parleyd.hearing.alignment import Alignment
-from parleyd.hearing.delay_estimator import DelayFinder
-from parleyd.hearing.echo_canceller import HISTORY, Canceller
-from parleyd.hearing.echo_control import Hearing
-from parleyd.hearing.echo_path import TAPS, EchoMemory
+from parleyd.hearing.delay_estimator import EchoPathDelayEstimator
+from parleyd.hearing.echo_canceller import HISTORY, EchoCanceller
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.echo_path import TAPS, EchoPath
 from parleyd.units import Floats, Frames
 from tests.hearing.echo_rooms import convolve, echo_path, noise, pcm
 
@@ -28,7 +28,7 @@ def spoken_like(seconds: float) -> Floats:
     return (noise(frames, 0.05, seed=2) * syllables).astype(np.float32)
 
 
-def watch(finder: DelayFinder, mic: Frames, reference: Frames) -> list[int | None]:
+def watch(finder: EchoPathDelayEstimator, mic: Frames, reference: Frames) -> list[int | None]:
     found = []
     for start in range(0, len(mic), 160):
         part = slice(start, start + 160)
@@ -40,22 +40,22 @@ def watch(finder: DelayFinder, mic: Frames, reference: Frames) -> list[int | Non
 @pytest.mark.parametrize("delay_ms", [0, 20, 140, 290])
 def test_delay_is_found_to_the_frame_within_a_second(delay_ms: int) -> None:
     spoken = spoken_like(1.0)
-    found = watch(DelayFinder(), echoed(spoken, [delay_ms]), pcm(spoken))
+    found = watch(EchoPathDelayEstimator(), echoed(spoken, [delay_ms]), pcm(spoken))
     assert found[-1] == pytest.approx(delay_ms * 16, abs=1)
 
 
 def test_delay_without_an_echo_is_none() -> None:
     spoken = spoken_like(4.0)
     mic = pcm(noise(len(spoken), 0.05, seed=8))
-    assert set(watch(DelayFinder(), mic, pcm(spoken))) == {None}
-    assert watch(DelayFinder(), mic, np.zeros_like(mic)) == []
+    assert set(watch(EchoPathDelayEstimator(), mic, pcm(spoken))) == {None}
+    assert watch(EchoPathDelayEstimator(), mic, np.zeros_like(mic)) == []
 
 
 @pytest.mark.parametrize("jump_ms", [-12.5, 7.3])
 def test_jump_is_measured_relative_to_the_learned_path(jump_ms: float) -> None:
     spoken = spoken_like(6.0)
     mic, reference = echoed(spoken, [40.0, 40.0 + jump_ms]), pcm(spoken)
-    canceller, finder = Canceller(), DelayFinder()
+    canceller, finder = EchoCanceller(), EchoPathDelayEstimator()
     half = len(mic) // 2
     for start in range(0, half, 160):
         part = slice(start, start + 160)
@@ -75,7 +75,7 @@ def test_hearing_cancels_an_echo_that_is_late_or_moves(
 ) -> None:
     spoken = spoken_like(8.0)
     mic, reference = echoed(spoken, delays_ms, noise_rms=0.0003), pcm(spoken)
-    hearing = Hearing(config.Hearing())
+    hearing = EchoControl(config.HearingConfig())
     cleaned = np.concatenate(
         [hearing.process(mic[i : i + 160], reference[i : i + 160], i / 16_000).cleaned
          for i in range(0, len(mic), 160)]
@@ -91,14 +91,16 @@ def test_alignment_measures_and_follows_clock_drift(ppm: int) -> None:
     echo = convolve(spoken, echo_path(60.0))
     at = np.arange(len(echo)) * (1 - ppm * 1e-6)
     mic = pcm(np.interp(at, np.arange(len(echo)), echo) + noise(len(echo), 0.0003))
-    reference, alignment = pcm(spoken), Alignment(Canceller(), early=640)
+    reference, alignment = pcm(spoken), Alignment(EchoCanceller(), early=640)
     for start in range(0, len(mic), 160):
         alignment.process(mic[start : start + 160], reference[start : start + 160])
     assert alignment.drift_ppm == pytest.approx(ppm, abs=5)
     assert alignment.delay_ms == pytest.approx(60 + 24 * ppm / 1000, abs=0.2)
 
 
-def cancelled(alignment: Alignment, canceller: Canceller, mic: Frames, reference: Frames) -> Floats:
+def cancelled(
+    alignment: Alignment, canceller: EchoCanceller, mic: Frames, reference: Frames
+) -> Floats:
     """Return `mic` after alignment and canceller, full scale 1."""
     left = []
     for start in range(0, len(mic), 160):
@@ -119,7 +121,7 @@ def test_alignment_with_any_delay_to_300_ms_cancels(delay_ms: float) -> None:
     spoken = spoken_like(4.0)
     late = np.concatenate([np.zeros(round(delay_ms * 16), np.float32), spoken])[: len(spoken)]
     mic = pcm(late * np.float32(0.5) + noise(len(late), 0.0003))
-    canceller = Canceller()
+    canceller = EchoCanceller()
     alignment = Alignment(canceller, early=640)
     left = cancelled(alignment, canceller, mic, pcm(spoken))
     assert alignment.delay_ms == pytest.approx(delay_ms, abs=0.2)
@@ -130,7 +132,7 @@ def test_alignment_with_any_delay_to_300_ms_cancels(delay_ms: float) -> None:
 def test_alignment_with_a_longer_delay_returns_none(delay_ms: int) -> None:
     spoken = spoken_like(4.0)
     late = np.concatenate([np.zeros(delay_ms * 16, np.float32), spoken])[: len(spoken)]
-    alignment, mic = Alignment(Canceller(), early=640), pcm(late * np.float32(0.5))
+    alignment, mic = Alignment(EchoCanceller(), early=640), pcm(late * np.float32(0.5))
     handed = [alignment.process(mic[i : i + 160], pcm(spoken)[i : i + 160])
               for i in range(0, len(mic), 160)]  # fmt: skip
     assert alignment.delay_ms is None
@@ -143,7 +145,7 @@ def test_alignment_with_a_longer_delay_returns_none(delay_ms: int) -> None:
 def test_alignment_after_a_jump_to_any_delay_cancels(delays_ms: list[float]) -> None:
     """A sound server that changes its rate or sink shifts the echo by hundreds of ms."""
     spoken = spoken_like(10.0)
-    mic, canceller = echoed(spoken, delays_ms, noise_rms=0.0003), Canceller()
+    mic, canceller = echoed(spoken, delays_ms, noise_rms=0.0003), EchoCanceller()
     left = cancelled(Alignment(canceller, early=640), canceller, mic, pcm(spoken))
     assert np.isfinite(left).all()
     assert delays_ms[-1] > 300 or left_db(left, mic) < -15
@@ -152,8 +154,8 @@ def test_alignment_after_a_jump_to_any_delay_cancels(delays_ms: list[float]) -> 
 def test_alignment_drifting_for_hours_keeps_its_bounds() -> None:
     """400 ppm is 300 ms in twelve minutes, and no playback corrects it."""
     for drift in (400e-6, -400e-6):
-        alignment = Alignment(Canceller(), early=640)
-        alignment.remember(EchoMemory(np.zeros(TAPS, np.float32), 4480.0, 4800.0, drift))
+        alignment = Alignment(EchoCanceller(), early=640)
+        alignment.restore(EchoPath(np.zeros(TAPS, np.float32), 4480.0, 4800.0, drift))
         silence = np.zeros(160, np.int16)
         for _ in range(12_000):
             assert len(alignment.process(silence, silence)) == 160
@@ -162,7 +164,7 @@ def test_alignment_drifting_for_hours_keeps_its_bounds() -> None:
 
 @pytest.mark.parametrize("frames", [0, 1, 640, HISTORY, 8191, 8192, 8193, 9600, 12_000, 1_000_000])
 def test_alignment_dropped_accepts_any_number_of_frames(frames: int) -> None:
-    alignment = Alignment(Canceller(), early=640)
+    alignment = Alignment(EchoCanceller(), early=640)
     loud = np.full(160, 12_000, np.int16)
     for _ in range(100):
         alignment.process(np.zeros_like(loud), loud)
@@ -175,8 +177,8 @@ def test_alignment_dropped_accepts_any_number_of_frames(frames: int) -> None:
 @pytest.mark.parametrize("late", [4801.0, 9e9])
 def test_echo_path_with_an_impossible_delay_is_not_plausible(late: float) -> None:
     weights = np.zeros(TAPS, np.float32)
-    assert EchoMemory(weights, 4480.0, 4800.0, 0.0).plausible
-    assert not EchoMemory(weights, late, late, 0.0).plausible
-    alignment = Alignment(Canceller(), early=640)
-    alignment.remember(EchoMemory(weights, late, late, 0.0))
+    assert EchoPath(weights, 4480.0, 4800.0, 0.0).plausible
+    assert not EchoPath(weights, late, late, 0.0).plausible
+    alignment = Alignment(EchoCanceller(), early=640)
+    alignment.restore(EchoPath(weights, late, late, 0.0))
     assert len(alignment.process(np.ones(160, np.int16), np.ones(160, np.int16))) == 160

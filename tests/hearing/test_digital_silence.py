@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from parleyd.app.effect_log import LOUD_NOTES
+from parleyd.app.effect_log import LOUD_EVENTS
 from parleyd.core.events import MicPeriod, MuteSwitched, Show
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.hearing.digital_silence import DigitalSilence
 from parleyd.units import Frames
 from tests.paper_server import Paper, settings
@@ -112,11 +112,11 @@ def test_speaker_reports_a_dead_microphone_and_its_return() -> None:
     hear(paper, ZEROS, 2.0)
     (note,) = paper.notes("no_sound")
     assert "audio.capture" in str(note.fields["means"])
-    assert "no_sound" in LOUD_NOTES  # a warning
-    assert last_shown(paper) == Show(Shown.IDLE, "the microphone delivers no sound")
+    assert "no_sound" in LOUD_EVENTS  # a warning
+    assert last_shown(paper) == Show(Indication.IDLE, "the microphone delivers no sound")
     hear(paper, NOISE, 0.1)
     assert len(paper.notes("sound_again")) == 1
-    assert last_shown(paper) == Show(Shown.IDLE, "")
+    assert last_shown(paper) == Show(Indication.IDLE, "")
     assert paper.speaker.state is State.IDLE
 
 
@@ -125,7 +125,7 @@ def test_speaker_with_a_closed_microphone_does_not_call_it_dead() -> None:
     paper.say(MuteSwitched(True))
     hear(paper, None, 120.0)
     assert paper.notes("no_sound") == []
-    assert last_shown(paper).shown is Shown.MUTED
+    assert last_shown(paper).indication is Indication.MUTED
 
 
 @pytest.mark.slow
@@ -136,4 +136,4 @@ def test_speaker_that_is_muted_clears_a_dead_microphone() -> None:
     hear(paper, None, 1.0)
     paper.say(MuteSwitched(False))
     hear(paper, ZEROS, 1.0)
-    assert last_shown(paper) == Show(Shown.IDLE, "")
+    assert last_shown(paper) == Show(Indication.IDLE, "")

@@ -5,10 +5,10 @@ import pytest
 
 from parleyd import config
 from parleyd.core.events import SetVolume
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.duplex import Duplex
-from parleyd.hearing.front_end import Ears
-from parleyd.playback.lead import Lead
+from parleyd.hearing.front_end import AudioFrontEnd
+from parleyd.playback.lead import PlaybackLead
 from parleyd.units import MIC_PERIOD_FRAMES
 from tests.paper_server import Paper, settings
 
@@ -17,13 +17,13 @@ TOO_LOUD_DBFS = -30.0  # louder than users are at the microphone
 GOOD_AGAIN_DBFS = -36.0
 
 
-def period(level_dbfs: float, echo_dbfs: float = -20.0) -> HeardPeriod:
-    return HeardPeriod(
+def period(level_dbfs: float, echo_dbfs: float = -20.0) -> ProcessedPeriod:
+    return ProcessedPeriod(
         cleaned=np.zeros(MIC_PERIOD_FRAMES, np.int16),
-        score=0.0,
+        excess_db=0.0,
         voice=0.0,
         voice_chunk=False,
-        talker=0.0,
+        near_end=0.0,
         speech=0.0,
         level_dbfs=level_dbfs,
         echo_dbfs=echo_dbfs,
@@ -114,15 +114,15 @@ def test_duplex_discards_levels_of_another_volume() -> None:
 
 @pytest.mark.parametrize("volumes", [[100, 0], [0, 100], [50, 50], [1, 0, 1]])
 def test_ears_accept_any_change_of_the_volume(volumes: list[int]) -> None:
-    audio = config.Audio(volume=volumes[0])
-    ears = Ears(config.Config(audio=audio), None, Lead(40))
+    audio = config.AudioConfig(volume=volumes[0])
+    ears = AudioFrontEnd(config.Config(audio=audio), None, PlaybackLead(40))
     assert [ears.volume_changed(percent) for percent in volumes[1:]] == [None] * (len(volumes) - 1)
 
 
 def test_speaker_at_a_lower_volume_logs_full_duplex() -> None:
     paper = Paper(settings(volume=100))
     for _ in range(JUDGED_PERIODS):
-        paper.speaker._ears._duplex.update(period(-25.0))
+        paper.speaker._front_end._duplex.update(period(-25.0))
     paper.say(SetVolume(90))
     paper.run(0.1)
     assert paper.notes("full_duplex") == []

@@ -7,12 +7,12 @@ import pytest
 
 from parleyd import config
 from parleyd.audio import level_dbfs
-from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, Decision
-from parleyd.hearing.echo_control import Hearing
-from parleyd.hearing.front_end import Ears
-from parleyd.hearing.residual_echo import Levels
-from parleyd.playback.lead import Lead
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.barge_in import BargeInDetector, Decision
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.front_end import AudioFrontEnd
+from parleyd.hearing.residual_echo import ResidualEchoEstimator
+from parleyd.playback.lead import PlaybackLead
 from parleyd.units import Floats, Frames
 from tests.hearing.echo_rooms import echo_path, noise, pcm, room
 
@@ -32,14 +32,14 @@ class Stage:
     """A loudspeaker that can be held, a room, a user, the hearing and the barge-in decision."""
 
     def __init__(self, story: Floats, around: Floats, gain: float) -> None:
-        settings = config.Hearing()
-        self.hearing = Hearing(settings, lead_ms=LEAD_PERIODS * 10)
-        self.decision = BargeIn(settings)
+        settings = config.HearingConfig()
+        self.hearing = EchoControl(settings, lead_ms=LEAD_PERIODS * 10)
+        self.decision = BargeInDetector(settings)
         self.decision.arm(0.0)
         self.story = story
         self.around = around
         self.path = echo_path(delay_ms=20.0) * np.float32(gain)
-        self.heard: list[HeardPeriod] = []
+        self.heard: list[ProcessedPeriod] = []
 
     def run(self) -> list[tuple[Decision, float, float]]:
         """Return all decisions as (kind, time, onset) until an interruption or the story's end."""
@@ -59,13 +59,13 @@ class Stage:
             queue.append(written)
             self.heard.append(self.hearing.process(mic, pcm(written), now))
             if decision := self.decision.update(self.heard[-1], now):
-                said.append((decision.kind, now, decision.onset))
-                held = decision.kind is Decision.HOLD
+                said.append((decision.decision, now, decision.onset))
+                held = decision.decision is Decision.HOLD
                 if held:
                     queue = [np.zeros(160, np.float32)] * LEAD_PERIODS
                     position -= LEAD_PERIODS * 160
                     self.hearing.dropped(LEAD_PERIODS * 160)
-                if decision.kind is Decision.INTERRUPT:
+                if decision.decision is Decision.INTERRUPT:
                     break
         return said
 
@@ -126,7 +126,7 @@ def test_hearing_of_the_question_does_not_hold_the_reply(say: Say, voice: str) -
     question = say(voice, QUESTION) * np.float32(0.3)
     question = question[: np.flatnonzero(np.abs(question) > 0.02 * np.max(question))[-1]]
     around = pcm(np.concatenate([question, np.zeros(16_000, np.float32)]))
-    ears = Ears(config.Config(), None, Lead(40))
+    ears = AudioFrontEnd(config.Config(), None, PlaybackLead(40))
     asked = len(question) // 160 + 15  # the reply of a fast server
     for index in range(len(around) // 160):
         now = index / 100
@@ -134,15 +134,15 @@ def test_hearing_of_the_question_does_not_hold_the_reply(say: Say, voice: str) -
             ears.arm(now)
         frames = around[index * 160 : (index + 1) * 160]
         ears.written(np.zeros(480, np.int16))
-        percept = ears.listen(frames, now, speaking=index >= asked, attentive=True)
-        assert percept is not None
-        assert percept.decision is None
+        result = ears.listen(frames, now, speaking=index >= asked, attentive=True)
+        assert result is not None
+        assert result.decision is None
 
 
 def test_hearing_sends_the_user_and_not_the_loudspeaker(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=6.0, gain=1.0)
-    hearing = Hearing(config.Hearing(), lead_ms=40)
+    hearing = EchoControl(config.HearingConfig(), lead_ms=40)
     cleaned = np.concatenate(
         [hearing.process(*scene.period(i), i / 100).cleaned for i in range(scene.periods)]
     )
@@ -153,7 +153,7 @@ def test_hearing_sends_the_user_and_not_the_loudspeaker(say: Say) -> None:
 
 
 def test_hearing_with_hardware_canceller_keeps_the_microphone() -> None:
-    hearing = Hearing(config.Hearing(canceller="hardware"))
+    hearing = EchoControl(config.HearingConfig(canceller="hardware"))
     mic = pcm(noise(160, 0.1))
     heard = hearing.process(mic, pcm(noise(160, 0.1)), 0.0)
     assert np.array_equal(heard.cleaned, mic)
@@ -163,14 +163,14 @@ def test_hearing_with_hardware_canceller_keeps_the_microphone() -> None:
 
 
 def test_hearing_is_not_trusted_at_first_or_after_an_xrun(say: Say) -> None:
-    hearing = Hearing(config.Hearing())
+    hearing = EchoControl(config.HearingConfig())
     quiet = np.zeros(160, np.int16)
     assert hearing.process(quiet, quiet, 0.0).trusted
     scene = room(say("slt", STORY))
     trusted = [hearing.process(*scene.period(i), i / 100).trusted for i in range(300)]
     assert not all(trusted[:60])
     assert trusted[-1]
-    hearing.glitch(10.0)
+    hearing.on_xrun(10.0)
     assert not hearing.process(quiet, quiet, 10.5).trusted
     assert hearing.process(quiet, quiet, 11.0).trusted
 
@@ -179,26 +179,27 @@ def test_hearing_is_deterministic(say: Say) -> None:
     scene = room(say("slt", STORY)[: 2 * 16_000])
 
     def run() -> list[tuple[bytes, float, float]]:
-        hearing = Hearing(config.Hearing())
+        hearing = EchoControl(config.HearingConfig())
         periods = [hearing.process(*scene.period(i), i / 100) for i in range(scene.periods)]
-        return [(heard.cleaned.tobytes(), heard.score, heard.voice) for heard in periods]
+        return [(heard.cleaned.tobytes(), heard.excess_db, heard.voice) for heard in periods]
 
     assert run() == run()
 
 
 def test_levels_learn_the_noise_floor_and_score_a_new_sound() -> None:
-    from parleyd.hearing.echo_canceller import BINS, Cancelled
+    from parleyd.hearing.echo_canceller import BINS, CancelledBlock
 
-    levels = Levels()
+    levels = ResidualEchoEstimator()
     none = np.zeros(BINS, np.float32)
     hush = noise(480_000, 0.002)
     still = np.zeros(160, np.float32)
     scores = [
-        levels.score(Cancelled(hush[i : i + 160], still, none)) for i in range(0, 480_000, 160)
+        levels.excess_db(CancelledBlock(hush[i : i + 160], still, none))
+        for i in range(0, 480_000, 160)
     ]
     assert np.percentile(scores[100:], 99) < 1.5
     louder = noise(1600, 0.02)
-    assert levels.score(Cancelled(louder[:160], still, none)) > 5
+    assert levels.excess_db(CancelledBlock(louder[:160], still, none)) > 5
 
 
 def test_hearing_dropped_reference_equals_silence(say: Say) -> None:
@@ -206,7 +207,7 @@ def test_hearing_dropped_reference_equals_silence(say: Say) -> None:
     quiet, lost = np.zeros(160, np.int16), scene.period(200)[1]
 
     def after(references: list[Frames], frames: int) -> list[bytes]:
-        hearing = Hearing(config.Hearing(), lead_ms=40)
+        hearing = EchoControl(config.HearingConfig(), lead_ms=40)
         for index in range(300):
             hearing.process(*scene.period(index), index / 100)
         for reference in references:
@@ -224,7 +225,7 @@ def test_hearing_dropped_decays_the_replys_voice(say: Say) -> None:
     story, hush = pcm(say("slt", STORY)[: 3 * 16_000]), pcm(noise(4800, 0.0005))
 
     def voice_afterwards(dropped: bool) -> float:
-        hearing = Hearing(config.Hearing(canceller="hardware"))
+        hearing = EchoControl(config.HearingConfig(canceller="hardware"))
         for start in range(0, len(story), 160):
             hearing.process(story[start : start + 160], hush[:160], 0.0)
         if dropped:

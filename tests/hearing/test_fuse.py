@@ -2,7 +2,7 @@
 
 import pytest
 
-from parleyd.hearing.fuse import Fault, Fuse
+from parleyd.hearing.fuse import ComponentFault, Fuse
 
 
 class Part:
@@ -12,7 +12,7 @@ class Part:
         self.error: Exception | None = None
         self.calls = 0
         self.resets = 0
-        self.faults: list[Fault] = []
+        self.faults: list[ComponentFault] = []
         self.fuse = Fuse("ear", "nothing is heard", self.reset, self.faults.append)
 
     def work(self) -> str:
@@ -93,7 +93,7 @@ def test_fuse_survives_a_part_that_cannot_be_reset() -> None:
     def broken() -> None:
         raise OSError("no memory")
 
-    faults: list[Fault] = []
+    faults: list[ComponentFault] = []
     fuse = Fuse("ear", "", broken, faults.append)
 
     def work() -> None:

@@ -8,25 +8,25 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.app.effect_dispatcher import EffectHost, Switchboard
-from parleyd.core.events import ButtonPressed, Effect, MicPeriod, Ring, Show, WakeRenewed
-from parleyd.core.states import Shown, State
+from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
+from parleyd.core.events import AlarmDue, ButtonPressed, Effect, MicPeriod, Show, WakeRenewed
+from parleyd.core.states import Indication, State
 from parleyd.hearing.alignment import Alignment
-from parleyd.hearing.barge_in import BargeIn
+from parleyd.hearing.barge_in import BargeInDetector
 from parleyd.hearing.calibration import Calibration
 from parleyd.hearing.digital_silence import DigitalSilence
 from parleyd.hearing.duplex import Duplex
-from parleyd.hearing.echo_canceller import Canceller
-from parleyd.hearing.echo_control import Hearing
-from parleyd.hearing.endpointing import Endpoint
-from parleyd.hearing.front_end import Ears
-from parleyd.hearing.fuse import Fault
-from parleyd.hearing.near_end import TalkerDetector
+from parleyd.hearing.echo_canceller import EchoCanceller
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.endpointing import Endpointer
+from parleyd.hearing.front_end import AudioFrontEnd
+from parleyd.hearing.fuse import ComponentFault
+from parleyd.hearing.near_end import NearEndDetector
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.reference import Reference
-from parleyd.hearing.residual_echo import Levels
-from parleyd.hearing.vad import VoiceDetector
-from parleyd.playback.lead import Lead
+from parleyd.hearing.residual_echo import ResidualEchoEstimator
+from parleyd.hearing.vad import VoiceActivityDetector
+from parleyd.playback.lead import PlaybackLead
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from parleyd.units import Frames
@@ -41,22 +41,22 @@ OBJECTION = synthesize("No wait, tell me about the rain.", "rms")
 PARTS = [
     (Alignment, "process"),
     (Alignment, "dropped"),
-    (Canceller, "process"),
-    (Levels, "score"),
+    (EchoCanceller, "process"),
+    (ResidualEchoEstimator, "score"),
     (Pitch, "cues"),
-    (TalkerDetector, "process"),
-    (VoiceDetector, "process"),
-    (VoiceDetector, "fade"),
-    (Hearing, "process"),
-    (Hearing, "listen_anew"),
+    (NearEndDetector, "process"),
+    (VoiceActivityDetector, "process"),
+    (VoiceActivityDetector, "fade"),
+    (EchoControl, "process"),
+    (EchoControl, "listen_anew"),
     (Reference, "take"),
     (Reference, "written"),
     (Reference, "dropped"),
     (DigitalSilence, "update"),
     (Gate, "process"),
-    (BargeIn, "update"),
+    (BargeInDetector, "update"),
     (Duplex, "update"),
-    (Endpoint, "update"),
+    (Endpointer, "update"),
 ]
 
 
@@ -81,8 +81,8 @@ def breaks(
     return calls
 
 
-def faults(paper: Paper) -> list[Fault]:
-    return [effect for _, effect in paper.effects if isinstance(effect, Fault)]
+def faults(paper: Paper) -> list[ComponentFault]:
+    return [effect for _, effect in paper.effects if isinstance(effect, ComponentFault)]
 
 
 def last_shown(paper: Paper) -> Show:
@@ -100,9 +100,9 @@ def test_speaker_continues_when_a_part_always_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
     """The turn starts by button and by wake word, and each state still ends."""
-    bell, base = Bell(), settings()
-    turn = msgspec.structs.replace(base.turn, nothing_said_s=2.0)
-    paper = Paper(msgspec.structs.replace(base, turn=turn), bell)
+    ringer, base = Bell(), settings()
+    turn = msgspec.structs.replace(base.turn, no_speech_timeout_s=2.0)
+    paper = Paper(msgspec.structs.replace(base, turn=turn), ringer)
     paper.answers = False
     calls = breaks(monkeypatch, kind, method)
     paper.say(ButtonPressed())
@@ -113,7 +113,7 @@ def test_speaker_continues_when_a_part_always_raises(
     paper.run(0.1)
     assert paper.speaker.state is State.IDLE
     if kind is not Gate:
-        bell.next = "hey_test"
+        ringer.next = "hey_test"
         paper.run(0.1)
         assert paper.speaker.state is State.LISTENING
     paper.until(State.IDLE)  # every state ends
@@ -125,8 +125,8 @@ def test_speaker_continues_when_a_part_always_raises(
 def test_speaker_in_a_reply_continues_when_a_part_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    bell = Bell()
-    paper = Paper(settings(), bell, reply=tone(6000))
+    ringer = Bell()
+    paper = Paper(settings(), ringer, reply=tone(6000))
     ask(paper)
     paper.until(State.SPEAKING)
     paper.run(0.5)
@@ -137,7 +137,7 @@ def test_speaker_in_a_reply_continues_when_a_part_raises(
     if kind is Gate:
         paper.say(ButtonPressed())
     else:
-        bell.next = "stop"
+        ringer.next = "stop"
     paper.run(0.2)
     assert paper.speaker.state in (State.IDLE, State.LISTENING, State.THINKING)
     paper.until(State.IDLE, within_s=60.0)
@@ -148,8 +148,17 @@ def test_speaker_in_a_reply_continues_when_a_part_raises(
 @pytest.mark.parametrize(
     ("kind", "method"),
     [
-        *((Alignment, "process"), (Levels, "score"), (VoiceDetector, "process")),
-        *((Hearing, "process"), (Reference, "take"), (BargeIn, "update"), (Duplex, "update")),
+        *(
+            (Alignment, "process"),
+            (ResidualEchoEstimator, "score"),
+            (VoiceActivityDetector, "process"),
+        ),
+        *(
+            (EchoControl, "process"),
+            (Reference, "take"),
+            (BargeInDetector, "update"),
+            (Duplex, "update"),
+        ),
     ],
 )
 def test_speaker_hears_again_after_a_part_raised_once(
@@ -164,7 +173,7 @@ def test_speaker_hears_again_after_a_part_raised_once(
     paper.run(0.05)
     (fault,) = faults(paper)
     assert str(fault.error) == method
-    assert last_shown(paper) == Show(Shown.SPEAKING, fault.means)
+    assert last_shown(paper) == Show(Indication.SPEAKING, fault.means)
     paper.until(State.IDLE)
     paper.reply = tone(5000)
     ask(paper)
@@ -179,28 +188,28 @@ def test_failure_is_shown_until_the_part_worked_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paper = Paper(settings())
-    breaks(monkeypatch, Levels, "score", times=1)
+    breaks(monkeypatch, ResidualEchoEstimator, "score", times=1)
     paper.run(59.0)
     assert last_shown(paper).detail != ""
     paper.run(2.0)
-    assert last_shown(paper) == Show(Shown.IDLE, "")
+    assert last_shown(paper) == Show(Indication.IDLE, "")
     assert len(paper.notes("hearing_well")) == 1
 
 
 @pytest.mark.parametrize(
-    ("kind", "method"), [(Canceller, "process"), (Hearing, "process"), (Reference, "take")]
+    ("kind", "method"), [(EchoCanceller, "process"), (EchoControl, "process"), (Reference, "take")]
 )
 def test_echo_is_not_sent_while_the_canceller_fails(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    bell = Bell()
-    paper = Paper(settings(follow_up_s=3.0), bell, echo_gain_db=-6.0, reply=tone(3000))
+    ringer = Bell()
+    paper = Paper(settings(follow_up_s=3.0), ringer, echo_gain_db=-6.0, reply=tone(3000))
     ask(paper)
     paper.until(State.SPEAKING)
     breaks(monkeypatch, kind, method)
     paper.run(1.0)
     before = len(paper.events(ev.AppendAudio))
-    bell.next = "hey_test"  # during the reply, so its pre-roll contains the reply's echo
+    ringer.next = "hey_test"  # during the reply, so its pre-roll contains the reply's echo
     paper.run(0.4)
     assert paper.speaker.state is State.LISTENING
     sent = b"".join(e.audio for e in paper.events(ev.AppendAudio)[before:])
@@ -210,7 +219,12 @@ def test_echo_is_not_sent_while_the_canceller_fails(
 
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [(Canceller, "process"), (Levels, "score"), (VoiceDetector, "process"), (Reference, "take")],
+    [
+        (EchoCanceller, "process"),
+        (ResidualEchoEstimator, "score"),
+        (VoiceActivityDetector, "process"),
+        (Reference, "take"),
+    ],
 )
 def test_reply_is_half_duplex_while_a_part_of_hearing_fails(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
@@ -236,18 +250,18 @@ def test_reply_held_continues_when_the_decision_fails(monkeypatch: pytest.Monkey
     paper.run(1.0)
     paper.talker.say(OBJECTION)
     paper.until(State.BARGE_IN)
-    breaks(monkeypatch, BargeIn, "update")
+    breaks(monkeypatch, BargeInDetector, "update")
     paper.until(State.SPEAKING, within_s=1.0)
     paper.until(State.IDLE)
 
 
 def test_alarm_held_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = Paper(settings())
-    paper.say(Ring("eggs"))
+    paper.say(AlarmDue("eggs"))
     paper.run(3.5)  # the first round, from which the canceller learns
     paper.talker.say(OBJECTION)
     paper.wait(lambda: bool(paper.notes("hold")), within_s=2.0)
-    breaks(monkeypatch, BargeIn, "update")
+    breaks(monkeypatch, BargeInDetector, "update")
     paper.run(0.1)
     before = len(paper.steps)
     paper.run(6.0)
@@ -258,9 +272,9 @@ def test_alarm_held_continues_when_the_decision_fails(monkeypatch: pytest.Monkey
 def test_hearing_non_finite_numbers_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Filters and networks would store such numbers forever, and report silence."""
     for kind, method, rotten in (
-        (TalkerDetector, "process", SimpleNamespace(voice=float("nan"), speech=0.0)),
-        (Levels, "score", float("inf")),
-        (VoiceDetector, "process", [float("nan")]),
+        (NearEndDetector, "process", SimpleNamespace(voice=float("nan"), speech=0.0)),
+        (ResidualEchoEstimator, "score", float("inf")),
+        (VoiceActivityDetector, "process", [float("nan")]),
     ):
         paper = Paper(settings())
         paper.say(ButtonPressed())
@@ -277,19 +291,19 @@ def test_canceller_with_invalid_weights_is_replaced() -> None:
     ask(paper)
     paper.until(State.SPEAKING)
     paper.run(1.0)
-    canceller = paper.speaker._ears._hearing._canceller
+    canceller = paper.speaker._front_end._hearing._canceller
     assert canceller is not None
     canceller._weights[:] = np.nan
     paper.run(0.1)
     assert [fault.part for fault in faults(paper)] == ["echo canceller"]
     paper.run(2.0)
-    assert paper.speaker._ears._hearing._canceller is not canceller
+    assert paper.speaker._front_end._hearing._canceller is not canceller
     assert paper.speaker.heard is not None
     assert np.isfinite(paper.speaker.heard.echo_dbfs)
 
 
 def test_endpointing_works_while_the_voice_detector_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    breaks(monkeypatch, VoiceDetector, "process")
+    breaks(monkeypatch, VoiceActivityDetector, "process")
     paper = Paper(settings())
     ask(paper)
     paper.until(State.THINKING, within_s=4.0)
@@ -297,7 +311,7 @@ def test_endpointing_works_while_the_voice_detector_fails(monkeypatch: pytest.Mo
 
 def test_calibration_that_fails_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, Calibration, "update")
-    ears = Ears(settings(), None, Lead(40))
+    ears = AudioFrontEnd(settings(), None, PlaybackLead(40))
     ears.calibrate(-20.0, 0.0)
     silence = np.zeros(160, np.int16)
     for tick in range(50):
@@ -308,8 +322,8 @@ def test_calibration_that_fails_is_skipped(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("frames", [np.zeros(0, np.int16), np.zeros(159, np.int16)])
 def test_speaker_with_a_period_of_another_length_continues(frames: Frames) -> None:
     paper = Paper(settings())
-    for beat in range(300):
-        paper.tick(MicPeriod(frames, 1920), 1000.0 + beat / 100)
+    for period in range(300):
+        paper.tick(MicPeriod(frames, 1920), 1000.0 + period / 100)
     assert 1 <= len(faults(paper)) <= 3
 
 
@@ -332,7 +346,7 @@ def test_wake_engine_that_fails_is_shown_and_the_button_works() -> None:
     engine = Raising()
     paper = Paper(settings(), engine)
     assert [fault.part for fault in faults(paper)] == ["wake engine"]
-    assert last_shown(paper) == Show(Shown.ERROR, "no wake word is heard: press the button")
+    assert last_shown(paper) == Show(Indication.ERROR, "no wake word is heard: press the button")
     ask(paper)
     paper.until(State.SPEAKING)
     paper.until(State.IDLE)
@@ -341,13 +355,13 @@ def test_wake_engine_that_fails_is_shown_and_the_button_works() -> None:
 
 
 def test_wake_engine_renewed_is_used_at_once() -> None:
-    paper, bell = Paper(settings(), Raising()), Bell()
-    paper.say(WakeRenewed(bell))
-    bell.next = "hey_test"
+    paper, ringer = Paper(settings(), Raising()), Bell()
+    paper.say(WakeRenewed(ringer))
+    ringer.next = "hey_test"
     paper.run(0.05)
     assert paper.speaker.state is State.LISTENING
     paper.until(State.IDLE)
-    assert paper.shown[-1] is Shown.IDLE
+    assert paper.shown[-1] is Indication.IDLE
 
 
 # --- the log ----------------------------------------------------------------------------
@@ -356,26 +370,26 @@ def test_wake_engine_renewed_is_used_at_once() -> None:
 def test_log_of_a_failing_part_has_one_traceback(caplog: pytest.LogCaptureFixture) -> None:
     """A part that fails for a day logs one traceback, and then increasingly rare lines."""
     nothing = SimpleNamespace()
-    renewed: list[Fault] = []
+    renewed: list[ComponentFault] = []
 
     class Host(EffectHost):
-        def fault(self, fault: Fault) -> None:
+        def fault(self, fault: ComponentFault) -> None:
             super().fault(fault)
             renewed.append(fault)
 
-    switchboard = Switchboard(
+    dispatcher = EffectDispatcher(
         nothing,  # type: ignore[arg-type]
         nothing,  # type: ignore[arg-type]
         lambda event: None,
         Host(),
     )
     paper = Paper(settings(), Raising())
-    for beat in range(24 * 60):  # once a minute, like the tries of the fuse
-        paper.tick(MicPeriod(np.zeros(160, np.int16), 1920), 1000.0 + beat * 61)
+    for period in range(24 * 60):  # once a minute, like the tries of the fuse
+        paper.tick(MicPeriod(np.zeros(160, np.int16), 1920), 1000.0 + period * 61)
     effects: list[Effect] = list(faults(paper))
     assert len(effects) > 1000
     caplog.set_level(logging.INFO)
-    switchboard.carry(effects)
+    dispatcher.dispatch(effects)
     assert len(renewed) == len(effects)
     assert 8 <= len(caplog.records) <= 12
     assert caplog.text.count("Traceback") == 1

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.hearing.echo_canceller import BINS, Cancelled
-from parleyd.hearing.echo_control import Hearing
-from parleyd.hearing.near_end import TalkerDetector
+from parleyd.hearing.echo_canceller import BINS, CancelledBlock
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.near_end import NearEndDetector
 from parleyd.hearing.pitch import Pitch
 from parleyd.units import Floats
 from tests.hearing.echo_rooms import noise, pcm, room
@@ -23,7 +23,7 @@ def cues_of(error: Floats, echo: Floats) -> Floats:
     pitch, none = Pitch(), np.zeros(BINS, np.float32)
     for start in range(0, len(error), 160):
         part = slice(start, start + 160)
-        cues = pitch.cues(Cancelled(error[part], echo[part], none))
+        cues = pitch.cues(CancelledBlock(error[part], echo[part], none))
     return cues
 
 
@@ -44,14 +44,14 @@ def test_pitch_of_a_hum_is_periodic_and_of_noise_is_not(hz: int) -> None:
 def test_talker_distinguishes_the_user_from_the_reply(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=5.0, gain=0.4)
-    hearing = Hearing(config.Hearing(), lead_ms=40)
-    talker = [hearing.process(*scene.period(i), i / 100).talker for i in range(scene.periods)]
+    hearing = EchoControl(config.HearingConfig(), lead_ms=40)
+    talker = [hearing.process(*scene.period(i), i / 100).near_end for i in range(scene.periods)]
     assert np.mean(np.array(talker[250:490]) > 0.8) < 0.02
     assert np.mean(np.array(talker[520 : 500 + len(user) // 160 - 20]) > 0.8) > 0.6
 
 
 def test_talker_of_a_rattle_is_not_speech() -> None:
-    hearing = Hearing(config.Hearing())
+    hearing = EchoControl(config.HearingConfig())
     rattle = noise(5 * 16_000, 0.003)
     for start in range(32_000, 72_000, 4000):
         blow = np.exp(-np.arange(800) / 150).astype(np.float32)
@@ -66,6 +66,6 @@ def test_talker_of_a_rattle_is_not_speech() -> None:
 
 def test_talker_detector_is_deterministic() -> None:
     cues = np.random.default_rng(1).normal(0, 10, (50, 150)).astype(np.float32)
-    first, second = TalkerDetector(), TalkerDetector()
+    first, second = NearEndDetector(), NearEndDetector()
     assert [first.process(c) for c in cues] == [second.process(c) for c in cues]
     assert all(0 <= p <= 1 for c in cues for p in first.process(c))

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parleyd.hearing import HeardPeriod
-from parleyd.hearing.endpointing import Endpoint, Speech
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.endpointing import Endpointer, SpeechBoundary
 from parleyd.hearing.preroll import Preroll
 
 
@@ -32,13 +32,13 @@ def test_preroll_last_returns_a_copy() -> None:
 
 
 def events(
-    endpoint: Endpoint, voices: Iterable[float], start: float = 0.0
-) -> list[tuple[Speech, int]]:
+    endpoint: Endpointer, voices: Iterable[float], start: float = 0.0
+) -> list[tuple[SpeechBoundary, int]]:
     """Return the events for consecutive detector chunks, with their time in ms."""
     said = []
     for index, voice in enumerate(voices, start=1):
         now = start + index * 0.032
-        heard = HeardPeriod(np.zeros(160, np.int16), 0.0, voice, True, 0.0, 0.0, -40.0, -120.0)
+        heard = ProcessedPeriod(np.zeros(160, np.int16), 0.0, voice, True, 0.0, 0.0, -40.0, -120.0)
         if event := endpoint.update(heard, now):
             said.append((event, round(now * 1000)))
     return said
@@ -46,57 +46,60 @@ def events(
 
 def test_endpoint_speech_starts_soon_and_ends_after_the_hangover() -> None:
     voices = [0.1] * 10 + [0.9] * 20 + [0.1] * 40
-    said = events(Endpoint(silence_ms=600), voices)
-    assert [event for event, _ in said] == [Speech.STARTED, Speech.ENDED]
+    said = events(Endpointer(silence_ms=600), voices)
+    assert [event for event, _ in said] == [SpeechBoundary.STARTED, SpeechBoundary.ENDED]
     assert said[0][1] == 13 * 32  # the third voiced chunk
     assert 600 <= said[1][1] - 30 * 32 < 600 + 32
 
 
 def test_endpoint_ignores_a_knock_and_a_short_pause() -> None:
-    assert events(Endpoint(600), [0.0] * 5 + [0.9] * 2 + [0.0] * 40) == []
+    assert events(Endpointer(600), [0.0] * 5 + [0.9] * 2 + [0.0] * 40) == []
     pause = [0.9] * 10 + [0.1] * 15 + [0.9] * 10 + [0.1] * 25
-    assert [event for event, _ in events(Endpoint(600), pause)] == [Speech.STARTED, Speech.ENDED]
+    assert [event for event, _ in events(Endpointer(600), pause)] == [
+        SpeechBoundary.STARTED,
+        SpeechBoundary.ENDED,
+    ]
 
 
 def test_endpoint_with_a_wavering_voice_does_not_flutter() -> None:
     wavering = [0.9] * 5 + [0.45, 0.4] * 30
-    assert [event for event, _ in events(Endpoint(300), wavering)] == [Speech.STARTED]
-    assert events(Endpoint(300), [0.45] * 40) == []
+    assert [event for event, _ in events(Endpointer(300), wavering)] == [SpeechBoundary.STARTED]
+    assert events(Endpointer(300), [0.45] * 40) == []
 
 
 def test_endpoint_after_a_barge_in_starts_with_speech() -> None:
-    endpoint = Endpoint(600)
+    endpoint = Endpointer(600)
     endpoint.reset(speaking=True)
     said = events(endpoint, [0.9] * 10 + [0.0] * 30, start=50.0)
-    assert [event for event, _ in said] == [Speech.ENDED]
-    silent = Endpoint(600)
+    assert [event for event, _ in said] == [SpeechBoundary.ENDED]
+    silent = Endpointer(600)
     silent.reset(speaking=True)
-    assert [event for event, _ in events(silent, [0.0] * 40)] == [Speech.ENDED]
+    assert [event for event, _ in events(silent, [0.0] * 40)] == [SpeechBoundary.ENDED]
 
 
 def test_endpoint_starts_with_three_of_five_chunks_above_0_5() -> None:
-    assert events(Endpoint(600), [0.51, 0.0, 0.51, 0.0, 0.51]) == [(Speech.STARTED, 160)]
-    assert events(Endpoint(600), [0.51, 0.0, 0.51, 0.0, 0.0, 0.51, 0.0]) == []
-    assert events(Endpoint(600), [0.5] * 30) == []
+    assert events(Endpointer(600), [0.51, 0.0, 0.51, 0.0, 0.51]) == [(SpeechBoundary.STARTED, 160)]
+    assert events(Endpointer(600), [0.51, 0.0, 0.51, 0.0, 0.0, 0.51, 0.0]) == []
+    assert events(Endpointer(600), [0.5] * 30) == []
 
 
 def test_endpoint_speech_lasts_while_chunks_are_above_0_35() -> None:
-    assert len(events(Endpoint(300), [0.9] * 3 + [0.36] * 30)) == 1
-    ended = events(Endpoint(300), [0.9] * 3 + [0.35] * 30)
-    assert ended == [(Speech.STARTED, 96), (Speech.ENDED, 96 + 10 * 32)]
+    assert len(events(Endpointer(300), [0.9] * 3 + [0.36] * 30)) == 1
+    ended = events(Endpointer(300), [0.9] * 3 + [0.35] * 30)
+    assert ended == [(SpeechBoundary.STARTED, 96), (SpeechBoundary.ENDED, 96 + 10 * 32)]
 
 
 def test_endpoint_speech_ends_exactly_after_the_hangover() -> None:
-    endpoint = Endpoint(600)
+    endpoint = Endpointer(600)
     events(endpoint, [0.9] * 3)
-    quiet = HeardPeriod(np.zeros(160, np.int16), 0.0, 0.9, False, 0.0, 0.0, -40.0, -120.0)
+    quiet = ProcessedPeriod(np.zeros(160, np.int16), 0.0, 0.9, False, 0.0, 0.0, -40.0, -120.0)
     assert endpoint.update(quiet, 0.096 + 0.599) is None  # 0.9 belongs to an older chunk
-    assert endpoint.update(quiet, 0.096 + 0.6) is Speech.ENDED
+    assert endpoint.update(quiet, 0.096 + 0.6) is SpeechBoundary.ENDED
     assert endpoint.update(quiet, 9.0) is None
 
 
 def test_endpoint_voiced_at_is_the_last_voiced_chunk() -> None:
-    endpoint = Endpoint(600)
+    endpoint = Endpointer(600)
     assert endpoint.voiced_at is None
     events(endpoint, [0.9, 0.5, 0.2])
     assert endpoint.voiced_at == 0.032
@@ -105,8 +108,8 @@ def test_endpoint_voiced_at_is_the_last_voiced_chunk() -> None:
 
 
 def test_endpoint_reset_discards_the_beginning_of_a_word() -> None:
-    endpoint = Endpoint(600)
+    endpoint = Endpointer(600)
     assert events(endpoint, [0.9, 0.9]) == []
     endpoint.reset()
     assert events(endpoint, [0.9, 0.9], start=1.0) == []
-    assert [event for event, _ in events(endpoint, [0.9], start=2.0)] == [Speech.STARTED]
+    assert [event for event, _ in events(endpoint, [0.9], start=2.0)] == [SpeechBoundary.STARTED]

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from parleyd.config import Audio, Config
+from parleyd.config import AudioConfig, Config
 from tests.bench.hearing import material, scenes, session
 from tests.bench.hearing.session import Outcome, Trial
 from tests.bench.hearing.tables import SPEECH
@@ -26,7 +26,7 @@ def voices() -> material.Material:
 
 
 def play(voices: material.Material, scene: scenes.Scene, **changes: object) -> Outcome:
-    return session.run(replace(scene, **changes), voices, Config(audio=Audio(volume=100)))  # type: ignore[arg-type]
+    return session.run(replace(scene, **changes), voices, Config(audio=AudioConfig(volume=100)))  # type: ignore[arg-type]
 
 
 def planned(kind: str) -> scenes.Scene:

@@ -3,7 +3,7 @@ from itertools import chain
 
 import numpy as np
 
-from parleyd.hearing.vad import CHUNK_FRAMES, VoiceDetector
+from parleyd.hearing.vad import CHUNK_FRAMES, VoiceActivityDetector
 from parleyd.units import Floats, Frames
 
 Say = Callable[[str, str], Floats]
@@ -19,25 +19,25 @@ def noise(seconds: float, rms: float) -> Frames:
 
 
 def test_vad_detects_speech_and_not_noise(say: Say) -> None:
-    speech = VoiceDetector().process(pcm(say("slt", SENTENCE)))
+    speech = VoiceActivityDetector().process(pcm(say("slt", SENTENCE)))
     assert np.mean(np.array(speech) > 0.5) > 0.7
-    assert max(VoiceDetector().process(noise(3, 0.02))[2:]) < 0.3
-    assert max(VoiceDetector(max_gain=6).process(noise(3, 0.02))[2:]) < 0.3
+    assert max(VoiceActivityDetector().process(noise(3, 0.02))[2:]) < 0.3
+    assert max(VoiceActivityDetector(max_gain=6).process(noise(3, 0.02))[2:]) < 0.3
 
 
 def test_vad_result_does_not_depend_on_the_pieces(say: Say) -> None:
     frames = pcm(say("rms", SENTENCE))
-    whole = VoiceDetector(max_gain=6).process(frames)
+    whole = VoiceActivityDetector(max_gain=6).process(frames)
     assert len(whole) == len(frames) // CHUNK_FRAMES
     for size in (7, 160, 511, 513, 4096):
-        detector = VoiceDetector(max_gain=6)
+        detector = VoiceActivityDetector(max_gain=6)
         parts = (detector.process(frames[i : i + size]) for i in range(0, len(frames), size))
         assert list(chain.from_iterable(parts)) == whole
 
 
 def test_vad_reset_equals_a_new_detector(say: Say) -> None:
     frames = pcm(say("slt", SENTENCE))
-    detector = VoiceDetector(max_gain=6)
+    detector = VoiceActivityDetector(max_gain=6)
     first = detector.process(frames)
     detector.process(noise(0.4, 0.1))
     detector.reset()
@@ -46,17 +46,17 @@ def test_vad_reset_equals_a_new_detector(say: Say) -> None:
 
 def test_vad_gain_control_detects_a_distant_user(say: Say) -> None:
     quiet = pcm(say("slt", SENTENCE) * 0.01)
-    plain = np.mean(np.array(VoiceDetector().process(quiet)) > 0.5)
-    lifted = np.mean(np.array(VoiceDetector(max_gain=6).process(quiet)) > 0.5)
+    plain = np.mean(np.array(VoiceActivityDetector().process(quiet)) > 0.5)
+    lifted = np.mean(np.array(VoiceActivityDetector(max_gain=6).process(quiet)) > 0.5)
     assert lifted > plain
     assert lifted > 0.5
 
 
 def test_vad_fade_decays_an_earlier_voice(say: Say) -> None:
     frames = pcm(say("slt", SENTENCE))
-    kept, faded = VoiceDetector(), VoiceDetector()
+    kept, faded = VoiceActivityDetector(), VoiceActivityDetector()
     for detector in (kept, faded):
         detector.process(frames[: 2 * 16_000])
-    faded.fade()
+    faded.decay_state()
     quiet = noise(0.3, 0.0005)
     assert sum(faded.process(quiet)) < sum(kept.process(quiet))

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from parleyd.hearing.echo_canceller import Canceller
+from parleyd.hearing.echo_canceller import EchoCanceller
 from parleyd.units import MIC_RATE_HZ, Floats
 from tests.hearing.echo_rooms import Room, noise, room
 
@@ -44,7 +44,7 @@ def in_the_mixer(step_db: float) -> Room:
 @cache
 def left_rms(where: Callable[[float], Room], step_db: float, after_s: float = 0.0) -> float:
     """Return the residual echo in the half second that starts `after_s` after the step."""
-    scene, canceller = where(step_db), Canceller()
+    scene, canceller = where(step_db), EchoCanceller()
     error = np.concatenate(
         [canceller.process(*scene.period(index)).error for index in range(scene.periods)]
     )

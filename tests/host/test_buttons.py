@@ -50,7 +50,7 @@ class Desk:
         self.presses: list[float] = []
         self.mutes: list[bool] = []
         self.buttons = Buttons(
-            config.Buttons(**settings),  # type: ignore[arg-type]
+            config.ButtonsConfig(**settings),  # type: ignore[arg-type]
             on_press=lambda: self.presses.append(self.now),
             on_mute=self.mutes.append,
             clock=lambda: self.now,

@@ -24,16 +24,16 @@ import numpy as np
 
 import parleyd
 from parleyd.audio import level_dbfs
-from parleyd.config import Config, Wake
+from parleyd.config import Config, WakeConfig
 from parleyd.demo.scenes import SCENES
 from parleyd.demo.stage import Stage
 from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.errors import OfflineSpeechError, SceneError
-from parleyd.hearing.echo_control import Hearing
-from parleyd.realtime.connection import Address
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.realtime.connection import ServerAddress
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import synthesize
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from parleyd.units import MIC_PERIOD_FRAMES
 from parleyd.wake import factory
 
@@ -85,7 +85,7 @@ def the_doctor_finds_only_what_is_missing() -> str:
 
 def the_wake_word_is_heard() -> str:
     """Run the engine of the default configuration on a synthetic voice."""
-    engine = factory.create(Wake(), None)
+    engine = factory.create(WakeConfig(), None)
     silence = np.zeros(8000, np.int16)
     clip = np.concatenate([silence, synthesize("hey jarvis"), silence])
     cut = len(clip) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES
@@ -103,7 +103,7 @@ def the_echo_is_cancelled() -> str:
     spoken = np.tile(synthesize("There was once a lighthouse keeper who lived alone.", "slt"), 3)
     cut = len(spoken) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES
     echo = np.concatenate([np.zeros(960, np.int16), spoken // 2])[:cut]
-    hearing = Hearing(Config().hearing)
+    hearing = EchoControl(Config().hearing)
     cleaned, took_s = [], []
     for index in range(0, cut, MIC_PERIOD_FRAMES):
         part = slice(index, index + MIC_PERIOD_FRAMES)
@@ -135,10 +135,10 @@ async def _converse() -> str:
     settings = Config()
     room = Room(seed=1, echo_gain_db=-12, loudspeaker_rate_hz=settings.audio.playback_rate_hz)
     try:
-        address = Address.embedded(await server.start())
+        address = ServerAddress.embedded(await server.start())
         ready_s = time.perf_counter() - began
         engine = factory.create(settings.wake, None)
-        rehearsal = Rehearsal(settings, address, engine, room=room)
+        rehearsal = SimulatedSpeaker(settings, address, engine, room=room)
         stage = Stage(rehearsal, lambda words: None)
         rehearsal.on_moment = stage.answers.take
         async with rehearsal.connected():

@@ -15,7 +15,7 @@ WHITE = Colour(1.0, 1.0, 1.0)
 
 
 def dimming(night: str) -> Dimming:
-    return Dimming(config.Lights(brightness=0.8, night=night, night_brightness=0.1))
+    return Dimming(config.LightsConfig(brightness=0.8, night=night, night_brightness=0.1))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hardware.pictures import lights
-from parleyd.core.states import Shown
-from parleyd.lights.patterns import LOOKS, brightness
+from parleyd.core.states import Indication
+from parleyd.lights.patterns import LED_PATTERNS, brightness
 
 HARDWARE = Path(__file__).parents[2] / "hardware"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -22,10 +22,11 @@ def ladder() -> list[tuple[str, str, str]]:
 
 
 def test_page_lists_every_state_in_order_of_priority() -> None:
-    assert [(shown, f"{LOOKS[shown].colour_name}, {LOOKS[shown].rhythm}") for shown in Shown] == [
-        rung[:2] for rung in ladder()
-    ]
-    assert next(iter(Shown)) is Shown.MUTED
+    assert [
+        (shown, f"{LED_PATTERNS[shown].colour_name}, {LED_PATTERNS[shown].rhythm}")
+        for shown in Indication
+    ] == [rung[:2] for rung in ladder()]
+    assert next(iter(Indication)) is Indication.MUTED
 
 
 def test_page_shows_each_states_picture() -> None:
@@ -40,8 +41,8 @@ def test_pictures_committed_match_the_patterns(name: str) -> None:
     ET.fromstring(committed)
 
 
-@pytest.mark.parametrize("shown", [Shown.ERROR, Shown.THINKING, Shown.OFFLINE])
-def test_picture_animation_matches_the_pattern(shown: Shown) -> None:
+@pytest.mark.parametrize("shown", [Indication.ERROR, Indication.THINKING, Indication.OFFLINE])
+def test_picture_animation_matches_the_pattern(shown: Indication) -> None:
     """Read the brightness back from the SVG, at times away from the edges."""
     style = ET.fromstring(lights.pictures()[f"lights/{shown}.svg"]).find(f"{SVG}style")
     assert style is not None

@@ -48,7 +48,7 @@ def of(output: str = "apa102", rest: str = "leds = 3") -> str:
 
 
 def test_lights_off_darkens_the_chain_of_a_killed_process(chain: Path, tmp_path: Path) -> None:
-    light = Apa102(config.Lights(output="apa102", spi_device=SPI, leds=3))
+    light = Apa102(config.LightsConfig(output="apa102", spi_device=SPI, leds=3))
     light.show(Colour(1.0, 0.0, 0.0))
     os.close(light._device or 0)  # like SIGKILL: without a last write
     assert chain.read_bytes() == apa102(255, 0, 0, 3)
@@ -128,7 +128,7 @@ def test_lights_off_darkens_the_saved_lights_not_the_config(
     chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
-    off.remember(config.Lights(output="apa102", spi_device=SPI, leds=7))
+    off.remember(config.LightsConfig(output="apa102", spi_device=SPI, leds=7))
     assert lights_off(tmp_path, '[lights]\noutput = "none"\n').exit_code == 0
     assert chain.read_bytes() == apa102(0, 0, 0, 7)
 

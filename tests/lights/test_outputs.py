@@ -17,8 +17,8 @@ DARK = Colour(0.0, 0.0, 0.0)
 AMBER = Colour(1.0, 0.5, 0.0)
 
 
-def lights(**changes: object) -> config.Lights:
-    return config.Lights(**{"output": "led", **changes})  # type: ignore[arg-type]
+def lights(**changes: object) -> config.LightsConfig:
+    return config.LightsConfig(**{"output": "led", **changes})  # type: ignore[arg-type]
 
 
 def test_led_shows_the_strongest_part_of_a_colour(pins: MockFactory) -> None:
@@ -80,7 +80,7 @@ def test_create_without_gpio_raises_with_the_pin(
 
 
 def test_create_opens_the_configured_output(pins: MockFactory) -> None:
-    assert create(config.Lights()) is None
+    assert create(config.LightsConfig()) is None
     assert isinstance(create(lights(led_pin=5)), Led)
     assert isinstance(create(lights(output="rgb", red_pin=6)), RgbLed)
 

@@ -10,18 +10,18 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from parleyd import config
-from parleyd.core.states import Shown
+from parleyd.core.states import Indication
 from parleyd.errors import LightsError
 from parleyd.lights import Colour
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.gpio import RgbLed
 from parleyd.lights.patterns import colour
-from parleyd.lights.player import Player
+from parleyd.lights.player import LightPlayer
 
 FRAME_S = 0.02
 STILL_S = 10.0
 
-BRIGHT = config.Lights(brightness=1.0)
+BRIGHT = config.LightsConfig(brightness=1.0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -61,19 +61,19 @@ class Recorder:
         self.closed += 1
 
 
-Scene = Callable[[Player], Coroutine[Any, Any, None]]
+Scene = Callable[[LightPlayer], Coroutine[Any, Any, None]]
 
 
 def play(
     output: Any,
     scene: Scene,
-    lights: config.Lights = BRIGHT,
+    lights: config.LightsConfig = BRIGHT,
     local: Callable[[], time] = lambda: time(12),
     reopen: Callable[[], Any] | None = None,
 ) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        player = Player(output, Dimming(lights), loop.time, local, reopen)
+        player = LightPlayer(output, Dimming(lights), loop.time, local, reopen)
         task = asyncio.create_task(player.run())
         await asyncio.sleep(0)
         await scene(player)
@@ -88,38 +88,38 @@ def play(
 
 
 def test_player_writes_a_constant_light_only_every_10_s() -> None:
-    async def scene(player: Player) -> None:
+    async def scene(player: LightPlayer) -> None:
         await asyncio.sleep(3600)
-        player.show(Shown.MUTED)
+        player.show(Indication.MUTED)
         await asyncio.sleep(3600)
 
     light = Recorder()
     play(light, scene)
     assert light.changes() == [
-        (0.0, colour(Shown.IDLE, 0, 0)),
-        (3600.0, colour(Shown.MUTED, 0, 0)),
+        (0.0, colour(Indication.IDLE, 0, 0)),
+        (3600.0, colour(Indication.MUTED, 0, 0)),
     ]
     assert len(light.shown) <= 2 + 7200 / STILL_S
     assert light.closed == 1
 
 
 def test_player_writes_an_animated_light_50_times_a_second() -> None:
-    async def scene(player: Player) -> None:
-        player.show(Shown.LISTENING)
+    async def scene(player: LightPlayer) -> None:
+        player.show(Indication.LISTENING)
         await asyncio.sleep(1)
 
     light = Recorder()
     play(light, scene)
     assert 49 <= len(light.shown) <= 52
     for at, shown in light.shown[1:]:
-        assert shown == colour(Shown.LISTENING, at, 0.0)
+        assert shown == colour(Indication.LISTENING, at, 0.0)
 
 
 def test_player_shows_a_change_at_once_from_its_start() -> None:
-    async def scene(player: Player) -> None:
-        player.show(Shown.THINKING)
+    async def scene(player: LightPlayer) -> None:
+        player.show(Indication.THINKING)
         await asyncio.sleep(1.0 + FRAME_S / 3)
-        player.show(Shown.ERROR)
+        player.show(Indication.ERROR)
         await asyncio.sleep(0.01)
 
     light = Recorder()
@@ -128,9 +128,9 @@ def test_player_shows_a_change_at_once_from_its_start() -> None:
 
 
 def test_player_same_state_again_does_not_restart_it() -> None:
-    async def scene(player: Player) -> None:
+    async def scene(player: LightPlayer) -> None:
         for _ in range(20):
-            player.show(Shown.OFFLINE)
+            player.show(Indication.OFFLINE)
             await asyncio.sleep(0.1)
 
     light = Recorder()
@@ -142,15 +142,15 @@ def test_player_same_state_again_does_not_restart_it() -> None:
 def test_player_dims_at_night_and_follows_a_changed_clock() -> None:
     clock = [time(21, 59)]
 
-    async def scene(player: Player) -> None:
-        player.show(Shown.MUTED)
+    async def scene(player: LightPlayer) -> None:
+        player.show(Indication.MUTED)
         for moment in (time(22, 0), time(12, 0), time(3, 30)):
             await asyncio.sleep(STILL_S)
             clock[0] = moment
         await asyncio.sleep(STILL_S)
 
     light = Recorder()
-    settings = config.Lights(brightness=0.5, night="22:00-07:00", night_brightness=0.25)
+    settings = config.LightsConfig(brightness=0.5, night="22:00-07:00", night_brightness=0.25)
     play(light, scene, settings, local=lambda: clock[0])
     red = [shown.red for _, shown in light.changes()[1:]]
     assert red == pytest.approx([0.2, 0.1, 0.2, 0.1])
@@ -159,9 +159,9 @@ def test_player_dims_at_night_and_follows_a_changed_clock() -> None:
 def test_player_with_a_failed_light_logs_closes_it_and_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def scene(player: Player) -> None:
+    async def scene(player: LightPlayer) -> None:
         light.fails = True
-        player.show(Shown.MUTED)
+        player.show(Indication.MUTED)
         await asyncio.sleep(1)
 
     light = Recorder()
@@ -183,10 +183,10 @@ def test_player_reopens_a_failed_light_with_the_current_state(
             raise LightsError("GPIO busy")
         return second
 
-    async def scene(player: Player) -> None:
+    async def scene(player: LightPlayer) -> None:
         await asyncio.sleep(10.0)
         first.fails = True
-        player.show(Shown.MUTED)
+        player.show(Indication.MUTED)
         await asyncio.sleep(60.0)
 
     caplog.set_level("INFO")
@@ -200,8 +200,8 @@ def test_player_reopens_a_failed_light_with_the_current_state(
 def test_player_opens_a_busy_light_later() -> None:
     light = Recorder()
 
-    async def scene(player: Player) -> None:
-        player.show(Shown.MUTED)
+    async def scene(player: LightPlayer) -> None:
+        player.show(Indication.MUTED)
         await asyncio.sleep(2.0)
 
     play(None, scene, reopen=lambda: light)
@@ -209,11 +209,13 @@ def test_player_opens_a_busy_light_later() -> None:
 
 
 def test_player_error_reaches_the_pins_as_three_blinks(pins: MockFactory) -> None:
-    async def scene(player: Player) -> None:
-        player.show(Shown.ERROR)
+    async def scene(player: LightPlayer) -> None:
+        player.show(Indication.ERROR)
         await asyncio.sleep(2.0 - FRAME_S)
 
-    settings = config.Lights(output="rgb", red_pin=5, green_pin=6, blue_pin=13, brightness=1.0)
+    settings = config.LightsConfig(
+        output="rgb", red_pin=5, green_pin=6, blue_pin=13, brightness=1.0
+    )
     play(RgbLed(settings), scene)
     assert [s.state for s in pins.pin(5).states] == [0, 1, 0, 1, 0, 1, 0]
     assert [s.state for s in pins.pin(6).states] == [0]

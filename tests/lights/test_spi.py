@@ -4,6 +4,7 @@ import fcntl
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,9 +58,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
     return calls
 
 
-def lights(device: Path, **changes: object) -> config.Lights:
+def lights(device: Path, **changes: object) -> config.LightsConfig:
     device.touch()
-    return config.Lights(**{"output": "apa102", "spi_device": str(device), "leds": 2, **changes})  # type: ignore[arg-type]
+    settings: Any = {"output": "apa102", "spi_device": str(device), "leds": 2, **changes}
+    return config.LightsConfig(**settings)
 
 
 def test_spi_light_writes_changes_and_dark_at_the_end(
@@ -98,5 +100,5 @@ def test_create_on_another_device_raises_and_leaves_it_closed(tmp_path: Path) ->
     with pytest.raises(LightsError, match=r"cannot be driven \(Inappropriate ioctl"):
         create(lights(tmp_path / "file"))
     with pytest.raises(LightsError, match=r"No such file .* dtparam=spi=on"):
-        create(config.Lights(output="ws2812", spi_device=str(tmp_path / "none")))
+        create(config.LightsConfig(output="ws2812", spi_device=str(tmp_path / "none")))
     assert os.listdir("/proc/self/fd") == before

@@ -25,7 +25,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
                    "realtime/test_remote_tools.py"),
     "core.hearing_monitor": ("core/test_greeting.py", "hearing/test_hearing_fails.py",
                              "hearing/test_duplex.py"),
-    "core.troubles": ("core/test_troubles.py",),
+    "core.server_problems": ("core/test_server_problems.py",),
     "playback.playout": ("playback/test_playout.py", "core/test_speaker.py"),
     "playback.reply_player": (
         "playback/test_reply_player.py", *_CONVERSATIONS, "core/test_greeting.py",
@@ -74,8 +74,10 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "realtime.mcp_calls": ("realtime/test_remote_tools.py",),
     "realtime.responses": _SESSION,
     "realtime.session": (*_SESSION, "realtime/test_forgetting.py", "realtime/test_traps.py"),
-    "realtime.answer": (*_SESSION, "core/test_answers_end.py", "realtime/test_auto_response.py",
-                        "realtime/test_remote_tools.py", "realtime/test_naming.py"),
+    "realtime.response_chain": (
+        *_SESSION, "core/test_answers_end.py", "realtime/test_auto_response.py",
+        "realtime/test_remote_tools.py", "realtime/test_naming.py",
+    ),
     "realtime.outbox": _SESSION,
     "realtime.reply_audio": ("realtime/test_formats.py", "realtime/test_naming.py", *_SESSION),
     "realtime.session_setup": ("realtime/test_negotiation.py", "realtime/test_session_profiles.py",

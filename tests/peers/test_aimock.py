@@ -17,14 +17,14 @@ import peers
 import pytest
 
 from parleyd.app.server_address import server_address
-from parleyd.config import Realtime
-from parleyd.core.events import ButtonPressed, Happening, LinkDown, LinkUp
+from parleyd.config import RealtimeConfig
+from parleyd.core.events import ButtonPressed, ConnectionDown, ConnectionUp, InputEvent
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Link
+from parleyd.realtime.connection import RealtimeConnection
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import normalised, synthesize
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
 AIMOCK = peers.folder("AIMOCK")
@@ -48,7 +48,7 @@ ANSWERS: list[dict[str, Any]] = [
 async def aimock(folder: Path) -> AsyncIterator[int]:
     """Run the server with one answer for each `response.create`; it accepts one key."""
     assert AIMOCK is not None
-    instructions = Realtime().instructions[:20]
+    instructions = RealtimeConfig().instructions[:20]
     fixtures = [
         {"match": {"systemMessage": instructions, "sequenceIndex": number}, **answer}
         for number, answer in enumerate(ANSWERS)
@@ -62,9 +62,9 @@ async def aimock(folder: Path) -> AsyncIterator[int]:
         yield port
 
 
-def realtime(port: int, **more: Any) -> Realtime:
+def realtime(port: int, **more: Any) -> RealtimeConfig:
     """Return settings with OpenAI's profile, which aimock imitates."""
-    return Realtime(server="openai", url=f"ws://127.0.0.1:{port}/v1/realtime", **more)
+    return RealtimeConfig(server="openai", url=f"ws://127.0.0.1:{port}/v1/realtime", **more)
 
 
 async def requests(port: int) -> list[dict[str, Any]]:
@@ -90,50 +90,50 @@ def test_aimock_conversation_with_function_failure_and_barge_in(
             assert address is not None
             config = msgspec.structs.replace(settings(), realtime=server)
             room = Room(seed=3, echo_gain_db=-30, noise_dbfs=-75, loudspeaker_rate_hz=RATE_HZ)
-            rehearsal = Rehearsal(config, address, None, room=room, faster=FASTER)
-            async with rehearsal.connected():
-                await converse(rehearsal)
+            simulated = SimulatedSpeaker(config, address, None, room=room, faster=FASTER)
+            async with simulated.connected():
+                await converse(simulated)
             asked = await requests(port)
-        text_only, failure = [note.what.fields["text"] for note in rehearsal.notes("trouble")]
+        text_only, failure = [note.what.fields["text"] for note in simulated.notes("server_error")]
         assert "set to text" in text_only
         assert "once more" in failure
-        assert rehearsal.received(ev.ServerError) == []
-        assert len(asked) == len(ANSWERS) == len(rehearsal.sent(ev.CreateResponse))
+        assert simulated.received(ev.ServerError) == []
+        assert len(asked) == len(ANSWERS) == len(simulated.sent(ev.CreateResponse))
         *_, tool = asked[1]["body"]["messages"]
         assert (tool["role"], tool["content"]) == ("tool", "The volume is 40 percent now.")
-        cancelled_before_the_next_was_asked_for(rehearsal)
+        cancelled_before_the_next_was_asked_for(simulated)
 
     run(scene(), within_s=300)
 
 
-async def converse(rehearsal: Rehearsal) -> None:
-    speaker = rehearsal.speaker
-    assert await rehearsal.run(lambda: bool(rehearsal.notes("ready")), longest_s=20)
+async def converse(simulated: SimulatedSpeaker) -> None:
+    speaker = simulated.speaker
+    assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
     for words in ("Quieter, please.", "What is rain?"):
-        await ask(rehearsal, words)
-        assert await rehearsal.run(lambda: speaker.state is State.IDLE, longest_s=20)
-    await ask(rehearsal, "Well.")
-    began = lambda: len(rehearsal.received(ev.ResponseCreated)) == 5  # noqa: E731
-    assert await rehearsal.run(began, longest_s=20)
-    rehearsal.talker.say(normalised(synthesize("And where does it come from?", "rms"), -24.0))
-    assert await rehearsal.run(lambda: speaker.state is State.LISTENING, longest_s=20)
-    assert await rehearsal.run(lambda: speaker.state is State.IDLE, longest_s=30)
+        await ask(simulated, words)
+        assert await simulated.run(lambda: speaker.state is State.IDLE, longest_s=20)
+    await ask(simulated, "Well.")
+    began = lambda: len(simulated.received(ev.ResponseCreated)) == 5  # noqa: E731
+    assert await simulated.run(began, longest_s=20)
+    simulated.talker.say(normalised(synthesize("And where does it come from?", "rms"), -24.0))
+    assert await simulated.run(lambda: speaker.state is State.LISTENING, longest_s=20)
+    assert await simulated.run(lambda: speaker.state is State.IDLE, longest_s=30)
 
 
-async def ask(rehearsal: Rehearsal, words: str) -> None:
-    rehearsal.post(ButtonPressed())
-    await rehearsal.run_for(0.3)
-    rehearsal.talker.say(normalised(synthesize(words, "rms"), -24.0))
-    thinking = lambda: rehearsal.speaker.state is State.THINKING  # noqa: E731
-    assert await rehearsal.run(thinking, longest_s=20)
+async def ask(simulated: SimulatedSpeaker, words: str) -> None:
+    simulated.post(ButtonPressed())
+    await simulated.run_for(0.3)
+    simulated.talker.say(normalised(synthesize(words, "rms"), -24.0))
+    thinking = lambda: simulated.speaker.state is State.THINKING  # noqa: E731
+    assert await simulated.run(thinking, longest_s=20)
 
 
-def cancelled_before_the_next_was_asked_for(rehearsal: Rehearsal) -> None:
-    *_, slow, last = [m.what.response.id for m in rehearsal.received(ev.ResponseCreated)]
-    (cancel,) = rehearsal.sent(ev.CancelResponse)
+def cancelled_before_the_next_was_asked_for(simulated: SimulatedSpeaker) -> None:
+    *_, slow, last = [m.what.response.id for m in simulated.received(ev.ResponseCreated)]
+    (cancel,) = simulated.sent(ev.CancelResponse)
     assert cancel.what.response_id == slow
     kinds = ev.CancelResponse | ev.ResponseDone | ev.CreateResponse
-    story = [m.what for m in rehearsal.moments if isinstance(m.what, kinds)]
+    story = [m.what for m in simulated.moments if isinstance(m.what, kinds)]
     after = story[story.index(cancel.what) + 1 :]
     # aimock ends the cancelled response twice first; it may name the last response "".
     assert [type(event) for event in after] == [
@@ -142,20 +142,20 @@ def cancelled_before_the_next_was_asked_for(rehearsal: Rehearsal) -> None:
     assert [after[0].response.id, after[3].response.id] in ([slow, last], [slow, ""])  # type: ignore[union-attr]
 
 
-async def refused(folder: Path, key: str, **more: Any) -> list[Happening]:
+async def refused(folder: Path, key: str, **more: Any) -> list[InputEvent]:
     """Return the events of the connection until it is down."""
-    told: list[Happening] = []
+    told: list[InputEvent] = []
     down = asyncio.Event()
 
-    def tell(event: Happening) -> None:
+    def tell(event: InputEvent) -> None:
         told.append(event)
-        if isinstance(event, LinkDown):
+        if isinstance(event, ConnectionDown):
             down.set()
 
     async with aimock(folder) as port:
         address = server_address(realtime(port, **more), {"OPENAI_API_KEY": key})
         assert address is not None
-        link = asyncio.create_task(Link(address, tell).run())
+        link = asyncio.create_task(RealtimeConnection(address, tell).run())
         await down.wait()
         if not told[-1].fatal:  # type: ignore[union-attr]
             link.cancel()
@@ -167,10 +167,12 @@ def test_refused_beta_header_is_named_and_retried_later(tmp_path: Path) -> None:
     async def scene() -> None:
         told = await refused(tmp_path, KEY, headers={"OpenAI-Beta": "realtime=v1"})
         *_, down = told
-        assert isinstance(down, LinkDown)
+        assert isinstance(down, ConnectionDown)
         assert (down.fatal, down.later) == (False, True)
         assert "remove beta headers" in down.reason
-        assert any(isinstance(event, LinkUp) for event in told)  # refused after the upgrade (101)
+        assert any(
+            isinstance(event, ConnectionUp) for event in told
+        )  # refused after the upgrade (101)
 
     run(scene(), within_s=60)
 
@@ -178,7 +180,7 @@ def test_refused_beta_header_is_named_and_retried_later(tmp_path: Path) -> None:
 def test_refused_key_is_final_and_named(tmp_path: Path) -> None:
     async def scene() -> None:
         (down,) = await refused(tmp_path, "sk-other")
-        assert isinstance(down, LinkDown)
+        assert isinstance(down, ConnectionDown)
         assert down.fatal
         assert "refuses the key" in down.reason
 

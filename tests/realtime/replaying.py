@@ -11,7 +11,7 @@ from parleyd import config
 from parleyd.config.servers import profile
 from parleyd.realtime import events as ev
 from parleyd.realtime import session_events
-from parleyd.realtime.session import Session
+from parleyd.realtime.session import RealtimeSession
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SPEECH = np.ones(4800, np.int16)  # 200 ms
@@ -38,13 +38,13 @@ class Replay:
     words: list[tuple[str, str]] = field(default_factory=list)
     tokens: list[tuple[float | None, float | None]] = field(default_factory=list)
     """Tokens of each response: read, written."""
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        realtime = config.Realtime(server=self.server, url="ws://nas/v1", model="m")  # type: ignore[arg-type]
-        self.session = Session(realtime, config.Turn(detection="server_vad"))
+        realtime = config.RealtimeConfig(server=self.server, url="ws://nas/v1", model="m")  # type: ignore[arg-type]
+        self.session = RealtimeSession(realtime, config.TurnConfig(detection="server_vad"))
         self.session.opened()
         self._due: list[str] = []  # calls whose results are due
 
@@ -102,7 +102,7 @@ class Replay:
         self.now += 0.1
         self._heed(self.session.poll(self.now))
 
-    def _heed(self, received: list[session_events.News]) -> None:
+    def _heed(self, received: list[session_events.SessionEvent]) -> None:
         for one in received:
             match one:
                 case session_events.ReplyAudio():
@@ -117,8 +117,8 @@ class Replay:
                 case session_events.Used():
                     tokens = one.tokens
                     self.tokens.append((tokens.get("input_tokens"), tokens.get("output_tokens")))
-                case session_events.Trouble():
-                    self.troubles.append(one.text)
+                case session_events.ServerProblem():
+                    self.problems.append(one.text)
         for event in self.session.to_send():
             if isinstance(event, ev.CreateResponse):
                 self.creates += 1

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import websockets.asyncio.server as ws
 
-from parleyd.core.events import LinkDown
-from parleyd.realtime.connection import Address, Link
+from parleyd.core.events import ConnectionDown
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from tests.realtime.link_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"
@@ -27,10 +27,12 @@ async def stay(connection: ws.ServerConnection) -> None:
 
 
 @contextlib.asynccontextmanager
-async def linked(address: Address) -> AsyncIterator[tuple[Link, Ear, "asyncio.Task[None]"]]:
+async def linked(
+    address: ServerAddress,
+) -> AsyncIterator[tuple[RealtimeConnection, Ear, "asyncio.Task[None]"]]:
     """A connection that keeps trying."""
     ear = Ear()
-    link = Link(address, ear)
+    link = RealtimeConnection(address, ear)
     task = asyncio.create_task(link.run())
     try:
         async with asyncio.timeout(30):
@@ -40,10 +42,10 @@ async def linked(address: Address) -> AsyncIterator[tuple[Link, Ear, "asyncio.Ta
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def first_down(address: Address) -> LinkDown:
+async def first_down(address: ServerAddress) -> ConnectionDown:
     async with linked(address) as (_, ear, _):
-        (down, *_) = await ear.wait(LinkDown)
-        assert isinstance(down, LinkDown)
+        (down, *_) = await ear.wait(ConnectionDown)
+        assert isinstance(down, ConnectionDown)
         return down
 
 

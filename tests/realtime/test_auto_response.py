@@ -7,15 +7,15 @@ import pytest
 
 from parleyd import config
 from parleyd.realtime import events as ev
-from parleyd.realtime.session import Session
+from parleyd.realtime.session import RealtimeSession
 from parleyd.realtime.session_events import ReplyAudio, ReplyDone
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
 
 
-def session(server: Any, detection: Any = "server_vad") -> Session:
-    realtime = config.Realtime(server=server, url="ws://nas/v1", model="m")
-    made = Session(realtime, config.Turn(detection=detection))
+def session(server: Any, detection: Any = "server_vad") -> RealtimeSession:
+    realtime = config.RealtimeConfig(server=server, url="ws://nas/v1", model="m")
+    made = RealtimeSession(realtime, config.TurnConfig(detection=detection))
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
@@ -23,7 +23,7 @@ def session(server: Any, detection: Any = "server_vad") -> Session:
     return made
 
 
-def turn(made: Session, now: float, item: str = "u1") -> None:
+def turn(made: RealtimeSession, now: float, item: str = "u1") -> None:
     """The server detects a turn and commits it."""
     made.append(VOICE)
     made.receive(ev.SpeechStarted(item_id=item), now)
@@ -32,13 +32,13 @@ def turn(made: Session, now: float, item: str = "u1") -> None:
     made.receive(ev.AudioCommitted(item_id=item), now)
 
 
-def creates_by(made: Session, now: float) -> int:
+def creates_by(made: RealtimeSession, now: float) -> int:
     """The number of answers that Parley has requested until then."""
     made.poll(now)
     return sum(isinstance(event, ev.CreateResponse) for event in made.to_send())
 
 
-def answer(made: Session, name: str, now: float) -> list[object]:
+def answer(made: RealtimeSession, name: str, now: float) -> list[object]:
     news: list[object] = []
     news += made.receive(ev.ResponseCreated(response=ev.Response(id=name)), now)
     news += made.receive(ev.AudioDelta(response_id=name, item_id="i", delta=b"\1\0" * 10), now)
@@ -139,8 +139,8 @@ def test_second_answer_to_one_turn_is_dropped() -> None:
 
 
 def test_turn_while_connecting_waits_from_its_sending() -> None:
-    realtime = config.Realtime(server="localai", url="ws://nas/v1", model="m")
-    made = Session(realtime, config.Turn(detection="server_vad"))
+    realtime = config.RealtimeConfig(server="localai", url="ws://nas/v1", model="m")
+    made = RealtimeSession(realtime, config.TurnConfig(detection="server_vad"))
     made.append(VOICE)
     made.ask_for_reply(0.0)
     made.poll(1.0)

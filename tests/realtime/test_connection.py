@@ -9,19 +9,19 @@ import pytest
 import websockets.asyncio.server as ws
 from websockets.http11 import Request, Response
 
-from parleyd.config import Realtime
+from parleyd.config import RealtimeConfig
 from parleyd.config.servers import OPENAI, profile
-from parleyd.core.events import LinkDown, LinkUp
+from parleyd.core.events import ConnectionDown, ConnectionUp
 from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from tests.realtime.link_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"
 
 
 def test_address_carries_the_model_and_hides_the_key() -> None:
-    address = Address.of(Realtime(headers={"X": "1"}), OPENAI, KEY)
+    address = ServerAddress.of(RealtimeConfig(headers={"X": "1"}), OPENAI, KEY)
     assert address.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
     assert address.headers == {"X": "1", "Authorization": f"Bearer {KEY}"}
     assert "OpenAI-Beta" not in address.headers
@@ -30,8 +30,8 @@ def test_address_carries_the_model_and_hides_the_key() -> None:
 
 
 def test_model_in_the_url_takes_precedence() -> None:
-    realtime = Realtime(server="compatible", url="ws://pi:1/v1?model=mine", model="other")
-    assert Address.of(realtime, profile("compatible"), None).url == "ws://pi:1/v1?model=mine"
+    realtime = RealtimeConfig(server="compatible", url="ws://pi:1/v1?model=mine", model="other")
+    assert ServerAddress.of(realtime, profile("compatible"), None).url == "ws://pi:1/v1?model=mine"
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +53,10 @@ def test_events_are_carried_both_ways_in_order() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
             task = asyncio.create_task(link.run())
             await ear.wait(ev.SessionCreated)
-            assert isinstance(ear.told[0], LinkUp)
+            assert isinstance(ear.told[0], ConnectionUp)
             for number in range(50):
                 link.send(ev.DeleteItem(item_id=f"item{number}"))
             async with asyncio.timeout(20):
@@ -82,11 +82,11 @@ def test_temporary_close_is_reported_and_a_new_socket_opens(code: int) -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
             task = asyncio.create_task(link.run())
-            await ear.wait(LinkUp, 2)
-            (down,) = await ear.wait(LinkDown)
-            assert isinstance(down, LinkDown)
+            await ear.wait(ConnectionUp, 2)
+            (down,) = await ear.wait(ConnectionDown)
+            assert isinstance(down, ConnectionDown)
             assert not down.fatal
             assert str(code) in down.reason
             task.cancel()
@@ -105,8 +105,10 @@ def test_close_that_refuses_the_key_ends_the_link(code: int, reason: str) -> Non
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
             async with asyncio.timeout(20):
-                await Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear).run()
-            (down,) = [e for e in ear.told if isinstance(e, LinkDown)]
+                await RealtimeConnection(
+                    ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear
+                ).run()
+            (down,) = [e for e in ear.told if isinstance(e, ConnectionDown)]
             assert down.fatal
             assert "check OPENAI_API_KEY" in down.reason
 
@@ -134,14 +136,14 @@ def test_other_refusal_at_close_is_retried_when_a_user_asks(
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
             task = asyncio.create_task(link.run())
-            (down,) = await ear.wait(LinkDown)
-            assert isinstance(down, LinkDown)
+            (down,) = await ear.wait(ConnectionDown)
+            assert isinstance(down, ConnectionDown)
             assert (down.fatal, down.later) == (False, True)
             assert words in down.reason
-            link.want(True)
-            await ear.wait(LinkDown, 2)
+            link.set_wanted(True)
+            await ear.wait(ConnectionDown, 2)
             task.cancel()
 
     asyncio.run(scene())
@@ -159,11 +161,11 @@ def test_http_401_is_final_and_503_is_not() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
             ear = Ear()
-            realtime = Realtime(url=f"ws://127.0.0.1:{port_of(server)}")
-            address = Address.of(realtime, OPENAI, KEY)
+            realtime = RealtimeConfig(url=f"ws://127.0.0.1:{port_of(server)}")
+            address = ServerAddress.of(realtime, OPENAI, KEY)
             async with asyncio.timeout(20):
-                await Link(address, ear).run()
-        first, second = [e for e in ear.told if isinstance(e, LinkDown)]
+                await RealtimeConnection(address, ear).run()
+        first, second = [e for e in ear.told if isinstance(e, ConnectionDown)]
         assert (first.fatal, second.fatal) == (False, True)
         assert KEY not in first.reason + second.reason
 
@@ -177,11 +179,13 @@ def test_missing_server_is_retried_and_no_log_has_the_key(
         async with ws.serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0) as server:
             port = port_of(server)
         ear = Ear()
-        link = Link(Address.of(Realtime(url=f"ws://127.0.0.1:{port}"), OPENAI, KEY), ear)
+        link = RealtimeConnection(
+            ServerAddress.of(RealtimeConfig(url=f"ws://127.0.0.1:{port}"), OPENAI, KEY), ear
+        )
         task = asyncio.create_task(link.run())
-        await ear.wait(LinkDown, 2)
+        await ear.wait(ConnectionDown, 2)
         async with ws.serve(lambda socket: socket.wait_closed(), "127.0.0.1", port):
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             task.cancel()
 
     with caplog.at_level(logging.INFO):
@@ -209,8 +213,8 @@ def test_no_log_level_has_key_words_or_audio(
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            realtime = Realtime(url=f"ws://127.0.0.1:{port_of(server)}")
-            link = Link(Address.of(realtime, OPENAI, KEY), ear)
+            realtime = RealtimeConfig(url=f"ws://127.0.0.1:{port_of(server)}")
+            link = RealtimeConnection(ServerAddress.of(realtime, OPENAI, KEY), ear)
             task = asyncio.create_task(link.run())
             await ear.wait(ev.TranscriptDelta)
             link.send(ev.AppendAudio(audio=audio))
@@ -234,13 +238,13 @@ def test_requested_reconnection_does_not_wait_for_a_dead_peer() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
             task = asyncio.create_task(link.run())
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             link.reconnect("session_expired")
-            (down,) = await ear.wait(LinkDown)
-            assert down == LinkDown("session_expired", False)
-            await ear.wait(LinkUp, 2)
+            (down,) = await ear.wait(ConnectionDown)
+            assert down == ConnectionDown("session_expired", False)
+            await ear.wait(ConnectionUp, 2)
             task.cancel()
 
     asyncio.run(scene())

@@ -11,11 +11,11 @@ import websockets.asyncio.server as ws
 from websockets.asyncio.client import ClientConnection
 from websockets.http11 import Request, Response
 
-from parleyd.core.events import Expires, LinkDown, LinkUp
+from parleyd.core.events import ConnectionDown, ConnectionUp, SessionExpiry
 from parleyd.realtime import backoff, keepalive
 from parleyd.realtime import connection as link_module
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from tests.realtime.link_ear import Ear, port_of
 
 pytestmark = pytest.mark.slow
@@ -30,10 +30,12 @@ async def stay(socket: ws.ServerConnection) -> None:
 @contextlib.asynccontextmanager
 async def linked(
     talk: Callable[[ws.ServerConnection], Awaitable[None]] = stay, *, warm: bool = True
-) -> AsyncIterator[tuple[Link, Ear, asyncio.Task[None]]]:
+) -> AsyncIterator[tuple[RealtimeConnection, Ear, asyncio.Task[None]]]:
     async with ws.serve(talk, "127.0.0.1", 0) as server:
         ear = Ear()
-        link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear, warm=warm)
+        link = RealtimeConnection(
+            ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear, warm=warm
+        )
         task = asyncio.create_task(link.run())
         try:
             async with asyncio.timeout(30):
@@ -75,16 +77,16 @@ def test_on_wake_socket_opens_on_demand_and_closes_after_it() -> None:
         async with linked(talk, warm=False) as (link, ear, _):
             await asyncio.sleep(0.2)
             assert opened == []
-            link.want(True)
-            await ear.wait(LinkUp)
-            link.want(False)
+            link.set_wanted(True)
+            await ear.wait(ConnectionUp)
+            link.set_wanted(False)
             await opened[0].wait_closed()
             assert opened[0].close_code == 1000  # a clean close
             await asyncio.sleep(0.2)
             assert len(opened) == 1
-            link.want(True)
-            await ear.wait(LinkUp, 2)
-            assert not [event for event in ear.told if isinstance(event, LinkDown)]
+            link.set_wanted(True)
+            await ear.wait(ConnectionUp, 2)
+            assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
 
     asyncio.run(scene())
 
@@ -92,10 +94,10 @@ def test_on_wake_socket_opens_on_demand_and_closes_after_it() -> None:
 def test_renewal_replaces_the_socket_without_link_down() -> None:
     async def scene() -> None:
         async with linked() as (link, ear, _):
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             link.renew("time")
-            await ear.wait(LinkUp, 2)
-            assert not [event for event in ear.told if isinstance(event, LinkDown)]
+            await ear.wait(ConnectionUp, 2)
+            assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
 
     asyncio.run(scene())
 
@@ -115,10 +117,10 @@ def test_socket_under_replacement_sends_nothing() -> None:
                 received.put_nowait((number, str(message)))
 
         async with linked(talk) as (link, ear, _):
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             link.renew("time")
             link.send(ev.DeleteItem(item_id="old"))
-            await ear.wait(LinkUp, 2)
+            await ear.wait(ConnectionUp, 2)
             link.send(ev.DeleteItem(item_id="new"))
             number, message = await received.get()
             assert number == 2
@@ -132,14 +134,14 @@ def test_user_request_cuts_the_pause_short(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def scene() -> None:
         async def talk(socket: ws.ServerConnection) -> None:
-            if len([event for event in ear.told if isinstance(event, LinkUp)]) < 2:
+            if len([event for event in ear.told if isinstance(event, ConnectionUp)]) < 2:
                 await socket.close(1011, "broken")
             await socket.wait_closed()
 
         async with linked(talk) as (link, ear, _):
-            await ear.wait(LinkDown)
-            link.want(True)
-            await ear.wait(LinkUp, 2)
+            await ear.wait(ConnectionDown)
+            link.set_wanted(True)
+            await ear.wait(ConnectionUp, 2)
 
     asyncio.run(scene())
 
@@ -151,10 +153,10 @@ def test_fatal_error_after_the_close_ends_the_retries(
 
     async def scene() -> None:
         async with linked(lambda socket: socket.close(1000, "")) as (link, ear, task):
-            await ear.wait(LinkDown)
+            await ear.wait(ConnectionDown)
             link.reconnect("no credit", fatal=True)
             await task
-            assert ear.told[-1] == LinkDown("no credit", True)
+            assert ear.told[-1] == ConnectionDown("no credit", True)
 
     asyncio.run(scene())
 
@@ -194,21 +196,21 @@ def test_server_that_was_only_busy_may_be_silent_for_longer(
         idle.set()
         async with swallowing(idle) as url:
             ear = Ear()
-            link = Link(Address(url), ear)
+            link = RealtimeConnection(ServerAddress(url), ear)
             task = asyncio.create_task(link.run())
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             idle.clear()
             link.send(ev.CreateResponse())
-            await ear.wait(LinkDown)
+            await ear.wait(ConnectionDown)
             idle.set()
-            await ear.wait(LinkUp, 2)
+            await ear.wait(ConnectionUp, 2)
             for _ in range(2):  # more than 0.6 s, less than 1.2 s
                 idle.clear()
                 link.send(ev.CreateResponse())
                 await asyncio.sleep(0.9)
                 idle.set()
                 await asyncio.sleep(0.6)
-            assert sum(isinstance(told, LinkDown) for told in ear.told) == 1
+            assert sum(isinstance(told, ConnectionDown) for told in ear.told) == 1
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -231,14 +233,14 @@ def test_patience_resets_after_a_socket_without_silence(
         idle.set()
         async with swallowing(idle) as url:
             ear = Ear()
-            link = Link(Address(url), ear)
+            link = RealtimeConnection(ServerAddress(url), ear)
             task = asyncio.create_task(link.run())
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             idle.clear()
             link.send(ev.CreateResponse())
-            await ear.wait(LinkDown)
+            await ear.wait(ConnectionDown)
             idle.set()
-            await ear.wait(LinkUp, 2)
+            await ear.wait(ConnectionUp, 2)
             link.send(ev.CreateResponse())
             if busy_meanwhile:
                 idle.clear()
@@ -246,13 +248,13 @@ def test_patience_resets_after_a_socket_without_silence(
             idle.set()
             await asyncio.sleep(0.3)
             link.reconnect("a new conversation")
-            await ear.wait(LinkUp, 3)
+            await ear.wait(ConnectionUp, 3)
             idle.clear()
             link.send(ev.CreateResponse())
             await asyncio.sleep(0.9)
             idle.set()
             await asyncio.sleep(1.2)  # an aborted socket is closed within 1 s
-            downs = sum(isinstance(told, LinkDown) for told in ear.told)
+            downs = sum(isinstance(told, ConnectionDown) for told in ear.told)
             assert downs == (2 if busy_meanwhile else 3)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -260,9 +262,13 @@ def test_patience_resets_after_a_socket_without_silence(
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize(("answer_within_s", "most"), [(20.0, 5.0), (2.0, 1.0), (60.0, 15.0)])
-def test_allowed_silence_is_at_most_the_users_patience(answer_within_s: float, most: float) -> None:
-    link = Link(Address("ws://127.0.0.1:9"), Ear(), answer_within_s=answer_within_s)
+@pytest.mark.parametrize(("response_timeout_s", "most"), [(20.0, 5.0), (2.0, 1.0), (60.0, 15.0)])
+def test_allowed_silence_is_at_most_the_users_patience(
+    response_timeout_s: float, most: float
+) -> None:
+    link = RealtimeConnection(
+        ServerAddress("ws://127.0.0.1:9"), Ear(), response_timeout_s=response_timeout_s
+    )
     for _ in range(9):
         link._fell_silent = True
         link._be_patient()
@@ -278,17 +284,17 @@ def test_dead_wifi_is_detected_without_a_close(monkeypatch: pytest.MonkeyPatch) 
         alive.set()
         async with swallowing(alive) as url:
             ear = Ear()
-            link = Link(Address(url), ear)
+            link = RealtimeConnection(ServerAddress(url), ear)
             task = asyncio.create_task(link.run())
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             alive.clear()
             link.send(ev.CreateResponse())
-            (down,) = await ear.wait(LinkDown)
-            assert isinstance(down, LinkDown)
+            (down,) = await ear.wait(ConnectionDown)
+            assert isinstance(down, ConnectionDown)
             assert "gone silent" in down.reason
             assert not down.fatal
             alive.set()
-            await ear.wait(LinkUp, 2)
+            await ear.wait(ConnectionUp, 2)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -305,7 +311,7 @@ def test_expiry_time_becomes_seconds_from_now() -> None:
 
         async with linked(talk) as (_, ear, _task):
             await ear.wait(ev.SessionCreated, 2)
-            (told,) = [event for event in ear.told if isinstance(event, Expires)]
+            (told,) = [event for event in ear.told if isinstance(event, SessionExpiry)]
             assert told.in_s == pytest.approx(1800, abs=60)
 
     asyncio.run(scene())
@@ -334,12 +340,12 @@ def test_rate_limit_is_retried_unlike_a_wrong_key(
         async with ws.serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
             ear = Ear()
             task = asyncio.create_task(
-                Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear).run()
+                RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear).run()
             )
-            await ear.wait(LinkUp, 2)
-            first, second = await ear.wait(LinkDown, 2)
-            assert isinstance(first, LinkDown)
-            assert isinstance(second, LinkDown)
+            await ear.wait(ConnectionUp, 2)
+            first, second = await ear.wait(ConnectionDown, 2)
+            assert isinstance(first, ConnectionDown)
+            assert isinstance(second, ConnectionDown)
             assert (first.fatal, second.fatal) == (False, False)
             assert "wait a moment" in first.reason
             assert "wait a moment" in second.reason

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import websockets.asyncio.server as ws
 
-from parleyd.core.events import LinkDown, LinkUp
+from parleyd.core.events import ConnectionDown, ConnectionUp
 from parleyd.realtime import backoff
 from parleyd.realtime import connection as link_module
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
-from parleyd.realtime.keepalive import Pulse
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
+from parleyd.realtime.keepalive import Keepalive
 from tests.realtime.link_ear import Ear, port_of
 from tests.realtime.rude_network import (
     BEARER,
@@ -52,7 +52,7 @@ def test_redirect_is_refused_and_gets_no_key(code: int, where: str) -> None:
             location = where.format(other.port)
             reply = status(f"{code} Moved", f"Location: {location}\r\n")
             async with Raw(reply).running() as first:
-                address = Address(f"ws://127.0.0.1:{first.port}/v1", BEARER)
+                address = ServerAddress(f"ws://127.0.0.1:{first.port}/v1", BEARER)
                 down = await first_down(address)
             assert len(first.seen) == 1
             assert other.seen == []
@@ -74,7 +74,7 @@ def test_key_in_clear_text_outside_the_house_never_connects(
     async def scene() -> None:
         async with Raw().running() as server:
             names(monkeypatch, **{host.replace(".", "_"): ["127.0.0.1"]})
-            down = await first_down(Address(f"ws://{host}:{server.port}/v1", BEARER))
+            down = await first_down(ServerAddress(f"ws://{host}:{server.port}/v1", BEARER))
             assert server.seen == []
             assert "clear text" in down.reason
             assert down.fatal
@@ -86,7 +86,7 @@ def test_house_name_with_an_outside_address_gets_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names(monkeypatch, nas_local=["203.0.113.7"])
-    down = asyncio.run(first_down(Address("ws://nas.local:9/v1", BEARER)))
+    down = asyncio.run(first_down(ServerAddress("ws://nas.local:9/v1", BEARER)))
     assert "nas.local is now 203.0.113.7, outside the house" in down.reason
     assert down.later
 
@@ -99,8 +99,12 @@ def test_house_name_is_reached_at_its_inside_address(
     async def scene() -> None:
         async with ws.serve(stay, "127.0.0.1", 0) as server:
             names(monkeypatch, nas_lan=["2001:db8::7", "203.0.113.7", "127.0.0.1"])
-            async with linked(Address(f"ws://nas.lan:{port_of(server)}/v1", BEARER)) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1", BEARER)) as (
+                _,
+                ear,
+                _,
+            ):
+                await ear.wait(ConnectionUp)
 
     asyncio.run(scene())
 
@@ -121,7 +125,7 @@ def test_header_that_cannot_be_sent_is_fatal(
 ) -> None:
     async def scene() -> None:
         async with Raw().running() as server:
-            down = await first_down(Address(f"ws://127.0.0.1:{server.port}/v1", headers))
+            down = await first_down(ServerAddress(f"ws://127.0.0.1:{server.port}/v1", headers))
             assert server.seen == []
             assert down.fatal
             assert words in down.reason
@@ -145,8 +149,8 @@ def test_proxy_of_the_environment_carries_the_link(
             HttpProxy(version, to=port_of(server)).running() as proxy,
         ):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-            async with linked(Address("ws://realtime.test:8080/v1")) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress("ws://realtime.test:8080/v1")) as (_, ear, _):
+                await ear.wait(ConnectionUp)
             assert proxy.asked == ["CONNECT realtime.test:8080 HTTP/1.1"]
 
     asyncio.run(scene())
@@ -160,8 +164,8 @@ def test_proxy_carries_tls_and_never_sees_the_key(
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
         async with tls_server(path) as port, HttpProxy(to=port).running() as proxy:
             monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
-            async with linked(Address("wss://realtime.test/v1", BEARER)) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress("wss://realtime.test/v1", BEARER)) as (_, ear, _):
+                await ear.wait(ConnectionUp)
             assert proxy.asked == ["CONNECT realtime.test:443 HTTP/1.1"]
             assert KEY.encode() not in proxy.carried
 
@@ -175,8 +179,8 @@ def test_proxy_gets_user_and_password_unquoted(monkeypatch: pytest.MonkeyPatch) 
             HttpProxy(user="me:p@ss/w:rd", to=port_of(server)).running() as proxy,
         ):
             monkeypatch.setenv("http_proxy", f"http://me:p%40ss%2Fw%3Ard@127.0.0.1:{proxy.port}")
-            async with linked(Address("ws://realtime.test/v1")) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress("ws://realtime.test/v1")) as (_, ear, _):
+                await ear.wait(ConnectionUp)
 
     asyncio.run(scene())
 
@@ -202,7 +206,7 @@ def test_proxy_that_refuses_is_named_without_its_password(
         async with Raw(reply).running() as proxy:
             place = f"127.0.0.1:{proxy.port}"
             monkeypatch.setenv("https_proxy", f"http://me:s3cret@{place}")
-            down = await first_down(Address("wss://realtime.test/v1", BEARER))
+            down = await first_down(ServerAddress("wss://realtime.test/v1", BEARER))
             assert words in down.reason
             assert f"http://{place}" in down.reason
             assert (down.fatal, down.later) == (False, later)
@@ -217,7 +221,7 @@ def test_missing_proxy_is_named_instead_of_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    down = asyncio.run(first_down(Address("wss://realtime.test/v1")))
+    down = asyncio.run(first_down(ServerAddress("wss://realtime.test/v1")))
     assert down.reason.startswith("nothing listens at the proxy http://127.0.0.1:9: ")
 
 
@@ -229,8 +233,8 @@ def test_proxy_is_not_used_for_this_device(
     async def scene() -> None:
         async with ws.serve(stay, "127.0.0.1", 0) as server, Raw().running() as proxy:
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-            async with linked(Address(url.format(port_of(server)))) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress(url.format(port_of(server)))) as (_, ear, _):
+                await ear.wait(ConnectionUp)
             assert proxy.seen == []
 
     asyncio.run(scene())
@@ -241,9 +245,9 @@ def test_proxy_never_carries_a_key_in_clear_text(monkeypatch: pytest.MonkeyPatch
         async with ws.serve(stay, "127.0.0.1", 0) as server, Raw().running() as proxy:
             names(monkeypatch, nas_local=["127.0.0.1"])
             monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-            address = Address(f"ws://nas.local:{port_of(server)}/v1", BEARER)
+            address = ServerAddress(f"ws://nas.local:{port_of(server)}/v1", BEARER)
             async with linked(address) as (_, ear, _):
-                await ear.wait(LinkUp)
+                await ear.wait(ConnectionUp)
             assert proxy.seen == []
 
     asyncio.run(scene())
@@ -256,13 +260,13 @@ def test_socks_without_its_package_names_it_and_is_retried(
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
 
     async def scene() -> None:
-        async with linked(Address("wss://realtime.test/v1")) as (link, ear, task):
-            (down,) = await ear.wait(LinkDown)
-            assert isinstance(down, LinkDown)
+        async with linked(ServerAddress("wss://realtime.test/v1")) as (link, ear, task):
+            (down,) = await ear.wait(ConnectionDown)
+            assert isinstance(down, ConnectionDown)
             assert "python-socks" in down.reason
             assert (down.fatal, down.later) == (False, True)
-            link.want(True)
-            await ear.wait(LinkDown, 2)
+            link.set_wanted(True)
+            await ear.wait(ConnectionDown, 2)
             assert not task.done()
 
     asyncio.run(scene())
@@ -280,8 +284,8 @@ def test_socks_proxy_carries_the_link_and_resolves_the_name(
             SocksProxy(port_of(server)).running() as proxy,
         ):
             monkeypatch.setenv("ALL_PROXY", f"socks://127.0.0.1:{proxy.port}/")
-            async with linked(Address("ws://realtime.test:8080/v1")) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress("ws://realtime.test:8080/v1")) as (_, ear, _):
+                await ear.wait(ConnectionUp)
             assert proxy.asked == ["realtime.test"]
 
     asyncio.run(scene())
@@ -299,12 +303,12 @@ def test_ipv6_that_drops_packets_does_not_delay_ipv4(
         names(monkeypatch, realtime_test=["::1", "127.0.0.1"])
         async with tls_server(path) as port:
             with black_hole("::1", port):
-                address = Address(f"wss://realtime.test:{port}/v1", BEARER)
+                address = ServerAddress(f"wss://realtime.test:{port}/v1", BEARER)
                 loop = asyncio.get_running_loop()
                 began = loop.time()
                 async with linked(address) as (_, ear, _):
-                    await ear.wait(LinkUp)
-                assert not [event for event in ear.told if isinstance(event, LinkDown)]
+                    await ear.wait(ConnectionUp)
+                assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
                 return loop.time() - began
 
     took_s = asyncio.run(scene())
@@ -320,8 +324,8 @@ def test_clear_text_in_the_house_tries_ipv4_first(monkeypatch: pytest.MonkeyPatc
             ws.serve(stay, "::1", port_of(server), process_request=lambda *_: asked.append(1)),
         ):
             names(monkeypatch, nas_lan=["::1", "127.0.0.1"])
-            async with linked(Address(f"ws://nas.lan:{port_of(server)}/v1")) as (_, ear, _):
-                await ear.wait(LinkUp)
+            async with linked(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1")) as (_, ear, _):
+                await ear.wait(ConnectionUp)
 
     asyncio.run(scene())
     assert asked == []
@@ -337,9 +341,13 @@ def test_clear_text_in_the_house_tries_the_next_address(
         async with ws.serve(stay, second, 0) as server:
             names(monkeypatch, nas_lan=[first, second])
             with black_hole(first, port_of(server)):
-                async with linked(Address(f"ws://nas.lan:{port_of(server)}/v1")) as (_, ear, _):
-                    await ear.wait(LinkUp)
-                assert not [event for event in ear.told if isinstance(event, LinkDown)]
+                async with linked(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1")) as (
+                    _,
+                    ear,
+                    _,
+                ):
+                    await ear.wait(ConnectionUp)
+                assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
 
     asyncio.run(scene())
 
@@ -349,7 +357,7 @@ def test_closed_port_is_named_instead_of_the_network() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         for host in ("127.0.0.1", "localhost"):
-            down = asyncio.run(first_down(Address(f"ws://{host}:{port}/v1")))
+            down = asyncio.run(first_down(ServerAddress(f"ws://{host}:{port}/v1")))
             assert down.reason == (
                 f"nothing listens at {host} port {port}: check that the server runs, and the port"
             )
@@ -370,7 +378,7 @@ def test_unknown_name_is_reported_as_such(
     error: OSError, words: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names(monkeypatch, realtime_test=error)
-    assert words in asyncio.run(first_down(Address(f"{scheme}://realtime.test/v1"))).reason
+    assert words in asyncio.run(first_down(ServerAddress(f"{scheme}://realtime.test/v1"))).reason
 
 
 def test_certificate_of_an_unknown_authority_gets_no_key(
@@ -379,7 +387,7 @@ def test_certificate_of_an_unknown_authority_gets_no_key(
     async def scene() -> None:
         names(monkeypatch, realtime_test=["127.0.0.1"])
         async with tls_server(certificate(tmp_path, "realtime.test")) as port:
-            down = await first_down(Address(f"wss://realtime.test:{port}/v1", BEARER))
+            down = await first_down(ServerAddress(f"wss://realtime.test:{port}/v1", BEARER))
         assert "an authority that this device does not trust" in down.reason
 
     asyncio.run(scene())
@@ -393,7 +401,7 @@ def test_certificate_for_another_name_is_reported_as_such(
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
         names(monkeypatch, realtime_test=["127.0.0.1"])
         async with tls_server(path) as port:
-            down = await first_down(Address(f"wss://realtime.test:{port}/v1", BEARER))
+            down = await first_down(ServerAddress(f"wss://realtime.test:{port}/v1", BEARER))
         assert down.reason == (
             "the certificate of realtime.test is for another name: check realtime.url"
         )
@@ -409,7 +417,7 @@ def test_expired_certificate_is_reported_as_a_clock_problem(
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
         names(monkeypatch, realtime_test=["127.0.0.1"])
         async with tls_server(path) as port:
-            down = await first_down(Address(f"wss://realtime.test:{port}/v1", BEARER))
+            down = await first_down(ServerAddress(f"wss://realtime.test:{port}/v1", BEARER))
         assert "check this device's clock" in down.reason
 
     asyncio.run(scene())
@@ -419,7 +427,7 @@ def test_expired_certificate_is_reported_as_a_clock_problem(
 def test_server_without_tls_is_reported_as_such(reply: bytes) -> None:
     async def scene() -> None:
         async with Raw(reply).running() as server:
-            down = await first_down(Address(f"wss://localhost:{server.port}/v1", BEARER))
+            down = await first_down(ServerAddress(f"wss://localhost:{server.port}/v1", BEARER))
         assert "TLS" in down.reason
         assert f"localhost port {server.port}" in down.reason
 
@@ -429,7 +437,7 @@ def test_server_without_tls_is_reported_as_such(reply: bytes) -> None:
 def test_server_with_tls_at_a_ws_address_is_reported_as_such(tmp_path: Path) -> None:
     async def scene() -> None:
         async with tls_server(certificate(tmp_path, "localhost")) as port:
-            down = await first_down(Address(f"ws://localhost:{port}/v1"))
+            down = await first_down(ServerAddress(f"ws://localhost:{port}/v1"))
         assert "whether it requires wss://" in down.reason
 
     asyncio.run(scene())
@@ -442,7 +450,7 @@ def test_server_that_accepts_silently_is_reported_as_such(
 
     async def scene() -> None:
         async with Raw(hangs=True).running() as server:
-            down = await first_down(Address(f"ws://127.0.0.1:{server.port}/v1"))
+            down = await first_down(ServerAddress(f"ws://127.0.0.1:{server.port}/v1"))
         assert down.reason == (
             "127.0.0.1 accepts the connection but does not answer: check the server"
         )
@@ -468,20 +476,20 @@ def test_failed_task_leaves_a_traceback_and_a_new_socket(
     async def scene() -> None:
         async with (
             ws.serve(stay, "127.0.0.1", 0) as server,
-            linked(Address(f"ws://127.0.0.1:{port_of(server)}/v1")) as (link, ear, _),
+            linked(ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1")) as (link, ear, _),
         ):
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             link.send(ev.DeleteItem(item_id="x"))
-            await ear.wait(LinkUp, 2)
-            (down,) = await ear.wait(LinkDown)
-            assert down == LinkDown("an error in Parley itself: see the log")
+            await ear.wait(ConnectionUp, 2)
+            (down,) = await ear.wait(ConnectionDown)
+            assert down == ConnectionDown("an error in Parley itself: see the log")
 
     if task_name == "link-sender":
         real = link_module.encode  # type: ignore[attr-defined]
         monkeypatch.setattr(link_module, "encode", die_once)
     else:
-        real = Pulse.next  # type: ignore[assignment]
-        monkeypatch.setattr(Pulse, "next", die_once)
+        real = Keepalive.next  # type: ignore[assignment]
+        monkeypatch.setattr(Keepalive, "next", die_once)
     asyncio.run(scene())
     (record,) = [r for r in caplog.records if r.exc_info]
     assert task_name in record.getMessage()
@@ -494,7 +502,7 @@ def test_listener_that_raises_does_not_end_the_link(caplog: pytest.LogCaptureFix
 
     def listen(event: object) -> None:
         nonlocal ups
-        ups += isinstance(event, LinkUp)
+        ups += isinstance(event, ConnectionUp)
         if ups == 2:
             twice.set()
         raise RuntimeError("rhubarb")
@@ -502,7 +510,9 @@ def test_listener_that_raises_does_not_end_the_link(caplog: pytest.LogCaptureFix
     async def scene() -> None:
         async with ws.serve(lambda s: s.send("{}"), "127.0.0.1", 0) as server:
             task = asyncio.create_task(
-                Link(Address(f"ws://127.0.0.1:{port_of(server)}/v1"), listen).run()
+                RealtimeConnection(
+                    ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1"), listen
+                ).run()
             )
             async with asyncio.timeout(20):
                 await twice.wait()
@@ -534,15 +544,15 @@ def test_result_with_any_characters_is_sent(output: str, sent: str) -> None:
 
         async with (
             ws.serve(talk, "127.0.0.1", 0) as server,
-            linked(Address(f"ws://127.0.0.1:{port_of(server)}/v1")) as (link, ear, _),
+            linked(ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1")) as (link, ear, _),
         ):
-            await ear.wait(LinkUp)
+            await ear.wait(ConnectionUp)
             item = {"type": "function_call_output", "call_id": "c", "output": output}
             link.send(ev.CreateItem(item=item))
             event = ev.decode_client(await received.get())
             assert isinstance(event, ev.CreateItem)
             assert event.item["output"] == sent
-            assert not [told for told in ear.told if isinstance(told, LinkDown)]
+            assert not [told for told in ear.told if isinstance(told, ConnectionDown)]
 
     asyncio.run(scene())
 
@@ -565,10 +575,10 @@ def test_slow_server_gets_longer_timeouts(
     async def scene() -> None:
         async with ws.serve(talk, "127.0.0.1", 0, process_request=hold) as server:
             ear = Ear()
-            link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
             task = asyncio.create_task(link.run())
-            await ear.wait(LinkUp)
-            assert sum(isinstance(told, LinkDown) for told in ear.told) == 2
+            await ear.wait(ConnectionUp)
+            assert sum(isinstance(told, ConnectionDown) for told in ear.told) == 2
             task.cancel()
 
     asyncio.run(scene())

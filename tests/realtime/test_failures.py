@@ -7,16 +7,16 @@ import ssl
 
 import pytest
 
-from parleyd.config import Realtime
+from parleyd.config import RealtimeConfig
 from parleyd.config.servers import profile
-from parleyd.realtime.address import Address
+from parleyd.realtime.address import ServerAddress
 from parleyd.realtime.dialing import Way
 from parleyd.realtime.failures import by_proxy, by_status, explain
-from parleyd.realtime.server_errors import Refusal, Remedy
+from parleyd.realtime.server_errors import ClassifiedError, ErrorAction
 
 NOW = 1_800_000_000.0  # 2027
-XAI = Address("wss://api.x.ai/v1/realtime", {"Authorization": "Bearer xai-1"}, "XAI_API_KEY")
-OPEN = Address("ws://nas:8080/v1", {}, "REALTIME_API_KEY")
+XAI = ServerAddress("wss://api.x.ai/v1/realtime", {"Authorization": "Bearer xai-1"}, "XAI_API_KEY")
+OPEN = ServerAddress("ws://nas:8080/v1", {}, "REALTIME_API_KEY")
 
 
 def body(**detail: object) -> bytes:
@@ -26,26 +26,26 @@ def body(**detail: object) -> bytes:
 @pytest.mark.parametrize(
     ("status", "remedy", "words"),
     [
-        (200, Remedy.LATER, "not a WebSocket server"),
-        (301, Remedy.LATER, "redirects are not followed"),
-        (400, Remedy.LATER, "realtime.url and realtime.model"),
-        (401, Remedy.FATAL, "refuses the key: check XAI_API_KEY"),
-        (402, Remedy.LATER, "add credit"),
-        (403, Remedy.LATER, "refuses access"),
-        (404, Remedy.LATER, "path of realtime.url"),
-        (405, Remedy.LATER, "path of realtime.url"),
-        (407, Remedy.LATER, "proxy"),
-        (408, Remedy.RECONNECT, "408"),
-        (426, Remedy.LATER, "realtime.url"),
-        (429, Remedy.BACK_OFF, "too many connections"),
-        (500, Remedy.RECONNECT, "an internal problem"),
-        (502, Remedy.RECONNECT, "an internal problem"),
-        (503, Remedy.RECONNECT, "an internal problem"),
+        (200, ErrorAction.LATER, "not a WebSocket server"),
+        (301, ErrorAction.LATER, "redirects are not followed"),
+        (400, ErrorAction.LATER, "realtime.url and realtime.model"),
+        (401, ErrorAction.FATAL, "refuses the key: check XAI_API_KEY"),
+        (402, ErrorAction.LATER, "add credit"),
+        (403, ErrorAction.LATER, "refuses access"),
+        (404, ErrorAction.LATER, "path of realtime.url"),
+        (405, ErrorAction.LATER, "path of realtime.url"),
+        (407, ErrorAction.LATER, "proxy"),
+        (408, ErrorAction.RECONNECT, "408"),
+        (426, ErrorAction.LATER, "realtime.url"),
+        (429, ErrorAction.BACK_OFF, "too many connections"),
+        (500, ErrorAction.RECONNECT, "an internal problem"),
+        (502, ErrorAction.RECONNECT, "an internal problem"),
+        (503, ErrorAction.RECONNECT, "an internal problem"),
     ],
 )
-def test_http_status_names_its_cause(status: int, remedy: Remedy, words: str) -> None:
+def test_http_status_names_its_cause(status: int, remedy: ErrorAction, words: str) -> None:
     refusal = by_status(status, b"", "", XAI)
-    assert refusal.remedy is remedy
+    assert refusal.action is remedy
     assert words in refusal.text
     assert ("key" in refusal.text.lower()) is (status in (301, 401, 403))
 
@@ -53,42 +53,42 @@ def test_http_status_names_its_cause(status: int, remedy: Remedy, words: str) ->
 @pytest.mark.parametrize(
     ("status", "answer", "remedy", "words"),
     [
-        (429, body(type="insufficient_quota", code="credit_balance_exhausted"), Remedy.LATER,
+        (429, body(type="insufficient_quota", code="credit_balance_exhausted"), ErrorAction.LATER,
          "credit is used up"),
-        (429, body(code="insufficient_quota"), Remedy.LATER, "no quota left"),
-        (429, body(type="insufficient_quota", code=None), Remedy.LATER, "no quota left"),
-        (429, body(message="You exceeded your current quota, please check"), Remedy.LATER,
+        (429, body(code="insufficient_quota"), ErrorAction.LATER, "no quota left"),
+        (429, body(type="insufficient_quota", code=None), ErrorAction.LATER, "no quota left"),
+        (429, body(message="You exceeded your current quota, please check"), ErrorAction.LATER,
          "no quota left"),
-        (429, body(code="rate_limit_exceeded"), Remedy.BACK_OFF, "too many requests"),
-        (401, body(code="incorrect_hostname"), Remedy.LATER, "another region"),
-        (403, body(code="unsupported_country_region_territory"), Remedy.LATER, "this country"),
-        (400, body(code="invalid_api_key"), Remedy.FATAL, "XAI_API_KEY"),
-        (400, b'{"error": "Incorrect API key provided: xa***"}', Remedy.FATAL, "XAI_API_KEY"),
-        (400, b'{"code": "model_not_found"}', Remedy.LATER, "realtime.model"),
-        (404, body(code="DeploymentNotFound"), Remedy.LATER, "no such deployment"),
-        (403, b"<html>no</html>", Remedy.LATER, "refuses access"),
-        (403, b"[1]", Remedy.LATER, "refuses access"),
-        (403, b'{"error": {"code": 7}}', Remedy.LATER, "refuses access"),
+        (429, body(code="rate_limit_exceeded"), ErrorAction.BACK_OFF, "too many requests"),
+        (401, body(code="incorrect_hostname"), ErrorAction.LATER, "another region"),
+        (403, body(code="unsupported_country_region_territory"), ErrorAction.LATER, "this country"),
+        (400, body(code="invalid_api_key"), ErrorAction.FATAL, "XAI_API_KEY"),
+        (400, b'{"error": "Incorrect API key provided: xa***"}', ErrorAction.FATAL, "XAI_API_KEY"),
+        (400, b'{"code": "model_not_found"}', ErrorAction.LATER, "realtime.model"),
+        (404, body(code="DeploymentNotFound"), ErrorAction.LATER, "no such deployment"),
+        (403, b"<html>no</html>", ErrorAction.LATER, "refuses access"),
+        (403, b"[1]", ErrorAction.LATER, "refuses access"),
+        (403, b'{"error": {"code": 7}}', ErrorAction.LATER, "refuses access"),
         (400, body(code=400, message="API key not valid. Please pass a valid API key.",
-                   status="INVALID_ARGUMENT"), Remedy.FATAL, "XAI_API_KEY"),  # Google
-        (400, body(code="InvalidApiKey"), Remedy.FATAL, "XAI_API_KEY"),  # DashScope
-        (400, body(code="Arrearage"), Remedy.LATER, "add credit"),
-        (500, b'{"status": 500, "error": "Internal Server Error"}', Remedy.RECONNECT,
+                   status="INVALID_ARGUMENT"), ErrorAction.FATAL, "XAI_API_KEY"),  # Google
+        (400, body(code="InvalidApiKey"), ErrorAction.FATAL, "XAI_API_KEY"),  # DashScope
+        (400, body(code="Arrearage"), ErrorAction.LATER, "add credit"),
+        (500, b'{"status": 500, "error": "Internal Server Error"}', ErrorAction.RECONNECT,
          "an internal problem"),
-        (500, b"\xff" * 10**6, Remedy.RECONNECT, "an internal problem"),
+        (500, b"\xff" * 10**6, ErrorAction.RECONNECT, "an internal problem"),
     ],
 )  # fmt: skip
 def test_code_in_the_answer_overrides_its_status(
-    status: int, answer: bytes, remedy: Remedy, words: str
+    status: int, answer: bytes, remedy: ErrorAction, words: str
 ) -> None:
     refusal = by_status(status, answer, "", XAI)
-    assert refusal.remedy is remedy
+    assert refusal.action is remedy
     assert words in refusal.text
 
 
 def test_missing_key_is_requested_instead_of_refused() -> None:
-    assert by_status(401, b"", "", OPEN) == Refusal(
-        Remedy.FATAL, "the server requires a key: set REALTIME_API_KEY, then restart parleyd"
+    assert by_status(401, b"", "", OPEN) == ClassifiedError(
+        ErrorAction.FATAL, "the server requires a key: set REALTIME_API_KEY, then restart parleyd"
     )
 
 
@@ -114,15 +114,15 @@ def test_redirect_names_the_host_and_nothing_else(location: str, words: str) -> 
 @pytest.mark.parametrize(
     ("status", "remedy", "words"),
     [
-        (407, Remedy.LATER, "another user and password"),
-        (403, Remedy.LATER, "refuses to connect to api.x.ai"),
-        (503, Remedy.RECONNECT, "cannot reach api.x.ai"),
-        (None, Remedy.LATER, "is not a proxy"),
+        (407, ErrorAction.LATER, "another user and password"),
+        (403, ErrorAction.LATER, "refuses to connect to api.x.ai"),
+        (503, ErrorAction.RECONNECT, "cannot reach api.x.ai"),
+        (None, ErrorAction.LATER, "is not a proxy"),
     ],
 )
-def test_proxy_failure_names_the_proxy(status: int | None, remedy: Remedy, words: str) -> None:
+def test_proxy_failure_names_the_proxy(status: int | None, remedy: ErrorAction, words: str) -> None:
     refusal = by_proxy(status, Way("api.x.ai", 443, proxy="http://p:3128"))
-    assert refusal.remedy is remedy
+    assert refusal.action is remedy
     assert words in refusal.text
     assert "http://p:3128" in refusal.text
     assert "key" not in refusal.text
@@ -176,7 +176,7 @@ def certificate_error(code: int) -> ssl.SSLCertVerificationError:
 def test_failure_names_its_cause(error: Exception, way: dict[str, object], words: str) -> None:
     refusal = explain(error, OPEN, Way("nas", 8080, **way), now=NOW)  # type: ignore[arg-type]
     assert refusal is not None
-    assert refusal.remedy is Remedy.RECONNECT
+    assert refusal.action is ErrorAction.RECONNECT
     assert words in refusal.text
     assert ("check the network" in refusal.text) is (
         words in {"no route to nas port 8080", "check the net", "DNS server", "Too many open files",
@@ -203,6 +203,8 @@ def test_error_that_no_peer_can_cause_is_left_to_the_log() -> None:
     "url", ["wss://h:99999/", "wss://[::1", "wss://u:pw@h/", "https://h/", "", "wss://h/?key=pw"]
 )
 def test_flawed_address_is_created_and_refused(url: str) -> None:
-    address = Address.of(Realtime(url=url, server="compatible"), profile("compatible"), "sk-1")
+    address = ServerAddress.of(
+        RealtimeConfig(url=url, server="compatible"), profile("compatible"), "sk-1"
+    )
     assert address.flaw.startswith("realtime.url ")
     assert "pw" not in address.flaw

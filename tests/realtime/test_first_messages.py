@@ -11,12 +11,12 @@ from websockets.http11 import Request
 
 from parleyd import config
 from parleyd.app.server_address import server_address
-from parleyd.core.events import Happening, MicPeriod, Send
-from parleyd.core.speaker import Speaker
-from parleyd.playback.playout import Heard
+from parleyd.core.events import InputEvent, MicPeriod, Send
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
-from parleyd.realtime.session import Session
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
+from parleyd.realtime.session import RealtimeSession
 from tests.openai_types import assert_valid
 
 KEY = "sk-test-0123456789abcdef"
@@ -70,10 +70,10 @@ def test_first_message_by_default_is_exact() -> None:
         await socket.wait_closed()
 
     async def scene() -> None:
-        speaker = Speaker(settings, None, [TOOL])
+        speaker = SmartSpeaker(settings, None, [TOOL])
         ready = asyncio.Event()
 
-        def on_event(event: Happening) -> None:
+        def on_event(event: InputEvent) -> None:
             speaker.handle(event, 0.0)
             for effect in speaker.tick(MicPeriod(None, 0), 0.0).effects:
                 if isinstance(effect, Send):
@@ -83,7 +83,9 @@ def test_first_message_by_default_is_exact() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            link = Link(Address(f"ws://127.0.0.1:{port}{path}", openai.headers), on_event)
+            link = RealtimeConnection(
+                ServerAddress(f"ws://127.0.0.1:{port}{path}", openai.headers), on_event
+            )
             task = asyncio.create_task(link.run())
             async with asyncio.timeout(20):
                 await ready.wait()
@@ -102,7 +104,7 @@ def test_first_message_by_default_is_exact() -> None:
 @pytest.mark.parametrize("detection", ["server_vad", "semantic_vad", "local"])
 @pytest.mark.parametrize("noise", ["far_field", "near_field", "off"])
 def test_every_session_that_can_be_configured_is_official(detection: Any, noise: Any) -> None:
-    realtime = config.Realtime(
+    realtime = config.RealtimeConfig(
         noise_reduction=noise,
         transcription_model="gpt-transcribe",
         transcription_keywords=("Parley",),
@@ -111,7 +113,7 @@ def test_every_session_that_can_be_configured_is_official(detection: Any, noise:
         reasoning_effort="minimal",
         speed=1.25,
     )
-    made = Session(realtime, config.Turn(detection=detection), [TOOL])
+    made = RealtimeSession(realtime, config.TurnConfig(detection=detection), [TOOL])
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     (update,) = made.to_send()
@@ -120,7 +122,7 @@ def test_every_session_that_can_be_configured_is_official(detection: Any, noise:
 
 def test_every_event_that_a_session_sends_is_official() -> None:
     """A whole session: speech, reply, function, barge-in, reconnection with the heard part."""
-    made = Session(config.Realtime(), config.Turn(detection="local"), [TOOL])
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(detection="local"), [TOOL])
     sent: list[ev.ClientEvent] = []
 
     def receive(*events: ev.ServerEvent) -> None:
@@ -141,7 +143,9 @@ def test_every_event_that_a_session_sends_is_official() -> None:
         ev.AudioDelta(response_id="r1", item_id="i1", delta=b"\1\0"),
         ev.OutputItemDone(response_id="r1", item=call),
     )
-    made.interrupt([Heard("i1", 0, 20, 40, False), Heard("i2", 0, 0, 40, False)], 0.0)
+    made.interrupt(
+        [PlaybackProgress("i1", 0, 20, 40, False), PlaybackProgress("i2", 0, 0, 40, False)], 0.0
+    )
     made.skill_done("c", "done", 0.0)
     receive()
     made.lost()

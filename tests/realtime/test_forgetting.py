@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.core.connection_policy import Line
-from parleyd.core.events import ButtonPressed, LinkUp, Renew
+from parleyd.core.connection_policy import ConnectionPolicy
+from parleyd.core.events import ButtonPressed, ConnectionUp, RenewConnection
 from parleyd.core.states import State
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
-from parleyd.realtime.session import Session
+from parleyd.realtime.session import RealtimeSession
 from parleyd.simulation.clips import synthesize
 from tests.client_events import settings_of
 from tests.openai_types import assert_valid
@@ -25,7 +25,9 @@ class Talk:
     """A session with a server that transcribes; time is a number."""
 
     def __init__(self, **realtime: Any) -> None:
-        self.session = Session(config.Realtime(**realtime), config.Turn(detection="local"))
+        self.session = RealtimeSession(
+            config.RealtimeConfig(**realtime), config.TurnConfig(detection="local")
+        )
         self.number = 0
         self.socket(0.0)
 
@@ -142,7 +144,7 @@ def test_answer_cut_after_a_reconnection_is_sent_in_part() -> None:
     talk = Talk()
     talk.turn(0.0, ends=False)
     assert talk.socket(2.0) == []
-    talk.session.interrupt([Heard("i1", 0, 80, 100, False)], 3.0)
+    talk.session.interrupt([PlaybackProgress("i1", 0, 80, 100, False)], 3.0)
     assert talk.told() == [("user", "Question 1?"), ("assistant", "Answer")]
 
 
@@ -263,12 +265,12 @@ def test_invalid_token_counts_are_ignored(tokens: object) -> None:
 
 
 def test_connection_is_renewed_only_while_idle_and_up() -> None:
-    line = Line("warm")
+    line = ConnectionPolicy("warm")
     line.opened(0.0)
     assert line.next(True, 1.0, "old") is None
     line.ready()
     assert line.next(False, 2.0, "old") is None
-    assert line.next(True, 3.0, "old") == Renew("old")
+    assert line.next(True, 3.0, "old") == RenewConnection("old")
     assert line.next(True, 4.0, "old") is None
     assert not line.missed
 
@@ -285,17 +287,17 @@ def test_configured_silence_renews_the_socket_while_idle() -> None:
     paper.until(State.IDLE)
     ended = paper.card.now
     paper.run(29.5)
-    assert not [effect for _, effect in paper.effects if isinstance(effect, Renew)]
+    assert not [effect for _, effect in paper.effects if isinstance(effect, RenewConnection)]
     paper.run(1.0)
-    (at,) = [at for at, effect in paper.effects if isinstance(effect, Renew)]
+    (at,) = [at for at, effect in paper.effects if isinstance(effect, RenewConnection)]
     assert at - ended == pytest.approx(30.0, abs=0.1)
-    paper.say(LinkUp())
+    paper.say(ConnectionUp())
     paper.say(ev.SessionCreated())
     paper.run(0.05)
     paper.say(ev.SessionUpdated())
     paper.run(31.0)
     assert not paper.events(ev.CreateItem)
-    assert len([effect for _, effect in paper.effects if isinstance(effect, Renew)]) == 1
+    assert len([effect for _, effect in paper.effects if isinstance(effect, RenewConnection)]) == 1
 
 
 def test_item_id_used_twice_is_cut_where_it_was_interrupted() -> None:
@@ -319,5 +321,5 @@ def test_item_id_used_twice_is_cut_where_it_was_interrupted() -> None:
         session.receive(ev.ResponseDone(response=done), 10.0)
         if number == 1:
             session.skill_done("c", "05:00", 10.0)
-    session.interrupt([Heard("item", 0, 50, 100, False)], 12.0)
+    session.interrupt([PlaybackProgress("item", 0, 50, 100, False)], 12.0)
     assert talk.socket(13.0)[-1] == ("assistant", "Let me see what time it is. It is five")

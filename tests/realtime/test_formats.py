@@ -6,9 +6,9 @@ import pytest
 from parleyd import config
 from parleyd.realtime import events as ev
 from parleyd.realtime.formats import PCM, AudioFormat, ReplyDecoder, TurnEncoder, confirmed
-from parleyd.realtime.server_errors import Remedy
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import Ready, ReplyAudio, Trouble
+from parleyd.realtime.server_errors import ErrorAction
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import Ready, ReplyAudio, ServerProblem
 
 RATE_HZ = 24_000
 
@@ -146,8 +146,8 @@ def test_turn_is_coded_at_8_khz() -> None:
     assert np.abs(sent[1000:-100] - wanted[1000:-100]).max() < 400  # a step up there is 512
 
 
-def opened(session: ev.Json) -> tuple[Session, list[object]]:
-    made = Session(config.Realtime(), config.Turn(detection="local"))
+def opened(session: ev.Json) -> tuple[RealtimeSession, list[object]]:
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(detection="local"))
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
@@ -163,7 +163,7 @@ def test_requested_format_logs_nothing() -> None:
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
 def test_other_format_is_logged_and_played(kind: str) -> None:
     made, news = opened(nested(kind))
-    (told,) = [n for n in news if isinstance(n, Trouble)]
+    (told,) = [n for n in news if isinstance(n, ServerProblem)]
     assert kind in told.text
     assert "converted" in told.text
     made.append(np.full(4800, 1000, np.int16))
@@ -184,8 +184,8 @@ def test_other_format_is_logged_and_played(kind: str) -> None:
 def test_format_that_cannot_be_played_is_refused_in_words() -> None:
     made, news = opened(nested("audio/opus", 48_000))
     (told,) = news
-    assert isinstance(told, Trouble)
-    assert told.remedy is Remedy.FATAL
+    assert isinstance(told, ServerProblem)
+    assert told.action is ErrorAction.FATAL
     assert "audio/opus" in told.text
     assert not made.ready
 
@@ -193,7 +193,7 @@ def test_format_that_cannot_be_played_is_refused_in_words() -> None:
 def test_format_that_changes_in_mid_session_is_followed() -> None:
     made, _ = opened({})
     (told,) = made.receive(ev.SessionUpdated(session=nested("audio/pcm", 16_000)), 1.0)
-    assert isinstance(told, Trouble)
+    assert isinstance(told, ServerProblem)
     made.append(np.full(4800, 1000, np.int16))
     made.ask_for_reply(1.2)
     made.receive(ev.ResponseCreated(response=ev.Response(id="r")), 1.3)

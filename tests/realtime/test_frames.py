@@ -12,10 +12,10 @@ import pytest
 import websockets.asyncio.server as ws
 from websockets.exceptions import ConnectionClosed
 
-from parleyd.core.events import LinkDown, LinkUp
+from parleyd.core.events import ConnectionDown, ConnectionUp
 from parleyd.realtime import backoff, frames
 from parleyd.realtime import events as ev
-from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from tests.realtime.link_ear import Ear, port_of
 
 Talk = Callable[[ws.ServerConnection], Awaitable[None]]
@@ -31,7 +31,7 @@ async def linked(talk: Talk) -> AsyncIterator[Ear]:
 
     async with ws.serve(all_of_it, "127.0.0.1", 0, compression=None) as server:
         ear = Ear()
-        link = Link(Address(f"ws://127.0.0.1:{port_of(server)}"), ear)
+        link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
         task = asyncio.create_task(link.run())
         try:
             async with asyncio.timeout(60):
@@ -78,7 +78,7 @@ def test_link_text_that_is_not_utf8_ends_no_conversation() -> None:
         async with linked(talk) as ear:
             await ear.wait(ev.SessionUpdated)
             await ear.wait(ev.SessionCreated)
-            assert not [event for event in ear.told if isinstance(event, LinkDown)]
+            assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
 
     asyncio.run(scene())
 
@@ -121,10 +121,10 @@ def test_link_too_big_message_ends_its_socket_only(
                 await socket.send(" " for _ in range(5000))
 
         async with linked(talk) as ear:
-            await ear.wait(LinkUp, 2)
+            await ear.wait(ConnectionUp, 2)
             await ear.wait(ev.SessionCreated, 2)
-            (down,) = await ear.wait(LinkDown)
-            assert isinstance(down, LinkDown)
+            (down,) = await ear.wait(ConnectionDown)
+            assert isinstance(down, ConnectionDown)
             assert not down.fatal
             assert "the server sent a message of more than 4 MiB" in down.reason
 
@@ -196,8 +196,8 @@ def test_link_waits_while_too_many_events_wait() -> None:
             await socket.wait_closed()
 
         async with ws.serve(talk, "127.0.0.1", 0, compression=None) as server:
-            address = Address(f"ws://127.0.0.1:{port_of(server)}")
-            link = Link(address, on_event, crowded=lambda: len(waiting) >= 10)
+            address = ServerAddress(f"ws://127.0.0.1:{port_of(server)}")
+            link = RealtimeConnection(address, on_event, crowded=lambda: len(waiting) >= 10)
             task = asyncio.create_task(link.run())
             async with asyncio.timeout(60):
                 while len(taken) < 300:

@@ -6,7 +6,7 @@ import pytest
 
 from parleyd.realtime import events as ev
 from parleyd.realtime.events import Json
-from parleyd.realtime.function_calls import Calls
+from parleyd.realtime.function_calls import FunctionCalls
 
 CALL: Json = {
     "type": "function_call", "status": "completed", "id": "i1", "call_id": "c1",
@@ -27,7 +27,7 @@ def arguments_done(item: Json) -> ev.FunctionCallArgumentsDone:
 
 def run(*, arguments: Json = CALL, item: Json = CALL, output: Json = CALL) -> list[Json]:
     """One call, announced in all three places, possibly differently."""
-    calls = Calls()
+    calls = FunctionCalls()
     calls.announce(CALL | {"status": "in_progress", "arguments": ""})
     calls.arguments(arguments_done(arguments))
     called = [*calls.take(item), *calls.rest([output])]
@@ -50,7 +50,7 @@ def test_call_with_one_field_changed_runs_once(place: str, field: str, value: ob
 def test_call_with_only_arguments_is_run_at_the_end() -> None:
     """Hugging Face's server before August 2026, and GLM-Realtime, which gives no call id."""
     for call_id, known_as in (("c1", "c1"), ("", "i1")):
-        calls = Calls()
+        calls = FunctionCalls()
         calls.announce({"type": "function_call", "id": "i1", "name": "set_timer"})
         done = arguments_done(CALL | {"call_id": call_id, "name": None})
         calls.arguments(done)
@@ -64,7 +64,7 @@ def test_call_with_only_arguments_is_run_at_the_end() -> None:
 
 def test_two_calls_with_the_same_id_are_two() -> None:
     """llama.cpp gives every call the same id."""
-    calls = Calls()
+    calls = FunctionCalls()
     first, second = CALL | {"id": None}, CALL | {"id": None, "arguments": '{"minutes": 9}'}
     called = [*calls.take(first), *calls.take(second), *calls.rest([first, second])]
     assert [one.arguments["minutes"] for one in called] == [5, 9]
@@ -72,23 +72,23 @@ def test_two_calls_with_the_same_id_are_two() -> None:
 
 
 def test_same_call_requested_twice_is_two() -> None:
-    calls = Calls()
+    calls = FunctionCalls()
     first, second = CALL, CALL | {"id": "i2", "call_id": "c2"}
     called = [*calls.take(first), *calls.take(second), *calls.rest([first, second])]
     assert [one.call_id for one in called] == ["c1", "c2"]
-    alone = Calls()
+    alone = FunctionCalls()
     assert [one.call_id for one in alone.rest([first, second])] == ["c1", "c2"]
 
 
 def test_call_listed_only_at_the_end_is_run_too() -> None:
-    calls = Calls()
+    calls = FunctionCalls()
     other = CALL | {"id": "i2", "call_id": "c2", "name": "tell_time", "arguments": "{}"}
     called = [*calls.take(CALL), *calls.rest([CALL, other])]
     assert [one.name for one in called] == ["set_timer", "tell_time"]
 
 
 def test_incomplete_call_is_not_run() -> None:
-    calls = Calls()
+    calls = FunctionCalls()
     broken = CALL | {"status": "incomplete"}
     assert [*calls.take(broken), *calls.rest([broken])] == []
 
@@ -112,5 +112,5 @@ def test_incomplete_call_is_not_run() -> None:
     ],
 )  # fmt: skip
 def test_arguments_in_any_form_are_an_object(text: object, read_as: Json) -> None:
-    (called,) = Calls().take(CALL | {"arguments": text})
+    (called,) = FunctionCalls().take(CALL | {"arguments": text})
     assert called.arguments == read_as

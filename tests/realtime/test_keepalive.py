@@ -3,24 +3,26 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parleyd.realtime.keepalive import Beat, Pulse
+from parleyd.realtime.keepalive import Keepalive, KeepaliveAction
 
 LOOK_S = 0.25
 
 
-def watch(pulse: Pulse, since: float, until: float, *, answers: bool) -> tuple[int, float | None]:
+def watch(
+    pulse: Keepalive, since: float, until: float, *, answers: bool
+) -> tuple[int, float | None]:
     """Check like the connection does; returns the number of pings and the time of the abort."""
     pings, now = 0, since
     while now < until:
         now += LOOK_S
         match pulse.next(now):
-            case Beat.PING:
+            case KeepaliveAction.PING:
                 pings += 1
                 if answers:
                     pulse.heard(now + 0.05)
-            case Beat.DEAD:
+            case KeepaliveAction.DEAD:
                 return pings, now
-            case Beat.NOTHING:
+            case KeepaliveAction.NOTHING:
                 pass
     return pings, None
 
@@ -28,7 +30,7 @@ def watch(pulse: Pulse, since: float, until: float, *, answers: bool) -> tuple[i
 @given(st.floats(0.0, 100.0))
 def test_dead_wifi_is_detected_within_5_s_while_a_user_waits(died: float) -> None:
     """At any time in a conversation: between two pings, right after one, while idle."""
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     assert watch(pulse, 0.0, died, answers=True)[1] is None
     pulse.sent(died)
     _, noticed = watch(pulse, died, died + 20.0, answers=False)
@@ -37,7 +39,7 @@ def test_dead_wifi_is_detected_within_5_s_while_a_user_waits(died: float) -> Non
 
 
 def test_stall_of_three_seconds_is_tolerated() -> None:
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.sent(0.0)
     assert watch(pulse, 0.0, 3.0, answers=False)[1] is None
     pulse.heard(3.0)
@@ -45,57 +47,60 @@ def test_stall_of_three_seconds_is_tolerated() -> None:
 
 
 def test_idle_socket_gets_few_pings_and_long_deadlines() -> None:
-    pings, dead = watch(Pulse(0.0), 0.0, 600.0, answers=True)
+    pings, dead = watch(Keepalive(0.0), 0.0, 600.0, answers=True)
     assert dead is None
     assert pings <= 30
-    _, dead = watch(Pulse(0.0), 0.0, 600.0, answers=False)
+    _, dead = watch(Keepalive(0.0), 0.0, 600.0, answers=False)
     assert dead is not None
     assert 20 <= dead <= 45
 
 
 def test_any_received_data_counts_as_a_sign_of_life() -> None:
     """A slow network is full of audio, and the pong waits behind it."""
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     now = 0.0
     while now < 60.0:
         now += LOOK_S
         pulse.sent(now)
         pulse.heard(now)
-        assert pulse.next(now) is not Beat.DEAD
+        assert pulse.next(now) is not KeepaliveAction.DEAD
 
 
 def test_data_before_the_ping_does_not_answer_it() -> None:
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.sent(1.0)
-    assert pulse.next(1.0) is Beat.PING
+    assert pulse.next(1.0) is KeepaliveAction.PING
     pulse.heard(0.9)
-    assert pulse.next(5.0) is Beat.DEAD
+    assert pulse.next(5.0) is KeepaliveAction.DEAD
 
 
 def test_ping_is_due_twice_a_second_while_a_user_waits() -> None:
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.sent(0.0)
     assert [pulse.next(now) for now in (0.49, 0.5, 0.99, 1.0)] == [
-        Beat.NOTHING, Beat.PING, Beat.NOTHING, Beat.PING,
-    ]  # fmt: skip
+        KeepaliveAction.NOTHING,
+        KeepaliveAction.PING,
+        KeepaliveAction.NOTHING,
+        KeepaliveAction.PING,
+    ]
 
 
 def test_peer_is_dead_four_seconds_after_the_first_ping() -> None:
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.sent(0.0)
-    assert pulse.next(0.5) is Beat.PING
-    assert pulse.next(4.49) is Beat.PING
-    assert pulse.next(4.5) is Beat.DEAD
+    assert pulse.next(0.5) is KeepaliveAction.PING
+    assert pulse.next(4.49) is KeepaliveAction.PING
+    assert pulse.next(4.5) is KeepaliveAction.DEAD
 
 
 def test_ping_is_due_every_twenty_seconds_while_idle() -> None:
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.sent(0.0)
     pulse.heard(1.0)
-    assert pulse.next(19.9) is Beat.PING  # a user may still wait
+    assert pulse.next(19.9) is KeepaliveAction.PING  # a user may still wait
     pulse.heard(19.95)
-    assert pulse.next(20.5) is Beat.NOTHING
-    assert pulse.next(39.8) is Beat.NOTHING
-    assert pulse.next(39.9) is Beat.PING
-    assert pulse.next(59.8) is Beat.NOTHING
-    assert pulse.next(59.9) is Beat.DEAD
+    assert pulse.next(20.5) is KeepaliveAction.NOTHING
+    assert pulse.next(39.8) is KeepaliveAction.NOTHING
+    assert pulse.next(39.9) is KeepaliveAction.PING
+    assert pulse.next(59.8) is KeepaliveAction.NOTHING
+    assert pulse.next(59.9) is KeepaliveAction.DEAD

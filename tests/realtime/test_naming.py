@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import News, ReplyAudio, ReplyDone
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import ReplyAudio, ReplyDone, SessionEvent
 
 SPEECH = np.ones(4800, np.int16)
 PCM = b"\x01\x00" * 100
 
 
-def asked(server: str = "openai") -> Session:
+def asked(server: str = "openai") -> RealtimeSession:
     """The user asked a question, and the server has begun response r1."""
-    made = Session(config.Realtime(server=server, url="ws://nas/v1"), config.Turn())  # type: ignore[arg-type]
+    realtime = config.RealtimeConfig(server=server, url="ws://nas/v1")  # type: ignore[arg-type]
+    made = RealtimeSession(realtime, config.TurnConfig())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
@@ -34,7 +35,7 @@ def audio(response_id: str = "r1", item_id: str = "i1", output_index: int = 0) -
     )
 
 
-def heard(news: list[News]) -> list[str]:
+def heard(news: list[SessionEvent]) -> list[str]:
     return [one.item_id for one in news if isinstance(one, ReplyAudio)]
 
 
@@ -75,7 +76,7 @@ def test_unnamed_item_is_one_item_and_is_not_truncated() -> None:
     made = asked()
     items = [heard(made.receive(audio(item_id=""), 9.2))[0] for _ in range(3)]
     assert len(set(items)) == 1
-    made.interrupt([Heard(items[0], 0, 100, 400, False)], 9.5)
+    made.interrupt([PlaybackProgress(items[0], 0, 100, 400, False)], 9.5)
     kinds = [type(event).__name__ for event in made.to_send()]
     assert kinds == ["CancelResponse"]
 

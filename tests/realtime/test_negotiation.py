@@ -6,12 +6,12 @@ import pytest
 from parleyd import config
 from parleyd.realtime import events as ev
 from parleyd.realtime.negotiation import OPTIONAL, Negotiation
-from parleyd.realtime.server_errors import Remedy
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import Ready, Trouble
+from parleyd.realtime.server_errors import ErrorAction
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import Ready, ServerProblem
 from tests.openai_types import assert_valid
 
-EVERYTHING = config.Realtime(
+EVERYTHING = config.RealtimeConfig(
     transcription_model="gpt-transcribe",
     transcription_keywords=("Parley", "Zoë"),
     language="de",
@@ -24,11 +24,13 @@ EVERYTHING = config.Realtime(
 class Strict:
     """A server that refuses a `session.update` for the first field that it does not know."""
 
-    def __init__(self, *unknown: str, said: str = "param", realtime: config.Realtime = EVERYTHING):
+    def __init__(
+        self, *unknown: str, said: str = "param", realtime: config.RealtimeConfig = EVERYTHING
+    ):
         self.unknown = unknown
         self.said = said
-        self.session = Session(realtime, config.Turn())
-        self.troubles: list[Trouble] = []
+        self.session = RealtimeSession(realtime, config.TurnConfig())
+        self.problems: list[ServerProblem] = []
         self.updates: list[ev.Json] = []
         self.ready = False
 
@@ -51,8 +53,8 @@ class Strict:
         if refused is not None:
             event = ev.ServerError(error=self._error(f"session.{refused}", update.event_id))
         for news in self.session.receive(event, 0.1):
-            if isinstance(news, Trouble):
-                self.troubles.append(news)
+            if isinstance(news, ServerProblem):
+                self.problems.append(news)
             self.ready = self.ready or isinstance(news, Ready)
 
     def _error(self, param: str, event_id: str | None) -> ev.ErrorDetail:
@@ -109,9 +111,9 @@ def test_only_the_unknown_field_is_left_out(path: str, said: str) -> None:
     assert not _has(second, path)
     others = [p for p in OPTIONAL if _has(first, p) and not p.startswith(path)]
     assert [p for p in others if not _has(second, p)] == []
-    (trouble,) = server.troubles
+    (trouble,) = server.problems
     assert path in trouble.text
-    assert trouble.remedy is Remedy.OUR_FAULT
+    assert trouble.action is ErrorAction.CLIENT_ERROR
 
 
 def test_refused_field_is_neither_sent_nor_logged_again() -> None:
@@ -120,14 +122,14 @@ def test_refused_field_is_neither_sent_nor_logged_again() -> None:
     server.connect()
     assert len(server.updates) == 1
     assert "truncation" not in server.updates[0]
-    assert len(server.troubles) == 1
+    assert len(server.problems) == 1
 
 
 def test_several_unknown_fields_are_left_out_one_by_one() -> None:
     server = Strict("tracing", "truncation", "reasoning", "audio.output.speed").connect()
     assert server.ready
     assert len(server.updates) == 5
-    assert len(server.troubles) == 4
+    assert len(server.problems) == 4
 
 
 def test_refusal_without_a_field_leads_to_the_minimal_session() -> None:
@@ -155,10 +157,10 @@ def test_essential_field_is_never_left_out(path: str) -> None:
     server = Strict(path).connect()
     assert not server.ready
     assert len(server.updates) == 1
-    (verdict,) = server.session.poll(60.0)
-    assert isinstance(verdict, Trouble)
-    assert verdict.remedy is Remedy.LATER
-    assert path in verdict.text
+    (decision,) = server.session.poll(60.0)
+    assert isinstance(decision, ServerProblem)
+    assert decision.action is ErrorAction.LATER
+    assert path in decision.text
 
 
 @pytest.mark.parametrize(
@@ -174,12 +176,12 @@ def test_essential_field_is_never_left_out(path: str) -> None:
     ],
 )
 def test_parameter_inside_a_field_names_the_field(param: str, path: str) -> None:
-    made = Session(EVERYTHING, config.Turn())
+    made = RealtimeSession(EVERYTHING, config.TurnConfig())
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
     error = ev.ErrorDetail(code="invalid_value", param=param, message="Invalid value.")
     (trouble,) = made.receive(ev.ServerError(error=error), 0.1)
-    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble, ServerProblem)
     assert f"refuses {path} of" in trouble.text
     (update,) = made.to_send()
     assert isinstance(update, ev.SessionUpdate)
@@ -187,7 +189,7 @@ def test_parameter_inside_a_field_names_the_field(param: str, path: str) -> None
 
 
 def test_error_about_something_else_changes_no_configuration() -> None:
-    made = Session(EVERYTHING, config.Turn())
+    made = RealtimeSession(EVERYTHING, config.TurnConfig())
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
     error = ev.ErrorDetail(code="unknown_parameter", param="session.tracing", event_id="parley_99")
@@ -201,7 +203,7 @@ def test_error_about_something_else_changes_no_configuration() -> None:
 
 def test_server_that_closes_on_the_offer_gets_the_minimal_one() -> None:
     """Some servers close the socket instead of naming a field."""
-    made = Session(EVERYTHING, config.Turn())
+    made = RealtimeSession(EVERYTHING, config.TurnConfig())
     sent: list[bool] = []
     for _ in range(4):
         made.opened()
@@ -221,7 +223,7 @@ def test_server_that_closes_on_the_offer_gets_the_minimal_one() -> None:
     made.to_send()
     ready, trouble = made.receive(ev.SessionUpdated(), 0.1)
     assert ready == Ready()
-    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble, ServerProblem)
     assert "truncation" in trouble.text
     made.lost()
     made.opened()
@@ -233,7 +235,7 @@ def test_server_that_closes_on_the_offer_gets_the_minimal_one() -> None:
 
 
 def test_loss_of_a_ready_socket_removes_no_field() -> None:
-    made = Session(EVERYTHING, config.Turn())
+    made = RealtimeSession(EVERYTHING, config.TurnConfig())
     for _ in range(6):
         made.opened()
         made.receive(ev.SessionCreated(), 0.0)
@@ -246,7 +248,7 @@ def test_loss_of_a_ready_socket_removes_no_field() -> None:
 
 def test_flat_session_of_xai_is_negotiated_too() -> None:
     realtime = msgspec.structs.replace(EVERYTHING, server="xai")
-    made = Session(realtime, config.Turn())
+    made = RealtimeSession(realtime, config.TurnConfig())
     made.receive(ev.SessionCreated(), 0.0)
     (update,) = made.to_send()
     assert isinstance(update, ev.SessionUpdate)

@@ -39,7 +39,7 @@ def test_no_kind_of_event_is_missing_from_the_tables() -> None:
         assert set(kinds_of(base)) == set(table.values())
 
 
-def kinds_of(base: type[ev.Event]) -> Iterator[type[ev.Event]]:
+def kinds_of(base: type[ev.RealtimeEvent]) -> Iterator[type[ev.RealtimeEvent]]:
     """The classes below `base` that have no subclasses."""
     for cls in base.__subclasses__():
         if cls.__subclasses__():

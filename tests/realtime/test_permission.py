@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from parleyd.realtime import read_aloud
 from parleyd.realtime.events import CreateItem, Json, Response
-from parleyd.realtime.permission import Permissions, Stage, services
+from parleyd.realtime.permission import Permissions, PermissionState, services
 from parleyd.realtime.session_events import Permission, PermissionQuestion
 
 REQUEST: Json = {
@@ -84,7 +84,7 @@ def test_unreadable_request_is_refused_without_a_question() -> None:
     refused = permissions.take({**REQUEST, "arguments": arguments}, lives=True)
     assert approvals(refused) == [("ask1", False)]
     assert reasons(refused) == ["it takes too long to be read aloud"]
-    assert permissions.stage is Stage.NONE
+    assert permissions.stage is PermissionState.NONE
     assert permissions.question(0.0) is None
     assert permissions.complete()  # it prompts the model to continue, once
     assert not permissions.complete()
@@ -115,7 +115,7 @@ def test_question_not_heard_to_its_end_counts_as_no() -> None:
     assert not permissions.read(question.number)
     permissions.said("early yes")
     assert approvals(permissions.answered()) == [("ask1", False)]
-    assert permissions.stage is Stage.NONE
+    assert permissions.stage is PermissionState.NONE
     assert approvals(permissions.judged(Response(id="r", status="completed", output=[YES]))) == []
 
 
@@ -153,7 +153,7 @@ def test_request_that_changes_after_many_others_is_refused() -> None:
         permissions.take({**REQUEST, "id": f"flood{number}", "arguments": "{"}, lives=True)
     permissions.take({**REQUEST, "arguments": '{"door": "back"}'}, lives=True)
     assert approvals(answer(permissions, YES)) == [("ask1", False)]
-    assert permissions.stage is Stage.NONE
+    assert permissions.stage is PermissionState.NONE
 
 
 def test_request_announced_three_times_has_one_question() -> None:
@@ -192,7 +192,7 @@ def test_each_of_several_requests_needs_its_own_yes() -> None:
         permissions.take({**REQUEST, "id": f"ask{number}", "arguments": arguments}, lives=True)
     assert "door is one." in hear_question(permissions).words
     assert approvals(answer(permissions, YES)) == [("ask1", True)]
-    assert permissions.stage is Stage.REQUEST
+    assert permissions.stage is PermissionState.REQUEST
     assert permissions.waits
     assert "door is two." in hear_question(permissions).words
     assert approvals(permissions.interrupt()) == [("ask2", False)]
@@ -250,7 +250,7 @@ def test_model_is_prompted_a_limited_number_of_times() -> None:
 def test_unanswerable_request_is_dropped(request_id: object) -> None:
     permissions = Permissions()
     assert permissions.take({**REQUEST, "id": request_id}, lives=True) == []
-    assert permissions.stage is Stage.NONE
+    assert permissions.stage is PermissionState.NONE
 
 
 def test_memory_is_bounded_for_any_requests() -> None:
@@ -264,8 +264,11 @@ def test_memory_is_bounded_for_any_requests() -> None:
 OPS = ["take", "change", "late", "question", "read", "heard", "said", "answered", "yes", "no",
        "interrupt", "refuse", "rest", "response", "forget"] + ["onward"] * 15  # fmt: skip
 ONWARD = {
-    Stage.NONE: "take", Stage.REQUEST: "question", Stage.ANSWER: "answered", Stage.VERDICT: "yes",
-}  # fmt: skip
+    PermissionState.NONE: "take",
+    PermissionState.REQUEST: "question",
+    PermissionState.ANSWER: "answered",
+    PermissionState.VERDICT: "yes",
+}
 
 
 @pytest.mark.slow
@@ -303,7 +306,7 @@ def test_no_sequence_of_events_grants_an_unheard_request(steps: list[tuple[str, 
             case "answered":
                 answered = heard
                 decisions = permissions.answered()
-            case "yes" | "no" if permissions.stage is Stage.VERDICT:
+            case "yes" | "no" if permissions.stage is PermissionState.VERDICT:
                 output = [YES] if step == "yes" else []
                 decisions = permissions.judged(Response(id="r", status="completed", output=output))
             case "interrupt":

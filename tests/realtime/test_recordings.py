@@ -76,11 +76,11 @@ def test_recording_words_are_stored_once_each(name: str, words: list[tuple[str, 
 
 def test_recording_without_transcription_is_logged_once() -> None:
     played = Replay("azure").play(replaying.read("azure"))
-    (trouble,) = played.troubles
+    (trouble,) = played.problems
     assert "DeploymentNotFound" in trouble
 
 
 def test_recording_of_a_text_session_gets_one_request() -> None:
     played = Replay("openai").play(replaying.read("openai-text"))
-    assert played.troubles == ["the server's session is set to text: its answers will not be heard"]
+    assert played.problems == ["the server's session is set to text: its answers will not be heard"]
     assert played.creates == 2

@@ -12,13 +12,13 @@ from parleyd import config
 from parleyd.errors import ParleyError
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import TURN_KEY
-from parleyd.realtime.session import Session
+from parleyd.realtime.session import RealtimeSession
 from parleyd.realtime.session_events import (
     Permission,
     PermissionQuestion,
     ReplyDone,
+    ServerProblem,
     SkillCalled,
-    Trouble,
 )
 from parleyd.skills.mcp import declarations
 from tests.openai_types import assert_valid
@@ -30,7 +30,7 @@ LISTED_WITHIN_S = 3.0
 STARTED_WITHIN_S = 5.0
 
 VOICE = np.full(4800, 1000, np.int16)
-HOME = config.Mcp(label="home", server_url="https://mcp.example.org/mcp")
+HOME = config.McpServerConfig(label="home", server_url="https://mcp.example.org/mcp")
 REQUEST = {
     "type": "mcp_approval_request", "id": "ask1", "server_label": "home",
     "name": "open_door", "arguments": '{"door": "front"}',
@@ -49,7 +49,9 @@ class Talk:
 
     def __init__(self, detection: Any = "local", servers: int = 0) -> None:
         tools = declarations([HOME] * servers, {})
-        self.session = Session(config.Realtime(), config.Turn(detection=detection), tools)
+        self.session = RealtimeSession(
+            config.RealtimeConfig(), config.TurnConfig(detection=detection), tools
+        )
         self.now = 0.0
         self.news: list[Any] = []
         self.responses = self.turns = 0
@@ -129,7 +131,7 @@ class Talk:
         return [news for news in self.news if isinstance(news, ReplyDone)]
 
 
-def verdict(granted: object = True, name: str = "report_permission") -> ev.Json:
+def decision(granted: object = True, name: str = "report_permission") -> ev.Json:
     arguments = msgspec.json.encode({"granted": granted}).decode()
     return {
         "type": "function_call", "status": "completed", "call_id": "v", "name": name,
@@ -165,11 +167,11 @@ def asked(detection: Any = "local") -> Talk:
 def test_declaration_has_the_official_form_and_the_key() -> None:
     servers = [
         HOME,
-        config.Mcp(
+        config.McpServerConfig(
             label="notes", server_url="https://n.example.org", key="NOTES_KEY",
             allowed_tools=("read",), approval="never",
         ),
-        config.Mcp(
+        config.McpServerConfig(
             label="shop", server_url="https://s.example.org", key="SHOP", key_header="X-Key",
         ),
     ]  # fmt: skip
@@ -188,7 +190,7 @@ def test_declaration_has_the_official_form_and_the_key() -> None:
             "require_approval": "always", "headers": {"X-Key": "secret2"},
         },
     ]  # fmt: skip
-    session = Session(config.Realtime(), config.Turn(), tools)
+    session = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(), tools)
     session.receive(ev.SessionCreated(), 0.0)
     (update,) = session.to_send()
     assert_valid(update)
@@ -196,7 +198,9 @@ def test_declaration_has_the_official_form_and_the_key() -> None:
 
 
 def test_missing_key_is_reported_by_name() -> None:
-    server = config.Mcp(label="notes", server_url="https://n.example.org", key="NOTES_KEY")
+    server = config.McpServerConfig(
+        label="notes", server_url="https://n.example.org", key="NOTES_KEY"
+    )
     with pytest.raises(ParleyError, match=r"notes.*NOTES_KEY.*notes_key"):
         declarations([server], {})
 
@@ -222,7 +226,7 @@ def test_failed_tool_list_is_reported_and_ends_the_wait() -> None:
     listing = {"type": "mcp_list_tools", "id": "l1", "server_label": "home", "tools": []}
     talk.say(ev.ItemAdded(item=listing), ev.McpNotListed(item_id="l1"))
     (trouble,) = talk.news[1:]
-    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble, ServerProblem)
     assert "home" in trouble.text
     assert "server_url" in trouble.text
     assert talk.create() is not None
@@ -348,8 +352,8 @@ def test_yes_is_judged_only_by_the_users_words() -> None:
     assert judge["tool_choice"] == {"type": "function", "name": "report_permission"}
     assert judge["output_modalities"] == ["text"]
     assert "home" not in judge["instructions"]  # nor any other word of the request
-    talk.item(verdict())
-    talk.done(verdict())
+    talk.item(decision())
+    talk.done(decision())
     assert not [news for news in talk.news if isinstance(news, SkillCalled)]
     events = talk.sent()
     assert approvals(events) == [("ask1", True)]
@@ -367,22 +371,22 @@ def test_yes_is_judged_only_by_the_users_words() -> None:
 def test_server_that_waits_after_a_permission_is_prompted() -> None:
     talk = asked()
     talk.user()
-    talk.done(verdict())
+    talk.done(decision())
     assert talk.create() is None
     talk.later(STARTED_WITHIN_S)
     assert talk.create() == {"metadata": {TURN_KEY: "3"}}
 
 
 NO = {
-    "no": [verdict(False)],
+    "no": [decision(False)],
     "words": [{"type": "message", "content": [{"type": "output_text", "text": "yes"}]}],
     "nothing": [],
-    "another function": [verdict(name="open_door")],
-    "not a boolean": [verdict("true")],
-    "one": [verdict(1)],
-    "two verdicts": [verdict(), verdict()],
-    "broken": [{**verdict(), "arguments": "{"}],
-    "a list": [{**verdict(), "arguments": "[true]"}],
+    "another function": [decision(name="open_door")],
+    "not a boolean": [decision("true")],
+    "one": [decision(1)],
+    "two verdicts": [decision(), decision()],
+    "broken": [{**decision(), "arguments": "{"}],
+    "a list": [{**decision(), "arguments": "[true]"}],
 }
 
 
@@ -401,7 +405,7 @@ def test_incomplete_verdict_counts_as_no() -> None:
     for status in ("failed", "incomplete", "cancelled"):
         talk = asked()
         talk.user()
-        talk.done(verdict(), status=status)
+        talk.done(decision(), status=status)
         assert approvals(talk.sent()) == [("ask1", False)]
 
 
@@ -438,7 +442,7 @@ def test_continued_speech_is_judged_as_a_whole() -> None:
     talk.user("yes")
     talk.session.interrupt([], talk.now)
     talk.sent()
-    talk.done(verdict(), status="cancelled")
+    talk.done(decision(), status="cancelled")
     assert talk.session.asks
     judge = talk.user("but not today")
     assert judge is not None
@@ -521,7 +525,7 @@ def test_requests_are_asked_one_by_one_up_to_the_limit() -> None:
     for number in range(MOST_REQUESTS):
         talk.question()
         talk.user()
-        talk.done(verdict(False))
+        talk.done(decision(False))
         sent = talk.session.to_send()
         assert approvals(sent) == [(f"ask{number}", False)]
         talk.session._outbox._out.extend(e for e in sent if isinstance(e, ev.CreateResponse))

@@ -8,16 +8,16 @@ import pytest
 
 from parleyd import config
 from parleyd.realtime import events as ev
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import News, ReplyAudio, ReplyDone, SkillCalled
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import ReplyAudio, ReplyDone, SessionEvent, SkillCalled
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
 SERVERS = ["openai", "azure", "xai", "localai", "speech-to-speech", "compatible"]
 
 
-def session(server: Any = "openai") -> Session:
-    realtime = config.Realtime(server=server, url="ws://nas/v1", model="m")
-    made = Session(realtime, config.Turn(detection="local"))
+def session(server: Any = "openai") -> RealtimeSession:
+    realtime = config.RealtimeConfig(server=server, url="ws://nas/v1", model="m")
+    made = RealtimeSession(realtime, config.TurnConfig(detection="local"))
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
@@ -25,7 +25,7 @@ def session(server: Any = "openai") -> Session:
     return made
 
 
-def ask(made: Session, now: float = 0.0) -> dict[str, str]:
+def ask(made: RealtimeSession, now: float = 0.0) -> dict[str, str]:
     """A turn of the user ends; returns the metadata of our create."""
     made.append(VOICE)
     made.ask_for_reply(now)
@@ -48,15 +48,15 @@ def done(name: str, status: str = "completed", output: list[ev.Json] | None = No
     return ev.ResponseDone(response=ev.Response(id=name, status=status, output=output))
 
 
-def feed(made: Session, events: list[object], now: float = 11.0) -> list[News]:
-    news: list[News] = []
+def feed(made: RealtimeSession, events: list[object], now: float = 11.0) -> list[SessionEvent]:
+    news: list[SessionEvent] = []
     for event in events:
         assert isinstance(event, ev.ServerEvent)
         news += made.receive(event, now)
     return news
 
 
-def values(news: list[News]) -> list[int]:
+def values(news: list[SessionEvent]) -> list[int]:
     """The played values, one for each delta."""
     return [int(audio.frames[0]) for audio in news if isinstance(audio, ReplyAudio)]
 
@@ -184,18 +184,18 @@ def item_done(item: ev.Json, index: int = 0) -> ev.OutputItemDone:
     return ev.OutputItemDone(response_id="r", item=item, output_index=index)
 
 
-def called(news: list[News]) -> list[tuple[str, object]]:
+def called(news: list[SessionEvent]) -> list[tuple[str, object]]:
     return [(n.name, n.arguments) for n in news if isinstance(n, SkillCalled)]
 
 
-def begun(server: Any = "openai") -> Session:
+def begun(server: Any = "openai") -> RealtimeSession:
     made = session(server)
     feed(made, [created("r", ask(made))])
     made.to_send()
     return made
 
 
-def outputs(made: Session) -> list[tuple[str, str]]:
+def outputs(made: RealtimeSession) -> list[tuple[str, str]]:
     items = [event.item for event in made.to_send() if isinstance(event, ev.CreateItem)]
     return [(item["call_id"], item["output"]) for item in items]
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import TURN_KEY
-from parleyd.realtime.server_errors import Remedy
-from parleyd.realtime.session import Session
+from parleyd.realtime.server_errors import ErrorAction
+from parleyd.realtime.session import RealtimeSession
 from parleyd.realtime.session_events import (
     Ready,
     ReplyAudio,
     ReplyDone,
+    ServerProblem,
     SkillCalled,
-    Trouble,
     UserStarted,
     UserStopped,
 )
@@ -29,9 +29,9 @@ CANCELLED_WITHIN_S = 3.0
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 
 
-def session(detection: Any = "local") -> Session:
+def session(detection: Any = "local") -> RealtimeSession:
     """A session whose configuration the server has accepted."""
-    made = Session(config.Realtime(), config.Turn(detection=detection))
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(detection=detection))
     made.opened()
     assert made.receive(ev.SessionCreated(), 0.0) == []
     assert isinstance(made.to_send()[0], ev.SessionUpdate)
@@ -47,13 +47,13 @@ def created(events: list[ev.ClientEvent]) -> list[ev.CreateResponse]:
     return [event for event in events if isinstance(event, ev.CreateResponse)]
 
 
-def begin_response(made: Session, response_id: str = "r1", now: float = 0.0) -> None:
+def begin_response(made: RealtimeSession, response_id: str = "r1", now: float = 0.0) -> None:
     """The server answers our `response.create`."""
     metadata = settings_of(created(made.to_send())[0])["metadata"]
     made.receive(ev.ResponseCreated(response=ev.Response(id=response_id, metadata=metadata)), now)
 
 
-def asked(detection: Any = "local") -> Session:
+def asked(detection: Any = "local") -> RealtimeSession:
     """A session that is waiting for the reply to one turn, which is in progress."""
     made = session(detection)
     made.append(VOICE)
@@ -73,7 +73,7 @@ def done(response_id: str = "r1", status: str = "completed", **more: object) -> 
 
 
 def test_session_is_ready_after_its_explicit_update() -> None:
-    made = Session(config.Realtime(), config.Turn())
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig())
     made.opened()
     made.append(VOICE)
     assert made.to_send() == []
@@ -89,7 +89,7 @@ def test_session_is_ready_after_its_explicit_update() -> None:
 
 
 def test_local_turns_disable_detection_and_commit() -> None:
-    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(detection="local"))
     made.receive(ev.SessionCreated(), 0.0)
     sent = made.to_send()[0]
     assert '"turn_detection":null' in ev.encode(sent)
@@ -100,7 +100,7 @@ def test_local_turns_disable_detection_and_commit() -> None:
 
 
 def test_audio_spoken_while_connecting_is_sent_in_order() -> None:
-    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(detection="local"))
     made.begin_input()
     for level in range(5):
         made.append(np.full(960, level, np.int16))
@@ -117,7 +117,7 @@ def test_audio_spoken_while_connecting_is_sent_in_order() -> None:
 
 
 def test_audio_that_waits_for_a_connection_is_bounded() -> None:
-    made = Session(config.Realtime(), config.Turn())
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig())
     for _ in range(60):
         made.append(np.zeros(24_000, np.int16))
     assert made._input._waiting_frames == 30 * 24_000
@@ -187,7 +187,9 @@ def test_barge_in_cancels_truncates_and_deletes() -> None:
     made = asked()
     made.receive(delta(item_id="i1"), 0.1)
     made.receive(delta(item_id="i2"), 0.1)
-    made.interrupt([Heard("i1", 0, 740, 2000, False), Heard("i2", 0, 0, 900, False)], 0.5)
+    made.interrupt(
+        [PlaybackProgress("i1", 0, 740, 2000, False), PlaybackProgress("i2", 0, 0, 900, False)], 0.5
+    )
     cancel, truncate, delete = made.to_send()
     assert isinstance(cancel, ev.CancelResponse)
     assert cancel.response_id == "r1"
@@ -256,7 +258,7 @@ def test_unanswered_create_ends_the_turn_with_a_message() -> None:
     made = session()
     made.append(VOICE)
     made.ask_for_reply(0.0)
-    assert made.poll(19.9) == []  # turn.answer_within_s is 20 s
+    assert made.poll(19.9) == []  # turn.response_timeout_s is 20 s
     assert made.poll(20.0) == [ReplyDone("the server did not begin an answer")]
     assert not made.awaiting
 
@@ -313,7 +315,7 @@ def test_early_create_is_repeated_at_most_three_times() -> None:
         made.receive(done(f"somebody{attempt}"), 0.2)
         assert len(created(made.to_send())) == 1
     trouble, end = made.receive(refused, 0.3)
-    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble, ServerProblem)
     assert isinstance(end, ReplyDone)
 
 
@@ -347,7 +349,7 @@ def test_truncate_past_the_end_is_repeated_with_its_length() -> None:
     made = asked()
     made.receive(delta(), 0.1)
     made.receive(done(), 0.2)
-    made.interrupt([Heard("i1", 0, 1500, 2000, False)], 0.5)
+    made.interrupt([PlaybackProgress("i1", 0, 1500, 2000, False)], 0.5)
     (truncate,) = made.to_send()
     error = ev.ServerError(
         error=ev.ErrorDetail(
@@ -389,14 +391,14 @@ def test_lasting_errors_are_reported_wherever_the_code_is() -> None:
     made = session()
     for remedy, detail in (
         (
-            Remedy.FATAL,
+            ErrorAction.FATAL,
             ev.ErrorDetail(code="invalid_api_key", message="Incorrect API key: sk-abcdef1234567"),
         ),
-        (Remedy.LATER, ev.ErrorDetail(type="insufficient_quota")),
+        (ErrorAction.LATER, ev.ErrorDetail(type="insufficient_quota")),
     ):
         (trouble,) = made.receive(ev.ServerError(error=detail), 0.0)
-        assert isinstance(trouble, Trouble)
-        assert trouble.remedy is remedy
+        assert isinstance(trouble, ServerProblem)
+        assert trouble.action is remedy
         assert "sk-abc" not in trouble.text
 
 
@@ -404,8 +406,8 @@ def test_failed_response_reports_its_reason() -> None:
     made = asked()
     details = {"type": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow down"}}
     trouble, end = made.receive(done(status="failed", status_details=details), 0.5)
-    assert isinstance(trouble, Trouble)
-    assert trouble.remedy is Remedy.BACK_OFF
+    assert isinstance(trouble, ServerProblem)
+    assert trouble.action is ErrorAction.BACK_OFF
     assert isinstance(end, ReplyDone)
     assert end.failure
 
@@ -457,7 +459,7 @@ def test_new_socket_gets_the_heard_conversation() -> None:
     text = ev.TranscriptDelta(response_id="r1", item_id="i1", delta="Once upon a time there was")
     made.receive(text, 0.1)
     made.receive(delta(), 0.1)
-    made.interrupt([Heard("i1", 0, 500, 1000, False)], 0.5)
+    made.interrupt([PlaybackProgress("i1", 0, 500, 1000, False)], 0.5)
     made.lost()
     made.opened()
     made.receive(ev.SessionCreated(), 2.0)

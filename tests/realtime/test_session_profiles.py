@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from parleyd import config
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import CREATED_WITHIN_S, CUT_OFF_WITHIN_S, TURN_KEY
-from parleyd.realtime.server_errors import Remedy
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import CutOff, Ready, ReplyDone, Trouble, UserStarted
+from parleyd.realtime.server_errors import ErrorAction
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import CutOff, Ready, ReplyDone, ServerProblem, UserStarted
 
 CONFIGURED_WITHIN_S = 60.0
 
@@ -20,9 +20,9 @@ KNOWN_WAITS_S = 10.0
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms
 
 
-def session(server: Any, detection: Any = "local") -> Session:
-    realtime = config.Realtime(server=server, url="ws://nas/v1", model="m")
-    made = Session(realtime, config.Turn(detection=detection))
+def session(server: Any, detection: Any = "local") -> RealtimeSession:
+    realtime = config.RealtimeConfig(server=server, url="ws://nas/v1", model="m")
+    made = RealtimeSession(realtime, config.TurnConfig(detection=detection))
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
@@ -30,7 +30,7 @@ def session(server: Any, detection: Any = "local") -> Session:
     return made
 
 
-def asked(server: Any) -> Session:
+def asked(server: Any) -> RealtimeSession:
     """Our create was answered: response r1 is in progress."""
     made = session(server)
     made.append(VOICE)
@@ -42,7 +42,7 @@ def asked(server: Any) -> Session:
     return made
 
 
-def kinds(made: Session) -> list[str]:
+def kinds(made: RealtimeSession) -> list[str]:
     return [type(event).__name__ for event in made.to_send()]
 
 
@@ -59,7 +59,7 @@ def test_self_interrupting_server_gets_only_a_truncate() -> None:
     made = asked("compatible")
     made.receive(delta(), 0.1)
     assert made.receive(ev.SpeechStarted(item_id="u2"), 1.0) == [CutOff(), UserStarted()]
-    made.interrupt([Heard("i1", 0, 700, 2000, False)], 1.0)
+    made.interrupt([PlaybackProgress("i1", 0, 700, 2000, False)], 1.0)
     assert kinds(made) == ["TruncateItem"]
     assert made.receive(delta(), 1.1) == []
     assert made.receive(done("cancelled", "turn_detected"), 1.2) == []
@@ -99,7 +99,7 @@ def test_turn_detected_cancel_before_speech_started_cuts_off(
     made = asked(server)
     made.receive(delta(), 0.1)
     assert made.receive(done("cancelled", "turn_detected"), 1.0) == [CutOff()]
-    made.interrupt([Heard("i1", 0, 700, 2000, False)], 1.0)
+    made.interrupt([PlaybackProgress("i1", 0, 700, 2000, False)], 1.0)
     assert kinds(made) == ["TruncateItem"]
     assert UserStarted() in made.receive(ev.SpeechStarted(item_id="u2"), 1.1)
     made.append(VOICE)
@@ -133,7 +133,7 @@ def test_reply_without_response_done_ends_after_its_audio() -> None:
     made = asked("compatible")
     made.receive(delta(), 0.1)
     made.receive(ev.AudioDone(response_id="r1", item_id="i1"), 1.0)
-    assert made.poll(20.9) == []  # its end may still arrive: turn.answer_within_s is 20 s
+    assert made.poll(20.9) == []  # its end may still arrive: turn.response_timeout_s is 20 s
     assert made.poll(21.0) == [ReplyDone()]
     assert made.poll(99.0) == []
     made.append(VOICE)
@@ -164,7 +164,9 @@ def test_reply_of_openai_ends_only_with_response_done() -> None:
 
 def test_server_without_truncation_gets_no_truncate_or_delete() -> None:
     made = asked("xai")
-    made.interrupt([Heard("i1", 0, 700, 2000, False), Heard("i2", 0, 0, 500, False)], 1.0)
+    made.interrupt(
+        [PlaybackProgress("i1", 0, 700, 2000, False), PlaybackProgress("i2", 0, 0, 500, False)], 1.0
+    )
     assert kinds(made) == ["CancelResponse"]
 
 
@@ -191,33 +193,35 @@ def test_self_answering_server_gets_a_request_if_it_is_silent() -> None:
 
 @pytest.mark.parametrize("server", ["openai", "compatible"])
 def test_refused_configuration_names_the_field(server: Any) -> None:
-    made = Session(config.Realtime(server=server, url="ws://nas/v1"), config.Turn())
+    made = RealtimeSession(
+        config.RealtimeConfig(server=server, url="ws://nas/v1"), config.TurnConfig()
+    )
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     objection = ev.ErrorDetail(
         code="unknown_parameter", message="Unknown parameter: 'session.tracing'."
     )
     (trouble,) = made.receive(ev.ServerError(error=objection), 0.1)
-    assert trouble.remedy is Remedy.OUR_FAULT  # type: ignore[union-attr]  # some servers complain but continue
-    (verdict,) = made.poll(CONFIGURED_WITHIN_S)
-    assert isinstance(verdict, Trouble)
-    assert verdict.remedy is Remedy.LATER
-    assert "session.tracing" in verdict.text
+    assert trouble.action is ErrorAction.CLIENT_ERROR  # type: ignore[union-attr]  # some servers complain but continue
+    (decision,) = made.poll(CONFIGURED_WITHIN_S)
+    assert isinstance(decision, ServerProblem)
+    assert decision.action is ErrorAction.LATER
+    assert "session.tracing" in decision.text
     assert made.poll(99.0) == []
 
 
 def test_unconfirmed_configuration_leads_to_a_new_socket() -> None:
-    made = Session(config.Realtime(), config.Turn())
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
-    (verdict,) = made.poll(CONFIGURED_WITHIN_S)
-    assert isinstance(verdict, Trouble)
-    assert verdict.remedy is Remedy.RECONNECT
+    (decision,) = made.poll(CONFIGURED_WITHIN_S)
+    assert isinstance(decision, ServerProblem)
+    assert decision.action is ErrorAction.RECONNECT
 
 
 def test_configuration_timeout_grows_with_each_socket() -> None:
     """A server may load its model for each session.update, and take 100 s for it."""
-    made = Session(config.Realtime(), config.Turn())
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     assert len(made.poll(60.0)) == 1
@@ -230,16 +234,16 @@ def test_configuration_timeout_grows_with_each_socket() -> None:
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
 def test_busy_server_without_configuration_is_retried(code: str) -> None:
-    made = Session(config.Realtime(), config.Turn())
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig())
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     busy = ev.ServerError(error=ev.ErrorDetail(code=code, message="later"))
     (trouble,) = made.receive(busy, 0.1)
-    assert isinstance(trouble, Trouble)
-    assert trouble.remedy is Remedy.BACK_OFF
-    (verdict,) = made.poll(CONFIGURED_WITHIN_S)
-    assert isinstance(verdict, Trouble)
-    assert verdict.remedy is Remedy.RECONNECT
+    assert isinstance(trouble, ServerProblem)
+    assert trouble.action is ErrorAction.BACK_OFF
+    (decision,) = made.poll(CONFIGURED_WITHIN_S)
+    assert isinstance(decision, ServerProblem)
+    assert decision.action is ErrorAction.RECONNECT
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error"])
@@ -250,8 +254,8 @@ def test_busy_server_that_refuses_a_create_ends_the_turn(code: str) -> None:
     assert "CreateResponse" in kinds(made)
     error = ev.ServerError(error=ev.ErrorDetail(code=code, message="later"))
     trouble, end = made.receive(error, 0.1)
-    assert isinstance(trouble, Trouble)
-    assert trouble.remedy is Remedy.BACK_OFF
+    assert isinstance(trouble, ServerProblem)
+    assert trouble.action is ErrorAction.BACK_OFF
     assert isinstance(end, ReplyDone)
     assert "wait a moment" in end.failure
     assert made.poll(CREATED_WITHIN_S + 1) == []

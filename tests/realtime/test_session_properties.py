@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 
 from parleyd import config
 from parleyd.config.servers import PROFILES
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import TURN_KEY
-from parleyd.realtime.session import Session
+from parleyd.realtime.session import RealtimeSession
 from parleyd.realtime.session_events import ReplyAudio
 from tests.openai_types import assert_valid
 
@@ -70,8 +70,8 @@ class SessionMachine(RuleBasedStateMachine):
 
     @initialize(server=st.sampled_from(sorted(PROFILES)), detection=DETECTIONS)
     def begin(self, server: Any, detection: Any) -> None:
-        realtime = config.Realtime(server=server, url="ws://nas/v1")
-        self.session = Session(realtime, config.Turn(detection=detection))
+        realtime = config.RealtimeConfig(server=server, url="ws://nas/v1")
+        self.session = RealtimeSession(realtime, config.TurnConfig(detection=detection))
 
     def take(self, event: ev.ServerEvent) -> None:
         if isinstance(event, ev.ResponseCreated):
@@ -117,7 +117,9 @@ class SessionMachine(RuleBasedStateMachine):
         self.interrupted_at = self.interrupted_at or self.now
         if self.current is not None:
             self.dead.add(self.current)
-        heard = [Heard(f"i{self.current}", 0, heard_ms, 100, False)] if self.current else []
+        heard = (
+            [PlaybackProgress(f"i{self.current}", 0, heard_ms, 100, False)] if self.current else []
+        )
         self.session.interrupt(heard, self.now)
 
     @rule()

@@ -7,13 +7,13 @@ import pytest
 from parleyd import config
 from parleyd.config.servers import takes_keywords
 from parleyd.realtime import events as ev
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import Trouble
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import ServerProblem
 from parleyd.realtime.settings import session_settings
 
 
 def sent(**realtime: Any) -> ev.Json:
-    return session_settings(config.Realtime(**realtime), config.Turn())
+    return session_settings(config.RealtimeConfig(**realtime), config.TurnConfig())
 
 
 def test_context_is_limited_on_servers_with_that_feature() -> None:
@@ -38,8 +38,8 @@ def test_fields_left_out_by_default_are_sent_when_configured() -> None:
     assert sent(reasoning_effort="high")["reasoning"] == {"effort": "high"}
     assert sent(speed=0.8)["audio"]["output"]["speed"] == 0.8
     assert sent(max_output_tokens="inf")["max_output_tokens"] == "inf"
-    turn = config.Turn(vad_threshold=0.75)
-    detection = session_settings(config.Realtime(), turn)["audio"]["input"]["turn_detection"]
+    turn = config.TurnConfig(vad_threshold=0.75)
+    detection = session_settings(config.RealtimeConfig(), turn)["audio"]["input"]["turn_detection"]
     assert detection["threshold"] == 0.75
 
 
@@ -64,14 +64,16 @@ def test_keywords_go_into_the_field_that_the_model_knows(model: str, fields: ev.
 
 def failed(*errors: ev.TranscriptionFailure) -> list[str]:
     """The log lines of failed transcriptions."""
-    made = Session(config.Realtime(transcription_model="whisper-1"), config.Turn())
+    made = RealtimeSession(
+        config.RealtimeConfig(transcription_model="whisper-1"), config.TurnConfig()
+    )
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
     texts = []
     for number, error in enumerate(errors):
         event = ev.InputTranscriptFailed(item_id=f"u{number}", error=error)
         for news in made.receive(event, 1.0):
-            assert isinstance(news, Trouble)
+            assert isinstance(news, ServerProblem)
             texts.append(news.text)
     return texts
 

@@ -12,9 +12,9 @@ import pytest
 from parleyd import config
 from parleyd.playback.playout import Playout
 from parleyd.realtime import events as ev
-from parleyd.realtime.server_errors import Remedy
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import Trouble
+from parleyd.realtime.server_errors import ErrorAction
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import ServerProblem
 
 VOICE = np.full(4800, 1000, np.int16)  # 200 ms at 24 kHz
 
@@ -95,9 +95,9 @@ def test_every_trap_has_a_test(trap: str) -> None:
         assert re.search(rf"^ *def {name}\(", text, re.MULTILINE), f"{file}: {name}"
 
 
-def begun(response_id: str = "r1") -> Session:
+def begun(response_id: str = "r1") -> RealtimeSession:
     """A session with a response in progress."""
-    made = Session(config.Realtime(), config.Turn(detection="local"))
+    made = RealtimeSession(config.RealtimeConfig(), config.TurnConfig(detection="local"))
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.receive(ev.SessionUpdated(), 0.0)
@@ -151,5 +151,5 @@ def test_locked_voice_is_changed_by_a_new_session() -> None:
     made = begun()
     locked = ev.ErrorDetail(code="cannot_update_voice", message="Cannot update a conversation's")
     (trouble,) = made.receive(ev.ServerError(error=locked), 1.0)
-    assert isinstance(trouble, Trouble)
-    assert trouble.remedy is Remedy.RECONNECT
+    assert isinstance(trouble, ServerProblem)
+    assert trouble.action is ErrorAction.RECONNECT

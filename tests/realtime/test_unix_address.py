@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 from parleyd.realtime.unix_address import UnixAddress, is_ours
 
 
@@ -15,7 +15,7 @@ from parleyd.realtime.unix_address import UnixAddress, is_ours
     "path", ["/run/parley/x/realtime", "/run/user/1000/a b?c#d%41;ü", "/tmp//double"]
 )
 def test_path_survives_the_url(path: str) -> None:
-    address = Address.embedded(UnixAddress(path).url)
+    address = ServerAddress.embedded(UnixAddress(path).url)
     parsed = UnixAddress.parse(address.url)
     assert parsed == UnixAddress(path, "model=embedded")
     assert parsed.request == "ws://localhost/v1/realtime?model=embedded"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from parleyd.core.events import Effect, MicPeriod, Note, Step
+from parleyd.core.events import Effect, LogEvent, MicPeriod, TickResult
 from parleyd.units import Frames
 
 
@@ -22,15 +22,15 @@ class Player:
     periods: list[MicPeriod] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         self.periods.append(mic)
         self.times.append(now)
         drop = self.drop_when(now)
         queued = 0 if drop else mic.queued_frames
         playback = self.sound[self.given : self.given + max(0, self.lead_frames - queued)]
         self.given += len(playback)
-        effects: list[Effect] = [Note("dropped", {"queued": mic.queued_frames})] if drop else []
-        return Step(drop, playback, effects)
+        effects: list[Effect] = [LogEvent("dropped", {"queued": mic.queued_frames})] if drop else []
+        return TickResult(drop, playback, effects)
 
 
 def noise_frames(frames: int, *, seed: int = 0, rms: float = 3000.0) -> Frames:

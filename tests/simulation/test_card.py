@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parleyd.core.events import MicPeriod, Note, Step
+from parleyd.core.events import LogEvent, MicPeriod, TickResult
 from parleyd.errors import AudioError
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import EchoShift, SimulatedCard, Stall
@@ -27,12 +27,12 @@ class Scripted:
         self._given = 0
         self.queued: list[int] = []
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         self.queued.append(mic.queued_frames)
         drop, frames = next(self._script)
         playback = np.arange(self._given, self._given + frames).astype(np.int16)
         self._given += frames
-        return Step(drop, playback, ())
+        return TickResult(drop, playback, ())
 
 
 @settings(max_examples=60)
@@ -82,7 +82,7 @@ def test_card_drop_silences_the_next_period() -> None:
     card.run_until(0.49)
     core.sound = core.sound[: core.given]
     effects = card.run_until(0.52)
-    assert effects[0] == Note("dropped", {"queued": 1440})
+    assert effects[0] == LogEvent("dropped", {"queued": 1440})
     assert card.queued_frames == 0
     assert recording.drops[0] == Drop(0.5, 1440)
     loudspeaker = recording.loudspeaker

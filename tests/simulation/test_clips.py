@@ -4,7 +4,7 @@ from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
 from parleyd.audio import level_dbfs
 from parleyd.errors import OfflineSpeechError
-from parleyd.hearing.vad import VoiceDetector
+from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.simulation.clips import active_dbfs, cough, knock, synthesize
 from parleyd.units import Frames
 from tests.simulation.players import need_flite
@@ -64,7 +64,7 @@ def test_synthesize_unknown_voice_raises_with_the_known_ones() -> None:
 def test_cough_and_knock_are_short_loud_and_not_speech(clip: Frames) -> None:
     assert 3200 <= len(clip) <= 6400
     assert active_dbfs(clip) == pytest.approx(-26.0, abs=0.3)
-    chunks = VoiceDetector().process(padded(clip))
+    chunks = VoiceActivityDetector().process(padded(clip))
     assert sum(probability > 0.5 for probability in chunks) < 2
 
 

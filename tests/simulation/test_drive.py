@@ -1,10 +1,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from parleyd.core.events import Effect, Note
+from parleyd.core.events import Effect, LogEvent
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import SimulatedCard
-from parleyd.simulation.drive import FREE, LIFE, drive
+from parleyd.simulation.drive import REAL_TIME, UNLIMITED, drive
 from parleyd.simulation.talker import Talker
 from parleyd.units import SILENCE
 from tests.simulation.players import Player
@@ -63,21 +63,21 @@ def close(a: float, b: float) -> bool:
 
 
 def test_drive_in_real_time_takes_a_second_per_second() -> None:
-    reached, card, wall, effects = run(1.0, lambda _: LIFE, lambda _: 0.004)
+    reached, card, wall, effects = run(1.0, lambda _: REAL_TIME, lambda _: 0.004)
     assert reached
     assert close(card.now, 1.0)
     assert close(wall.now, 101.0)
-    assert effects == [Note("dropped", {"queued": 0})]
+    assert effects == [LogEvent("dropped", {"queued": 0})]
 
 
 def test_drive_unlimited_never_waits_but_always_yields() -> None:
-    _, _, wall, _ = run(1.0, lambda _: FREE)
+    _, _, wall, _ = run(1.0, lambda _: UNLIMITED)
     assert wall.slept == [0.0] * 100
 
 
 def test_drive_pace_may_change_with_every_period() -> None:
     _, _, wall, _ = run(
-        3.0, lambda card: 1.0 if card.now < 1.0 else 20.0 if card.now < 2.0 else FREE
+        3.0, lambda card: 1.0 if card.now < 1.0 else 20.0 if card.now < 2.0 else UNLIMITED
     )
     assert close(wall.now, 101.05)
 
@@ -86,13 +86,13 @@ def test_drive_after_a_delay_does_not_catch_up() -> None:
     def one_hiccup(card: SimulatedCard) -> float:
         return 0.5 if close(card.now, 0.3) else 0.0
 
-    _, _, wall, _ = run(1.0, lambda _: LIFE, one_hiccup)
+    _, _, wall, _ = run(1.0, lambda _: REAL_TIME, one_hiccup)
     assert close(wall.now, 101.49)
     assert sum(seconds < 0.009 for seconds in wall.slept) == 1
 
 
 def test_drive_returns_false_at_its_limit() -> None:
-    reached, card, _, _ = run(1e9, lambda _: FREE, longest_s=2.0)
+    reached, card, _, _ = run(1e9, lambda _: UNLIMITED, longest_s=2.0)
     assert not reached
     assert close(card.now, 2.0)
 
@@ -112,7 +112,7 @@ def test_drive_lets_other_tasks_run() -> None:
         await drive(
             card,
             until=lambda: card.now >= 0.5,
-            pace=lambda: FREE,
+            pace=lambda: UNLIMITED,
             on_effects=lambda effects: None,
         )
         task.cancel()

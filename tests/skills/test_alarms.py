@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parleyd.skills import skills_of
-from parleyd.skills.alarms import Alarms, Moment, next_time
-from parleyd.skills.registry import SkillBook
+from parleyd.skills.alarms import Alarms, ClockReading, next_time
+from parleyd.skills.registry import SkillRegistry
 from parleyd.skills.store import Store
 from parleyd.skills.timers import RETRY_S, Timers, spoken
 
@@ -32,12 +32,12 @@ def _berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def at(steady: float, set_by: float = 0.0) -> Moment:
+def at(steady: float, set_by: float = 0.0) -> ClockReading:
     """`steady` seconds after the start; `set_by`: how far the wall clock was set since."""
-    return Moment(MONDAY + steady + set_by, steady)
+    return ClockReading(MONDAY + steady + set_by, steady)
 
 
-def names(alarms: Alarms, now: Moment) -> list[str]:
+def names(alarms: Alarms, now: ClockReading) -> list[str]:
     recent, missed = alarms.take_due(now)
     assert missed == []
     return [alarm.name for alarm in recent]
@@ -91,7 +91,7 @@ def test_alarm_due_while_off_rings_if_it_is_recent(
     before = Alarms(())
     before.set_timer(60, "tea", at(0))
     before.set_timer(600, "eggs", at(0))
-    start = Moment(MONDAY + off_s, 3.0)  # the steady clock starts again
+    start = ClockReading(MONDAY + off_s, 3.0)  # the steady clock starts again
     after = Alarms(before.kept)
     recent, gone = after.take_due(start)
     assert [alarm.name for alarm in recent] == rings
@@ -102,8 +102,8 @@ def test_timer_rings_when_the_network_sets_the_clock_late() -> None:
     before = Alarms(())
     before.set_timer(600, "eggs", at(0))
     after = Alarms(before.kept)  # no battery: the clock resumes where it stopped
-    assert after.take_due(Moment(MONDAY + 60, 60.0)) == ([], [])
-    recent, _ = after.take_due(Moment(MONDAY + 900, 61.0))  # the network sets the clock
+    assert after.take_due(ClockReading(MONDAY + 60, 60.0)) == ([], [])
+    recent, _ = after.take_due(ClockReading(MONDAY + 900, 61.0))  # the network sets the clock
     assert [alarm.name for alarm in recent] == ["eggs"]
 
 
@@ -135,7 +135,7 @@ def test_next_time_is_the_next_such_hour_of_the_local_clock(now: str, hour: int,
 class Kitchen:
     """The skills with a file, and with a clock that the test sets."""
 
-    def __init__(self, path: Path, now: Moment) -> None:
+    def __init__(self, path: Path, now: ClockReading) -> None:
         self.now = now
         self.store = Store(path)
         self.timers = Timers(
@@ -143,7 +143,7 @@ class Kitchen:
             lambda: self.now,
             lambda alarms: self.store.keep(alarms=tuple(alarms)),
         )
-        self.book = SkillBook(skills_of(self.timers))
+        self.book = SkillRegistry(skills_of(self.timers))
 
     def call(self, name: str, /, **arguments: object) -> str:
         return asyncio.run(self.book.call(name, arguments)).output
@@ -154,13 +154,13 @@ def test_confirmed_timers_survive_a_power_cut(tmp_path: Path) -> None:
     kitchen = Kitchen(path, at(0))
     assert kitchen.call("set_timer", seconds=60, name="egg") == "The egg timer rings in 60 seconds."
     assert "rings at 07:30 on" in kitchen.call("set_alarm", time="07:30")
-    kitchen = Kitchen(path, Moment(MONDAY + 70, 2.0))
+    kitchen = Kitchen(path, ClockReading(MONDAY + 70, 2.0))
     (alarm,) = kitchen.timers.take_due()
     assert spoken(alarm) == "egg timer."
     assert "alarm: in" in kitchen.call("list_timers")
     kitchen.timers.stopped([alarm.id])
     asyncio.run(kitchen.timers.save())
-    assert Kitchen(path, Moment(MONDAY + 80, 1.0)).timers.take_due() == []
+    assert Kitchen(path, ClockReading(MONDAY + 80, 1.0)).timers.take_due() == []
 
 
 def test_timers_are_bounded_listed_and_cancelled(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parleyd.skills.alarms import Alarm, Alarms, Moment, cleaned
+from parleyd.skills.alarms import Alarm, Alarms, ClockReading, cleaned
 from parleyd.skills.hours import next_time
 from parleyd.skills.store import Kept, parse
 
@@ -64,8 +64,8 @@ class Device:
     moved: list[str] = field(default_factory=list)
 
     @property
-    def now(self) -> Moment:
-        return Moment(self.true + self.error_s, self.true - self.booted, f"boot {self.boot}")
+    def now(self) -> ClockReading:
+        return ClockReading(self.true + self.error_s, self.true - self.booted, f"boot {self.boot}")
 
     def look(self) -> None:
         recent, missed = self.alarms.take_due(self.now)
@@ -433,13 +433,13 @@ def test_day_within_range_is_accepted() -> None:
 @pytest.mark.parametrize("wall", [-1e9, -1.0, 0.0, 4e9, 3e10, 1e15, float("inf")])
 def test_any_clock_accepts_alarms_and_timers(wall: float) -> None:
     alarms = Alarms(())
-    now = Moment(wall, 5.0, "b")
+    now = ClockReading(wall, 5.0, "b")
     alarms.set_timer(60, "tea", now)
     alarms.set_alarm(next_time(7, 0, None, wall), "up", now, any_day=True)
     assert alarms.take_due(now)[0] in ([], [alarms.kept[0]])
     content = msgspec.json.encode(Kept(alarms=tuple(alarms.kept)))
     assert parse(content)[2] == []
-    later = Moment(wall, 66.0, "b")
+    later = ClockReading(wall, 66.0, "b")
     rang = [alarm.name for alarm in alarms.take_due(later)[0]]
     assert "tea" in rang
 
@@ -461,13 +461,13 @@ def test_any_clock_accepts_alarms_and_timers(wall: float) -> None:
 def test_name_is_one_short_line(name: str, kept: str) -> None:
     assert cleaned(name) == kept
     alarms = Alarms(())
-    alarms.set_timer(5, name, Moment(FRIDAY, 0.0))
+    alarms.set_timer(5, name, ClockReading(FRIDAY, 0.0))
     assert parse(msgspec.json.encode(Kept(alarms=tuple(alarms.kept))))[0].alarms[0].name == kept
 
 
 def test_name_of_only_control_characters_cancels_nothing() -> None:
     alarms = Alarms(())
-    alarms.set_timer(5, "", Moment(FRIDAY, 0.0))
+    alarms.set_timer(5, "", ClockReading(FRIDAY, 0.0))
     assert alarms.cancel("\x00") == []
     assert len(alarms.cancel("")) == 1
 
@@ -489,7 +489,7 @@ def test_ids_of_a_file_are_made_unique() -> None:
     kept = [Alarm(id=n, name=str(n), due=FRIDAY, timer=True) for n in (3, 3, -1, 0, 2**60)]
     alarms = Alarms(kept)
     assert len({alarm.id for alarm in alarms.kept}) == 5
-    recent, _ = alarms.take_due(Moment(FRIDAY, 5.0))
+    recent, _ = alarms.take_due(ClockReading(FRIDAY, 5.0))
     assert len(recent) == 5
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from parleyd.skills import Skill
 from parleyd.skills.loading import load
-from parleyd.skills.registry import SkillBook
+from parleyd.skills.registry import SkillRegistry
 
 GOOD = '''from __future__ import annotations
 import dataclasses
@@ -46,9 +46,9 @@ def loaded(folder: Path, **files: str) -> list[Skill]:
 def test_functions_of_a_file_can_be_called(tmp_path: Path) -> None:
     skills = loaded(tmp_path, lights=GOOD)
     assert [skill.name for skill in skills] == ["light", "dark"]
-    outcome = asyncio.run(SkillBook(skills).call("light", {"room": {"name": "hall"}}))
+    outcome = asyncio.run(SkillRegistry(skills).call("light", {"room": {"name": "hall"}}))
     assert outcome.output == "hall lit True"
-    assert asyncio.run(SkillBook(skills).call("dark", {})).output == "dark"
+    assert asyncio.run(SkillRegistry(skills).call("dark", {})).output == "dark"
 
 
 MARKED = "from parleyd.skills import skill\n"
@@ -225,7 +225,7 @@ def test_decorated_function_is_a_skill(tmp_path: Path) -> None:
     )
     skills = loaded(tmp_path, decorated=text)
     assert [skill.name for skill in skills] == ["say", "sum", "wait"]
-    book = SkillBook(skills)
+    book = SkillRegistry(skills)
     assert asyncio.run(book.call("say", {"word": "ha"})).output == "haha"
     assert asyncio.run(book.call("wait", {})).output == "waited"
 

@@ -6,7 +6,7 @@ import pytest
 
 from parleyd.skills import skills_of
 from parleyd.skills.mute import Mute
-from parleyd.skills.registry import SkillBook
+from parleyd.skills.registry import SkillRegistry
 
 LONGEST_MIN = 1440  # a day
 
@@ -24,7 +24,7 @@ class Hall:
         self.mute.switch = switch
 
     def ask(self, minutes: int) -> str:
-        book = SkillBook(skills_of(self.mute))
+        book = SkillRegistry(skills_of(self.mute))
         return asyncio.run(book.call("mute_microphone", {"minutes": minutes})).output
 
     def later(self, seconds: float) -> bool:
@@ -87,7 +87,7 @@ class Room:
         self.closed: list[bool] = []
         self.kept = (0.0, 0.0, 0.0)
         self.mute = self.start(until=0.0)
-        asyncio.run(SkillBook(skills_of(self.mute)).call("mute_microphone", {"minutes": 10}))
+        asyncio.run(SkillRegistry(skills_of(self.mute)).call("mute_microphone", {"minutes": 10}))
 
     def start(self, *, until: float, asked_s: float = 0.0, ends: float | None = None) -> Mute:
         def keep(until: float) -> None:
@@ -161,7 +161,7 @@ def test_clock_unset_at_the_request_opens_nothing_early() -> None:
     room = Room()
     room.mute.reopen()
     room.wall = 30.0  # 1970: no network yet
-    asyncio.run(SkillBook(skills_of(room.mute)).call("mute_microphone", {"minutes": 10}))
+    asyncio.run(SkillRegistry(skills_of(room.mute)).call("mute_microphone", {"minutes": 10}))
     room.machine_restarts(Room.NOON)
     assert room.opens_after_s() == 600
 

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.core.events import ButtonPressed, MuteSwitched, SetVolume, Speak
+from parleyd.core.events import ButtonPressed, MuteSwitched, SetVolume, SynthesizeSpeech
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
@@ -104,7 +104,7 @@ def test_silence_counts_as_no_after_the_no_speech_timeout() -> None:
     since = paper.card.now
     paper.until(State.IDLE)
     waited = paper.card.now - since
-    assert waited == pytest.approx(paper.settings.turn.nothing_said_s, abs=0.2)
+    assert waited == pytest.approx(paper.settings.turn.no_speech_timeout_s, abs=0.2)
     paper.run(1.0)
     assert paper.approvals == [False]
     assert len(paper.events(ev.CreateResponse)) == 1
@@ -193,7 +193,7 @@ def test_silent_loudspeaker_asks_and_grants_nothing() -> None:
     paper.wait(lambda: bool(paper.approvals))
     assert paper.approvals == [False]
     assert refusals(paper) == ["the volume is 0"]
-    assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
+    assert not [effect for _, effect in paper.effects if isinstance(effect, SynthesizeSpeech)]
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_closed_microphone_asks_nothing() -> None:
     paper = _Secretive(settings()).begin()
     assert paper.approvals == [False]
     assert refusals(paper) == ["the microphone is closed"]
-    assert not [effect for _, effect in paper.effects if isinstance(effect, Speak)]
+    assert not [effect for _, effect in paper.effects if isinstance(effect, SynthesizeSpeech)]
 
 
 @pytest.mark.slow
@@ -232,7 +232,7 @@ def test_whole_question_is_played_before_the_answer_counts() -> None:
     since = paper.card.now
     paper.until(State.LISTENING)
     assert paper.card.now - since == pytest.approx(4.0, abs=0.1)
-    (speak,) = [effect for _, effect in paper.effects if isinstance(effect, Speak)]
+    (speak,) = [effect for _, effect in paper.effects if isinstance(effect, SynthesizeSpeech)]
     assert "door is quote front unquote" in speak.words
 
 

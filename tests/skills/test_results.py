@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from parleyd.core.events import Then
-from parleyd.skills import Outcome, Skill, skill
-from parleyd.skills.registry import LONGEST_OUTPUT, SkillBook
+from parleyd.core.events import AfterTool
+from parleyd.skills import Skill, SkillResult, skill
+from parleyd.skills.registry import LONGEST_OUTPUT, SkillRegistry
 from parleyd.skills.results import ResultError, outcome
 
 
@@ -70,7 +70,7 @@ Pair = namedtuple("Pair", "a b")
         ("M\udcfcnchen.mp3", "M\ufffdnchen.mp3"),
         (["M\udcfcnchen.mp3"], '["M\ufffdnchen.mp3"]'),
         ({"M\udcfcnchen": "\ud800"}, '{"M\ufffdnchen":"\ufffd"}'),
-        (Outcome("\udcff", Then.REST), "\ufffd"),
+        (SkillResult("\udcff", AfterTool.END), "\ufffd"),
     ],
 )
 def test_result_becomes_a_text(returned: object, text: str) -> None:
@@ -111,8 +111,8 @@ RECURSIVE.append(RECURSIVE)
         float("nan"), float("inf"), [1.0, float("-inf")], {"a": float("nan")},
         np.float32("nan"), object(), [object()], Evil(), [Evil()], infinite(), [infinite()],
         [forgotten()], print, Room, {(1, 2): 3}, {1.5: 2}, {None: 1}, {True: 1}, {b"x": 1},
-        RECURSIVE, within(100_000), 10**100_000, Outcome(5, Then.REST),  # type: ignore[arg-type]
-        Outcome("x", "rest"), RuntimeError("x"), np.zeros(3), Room("x", object()),  # type: ignore[arg-type]
+        RECURSIVE, within(100_000), 10**100_000, SkillResult(5, AfterTool.END),  # type: ignore[arg-type]
+        SkillResult("x", "rest"), RuntimeError("x"), np.zeros(3), Room("x", object()),  # type: ignore[arg-type]
     ],
     ids=lambda returned: type(returned).__name__,
 )  # fmt: skip
@@ -125,9 +125,9 @@ def test_result_without_a_text_form_is_logged_with_its_place(
         return returned
 
     line = odd.__code__.co_firstlineno
-    told = asyncio.run(SkillBook([Skill.of(odd, blocking=True)]).call("odd", {}))
+    told = asyncio.run(SkillRegistry([Skill.of(odd, blocking=True)]).call("odd", {}))
     assert told.output.startswith("odd failed: TypeError: it returned ")
-    assert told.then is Then.REPLY
+    assert told.after is AfterTool.RESPOND
     (record,) = caplog.records
     assert record.getMessage().startswith(f"{__file__}:{line}: the skill odd returned ")
     with pytest.raises(ResultError):
@@ -166,7 +166,7 @@ def test_errors_raised_by_a_result_are_reported() -> None:
         """Lamp."""
         return Broken()
 
-    told = asyncio.run(SkillBook([Skill.of(lamp, blocking=True)]).call("lamp", {}))
+    told = asyncio.run(SkillRegistry([Skill.of(lamp, blocking=True)]).call("lamp", {}))
     assert told.output == "lamp failed: OSError: the lamp is gone"
 
 
@@ -182,7 +182,7 @@ def test_error_with_any_message_is_reported(kind: type[Exception], broken: str) 
         """Loud."""
         raise Loud
 
-    told = asyncio.run(SkillBook([Skill.of(loud, blocking=True)]).call("loud", {})).output
+    told = asyncio.run(SkillRegistry([Skill.of(loud, blocking=True)]).call("loud", {})).output
     assert len(told) < 600
     assert told.encode()
     assert re.search(r"did not work|failed|did not answer", told)
@@ -201,5 +201,5 @@ def test_arguments_that_break_a_user_type_are_reported() -> None:
         return ""
 
     odd.__annotations__["x"] = Odd
-    told = asyncio.run(SkillBook([Skill.of(odd, blocking=True)]).call("odd", {"x": {"a": 1}}))
+    told = asyncio.run(SkillRegistry([Skill.of(odd, blocking=True)]).call("odd", {"x": {"a": 1}}))
     assert told.output == "odd failed: KeyError: 1"

@@ -5,15 +5,15 @@ import pytest
 
 from parleyd.app.alarm_command import STOPS
 from parleyd.core.events import (
+    AlarmCommandRecognized,
+    AlarmDismissed,
+    AlarmDue,
     ButtonPressed,
     MuteSwitched,
     OpenMicrophone,
-    Ring,
-    RingStopped,
-    Understand,
-    Understood,
+    RecognizeAlarmCommand,
 )
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 from parleyd.embedded import grammar
 from parleyd.embedded.recognizer import Recognizer
 from parleyd.realtime import events as ev
@@ -31,7 +31,7 @@ def heard(paper: Paper, since: float, until: float | None = None) -> bool:
 
 
 def stopped(paper: Paper) -> list[int]:
-    ids = [e.ring_ids for _, e in paper.effects if isinstance(e, RingStopped)]
+    ids = [e.ring_ids for _, e in paper.effects if isinstance(e, AlarmDismissed)]
     return [number for group in ids for number in group]
 
 
@@ -45,12 +45,12 @@ def ask(paper: Paper) -> None:
 @pytest.mark.slow
 def test_alarm_rings_and_is_shown_until_the_button_stops_it() -> None:
     paper = Paper(settings())
-    paper.say(Ring("eggs", 7))
+    paper.say(AlarmDue("eggs", 7))
     for _ in range(6):
         began = paper.card.now
         paper.run(5.0)
         assert heard(paper, began)
-    assert paper.shown[-1] is Shown.RINGING
+    assert paper.shown[-1] is Indication.RINGING
     assert stopped(paper) == []
     paper.say(ButtonPressed())
     paper.run(0.1)
@@ -59,14 +59,14 @@ def test_alarm_rings_and_is_shown_until_the_button_stops_it() -> None:
     assert not heard(paper, began)
     assert stopped(paper) == [7]
     assert paper.speaker.state is State.IDLE
-    assert paper.shown[-1] is Shown.IDLE
+    assert paper.shown[-1] is Indication.IDLE
     assert paper.events(ev.AppendAudio) == []  # Parley did not listen
 
 
 @pytest.mark.slow
 def test_alarm_name_is_spoken_in_every_round() -> None:
     paper = Paper(settings())
-    paper.say(Ring("eggs", 1, tone(400, 1500.0)))
+    paper.say(AlarmDue("eggs", 1, tone(400, 1500.0)))
     paper.run(10.0)
     sound = paper.recording.loudspeaker.astype(float)
     blocks = sound[: len(sound) // 4800 * 4800].reshape(-1, 4800)  # 100 ms: 10 Hz a bin
@@ -78,11 +78,11 @@ def test_alarm_name_is_spoken_in_every_round() -> None:
 @pytest.mark.slow
 def test_alarm_stops_at_a_keyword_and_may_listen() -> None:
     for keyword, state in (("hey_test", State.LISTENING), ("stop", State.IDLE)):
-        bell = Bell()
-        paper = Paper(settings(), bell)
-        paper.say(Ring("eggs", 3))
+        ringer = Bell()
+        paper = Paper(settings(), ringer)
+        paper.say(AlarmDue("eggs", 3))
         paper.run(1.0)
-        bell.next = keyword
+        ringer.next = keyword
         paper.run(0.1)
         assert stopped(paper) == [3]
         assert paper.speaker.state is state
@@ -93,20 +93,20 @@ def test_alarm_stops_at_a_keyword_and_may_listen() -> None:
 
 @pytest.mark.slow
 def test_alarm_ends_after_its_timeout() -> None:
-    """After five minutes, the default of `skills.ring_min`."""
+    """After five minutes, the default of `skills.alarm_timeout_s`."""
     core = BareCore(at("openai"))
     began = core.now
-    core.say(Ring("eggs", 1))
-    core.wait(lambda: bool(core.effects_of(RingStopped)), within_s=400)
-    assert core.effects_of(RingStopped) == [RingStopped((1,))]
+    core.say(AlarmDue("eggs", 1))
+    core.wait(lambda: bool(core.effects_of(AlarmDismissed)), within_s=400)
+    assert core.effects_of(AlarmDismissed) == [AlarmDismissed((1,))]
     assert core.now - began == pytest.approx(300.0, abs=0.1)
 
 
 def test_several_alarms_ring_and_end_together() -> None:
     paper = Paper(settings())
-    paper.say(Ring("eggs", 1))
+    paper.say(AlarmDue("eggs", 1))
     paper.run(1.0)
-    paper.say(Ring("tea", 2))
+    paper.say(AlarmDue("tea", 2))
     paper.run(1.0)
     paper.say(ButtonPressed())
     paper.run(0.1)
@@ -117,13 +117,13 @@ def test_several_alarms_ring_and_end_together() -> None:
 def test_alarm_waits_for_the_end_of_a_short_reply() -> None:
     paper = Paper(settings())
     ask(paper)
-    paper.say(Ring("eggs", 1))
+    paper.say(AlarmDue("eggs", 1))
     paper.run(0.5)
-    assert paper.shown[-1] is Shown.SPEAKING
+    assert paper.shown[-1] is Indication.SPEAKING
     paper.until(State.IDLE)
     assert paper.events(ev.TruncateItem) == []
     paper.run(0.1)
-    assert paper.shown[-1] is Shown.RINGING
+    assert paper.shown[-1] is Indication.RINGING
 
 
 @pytest.mark.slow
@@ -131,11 +131,11 @@ def test_alarm_ends_a_long_reply_and_truncates_it() -> None:
     paper = Paper(settings())
     paper.reply = tone(40_000)
     ask(paper)
-    paper.say(Ring("eggs", 1))
+    paper.say(AlarmDue("eggs", 1))
     paper.run(PATIENCE_S - 0.5)
     assert paper.speaker.state is State.SPEAKING
     paper.run(1.0)
-    assert paper.shown[-1] is Shown.RINGING
+    assert paper.shown[-1] is Indication.RINGING
     (truncate,) = paper.events(ev.TruncateItem)
     assert truncate.audio_end_ms == pytest.approx(PATIENCE_S * 1000, abs=300)
 
@@ -145,7 +145,7 @@ def test_alarm_does_not_ring_during_a_question() -> None:
     paper = Paper(settings())
     paper.say(ButtonPressed())
     paper.run(0.2)
-    paper.say(Ring("eggs", 1))
+    paper.say(AlarmDue("eggs", 1))
     paper.talker.say(
         synthesize("What is the weather like today in the north of the country?", "slt")
     )
@@ -158,11 +158,11 @@ def test_alarm_while_muted_rings_and_the_button_stops_it() -> None:
     paper = Paper(settings())
     paper.card.muted = True
     paper.say(MuteSwitched(True))
-    paper.say(Ring("eggs", 1))
+    paper.say(AlarmDue("eggs", 1))
     began = paper.card.now
     paper.run(2.0)
     assert heard(paper, began)
-    assert paper.shown[-1] is Shown.MUTED
+    assert paper.shown[-1] is Indication.MUTED
     paper.say(ButtonPressed())
     paper.run(0.1)
     assert stopped(paper) == [1]
@@ -175,18 +175,18 @@ def test_alarm_while_muted_rings_and_the_button_stops_it() -> None:
 EGGS = normalised(synthesize("your eggs timer.", "rms"), -24.0)
 
 
-def spoken_into(words: str) -> tuple[Paper, Understand]:
+def spoken_into(words: str) -> tuple[Paper, RecognizeAlarmCommand]:
     """An alarm rings, the talker says this over it, and the core passes the words on."""
     paper = Paper(settings(volume=70))
-    paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
+    paper.say(AlarmDue("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(4.5)
     paper.talker.say(normalised(synthesize(words, "slt"), -26.0))
     paper.wait(lambda: bool(said(paper)), within_s=6)
     return paper, said(paper)[0]
 
 
-def said(paper: Paper) -> list[Understand]:
-    return [effect for _, effect in paper.effects if isinstance(effect, Understand)]
+def said(paper: Paper) -> list[RecognizeAlarmCommand]:
+    return [effect for _, effect in paper.effects if isinstance(effect, RecognizeAlarmCommand)]
 
 
 @pytest.mark.slow
@@ -200,11 +200,11 @@ def test_alarm_pauses_for_speech_and_stop_stops_it() -> None:
     assert found is not None
     assert found[0] in STOPS
     paper.run(0.5)
-    paper.say(Understood(True))
+    paper.say(AlarmCommandRecognized(True))
     paper.run(8.0)
     assert not heard(paper, began)
     assert stopped(paper) == [5]
-    assert paper.shown[-1] is Shown.IDLE
+    assert paper.shown[-1] is Indication.IDLE
     assert paper.events(ev.AppendAudio) == []  # the server received no audio
 
 
@@ -213,7 +213,7 @@ def test_alarm_resumes_at_once_after_other_words() -> None:
     paper, understand = spoken_into("what shall we have for dinner tonight")
     found = grammar.match(Recognizer().recognize(understand.frames).words)
     assert found is None or found[0] not in STOPS
-    paper.say(Understood(False))
+    paper.say(AlarmCommandRecognized(False))
     began = paper.card.now
     paper.run(0.5)
     assert heard(paper, began)
@@ -230,7 +230,7 @@ def test_alarm_resumes_without_a_recognizer() -> None:
     assert heard(paper, began)
     paper.say(ButtonPressed())
     paper.run(0.1)
-    paper.say(Understood(True))  # late
+    paper.say(AlarmCommandRecognized(True))  # late
     paper.run(0.1)
     assert stopped(paper) == [5]
 
@@ -238,7 +238,7 @@ def test_alarm_resumes_without_a_recognizer() -> None:
 @pytest.mark.slow
 def test_alarm_is_not_interrupted_by_its_own_sound() -> None:
     paper = Paper(settings(volume=70))
-    paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
+    paper.say(AlarmDue("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(30.0)
     assert said(paper) == []
     assert stopped(paper) == []
@@ -247,7 +247,7 @@ def test_alarm_is_not_interrupted_by_its_own_sound() -> None:
 @pytest.mark.slow
 def test_alarm_resumes_when_the_microphone_closes_during_a_hold() -> None:
     paper = Paper(settings(volume=70))
-    paper.say(Ring("eggs", 5, np.repeat(EGGS, 3)[::2]))
+    paper.say(AlarmDue("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(4.5)
     paper.talker.say(normalised(synthesize("stop", "slt"), -26.0))
     paper.wait(lambda: bool(paper.notes("hold")), within_s=6)

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from msgspec import Meta
 
-from parleyd.core.events import Then
+from parleyd.core.events import AfterTool
 from parleyd.skills import Skill, conversation, skill, skills_of
-from parleyd.skills.alarms import Moment
+from parleyd.skills.alarms import ClockReading
 from parleyd.skills.mute import Mute
-from parleyd.skills.registry import LONGEST_OUTPUT, SkillBook
+from parleyd.skills.registry import LONGEST_OUTPUT, SkillRegistry
 from parleyd.skills.timers import Timers
 from parleyd.skills.volume import LOWEST_PERCENT, Volume
 from parleyd.skills.workers import MOST
@@ -21,15 +21,15 @@ from parleyd.skills.workers import MOST
 LONGEST_S = 86400
 
 
-def call(book: SkillBook, name: str, /, **arguments: object) -> str:
+def call(book: SkillRegistry, name: str, /, **arguments: object) -> str:
     return asyncio.run(book.call(name, arguments)).output
 
 
-def built_in() -> SkillBook:
+def built_in() -> SkillRegistry:
     mute = Mute(until=0.0, apply=lambda closed: None, clock=lambda: 0.0)
-    timers = Timers((), lambda: Moment(0.0, 0.0))
+    timers = Timers((), lambda: ClockReading(0.0, 0.0))
     owners = (Volume(70, lambda percent: None), mute, timers, conversation)
-    return SkillBook([s for owner in owners for s in skills_of(owner)])
+    return SkillRegistry([s for owner in owners for s in skills_of(owner)])
 
 
 def test_every_skill_is_declared_with_a_schema_and_a_description() -> None:
@@ -73,7 +73,7 @@ def test_schema_expresses_the_types() -> None:
     assert properties["when"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
     assert made.parameters["required"] == ["food", "grams"]
     assert "room" in made.parameters["$defs"]["Bowl"]["properties"]
-    said = call(SkillBook([made]), "feed", food="wet", grams="20", bowls=[{"room": "hall"}])
+    said = call(SkillRegistry([made]), "feed", food="wet", grams="20", bowls=[{"room": "hall"}])
     assert said == "wet 20 ['hall'] None"
 
 
@@ -92,7 +92,7 @@ def test_wrong_arguments_are_reported_in_words() -> None:
 
 def test_volume_is_set_and_changed_but_never_silent() -> None:
     applied: list[int] = []
-    book = SkillBook(skills_of(Volume(70, applied.append)))
+    book = SkillRegistry(skills_of(Volume(70, applied.append)))
     assert "30" in call(book, "set_volume", percent=30)
     call(book, "change_volume", steps=2)
     call(book, "change_volume", steps=-10)
@@ -103,13 +103,13 @@ def test_volume_is_set_and_changed_but_never_silent() -> None:
 
 def test_end_and_repeat_skills_return_their_action() -> None:
     book = built_in()
-    assert asyncio.run(book.call("say_again", {})).then is Then.REPEAT
-    assert asyncio.run(book.call("end_conversation", {})).then is Then.REST
-    assert asyncio.run(book.call("get_time", {})).then is Then.REPLY
+    assert asyncio.run(book.call("say_again", {})).after is AfterTool.REPLAY
+    assert asyncio.run(book.call("end_conversation", {})).after is AfterTool.END
+    assert asyncio.run(book.call("get_time", {})).after is AfterTool.RESPOND
 
 
-def of_users(*functions: Callable[..., Any], within_s: float = 5.0) -> SkillBook:
-    return SkillBook([Skill.of(f, blocking=True) for f in functions], within_s)
+def of_users(*functions: Callable[..., Any], within_s: float = 5.0) -> SkillRegistry:
+    return SkillRegistry([Skill.of(f, blocking=True) for f in functions], within_s)
 
 
 def test_user_skills_run_off_the_event_loop() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from parleyd.skills.alarms import Alarm
-from parleyd.skills.store import LONGEST_FILE, MUTE_UNKNOWN, Kept, Loudness, Store
+from parleyd.skills.store import LONGEST_FILE, MUTE_UNKNOWN, Kept, SavedVolume, Store
 
 MOST_KEPT = 64
 
@@ -46,7 +46,7 @@ def test_good_file_is_read_as_it_is(path: Path, caplog: pytest.LogCaptureFixture
     found = kept(path, GOOD)
     assert names(found) == ["tea", "up"]
     assert found.muted_until == 1_800_000_300.0
-    assert found.loudness == Loudness(percent=40, configured=70)
+    assert found.loudness == SavedVolume(percent=40, configured=70)
     assert caplog.text == ""
     assert list(path.parent.iterdir()) == [path]
 
@@ -66,7 +66,7 @@ def test_bad_mute_time_mutes_and_loses_nothing_else(
     found = kept(path, {**GOOD, "muted_until": value})
     assert found.muted_until == MUTE_UNKNOWN
     assert names(found) == ["tea", "up"]
-    assert found.loudness == Loudness(percent=40, configured=70)
+    assert found.loudness == SavedVolume(percent=40, configured=70)
     assert "it stays closed" in caplog.text
     assert Store(path).kept == found  # and at the next start
 
@@ -251,7 +251,7 @@ def test_concurrent_threads_lose_no_change(path: Path) -> None:
             store.keep(**{field: value})
 
     alarms = [tuple(Alarm(**{**TEA, "id": n}) for n in range(1, k % 5 + 2)) for k in range(60)]
-    loud = [Loudness(percent=k, configured=70) for k in range(60)]
+    loud = [SavedVolume(percent=k, configured=70) for k in range(60)]
     jobs = {"alarms": alarms, "muted_until": [float(k) for k in range(60)], "loudness": loud}
     threads = [threading.Thread(target=write, args=job) for job in jobs.items()]
     for thread in threads:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parleyd.core.events import ButtonPressed, SkillDone, Then
+from parleyd.core.events import AfterTool, ButtonPressed, SkillDone
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
@@ -49,7 +49,7 @@ class Caller:
         response = ev.Response(id=self.id, status="completed", output=[self.call])
         self.paper.say(ev.ResponseDone(response=response))
 
-    def returned(self, then: Then) -> None:
+    def returned(self, then: AfterTool) -> None:
         self.paper.say(SkillDone(str(self.call["call_id"]), "done", then))
 
 
@@ -79,14 +79,14 @@ def test_quick_function_is_answered_like_a_slow_one(returns_first: bool) -> None
     caller.item()
     paper.run(0.05)
     if returns_first:
-        caller.returned(Then.REPLY)
+        caller.returned(AfterTool.RESPOND)
         paper.run(0.05)
     caller.done()
     paper.run(0.05)
     assert paper.speaker.state is State.THINKING
     paper.answers = True
     if not returns_first:
-        caller.returned(Then.REPLY)
+        caller.returned(AfterTool.RESPOND)
     else:
         paper.wait(lambda: len(paper.events(ev.CreateResponse)) == 2)
         paper._answer(paper.events(ev.CreateResponse)[-1], paper.card.now)
@@ -99,7 +99,7 @@ def test_model_continues_once_after_all_functions_return() -> None:
     paper = Paper(settings())
     caller = Caller(paper)
     caller.item()
-    caller.returned(Then.REPLY)  # before the second call arrives
+    caller.returned(AfterTool.RESPOND)  # before the second call arrives
     paper.run(0.05)
     first, caller.call = caller.call, {**caller.call, "call_id": "second"}
     caller.item()
@@ -108,7 +108,7 @@ def test_model_continues_once_after_all_functions_return() -> None:
     paper.say(ev.ResponseDone(response=response))
     paper.run(0.1)
     assert len(paper.events(ev.CreateResponse)) == 1
-    caller.returned(Then.REPLY)
+    caller.returned(AfterTool.RESPOND)
     paper.run(0.1)
     assert len(paper.events(ev.CreateResponse)) == 2
     kinds = [type(event).__name__ for event in paper.sent if not isinstance(event, ev.AppendAudio)]
@@ -128,11 +128,11 @@ def test_say_again_replays_without_a_request_to_the_server(
     began = paper.card.now
     caller.item()
     if returns_first:
-        caller.returned(Then.REPEAT)
+        caller.returned(AfterTool.REPLAY)
     caller.done()
     paper.run(0.02)
     if not returns_first:
-        caller.returned(Then.REPEAT)
+        caller.returned(AfterTool.REPLAY)
     paper.until(State.SPEAKING)
     paper.until(State.IDLE)
     assert pitch_hz(paper, began) == pytest.approx(440, abs=3)
@@ -155,7 +155,7 @@ def test_say_again_twice_replays_only_the_heard_part_twice() -> None:
         caller = Caller(paper)
         began = paper.card.now
         caller.item()
-        caller.returned(Then.REPEAT)
+        caller.returned(AfterTool.REPLAY)
         caller.done()
         paper.until(State.SPEAKING)
         paper.until(State.IDLE)
@@ -170,7 +170,7 @@ def test_interrupted_replay_sends_nothing_to_the_server() -> None:
     paper.until(State.IDLE)
     caller = Caller(paper)
     caller.item()
-    caller.returned(Then.REPEAT)
+    caller.returned(AfterTool.REPLAY)
     caller.done()
     paper.until(State.SPEAKING)
     paper.run(0.5)
@@ -187,7 +187,7 @@ def test_say_again_before_the_first_reply_returns_an_error() -> None:
     paper = Paper(settings())
     caller = Caller(paper)
     caller.item()
-    caller.returned(Then.REPEAT)
+    caller.returned(AfterTool.REPLAY)
     caller.done()
     paper.run(0.1)
     assert outputs(paper) == ["Nothing was said yet that could be repeated."]
@@ -207,12 +207,12 @@ def test_end_conversation_finishes_the_goodbye_and_rests(
         caller.speak(goodbye_ms)
     caller.item()
     if returns_first:
-        caller.returned(Then.REST)
+        caller.returned(AfterTool.END)
         paper.run(0.05)
     caller.done()
     if not returns_first:
         paper.run(0.05)
-        caller.returned(Then.REST)
+        caller.returned(AfterTool.END)
     paper.until(State.IDLE)
     paper.run(0.3)
     assert seconds_heard(paper, began) == pytest.approx(goodbye_ms / 1000, abs=0.03)
@@ -234,7 +234,7 @@ def test_end_conversation_after_an_interruption_ends_nothing() -> None:
     paper.until(State.SPEAKING)
     paper.talker.say(synthesize("No wait, tell me about the rain.", "rms"))
     paper.until(State.LISTENING)
-    caller.returned(Then.REST)
+    caller.returned(AfterTool.END)
     caller.done()
     paper.answers = True
     paper.until(State.SPEAKING)

@@ -59,10 +59,10 @@ def test_path_of_another_user_is_found(lamp: Path, place: str) -> None:
 
 
 def through_a_link_of_another(lamp: Path) -> Path:
-    link = lamp.parents[2] / "link"
-    link.symlink_to(lamp.parent)
-    os.lchown(link, NOBODY, -1)
-    return link / "lamp.py"
+    connection = lamp.parents[2] / "link"
+    connection.symlink_to(lamp.parent)
+    os.lchown(connection, NOBODY, -1)
+    return connection / "lamp.py"
 
 
 def to_a_file_of_another(lamp: Path) -> Path:
@@ -79,9 +79,9 @@ def through_an_open_folder(lamp: Path) -> Path:
     inner.mkdir()
     inner.chmod(0o777)
     (inner / "link").symlink_to(lamp.parent)
-    link = lamp.parents[2] / "link"
-    link.symlink_to("open/../open/link")
-    return link / "lamp.py"
+    connection = lamp.parents[2] / "link"
+    connection.symlink_to("open/../open/link")
+    return connection / "lamp.py"
 
 
 @root_only
@@ -94,9 +94,9 @@ def test_link_that_others_can_change_is_found(lamp: Path, way: Callable[[Path], 
 
 
 def test_own_links_are_followed(lamp: Path) -> None:
-    link = lamp.parents[2] / "link"
-    link.symlink_to("etc/../etc/skills/")
-    trust.check(link / "lamp.py")
+    connection = lamp.parents[2] / "link"
+    connection.symlink_to("etc/../etc/skills/")
+    trust.check(connection / "lamp.py")
     loop = lamp.parents[2] / "loop"
     loop.symlink_to(loop)
     with pytest.raises(OSError, match="too many"):

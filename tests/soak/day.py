@@ -11,7 +11,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
-from parleyd.config import Audio, Config, Hearing, Playout, Realtime, Skills, Turn
+from parleyd.config import (
+    AudioConfig,
+    Config,
+    HearingConfig,
+    PlayoutConfig,
+    RealtimeConfig,
+    SkillsConfig,
+    TurnConfig,
+)
 from parleyd.units import SERVER_RATE_HZ
 from tests.soak.heard import HeardWorld
 from tests.soak.hearsay import Unreferenced
@@ -28,17 +36,17 @@ SMALL = 300  # containers up to this size may grow: the core stores 256 dead ans
 
 def _house(detection: str, server: str, connection: str = "warm", reaction: str = "hold") -> Config:
     return Config(
-        audio=Audio(playback_rate_hz=SERVER_RATE_HZ, boot_chime=False),
-        playout=Playout(capacity_s=30),
-        turn=Turn(detection=detection, longest_s=20),  # type: ignore[arg-type]
-        realtime=Realtime(
+        audio=AudioConfig(playback_rate_hz=SERVER_RATE_HZ, boot_chime=False),
+        playout=PlayoutConfig(capacity_s=30),
+        turn=TurnConfig(detection=detection, max_turn_s=20),  # type: ignore[arg-type]
+        realtime=RealtimeConfig(
             server=server,  # type: ignore[arg-type]
             connection=connection,  # type: ignore[arg-type]
             url="ws://paper",
             model="paper",
         ),
-        hearing=Hearing(reaction=reaction),  # type: ignore[arg-type]
-        skills=Skills(ring_min=0.5),
+        hearing=HearingConfig(on_suspicion=reaction),  # type: ignore[arg-type]
+        skills=SkillsConfig(alarm_timeout_s=30),
     )
 
 

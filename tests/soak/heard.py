@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import SimulatedCard
 from parleyd.simulation.clips import normalised, synthesize
@@ -28,7 +28,7 @@ def _said(words: str) -> Frames:
 class HeardWorld(World):
     """Users speak, the room adds echo, the canceller runs; the sound card never fails."""
 
-    def _speaker(self) -> Speaker:
+    def _speaker(self) -> SmartSpeaker:
         self._talker = Talker()
         room = Room(
             seed=self.seed,
@@ -37,7 +37,7 @@ class HeardWorld(World):
             loudspeaker_rate_hz=SERVER_RATE_HZ,
         )
         self._card = SimulatedCard(self, room, self._talker)
-        return Speaker(self.settings, self.bell)
+        return SmartSpeaker(self.settings, self.ringer)
 
     def _beat(self) -> None:
         self._run_due()

@@ -8,16 +8,18 @@ from random import Random
 
 import numpy as np
 
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
 
 _NOTHING = np.zeros(MIC_PERIOD_FRAMES, np.int16)
 _VOICE = (8000 * np.sin(np.arange(MIC_PERIOD_FRAMES) * 0.3)).astype(np.int16)
 
 
-def _heard(cleaned: Frames, score: float, sure: float, chunk: bool, talker: float) -> HeardPeriod:
+def _heard(
+    cleaned: Frames, score: float, sure: float, chunk: bool, talker: float
+) -> ProcessedPeriod:
     level_dbfs = -25.0 if cleaned.any() else -60.0
-    return HeardPeriod(cleaned, score, sure, chunk, talker, sure, level_dbfs, -50.0)
+    return ProcessedPeriod(cleaned, score, sure, chunk, talker, sure, level_dbfs, -50.0)
 
 
 _SILENCE = [_heard(_NOTHING, 0.0, 0.02, chunk, 0.02) for chunk in (False, True)]
@@ -26,7 +28,7 @@ _COUGH = [_heard(_VOICE, 8.0, 0.1, chunk, 0.9) for chunk in (False, True)]
 
 
 class Hearsay:
-    """Replaces `parleyd.hearing.echo_control.Hearing`; `speaks` and `coughs` set its output."""
+    """Replaces `parleyd.hearing.echo_control.EchoControl`; `speaks` and `coughs` set its output."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -36,7 +38,7 @@ class Hearsay:
 
     def process(
         self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
-    ) -> HeardPeriod:
+    ) -> ProcessedPeriod:
         """Return the period that `speaks` and `coughs` ask for; 5 % of speech reads as silence."""
         self._periods += 1
         chunk = self._periods % 3 == 0
@@ -44,16 +46,16 @@ class Hearsay:
             return (_SPEECH if self._random.random() < 0.95 else _SILENCE)[chunk]
         return (_COUGH if self.coughs else _SILENCE)[chunk]
 
-    def listen_anew(self) -> None:
+    def reset_detectors(self) -> None:
         """Do nothing: there is no state to reset."""
 
-    def glitch(self, now: float) -> None:
+    def on_xrun(self, now: float) -> None:
         """Ignore frames that the card lost."""
 
     def dropped(self, frames: int) -> None:
         """Ignore a dropped canceller reference."""
 
-    def memory(self) -> None:
+    def echo_path(self) -> None:
         """Return nothing: no state is worth persisting across restarts."""
 
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 from parleyd.config import Config
 from parleyd.core.events import (
-    Connect,
+    ConnectionDown,
+    ConnectionUp,
     Effect,
-    Expires,
-    Happening,
-    LinkDown,
-    LinkUp,
+    InputEvent,
     Reconnect,
-    Renew,
+    RenewConnection,
     Send,
+    SessionExpiry,
+    SetConnectionWanted,
 )
 from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
-from parleyd.realtime.server_errors import Remedy, understand_close
+from parleyd.realtime.server_errors import ErrorAction, classify_close
 from tests.soak.server import Answer, Clock, Server
 from tests.soak.sounds import Sound
 
@@ -35,10 +35,10 @@ class _Socket:
 
 
 class PaperLink:
-    """Implements the contract of `parleyd.realtime.connection.Link` in simulated time."""
+    """Keeps the contract of `parleyd.realtime.connection` in simulated time."""
 
     def __init__(
-        self, clock: Clock, settings: Config, post: Callable[[Happening, About], None]
+        self, clock: Clock, settings: Config, post: Callable[[InputEvent, About], None]
     ) -> None:
         self._clock, self._settings, self._post = clock, settings, post
         self._wanted = settings.realtime.connection == "warm"
@@ -61,25 +61,25 @@ class PaperLink:
         match effect:
             case Send(event):
                 self._send(event)
-            case Connect(wanted):
+            case SetConnectionWanted(wanted):
                 self._wanted = wanted
                 if wanted:
                     self._trying = False  # end a retry delay early
                     self._try(0.0)
                 else:
                     self._end()
-            case Renew():
+            case RenewConnection():
                 if self._end():
                     self._try(0.0)
             case Reconnect(reason, fatal, later):
                 if self._end() or fatal:
-                    put_off = Remedy.LATER if later else Remedy.RECONNECT
-                    self._down(reason, Remedy.FATAL if fatal else put_off)
+                    put_off = ErrorAction.LATER if later else ErrorAction.RECONNECT
+                    self._down(reason, ErrorAction.FATAL if fatal else put_off)
 
     def cut(self) -> None:
         """Break the network connection."""
         if self._end():
-            self._down("the connection broke", Remedy.RECONNECT)
+            self._down("the connection broke", ErrorAction.RECONNECT)
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket from the server's side."""
@@ -107,13 +107,13 @@ class PaperLink:
         if not self._wanted:
             return
         if self.outage or (not self._clock.friendly and self._clock.random.random() < 0.1):
-            self._down("no connection", Remedy.RECONNECT)
+            self._down("no connection", ErrorAction.RECONNECT)
             return
         self._attempt = 0
         self.sockets += 1
         socket = _Socket()
         self._socket = socket
-        self._post(LinkUp(), None)
+        self._post(ConnectionUp(), None)
         socket.server = Server(
             self._clock,
             self._settings,
@@ -121,7 +121,7 @@ class PaperLink:
             lambda code, reason: self._closed(socket, code, reason),
         )
         if self._clock.random.random() < 0.3:
-            self._post(Expires(self._clock.random.uniform(70, 900)), None)
+            self._post(SessionExpiry(self._clock.random.uniform(70, 900)), None)
 
     def _end(self) -> bool:
         """Deliver nothing more from the open socket; returns False if there is none."""
@@ -140,14 +140,14 @@ class PaperLink:
         def arrives() -> None:
             if not socket.ended:
                 self._end()
-                refusal = understand_close(code, reason)
-                self._down(refusal.text, refusal.remedy)
+                refusal = classify_close(code, reason)
+                self._down(refusal.text, refusal.action)
 
         self._clock.after(max(0.0, socket.down_at - self._clock.now) + 0.01, arrives)
 
-    def _down(self, reason: str, remedy: Remedy) -> None:
-        fatal = remedy is Remedy.FATAL
-        self._post(LinkDown(reason, fatal, remedy is Remedy.LATER), None)
+    def _down(self, reason: str, remedy: ErrorAction) -> None:
+        fatal = remedy is ErrorAction.FATAL
+        self._post(ConnectionDown(reason, fatal, remedy is ErrorAction.LATER), None)
         self._gone = self._gone or fatal
         delay_s = backoff.delay_s(remedy, self._attempt, self._clock.random.random())
         self._attempt += 1

@@ -8,11 +8,11 @@ import numpy as np
 
 from parleyd.config import Config
 from parleyd.config.servers import profile
-from parleyd.core.events import MicPeriod, Note, RingStopped, Send, Show, Step
-from parleyd.core.speaker import Speaker
-from parleyd.core.states import Shown, State
+from parleyd.core.events import AlarmDismissed, LogEvent, MicPeriod, Send, Show, TickResult
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.core.states import Indication, State
 from parleyd.core.turn import BARGE_IN_GRACE_S, STALLED_S
-from parleyd.hearing.fuse import Fault
+from parleyd.hearing.fuse import ComponentFault
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import CANCELLED_WITHIN_S, CREATED_WITHIN_S, TURN_KEY
 from parleyd.units import PERIOD_MS, Frames
@@ -52,7 +52,7 @@ class Oracle:
     interruptions: int = 0
     truncations: int = 0
     finished: int = 0
-    shown: Shown | None = None
+    shown: Indication | None = None
     muted: bool = False
     without_card: bool = False
     ready: bool = False
@@ -132,7 +132,7 @@ class Oracle:
 
     # --- every period -------------------------------------------------------------------
 
-    def look(self, speaker: Speaker, mic: MicPeriod, step: Step, now: float) -> None:
+    def look(self, speaker: SmartSpeaker, mic: MicPeriod, step: TickResult, now: float) -> None:
         """Check one tick. Raises `Violation`."""
         self._late_ms = max(0.0, (now - self._looked) * 1000 - PERIOD_MS)
         self.now = self._looked = now
@@ -140,15 +140,15 @@ class Oracle:
         self._leave(mic.queued_frames)
         for effect in step.effects:
             match effect:
-                case Note("state", fields):
+                case LogEvent("state", fields):
                     self._moved(State(fields["after"]), str(fields["event"]))
                 case Show(shown):
                     self.shown = shown
-                case Note("ring_full"):
+                case LogEvent("playback_buffer_full"):
                     self._cut_short |= self.answers.keys() - self.dead
-                case RingStopped():
+                case AlarmDismissed():
                     self.ringing = False
-                case Fault(part=part, error=error):
+                case ComponentFault(part=part, error=error):
                     raise Violation(f"the {part} failed: {error!r}")
         self._state = speaker.state
         if step.drop:
@@ -296,22 +296,22 @@ class Oracle:
                     )
             self.finished += 1
 
-    def _time(self, speaker: Speaker) -> None:
+    def _time(self, speaker: SmartSpeaker) -> None:
         self._rings_on()
         if self._state in (State.THINKING, State.SPEAKING) and speaker._dialogue._session.working:
             self._since = self.now  # functions have their own time limit
         turn, lasted = self.settings.turn, self.now - self._since
         match self._state:
             case State.THINKING:
-                longest = turn.answer_within_s
+                longest = turn.response_timeout_s
             case State.BARGE_IN:
-                longest = self.settings.hearing.confirm_ms / 1000 + BARGE_IN_GRACE_S
+                longest = self.settings.hearing.decision_window_ms / 1000 + BARGE_IN_GRACE_S
             case State.SPEAKING:
                 if self.heard_frames != self._heard_before:
                     self._heard_before, self._since = self.heard_frames, self.now
-                longest = max(STALLED_S, turn.answer_within_s) + 0.1
+                longest = max(STALLED_S, turn.response_timeout_s) + 0.1
             case State.LISTENING:
-                longest = turn.longest_s + 2 * max(turn.nothing_said_s, turn.follow_up_s)
+                longest = turn.max_turn_s + 2 * max(turn.no_speech_timeout_s, turn.follow_up_s)
                 deadline = speaker._dialogue._turn.deadline
                 if deadline is None or self.now > deadline + A_TICK_S:
                     raise Violation("listening continues beyond its deadline")
@@ -324,27 +324,30 @@ class Oracle:
             )
 
     def _rings_on(self) -> None:
-        if self.shown is not Shown.RINGING:
+        if self.shown is not Indication.RINGING:
             self._rang = self.now
         elif self.now - self._rang > SILENT_ALARM_S:
             raise Violation(f"a ringing alarm was silent for {SILENT_ALARM_S:.0f} s")
 
-    def _ladder(self, speaker: Speaker) -> None:
+    def _ladder(self, speaker: SmartSpeaker) -> None:
         refused = bool(speaker._dialogue.line.refused)
         if self.muted:
-            wanted = {Shown.MUTED}
+            wanted = {Indication.MUTED}
         elif self.without_card:
-            wanted = {Shown.ERROR}
-        elif self.ringing and self.shown is Shown.RINGING:
+            wanted = {Indication.ERROR}
+        elif self.ringing and self.shown is Indication.RINGING:
             return
         elif refused:
-            wanted = {Shown.ERROR}
+            wanted = {Indication.ERROR}
         elif self._state is State.SPEAKING:
-            wanted = {Shown.SPEAKING, Shown.THINKING}  # thinking while the reply underruns
+            wanted = {
+                Indication.SPEAKING,
+                Indication.THINKING,
+            }  # thinking while the reply underruns
         elif self._state is not State.IDLE:
-            wanted = {Shown(self._state)}
+            wanted = {Indication(self._state)}
         else:
-            wanted = {Shown.IDLE} if self.ready else {Shown.IDLE, Shown.OFFLINE}
+            wanted = {Indication.IDLE} if self.ready else {Indication.IDLE, Indication.OFFLINE}
         if self.shown not in wanted:
             raise Violation(f"{self.shown} is shown instead of {', '.join(wanted)}")
 

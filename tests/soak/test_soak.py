@@ -24,9 +24,9 @@ def _late_deltas_live(responses_: responses.Responses, response_id: str) -> int:
     return 1
 
 
-def _a_tenth_more(this: playout.Playout, part: Any) -> playout.Heard:
+def _a_tenth_more(this: playout.Playout, part: Any) -> playout.PlaybackProgress:
     heard = _heard(this, part)
-    return playout.Heard(
+    return playout.PlaybackProgress(
         heard.item_id, heard.content_index, heard.heard_ms * 11 // 10, heard.received_ms, False
     )
 
@@ -43,7 +43,7 @@ SABOTAGE = {
             setattr(self, "_active", None) or create(self, now)  # type: ignore[func-returns-value]
         ),
     ),
-    "a lost answer has no timeout": (session.Session, "poll", lambda self, now: []),
+    "a lost answer has no timeout": (session.RealtimeSession, "poll", lambda self, now: []),
 }
 
 

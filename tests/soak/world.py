@@ -12,34 +12,34 @@ import numpy as np
 
 from parleyd.config import Config
 from parleyd.core.events import (
+    AfterTool,
+    AlarmCommandRecognized,
+    AlarmDismissed,
+    AlarmDue,
     ButtonPressed,
     CallSkill,
     CardBack,
     CardLost,
+    ConnectionDown,
+    ConnectionUp,
     Effect,
-    Happening,
-    LinkDown,
-    LinkUp,
+    InputEvent,
+    LogEvent,
     MicPeriod,
     MuteSwitched,
-    Note,
     OpenMicrophone,
-    Ring,
-    RingStopped,
+    RecognizeAlarmCommand,
     Send,
     SetVolume,
     SkillDone,
-    Step,
-    Then,
-    Understand,
-    Understood,
+    TickResult,
 )
-from parleyd.core.speaker import Speaker
-from parleyd.core.states import Shown, State
+from parleyd.core.speaker import SmartSpeaker
+from parleyd.core.states import Indication, State
 from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
 from parleyd.realtime.responses import TURN_KEY
-from parleyd.realtime.server_errors import Remedy, understand
+from parleyd.realtime.server_errors import ErrorAction, classify_error
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ
 from tests.soak.hearsay import Hearsay
 from tests.soak.line import About, PaperLink
@@ -92,7 +92,7 @@ class Figures:
     rings: int = 0
     functions: int = 0
     holds: int = 0
-    false_alarms: int = 0
+    false_interruptions: int = 0
     calms: int = 0
     restarts: int = 0
 
@@ -114,7 +114,7 @@ class World:
         self.recent: deque[str] = deque(maxlen=60)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 100
-        self._inbox: deque[tuple[Happening, About]] = deque()
+        self._inbox: deque[tuple[InputEvent, About]] = deque()
         self._muted = self._switched_off = self._without_card = self._key_is_wrong = False
         self._queued = self._waiting = self._xruns = 0
         self._dry = False
@@ -123,21 +123,21 @@ class World:
         self._rings: dict[int, Sound] = {}
         self._start()
         self._walk(self._users())
-        self._walk(self._troubles())
+        self._walk(self._problems())
         self._walk(self._days())
 
     def _start(self) -> None:
         """Start the speaker with a new environment."""
-        self.bell = Bell()
+        self.ringer = Bell()
         self.hearsay = Hearsay(self.random)
         self.tones = tones()
         self.speaker = self._speaker()
         self.oracle = Oracle(self.settings, self.tones, self.now)
         self.link = PaperLink(self, self.settings, self.post)
 
-    def _speaker(self) -> Speaker:
-        with patch("parleyd.hearing.front_end.Hearing", lambda *a, **k: self.hearsay):
-            return Speaker(self.settings, self.bell)
+    def _speaker(self) -> SmartSpeaker:
+        with patch("parleyd.hearing.front_end.EchoControl", lambda *a, **k: self.hearsay):
+            return SmartSpeaker(self.settings, self.ringer)
 
     # --- time ---------------------------------------------------------------------------
 
@@ -177,14 +177,14 @@ class World:
             mic = MicPeriod(None if self._deaf else _AIR, self._queued, xruns)
             self._play(self.tick(mic, self.now))
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         """Run one tick of the core, called by the card; the oracle sees the same tick."""
         while self._inbox:
             self._tell(*self._inbox.popleft())
         self.hearsay.speaks = self.now < self._talks_until
         self.hearsay.coughs = self.now < self._coughs_until
         if self._deaf:
-            self.bell.next = None
+            self.ringer.next = None
         step = self.speaker.tick(mic, now)
         for effect in step.effects:
             self._log_effect(effect)
@@ -199,7 +199,7 @@ class World:
     def _deaf(self) -> bool:
         return self._muted or self._without_card
 
-    def _play(self, step: Step) -> None:
+    def _play(self, step: TickResult) -> None:
         if step.drop:
             self._queued, self._dry = 0, False
         if self._without_card:
@@ -211,14 +211,14 @@ class World:
 
     # --- to the core ----------------------------------------------------------------------
 
-    def post(self, event: Happening, about: About = None) -> None:
+    def post(self, event: InputEvent, about: About = None) -> None:
         """Queue an event for the core's next period."""
         self._inbox.append((event, about))
 
-    def _tell(self, event: Happening, about: About) -> None:
+    def _tell(self, event: InputEvent, about: About) -> None:
         if isinstance(event, ev.ServerEvent):
             self._told_by_server(event, about)
-        elif isinstance(event, LinkUp | LinkDown):
+        elif isinstance(event, ConnectionUp | ConnectionDown):
             self.oracle.socket_gone()
         elif isinstance(event, MuteSwitched):
             self.oracle.muted = event.muted
@@ -227,9 +227,9 @@ class World:
             self.oracle.without_card = True
         elif isinstance(event, CardBack):
             self.oracle.without_card = False
-        elif isinstance(event, Ring):
+        elif isinstance(event, AlarmDue):
             self.oracle.rings()
-        elif isinstance(event, SkillDone) and event.then is Then.REPEAT:
+        elif isinstance(event, SkillDone) and event.after is AfterTool.REPLAY:
             self._repeats(event)
         if not isinstance(event, _CHATTER):
             self.recent.append(f"{self.now:10.2f} -> {_brief(event)}")
@@ -248,14 +248,14 @@ class World:
             case ev.AudioDone(), Sound() as sound:
                 sound.done_s = self.now
             case ev.ServerError(error=error), _:
-                refusal = understand(error)
-                if refusal.remedy is Remedy.TRUNCATE_AT and refusal.audio_ms is not None:
+                refusal = classify_error(error)
+                if refusal.action is ErrorAction.TRUNCATE_AT and refusal.audio_ms is not None:
                     self.oracle.refused_truncate(error.event_id, refusal.audio_ms)
         self.oracle.delivered(event)
 
     def _repeats(self, event: SkillDone) -> None:
         """Expect the last reply to be played again."""
-        again = self.speaker._mouth._last
+        again = self.speaker._player._last
         if not self.speaker._dialogue._session.owes(event.call_id) or len(again) == 0:
             return
         number = self.count()
@@ -273,22 +273,24 @@ class World:
                 delay_s = self.random.uniform(4, 6) if slow else self.random.uniform(0, 0.8)
                 done = SkillDone(call_id, "done", self._then(name))
                 self.after(delay_s, lambda: self.post(done))
-            case RingStopped(ring_ids):
+            case AlarmDismissed(ring_ids):
                 for ring_id in ring_ids:
                     del self.tones[f"spoken {ring_id}"]
-            case Understand() if self.random.random() < 0.9:
-                understood = Understood(self.random.random() < 0.5)
+            case RecognizeAlarmCommand() if self.random.random() < 0.9:
+                understood = AlarmCommandRecognized(self.random.random() < 0.5)
                 self.after(self.random.uniform(0.1, 2.5), lambda: self.post(understood))
             case OpenMicrophone():
                 if not self._switched_off:
                     self.after(0.1, lambda: self._mute(False))
-            case Note(name, fields):
+            case LogEvent(name, fields):
                 self._noted(name, fields)
 
-    def _then(self, name: str) -> Then:
+    def _then(self, name: str) -> AfterTool:
         if self.friendly:
-            return Then.REPLY
-        return {"say_again": Then.REPEAT, "goodbye": Then.REST}.get(name, Then.REPLY)
+            return AfterTool.RESPOND
+        return {"say_again": AfterTool.REPLAY, "goodbye": AfterTool.END}.get(
+            name, AfterTool.RESPOND
+        )
 
     def _noted(self, name: str, fields: dict[str, object]) -> None:
         figures = self.figures
@@ -298,8 +300,8 @@ class World:
             case Decision.HOLD:
                 figures.holds += 1
             case Decision.RESUME:
-                figures.false_alarms += 1
-            case "line":
+                figures.false_interruptions += 1
+            case "connection":
                 figures.renewals += fields["ask"] == "renew"
                 if fields["ask"] != "connect" or fields["state"] == "idle":
                     self.oracle.socket_gone()
@@ -307,7 +309,7 @@ class World:
     def _log_effect(self, effect: Effect) -> None:
         if isinstance(effect, Send) and isinstance(effect.event, ev.AppendAudio | ev.CreateItem):
             return
-        if isinstance(effect, Note) and effect.name in ("usage", "turn"):
+        if isinstance(effect, LogEvent) and effect.name in ("usage", "turn"):
             return
         self.recent.append(f"{self.now:10.2f} <- {_brief(effect)}")
 
@@ -351,7 +353,7 @@ class World:
                     f"connection {self.speaker._dialogue.line._state}, "
                     f"audible {not self.oracle.silent}"
                 )
-            if self.oracle.shown is Shown.RINGING:
+            if self.oracle.shown is Indication.RINGING:
                 self.post(ButtonPressed())
             yield 0.25
         yield SETTLE_S
@@ -365,7 +367,7 @@ class World:
     def _answered(self) -> Iterator[float]:
         """Ask a friendly server a question; the whole answer must be heard."""
         finished, number = self.oracle.finished, self._count
-        self.bell.next = "hey_test"
+        self.ringer.next = "hey_test"
         yield 0.5
         if self.speaker.state is not State.LISTENING:
             raise Violation(f"after the wake word in silence, the speaker is {self.speaker.state}")
@@ -394,7 +396,7 @@ class World:
             if self.friendly:
                 continue
             if random.random() < 0.6:
-                self.bell.next = "hey_test"
+                self.ringer.next = "hey_test"
             else:
                 self.post(ButtonPressed())
             yield random.uniform(0.05, 1.5)
@@ -413,16 +415,16 @@ class World:
             case 4 | 5:
                 self._cough(random.uniform(0.05, 0.3))
             case 6:
-                self.bell.next = "hey_test"
+                self.ringer.next = "hey_test"
             case 7:
-                self.bell.next = "stop"
+                self.ringer.next = "stop"
             case 8:
                 self.post(ButtonPressed())
             case 9:  # two in a row
                 self._talk(0.6)
                 self.after(0.8, lambda: self.friendly or self._talk(1.0))  # type: ignore[arg-type,func-returns-value]
 
-    def _troubles(self) -> Iterator[float]:
+    def _problems(self) -> Iterator[float]:
         """Inject faults and events at bad moments."""
         while True:
             yield self.random.expovariate(1 / 15)
@@ -533,7 +535,7 @@ class World:
         length = int(self.random.uniform(0.3, 1.5) * SERVER_RATE_HZ)
         spoken = Sound(f"spoken {number}", number, length, sent=length)
         self.tones[spoken.name] = spoken
-        self.post(Ring("egg", number, spoken.frames(0, length)))
+        self.post(AlarmDue("egg", number, spoken.frames(0, length)))
 
 
 _CHATTER = (ev.AudioDelta, ev.TranscriptDelta, ev.ItemAdded, ev.AudioCleared)
@@ -550,14 +552,14 @@ def _brief(thing: object) -> str:
     match thing:
         case Send(event):
             return f"Send {_brief(event)}"
-        case Note(name, fields):
+        case LogEvent(name, fields):
             return f"note {name} {dict(fields)}"
         case ev.CreateResponse(response=response):
             return f"CreateResponse {response}"
         case ev.ResponseCreated(response=r) | ev.ResponseDone(response=r):
             turn = (r.metadata or {}).get(TURN_KEY)
             return f"{type(thing).__name__} {r.id} {r.status} of create {turn} {r.status_details}"
-        case Ring(name, ring_id):
+        case AlarmDue(name, ring_id):
             return f"Ring {ring_id}"
         case ev.SessionCreated() | ev.SessionUpdated() | ev.SessionUpdate():
             return type(thing).__name__

@@ -127,11 +127,11 @@ def test_draft_of_a_failed_writer_is_removed(tmp_path: Path) -> None:
 
 def test_draft_with_the_name_of_an_older_one_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    atomic_file.replace(path, b"1")
+    atomic_file.write(path, b"1")
     number = next(atomic_file._numbers)
     for ahead in range(1, 4):
         (tmp_path / f".a.{os.getpid()}-{number + ahead}.new").write_text("old")
-    atomic_file.replace(path, b"2")
+    atomic_file.write(path, b"2")
     assert path.read_bytes() == b"2"
     atomic_file.sweep(tmp_path)
     assert list(tmp_path.iterdir()) == [path]

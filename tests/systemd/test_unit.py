@@ -72,7 +72,7 @@ def test_unit_restarts_back_off_and_are_limited() -> None:
 def test_unit_allows_the_default_real_time_priority() -> None:
     from parleyd import config
 
-    assert int(dict(directives())["LimitRTPRIO"]) >= config.Audio().priority
+    assert int(dict(directives())["LimitRTPRIO"]) >= config.AudioConfig().priority
 
 
 @pytest.mark.parametrize("breaks", ["PrivateDevices", "ProcSubset"])

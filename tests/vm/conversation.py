@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
-from parleyd.core.states import Shown
-from parleyd.lights.patterns import LOOKS
+from parleyd.core.states import Indication
+from parleyd.lights.patterns import LED_PATTERNS
 from parleyd.simulation.clips import synthesize
 from tests.bench.device import cards, service
 from tests.bench.device.lamp import MUTE
@@ -54,17 +54,17 @@ def led_of_a_turn(on: Stage) -> str:
     device = on.device
     device.server.faults.audio_after_s = 2 * WATCHED_S
     try:
-        _check(on, Shown.IDLE)
+        _check(on, Indication.IDLE)
         mark = device.journal.length
         device.pins.press()
         device.journal.wait_for_state("listening", mark)
-        _check(on, Shown.LISTENING)
+        _check(on, Indication.LISTENING)
         device.talker.say(QUESTION)
         device.journal.wait_for_state("thinking", mark)
-        _check(on, Shown.THINKING)
+        _check(on, Indication.THINKING)
         device.journal.wait_for_state("speaking", mark)
         time.sleep(0.3)
-        _check(on, Shown.SPEAKING)
+        _check(on, Indication.SPEAKING)
         mark = device.journal.length
         said = device.talker.say(OBJECTIONS[1])
         device.journal.wait_for_state("barge-in", mark)
@@ -85,7 +85,7 @@ def led_muted(on: Stage) -> str:
     device.pins.pull(MUTE, up=False)
     try:
         service.wait_for_status("muted")
-        _check(on, Shown.MUTED)
+        _check(on, Indication.MUTED)
         red = device.lamp.first(lambda rgb: rgb[0], moved)
         assert red is not None
         assert cards.open_pcms("Mic", "c") == 0, "the microphone is open while muted"
@@ -102,7 +102,7 @@ def led_offline(on: Stage) -> str:
     on.device.server.__exit__()
     try:
         service.wait_for_status("offline")
-        _check(on, Shown.OFFLINE)
+        _check(on, Indication.OFFLINE)
     finally:
         on.device.server.__enter__()
     service.wait_for_status("idle")
@@ -114,7 +114,7 @@ def led_error(on: Stage) -> str:
     on.start()
     with cards.unplugged():
         service.wait_for_status("error")
-        _check(on, Shown.ERROR)
+        _check(on, Indication.ERROR)
     service.wait_for_status("idle")
     return "red; idle again when the cards returned"
 
@@ -125,18 +125,18 @@ def led_ringing(on: Stage) -> str:
     device = on.device
     mark = device.journal.length
     device.talker.say(*on.timer)
-    device.journal.wait_for_note("ring", mark, within_s=2 * service.WITHIN_S)
+    device.journal.wait_for_note("alarm_due", mark, within_s=2 * service.WITHIN_S)
     service.wait_for_status("ringing")
-    _check(on, Shown.RINGING)
+    _check(on, Indication.RINGING)
     device.pins.press()
-    device.journal.wait_for_note("ring_stopped", mark)
+    device.journal.wait_for_note("alarm_dismissed", mark)
     service.wait_for_status("idle")
     return "cyan; stopped by the button"
 
 
-def _check(on: Stage, shown: Shown) -> None:
+def _check(on: Stage, shown: Indication) -> None:
     """Check the hue of the LED's three lines, averaged over the rhythm of the state."""
-    hue = LOOKS[shown].hue
+    hue = LED_PATTERNS[shown].hue
     time.sleep(0.1)
     begins_at = time.monotonic()
     time.sleep(WATCHED_S)

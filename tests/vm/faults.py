@@ -258,10 +258,10 @@ def _talk_and_set_timer(on: Stage) -> None:
     mark = device.journal.length
     device.talker.say(*on.timer)
     device.journal.wait_for("would not survive", mark, within_s=2 * service.WITHIN_S)
-    device.journal.wait_for_note("ring", mark, within_s=2 * service.WITHIN_S)
+    device.journal.wait_for_note("alarm_due", mark, within_s=2 * service.WITHIN_S)
     service.wait_for_status("ringing")  # after the answer that confirms the timer
     device.pins.press()
-    device.journal.wait_for_note("ring_stopped", mark)
+    device.journal.wait_for_note("alarm_dismissed", mark)
 
 
 @contextlib.contextmanager

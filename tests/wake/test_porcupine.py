@@ -40,7 +40,7 @@ def test_porcupine_1_9_detects_its_words_once_and_no_others(say: Say) -> None:
 def test_porcupine_1_9_needs_no_key_and_lists_its_words() -> None:
     with pytest.raises(WakeError, match=r"'hey_jarvis'.*alexa.*jarvis.*porcupine"):
         Porcupine(["hey_jarvis"])
-    chosen = factory.create(config.Wake(engine="porcupine", keywords=("computer",)), None)
+    chosen = factory.create(config.WakeConfig(engine="porcupine", keywords=("computer",)), None)
     assert (chosen.name, chosen.keywords) == ("porcupine", ("computer",))
     chosen.close()
     with pytest.raises(WakeError, match="sensitivity"):
@@ -118,7 +118,7 @@ def test_create_auto_falls_back_to_micro_and_logs_why(caplog: pytest.LogCaptureF
     caplog.set_level(logging.WARNING)
     for keyword, why in (("hey_jarvis", "no model for"), ("alexa", "not valid")):
         caplog.clear()
-        engine = factory.create(config.Wake(keywords=(keyword,)), "bad-secret-key")
+        engine = factory.create(config.WakeConfig(keywords=(keyword,)), "bad-secret-key")
         assert engine.name == "micro"
         assert why in caplog.text
         assert "bad-secret-key" not in caplog.text
@@ -128,10 +128,10 @@ def test_create_auto_falls_back_to_micro_and_logs_why(caplog: pytest.LogCaptureF
 @pytest.mark.usefixtures("new_porcupine")
 def test_create_auto_with_unknown_word_raises_porcupines_error() -> None:
     with pytest.raises(WakeLicenceError, match="not valid"):
-        factory.create(config.Wake(keywords=("porcupine",)), "bad-secret-key")
+        factory.create(config.WakeConfig(keywords=("porcupine",)), "bad-secret-key")
 
 
 def test_create_auto_without_a_key_is_micro() -> None:
-    engine = factory.create(config.Wake(), None)
+    engine = factory.create(config.WakeConfig(), None)
     assert (engine.name, engine.keywords) == ("micro", ("hey_jarvis",))
     engine.close()

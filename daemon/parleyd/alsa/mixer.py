@@ -26,7 +26,7 @@ LOWEST, HIGHEST = -9_999_999, 10_000  # hundredths of a dB; the lowest is ALSA's
 log = logging.getLogger(__name__)
 
 
-def set_once(audio: config.Audio) -> None:
+def set_once(audio: config.AudioConfig) -> None:
     """Set the controls that `audio.mixer` selects, and log the result; never raises.
 
     "auto" sets every control of `VOLUMES` that has a dB scale. It leaves the others alone,
@@ -65,7 +65,7 @@ def control_device(pcm: str) -> str:
     return pcm
 
 
-def _set(device: str, name: str, audio: config.Audio) -> str:
+def _set(device: str, name: str, audio: config.AudioConfig) -> str:
     """Set one control; return its new state as text, or "" if it is not for playback."""
     alsa = alsaaudio()
     try:

@@ -19,7 +19,7 @@ class SoundCard(Protocol):
     def close(self) -> None: ...
 
 
-class NoCard:
+class NullCard:
     """Replaces a card that is missing or lost: captures nothing and discards all frames.
 
     `reason`: a message for the user: the cause and the remedy.

@@ -37,7 +37,7 @@ class Card:
     removed; after that, only `close` is useful.
     """
 
-    def __init__(self, audio: config.Audio) -> None:
+    def __init__(self, audio: config.AudioConfig) -> None:
         self.xruns = 0
         """Underruns during playback plus overruns, since the start."""
         self.rate_hz = audio.playback_rate_hz

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from parleyd.core.events import Happening, Understood
+from parleyd.core.events import AlarmCommandRecognized, InputEvent
 from parleyd.embedded import grammar
 from parleyd.embedded.worker import RecognitionWorker
 from parleyd.system.tasks import failed
@@ -15,10 +15,10 @@ STOPS = ("stop", "cancel_timer")  # "stop", "be quiet", ...; "turn off the alarm
 log = logging.getLogger(__name__)
 
 
-class Overhearing:
+class AlarmCommandListener:
     """Recognizes on the event loop; its process (30 MB) runs while an alarm rings."""
 
-    def __init__(self, post: Callable[[Happening], None]) -> None:
+    def __init__(self, post: Callable[[InputEvent], None]) -> None:
         self._post = post
         self._worker = RecognitionWorker()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -29,7 +29,7 @@ class Overhearing:
         self._begin(self._prepare())
 
     def understand(self, frames: Frames) -> None:
-        """Post `Understood` soon; `frames` are int16 at 16 kHz. Returns at once."""
+        """Post `AlarmCommandRecognized` soon; `frames` are int16 at 16 kHz. Returns at once."""
         self._begin(self._understand(frames))
 
     def rest(self) -> None:
@@ -52,7 +52,7 @@ class Overhearing:
     async def _understand(self, frames: Frames) -> None:
         heard = await self._worker.recognize(frames.tobytes())
         found = grammar.match(heard.words)
-        self._post(Understood(found is not None and found[0] in STOPS))
+        self._post(AlarmCommandRecognized(found is not None and found[0] in STOPS))
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -18,26 +18,26 @@ from msgspec import structs
 
 from parleyd import config
 from parleyd.alsa import mixer
-from parleyd.alsa.protocol import NoCard
+from parleyd.alsa.protocol import NullCard
 from parleyd.alsa.sound_card import Card
 from parleyd.app import preflight
-from parleyd.app.audio_thread import Heartbeat
+from parleyd.app.audio_thread import AudioThread
 from parleyd.app.daemon_effects import DaemonEffects
-from parleyd.app.echo_path_file import EchoFile
-from parleyd.app.effect_dispatcher import Switchboard
+from parleyd.app.echo_path_file import EchoPathFile
+from parleyd.app.effect_dispatcher import EffectDispatcher
 from parleyd.app.event_queue import EventQueue
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
 from parleyd.app.server_address import server_address
 from parleyd.app.service_status import ServiceStatus
-from parleyd.app.skill_runtime import Skillset
+from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.app.supervision import Run, running
 from parleyd.app.threads import on_loop
-from parleyd.app.turn_recorder import Keeper
+from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.app.wake_engines import WakeEngines
 from parleyd.app.watchdog import feed_watchdog
-from parleyd.core.events import ButtonPressed, Greet
-from parleyd.core.speaker import Speaker
+from parleyd.core.events import ButtonPressed, PlayStartupSound
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.diagnostics.meter import Meter
 from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.errors import AudioError, LightsError
@@ -47,8 +47,8 @@ from parleyd.host.systemd import Notifier
 from parleyd.lights import factory as lights
 from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
-from parleyd.lights.player import Player
-from parleyd.realtime.connection import Address, Link
+from parleyd.lights.player import LightPlayer
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.events import Json
 from parleyd.skills import loading, mcp
 from parleyd.skills.loading import Loaded
@@ -92,7 +92,7 @@ class ProcessState:
 class Assembly:
     """The running parts that the daemon itself uses."""
 
-    heartbeat: Heartbeat
+    audio_thread: AudioThread
     skills: Loaded
     """The user's skills."""
 
@@ -131,46 +131,46 @@ async def assembled(
         if card_required and not gate.closed:
             card.open_capture()  # here, so that a missing microphone is reported at once
         address = await stack.enter_async_context(_server(settings.realtime))
-        link = _link(settings, address, queue)
+        link = _connection(settings, address, queue)
         tools = [*skills.declarations(), *_remote_tools(settings)]
         player = _light_player(settings.lights)
         recorder = _recorder(settings)
-        echo_file = EchoFile(state_folder(os.environ) / "echo.npz", settings.audio)
+        echo_file = EchoPathFile(state_folder(os.environ) / "echo.npz", settings.audio)
 
-        speaker = Speaker(
+        speaker = SmartSpeaker(
             _at_volume(settings, runtime.volume_percent), parts.engine, tools, echo_file.load()
         )
         host = DaemonEffects(process.status, runtime, engines, echo_file, player, recorder)
-        switchboard = Switchboard(link, skills, queue.post, host)
+        dispatcher = EffectDispatcher(link, skills, queue.post, host)
         meter = Meter(speaker, loop) if process.metered else None
-        heartbeat = Heartbeat(
+        audio_thread = AudioThread(
             card,
             speaker,
             queue,
             gate,
-            on_effects=on_loop(loop, switchboard.carry),
+            on_effects=on_loop(loop, dispatcher.dispatch),
             on_error=on_loop(loop, process.on_failure),
-            watchers=[watcher.beat for watcher in (recorder, meter) if watcher is not None],
+            watchers=[watcher.observe for watcher in (recorder, meter) if watcher is not None],
             reopen=partial(open_card, settings.audio),
             priority=settings.audio.priority,
         )
         stack.callback(_keep_echo_path, speaker, echo_file)
-        stack.callback(heartbeat.stop)
+        stack.callback(audio_thread.stop)
         stack.callback(process.end_queue, queue)  # first, so that no press goes to an ending core
-        _start(heartbeat, settings.audio.priority)
+        _start(audio_thread, settings.audio.priority)
         if settings.audio.boot_chime and not process.greeted:
-            queue.post(Greet())
+            queue.post(PlayStartupSound())
         process.greeted = True
 
         tasks: dict[str, Run] = {
             "link": link.run,
             "skills": runtime.run,
-            "watchdog": partial(feed_watchdog, process.notifier, heartbeat),
+            "watchdog": partial(feed_watchdog, process.notifier, audio_thread),
         }
         if player is not None:
             tasks["lights"] = player.run
         await stack.enter_async_context(running(**tasks))
-        yield Assembly(heartbeat, parts.skills)
+        yield Assembly(audio_thread, parts.skills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class _Controls:
     """The parts through which the user and the skills reach the core."""
 
     queue: EventQueue
-    runtime: Skillset
+    runtime: SkillRuntime
     gate: MicrophoneGate
 
 
@@ -189,7 +189,7 @@ def _controls(
     loop = asyncio.get_running_loop()
     queue = process.queue
     stack.callback(process.end_queue, queue)
-    runtime = Skillset(settings, process.store, queue.post, mute=process.mute)
+    runtime = SkillRuntime(settings, process.store, queue.post, mute=process.mute)
     process.mute = runtime.mute
     stack.push_async_callback(runtime.settle)
     buttons = Buttons(
@@ -201,25 +201,25 @@ def _controls(
     return _Controls(queue, runtime, MicrophoneGate(buttons, runtime.mute))
 
 
-def open_card(audio: config.Audio) -> Card:
+def open_card(audio: config.AudioConfig) -> Card:
     """The sound card, its own volume set. Raises `AudioError`."""
     card = Card(audio)
     mixer.set_once(audio)
     return card
 
 
-def _first_card(audio: config.Audio, required: bool) -> Card | NoCard:
+def _first_card(audio: config.AudioConfig, required: bool) -> Card | NullCard:
     try:
         return open_card(audio)
     except AudioError as error:
         if required:
             raise
         log.error("%s", error)
-        return NoCard(str(error))
+        return NullCard(str(error))
 
 
 @contextlib.asynccontextmanager
-async def _server(realtime: config.Realtime) -> AsyncIterator[Address]:
+async def _server(realtime: config.RealtimeConfig) -> AsyncIterator[ServerAddress]:
     """The address of the realtime server; the embedded one runs inside the block."""
     address = server_address(realtime, os.environ)
     if address is not None:
@@ -231,18 +231,20 @@ async def _server(realtime: config.Realtime) -> AsyncIterator[Address]:
     url = await embedded.start()
     try:
         async with running(embedded=embedded.keep_alive):
-            yield Address.embedded(url)
+            yield ServerAddress.embedded(url)
     finally:
         await embedded.stop()
 
 
-def _link(settings: config.Config, address: Address, queue: EventQueue) -> Link:
-    return Link(
+def _connection(
+    settings: config.Config, address: ServerAddress, queue: EventQueue
+) -> RealtimeConnection:
+    return RealtimeConnection(
         address,
         queue.post,
         warm=settings.realtime.connection == "warm",
         crowded=queue.is_crowded,
-        answer_within_s=settings.turn.answer_within_s,
+        response_timeout_s=settings.turn.response_timeout_s,
     )
 
 
@@ -255,7 +257,7 @@ def _remote_tools(settings: config.Config) -> list[Json]:
     return remote
 
 
-def _light_player(settings: config.Lights) -> Player | None:
+def _light_player(settings: config.LightsConfig) -> LightPlayer | None:
     """The lights, tried again later if they are busy now; None without lights."""
     if settings.output == "none":
         return None
@@ -268,32 +270,32 @@ def _light_player(settings: config.Lights) -> Player | None:
         log.warning("%s", error)
         if settings.output == "terminal":
             return None
-    return Player(output, Dimming(settings), reopen=create)
+    return LightPlayer(output, Dimming(settings), reopen=create)
 
 
-def _recorder(settings: config.Config) -> Keeper | None:
-    keep = settings.log.keep_turns
+def _recorder(settings: config.Config) -> TurnRecorder | None:
+    keep = settings.log.record_turns
     if keep == 0:
         return None
     folder = state_folder(os.environ) / "turns"
-    log.warning("log.keep_turns = %d: the newest turns are recorded in %s", keep, folder)
-    return Keeper(folder, keep, settings.audio.playback_rate_hz)
+    log.warning("log.record_turns = %d: the newest turns are recorded in %s", keep, folder)
+    return TurnRecorder(folder, keep, settings.audio.playback_rate_hz)
 
 
 def _at_volume(settings: config.Config, percent: int) -> config.Config:
     return structs.replace(settings, audio=structs.replace(settings.audio, volume=percent))
 
 
-def _start(heartbeat: Heartbeat, priority: int) -> None:
+def _start(audio_thread: AudioThread, priority: int) -> None:
     """Start the audio thread, and raise the priority of this one, the event loop's, below it."""
     gc.collect()
     gc.freeze()  # 40,000 objects: each full collection would stop the audio thread for them
-    heartbeat.start()
+    audio_thread.start()
     # a refusal is logged by the audio thread, which asks for more than this
     scheduling.ask_for(min(scheduling.LOOP, priority))
 
 
-def _keep_echo_path(speaker: Speaker, echo_file: EchoFile) -> None:
+def _keep_echo_path(speaker: SmartSpeaker, echo_file: EchoPathFile) -> None:
     """At the end, when the audio thread no longer uses the speaker."""
-    if speaker.memory is not None:
-        echo_file.save(speaker.memory)
+    if speaker.echo_path is not None:
+        echo_file.save(speaker.echo_path)

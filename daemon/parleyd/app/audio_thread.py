@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from parleyd.alsa.protocol import NoCard, SoundCard
+from parleyd.alsa.protocol import NullCard, SoundCard
 from parleyd.app.card_recovery import CardRecovery
 from parleyd.app.event_queue import EventQueue
-from parleyd.core.events import CardLost, Effect, Happening, MicPeriod, MuteSwitched, Step
+from parleyd.core.events import CardLost, Effect, InputEvent, MicPeriod, MuteSwitched, TickResult
 from parleyd.errors import AudioError, ParleyError
 from parleyd.host.scheduling import ask_for
 from parleyd.units import PERIOD_MS, Frames
@@ -20,25 +20,25 @@ HANDLING_S = 0.004  # of each 10 ms: a burst of server audio must not starve the
 JOIN_S = 1.0  # the thread looks at `stop` every 50 ms at the latest
 LATE_S = 0.1  # a period that is later than this is skipped, not caught up
 
-Watcher = Callable[[MicPeriod, Step], None]
+Watcher = Callable[[MicPeriod, TickResult], None]
 """Sees what went into the core and what came out of it, at each period, on the audio thread."""
 
 log = logging.getLogger(__name__)
 
 
-class Core(Protocol):
-    """The part that the thread drives: `parleyd.core.speaker.Speaker`."""
+class SpeakerCore(Protocol):
+    """The part that the thread drives: `parleyd.core.speaker.SmartSpeaker`."""
 
-    def handle(self, event: Happening, now: float, /) -> None:
+    def handle(self, event: InputEvent, now: float, /) -> None:
         """Take one event."""
         ...
 
-    def tick(self, period: MicPeriod, now: float, /) -> Step:
+    def tick(self, period: MicPeriod, now: float, /) -> TickResult:
         """Take 10 ms of microphone; return the next playback and the effects."""
         ...
 
 
-class Gate(Protocol):
+class Closable(Protocol):
     """Decides about the microphone; read at each period, so both must return at once."""
 
     @property
@@ -52,7 +52,7 @@ class Gate(Protocol):
         ...
 
 
-class Heartbeat(threading.Thread):
+class AudioThread(threading.Thread):
     """Reads a period, hands it to the core, writes the playback that the core returns.
 
     The thread owns the card: from `start` on nothing else touches card and core. It takes
@@ -65,7 +65,7 @@ class Heartbeat(threading.Thread):
     the reason for the end: an `AudioError` if the card was lost and there is no `reopen`, else
     an unexpected error, already logged with its traceback.
 
-    With `reopen` a lost card (or a `NoCard` at the start) ends nothing. The core gets
+    With `reopen` a lost card (or a `NullCard` at the start) ends nothing. The core gets
     `CardLost`, periods continue without sound, and `reopen` is called on this thread with
     growing pauses, until it returns a card instead of raising `AudioError`. Then the core gets
     `CardBack`.
@@ -74,9 +74,9 @@ class Heartbeat(threading.Thread):
     def __init__(
         self,
         card: SoundCard,
-        core: Core,
+        core: SpeakerCore,
         queue: EventQueue,
-        gate: Gate,
+        gate: Closable,
         *,
         on_effects: Callable[[Sequence[Effect]], None],
         on_error: Callable[[Exception], None],
@@ -93,13 +93,13 @@ class Heartbeat(threading.Thread):
         self._core, self._queue, self._gate = core, queue, gate
         self._on_effects, self._on_error, self._watchers = on_effects, on_error, watchers
         self._priority = priority
-        self._own_events: deque[Happening] = deque()
+        self._own_events: deque[InputEvent] = deque()
         self._muted: bool | None = None
         self._told_why = ""
         self._xruns = 0
         self._next_beat = self.last_beat
         self._unheard = 0  # frames that the card had, or was given, at the newest period
-        if isinstance(card, NoCard):
+        if isinstance(card, NullCard):
             self._own_events.append(CardLost(card.reason, 0))
         self._ending = threading.Event()
 
@@ -144,8 +144,8 @@ class Heartbeat(threading.Thread):
     def _beat_or_lose(self) -> None:
         try:
             self._beat()  # first: the core hears of a loss before the next try
-            if news := self._recovery.try_again(with_microphone=not self._must_close):
-                self._own_events.append(news)
+            if session_events := self._recovery.try_again(with_microphone=not self._must_close):
+                self._own_events.append(session_events)
         except AudioError as error:
             self._own_events.append(self._recovery.lose(error, self._unheard))
             self._xruns = 0
@@ -221,10 +221,10 @@ class Heartbeat(threading.Thread):
             if time.monotonic() > deadline:
                 break
 
-    def _next_event(self) -> Happening | None:
+    def _next_event(self) -> InputEvent | None:
         return self._own_events.popleft() if self._own_events else self._queue.take()
 
-    def _call_watchers(self, period: MicPeriod, step: Step) -> None:
+    def _call_watchers(self, period: MicPeriod, step: TickResult) -> None:
         """Recording and metering must not be able to end the speaker."""
         try:
             for watch in self._watchers:

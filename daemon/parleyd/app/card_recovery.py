@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from parleyd.alsa.protocol import NoCard, SoundCard
+from parleyd.alsa.protocol import NullCard, SoundCard
 from parleyd.core.events import CardBack, CardLost
 from parleyd.errors import AudioError
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class CardRecovery:
-    """Holds the card; while it is missing, a `NoCard` in its place. The audio thread alone."""
+    """Holds the card; while it is missing, a `NullCard` in its place. The audio thread alone."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class CardRecovery:
     @property
     def missing(self) -> bool:
         """Whether there is no card now."""
-        return isinstance(self.card, NoCard)
+        return isinstance(self.card, NullCard)
 
     def lose(self, error: AudioError, unheard_frames: int) -> CardLost:
         """Close the card, which was lost. Raises `error` if there is no `reopen`."""
@@ -54,7 +54,7 @@ class CardRecovery:
         Returns the news for the core: the card is back, or is missing for another reason.
         """
         lost = self.card
-        if self._reopen is None or not isinstance(lost, NoCard) or self._clock() < self._due_at:
+        if self._reopen is None or not isinstance(lost, NullCard) or self._clock() < self._due_at:
             return None
         self._pause_s = min(self._pause_s * 2, MOST_RETRY_S)
         try:
@@ -69,7 +69,7 @@ class CardRecovery:
 
     def _missing(self, error: AudioError, unheard_frames: int) -> CardLost:
         log.error("%s", error)
-        self.card = NoCard(str(error))
+        self.card = NullCard(str(error))
         return CardLost(str(error), unheard_frames)
 
 

@@ -116,7 +116,7 @@ class Daemon:
                 self._notifier.stopping()
         return end
 
-    def _card_is_required(self, audio: config.Audio) -> bool:
+    def _card_is_required(self, audio: config.AudioConfig) -> bool:
         """Whether a missing card is a mistake.
 
         A service waits for its card; but a reload that replaces a card that works by another
@@ -141,7 +141,7 @@ class Daemon:
     def _stop(self) -> None:
         self._stopped = True
         if self._assembly is not None:
-            self._assembly.heartbeat.stop()  # first of all: silence
+            self._assembly.audio_thread.stop()  # first of all: silence
         self._finish(_End.STOP)
 
     def _failed(self, error: Exception) -> None:
@@ -171,7 +171,7 @@ class Daemon:
             if self._new is not None:
                 self._new.engine.close()
             self._settings, self._new = settings, parts
-            self._had_card = self._assembly is not None and self._assembly.heartbeat.has_card
+            self._had_card = self._assembly is not None and self._assembly.audio_thread.has_card
             self._finish(_End.RELOAD)
 
     def _finish(self, end: _End) -> None:

@@ -3,25 +3,25 @@
 import logging
 import time
 
-from parleyd.app.echo_path_file import EchoFile
+from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.app.effect_dispatcher import EffectHost
 from parleyd.app.service_status import ServiceStatus
-from parleyd.app.skill_runtime import Skillset
+from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.app.threads import in_background
-from parleyd.app.turn_recorder import Keeper
+from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.app.wake_engines import WakeEngines
 from parleyd.core.events import (
-    Learnt,
+    AlarmDismissed,
+    EchoPathLearned,
     OpenMicrophone,
+    RecognizeAlarmCommand,
     RecordTurn,
     ReportXruns,
-    RingStopped,
     Show,
-    Understand,
 )
 from parleyd.hearing.front_end import WAKE_ENGINE
-from parleyd.hearing.fuse import Fault
-from parleyd.lights.player import Player
+from parleyd.hearing.fuse import ComponentFault
+from parleyd.lights.player import LightPlayer
 
 log = logging.getLogger("parleyd")
 
@@ -32,33 +32,33 @@ class DaemonEffects(EffectHost):
     def __init__(
         self,
         status: ServiceStatus,
-        skills: Skillset,
+        skills: SkillRuntime,
         engines: WakeEngines,
-        echo_file: EchoFile,
-        lights: Player | None,
-        recorder: Keeper | None,
+        echo_file: EchoPathFile,
+        lights: LightPlayer | None,
+        recorder: TurnRecorder | None,
     ) -> None:
         """Without `lights` or a `recorder`, their effects are ignored."""
         self._status, self._skills, self._engines = status, skills, engines
-        self._echo_file, self._lights, self._recorder = echo_file, lights, recorder
+        self._echo_path_file, self._lights, self._recorder = echo_file, lights, recorder
 
     def show(self, show: Show) -> None:
         """Set the status line and the lights."""
         self._status.show(show)
         if self._lights is not None:
-            self._lights.show(show.shown)
+            self._lights.show(show.indication)
 
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: ComponentFault) -> None:
         """Log it, and load another wake-word engine: the core, which reads no files, cannot."""
         super().fault(fault)
         if fault.part == WAKE_ENGINE:
             in_background(self._engines.renew)
 
-    def understand(self, understand: Understand) -> None:
+    def understand(self, understand: RecognizeAlarmCommand) -> None:
         """Recognize the command in a process beside this one."""
-        self._skills.overhearing.understand(understand.frames)
+        self._skills.alarm_listener.understand(understand.frames)
 
-    def ring_stopped(self, stopped: RingStopped) -> None:
+    def ring_stopped(self, stopped: AlarmDismissed) -> None:
         """Take the alarms off the list of those that ring."""
         self._skills.ring_stopped(stopped.ring_ids)
 
@@ -66,12 +66,12 @@ class DaemonEffects(EffectHost):
         """End the time for which the user closed the microphone; the switch may keep it closed."""
         self._skills.mute.reopen()
 
-    def keep_echo_path(self, learnt: Learnt) -> None:
+    def keep_echo_path(self, learnt: EchoPathLearned) -> None:
         """Save it on a worker thread."""
-        in_background(self._echo_file.save, learnt.memory)
+        in_background(self._echo_path_file.save, learnt.echo_path)
 
     def record_turn(self, turn: RecordTurn) -> None:
-        """Save the turn on a worker thread, if `log.keep_turns` asks for recordings."""
+        """Save the turn on a worker thread, if `log.record_turns` asks for recordings."""
         if self._recorder is not None:
             in_background(_save, self._recorder)
 
@@ -80,7 +80,7 @@ class DaemonEffects(EffectHost):
         self._status.add_xruns(xruns.count, time.monotonic())
 
 
-def _save(recorder: Keeper) -> None:
+def _save(recorder: TurnRecorder) -> None:
     try:
         log.info("turn kept in %s", recorder.save())
     except OSError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parleyd import config
-from parleyd.hearing.echo_path import TAPS, EchoMemory
+from parleyd.hearing.echo_path import TAPS, EchoPath
 from parleyd.system import atomic_file
 from parleyd.units import Floats
 
@@ -25,17 +25,17 @@ DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, RuntimeError, Ov
 log = logging.getLogger(__name__)
 
 
-class EchoFile:
+class EchoPathFile:
     """One file, replaced as a whole; its methods block. Any thread."""
 
-    def __init__(self, path: Path, audio: config.Audio) -> None:
+    def __init__(self, path: Path, audio: config.AudioConfig) -> None:
         self._path = path
         # another pair of cards, or another lead between them, has another path
         self._cards = (
             f"{audio.capture} {audio.playback} {audio.playback_rate_hz} Hz {audio.lead_ms} ms"
         )
 
-    def load(self) -> EchoMemory | None:
+    def load(self) -> EchoPath | None:
         """The saved echo path of these cards; None if there is none that is plausible."""
         atomic_file.sweep(self._path.parent)
         atomic_file.tighten(self._path)
@@ -43,7 +43,7 @@ class EchoFile:
             members = _members(atomic_file.read(self._path, LONGEST_FILE))
             if members["cards"] != _npy(np.array(self._cards)):
                 return None
-            memory = EchoMemory(
+            memory = EchoPath(
                 _numbers(members, "weights", np.zeros(TAPS, np.float32)),
                 *(
                     float(_numbers(members, name, np.zeros((), np.float64)))
@@ -59,7 +59,7 @@ class EchoFile:
         with np.errstate(all="ignore"):  # numbers of any size
             return memory if memory.plausible else None
 
-    def save(self, memory: EchoMemory) -> None:
+    def save(self, memory: EchoPath) -> None:
         """Save an echo path; a full or read-only disk is logged and changes nothing."""
         content = io.BytesIO()
         np.savez(
@@ -71,7 +71,7 @@ class EchoFile:
             drift=memory.drift,
         )
         try:
-            atomic_file.replace(self._path, content.getvalue())
+            atomic_file.write(self._path, content.getvalue())
         except OSError as error:
             log.warning("the echo path is not saved: %s", error)
 

@@ -8,28 +8,28 @@ from typing import Any
 from parleyd.app.announcer import Announcer
 from parleyd.app.effect_log import log_fault, log_note
 from parleyd.core.events import (
+    AlarmDismissed,
     CallSkill,
-    Connect,
+    EchoPathLearned,
     Effect,
-    Happening,
-    Learnt,
-    Note,
+    InputEvent,
+    LogEvent,
     OpenMicrophone,
+    RecognizeAlarmCommand,
     Reconnect,
     RecordTurn,
-    Renew,
+    RenewConnection,
     ReportXruns,
-    RingStopped,
     Send,
+    SetConnectionWanted,
     Show,
     SkillDone,
-    Speak,
-    Spoken,
-    Understand,
+    SpeechSynthesized,
+    SynthesizeSpeech,
 )
-from parleyd.hearing.fuse import Fault
-from parleyd.realtime.connection import Link
-from parleyd.skills.registry import SkillBook
+from parleyd.hearing.fuse import ComponentFault
+from parleyd.realtime.connection import RealtimeConnection
+from parleyd.skills.registry import SkillRegistry
 from parleyd.system.tasks import failed
 
 log = logging.getLogger(__name__)
@@ -45,27 +45,27 @@ class EffectHost:
     all else is ignored.
     """
 
-    def note(self, note: Note) -> None:
+    def note(self, note: LogEvent) -> None:
         """Write a line of the log."""
         log_note(note)
 
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: ComponentFault) -> None:
         """A part of hearing failed."""
         log_fault(fault)
 
     def show(self, show: Show) -> None:
         """Show this to people."""
 
-    def understand(self, understand: Understand) -> None:
-        """Recognize a command that was spoken into a ringing alarm; post `Understood`."""
+    def understand(self, understand: RecognizeAlarmCommand) -> None:
+        """Recognize a command spoken into a ringing alarm; post `AlarmCommandRecognized`."""
 
-    def ring_stopped(self, stopped: RingStopped) -> None:
+    def ring_stopped(self, stopped: AlarmDismissed) -> None:
         """These alarms are over."""
 
     def open_microphone(self, opening: OpenMicrophone) -> None:
         """End the time for which the user closed the microphone."""
 
-    def keep_echo_path(self, learnt: Learnt) -> None:
+    def keep_echo_path(self, learnt: EchoPathLearned) -> None:
         """Save this over a restart."""
 
     def record_turn(self, turn: RecordTurn) -> None:
@@ -75,7 +75,7 @@ class EffectHost:
         """Count lost sound, log it and show it in the status."""
 
 
-class Switchboard:
+class EffectDispatcher:
     """Dispatches effects, on the event loop.
 
     `post` hands an event to the core, wherever that runs.
@@ -83,13 +83,13 @@ class Switchboard:
 
     def __init__(
         self,
-        link: Link,
-        skills: SkillBook,
-        post: Callable[[Happening], None],
+        link: RealtimeConnection,
+        skills: SkillRegistry,
+        post: Callable[[InputEvent], None],
         host: EffectHost,
         announcer: Announcer | None = None,
     ) -> None:
-        self._link = link
+        self._connection = link
         self._skills = skills
         self._post = post
         self._announcer = announcer or Announcer()
@@ -97,22 +97,22 @@ class Switchboard:
         self.handlers: Handlers = {
             Send: self._send,
             Reconnect: self._reconnect,
-            Renew: self._renew,
-            Connect: self._connect,
+            RenewConnection: self._renew,
+            SetConnectionWanted: self._connect,
             CallSkill: self._call_skill,
-            Speak: self._speak,
+            SynthesizeSpeech: self._speak,
             Show: host.show,
-            Note: host.note,
-            Fault: host.fault,
-            Understand: host.understand,
-            RingStopped: host.ring_stopped,
+            LogEvent: host.note,
+            ComponentFault: host.fault,
+            RecognizeAlarmCommand: host.understand,
+            AlarmDismissed: host.ring_stopped,
             OpenMicrophone: host.open_microphone,
-            Learnt: host.keep_echo_path,
+            EchoPathLearned: host.keep_echo_path,
             RecordTurn: host.record_turn,
             ReportXruns: host.report_xruns,
         }
 
-    def carry(self, effects: Sequence[Effect]) -> None:
+    def dispatch(self, effects: Sequence[Effect]) -> None:
         """Act on effects, in order; returns at once."""
         for effect in effects:
             self.handlers[type(effect)](effect)
@@ -120,16 +120,16 @@ class Switchboard:
     # --- the connection -----------------------------------------------------------------
 
     def _send(self, send: Send) -> None:
-        self._link.send(send.event)
+        self._connection.send(send.event)
 
     def _reconnect(self, reconnect: Reconnect) -> None:
-        self._link.reconnect(reconnect.reason, fatal=reconnect.fatal, later=reconnect.later)
+        self._connection.reconnect(reconnect.reason, fatal=reconnect.fatal, later=reconnect.later)
 
-    def _renew(self, renew: Renew) -> None:
-        self._link.renew(renew.reason)
+    def _renew(self, renew: RenewConnection) -> None:
+        self._connection.renew(renew.reason)
 
-    def _connect(self, connect: Connect) -> None:
-        self._link.want(connect.wanted)
+    def _connect(self, connect: SetConnectionWanted) -> None:
+        self._connection.set_wanted(connect.wanted)
 
     # --- skills and the offline voice ---------------------------------------------------
 
@@ -138,18 +138,18 @@ class Switchboard:
 
     async def _run_skill(self, call: CallSkill) -> None:
         outcome = await self._skills.call(call.name, call.arguments)
-        self._post(SkillDone(call.call_id, outcome.output, outcome.then))
+        self._post(SkillDone(call.call_id, outcome.output, outcome.after))
 
-    def _speak(self, speak: Speak) -> None:
+    def _speak(self, speak: SynthesizeSpeech) -> None:
         self._begin(self._synthesize(speak))
 
-    async def _synthesize(self, speak: Speak) -> None:
+    async def _synthesize(self, speak: SynthesizeSpeech) -> None:
         frames = None
         try:
             frames = await asyncio.to_thread(self._announcer.say, speak.words)
         except Exception:  # the voice is native code; without it the answer is no
             log.exception("the offline voice failed")
-        self._post(Spoken(speak.number, frames))
+        self._post(SpeechSynthesized(speak.number, frames))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -2,12 +2,20 @@
 
 import logging
 
-from parleyd.core.events import Note
-from parleyd.hearing.fuse import Fault
+from parleyd.core.events import LogEvent
+from parleyd.hearing.fuse import ComponentFault
 
-LOUD_NOTES = dict.fromkeys(
+LOUD_EVENTS = dict.fromkeys(
     [
-        *("trouble", "ring_full", "xrun", "longer_lead", "half_duplex", "not_heard", "too_loud"),
+        *(
+            "server_error",
+            "playback_buffer_full",
+            "xrun",
+            "lead_increased",
+            "half_duplex",
+            "loudspeaker_not_heard",
+            "echo_too_loud",
+        ),
         "no_sound",
     ],
     logging.WARNING,
@@ -15,7 +23,7 @@ LOUD_NOTES = dict.fromkeys(
 EACH = frozenset(
     {
         *("state", "turn"),  # `parley turns` and every diagnosis need each of them
-        "trouble",  # the core bounds their number
+        "server_error",  # the core bounds their number
     }
 )
 """Notes of which every line is written, however fast they follow each other."""
@@ -23,14 +31,14 @@ EACH = frozenset(
 log = logging.getLogger("parleyd.turns")
 
 
-def log_note(note: Note) -> None:
+def log_note(note: LogEvent) -> None:
     """Write one line: the note's name, then its numbers, which are journal fields, too."""
     fields = {key: _short(value) for key, value in note.fields.items()}
-    level = LOUD_NOTES.get(note.name, logging.INFO)
+    level = LOUD_EVENTS.get(note.name, logging.INFO)
     log.log(level, note.name, extra={"fields": fields, "each": note.name in EACH})
 
 
-def log_fault(fault: Fault) -> None:
+def log_fault(fault: ComponentFault) -> None:
     """Write the traceback of a part's failure once, then a line at 2, 4, 8 ... failures."""
     error = fault.error if not fault.known else None
     if error is None and fault.times & (fault.times - 1):

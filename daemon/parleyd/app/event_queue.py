@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 
-from parleyd.core.events import ButtonPressed, Happening
+from parleyd.core.events import ButtonPressed, InputEvent
 
 MOST_EVENTS = 8192  # minutes of audio deltas; more means that nothing drains: the watchdog's case
 CROWD = 1000  # the events of the longest burst that servers send; taken in a tenth of a second
@@ -19,12 +19,12 @@ class EventQueue:
     """
 
     def __init__(self) -> None:
-        self._events: deque[Happening] = deque()
+        self._events: deque[InputEvent] = deque()
         self._lost = 0  # events since the queue was full
         self._successor: EventQueue | None = None
         self._lock = threading.Lock()
 
-    def post(self, event: Happening) -> None:
+    def post(self, event: InputEvent) -> None:
         """Append an event. Neither blocks nor raises: callbacks of other libraries call it.
 
         Events beyond `MOST_EVENTS` are dropped. The log names the first of them, and their
@@ -40,7 +40,7 @@ class EventQueue:
         if successor is not None and isinstance(event, ButtonPressed):
             successor.post(event)
 
-    def take(self) -> Happening | None:
+    def take(self) -> InputEvent | None:
         """The oldest event, or None; does not block."""
         try:
             return self._events.popleft()
@@ -63,7 +63,7 @@ class EventQueue:
                 if isinstance(event, ButtonPressed):
                     successor.post(event)
 
-    def _append(self, event: Happening) -> str:
+    def _append(self, event: InputEvent) -> str:
         """Append unless the queue is full; returns a line for the log, or an empty string."""
         if len(self._events) >= MOST_EVENTS:
             self._lost += 1

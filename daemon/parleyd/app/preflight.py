@@ -40,7 +40,7 @@ class Running:
     """The working parts that a reload must not lose by a mistake."""
 
     skills: Loaded
-    lights: config.Lights
+    lights: config.LightsConfig
 
 
 async def prepare(
@@ -143,7 +143,9 @@ async def _others(
 # --- wake words -----------------------------------------------------------------------------
 
 
-def _wake(settings: config.Wake, environ: Mapping[str, str]) -> tuple[WakeEngine | None, list[str]]:
+def _wake(
+    settings: config.WakeConfig, environ: Mapping[str, str]
+) -> tuple[WakeEngine | None, list[str]]:
     """The engine, or a reason for each wake word. Raises `WakeActivationError`."""
     try:
         key = config.secret(WAKE_KEY, environ)

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from parleyd import config
 from parleyd.config.servers import OPENAI, profile
 from parleyd.errors import ParleyError
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 
 
-def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Address | None:
+def server_address(
+    realtime: config.RealtimeConfig, environ: Mapping[str, str]
+) -> ServerAddress | None:
     """The configured server's address, with its key; None for the embedded server.
 
     Raises `ParleyError` if the server needs a key and there is none.
@@ -25,4 +27,4 @@ def server_address(realtime: config.Realtime, environ: Mapping[str, str]) -> Add
             f"realtime.server is {name}, but there is no key: set {server.key} (or the "
             f'credential {server.key.lower()}), or set realtime.server = "embedded"'
         )
-    return Address.of(realtime, server, key)
+    return ServerAddress.of(realtime, server, key)

@@ -1,9 +1,9 @@
 """The line that `systemctl status` shows of the daemon."""
 
 from parleyd.app.effect_log import log_note
-from parleyd.app.xrun_counter import Dropouts
-from parleyd.core.events import Note, Show
-from parleyd.core.states import Shown
+from parleyd.app.xrun_counter import XrunCounter
+from parleyd.core.events import LogEvent, Show
+from parleyd.core.states import Indication
 from parleyd.host.systemd import Notifier
 
 
@@ -17,8 +17,8 @@ class ServiceStatus:
         self.line = "starting"
         """The newest line."""
         self._notifier = notifier
-        self._shown = Show(Shown.IDLE)
-        self._dropouts = Dropouts()
+        self._shown = Show(Indication.IDLE)
+        self._xruns = XrunCounter()
 
     def show(self, shown: Show) -> None:
         """The indication has changed."""
@@ -26,11 +26,13 @@ class ServiceStatus:
         self._send()
 
     def add_xruns(self, count: int, now: float) -> None:
-        """Count lost sound; the log and the line get the number when it is due (`Dropouts`)."""
-        due = self._dropouts.add(count, now)
+        """Count lost sound; the log and the line get the number when it is due (`XrunCounter`)."""
+        due = self._xruns.add(count, now)
         if due:
-            fields = {"count": due, "total": self._dropouts.total}
-            log_note(Note("xrun", {**fields, "means": "the CPU is busy, or audio.lead_ms short"}))
+            fields = {"count": due, "total": self._xruns.total}
+            log_note(
+                LogEvent("xrun", {**fields, "means": "the CPU is busy, or audio.lead_ms short"})
+            )
             self._send()
 
     def fail(self, error: Exception) -> None:
@@ -38,6 +40,6 @@ class ServiceStatus:
         self._notifier.status(f"error: {error}")
 
     def _send(self) -> None:
-        words = ", ".join(filter(None, [str(self._shown.shown), str(self._dropouts)]))
+        words = ", ".join(filter(None, [str(self._shown.indication), str(self._xruns)]))
         self.line = f"{words}: {self._shown.detail}" if self._shown.detail else words
         self._notifier.status(self.line)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from parleyd import config
-from parleyd.app.alarm_command import Overhearing
+from parleyd.app.alarm_command import AlarmCommandListener
 from parleyd.app.announcer import Announcer
-from parleyd.core.events import Happening, Ring, SetVolume
+from parleyd.core.events import AlarmDue, InputEvent, SetVolume
 from parleyd.skills import Skill, conversation, is_skill, skills_of
-from parleyd.skills.alarms import Alarm, Moment
+from parleyd.skills.alarms import Alarm, ClockReading
 from parleyd.skills.loading import load
 from parleyd.skills.mute import Mute
-from parleyd.skills.registry import SkillBook
-from parleyd.skills.store import Kept, Loudness, Store
+from parleyd.skills.registry import SkillRegistry
+from parleyd.skills.store import Kept, SavedVolume, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
 from parleyd.units import Frames
@@ -36,7 +36,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 log = logging.getLogger(__name__)
 
 
-class Skillset:
+class SkillRuntime:
     """The skills of one configuration, on the event loop.
 
     `close_microphone` is called to close (True) or open the capture device; a caller that
@@ -48,7 +48,7 @@ class Skillset:
         self,
         settings: config.Config,
         store: Store,
-        post: Callable[[Happening], None],
+        post: Callable[[InputEvent], None],
         close_microphone: Callable[[bool], None] = lambda closed: None,
         mute: Mute | None = None,
     ) -> None:
@@ -61,12 +61,12 @@ class Skillset:
         self.volume_percent = _volume(store.latest.loudness, settings.audio.volume)
         """The last volume, over restarts, unless the configuration has changed since."""
         self._volume = Volume(self.volume_percent, self._set_volume)
-        self.overhearing = Overhearing(post)
+        self.alarm_listener = AlarmCommandListener(post)
         self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
         self.mute.keep = self._keep_mute
 
-    async def book(self, own: Sequence[Skill] | None = None) -> SkillBook:
+    async def book(self, own: Sequence[Skill] | None = None) -> SkillRegistry:
         """The functions that the model may call; `own`: the user's, loaded here if not given."""
         built_in = [
             *skills_of(self._volume),
@@ -76,15 +76,15 @@ class Skillset:
         ]
         if own is None:
             own = await load(Path(self._settings.skills.folder), BUILT_IN)
-        return SkillBook([*built_in, *own], self._settings.skills.within_s)
+        return SkillRegistry([*built_in, *own], self._settings.skills.timeout_s)
 
     async def run(self) -> None:
         """Ring due alarms, and open the microphone when its time is over, until cancelled."""
         while True:
             for alarm in self.timers.take_due():
                 words = await asyncio.to_thread(self._words, alarm)
-                self.overhearing.prepare()
-                self._post(Ring(alarm.name, alarm.id, words))
+                self.alarm_listener.prepare()
+                self._post(AlarmDue(alarm.name, alarm.id, words))
             self.mute.look()
             await self.timers.save()
             await asyncio.sleep(LOOK_S)
@@ -99,11 +99,11 @@ class Skillset:
     def ring_stopped(self, ids: Sequence[int]) -> None:
         """These alarms have rung and are over, and no other rings."""
         self.timers.stopped(ids)
-        self.overhearing.rest()
+        self.alarm_listener.rest()
 
     async def settle(self) -> None:
         """Wait until all state is written; at the end of a configuration."""
-        await self.overhearing.close()
+        await self.alarm_listener.close()
         await asyncio.gather(*map(asyncio.wrap_future, tuple(self._saving)))
         await self.timers.save()
 
@@ -113,7 +113,7 @@ class Skillset:
     def _set_volume(self, percent: int) -> None:
         self._post(SetVolume(percent))
         configured = self._settings.audio.volume
-        self._keep_soon(loudness=Loudness(percent=percent, configured=configured))
+        self._keep_soon(loudness=SavedVolume(percent=percent, configured=configured))
 
     def _keep_mute(self, until: float) -> None:
         self._keep_soon(
@@ -162,10 +162,10 @@ def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _volume(kept: Loudness | None, configured: int) -> int:
+def _volume(kept: SavedVolume | None, configured: int) -> int:
     return configured if kept is None or kept.configured != configured else kept.percent
 
 
-def _now() -> Moment:
+def _now() -> ClockReading:
     time.tzset()  # the owner may have changed the time zone
-    return Moment(time.time(), _since_boot(), _boot())
+    return ClockReading(time.time(), _since_boot(), _boot())

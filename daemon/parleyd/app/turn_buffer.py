@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 
-from parleyd.core.events import MicPeriod, Step
+from parleyd.core.events import MicPeriod, TickResult
 from parleyd.core.states import State
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, SILENCE, Frames
 
@@ -31,7 +31,7 @@ class TurnBuffer:
         self._was_idle, self._was_closed = True, False
         self._lock = threading.Lock()
 
-    def beat(self, period: MicPeriod, step: Step) -> None:
+    def observe(self, period: MicPeriod, step: TickResult) -> None:
         """Take the input and the output of the core, at each period."""
         count = max(0, len(self._pending) - period.queued_frames)
         played = self._pending[:count]

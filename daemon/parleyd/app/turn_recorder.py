@@ -16,7 +16,7 @@ from parleyd.units import MIC_RATE_HZ, SILENCE
 SUFFIX = ".wav"
 
 
-class Keeper:
+class TurnRecorder:
     """Buffers the current turn (`TurnBuffer`); `save` writes it.
 
     `beat` is called on the audio thread and is cheap; `save` on any other, and it blocks.
@@ -27,7 +27,7 @@ class Keeper:
         self._saving = threading.Lock()
         self._written: list[Path] = []  # by this process and still there, the oldest first
         self._buffer = TurnBuffer()
-        self.beat = self._buffer.beat
+        self.observe = self._buffer.observe
         """Call with the input and the output of the core, at each period."""
 
     def save(self) -> Path:

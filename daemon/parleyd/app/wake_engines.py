@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from parleyd import config
 from parleyd.app.preflight import WAKE_KEY
-from parleyd.core.events import Happening, WakeRenewed
+from parleyd.core.events import InputEvent, WakeRenewed
 from parleyd.errors import ParleyError
 from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake
@@ -20,9 +20,9 @@ class WakeEngines:
     def __init__(
         self,
         engine: WakeEngine,
-        settings: config.Wake,
+        settings: config.WakeConfig,
         environ: Mapping[str, str],
-        post: Callable[[Happening], None],
+        post: Callable[[InputEvent], None],
     ) -> None:
         """`engine`: the first, made with these settings; `close` frees it, too."""
         self._settings = settings

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 
-from parleyd.app.audio_thread import Heartbeat
+from parleyd.app.audio_thread import AudioThread
 from parleyd.host.systemd import Notifier
 
 STUCK_S = 2.0  # an audio thread without a period for this long is stuck: 200 periods
@@ -12,7 +12,7 @@ STUCK_S = 2.0  # an audio thread without a period for this long is stuck: 200 pe
 log = logging.getLogger("parleyd")
 
 
-async def feed_watchdog(notifier: Notifier, heartbeat: Heartbeat) -> None:
+async def feed_watchdog(notifier: Notifier, heartbeat: AudioThread) -> None:
     """Feed until cancelled; returns at once without a watchdog. Runs on the event loop."""
     interval_s = notifier.watchdog_interval_s()
     while interval_s is not None:

@@ -3,7 +3,7 @@
 TOLD_EVERY_S = 10.0  # an overloaded machine has many xruns each second
 
 
-class Dropouts:
+class XrunCounter:
     """Counts underruns and overruns; times are monotonic seconds."""
 
     def __init__(self) -> None:

@@ -18,10 +18,10 @@ from parleyd.demo.stage import Stage
 from parleyd.embedded.child_process import EmbeddedServer
 from parleyd.errors import SceneError
 from parleyd.printable import printable
-from parleyd.realtime.connection import Address
+from parleyd.realtime.connection import ServerAddress
 from parleyd.simulation.acoustics import Room
-from parleyd.simulation.drive import LIFE
-from parleyd.simulation.simulated_speaker import Moment, Rehearsal
+from parleyd.simulation.drive import REAL_TIME
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker, Timestamped
 from parleyd.wake import factory as wake
 
 CONNECTED_WITHIN_S = 20.0
@@ -57,7 +57,7 @@ def demo(folder: Path, real_time: bool, seed: int, echo_db: float) -> None:
     """
     report.check_tools()
     room = {"seed": seed, "echo_gain_db": echo_db}
-    passed = asyncio.run(_Demo(folder, LIFE if real_time else FASTER, room).run())
+    passed = asyncio.run(_Demo(folder, REAL_TIME if real_time else FASTER, room).run())
     raise SystemExit(0 if passed else 1)
 
 
@@ -69,26 +69,26 @@ class _Demo:
         self._faster = faster
         self._conditions = conditions
         self._console = Console(highlight=False, width=None if _in_terminal() else PLAIN_WIDTH)
-        self._played: list[report.Played] = []
+        self._played: list[report.SceneResult] = []
 
     async def run(self) -> bool:
         """Play all scenes, print and write the results; return whether all passed."""
         server = EmbeddedServer()
         try:
-            rehearsal = self._rehearsal(Address.embedded(await server.start()))
-            async with rehearsal.connected():
-                outcome = await self._play(rehearsal)
+            simulated = self._simulated(ServerAddress.embedded(await server.start()))
+            async with simulated.connected():
+                outcome = await self._play(simulated)
         finally:
             await server.stop()
         self._console.print()
         self._console.print(report.table(outcome))
-        paths = await asyncio.to_thread(report.write, outcome, rehearsal, self._folder)
+        paths = await asyncio.to_thread(report.write, outcome, simulated, self._folder)
         for path in paths:
             self._console.print(printable(str(path)), soft_wrap=True, markup=False)
-        self._console.print(self._verdict(outcome))
+        self._console.print(self._decision(outcome))
         return outcome.passed
 
-    def _rehearsal(self, address: Address) -> Rehearsal:
+    def _simulated(self, address: ServerAddress) -> SimulatedSpeaker:
         settings = Config()
         room = Room(
             seed=int(self._conditions["seed"]),
@@ -96,17 +96,17 @@ class _Demo:
             loudspeaker_rate_hz=settings.audio.playback_rate_hz,
         )
         engine = wake.create(settings.wake, None)
-        return Rehearsal(settings, address, engine, room=room, faster=self._faster)
+        return SimulatedSpeaker(settings, address, engine, room=room, faster=self._faster)
 
-    async def _play(self, rehearsal: Rehearsal) -> report.Outcome:
-        stage = Stage(rehearsal, lambda words: narrator.says(words))
-        narrator = Narrator(self._console, rehearsal, stage.answers)
+    async def _play(self, simulated: SimulatedSpeaker) -> report.DemoResult:
+        stage = Stage(simulated, lambda words: narrator.says(words))
+        narrator = Narrator(self._console, simulated, stage.answers)
 
-        def watch(moment: Moment[Any]) -> None:
+        def watch(moment: Timestamped[Any]) -> None:
             stage.answers.take(moment)
             narrator.take(moment)
 
-        rehearsal.on_moment = watch
+        simulated.on_moment = watch
         narrator.introduction()
         started = time.monotonic()
         for number, scene in enumerate(SCENES, start=1):
@@ -118,15 +118,15 @@ class _Demo:
                     Text(f"   FAILED: {printable(played.reason)}", style="bold red")
                 )
                 break
-        return report.Outcome(
+        return report.DemoResult(
             scenes=self._played,
             planned=len(SCENES),
             wall_s=time.monotonic() - started,
-            simulated_s=rehearsal.recording.duration_s,
+            simulated_s=simulated.recording.duration_s,
             conditions=self._conditions,
         )
 
-    def _verdict(self, outcome: report.Outcome) -> Text:
+    def _decision(self, outcome: report.DemoResult) -> Text:
         if outcome.passed:
             return Text(f"All {outcome.planned} scenes passed.", style="bold green")
         failed = outcome.scenes[-1]
@@ -137,14 +137,14 @@ class _Demo:
         )
 
 
-async def _play(scene: Scene, stage: Stage) -> report.Played:
+async def _play(scene: Scene, stage: Stage) -> report.SceneResult:
     begins_s = stage.now
     try:
         await stage.until_ready(within_s=CONNECTED_WITHIN_S)
         figures, reason = await scene.play(stage), ""
     except SceneError as error:
         figures, reason = (), str(error)
-    return report.Played(scene.name, scene.title, begins_s, stage.now, figures, reason)
+    return report.SceneResult(scene.name, scene.title, begins_s, stage.now, figures, reason)
 
 
 def _in_terminal() -> bool:

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from parleyd.diagnostics import checks, devices
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.printable import printable
 
 INSTALLED = checks.INSTALLED
 SERVICE_STATE = "/var/lib/parley"
-COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+COLOURS = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "red"}
 
 
 @click.command()
@@ -41,7 +41,7 @@ def doctor(path: Path | None, as_json: bool) -> None:
         findings.append(finding)
         if not as_json:
             _print(finding)
-    healthy = all(finding.level is not Level.FAIL for finding in findings)
+    healthy = all(finding.level is not Severity.FAIL for finding in findings)
     if as_json:
         report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
         click.echo(json.dumps(report, indent=2))

@@ -19,7 +19,7 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     """Replay RECORDING through the hearing; print and draw every decision with its values.
 
     RECORDING is a stereo WAV file with the loudspeaker on the left and the microphone on the
-    right: the demo's room.wav, or a turn that the daemon recorded (log.keep_turns).
+    right: the demo's room.wav, or a turn that the daemon recorded (log.record_turns).
     """
     from parleyd.diagnostics import decision_plot
     from parleyd.diagnostics.replay import replay
@@ -31,7 +31,7 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
         onset_ms = round((seconds - decision.onset) * 1000)
         after = f"{onset_ms} ms after the onset"
         reason = printable(decision.reason)
-        click.echo(f"{seconds:8.2f} s  {decision.kind:9} {after:26} {reason} ({numbers})")
+        click.echo(f"{seconds:8.2f} s  {decision.decision:9} {after:26} {reason} ({numbers})")
     if not heard.decisions:
         click.echo("no speech was detected while the loudspeaker spoke")
     picture = picture or recording.with_suffix(".png")

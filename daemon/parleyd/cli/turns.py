@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parleyd.diagnostics.journal import Turn
+from parleyd.diagnostics.journal import LoggedTurn
 from parleyd.diagnostics.journal import turns as read
 from parleyd.errors import ParleyError
 from parleyd.printable import printable
@@ -29,7 +29,7 @@ COLUMNS = {
     "heard": "heard_ms",
     "hold": "onset_to_hold_ms",
     "interrupt": "onset_to_interrupt_ms",
-    "false alarms": "false_alarms",
+    "false interruptions": "false_interruptions",
     "tokens in": "input_tokens",
     "cached": "cached_tokens",
     "tokens out": "output_tokens",
@@ -61,7 +61,7 @@ def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
     console.print(_table(found))
 
 
-def _journal(unit: str, since: str, count: int) -> list[Turn]:
+def _journal(unit: str, since: str, count: int) -> list[LoggedTurn]:
     command = [
         *("journalctl", "--unit", unit, "--since", since, "--output", "json", "--no-pager"),
         *("--output-fields", "MESSAGE,LOGGER,_PID", "LOGGER=parleyd.turns"),
@@ -89,7 +89,7 @@ def _journal(unit: str, since: str, count: int) -> list[Turn]:
     return found
 
 
-def _table(found: Sequence[Turn]) -> Table:
+def _table(found: Sequence[LoggedTurn]) -> Table:
     told = [
         (title, name)
         for place, (title, name) in enumerate(COLUMNS.items())
@@ -110,7 +110,7 @@ def _table(found: Sequence[Turn]) -> Table:
     return table
 
 
-def _percentile(found: Sequence[Turn], name: str, percent: int) -> str:
+def _percentile(found: Sequence[LoggedTurn], name: str, percent: int) -> str:
     values = [n for turn in found if (n := turn.number(name)) is not None]
     return _shown(float(np.percentile(values, percent))) if values else ""
 

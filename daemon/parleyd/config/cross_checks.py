@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from parleyd.config import boards, hosts
 from parleyd.config.credentials import header_flaw
-from parleyd.config.schema import Config, Mcp, Realtime
+from parleyd.config.schema import Config, McpServerConfig, RealtimeConfig
 from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
 from parleyd.printable import shown
 
@@ -85,7 +85,7 @@ def _pins_of(config: Config) -> Iterator[tuple[str, int | None]]:
 # --- the realtime server ------------------------------------------------------------------
 
 
-def _address(realtime: Realtime) -> Iterator[Clash]:
+def _address(realtime: RealtimeConfig) -> Iterator[Clash]:
     """The address of the server, which gets a key and the user's voice."""
     server, url, needs = realtime.server, realtime.url, profile(realtime.server)
     keys = ("realtime.server", "realtime.url", "realtime.key_host")
@@ -111,7 +111,7 @@ def _address(realtime: Realtime) -> Iterator[Clash]:
         )
 
 
-def _transcription(realtime: Realtime) -> Iterator[Clash]:
+def _transcription(realtime: RealtimeConfig) -> Iterator[Clash]:
     """Keywords that no transcription model would get."""
     model = realtime.transcription_model
     if not realtime.transcription_keywords or (model and takes_keywords(model)):
@@ -124,7 +124,7 @@ def _transcription(realtime: Realtime) -> Iterator[Clash]:
     )
 
 
-def _address_problem(realtime: Realtime, needs: Profile) -> str:
+def _address_problem(realtime: RealtimeConfig, needs: Profile) -> str:
     url, name = realtime.url, hosts.host(realtime.url)
     told = hosts.without_secrets(url)
     if realtime.server == "embedded":
@@ -152,7 +152,7 @@ def _address_problem(realtime: Realtime, needs: Profile) -> str:
     return ""
 
 
-def _headers(realtime: Realtime) -> Iterator[Clash]:
+def _headers(realtime: RealtimeConfig) -> Iterator[Clash]:
     keys = ("realtime.headers",)
     seen: set[str] = set()
     for name, value in realtime.headers.items():
@@ -193,7 +193,7 @@ def _mcp(config: Config) -> Iterator[Clash]:
         yield from _mcp_key(where, mcp, holders)
 
 
-def _mcp_names(where: str, mcp: Mcp, labels: set[str]) -> Iterator[Clash]:
+def _mcp_names(where: str, mcp: McpServerConfig, labels: set[str]) -> Iterator[Clash]:
     """Label and address. `labels` holds those of the servers above, and gets this one."""
     if not _LABEL.fullmatch(mcp.label) or mcp.label in labels:
         yield Clash(
@@ -211,7 +211,9 @@ def _mcp_names(where: str, mcp: Mcp, labels: set[str]) -> Iterator[Clash]:
         )
 
 
-def _mcp_key(where: str, mcp: Mcp, holders: dict[str, tuple[str, str]]) -> Iterator[Clash]:
+def _mcp_key(
+    where: str, mcp: McpServerConfig, holders: dict[str, tuple[str, str]]
+) -> Iterator[Clash]:
     """The name of the key, and its header. `holders`: by key, the first server and its host."""
     if mcp.key and not _SECRET.fullmatch(mcp.key):
         yield Clash(

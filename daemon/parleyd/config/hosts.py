@@ -56,7 +56,7 @@ _SECRET_VALUE = re.compile(
     r"(bearer|basic|token)\s+\S|\b(sk|ek|rk|xai|gsk|hf|ghp)[-_][\w-]{12,}", re.IGNORECASE
 )
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def flaw(url: str) -> str:
@@ -149,7 +149,7 @@ def without_secrets(url: str) -> str:
     return repr(bare if len(bare) <= 100 else f"{bare[:97]}...")
 
 
-def _address(name: str) -> Address | None:
+def _address(name: str) -> IpAddress | None:
     """A literal address; an IPv4-mapped IPv6 address becomes the IPv4 address."""
     try:
         address = ipaddress.ip_address(name.partition("%")[0])

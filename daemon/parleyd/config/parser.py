@@ -18,13 +18,14 @@ from typing import Any
 import msgspec
 
 from parleyd.config import boards, cross_checks, wording
-from parleyd.config.schema import MOST_MCP, Config, Mcp, Realtime, Section
+from parleyd.config.renamed import RENAMED
+from parleyd.config.schema import MOST_MCP, Config, McpServerConfig, RealtimeConfig, Section
 from parleyd.errors import ConfigError
 from parleyd.printable import named, shown
 
 LONGEST_FILE = 1_000_000  # bytes; the documented file has 8,000, a log or an image millions
 
-_INSTRUCTIONS = typing.get_type_hints(Realtime, include_extras=True)["instructions"]
+_INSTRUCTIONS = typing.get_type_hints(RealtimeConfig, include_extras=True)["instructions"]
 
 
 def load(path: Path | None) -> Config:
@@ -139,7 +140,7 @@ class _Checks:
                 self._unknown_key(name, key, hints)
             elif hints[key] is wording.MCP and _is_tables(value):
                 values[key] = tuple(
-                    self._section(f"{where}[{place}]", Mcp, entry)
+                    self._section(f"{where}[{place}]", McpServerConfig, entry)
                     for place, entry in enumerate(value, 1)
                 )
             elif problem := _problem(where, hints[key], value):
@@ -184,6 +185,9 @@ class _Checks:
         hint = wording.closest(key, hints)
         if key == "board":
             hint = "it stands above the first [section]"
+        elif renamed := RENAMED.get(f"{name}.{key}"):
+            self.spoilt.add(f"{name}.{renamed.key}")
+            hint = f"it is called {name}.{renamed.key} now{renamed.change}"
         elif hint:
             self.spoilt.add(f"{name}.{hint}")
         self.problems.append(wording.unknown(f"{name}.{named(key)}", hint, hints))

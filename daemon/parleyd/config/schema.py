@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import msgspec
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
-Level = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 MOST_MCP = 8  # servers; each one delays the start of every session
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
-Span = Annotated[
+TimeOfDayRange = Annotated[
     str, msgspec.Meta(pattern=rf"^({_CLOCK}-{_CLOCK})?\Z", description='"22:00-07:00" or ""')
 ]
 Device = Annotated[str, msgspec.Meta(min_length=1, description="the name of a card")]
@@ -46,7 +46,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of the sections: a table of the file in which every key has a default."""
 
 
-class Audio(Section, frozen=True, kw_only=True):
+class AudioConfig(Section, frozen=True, kw_only=True):
     """The sound cards, the volume and the timing of playback.
 
     The card's own mixer is set once, when the card is opened.
@@ -64,24 +64,24 @@ class Audio(Section, frozen=True, kw_only=True):
     priority: Annotated[int, msgspec.Meta(ge=0, le=49)] = 20
 
 
-class Playout(Section, frozen=True, kw_only=True):
+class PlayoutConfig(Section, frozen=True, kw_only=True):
     """The buffer of reply audio that waits to be played."""
 
     capacity_s: Annotated[int, msgspec.Meta(ge=30, le=1200)] = 360
 
 
-class Wake(Section, frozen=True, kw_only=True):
+class WakeConfig(Section, frozen=True, kw_only=True):
     """The wake word: which engine listens, for which keywords, and how eagerly."""
 
     engine: Literal["auto", "micro", "porcupine"] = "auto"
     keywords: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)] = ("hey_jarvis",)
-    sensitivity: Level = 0.5
+    sensitivity: Ratio = 0.5
     refractory_s: Annotated[float, msgspec.Meta(ge=0.2, le=10)] = 2.0
     preroll_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 200
     chime: bool = True
 
 
-class Turn(Section, frozen=True, kw_only=True):
+class TurnConfig(Section, frozen=True, kw_only=True):
     """Turn taking: how the end of the user's turn is found, and how long Parley waits.
 
     The follow-up keys limit a conversation that continues without the wake word.
@@ -89,27 +89,27 @@ class Turn(Section, frozen=True, kw_only=True):
 
     detection: Literal["server_vad", "semantic_vad", "local"] = "server_vad"
     silence_ms: Annotated[int, msgspec.Meta(ge=200, le=3000)] = 600
-    vad_threshold: Level = 0.5
+    vad_threshold: Ratio = 0.5
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    nothing_said_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 8.0
+    no_speech_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 8.0
     follow_up_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 6.0
     follow_up_turns: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 8
-    longest_s: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
-    answer_within_s: Annotated[float, msgspec.Meta(ge=2, le=120)] = 20.0
+    max_turn_s: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
+    response_timeout_s: Annotated[float, msgspec.Meta(ge=2, le=120)] = 20.0
 
 
-class Hearing(Section, frozen=True, kw_only=True):
+class HearingConfig(Section, frozen=True, kw_only=True):
     """Echo cancellation and barge-in: how speech over Parley's own voice is handled."""
 
     canceller: Literal["software", "hardware"] = "software"
     barge_in: bool = True
-    reaction: Literal["hold", "duck"] = "hold"
+    on_suspicion: Literal["hold", "duck"] = "hold"
     duck_db: Annotated[float, msgspec.Meta(ge=3, le=40)] = 18.0
-    confirm_ms: Annotated[int, msgspec.Meta(ge=200, le=1500)] = 500
+    decision_window_ms: Annotated[int, msgspec.Meta(ge=200, le=1500)] = 500
     preroll_ms: Annotated[int, msgspec.Meta(ge=100, le=2000)] = 500
 
 
-class Realtime(Section, frozen=True, kw_only=True):
+class RealtimeConfig(Section, frozen=True, kw_only=True):
     """The realtime server: its address, and the session that Parley asks it for.
 
     Keys of servers are never in the file; `credentials` finds them.
@@ -147,7 +147,7 @@ class Realtime(Section, frozen=True, kw_only=True):
     forget_after_min: Annotated[float, msgspec.Meta(ge=0.5, le=1440)] = 10.0
 
 
-class Mcp(Section, frozen=True, kw_only=True):
+class McpServerConfig(Section, frozen=True, kw_only=True):
     """A remote (MCP) server of functions. `key` is the name of a secret, not its value."""
 
     label: str = ""
@@ -158,16 +158,16 @@ class Mcp(Section, frozen=True, kw_only=True):
     key_header: str = ""
 
 
-class Skills(Section, frozen=True, kw_only=True):
+class SkillsConfig(Section, frozen=True, kw_only=True):
     """The functions that the model may call: local files and remote (MCP) servers."""
 
     folder: Folder = "/etc/parley/skills"
-    within_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
-    ring_min: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 5.0
-    mcp: Annotated[tuple[Mcp, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
+    timeout_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
+    alarm_timeout_s: Annotated[float, msgspec.Meta(ge=30, le=3600)] = 300.0
+    mcp: Annotated[tuple[McpServerConfig, ...], msgspec.Meta(max_length=MOST_MCP)] = ()
 
 
-class Lights(Section, frozen=True, kw_only=True):
+class LightsConfig(Section, frozen=True, kw_only=True):
     """The LEDs that show Parley's state: their kind, their pins and their brightness."""
 
     output: Literal["none", "led", "rgb", "apa102", "ws2812", "terminal"] = "none"
@@ -178,12 +178,12 @@ class Lights(Section, frozen=True, kw_only=True):
     active_high: bool = True
     leds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
     spi_device: SpiDevice = "/dev/spidev0.0"
-    brightness: Level = 0.6
-    night: Span = ""
-    night_brightness: Level = 0.1
+    brightness: Ratio = 0.6
+    night: TimeOfDayRange = ""
+    night_brightness: Ratio = 0.1
 
 
-class Buttons(Section, frozen=True, kw_only=True):
+class ButtonsConfig(Section, frozen=True, kw_only=True):
     """The GPIO pins of the push button and of the mute switch; None is no such input."""
 
     push_pin: Pin | None = None
@@ -191,14 +191,14 @@ class Buttons(Section, frozen=True, kw_only=True):
     mute_closed_means_muted: bool = True
 
 
-class Log(Section, frozen=True, kw_only=True):
+class LogConfig(Section, frozen=True, kw_only=True):
     """The log, and the recordings that help to explain a turn.
 
     By default, neither words nor audio are stored.
     """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    keep_turns: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    record_turns: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     transcripts: bool = False
 
 
@@ -206,13 +206,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file. A missing section has its defaults, or those of the board."""
 
     board: str = ""
-    audio: Audio = Audio()
-    playout: Playout = Playout()
-    wake: Wake = Wake()
-    turn: Turn = Turn()
-    hearing: Hearing = Hearing()
-    realtime: Realtime = Realtime()
-    skills: Skills = Skills()
-    lights: Lights = Lights()
-    buttons: Buttons = Buttons()
-    log: Log = Log()
+    audio: AudioConfig = AudioConfig()
+    playout: PlayoutConfig = PlayoutConfig()
+    wake: WakeConfig = WakeConfig()
+    turn: TurnConfig = TurnConfig()
+    hearing: HearingConfig = HearingConfig()
+    realtime: RealtimeConfig = RealtimeConfig()
+    skills: SkillsConfig = SkillsConfig()
+    lights: LightsConfig = LightsConfig()
+    buttons: ButtonsConfig = ButtonsConfig()
+    log: LogConfig = LogConfig()

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from parleyd.config.hosts import without_secrets
-from parleyd.config.schema import Realtime, Skills
+from parleyd.config.schema import RealtimeConfig, SkillsConfig
 from parleyd.printable import shown
 
-MCP = typing.get_type_hints(Skills, include_extras=True)["mcp"]
-_HEADERS = typing.get_type_hints(Realtime, include_extras=True)["headers"]
-_URL = typing.get_type_hints(Realtime, include_extras=True)["url"]
+MCP = typing.get_type_hints(SkillsConfig, include_extras=True)["mcp"]
+_HEADERS = typing.get_type_hints(RealtimeConfig, include_extras=True)["headers"]
+_URL = typing.get_type_hints(RealtimeConfig, include_extras=True)["url"]
 
 
 def not_allowed(where: str, hint: Any, value: Any, error: msgspec.ValidationError) -> str:

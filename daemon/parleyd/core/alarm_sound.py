@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parleyd.core.events import Ring
+from parleyd.core.events import AlarmDue
 from parleyd.playback import earcons
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
@@ -13,7 +13,7 @@ WORDS_WITHIN_S = 3.0  # to recognise it; takes tenths of a second, on a cold Pi 
 MOST = 16  # as many as there are timers
 
 
-class Ringing:
+class AlarmSound:
     """The due alarms, and their next round; owned by the audio thread.
 
     An alarm that is due during a turn waits for its end. Times are monotonic seconds.
@@ -21,7 +21,7 @@ class Ringing:
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
-        self._rings: list[Ring] = []
+        self._rings: list[AlarmDue] = []
         self._came = 0.0
         self._began: float | None = None
         self._next_round = 0.0
@@ -29,7 +29,7 @@ class Ringing:
             None  # the user speaks, or the words are being recognised
         )
 
-    def add(self, ring: Ring, now: float) -> None:
+    def add(self, ring: AlarmDue, now: float) -> None:
         """One more alarm is due."""
         if not self._rings:
             self._came = now

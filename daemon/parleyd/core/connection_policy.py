@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from parleyd.core.events import Connect, Reconnect, Renew
+from parleyd.core.events import Reconnect, RenewConnection, SetConnectionWanted
 
 LONGEST_S = 3600.0  # OpenAI ends every session after 60 minutes
 RENEW_BEFORE_S = 300.0  # from here on renew at the next idle moment; turns take seconds
@@ -23,7 +23,7 @@ class _State(Enum):
     REFUSED = auto()  # no retry can help
 
 
-class Line:
+class ConnectionPolicy:
     """The policy of one connection; pure, owned by the audio thread, `now` in monotonic seconds."""
 
     def __init__(self, connection: str) -> None:
@@ -57,7 +57,7 @@ class Line:
         self._state, self._reason = _State.UP, ""
 
     def down(self, reason: str, fatal: bool, later: bool = False) -> None:
-        """The socket is gone or could not be opened; see `LinkDown`."""
+        """The socket is gone or could not be opened; see `ConnectionDown`."""
         self._opened = None
         put_off = _State.PUT_OFF if later else _State.DOWN
         self._state = _State.REFUSED if fatal else put_off
@@ -86,7 +86,9 @@ class Line:
         missed = self._state in (_State.CONNECTING, _State.DOWN)
         return self._reason if missed else ""
 
-    def next(self, idle: bool, now: float, forgets: str = "") -> Connect | Renew | Reconnect | None:
+    def next(
+        self, idle: bool, now: float, forgets: str = ""
+    ) -> SetConnectionWanted | RenewConnection | Reconnect | None:
         """At every period: the effect for the connection, if there is one.
 
         After all but `Connect(True)` the session is over. `forgets`: why the server's
@@ -97,21 +99,21 @@ class Line:
             self._asked = False
         elif not self._asked and self._state in (_State.RESTING, _State.DOWN, _State.PUT_OFF):
             self._asked = True
-            return Connect(True)
+            return SetConnectionWanted(True)
         if self._opened is not None and now - self._opened >= self._patience_s:
             self._opened = None
             self._patience_s = min(2 * self._patience_s, MOST_READY_S)
             return Reconnect("the server did not begin the session")
         if self._renewal_due(idle, now):
             self._state = _State.RENEWING
-            return Renew("the session reaches its longest time")
+            return RenewConnection("the session reaches its longest time")
         if forgets and idle and self._state is _State.UP:
             self._state = _State.RENEWING
-            return Renew(forgets)
+            return RenewConnection(forgets)
         if not self._warm and self._rested(now):
             self._opened = None
             self._state, self._reason = _State.RESTING, "connecting"
-            return Connect(False)
+            return SetConnectionWanted(False)
         return None
 
     # --- inside -----------------------------------------------------------------------

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from parleyd.core.states import Shown, State
-from parleyd.hearing.echo_path import EchoMemory
-from parleyd.hearing.fuse import Fault
+from parleyd.core.states import Indication, State
+from parleyd.hearing.echo_path import EchoPath
+from parleyd.hearing.fuse import ComponentFault
+from parleyd.realtime.connection_events import ConnectionDown as ConnectionDown
+from parleyd.realtime.connection_events import ConnectionUp as ConnectionUp
+from parleyd.realtime.connection_events import SessionExpiry as SessionExpiry
 from parleyd.realtime.events import ClientEvent, Json, ServerEvent
-from parleyd.realtime.link_events import Expires as Expires
-from parleyd.realtime.link_events import LinkDown as LinkDown
-from parleyd.realtime.link_events import LinkUp as LinkUp
 from parleyd.units import Frames
 from parleyd.wake import WakeEngine
 
@@ -37,7 +37,7 @@ class ButtonPressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Greet:
+class PlayStartupSound:
     """The speaker has started: play the startup sound, and calibrate hearing by it."""
 
 
@@ -72,8 +72,8 @@ class SetVolume:
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
-    """An alarm is due: ring until it is stopped; `RingStopped` reports that."""
+class AlarmDue:
+    """An alarm is due: ring until it is stopped; `AlarmDismissed` reports that."""
 
     name: str
     ring_id: int = 0
@@ -82,16 +82,16 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """The words that the user spoke into the ringing (`Understand`) were recognised."""
+class AlarmCommandRecognized:
+    """The words that the user spoke into the ringing (`RecognizeAlarmCommand`) were recognised."""
 
     stop: bool
     """They were a stop command."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """The offline voice has spoken the words of a `Speak`."""
+class SpeechSynthesized:
+    """The offline voice has spoken the words of a `SynthesizeSpeech`."""
 
     number: int
     frames: Frames | None = field(repr=False, compare=False)
@@ -100,17 +100,17 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class WakeRenewed:
-    """A new wake-word engine, after a `Fault` of the old one; its maker closes both."""
+    """A new wake-word engine, after a `ComponentFault` of the old one; its maker closes both."""
 
     engine: WakeEngine
 
 
-class Then(Enum):
+class AfterTool(Enum):
     """The reaction of the core to the result of a function."""
 
-    REPLY = auto()  # the model responds to the result
-    REPEAT = auto()  # the last reply is played again, without the model
-    REST = auto()  # the talk is over, without the model
+    RESPOND = auto()  # the model responds to the result
+    REPLAY = auto()  # the last reply is played again, without the model
+    END = auto()  # the talk is over, without the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class SkillDone:
 
     call_id: str
     output: str
-    then: Then = Then.REPLY
+    after: AfterTool = AfterTool.RESPOND
 
 
 # --- effects ----------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class Send:
 class Show:
     """The indication has changed; `detail` is for the user (a reason, a remedy) or ""."""
 
-    shown: Shown
+    indication: Indication
     detail: str = ""
 
 
@@ -151,14 +151,14 @@ class Reconnect:
 
 
 @dataclass(frozen=True, slots=True)
-class Renew:
-    """Replace this socket by a new one at once; `LinkUp` follows, or `LinkDown` if it fails."""
+class RenewConnection:
+    """Replace this socket by a new one at once; `ConnectionUp` or `ConnectionDown` follows."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class SetConnectionWanted:
     """`wanted`: a turn needs a socket, open one at once; else close it and open none."""
 
     wanted: bool
@@ -174,23 +174,26 @@ class CallSkill:
 
 
 @dataclass(frozen=True, slots=True)
-class Understand:
-    """Recognise the words that the user spoke into the ringing; `Understood` may follow."""
+class RecognizeAlarmCommand:
+    """Recognize the words that the user spoke into the ringing.
+
+    `AlarmCommandRecognized` may follow.
+    """
 
     frames: Frames = field(repr=False, compare=False)
     """The utterance: int16 mono at 16 kHz, at most 3 s, without the echo."""
 
 
 @dataclass(frozen=True, slots=True)
-class Speak:
-    """Speak these words with the offline voice; `Spoken` may follow."""
+class SynthesizeSpeech:
+    """Speak these words with the offline voice; `SpeechSynthesized` may follow."""
 
     number: int
     words: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class RingStopped:
+class AlarmDismissed:
     """These alarms have stopped: by the user, or after the longest time."""
 
     ring_ids: tuple[int, ...]
@@ -202,10 +205,10 @@ class OpenMicrophone:
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class EchoPathLearned:
     """The learnt echo path is worth saving for the next start."""
 
-    memory: EchoMemory = field(compare=False)
+    echo_path: EchoPath = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,28 +225,28 @@ class ReportXruns:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class LogEvent:
     """A line for the log and the demo's timeline; `fields` are its numbers. It steers nothing."""
 
     name: str
     fields: Json
 
 
-Happening = (
+InputEvent = (
     ServerEvent
-    | Greet
+    | PlayStartupSound
     | ButtonPressed
     | MuteSwitched
     | CardLost
     | CardBack
-    | LinkUp
-    | LinkDown
-    | Expires
+    | ConnectionUp
+    | ConnectionDown
+    | SessionExpiry
     | SetVolume
-    | Ring
-    | Understood
+    | AlarmDue
+    | AlarmCommandRecognized
     | WakeRenewed
-    | Spoken
+    | SpeechSynthesized
     | SkillDone
 )
 
@@ -251,23 +254,23 @@ Effect = (
     Send
     | Show
     | Reconnect
-    | Renew
-    | Connect
+    | RenewConnection
+    | SetConnectionWanted
     | CallSkill
-    | Understand
-    | Speak
-    | RingStopped
+    | RecognizeAlarmCommand
+    | SynthesizeSpeech
+    | AlarmDismissed
     | OpenMicrophone
-    | Learnt
-    | Fault
+    | EchoPathLearned
+    | ComponentFault
     | RecordTurn
     | ReportXruns
-    | Note
+    | LogEvent
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TickResult:
     """The result of one period, to be carried out in this order."""
 
     drop: bool

@@ -6,7 +6,7 @@ word or the button; or one had no pause in the longest time that a turn may take
 """
 
 from parleyd.audio import db_to_power, power_to_db
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 
 # A user who speaks 6 dB lower, or who has walked from one metre away to four (12 dB in the open,
 # less in a room), stays above it; a television in the next room does not.
@@ -58,7 +58,7 @@ class FollowUps:
             self._endless = False
             self._called_dbfs = None
 
-    def hear(self, heard: HeardPeriod) -> None:
+    def hear(self, heard: ProcessedPeriod) -> None:
         """One period of this turn."""
         if heard.voice > _VOICE:
             self._power += db_to_power(heard.level_dbfs)

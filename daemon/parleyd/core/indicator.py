@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from parleyd.core.events import Show
-from parleyd.core.states import Shown, State
+from parleyd.core.states import Indication, State
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class IndicatorInputs:
     """The inputs of the selection; a text gives the reason, "" if there is none."""
 
     muted: bool
@@ -29,21 +29,21 @@ class Situation:
     """What else does not work: a microphone without sound, a part of hearing that has failed."""
 
 
-def shown(now: Situation) -> Show:
+def select_indication(now: IndicatorInputs) -> Show:
     """The first indication of the order that applies."""
     idle = now.turn is State.IDLE
     if now.muted:
-        return Show(Shown.MUTED, now.why_muted)
+        return Show(Indication.MUTED, now.why_muted)
     if now.without_card:
-        return Show(Shown.ERROR, now.without_card)
+        return Show(Indication.ERROR, now.without_card)
     if now.ringing:
-        return Show(Shown.RINGING)
+        return Show(Indication.RINGING)
     if now.refused:
-        return Show(Shown.ERROR, now.refused)
+        return Show(Indication.ERROR, now.refused)
     if now.deaf and idle:
-        return Show(Shown.ERROR, now.deaf)
+        return Show(Indication.ERROR, now.deaf)
     if now.offline and idle:
-        return Show(Shown.OFFLINE, now.offline)
+        return Show(Indication.OFFLINE, now.offline)
     if now.dry:
-        return Show(Shown.THINKING, "waiting for the rest of the answer")
-    return Show(Shown(now.turn), (now.remark if idle else "") or now.impaired)
+        return Show(Indication.THINKING, "waiting for the rest of the answer")
+    return Show(Indication(now.turn), (now.remark if idle else "") or now.impaired)

@@ -1,20 +1,20 @@
 """The log events of hearing: each decision and each change, with its reason and figures."""
 
-from parleyd.core.events import Note
+from parleyd.core.events import LogEvent
 from parleyd.hearing.barge_in import BargeInDecision
-from parleyd.hearing.calibration import Calibrated
+from parleyd.hearing.calibration import CalibrationResult
 from parleyd.hearing.duplex import Duplex
 from parleyd.realtime.events import Json
 
 
-def of_decision(decision: BargeInDecision, now: float) -> Note:
+def of_decision(decision: BargeInDecision, now: float) -> LogEvent:
     """A decision of the barge-in detector."""
     onset_ms = round((now - decision.onset) * 1000)
     fields = {"reason": decision.reason, "after_onset_ms": onset_ms, **decision.metrics}
-    return Note(decision.kind.value, fields)
+    return LogEvent(decision.decision.value, fields)
 
 
-def of_calibrated(found: Calibrated) -> Note:
+def of_calibrated(found: CalibrationResult) -> LogEvent:
     """The result of the calibration by the startup sound."""
     if not found.heard:
         means = (
@@ -22,19 +22,19 @@ def of_calibrated(found: Calibrated) -> Note:
             'audio.capture is the right microphone, or that hearing.canceller is "hardware" '
             "where the card cancels the echo"
         )
-        return Note("not_heard", {"means": means})
+        return LogEvent("loudspeaker_not_heard", {"means": means})
     fields: Json = {"reply_dbfs": found.reply_dbfs, "delay_ms": found.delay_ms}
     if found.volume is None:
-        return Note("calibrated", fields)
+        return LogEvent("calibrated", fields)
     means = f"Parley does not hear most users over itself: set audio.volume to {found.volume}"
-    return Note("too_loud", {**fields, "volume": found.volume, "means": means})
+    return LogEvent("echo_too_loud", {**fields, "volume": found.volume, "means": means})
 
 
-def of_microphone(dead: bool) -> Note:
+def of_microphone(dead: bool) -> LogEvent:
     """The microphone has stopped delivering sound, or delivers it again."""
     if not dead:
-        return Note("sound_again", {})
-    return Note(
+        return LogEvent("sound_again", {})
+    return LogEvent(
         "no_sound",
         {
             "means": "the microphone has delivered digital silence for a minute: see that it is "
@@ -45,17 +45,17 @@ def of_microphone(dead: bool) -> Note:
     )
 
 
-def of_lead(lead_ms: int) -> Note:
+def of_lead(lead_ms: int) -> LogEvent:
     """Playback dropped out too often, and is written earlier from now on."""
     means = f"sound dropped out again and again; set audio.lead_ms to {lead_ms} to start so"
-    return Note("longer_lead", {"lead_ms": lead_ms, "means": means})
+    return LogEvent("lead_increased", {"lead_ms": lead_ms, "means": means})
 
 
-def of_duplex(duplex: Duplex) -> Note:
+def of_duplex(duplex: Duplex) -> LogEvent:
     """Speech can no longer interrupt, or can again."""
     if duplex.full:
-        return Note("full_duplex", {"means": "a voice interrupts again"})
-    return Note(
+        return LogEvent("full_duplex", {"means": "a voice interrupts again"})
+    return LogEvent(
         "half_duplex",
         {
             "left_dbfs": round(duplex.echo_left_dbfs),

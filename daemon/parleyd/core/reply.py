@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from parleyd.core.events import Effect, Note, RecordTurn, SkillDone, Speak, Then
+from parleyd.core.events import AfterTool, Effect, LogEvent, RecordTurn, SkillDone, SynthesizeSpeech
 from parleyd.core.states import State
-from parleyd.core.turn import Event
-from parleyd.core.turn_metrics import TurnLog
+from parleyd.core.turn import TurnTrigger
+from parleyd.core.turn_metrics import TurnMetrics
 from parleyd.core.uplink import Uplink
-from parleyd.playback.reply_player import GivenUp, Mouth
-from parleyd.realtime.session import Session
-from parleyd.realtime.session_events import News, PermissionQuestion, ReplyAudio
+from parleyd.playback.reply_player import InterruptedReply, ReplyPlayer
+from parleyd.realtime.session import RealtimeSession
+from parleyd.realtime.session_events import PermissionQuestion, ReplyAudio, SessionEvent
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LONGEST_QUESTION_S = 40.0  # for permission: `read_aloud` lets half a minute through
@@ -25,13 +25,17 @@ class Reply:
     """
 
     def __init__(
-        self, mouth: Mouth, session: Session, uplink: Uplink, emit: Callable[[Effect], None]
+        self,
+        player: ReplyPlayer,
+        session: RealtimeSession,
+        uplink: Uplink,
+        emit: Callable[[Effect], None],
     ) -> None:
-        self._mouth = mouth
+        self._player = player
         self._session = session
         self._uplink = uplink
         self._emit = emit
-        self._log = TurnLog()
+        self._log = TurnMetrics()
         self._turns = 0
         self._ends_talk = False
 
@@ -43,11 +47,11 @@ class Reply:
     @property
     def begun(self) -> bool:
         """Some of the reply has come in."""
-        return self._mouth.begun
+        return self._player.begun
 
     def ask(
         self, begun_by: str, began: float, voiced_at: float | None, now: float
-    ) -> Sequence[News]:
+    ) -> Sequence[SessionEvent]:
         """The user's turn has ended: ask the model for a reply.
 
         The turn began at `began`, by the event `begun_by`; the user's voice was last heard at
@@ -55,9 +59,9 @@ class Reply:
         """
         self._uplink.finish()
         self._ends_talk = False
-        self._mouth.begin()
+        self._player.begin()
         self._turns += 1
-        self._log = TurnLog(turn=self._turns)
+        self._log = TurnMetrics(turn=self._turns)
         self._log.listening(begun_by, began)
         heard = voiced_at is not None and voiced_at >= began
         self._log.turn_ended(voiced_at if heard else None, now)
@@ -67,14 +71,16 @@ class Reply:
 
     def receive(self, audio: ReplyAudio, now: float) -> str:
         """Play more of the reply; returns why the reply fails, "" if it does not."""
-        if not self._mouth.begun:
+        if not self._player.begun:
             self._log.first_delta(now)
             self._uplink.silence()  # before any of it is audible: the server gets no echo
-        if not self._mouth.say(audio.item_id, audio.content_index, audio.frames, audio.response):
+        if not self._player.append(
+            audio.item_id, audio.content_index, audio.frames, audio.response
+        ):
             self._session.stop_generating(now)
-            self._note("ring_full", item_id=audio.item_id)
+            self._note("playback_buffer_full", item_id=audio.item_id)
             return self.end("")
-        if self._mouth.silent_s >= SILENCE_S:
+        if self._player.silent_s >= SILENCE_S:
             self._session.stop_generating(now)
             return self.end(f"nothing but silence came for {SILENCE_S:.0f} s")
         return ""
@@ -84,10 +90,10 @@ class Reply:
 
         Returns why the reply fails; "" if the user hears at least some of it, or needs none.
         """
-        self._mouth.done()
-        if not failure and not self._mouth.sounded and not self._ends_talk:
+        self._player.done()
+        if not failure and not self._player.sounded and not self._ends_talk:
             failure = "the answer was empty"
-        if failure and self._mouth.sounded:
+        if failure and self._player.sounded:
             self._note("reply_cut", reason=failure)
             return ""
         return failure
@@ -98,17 +104,17 @@ class Reply:
         if turn == self._log.turn:
             self._log.spent(tokens)
 
-    def skill_done(self, done: SkillDone, now: float) -> Sequence[News]:
+    def skill_done(self, done: SkillDone, now: float) -> Sequence[SessionEvent]:
         """A function that the model called has returned: respond, repeat the reply or end."""
-        then, output = done.then, done.output
+        then, output = done.after, done.output
         if self._session.owes(done.call_id):
-            self._ends_talk = then is Then.REST
-            if then is Then.REPEAT and not self._say_again():
-                then, output = Then.REPLY, "Nothing was said yet that could be repeated."
-        return self._session.skill_done(done.call_id, output, now, reply=then is Then.REPLY)
+            self._ends_talk = then is AfterTool.END
+            if then is AfterTool.REPLAY and not self._say_again():
+                then, output = AfterTool.RESPOND, "Nothing was said yet that could be repeated."
+        return self._session.skill_done(done.call_id, output, now, reply=then is AfterTool.RESPOND)
 
     def _say_again(self) -> bool:
-        again = self._mouth.say_again()
+        again = self._player.replay()
         if again:
             self._uplink.silence()
         return again
@@ -117,16 +123,18 @@ class Reply:
 
     def ask_permission(
         self, question: PermissionQuestion, muted: bool, now: float
-    ) -> Sequence[News]:
+    ) -> Sequence[SessionEvent]:
         """Have the question spoken, if the user can hear and answer it; else refuse."""
         if muted:
             return self._session.question_failed("the microphone is closed", now)
-        if not self._mouth.audible:
+        if not self._player.audible:
             return self._session.question_failed("the volume is 0", now)
-        self._emit(Speak(question.number, question.words))
+        self._emit(SynthesizeSpeech(question.number, question.words))
         return []
 
-    def question_spoken(self, number: int, frames: Frames | None, now: float) -> Sequence[News]:
+    def question_spoken(
+        self, number: int, frames: Frames | None, now: float
+    ) -> Sequence[SessionEvent]:
         """Play the question (int16 at 24 kHz, None: no voice), if it is still the one that is
         due; refuse if that is impossible."""
         if not self._session.question_begins(number):
@@ -140,53 +148,53 @@ class Reply:
             return "the offline voice is missing"
         if len(frames) > LONGEST_QUESTION_S * SERVER_RATE_HZ:
             return "it takes too long to be read aloud"
-        if not self._mouth.say_own(frames):
+        if not self._player.append_own(frames):
             return "there is no room to play it"
-        self._mouth.done()
+        self._player.done()
         return ""
 
     # --- what is heard ----------------------------------------------------------------
 
-    def progress(self, state: State, now: float) -> Event | None:
+    def progress(self, state: State, now: float) -> TurnTrigger | None:
         """At every period: what has become of the reply, as an event for the turn.
 
         `REPLY_FINISHED` comes once, in the period in which the last frame was heard.
         """
-        if state is State.BARGE_IN and self._mouth.finished:
+        if state is State.BARGE_IN and self._player.finished:
             self._uplink.reply_ended(now)  # while ducked; the turn waits for the decision
         if state not in (State.THINKING, State.SPEAKING):
             return None
-        heard_ms = self._mouth.heard_ms
+        heard_ms = self._player.heard_ms
         if state is State.THINKING and heard_ms > 0:
             self._log.first_frame(now)
-            return Event.REPLY_AUDIBLE
-        if self._mouth.finished:
-            if self._mouth.cut is not None:
-                self._session.truncate(self._mouth.cut)
+            return TurnTrigger.REPLY_AUDIBLE
+        if self._player.finished:
+            if self._player.cut is not None:
+                self._session.truncate(self._player.cut)
             self._session.heard_out()
             self._log.heard_ms = heard_ms
-            return Event.REPLY_FINISHED
+            return TurnTrigger.REPLY_FINISHED
         if state is State.SPEAKING and heard_ms > self._log.heard_ms:
             self._log.heard_ms = heard_ms
-            return Event.REPLY_PROGRESSED
+            return TurnTrigger.REPLY_PROGRESSED
         return None
 
     # --- hold, resume, interrupt ------------------------------------------------------
 
     def hold(self, onset: float, now: float) -> None:
         """Silence or duck playback at once: the user may be speaking since `onset`."""
-        self._mouth.hold()
+        self._player.hold()
         self._log.held(onset, now)
 
     def resume(self) -> None:
         """Resume playback where it was held."""
-        self._mouth.resume()
+        self._player.resume()
         self._log.resumed()
 
-    def interrupt(self, now: float) -> GivenUp:
+    def interrupt(self, now: float) -> InterruptedReply:
         """Drop the rest of the reply: playback falls silent at once. Returns what was heard,
-        which the session must learn (`Session.interrupt`)."""
-        given_up = self._mouth.give_up()
+        which the session must learn (`RealtimeSession.interrupt`)."""
+        given_up = self._player.interrupt()
         self._log.interrupted(now, given_up.heard_ms)
         return given_up
 
@@ -198,4 +206,4 @@ class Reply:
             self._emit(RecordTurn())
 
     def _note(self, name: str, **fields: object) -> None:
-        self._emit(Note(name, fields))
+        self._emit(LogEvent(name, fields))

@@ -13,7 +13,7 @@ class State(StrEnum):
     BARGE_IN = "barge-in"
 
 
-class Shown(StrEnum):
+class Indication(StrEnum):
     """The indication: the first member that applies, in this order (hardware/lights.md).
 
     Mute comes first. The states of a turn come last; exactly one of them applies at a time.

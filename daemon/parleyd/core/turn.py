@@ -1,7 +1,7 @@
 """The state machine of a turn: one table, one deadline for each state, no I/O.
 
-`TABLE` is the whole behaviour: the next state and the actions for each state and event. A
-pair that is not in it changes nothing. `Turn` walks it and keeps the deadline of the state.
+`TABLE` is the whole behaviour: the next state and the actions for each state and trigger. A
+pair that is not in it changes nothing. `TurnStateMachine` walks it and keeps the state's deadline.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,12 @@ from parleyd.hearing.barge_in import Decision
 STALLED_S = 10.0  # a reply is abandoned after at least this time without a frame heard
 DRY_S = 0.3  # after this the light shows a stalled reply: a server's deltas may be that far apart
 WORKS_AT_MOST_S = 300.0  # all functions of one answer: a model may call them without end
-BARGE_IN_GRACE_S = 0.3  # the decision is due at confirm_ms; after this the reply resumes without
+BARGE_IN_GRACE_S = (
+    0.3  # the decision is due at decision_window_ms; after this the reply resumes without
+)
 
 
-class Event(Enum):
+class TurnTrigger(Enum):
     """An event of a turn, beside the decisions of barge-in."""
 
     WAKE_WORD = auto()
@@ -42,10 +44,10 @@ class Event(Enum):
     TIME_UP = auto()  # the deadline of the state passed
 
 
-TurnEvent = Event | Decision
+TurnEvent = TurnTrigger | Decision
 
 
-class Action(Enum):
+class TurnAction(Enum):
     """What the owner does; a row lists its actions in order."""
 
     CHIME = auto()  # "I am listening"
@@ -65,7 +67,7 @@ class Row(NamedTuple):
     """One line of the table."""
 
     to: State
-    actions: tuple[Action, ...] = ()
+    actions: tuple[TurnAction, ...] = ()
 
 
 IDLE, LISTENING, THINKING = State.IDLE, State.LISTENING, State.THINKING
@@ -73,97 +75,125 @@ SPEAKING, BARGE_IN = State.SPEAKING, State.BARGE_IN
 
 TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
     {
-        (IDLE, Event.WAKE_WORD): Row(LISTENING, (Action.LISTEN, Action.CHIME)),
-        (IDLE, Event.BUTTON): Row(LISTENING, (Action.LISTEN, Action.CHIME)),
+        (IDLE, TurnTrigger.WAKE_WORD): Row(LISTENING, (TurnAction.LISTEN, TurnAction.CHIME)),
+        (IDLE, TurnTrigger.BUTTON): Row(LISTENING, (TurnAction.LISTEN, TurnAction.CHIME)),
         #
-        (LISTENING, Event.USER_SPOKE): Row(LISTENING),
-        (LISTENING, Event.TURN_ENDED): Row(THINKING, (Action.ASK_FOR_REPLY,)),
-        (LISTENING, Event.TIME_UP): Row(IDLE, (Action.STOP_LISTENING, Action.LOW_TONE)),
-        (LISTENING, Event.BUTTON): Row(IDLE, (Action.STOP_LISTENING, Action.LOW_TONE)),
-        (LISTENING, Event.STOP_WORD): Row(IDLE, (Action.STOP_LISTENING, Action.LOW_TONE)),
-        (LISTENING, Event.MUTED): Row(IDLE, (Action.STOP_LISTENING,)),
-        (LISTENING, Event.CARD_LOST): Row(IDLE, (Action.STOP_LISTENING,)),
-        (LISTENING, Event.LINK_LOST): Row(IDLE, (Action.STOP_LISTENING, Action.SORRY_TONE)),
+        (LISTENING, TurnTrigger.USER_SPOKE): Row(LISTENING),
+        (LISTENING, TurnTrigger.TURN_ENDED): Row(THINKING, (TurnAction.ASK_FOR_REPLY,)),
+        (LISTENING, TurnTrigger.TIME_UP): Row(
+            IDLE, (TurnAction.STOP_LISTENING, TurnAction.LOW_TONE)
+        ),
+        (LISTENING, TurnTrigger.BUTTON): Row(
+            IDLE, (TurnAction.STOP_LISTENING, TurnAction.LOW_TONE)
+        ),
+        (LISTENING, TurnTrigger.STOP_WORD): Row(
+            IDLE, (TurnAction.STOP_LISTENING, TurnAction.LOW_TONE)
+        ),
+        (LISTENING, TurnTrigger.MUTED): Row(IDLE, (TurnAction.STOP_LISTENING,)),
+        (LISTENING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.STOP_LISTENING,)),
+        (LISTENING, TurnTrigger.LINK_LOST): Row(
+            IDLE, (TurnAction.STOP_LISTENING, TurnAction.SORRY_TONE)
+        ),
         #
-        (THINKING, Event.REPLY_AUDIBLE): Row(SPEAKING),
-        (THINKING, Event.USER_SPOKE): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
-        (THINKING, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
-        (THINKING, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
-        (THINKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
-        (THINKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
-        (THINKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
-        (THINKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
-        (THINKING, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.LOW_TONE,)),
-        (THINKING, Event.REPLY_FAILED): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
-        (THINKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
-        (THINKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
-        (THINKING, Event.LINK_LOST): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
+        (THINKING, TurnTrigger.REPLY_AUDIBLE): Row(SPEAKING),
+        (THINKING, TurnTrigger.USER_SPOKE): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN_ON)
+        ),
+        (THINKING, TurnTrigger.CUT_OFF): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN_ON)
+        ),
+        (THINKING, TurnTrigger.WAKE_WORD): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN)
+        ),
+        (THINKING, TurnTrigger.BUTTON): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.LOW_TONE)),
+        (THINKING, TurnTrigger.STOP_WORD): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.LOW_TONE)),
+        (THINKING, TurnTrigger.REPLY_FINISHED): Row(LISTENING, (TurnAction.LISTEN,)),
+        (THINKING, TurnTrigger.REPLY_FINISHED_LAST): Row(IDLE),
+        (THINKING, TurnTrigger.FOLLOW_UPS_OVER): Row(IDLE, (TurnAction.LOW_TONE,)),
+        (THINKING, TurnTrigger.REPLY_FAILED): Row(
+            IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)
+        ),
+        (THINKING, TurnTrigger.TIME_UP): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)),
+        (THINKING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (THINKING, TurnTrigger.LINK_LOST): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)),
         #
-        (SPEAKING, Event.REPLY_PROGRESSED): Row(SPEAKING),
-        (SPEAKING, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
-        (SPEAKING, Decision.HOLD): Row(BARGE_IN, (Action.HOLD,)),
-        (SPEAKING, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
-        (SPEAKING, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
-        (SPEAKING, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
-        (SPEAKING, Event.ALARM_DUE): Row(IDLE, (Action.INTERRUPT,)),
-        (SPEAKING, Event.REPLY_FAILED): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
-        (SPEAKING, Event.REPLY_FINISHED): Row(LISTENING, (Action.LISTEN,)),
-        (SPEAKING, Event.REPLY_FINISHED_LAST): Row(IDLE),
-        (SPEAKING, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.LOW_TONE,)),
-        (SPEAKING, Event.QUESTION_ASKED): Row(LISTENING, (Action.LISTEN,)),
-        (SPEAKING, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
-        (SPEAKING, Event.TIME_UP): Row(IDLE, (Action.INTERRUPT, Action.SORRY_TONE)),
+        (SPEAKING, TurnTrigger.REPLY_PROGRESSED): Row(SPEAKING),
+        (SPEAKING, TurnTrigger.CUT_OFF): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN_ON)
+        ),
+        (SPEAKING, Decision.HOLD): Row(BARGE_IN, (TurnAction.HOLD,)),
+        (SPEAKING, TurnTrigger.WAKE_WORD): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN)
+        ),
+        (SPEAKING, TurnTrigger.BUTTON): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (SPEAKING, TurnTrigger.STOP_WORD): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (SPEAKING, TurnTrigger.ALARM_DUE): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (SPEAKING, TurnTrigger.REPLY_FAILED): Row(
+            IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)
+        ),
+        (SPEAKING, TurnTrigger.REPLY_FINISHED): Row(LISTENING, (TurnAction.LISTEN,)),
+        (SPEAKING, TurnTrigger.REPLY_FINISHED_LAST): Row(IDLE),
+        (SPEAKING, TurnTrigger.FOLLOW_UPS_OVER): Row(IDLE, (TurnAction.LOW_TONE,)),
+        (SPEAKING, TurnTrigger.QUESTION_ASKED): Row(LISTENING, (TurnAction.LISTEN,)),
+        (SPEAKING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (SPEAKING, TurnTrigger.TIME_UP): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)),
         #
         (BARGE_IN, Decision.INTERRUPT): Row(
-            LISTENING, (Action.INTERRUPT, Action.LISTEN_FROM_ONSET)
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN_FROM_ONSET)
         ),
-        (BARGE_IN, Event.FOLLOW_UPS_OVER): Row(IDLE, (Action.INTERRUPT, Action.LOW_TONE)),
-        (BARGE_IN, Event.CUT_OFF): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN_ON)),
-        (BARGE_IN, Decision.RESUME): Row(SPEAKING, (Action.RESUME,)),
-        (BARGE_IN, Event.TIME_UP): Row(SPEAKING, (Action.RESUME,)),
-        (BARGE_IN, Event.MUTED): Row(SPEAKING, (Action.RESUME,)),
-        (BARGE_IN, Event.WAKE_WORD): Row(LISTENING, (Action.INTERRUPT, Action.LISTEN)),
-        (BARGE_IN, Event.BUTTON): Row(IDLE, (Action.INTERRUPT,)),
-        (BARGE_IN, Event.STOP_WORD): Row(IDLE, (Action.INTERRUPT,)),
-        (BARGE_IN, Event.CARD_LOST): Row(IDLE, (Action.INTERRUPT,)),
+        (BARGE_IN, TurnTrigger.FOLLOW_UPS_OVER): Row(
+            IDLE, (TurnAction.INTERRUPT, TurnAction.LOW_TONE)
+        ),
+        (BARGE_IN, TurnTrigger.CUT_OFF): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN_ON)
+        ),
+        (BARGE_IN, Decision.RESUME): Row(SPEAKING, (TurnAction.RESUME,)),
+        (BARGE_IN, TurnTrigger.TIME_UP): Row(SPEAKING, (TurnAction.RESUME,)),
+        (BARGE_IN, TurnTrigger.MUTED): Row(SPEAKING, (TurnAction.RESUME,)),
+        (BARGE_IN, TurnTrigger.WAKE_WORD): Row(
+            LISTENING, (TurnAction.INTERRUPT, TurnAction.LISTEN)
+        ),
+        (BARGE_IN, TurnTrigger.BUTTON): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (BARGE_IN, TurnTrigger.STOP_WORD): Row(IDLE, (TurnAction.INTERRUPT,)),
+        (BARGE_IN, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.INTERRUPT,)),
     }
 )
 
 
 _BEGIN_A_TURN: frozenset[TurnEvent] = frozenset(
-    {Event.WAKE_WORD, Event.REPLY_FINISHED, Event.QUESTION_ASKED}
+    {TurnTrigger.WAKE_WORD, TurnTrigger.REPLY_FINISHED, TurnTrigger.QUESTION_ASKED}
 )
 
 
-class Turn:
+class TurnStateMachine:
     """Where the conversation is; owned by the audio thread."""
 
-    def __init__(self, turn: config.Turn, hearing: config.Hearing) -> None:
+    def __init__(self, turn: config.TurnConfig, hearing: config.HearingConfig) -> None:
         self.state = State.IDLE
         self.deadline: float | None = None
-        """When `Event.TIME_UP` happens (seconds, monotonic); None only in `idle`."""
+        """When `TurnTrigger.TIME_UP` happens (seconds, monotonic); None only in `idle`."""
         self._turn = turn
-        self._confirm_s = hearing.confirm_ms / 1000
+        self._confirm_s = hearing.decision_window_ms / 1000
         self._thinks_since = self._progressed_at = 0.0
         self._user_spoke = False
         self._spoke_at: float | None = None  # the first time in this turn
-        self._means_speech: set[TurnEvent] = {Event.USER_SPOKE, Event.CUT_OFF}
+        self._means_speech: set[TurnEvent] = {TurnTrigger.USER_SPOKE, TurnTrigger.CUT_OFF}
         if turn.detection == "local":
             self._means_speech.add(Decision.INTERRUPT)  # a server reports it again, as USER_SPOKE
         self._follow_up = False
 
-    def handle(self, event: TurnEvent, now: float) -> tuple[Action, ...]:
+    def handle(self, event: TurnEvent, now: float) -> tuple[TurnAction, ...]:
         """Move to the next state; returns the actions, in order."""
-        if event is Event.TIME_UP and self.state is LISTENING and self._user_spoke:
-            event = Event.TURN_ENDED  # the turn is too long: answer the first part of it
+        if event is TurnTrigger.TIME_UP and self.state is LISTENING and self._user_spoke:
+            event = TurnTrigger.TURN_ENDED  # the turn is too long: answer the first part of it
         row = TABLE.get((self.state, event))
-        if row is None or (event is Event.USER_SPOKE and self._exhausted(now)):
+        if row is None or (event is TurnTrigger.USER_SPOKE and self._exhausted(now)):
             return ()
         actions = row.actions
-        if event is Event.TIME_UP and self._follow_up:
-            actions = tuple(a for a in actions if a is not Action.LOW_TONE)  # it was optional
+        if event is TurnTrigger.TIME_UP and self._follow_up:
+            actions = tuple(a for a in actions if a is not TurnAction.LOW_TONE)  # it was optional
         self._user_spoke = row.to is LISTENING and event in self._means_speech
-        self._follow_up = row.to is LISTENING and event is Event.REPLY_FINISHED
+        self._follow_up = row.to is LISTENING and event is TurnTrigger.REPLY_FINISHED
         if row.to not in (LISTENING, THINKING) or event in _BEGIN_A_TURN:
             self._spoke_at = None
         if self._user_spoke and self._spoke_at is None:
@@ -182,7 +212,7 @@ class Turn:
             self.deadline = self._deadline(now)
 
     def time_is_up(self, now: float) -> bool:
-        """The state's deadline has passed: the owner must handle `Event.TIME_UP`."""
+        """The state's deadline has passed: the owner must handle `TurnTrigger.TIME_UP`."""
         return self.deadline is not None and now >= self.deadline
 
     def runs_dry(self, now: float) -> bool:
@@ -193,7 +223,7 @@ class Turn:
         """The turn has lasted its longest time: more speech does not prolong it."""
         if self.state is not THINKING or self._spoke_at is None:
             return False
-        return now >= self._spoke_at + self._turn.longest_s
+        return now >= self._spoke_at + self._turn.max_turn_s
 
     def _deadline(self, now: float) -> float | None:
         turn = self._turn
@@ -202,12 +232,12 @@ class Turn:
                 return None
             case State.LISTENING if self._user_spoke:
                 since = now if self._spoke_at is None else self._spoke_at
-                return max(now, since + turn.longest_s)
+                return max(now, since + turn.max_turn_s)
             case State.LISTENING:
-                return now + (turn.follow_up_s if self._follow_up else turn.nothing_said_s)
+                return now + (turn.follow_up_s if self._follow_up else turn.no_speech_timeout_s)
             case State.THINKING:
-                return now + turn.answer_within_s
+                return now + turn.response_timeout_s
             case State.SPEAKING:
-                return now + max(STALLED_S, turn.answer_within_s)
+                return now + max(STALLED_S, turn.response_timeout_s)
             case State.BARGE_IN:
                 return now + self._confirm_s + BARGE_IN_GRACE_S

@@ -7,7 +7,7 @@ from parleyd.realtime.events import Json
 
 
 @dataclass(slots=True)
-class TurnLog:
+class TurnMetrics:
     """Filled during a turn; takes monotonic seconds, returns milliseconds."""
 
     turn: int = 0
@@ -79,7 +79,7 @@ class TurnLog:
             "interrupted": self._interrupted is not None,
             "onset_to_hold_ms": _ms(self._onset, self._held),
             "onset_to_interrupt_ms": _ms(self._onset, self._interrupted),
-            "false_alarms": self._false_alarms,
+            "false_interruptions": self._false_alarms,
             **self._spent,
         }
         self._ended = None

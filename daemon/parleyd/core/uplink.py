@@ -4,8 +4,8 @@ import numpy as np
 
 from parleyd.audio import StreamResampler
 from parleyd.hearing.barge_in import Decision
-from parleyd.hearing.front_end import Ears, Percept
-from parleyd.realtime.session import Session
+from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
+from parleyd.realtime.session import RealtimeSession
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
 
 SETTLE_S = 0.5  # after a reply: a user whose first sound was in it is detected by then
@@ -16,8 +16,8 @@ CHUNK_FRAMES = SERVER_RATE_HZ * 40 // 1000  # 25 messages a second; servers' VAD
 class Uplink:
     """Sends each turn's cleaned audio without a gap or an overlap; owned by the audio thread."""
 
-    def __init__(self, ears: Ears, session: Session) -> None:
-        self._ears = ears
+    def __init__(self, ears: AudioFrontEnd, session: RealtimeSession) -> None:
+        self._front_end = ears
         self._session = session
         self._chunks = Chunks()
         self._unsent_ms = 0  # of microphone audio, since the newest that was sent
@@ -54,18 +54,18 @@ class Uplink:
         the end of the reply, or the user's onset before that."""
         self.reply_ended(now)
         self._begin_input(speaking=False)
-        self._ears.linger()
+        self._front_end.linger()
         self._settles, self._sending = True, False
 
-    def settle(self, percept: Percept, now: float) -> int:
+    def settle(self, result: FrontEndResult, now: float) -> int:
         """At each period while it `settles`: find where the turn starts, and send from there.
 
         Audio from before the reply's end is sent only if barge-in interrupts for it, or holds
         for it and the voice detector has found a word. Returns how many ms before the reply's
         end the turn starts; 0 for none, or while that is not known.
         """
-        ears, ended = self._ears, self._reply_ended or now
-        kind = percept.decision.kind if percept.decision is not None else None
+        ears, ended = self._front_end, self._reply_ended or now
+        kind = result.decision.decision if result.decision is not None else None
         speaks = kind is Decision.INTERRUPT or (ears.deciding and ears.user_speaks)
         over = kind is Decision.RESUME or (now >= ended + SETTLE_S and not ears.deciding)
         if not speaks and not over:
@@ -76,7 +76,7 @@ class Uplink:
 
     def go_on(self) -> None:
         """Resume the same turn: the server has its beginning and gets the gap."""
-        self._ears.restart_endpointing(speaking=True)
+        self._front_end.restart_endpointing(speaking=True)
         self._send_from(self._unsent_ms)
 
     def push(self, frames: Frames) -> None:
@@ -123,15 +123,15 @@ class Uplink:
     def _begin_input(self, *, speaking: bool) -> None:
         self._session.begin_input()
         self._chunks = Chunks()
-        self._ears.restart_endpointing(speaking=speaking)
+        self._front_end.restart_endpointing(speaking=speaking)
 
     def _send_from(self, before_ms: float) -> None:
         self._sending = True
-        self.push(self._ears.recent(before_ms))
+        self.push(self._front_end.recent(before_ms))
 
     def _settled(self, early_ms: int) -> None:
         self._end()
-        self._ears.disarm()
+        self._front_end.disarm()
         self._send_from(self._since_reply_ms + early_ms)
 
     def _end(self) -> None:

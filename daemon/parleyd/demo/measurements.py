@@ -8,7 +8,7 @@ from parleyd.demo.stage import Answer, Stage
 from parleyd.errors import SceneError
 from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
-from parleyd.simulation.played_audio import Heard, heard_of
+from parleyd.simulation.played_audio import PlayedItem, heard_of
 from parleyd.simulation.talker import Utterance
 from parleyd.units import SERVER_RATE_HZ
 
@@ -46,7 +46,7 @@ def latency(stage: Stage, question: Utterance, answer: Answer) -> Figure:
     heard = _heard(stage, answer, _first(answer), from_s=question.end_s)
     if not heard.stretches:
         raise SceneError("the reply is not in the recording of the loudspeaker")
-    rate_hz = stage.rehearsal.recording.loudspeaker_rate_hz
+    rate_hz = stage.simulated.recording.loudspeaker_rate_hz
     first_s = heard.stretches[0].recorded_frame / rate_hz
     return Figure(LATENCY_MS, round((first_s - question.end_s) * 1000), "ms")
 
@@ -57,9 +57,9 @@ def reaction(name: str, onset_s: float, at_s: float) -> Figure:
 
 def held_for(name: str, stage: Stage, since_s: float) -> Figure:
     """Return the total time for which the reply was held since `since_s`."""
-    rehearsal = stage.rehearsal
-    holds = [m.at for m in rehearsal.notes(Decision.HOLD) if m.at >= since_s]
-    resumes = [m.at for m in rehearsal.notes(Decision.RESUME) if m.at >= since_s]
+    simulated = stage.simulated
+    holds = [m.at for m in simulated.notes(Decision.HOLD) if m.at >= since_s]
+    resumes = [m.at for m in simulated.notes(Decision.RESUME) if m.at >= since_s]
     return Figure(name, round((sum(resumes) - sum(holds)) * 1000), "ms")
 
 
@@ -68,7 +68,7 @@ def told_and_true(stage: Stage, answer: Answer) -> list[Figure]:
 
     Raises `SceneError` if the report exceeds the recording, or is over `TOLD_LESS_MS` less.
     """
-    truncates = [m.what for m in stage.rehearsal.sent(ev.TruncateItem)]
+    truncates = [m.what for m in stage.simulated.sent(ev.TruncateItem)]
     told = {t.item_id: t.audio_end_ms for t in truncates if isinstance(t, ev.TruncateItem)}
     told_ms, least_ms, most_ms = 0.0, 0.0, 0.0
     for item_id in answer.sounds:
@@ -95,7 +95,7 @@ def late_audio(stage: Stage, new: Answer, *, since_s: float) -> Figure:
 
     Raises `SceneError` if there is any. Call this after the end of the new reply.
     """
-    recording = stage.rehearsal.recording
+    recording = stage.simulated.recording
     rate_hz = recording.loudspeaker_rate_hz
     rest = recording.loudspeaker[round(since_s * rate_hz) :].copy()
     for item_id in new.sounds:
@@ -127,7 +127,7 @@ def slips(stage: Stage, answer: Answer) -> Figure:
 
 def button_to_silence(stage: Stage, pressed_s: float) -> Figure:
     """Measure until the recording's last sound; raises `SceneError` over `SILENT_WITHIN_MS`."""
-    recording = stage.rehearsal.recording
+    recording = stage.simulated.recording
     rate_hz = recording.loudspeaker_rate_hz
     after = np.flatnonzero(recording.loudspeaker[round(pressed_s * rate_hz) :])
     silent_ms = round((int(after[-1]) + 1) * 1000 / rate_hz, 1) if len(after) else 0.0
@@ -138,12 +138,12 @@ def button_to_silence(stage: Stage, pressed_s: float) -> Figure:
 
 def played_anything(stage: Stage, from_s: float, to_s: float) -> bool:
     """Return whether the loudspeaker played any sound between these seconds."""
-    recording = stage.rehearsal.recording
+    recording = stage.simulated.recording
     rate_hz = recording.loudspeaker_rate_hz
     return bool(np.any(recording.loudspeaker[round(from_s * rate_hz) : round(to_s * rate_hz)]))
 
 
-def _worst(heard: Heard) -> int:
+def _worst(heard: PlayedItem) -> int:
     return max(map(abs, heard.slips_frames), default=0)
 
 
@@ -151,8 +151,8 @@ def _first(answer: Answer) -> str:
     return next(iter(answer.sounds))
 
 
-def _heard(stage: Stage, answer: Answer, item_id: str, *, from_s: float) -> Heard:
-    recording = stage.rehearsal.recording
+def _heard(stage: Stage, answer: Answer, item_id: str, *, from_s: float) -> PlayedItem:
+    recording = stage.simulated.recording
     return heard_of(
         answer.frames(item_id),
         recording.loudspeaker,

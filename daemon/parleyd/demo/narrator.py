@@ -6,16 +6,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parleyd.core.events import ButtonPressed, Note
-from parleyd.core.states import Shown
+from parleyd.core.events import ButtonPressed, LogEvent
+from parleyd.core.states import Indication
 from parleyd.demo.stage import Answers
 from parleyd.hearing.barge_in import Decision
-from parleyd.lights.patterns import LOOKS
+from parleyd.lights.patterns import LED_PATTERNS
 from parleyd.lights.terminal import on_screen
 from parleyd.printable import printable
 from parleyd.realtime import events as ev
 from parleyd.realtime.events import Json
-from parleyd.simulation.simulated_speaker import Moment, Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker, Timestamped
 
 MOST_WORDS = 96  # letters of a reply: two lines beside the other columns
 TALKER, PARLEY, SERVER = "talker", "Parley", "-> server"
@@ -34,9 +34,9 @@ _STATES: dict[tuple[str, str], str] = {
 class Narrator:
     """Prints each moment at once; plain text if the output is not a terminal."""
 
-    def __init__(self, console: Console, rehearsal: Rehearsal, answers: Answers) -> None:
+    def __init__(self, console: Console, simulated: SimulatedSpeaker, answers: Answers) -> None:
         self._console = console
-        self._rehearsal = rehearsal
+        self._simulated = simulated
         self._answers = answers
 
     def introduction(self) -> None:
@@ -55,9 +55,9 @@ class Narrator:
         """Print the words with which the talker begins."""
         self._line(TALKER, words if words.startswith("(") else f"“{words}”")
 
-    def take(self, moment: Moment[Any]) -> None:
+    def take(self, moment: Timestamped[Any]) -> None:
         match moment.what:
-            case Note(name, fields):
+            case LogEvent(name, fields):
                 self._line(PARLEY, self._noted(name, fields))
             case ev.CancelResponse():
                 self._line(SERVER, "cancel: stop generating this response")
@@ -83,7 +83,7 @@ class Narrator:
                 return f"resumes the reply: {fields['reason']}"
             case "reply_failed":
                 return f"receives no reply: {fields['reason']}"
-            case "trouble":
+            case "server_error":
                 return f"has a problem: {fields['text']}"
             case "state" if fields["event"] == "reply_audible":
                 answer = self._answers.newest
@@ -95,22 +95,22 @@ class Narrator:
 
     def _after_onset(self) -> str:
         """Return the time since the talker's true onset, or "" while the talker is silent."""
-        now = self._rehearsal.card.now
-        said = self._rehearsal.talker.utterances
+        now = self._simulated.card.now
+        said = self._simulated.talker.utterances
         onset_s = next((u.onset_s for u in said if u.onset_s <= now <= u.end_s), None)
         return "" if onset_s is None else f" after {round((now - onset_s) * 1000)} ms"
 
     def _line(self, who: str, what: str) -> None:
         if not what:
             return
-        shown = Shown(self._rehearsal.speaker.state)
+        shown = Indication(self._simulated.speaker.state)
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=6, justify="right")
         grid.add_column(width=11)
         grid.add_column(width=9, justify="right")
         grid.add_column(ratio=1)
         grid.add_row(
-            Text(f"{self._rehearsal.card.now:.2f}", style="dim"),
+            Text(f"{self._simulated.card.now:.2f}", style="dim"),
             dot(shown) + Text(f" {shown}"),
             Text(who, style=STYLES[who]),
             Text(printable(what), style="dim" if who == SERVER else ""),
@@ -118,9 +118,9 @@ class Narrator:
         self._console.print(grid)
 
 
-def dot(shown: Shown) -> Text:
+def dot(shown: Indication) -> Text:
     """Return the LED: a dot in its colour, or a ring while it is dark."""
-    red, green, blue = on_screen(LOOKS[shown].hue)
+    red, green, blue = on_screen(LED_PATTERNS[shown].hue)
     if not red + green + blue:
         return Text("○", style="dim")
     return Text("●", style=f"rgb({red},{green},{blue})")

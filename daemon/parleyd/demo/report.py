@@ -13,22 +13,22 @@ from typing import Any
 from rich.table import Table
 
 from parleyd import __version__
-from parleyd.core.events import ButtonPressed, Note, Show
-from parleyd.core.states import Shown
+from parleyd.core.events import ButtonPressed, LogEvent, Show
+from parleyd.core.states import Indication
 from parleyd.demo.measurements import Figure
 from parleyd.demo.timeline import Mark, Span, Timeline, draw
 from parleyd.diagnostics import decision_plot
 from parleyd.errors import ParleyError
-from parleyd.lights.patterns import LOOKS
+from parleyd.lights.patterns import LED_PATTERNS
 from parleyd.lights.terminal import on_screen
-from parleyd.simulation.simulated_speaker import Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 
 PACKAGES = ("numpy", "websockets", "onnxruntime", "pymicro-wakeword", "pocketsphinx", "soxr")
 COLOURS = {"wake": "#3b6fd4", **decision_plot.COLOURS}
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class SceneResult:
     """The result of one scene; `reason` is the failure, or ""."""
 
     name: str
@@ -44,10 +44,10 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoResult:
     """The result of a whole demo."""
 
-    scenes: Sequence[Played]
+    scenes: Sequence[SceneResult]
     planned: int
     wall_s: float
     simulated_s: float
@@ -72,7 +72,7 @@ def check_tools() -> None:
         )
 
 
-def table(outcome: Outcome) -> Table:
+def table(outcome: DemoResult) -> Table:
     """Return the final table: each figure with its values in the order of the scenes."""
     rows: dict[tuple[str, str, str], list[float]] = {}
     for scene in outcome.scenes:
@@ -91,65 +91,70 @@ def table(outcome: Outcome) -> Table:
     return made
 
 
-def write(outcome: Outcome, rehearsal: Rehearsal, folder: Path) -> tuple[Path, ...]:
+def write(outcome: DemoResult, simulated: SimulatedSpeaker, folder: Path) -> tuple[Path, ...]:
     """Write the three files; return their paths. Blocks for a few seconds; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / name for name in ("room.wav", "timeline.png", "report.json"))
     sound, picture, figures = paths
-    rehearsal.recording.write_wav(sound)
-    draw(timeline(rehearsal), picture)
-    content = {**_as_json(outcome), **_what_happened(rehearsal)}
+    simulated.recording.write_wav(sound)
+    draw(timeline(simulated), picture)
+    content = {**_as_json(outcome), **_what_happened(simulated)}
     figures.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     return paths
 
 
-def timeline(rehearsal: Rehearsal) -> Timeline:
+def timeline(simulated: SimulatedSpeaker) -> Timeline:
     """Return the picture's content, from the moments and the recording."""
-    recording = rehearsal.recording
+    recording = simulated.recording
     return Timeline(
         title="A conversation with Parley, in a simulated room",
-        talker=[Span(u.onset_s, u.end_s, u.label) for u in rehearsal.talker.utterances],
-        states=_states(rehearsal),
-        marks=_marks(rehearsal),
+        talker=[Span(u.onset_s, u.end_s, u.label) for u in simulated.talker.utterances],
+        states=_states(simulated),
+        marks=_marks(simulated),
         microphone=recording.microphone,
         loudspeaker=recording.loudspeaker,
         loudspeaker_rate_hz=recording.loudspeaker_rate_hz,
     )
 
 
-def _states(rehearsal: Rehearsal) -> list[Span]:
-    shows = [(m.at, m.what.shown) for m in rehearsal.moments if isinstance(m.what, Show)]
-    ends = [*shows, (rehearsal.recording.duration_s, Shown.IDLE)]
+def _states(simulated: SimulatedSpeaker) -> list[Span]:
+    shows = [(m.at, m.what.indication) for m in simulated.moments if isinstance(m.what, Show)]
+    ends = [*shows, (simulated.recording.duration_s, Indication.IDLE)]
     return [
-        Span(start, end, str(shown), "#{:02x}{:02x}{:02x}".format(*on_screen(LOOKS[shown].hue)))
+        Span(
+            start,
+            end,
+            str(shown),
+            "#{:02x}{:02x}{:02x}".format(*on_screen(LED_PATTERNS[shown].hue)),
+        )
         for (start, shown), (end, _) in pairwise(ends)
         if end > start
     ]
 
 
-def _marks(rehearsal: Rehearsal) -> list[Mark]:
+def _marks(simulated: SimulatedSpeaker) -> list[Mark]:
     marks = []
-    for moment in rehearsal.moments:
+    for moment in simulated.moments:
         match moment.what:
-            case Note(name) if name in COLOURS:
+            case LogEvent(name) if name in COLOURS:
                 marks.append(Mark(moment.at, name, COLOURS[name]))
             case ButtonPressed():
                 marks.append(Mark(moment.at, "button"))
     return marks
 
 
-def _what_happened(rehearsal: Rehearsal) -> dict[str, Any]:
+def _what_happened(simulated: SimulatedSpeaker) -> dict[str, Any]:
     """Return the labels of room.wav; times are in its seconds."""
     return {
         "talker": [
             {"label": u.label, "onset_s": round(u.onset_s, 3), "end_s": round(u.end_s, 3)}
-            for u in rehearsal.talker.utterances
+            for u in simulated.talker.utterances
         ],
-        "events": [{"at_s": round(m.at_s, 2), "name": m.label} for m in _marks(rehearsal)],
+        "events": [{"at_s": round(m.at_s, 2), "name": m.label} for m in _marks(simulated)],
     }
 
 
-def _as_json(outcome: Outcome) -> dict[str, Any]:
+def _as_json(outcome: DemoResult) -> dict[str, Any]:
     return {
         "passed": outcome.passed,
         "scenes": [

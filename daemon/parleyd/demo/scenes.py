@@ -8,7 +8,7 @@ and continues in the fourth.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from parleyd.core.events import Greet
+from parleyd.core.events import PlayStartupSound
 from parleyd.core.states import State
 from parleyd.demo import measurements
 from parleyd.demo.measurements import Figure
@@ -34,7 +34,7 @@ class Scene:
 
 
 async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
-    stage.rehearsal.post(Greet())  # as at every start: it learns the echo path
+    stage.simulated.post(PlayStartupSound())  # as at every start: it learns the echo path
     await stage.pause(GREETING_S)
     word = stage.say("hey jarvis")
     await stage.until_state(State.LISTENING, "the wake word was not heard", within_s=3)
@@ -52,12 +52,12 @@ async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
 
 async def follow_up(stage: Stage) -> Sequence[Figure]:
     stage.must(stage.state is State.LISTENING, "Parley does not listen after the reply")
-    woken = len(stage.rehearsal.notes("wake"))
+    woken = len(stage.simulated.notes("wake"))
     await stage.pause(0.8)
 
     question = stage.say("tell me a story")
     story = await stage.answered(question, "There was once a lighthouse keeper")
-    stage.must(len(stage.rehearsal.notes("wake")) == woken, "the follow-up needed a wake word")
+    stage.must(len(stage.simulated.notes("wake")) == woken, "the follow-up needed a wake word")
     await stage.pause(1.0)
     return [measurements.latency(stage, question, story)]
 
@@ -159,7 +159,7 @@ async def _gives_up(
         State.LISTENING, "the reply was held, but not interrupted", within_s=DECIDED_WITHIN_S
     )
     decided_s = stage.now
-    silent_s = stage.rehearsal.notes(Decision.HOLD)[-1].at  # the first hold may have been resumed
+    silent_s = stage.simulated.notes(Decision.HOLD)[-1].at  # the first hold may have been resumed
     await stage.finish_saying(interruption)
     return silent_s, [
         measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held_s),

@@ -10,13 +10,13 @@ from parleyd.core.states import State
 from parleyd.errors import SceneError
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
-from parleyd.simulation.simulated_speaker import Moment, Rehearsal
+from parleyd.simulation.simulated_speaker import SimulatedSpeaker, Timestamped
 from parleyd.simulation.talker import Utterance
 from parleyd.units import Frames
 
 VOICE = "rms"  # flite's clearest male voice; the embedded server uses another
 ANSWER_WITHIN_S = 12.0  # end of speech 0.6 s, recognition and first speech 0.2 s; slow machines
-DECIDED_WITHIN_S = 2.0  # far more than hearing.confirm_ms
+DECIDED_WITHIN_S = 2.0  # far more than hearing.decision_window_ms
 WORDS_WITHIN_S = 2.0  # a transcript arrives with its audio
 NOTICED_S = 0.05  # the core notices playback one or two periods after its first frame
 
@@ -42,7 +42,7 @@ class Answers:
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
 
-    def take(self, moment: Moment[Any]) -> None:
+    def take(self, moment: Timestamped[Any]) -> None:
         match moment.what:
             case ev.AudioDelta(response_id=response_id, item_id=item_id, delta=delta):
                 self._of(response_id).sounds.setdefault(item_id, bytearray()).extend(delta)
@@ -64,8 +64,8 @@ class Stage:
     `on_say` is called with the words when the talker begins to speak.
     """
 
-    def __init__(self, rehearsal: Rehearsal, on_say: Callable[[str], None]) -> None:
-        self.rehearsal = rehearsal
+    def __init__(self, simulated: SimulatedSpeaker, on_say: Callable[[str], None]) -> None:
+        self.simulated = simulated
         self.answers = Answers()
         self.heard: list[Answer] = []
         """The replies whose playback began, in order."""
@@ -74,11 +74,11 @@ class Stage:
     @property
     def now(self) -> float:
         """Simulated seconds."""
-        return self.rehearsal.card.now
+        return self.simulated.card.now
 
     @property
     def state(self) -> State:
-        return self.rehearsal.speaker.state
+        return self.simulated.speaker.state
 
     def say(self, words: str) -> Utterance:
         """Let the talker begin to speak; return at once with the label of the speech."""
@@ -87,27 +87,27 @@ class Stage:
     def utter(self, clip: Frames, label: str) -> Utterance:
         """Like `say`, with any clip (int16 at 16 kHz)."""
         self._on_say(label)
-        return self.rehearsal.talker.say(clip, label=label)
+        return self.simulated.talker.say(clip, label=label)
 
     def hush(self) -> None:
         """Let the talker break off in the middle of a word."""
         self._on_say("(breaks off)")
-        self.rehearsal.talker.hush()
+        self.simulated.talker.hush()
 
     async def finish_saying(self, utterance: Utterance) -> None:
         """Wait until the talker has finished."""
         await self.pause(utterance.end_s - self.now)
 
     def press_button(self) -> None:
-        self.rehearsal.post(ButtonPressed())
+        self.simulated.post(ButtonPressed())
 
     async def pause(self, seconds: float) -> None:
         """Advance the simulated time."""
-        await self.rehearsal.run_for(seconds)
+        await self.simulated.run_for(seconds)
 
     async def until(self, holds: Callable[[], bool], otherwise: str, *, within_s: float) -> None:
         """Wait until `holds()`; raises `SceneError` with the text `otherwise` at the deadline."""
-        if not await self.rehearsal.run(holds, longest_s=within_s):
+        if not await self.simulated.run(holds, longest_s=within_s):
             raise SceneError(
                 f"{otherwise} within {within_s:g} s (state {self.state}, at {self.now:.2f} s)"
             )
@@ -118,7 +118,7 @@ class Stage:
     async def until_ready(self, *, within_s: float) -> None:
         """Wait until the server has accepted the session; returns at once if it has."""
         await self.until(
-            lambda: bool(self.rehearsal.received(ev.SessionUpdated)),
+            lambda: bool(self.simulated.received(ev.SessionUpdated)),
             "the server was not ready",
             within_s=within_s,
         )
@@ -135,7 +135,7 @@ class Stage:
             raise SceneError("the loudspeaker played sound that the server never sent")
         answer.began_s = self.now - NOTICED_S
         self.heard.append(answer)
-        await self.rehearsal.run(lambda: len(answer.words) >= 60, longest_s=0.5)
+        await self.simulated.run(lambda: len(answer.words) >= 60, longest_s=0.5)
         self.must(
             answer.words.startswith(beginning),
             f"the reply to “{question.label}” was “{answer.words}”, not “{beginning} ...”",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parleyd import config
 from parleyd.diagnostics import remedies
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.server_checks import keys as keys
 from parleyd.diagnostics.server_checks import proxy as proxy
 from parleyd.diagnostics.server_checks import secret as secret
@@ -35,9 +35,9 @@ def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding
         settings = config.load(path)
     except ConfigError as error:
         remedy = _readable(path) or f"correct {path}; default.toml explains every key"
-        return None, [Finding("configuration", Level.FAIL, p, remedy) for p in error.problems]
+        return None, [Finding("configuration", Severity.FAIL, p, remedy) for p in error.problems]
     where = str(path) if path else "the defaults, because no file exists"
-    return settings, [Finding("configuration", Level.OK, where)]
+    return settings, [Finding("configuration", Severity.OK, where)]
 
 
 def _readable(path: Path | None) -> str:
@@ -56,20 +56,20 @@ def _readable(path: Path | None) -> str:
         return "name a file"
 
 
-def wake_word(settings: config.Wake, key: str | None) -> Finding:
+def wake_word(settings: config.WakeConfig, key: str | None) -> Finding:
     """Check that the engine loads with its words."""
     try:
         engine = wake.create(settings, key)
     except WakeError as error:
-        return Finding("wake word", Level.FAIL, str(error), "see daemon/docs/wake-words.md")
+        return Finding("wake word", Severity.FAIL, str(error), "see daemon/docs/wake-words.md")
     engine.close()
     name = type(engine).__name__.lower()
-    return Finding("wake word", Level.OK, f"{name} listens for {', '.join(settings.keywords)}")
+    return Finding("wake word", Severity.OK, f"{name} listens for {', '.join(settings.keywords)}")
 
 
 def offline_speech(*, needed: bool) -> Finding:
     """Check that flite speaks and pocketsphinx recognizes it, without a network."""
-    bad = Level.FAIL if needed else Level.WARN
+    bad = Severity.FAIL if needed else Severity.WARN
     recognition = remedies.pip_install("pocketsphinx")
     try:
         from parleyd.embedded.recognizer import Recognizer
@@ -85,7 +85,7 @@ def offline_speech(*, needed: bool) -> Finding:
     except OfflineSpeechError as error:
         return Finding("offline speech", bad, str(error), recognition)
     use = "is used" if needed else "is not used, because a key is present"
-    return Finding("offline speech", Level.OK, f"speaks and recognizes; {use}")
+    return Finding("offline speech", Severity.OK, f"speaks and recognizes; {use}")
 
 
 def priority(wanted: int) -> Finding:
@@ -95,10 +95,10 @@ def priority(wanted: int) -> Finding:
     asking.start()
     asking.join()
     if refusals == [""]:
-        return Finding("priority", Level.OK, f"audio.priority = {wanted} is granted")
+        return Finding("priority", Severity.OK, f"audio.priority = {wanted} is granted")
     return Finding(
         "priority",
-        Level.WARN,
+        Severity.WARN,
         f"audio.priority = {wanted} is refused ({refusals[0]}); a busy CPU causes xruns",
         f"run Parley as the service, which may use {GRANTED}, or set audio.priority = 0"
         if wanted <= GRANTED
@@ -113,11 +113,11 @@ def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
     except OSError:
         counted = False
     if counted:
-        return Finding("memory limit", Level.OK, "the kernel enforces it")
+        return Finding("memory limit", Severity.OK, "the kernel enforces it")
     place = next((path for path in CMDLINES if path.exists()), CMDLINES[0])
     return Finding(
         "memory limit",
-        Level.WARN,
+        Severity.WARN,
         "the kernel does not count the memory of services: MemoryMax= has no effect",
         f"add cgroup_enable=memory to the line in {place}, and reboot",
     )
@@ -126,7 +126,7 @@ def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
 def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
     """Return whether the service runs, and the state that systemd reports."""
     if not booted.exists():
-        return False, Finding("service", Level.OK, "systemd does not run here")
+        return False, Finding("service", Severity.OK, "systemd does not run here")
     names = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "Result")
     try:
         answer = subprocess.run(
@@ -140,7 +140,7 @@ def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
     except (OSError, subprocess.SubprocessError) as error:
         text = f"systemctl does not answer ({error})"
         return False, Finding(
-            "service", Level.WARN, text, "wait until the machine is up, then try again"
+            "service", Severity.WARN, text, "wait until the machine is up, then try again"
         )
     shown = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
     return shown.get("ActiveState") == "active", _service(shown)
@@ -151,23 +151,23 @@ def _service(shown: Mapping[str, str]) -> Finding:
     loaded = shown.get("LoadState")
     if loaded == "masked":
         text = f"{UNIT} is masked and cannot start"
-        return Finding("service", Level.WARN, text, f"sudo systemctl unmask {UNIT}")
+        return Finding("service", Severity.WARN, text, f"sudo systemctl unmask {UNIT}")
     if loaded in ("error", "bad-setting"):
         text = f"the unit of {UNIT} cannot be loaded"
-        return Finding("service", Level.FAIL, text, f"systemctl status {UNIT}")
+        return Finding("service", Severity.FAIL, text, f"systemctl status {UNIT}")
     if loaded != "loaded":
         text = f"{UNIT} is not installed"
-        return Finding("service", Level.WARN, text, remedies.install("--install"))
+        return Finding("service", Severity.WARN, text, remedies.install("--install"))
     result = shown.get("Result", "success")
     if active == "failed" or (active == "activating" and result != "success"):
         text = f"{UNIT} has failed ({result}); {status}".rstrip("; ")
-        return Finding("service", Level.FAIL, text, f"journalctl -u {UNIT} -n 50")
+        return Finding("service", Severity.FAIL, text, f"journalctl -u {UNIT} -n 50")
     if active != "active":
         text = f"{UNIT} is {active}"
-        return Finding("service", Level.WARN, text, f"sudo systemctl enable --now {UNIT}")
+        return Finding("service", Severity.WARN, text, f"sudo systemctl enable --now {UNIT}")
     if status.startswith("error"):
-        return Finding("service", Level.FAIL, f"{UNIT} runs, {status}", f"journalctl -u {UNIT}")
+        return Finding("service", Severity.FAIL, f"{UNIT} runs, {status}", f"journalctl -u {UNIT}")
     if shown.get("UnitFileState") != "enabled":
         text = f"{UNIT} runs, {status}, but does not start at boot"
-        return Finding("service", Level.WARN, text, f"sudo systemctl enable {UNIT}")
-    return Finding("service", Level.OK, f"{UNIT} runs, {status}")
+        return Finding("service", Severity.WARN, text, f"sudo systemctl enable {UNIT}")
+    return Finding("service", Severity.OK, f"{UNIT} runs, {status}")

@@ -49,10 +49,10 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     cleaned.fill_between(at, LEVELS_DBFS[0], replay.cleaned_dbfs, color=CLEANED, alpha=0.5)
     cleaned.plot(at, replay.echo_dbfs, color=LOUDSPEAKER, lw=1)
     _lane(cleaned, "dBFS", LEVELS_DBFS, ["cleaned", "subtracted echo"])
-    score.plot(at, replay.score, color=CLEANED, lw=1)
-    top = max(4.0, float(np.max(replay.score, initial=0.0)) * 1.1)
+    score.plot(at, replay.excess_db, color=CLEANED, lw=1)
+    top = max(4.0, float(np.max(replay.excess_db, initial=0.0)) * 1.1)
     _lane(score, "dB", (0, top), ["level above echo and noise"])
-    talker.plot(at, replay.talker, color=TALKER, lw=1)
+    talker.plot(at, replay.near_end, color=TALKER, lw=1)
     talker.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
     _lane(talker, "hold", (0, 1.05), ["a user's voice", "threshold"])
     voice.plot(at, replay.voice, color=VOICE, lw=1)
@@ -61,13 +61,13 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     voice.set_xlabel("seconds", color=INK)
     voice.set_xlim(0, float(at[-1]) if len(at) else 1.0)
     for seconds, decision in replay.decisions:
-        colour = COLOURS[decision.kind]
+        colour = COLOURS[decision.decision]
         for lane in lanes:
             lane.axvline(seconds, color=colour, lw=1.2)
-        side = "right" if decision.kind is Decision.HOLD else "left"  # the two are 200 ms apart
+        side = "right" if decision.decision is Decision.HOLD else "left"  # the two are 200 ms apart
         label = {"color": "white", "fontsize": 8, "ha": side, "va": "bottom"}
         box = {"facecolor": colour, "edgecolor": "none", "boxstyle": "round,pad=0.2"}
-        raw.text(seconds, LEVELS_DBFS[1] + 1, decision.kind, bbox=box, clip_on=False, **label)
+        raw.text(seconds, LEVELS_DBFS[1] + 1, decision.decision, bbox=box, clip_on=False, **label)
     figure.savefig(path)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """The severity of a finding."""
 
     OK = "ok"
@@ -17,6 +17,6 @@ class Finding:
     """One line of the report; never contains a key."""
 
     check: str
-    level: Level
+    level: Severity
     text: str
     remedy: str = ""

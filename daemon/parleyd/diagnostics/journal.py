@@ -15,7 +15,7 @@ Field = float | bool | str | None
 
 
 @dataclass(slots=True)
-class Turn:
+class LoggedTurn:
     """One turn of the log, with the usage of its responses."""
 
     at: datetime
@@ -37,12 +37,12 @@ class _Entry(msgspec.Struct):
     time_us: str = msgspec.field(name="__REALTIME_TIMESTAMP", default="0")
 
 
-def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
+def turns(lines: Iterable[str | bytes], most: int) -> list[LoggedTurn]:
     """Return the newest `most` turns, oldest first; other lines and broken lines are skipped.
 
     Lines are entries of `journalctl -o json`, or Parley's log lines from a terminal.
     """
-    found: dict[tuple[str, int, int], Turn] = {}
+    found: dict[tuple[str, int, int], LoggedTurn] = {}
     early: dict[tuple[str, int, int], dict[str, float]] = {}  # usage precedes its turn
     newest: dict[str, tuple[int, int]] = {}  # run and number, by process
     for line in lines:
@@ -64,7 +64,7 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[Turn]:
             spent = found[key].usage if key in found else early.setdefault(key, {})
             _add(spent, fields)
             continue
-        found[key] = Turn(at, fields, early.pop(key, {}))
+        found[key] = LoggedTurn(at, fields, early.pop(key, {}))
         while len(found) > most:
             found.pop(next(iter(found)))
         while len(early) > most:

@@ -5,10 +5,10 @@ import sys
 from typing import TextIO
 
 from parleyd.audio import level_dbfs
-from parleyd.core.events import MicPeriod, Step
-from parleyd.core.speaker import Speaker
+from parleyd.core.events import MicPeriod, TickResult
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.barge_in import THRESHOLD
 from parleyd.printable import printable
 
@@ -21,14 +21,14 @@ class Meter:
     """Shows a speaker's hearing; the audio thread calls `beat`, the event loop draws."""
 
     def __init__(
-        self, speaker: Speaker, loop: asyncio.AbstractEventLoop, out: TextIO = sys.stderr
+        self, speaker: SmartSpeaker, loop: asyncio.AbstractEventLoop, out: TextIO = sys.stderr
     ) -> None:
         self._speaker = speaker
         self._loop = loop
         self._out = out
         self._beats = 0
 
-    def beat(self, period: MicPeriod, step: Step) -> None:
+    def observe(self, period: MicPeriod, step: TickResult) -> None:
         """Count a period of the audio thread; does not block."""
         self._beats += 1
         if self._beats % EVERY_BEATS == 0:
@@ -41,15 +41,15 @@ class Meter:
         self._out.flush()
 
 
-def line(state: State, mic_dbfs: float | None, heard: HeardPeriod | None) -> str:
+def line(state: State, mic_dbfs: float | None, heard: ProcessedPeriod | None) -> str:
     """Return the levels of microphone, echo and remainder, and the detectors' values."""
     if heard is None or mic_dbfs is None:
         return f"{state:<10} the microphone is closed".ljust(100)
-    user = "user " if heard.talker > THRESHOLD else "     "
+    user = "user " if heard.near_end > THRESHOLD else "     "
     echo = f"{heard.echo_dbfs:4.0f}" if heard.echo_dbfs > _QUIETEST_DBFS else "   -"
     return (
         f"{state:<10} mic {mic_dbfs:4.0f} dB  echo {echo} dB  left {heard.level_dbfs:4.0f} dB "
-        f"{_bar(heard.level_dbfs)} {user} talker {heard.talker:.2f}  voice {heard.voice:.2f}"
+        f"{_bar(heard.level_dbfs)} {user} talker {heard.near_end:.2f}  voice {heard.voice:.2f}"
     )
 
 

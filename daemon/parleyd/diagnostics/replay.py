@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from parleyd import config
 from parleyd.audio import level_dbfs
-from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, BargeInDecision, Decision
-from parleyd.hearing.echo_control import Hearing
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector, Decision
+from parleyd.hearing.echo_control import EchoControl
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 from parleyd.wav import Stereo
 
@@ -26,9 +26,9 @@ class Replay:
     loudspeaker_dbfs: NDArray[np.float64]
     cleaned_dbfs: NDArray[np.float64]
     echo_dbfs: NDArray[np.float64]
-    score: NDArray[np.float64]
+    excess_db: NDArray[np.float64]
     threshold: NDArray[np.float64]
-    talker: NDArray[np.float64]
+    near_end: NDArray[np.float64]
     speech: NDArray[np.float64]
     voice: NDArray[np.float64]
     decisions: tuple[tuple[float, BargeInDecision], ...]
@@ -48,13 +48,13 @@ COLUMNS = (
 )
 
 
-def replay(recording: Stereo, settings: config.Hearing) -> Replay:
+def replay(recording: Stereo, settings: config.HearingConfig) -> Replay:
     """Run a recording (16 kHz) through the real hearing and barge-in decision.
 
     Barge-in is armed while the recorded loudspeaker speaks. The recording cannot react: a
     hold in the replay does not silence the recorded loudspeaker.
     """
-    hearing, barge_in = Hearing(settings, lead_ms=0), BargeIn(settings)
+    hearing, barge_in = EchoControl(settings, lead_ms=0), BargeInDetector(settings)
     rows: list[tuple[float, ...]] = []
     decisions: list[tuple[float, BargeInDecision]] = []
     armed, audible_at = False, float("-inf")
@@ -66,7 +66,7 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
             audible_at = now
         speaking = now - audible_at < PAUSE_S or barge_in.pending
         if speaking and not armed:
-            hearing.listen_anew()
+            hearing.reset_detectors()
             barge_in.arm(now)
         elif armed and not speaking:
             barge_in.disarm()
@@ -75,7 +75,7 @@ def replay(recording: Stereo, settings: config.Hearing) -> Replay:
         decision = barge_in.update(heard, now)
         if decision is not None:
             decisions.append((now, decision))
-            if decision.kind is Decision.INTERRUPT:
+            if decision.decision is Decision.INTERRUPT:
                 audible_at = float("-inf")  # the reply is over
         rows.append(_row(now, mic, played, heard, barge_in.threshold(now)))
     columns = np.array(rows, np.float64).reshape(periods, len(COLUMNS)).T
@@ -87,7 +87,7 @@ def _period(frames: Frames, number: int) -> Frames:
 
 
 def _row(
-    now: float, mic: Frames, played: Frames, heard: HeardPeriod, threshold: float
+    now: float, mic: Frames, played: Frames, heard: ProcessedPeriod, threshold: float
 ) -> tuple[float, ...]:
     return (
         now,
@@ -95,9 +95,9 @@ def _row(
         level_dbfs(played),
         heard.level_dbfs,
         heard.echo_dbfs,
-        heard.score,
+        heard.excess_db,
         threshold,
-        heard.talker,
+        heard.near_end,
         heard.speech,
         heard.voice,
     )

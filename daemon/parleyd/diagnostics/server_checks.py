@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parleyd import config
 from parleyd.config.servers import OPENAI, profile
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.remedies import quoted
 from parleyd.errors import ConfigError
 from parleyd.realtime import proxies
@@ -34,12 +34,12 @@ def keys(
         found, problem = _look(mcp.key, environ, folder) if mcp.key else ("", "")
         put = _put(mcp.key, folder)
         if problem:
-            yield Finding("key", Level.FAIL, problem, put)
+            yield Finding("key", Severity.FAIL, problem, put)
         elif found is None and not _encrypted(mcp.key, folder):
             text = f"skills.mcp, {mcp.label}: needs {mcp.key}, which is missing"
-            yield Finding("key", Level.FAIL, text, put)
+            yield Finding("key", Severity.FAIL, text, put)
     if problem := _look(WAKE_KEY, environ, folder)[1]:
-        yield Finding("key", Level.FAIL, problem, _put(WAKE_KEY, folder))
+        yield Finding("key", Severity.FAIL, problem, _put(WAKE_KEY, folder))
     yield from _files(folder)
 
 
@@ -58,9 +58,9 @@ def proxy(settings: config.Config, environ: Mapping[str, str]) -> Iterator[Findi
         remedy = "correct http_proxy, https_proxy or all_proxy, or name the server in no_proxy"
         if proxies.SOCKS_PACKAGE in flaw:
             remedy = f"{sys.executable} -m pip install {proxies.SOCKS_PACKAGE}"
-        yield Finding("proxy", Level.FAIL, f"{shown} cannot be used: {flaw}", remedy)
+        yield Finding("proxy", Severity.FAIL, f"{shown} cannot be used: {flaw}", remedy)
     else:
-        yield Finding("proxy", Level.OK, f"connects to the server through {shown} (not tried)")
+        yield Finding("proxy", Severity.OK, f"connects to the server through {shown} (not tried)")
 
 
 def _server_key(
@@ -68,27 +68,27 @@ def _server_key(
 ) -> Iterator[Finding]:
     server = settings.realtime.server
     if server == "embedded":
-        yield Finding("key", Level.OK, 'realtime.server = "embedded" needs no key')
+        yield Finding("key", Severity.OK, 'realtime.server = "embedded" needs no key')
         return
     needed = OPENAI if server == "auto" else profile(server)
     found, problem = _look(needed.key, environ, folder)
     put = _put(needed.key, folder)
     if problem:
-        yield Finding("key", Level.FAIL, problem, put)
+        yield Finding("key", Severity.FAIL, problem, put)
     elif found is not None or _encrypted(needed.key, folder):
-        yield Finding("key", Level.OK, f"{needed.key} is present (not shown, not tried)")
+        yield Finding("key", Severity.OK, f"{needed.key} is present (not shown, not tried)")
     elif closed := _closed(needed.key, folder):
         text = f"{closed} is not readable by this user, so the key cannot be checked"
         remedy = f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"
-        yield Finding("key", Level.WARN, text, remedy)
+        yield Finding("key", Severity.WARN, text, remedy)
     elif server == "auto":
         text = f"no {needed.key}: Parley uses the embedded server, which knows only commands"
-        yield Finding("key", Level.WARN, text, put)
+        yield Finding("key", Severity.WARN, text, put)
     elif needed.needs_key:
         text = f'realtime.server = "{server}" needs {needed.key}, which is missing'
-        yield Finding("key", Level.FAIL, text, put)
+        yield Finding("key", Severity.FAIL, text, put)
     else:
-        yield Finding("key", Level.OK, f'realtime.server = "{server}" needs no key')
+        yield Finding("key", Severity.OK, f'realtime.server = "{server}" needs no key')
 
 
 def _files(folder: Path) -> Iterator[Finding]:
@@ -101,24 +101,24 @@ def _files(folder: Path) -> Iterator[Finding]:
         try:
             status = path.stat()
         except OSError as error:
-            yield Finding("key", Level.WARN, f"{path}: {error.strerror}", "")
+            yield Finding("key", Severity.WARN, f"{path}: {error.strerror}", "")
             continue
         if path.is_symlink():
             text = f"{path} is a link: its target does not belong to Parley"
-            yield Finding("key", Level.WARN, text, f"put the key itself into {path}")
+            yield Finding("key", Severity.WARN, text, f"put the key itself into {path}")
         elif not stat.S_ISREG(status.st_mode):
             text = f"{path} is ignored: it is not a file"
-            yield Finding("key", Level.WARN, text, f"put the key into a file {folder}/NAME_key")
+            yield Finding("key", Severity.WARN, text, f"put the key into a file {folder}/NAME_key")
         elif path.name != wanted:
             text = f"{path} is ignored: the key's file must be named {wanted}"
             yield Finding(
-                "key", Level.WARN, text, f"sudo mv -nT {quoted(path)} {quoted(folder / wanted)}"
+                "key", Severity.WARN, text, f"sudo mv -nT {quoted(path)} {quoted(folder / wanted)}"
             )
         elif status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             remedy = f"sudo chmod 600 {quoted(path)}"
-            yield Finding("key", Level.FAIL, f"other users can read {path}", remedy)
+            yield Finding("key", Severity.FAIL, f"other users can read {path}", remedy)
         elif status.st_size == 0:
-            yield Finding("key", Level.WARN, f"{path} is empty", _put(wanted.upper(), folder))
+            yield Finding("key", Severity.WARN, f"{path} is empty", _put(wanted.upper(), folder))
 
 
 def _look(name: str, environ: Mapping[str, str], folder: Path) -> tuple[str | None, str]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from parleyd.diagnostics import remedies
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.skills import trust
 from parleyd.skills.trust import Untrusted
 
@@ -20,14 +20,14 @@ def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Ite
         trust.check(folder, owners)
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
     except FileNotFoundError:
-        yield Finding("skills", Level.OK, f"there is no {folder}, so there are no user skills")
+        yield Finding("skills", Severity.OK, f"there is no {folder}, so there are no user skills")
         return
     except Untrusted as error:
-        yield Finding("skills", Level.FAIL, str(error), _remedy(error, folder, own))
+        yield Finding("skills", Severity.FAIL, str(error), _remedy(error, folder, own))
         return
     except OSError as error:
         text = f"{folder} cannot be read ({error.strerror})"
-        yield Finding("skills", Level.FAIL, text, _elsewhere(own))
+        yield Finding("skills", Severity.FAIL, text, _elsewhere(own))
         return
     bad = False
     for path in paths:
@@ -35,14 +35,14 @@ def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Ite
             trust.check(path, owners)
         except Untrusted as error:
             bad = True
-            yield Finding("skills", Level.FAIL, str(error), _remedy(error, folder, own))
+            yield Finding("skills", Severity.FAIL, str(error), _remedy(error, folder, own))
         except OSError as error:
             bad = True
             text = f"{path} cannot be read ({error.strerror})"
-            yield Finding("skills", Level.FAIL, text, "remove it, or replace it with a file")
+            yield Finding("skills", Severity.FAIL, text, "remove it, or replace it with a file")
     if not bad:
         text = f"{folder}: {len(paths)} files, which no other user can change"
-        yield Finding("skills", Level.OK, text)
+        yield Finding("skills", Severity.OK, text)
 
 
 def _remedy(error: Untrusted, folder: Path, own: Path) -> str:

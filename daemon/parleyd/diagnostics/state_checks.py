@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parleyd.diagnostics import remedies
-from parleyd.diagnostics.findings import Finding, Level
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.errors import ParleyError
 from parleyd.skills import store
 from parleyd.system import atomic_file
@@ -29,21 +29,21 @@ def state(environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
         folder = state_folder(environ)
     except ParleyError as error:
-        yield Finding("state", Level.FAIL, str(error).partition(";")[0], ELSEWHERE)
+        yield Finding("state", Severity.FAIL, str(error).partition(";")[0], ELSEWHERE)
         return
     place = _nearest(folder)
     try:
         _try(place)
     except OSError as error:
         text = f"{place} is not writable ({error.strerror})"
-        yield Finding("state", Level.FAIL, text, _remedy(folder, place, error))
+        yield Finding("state", Severity.FAIL, text, _remedy(folder, place, error))
         return
     yield from _contents(folder)
     free_mb = shutil.disk_usage(place).free // 1_000_000
     low = free_mb < LEAST_FREE_MB
     yield Finding(
         "state",
-        Level.FAIL if low else Level.OK,
+        Severity.FAIL if low else Severity.OK,
         f"{folder} is writable, {free_mb} MB are free",
         NO_ROOM if low else "",
     )
@@ -108,16 +108,16 @@ def _contents(folder: Path) -> Iterator[Finding]:
             continue
         if name == SKILLS and not stat.S_ISREG(status.st_mode):
             # if the owner moved it, a microphone that was muted by voice would open
-            yield Finding("state", Level.WARN, f"{path} is not a file", START)
+            yield Finding("state", Severity.WARN, f"{path} is not a file", START)
         elif not (stat.S_ISDIR if name in FOLDERS else stat.S_ISREG)(status.st_mode):
             kind = "folder" if name in FOLDERS else "file"
             text = f"{path} is not a {kind}, but one is expected there"
-            yield Finding("state", Level.FAIL, text, remedies.move_aside(path))
+            yield Finding("state", Severity.FAIL, text, remedies.move_aside(path))
         elif not os.access(path, os.R_OK | (os.W_OK | os.X_OK if name in FOLDERS else 0)):
             ours = status.st_uid == os.geteuid()
             mode = "700" if name in FOLDERS else "600"
             remedy = remedies.chmod(mode, path) if ours else remedies.take_over(path)
-            yield Finding("state", Level.FAIL, f"this user cannot use {path}", remedy)
+            yield Finding("state", Severity.FAIL, f"this user cannot use {path}", remedy)
         elif name == SKILLS:
             yield from _skills(path)
 
@@ -128,4 +128,4 @@ def _skills(path: Path) -> Iterator[Finding]:
     except OSError as error:
         problems = [str(error.strerror)]
     for problem in problems[: store.MOST_LINES]:
-        yield Finding("state", Level.WARN, f"{path} is damaged: {problem}", START)
+        yield Finding("state", Severity.WARN, f"{path} is damaged: {problem}", START)

@@ -32,11 +32,11 @@ class Synthesize:
     speed: float
 
 
-Action = Recognize | Forget | Synthesize
-Output = ServerEvent | Action
+EngineAction = Recognize | Forget | Synthesize
+Output = ServerEvent | EngineAction
 
 
-class Outbox:
+class EngineOutbox:
     """Collects output in order, and gives every event an id and every job a number."""
 
     def __init__(self, tag: str) -> None:
@@ -55,7 +55,7 @@ class Outbox:
     def refuse(self, detail: ErrorDetail) -> None:
         self.send(ServerError(error=detail))
 
-    def ask(self, make: Callable[[int], Action]) -> int:
+    def ask(self, make: Callable[[int], EngineAction]) -> int:
         """Request the action that `make` builds for a new job number."""
         job = next(self._numbers)
         self._gathered.append(make(job))

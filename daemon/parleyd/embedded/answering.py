@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from parleyd.embedded import grammar
-from parleyd.embedded.intents import GREETING, Call, Context, Say, answer, confirm
+from parleyd.embedded.intents import GREETING, Call, IntentContext, Say, answer, confirm
 from parleyd.embedded.items import Item
 
 
@@ -33,7 +33,7 @@ def plan(
     """The answer, and the item that it answers (None: there was no question)."""
     open_items = unanswered(items)
     answers = [i.memory() for i in items if i.role == "assistant" and i.memory()]
-    context = Context(local_time, tools, answers)
+    context = IntentContext(local_time, tools, answers)
     returned = next((i for i in reversed(open_items) if i.type == "function_call_output"), None)
     asked = [i for i in open_items if i.role == "user"]
     if returned is not None:

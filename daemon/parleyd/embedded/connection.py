@@ -18,18 +18,18 @@ from parleyd.realtime.events import encode
 from parleyd.system.tasks import failed
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 
-Step = Callable[[float], list[Output]]
+EngineCall = Callable[[float], list[Output]]
 """An input, as the engine's reaction to it at a given time."""
 
 
-class Connection:
+class ConnectionHandler:
     """Runs in one event loop; every input reaches the engine in order, one at a time."""
 
     def __init__(self, socket: Visitor, engine: Engine, speech: Share) -> None:
         self._socket = socket
         self._engine = engine
         self._speech = speech
-        self._happened: asyncio.Queue[Step | None] = asyncio.Queue()  # `Visitor` bounds it
+        self._happened: asyncio.Queue[EngineCall | None] = asyncio.Queue()  # `Visitor` bounds it
         self._jobs: dict[int, asyncio.Task[None]] = {}
         self.heard_at: float | None = None
         """When the client last sent a message, on the monotonic clock; None: never."""
@@ -61,7 +61,7 @@ class Connection:
         self._socket.has_place = False
         await self._socket.close(code, reason)
 
-    async def _next(self) -> Step | None:
+    async def _next(self) -> EngineCall | None:
         due = self._engine.due()
         if due is None:
             return await self._happened.get()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from parleyd.embedded import refusal
+from parleyd.embedded import api_error
 from parleyd.embedded.items import Item
 from parleyd.embedded.limits import MOST_AUDIO_BYTES, MOST_ITEMS, MOST_WORD_BYTES
 from parleyd.realtime.events import Json
@@ -42,13 +42,13 @@ class Conversation:
         """
         if item.id in self._items:
             message = f"Error adding item: an item with id '{item.id}' already exists."
-            raise refusal.Refused(message, code="item_create_duplicate_item_id", param="item.id")
+            raise api_error.ApiError(message, code="item_create_duplicate_item_id", param="item.id")
         place = len(self._order)
         if previous_item_id == "root":
             place = 0
         elif previous_item_id is not None:
             if previous_item_id not in self._items:
-                raise refusal.unknown_item("create", "adding", previous_item_id)
+                raise api_error.unknown_item("create", "adding", previous_item_id)
             place = self._order.index(previous_item_id) + 1
         self._order.insert(place, item.id)
         self._items[item.id] = item
@@ -67,14 +67,14 @@ class Conversation:
         """Keep only the first `audio_end_ms` of this answer, as if the rest was never spoken."""
         item = self._known(item_id, "truncate", "truncating")
         if item.content_type != "output_audio" or item.frames == 0:
-            raise refusal.not_truncatable()
+            raise api_error.not_truncatable()
         if content_index != 0:
-            raise refusal.wrong_value("content_index", content_index, ("0",))
+            raise api_error.wrong_value("content_index", content_index, ("0",))
         if audio_end_ms < 0:
-            raise refusal.out_of_range("audio_end_ms", audio_end_ms, 0, low=True)
+            raise api_error.out_of_range("audio_end_ms", audio_end_ms, 0, low=True)
         audio_ms = frames_to_ms(item.frames, SERVER_RATE_HZ)
         if audio_end_ms > audio_ms:
-            raise refusal.already_shorter(audio_ms, audio_end_ms)
+            raise api_error.already_shorter(audio_ms, audio_end_ms)
         item.keep(ms_to_frames(audio_end_ms, SERVER_RATE_HZ))
         item.truncated = True
 
@@ -99,5 +99,5 @@ class Conversation:
     def _known(self, item_id: str, verb: str, gerund: str) -> Item:
         item = self._items.get(item_id)
         if item is None:
-            raise refusal.unknown_item(verb, gerund, item_id)
+            raise api_error.unknown_item(verb, gerund, item_id)
         return item

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from parleyd.embedded import refusal
+from parleyd.embedded import api_error
+from parleyd.embedded.api_error import ApiError
 from parleyd.embedded.limits import (
     MOST_APPEND_BYTES,
     MOST_DEPTH,
@@ -15,7 +16,6 @@ from parleyd.embedded.limits import (
     MOST_STRUCTURE,
     PIECE_BYTES,
 )
-from parleyd.embedded.refusal import Refused
 from parleyd.realtime.events import (
     CLIENT_EVENTS,
     AppendAudio,
@@ -36,7 +36,7 @@ _WITH_AUDIO = (_APPEND, CreateItem.__struct_config__.tag)
 _NAMES = {"str": "a string", "int": "an integer", "object": "an object", "bytes": "a string"}
 
 
-class _Header(msgspec.Struct):
+class _ClientEventHeader(msgspec.Struct):
     type: str
 
 
@@ -44,7 +44,7 @@ class _Label(msgspec.Struct):
     event_id: str | None = None
 
 
-_header = msgspec.json.Decoder(_Header)
+_header = msgspec.json.Decoder(_ClientEventHeader)
 _label = msgspec.json.Decoder(_Label)  # does not build any other part of a message
 
 
@@ -60,28 +60,28 @@ Frame = str | Utf8 | bytes
 
 
 def read(frame: Frame) -> ClientEvent:
-    """Decode the event in a frame. Raises `Refused`."""
+    """Decode the event in a frame. Raises `ApiError`."""
     if isinstance(frame, bytes):
-        raise Refused("Only text frames are accepted.", code="invalid_event")
+        raise ApiError("Only text frames are accepted.", code="invalid_event")
     text = frame.text if isinstance(frame, Utf8) else frame
     _within_bounds(text)
     event = decode_client(text)
     if isinstance(event, Malformed):
         raise _refused(text, event.reason)
     if isinstance(event, Unknown):
-        raise refusal.wrong_value("type", event.type, tuple(CLIENT_EVENTS))
+        raise api_error.wrong_value("type", event.type, tuple(CLIENT_EVENTS))
     if isinstance(event, AppendAudio):
         if len(event.audio) > MOST_APPEND_BYTES:
-            raise refusal.out_of_range("audio", len(event.audio), MOST_APPEND_BYTES, low=False)
+            raise api_error.out_of_range("audio", len(event.audio), MOST_APPEND_BYTES, low=False)
         if len(event.audio) % 2:
             size = f"{len(event.audio)} bytes"
-            raise refusal.wrong_value("audio", size, ("whole 16-bit frames",))
+            raise api_error.wrong_value("audio", size, ("whole 16-bit frames",))
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if isinstance(value, str) and len(value) > MOST_ID:
-            raise refusal.too_long(name, len(value), MOST_ID)
+            raise api_error.too_long(name, len(value), MOST_ID)
         if isinstance(value, dict) and _is_too_deep(value):
-            raise refusal.too_deep()
+            raise api_error.too_deep()
     return event
 
 
@@ -96,7 +96,7 @@ def pieces(frame: Frame) -> list[Frame]:
         return [frame]
     try:
         event = read(frame)
-    except Refused:
+    except ApiError:
         return [frame]
     assert isinstance(event, AppendAudio)
     return [
@@ -122,9 +122,9 @@ def _within_bounds(text: str | bytes) -> None:
         sum(map(text.count, "{[,")) if isinstance(text, str) else sum(map(text.count, b"{[,"))
     )
     if structure > MOST_STRUCTURE:
-        raise refusal.too_large(f"{structure} values", f"{MOST_STRUCTURE} values")
+        raise api_error.too_large(f"{structure} values", f"{MOST_STRUCTURE} values")
     if len(text) > MOST_EVENT_BYTES and _type_of(text) not in _WITH_AUDIO:
-        raise refusal.too_large(f"{len(text)} bytes", f"{MOST_EVENT_BYTES} bytes without audio")
+        raise api_error.too_large(f"{len(text)} bytes", f"{MOST_EVENT_BYTES} bytes without audio")
 
 
 def _type_of(text: str | bytes) -> str | None:
@@ -150,19 +150,19 @@ def _is_too_deep(value: Any) -> bool:
     return True
 
 
-def _refused(text: str | bytes, reason: str) -> Refused:
+def _refused(text: str | bytes, reason: str) -> ApiError:
     try:
         raw: Any = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raw = None
     if not isinstance(raw, dict):
-        return Refused("The message is not a valid JSON object.", code="invalid_json")
+        return ApiError("The message is not a valid JSON object.", code="invalid_json")
     found = _PATH.search(reason)
     path = found["path"] if found else ""
     missing, expected = _MISSING.search(reason), _EXPECTED.search(reason)
     if missing:
-        return refusal.missing_parameter(f"{path}.{missing['name']}" if path else missing["name"])
+        return api_error.missing_parameter(f"{path}.{missing['name']}" if path else missing["name"])
     if expected:
         wanted = expected["expected"].split(" | ")[0]
-        return refusal.wrong_type(path, _NAMES.get(wanted, wanted), raw.get(path))
-    return refusal.wrong_value(path, str(raw.get(path))[:16], ("base64",))
+        return api_error.wrong_type(path, _NAMES.get(wanted, wanted), raw.get(path))
+    return api_error.wrong_value(path, str(raw.get(path))[:16], ("base64",))

@@ -11,8 +11,9 @@ from datetime import datetime
 from functools import singledispatchmethod
 from typing import Any
 
-from parleyd.embedded import answering, decoding, grammar, refusal
-from parleyd.embedded.actions import Outbox, Output, Recognize
+from parleyd.embedded import answering, api_error, decoding, grammar
+from parleyd.embedded.actions import EngineOutbox, Output, Recognize
+from parleyd.embedded.api_error import ApiError
 from parleyd.embedded.conversation import Conversation
 from parleyd.embedded.items import Item, read_item
 from parleyd.embedded.limits import (
@@ -27,19 +28,20 @@ from parleyd.embedded.listening import (
     TurnBegan,
     TurnEnded,
     TurnEvent,
-    TurnGoesOn,
-    TurnMayBeOver,
+    TurnPaused,
+    TurnResumed,
 )
-from parleyd.embedded.recognition import NO_CONFIDENCE, Heard
-from parleyd.embedded.refusal import Refused
-from parleyd.embedded.response import Response
-from parleyd.embedded.session import Session
+from parleyd.embedded.recognition import NO_CONFIDENCE, RecognitionResult
+from parleyd.embedded.response import ResponseGenerator
+from parleyd.embedded.session import SessionSettings
 from parleyd.realtime import events
 from parleyd.realtime.events import ClientEvent, Json
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LEAST_COMMIT_MS = 100  # the service refuses less
-TOO_MANY = Heard("", NO_CONFIDENCE, failed="Too many utterances are waiting for recognition.")
+TOO_MANY = RecognitionResult(
+    "", NO_CONFIDENCE, failed="Too many utterances are waiting for recognition."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,17 @@ class Engine:
     ) -> None:
         self._options = options
         self._local_time = local_time
-        self._out = Outbox(tag)
-        self._session = Session(self._out.new_id("sess"), options.model)
+        self._out = EngineOutbox(tag)
+        self._session = SessionSettings(self._out.new_id("sess"), options.model)
         self._conversation = Conversation()
         self._conversation_id = self._out.new_id("conv")
         self._listener = Listener(new_detector)
         self._listener.configure(self._session.turn_detection)
         self._turn_item_id = ""
         self._early_job: int | None = None
-        self._early: Heard | None = None
+        self._early: RecognitionResult | None = None
         self._recognizing: dict[int, Item] = {}
-        self._responses: list[Response] = []
+        self._responses: list[ResponseGenerator] = []
         self._sources: dict[str, list[Item]] = {}
         self._voice_locked = False
 
@@ -88,11 +90,11 @@ class Engine:
         self._listener.prepare()
         try:
             self._handle(decoding.read(frame), now)
-        except Refused as refused:
+        except ApiError as refused:
             self._out.refuse(refused.detail(decoding.event_id(frame)))
         return self._finish()
 
-    def recognized(self, job: int, heard: Heard, now: float) -> list[Output]:
+    def recognized(self, job: int, heard: RecognitionResult, now: float) -> list[Output]:
         """Take the result of `Recognize`; late or forgotten jobs are ignored."""
         if job == self._early_job:
             self._early = heard
@@ -152,7 +154,7 @@ class Engine:
     def _(self, event: events.CommitAudio, now: float) -> None:
         ready_ms = self._listener.committable_ms()
         if ready_ms < LEAST_COMMIT_MS:
-            raise refusal.commit_too_small(ready_ms)
+            raise api_error.commit_too_small(ready_ms)
         item_id = self._turn_item_id if self._listener.speaking else self._out.new_id("item")
         self._forget_early()
         self._commit(item_id, self._listener.take(), None, now)
@@ -202,7 +204,7 @@ class Engine:
         else:
             response = next((r for r in self._responses if r.id == event.response_id), None)
         if response is None:
-            raise refusal.nothing_to_cancel()
+            raise api_error.nothing_to_cancel()
         response.finish("cancelled", "client_cancelled")
 
     # --- turns --------------------------------------------------------------------------
@@ -219,9 +221,9 @@ class Engine:
                 active = self._active()
                 if detection.interrupt_response and active is not None:
                     active.finish("cancelled", "turn_detected")
-            case TurnMayBeOver(pcm):
+            case TurnPaused(pcm):
                 self._early_job = self._out.ask(lambda job: Recognize(job, _newest(pcm)))
-            case TurnGoesOn():
+            case TurnResumed():
                 self._forget_early()
             case TurnEnded(end_ms, pcm):
                 item_id = self._turn_item_id
@@ -234,7 +236,7 @@ class Engine:
                 if detection.create_response:
                     try:
                         self._respond({}, now)
-                    except Refused as refused:
+                    except ApiError as refused:
                         self._out.refuse(refused.detail(None))
 
     def _commit(self, item_id: str, pcm: bytes, job: int | None, now: float) -> Item:
@@ -267,7 +269,7 @@ class Engine:
             self._out.forget(self._early_job)
         self._early_job, self._early = None, None
 
-    def _set_heard(self, item: Item, heard: Heard, now: float) -> None:
+    def _set_heard(self, item: Item, heard: RecognitionResult, now: float) -> None:
         item.heard = heard
         if self._session.transcribes and item.id in self._conversation:
             self._out.send(_transcript(item, heard))
@@ -277,7 +279,7 @@ class Engine:
 
     # --- responses ----------------------------------------------------------------------
 
-    def _active(self) -> Response | None:
+    def _active(self) -> ResponseGenerator | None:
         """The response in progress in the conversation, if any."""
         return next((r for r in self._responses if r.in_conversation and not r.done), None)
 
@@ -286,12 +288,12 @@ class Engine:
         in_conversation = override.get("conversation") != "none"
         active = self._active()
         if in_conversation and active is not None:
-            raise refusal.response_active(active.id)
+            raise api_error.response_active(active.id)
         if len(self._responses) >= MOST_RESPONSES:
-            raise refusal.response_active(self._responses[0].id)
+            raise api_error.response_active(self._responses[0].id)
         given_input = override.get("input")
         source = self._source(given_input) if given_input is not None else None
-        response = Response(
+        response = ResponseGenerator(
             self._out,
             self._conversation if in_conversation else None,
             conversation_id=self._conversation_id if in_conversation else None,
@@ -325,13 +327,13 @@ class Engine:
             if raw.get("type") == "item_reference":
                 item = self._conversation.get(str(raw.get("id")))
                 if item is None:
-                    raise refusal.unknown_item("reference", "referencing", str(raw.get("id")))
+                    raise api_error.unknown_item("reference", "referencing", str(raw.get("id")))
                 items.append(item)
             else:
                 items.append(read_item(raw, self._out.new_id("item")))
         return items
 
-    def _begin(self, response: Response, now: float) -> None:
+    def _begin(self, response: ResponseGenerator, now: float) -> None:
         """Answer once all the user's audio is recognised."""
         items = self._sources.get(response.id)
         if items is None:
@@ -362,7 +364,7 @@ def _tool_names(settings: Json) -> frozenset[str]:
     return frozenset(tool["name"] for tool in tools if tool["type"] == "function")
 
 
-def _transcript(item: Item, heard: Heard) -> events.ServerEvent:
+def _transcript(item: Item, heard: RecognitionResult) -> events.ServerEvent:
     if heard.failed:
         error = events.TranscriptionFailure(type="server_error", message=heard.failed)
         return events.InputTranscriptFailed(item_id=item.id, error=error)

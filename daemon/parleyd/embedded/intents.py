@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class IntentContext:
     """Everything that an answer may depend on besides the words."""
 
     local_time: datetime
@@ -51,7 +51,7 @@ class Context:
     """The heard part of each answer so far, oldest first."""
 
 
-def answer(said: str, context: Context) -> Say | Call:
+def answer(said: str, context: IntentContext) -> Say | Call:
     """The answer to one utterance; `said` is empty if nothing was recognised."""
     found = grammar.match(said)
     if found is None:
@@ -130,7 +130,7 @@ def spoken_duration(seconds: int) -> str:
     return " and ".join(parts) or "no time"
 
 
-def _call(name: str, arguments: dict[str, Any], context: Context, ability: str) -> Say | Call:
+def _call(name: str, arguments: dict[str, Any], context: IntentContext, ability: str) -> Say | Call:
     if name in context.tools:
         return Call(name, arguments)
     return Say((f"Sorry, this device can't {ability}.",))

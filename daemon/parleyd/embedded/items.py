@@ -4,8 +4,8 @@ import base64
 import sys
 from dataclasses import dataclass, field
 
-from parleyd.embedded import refusal
-from parleyd.embedded.recognition import Heard
+from parleyd.embedded import api_error
+from parleyd.embedded.recognition import RecognitionResult
 from parleyd.embedded.schema import Check, array, audio, choice, mapping, name, table, tagged, text
 from parleyd.realtime.events import Json
 
@@ -13,7 +13,7 @@ FRAME_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenSentence:
     """A sentence of the assistant and where in its item's audio it ends."""
 
     text: str
@@ -31,11 +31,11 @@ class Item:
     content_type: str = "input_text"
     text: str = ""
     """The text of a message, or the output of a function call."""
-    spoken: list[Spoken] = field(default_factory=list)
+    spoken: list[SpokenSentence] = field(default_factory=list)
     frames: int = 0
     pcm: bytearray = field(default_factory=bytearray)
     truncated: bool = False
-    heard: Heard | None = None
+    heard: RecognitionResult | None = None
     """The recognised words of the user's audio; None while recognition is running."""
     name: str = ""
     call_id: str = ""
@@ -56,7 +56,7 @@ class Item:
         if self.truncated:
             return
         start = self.spoken[-1].end_frames if self.spoken else 0
-        self.spoken.append(Spoken(sentence, start + frames))
+        self.spoken.append(SpokenSentence(sentence, start + frames))
 
     def add_audio(self, pcm: bytes) -> None:
         """Add audio to the item; audio after a truncation was never heard, and is dropped."""
@@ -66,7 +66,7 @@ class Item:
 
     def keep(self, frames: int) -> None:
         """Drop everything after the first `frames`, including a word in progress."""
-        kept: list[Spoken] = []
+        kept: list[SpokenSentence] = []
         start = 0
         for sentence in self.spoken:
             if sentence.end_frames > frames:
@@ -74,7 +74,7 @@ class Item:
                 share = (frames - start) / (sentence.end_frames - start)
                 heard = " ".join(words[: int(len(words) * share)])
                 if heard:
-                    kept.append(Spoken(heard, frames))
+                    kept.append(SpokenSentence(heard, frames))
                 break
             kept.append(sentence)
             start = sentence.end_frames
@@ -166,7 +166,7 @@ def read_item(raw: Json, item_id: str) -> Item:
         if part["type"] == "input_audio":
             if len(parts) != 1:
                 path = f"item.content[{index}].type"
-                raise refusal.wrong_value(path, "input_audio beside other parts", ("input_text",))
+                raise api_error.wrong_value(path, "input_audio beside other parts", ("input_text",))
             item.content_type = "input_audio"
             item.add_audio(_decoded(part.get("audio") or "", f"item.content[{index}].audio"))
     return item
@@ -176,7 +176,7 @@ def _decoded(audio: str, path: str) -> bytes:
     try:
         pcm = base64.b64decode(audio, validate=True)
     except ValueError:
-        raise refusal.wrong_value(path, audio[:16], ("base64 of 24 kHz PCM16",)) from None
+        raise api_error.wrong_value(path, audio[:16], ("base64 of 24 kHz PCM16",)) from None
     if len(pcm) % FRAME_BYTES:
-        raise refusal.wrong_value(path, f"{len(pcm)} bytes", ("whole 16-bit frames",))
+        raise api_error.wrong_value(path, f"{len(pcm)} bytes", ("whole 16-bit frames",))
     return pcm

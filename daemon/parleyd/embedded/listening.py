@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parleyd.audio import StreamResampler, decode_pcm16
-from parleyd.embedded.endpoint import (
-    Endpointer,
+from parleyd.embedded.inputbuffer import InputBuffer
+from parleyd.embedded.segmenter import (
     SpeechBegan,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
+    SpeechSegmenter,
 )
-from parleyd.embedded.inputbuffer import InputBuffer
 from parleyd.embedded.session import TurnDetection
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 
@@ -30,7 +30,7 @@ IDLE_KEEP_MS = 1_000  # beyond the padding, for an onset that is detected slight
 
 
 class Detector(Protocol):
-    """Speech probabilities of a 16 kHz stream; `parleyd.hearing.vad.VoiceDetector` is one."""
+    """Speech probabilities of a 16 kHz stream, as of `parleyd.hearing.vad`."""
 
     def process(self, frames: Frames) -> list[float]: ...
     def reset(self) -> None: ...
@@ -43,14 +43,14 @@ class TurnBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnMayBeOver:
+class TurnPaused:
     """A pause; the speech so far may already be recognised."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class TurnGoesOn:
+class TurnResumed:
     """The pause was not the end; discard the early result."""
 
 
@@ -60,7 +60,7 @@ class TurnEnded:
     pcm: bytes
 
 
-TurnEvent = TurnBegan | TurnMayBeOver | TurnGoesOn | TurnEnded
+TurnEvent = TurnBegan | TurnPaused | TurnResumed | TurnEnded
 
 
 class Listener:
@@ -70,7 +70,7 @@ class Listener:
         self._new_detector = new_detector
         self._detector: Detector | None = None
         self._detection: TurnDetection | None = None
-        self._endpointer = Endpointer(SEMANTIC_THRESHOLD, 0)
+        self._endpointer = SpeechSegmenter(SEMANTIC_THRESHOLD, 0)
         self._resampler = StreamResampler(SERVER_RATE_HZ, MIC_RATE_HZ)
         self._turn_start_ms = 0
         self.buffer = InputBuffer()
@@ -141,10 +141,10 @@ class Listener:
                 self._endpointer.silence_ms = self._silence_ms(complete=False)
                 return TurnBegan(self._turn_start_ms)
             case SpeechPaused():
-                return TurnMayBeOver(self.buffer.between(self._turn_start_ms, self.buffer.end_ms))
+                return TurnPaused(self.buffer.between(self._turn_start_ms, self.buffer.end_ms))
             case SpeechResumed():
                 self._endpointer.silence_ms = self._silence_ms(complete=False)
-                return TurnGoesOn()
+                return TurnResumed()
             case SpeechEnded(at_ms):
                 pcm = self.buffer.between(self._turn_start_ms, at_ms)
                 self.buffer.drop_before(at_ms)

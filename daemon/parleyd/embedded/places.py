@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from parleyd.embedded.connection import Connection
+from parleyd.embedded.connection import ConnectionHandler
 from parleyd.embedded.limits import IDLE_S, MOST_CLIENTS
 
 
@@ -10,9 +10,9 @@ class Places:
     """The connections that are served, oldest first."""
 
     def __init__(self) -> None:
-        self._taken: list[Connection] = []
+        self._taken: list[ConnectionHandler] = []
 
-    def take(self, newcomer: Connection) -> Connection | None:
+    def take(self, newcomer: ConnectionHandler) -> ConnectionHandler | None:
         """Give `newcomer` a place; returns the connection that must leave for it, if any.
 
         That is the first one that never sent a message, otherwise the one that has been idle
@@ -25,11 +25,11 @@ class Places:
         self._taken.append(newcomer)
         return leaving
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: ConnectionHandler) -> None:
         if connection in self._taken:
             self._taken.remove(connection)
 
-    def _dispensable(self, now: float) -> Connection:
+    def _dispensable(self, now: float) -> ConnectionHandler:
         for connection in self._taken:
             if connection.heard_at is None:
                 return connection

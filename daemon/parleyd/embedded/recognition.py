@@ -8,7 +8,7 @@ LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecognitionResult:
     """Words of the grammar, or none if the utterance was rejected."""
 
     words: str
@@ -23,5 +23,5 @@ class Heard:
 
 NO_CONFIDENCE = -99.0  # below all measured values; finite, because JSON has no infinity
 
-NOTHING = Heard("", NO_CONFIDENCE)
+NOTHING = RecognitionResult("", NO_CONFIDENCE)
 """Silence, or speech that is not a command."""

@@ -18,7 +18,7 @@ from pocketsphinx import Decoder, get_model_path
 
 from parleyd.audio import decode_pcm16
 from parleyd.embedded import grammar
-from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, NOTHING, Heard
+from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, NOTHING, RecognitionResult
 from parleyd.errors import OfflineSpeechError
 from parleyd.system.parent_death import die_with_parent
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
@@ -60,7 +60,7 @@ class Recognizer:
                 f"{sys.executable} -m pip install --force-reinstall pocketsphinx"
             ) from error
 
-    def recognize(self, frames: Frames) -> Heard:
+    def recognize(self, frames: Frames) -> RecognitionResult:
         """The command in one utterance (int16, 16 kHz), or nothing if there is none."""
         if len(frames) < LEAST_FRAMES or int(np.abs(frames.astype(np.int32)).max()) < LEAST_PEAK:
             return NOTHING
@@ -74,7 +74,7 @@ class Recognizer:
             return NOTHING
         confidence = self._confidence()
         accepted = confidence >= self._least_confidence
-        return Heard(found.hypstr if accepted else "", confidence)
+        return RecognitionResult(found.hypstr if accepted else "", confidence)
 
     def _confidence(self) -> float:
         """Log acoustic score of all word segments divided by their frames."""
@@ -122,7 +122,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         _write(answers, recognizer.recognize(decode_pcm16(pcm)))
 
 
-def _write(answers: BinaryIO, heard: Heard) -> None:
+def _write(answers: BinaryIO, heard: RecognitionResult) -> None:
     answers.write(msgspec.json.encode(heard) + b"\n")
     answers.flush()
 

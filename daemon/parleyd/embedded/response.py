@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from parleyd.audio import encode_pcm16
-from parleyd.embedded.actions import Outbox, Synthesize
+from parleyd.embedded.actions import EngineOutbox, Synthesize
 from parleyd.embedded.conversation import Conversation
 from parleyd.embedded.intents import Call, Say
 from parleyd.embedded.items import FRAME_BYTES, Item
@@ -25,7 +25,7 @@ TOKEN_LIMIT = 1_000_000
 """There is no limit and no charge here; clients expect a number."""
 
 
-class Response:
+class ResponseGenerator:
     """Generates one answer. Sans-I/O: it requests sentences and receives their frames.
 
     `conversation` is None for an answer out of band. `pace` is the speed of outgoing
@@ -35,7 +35,7 @@ class Response:
 
     def __init__(
         self,
-        out: Outbox,
+        out: EngineOutbox,
         conversation: Conversation | None,
         *,
         conversation_id: str | None,
@@ -222,7 +222,7 @@ class Response:
         self._output.append(item.wire())
         self._written = Tokens.written(item)
 
-    def _send_part(self, kind: type[events._Part], **fields: Any) -> None:
+    def _send_part(self, kind: type[events._PartEvent], **fields: Any) -> None:
         assert self._item is not None
         self._out.send(kind(response_id=self.id, item_id=self._item.id, **fields))
 

@@ -9,7 +9,7 @@ field is valid, and means the same as no field (`given` removes it).
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from parleyd.embedded import refusal
+from parleyd.embedded import api_error
 from parleyd.embedded.limits import MOST_ID, MOST_MESSAGE_BYTES, MOST_TEXT
 from parleyd.realtime.events import Json
 
@@ -18,15 +18,15 @@ Check = Callable[[Any, str], None]
 
 def boolean(value: Any, path: str) -> None:
     if not isinstance(value, bool):
-        raise refusal.wrong_type(path, "a boolean", value)
+        raise api_error.wrong_type(path, "a boolean", value)
 
 
 def _string(most: int) -> Check:
     def check(value: Any, path: str) -> None:
         if not isinstance(value, str):
-            raise refusal.wrong_type(path, "a string", value)
+            raise api_error.wrong_type(path, "a string", value)
         if len(value) > most:
-            raise refusal.too_long(path, len(value), most)
+            raise api_error.too_long(path, len(value), most)
 
     return check
 
@@ -45,13 +45,13 @@ def anything(value: Any, path: str) -> None:
 
 def mapping(value: Any, path: str) -> None:
     if not isinstance(value, dict):
-        raise refusal.wrong_type(path, "an object", value)
+        raise api_error.wrong_type(path, "an object", value)
 
 
 def integer(low: int | None = None, high: int | None = None) -> Check:
     def check(value: Any, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise refusal.wrong_type(path, "an integer", value)
+            raise api_error.wrong_type(path, "an integer", value)
         _within(value, path, low, high)
 
     return check
@@ -60,7 +60,7 @@ def integer(low: int | None = None, high: int | None = None) -> Check:
 def number(low: float, high: float) -> Check:
     def check(value: Any, path: str) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise refusal.wrong_type(path, "a decimal", value)
+            raise api_error.wrong_type(path, "a decimal", value)
         _within(value, path, low, high)
 
     return check
@@ -70,7 +70,7 @@ def choice(*allowed: str) -> Check:
     def check(value: Any, path: str) -> None:
         name(value, path)
         if value not in allowed:
-            raise refusal.wrong_value(path, value, allowed)
+            raise api_error.wrong_value(path, value, allowed)
 
     return check
 
@@ -95,9 +95,9 @@ def either(kind: type, first: Check, otherwise: Check) -> Check:
 def array(inner: Check, *, most: int) -> Check:
     def check(value: Any, path: str) -> None:
         if not isinstance(value, list):
-            raise refusal.wrong_type(path, "an array", value)
+            raise api_error.wrong_type(path, "an array", value)
         if len(value) > most:
-            raise refusal.out_of_range(path, len(value), most, low=False)
+            raise api_error.out_of_range(path, len(value), most, low=False)
         for index, entry in enumerate(value):
             inner(entry, f"{path}[{index}]")
 
@@ -111,10 +111,10 @@ def table(fields: Mapping[str, Check], *required: str, nulls: bool = True) -> Ch
         mapping(value, path)
         for field in required:
             if field not in value:
-                raise refusal.missing_parameter(f"{path}.{field}")
+                raise api_error.missing_parameter(f"{path}.{field}")
         for field, entry in value.items():
             if field not in fields:
-                raise refusal.unknown_parameter(f"{path}.{field}")
+                raise api_error.unknown_parameter(f"{path}.{field}")
             if entry is not None or not nulls or field in required:
                 fields[field](entry, f"{path}.{field}")
 
@@ -128,7 +128,7 @@ def strings(pairs: int, most_key: int, most_value: int) -> Check:
     def check(value: Any, path: str) -> None:
         mapping(value, path)
         if len(value) > pairs:
-            raise refusal.out_of_range(path, len(value), pairs, low=False)
+            raise api_error.out_of_range(path, len(value), pairs, low=False)
         for key, entry in value.items():
             key_check(key, path)
             value_check(entry, f"{path}.{key}")
@@ -148,7 +148,7 @@ def tagged(key: str, kinds: Mapping[str, Check]) -> Check:
     def check(value: Any, path: str) -> None:
         mapping(value, path)
         if key not in value:
-            raise refusal.missing_parameter(f"{path}.{key}")
+            raise api_error.missing_parameter(f"{path}.{key}")
         choice(*kinds)(value[key], f"{path}.{key}")
         kinds[value[key]](value, path)
 
@@ -157,6 +157,6 @@ def tagged(key: str, kinds: Mapping[str, Check]) -> Check:
 
 def _within(value: float, path: str, low: float | None, high: float | None) -> None:
     if low is not None and value < low:
-        raise refusal.out_of_range(path, value, low, low=True)
+        raise api_error.out_of_range(path, value, low, low=True)
     if high is not None and value > high:
-        raise refusal.out_of_range(path, value, high, low=False)
+        raise api_error.out_of_range(path, value, high, low=False)

@@ -17,7 +17,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve, unix_serv
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from parleyd.embedded.connection import Connection
+from parleyd.embedded.connection import ConnectionHandler
 from parleyd.embedded.engine import Engine, EngineOptions
 from parleyd.embedded.limits import (
     CLOSE_WITHIN_S,
@@ -26,10 +26,10 @@ from parleyd.embedded.limits import (
     MOST_UNREAD_BYTES,
 )
 from parleyd.embedded.places import Places
-from parleyd.embedded.speech import Speech
+from parleyd.embedded.speech import SpeechService
 from parleyd.embedded.visitor import Visitor, Visitors
-from parleyd.errors import LinkError
-from parleyd.hearing.vad import VoiceDetector
+from parleyd.errors import ServerConnectionError
+from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.realtime.events import ErrorDetail, ServerError, encode
 
 PATH = "/v1/realtime"
@@ -69,12 +69,12 @@ class RealtimeServer:
     """Async context manager; inside it, clients are served at `url`.
 
     Entering raises `OfflineSpeechError` when speech can't work on this machine, and
-    `LinkError` when the port is taken. Leaving closes every connection with 1001.
+    `ServerConnectionError` when the port is taken. Leaving closes every connection with 1001.
     """
 
     def __init__(self, options: ServerOptions | None = None) -> None:
         self._options = options or ServerOptions()
-        self._speech = Speech()
+        self._speech = SpeechService()
         self._server: Server | None = None
         self._visitors = Visitors()
         self._places = Places()
@@ -104,7 +104,7 @@ class RealtimeServer:
             self._server = await serving
         except OSError as error:
             await self._speech.close()
-            raise LinkError(
+            raise ServerConnectionError(
                 f"Cannot listen on {options.host} port {options.port}: {error.strerror}. "
                 "Choose a free one with --port, or 0 for any."
             ) from error
@@ -153,11 +153,11 @@ class RealtimeServer:
             return
         engine = Engine(
             EngineOptions(model=model, pace=self._options.pace),
-            new_detector=VoiceDetector,
+            new_detector=VoiceActivityDetector,
             local_time=self._options.local_time,
             tag=secrets.token_hex(4),
         )
-        connection = Connection(socket, engine, self._speech.share())
+        connection = ConnectionHandler(socket, engine, self._speech.share())
         try:
             leaving = self._places.take(connection)
         except LookupError:
@@ -175,7 +175,7 @@ class RealtimeServer:
             socket.has_place = False
             self._places.leave(connection)
 
-    def _say_goodbye(self, leaving: Connection) -> None:
+    def _say_goodbye(self, leaving: ConnectionHandler) -> None:
         task = asyncio.create_task(leaving.close(CLOSE_FULL, "idle, and others need the place"))
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)

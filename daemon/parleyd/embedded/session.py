@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from parleyd.embedded import refusal
+from parleyd.embedded import api_error
 from parleyd.embedded.limits import MOST_METADATA, MOST_SETTINGS_BYTES
 from parleyd.embedded.schema import (
     Check,
@@ -57,7 +57,7 @@ VAD_DEFAULTS: dict[str, Json] = {
 def _never(value: Any, path: str) -> None:
     """Idle timeouts are not supported, and a client that relies on one must get an error."""
     if value is not None:
-        raise refusal.wrong_value(path, value, ("null",))
+        raise api_error.wrong_value(path, value, ("null",))
 
 
 _PCM = {"type": "audio/pcm", "rate": 24_000}
@@ -178,7 +178,7 @@ class TurnDetection:
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
 
 
-class Session:
+class SessionSettings:
     """The settings of one connection, always complete and valid."""
 
     def __init__(self, session_id: str, model: str) -> None:
@@ -212,7 +212,7 @@ class Session:
         _SESSION(change, "session")
         change = given(change, *_NULL_MEANS_OFF)
         if change.get("model", self._settings["model"]) != self._settings["model"]:
-            raise refusal.Refused(
+            raise api_error.ApiError(
                 "Cannot update a conversation's model after the session was created.",
                 code="invalid_value",
                 param="session.model",
@@ -220,11 +220,11 @@ class Session:
         audio = _given_audio(change.get("audio"))
         voice = audio["output"].get("voice", self.voice)
         if voice_locked and voice != self.voice:
-            raise refusal.voice_locked()
+            raise api_error.voice_locked()
         merged = deepcopy({**self._settings, **change})
         merged["audio"] = _merge_audio(self._settings["audio"], deepcopy(audio))
         if (size := len(msgspec.json.encode(merged))) > MOST_SETTINGS_BYTES:
-            raise refusal.too_large(f"{size} bytes of settings", f"{MOST_SETTINGS_BYTES} bytes")
+            raise api_error.too_large(f"{size} bytes of settings", f"{MOST_SETTINGS_BYTES} bytes")
         self._settings = merged
 
     def wire(self) -> Json:

@@ -3,13 +3,13 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from parleyd.embedded.recognition import Heard
+from parleyd.embedded.recognition import RecognitionResult
 from parleyd.embedded.synthesizer import Synthesizer
 from parleyd.embedded.worker import RecognitionWorker
 from parleyd.units import Frames
 
 
-class Speech:
+class SpeechService:
     """Recognition in a child process, synthesis in a thread. Belongs to one event loop.
 
     The constructor and `start` raise `OfflineSpeechError` when speech can't work here.
@@ -29,7 +29,7 @@ class Speech:
         """One client's access to both."""
         return Share(self)
 
-    async def recognize(self, frames: Frames) -> Heard:
+    async def recognize(self, frames: Frames) -> RecognitionResult:
         """The command in an utterance (16 kHz)."""
         return await self.worker.recognize(frames.tobytes())
 
@@ -55,17 +55,17 @@ class Share:
     So clients take turns sentence by sentence, no matter how many answers one requests.
     """
 
-    def __init__(self, speech: Speech) -> None:
+    def __init__(self, speech: SpeechService) -> None:
         self._speech = speech
         self._recognition = asyncio.Lock()
         self._synthesis = asyncio.Lock()
 
-    async def recognize(self, frames: Frames) -> Heard:
-        """As `Speech.recognize`, after this client's earlier utterances."""
+    async def recognize(self, frames: Frames) -> RecognitionResult:
+        """As `SpeechService.recognize`, after this client's earlier utterances."""
         async with self._recognition:
             return await self._speech.recognize(frames)
 
     async def synthesize(self, sentence: str, speed: float) -> Frames:
-        """As `Speech.synthesize`, after this client's earlier sentences."""
+        """As `SpeechService.synthesize`, after this client's earlier sentences."""
         async with self._synthesis:
             return await self._speech.synthesize(sentence, speed)

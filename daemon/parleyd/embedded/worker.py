@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, Heard
+from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, RecognitionResult
 from parleyd.errors import OfflineSpeechError
 from parleyd.system.child_environment import child_environment
 from parleyd.units import MIC_RATE_HZ
@@ -18,7 +18,9 @@ ANSWER_WITHIN_S = 5.0  # plus the length of the utterance: 15 times the measured
 END_WITHIN_S = 1.0
 LOOK_S = 5.0  # between checks of an idle child, to detect a failure before the child is needed
 
-_FAILED = Heard("", NO_CONFIDENCE, failed="Speech recognition failed; please try again.")
+_FAILED = RecognitionResult(
+    "", NO_CONFIDENCE, failed="Speech recognition failed; please try again."
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ class RecognitionWorker:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
-        self._in_flight: asyncio.Task[Heard] | None = None
+        self._in_flight: asyncio.Task[RecognitionResult] | None = None
 
     async def start(self) -> None:
         """Start the child and wait until it is ready. Raises `OfflineSpeechError`."""
@@ -54,7 +56,7 @@ class RecognitionWorker:
                 "To test it separately: python -m parleyd.embedded.recognizer < /dev/null"
             ) from None
 
-    async def recognize(self, pcm: bytes) -> Heard:
+    async def recognize(self, pcm: bytes) -> RecognitionResult:
         """The command in `pcm` (PCM16 at 16 kHz). Never raises; `failed` describes a failure.
 
         Cancelling is safe: a job that has not begun is dropped, the result of a running one
@@ -85,7 +87,7 @@ class RecognitionWorker:
         """The child's process id, for measurements."""
         return self._process.pid if self._process else None
 
-    async def _exchange(self, pcm: bytes) -> Heard:
+    async def _exchange(self, pcm: bytes) -> RecognitionResult:
         try:
             if self._process is None:
                 await self.start()
@@ -96,7 +98,7 @@ class RecognitionWorker:
                 await self._process.stdin.drain()
                 return await _answer(self._process)
         except OfflineSpeechError as error:
-            return Heard("", NO_CONFIDENCE, failed=str(error))
+            return RecognitionResult("", NO_CONFIDENCE, failed=str(error))
         except TimeoutError:
             log.error("the recogniser is frozen; killing and restarting it")
             await self._stop()
@@ -122,9 +124,9 @@ class RecognitionWorker:
             await process.stdin.wait_closed()
 
 
-async def _answer(process: asyncio.subprocess.Process) -> Heard:
+async def _answer(process: asyncio.subprocess.Process) -> RecognitionResult:
     assert process.stdout is not None
     line = await process.stdout.readline()
     if not line:
         raise EOFError(f"ended with exit code {await process.wait()}")
-    return msgspec.json.decode(line, type=Heard)
+    return msgspec.json.decode(line, type=RecognitionResult)

@@ -6,13 +6,13 @@ from parleyd.units import Frames
 
 
 @dataclass(frozen=True, slots=True)
-class HeardPeriod:
+class ProcessedPeriod:
     """The results of the hearing for one 10 ms microphone period."""
 
     cleaned: Frames
     """The period minus the loudspeaker's echo: int16, 160 frames at 16 kHz."""
 
-    score: float
+    excess_db: float
     """Energy above the predicted echo and the noise floor, mean dB over bands."""
 
     voice: float
@@ -21,7 +21,7 @@ class HeardPeriod:
     voice_chunk: bool
     """Whether a detector chunk (32 ms) ended in this period, so `voice` is new."""
 
-    talker: float
+    near_end: float
     """Probability of a user's voice in the microphone, with or without echo, 0..1, per period."""
 
     speech: float
@@ -33,7 +33,7 @@ class HeardPeriod:
     echo_dbfs: float
     """RMS of the estimated and subtracted echo; -120 without playback."""
 
-    masked: bool = False
+    echo_unsettled: bool = False
     """Whether the canceller is new and echo may still arrive, so a sound may not be a user."""
 
     trusted: bool = True

@@ -4,9 +4,9 @@ from collections import deque
 
 import numpy as np
 
-from parleyd.hearing.delay_estimator import LONGEST, DelayFinder
-from parleyd.hearing.echo_canceller import HISTORY, HOP, Canceller
-from parleyd.hearing.echo_path import EchoMemory
+from parleyd.hearing.delay_estimator import LONGEST, EchoPathDelayEstimator
+from parleyd.hearing.echo_canceller import HISTORY, HOP, EchoCanceller
+from parleyd.hearing.echo_path import EchoPath
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
 HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # keeps the echo after its reference despite card jitter
@@ -32,9 +32,9 @@ class Alignment:
     reference frame to its sound.
     """
 
-    def __init__(self, canceller: Canceller, early: int) -> None:
+    def __init__(self, canceller: EchoCanceller, early: int) -> None:
         self._canceller = canceller
-        self._finder = DelayFinder()
+        self._finder = EchoPathDelayEstimator()
         self._late = _bounded(early - HEADROOM)
         self._delay: float | None = None
         self._drift = 0.0  # frames per frame by which the playback clock falls behind
@@ -51,17 +51,17 @@ class Alignment:
         """The playback clock's lag behind the capture clock; 0 while it is unknown."""
         return self._drift * 1e6
 
-    def memory(self) -> EchoMemory | None:
+    def echo_path(self) -> EchoPath | None:
         """Return the learned echo path; None before its delay is known."""
         if self._delay is None:
             return None
-        return EchoMemory(self._canceller.weights, self._late, self._delay, self._drift)
+        return EchoPath(self._canceller.weights, self._late, self._delay, self._drift)
 
-    def remember(self, memory: EchoMemory) -> None:
+    def restore(self, memory: EchoPath) -> None:
         """Start from a saved echo path.
 
-        A restarted card has a delay that differs by some ms; `DelayFinder.jump` finds it in
-        the first second of sound.
+        A restarted card has a delay that differs by some ms; `EchoPathDelayEstimator.jump` finds
+        it in the first second of sound.
         """
         self._canceller.weights = memory.weights
         self._late, self._delay, self._drift = _bounded(memory.late), memory.delay, memory.drift

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from parleyd import config
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 from parleyd.units import PERIOD_MS
 
 THRESHOLD = 0.6  # probability of a user: see `python -m tests.bench.hearing --curve`
@@ -47,7 +47,7 @@ class Decision(StrEnum):
     """The one word for a step of barge-in, from the detector to the log."""
 
     HOLD = "hold"
-    """Hold or duck playback at once; one of the other two follows within `confirm_ms`."""
+    """Hold or duck playback at once; one of the other two follows within `decision_window_ms`."""
 
     INTERRUPT = "interrupt"
     """The user is speaking: abandon the rest of the answer."""
@@ -60,7 +60,7 @@ class Decision(StrEnum):
 class BargeInDecision:
     """One decision and the evidence for it."""
 
-    kind: Decision
+    decision: Decision
     reason: str
     onset: float
     """The estimated start of the speech, on the clock of `now`."""
@@ -68,14 +68,14 @@ class BargeInDecision:
     metrics: dict[str, float]
 
 
-class BargeIn:
+class BargeInDetector:
     """The two stages; pure: time is an argument, one `update` a period."""
 
-    def __init__(self, settings: config.Hearing) -> None:
+    def __init__(self, settings: config.HearingConfig) -> None:
         self._enabled = settings.barge_in
-        self._confirm_s = settings.confirm_ms / 1000
-        self._holds = settings.reaction == "hold"
-        self._ignore_s = _IGNORE_S[settings.reaction]
+        self._confirm_s = settings.decision_window_ms / 1000
+        self._holds = settings.on_suspicion == "hold"
+        self._ignore_s = _IGNORE_S[settings.on_suspicion]
         self._scores: deque[float] = deque(maxlen=_ONSET_REACH)
         self._talkers: deque[float] = deque(maxlen=WINDOW)
         self._penalty = 0.0
@@ -109,7 +109,7 @@ class BargeIn:
         self._sure_periods = self._speaks_periods = 0
         self._loudest_dbfs = _NOTHING_DBFS
 
-    def update(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
+    def update(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         """Judge the period that ended at `now`; at most one decision."""
         if not self._armed:
             return None
@@ -125,9 +125,9 @@ class BargeIn:
         age = (now - self._penalised_at) / _PENALTY_DECAY_S
         return max(0.0, self._penalty * (1 - age))
 
-    def _notice(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
-        self._scores.append(heard.score)
-        self._talkers.append(heard.talker if heard.trusted else 0.0)
+    def _notice(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
+        self._scores.append(heard.excess_db)
+        self._talkers.append(heard.near_end if heard.trusted else 0.0)
         threshold = self.threshold(now)
         if sum(talker > threshold for talker in self._talkers) < HITS:
             return None
@@ -140,16 +140,16 @@ class BargeIn:
         metrics = {
             "talker": max(self._talkers),
             "threshold": threshold,
-            "score": heard.score,
+            "score": heard.excess_db,
             "voice": heard.voice,
             "level_dbfs": heard.level_dbfs,
             "echo_dbfs": heard.echo_dbfs,
         }
         return BargeInDecision(Decision.HOLD, "sounds like a user", self.onset, metrics)
 
-    def _decide(self, heard: HeardPeriod, now: float, held_at: float) -> BargeInDecision | None:
+    def _decide(self, heard: ProcessedPeriod, now: float, held_at: float) -> BargeInDecision | None:
         waited_s = round(now - held_at, 4)  # a deadline must not slip by a rounding error
-        speaks = heard.speech > _STILL_SPEAKS and heard.score > _WELL_OVER_NOISE
+        speaks = heard.speech > _STILL_SPEAKS and heard.excess_db > _WELL_OVER_NOISE
         self._weigh(heard, waited_s, speaks)
         metrics = {
             "waited_ms": round(waited_s * 1000, 1),
@@ -157,7 +157,7 @@ class BargeIn:
             "speaks_ms": self._speaks_periods * PERIOD_MS,
             "voice": self._surest,
             "speech": heard.speech,
-            "score": heard.score,
+            "score": heard.excess_db,
         }
         over = waited_s >= self._confirm_s
         reason = self._is_user(still=over and speaks)
@@ -170,7 +170,7 @@ class BargeIn:
         reason = "no voice within the window"
         return BargeInDecision(Decision.RESUME, reason, self.onset, metrics)
 
-    def _weigh(self, heard: HeardPeriod, waited_s: float, speaks: bool) -> None:
+    def _weigh(self, heard: ProcessedPeriod, waited_s: float, speaks: bool) -> None:
         """Add one period to the evidence, if the room has rung out and the voice still sounds."""
         over_echo = _over_echo(heard)
         rung_out = over_echo or not self._holds  # a ducked reply keeps playing
@@ -214,12 +214,12 @@ class BargeIn:
         return onset
 
 
-def _over_echo(heard: HeardPeriod) -> bool:
+def _over_echo(heard: ProcessedPeriod) -> bool:
     """The period is louder than the possible residual echo."""
-    return heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB and not heard.masked
+    return heard.echo_dbfs < heard.level_dbfs - _RUNG_OUT_DB and not heard.echo_unsettled
 
 
-def _evidence(heard: HeardPeriod) -> float:
+def _evidence(heard: ProcessedPeriod) -> float:
     """The weight of a detector chunk as evidence of a user."""
     for (voice, speech), worth in ((_CLEAR, 1.0), (_LIKELY, 0.5)):
         if heard.voice > voice and heard.speech > speech:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parleyd.audio import db_to_power, power_to_db
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 
 WITHIN_S = 6.0  # from the start: the card's first periods, the sound, the longest delay
 _AUDIBLE_DBFS = -60.0  # a microphone's own noise masks a weaker echo
@@ -16,7 +16,7 @@ _LOUDEST_ENR_DB = 15.0  # above this, no software detects most users at once
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class CalibrationResult:
     """The measurement at this volume; levels are RMS at the microphone."""
 
     heard: bool
@@ -45,7 +45,9 @@ class Calibration:
         self._until = now + WITHIN_S
         self._power: list[float] = []
 
-    def update(self, heard: HeardPeriod, delay_ms: float | None, now: float) -> Calibrated | None:
+    def update(
+        self, heard: ProcessedPeriod, delay_ms: float | None, now: float
+    ) -> CalibrationResult | None:
         """Process one period; return the result after the sound, or at the deadline."""
         if heard.echo_dbfs > _AUDIBLE_DBFS:
             self._power.append(db_to_power(heard.echo_dbfs))
@@ -53,12 +55,12 @@ class Calibration:
             return self._result(delay_ms)
         return self._result(delay_ms) if now >= self._until else None
 
-    def _result(self, delay_ms: float | None) -> Calibrated:
+    def _result(self, delay_ms: float | None) -> CalibrationResult:
         if len(self._power) < _LEAST_PERIODS or delay_ms is None:
-            return Calibrated(False, -120.0, None, None)
+            return CalibrationResult(False, -120.0, None, None)
         echo_dbfs = power_to_db(float(np.mean(self._power)))
         gain_db = echo_dbfs - self._sound_dbfs
         over_db = _REPLY_DBFS + gain_db - (_USER_DBFS + _LOUDEST_ENR_DB)
         wanted = int(self._volume * 10 ** (-over_db / 40))  # loudness is the square of volume
         volume = wanted if wanted < self._volume else None
-        return Calibrated(True, round(_REPLY_DBFS + gain_db, 1), round(delay_ms, 1), volume)
+        return CalibrationResult(True, round(_REPLY_DBFS + gain_db, 1), round(delay_ms, 1), volume)

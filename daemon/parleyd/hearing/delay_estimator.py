@@ -25,7 +25,7 @@ _NEAR = 2  # ... that differ by at most this number of frames
 _JUMP = 50 * MIC_RATE_HZ // 1000  # more than a driver loses in one xrun
 
 
-class DelayFinder:
+class EchoPathDelayEstimator:
     """Compares microphone and reference of one stream; about 20 us per period on average."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy as np
 
 from parleyd.audio import db_to_power
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 
 AUDIBLE_DBFS = -55.0  # a weaker echo does not show the canceller's performance
 JUDGED_PERIODS = 600  # 6 s of audible echo: a user does not talk undetected for half of it
@@ -33,7 +33,7 @@ class Duplex:
         self._echo_power = 0.0
         self._levels: list[float] = []
 
-    def update(self, heard: HeardPeriod) -> bool:
+    def update(self, heard: ProcessedPeriod) -> bool:
         """Process one period of a reply that is not held; return whether `full` changed."""
         if not self.full and self._harmless(heard):
             return self._change(True)
@@ -58,7 +58,7 @@ class Duplex:
         lower = by_db < 0 and self.echo_left_dbfs < GOOD_AGAIN_DBFS
         return not self.full and lower and self._change(True)
 
-    def _harmless(self, heard: HeardPeriod) -> bool:
+    def _harmless(self, heard: ProcessedPeriod) -> bool:
         """Return whether the last 3 s of replies had neither echo nor residual echo."""
         self._echo_power += db_to_power(heard.echo_dbfs)
         self._levels.append(heard.level_dbfs)

@@ -32,7 +32,7 @@ _TINY = np.float32(1e-10)
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class CancelledBlock:
     """One period after cancellation; full scale is 1.0."""
 
     error: Floats
@@ -48,7 +48,7 @@ class Cancelled:
     """
 
 
-class Canceller:
+class EchoCanceller:
     """Adaptive filter from loudspeaker to microphone, 16 kHz, 10 ms per call.
 
     The echo must arrive between 0 and 240 ms after its reference. Not thread-safe, does not
@@ -90,18 +90,18 @@ class Canceller:
         self._weights = np.fft.rfft(padded, axis=1).astype(np.complex64)
         self._covariance = np.float32(_WARM_UNCERTAINTY) * _squared(self._weights)
 
-    def process(self, mic: Frames, reference: Frames | Floats) -> Cancelled:
+    def process(self, mic: Frames, reference: Frames | Floats) -> CancelledBlock:
         """Cancel one period; `mic` and `reference` are 160 frames each, on int16's scale."""
         near = int16_to_float(mic)
         self._remember(reference)
         if self._silent > PARTITIONS:
-            return Cancelled(near, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
+            return CancelledBlock(near, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
         far = self._spectra[self._newest : self._newest + PARTITIONS]
         echo = np.fft.irfft(np.einsum("pb,pb->b", far, self._weights))[HOP:].astype(np.float32)
         error = near - echo
         uncertainty = np.einsum("pb,pb->b", self._covariance, self._power)
         self._learn(error, far, uncertainty)
-        return Cancelled(error, echo, uncertainty)
+        return CancelledBlock(error, echo, uncertainty)
 
     def replay(self, reference: Frames | Floats) -> None:
         """Replace the reference's history: `HISTORY` frames, newest last."""

@@ -15,15 +15,15 @@ from parleyd.audio import (
     rms_dbfs,
     round_to_int16,
 )
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.alignment import Alignment
-from parleyd.hearing.echo_canceller import BINS, HOP, Cancelled, Canceller
-from parleyd.hearing.echo_path import EchoMemory
-from parleyd.hearing.fuse import Fault, Fuse
-from parleyd.hearing.near_end import Talker, TalkerDetector
+from parleyd.hearing.echo_canceller import BINS, HOP, CancelledBlock, EchoCanceller
+from parleyd.hearing.echo_path import EchoPath
+from parleyd.hearing.fuse import ComponentFault, Fuse
+from parleyd.hearing.near_end import NearEndDetector, NearEndProbabilities
 from parleyd.hearing.pitch import Pitch
-from parleyd.hearing.residual_echo import Levels
-from parleyd.hearing.vad import VoiceDetector
+from parleyd.hearing.residual_echo import ResidualEchoEstimator
+from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
 _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector expects -26
@@ -38,11 +38,11 @@ _CHUNK_PERIODS = 3  # about one chunk of the voice detector
 _AUDIBLE = 100  # peak of int16, -50 dBFS: the filter cannot learn from quieter playback
 
 
-def _raise(fault: Fault) -> None:
+def _raise(fault: ComponentFault) -> None:
     raise fault.error
 
 
-class Hearing:
+class EchoControl:
     """Cancels the echo, scores the remainder and detects a voice in it.
 
     `lead_ms`: the time from passing a reference frame to its sound (the playback lead). Pure
@@ -55,9 +55,9 @@ class Hearing:
 
     def __init__(
         self,
-        settings: config.Hearing,
+        settings: config.HearingConfig,
         lead_ms: int = 40,
-        report: Callable[[Fault], None] = _raise,
+        report: Callable[[ComponentFault], None] = _raise,
     ) -> None:
         self._cancels = settings.canceller == "software"
         self._early = ms_to_frames(lead_ms, MIC_RATE_HZ)
@@ -76,7 +76,7 @@ class Hearing:
 
     def process(
         self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
-    ) -> HeardPeriod:
+    ) -> ProcessedPeriod:
         """Process one period.
 
         `mic`, `reference`: int16 mono, 160 frames at 16 kHz, the captured frames and the frames
@@ -85,7 +85,7 @@ class Hearing:
         are 0, which saves a third of the work for most of a day.
         """
         if attentive and not self._attentive:
-            self.listen_anew()
+            self.reset_detectors()
         self._attentive, self._now = attentive, now
         self._periods += 1
         floor = round_to_int16(self._random.standard_normal(HOP) * _FLOOR_RMS)
@@ -94,7 +94,7 @@ class Hearing:
         cancelled, echo_dbfs = done or _as_it_is(noisy)
         cleaned = float_to_int16(cancelled.error - int16_to_float(floor))
         known = self._knowing.run(now, self._know, cancelled, attentive)
-        score, talker = known or (0.0, Talker(0.0, 0.0))
+        score, talker = known or (0.0, NearEndProbabilities(0.0, 0.0))
         chunk: bool | None = False
         if attentive:
             chunk = self._listening.run(now, self._listen, cleaned)
@@ -102,16 +102,16 @@ class Hearing:
         if chunk is None:  # the near-end detector replaces it for local endpointing
             chunk = self._periods % _CHUNK_PERIODS == 0
             self._voice = talker.speech
-        return HeardPeriod(
+        return ProcessedPeriod(
             cleaned=cleaned,
-            score=score,
+            excess_db=score,
             voice=self._voice if attentive else 0.0,
             voice_chunk=chunk,
-            talker=talker.voice,
+            near_end=talker.voice,
             speech=talker.speech,
             level_dbfs=level_dbfs(cleaned),
             echo_dbfs=echo_dbfs,
-            masked=self._masked,
+            echo_unsettled=self._masked,
             trusted=intact and self._trusted(now),
             cancelled=done is not None,
         )
@@ -121,16 +121,16 @@ class Hearing:
         """The time from passing a reference frame to its echo; None while it is unknown."""
         return self._alignment.delay_ms if self._alignment is not None else None
 
-    def memory(self) -> EchoMemory | None:
+    def echo_path(self) -> EchoPath | None:
         """Return the echo path to save over a restart; None after too little playback."""
         if self._alignment is None or self._audible_periods < _COLD_PERIODS:
             return None
-        return self._alignment.memory()
+        return self._alignment.echo_path()
 
-    def remember(self, memory: EchoMemory) -> None:
+    def restore(self, memory: EchoPath) -> None:
         """Start with an echo path from before a restart."""
         if self._alignment is not None and memory.plausible:
-            self._alignment.remember(memory)
+            self._alignment.restore(memory)
 
     def dropped(self, frames: int) -> None:
         """Remove the newest `frames` of the reference, which a drop silenced.
@@ -140,13 +140,13 @@ class Hearing:
         """
         if self._alignment is not None:
             self._cancelling.run(self._now, self._alignment.dropped, frames)
-        self._detector.fade()
+        self._detector.decay_state()
 
-    def glitch(self, now: float) -> None:
+    def on_xrun(self, now: float) -> None:
         """Suspend the score for a second after an xrun, which shifts playback and capture."""
         self._distrusted_until = now + _GLITCH_S
 
-    def listen_anew(self) -> None:
+    def reset_detectors(self) -> None:
         """Reset the detectors when a reply starts, so earlier speech no longer counts.
 
         The classifier was trained on users who interrupt a reply. It would store the question
@@ -154,25 +154,25 @@ class Hearing:
         """
         self._voice = 0.0
         self._pitch = Pitch()
-        self._talker = TalkerDetector()
+        self._talker = NearEndDetector()
         self._detector.reset()
 
     def _new_canceller(self) -> None:
-        self._canceller = Canceller() if self._cancels else None
+        self._canceller = EchoCanceller() if self._cancels else None
         self._alignment = Alignment(self._canceller, self._early) if self._canceller else None
         self._audible_periods = 0
         self._since_audible = _RINGING_PERIODS  # periods
 
     def _new_talker_detector(self) -> None:
-        self._levels = Levels()
+        self._levels = ResidualEchoEstimator()
         self._pitch = Pitch()
-        self._talker = TalkerDetector()
+        self._talker = NearEndDetector()
 
     def _new_voice_detector(self) -> None:
-        self._detector = VoiceDetector(max_gain=_VOICE_GAIN)
+        self._detector = VoiceActivityDetector(max_gain=_VOICE_GAIN)
         self._voice = 0.0
 
-    def _cancel(self, mic: Frames, reference: Frames) -> tuple[Cancelled, float]:
+    def _cancel(self, mic: Frames, reference: Frames) -> tuple[CancelledBlock, float]:
         """Return the period without its echo, and the echo's level (dBFS)."""
         if self._canceller is None or self._alignment is None:
             return _as_it_is(mic)
@@ -183,10 +183,12 @@ class Hearing:
         cancelled = self._canceller.process(mic, due)
         return cancelled, _finite(rms_dbfs(cancelled.echo), "the estimated echo")
 
-    def _know(self, cancelled: Cancelled, attentive: bool) -> tuple[float, Talker]:
-        score = _finite(self._levels.score(cancelled), "the score")
+    def _know(
+        self, cancelled: CancelledBlock, attentive: bool
+    ) -> tuple[float, NearEndProbabilities]:
+        score = _finite(self._levels.excess_db(cancelled), "the score")
         if not attentive:
-            return score, Talker(0.0, 0.0)
+            return score, NearEndProbabilities(0.0, 0.0)
         cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
         talker = self._talker.process(cues)
         _finite(talker.voice + talker.speech, "the near-end detector's output")
@@ -211,9 +213,9 @@ class Hearing:
         return now >= self._distrusted_until and not cold
 
 
-def _as_it_is(mic: Frames) -> tuple[Cancelled, float]:
+def _as_it_is(mic: Frames) -> tuple[CancelledBlock, float]:
     nothing = np.zeros(HOP, np.float32)
-    return Cancelled(int16_to_float(mic), nothing, np.zeros(BINS, np.float32)), SILENCE_DBFS
+    return CancelledBlock(int16_to_float(mic), nothing, np.zeros(BINS, np.float32)), SILENCE_DBFS
 
 
 def _finite(number: float, of: str) -> float:

@@ -13,7 +13,7 @@ _LOUDEST = 100.0  # the largest power gain of an echo path, 20 dB
 
 
 @dataclass(frozen=True, slots=True)
-class EchoMemory:
+class EchoPath:
     """The echo path of one pair of cards; valid until one of them is moved."""
 
     weights: Floats

@@ -3,7 +3,7 @@
 from collections import deque
 from enum import Enum
 
-from parleyd.hearing import HeardPeriod
+from parleyd.hearing import ProcessedPeriod
 
 _VOICE = 0.5  # a chunk above this is speech ...
 _STILL_VOICE = 0.35  # ... and one above this continues speech: hysteresis
@@ -11,14 +11,14 @@ _STARTS = 3  # of the last _WINDOW chunks: 96 ms, shorter than "no", longer than
 _WINDOW = 5
 
 
-class Speech(Enum):
-    """An event of `Endpoint.update`."""
+class SpeechBoundary(Enum):
+    """An event of `Endpointer.update`."""
 
     STARTED = "started"
     ENDED = "ended"
 
 
-class Endpoint:
+class Endpointer:
     """Start and end of speech from the voice probability; pure, `now` in seconds.
 
     `silence_ms`: the hangover, the silence after which speech has ended.
@@ -37,7 +37,7 @@ class Endpoint:
         self._voiced_at: float | None = None
         self._chunks.clear()
 
-    def update(self, heard: HeardPeriod, now: float) -> Speech | None:
+    def update(self, heard: ProcessedPeriod, now: float) -> SpeechBoundary | None:
         """Process the period that ended at `now`; return ENDED once, `silence_ms` after speech."""
         if heard.voice_chunk and heard.voice > _VOICE:
             self.voiced_at = now
@@ -50,12 +50,12 @@ class Endpoint:
             return None
         self.reset(speaking=True)
         self._voiced_at = now
-        return Speech.STARTED
+        return SpeechBoundary.STARTED
 
-    def _go_on(self, heard: HeardPeriod, now: float) -> Speech | None:
+    def _go_on(self, heard: ProcessedPeriod, now: float) -> SpeechBoundary | None:
         if self._voiced_at is None or (heard.voice_chunk and heard.voice > _STILL_VOICE):
             self._voiced_at = now
         if now - self._voiced_at < self._silence_s:
             return None
         self.reset()
-        return Speech.ENDED
+        return SpeechBoundary.ENDED

@@ -8,44 +8,44 @@ import numpy as np
 
 from parleyd import config
 from parleyd.audio import level_dbfs
-from parleyd.hearing import HeardPeriod
-from parleyd.hearing.barge_in import BargeIn, BargeInDecision
-from parleyd.hearing.calibration import Calibrated, Calibration
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector
+from parleyd.hearing.calibration import Calibration, CalibrationResult
 from parleyd.hearing.digital_silence import DigitalSilence
 from parleyd.hearing.duplex import Duplex
-from parleyd.hearing.echo_control import Hearing
-from parleyd.hearing.echo_path import EchoMemory
-from parleyd.hearing.endpointing import Endpoint, Speech
-from parleyd.hearing.fuse import Fault, Fuse
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.echo_path import EchoPath
+from parleyd.hearing.endpointing import Endpointer, SpeechBoundary
+from parleyd.hearing.fuse import ComponentFault, Fuse
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
-from parleyd.playback.lead import Lead
+from parleyd.playback.lead import PlaybackLead
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, ms_to_frames
 from parleyd.wake import WakeEngine
 from parleyd.wake.gate import Gate
 
 KEPT_MS = 3000  # longest pre-roll (1 s) plus longest decision (1.5 s), rounded up
 ECHOES_S = 0.5  # after playback: the longest delay and the room's tail
-WAKE_ENGINE = "wake engine"  # the one part that the owner of `Ears` makes and replaces
+WAKE_ENGINE = "wake engine"  # the one part that the owner of `AudioFrontEnd` makes and replaces
 
 
 @dataclass(frozen=True, slots=True)
-class Percept:
+class FrontEndResult:
     """The result of one microphone period."""
 
-    heard: HeardPeriod
+    heard: ProcessedPeriod
     keyword: str | None
     decision: BargeInDecision | None
-    speech: Speech | None
+    speech: SpeechBoundary | None
     duplex: Duplex | None
     """Set in the period in which the loudspeaker's echo became, or ceased to be, too loud."""
-    calibrated: Calibrated | None
+    calibrated: CalibrationResult | None
     """Set once, when the calibration by the startup sound is complete."""
     dead: bool | None = None
     """Set in the period in which the microphone stopped, or resumed, delivering sound."""
 
 
-class Ears:
+class AudioFrontEnd:
     """One period in, one percept out; owned by the audio thread, deterministic.
 
     The failure of a part never leaves this object: the part is reset and left out for a while,
@@ -53,7 +53,9 @@ class Ears:
     is left out, audio that may contain Parley's own voice is replaced by silence.
     """
 
-    def __init__(self, settings: config.Config, wake: WakeEngine | None, lead: Lead) -> None:
+    def __init__(
+        self, settings: config.Config, wake: WakeEngine | None, lead: PlaybackLead
+    ) -> None:
         audio = settings.audio
         self._settings = settings
         self._rate_hz = audio.playback_rate_hz
@@ -64,7 +66,7 @@ class Ears:
         self._engine = wake
         self._silence = DigitalSilence(gates=not self._cancels)
         self._now = self._spoke_at = float("-inf")
-        self.faults: list[Fault] = []
+        self.faults: list[ComponentFault] = []
         """Failures not yet logged; the owner takes them out."""
         self._failed = False
         self._calibration: Calibration | None = None
@@ -86,7 +88,7 @@ class Ears:
 
     def listen(
         self, frames: Frames | None, now: float, *, speaking: bool, attentive: bool
-    ) -> Percept | None:
+    ) -> FrontEndResult | None:
         """Process 10 ms of microphone (None: it is closed) against the playback of that time.
 
         `speaking`: Parley's own sound is audible. `attentive`: speech matters, not only the
@@ -109,7 +111,7 @@ class Ears:
         self._preroll.push(heard.cleaned)
         turned = self._judges.run(now, self._turned, heard, speaking)
         decision = self._judges.run(now, self._judge, heard, now)
-        return Percept(
+        return FrontEndResult(
             heard,
             self._wakes.run(now, self._wake_word, to_wake, speaking, now),
             decision,
@@ -145,7 +147,7 @@ class Ears:
 
     def arm(self, now: float) -> None:
         """Playback becomes audible: arm barge-in; ignore speech that began earlier."""
-        self._hears.run(now, self._hearing.listen_anew)
+        self._hears.run(now, self._hearing.reset_detectors)
         self.rearm(now)
 
     def rearm(self, now: float) -> None:
@@ -185,23 +187,23 @@ class Ears:
         return self._endpoint.voiced_at
 
     def calibrate(self, sound_dbfs: float, now: float) -> None:
-        """The startup sound begins: measure echo and delay by it (`Percept.calibrated`)."""
+        """The startup sound begins: measure echo and delay by it (`FrontEndResult.calibrated`)."""
         if self._cancels:
             self._calibration = Calibration(sound_dbfs, self._volume, now)
 
     def volume_changed(self, percent: int) -> Duplex | None:
         """Account for a new volume in percent; return the new duplex if it changed, too."""
-        louder_db = 40 * math.log10(max(percent, 1) / max(self._volume, 1))  # see `Mouth`
+        louder_db = 40 * math.log10(max(percent, 1) / max(self._volume, 1))  # see `ReplyPlayer`
         self._volume = percent
         return self._duplex if self._duplex.volume_changed(louder_db) else None
 
-    def memory(self) -> EchoMemory | None:
+    def echo_path(self) -> EchoPath | None:
         """Return the learned echo path; None after too little playback."""
-        return self._hears.run(self._now, self._hearing.memory)
+        return self._hears.run(self._now, self._hearing.echo_path)
 
-    def remember(self, memory: EchoMemory) -> None:
+    def restore(self, memory: EchoPath) -> None:
         """Start from an echo path that was learned before."""
-        self._hears.run(self._now, self._hearing.remember, memory)
+        self._hears.run(self._now, self._hearing.restore, memory)
 
     def recent(self, ms: float) -> Frames:
         """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
@@ -216,7 +218,7 @@ class Ears:
     def reopened(self, now: float) -> None:
         """The card was opened again with an empty queue: reset all but the learned echo path."""
         self._renew_reference()
-        self._hearing.glitch(now)
+        self._hearing.on_xrun(now)
 
     def written(self, frames: Frames) -> None:
         """These frames, at the device rate, are written to the card next."""
@@ -227,36 +229,36 @@ class Ears:
         given = self._referring.run(self._now, self._reference.dropped, queued_frames)
         self._hears.run(self._now, self._hearing.dropped, given or 0)
 
-    def glitch(self, now: float) -> None:
+    def on_xrun(self, now: float) -> None:
         """The card lost frames: playback and capture have shifted against each other."""
-        self._hearing.glitch(now)
+        self._hearing.on_xrun(now)
 
     # --- one period -------------------------------------------------------------------
 
     def _hear(
         self, frames: Frames, reference: Frames | None, now: float, attentive: bool
-    ) -> HeardPeriod:
+    ) -> ProcessedPeriod:
         if reference is None:  # without one, echo passes for a voice
             reference = np.zeros(MIC_PERIOD_FRAMES, np.int16)
             heard = self._hearing.process(frames, reference, now, attentive=attentive)
             return replace(heard, trusted=False, cancelled=False)
         if self._reference.slipped:
-            self._hearing.glitch(now)
+            self._hearing.on_xrun(now)
         return self._hearing.process(frames, reference, now, attentive=attentive)
 
     def _wake_word(self, frames: Frames, speaking: bool, now: float) -> str | None:
         return self._gate.process(frames, now, speaking) if self._gate is not None else None
 
-    def _turned(self, heard: HeardPeriod, speaking: bool) -> bool:
+    def _turned(self, heard: ProcessedPeriod, speaking: bool) -> bool:
         """Whether full duplex has just become half duplex, or the other way round."""
         judged = speaking and heard.trusted and not self._barge_in.pending
         return judged and self._duplex.update(heard)
 
-    def _judge(self, heard: HeardPeriod, now: float) -> BargeInDecision | None:
+    def _judge(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         judges = self._duplex.full or self._barge_in.pending
         return self._barge_in.update(heard, now) if judges else None
 
-    def _calibrated(self, heard: HeardPeriod, now: float) -> Calibrated | None:
+    def _calibrated(self, heard: ProcessedPeriod, now: float) -> CalibrationResult | None:
         if self._calibration is None:
             return None
         found = self._calibration.update(heard, self._hearing.delay_ms, now)
@@ -274,7 +276,7 @@ class Ears:
         own = (self._wakes, self._hears, self._referring, self._judges, self._ends)
         return (*own, *self._hearing.fuses)
 
-    def _report(self, fault: Fault) -> None:
+    def _report(self, fault: ComponentFault) -> None:
         self._failed = True
         self.faults.append(fault)
 
@@ -284,7 +286,7 @@ class Ears:
 
     def _renew_hearing(self) -> None:
         lead_ms = self._lead.ms - LAG_MS
-        self._hearing = Hearing(self._settings.hearing, lead_ms, self._report)
+        self._hearing = EchoControl(self._settings.hearing, lead_ms, self._report)
         self._calibration = None
 
     def _renew_gate(self) -> None:
@@ -293,20 +295,20 @@ class Ears:
 
     def _renew_judges(self) -> None:
         self._duplex = Duplex()
-        self._barge_in = BargeIn(self._settings.hearing)
+        self._barge_in = BargeInDetector(self._settings.hearing)
 
     def _renew_endpoint(self) -> None:
-        self._endpoint = Endpoint(self._settings.turn.silence_ms)
+        self._endpoint = Endpointer(self._settings.turn.silence_ms)
 
 
-def _unheard(frames: Frames) -> HeardPeriod:
+def _unheard(frames: Frames) -> ProcessedPeriod:
     """The result for a period that hearing could not process."""
-    return HeardPeriod(
+    return ProcessedPeriod(
         cleaned=frames,
-        score=0.0,
+        excess_db=0.0,
         voice=0.0,
         voice_chunk=False,
-        talker=0.0,
+        near_end=0.0,
         speech=0.0,
         level_dbfs=level_dbfs(frames),
         echo_dbfs=-120.0,

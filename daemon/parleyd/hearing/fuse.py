@@ -14,7 +14,7 @@ P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ComponentFault:
     """One failure of one part, which has been reset."""
 
     part: str
@@ -36,7 +36,11 @@ class Fuse:
     """
 
     def __init__(
-        self, part: str, means: str, reset: Callable[[], object], report: Callable[[Fault], None]
+        self,
+        part: str,
+        means: str,
+        reset: Callable[[], object],
+        report: Callable[[ComponentFault], None],
     ) -> None:
         self.part = part
         self.means = means
@@ -92,7 +96,7 @@ class Fuse:
         known = place in self._known
         if len(self._known) < REMEMBERED:
             self._known.add(place)
-        self._report(Fault(self.part, self.means, self._times, error, known))
+        self._report(ComponentFault(self.part, self.means, self._times, error, known))
 
 
 def _place(error: Exception) -> str:

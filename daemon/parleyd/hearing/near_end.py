@@ -18,7 +18,7 @@ _CUE_LIMIT = np.float32(40.0)  # dB; higher values carry no more information
 _LIMIT = np.float32(4.0)  # standard deviations, as in training
 
 
-class Talker(NamedTuple):
+class NearEndProbabilities(NamedTuple):
     """Two probabilities for the last period."""
 
     voice: float
@@ -28,7 +28,7 @@ class Talker(NamedTuple):
     """... and it is speech, not a cough or a hum; slower but more reliable."""
 
 
-class TalkerDetector:
+class NearEndDetector:
     """One `process` for each period of one stream, in order; about 40 us, deterministic."""
 
     def __init__(self) -> None:
@@ -39,8 +39,11 @@ class TalkerDetector:
     def _units(self) -> int:
         return len(self._weights["g_bias_hh_l0"]) // 3
 
-    def process(self, cues: Floats) -> Talker:
-        """Return the probabilities; `cues`: this period's `Levels.cues` and then `Pitch.cues`."""
+    def process(self, cues: Floats) -> NearEndProbabilities:
+        """Return the probabilities of a period.
+
+        `cues`: the period's `ResidualEchoEstimator.cues` and then its `Pitch.cues`.
+        """
         w, units, before = self._weights, self._units, self._state
         bounded = np.minimum(np.maximum(cues, -_CUE_LIMIT), _CUE_LIMIT)
         scaled = (bounded - w["mean"]) * w["per_std"]
@@ -51,7 +54,7 @@ class TalkerDetector:
         reset, keep = _sigmoid(new[: 2 * units] + old[: 2 * units]).reshape(2, units)
         candidate = np.tanh(new[2 * units :] + reset * old[2 * units :])
         self._state = candidate + keep * (before - candidate)
-        return Talker(*_sigmoid(w["o_weight"] @ self._state + w["o_bias"]).tolist())
+        return NearEndProbabilities(*_sigmoid(w["o_weight"] @ self._state + w["o_bias"]).tolist())
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parleyd.hearing.echo_canceller import HOP, Cancelled
+from parleyd.hearing.echo_canceller import HOP, CancelledBlock
 from parleyd.units import MIC_RATE_HZ, Floats
 
 CUES = 6
@@ -20,7 +20,7 @@ class Pitch:
         self._signals = np.zeros((2, _WINDOW), np.float32)
         self._lag = 0
 
-    def cues(self, period: Cancelled) -> Floats:
+    def cues(self, period: CancelledBlock) -> Floats:
         """Return six numbers, -1..1 or 0..1.
 
         Periodicity of the error and of the echo, periodicity of the error at the echo's

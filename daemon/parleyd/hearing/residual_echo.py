@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parleyd.audio import LEAST_POWER, db_to_power, power_to_db
-from parleyd.hearing.echo_canceller import BINS, FFT, HOP, Cancelled
+from parleyd.hearing.echo_canceller import BINS, FFT, HOP, CancelledBlock
 from parleyd.units import MIC_RATE_HZ, Floats
 
 BANDS = 24
@@ -43,7 +43,7 @@ _MARGIN_DB = 3.0
 _ENOUGH_DB = 12.0  # one loud band is a click, not a voice
 
 
-class Levels:
+class ResidualEchoEstimator:
     """Echo-aware score of one stream of cancelled periods; bounded, deterministic."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Levels:
         """The noise floor of each band in dB, relative to the other bands; a copy."""
         return self._floor_db + np.float32(_FLOOR_BIAS_DB)
 
-    def score(self, period: Cancelled) -> float:
+    def excess_db(self, period: CancelledBlock) -> float:
         """Return the mean over bands of the excess above a margin of 3 dB, each at most 12 dB."""
         error, echo, mic, alike = self._bands(period)
         np.maximum(echo, self._tail * _TAIL, out=self._tail)
@@ -82,7 +82,7 @@ class Levels:
         self._learn_floor(error, echo_free=spread < noise)
         return score
 
-    def _bands(self, period: Cancelled) -> tuple[Floats, Floats, Floats, Floats]:
+    def _bands(self, period: CancelledBlock) -> tuple[Floats, Floats, Floats, Floats]:
         """Return each band's power of error, echo and microphone, and the coherence of the
         first two."""
         self._signals[:, :HOP] = self._signals[:, HOP:]

@@ -25,7 +25,7 @@ _FADE = np.float32(0.25)  # with 0.5, echo confirms a clatter; with 0, a voice n
 _LEAST_RMS = 1e-6  # keeps the division finite in digital silence
 
 
-class VoiceDetector:
+class VoiceActivityDetector:
     """Speech probability for each 32 ms chunk of a 16 kHz stream.
 
     `max_gain` > 1 enables a gain control that raises quiet audio towards -26 dBFS by at most
@@ -47,7 +47,7 @@ class VoiceDetector:
         self._filled = 0
         self._level = 0.0
 
-    def fade(self) -> None:
+    def decay_state(self) -> None:
         """Decay the state: an earlier voice fades, and a new voice is still detected as fast."""
         self._state *= _FADE
 

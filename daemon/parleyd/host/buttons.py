@@ -26,7 +26,7 @@ class Buttons:
 
     def __init__(
         self,
-        settings: config.Buttons,
+        settings: config.ButtonsConfig,
         *,
         on_press: Callable[[], None],
         on_mute: Callable[[bool], None],

@@ -10,7 +10,7 @@ FULL_CURRENT = 0xE0 | 31  # three ones and 5 bits of a second, slower dimming: i
 class Apa102(SpiLight):
     """A chain of APA102 LEDs: red, green and blue with 8 bits each."""
 
-    def __init__(self, settings: config.Lights) -> None:
+    def __init__(self, settings: config.LightsConfig) -> None:
         """Raises `LightsError` if the SPI device cannot be opened."""
         super().__init__(settings, encode, SPEED_HZ)
 

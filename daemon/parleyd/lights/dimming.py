@@ -12,7 +12,7 @@ class Dimming:
     The night includes its first minute, excludes its last and may span midnight.
     """
 
-    def __init__(self, lights: config.Lights) -> None:
+    def __init__(self, lights: config.LightsConfig) -> None:
         self._day, self._night = lights.brightness, lights.night_brightness
         begin, _, end = lights.night.partition("-")
         self._span = (_minutes(begin), _minutes(end)) if end else (0, 0)

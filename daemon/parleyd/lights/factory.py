@@ -8,7 +8,7 @@ from parleyd.errors import LightsError
 from parleyd.lights import LightOutput
 
 
-def obstacle(settings: config.Lights) -> str:
+def obstacle(settings: config.LightsConfig) -> str:
     """Return why the output cannot be opened, as far as a check shows without opening it; or "".
 
     Pins are not checked, because a running daemon may hold them.
@@ -23,7 +23,7 @@ def obstacle(settings: config.Lights) -> str:
     return ""
 
 
-def create(settings: config.Lights) -> LightOutput | None:
+def create(settings: config.LightsConfig) -> LightOutput | None:
     """Open the output; return None for "none". Raises `LightsError` if it cannot be driven."""
     if settings.output == "none":
         return None

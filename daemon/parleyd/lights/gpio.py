@@ -12,7 +12,7 @@ LEVELS = 255  # finer steps are invisible and would only cost writes
 class Led:
     """One LED of one colour; its brightness is the strongest part of the colour."""
 
-    def __init__(self, settings: config.Lights) -> None:
+    def __init__(self, settings: config.LightsConfig) -> None:
         """Raises `LightsError` if the pin cannot be driven."""
         with pins(f"lights.led_pin = {settings.led_pin}"):
             self._pins = _Pins([settings.led_pin], settings)
@@ -29,7 +29,7 @@ class Led:
 class RgbLed:
     """Three LEDs, or one LED with three colours."""
 
-    def __init__(self, settings: config.Lights) -> None:
+    def __init__(self, settings: config.LightsConfig) -> None:
         """Raises `LightsError` if a pin cannot be driven."""
         numbers = [settings.red_pin, settings.green_pin, settings.blue_pin]
         with pins(f"lights: GPIO {', '.join(map(str, numbers))}"):
@@ -47,7 +47,7 @@ class RgbLed:
 class _Pins:
     """Pins with pulse-width modulation, which are written only when their level changes."""
 
-    def __init__(self, numbers: Sequence[int], settings: config.Lights) -> None:
+    def __init__(self, numbers: Sequence[int], settings: config.LightsConfig) -> None:
         from gpiozero import PWMLED
 
         self._shown = [0] * len(numbers)

@@ -22,31 +22,33 @@ FILE = "lights.json"
 LONGEST_FILE = 1 << 20  # bytes; the annotated default configuration has 10,000
 
 
-def remember(settings: config.Lights, environ: Mapping[str, str] = os.environ) -> None:
+def remember(settings: config.LightsConfig, environ: Mapping[str, str] = os.environ) -> None:
     """Save the driven lights in the service's runtime directory. Raises nothing.
 
     By the time the lights are switched off, the configuration may have changed or be broken.
     """
     if (path := _path(environ)) is not None:
         with contextlib.suppress(OSError):
-            atomic_file.replace(path, msgspec.json.encode(settings))
+            atomic_file.write(path, msgspec.json.encode(settings))
 
 
-def to_darken(path: Path | None, environ: Mapping[str, str] = os.environ) -> config.Lights:
+def to_darken(path: Path | None, environ: Mapping[str, str] = os.environ) -> config.LightsConfig:
     """Return the saved lights, or those of the configuration if none are saved.
 
     If the configuration is broken, every valid line of [lights] still counts. Raises nothing.
     """
     if (note := _path(environ)) is not None:
         with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError):
-            return msgspec.json.decode(atomic_file.read(note, LONGEST_FILE), type=config.Lights)
+            return msgspec.json.decode(
+                atomic_file.read(note, LONGEST_FILE), type=config.LightsConfig
+            )
     try:
         return config.load(path).lights
     except ConfigError:
-        return config.Lights() if path is None else _salvaged(path)
+        return config.LightsConfig() if path is None else _salvaged(path)
 
 
-def darken(settings: config.Lights) -> None:
+def darken(settings: config.LightsConfig) -> None:
     """Switch the output off and free it. Raises `LightsError`, or OSError of the device."""
     if settings.output == "terminal":
         return  # the dot in a terminal is gone already
@@ -60,12 +62,12 @@ def _path(environ: Mapping[str, str]) -> Path | None:
     return Path(named) / FILE if named else None
 
 
-def _salvaged(path: Path) -> config.Lights:
+def _salvaged(path: Path) -> config.LightsConfig:
     """Parse line by line, because one broken line makes a whole TOML file unreadable."""
     try:
         lines = atomic_file.read(path, LONGEST_FILE).decode("utf-8", "replace").splitlines()
     except OSError:
-        return config.Lights()
+        return config.LightsConfig()
     section, board, found = "", "", dict[str, Any]()
     for line in lines:
         if line.lstrip().startswith("["):
@@ -76,7 +78,7 @@ def _salvaged(path: Path) -> config.Lights:
             board = _good(line, "").get("board", board)
     if board in boards.names():
         found = boards.under({"lights": found}, board).get("lights", {})
-    return config.Lights(**found)
+    return config.LightsConfig(**found)
 
 
 def _good(text: str, section: str) -> dict[str, Any]:

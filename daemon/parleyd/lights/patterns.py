@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from parleyd.core.states import Shown
+from parleyd.core.states import Indication
 from parleyd.lights import Colour
 
 
-class Look(NamedTuple):
+class LedPattern(NamedTuple):
     """One state's entry in the table of LED meanings."""
 
     hue: Colour
@@ -31,28 +31,28 @@ class Look(NamedTuple):
     """A description for the table in hardware/lights.md."""
 
 
-def colour(shown: Shown, now: float, since: float) -> Colour:
+def colour(shown: Indication, now: float, since: float) -> Colour:
     """Return the light at `now` of a state shown since `since` (seconds, one monotonic clock)."""
-    red, green, blue = LOOKS[shown].hue
+    red, green, blue = LED_PATTERNS[shown].hue
     level = brightness(shown, now, since)
     return Colour(red * level, green * level, blue * level)
 
 
-def brightness(shown: Shown, now: float, since: float) -> float:
+def brightness(shown: Indication, now: float, since: float) -> float:
     """Return the light of a single LED: 0.0..1.0, the strongest part of `colour`."""
-    return LOOKS[shown].brightness(max(0.0, now - since))
+    return LED_PATTERNS[shown].brightness(max(0.0, now - since))
 
 
-def animated(shown: Shown) -> bool:
+def animated(shown: Indication) -> bool:
     """Return whether the light changes while the state lasts."""
-    return LOOKS[shown].animated
+    return LED_PATTERNS[shown].animated
 
 
 def _steady(level: float) -> Callable[[float], float]:
     return lambda _: level
 
 
-def _swell(period_s: float, lowest: float) -> Callable[[float], float]:
+def _pulse(period_s: float, lowest: float) -> Callable[[float], float]:
     """A raised cosine between `lowest` and 1.0; it starts at 1.0, so a change is visible."""
     return lambda t: lowest + (1 - lowest) * (0.5 + 0.5 * math.cos(math.tau * t / period_s))
 
@@ -69,23 +69,23 @@ def _blinks(count: int, on_s: float, period_s: float) -> Callable[[float], float
 
 _RED = Colour(1.0, 0.0, 0.0)
 
-LOOKS: Mapping[Shown, Look] = {
-    Shown.IDLE: Look(Colour(0.0, 0.0, 0.0), _steady(0.0), False, "dark", "off"),
-    Shown.LISTENING: Look(
-        Colour(0.0, 0.25, 1.0), _swell(2.4, 0.3), True, "blue", "breathes slowly, never dark"
+LED_PATTERNS: Mapping[Indication, LedPattern] = {
+    Indication.IDLE: LedPattern(Colour(0.0, 0.0, 0.0), _steady(0.0), False, "dark", "off"),
+    Indication.LISTENING: LedPattern(
+        Colour(0.0, 0.25, 1.0), _pulse(2.4, 0.3), True, "blue", "breathes slowly, never dark"
     ),
-    Shown.THINKING: Look(
-        Colour(0.5, 0.0, 1.0), _swell(0.8, 0.0), True, "violet", "pulses quickly, to dark"
+    Indication.THINKING: LedPattern(
+        Colour(0.5, 0.0, 1.0), _pulse(0.8, 0.0), True, "violet", "pulses quickly, to dark"
     ),
-    Shown.SPEAKING: Look(
-        Colour(0.0, 1.0, 0.4), _swell(0.4, 0.4), True, "green", "ripples fast, never dark"
+    Indication.SPEAKING: LedPattern(
+        Colour(0.0, 1.0, 0.4), _pulse(0.4, 0.4), True, "green", "ripples fast, never dark"
     ),
     # no pattern flashes more than three times a second (WCAG 2.3.1, photosensitive epilepsy);
-    # this one is faster, but lasts only for hearing.confirm_ms, half a second
-    Shown.BARGE_IN: Look(
+    # this one is faster, but lasts only for hearing.decision_window_ms, half a second
+    Indication.BARGE_IN: LedPattern(
         Colour(1.0, 1.0, 1.0), _blinks(1, 0.1, 0.2), True, "white", "flickers fast"
     ),
-    Shown.RINGING: Look(
+    Indication.RINGING: LedPattern(
         Colour(0.0, 1.0, 1.0),
         _blinks(1, 0.2, 0.4),
         True,
@@ -93,9 +93,9 @@ LOOKS: Mapping[Shown, Look] = {
         "blinks evenly, five times in 2 s",
     ),
     # dimmed, because it may stay on all night
-    Shown.MUTED: Look(_RED, _steady(0.4), False, "red", "steady"),
-    Shown.OFFLINE: Look(
+    Indication.MUTED: LedPattern(_RED, _steady(0.4), False, "red", "steady"),
+    Indication.OFFLINE: LedPattern(
         Colour(1.0, 0.45, 0.0), _blinks(1, 0.2, 2.0), True, "amber", "one short flash in 2 s"
     ),
-    Shown.ERROR: Look(_RED, _blinks(3, 0.15, 2.0), True, "red", "three blinks, a pause"),
+    Indication.ERROR: LedPattern(_RED, _blinks(3, 0.15, 2.0), True, "red", "three blinks, a pause"),
 }

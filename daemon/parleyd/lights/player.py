@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from datetime import time as time_of_day
 
-from parleyd.core.states import Shown
+from parleyd.core.states import Indication
 from parleyd.errors import LightsError
 from parleyd.lights import LightOutput
 from parleyd.lights.dimming import Dimming
@@ -21,7 +21,7 @@ STILL_S = 10.0  # between frames of a constant light, which must still follow ni
 log = logging.getLogger(__name__)
 
 
-class Player:
+class LightPlayer:
     """Owns a light output. Call all methods on the event loop's thread.
 
     With `reopen`, a failed or missing output is opened again until it works, because the
@@ -39,11 +39,11 @@ class Player:
         self._output, self._reopen = output, reopen
         self._dimming = dimming
         self._clock, self._local = clock, local
-        self._shown = Shown.IDLE
+        self._shown = Indication.IDLE
         self._since = clock()
         self._changed = asyncio.Event()
 
-    def show(self, shown: Shown) -> None:
+    def show(self, shown: Indication) -> None:
         """Show this state from now on; showing the same state again does not restart it."""
         if shown != self._shown:
             self._shown, self._since = shown, self._clock()

@@ -24,7 +24,7 @@ class SpiLight:
     sent, well under 1 ms for a ring of twelve LEDs.
     """
 
-    def __init__(self, settings: config.Lights, encode: Encode, speed_hz: int) -> None:
+    def __init__(self, settings: config.LightsConfig, encode: Encode, speed_hz: int) -> None:
         """Raises `LightsError` if the device cannot be opened or is not an SPI device."""
         self._encode = encode
         self._leds = settings.leds

@@ -11,7 +11,7 @@ RESET = bytes(90)  # low for 300 us: newer WS2812B need 280 us before they show 
 class Ws2812(SpiLight):
     """A chain of WS2812 LEDs: green, red and blue with 8 bits each."""
 
-    def __init__(self, settings: config.Lights) -> None:
+    def __init__(self, settings: config.LightsConfig) -> None:
         """Raises `LightsError` if the SPI device cannot be opened."""
         super().__init__(settings, encode, SPEED_HZ)
 

@@ -27,7 +27,7 @@ PartKey = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PlaybackProgress:
     """The heard length of one content part of an item."""
 
     item_id: str
@@ -42,7 +42,7 @@ class Heard:
 
 
 @dataclass(slots=True, eq=False)
-class _Part:
+class _PlayoutPart:
     """The account of one content part."""
 
     item_id: str
@@ -60,7 +60,7 @@ class _Part:
 class _Segment:
     """Adjacent frames of one part in the ring."""
 
-    part: _Part
+    part: _PlayoutPart
     frames: int = 0
 
 
@@ -68,7 +68,7 @@ class _Segment:
 class _Run:
     """Device-rate frames of one part; `part` is None for the silence between replies."""
 
-    part: _Part | None
+    part: _PlayoutPart | None
     frames: Frames
 
 
@@ -120,7 +120,7 @@ class Playout:
     _segments: deque[_Segment] = field(default_factory=deque)
     _ready: deque[_Run] = field(default_factory=deque)  # resampled, not pulled
     _pending: deque[_Run] = field(default_factory=deque)  # pulled, not yet heard
-    _parts: OrderedDict[PartKey, _Part] = field(default_factory=OrderedDict)
+    _parts: OrderedDict[PartKey, _PlayoutPart] = field(default_factory=OrderedDict)
     _resampler: StreamResampler | None = None
     _volume: _Gain = field(default_factory=_Gain)
     _duck: _Gain = field(default_factory=_Gain)
@@ -227,7 +227,7 @@ class Playout:
             self._fade.now = 0.0
             self._fade.aim(1.0, ms_to_frames(FADE_IN_MS, self.device_rate_hz))
 
-    def discard(self, queued_frames: int) -> list[Heard]:
+    def discard(self, queued_frames: int) -> list[PlaybackProgress]:
         """Drop all unheard audio; return the heard length of each interrupted part.
 
         The caller drops the device's queue. Completely heard parts are not returned. No audio
@@ -284,13 +284,13 @@ class Playout:
 
     # --- internals --------------------------------------------------------------------
 
-    def _part(self, item_id: str, content_index: int, response: int) -> _Part | None:
+    def _part(self, item_id: str, content_index: int, response: int) -> _PlayoutPart | None:
         """Return the part with this key, or a new part; None if there are too many parts."""
         key = (item_id, content_index, response)
         if key not in self._parts:
             if len(self._parts) >= KEPT_PARTS and not self._forget():
                 return None
-            self._parts[key] = _Part(item_id, content_index, response)
+            self._parts[key] = _PlayoutPart(item_id, content_index, response)
         return self._parts[key]
 
     def _forget(self) -> bool:
@@ -332,14 +332,14 @@ class Playout:
             self._resampler = None
         return out
 
-    def _complete(self, part: _Part) -> bool:
+    def _complete(self, part: _PlayoutPart) -> bool:
         return not part.discarded and part.finished and part.flushed and part.heard == part.produced
 
-    def _heard(self, part: _Part) -> Heard:
+    def _heard(self, part: _PlayoutPart) -> PlaybackProgress:
         received_ms = frames_to_ms(part.received, SERVER_RATE_HZ)
         complete = self._complete(part)
         heard_ms = frames_to_ms(part.heard, self.device_rate_hz)
-        return Heard(
+        return PlaybackProgress(
             part.item_id,
             part.content_index,
             received_ms if complete else min(heard_ms, received_ms),

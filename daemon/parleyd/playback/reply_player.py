@@ -6,8 +6,8 @@ import numpy as np
 
 from parleyd import config
 from parleyd.audio import db_to_gain
-from parleyd.playback.lead import Lead
-from parleyd.playback.playout import Heard, PartKey, Playout
+from parleyd.playback.lead import PlaybackLead
+from parleyd.playback.playout import PartKey, PlaybackProgress, Playout
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
 _EARCON = "earcon:"  # the prefix of own sounds' item ids, which the server does not know
@@ -16,21 +16,21 @@ INAUDIBLE = 16  # peak deviation of int16 frames, -66 dBFS: dither and rounding,
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class InterruptedReply:
     """A reply that was interrupted."""
 
-    unheard: list[Heard]
+    unheard: list[PlaybackProgress]
     """Each received part that was not heard to its end."""
     heard_ms: int
     """The heard length of the whole reply."""
 
 
-class Mouth:
+class ReplyPlayer:
     """Composes playout, gains and the account of one reply; owned by the audio thread."""
 
-    def __init__(self, settings: config.Config, lead: Lead) -> None:
+    def __init__(self, settings: config.Config, lead: PlaybackLead) -> None:
         audio = settings.audio
-        self._duck = settings.hearing.reaction == "duck"
+        self._duck = settings.hearing.on_suspicion == "duck"
         self._duck_gain = db_to_gain(-settings.hearing.duck_db)
         self._lead, self._rate_hz = lead, audio.playback_rate_hz
         self._playout = Playout(audio.playback_rate_hz, settings.playout.capacity_s)
@@ -38,7 +38,7 @@ class Mouth:
         self._drop = False
         self._parts: set[PartKey] = set()  # the parts of the reply
         self._done = False
-        self._cut: Heard | None = None
+        self._cut: PlaybackProgress | None = None
         self._sounded = False
         self._silent_frames = 0  # at the end of the received part of the reply
         self._earcons = 0
@@ -79,7 +79,7 @@ class Mouth:
         self._sounded = False
         self._silent_frames = 0
 
-    def say(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> bool:
+    def append(self, item_id: str, content_index: int, frames: Frames, response: int = 0) -> bool:
         """Append frames of the reply (int16 at 24 kHz); return False, once, if the ring is full.
 
         No frame is dropped silently: the reply ends where the ring is full, and `cut` is the
@@ -93,26 +93,28 @@ class Mouth:
         if taken == len(frames) or self._cut is not None:
             return True
         received_ms = self._playout.received_ms(item_id, content_index, response)
-        self._cut = Heard(item_id, content_index, received_ms, received_ms, False, response)
+        self._cut = PlaybackProgress(
+            item_id, content_index, received_ms, received_ms, False, response
+        )
         return False
 
-    def say_again(self) -> bool:
+    def replay(self) -> bool:
         """Repeat the heard part of the previous reply; return False if there is none.
 
         It becomes a part of this reply that the server does not know.
         """
         if len(self._last) == 0:
             return False
-        self.say_own(self._last)
+        self.append_own(self._last)
         return True
 
-    def say_own(self, frames: Frames) -> bool:
+    def append_own(self, frames: Frames) -> bool:
         """Append own speech (int16 at 24 kHz) to the reply; return False if it does not fit.
 
         It becomes a part of the reply that the server does not know.
         """
         self._earcons += 1
-        self.say(f"{_EARCON}{self._earcons}", 0, frames)
+        self.append(f"{_EARCON}{self._earcons}", 0, frames)
         return self._cut is None
 
     def part_done(self, item_id: str, content_index: int, response: int = 0) -> None:
@@ -155,7 +157,7 @@ class Mouth:
         return self._playout.buffered_ms
 
     @property
-    def cut(self) -> Heard | None:
+    def cut(self) -> PlaybackProgress | None:
         """The server's part at whose end the ring was full, or None."""
         ours = self._cut is not None and self._cut.item_id.startswith(_EARCON)
         return None if ours else self._cut
@@ -179,7 +181,7 @@ class Mouth:
         self._playout.resume()
         self._playout.set_duck(1.0)
 
-    def give_up(self) -> GivenUp:
+    def interrupt(self) -> InterruptedReply:
         """Silence playback at once and drop the rest of the reply; it is never played again."""
         if not self._playout.held:  # during a hold, the device plays silence already
             self._drop = True
@@ -187,7 +189,7 @@ class Mouth:
         self._playout.set_duck(1.0)
         heard_ms = self.heard_ms
         self.begin()
-        return GivenUp([p for p in parts if not p.item_id.startswith(_EARCON)], heard_ms)
+        return InterruptedReply([p for p in parts if not p.item_id.startswith(_EARCON)], heard_ms)
 
     def _listen(self, frames: Frames) -> None:
         if len(frames) and int(frames.max()) - int(frames.min()) > 2 * INAUDIBLE:

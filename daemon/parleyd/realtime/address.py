@@ -10,13 +10,13 @@ from parleyd.config.credentials import header_flaw, key_flaw
 from parleyd.config.servers import Profile
 
 if TYPE_CHECKING:
-    from parleyd.config import Realtime
+    from parleyd.config import RealtimeConfig
 
 _SCHEMES = ("Bearer ", "Basic ", "Token ")  # of Authorization, before the key
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServerAddress:
     """The server's URL, and its headers; these contain the key: never log them."""
 
     url: str
@@ -25,7 +25,7 @@ class Address:
     """The name of the server's key in the environment, for messages."""
 
     @classmethod
-    def of(cls, realtime: "Realtime", server: Profile, key: str | None) -> "Address":
+    def of(cls, realtime: "RealtimeConfig", server: Profile, key: str | None) -> "ServerAddress":
         """The GA address: the model is a query parameter, the key is in a header."""
         full = realtime.url or server.url
         if not hosts.flaw(full):  # otherwise it is kept, and nothing is sent there: see `flaw`
@@ -39,7 +39,7 @@ class Address:
         return cls(full, {**realtime.headers, **token}, server.key)
 
     @classmethod
-    def embedded(cls, url: str) -> "Address":
+    def embedded(cls, url: str) -> "ServerAddress":
         """The embedded server, wherever it listens: ``ws+unix:/path`` or ``ws://127.0.0.1:...``."""
         return cls(f"{url}?model=embedded")
 

@@ -19,7 +19,7 @@ class AutoResponse:
     """The knowledge about one server; survives its sockets. Pure."""
 
     server: Profile
-    answer_within_s: float
+    response_timeout_s: float
     _answers: bool | None = None  # learned; None: as in the profile
     _waiting: bool = False
     _vain: int = 0  # successive waits that ended without an answer
@@ -32,7 +32,9 @@ class AutoResponse:
         if answers is False or (by_us and not self.server.answers_commits):
             return 0.0
         self._waiting = True
-        return min(UNKNOWN_WAITS_S if answers is None else KNOWN_WAITS_S, self.answer_within_s / 2)
+        return min(
+            UNKNOWN_WAITS_S if answers is None else KNOWN_WAITS_S, self.response_timeout_s / 2
+        )
 
     def began_by_itself(self) -> None:
         """A response began without a request, while a turn waited for one."""

@@ -18,8 +18,14 @@ import msgspec
 from websockets.exceptions import WebSocketException
 
 from parleyd.realtime import backoff, keepalive
-from parleyd.realtime.address import Address as Address
-from parleyd.realtime.dialing import Connection, Way, dial
+from parleyd.realtime.address import ServerAddress as ServerAddress
+from parleyd.realtime.connection_events import (
+    ConnectionDown,
+    ConnectionEvent,
+    ConnectionUp,
+    SessionExpiry,
+)
+from parleyd.realtime.dialing import MonitoredConnection, Way, dial
 from parleyd.realtime.events import (
     AudioDelta,
     ClientEvent,
@@ -33,15 +39,14 @@ from parleyd.realtime.events import (
 from parleyd.realtime.failures import explain
 from parleyd.realtime.frames import BIGGEST_MESSAGE as BIGGEST_MESSAGE
 from parleyd.realtime.frames import messages, refused_message
-from parleyd.realtime.keepalive import LOOK_S, Beat, Pulse
-from parleyd.realtime.link_events import Expires, LinkDown, LinkEvent, LinkUp
+from parleyd.realtime.keepalive import LOOK_S, Keepalive, KeepaliveAction
 from parleyd.realtime.server_errors import (
     KEY_REFUSED,
-    Refusal,
-    Remedy,
+    ClassifiedError,
+    ErrorAction,
+    classify_close,
+    classify_error,
     key_refused,
-    understand,
-    understand_close,
 )
 from parleyd.realtime.unix_address import UnixAddress, is_ours
 from parleyd.system.tasks import failed
@@ -61,23 +66,23 @@ UNSENT_MOST = 2000  # events that may wait for the network: over a minute of aud
 OUR_ERROR = "an error in Parley itself: see the log"
 
 
-class Link:
+class RealtimeConnection:
     """Connects, reconnects and transports events; lives on the event loop.
 
-    `on_event` gets every server event, `LinkUp`, `Expires` and `LinkDown`, on the loop's thread.
-    Unless `warm`, it connects only after `want`. While `crowded` reports too many waiting events,
-    it delays reading the server's next message. `answer_within_s`: how long a user waits for an
-    answer, and the longest silence of a server that is only busy.
+    `on_event` gets every server event, `ConnectionUp`, `SessionExpiry` and `ConnectionDown`, on
+    the loop's thread. Unless `warm`, it connects only after `set_wanted`. While `crowded` reports
+    too many waiting events, it delays reading the server's next message. `response_timeout_s`: how
+    long a user waits for an answer, and the longest silence of a server that is only busy.
     """
 
     def __init__(
         self,
-        address: Address,
-        on_event: Callable[[LinkEvent], None],
+        address: ServerAddress,
+        on_event: Callable[[ConnectionEvent], None],
         *,
         warm: bool = True,
         crowded: Callable[[], bool] = lambda: False,
-        answer_within_s: float = 20.0,
+        response_timeout_s: float = 20.0,
     ) -> None:
         self._address = address
         self._unix = UnixAddress.parse(address.url)  # the embedded server, never through a proxy
@@ -87,15 +92,15 @@ class Link:
         self._on_event = on_event
         self._crowded = crowded
         self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
-        self._socket: Connection | None = None
-        self._pulse = Pulse(0.0)
-        self._end: Refusal | None = None  # why we end the open socket; None: we don't
+        self._socket: MonitoredConnection | None = None
+        self._pulse = Keepalive(0.0)
+        self._end: ClassifiedError | None = None  # why we end the open socket; None: we don't
         self._planned = False  # we end it, and there is no problem
-        self._fatal: Refusal | None = None
-        self._last_error: Refusal | None = None
+        self._fatal: ClassifiedError | None = None
+        self._last_error: ClassifiedError | None = None
         self._patience = 1  # a multiple of OPEN_TIMEOUT_S
         self._silent_patience = 1.0  # a multiple of keepalive.SILENT_S
-        self._most_patience = max(1.0, answer_within_s / keepalive.SILENT_S)
+        self._most_patience = max(1.0, response_timeout_s / keepalive.SILENT_S)
         self._fell_silent = False  # the previous socket, but its server may just have been busy
         self._closing: asyncio.Task[None] | None = None  # keeps it from garbage collection
         self._wanted = asyncio.Event()
@@ -113,7 +118,7 @@ class Link:
         except asyncio.QueueFull:
             self.reconnect("the network no longer accepts our audio")
 
-    def want(self, wanted: bool) -> None:
+    def set_wanted(self, wanted: bool) -> None:
         """Keep a socket open, and cut short any pause before the next attempt; or keep none."""
         if wanted:
             self._wanted.set()
@@ -123,13 +128,13 @@ class Link:
             self._close("not needed")
 
     def renew(self, reason: str) -> None:
-        """Replace the open socket; `LinkDown` is only reported if that fails."""
+        """Replace the open socket; `ConnectionDown` is only reported if that fails."""
         self._close(reason)
 
     def reconnect(self, reason: str, *, fatal: bool = False, later: bool = False) -> None:
         """Abort this socket; unless `fatal`, a new one follows, `later` in minutes."""
-        remedy = Remedy.LATER if later else Remedy.RECONNECT
-        self._end = Refusal(Remedy.FATAL if fatal else remedy, reason)
+        remedy = ErrorAction.LATER if later else ErrorAction.RECONNECT
+        self._end = ClassifiedError(ErrorAction.FATAL if fatal else remedy, reason)
         if fatal:
             self._fatal = self._end  # even if the socket is already gone
             self._hurry.set()
@@ -155,10 +160,12 @@ class Link:
                 continue
             if loop.time() - started > SETTLED_S:
                 attempt = 0
-            delay_s = backoff.delay_s(down.remedy, attempt, random.random())
+            delay_s = backoff.delay_s(down.action, attempt, random.random())
             attempt += 1
             self._hurry.clear()
-            self._tell(LinkDown(down.text, delay_s is None, down.remedy is Remedy.LATER))
+            self._report(
+                ConnectionDown(down.text, delay_s is None, down.action is ErrorAction.LATER)
+            )
             if delay_s is None:
                 log.error("realtime server: %s", down.text)
                 return
@@ -171,32 +178,32 @@ class Link:
 
     def _close(self, reason: str) -> None:
         if self._socket is not None and self._end is None:
-            self._end, self._planned = Refusal(Remedy.RECONNECT, reason), True
+            self._end, self._planned = ClassifiedError(ErrorAction.RECONNECT, reason), True
             self._closing = asyncio.create_task(self._socket.close(), name="link-close")
             self._closing.add_done_callback(self._ended)
 
-    def _tell(self, event: LinkEvent) -> None:
+    def _report(self, event: ConnectionEvent) -> None:
         """Deliver an event. An exception of the listener is logged and ends nothing."""
         try:
             self._on_event(event)
         except Exception:
             log.exception("cannot handle an event of the realtime server")
 
-    def _named(self, refusal: Refusal) -> Refusal:
+    def _named(self, refusal: ClassifiedError) -> ClassifiedError:
         """The refusal of a key, with the name of the key from the address."""
         if refusal.text != KEY_REFUSED:
             return refusal
         return key_refused(self._address.key_name, sent=self._address.carries_key)
 
-    async def _guarded(self) -> Refusal:
+    async def _guarded(self) -> ClassifiedError:
         """One socket; the rim of the connection's task."""
         try:
             return await self._one_socket()
         except Exception:
             log.exception("internal error in the connection to the realtime server")
-            return Refusal(Remedy.RECONNECT, OUR_ERROR)
+            return ClassifiedError(ErrorAction.RECONNECT, OUR_ERROR)
 
-    async def _one_socket(self) -> Refusal:
+    async def _one_socket(self) -> ClassifiedError:
         """Open, transport and close; returns the reason for its end."""
         self._end = self._last_error = None
         way = Way(self._address.host, 0 if self._unix else self._address.port)
@@ -212,17 +219,19 @@ class Link:
             refusal = explain(error, self._address, way, now=time.time())
             if refusal is None:
                 raise
-            if self._unix and refusal.remedy is Remedy.RECONNECT:
-                return Refusal(Remedy.RECONNECT, f"no connection: {self._advice}")
+            if self._unix and refusal.action is ErrorAction.RECONNECT:
+                return ClassifiedError(ErrorAction.RECONNECT, f"no connection: {self._advice}")
             return refusal
         try:
             if self._unix and not is_ours(socket.transport.get_extra_info("socket")):
-                return Refusal(Remedy.BACK_OFF, "another process has taken the socket's place")
-            return await self._carry(socket)
+                return ClassifiedError(
+                    ErrorAction.BACK_OFF, "another process has taken the socket's place"
+                )
+            return await self._pump(socket)
         finally:
             await socket.close()
 
-    async def _open(self, way: Way) -> Connection:
+    async def _open(self, way: Way) -> MonitoredConnection:
         opening = await dial(
             self._address,
             os.environ,
@@ -231,25 +240,25 @@ class Link:
             compression=None,  # audio does not compress, and the Pi needs its processor
             max_size=BIGGEST_MESSAGE,
             open_timeout=None,  # `_one_socket` has one for the whole attempt
-            ping_interval=None,  # `Pulse` decides better when to ping
+            ping_interval=None,  # `Keepalive` decides better when to ping
             close_timeout=1,
             logger=_wire,
         )
         socket = await opening
-        assert isinstance(socket, Connection)
+        assert isinstance(socket, MonitoredConnection)
         return socket
 
-    async def _carry(self, socket: Connection) -> Refusal:
+    async def _pump(self, socket: MonitoredConnection) -> ClassifiedError:
         while not self._outgoing.empty():
             self._outgoing.get_nowait()  # meant for the previous socket
         self._be_patient()
-        self._pulse = Pulse(asyncio.get_running_loop().time(), self._silent_patience)
+        self._pulse = Keepalive(asyncio.get_running_loop().time(), self._silent_patience)
         self._socket = socket
-        self._tell(LinkUp())
+        self._report(ConnectionUp())
         opened = asyncio.get_running_loop().time()
         tasks = [
             asyncio.create_task(self._send_all(socket), name="link-sender"),
-            asyncio.create_task(self._feel(socket), name="link-pulse"),
+            asyncio.create_task(self._keep_alive(socket), name="link-pulse"),
         ]
         for task in tasks:
             task.add_done_callback(self._ended)
@@ -269,7 +278,7 @@ class Link:
         settled = asyncio.get_running_loop().time() - opened > SETTLED_S
         if settled and not (self._fell_silent or self._pulse.was_busy):
             self._silent_patience = 1.0  # no sign of a busy server: the network was the cause
-        return self._why(socket)
+        return self._close_reason(socket)
 
     def _be_patient(self) -> None:
         """A server that accepts a new socket right after it fell silent was busy: if it computes
@@ -292,17 +301,17 @@ class Link:
         if failed(task):
             self.reconnect(OUR_ERROR)
 
-    def _why(self, socket: Connection) -> Refusal:
+    def _close_reason(self, socket: MonitoredConnection) -> ClassifiedError:
         """The best explanation of an end: ours, the server's error, or its close code."""
         if self._end is not None:
             return self._end
         if self._last_error is not None:
             return self._last_error
         if too_big := refused_message(socket):
-            return Refusal(Remedy.RECONNECT, too_big)
+            return ClassifiedError(ErrorAction.RECONNECT, too_big)
         if socket.close_code == 1006:
-            return Refusal(Remedy.RECONNECT, f"the connection broke: {self._advice}")
-        return understand_close(socket.close_code, socket.close_reason or "")
+            return ClassifiedError(ErrorAction.RECONNECT, f"the connection broke: {self._advice}")
+        return classify_close(socket.close_code, socket.close_reason or "")
 
     def _receive(self, message: str | bytes) -> None:
         event = decode_server(message)
@@ -315,39 +324,44 @@ class Link:
         self._last_error = None
         if isinstance(event, AudioDelta) and len(event.delta) > PIECE_BYTES:
             for piece in _pieces(event):
-                self._tell(piece)
+                self._report(piece)
             return
         if isinstance(event, ServerError):
-            refusal = understand(event.error)
-            if refusal.remedy in (Remedy.RECONNECT, Remedy.BACK_OFF, Remedy.LATER, Remedy.FATAL):
+            refusal = classify_error(event.error)
+            if refusal.action in (
+                ErrorAction.RECONNECT,
+                ErrorAction.BACK_OFF,
+                ErrorAction.LATER,
+                ErrorAction.FATAL,
+            ):
                 self._last_error = refusal  # a close that follows immediately is its consequence
-        self._tell(event)
+        self._report(event)
         if isinstance(event, SessionCreated):
             ends = event.session.get("expires_at")
             if isinstance(ends, int | float) and 0 < ends < LATEST:
-                self._tell(Expires(ends - time.time()))
+                self._report(SessionExpiry(ends - time.time()))
 
-    async def _send_all(self, socket: Connection) -> None:
+    async def _send_all(self, socket: MonitoredConnection) -> None:
         with contextlib.suppress(WebSocketException):
             while True:
                 await socket.send(_frame(await self._outgoing.get()))
 
-    async def _feel(self, socket: Connection) -> None:
+    async def _keep_alive(self, socket: MonitoredConnection) -> None:
         """Send pings, and abort a socket that has gone silent."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_S)
             self._pulse.heard(socket.heard_at)
             match self._pulse.next(loop.time()):
-                case Beat.DEAD:
+                case KeepaliveAction.DEAD:
                     self._fell_silent = self._unix is None
                     self.reconnect(f"the server has gone silent: {self._advice}")
-                case Beat.PING:
+                case KeepaliveAction.PING:
                     # a dead network takes no ping either; `next` still reports when it is dead
                     with contextlib.suppress(WebSocketException, TimeoutError):
                         async with asyncio.timeout(LOOK_S):
                             await socket.ping()
-                case Beat.NOTHING:
+                case KeepaliveAction.NOTHING:
                     pass
 
 

@@ -17,7 +17,7 @@ import websockets.asyncio.client as client
 
 from parleyd.config import hosts
 from parleyd.realtime import proxies
-from parleyd.realtime.address import Address
+from parleyd.realtime.address import ServerAddress
 from parleyd.realtime.frames import PacedConnection
 from parleyd.realtime.unix_address import UnixAddress
 
@@ -28,7 +28,7 @@ LONGEST_REPLY = 16_384  # bytes of a proxy's answer to CONNECT
 Infos = list[tuple[Any, Any, int, str, tuple[Any, ...]]]  # as returned by getaddrinfo
 
 
-class Refused(Exception):
+class DialError(Exception):
     """Parley itself refuses to connect; the text says why and what to do. `for_good`: only a
     change of configuration or key can help."""
 
@@ -60,7 +60,7 @@ class Way:
     """The addresses that were tried, if they are known."""
 
 
-class Connection(PacedConnection):
+class MonitoredConnection(PacedConnection):
     """Records when the last byte arrived: a long message on a slow network is a sign of life."""
 
     heard_at = 0.0
@@ -84,15 +84,15 @@ class _Connect(client.connect):
 
 
 async def dial(
-    address: Address, environ: Mapping[str, str], way: Way, **options: Any
+    address: ServerAddress, environ: Mapping[str, str], way: Way, **options: Any
 ) -> client.connect:
     """Return the connection to enter. Looks up names and connects to proxies here.
 
-    Records its progress in `way`. Raises `Refused`, `ProxyRefused`, `OSError`.
+    Records its progress in `way`. Raises `DialError`, `ProxyRefused`, `OSError`.
     """
 
-    def create(*args: Any, **kwargs: Any) -> Connection:
-        connection = Connection(*args, **kwargs)
+    def create(*args: Any, **kwargs: Any) -> MonitoredConnection:
+        connection = MonitoredConnection(*args, **kwargs)
         connection.way = way
         return connection
 
@@ -101,7 +101,7 @@ async def dial(
         way.reached, way.tls = "connecting", False
         return _Connect(unix.request, unix=True, path=unix.path, **options)
     if flaw := address.flaw:
-        raise Refused(flaw, for_good=True)
+        raise DialError(flaw, for_good=True)
     way.tls = not address.in_clear_text
     options["proxy"] = None
     proxy = proxies.proxy_for(address.url, environ)
@@ -118,7 +118,7 @@ async def dial(
         return _Connect(address.url, **options)
     way.proxy = proxies.shown(proxy)
     if flaw := proxies.flaw(proxy):
-        raise Refused(f"the proxy {way.proxy} cannot be used: {flaw}")
+        raise DialError(f"the proxy {way.proxy} cannot be used: {flaw}")
     if proxy.startswith("http://"):
         options["sock"] = await _tunnel(proxy, address, way)
     else:
@@ -127,19 +127,19 @@ async def dial(
     return _Connect(address.url, **options)
 
 
-async def _inside(address: Address, way: Way) -> socket.socket:
+async def _inside(address: ServerAddress, way: Way) -> socket.socket:
     """A socket to a host in the house. A name outside the house gets no data."""
     found = await _resolve(address.host, address.port)
     inside = [info for info in found if hosts.in_house(str(info[4][0]))]
     if not inside:
-        raise Refused(
+        raise DialError(
             f"{address.host} is now {found[0][4][0]}, outside the house: nothing is sent "
             "there in clear text; set realtime.url to a wss:// or a private address"
         )
     return await _first(inside, way)
 
 
-async def _tunnel(proxy: str, address: Address, way: Way) -> socket.socket:
+async def _tunnel(proxy: str, address: ServerAddress, way: Way) -> socket.socket:
     """A socket through an HTTP proxy. Own code, because websockets 15 accepts no HTTP/1.0 from a
     proxy (python-websockets/websockets#1609; tinyproxy uses it), and logs one that hangs up."""
     loop = asyncio.get_running_loop()

@@ -18,7 +18,7 @@ from parleyd.realtime.shapes import Json as Json
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=raw.ID_CHARS)]
 
 
-class Event(Struct, kw_only=True, tag_field="type", omit_defaults=True):
+class RealtimeEvent(Struct, kw_only=True, tag_field="type", omit_defaults=True):
     """Any event; `event_id` is chosen by its sender."""
 
     event_id: str | None = None
@@ -27,7 +27,7 @@ class Event(Struct, kw_only=True, tag_field="type", omit_defaults=True):
 # --- client events --------------------------------------------------------------------
 
 
-class ClientEvent(Event):
+class ClientEvent(RealtimeEvent):
     """Base of the events that a client sends."""
 
 
@@ -81,7 +81,7 @@ class CancelResponse(ClientEvent, kw_only=True, tag="response.cancel"):
 # --- server events --------------------------------------------------------------------
 
 
-class ServerEvent(Event):
+class ServerEvent(RealtimeEvent):
     """Base of the events that a server sends. A missing id is ""; see `naming`."""
 
     event_id: Id | None = None
@@ -213,7 +213,7 @@ class ResponseDone(ServerEvent, kw_only=True, tag="response.done"):
     response: Response
 
 
-class _Part(ServerEvent, kw_only=True, omit_defaults=False):
+class _PartEvent(ServerEvent, kw_only=True, omit_defaults=False):
     """An event about one content part of one output item of one response."""
 
     response_id: Id
@@ -238,37 +238,37 @@ class OutputItemDone(
     item: Json = field(default_factory=dict)
 
 
-class ContentPartAdded(_Part, tag="response.content_part.added"):
+class ContentPartAdded(_PartEvent, tag="response.content_part.added"):
     part: Json = field(default_factory=dict)
 
 
-class ContentPartDone(_Part, tag="response.content_part.done"):
+class ContentPartDone(_PartEvent, tag="response.content_part.done"):
     part: Json = field(default_factory=dict)
 
 
-class AudioDelta(_Part, kw_only=True, tag="response.output_audio.delta"):
+class AudioDelta(_PartEvent, kw_only=True, tag="response.output_audio.delta"):
     """Speech of the assistant: int16 little-endian mono at 24 kHz, base64 on the wire."""
 
     delta: bytes
 
 
-class AudioDone(_Part, tag="response.output_audio.done"):
+class AudioDone(_PartEvent, tag="response.output_audio.done"):
     pass
 
 
-class TranscriptDelta(_Part, kw_only=True, tag="response.output_audio_transcript.delta"):
+class TranscriptDelta(_PartEvent, kw_only=True, tag="response.output_audio_transcript.delta"):
     delta: str
 
 
-class TranscriptDone(_Part, tag="response.output_audio_transcript.done"):
+class TranscriptDone(_PartEvent, tag="response.output_audio_transcript.done"):
     transcript: str = ""
 
 
-class TextDelta(_Part, kw_only=True, tag="response.output_text.delta"):
+class TextDelta(_PartEvent, kw_only=True, tag="response.output_text.delta"):
     delta: str
 
 
-class TextDone(_Part, tag="response.output_text.done"):
+class TextDone(_PartEvent, tag="response.output_text.done"):
     text: str = ""
 
 
@@ -377,11 +377,11 @@ ENDINGS = {  # of servers that name the last event of a response after its outco
 }
 
 
-class _Header(Struct):
+class _EventHeader(Struct):
     type: str
 
 
-_header = msgspec.json.Decoder(_Header)
+_header = msgspec.json.Decoder(_EventHeader)
 _client = {name: msgspec.json.Decoder(cls) for name, cls in CLIENT_EVENTS.items()}
 _encoder = msgspec.json.Encoder()
 
@@ -413,7 +413,7 @@ def decode_client(message: str | bytes) -> ClientEvent | Unknown | Malformed:
         return Malformed(str(error))
 
 
-def encode(event: Event) -> str:
+def encode(event: RealtimeEvent) -> str:
     """The text frame of an event."""
     return _encoder.encode(event).decode()
 

@@ -16,10 +16,10 @@ from websockets.exceptions import (
 )
 
 from parleyd.realtime import raw, shapes
-from parleyd.realtime.address import Address
-from parleyd.realtime.dialing import ProxyRefused, Refused, Way
+from parleyd.realtime.address import ServerAddress
+from parleyd.realtime.dialing import DialError, ProxyRefused, Way
 from parleyd.realtime.events import ErrorDetail
-from parleyd.realtime.server_errors import Refusal, Remedy, key_refused, understand
+from parleyd.realtime.server_errors import ClassifiedError, ErrorAction, classify_error, key_refused
 
 OLDEST = 1_764_547_200.0  # December 2025: an earlier clock was never set
 BIGGEST_BODY = 65_536  # bytes of an answer that are searched for an error code
@@ -30,50 +30,58 @@ _NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOT
 _PLAIN_ANSWER = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
 
 
-def explain(error: Exception, address: Address, way: Way, *, now: float) -> Refusal | None:
+def explain(
+    error: Exception, address: ServerAddress, way: Way, *, now: float
+) -> ClassifiedError | None:
     """Explain a failed attempt, and what to do about it. None: an error that no peer can cause.
 
     `now`: this device's clock, in seconds since 1970.
     """
     match error:
-        case Refused():
-            return Refusal(Remedy.FATAL if error.for_good else Remedy.LATER, str(error))
+        case DialError():
+            return ClassifiedError(
+                ErrorAction.FATAL if error.for_good else ErrorAction.LATER, str(error)
+            )
         case ProxyRefused():
             return by_proxy(error.status, way)
         case InvalidProxyStatus():
             return by_proxy(error.response.status_code, way)
         case InvalidProxy():
-            return Refusal(Remedy.LATER, f"the proxy {way.proxy} cannot be used: check its address")
+            return ClassifiedError(
+                ErrorAction.LATER, f"the proxy {way.proxy} cannot be used: check its address"
+            )
         case ProxyError():
-            return Refusal(Remedy.RECONNECT, f"the proxy {way.proxy} refuses the connection")
+            return ClassifiedError(
+                ErrorAction.RECONNECT, f"the proxy {way.proxy} refuses the connection"
+            )
         case ImportError():
             text = f"the proxy {way.proxy} needs the Python package python-socks: install it"
-            return Refusal(Remedy.LATER, text)
+            return ClassifiedError(ErrorAction.LATER, text)
         case InvalidStatus():
             response = error.response
             location = response.headers.get("Location", "") if response.headers else ""
             return by_status(response.status_code, response.body or b"", location, address)
         case InvalidMessage() | InvalidHandshake():
-            return Refusal(Remedy.RECONNECT, _no_websocket(error, way))
+            return ClassifiedError(ErrorAction.RECONNECT, _no_websocket(error, way))
         case TimeoutError():
-            return Refusal(Remedy.RECONNECT, _too_slow(way))
+            return ClassifiedError(ErrorAction.RECONNECT, _too_slow(way))
         case socket.gaierror():
-            return Refusal(Remedy.RECONNECT, _unknown_name(error, way))
+            return ClassifiedError(ErrorAction.RECONNECT, _unknown_name(error, way))
         case ssl.SSLError():
-            return Refusal(Remedy.RECONNECT, _no_tls(error, way, now))
+            return ClassifiedError(ErrorAction.RECONNECT, _no_tls(error, way, now))
         case OSError():
-            return Refusal(Remedy.RECONNECT, _no_connection(error, way))
+            return ClassifiedError(ErrorAction.RECONNECT, _no_connection(error, way))
         case WebSocketException():
-            return Refusal(Remedy.RECONNECT, f"no connection ({type(error).__name__})")
+            return ClassifiedError(ErrorAction.RECONNECT, f"no connection ({type(error).__name__})")
     return None
 
 
-def by_status(status: int, body: bytes, location: str, address: Address) -> Refusal:
+def by_status(status: int, body: bytes, location: str, address: ServerAddress) -> ClassifiedError:
     """A server that refuses the socket; OpenAI's server accepts it and refuses afterwards."""
     no_key = key_refused(address.key_name, sent=address.carries_key)
     known = _told_by(body)
-    if known is not None and not (status >= 500 and known.remedy is Remedy.BACK_OFF):
-        return no_key if known.remedy is Remedy.FATAL else known
+    if known is not None and not (status >= 500 and known.action is ErrorAction.BACK_OFF):
+        return no_key if known.action is ErrorAction.FATAL else known
     if 300 <= status < 400:
         to = re.match(r"\w+://(?:[^/@]*@)?([\w.:\[\]-]{1,100})", location)
         where = f"to {to[1]}" if to else "elsewhere"
@@ -81,7 +89,7 @@ def by_status(status: int, body: bytes, location: str, address: Address) -> Refu
             f"the server redirects us {where} ({status}), but redirects are not followed, because "
             "the key would be sent along: set realtime.url to the final address"
         )
-        return Refusal(Remedy.LATER, text)
+        return ClassifiedError(ErrorAction.LATER, text)
     match status:
         case 401:
             return no_key
@@ -90,61 +98,63 @@ def by_status(status: int, body: bytes, location: str, address: Address) -> Refu
                 "the server refuses access (403): check whether the key may use this model, from "
                 "this country and address"
             )
-            return Refusal(Remedy.LATER, text)
+            return ClassifiedError(ErrorAction.LATER, text)
         case 404 | 405 | 410:
             text = (
                 f"the server knows nothing at this address ({status}): check the path of "
                 "realtime.url, and realtime.model"
             )
-            return Refusal(Remedy.LATER, text)
+            return ClassifiedError(ErrorAction.LATER, text)
         case 402:
-            return Refusal(Remedy.LATER, "the account has to be paid for (402): add credit")
+            return ClassifiedError(
+                ErrorAction.LATER, "the account has to be paid for (402): add credit"
+            )
         case 407:
             return by_proxy(407, Way("", 0, proxy="in between"))
         case 429:
             text = "too many connections for this account (429): wait a moment"
-            return Refusal(Remedy.BACK_OFF, text)
+            return ClassifiedError(ErrorAction.BACK_OFF, text)
         case 408 | 425:
-            return Refusal(Remedy.RECONNECT, f"the server timed out ({status})")
+            return ClassifiedError(ErrorAction.RECONNECT, f"the server timed out ({status})")
     if status >= 500:
         text = f"the server has an internal problem ({status}): wait a moment"
-        return Refusal(Remedy.RECONNECT, text)
+        return ClassifiedError(ErrorAction.RECONNECT, text)
     if status >= 400:
         text = f"the server refuses the request ({status}): check realtime.url and realtime.model"
-        return Refusal(Remedy.LATER, text)
+        return ClassifiedError(ErrorAction.LATER, text)
     text = f"the address is not a WebSocket server ({status}): check realtime.url"
-    return Refusal(Remedy.LATER, text)
+    return ClassifiedError(ErrorAction.LATER, text)
 
 
-def by_proxy(status: int | None, way: Way) -> Refusal:
+def by_proxy(status: int | None, way: Way) -> ClassifiedError:
     """A proxy that does not connect us; never the fault of the server or the key."""
     match status:
         case None:
             text = f"{way.proxy} is not a proxy: check the proxy in the environment"
-            return Refusal(Remedy.LATER, text)
+            return ClassifiedError(ErrorAction.LATER, text)
         case 407:
             text = (
                 f"the proxy {way.proxy} requires another user and password (407): correct them in "
                 "https_proxy"
             )
-            return Refusal(Remedy.LATER, text)
+            return ClassifiedError(ErrorAction.LATER, text)
     if status >= 500:
         text = f"the proxy {way.proxy} cannot reach {way.host} ({status})"
-        return Refusal(Remedy.RECONNECT, text)
+        return ClassifiedError(ErrorAction.RECONNECT, text)
     text = f"the proxy {way.proxy} refuses to connect to {way.host} ({status}): ask its operator"
-    return Refusal(Remedy.LATER, text)
+    return ClassifiedError(ErrorAction.LATER, text)
 
 
-def _told_by(body: bytes) -> Refusal | None:
+def _told_by(body: bytes) -> ClassifiedError | None:
     """The error in an answer's body, if its code is known."""
     try:
         wire = raw.fields(body[:BIGGEST_BODY])
     except raw.UNREADABLE:
         return None
     told = ErrorDetail(**shapes.error(wire.error, wire))
-    refusal = understand(told)
-    known = (Remedy.LATER, Remedy.FATAL, Remedy.BACK_OFF)
-    return refusal if refusal.remedy in known else None
+    refusal = classify_error(told)
+    known = (ErrorAction.LATER, ErrorAction.FATAL, ErrorAction.BACK_OFF)
+    return refusal if refusal.action in known else None
 
 
 def _no_websocket(error: InvalidHandshake, way: Way) -> str:

@@ -27,7 +27,7 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _FunctionCall:
     """A call as described by one event."""
 
     call_id: str
@@ -35,26 +35,26 @@ class _Call:
     name: str
     arguments: Json
 
-    def repeats(self, other: "_Call") -> bool:
+    def repeats(self, other: "_FunctionCall") -> bool:
         """Whether both are the same call: an id may be reused, but not with the same work."""
         return self.call_id == other.call_id and self.same_work(other)
 
-    def likeness(self, other: "_Call") -> int:
+    def likeness(self, other: "_FunctionCall") -> int:
         """How many of id, item and work the two calls have in common."""
         same_item = self.item_id != "" and self.item_id == other.item_id
         return (self.call_id == other.call_id) + same_item + self.same_work(other)
 
-    def same_work(self, other: "_Call") -> bool:
+    def same_work(self, other: "_FunctionCall") -> bool:
         """Whether both call the same function with the same arguments."""
         return (self.name, self.arguments) == (other.name, other.arguments)
 
 
 @dataclass(slots=True)
-class Calls:
+class FunctionCalls:
     """The open calls of one socket; pure."""
 
     _open: dict[str, _Open] = field(default_factory=dict)  # by handle
-    _seen: list[_Call] = field(default_factory=list)  # calls of the response that were run
+    _seen: list[_FunctionCall] = field(default_factory=list)  # calls of the response that were run
     _names: dict[str, str] = field(default_factory=dict)  # by item id, of the response
     _complete: list[Json] = field(default_factory=list)  # with complete arguments
     _goes_on: bool = False  # the model must answer one of the results
@@ -154,7 +154,7 @@ class Calls:
         goes_on, self._goes_on = self._goes_on, False
         return goes_on
 
-    def _call(self, item: Json) -> "_Call | None":
+    def _call(self, item: Json) -> "_FunctionCall | None":
         """A function call; fields that the item lacks come from other events."""
         item_id = item.get("id")
         same = [one for one in self._complete if _same(one, item)]
@@ -165,9 +165,9 @@ class Calls:
             return None
         texts = [item.get("arguments"), *(one["arguments"] for one in same)]
         arguments = next((a for text in texts if (a := _arguments(text)) is not None), {})
-        return _Call(str(given), str(item_id or ""), name, arguments)
+        return _FunctionCall(str(given), str(item_id or ""), name, arguments)
 
-    def _run(self, call: "_Call") -> list[SkillCalled]:
+    def _run(self, call: "_FunctionCall") -> list[SkillCalled]:
         if len(self._seen) >= MOST_CALLS or len(self._open) >= MOST_OPEN:
             return []
         self._seen.append(call)
@@ -175,7 +175,7 @@ class Calls:
         self._open[handle] = _Open(call.call_id)
         return [SkillCalled(handle, call.name, call.arguments)]
 
-    def _likeness(self, call: "_Call") -> int:
+    def _likeness(self, call: "_FunctionCall") -> int:
         return max((call.likeness(one) for one in self._seen), default=0)
 
     def _handle(self, call_id: str) -> str:

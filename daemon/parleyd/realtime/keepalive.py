@@ -12,7 +12,7 @@ PING_S, SILENT_S = 0.5, 4.0  # while a user may wait; TCP retransmits after up t
 IDLE_PING_S, IDLE_SILENT_S = 20.0, 20.0  # OpenAI's server itself pings every 20 s
 
 
-class Beat(Enum):
+class KeepaliveAction(Enum):
     """The next action."""
 
     NOTHING = auto()
@@ -20,7 +20,7 @@ class Beat(Enum):
     DEAD = auto()  # abort the socket
 
 
-class Pulse:
+class Keepalive:
     """The keepalive of one socket; any received data is a sign of life, not only pongs."""
 
     def __init__(self, now: float, patience: float = 1) -> None:
@@ -42,17 +42,17 @@ class Pulse:
             self.was_busy |= now - self._unanswered >= SILENT_S
             self._unanswered = None
 
-    def next(self, now: float) -> Beat:
+    def next(self, now: float) -> KeepaliveAction:
         """The next action; a returned PING counts as sent."""
         waited = self._sent is not None and now - self._sent < WAITED_S
         silent_s = SILENT_S * self._patience
         if not waited:
             silent_s = max(silent_s, IDLE_SILENT_S)
         if self._unanswered is not None and now - self._unanswered >= silent_s:
-            return Beat.DEAD
+            return KeepaliveAction.DEAD
         if now - self._pinged < (PING_S if waited else IDLE_PING_S):
-            return Beat.NOTHING
+            return KeepaliveAction.NOTHING
         self._pinged = now
         if self._unanswered is None:
             self._unanswered = now
-        return Beat.PING
+        return KeepaliveAction.PING

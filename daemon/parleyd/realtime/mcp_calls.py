@@ -2,7 +2,7 @@
 
 The server lists the tools of each MCP server once per session, runs calls in parallel with the
 response that requested them, and does not continue when one has ended: the model stays silent
-until it is prompted (the session does that, as `RemoteCalls` decides).
+until it is prompted (the session does that, as `McpCalls` decides).
 """
 
 from collections import OrderedDict
@@ -18,17 +18,17 @@ ENDED_WITHIN_S = 30.0  # as long as the slowest local function may take
 REMEMBERED = 256  # calls; a response has a handful
 
 
-class _Call(Enum):
+class _McpCallState(Enum):
     RUNNING = auto()
     UNCLAIMED = auto()  # it has ended, but no response has claimed it yet
     OVER = auto()  # its end is known, or no longer matters
 
 
 @dataclass(slots=True)
-class RemoteCalls:
+class McpCalls:
     """The calls of one socket; pure."""
 
-    _calls: OrderedDict[str, _Call] = field(default_factory=OrderedDict)  # by item id
+    _calls: OrderedDict[str, _McpCallState] = field(default_factory=OrderedDict)  # by item id
     _deadlines: dict[str, float] = field(default_factory=dict)  # of the running ones
     _permitted: OrderedDict[str, float] = field(default_factory=OrderedDict)  # deadlines
     _owed: bool = False  # a result is in that the model has not mentioned yet
@@ -53,7 +53,7 @@ class RemoteCalls:
         state = self._calls.get(item_id)
         if state is None:
             self._run(item_id, now)
-        elif state is _Call.UNCLAIMED:
+        elif state is _McpCallState.UNCLAIMED:
             self._end(item_id)
         if item.get("output") is not None or item.get("error") is not None:
             self.ended(item_id)
@@ -66,11 +66,11 @@ class RemoteCalls:
 
     def ended(self, item_id: str) -> bool:
         """A call has ended, successfully or not; True if the reply waited for it."""
-        running = self._calls.get(item_id) is _Call.RUNNING
+        running = self._calls.get(item_id) is _McpCallState.RUNNING
         if running:
             self._end(item_id)
         elif item_id not in self._calls:
-            self._remember(item_id, _Call.UNCLAIMED)
+            self._remember(item_id, _McpCallState.UNCLAIMED)
         return running
 
     def answered(self, index: int) -> None:
@@ -98,22 +98,22 @@ class RemoteCalls:
     def interrupt(self) -> None:
         """From now on, the ends of the open calls have no effect."""
         for item_id, state in self._calls.items():
-            if state is not _Call.OVER:
-                self._calls[item_id] = _Call.OVER
+            if state is not _McpCallState.OVER:
+                self._calls[item_id] = _McpCallState.OVER
         self._deadlines.clear()
         self._permitted.clear()
         self.complete()
 
     def _run(self, item_id: str, now: float) -> None:
-        self._remember(item_id, _Call.RUNNING)
+        self._remember(item_id, _McpCallState.RUNNING)
         self._deadlines[item_id] = now + ENDED_WITHIN_S
 
     def _end(self, item_id: str) -> None:
-        self._calls[item_id] = _Call.OVER
+        self._calls[item_id] = _McpCallState.OVER
         self._deadlines.pop(item_id, None)
         self._owed = True
 
-    def _remember(self, item_id: str, state: _Call) -> None:
+    def _remember(self, item_id: str, state: _McpCallState) -> None:
         self._calls[item_id] = state
         while len(self._calls) > REMEMBERED:
             oldest, _ = self._calls.popitem(last=False)
@@ -121,7 +121,7 @@ class RemoteCalls:
 
 
 @dataclass(slots=True)
-class Listing:
+class McpToolListing:
     """Whether the model knows the remote tools yet; pure.
 
     A turn that is answered earlier is answered without them.

@@ -59,7 +59,7 @@ _VERDICT: Json = {
 _NOT_NAMES = re.compile(r"[^\w.-]", re.ASCII)
 
 
-class Stage(Enum):
+class PermissionState(Enum):
     """The state of the oldest request."""
 
     NONE = auto()  # there is none
@@ -95,7 +95,7 @@ class Permissions:
     allows, by service; an empty mapping allows questions about all of them."""
 
     services: Mapping[str, Collection[str] | None] = field(default_factory=dict)
-    stage: Stage = Stage.NONE
+    stage: PermissionState = PermissionState.NONE
     _requests: list[_Request] = field(default_factory=list)
     _seen: OrderedDict[str, int] = field(default_factory=OrderedDict)  # id -> response
     _changed: set[str] = field(default_factory=set)  # announced twice, with a difference
@@ -152,18 +152,22 @@ class Permissions:
 
     def question(self, now: float) -> PermissionQuestion | None:
         """The question that the offline voice must read now, if a request waits for it."""
-        if self.stage is not Stage.REQUEST:
+        if self.stage is not PermissionState.REQUEST:
             return None
         request = self._requests[0]
         self._questions += 1
         self._reading = _Reading(next(self._numbers), request, now + READ_WITHIN_S)
-        self.stage = Stage.QUESTION
+        self.stage = PermissionState.QUESTION
         return PermissionQuestion(self._reading.number, request.words)
 
     def read(self, number: int) -> bool:
         """The voice begins to read this question; False if it is no longer wanted."""
         reading = self._reading
-        if self.stage is not Stage.QUESTION or reading is None or reading.number != number:
+        if (
+            self.stage is not PermissionState.QUESTION
+            or reading is None
+            or reading.number != number
+        ):
             return False
         began = reading.begin_by is not None
         reading.begin_by = None
@@ -172,12 +176,16 @@ class Permissions:
     def overdue(self, now: float) -> bool:
         """Whether the voice should have begun to read by now."""
         due = self._reading.begin_by if self._reading is not None else None
-        return self.stage is Stage.QUESTION and due is not None and now >= due
+        return self.stage is PermissionState.QUESTION and due is not None and now >= due
 
     def heard(self) -> bool:
         """All queued audio was heard to its end; True if that was the question."""
         reading = self._reading
-        if self.stage is not Stage.QUESTION or reading is None or reading.begin_by is not None:
+        if (
+            self.stage is not PermissionState.QUESTION
+            or reading is None
+            or reading.begin_by is not None
+        ):
             return False
         self._answer.clear()
         self._listen()
@@ -185,7 +193,7 @@ class Permissions:
 
     def said(self, item_id: str | None) -> None:
         """The user's turn became this item of the conversation."""
-        if item_id is not None and self.stage in (Stage.ANSWER, Stage.VERDICT):
+        if item_id is not None and self.stage in (PermissionState.ANSWER, PermissionState.VERDICT):
             self._answer = [*self._answer, item_id][-ANSWER_ITEMS:]
             self._fresh = True
 
@@ -204,7 +212,7 @@ class Permissions:
         self._changed.discard(request.id)
         self._reading = None
         self._owed = False
-        self.stage = Stage.REQUEST if self._requests else Stage.NONE
+        self.stage = PermissionState.REQUEST if self._requests else PermissionState.NONE
         return [self._response(request.id, granted), _decided(request, granted)]
 
     # --- user actions -----------------------------------------------------------------
@@ -212,14 +220,14 @@ class Permissions:
     def answered(self) -> list[CreateItem | Permission]:
         """A turn of the user has ended: it is the answer if the question was heard; otherwise the
         question is refused."""
-        if self.stage is Stage.ANSWER:
-            self.stage = Stage.VERDICT
+        if self.stage is PermissionState.ANSWER:
+            self.stage = PermissionState.VERDICT
             return []
         return self.refuse("its question was not heard")
 
     def interrupt(self) -> list[CreateItem | Permission]:
         """The user interrupts: that refuses a question, but continues an answer."""
-        if self.stage is Stage.VERDICT:
+        if self.stage is PermissionState.VERDICT:
             self._listen()
             return []
         return self.refuse()
@@ -250,19 +258,25 @@ class Permissions:
     def pending(self) -> bool:
         """Whether a question is about to be read, so the reply is not complete yet."""
         begun = self._reading is not None and self._reading.begin_by is None
-        return self.stage is Stage.REQUEST or (self.stage is Stage.QUESTION and not begun)
+        return self.stage is PermissionState.REQUEST or (
+            self.stage is PermissionState.QUESTION and not begun
+        )
 
     @property
     def waits(self) -> bool:
         """Whether no response may be requested now: a question is due or in progress, it is the
         user's turn, or the server has not named the item with the answer."""
-        if self.stage in (Stage.REQUEST, Stage.QUESTION, Stage.ANSWER):
+        if self.stage in (
+            PermissionState.REQUEST,
+            PermissionState.QUESTION,
+            PermissionState.ANSWER,
+        ):
             return True
-        return self.stage is Stage.VERDICT and not self._fresh
+        return self.stage is PermissionState.VERDICT and not self._fresh
 
     def response(self) -> Json:
         """The settings of the next `response.create`; empty for an ordinary one."""
-        if self.stage is not Stage.VERDICT:
+        if self.stage is not PermissionState.VERDICT:
             return {}
         return {
             "conversation": "none",
@@ -292,8 +306,8 @@ class Permissions:
             return self._unaskable(request_id, label, name, "this conversation had too many")
         request = _Request(request_id, _name(label), _name(name), content, words)
         self._requests.append(request)
-        if self.stage is Stage.NONE:
-            self.stage = Stage.REQUEST
+        if self.stage is PermissionState.NONE:
+            self.stage = PermissionState.REQUEST
         return []
 
     def _words(self, item: Json) -> str:
@@ -319,7 +333,7 @@ class Permissions:
         return [self._response(request_id, False), refused]
 
     def _listen(self) -> None:
-        self.stage = Stage.ANSWER
+        self.stage = PermissionState.ANSWER
         self._fresh = False
 
     def _clear(self) -> None:
@@ -327,7 +341,7 @@ class Permissions:
         self._changed.clear()
         self._reading = None
         self._owed = False
-        self.stage = Stage.NONE
+        self.stage = PermissionState.NONE
 
     def _response(self, request_id: str, granted: bool) -> CreateItem:
         item = {

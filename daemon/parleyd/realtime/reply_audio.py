@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime.events import AudioDelta, AudioDone
 from parleyd.realtime.formats import ReplyDecoder
 from parleyd.realtime.naming import ItemNames
 from parleyd.realtime.session_events import ReplyAudio, ReplyPartDone
-from parleyd.realtime.usage import Context
+from parleyd.realtime.usage import ContextWindow
 from parleyd.units import SERVER_RATE_HZ
 
 
@@ -18,7 +18,7 @@ class AudioParts:
     """Decodes the living response; the caller passes its number. Pure."""
 
     decoder: ReplyDecoder
-    context: Context
+    context: ContextWindow
     names: ItemNames = field(default_factory=ItemNames)
     _sounded: set[tuple[int, str]] = field(default_factory=set)
 
@@ -61,7 +61,7 @@ class AudioParts:
         number, item_id, content_index = part
         return [ReplyAudio(item_id, content_index, frames, number)]
 
-    def shares(self, parts: Sequence[Heard]) -> Mapping[Hashable, float]:
+    def shares(self, parts: Sequence[PlaybackProgress]) -> Mapping[Hashable, float]:
         """The heard share of each item, 0..1, over all its parts."""
         heard: Counter[tuple[int, str]] = Counter()
         received: Counter[tuple[int, str]] = Counter()

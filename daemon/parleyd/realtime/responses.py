@@ -67,7 +67,7 @@ class _Active:
 class Responses:
     """The lifecycle of responses on one socket; pure, the session sends the returned events."""
 
-    answer_within_s: float = 20.0
+    response_timeout_s: float = 20.0
     """The user's patience: no wait for a server's next sign of life is shorter."""
 
     wanted: bool = False
@@ -165,7 +165,7 @@ class Responses:
             return None
         self.wanted = False
         token = str(next(self._tokens))
-        self._create = _Create(token, now + self.answer_within_s)
+        self._create = _Create(token, now + self.response_timeout_s)
         settings = {} if self._plain else {"metadata": {TURN_KEY: token}}
         settings |= self._special | special
         return CreateResponse(response=settings or UNSET)
@@ -318,7 +318,7 @@ class Responses:
     def may_be_done(self, now: float) -> None:
         """A part of the living response is complete; on some servers nothing else follows."""
         if self._active is not None and not self._active.dead and not self._active.failure:
-            wait_s = DONE_WITHIN_S if self._leaves_out_done else self.answer_within_s
+            wait_s = DONE_WITHIN_S if self._leaves_out_done else self.response_timeout_s
             self._active.done_deadline = now + wait_s
 
     def goes_on(self) -> None:

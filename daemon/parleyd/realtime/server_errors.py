@@ -9,7 +9,7 @@ from parleyd.realtime.events import ErrorDetail
 LONGEST_CODE = 200  # characters that are examined
 
 
-class Remedy(Enum):
+class ErrorAction(Enum):
     """The action for an error."""
 
     IGNORE = auto()  # a race that both sides may lose; nothing is wrong
@@ -17,54 +17,54 @@ class Remedy(Enum):
     CREATE_LATER = auto()  # another response is still active
     DROP_TURN = auto()  # the server received too little audio to answer
     TRUNCATE_AT = auto()  # the item is shorter than we said: truncate again with its length
-    OUR_FAULT = auto()  # a message of ours is wrong: log an error, keep the connection
+    CLIENT_ERROR = auto()  # a message of ours is wrong: log an error, keep the connection
     RECONNECT = auto()  # the session is over; start a new one
     BACK_OFF = auto()  # the server is busy or broken; inform the user, retry later
     LATER = auto()  # quota, access, model, address: retry in minutes, and when a user asks
     FATAL = auto()  # the server refuses the key: no retry can help until it is changed
 
 
-class Refusal(NamedTuple):
+class ClassifiedError(NamedTuple):
     """A classified error."""
 
-    remedy: Remedy
+    action: ErrorAction
     text: str  # for people; never contains a secret
     audio_ms: int | None = None  # for TRUNCATE_AT
 
 
 _BY_CODE = {
-    "response_cancel_not_active": Remedy.NOTHING_TO_CANCEL,
-    "conversation_already_has_active_response": Remedy.CREATE_LATER,
-    "input_audio_buffer_commit_empty": Remedy.DROP_TURN,
-    "item_truncate_invalid_item_id": Remedy.IGNORE,
-    "item_delete_invalid_item_id": Remedy.IGNORE,
-    "item_retrieve_invalid_item_id": Remedy.IGNORE,
-    "cannot_update_voice": Remedy.RECONNECT,
-    "session_expired": Remedy.RECONNECT,
-    "rate_limit_exceeded": Remedy.BACK_OFF,
-    "server_error": Remedy.BACK_OFF,
-    "insufficient_quota": Remedy.LATER,
-    "credit_balance_exhausted": Remedy.LATER,
-    "billing_hard_limit_reached": Remedy.LATER,
-    "billing_not_active": Remedy.LATER,
-    "usage_limit_reached": Remedy.LATER,
-    "account_deactivated": Remedy.LATER,
-    "organization_deactivated": Remedy.LATER,
-    "unsupported_country_region_territory": Remedy.LATER,
-    "ip_not_authorized": Remedy.LATER,
-    "incorrect_hostname": Remedy.LATER,
-    "permission_denied": Remedy.LATER,
-    "permission_error": Remedy.LATER,
-    "insufficient_permissions": Remedy.LATER,
-    "invalid_model": Remedy.LATER,
-    "missing_model": Remedy.LATER,
-    "model_not_found": Remedy.LATER,
-    "DeploymentNotFound": Remedy.LATER,
-    "beta_api_shape_disabled": Remedy.LATER,
-    "invalid_api_key": Remedy.FATAL,
-    "invalid_authentication": Remedy.FATAL,
-    "authentication_error": Remedy.FATAL,
-    "unauthorized": Remedy.FATAL,
+    "response_cancel_not_active": ErrorAction.NOTHING_TO_CANCEL,
+    "conversation_already_has_active_response": ErrorAction.CREATE_LATER,
+    "input_audio_buffer_commit_empty": ErrorAction.DROP_TURN,
+    "item_truncate_invalid_item_id": ErrorAction.IGNORE,
+    "item_delete_invalid_item_id": ErrorAction.IGNORE,
+    "item_retrieve_invalid_item_id": ErrorAction.IGNORE,
+    "cannot_update_voice": ErrorAction.RECONNECT,
+    "session_expired": ErrorAction.RECONNECT,
+    "rate_limit_exceeded": ErrorAction.BACK_OFF,
+    "server_error": ErrorAction.BACK_OFF,
+    "insufficient_quota": ErrorAction.LATER,
+    "credit_balance_exhausted": ErrorAction.LATER,
+    "billing_hard_limit_reached": ErrorAction.LATER,
+    "billing_not_active": ErrorAction.LATER,
+    "usage_limit_reached": ErrorAction.LATER,
+    "account_deactivated": ErrorAction.LATER,
+    "organization_deactivated": ErrorAction.LATER,
+    "unsupported_country_region_territory": ErrorAction.LATER,
+    "ip_not_authorized": ErrorAction.LATER,
+    "incorrect_hostname": ErrorAction.LATER,
+    "permission_denied": ErrorAction.LATER,
+    "permission_error": ErrorAction.LATER,
+    "insufficient_permissions": ErrorAction.LATER,
+    "invalid_model": ErrorAction.LATER,
+    "missing_model": ErrorAction.LATER,
+    "model_not_found": ErrorAction.LATER,
+    "DeploymentNotFound": ErrorAction.LATER,
+    "beta_api_shape_disabled": ErrorAction.LATER,
+    "invalid_api_key": ErrorAction.FATAL,
+    "invalid_authentication": ErrorAction.FATAL,
+    "authentication_error": ErrorAction.FATAL,
+    "unauthorized": ErrorAction.FATAL,
 }
 
 KEY_REFUSED = (
@@ -152,35 +152,41 @@ _REMOTE_TOOL = re.compile(r"\bmcp\b", re.IGNORECASE)  # refusals by an MCP serve
 _ALREADY_SHORTER = re.compile(r"audio content of (\d{1,9})\s*ms is already shorter", re.IGNORECASE)
 
 
-def understand(error: ErrorDetail) -> Refusal:
+def classify_error(error: ErrorDetail) -> ClassifiedError:
     """Classify an error; servers put the code into `code` or into `type`."""
     message = error.message or ""
     if code := _known(error):
-        return Refusal(_BY_CODE[code], WHAT_TO_DO.get(code, f"{code}: {_safe(message)}"))
+        return ClassifiedError(_BY_CODE[code], WHAT_TO_DO.get(code, f"{code}: {_safe(message)}"))
     if code := _by_words(message):
-        return Refusal(_BY_CODE[code], WHAT_TO_DO[code])
+        return ClassifiedError(_BY_CODE[code], WHAT_TO_DO[code])
     if shorter := _ALREADY_SHORTER.search(message):
-        return Refusal(Remedy.TRUNCATE_AT, _safe(message), int(shorter.group(1)))
+        return ClassifiedError(ErrorAction.TRUNCATE_AT, _safe(message), int(shorter.group(1)))
     if "only model output audio messages can be truncated" in message.lower():
-        return Refusal(Remedy.IGNORE, _safe(message))
-    return Refusal(Remedy.OUR_FAULT, f"{error.code or error.type or 'error'}: {_safe(message)}")
+        return ClassifiedError(ErrorAction.IGNORE, _safe(message))
+    return ClassifiedError(
+        ErrorAction.CLIENT_ERROR, f"{error.code or error.type or 'error'}: {_safe(message)}"
+    )
 
 
-def may_pass(error: ErrorDetail) -> bool:
+def is_retryable(error: ErrorDetail) -> bool:
     """An internal failure of the server: the same request may succeed a moment later."""
     return _code(error.code or error.type) == "server_error"
 
 
-def key_refused(name: str, *, sent: bool = True) -> Refusal:
+def key_refused(name: str, *, sent: bool = True) -> ClassifiedError:
     """The server refuses this key; `sent`: there was one."""
     if not name:
-        return Refusal(Remedy.FATAL, KEY_REFUSED)
+        return ClassifiedError(ErrorAction.FATAL, KEY_REFUSED)
     if not sent:
-        return Refusal(Remedy.FATAL, f"the server requires a key: set {name}, then restart parleyd")
-    return Refusal(Remedy.FATAL, f"the server refuses the key: check {name}, then restart parleyd")
+        return ClassifiedError(
+            ErrorAction.FATAL, f"the server requires a key: set {name}, then restart parleyd"
+        )
+    return ClassifiedError(
+        ErrorAction.FATAL, f"the server refuses the key: check {name}, then restart parleyd"
+    )
 
 
-def understand_close(code: int | None, reason: str) -> Refusal:
+def classify_close(code: int | None, reason: str) -> ClassifiedError:
     """Classify the close of a socket.
 
     3000 and 3003 are registered for "unauthorized" and "forbidden"; 4000 is OpenAI's code for a
@@ -188,16 +194,20 @@ def understand_close(code: int | None, reason: str) -> Refusal:
     """
     name = _code(reason) or _by_words(reason)
     if name:
-        return Refusal(_BY_CODE[name], WHAT_TO_DO.get(name, name))
+        return ClassifiedError(_BY_CODE[name], WHAT_TO_DO.get(name, name))
     if code in (3000, 4401):
-        return Refusal(Remedy.FATAL, KEY_REFUSED)
+        return ClassifiedError(ErrorAction.FATAL, KEY_REFUSED)
     if code == 4402:
-        return Refusal(Remedy.LATER, WHAT_TO_DO["insufficient_quota"])
+        return ClassifiedError(ErrorAction.LATER, WHAT_TO_DO["insufficient_quota"])
     if code in (3003, 4000, 4400, 4403, 4404):
-        return Refusal(Remedy.LATER, f"the server refuses the session: {_safe(reason)} ({code})")
+        return ClassifiedError(
+            ErrorAction.LATER, f"the server refuses the session: {_safe(reason)} ({code})"
+        )
     if code == 4429:
-        return Refusal(Remedy.BACK_OFF, WHAT_TO_DO["rate_limit_exceeded"])
-    return Refusal(Remedy.RECONNECT, f"the server closed the connection ({code} {_safe(reason)})")
+        return ClassifiedError(ErrorAction.BACK_OFF, WHAT_TO_DO["rate_limit_exceeded"])
+    return ClassifiedError(
+        ErrorAction.RECONNECT, f"the server closed the connection ({code} {_safe(reason)})"
+    )
 
 
 def _known(error: ErrorDetail) -> str:

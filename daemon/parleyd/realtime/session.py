@@ -10,55 +10,55 @@ from dataclasses import dataclass, field
 
 from parleyd import config
 from parleyd.config.servers import Profile, profile
-from parleyd.playback.playout import Heard
+from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
 from parleyd.realtime import transcription
-from parleyd.realtime.answer import Answer
 from parleyd.realtime.auto_response import AutoResponse
 from parleyd.realtime.formats import ReplyDecoder, TurnEncoder
 from parleyd.realtime.history import History
-from parleyd.realtime.mcp_calls import Listing, labels
+from parleyd.realtime.mcp_calls import McpToolListing, labels
 from parleyd.realtime.outbox import Outbox
-from parleyd.realtime.permission import Permissions, Stage, services
+from parleyd.realtime.permission import Permissions, PermissionState, services
 from parleyd.realtime.reply_audio import AudioParts
+from parleyd.realtime.response_chain import ResponseChain
 from parleyd.realtime.responses import Responses
-from parleyd.realtime.server_errors import Remedy, understand
+from parleyd.realtime.server_errors import ErrorAction, classify_error
 from parleyd.realtime.session_events import (
-    News,
     Ready,
     ReplyDone,
-    Trouble,
+    ServerProblem,
+    SessionEvent,
     UserStarted,
     UserStopped,
 )
 from parleyd.realtime.session_setup import SessionSetup
 from parleyd.realtime.truncation import Truncations
 from parleyd.realtime.turn_input import TurnInput
-from parleyd.realtime.usage import Context
+from parleyd.realtime.usage import ContextWindow
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 
 @dataclass(slots=True)
-class Session:
+class RealtimeSession:
     """One conversation over any number of sockets; owned by the audio thread.
 
     Composes the parts of the protocol: setup, the user's turn, the answer and its audio, and the
     history for a new socket.
     """
 
-    realtime: config.Realtime
-    turn: config.Turn
+    realtime: config.RealtimeConfig
+    turn: config.TurnConfig
     tools: Sequence[ev.Json] = field(default=(), repr=False)  # may contain keys of remote servers
 
     _profile: Profile = field(init=False)
     _outbox: Outbox = field(default_factory=Outbox)
     _setup: SessionSetup = field(init=False)
     _input: TurnInput = field(init=False)
-    _answer: Answer = field(init=False)
+    _answer: ResponseChain = field(init=False)
     _audio: AudioParts = field(init=False)
     _permissions: Permissions = field(init=False)
     _history: History = field(init=False)
-    _context: Context = field(init=False)
+    _context: ContextWindow = field(init=False)
     _truncations: Truncations = field(default_factory=Truncations)
     _transcribes: bool = True  # no transcription failure was reported yet
     _talked_at: float = 0.0
@@ -67,25 +67,25 @@ class Session:
     def __post_init__(self) -> None:
         server = self._profile = profile(self.realtime.server)
         outbox, decoder, encoder = self._outbox, ReplyDecoder(), TurnEncoder()
-        auto = AutoResponse(server, self.turn.answer_within_s)
+        auto = AutoResponse(server, self.turn.response_timeout_s)
         self._setup = SessionSetup(
             self.realtime, self.turn, self.tools, outbox, decoder, encoder, auto
         )
         local = self.turn.detection == "local"
         self._input = TurnInput(outbox, encoder, auto, clears=server.clears, local=local)
         self._history = History(self.realtime.context_tokens // 2)  # the rest is for new turns
-        self._context = Context(self.realtime.context_tokens)
+        self._context = ContextWindow(self.realtime.context_tokens)
         self._audio = AudioParts(decoder, self._context)
         self._permissions = Permissions(services(self.tools))
-        self._answer = Answer(
+        self._answer = ResponseChain(
             server,
             outbox,
             self._setup,
             self._input,
             auto,
-            Responses(self.turn.answer_within_s),
+            Responses(self.turn.response_timeout_s),
             self._permissions,
-            Listing(len(labels(self.tools))),
+            McpToolListing(len(labels(self.tools))),
             self._context,
             self._audio,
         )
@@ -109,7 +109,7 @@ class Session:
     def asks(self) -> bool:
         """The reply ended with a question for permission: only a clear yes in the next turn
         grants it."""
-        return self._permissions.stage is Stage.ANSWER
+        return self._permissions.stage is PermissionState.ANSWER
 
     def forgets(self, now: float) -> str:
         """Why the server's conversation must be replaced by a new one in a quiet moment; "" if
@@ -128,7 +128,7 @@ class Session:
         """A new socket: drop everything of the previous one except the history."""
         self.lost()
 
-    def lost(self) -> list[News]:
+    def lost(self) -> list[SessionEvent]:
         """The socket is gone: none of its responses will continue.
 
         A turn that the user spoke while connecting, and its reply, wait for the next socket.
@@ -162,7 +162,7 @@ class Session:
         taken = self._input.append(frames)
         self._context.listened(taken / SERVER_RATE_HZ)
 
-    def ask_for_reply(self, now: float) -> list[News]:
+    def ask_for_reply(self, now: float) -> list[SessionEvent]:
         """The user's turn has ended: commit it unless the server does, then create once.
 
         In server turn mode the server commits by itself; the create waits for that.
@@ -178,7 +178,7 @@ class Session:
         self._answer.want(now)
         return news
 
-    def interrupt(self, heard: Sequence[Heard], now: float) -> list[News]:
+    def interrupt(self, heard: Sequence[PlaybackProgress], now: float) -> list[SessionEvent]:
         """Barge-in: abandon the living reply, and report the heard part to the server.
 
         `heard`: the parts that were received and not heard to their end.
@@ -195,7 +195,7 @@ class Session:
         self._talks(now)
         return self._answer.decide(self._permissions.interrupt(), now)
 
-    def rest(self, now: float) -> list[News]:
+    def rest(self, now: float) -> list[SessionEvent]:
         """The conversation is over: an open question for permission counts as refused."""
         self._history.rest()
         self._talks(now)
@@ -210,7 +210,7 @@ class Session:
         """The reply was heard to its end; True if it was a question for permission."""
         return self._permissions.heard()
 
-    def question_failed(self, reason: str, now: float) -> list[News]:
+    def question_failed(self, reason: str, now: float) -> list[SessionEvent]:
         """The user cannot hear the question: it is refused, and the model may say so."""
         return self._answer.question_failed(reason, now)
 
@@ -218,7 +218,7 @@ class Session:
         """There is no room for more of this reply: cancel the rest, and play the received part."""
         self._answer.stop_generating(now)
 
-    def truncate(self, heard: Heard) -> None:
+    def truncate(self, heard: PlaybackProgress) -> None:
         """Report to the server where the heard part of an item ends."""
         if not self._profile.truncates:
             return
@@ -244,14 +244,14 @@ class Session:
 
     def skill_done(
         self, call_id: str, output: str, now: float, *, reply: bool = True
-    ) -> list[News]:
+    ) -> list[SessionEvent]:
         """A function has returned. When all functions of a response have returned, the model
         continues if it must respond to one of them (`reply`)."""
         return self._answer.skill_done(call_id, output, now, reply=reply)
 
     # --- server events ----------------------------------------------------------------
 
-    def receive(self, event: ev.ServerEvent, now: float) -> list[News]:
+    def receive(self, event: ev.ServerEvent, now: float) -> list[SessionEvent]:
         """Take one event of the server; unknown kinds are filtered out earlier."""
         match event:
             case ev.SessionCreated():
@@ -281,7 +281,7 @@ class Session:
                 return self._answer.receive(event, now)
         return []
 
-    def poll(self, now: float) -> list[News]:
+    def poll(self, now: float) -> list[SessionEvent]:
         """At every period: act on everything that is overdue."""
         self._history.forget(now - self.realtime.forget_after_min * 60)
         self._input.poll(now, wanted=self._answer.responses.wanted)
@@ -290,14 +290,14 @@ class Session:
         self._answer.create(now)
         return news
 
-    def _confirmed(self, session: ev.Json, now: float) -> list[News]:
+    def _confirmed(self, session: ev.Json, now: float) -> list[SessionEvent]:
         """The server describes the session, which may differ from the requested one."""
         if (trouble := self._setup.unplayable(session)) is not None:
             return [trouble]
-        news: list[News] = [*self._setup.confirmed(session)]
+        news: list[SessionEvent] = [*self._setup.confirmed(session)]
         return news if self.ready else [*news, *self._become_ready(session, now)]
 
-    def _become_ready(self, session: ev.Json, now: float) -> list[News]:
+    def _become_ready(self, session: ev.Json, now: float) -> list[SessionEvent]:
         self._outbox.become_ready()
         left_out = self._setup.accepted(session)
         if self._answer.responses.wanted:
@@ -318,11 +318,11 @@ class Session:
         self._input.committed(item_id, now)
         self._answer.create(now)
 
-    def _transcript_failed(self, event: ev.InputTranscriptFailed) -> list[News]:
+    def _transcript_failed(self, event: ev.InputTranscriptFailed) -> list[SessionEvent]:
         if not self._transcribes:
             return []
         self._transcribes = False
-        return [Trouble(Remedy.IGNORE, transcription.failure(event.error))]
+        return [ServerProblem(ErrorAction.IGNORE, transcription.failure(event.error))]
 
     def _tell_history(self) -> None:
         """Send the part of the conversation that the user heard and the server does not know."""
@@ -337,33 +337,33 @@ class Session:
 
     # --- errors -----------------------------------------------------------------------
 
-    def _refused(self, error: ev.ErrorDetail, now: float) -> list[News]:
-        refusal = understand(error)
+    def _refused(self, error: ev.ErrorDetail, now: float) -> list[SessionEvent]:
+        refusal = classify_error(error)
         if setup := self._setup.refused(error, refusal):
             return [*setup]
-        news: list[News] = []
+        news: list[SessionEvent] = []
         responses = self._answer.responses
-        match refusal.remedy:
-            case Remedy.IGNORE:
+        match refusal.action:
+            case ErrorAction.IGNORE:
                 pass
-            case Remedy.NOTHING_TO_CANCEL:
+            case ErrorAction.NOTHING_TO_CANCEL:
                 responses.nothing_to_cancel()
-            case Remedy.CREATE_LATER:
+            case ErrorAction.CREATE_LATER:
                 if responses.refused(now):
-                    news = [Trouble(Remedy.OUR_FAULT, refusal.text)]
+                    news = [ServerProblem(ErrorAction.CLIENT_ERROR, refusal.text)]
                     news += [ReplyDone("the server is still busy with another answer")]
-            case Remedy.DROP_TURN:
+            case ErrorAction.DROP_TURN:
                 news = self._turn_refused(now)
-            case Remedy.TRUNCATE_AT:
+            case ErrorAction.TRUNCATE_AT:
                 self._outbox.say_if(self._truncations.again(error.event_id, refusal.audio_ms))
             case _:
-                news = [Trouble(refusal.remedy, refusal.text)]
+                news = [ServerProblem(refusal.action, refusal.text)]
                 self._setup.objected(refusal, now)
                 news += self._answer.refused(error, refusal, now)
         self._answer.create(now)
         return news
 
-    def _turn_refused(self, now: float) -> list[News]:
+    def _turn_refused(self, now: float) -> list[SessionEvent]:
         """The server has too little audio of this turn: there is nothing to answer."""
         if self.turn.detection != "local" or not self.awaiting:
             return []  # with server turns: the server committed before we did

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from parleyd.realtime.events import Json
-from parleyd.realtime.server_errors import Remedy
+from parleyd.realtime.server_errors import ErrorAction
 from parleyd.units import Frames
 
 
@@ -93,14 +93,14 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ServerProblem:
     """A problem for the log; with RECONNECT or FATAL the connection must act."""
 
-    remedy: Remedy
+    action: ErrorAction
     text: str
 
 
-News = (
+SessionEvent = (
     Ready
     | UserStarted
     | UserStopped
@@ -112,5 +112,5 @@ News = (
     | PermissionQuestion
     | Permission
     | Used
-    | Trouble
+    | ServerProblem
 )

@@ -10,8 +10,8 @@ from parleyd.realtime.events import ErrorDetail, Json, SessionUpdate
 from parleyd.realtime.formats import AudioFormat, ReplyDecoder, TurnEncoder
 from parleyd.realtime.negotiation import Negotiation
 from parleyd.realtime.outbox import Outbox
-from parleyd.realtime.server_errors import Refusal, Remedy
-from parleyd.realtime.session_events import Trouble
+from parleyd.realtime.server_errors import ClassifiedError, ErrorAction
+from parleyd.realtime.session_events import ServerProblem
 from parleyd.realtime.settings import session_settings
 
 CONFIGURED_WITHIN_S = 60.0  # session.updated after session.update; small machines load models
@@ -23,8 +23,8 @@ OBJECTED_WITHIN_S = 3.0  # the same wait, after a complaint of the server
 class SessionSetup:
     """The handshake of each socket; pure. Outlives the sockets."""
 
-    realtime: config.Realtime
-    turn: config.Turn
+    realtime: config.RealtimeConfig
+    turn: config.TurnConfig
     tools: Sequence[Json] = field(repr=False)  # may contain keys of remote servers
     outbox: Outbox
     decoder: ReplyDecoder
@@ -56,44 +56,50 @@ class SessionSetup:
             self._negotiation.lost()
         self._configured_by = None
 
-    def unplayable(self, session: Json) -> Trouble | None:
+    def unplayable(self, session: Json) -> ServerProblem | None:
         """The error if the server confirms audio that Parley can't play."""
         output = formats.confirmed(session, "output")
         if output.known:
             return None
         self._configured_by = None
         text = f"the server sends {output}, which Parley cannot play: choose another server"
-        return Trouble(Remedy.FATAL, text)
+        return ServerProblem(ErrorAction.FATAL, text)
 
-    def confirmed(self, session: Json) -> list[Trouble]:
+    def confirmed(self, session: Json) -> list[ServerProblem]:
         """Adopt the formats that the server confirms; they may differ from the requested ones."""
         output = formats.confirmed(session, "output")
-        news: list[Trouble] = []
+        news: list[ServerProblem] = []
         if output != self.decoder.format:
             self.decoder.reset()
             self.decoder.format = output
         if output != formats.PCM:
-            news.append(Trouble(Remedy.IGNORE, f"the server sends {output}: it is converted"))
+            news.append(
+                ServerProblem(ErrorAction.IGNORE, f"the server sends {output}: it is converted")
+            )
         news += self._confirmed_input(formats.confirmed(session, "input"))
         self.auto.announced(formats.creates_responses(session))
         self.text_only = formats.text_only(session)
         if self.text_only:
             text = "the server's session is set to text: its answers will not be heard"
-            news.append(Trouble(Remedy.OUR_FAULT, text))
+            news.append(ServerProblem(ErrorAction.CLIENT_ERROR, text))
         return news
 
-    def accepted(self, session: Json) -> list[Trouble]:
+    def accepted(self, session: Json) -> list[ServerProblem]:
         """The configuration is accepted; returns log events about the omitted fields."""
         self._configured_by, self._patience_s = None, CONFIGURED_WITHIN_S
         return _without(self._negotiation.accepted(session), "it closed every connection")
 
-    def refused(self, error: ErrorDetail, refusal: Refusal) -> list[Trouble]:
+    def refused(self, error: ErrorDetail, refusal: ClassifiedError) -> list[ServerProblem]:
         """If an error refuses optional fields of the configuration, offer it without them.
 
         Returns the events for the log; none if the error is about something else.
         """
         ours = error.event_id in (None, self._update_id)
-        if self._configured_by is None or not ours or refusal.remedy is not Remedy.OUR_FAULT:
+        if (
+            self._configured_by is None
+            or not ours
+            or refusal.action is not ErrorAction.CLIENT_ERROR
+        ):
             return []
         left_out = self._negotiation.refused(error)
         if left_out:
@@ -101,22 +107,22 @@ class SessionSetup:
             self._configure()
         return _without(left_out, refusal.text)
 
-    def objected(self, refusal: Refusal, now: float) -> None:
+    def objected(self, refusal: ClassifiedError, now: float) -> None:
         """Another error: an unanswered configuration is then probably refused."""
-        if self._configured_by is not None and refusal.remedy is Remedy.OUR_FAULT:
+        if self._configured_by is not None and refusal.action is ErrorAction.CLIENT_ERROR:
             self._objection = refusal.text
             self._configured_by = min(self._configured_by, now + OBJECTED_WITHIN_S)
 
-    def overdue(self, now: float) -> list[Trouble]:
+    def overdue(self, now: float) -> list[ServerProblem]:
         """The configuration was refused as a whole, or the server is stuck; returned once."""
         if self._configured_by is None or now < self._configured_by:
             return []
         self._configured_by = None
         if not self._objection:
             self._patience_s = min(2 * self._patience_s, MOST_CONFIGURED_S)
-            return [Trouble(Remedy.RECONNECT, "the server does not accept the session")]
+            return [ServerProblem(ErrorAction.RECONNECT, "the server does not accept the session")]
         text = f"the server refuses our configuration, check [realtime]: {self._objection}"
-        return [Trouble(Remedy.LATER, text)]
+        return [ServerProblem(ErrorAction.LATER, text)]
 
     def _configure(self) -> None:
         settings = session_settings(self.realtime, self.turn, self.tools)
@@ -124,16 +130,16 @@ class SessionSetup:
         self.outbox.send(update)
         self._update_id = update.event_id
 
-    def _confirmed_input(self, wanted: AudioFormat) -> list[Trouble]:
+    def _confirmed_input(self, wanted: AudioFormat) -> list[ServerProblem]:
         self.encoder.reset()
         self.encoder.format = wanted if wanted.known else formats.PCM
         if wanted == formats.PCM:
             return []
         does = "it is converted" if wanted.known else f"it still gets {formats.PCM}"
-        return [Trouble(Remedy.IGNORE, f"the server expects {wanted}: {does}")]
+        return [ServerProblem(ErrorAction.IGNORE, f"the server expects {wanted}: {does}")]
 
 
-def _without(fields: str, reason: str) -> list[Trouble]:
+def _without(fields: str, reason: str) -> list[ServerProblem]:
     """A log event that names the optional fields refused by a server."""
     text = f"the server refuses {fields} of the session, which is set up without ({reason})"
-    return [Trouble(Remedy.OUR_FAULT, text)] if fields else []
+    return [ServerProblem(ErrorAction.CLIENT_ERROR, text)] if fields else []

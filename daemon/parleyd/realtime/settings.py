@@ -13,7 +13,7 @@ RETAINED = 0.8  # of an overflowing context: each truncation invalidates the ser
 
 
 def session_settings(
-    realtime: config.Realtime, turn: config.Turn, tools: Sequence[Json] = ()
+    realtime: config.RealtimeConfig, turn: config.TurnConfig, tools: Sequence[Json] = ()
 ) -> Json:
     """The `session` of a GA `session.update`.
 
@@ -63,7 +63,7 @@ def _truncation(tokens: int) -> Json:
     return {"type": "retention_ratio", "retention_ratio": RETAINED, "token_limits": limits}
 
 
-def _turn_detection(turn: config.Turn) -> Json | None:
+def _turn_detection(turn: config.TurnConfig) -> Json | None:
     """The server detects turns, but it must neither answer nor interrupt: Parley does that."""
     events_only = {"create_response": False, "interrupt_response": False}
     match turn.detection:

@@ -4,16 +4,16 @@ Transcription is a recogniser beside the model that answers. It is off by defaul
 failures do not affect answers.
 """
 
-from parleyd.config import Realtime
+from parleyd.config import RealtimeConfig
 from parleyd.config.servers import takes_keywords
 from parleyd.realtime.events import ErrorDetail, Json, TranscriptionFailure
-from parleyd.realtime.server_errors import WHAT_TO_DO, understand
+from parleyd.realtime.server_errors import WHAT_TO_DO, classify_error
 
 _TAKE_A_LIST = ("gpt-transcribe", "gpt-live-transcribe")
 _UNKNOWN_MODELS = ("DeploymentNotFound", "model_not_found", "invalid_model")
 
 
-def settings(realtime: Realtime) -> Json | None:
+def settings(realtime: RealtimeConfig) -> Json | None:
     """The `transcription` of a session; None disables it.
 
     Keywords go into the field that the model knows (openai-python 3.57, `AudioTranscription`):
@@ -46,7 +46,7 @@ def failure(error: TranscriptionFailure) -> str:
         )
     else:
         detail = ErrorDetail(type=error.type, code=error.code, message=error.message)
-        why = WHAT_TO_DO["server_error"] if _empty(error) else understand(detail).text
+        why = WHAT_TO_DO["server_error"] if _empty(error) else classify_error(detail).text
     return f"the server does not transcribe the user's words ({why}); answers are not affected"
 
 

@@ -61,7 +61,7 @@ PLAUSIBLE = 0.1  # least share of that estimate (words are a fifth of it); less 
 
 
 @dataclass(slots=True)
-class Context:
+class ContextWindow:
     """The size of the conversation on one socket: by the number of tokens that the server reads for
     a response, or by the duration of speech if it does not report that; pure. For servers that
     do not limit it themselves."""

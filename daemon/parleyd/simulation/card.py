@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from parleyd.audio import FrameRing, round_to_int16
-from parleyd.core.events import Effect, MicPeriod, Step
+from parleyd.core.events import Effect, MicPeriod, TickResult
 from parleyd.errors import AudioError
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.convolution import ClockDrift
@@ -19,10 +19,10 @@ PLAYBACK_BUFFER_MS = 500  # more than twice the longest lead that the configurat
 CAPTURE_BUFFER_PERIODS = 8  # 80 ms, as the daemon requests from ALSA
 
 
-class Core(Protocol):
-    """The core that the card drives: `parleyd.core.speaker.Speaker`, or a test's core."""
+class PeriodProcessor(Protocol):
+    """The core that the card drives: `parleyd.core.speaker.SmartSpeaker`, or a test's core."""
 
-    def tick(self, mic: MicPeriod, now: float) -> Step: ...
+    def tick(self, mic: MicPeriod, now: float) -> TickResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class EchoShift:
     xruns: int = 0
 
 
-Fault = Stall | EchoShift
+InjectedFault = Stall | EchoShift
 
 
 class SimulatedCard:
@@ -61,13 +61,13 @@ class SimulatedCard:
 
     def __init__(
         self,
-        core: Core,
+        core: PeriodProcessor,
         room: Room,
         talker: Talker,
         *,
         recording: Recording | None = None,
         drift_ppm: float = 0.0,
-        faults: Sequence[Fault] = (),
+        faults: Sequence[InjectedFault] = (),
     ) -> None:
         """`drift_ppm`: the speed of the playback clock relative to the capture clock."""
         self.muted = False

@@ -9,10 +9,10 @@ from parleyd.core.events import Effect
 from parleyd.simulation.card import SimulatedCard
 from parleyd.units import PERIOD_MS
 
-LIFE = 1.0
+REAL_TIME = 1.0
 """Real time: a simulated second takes a real second, for as long as a server's clock matters."""
 
-FREE = math.inf
+UNLIMITED = math.inf
 """Unlimited: a simulated second takes only its computing time."""
 
 
@@ -28,7 +28,7 @@ async def drive(
 ) -> bool:
     """Step `card` until `until()` holds; return False after `longest_s` simulated seconds.
 
-    `pace` returns the speed-up for the next period (`LIFE`, a factor, or `FREE`).
+    `pace` returns the speed-up for the next period (`REAL_TIME`, a factor, or `UNLIMITED`).
     `on_effects` receives the core's effects, if any. After every period, control returns to
     the event loop, and the simulation sleeps if it is ahead. If it is behind, it never catches
     up, because a server that answers in real time must not receive a burst.

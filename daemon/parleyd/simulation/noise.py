@@ -28,7 +28,7 @@ class Noise:
         self._random = np.random.default_rng(seed)
         self._pink = Convolver(_pink_impulse())
         self._frame = 0
-        self._ringing = np.zeros(0)
+        self._alarm_sound = np.zeros(0)
 
     def period(self) -> Signal:
         """Return the next 10 ms: 160 frames at 16 kHz."""
@@ -46,14 +46,14 @@ class Noise:
     def _clatter(self) -> Signal:
         if self._random.random() < CLATTERS_PER_S * MIC_PERIOD_FRAMES / MIC_RATE_HZ:
             clatter = _clatter(self._random)
-            if len(clatter) < len(self._ringing):
-                clatter, self._ringing = self._ringing, clatter
-            clatter[: len(self._ringing)] += self._ringing
-            self._ringing = clatter
+            if len(clatter) < len(self._alarm_sound):
+                clatter, self._alarm_sound = self._alarm_sound, clatter
+            clatter[: len(self._alarm_sound)] += self._alarm_sound
+            self._alarm_sound = clatter
         now = np.zeros(MIC_PERIOD_FRAMES)
-        taken = self._ringing[:MIC_PERIOD_FRAMES]
+        taken = self._alarm_sound[:MIC_PERIOD_FRAMES]
         now[: len(taken)] = taken
-        self._ringing = self._ringing[MIC_PERIOD_FRAMES:]
+        self._alarm_sound = self._alarm_sound[MIC_PERIOD_FRAMES:]
         return now
 
 

@@ -35,7 +35,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PlayedItem:
     """The played part of one item: its stretches in order, and bounds for its end."""
 
     stretches: tuple[Stretch, ...]
@@ -57,7 +57,7 @@ def heard_of(
     *,
     from_s: float = 0.0,
     to_s: float | None = None,
-) -> Heard:
+) -> PlayedItem:
     """Find `item` (int16, 24 kHz, as sent by the server) in `loudspeaker` (at `rate_hz`).
 
     The search covers the recording from `from_s` to `to_s`. Frames in the result count at the
@@ -72,7 +72,7 @@ def heard_of(
     search = _Search(sound, loudspeaker[first:last].astype(np.float64), rate_hz)
     found = search.stretches()
     end = max((s.item_frame + s.frames for s in found), default=0)
-    return Heard(
+    return PlayedItem(
         stretches=tuple(Stretch(s.item_frame, s.recorded_frame + first, s.frames) for s in found),
         least_ms=end * 1000 / rate_hz,
         most_ms=search.next_sound(end) * 1000 / rate_hz,

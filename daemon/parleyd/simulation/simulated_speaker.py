@@ -6,33 +6,33 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from parleyd.app.alarm_command import Overhearing
-from parleyd.app.effect_dispatcher import EffectHost, Switchboard
+from parleyd.app.alarm_command import AlarmCommandListener
+from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
 from parleyd.config import Config
 from parleyd.core.events import (
+    AlarmDismissed,
+    AlarmDue,
     Effect,
-    Happening,
+    InputEvent,
+    LogEvent,
     MuteSwitched,
-    Note,
-    Ring,
-    RingStopped,
+    RecognizeAlarmCommand,
     Send,
     SetVolume,
     Show,
-    Understand,
 )
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
-from parleyd.realtime.connection import Address, Link
+from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.events import ClientEvent, ServerEvent
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import SimulatedCard
-from parleyd.simulation.drive import LIFE, drive
+from parleyd.simulation.drive import REAL_TIME, drive
 from parleyd.simulation.recording import Recording
 from parleyd.simulation.talker import Talker
 from parleyd.skills import conversation, skills_of
-from parleyd.skills.alarms import Moment as Now
-from parleyd.skills.registry import SkillBook
+from parleyd.skills.alarms import ClockReading as Now
+from parleyd.skills.registry import SkillRegistry
 from parleyd.skills.timers import Timers
 from parleyd.skills.volume import Volume
 from parleyd.wake import WakeEngine
@@ -46,14 +46,14 @@ Received = TypeVar("Received", bound=ServerEvent)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment(Generic[What]):
+class Timestamped(Generic[What]):
     """An event or effect of the core, and its time in simulated seconds."""
 
     at: float
     what: What
 
 
-class Rehearsal:
+class SimulatedSpeaker:
     """Speaker, room, talker and server connection on one event loop, in simulated time.
 
     Simulated time runs in real time while the server's latency matters (it listens, thinks,
@@ -63,7 +63,7 @@ class Rehearsal:
     def __init__(
         self,
         settings: Config,
-        address: Address,
+        address: ServerAddress,
         wake: WakeEngine | None,
         *,
         room: Room | None = None,
@@ -71,39 +71,43 @@ class Rehearsal:
     ) -> None:
         volume = Volume(settings.audio.volume, lambda percent: self.post(SetVolume(percent)))
         self.timers = Timers((), lambda: Now(self.card.now, self.card.now))
-        skills = SkillBook([*skills_of(volume), *skills_of(self.timers), *skills_of(conversation)])
-        self.speaker = Speaker(settings, wake, skills.declarations())
+        skills = SkillRegistry(
+            [*skills_of(volume), *skills_of(self.timers), *skills_of(conversation)]
+        )
+        self.speaker = SmartSpeaker(settings, wake, skills.declarations())
         self.talker = Talker()
         self.room = room or Room(loudspeaker_rate_hz=settings.audio.playback_rate_hz)
         self.recording = Recording(settings.audio.playback_rate_hz)
         self.card = SimulatedCard(self.speaker, self.room, self.talker, recording=self.recording)
-        self.moments: list[Moment[Any]] = []
-        self.on_moment: Callable[[Moment[Any]], None] = lambda moment: None
+        self.moments: list[Timestamped[Any]] = []
+        self.on_moment: Callable[[Timestamped[Any]], None] = lambda moment: None
         self._faster = faster
         self._server_ends_turns = settings.turn.detection != "local"
-        self._link = Link(address, self.post, warm=settings.realtime.connection == "warm")
-        self._overhearing = Overhearing(self.post)
-        host = _Host(self.timers, self._overhearing, self._record)
-        self._switchboard = Switchboard(self._link, skills, self.post, host)
+        self._connection = RealtimeConnection(
+            address, self.post, warm=settings.realtime.connection == "warm"
+        )
+        self._alarm_listener = AlarmCommandListener(self.post)
+        host = _Host(self.timers, self._alarm_listener, self._record)
+        self._dispatcher = EffectDispatcher(self._connection, skills, self.post, host)
 
     @contextlib.asynccontextmanager
-    async def connected(self) -> AsyncIterator["Rehearsal"]:
+    async def connected(self) -> AsyncIterator["SimulatedSpeaker"]:
         """Maintain the connection inside the block; close it at the end."""
-        task = asyncio.create_task(self._link.run(), name="link")
+        task = asyncio.create_task(self._connection.run(), name="link")
         try:
             yield self
         finally:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            await self._overhearing.close()
+            await self._alarm_listener.close()
 
     def mute(self, muted: bool) -> None:
         """Move the mute switch: close or open the microphone and notify the core."""
         self.card.muted = muted
         self.post(MuteSwitched(muted))
 
-    def post(self, event: Happening) -> None:
+    def post(self, event: InputEvent) -> None:
         """Pass an event to the core, like the button, the connection or a skill."""
         self._record(event)
         self.speaker.handle(event, self.card.now)
@@ -113,7 +117,7 @@ class Rehearsal:
 
         def ring_and_ask() -> bool:
             for alarm in self.timers.take_due():
-                self.post(Ring(alarm.name, alarm.id))
+                self.post(AlarmDue(alarm.name, alarm.id))
             return until()
 
         return await drive(
@@ -129,15 +133,15 @@ class Rehearsal:
         end = self.card.now + seconds
         await self.run(lambda: self.card.now >= end, longest_s=seconds + 1)
 
-    def notes(self, name: str) -> list[Moment[Note]]:
+    def notes(self, name: str) -> list[Timestamped[LogEvent]]:
         """Return all log events of this name, in order."""
-        return [m for m in self.moments if isinstance(m.what, Note) and m.what.name == name]
+        return [m for m in self.moments if isinstance(m.what, LogEvent) and m.what.name == name]
 
-    def sent(self, kind: type[Sent]) -> list[Moment[Sent]]:
+    def sent(self, kind: type[Sent]) -> list[Timestamped[Sent]]:
         """Return all events of this kind that were sent to the server."""
         return [m for m in self.moments if isinstance(m.what, kind)]
 
-    def received(self, kind: type[Received]) -> list[Moment[Received]]:
+    def received(self, kind: type[Received]) -> list[Timestamped[Received]]:
         """Return all events of this kind that the server sent."""
         return [m for m in self.moments if isinstance(m.what, kind)]
 
@@ -145,16 +149,16 @@ class Rehearsal:
         speaker = self.speaker
         hears_us = speaker.state is State.LISTENING and self._server_ends_turns
         owes_us = speaker.awaiting_server and speaker.buffered_ms < COMFORTABLE_MS
-        return LIFE if hears_us or owes_us else self._faster
+        return REAL_TIME if hears_us or owes_us else self._faster
 
     def _carry(self, effects: Sequence[Effect]) -> None:
-        self._switchboard.carry(effects)
+        self._dispatcher.dispatch(effects)
         for effect in effects:  # in the core's order: after the log events
             if isinstance(effect, Send):
                 self._record(effect.event)
 
-    def _record(self, what: Show | Note | ClientEvent | Happening) -> None:
-        moment = Moment(self.card.now, what)
+    def _record(self, what: Show | LogEvent | ClientEvent | InputEvent) -> None:
+        moment = Timestamped(self.card.now, what)
         self.moments.append(moment)
         self.on_moment(moment)
 
@@ -163,18 +167,21 @@ class _Host(EffectHost):
     """Handles effects without lights, files and log: it records indications and log events."""
 
     def __init__(
-        self, timers: Timers, overhearing: Overhearing, record: Callable[[Show | Note], None]
+        self,
+        timers: Timers,
+        alarm_listener: AlarmCommandListener,
+        record: Callable[[Show | LogEvent], None],
     ) -> None:
-        self._timers, self._overhearing, self._record = timers, overhearing, record
+        self._timers, self._alarm_listener, self._record = timers, alarm_listener, record
 
     def show(self, show: Show) -> None:
         self._record(show)
 
-    def note(self, note: Note) -> None:
+    def note(self, note: LogEvent) -> None:
         self._record(note)
 
-    def understand(self, understand: Understand) -> None:
-        self._overhearing.understand(understand.frames)
+    def understand(self, understand: RecognizeAlarmCommand) -> None:
+        self._alarm_listener.understand(understand.frames)
 
-    def ring_stopped(self, stopped: RingStopped) -> None:
+    def ring_stopped(self, stopped: AlarmDismissed) -> None:
         self._timers.stopped(stopped.ring_ids)

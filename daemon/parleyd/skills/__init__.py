@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from parleyd.core.events import Then
+from parleyd.core.events import AfterTool
 from parleyd.printable import printable
 from parleyd.realtime.events import Json
 from parleyd.skills.wording import message
@@ -38,11 +38,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SkillResult:
     """A result, and the next action of the speaker."""
 
     output: str
-    then: Then
+    after: AfterTool
 
 
 class WrongArguments(ValueError):

@@ -23,7 +23,16 @@ import msgspec
 
 from parleyd.skills.hours import LATEST, epoch, next_time, parsed, within
 
-__all__ = ["LATEST", "MOST", "MOST_KEPT", "RECENT_S", "Alarm", "Alarms", "Moment", "next_time"]
+__all__ = [
+    "LATEST",
+    "MOST",
+    "MOST_KEPT",
+    "RECENT_S",
+    "Alarm",
+    "Alarms",
+    "ClockReading",
+    "next_time",
+]
 
 MOST = 16  # at once; more is a model out of control
 MOST_KEPT = 4 * MOST  # in the file: waiting or ringing ones, and three times as many missed ones
@@ -37,7 +46,7 @@ EARLIEST = 1_767_225_600.0  # 2026-01-01, older than this code: an earlier clock
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ClockReading:
     """Now, on both clocks, in seconds."""
 
     wall: float
@@ -83,7 +92,7 @@ class Alarms:
 
     def __init__(self, kept: Sequence[Alarm]) -> None:
         self._waiting: dict[int, Alarm] = {}  # includes the missed ones
-        self._ringing: dict[int, Alarm] = {}
+        self._alarm_sound: dict[int, Alarm] = {}
         self._ours: set[int] = set()  # ids whose `set_steady` is on the steady clock of `now`
         self._at_most: dict[int, float] = {}  # latest steady time for timers of an earlier boot
         self._offset: float | None = None  # of the wall clock from the steady one
@@ -100,16 +109,16 @@ class Alarms:
     @property
     def kept(self) -> list[Alarm]:
         """State for a restart: alarms that wait, were missed, or ring and were not stopped."""
-        return [*self._ringing.values(), *sorted(self._waiting.values(), key=lambda a: a.due)]
+        return [*self._alarm_sound.values(), *sorted(self._waiting.values(), key=lambda a: a.due)]
 
-    def set_timer(self, seconds: float, name: str, now: Moment) -> Alarm:
+    def set_timer(self, seconds: float, name: str, now: ClockReading) -> Alarm:
         """Add a timer, due after a duration. Raises ValueError when there are too many."""
         self._follow_clock(now)
         due = within(now.wall + seconds)
         return self._add(Alarm(id=0, name=name, due=due, timer=True, seconds=seconds), now)
 
     def set_alarm(
-        self, due: float, name: str, now: Moment | None = None, *, any_day: bool = False
+        self, due: float, name: str, now: ClockReading | None = None, *, any_day: bool = False
     ) -> Alarm:
         """Add an alarm, due at an hour of the local clock. Raises ValueError if there are too many.
 
@@ -129,7 +138,7 @@ class Alarms:
             self._forget(alarm)
         return sorted((a for a in gone if not a.missed), key=lambda a: a.due)
 
-    def take_due(self, now: Moment) -> tuple[list[Alarm], list[Alarm]]:
+    def take_due(self, now: ClockReading) -> tuple[list[Alarm], list[Alarm]]:
         """Return the alarms that ring now, and those missed too long ago to ring; each one once.
 
         A ringing alarm is kept until `stopped`. A missed one is kept too, and still rings if the
@@ -153,7 +162,7 @@ class Alarms:
             elif not alarm.missed:
                 missed.append(self._update(alarm, missed=True))
         self._forget_oldest_missed()
-        self._ringing |= {alarm.id: alarm for alarm in recent}
+        self._alarm_sound |= {alarm.id: alarm for alarm in recent}
         return recent, missed
 
     def take_moved(self) -> list[Alarm]:
@@ -164,16 +173,16 @@ class Alarms:
     def stopped(self, ids: Sequence[int]) -> None:
         """Remove alarms that have rung; ignores unknown ids."""
         for number in ids:
-            self._ringing.pop(number, None)
+            self._alarm_sound.pop(number, None)
 
-    def left_s(self, alarm: Alarm, now: Moment) -> float:
+    def left_s(self, alarm: Alarm, now: ClockReading) -> float:
         """Seconds until it rings."""
         return -self._late_s(alarm, now)
 
     # --- storage --------------------------------------------------------------------------
 
-    def _add(self, alarm: Alarm, now: Moment | None) -> Alarm:
-        if len(self.waiting) + len(self._ringing) >= MOST:
+    def _add(self, alarm: Alarm, now: ClockReading | None) -> Alarm:
+        if len(self.waiting) + len(self._alarm_sound) >= MOST:
             raise ValueError(f"there are {MOST} timers already, cancel some first")
         alarm = msgspec.structs.replace(alarm, id=self._next_id, name=cleaned(alarm.name))
         if now is not None:
@@ -215,7 +224,7 @@ class Alarms:
 
     # --- clocks ---------------------------------------------------------------------------
 
-    def _late_s(self, alarm: Alarm, now: Moment) -> float:
+    def _late_s(self, alarm: Alarm, now: ClockReading) -> float:
         if not alarm.timer:
             return now.wall - alarm.due
         if alarm.id in self._ours:
@@ -224,7 +233,7 @@ class Alarms:
         set_before = 0 < alarm.set_wall < EARLIEST <= now.wall  # how long it was off is unknown
         return at_most if set_before else max(at_most, now.wall - alarm.due)
 
-    def _follow_clock(self, now: Moment) -> None:
+    def _follow_clock(self, now: ClockReading) -> None:
         """Update `due` to the present clocks and time zone."""
         offset = now.wall - now.steady
         if self._offset is None:
@@ -238,7 +247,7 @@ class Alarms:
             elif stepped and alarm.id in self._ours:
                 self._update(alarm, due=within(alarm.set_steady + alarm.seconds + offset))
 
-    def _arrive(self, now: Moment) -> None:
+    def _arrive(self, now: ClockReading) -> None:
         """On the first reading of the clocks, find the saved alarms that were set in this boot."""
         for alarm in self._waiting.values():
             # later than now: a damaged file
@@ -247,7 +256,7 @@ class Alarms:
             elif alarm.timer and alarm.id not in self._ours:
                 self._at_most[alarm.id] = now.steady + (alarm.seconds or LONGEST_TIMER_S)
 
-    def _follow_hour(self, alarm: Alarm, now: Moment) -> None:
+    def _follow_hour(self, alarm: Alarm, now: ClockReading) -> None:
         """Set `due` to when the local clock shows the alarm's hour, and correct a date that came
         from a wrong clock or time zone."""
         local = parsed(alarm.local)
@@ -264,7 +273,9 @@ class Alarms:
                 return
         self._update(alarm, due=due)
 
-    def _set_wall(self, alarm: Alarm, local: datetime, due: float, now: Moment) -> float | None:
+    def _set_wall(
+        self, alarm: Alarm, local: datetime, due: float, now: ClockReading
+    ) -> float | None:
         """When the alarm was set, by the present clock; None: its date needs no correction.
 
         Within the boot that set it, this is known. After a reboot either of two saved clock
@@ -288,7 +299,7 @@ class Alarms:
         return max(known, default=within(now.wall))
 
 
-def _unset(alarm: Alarm, now: Moment) -> bool:
+def _unset(alarm: Alarm, now: ClockReading) -> bool:
     """The clock fell back to before this code was written: it says nothing about the alarm."""
     return not alarm.timer and now.wall < EARLIEST <= (alarm.set_wall or alarm.due)
 

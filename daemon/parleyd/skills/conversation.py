@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from parleyd.core.events import Then
-from parleyd.skills import Outcome, skill
+from parleyd.core.events import AfterTool
+from parleyd.skills import SkillResult, skill
 
 
 @skill
@@ -14,14 +14,14 @@ def get_time() -> str:
 
 
 @skill
-def say_again() -> Outcome:
+def say_again() -> SkillResult:
     """Play your last spoken answer once more, as the user heard it. Use this when the user
     asks what you said or to repeat it; say nothing yourself."""
-    return Outcome("The last answer is played once more.", Then.REPEAT)
+    return SkillResult("The last answer is played once more.", AfterTool.REPLAY)
 
 
 @skill
-def end_conversation() -> Outcome:
+def end_conversation() -> SkillResult:
     """End the talk at once and be silent: for "stop", "never mind", "that's all", "goodbye".
     Say nothing yourself."""
-    return Outcome("The conversation is over.", Then.REST)
+    return SkillResult("The conversation is over.", AfterTool.END)

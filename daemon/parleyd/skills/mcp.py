@@ -7,7 +7,9 @@ from parleyd.errors import ParleyError
 from parleyd.realtime.events import Json
 
 
-def declarations(servers: Sequence[config.Mcp], environ: Mapping[str, str]) -> list[Json]:
+def declarations(
+    servers: Sequence[config.McpServerConfig], environ: Mapping[str, str]
+) -> list[Json]:
     """The tools for the session, including keys: never log them.
 
     Raises `ParleyError` when a key is missing.
@@ -15,7 +17,7 @@ def declarations(servers: Sequence[config.Mcp], environ: Mapping[str, str]) -> l
     return [_declaration(server, environ) for server in servers]
 
 
-def _declaration(server: config.Mcp, environ: Mapping[str, str]) -> Json:
+def _declaration(server: config.McpServerConfig, environ: Mapping[str, str]) -> Json:
     tool: Json = {
         "type": "mcp",
         "server_label": server.label,

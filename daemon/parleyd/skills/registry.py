@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from parleyd.core.events import Then
+from parleyd.core.events import AfterTool
 from parleyd.realtime.events import Json
-from parleyd.skills import Outcome, Skill, WrongArguments
+from parleyd.skills import Skill, SkillResult, WrongArguments
 from parleyd.skills.results import LONGEST_OUTPUT, ResultError, valid
 from parleyd.skills.results import outcome as _outcome
 from parleyd.skills.wording import message
 from parleyd.skills.workers import MOST, Busy, Workers
 
-__all__ = ["LONGEST_OUTPUT", "SkillBook"]
+__all__ = ["LONGEST_OUTPUT", "SkillRegistry"]
 
 log = logging.getLogger(__name__)
 
 
-class SkillBook:
+class SkillRegistry:
     """All skills of a speaker; lives on the event loop."""
 
     def __init__(self, skills: Sequence[Skill], within_s: float = 5.0) -> None:
@@ -33,7 +33,7 @@ class SkillBook:
         """The tools for the server's session."""
         return [skill.declaration() for skill in self._skills.values()]
 
-    async def call(self, name: str, arguments: Json) -> Outcome:
+    async def call(self, name: str, arguments: Json) -> SkillResult:
         """Run a skill; never raises, and ends within the time limit.
 
         Every failure goes to the model in words. A failure that is not the model's fault is
@@ -65,7 +65,7 @@ class SkillBook:
         except Exception as error:  # the rim of a skill, which may be anyone's code
             return _failed(skill, error)
 
-    async def _run(self, skill: Skill, arguments: Json) -> Outcome:
+    async def _run(self, skill: Skill, arguments: Json) -> SkillResult:
         if skill.blocking:
             call = partial(_call, skill, arguments, self._within_s)
             return await self._workers.run(call, self._within_s)
@@ -76,7 +76,7 @@ class SkillBook:
             return _outcome(await returned)
 
 
-def _call(skill: Skill, arguments: Json, within_s: float) -> Outcome:
+def _call(skill: Skill, arguments: Json, within_s: float) -> SkillResult:
     """Runs on a thread; an async function gets a separate event loop, so it can't block ours."""
     returned = skill.function(**skill.bind(arguments))
     if not inspect.iscoroutine(returned):
@@ -89,10 +89,10 @@ def _call(skill: Skill, arguments: Json, within_s: float) -> Outcome:
     return _outcome(asyncio.run(run()))
 
 
-def _failed(skill: Skill, error: Exception) -> Outcome:
+def _failed(skill: Skill, error: Exception) -> SkillResult:
     log.error("%s: the skill %s failed", skill.place, skill.name, exc_info=error)
     return _told(f"{skill.name} failed: {type(error).__name__}: {message(error)}")
 
 
-def _told(text: str) -> Outcome:
-    return Outcome(valid(text), Then.REPLY)
+def _told(text: str) -> SkillResult:
+    return SkillResult(valid(text), AfterTool.RESPOND)

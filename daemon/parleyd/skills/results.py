@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from parleyd.core.events import Then
-from parleyd.skills import Outcome
+from parleyd.core.events import AfterTool
+from parleyd.skills import SkillResult
 
 LONGEST_OUTPUT = 8000  # characters: two thousand tokens; a reply should not be a whole page
 DEEPEST = 32  # lists within lists; a deeper one contains itself
@@ -25,27 +25,27 @@ class ResultError(TypeError):
     """A result that cannot become text; the message lists the allowed types."""
 
 
-def outcome(returned: object) -> Outcome:
+def outcome(returned: object) -> SkillResult:
     """Convert a skill's return value to text: JSON unless it is text. Raises `ResultError`.
 
     Takes a bounded time for a value of any size. Runs methods of the value, which may raise
     anything: call it where the skill runs.
     """
-    if isinstance(returned, Outcome):
-        if not isinstance(returned.output, str) or not isinstance(returned.then, Then):
-            raise ResultError("returned an Outcome of other parts than a text and a Then")
-        return Outcome(_shortened(returned.output), returned.then)
+    if isinstance(returned, SkillResult):
+        if not isinstance(returned.output, str) or not isinstance(returned.after, AfterTool):
+            raise ResultError("returned an SkillResult of other parts than a text and a AfterTool")
+        return SkillResult(_shortened(returned.output), returned.after)
     if isinstance(returned, enum.Enum):
         returned = returned.value
     if returned is None:
-        return Outcome("Done.", Then.REPLY)
+        return SkillResult("Done.", AfterTool.RESPOND)
     if isinstance(returned, PurePath):
         returned = str(returned)
     if isinstance(returned, str):
-        return Outcome(_shortened(returned), Then.REPLY)
+        return SkillResult(_shortened(returned), AfterTool.RESPOND)
     plain = _Plain().of(returned, DEEPEST)
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return Outcome(_shortened(text), Then.REPLY)
+    return SkillResult(_shortened(text), AfterTool.RESPOND)
 
 
 def valid(text: str) -> str:

@@ -34,7 +34,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)  # raised by m
 log = logging.getLogger(__name__)
 
 
-class Loudness(msgspec.Struct, kw_only=True, frozen=True):
+class SavedVolume(msgspec.Struct, kw_only=True, frozen=True):
     """A volume that the user asked for, and the configured one at that time, in percent."""
 
     percent: Annotated[int, msgspec.Meta(ge=0, le=100)]
@@ -53,7 +53,7 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     """The boot of the machine in which the user asked for it, ..."""
     muted_ends_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """... and when that time ends, in seconds since that boot."""
-    loudness: Loudness | None = None
+    loudness: SavedVolume | None = None
 
 
 class Store:
@@ -90,7 +90,7 @@ class Store:
         if len(content) > LONGEST_FILE:  # the next start would refuse it
             self._newer = {}
             content = msgspec.json.encode(fields)
-        atomic_file.replace(self._path, content)
+        atomic_file.write(self._path, content)
 
     def _load(self) -> Kept:
         """Never raises. Logs the damage, and keeps the damaged file aside."""
@@ -148,7 +148,7 @@ def parse(content: bytes) -> tuple[Kept, dict[str, msgspec.Raw], list[str]]:
     loudness = None
     if "loudness" in table:
         try:
-            loudness = msgspec.json.decode(table["loudness"], type=Loudness | None)
+            loudness = msgspec.json.decode(table["loudness"], type=SavedVolume | None)
         except _UNREADABLE as error:
             problems.append(f"the volume is lost: {error}")
     mute = _mute(table, problems)

@@ -9,7 +9,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from parleyd.skills import skill
-from parleyd.skills.alarms import EARLIEST, LONGEST_NAME, LONGEST_TIMER_S, Alarm, Alarms, Moment
+from parleyd.skills.alarms import (
+    EARLIEST,
+    LONGEST_NAME,
+    LONGEST_TIMER_S,
+    Alarm,
+    Alarms,
+    ClockReading,
+)
 from parleyd.skills.hours import LONGEST_DAYS, next_time
 from parleyd.system.repeats import ONE_OF_A_LIST
 
@@ -27,7 +34,7 @@ class Timers:
     def __init__(
         self,
         kept: Sequence[Alarm],
-        clock: Callable[[], Moment],
+        clock: Callable[[], ClockReading],
         keep: Callable[[Sequence[Alarm]], None] = lambda alarms: None,
     ) -> None:
         self._clock = clock

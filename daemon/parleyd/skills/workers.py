@@ -41,7 +41,7 @@ class Workers:
         """
         if not self._free.acquire(blocking=False):
             raise Busy
-        call = _Call(function, asyncio.get_running_loop(), self._free)
+        call = _WorkerCall(function, asyncio.get_running_loop(), self._free)
         thread = threading.Thread(target=call.run, name="skill", daemon=True)
         try:
             thread.start()
@@ -57,7 +57,7 @@ class Workers:
             raise
 
 
-class _Call(Generic[_Result]):
+class _WorkerCall(Generic[_Result]):
     def __init__(
         self,
         function: Callable[[], _Result],

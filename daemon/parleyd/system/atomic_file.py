@@ -58,7 +58,7 @@ def read(path: Path, longest: int, check: Callable[[int], None] = lambda opened:
     return content
 
 
-def replace(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Replace the file's content; create its folder if it is missing.
 
     The new content is on the disk when this returns. On OSError, the file is unchanged.
@@ -200,7 +200,7 @@ def _lock(descriptor: int, folder: Path) -> None:
     except OSError as error:  # network file systems
         log.warning("%s cannot be locked: %s", folder, error.strerror)
     try:
-        replace(folder / PID, f"{os.getpid()}\n".encode())
+        write(folder / PID, f"{os.getpid()}\n".encode())
     except OSError as error:
         log.warning("%s cannot be written: %s", folder, error.strerror)
 

@@ -10,7 +10,7 @@ from parleyd.wake.micro import Micro
 _log = logging.getLogger(__name__)
 
 
-def create(settings: config.Wake, access_key: str | None) -> WakeEngine:
+def create(settings: config.WakeConfig, access_key: str | None) -> WakeEngine:
     """Start the engine that the configuration names. Raises `WakeError`.
 
     ``auto`` selects Porcupine if a key is available, else micro. If Porcupine cannot start
@@ -32,7 +32,7 @@ def create(settings: config.Wake, access_key: str | None) -> WakeEngine:
         return engine
 
 
-def _porcupine(settings: config.Wake, access_key: str | None) -> WakeEngine:
+def _porcupine(settings: config.WakeConfig, access_key: str | None) -> WakeEngine:
     from parleyd.wake.porcupine import Porcupine  # only if it is selected
 
     return Porcupine(settings.keywords, settings.sensitivity, access_key)

@@ -95,7 +95,7 @@ def _react(device: trials.Device, count: int) -> None:
             answer = trials.ask(device)
         device.forget_all_but(1.0)
     trials.stop_by_button(device)
-    device.figures["xruns so far"].append(service.dropouts())
+    device.figures["xruns so far"].append(service.xruns())
 
 
 def _lead_at_end(device: trials.Device, mark: int, lead_ms: int) -> float:
@@ -107,13 +107,13 @@ def _lead_at_end(device: trials.Device, mark: int, lead_ms: int) -> float:
 
 def _under_load(device: trials.Device) -> trials.Figures:
     """Count xruns in an answer while two busy loops run per core."""
-    before = service.dropouts()
+    before = service.xruns()
     trials.ask(device)
     with _load():
         time.sleep(LOAD_S)
     trials.stop_by_button(device)
     device.forget()
-    return {f"xruns in an answer of {LOAD_S:.0f} s": [service.dropouts() - before]}
+    return {f"xruns in an answer of {LOAD_S:.0f} s": [service.xruns() - before]}
 
 
 @contextlib.contextmanager

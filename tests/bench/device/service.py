@@ -97,7 +97,7 @@ def wait_for_status(beginning: str, within_s: float = WITHIN_S) -> None:
         time.sleep(0.1)
 
 
-def dropouts() -> float:
+def xruns() -> float:
     """Return the number of xruns since the start; waits until the service is idle."""
     wait_for_status("idle")
     counted = re.search(r"(\d+) dropout", shown("StatusText"))

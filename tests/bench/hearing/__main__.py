@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from parleyd.config import Audio, Config, Hearing
+from parleyd.config import AudioConfig, Config, HearingConfig
 from parleyd.errors import ParleyError
 from tests.bench.hearing import curve, scenes, session, tables, worker
 
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.hearing",
         description="Run the real core in simulated rooms, closed loop: measure detections and"
-        " false alarms.",
+        " false interruptions.",
     )
     parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music and rooms")
     parser.add_argument("--split", choices=("A", "B", "all"), default="all",
@@ -84,7 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scenes", nargs="+", choices=scenes.KINDS, help="kinds of scenes to run")
     parser.add_argument("--name", help="run only sessions whose name contains this")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE",
-                        help="[hearing] settings, e.g. reaction=duck confirm_ms=400")  # fmt: skip
+                        help="[hearing] settings, e.g. on_suspicion=duck")  # fmt: skip
     parser.add_argument("--baseline", action="store_true",
                         help="also run a fixed threshold, as in hobby projects")  # fmt: skip
     parser.add_argument("--curve", action="store_true",
@@ -96,9 +96,9 @@ def _options() -> argparse.Namespace:
 
 def _configured(pairs: list[str]) -> Config:
     hearing = msgspec.convert(
-        dict(pair.split("=", 1) for pair in pairs), type=Hearing, strict=False
+        dict(pair.split("=", 1) for pair in pairs), type=HearingConfig, strict=False
     )
-    return Config(audio=Audio(volume=100), hearing=hearing)
+    return Config(audio=AudioConfig(volume=100), hearing=hearing)
 
 
 def _run(

@@ -1,4 +1,4 @@
-"""The trade-off of the first stage: detected users and false alarms for each threshold.
+"""The trade-off of the first stage: detected users and false interruptions for each threshold.
 
 Without barge-in nothing is held, so the reply continues and one run judges all thresholds.
 After a false alarm no other counts for half a second, the length of a hold.
@@ -21,7 +21,9 @@ _WITHIN = 20  # periods
 
 def print_curve(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print one row for each threshold."""
-    table = Table(title="first stage: users within 200 ms by ENR, false alarms per hour by noise")
+    table = Table(
+        title="first stage: users within 200 ms by ENR, false interruptions per hour by noise"
+    )
     table.add_column("threshold")
     noises = ("quiet", "pink", "kitchen", "dishes")
     for name in (*(f"{group} dB" for group in GROUPS), *noises, "other"):

@@ -9,8 +9,8 @@ import numpy as np
 
 from parleyd.audio import FULL_SCALE, rms_dbfs
 from parleyd.config import Config
-from parleyd.core.events import ButtonPressed, LinkUp, MicPeriod, Note, Send, Step
-from parleyd.core.speaker import Speaker
+from parleyd.core.events import ButtonPressed, ConnectionUp, LogEvent, MicPeriod, Send, TickResult
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
 from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
@@ -45,7 +45,7 @@ class Core(Protocol):
     def converse(self, user_talks: bool, now: float) -> None:
         """Keep the conversation running; called before each period."""
 
-    def tick(self, mic: MicPeriod, now: float) -> Step: ...
+    def tick(self, mic: MicPeriod, now: float) -> TickResult: ...
 
 
 @dataclass
@@ -63,8 +63,8 @@ class House:
     _quiet_since: float = 0.0
 
     def __post_init__(self) -> None:
-        self.speaker = Speaker(self.settings, None)
-        for event in (LinkUp(), ev.SessionCreated(), ev.SessionUpdated(), ButtonPressed()):
+        self.speaker = SmartSpeaker(self.settings, None)
+        for event in (ConnectionUp(), ev.SessionCreated(), ev.SessionUpdated(), ButtonPressed()):
             self.speaker.handle(event, 0.0)
 
     @property
@@ -87,17 +87,17 @@ class House:
             )
             self.speaker.handle(event, now)
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         begin = time.thread_time()
         step = self.speaker.tick(mic, now)
         heard = self.speaker.heard
         suspects = heard is not None and heard.trusted and self.state is State.SPEAKING
-        self.likely.append(heard.talker if heard is not None and suspects else 0.0)
+        self.likely.append(heard.near_end if heard is not None and suspects else 0.0)
         if self.state in (State.SPEAKING, State.BARGE_IN):
             self.cpu_us.append((time.thread_time() - begin) * 1e6)
         for effect in step.effects:
             match effect:
-                case Note(name, fields):
+                case LogEvent(name, fields):
                     self.notes.append(Noted(now, name, dict(fields)))
                     if name == Decision.INTERRUPT:
                         self.sent = []
@@ -151,21 +151,21 @@ class FixedThreshold:
         elif now - self._quiet_since >= SILENCE_S:
             self.state = State.SPEAKING
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         if self.state is State.LISTENING:
-            return Step(False, SILENCE, ())
+            return TickResult(False, SILENCE, ())
         assert mic.frames is not None
         if self._hears(mic.frames):
             self.state = State.LISTENING
             self._loud.clear()
             self.notes.append(Noted(now, Decision.INTERRUPT, {}))
-            return Step(True, SILENCE, ())
+            return TickResult(True, SILENCE, ())
         missing = max(0, self.lead_frames - mic.queued_frames)
         while len(self._line) < missing:
             piece = np.repeat(next(self.reply), self.rate_factor)
             self._line = np.concatenate((self._line, piece))
         playback, self._line = self._line[:missing], self._line[missing:]
-        return Step(False, playback, ())
+        return TickResult(False, playback, ())
 
     def _hears(self, frames: Frames) -> bool:
         self._block.append(frames)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from parleyd.core.events import MicPeriod
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.wake import factory
 
 MARK = 0x7A110000  # see count.c
@@ -26,7 +26,7 @@ MARK = 0x7A110000  # see count.c
 
 def main(tape: Path) -> None:
     settings, events = pickle.loads(tape.read_bytes())
-    speaker = Speaker(settings, factory.create(settings.wake, None))
+    speaker = SmartSpeaker(settings, factory.create(settings.wake, None))
     file = os.open(os.devnull, os.O_RDONLY)
     marks = 0
 

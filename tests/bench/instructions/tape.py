@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from parleyd.audio import resample
-from parleyd.core.events import ButtonPressed, Happening, MicPeriod, Step
+from parleyd.core.events import ButtonPressed, InputEvent, MicPeriod, TickResult
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ
@@ -27,10 +27,10 @@ ECHO_GAIN_DB = -12.0  # a loudspeaker in the same box as the microphone
 class Recorded(Paper):
     """Records the input of the core; `counting` marks the periods to count."""
 
-    tape: list[tuple[float, Happening | MicPeriod, str]] = field(default_factory=list)
+    tape: list[tuple[float, InputEvent | MicPeriod, str]] = field(default_factory=list)
     counting: bool = False
 
-    def tick(self, mic: MicPeriod, now: float) -> Step:
+    def tick(self, mic: MicPeriod, now: float) -> TickResult:
         place = len(self.tape)
         self.tape.append((now, mic, ""))
         step = super().tick(mic, now)
@@ -38,7 +38,7 @@ class Recorded(Paper):
             self.tape[place] = (now, mic, str(self.speaker.state))
         return step
 
-    def say(self, event: Happening) -> None:
+    def say(self, event: InputEvent) -> None:
         self.tape.append((self.card.now, event, ""))
         super().say(event)
 

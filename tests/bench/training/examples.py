@@ -10,9 +10,9 @@ import soxr
 
 from parleyd.audio import FULL_SCALE, db_to_gain, db_to_power, float_to_int16, resample
 from parleyd.hearing.alignment import Alignment
-from parleyd.hearing.echo_canceller import Canceller
+from parleyd.hearing.echo_canceller import EchoCanceller
 from parleyd.hearing.pitch import Pitch
-from parleyd.hearing.residual_echo import Levels
+from parleyd.hearing.residual_echo import ResidualEchoEstimator
 from parleyd.simulation.convolution import Signal
 from parleyd.units import (
     MIC_PERIOD_FRAMES,
@@ -153,14 +153,14 @@ def _late(signal: Signal, frames: int) -> Signal:
 
 def _heard(mic: Frames, reference: Frames) -> Floats:
     """Return the cues of each period."""
-    canceller, levels, pitch = Canceller(), Levels(), Pitch()
+    canceller, levels, pitch = EchoCanceller(), ResidualEchoEstimator(), Pitch()
     alignment = Alignment(canceller, ms_to_frames(EARLY_MS, MIC_RATE_HZ))
     cues = []
     for start in range(0, len(mic), MIC_PERIOD_FRAMES):
         part = slice(start, start + MIC_PERIOD_FRAMES)
         due = alignment.process(mic[part], reference[part])
         cancelled = canceller.process(mic[part], due)
-        levels.score(cancelled)
+        levels.excess_db(cancelled)
         cues.append(np.concatenate((levels.cues, pitch.cues(cancelled))).astype(np.float16))
     return np.array(cues)
 

@@ -131,7 +131,7 @@ def _loss(logits: torch.Tensor, label: np.ndarray, since: np.ndarray) -> torch.T
 
 @torch.no_grad()
 def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.ndarray) -> None:
-    """Print false alarms and users found within 200 ms, with two of three periods over p."""
+    """Print false interruptions and users found within 200 ms, with two of three periods over p."""
     likely = [torch.sigmoid(network(_scaled(s[0], mean, std)[None]))[0, :, 0].numpy() for s in test]
     for threshold in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
         alarms = alone = users = found = 0

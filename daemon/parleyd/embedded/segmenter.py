@@ -34,7 +34,7 @@ class SpeechEnded:
     """Where the silence became long enough to end it."""
 
 
-class Endpointer:
+class SpeechSegmenter:
     """Finds utterances; `silence_ms` may change at any time, even during a pause."""
 
     def __init__(self, threshold: float, silence_ms: int) -> None:

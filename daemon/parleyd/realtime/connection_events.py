@@ -6,12 +6,12 @@ from parleyd.realtime.events import ServerEvent
 
 
 @dataclass(frozen=True, slots=True)
-class LinkUp:
+class ConnectionUp:
     """A new socket to the realtime server is open (nothing was received on it yet)."""
 
 
 @dataclass(frozen=True, slots=True)
-class LinkDown:
+class ConnectionDown:
     """The socket is gone or could not be opened."""
 
     reason: str
@@ -22,10 +22,10 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
-class Expires:
+class SessionExpiry:
     """The server ends the open socket's session in this number of seconds (by its clock)."""
 
     in_s: float
 
 
-LinkEvent = ServerEvent | LinkUp | LinkDown | Expires
+ConnectionEvent = ServerEvent | ConnectionUp | ConnectionDown | SessionExpiry

@@ -7,8 +7,8 @@ the audio thread, so their number is bounded here as well as where lines are wri
 import re
 from dataclasses import dataclass, field
 
-from parleyd.core.events import Effect, Note, Reconnect
-from parleyd.realtime.server_errors import Remedy
+from parleyd.core.events import Effect, LogEvent, Reconnect
+from parleyd.realtime.server_errors import ErrorAction
 from parleyd.system.repeats import Repeats
 
 _DIGITS = re.compile(r"\d+")
@@ -16,30 +16,30 @@ _OTHERS = "errors of other kinds"
 
 
 @dataclass(slots=True)
-class Troubles:
+class ServerProblems:
     """One log event for each error; errors that repeat within a second are counted."""
 
     _repeats: Repeats = field(default_factory=Repeats)
 
-    def take(self, remedy: Remedy, text: str, now: float) -> list[Effect]:
+    def take(self, action: ErrorAction, text: str, now: float) -> list[Effect]:
         """The effects of an error: its log event, and a new socket if only that helps."""
-        note = self.note(remedy, text, now)
+        note = self.note(action, text, now)
         effects: list[Effect] = [note] if note is not None else []
-        if remedy in (Remedy.RECONNECT, Remedy.LATER, Remedy.FATAL):
-            fatal, later = remedy is Remedy.FATAL, remedy is Remedy.LATER
+        if action in (ErrorAction.RECONNECT, ErrorAction.LATER, ErrorAction.FATAL):
+            fatal, later = action is ErrorAction.FATAL, action is ErrorAction.LATER
             effects.append(Reconnect(text, fatal=fatal, later=later))
         return effects
 
-    def note(self, remedy: Remedy, text: str, now: float) -> Note | None:
+    def note(self, action: ErrorAction, text: str, now: float) -> LogEvent | None:
         """The log event of an error; None if it is only counted, as a repetition of one that
         differs in nothing but digits."""
-        if self._repeats.admit("trouble", _DIGITS.sub("0", text), now) is not None:
+        if self._repeats.admit("server_error", _DIGITS.sub("0", text), now) is not None:
             return None
-        return Note("trouble", {"remedy": remedy.name.lower(), "text": text})
+        return LogEvent("server_error", {"action": action.name.lower(), "text": text})
 
-    def counts(self, now: float) -> list[Note]:
+    def counts(self, now: float) -> list[LogEvent]:
         """One log event for each kind of error that was counted in the second that has ended."""
         return [
-            Note("trouble", {"more": count.more, "text": count.key[1] or _OTHERS})
+            LogEvent("server_error", {"more": count.more, "text": count.key[1] or _OTHERS})
             for count in self._repeats.over(now)
         ]

@@ -18,23 +18,34 @@ from parleyd.realtime.endings import (
     shortfall,
     takes_no_settings,
 )
-from parleyd.realtime.function_calls import Calls
-from parleyd.realtime.mcp_calls import Listing, RemoteCalls
+from parleyd.realtime.function_calls import FunctionCalls
+from parleyd.realtime.mcp_calls import McpCalls, McpToolListing
 from parleyd.realtime.outbox import Outbox
-from parleyd.realtime.permission import Permissions, Stage
+from parleyd.realtime.permission import Permissions, PermissionState
 from parleyd.realtime.reply_audio import AudioParts
 from parleyd.realtime.responses import NAMELESS, Ending, Responses
-from parleyd.realtime.server_errors import Refusal, Remedy, may_pass, understand
-from parleyd.realtime.session_events import CutOff, News, Permission, ReplyDone, Trouble
+from parleyd.realtime.server_errors import (
+    ClassifiedError,
+    ErrorAction,
+    classify_error,
+    is_retryable,
+)
+from parleyd.realtime.session_events import (
+    CutOff,
+    Permission,
+    ReplyDone,
+    ServerProblem,
+    SessionEvent,
+)
 from parleyd.realtime.session_setup import SessionSetup
 from parleyd.realtime.turn_input import TurnInput
-from parleyd.realtime.usage import Context, Usage
+from parleyd.realtime.usage import ContextWindow, Usage
 
 CUT_OFF_HEARD_S = 0.5  # speech_started after a cancelled response; otherwise the user was silent
 
 
 @dataclass(slots=True)
-class Answer:
+class ResponseChain:
     """Requests one response after the other until the answer is complete; pure.
 
     The model answers in a response. It continues in a further one when the functions and remote
@@ -48,11 +59,11 @@ class Answer:
     auto: AutoResponse
     responses: Responses
     permissions: Permissions
-    listing: Listing
-    context: Context
+    listing: McpToolListing
+    context: ContextWindow
     audio: AudioParts
-    calls: Calls = field(default_factory=Calls)
-    remote: RemoteCalls = field(default_factory=RemoteCalls)
+    calls: FunctionCalls = field(default_factory=FunctionCalls)
+    remote: McpCalls = field(default_factory=McpCalls)
     usage: Usage = field(default_factory=Usage)
 
     _cancelled_by_server_at: float | None = None  # the server may have detected speech of the user
@@ -111,7 +122,9 @@ class Answer:
         self.calls.interrupt()
         self.remote.interrupt()
 
-    def skill_done(self, call_id: str, output: str, now: float, *, reply: bool) -> list[News]:
+    def skill_done(
+        self, call_id: str, output: str, now: float, *, reply: bool
+    ) -> list[SessionEvent]:
         """A function has returned; see `Session.skill_done`."""
         server_id = self.calls.call_id(call_id)
         asked, lives = self.calls.done(call_id, reply=reply)
@@ -121,15 +134,17 @@ class Answer:
         self.outbox.say(ev.CreateItem(item=item))
         return self._go_on(now) if lives else []
 
-    def question_failed(self, why: str, now: float) -> list[News]:
+    def question_failed(self, why: str, now: float) -> list[SessionEvent]:
         """The user cannot hear the question: refuse, and let the model say so."""
         news = self.decide(self.permissions.refuse(why), now)
         self.want(now)
         return news
 
-    def decide(self, decisions: Sequence[ev.CreateItem | Permission], now: float) -> list[News]:
+    def decide(
+        self, decisions: Sequence[ev.CreateItem | Permission], now: float
+    ) -> list[SessionEvent]:
         """Send the decisions about remote tools; returns the part for the log."""
-        news: list[News] = []
+        news: list[SessionEvent] = []
         for decision in decisions:
             if isinstance(decision, ev.CreateItem):
                 self.outbox.say(decision)
@@ -151,7 +166,7 @@ class Answer:
 
     # --- server events ----------------------------------------------------------------
 
-    def receive(self, event: ev.ServerEvent, now: float) -> list[News]:
+    def receive(self, event: ev.ServerEvent, now: float) -> list[SessionEvent]:
         """Take an event about responses, their items, or remote tools; ignore any other."""
         match event:
             case ev.ResponseCreated():
@@ -189,7 +204,7 @@ class Answer:
                 return self._remote_tool(event, now)
         return []
 
-    def _remote_tool(self, event: ev.ServerEvent, now: float) -> list[News]:
+    def _remote_tool(self, event: ev.ServerEvent, now: float) -> list[SessionEvent]:
         match event:
             case ev.McpCallBegun():
                 self.remote.begun(event.item_id, now)
@@ -201,7 +216,7 @@ class Answer:
             case ev.McpNotListed():
                 text = self.listing.failed(event.item_id)
                 self.create(now)
-                return [Trouble(Remedy.OUR_FAULT, text)]
+                return [ServerProblem(ErrorAction.CLIENT_ERROR, text)]
         return []
 
     def number(self, response_id: str, now: float) -> int | None:
@@ -210,7 +225,7 @@ class Answer:
             self._begun(ev.Response(id=response_id), now, announced=False)
         return self.responses.number(response_id)
 
-    def cut_off(self, now: float) -> list[News]:
+    def cut_off(self, now: float) -> list[SessionEvent]:
         """The server detects the user and ends its response itself: no cancel is needed yet."""
         if not self.profile.interrupts:
             return []
@@ -218,10 +233,10 @@ class Answer:
         self.responses.cut_off(now)
         return [CutOff()]
 
-    def poll(self, now: float) -> list[News]:
+    def poll(self, now: float) -> list[SessionEvent]:
         """At every period: end everything that the server, or the offline voice, fails to end."""
         self.outbox.say_if(self.responses.late_cancel(now))
-        news: list[News] = []
+        news: list[SessionEvent] = []
         if (failure := self.responses.overdue(now)) is not None:
             news.append(ReplyDone(failure))
         ended = self.responses.ended_silently(now)
@@ -233,13 +248,15 @@ class Answer:
             news += self.question_failed("the offline voice does not answer", now)
         return [*news, *self._not_cut_off(now)]
 
-    def refused(self, error: ev.ErrorDetail, refusal: Refusal, now: float) -> list[News]:
+    def refused(
+        self, error: ev.ErrorDetail, refusal: ClassifiedError, now: float
+    ) -> list[SessionEvent]:
         """An error may be the only event of the server about the due answer."""
         about_it = self.responses.is_create(error.event_id)
         about_it = about_it or str(error.param or "").startswith("response")
         if takes_no_settings(error, about_it) and self.responses.create_plainly():
             return []
-        refused = about_it or refusal.remedy is Remedy.BACK_OFF
+        refused = about_it or refusal.action is ErrorAction.BACK_OFF
         if refused and self.responses.create_failed(now, named=about_it):
             return [ReplyDone(refusal.text)]
         if not self.profile.ends and not about_a_message(error):
@@ -261,7 +278,7 @@ class Answer:
         if not asked:
             self.auto.began_by_itself()
 
-    def _audio(self, event: ev.AudioDelta, now: float) -> list[News]:
+    def _audio(self, event: ev.AudioDelta, now: float) -> list[SessionEvent]:
         number = self.number(event.response_id, now)
         if number is None or not event.delta:
             return []
@@ -275,22 +292,22 @@ class Answer:
 
     def _item_done(
         self, item: ev.Json, now: float, index: int, *, calls: bool = True
-    ) -> list[News]:
+    ) -> list[SessionEvent]:
         """An output item of the living response. `calls`: run it if it is a function call."""
-        if self.permissions.stage is Stage.VERDICT:
+        if self.permissions.stage is PermissionState.VERDICT:
             return []
         self.remote.claim(item, now, index)
         asked = self.permissions.take(item, lives=True)
         called = self.calls.take(item) if calls else []
         return [*called, *self.decide(asked, now)]
 
-    def _response_done(self, response: ev.Response, now: float) -> list[News]:
+    def _response_done(self, response: ev.Response, now: float) -> list[SessionEvent]:
         if not self.responses.announces and self.responses.unannounced(response.id):
             self._begun(response, now, announced=False)
         if not self.responses.over(response.id) and self.audio.names.have(response.output or []):
             response.id = NAMELESS  # its items show that it is the current one
         ending = self.responses.done(response.id)
-        news: list[News] = [*self.usage.done(response)]
+        news: list[SessionEvent] = [*self.usage.done(response)]
         self.context.read(response.usage or {})
         if ending is Ending.LIVING:
             news += [*self.audio.rest(), *self._ended(response, now)]
@@ -299,16 +316,16 @@ class Answer:
 
     # --- the end of the living response -----------------------------------------------
 
-    def _ended(self, response: ev.Response, now: float) -> list[News]:
+    def _ended(self, response: ev.Response, now: float) -> list[SessionEvent]:
         """The living response is complete: decide what follows."""
-        if self.permissions.stage is Stage.VERDICT:
+        if self.permissions.stage is PermissionState.VERDICT:
             decided = self.decide(self.permissions.judged(response), now)
             if question := self.permissions.question(now):
                 return [*decided, question]
             self.responses.want()  # the model responds to the user's answer
             return decided
         output = response.output or []
-        news: list[News] = []
+        news: list[SessionEvent] = []
         completed = response.status in (None, "completed")
         for index, item in enumerate(output):
             news += self._item_done(item, now, index, calls=not completed)
@@ -321,14 +338,14 @@ class Answer:
         if response.status == "failed" and not self.calls.living:
             return [*news, *self._failed(response, now)]
         if short := shortfall(response):
-            over = ReplyDone(short) if not self.living else Trouble(Remedy.IGNORE, short)
+            over = ReplyDone(short) if not self.living else ServerProblem(ErrorAction.IGNORE, short)
             return [*news, over]
         end = self._go_on(now)
         if end == [ReplyDone()] and only_messages(output) and not self.calls.called:
             end = self._unheard(output, now)
         return [*news, *end]
 
-    def _go_on(self, now: float) -> list[News]:
+    def _go_on(self, now: float) -> list[SessionEvent]:
         """Once all results are in, the model continues, or the answer is complete."""
         if not self.responses.living and (question := self.permissions.question(now)):
             return [question]
@@ -350,14 +367,14 @@ class Answer:
             self._cancelled_by_server_at = now
         return self.profile.interrupts
 
-    def _not_cut_off(self, now: float) -> list[News]:
+    def _not_cut_off(self, now: float) -> list[SessionEvent]:
         at = self._cancelled_by_server_at
         if at is None or now < at + CUT_OFF_HEARD_S:
             return []
         self._cancelled_by_server_at = None
         return [ReplyDone("the server cancelled its answer (no reason given)")]
 
-    def _unheard(self, output: Sequence[ev.Json], now: float) -> list[News]:
+    def _unheard(self, output: Sequence[ev.Json], now: float) -> list[SessionEvent]:
         """A complete answer; if it has no audio, request a spoken one, once."""
         if self.responses.sounded:
             return [ReplyDone()]
@@ -369,16 +386,16 @@ class Answer:
         if self.profile.truncates:
             for item_id in messages(output):
                 self.outbox.say(ev.DeleteItem(item_id=item_id))  # the second answer replaces it
-        return [Trouble(Remedy.IGNORE, f"{what}: asking once more")]
+        return [ServerProblem(ErrorAction.IGNORE, f"{what}: asking once more")]
 
-    def _failed(self, response: ev.Response, now: float) -> list[News]:
+    def _failed(self, response: ev.Response, now: float) -> list[SessionEvent]:
         """Why the living response failed; if the failure is temporary, request again, once."""
         error = _error_of(response)
-        refusal = understand(error)
-        alone = self.permissions.stage is Stage.NONE and not self.remote.living
-        if may_pass(error) and alone and self.responses.want_again(now):
-            return [Trouble(refusal.remedy, "the server failed to answer: asking once more")]
-        return [Trouble(refusal.remedy, refusal.text), ReplyDone(refusal.text)]
+        refusal = classify_error(error)
+        alone = self.permissions.stage is PermissionState.NONE and not self.remote.living
+        if is_retryable(error) and alone and self.responses.want_again(now):
+            return [ServerProblem(refusal.action, "the server failed to answer: asking once more")]
+        return [ServerProblem(refusal.action, refusal.text), ReplyDone(refusal.text)]
 
 
 def _error_of(response: ev.Response) -> ev.ErrorDetail:

@@ -1,24 +1,26 @@
 """Server errors: a thousand become a few log events, and all are counted."""
 
-from parleyd.core.troubles import Troubles
+from parleyd.core.server_problems import ServerProblems
 from parleyd.realtime import events as ev
-from parleyd.realtime.server_errors import Remedy
+from parleyd.realtime.server_errors import ErrorAction
 from tests.paper_server import Paper, settings
 
 
 def test_troubles_with_other_texts_are_separate_log_events() -> None:
-    troubles = Troubles()
-    notes = [troubles.note(Remedy.OUR_FAULT, text, 1.0) for text in ("one", "two", "one")]
+    problems = ServerProblems()
+    notes = [problems.note(ErrorAction.CLIENT_ERROR, text, 1.0) for text in ("one", "two", "one")]
     assert [note and note.fields["text"] for note in notes] == ["one", "two", None]
-    assert troubles.counts(1.9) == []
-    assert [note.fields for note in troubles.counts(2.0)] == [{"more": 1, "text": "one"}]
+    assert problems.counts(1.9) == []
+    assert [note.fields for note in problems.counts(2.0)] == [{"more": 1, "text": "one"}]
 
 
 def test_troubles_with_endless_texts_are_bounded() -> None:
-    troubles = Troubles()
+    problems = ServerProblems()
     texts = ("".join(chr(97 + int(d)) for d in str(number)) for number in range(5000))
-    assert sum(troubles.note(Remedy.OUR_FAULT, text, 0.0) is not None for text in texts) == 10
-    (count,) = troubles.counts(1.0)
+    assert (
+        sum(problems.note(ErrorAction.CLIENT_ERROR, text, 0.0) is not None for text in texts) == 10
+    )
+    (count,) = problems.counts(1.0)
     assert count.fields == {"more": 4990, "text": "errors of other kinds"}
 
 
@@ -28,6 +30,6 @@ def test_thousand_errors_in_a_second_are_two_log_events() -> None:
         error = ev.ErrorDetail(code="odd", message=f"something odd happened {number}")
         paper.say(ev.ServerError(error=error))
     paper.run(2.0)
-    first, rest = paper.notes("trouble")
+    first, rest = paper.notes("server_error")
     assert "something odd happened 0" in str(first.fields["text"])
     assert rest.fields["more"] == 999

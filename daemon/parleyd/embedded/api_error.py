@@ -9,7 +9,7 @@ from parleyd.realtime.events import ErrorDetail
 MOST_SHOWN = 200  # characters of a client's text quoted in a refusal
 
 
-class Refused(ProtocolError):
+class ApiError(ProtocolError):
     """A client event that is not carried out; the conversation continues unchanged."""
 
     def __init__(self, message: str, *, code: str | None, param: str | None = None) -> None:
@@ -28,31 +28,31 @@ class Refused(ProtocolError):
         )
 
 
-def unknown_parameter(path: str) -> Refused:
-    return Refused(f"Unknown parameter: '{_short(path)}'.", code="unknown_parameter", param=path)
+def unknown_parameter(path: str) -> ApiError:
+    return ApiError(f"Unknown parameter: '{_short(path)}'.", code="unknown_parameter", param=path)
 
 
-def missing_parameter(path: str) -> Refused:
+def missing_parameter(path: str) -> ApiError:
     message = f"Missing required parameter: '{_short(path)}'."
-    return Refused(message, code="missing_required_parameter", param=path)
+    return ApiError(message, code="missing_required_parameter", param=path)
 
 
-def wrong_type(path: str, expected: str, got: Any) -> Refused:
+def wrong_type(path: str, expected: str, got: Any) -> ApiError:
     message = (
         f"Invalid type for '{_short(path)}': expected {expected}, but got {_kind(got)} instead."
     )
-    return Refused(message, code="invalid_type", param=path)
+    return ApiError(message, code="invalid_type", param=path)
 
 
-def wrong_value(path: str, value: Any, allowed: tuple[str, ...]) -> Refused:
+def wrong_value(path: str, value: Any, allowed: tuple[str, ...]) -> ApiError:
     message = f"Invalid value: '{_short(value)}'. Supported values are: {_listed(allowed)}."
-    return Refused(message, code="invalid_value", param=path)
+    return ApiError(message, code="invalid_value", param=path)
 
 
-def out_of_range(path: str, value: float, bound: float, *, low: bool) -> Refused:
+def out_of_range(path: str, value: float, bound: float, *, low: bool) -> ApiError:
     kind = "integer" if isinstance(value, int) else "decimal"
     side, sign = ("below minimum", ">=") if low else ("above maximum", "<=")
-    return Refused(
+    return ApiError(
         f"Invalid '{_short(path)}': {kind} {side} value. Expected a value {sign} {bound}, "
         f"but got {value} instead.",
         code=f"{kind}_{'below_min' if low else 'above_max'}_value",
@@ -60,8 +60,8 @@ def out_of_range(path: str, value: float, bound: float, *, low: bool) -> Refused
     )
 
 
-def too_long(path: str, length: int, most: int) -> Refused:
-    return Refused(
+def too_long(path: str, length: int, most: int) -> ApiError:
+    return ApiError(
         f"Invalid '{path}': string too long. Expected a string with maximum length {most}, "
         f"but got a string with length {length} instead.",
         code="string_above_max_length",
@@ -69,63 +69,63 @@ def too_long(path: str, length: int, most: int) -> Refused:
     )
 
 
-def too_large(size: str, most: str) -> Refused:
-    return Refused(
+def too_large(size: str, most: str) -> ApiError:
+    return ApiError(
         f"The message is too large: it has {size}, at most {most} are allowed.", code="too_large"
     )
 
 
-def too_deep() -> Refused:
-    return Refused(f"The message is nested deeper than {MOST_DEPTH} levels.", code="invalid_json")
+def too_deep() -> ApiError:
+    return ApiError(f"The message is nested deeper than {MOST_DEPTH} levels.", code="invalid_json")
 
 
-def unknown_item(verb: str, noun: str, item_id: str) -> Refused:
+def unknown_item(verb: str, noun: str, item_id: str) -> ApiError:
     """`verb` is truncate, delete or retrieve; `noun` its gerund."""
-    return Refused(
+    return ApiError(
         f"Error {noun} item: the item with id '{_short(item_id)}' does not exist.",
         code=f"item_{verb}_invalid_item_id",
         param="item_id",
     )
 
 
-def not_truncatable() -> Refused:
-    return Refused(
+def not_truncatable() -> ApiError:
+    return ApiError(
         "Only model output audio messages can be truncated", code="unsupported_content_type"
     )
 
 
-def already_shorter(audio_ms: int, asked_ms: int) -> Refused:
-    return Refused(
+def already_shorter(audio_ms: int, asked_ms: int) -> ApiError:
+    return ApiError(
         f"Audio content of {audio_ms}ms is already shorter than {asked_ms}ms",
         code="invalid_value",
         param="audio_end_ms",
     )
 
 
-def commit_too_small(buffered_ms: float) -> Refused:
-    return Refused(
+def commit_too_small(buffered_ms: float) -> ApiError:
+    return ApiError(
         "Error committing input audio buffer: buffer too small. Expected at least 100ms of "
         f"audio, but buffer only has {buffered_ms:.2f}ms of audio.",
         code="input_audio_buffer_commit_empty",
     )
 
 
-def response_active(response_id: str) -> Refused:
-    return Refused(
+def response_active(response_id: str) -> ApiError:
+    return ApiError(
         f"Conversation already has an active response in progress: {response_id}. "
         "Wait until the response is finished before creating a new one.",
         code="conversation_already_has_active_response",
     )
 
 
-def nothing_to_cancel() -> Refused:
-    return Refused(
+def nothing_to_cancel() -> ApiError:
+    return ApiError(
         "Cancellation failed: no active response found", code="response_cancel_not_active"
     )
 
 
-def voice_locked() -> Refused:
-    return Refused(
+def voice_locked() -> ApiError:
+    return ApiError(
         "Cannot update a conversation's voice if assistant audio is present.",
         code="cannot_update_voice",
         param="session.audio.output.voice",

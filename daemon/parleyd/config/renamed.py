@@ -1,0 +1,24 @@
+"""The keys of earlier versions; an old key is refused with the name of the new one."""
+
+from typing import NamedTuple
+
+
+class Renamed(NamedTuple):
+    """The new key, in the same section."""
+
+    key: str
+    change: str = ""
+    """How to convert the value; "" if the value stays."""
+
+
+RENAMED = {
+    "turn.nothing_said_s": Renamed("no_speech_timeout_s"),
+    "turn.longest_s": Renamed("max_turn_s"),
+    "turn.answer_within_s": Renamed("response_timeout_s"),
+    "hearing.reaction": Renamed("on_suspicion"),
+    "hearing.confirm_ms": Renamed("decision_window_ms"),
+    "skills.within_s": Renamed("timeout_s"),
+    "skills.ring_min": Renamed("alarm_timeout_s", ", and its value is in seconds"),
+    "log.keep_turns": Renamed("record_turns"),
+}
+"""By version 0.1's section and key."""
