@@ -94,9 +94,9 @@ def test_turn_is_recorded_by_its_effect() -> None:
 def test_xruns_stand_in_the_status_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.carry([Show(Indication.LISTENING), ReportXruns(2), ReportXruns(1)])
-    assert bench.status.line == "listening, 2 dropouts"
+    assert bench.status.line == "listening, 2 xruns"
     bench.carry([Show(Indication.ERROR, "no card")])
-    assert bench.status.line == "error, 3 dropouts: no card"
+    assert bench.status.line == "error, 3 xruns: no card"
     (line,) = caplog.records
     assert (line.levelname, line.getMessage()) == ("WARNING", "xrun")
     assert {**line.fields, "means": ""} == {"count": 2, "total": 2, "means": ""}  # type: ignore[attr-defined]

@@ -228,9 +228,9 @@ def test_status_counts_xruns(
             await manager.wait("STATUS=muted")
             assert daemon._assembly is not None
             daemon._assembly.audio_thread._card.xruns += 3
-            await manager.wait("STATUS=muted, 3 dropouts")
+            await manager.wait("STATUS=muted, 3 xruns")
             os.kill(os.getpid(), signal.SIGHUP)  # counted since the start, not since the reload
-            await manager.wait("STATUS=muted, 3 dropouts")
+            await manager.wait("STATUS=muted, 3 xruns")
 
     asyncio.run(scene())
     fields = [record.fields for record in caplog.records if record.message == "xrun"]  # type: ignore[attr-defined]

@@ -41,11 +41,11 @@ STAGES = [
     (assembly, "open_card"),
     (wake, "create"),
     (assembly.mcp, "declarations"),  # type: ignore[attr-defined]
-    (assembly, "Link"),
-    (assembly, "EchoFile"),
-    (assembly, "Switchboard"),
+    (assembly, "RealtimeConnection"),
+    (assembly, "EchoPathFile"),
+    (assembly, "EffectDispatcher"),
     (assembly, "SmartSpeaker"),
-    (assembly, "Heartbeat"),
+    (assembly, "AudioThread"),
     (assembly.gc, "freeze"),  # type: ignore[attr-defined]
     (audio_thread.AudioThread, "start"),
     (audio_thread.AudioThread, "stop"),

@@ -24,4 +24,4 @@ def test_xrun_counter_text_names_the_total() -> None:
     for _ in range(2):
         xruns.add(1, now=0.0)
         words.append(str(xruns))
-    assert words == ["", "1 dropout", "2 dropouts"]
+    assert words == ["", "1 xrun", "2 xruns"]

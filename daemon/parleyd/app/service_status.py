@@ -8,7 +8,7 @@ from parleyd.host.systemd import Notifier
 
 
 class ServiceStatus:
-    """Sends ``idle``, ``idle, 3 dropouts`` or ``error, 3 dropouts: the reason`` when it changes.
+    """Sends ``idle``, ``idle, 3 xruns`` or ``error, 3 xruns: the reason`` when it changes.
 
     Outlives a reload. The event loop calls it; a call is one datagram.
     """

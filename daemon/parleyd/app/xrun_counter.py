@@ -21,5 +21,5 @@ class XrunCounter:
         return due
 
     def __str__(self) -> str:
-        """For a status line: ``3 dropouts``, or an empty string."""
-        return f"{self.total} dropout{'s' * (self.total != 1)}" if self.total else ""
+        """For a status line: ``3 xruns``, or an empty string."""
+        return f"{self.total} xrun{'s' * (self.total != 1)}" if self.total else ""

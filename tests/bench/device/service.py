@@ -100,7 +100,7 @@ def wait_for_status(beginning: str, within_s: float = WITHIN_S) -> None:
 def xruns() -> float:
     """Return the number of xruns since the start; waits until the service is idle."""
     wait_for_status("idle")
-    counted = re.search(r"(\d+) dropout", shown("StatusText"))
+    counted = re.search(r"(\d+) xrun", shown("StatusText"))
     return float(counted[1]) if counted else 0.0
 
 
