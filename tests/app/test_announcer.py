@@ -27,8 +27,8 @@ def spoken(announcer: Announcer) -> list[InputEvent]:
             posted.append(event)
             done.set()
 
-        link = RealtimeConnection(ServerAddress("ws://127.0.0.1:1"), post)
-        dispatcher = EffectDispatcher(link, SkillRegistry([]), post, EffectHost(), announcer)
+        connection = RealtimeConnection(ServerAddress("ws://127.0.0.1:1"), post)
+        dispatcher = EffectDispatcher(connection, SkillRegistry([]), post, EffectHost(), announcer)
         dispatcher.dispatch([SynthesizeSpeech(7, WORDS)])
         async with asyncio.timeout(30):
             await done.wait()

@@ -74,8 +74,8 @@ def main() -> None:
 
 async def _measure(kind: str, port: int, seconds: float) -> None:
     events: list[InputEvent] = []
-    link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port}"), events.append)
-    running = asyncio.create_task(link.run())
+    connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port}"), events.append)
+    running = asyncio.create_task(connection.run())
     await asyncio.sleep(0.5)
     late: list[float] = []
     over = threading.Event()

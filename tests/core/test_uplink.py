@@ -52,8 +52,8 @@ class Wire:
 
 class Desk:
     def __init__(self) -> None:
-        self.ears, self.wire = Heard(), Wire()
-        self.uplink = Uplink(cast(AudioFrontEnd, self.ears), cast(RealtimeSession, self.wire))
+        self.front_end, self.wire = Heard(), Wire()
+        self.uplink = Uplink(cast(AudioFrontEnd, self.front_end), cast(RealtimeSession, self.wire))
 
     def result(self, kind: Decision | None = None) -> FrontEndResult:
         decision = None if kind is None else BargeInDecision(kind, "", 0.0, {})
@@ -110,8 +110,8 @@ def test_chunks_flush_once() -> None:
 def test_turn_begins_with_the_preroll(desk: Desk) -> None:
     desk.uplink.begin(730.0, speaking=True)
     assert desk.uplink.sending
-    assert desk.ears.asked_ms == [730.0]
-    assert desk.ears.endpointing == [True]
+    assert desk.front_end.asked_ms == [730.0]
+    assert desk.front_end.endpointing == [True]
     assert desk.wire.sent[0] == "begin"
     sent = desk.wire.sent[1]
     assert isinstance(sent, int)
@@ -126,11 +126,11 @@ def test_turn_resumes_with_exactly_the_gap(desk: Desk) -> None:
         desk.uplink.begin_period()
     desk.uplink.go_on()
     assert desk.uplink.sending
-    assert desk.ears.asked_ms == [0.0, 370]
-    assert desk.ears.endpointing == [False, True]
+    assert desk.front_end.asked_ms == [0.0, 370]
+    assert desk.front_end.endpointing == [False, True]
     assert "begin" not in desk.wire.sent[1:]
     desk.uplink.go_on()  # sent audio is not sent again
-    assert desk.ears.asked_ms[-1] == 0
+    assert desk.front_end.asked_ms[-1] == 0
 
 
 def after_reply(desk: Desk, periods: int = 12) -> None:
@@ -144,50 +144,50 @@ def test_turn_after_a_reply_begins_at_its_end(desk: Desk) -> None:
     after_reply(desk, 50)
     assert desk.wire.sent == ["begin"]
     assert (desk.uplink.settles, desk.uplink.sending) == (True, False)
-    assert desk.ears.barge_in == ["linger"]
-    assert desk.ears.endpointing == [False]
+    assert desk.front_end.barge_in == ["linger"]
+    assert desk.front_end.endpointing == [False]
     assert desk.uplink.settle(desk.result(), 100.49) == 0
     assert desk.uplink.settles
     assert desk.uplink.settle(desk.result(), 100.5) == 0
     assert (desk.uplink.settles, desk.uplink.sending) == (False, True)
-    assert desk.ears.asked_ms == [500]
-    assert desk.ears.barge_in == ["linger", "disarm"]
+    assert desk.front_end.asked_ms == [500]
+    assert desk.front_end.barge_in == ["linger", "disarm"]
 
 
 def test_onset_in_the_reply_is_sent_from_150_ms_before(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.onset = 99.8
+    desk.front_end.onset = 99.8
     assert desk.uplink.settle(desk.result(Decision.INTERRUPT), 100.12) == 350
-    assert desk.ears.asked_ms == [120 + 350]
+    assert desk.front_end.asked_ms == [120 + 350]
 
 
 def test_onset_after_the_reply_is_sent_from_its_end(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.onset = 101.0
+    desk.front_end.onset = 101.0
     assert desk.uplink.settle(desk.result(Decision.INTERRUPT), 100.12) == 0
-    assert desk.ears.asked_ms == [120]
+    assert desk.front_end.asked_ms == [120]
 
 
 def test_resumed_hold_settles_at_once(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.onset = 99.8
+    desk.front_end.onset = 99.8
     assert desk.uplink.settle(desk.result(Decision.RESUME), 100.12) == 0
-    assert desk.ears.asked_ms == [120]
+    assert desk.front_end.asked_ms == [120]
 
 
 def test_uplink_waits_for_a_pending_decision(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.deciding, desk.ears.onset = True, 99.9
+    desk.front_end.deciding, desk.front_end.onset = True, 99.9
     assert desk.uplink.settle(desk.result(), 100.7) == 0
     assert desk.uplink.settles
-    desk.ears.user_speaks = True  # the voice detector has detected a word
+    desk.front_end.user_speaks = True  # the voice detector has detected a word
     assert desk.uplink.settle(desk.result(), 100.71) == 250
     assert not desk.uplink.settles
 
 
 def test_voice_without_a_hold_sends_nothing_of_the_reply(desk: Desk) -> None:
     after_reply(desk)
-    desk.ears.user_speaks = True
+    desk.front_end.user_speaks = True
     assert desk.uplink.settle(desk.result(), 100.1) == 0
     assert desk.uplink.settles
 
@@ -198,14 +198,14 @@ def test_first_end_of_a_reply_counts(desk: Desk) -> None:
         desk.uplink.begin_period()
     after_reply(desk, 10)
     assert desk.uplink.settle(desk.result(), 99.5) == 0
-    assert desk.ears.asked_ms == [200]
+    assert desk.front_end.asked_ms == [200]
 
 
 def test_finish_sends_queued_audio_and_the_last_chunk(desk: Desk) -> None:
     after_reply(desk)
     desk.uplink.finish()
     assert not desk.uplink.settles
-    assert desk.ears.asked_ms == [120]
+    assert desk.front_end.asked_ms == [120]
     assert desk.wire.sent[0] == "begin"
     assert sum(size for size in desk.wire.sent if isinstance(size, int)) >= 120 * 24 - 360
 

@@ -56,10 +56,10 @@ async def serving() -> AsyncIterator[tuple[EmbeddedServer, str]]:
 @contextlib.asynccontextmanager
 async def linked(url: str) -> AsyncIterator[tuple[RealtimeConnection, list[InputEvent]]]:
     told: list[InputEvent] = []
-    link = RealtimeConnection(ServerAddress.embedded(url), told.append)
-    task = asyncio.create_task(link.run())
+    connection = RealtimeConnection(ServerAddress.embedded(url), told.append)
+    task = asyncio.create_task(connection.run())
     try:
-        yield link, told
+        yield connection, told
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -224,9 +224,9 @@ def test_microphone_is_not_given_to_a_thief_of_the_same_user() -> None:
         try:
             assert b"not bound" in await thief.stdout.readline()
             assert await thief.stdout.readline() == b"bound\n"
-            async with linked(url) as (link, told):
+            async with linked(url) as (connection, told):
                 await until(lambda: any(isinstance(e, ConnectionDown) for e in told), BACK_WITHIN_S)
-                link.send(ev.AppendAudio(audio=bytes(960)))
+                connection.send(ev.AppendAudio(audio=bytes(960)))
                 down = told[0]
                 assert isinstance(down, ConnectionDown)
                 assert "another process has taken the socket's place" in down.reason

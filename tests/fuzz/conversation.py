@@ -129,7 +129,9 @@ class World:
         self.now = 100.0
         self.queued = 0
         self.speaker = SmartSpeaker(self.settings, None)
-        self.link = RealtimeConnection(ServerAddress("ws://nas/v1"), lambda event: self.tell(event))
+        self.connection = RealtimeConnection(
+            ServerAddress("ws://nas/v1"), lambda event: self.tell(event)
+        )
         self.create: ev.CreateResponse | None = None
         self.calls: list[str] = []
         self.answers = 0
@@ -140,12 +142,12 @@ class World:
         self.speaker.handle(event, self.now)
 
     def say(self, **event: Any) -> None:
-        self.link._receive(json.dumps(event))
+        self.connection._receive(json.dumps(event))
 
     def do(self, op: Op) -> None:
         match op:
             case ("frame", frame):
-                self.link._receive(frame)
+                self.connection._receive(frame)
             case ("greet", _):
                 self.tell(ConnectionUp())
                 self.say(type="session.created", session={})
@@ -227,7 +229,7 @@ class World:
         text = json.dumps(event)
         parts = text.replace('"i1"', '"i1.#"').replace('"c1"', '"c1.#"').replace('"r1"', '"r1.#"')
         for number in range(FLOOD):
-            self.link._receive(parts.replace(".#", f".{number}"))
+            self.connection._receive(parts.replace(".#", f".{number}"))
             if number % 100 == 0:
                 self.tick()
 

@@ -97,8 +97,8 @@ def test_endlessly_alternating_parts_are_refused() -> None:
 @pytest.mark.parametrize("ends", ["1" + "0" * 400, "-5", "1e300"])
 def test_session_expiry_out_of_range_is_ignored(ends: str) -> None:
     told: list[object] = []
-    link = RealtimeConnection(ServerAddress("ws://nas/v1"), told.append)
-    link._receive(f'{{"type": "session.created", "session": {{"expires_at": {ends}}}}}')
+    connection = RealtimeConnection(ServerAddress("ws://nas/v1"), told.append)
+    connection._receive(f'{{"type": "session.created", "session": {{"expires_at": {ends}}}}}')
     assert len(told) == 1
 
 

@@ -126,15 +126,15 @@ def test_hearing_of_the_question_does_not_hold_the_reply(say: Say, voice: str) -
     question = say(voice, QUESTION) * np.float32(0.3)
     question = question[: np.flatnonzero(np.abs(question) > 0.02 * np.max(question))[-1]]
     around = pcm(np.concatenate([question, np.zeros(16_000, np.float32)]))
-    ears = AudioFrontEnd(config.Config(), None, PlaybackLead(40))
+    front_end = AudioFrontEnd(config.Config(), None, PlaybackLead(40))
     asked = len(question) // 160 + 15  # the reply of a fast server
     for index in range(len(around) // 160):
         now = index / 100
         if index == asked:
-            ears.arm(now)
+            front_end.arm(now)
         frames = around[index * 160 : (index + 1) * 160]
-        ears.written(np.zeros(480, np.int16))
-        result = ears.listen(frames, now, speaking=index >= asked, attentive=True)
+        front_end.written(np.zeros(480, np.int16))
+        result = front_end.listen(frames, now, speaking=index >= asked, attentive=True)
         assert result is not None
         assert result.decision is None
 

@@ -311,12 +311,12 @@ def test_endpointing_works_while_the_voice_detector_fails(monkeypatch: pytest.Mo
 
 def test_calibration_that_fails_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, Calibration, "update")
-    ears = AudioFrontEnd(settings(), None, PlaybackLead(40))
-    ears.calibrate(-20.0, 0.0)
+    front_end = AudioFrontEnd(settings(), None, PlaybackLead(40))
+    front_end.calibrate(-20.0, 0.0)
     silence = np.zeros(160, np.int16)
     for tick in range(50):
-        ears.listen(silence, tick / 100, speaking=False, attentive=False)
-    assert len(ears.faults) == 1
+        front_end.listen(silence, tick / 100, speaking=False, attentive=False)
+    assert len(front_end.faults) == 1
 
 
 @pytest.mark.parametrize("frames", [np.zeros(0, np.int16), np.zeros(159, np.int16)])

@@ -155,11 +155,11 @@ async def refused(folder: Path, key: str, **more: Any) -> list[InputEvent]:
     async with aimock(folder) as port:
         address = server_address(realtime(port, **more), {"OPENAI_API_KEY": key})
         assert address is not None
-        link = asyncio.create_task(RealtimeConnection(address, tell).run())
+        connection = asyncio.create_task(RealtimeConnection(address, tell).run())
         await down.wait()
         if not told[-1].fatal:  # type: ignore[union-attr]
-            link.cancel()
-        await asyncio.gather(link, return_exceptions=True)  # a fatal error ends the task
+            connection.cancel()
+        await asyncio.gather(connection, return_exceptions=True)  # a fatal error ends the task
     return told
 
 

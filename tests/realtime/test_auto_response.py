@@ -39,11 +39,11 @@ def creates_by(made: RealtimeSession, now: float) -> int:
 
 
 def answer(made: RealtimeSession, name: str, now: float) -> list[object]:
-    news: list[object] = []
-    news += made.receive(ev.ResponseCreated(response=ev.Response(id=name)), now)
-    news += made.receive(ev.AudioDelta(response_id=name, item_id="i", delta=b"\1\0" * 10), now)
-    news += made.receive(ev.ResponseDone(response=ev.Response(id=name, status="completed")), now)
-    return news
+    events: list[object] = []
+    events += made.receive(ev.ResponseCreated(response=ev.Response(id=name)), now)
+    events += made.receive(ev.AudioDelta(response_id=name, item_id="i", delta=b"\1\0" * 10), now)
+    events += made.receive(ev.ResponseDone(response=ev.Response(id=name, status="completed")), now)
+    return events
 
 
 @pytest.mark.parametrize("detection", ["server_vad", "local"])
@@ -57,9 +57,9 @@ def test_localai_gets_ten_seconds_to_answer(detection: Any) -> None:
     else:
         turn(made, 1.0)
     assert creates_by(made, 9.0) == 0
-    news = answer(made, "own", 9.0)
-    assert any(isinstance(n, ReplyAudio) for n in news)
-    assert news[-1] == ReplyDone()
+    events = answer(made, "own", 9.0)
+    assert any(isinstance(n, ReplyAudio) for n in events)
+    assert events[-1] == ReplyDone()
     assert creates_by(made, 60.0) == 0
 
 

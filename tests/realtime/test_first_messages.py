@@ -77,16 +77,16 @@ def test_first_message_by_default_is_exact() -> None:
             speaker.handle(event, 0.0)
             for effect in speaker.tick(MicPeriod(None, 0), 0.0).effects:
                 if isinstance(effect, Send):
-                    link.send(effect.event)
+                    connection.send(effect.event)
             if isinstance(event, ev.SessionUpdated):
                 ready.set()
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            link = RealtimeConnection(
+            connection = RealtimeConnection(
                 ServerAddress(f"ws://127.0.0.1:{port}{path}", openai.headers), on_event
             )
-            task = asyncio.create_task(link.run())
+            task = asyncio.create_task(connection.run())
             async with asyncio.timeout(20):
                 await ready.wait()
             task.cancel()

@@ -155,15 +155,15 @@ def opened(session: ev.Json) -> tuple[RealtimeSession, list[object]]:
 
 
 def test_requested_format_logs_nothing() -> None:
-    made, news = opened(nested("audio/pcm", 24_000))
-    assert news == [Ready()]
+    made, events = opened(nested("audio/pcm", 24_000))
+    assert events == [Ready()]
     assert made.ready
 
 
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
 def test_other_format_is_logged_and_played(kind: str) -> None:
-    made, news = opened(nested(kind))
-    (told,) = [n for n in news if isinstance(n, ServerProblem)]
+    made, events = opened(nested(kind))
+    (told,) = [n for n in events if isinstance(n, ServerProblem)]
     assert kind in told.text
     assert "converted" in told.text
     made.append(np.full(4800, 1000, np.int16))
@@ -172,18 +172,18 @@ def test_other_format_is_logged_and_played(kind: str) -> None:
     silence = b"\xff" if kind == "audio/pcmu" else b"\xd5"
     played = 0
     for _ in range(10):
-        news = list(
+        events = list(
             made.receive(ev.AudioDelta(response_id="r", item_id="i", delta=silence * 800), 0.4)
         )
-        played += sum(len(n.frames) for n in news if isinstance(n, ReplyAudio))
-    news = list(made.receive(ev.AudioDone(response_id="r", item_id="i"), 0.5))
-    played += sum(len(n.frames) for n in news if isinstance(n, ReplyAudio))
+        played += sum(len(n.frames) for n in events if isinstance(n, ReplyAudio))
+    events = list(made.receive(ev.AudioDone(response_id="r", item_id="i"), 0.5))
+    played += sum(len(n.frames) for n in events if isinstance(n, ReplyAudio))
     assert played == pytest.approx(RATE_HZ, abs=3)  # 8000 codes are one second
 
 
 def test_format_that_cannot_be_played_is_refused_in_words() -> None:
-    made, news = opened(nested("audio/opus", 48_000))
-    (told,) = news
+    made, events = opened(nested("audio/opus", 48_000))
+    (told,) = events
     assert isinstance(told, ServerProblem)
     assert told.action is ErrorAction.FATAL
     assert "audio/opus" in told.text
@@ -198,7 +198,7 @@ def test_format_that_changes_in_mid_session_is_followed() -> None:
     made.ask_for_reply(1.2)
     made.receive(ev.ResponseCreated(response=ev.Response(id="r")), 1.3)
     data = np.full(16_000, 500, "<i2").tobytes()
-    news = made.receive(ev.AudioDelta(response_id="r", item_id="i", delta=data), 1.4)
-    news += made.receive(ev.AudioDone(response_id="r", item_id="i"), 1.5)
-    played = sum(len(n.frames) for n in news if isinstance(n, ReplyAudio))
+    events = made.receive(ev.AudioDelta(response_id="r", item_id="i", delta=data), 1.4)
+    events += made.receive(ev.AudioDone(response_id="r", item_id="i"), 1.5)
+    played = sum(len(n.frames) for n in events if isinstance(n, ReplyAudio))
     assert played == pytest.approx(RATE_HZ, abs=3)

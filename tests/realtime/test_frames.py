@@ -31,8 +31,8 @@ async def linked(talk: Talk) -> AsyncIterator[Ear]:
 
     async with ws.serve(all_of_it, "127.0.0.1", 0, compression=None) as server:
         ear = Ear()
-        link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
-        task = asyncio.create_task(link.run())
+        connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
+        task = asyncio.create_task(connection.run())
         try:
             async with asyncio.timeout(60):
                 yield ear
@@ -197,8 +197,8 @@ def test_link_waits_while_too_many_events_wait() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0, compression=None) as server:
             address = ServerAddress(f"ws://127.0.0.1:{port_of(server)}")
-            link = RealtimeConnection(address, on_event, crowded=lambda: len(waiting) >= 10)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(address, on_event, crowded=lambda: len(waiting) >= 10)
+            task = asyncio.create_task(connection.run())
             async with asyncio.timeout(60):
                 while len(taken) < 300:
                     await asyncio.sleep(0.01)

@@ -35,8 +35,8 @@ def audio(response_id: str = "r1", item_id: str = "i1", output_index: int = 0) -
     )
 
 
-def heard(news: list[SessionEvent]) -> list[str]:
-    return [one.item_id for one in news if isinstance(one, ReplyAudio)]
+def heard(events: list[SessionEvent]) -> list[str]:
+    return [one.item_id for one in events if isinstance(one, ReplyAudio)]
 
 
 @pytest.mark.parametrize("response_id", ["r1", "", "never_announced"])

@@ -49,16 +49,16 @@ def done(name: str, status: str = "completed", output: list[ev.Json] | None = No
 
 
 def feed(made: RealtimeSession, events: list[object], now: float = 11.0) -> list[SessionEvent]:
-    news: list[SessionEvent] = []
+    emitted: list[SessionEvent] = []
     for event in events:
         assert isinstance(event, ev.ServerEvent)
-        news += made.receive(event, now)
-    return news
+        emitted += made.receive(event, now)
+    return emitted
 
 
-def values(news: list[SessionEvent]) -> list[int]:
+def values(emitted: list[SessionEvent]) -> list[int]:
     """The played values, one for each delta."""
-    return [int(audio.frames[0]) for audio in news if isinstance(audio, ReplyAudio)]
+    return [int(audio.frames[0]) for audio in emitted if isinstance(audio, ReplyAudio)]
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -67,7 +67,7 @@ def test_response_ids_used_again_are_new_responses(server: Any) -> None:
     numbers = set()
     for turn in range(3):
         metadata = ask(made, 100.0 * turn)
-        news = feed(
+        emitted = feed(
             made,
             [
                 created("R", metadata if server == "openai" else None),
@@ -77,9 +77,9 @@ def test_response_ids_used_again_are_new_responses(server: Any) -> None:
             ],
             100.0 * turn + 11,
         )
-        assert values(news) == [7 + turn]
-        assert news[-1] == ReplyDone()
-        numbers |= {audio.response for audio in news if isinstance(audio, ReplyAudio)}
+        assert values(emitted) == [7 + turn]
+        assert emitted[-1] == ReplyDone()
+        numbers |= {audio.response for audio in emitted if isinstance(audio, ReplyAudio)}
     assert len(numbers) == 3
     assert [e for e in made.to_send() if isinstance(e, ev.CancelResponse)] == []
 
@@ -97,10 +97,10 @@ def test_response_id_of_an_interrupted_one_is_reusable() -> None:
 def test_created_twice_changes_nothing() -> None:
     made = session()
     metadata = ask(made)
-    news = feed(
+    emitted = feed(
         made, [created("r", metadata), delta("r", 1), created("r", metadata), delta("r", 2)]
     )
-    assert values(news) == [1, 2]
+    assert values(emitted) == [1, 2]
     assert feed(made, [done("r")]) == [ReplyDone()]
     assert made.to_send() == []
 
@@ -117,9 +117,9 @@ def test_created_twice_does_not_revive_an_interrupted_response() -> None:
 def test_unannounced_response_is_the_answer(server: Any) -> None:
     made = session(server)
     ask(made)
-    news = feed(made, [delta("x", 1), delta("x", 2), done("x")])
-    assert values(news) == [1, 2]
-    assert news[-1] == ReplyDone()
+    emitted = feed(made, [delta("x", 1), delta("x", 2), done("x")])
+    assert values(emitted) == [1, 2]
+    assert emitted[-1] == ReplyDone()
     assert made.to_send() == []
     assert not made.awaiting
 
@@ -146,9 +146,9 @@ def test_events_without_ids_belong_to_the_current_response(announced: bool) -> N
     for turn in range(2):
         ask(made, 100.0 * turn)
         first: list[object] = [created("")] if announced else []
-        news = feed(made, [*first, delta("", 1), delta("", 2), done("")], 100.0 * turn + 11)
-        assert values(news) == [1, 2]
-        assert news[-1] == ReplyDone()
+        emitted = feed(made, [*first, delta("", 1), delta("", 2), done("")], 100.0 * turn + 11)
+        assert values(emitted) == [1, 2]
+        assert emitted[-1] == ReplyDone()
 
 
 def test_deltas_without_ids_after_an_interruption_are_dropped() -> None:
@@ -161,8 +161,8 @@ def test_deltas_without_ids_after_an_interruption_are_dropped() -> None:
     assert values(feed(made, [delta("", 2), done("r", "cancelled"), delta("", 3)], 13.0)) == []
     create = [event for event in made.to_send() if isinstance(event, ev.CreateResponse)][-1]
     assert isinstance(create.response, dict)
-    news = feed(made, [created("s", create.response["metadata"]), delta("", 4)], 14.0)
-    assert values(news) == [4]
+    emitted = feed(made, [created("s", create.response["metadata"]), delta("", 4)], 14.0)
+    assert values(emitted) == [4]
 
 
 def test_done_without_id_ends_the_current_response() -> None:
@@ -184,8 +184,8 @@ def item_done(item: ev.Json, index: int = 0) -> ev.OutputItemDone:
     return ev.OutputItemDone(response_id="r", item=item, output_index=index)
 
 
-def called(news: list[SessionEvent]) -> list[tuple[str, object]]:
-    return [(n.name, n.arguments) for n in news if isinstance(n, SkillCalled)]
+def called(emitted: list[SessionEvent]) -> list[tuple[str, object]]:
+    return [(n.name, n.arguments) for n in emitted if isinstance(n, SkillCalled)]
 
 
 def begun(server: Any = "openai") -> RealtimeSession:
@@ -203,9 +203,9 @@ def outputs(made: RealtimeSession) -> list[tuple[str, str]]:
 def test_calls_with_one_constant_id_are_each_run_and_answered() -> None:
     made = begun()
     both = [call("lamp", arguments={"on": True}), call("lamp", arguments={"on": False})]
-    news = feed(made, [item_done(both[0]), item_done(both[1], 1), done("r", output=both)])
-    assert called(news) == [("lamp", {"on": True}), ("lamp", {"on": False})]
-    handles = [n.call_id for n in news if isinstance(n, SkillCalled)]
+    emitted = feed(made, [item_done(both[0]), item_done(both[1], 1), done("r", output=both)])
+    assert called(emitted) == [("lamp", {"on": True}), ("lamp", {"on": False})]
+    handles = [n.call_id for n in emitted if isinstance(n, SkillCalled)]
     assert len(set(handles)) == 2
     made.skill_done(handles[1], "second", 12.0)
     made.skill_done(handles[0], "first", 12.1)
@@ -221,8 +221,8 @@ def test_calls_with_one_constant_id_are_each_run_and_answered() -> None:
 def test_call_id_used_again_in_the_next_response_is_run_again() -> None:
     made = begun()
     for turn in range(3):
-        news = feed(made, [item_done(call("time")), done("r", output=[call("time")])])
-        assert called(news) == [("time", {})]
+        emitted = feed(made, [item_done(call("time")), done("r", output=[call("time")])])
+        assert called(emitted) == [("time", {})]
         made.skill_done("call_0", f"answer {turn}", 12.0)
         sent = made.to_send()
         (item,) = [event.item for event in sent if isinstance(event, ev.CreateItem)]
@@ -286,9 +286,9 @@ ANNOUNCEMENTS = {
 @pytest.mark.parametrize("how", ANNOUNCEMENTS)
 def test_call_is_run_once_however_it_is_announced(how: str) -> None:
     made = begun()
-    news = feed(made, ANNOUNCEMENTS[how])
-    assert called(news) == [("time", {})]
-    (handle,) = [n.call_id for n in news if isinstance(n, SkillCalled)]
+    emitted = feed(made, ANNOUNCEMENTS[how])
+    assert called(emitted) == [("time", {})]
+    (handle,) = [n.call_id for n in emitted if isinstance(n, SkillCalled)]
     made.skill_done(handle, "noon", 12.0)
     sent = made.to_send()
     assert [type(event) for event in sent] == [ev.CreateItem, ev.CreateResponse]
@@ -318,8 +318,8 @@ def test_late_answer_after_an_error_skips_the_next_turn() -> None:
     made = session("compatible")
     ask(made)
     error = ev.ErrorDetail(code="rate_limit_exceeded", message="slow down")
-    news = feed(made, [ev.ServerError(error=error)], 11.0)
-    assert any(isinstance(each, ReplyDone) for each in news)
+    emitted = feed(made, [ev.ServerError(error=error)], 11.0)
+    assert any(isinstance(each, ReplyDone) for each in emitted)
     made.append(VOICE)
     made.ask_for_reply(14.0)
     assert values(feed(made, [created("late"), delta("late", 7)], 14.5)) == []

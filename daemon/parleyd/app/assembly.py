@@ -135,12 +135,12 @@ async def assembled(
         tools = [*skills.declarations(), *_remote_tools(settings)]
         player = _light_player(settings.lights)
         recorder = _recorder(settings)
-        echo_file = EchoPathFile(state_folder(os.environ) / "echo.npz", settings.audio)
+        echo_path_file = EchoPathFile(state_folder(os.environ) / "echo.npz", settings.audio)
 
         speaker = SmartSpeaker(
-            _at_volume(settings, runtime.volume_percent), parts.engine, tools, echo_file.load()
+            _at_volume(settings, runtime.volume_percent), parts.engine, tools, echo_path_file.load()
         )
-        host = DaemonEffects(process.status, runtime, engines, echo_file, player, recorder)
+        host = DaemonEffects(process.status, runtime, engines, echo_path_file, player, recorder)
         dispatcher = EffectDispatcher(link, skills, queue.post, host)
         meter = Meter(speaker, loop) if process.metered else None
         audio_thread = AudioThread(
@@ -154,7 +154,7 @@ async def assembled(
             reopen=partial(open_card, settings.audio),
             priority=settings.audio.priority,
         )
-        stack.callback(_keep_echo_path, speaker, echo_file)
+        stack.callback(_keep_echo_path, speaker, echo_path_file)
         stack.callback(audio_thread.stop)
         stack.callback(process.end_queue, queue)  # first, so that no press goes to an ending core
         _start(audio_thread, settings.audio.priority)
@@ -295,7 +295,7 @@ def _start(audio_thread: AudioThread, priority: int) -> None:
     scheduling.ask_for(min(scheduling.LOOP, priority))
 
 
-def _keep_echo_path(speaker: SmartSpeaker, echo_file: EchoPathFile) -> None:
+def _keep_echo_path(speaker: SmartSpeaker, echo_path_file: EchoPathFile) -> None:
     """At the end, when the audio thread no longer uses the speaker."""
     if speaker.echo_path is not None:
-        echo_file.save(speaker.echo_path)
+        echo_path_file.save(speaker.echo_path)

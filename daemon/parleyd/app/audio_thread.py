@@ -144,8 +144,8 @@ class AudioThread(threading.Thread):
     def _beat_or_lose(self) -> None:
         try:
             self._beat()  # first: the core hears of a loss before the next try
-            if session_events := self._recovery.try_again(with_microphone=not self._must_close):
-                self._own_events.append(session_events)
+            if events := self._recovery.try_again(with_microphone=not self._must_close):
+                self._own_events.append(events)
         except AudioError as error:
             self._own_events.append(self._recovery.lose(error, self._unheard))
             self._xruns = 0

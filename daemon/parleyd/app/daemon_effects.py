@@ -34,13 +34,13 @@ class DaemonEffects(EffectHost):
         status: ServiceStatus,
         skills: SkillRuntime,
         engines: WakeEngines,
-        echo_file: EchoPathFile,
+        echo_path_file: EchoPathFile,
         lights: LightPlayer | None,
         recorder: TurnRecorder | None,
     ) -> None:
         """Without `lights` or a `recorder`, their effects are ignored."""
         self._status, self._skills, self._engines = status, skills, engines
-        self._echo_path_file, self._lights, self._recorder = echo_file, lights, recorder
+        self._echo_path_file, self._lights, self._recorder = echo_path_file, lights, recorder
 
     def show(self, show: Show) -> None:
         """Set the status line and the lights."""

@@ -83,13 +83,13 @@ class EffectDispatcher:
 
     def __init__(
         self,
-        link: RealtimeConnection,
+        connection: RealtimeConnection,
         skills: SkillRegistry,
         post: Callable[[InputEvent], None],
         host: EffectHost,
         announcer: Announcer | None = None,
     ) -> None:
-        self._connection = link
+        self._connection = connection
         self._skills = skills
         self._post = post
         self._announcer = announcer or Announcer()

@@ -12,11 +12,11 @@ STUCK_S = 2.0  # an audio thread without a period for this long is stuck: 200 pe
 log = logging.getLogger("parleyd")
 
 
-async def feed_watchdog(notifier: Notifier, heartbeat: AudioThread) -> None:
+async def feed_watchdog(notifier: Notifier, audio_thread: AudioThread) -> None:
     """Feed until cancelled; returns at once without a watchdog. Runs on the event loop."""
     interval_s = notifier.watchdog_interval_s()
     while interval_s is not None:
-        if time.monotonic() - heartbeat.last_beat < STUCK_S:
+        if time.monotonic() - audio_thread.last_beat < STUCK_S:
             notifier.watchdog()
         else:
             log.error("the audio thread has not moved for %.0f s", STUCK_S)

@@ -18,12 +18,12 @@ class AlarmRinger:
         self,
         ringing: AlarmSound,
         player: ReplyPlayer,
-        ears: AudioFrontEnd,
+        front_end: AudioFrontEnd,
         emit: Callable[[Effect], None],
     ) -> None:
         self._alarm_sound = ringing
         self._player = player
-        self._front_end = ears
+        self._front_end = front_end
         self._emit = emit
 
     @property

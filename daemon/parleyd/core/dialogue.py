@@ -57,17 +57,17 @@ class Dialogue:
     def __init__(
         self,
         settings: config.Config,
-        ears: AudioFrontEnd,
+        front_end: AudioFrontEnd,
         player: ReplyPlayer,
         monitor: HearingMonitor,
         tools: Sequence[Json],
         emit: Callable[[Effect], None],
     ) -> None:
         self._settings = settings
-        self._front_end, self._player, self._monitor, self._emit = ears, player, monitor, emit
+        self._front_end, self._player, self._monitor, self._emit = front_end, player, monitor, emit
         self._turn = TurnStateMachine(settings.turn, settings.hearing)
         self._session = RealtimeSession(settings.realtime, settings.turn, tools)
-        self._uplink = Uplink(ears, self._session)
+        self._uplink = Uplink(front_end, self._session)
         self._reply = Reply(player, self._session, self._uplink, emit)
         self._follow_ups = FollowUps(settings.turn.follow_up_turns)
         self._problems = ServerProblems()
@@ -81,7 +81,7 @@ class Dialogue:
             TurnAction.LISTEN_FROM_ONSET: self._listen_from_onset,
             TurnAction.STOP_LISTENING: lambda now: self._uplink.give_up(),
             TurnAction.ASK_FOR_REPLY: self._ask_for_reply,
-            TurnAction.HOLD: lambda now: self._reply.hold(ears.onset, now),
+            TurnAction.HOLD: lambda now: self._reply.hold(front_end.onset, now),
             TurnAction.RESUME: self._resume,
             TurnAction.INTERRUPT: self._interrupt,
         }
@@ -253,8 +253,8 @@ class Dialogue:
 
     # --- the session and its connection -----------------------------------------------
 
-    def _take(self, news: Sequence[rt.SessionEvent], now: float) -> None:
-        for item in news:
+    def _take(self, events: Sequence[rt.SessionEvent], now: float) -> None:
+        for item in events:
             match item:
                 case rt.Ready():
                     self.line.ready()

@@ -14,9 +14,9 @@ class HearingMonitor:
     """Watches the front end and the playback lead; owned by the audio thread."""
 
     def __init__(
-        self, ears: AudioFrontEnd, lead: PlaybackLead, emit: Callable[[Effect], None]
+        self, front_end: AudioFrontEnd, lead: PlaybackLead, emit: Callable[[Effect], None]
     ) -> None:
-        self._front_end = ears
+        self._front_end = front_end
         self._lead = lead
         self._emit = emit
         self._saved_at = float("-inf")

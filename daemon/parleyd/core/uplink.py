@@ -16,8 +16,8 @@ CHUNK_FRAMES = SERVER_RATE_HZ * 40 // 1000  # 25 messages a second; servers' VAD
 class Uplink:
     """Sends each turn's cleaned audio without a gap or an overlap; owned by the audio thread."""
 
-    def __init__(self, ears: AudioFrontEnd, session: RealtimeSession) -> None:
-        self._front_end = ears
+    def __init__(self, front_end: AudioFrontEnd, session: RealtimeSession) -> None:
+        self._front_end = front_end
         self._session = session
         self._chunks = Chunks()
         self._unsent_ms = 0  # of microphone audio, since the newest that was sent
@@ -64,13 +64,13 @@ class Uplink:
         for it and the voice detector has found a word. Returns how many ms before the reply's
         end the turn starts; 0 for none, or while that is not known.
         """
-        ears, ended = self._front_end, self._reply_ended or now
+        front_end, ended = self._front_end, self._reply_ended or now
         kind = result.decision.decision if result.decision is not None else None
-        speaks = kind is Decision.INTERRUPT or (ears.deciding and ears.user_speaks)
-        over = kind is Decision.RESUME or (now >= ended + SETTLE_S and not ears.deciding)
+        speaks = kind is Decision.INTERRUPT or (front_end.deciding and front_end.user_speaks)
+        over = kind is Decision.RESUME or (now >= ended + SETTLE_S and not front_end.deciding)
         if not speaks and not over:
             return 0
-        early_ms = max(0, round((ended - ears.onset) * 1000) + EARLIER_MS) if speaks else 0
+        early_ms = max(0, round((ended - front_end.onset) * 1000) + EARLIER_MS) if speaks else 0
         self._settled(early_ms)
         return early_ms
 

@@ -41,12 +41,12 @@ class AudioParts:
         self.names.complete(event)
         self._sounded.add((number, event.item_id))
         part = (number, event.item_id, event.content_index)
-        news = self.rest() if self.decoder.part not in (None, part) else []
+        events = self.rest() if self.decoder.part not in (None, part) else []
         frames = self.decoder.push(part, event.delta)
         if len(frames):
             self.context.spoke(len(frames) / SERVER_RATE_HZ)
-            news.append(ReplyAudio(event.item_id, event.content_index, frames, number))
-        return news
+            events.append(ReplyAudio(event.item_id, event.content_index, frames, number))
+        return events
 
     def part_done(self, number: int, event: AudioDone) -> list[ReplyAudio | ReplyPartDone]:
         """There is no more audio for this part."""

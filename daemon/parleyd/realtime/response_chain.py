@@ -136,23 +136,23 @@ class ResponseChain:
 
     def question_failed(self, why: str, now: float) -> list[SessionEvent]:
         """The user cannot hear the question: refuse, and let the model say so."""
-        news = self.decide(self.permissions.refuse(why), now)
+        events = self.decide(self.permissions.refuse(why), now)
         self.want(now)
-        return news
+        return events
 
     def decide(
         self, decisions: Sequence[ev.CreateItem | Permission], now: float
     ) -> list[SessionEvent]:
         """Send the decisions about remote tools; returns the part for the log."""
-        news: list[SessionEvent] = []
+        events: list[SessionEvent] = []
         for decision in decisions:
             if isinstance(decision, ev.CreateItem):
                 self.outbox.say(decision)
                 continue
             if decision.granted:
                 self.remote.permitted(decision.request_id, now)
-            news.append(decision)
-        return news
+            events.append(decision)
+        return events
 
     def lost(self) -> None:
         """The socket is gone, along with the answer; a wanted response is still wanted."""
@@ -236,17 +236,17 @@ class ResponseChain:
     def poll(self, now: float) -> list[SessionEvent]:
         """At every period: end everything that the server, or the offline voice, fails to end."""
         self.outbox.say_if(self.responses.late_cancel(now))
-        news: list[SessionEvent] = []
+        events: list[SessionEvent] = []
         if (failure := self.responses.overdue(now)) is not None:
-            news.append(ReplyDone(failure))
+            events.append(ReplyDone(failure))
         ended = self.responses.ended_silently(now)
         if ended:
-            news.append(ReplyDone(ended))
+            events.append(ReplyDone(ended))
         elif ended is not None or self.remote.overdue(now):
-            news += self._go_on(now)
+            events += self._go_on(now)
         if self.permissions.overdue(now):
-            news += self.question_failed("the offline voice does not answer", now)
-        return [*news, *self._not_cut_off(now)]
+            events += self.question_failed("the offline voice does not answer", now)
+        return [*events, *self._not_cut_off(now)]
 
     def refused(
         self, error: ev.ErrorDetail, refusal: ClassifiedError, now: float
@@ -307,12 +307,12 @@ class ResponseChain:
         if not self.responses.over(response.id) and self.audio.names.have(response.output or []):
             response.id = NAMELESS  # its items show that it is the current one
         ending = self.responses.done(response.id)
-        news: list[SessionEvent] = [*self.usage.done(response)]
+        events: list[SessionEvent] = [*self.usage.done(response)]
         self.context.read(response.usage or {})
         if ending is Ending.LIVING:
-            news += [*self.audio.rest(), *self._ended(response, now)]
+            events += [*self.audio.rest(), *self._ended(response, now)]
         self.create(now)
-        return news
+        return events
 
     # --- the end of the living response -----------------------------------------------
 
@@ -325,25 +325,25 @@ class ResponseChain:
             self.responses.want()  # the model responds to the user's answer
             return decided
         output = response.output or []
-        news: list[SessionEvent] = []
+        events: list[SessionEvent] = []
         completed = response.status in (None, "completed")
         for index, item in enumerate(output):
-            news += self._item_done(item, now, index, calls=not completed)
+            events += self._item_done(item, now, index, calls=not completed)
         if completed:
-            news += self.calls.rest(output)
+            events += self.calls.rest(output)
         else:
-            news += self.decide(self.permissions.refuse("its answer did not complete"), now)
+            events += self.decide(self.permissions.refuse("its answer did not complete"), now)
         if response.status == "cancelled" and self._by_the_user(response, now):
-            return [*news, CutOff()] if self._cancelled_by_server_at is None else news
+            return [*events, CutOff()] if self._cancelled_by_server_at is None else events
         if response.status == "failed" and not self.calls.living:
-            return [*news, *self._failed(response, now)]
+            return [*events, *self._failed(response, now)]
         if short := shortfall(response):
             over = ReplyDone(short) if not self.living else ServerProblem(ErrorAction.IGNORE, short)
-            return [*news, over]
+            return [*events, over]
         end = self._go_on(now)
         if end == [ReplyDone()] and only_messages(output) and not self.calls.called:
             end = self._unheard(output, now)
-        return [*news, *end]
+        return [*events, *end]
 
     def _go_on(self, now: float) -> list[SessionEvent]:
         """Once all results are in, the model continues, or the answer is complete."""

@@ -171,12 +171,12 @@ class RealtimeSession:
         self._answer.begin_turn()
         if not self._input.end(now):
             return [ReplyDone("nothing was said")]
-        news = self._answer.decide(self._permissions.answered(), now)
+        events = self._answer.decide(self._permissions.answered(), now)
         self._history.asked(now)
         self._audio.begin_turn()
         self._talks(now)
         self._answer.want(now)
-        return news
+        return events
 
     def interrupt(self, heard: Sequence[PlaybackProgress], now: float) -> list[SessionEvent]:
         """Barge-in: abandon the living reply, and report the heard part to the server.
@@ -285,17 +285,17 @@ class RealtimeSession:
         """At every period: act on everything that is overdue."""
         self._history.forget(now - self.realtime.forget_after_min * 60)
         self._input.poll(now, wanted=self._answer.responses.wanted)
-        news = self._answer.poll(now)
-        news += self._setup.overdue(now)
+        events = self._answer.poll(now)
+        events += self._setup.overdue(now)
         self._answer.create(now)
-        return news
+        return events
 
     def _confirmed(self, session: ev.Json, now: float) -> list[SessionEvent]:
         """The server describes the session, which may differ from the requested one."""
         if (trouble := self._setup.unplayable(session)) is not None:
             return [trouble]
-        news: list[SessionEvent] = [*self._setup.confirmed(session)]
-        return news if self.ready else [*news, *self._become_ready(session, now)]
+        events: list[SessionEvent] = [*self._setup.confirmed(session)]
+        return events if self.ready else [*events, *self._become_ready(session, now)]
 
     def _become_ready(self, session: ev.Json, now: float) -> list[SessionEvent]:
         self._outbox.become_ready()
@@ -341,7 +341,7 @@ class RealtimeSession:
         refusal = classify_error(error)
         if setup := self._setup.refused(error, refusal):
             return [*setup]
-        news: list[SessionEvent] = []
+        events: list[SessionEvent] = []
         responses = self._answer.responses
         match refusal.action:
             case ErrorAction.IGNORE:
@@ -350,18 +350,18 @@ class RealtimeSession:
                 responses.nothing_to_cancel()
             case ErrorAction.CREATE_LATER:
                 if responses.refused(now):
-                    news = [ServerProblem(ErrorAction.CLIENT_ERROR, refusal.text)]
-                    news += [ReplyDone("the server is still busy with another answer")]
+                    events = [ServerProblem(ErrorAction.CLIENT_ERROR, refusal.text)]
+                    events += [ReplyDone("the server is still busy with another answer")]
             case ErrorAction.DROP_TURN:
-                news = self._turn_refused(now)
+                events = self._turn_refused(now)
             case ErrorAction.TRUNCATE_AT:
                 self._outbox.say_if(self._truncations.again(error.event_id, refusal.audio_ms))
             case _:
-                news = [ServerProblem(refusal.action, refusal.text)]
+                events = [ServerProblem(refusal.action, refusal.text)]
                 self._setup.objected(refusal, now)
-                news += self._answer.refused(error, refusal, now)
+                events += self._answer.refused(error, refusal, now)
         self._answer.create(now)
-        return news
+        return events
 
     def _turn_refused(self, now: float) -> list[SessionEvent]:
         """The server has too little audio of this turn: there is nothing to answer."""

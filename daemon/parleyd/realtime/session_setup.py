@@ -68,21 +68,21 @@ class SessionSetup:
     def confirmed(self, session: Json) -> list[ServerProblem]:
         """Adopt the formats that the server confirms; they may differ from the requested ones."""
         output = formats.confirmed(session, "output")
-        news: list[ServerProblem] = []
+        events: list[ServerProblem] = []
         if output != self.decoder.format:
             self.decoder.reset()
             self.decoder.format = output
         if output != formats.PCM:
-            news.append(
+            events.append(
                 ServerProblem(ErrorAction.IGNORE, f"the server sends {output}: it is converted")
             )
-        news += self._confirmed_input(formats.confirmed(session, "input"))
+        events += self._confirmed_input(formats.confirmed(session, "input"))
         self.auto.announced(formats.creates_responses(session))
         self.text_only = formats.text_only(session)
         if self.text_only:
             text = "the server's session is set to text: its answers will not be heard"
-            news.append(ServerProblem(ErrorAction.CLIENT_ERROR, text))
-        return news
+            events.append(ServerProblem(ErrorAction.CLIENT_ERROR, text))
+        return events
 
     def accepted(self, session: Json) -> list[ServerProblem]:
         """The configuration is accepted; returns log events about the omitted fields."""
