@@ -67,7 +67,7 @@ AZURE_HOSTS = (  # of a resource: Azure OpenAI, Foundry, their older names, and 
     "openai.azure.com",
     "cognitiveservices.azure.com",
     "services.ai.azure.com",
-    "api.cognitive.microsoft.com",  # of a region, for resources without a name of their own
+    "api.cognitive.microsoft.com",  # of a region, for resources without their own name
     "openai.azure.us",
     "cognitiveservices.azure.us",
     "services.ai.azure.us",
