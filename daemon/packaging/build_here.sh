@@ -42,10 +42,11 @@ settle_environment() {
   mv "$tree/opt/parley/$named" "$venv"
   grep -rlIZ -e "$tree" -e "/opt/parley/$named" "$venv/bin" "$venv/pyvenv.cfg" |
     xargs -0 -r sed -i -e "s|$tree||g" -e "s|/opt/parley/$named|/opt/parley/venv|g"
-  rm -f "$tree"/opt/parley/install.* "$venv"/{installed,runtime.txt,versions.txt}
+  rm -f "$tree"/opt/parley/install.* "$venv"/{installed,runtime.txt,versions.txt,.gitignore}
   find "$venv" -name direct_url.json -delete # a folder of the build
   # only the libraries compiled here: wheels are stripped already, and strip breaks some of them
   find "$venv" \( -name 'alsaaudio*.so' -o -name '_lgpio*.so' \) -exec strip --strip-unneeded {} +
+  find "$venv/lib" -name '*.so*' -type f -exec chmod a-x {} +
   # libraries of other processors and systems, of which pvporcupine chooses at run time
   python3 - "$venv" <<'PYTHON'
 import os
