@@ -149,7 +149,7 @@ def test_unsaved_mute_survives_a_reload(tmp_path: Path, monkeypatch: pytest.Monk
         def full(*_: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(atomic_file, "replace", full)
+        monkeypatch.setattr(atomic_file, "write", full)
         book = await house.skills.book()
         await book.call("mute_microphone", {"minutes": 10})
         await house.skills.settle()

@@ -41,7 +41,7 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     lanes = figure.subplots(5, 1, sharex=True, height_ratios=[1.3, 1.3, 0.8, 1, 1])
     figure.subplots_adjust(left=0.07, right=0.985, top=0.92, bottom=0.06, hspace=0.12)
     figure.text(0.07, 0.955, title, color=INK, fontsize=14, fontweight="bold")
-    raw, cleaned, score, talker, voice = lanes
+    raw, cleaned, excess, near_end, voice = lanes
     at = replay.seconds
     raw.fill_between(at, LEVELS_DBFS[0], replay.microphone_dbfs, color=MICROPHONE, alpha=0.5)
     raw.plot(at, replay.loudspeaker_dbfs, color=LOUDSPEAKER, lw=1)
@@ -49,12 +49,12 @@ def draw(replay: Replay, title: str, path: Path, *, width_px: int = 1600) -> Non
     cleaned.fill_between(at, LEVELS_DBFS[0], replay.cleaned_dbfs, color=CLEANED, alpha=0.5)
     cleaned.plot(at, replay.echo_dbfs, color=LOUDSPEAKER, lw=1)
     _lane(cleaned, "dBFS", LEVELS_DBFS, ["cleaned", "subtracted echo"])
-    score.plot(at, replay.excess_db, color=CLEANED, lw=1)
+    excess.plot(at, replay.excess_db, color=CLEANED, lw=1)
     top = max(4.0, float(np.max(replay.excess_db, initial=0.0)) * 1.1)
-    _lane(score, "dB", (0, top), ["level above echo and noise"])
-    talker.plot(at, replay.near_end, color=TALKER, lw=1)
-    talker.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
-    _lane(talker, "hold", (0, 1.05), ["a user's voice", "threshold"])
+    _lane(excess, "dB", (0, top), ["level above echo and noise"])
+    near_end.plot(at, replay.near_end, color=TALKER, lw=1)
+    near_end.plot(at, replay.threshold, color=THRESHOLD, lw=1.2)
+    _lane(near_end, "hold", (0, 1.05), ["a user's voice", "threshold"])
     voice.plot(at, replay.voice, color=VOICE, lw=1)
     voice.plot(at, replay.speech, color=SPEECH, lw=1)
     _lane(voice, "decision", (0, 1.05), ["voice detector", "classifier: speech"])

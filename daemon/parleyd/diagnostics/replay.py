@@ -40,9 +40,9 @@ COLUMNS = (
     "loudspeaker_dbfs",
     "cleaned_dbfs",
     "echo_dbfs",
-    "score",
+    "excess_db",
     "threshold",
-    "talker",
+    "near_end",
     "speech",
     "voice",
 )
