@@ -10,7 +10,8 @@ checkout=$(cd -- "$packaging/../.." && pwd -P)
 readonly packaging checkout
 out=$(realpath -- "$1")
 : "${SOURCE_DATE_EPOCH:=$(date +%s)}"
-export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 PYTHONHASHSEED=0
+# -g0: the folder of a build would decide on the build id
+export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 PYTHONHASHSEED=0 CFLAGS=-g0
 work=$(mktemp -d /var/tmp/parleyd-deb.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 readonly tree=$work/parleyd
@@ -40,8 +41,11 @@ settle_environment() {
   named=$(readlink "$venv")
   rm "$venv"
   mv "$tree/opt/parley/$named" "$venv"
-  grep -rlIZ -e "$tree" -e "/opt/parley/$named" "$venv/bin" "$venv/pyvenv.cfg" |
-    xargs -0 -r sed -i -e "s|$tree||g" -e "s|/opt/parley/$named|/opt/parley/venv|g"
+  grep -rlIZ -e "$tree" -e "$named" "$venv/bin" "$venv/pyvenv.cfg" |
+    xargs -0 -r sed -i -e "s|$tree||g" -e "s|$named|venv|g"
+  # ... so the scripts no longer have the recorded hashes
+  find "$venv/lib" -path '*.dist-info/RECORD' -exec sed -i \
+    -e 's|^\(../../../bin/[^,]*\),.*|\1,,|' -e '/direct_url.json,/d' {} +
   rm -f "$tree"/opt/parley/install.* "$venv"/{installed,runtime.txt,versions.txt,.gitignore}
   find "$venv" -name direct_url.json -delete # a folder of the build
   # only the libraries compiled here: wheels are stripped already, and strip breaks some of them
