@@ -111,13 +111,13 @@ compile_modules() {
   find "$tree" -name __pycache__ -prune -exec rm -rf {} +
   find "$tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   # one of numpy's tests cannot be compiled on purpose
-  python3 -m compileall -q -j 0 --invalidation-mode timestamp -s "$tree" -p / "$venv/lib" || true
+  "$venv/bin/python" -m compileall -q -j 0 --invalidation-mode timestamp -s "$tree" -p / "$venv/lib" || true
 }
 
 control() {
   local debian=$tree/DEBIAN minor script depends
   install -d "$debian"
-  minor=$(python3 -c 'import sys; print(sys.version_info.minor)')
+  minor=$("$venv/bin/python" -c 'import sys; print(sys.version_info.minor)')
   depends="python3 (>= 3.$minor~), python3 (<< 3.$((minor + 1))~), python3-systemd, flite, alsa-utils"
   depends+=", systemd, udev"
   # where the build uses the package of the system, the environment contains no copy
