@@ -111,7 +111,7 @@ compile_modules() {
   find "$tree" -name __pycache__ -prune -exec rm -rf {} +
   find "$tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   # one of numpy's tests cannot be compiled on purpose
-  "$venv/bin/python" -m compileall -q -j 0 --invalidation-mode timestamp -s "$tree" -p / "$venv/lib" || true
+  "$venv/bin/python" -I -S -m compileall -q -j 0 --invalidation-mode timestamp -s "$tree" -p / "$venv/lib" || true
 }
 
 control() {
