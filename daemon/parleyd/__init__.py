@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # From 1.29 on, ONNX Runtime would make an identifier and report its use to its maker, over
 # the network, unless it finds this when it is imported.
