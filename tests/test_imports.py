@@ -24,11 +24,11 @@ REPLAY = """
 import json, pickle, sys
 import parleyd.app.daemon
 from parleyd.core.events import MicPeriod
-from parleyd.core.speaker import Speaker
+from parleyd.core.speaker import SmartSpeaker
 from parleyd.wake import factory
 
 settings, events = pickle.load(open(sys.argv[1], "rb"))
-speaker = Speaker(settings, factory.create(settings.wake, None))
+speaker = SmartSpeaker(settings, factory.create(settings.wake, None))
 states, imported = set(), {}
 for now, event, _ in events:
     before = set(sys.modules)

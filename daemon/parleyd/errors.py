@@ -7,8 +7,7 @@
     │       └── WakeActivationError   ... but a later try may succeed
     ├── AudioError             a sound card cannot be opened or was lost
     ├── LightsError            LEDs or buttons cannot be driven
-    ├── LinkError              the realtime server cannot be reached
-    │   └── LinkFatalError     ... and a later try cannot succeed
+    ├── ListenError            the embedded server cannot listen at its address
     ├── OfflineSpeechError     offline recognition or synthesis cannot start
     ├── Unspeakable            a request cannot be read aloud completely
     ├── ProtocolError          a peer violated the protocol
@@ -71,12 +70,8 @@ class LightsError(ParleyError):
     """LEDs or buttons cannot be driven on this machine."""
 
 
-class ServerConnectionError(ParleyError):
-    """The realtime server cannot be reached; a later try may succeed."""
-
-
-class ServerRefusedError(ServerConnectionError):
-    """The realtime server refuses the connection; a later try cannot succeed."""
+class ListenError(ParleyError):
+    """The embedded server cannot listen at its address."""
 
 
 class OfflineSpeechError(ParleyError):

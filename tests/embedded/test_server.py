@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from parleyd.embedded.server import RealtimeServer, ServerOptions
 from parleyd.embedded.stories import STORIES
 from parleyd.embedded.synthesizer import Synthesizer
-from parleyd.errors import OfflineSpeechError, ServerConnectionError
+from parleyd.errors import ListenError, OfflineSpeechError
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 OFFICIAL = TypeAdapter(RealtimeServerEvent)
@@ -238,7 +238,7 @@ async def refusals() -> None:
             await connect(server.url.replace("realtime", "elsewhere"))
         with pytest.raises(InvalidStatus, match="403"):
             await connect(f"{server.url}?model=x", origin="http://page.example")  # type: ignore[arg-type]
-        with pytest.raises(ServerConnectionError, match=f"port {server.port}.*--port"):
+        with pytest.raises(ListenError, match=f"port {server.port}.*--port"):
             await RealtimeServer(options(port=server.port)).__aenter__()
         async with connect(f"{server.url}?model=x") as socket:
             await socket.recv()

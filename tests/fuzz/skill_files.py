@@ -56,7 +56,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 from msgspec import Meta
-from parleyd.skills import skill, Outcome
+from parleyd.skills import SkillResult, skill
 @dataclass
 class Room:
     name: str

@@ -80,7 +80,6 @@ class Room:
     """A microphone that was closed for ten minutes at noon, and the clocks of a machine."""
 
     NOON = 1_750_000_000.0
-    ASKED_S = 600.0
 
     def __init__(self) -> None:
         self.wall, self.boot_s = self.NOON, 5000.0

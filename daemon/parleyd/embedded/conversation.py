@@ -25,10 +25,6 @@ class Conversation:
     def get(self, item_id: str) -> Item | None:
         return self._items.get(item_id)
 
-    @property
-    def last_id(self) -> str | None:
-        return self._order[-1] if self._order else None
-
     def before(self, item_id: str) -> str | None:
         """The id of the item before this one."""
         place = self._order.index(item_id)

@@ -28,7 +28,7 @@ from parleyd.embedded.limits import (
 from parleyd.embedded.places import Places
 from parleyd.embedded.speech import SpeechService
 from parleyd.embedded.visitor import Visitor, Visitors
-from parleyd.errors import ServerConnectionError
+from parleyd.errors import ListenError
 from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.realtime.events import ErrorDetail, ServerError, encode
 
@@ -69,7 +69,7 @@ class RealtimeServer:
     """Async context manager; inside it, clients are served at `url`.
 
     Entering raises `OfflineSpeechError` when speech can't work on this machine, and
-    `ServerConnectionError` when the port is taken. Leaving closes every connection with 1001.
+    `ListenError` when the port is taken. Leaving closes every connection with 1001.
     """
 
     def __init__(self, options: ServerOptions | None = None) -> None:
@@ -104,7 +104,7 @@ class RealtimeServer:
             self._server = await serving
         except OSError as error:
             await self._speech.close()
-            raise ServerConnectionError(
+            raise ListenError(
                 f"Cannot listen on {options.host} port {options.port}: {error.strerror}. "
                 "Choose a free one with --port, or 0 for any."
             ) from error
