@@ -34,18 +34,13 @@ def test_parse_reports_all_problems_with_the_allowed_values() -> None:
     """
     told = problems(text)
     assert told == [
-        "audio.lead_ms: 5 is not allowed: expected int >= 20, "
-        "allowed is a whole number from 20 to 200",
+        "audio.lead_ms: 5 is not allowed, allowed is a whole number from 20 to 200",
         "audio.captur: is unknown, did you mean capture?",
-        "audio.playback_rate_hz: 22050 is not allowed: invalid enum value 22050, "
-        "allowed is 16000 or 24000 or 44100 or 48000",
+        "audio.playback_rate_hz: 22050 is not allowed, allowed is 16000 or 24000 or 44100 or 48000",
         "section [wak]: is unknown, did you mean wake?",
-        "wake.keywords: [] is not allowed: expected array of length >= 1, "
-        "allowed is a list of strings with 1 to 8 entries",
-        "wake.sensitivity: 'high' is not allowed: expected float, got str, "
-        "allowed is a number from 0.0 to 1.0",
-        "buttons.push_pin: 99 is not allowed: expected int <= 27, "
-        "allowed is a whole number from 0 to 27",
+        "wake.keywords: [] is not allowed, allowed is a list of strings with 1 to 8 entries",
+        "wake.sensitivity: 'high' is not allowed, allowed is a number from 0.0 to 1.0",
+        "buttons.push_pin: 99 is not allowed, allowed is a whole number from 0 to 27",
     ]
 
 
@@ -184,7 +179,7 @@ def test_parse_reports_mistakes_of_all_sections_at_once() -> None:
         ("[lights]\noutput='leds'\n[buttons]\npush_pin=17", ["lights.output"]),
         ("[[skills.mcp]]\nlabel=5\nserver_url='https://x.org'", ["skills.mcp[1].label"]),
         ("realtime = 5", ["realtime"]),
-        ("url = 'wss://x.org'\nserver = 'azure'", ["section [url]", "section [server]"]),
+        ("url = 'wss://x.org'\nserver = 'azure'", ["url", "server"]),
     ],
 )
 def test_parse_omits_problems_that_follow_from_another(text: str, keys: list[str]) -> None:
@@ -192,8 +187,18 @@ def test_parse_omits_problems_that_follow_from_another(text: str, keys: list[str
 
 
 def test_parse_names_the_section_of_a_misplaced_key() -> None:
-    assert "volume is a key of [audio]" in problems("volume = 3")[0]
+    assert problems("volume = 3") == ["volume: is unknown, it is a key of [audio]"]
     assert "above the first [section]" in problems("[audio]\nboard = 'usb-gpio'")[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["openai_api_key = 'pw'", "[realtime]\napi_key = 'pw'", "[wake]\naccess_key = 'pw'"],
+)
+def test_parse_says_where_a_key_belongs(text: str) -> None:
+    (told,) = problems(text)
+    assert "a key must not be in the file, allowed is a file in /etc/parley" in told
+    assert "pw" not in told
 
 
 # --- the realtime server: clear text, hosts, headers --------------------------------------
@@ -272,7 +277,7 @@ def test_key_host_gives_the_key_to_one_named_host() -> None:
         ('"Cookie" = "pw"', "set by Parley"),
         ('"X-A" = "pw\\r\\nX-Evil: 1"', "line break"),
         ('"X-A\\r\\nX-Evil" = "pw"', "not a header name"),
-        ('"X-A" = "pw", "X-B" = 3', "expected str"),
+        ('"X-A" = "pw", "X-B" = 3', "allowed is a table of texts"),
         ('"X-A" = "1", "x-a" = "pw"', "occurs twice"),
     ],
 )
@@ -325,7 +330,7 @@ def test_mcp_key_header_with_an_invalid_name_is_refused(header: str) -> None:
         ('[realtime]\nlanguage = "english"', "a code such as"),
         ('[realtime]\nlanguage = "en\\n"', "a code such as"),
         ('[realtime]\nurl = "wss://u:pw@h/\\r\\nX"', "control character"),
-        ('[realtime]\nurl = ["wss://u:pw@h/"]', "expected str"),
+        ('[realtime]\nurl = ["wss://u:pw@h/"]', "allowed is wss://..."),
         ('[wake]\nkeywords = ["a\\u0007"]', "control character '\\x07'"),
         ('[lights]\nnight = "22:00-07:00\\n"', '"22:00-07:00" or ""'),
         ('[lights]\nspi_device = "hello"', "/dev/spidev0.0"),

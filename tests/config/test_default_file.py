@@ -120,6 +120,13 @@ def test_default_file_names_every_bound(name: str) -> None:
     assert missing == [], shown
 
 
+@pytest.mark.parametrize(
+    "name", [key for key in KEYS if '""' in ENTRIES[key].comment and key != "skills.mcp"]
+)
+def test_default_file_empty_text_is_allowed(name: str) -> None:
+    assert msgspec.convert("", hint_of(name)) == ""
+
+
 def test_default_file_names_the_length_of_texts() -> None:
     head = DEFAULT.split("[audio]")[0]
     assert str(TEXT_LIMIT) in head

@@ -79,7 +79,7 @@ def test_server_address_has_its_url_model_and_key(
 def test_server_address_without_a_key_is_embedded_or_raises() -> None:
     assert server_address(realtime(""), {}) is None
     assert server_address(realtime('server = "embedded"'), KEYS) is None
-    with pytest.raises(ParleyError, match="set XAI_API_KEY"):
+    with pytest.raises(ParleyError, match=r"/etc/parley/xai_api_key .* XAI_API_KEY"):
         server_address(realtime('server = "xai"'), {"OPENAI_API_KEY": "sk-openai"})
     local = server_address(realtime('server = "speech-to-speech"'), {"OPENAI_API_KEY": "sk-openai"})
     assert local is not None

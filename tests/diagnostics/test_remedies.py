@@ -354,7 +354,7 @@ def test_skills_faults_are_fixed_by_their_remedies(
     wrong(root)
     assert mended(root, "skills")
     assert not list(root.path.rglob("pwned"))
-    assert "files, which no other user can change" in root.ask("skills")[0].text
+    assert "no other user can change its files" in root.ask("skills")[0].text
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "above", "home"])

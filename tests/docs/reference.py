@@ -83,7 +83,7 @@ def _about(kind: type[msgspec.Struct]) -> str:
 
 def _entry(name: str, group: Group, owner: type[msgspec.Struct]) -> str:
     hints = typing.get_type_hints(owner, include_extras=True)
-    defaults = dict(zip(owner.__struct_fields__, owner.__struct_defaults__, strict=True))
+    defaults = {field.name: _default(field) for field in msgspec.structs.fields(owner)}
     heading = ", ".join(f"`{name}{key}`" for key in group.keys)
     lines = [f"### {heading}\n"]
     for key in group.keys:
@@ -91,6 +91,11 @@ def _entry(name: str, group: Group, owner: type[msgspec.Struct]) -> str:
         values = BOARDS if key == "board" else _allowed(hints[key])
         lines.append(f"- {which}efault {_shown(defaults[key])}. Allowed is {values}.")
     return "\n".join(lines) + f"\n\n{group.text}\n"
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    made = field.default_factory is not msgspec.NODEFAULT
+    return field.default_factory() if made else field.default
 
 
 def _allowed(hint: Any) -> str:

@@ -55,4 +55,4 @@ def test_dimmed_scales_a_colour_and_keeps_its_hue() -> None:
 def test_config_night_that_is_not_a_span_is_refused(night: str) -> None:
     with pytest.raises(ConfigError) as error:
         config.parse(f'[lights]\nnight = "{night}"')
-    assert str(error.value).endswith('expected str of another form, allowed is "22:00-07:00" or ""')
+    assert str(error.value).endswith('is not allowed, allowed is "22:00-07:00" or ""')

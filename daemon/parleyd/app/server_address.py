@@ -24,7 +24,8 @@ def server_address(
     key = config.secret(server.key, environ)
     if server.needs_key and key is None:
         raise ParleyError(
-            f"realtime.server is {name}, but there is no key: set {server.key} (or the "
-            f'credential {server.key.lower()}), or set realtime.server = "embedded"'
+            f"realtime.server is {name}, but there is no key: put it into /etc/parley/"
+            f"{server.key.lower()} (systemd/README.md) or into the environment as {server.key}, "
+            'or set realtime.server = "embedded"'
         )
     return ServerAddress.of(realtime, server, key)

@@ -20,6 +20,7 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
 
     RECORDING is a stereo WAV file with the loudspeaker on the left and the microphone on the
     right: the demo's room.wav, or a turn that the daemon recorded (log.record_turns).
+    Every sound of the loudspeaker counts as an answer, also a chime.
     """
     from parleyd.diagnostics import decision_plot
     from parleyd.diagnostics.replay import replay

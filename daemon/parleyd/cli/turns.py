@@ -39,9 +39,16 @@ ALWAYS = 8  # columns shown even if empty; the others only if a server reports t
 
 
 @click.command()
-@click.option("-n", "count", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "-n",
+    "count",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="How many of the last turns.",
+)
 @click.option("--since", default="-7d", show_default=True, help="A time as for journalctl.")
-@click.option("--unit", default="parleyd", show_default=True)
+@click.option("--unit", default="parleyd", show_default=True, help="The systemd unit.")
 @click.argument("file", type=click.File("rb"), required=False)
 def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
     """Show the last turns: the time of each stage in ms, and percentiles.

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from parleyd.config import boards, cross_checks, wording
+from parleyd.config import boards, cross_checks, hosts, wording
 from parleyd.config.renamed import RENAMED
 from parleyd.config.schema import MOST_MCP, Config, McpServerConfig, RealtimeConfig, Section
 from parleyd.errors import ConfigError
@@ -137,7 +137,7 @@ class _Checks:
         for key, value in table.items():
             where = f"{name}.{named(key)}"
             if key not in hints:
-                self._unknown_key(name, key, hints)
+                self._unknown_key(name, key, value, hints)
             elif hints[key] is wording.MCP and _is_tables(value):
                 values[key] = tuple(
                     self._section(f"{where}[{place}]", McpServerConfig, entry)
@@ -159,12 +159,16 @@ class _Checks:
         self.problems.append(f"board: {shown(board)} is unknown, {hint}")
 
     def _unknown_section(self, name: str, table: Any) -> None:
-        where = f"section [{named(name)}]"
-        homes = [] if isinstance(table, dict) else self._homes(name)
+        is_table = isinstance(table, dict)
+        where = f"section [{named(name)}]" if is_table else named(name)
+        homes = [] if is_table else self._homes(name)
         if homes:
             self.spoilt.update(f"{home}.{name}" for home in homes)
             places = "] and [".join(homes)
-            self.problems.append(f"{where}: is unknown, {named(name)} is a key of [{places}]")
+            self.problems.append(f"{where}: is unknown, it is a key of [{places}]")
+            return
+        if _holds_secret(name, table):
+            self.problems.append(wording.key_in_file(where))
             return
         close = wording.closest(name, self._sections)
         if close:
@@ -181,7 +185,11 @@ class _Checks:
             and key in typing.get_type_hints(kind)
         ]
 
-    def _unknown_key(self, name: str, key: str, hints: Mapping[str, Any]) -> None:
+    def _unknown_key(self, name: str, key: str, value: Any, hints: Mapping[str, Any]) -> None:
+        where = f"{name}.{named(key)}"
+        if "key" not in hints and _holds_secret(key, value):
+            self.problems.append(wording.key_in_file(where))
+            return
         hint = wording.closest(key, hints)
         if key == "board":
             hint = "it stands above the first [section]"
@@ -190,19 +198,23 @@ class _Checks:
             hint = f"it is called {name}.{renamed.key} now{renamed.change}"
         elif hint:
             self.spoilt.add(f"{name}.{hint}")
-        self.problems.append(wording.unknown(f"{name}.{named(key)}", hint, hints))
+        self.problems.append(wording.unknown(where, hint, hints))
 
 
 def _problem(where: str, hint: Any, value: Any) -> str:
     """The problem with the value of a known key; "" if there is none."""
     try:
         msgspec.convert(value, hint, strict=True)
-    except msgspec.ValidationError as error:
-        return wording.not_allowed(where, hint, value, error)
+    except msgspec.ValidationError:
+        return wording.not_allowed(where, hint, value)
     breaks = "\n\t\r" if hint is _INSTRUCTIONS else ""
     if character := _control_character(value, but=breaks):
         return wording.not_plain(where, hint, value, character)
     return ""
+
+
+def _holds_secret(name: str, value: Any) -> bool:
+    return isinstance(value, str) and hosts.tells_secret(name, value)
 
 
 def _control_character(value: Any, but: str) -> str:

@@ -29,7 +29,8 @@ Folder = Annotated[
     str, msgspec.Meta(pattern=r"^/", description='a path from the root, such as "/etc/..."')
 ]
 SpiDevice = Annotated[
-    str, msgspec.Meta(pattern=r"^/dev/spidev\d+\.\d+\Z", description='"/dev/spidev0.0"')
+    str,
+    msgspec.Meta(pattern=r"^/dev/spidev\d+\.\d+\Z", description='a path such as "/dev/spidev0.0"'),
 ]
 Url = Annotated[str, msgspec.Meta(max_length=2000, description="wss://...")]
 Text = Annotated[str, msgspec.Meta(max_length=2000, description="a text of up to 2000 characters")]
@@ -184,7 +185,7 @@ class LightsConfig(Section, frozen=True, kw_only=True):
 
 
 class ButtonsConfig(Section, frozen=True, kw_only=True):
-    """The GPIO pins of the push button and of the mute switch; None is no such input."""
+    """The GPIO pins of the push button and of the mute switch, if there are any."""
 
     push_pin: Pin | None = None
     mute_pin: Pin | None = None

@@ -27,7 +27,7 @@ TRUE_MS = "reply heard, in the recording"
 LATE_MS = "interrupted reply's sound after the hold"
 COUGH_MS = "reply held for a cough"
 HELD_MS = "reply held for a broken-off word"
-SLIP = "sound lost or repeated by both"
+SLIP = "sound lost or repeated by a hold"
 BUTTON_MS = "button to silence"
 
 

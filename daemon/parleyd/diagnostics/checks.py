@@ -85,7 +85,7 @@ def offline_speech(*, needed: bool) -> Finding:
     except OfflineSpeechError as error:
         return Finding("offline speech", bad, str(error), recognition)
     use = "is used" if needed else "is not used, because a key is present"
-    return Finding("offline speech", Severity.OK, f"speaks and recognizes; {use}")
+    return Finding("offline speech", Severity.OK, f"speaks and recognises; {use}")
 
 
 def priority(wanted: int) -> Finding:

@@ -41,7 +41,7 @@ def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Ite
             text = f"{path} cannot be read ({error.strerror})"
             yield Finding("skills", Severity.FAIL, text, "remove it, or replace it with a file")
     if not bad:
-        text = f"{folder}: {len(paths)} files, which no other user can change"
+        text = f"{folder}: no other user can change its files ({len(paths)})"
         yield Finding("skills", Severity.OK, text)
 
 

@@ -30,8 +30,9 @@ def _declaration(server: config.McpServerConfig, environ: Mapping[str, str]) -> 
         key = config.secret(server.key, environ)
         if key is None:
             raise ParleyError(
-                f"skills.mcp, {server.label}: there is no key: set {server.key} (or the "
-                f'credential {server.key.lower()}), or key = ""'
+                f"skills.mcp, {server.label}: there is no key: put it into "
+                f"/etc/parley/{server.key.lower()} (systemd/README.md) or into the environment "
+                f'as {server.key}, or set key = ""'
             )
         if server.key_header:
             tool["headers"] = {server.key_header: key}

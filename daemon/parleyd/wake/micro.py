@@ -122,8 +122,9 @@ def _check(path: Path) -> None:
         with atomic_file.opened(model) as file:
             mark = file.read(8)[4:]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or repr(error)
         raise WakeError(
-            f"the wake-word model {path} cannot be read ({error!r}); "
+            f"the wake-word model {path} cannot be read ({why}); "
             "a microWakeWord .json with its .tflite beside it is expected"
         ) from error
     if mark != _TFLITE_MARK:
