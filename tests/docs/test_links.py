@@ -19,8 +19,19 @@ MODULE = re.compile(r"python3? -m ((?:tests|hardware|parleyd)(?:\.\w+)*)")
 OPTION = re.compile(r"install\.sh (--[a-z-]+)")
 COMMAND = re.compile(r"(?:^|[ /])parley ([a-z][a-z-]*)", re.MULTILINE)
 KEY = re.compile(r"(\w+)\.(\w+)(?: = .*)?")
+WORD = re.compile(r"[a-z]+(?:_[a-z]+)+")
+METHOD = re.compile(r"([A-Z]\w+)\.(\w+)\b.*")
+HISTORY = "daemon/CHANGELOG.md"  # names words of earlier versions
 OTHERS_FILES = {"cat.py", "timeline.png"}
 """Names in examples, which the reader's own files have."""
+
+PROGRAM = [
+    path.read_text("utf-8")
+    for folder in (PACKAGE, ROOT / "tests")
+    for path in sorted(folder.rglob("*"))
+    if path.suffix in (".py", ".toml")
+]
+WORDS = frozenset(re.findall(r"\w+", "\n".join(PROGRAM).lower()))
 
 
 @EVERY_PAGE
@@ -57,6 +68,26 @@ def test_page_configuration_keys_exist(page: Page) -> None:
             if found[2] not in getattr(section, "__struct_fields__", ()):
                 wrong.append(text)
     assert wrong == []
+
+
+@EVERY_PAGE
+def test_page_words_of_the_code_exist(page: Page) -> None:
+    words = {text for text in page.code if WORD.fullmatch(text)}
+    assert page.name == HISTORY or words - WORDS == set()
+
+
+@EVERY_PAGE
+def test_page_methods_exist(page: Page) -> None:
+    found = {METHOD.fullmatch(text) for text in page.code}
+    named = {(match[1], match[2]) for match in found if match and match[2] not in SOURCES}
+    missing = {
+        names
+        for names in named
+        if not any(
+            re.search(rf"class {names[0]}\b", s) and f"def {names[1]}(" in s for s in PROGRAM
+        )
+    }
+    assert missing == set()
 
 
 def test_every_page_is_reached_from_the_readme() -> None:

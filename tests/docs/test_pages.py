@@ -1,5 +1,7 @@
 """Pages that agree with the code: the configuration, the floors, the installed files."""
 
+import errno
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -7,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from parleyd import __version__
 from tests.docs import reference
-from tests.docs.pages import DOCS, ROOT, Page, page, pages
+from tests.docs.pages import DOCS, PACKAGE, ROOT, Page, page, pages
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SHARE = "share/doc/parleyd"
+LONG = 8  # characters; shorter parts of a message are in many places
 INSTALLED = {
     target.removeprefix(f"{SHARE}/"): sources
     for target, sources in PROJECT["tool"]["setuptools"]["data-files"].items()
@@ -33,6 +37,23 @@ def test_architecture_page_has_the_floors_in_order() -> None:
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_bytes()) < 7000
+
+
+def test_readme_and_changelog_name_this_version() -> None:
+    assert f"Version {__version__} " in page("README.md").text
+    newest = page("daemon/CHANGELOG.md").headings[1]
+    assert newest.split(" ")[0] == __version__
+
+
+def test_hardware_page_quotes_messages_of_the_code() -> None:
+    rows = page("hardware/README.md").text.partition("| message | remedy |")[2].splitlines()
+    quoted = [re.findall("`(.+?)`", row.split("|")[1])[0] for row in rows if row.startswith("| `")]
+    parts = {part.strip() for text in quoted for part in re.split(r"\.\.\.|\d+|[(),;=%]", text)}
+    sources = [path.read_text("utf-8") for path in PACKAGE.rglob("*.py")]
+    known = {os.strerror(number) for number in errno.errorcode}
+    long = {part for part in parts if len(part) >= LONG} - known
+    assert long
+    assert [part for part in long if not any(part in source for source in sources)] == []
 
 
 def test_documentation_is_installed_as_it_stands() -> None:
