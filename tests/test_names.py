@@ -1,11 +1,16 @@
 """Names of the package: every mentioned one exists, and no two classes share one."""
 
 import ast
+import importlib
 import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "daemon" / "parleyd"
@@ -32,6 +37,17 @@ def test_names_in_texts_exist() -> None:
         for path in _texts()
         for name in _mentioned(path.read_text(encoding="utf-8"))
         if not _exists(name, members)
+    ]
+    assert missing == []
+
+
+def test_members_named_in_tests_exist() -> None:
+    """A class or module, then one of its members as a string, as `monkeypatch.setattr` takes it."""
+    missing = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {owner.__name__}.{node.value}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for owner, node in _members_in_strings(_tree(path))
+        if not hasattr(owner, node.value)
     ]
     assert missing == []
 
@@ -88,6 +104,26 @@ def _mentioned(text: str) -> Iterator[str]:
     yield from DOTTED.findall(text)
 
 
+def _members_in_strings(tree: ast.Module) -> Iterator[tuple[Any, Any]]:
+    imported: dict[str, object] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("parleyd"):
+            for name in node.names:
+                imported[name.asname or name.name] = _object(node.module or "", name.name)
+    for node in ast.walk(tree):
+        listed = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
+        for owner, member in pairwise(listed):
+            named = imported.get(owner.id) if isinstance(owner, ast.Name) else None
+            word = member.value if isinstance(member, ast.Constant) else 0
+            if isinstance(named, type | ModuleType) and str(word).isidentifier():
+                yield named, member
+
+
+def _object(module: str, name: str) -> object:
+    found = getattr(importlib.import_module(module), name, None)
+    return found if found is not None else importlib.import_module(f"{module}.{name}")
+
+
 def _exists(name: str, members: dict[str, set[str]]) -> bool:
     """Whether a module has this path, or holds the name that follows its path."""
     if name in members or ".".join(name.split(".")[:2]) in NO_MODULES:
@@ -119,5 +155,6 @@ def _members(path: Path) -> Iterator[str]:
                 yield name
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))

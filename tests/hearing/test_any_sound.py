@@ -107,12 +107,12 @@ class World:
         self.open = True
         for event in (ConnectionUp(), ev.SessionCreated(), ev.SessionUpdated()):
             self.speaker.handle(event, self.now)
-            self.beat()
+            self.run_period()
 
     def say(self, event: InputEvent) -> None:
         self.speaker.handle(event, self.now)
 
-    def beat(self) -> None:
+    def run_period(self) -> None:
         self.now += 0.01
         heard, self.queue = self.queue[: self.period], self.queue[self.period :]
         self.air.play(np.concatenate([heard, np.zeros(self.period - len(heard), np.int16)]))
@@ -237,7 +237,7 @@ def test_hearing_of_any_sound_does_not_fail(
         for what, number in things:
             do(world, what, number)
         for _ in range(periods):
-            world.beat()
+            world.run_period()
     ends(world)
 
 
@@ -247,7 +247,7 @@ def ends(world: World) -> None:
     for what in ("card back", "mute"):
         do(world, what, 0)
     for _ in range(4000):
-        world.beat()
+        world.run_period()
         if world.speaker.state is State.IDLE:
             return
     raise AssertionError(f"{world.speaker.state} after 40 s without an event")

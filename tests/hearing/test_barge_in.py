@@ -30,14 +30,14 @@ class Script:
     def hear(
         self,
         ms: int,
-        talker: float = 0.0,
+        near_end: float = 0.0,
         voice: float = 0.0,
         *,
         speech: float | None = None,
         score: float = 0.0,
         echo_dbfs: float = -60.0,
         level_dbfs: float = -40.0,
-        masked: bool = False,
+        unsettled: bool = False,
         trusted: bool = True,
     ) -> list[BargeInDecision]:
         decisions = []
@@ -48,11 +48,11 @@ class Script:
                 excess_db=score,
                 voice=voice,
                 voice_chunk=self.periods % 3 == 0,
-                near_end=talker,
-                speech=talker if speech is None else speech,
+                near_end=near_end,
+                speech=near_end if speech is None else speech,
                 level_dbfs=level_dbfs,
                 echo_dbfs=echo_dbfs,
-                echo_unsettled=masked,
+                echo_unsettled=unsettled,
                 trusted=trusted,
             )
             if decision := self.decision.update(heard, self.now):
@@ -63,11 +63,11 @@ class Script:
 def test_barge_in_holds_after_two_of_three_user_periods() -> None:
     script = Script()
     assert script.hear(500) == []
-    assert script.hear(10, talker=SURE, score=5.0) == []
-    (decision,) = script.hear(10, talker=SURE, score=5.0)
+    assert script.hear(10, near_end=SURE, score=5.0) == []
+    (decision,) = script.hear(10, near_end=SURE, score=5.0)
     assert decision.decision is Decision.HOLD
     assert decision.reason
-    assert decision.metrics["talker"] == SURE
+    assert decision.metrics["near_end"] == SURE
     assert decision.metrics["threshold"] == pytest.approx(THRESHOLD)
     assert decision.onset == pytest.approx(0.50)
     assert script.decision.pending
@@ -76,7 +76,7 @@ def test_barge_in_holds_after_two_of_three_user_periods() -> None:
 def test_barge_in_ignores_one_loud_period() -> None:
     script = Script()
     for _ in range(20):
-        assert script.hear(10, talker=SURE) == []
+        assert script.hear(10, near_end=SURE) == []
         assert script.hear(20) == []
 
 
@@ -84,7 +84,7 @@ def test_barge_in_onset_is_where_the_score_rose() -> None:
     script = Script()
     script.hear(1000)
     script.hear(60, score=0.6)
-    (decision,) = script.hear(20, talker=SURE, score=4.0)
+    (decision,) = script.hear(20, near_end=SURE, score=4.0)
     assert decision.onset == pytest.approx(1.0)
 
 
@@ -93,8 +93,8 @@ def test_barge_in_interrupts_on_a_voice_after_the_reverberation(
     settings: config.HearingConfig, ignored_ms: int
 ) -> None:
     script = Script(settings)
-    (hold,) = script.hear(20, talker=SURE, voice=0.9)
-    (decision,) = script.hear(500, talker=SURE, voice=0.9)
+    (hold,) = script.hear(20, near_end=SURE, voice=0.9)
+    (decision,) = script.hear(500, near_end=SURE, voice=0.9)
     assert decision.decision is Decision.INTERRUPT
     assert decision.onset == hold.onset
     waited_ms = decision.metrics["waited_ms"]
@@ -102,37 +102,37 @@ def test_barge_in_interrupts_on_a_voice_after_the_reverberation(
     assert decision.metrics["evidence"] == 2
     assert hold.metrics["level_dbfs"] == -40.0
     assert not script.decision.pending
-    assert script.hear(500, talker=SURE, voice=0.9) == []  # until it is armed again
+    assert script.hear(500, near_end=SURE, voice=0.9) == []  # until it is armed again
 
 
 def test_barge_in_ignores_reverberation_after_a_hold() -> None:
     script = Script(HOLD)
-    script.hear(20, talker=SURE, voice=0.9)
-    (decision,) = script.hear(500, talker=SURE, voice=0.9, echo_dbfs=-38.0)
+    script.hear(20, near_end=SURE, voice=0.9)
+    (decision,) = script.hear(500, near_end=SURE, voice=0.9, echo_dbfs=-38.0)
     assert decision.decision is Decision.RESUME
 
 
 def test_barge_in_ignores_masked_periods() -> None:
     script = Script(HOLD)
-    script.hear(20, talker=SURE, voice=0.9)
-    assert script.hear(300, talker=SURE, voice=0.9, masked=True) == []
-    (decision,) = script.hear(200, talker=SURE, voice=0.9)
+    script.hear(20, near_end=SURE, voice=0.9)
+    assert script.hear(300, near_end=SURE, voice=0.9, unsettled=True) == []
+    (decision,) = script.hear(200, near_end=SURE, voice=0.9)
     assert decision.decision is Decision.INTERRUPT
     assert decision.metrics["waited_ms"] > 300
 
 
 def test_barge_in_ignores_the_lag_of_the_detectors() -> None:
     script = Script(HOLD)
-    script.hear(20, talker=SURE, voice=0.9, level_dbfs=-28.0)
-    script.hear(60, talker=SURE, voice=0.9, level_dbfs=-36.0)  # the room's reverberation
-    (decision,) = script.hear(440, talker=0.9, voice=0.9, level_dbfs=-50.0)
+    script.hear(20, near_end=SURE, voice=0.9, level_dbfs=-28.0)
+    script.hear(60, near_end=SURE, voice=0.9, level_dbfs=-36.0)  # the room's reverberation
+    (decision,) = script.hear(440, near_end=0.9, voice=0.9, level_dbfs=-50.0)
     assert decision.decision is Decision.RESUME
 
 
 def test_barge_in_with_a_likely_voice_takes_longer() -> None:
     script = Script(HOLD)
-    script.hear(20, talker=SURE, voice=0.2)
-    (decision,) = script.hear(500, talker=SURE, voice=0.2)
+    script.hear(20, near_end=SURE, voice=0.2)
+    (decision,) = script.hear(500, near_end=SURE, voice=0.2)
     assert decision.decision is Decision.INTERRUPT
     assert decision.metrics["waited_ms"] >= 150
 
@@ -144,10 +144,10 @@ def test_barge_in_with_a_likely_voice_takes_longer() -> None:
 )
 def test_barge_in_without_a_voice_resumes_in_time(speech: float, voice: float) -> None:
     script = Script()
-    script.hear(20, talker=SURE, voice=voice, speech=speech)
+    script.hear(20, near_end=SURE, voice=voice, speech=speech)
     held_at = script.now
-    assert script.hear(490, talker=SURE, voice=voice, speech=speech) == []
-    (decision,) = script.hear(10, talker=SURE, voice=voice, speech=speech)
+    assert script.hear(490, near_end=SURE, voice=voice, speech=speech) == []
+    (decision,) = script.hear(10, near_end=SURE, voice=voice, speech=speech)
     assert decision.decision is Decision.RESUME
     assert script.now == pytest.approx(held_at + 0.5)
     assert not script.decision.pending
@@ -155,15 +155,15 @@ def test_barge_in_without_a_voice_resumes_in_time(speech: float, voice: float) -
 
 def test_barge_in_of_a_voice_masked_by_noise_interrupts() -> None:
     script = Script()
-    script.hear(20, talker=SURE, voice=0.12)
-    (decision,) = script.hear(500, talker=SURE, voice=0.12)
+    script.hear(20, near_end=SURE, voice=0.12)
+    (decision,) = script.hear(500, near_end=SURE, voice=0.12)
     assert decision.decision is Decision.INTERRUPT
     assert 200 <= decision.metrics["waited_ms"] <= 250
     script = Script()
-    script.hear(20, talker=SURE)
+    script.hear(20, near_end=SURE)
     decisions = []
     for _ in range(10):  # sure, but only briefly, like plates
-        decisions += script.hear(50, talker=SURE) + script.hear(20, talker=SURE, speech=0.5)
+        decisions += script.hear(50, near_end=SURE) + script.hear(20, near_end=SURE, speech=0.5)
     assert [decision.decision for decision in decisions][:1] == [Decision.RESUME]
 
 
@@ -180,7 +180,7 @@ def test_barge_in_at_the_end_needs_half_if_the_user_still_speaks(
     speech: float, score: float, level_dbfs: float, then: Decision
 ) -> None:
     script = Script()
-    script.hear(20, talker=SURE)
+    script.hear(20, near_end=SURE)
     script.hear(100)
     assert script.hear(30, voice=0.6, speech=0.8) == []  # one clear chunk
     assert script.hear(340, speech=0.2) == []
@@ -201,7 +201,7 @@ def test_barge_in_of_loud_continued_speech_interrupts(
     ms: int, speech: float, score: float, then: Decision
 ) -> None:
     script = Script()
-    script.hear(20, talker=SURE)
+    script.hear(20, near_end=SURE)
     assert script.hear(500 - ms) == []
     (decision,) = script.hear(ms, speech=speech, score=score)
     assert decision.decision is then
@@ -214,35 +214,35 @@ def test_barge_in_of_loud_continued_speech_interrupts(
 
 def test_barge_in_false_alarm_raises_the_threshold_for_a_while() -> None:
     script = Script()
-    script.hear(20, talker=SURE)
+    script.hear(20, near_end=SURE)
     script.hear(500)
     raised = script.decision.threshold(script.now)
     assert raised > THRESHOLD
     likely = (THRESHOLD + raised) / 2
-    assert script.hear(100, talker=likely) == []
+    assert script.hear(100, near_end=likely) == []
     script.hear(5000)
     assert script.decision.threshold(script.now) == pytest.approx(THRESHOLD)
-    assert [decision.decision for decision in script.hear(20, talker=likely)] == [Decision.HOLD]
+    assert [decision.decision for decision in script.hear(20, near_end=likely)] == [Decision.HOLD]
 
 
 def test_barge_in_after_many_false_alarms_still_holds() -> None:
     script = Script()
     for _ in range(50):
-        script.hear(520, talker=0.9999, speech=0.3)
+        script.hear(520, near_end=0.9999, speech=0.3)
     script.hear(500)
     assert script.decision.threshold(script.now) < SURE
-    assert [decision.decision for decision in script.hear(20, talker=SURE)] == [Decision.HOLD]
+    assert [decision.decision for decision in script.hear(20, near_end=SURE)] == [Decision.HOLD]
 
 
 def test_barge_in_needs_to_be_armed_trusted_and_enabled() -> None:
-    assert Script(armed=False).hear(500, talker=SURE) == []
-    assert Script(config.HearingConfig(barge_in=False)).hear(500, talker=SURE) == []
-    assert Script().hear(500, talker=SURE, trusted=False) == []
+    assert Script(armed=False).hear(500, near_end=SURE) == []
+    assert Script(config.HearingConfig(barge_in=False)).hear(500, near_end=SURE) == []
+    assert Script().hear(500, near_end=SURE, trusted=False) == []
     script = Script()
-    script.hear(20, talker=SURE)
+    script.hear(20, near_end=SURE)
     script.decision.disarm()
     assert not script.decision.pending
-    assert script.hear(1000, talker=SURE, voice=0.9) == []
+    assert script.hear(1000, near_end=SURE, voice=0.9) == []
 
 
 def test_barge_in_decides_every_hold_within_the_window() -> None:
@@ -267,7 +267,7 @@ def test_barge_in_decides_every_hold_within_the_window() -> None:
 def held(settings: config.HearingConfig = HOLD) -> Script:
     """Return a script with a hold at 0.02 s, from the first two periods."""
     script = Script(settings)
-    (decision,) = script.hear(20, talker=SURE, score=5.0)
+    (decision,) = script.hear(20, near_end=SURE, score=5.0)
     assert decision.decision is Decision.HOLD
     return script
 
@@ -320,9 +320,9 @@ def test_barge_in_speech_of_150_ms_at_the_end_interrupts(periods: int, kind: Dec
 
 def test_barge_in_continues_to_decide_after_the_reply() -> None:
     script = Script(armed=False)
-    assert script.hear(100, talker=SURE) == []
+    assert script.hear(100, near_end=SURE) == []
     script.decision.linger()
-    (decision,) = script.hear(20, talker=SURE)
+    (decision,) = script.hear(20, near_end=SURE)
     assert decision.decision is Decision.HOLD
 
 
@@ -344,7 +344,7 @@ def test_barge_in_false_alarms_raise_the_threshold_by_1_5(
         found: list[BargeInDecision] = []
         while not any(decision.decision is Decision.RESUME for decision in found):
             silent = script.decision.pending
-            found += script.hear(10, talker=0.0 if silent else SURE)
+            found += script.hear(10, near_end=0.0 if silent else SURE)
     assert script.decision.threshold(script.now + after_s) == pytest.approx(threshold, abs=1e-3)
 
 

@@ -75,27 +75,27 @@ def test_canceller_uncertainty_falls_and_is_zero_in_silence() -> None:
 
 def test_canceller_weights_restore_and_forget_discards_a_path() -> None:
     scene = room(speech_like(3.0))
-    learnt = EchoCanceller()
-    run(learnt, scene)
+    learned = EchoCanceller()
+    run(learned, scene)
     warm = EchoCanceller()
-    warm.weights = learnt.weights
-    np.testing.assert_allclose(warm.weights, learnt.weights, atol=1e-5)
+    warm.weights = learned.weights
+    np.testing.assert_allclose(warm.weights, learned.weights, atol=1e-5)
     assert reduction_db(run(warm, scene), scene, 0.1, 0.4) > 12
     cold_db = reduction_db(run(EchoCanceller(), scene), scene, 0.1, 0.4)
-    learnt.forget()
-    assert not learnt.weights.any()
-    assert reduction_db(run(learnt, scene), scene, 0.1, 0.4) < cold_db + 3
+    learned.forget()
+    assert not learned.weights.any()
+    assert reduction_db(run(learned, scene), scene, 0.1, 0.4) < cold_db + 3
     assert cold_db < 10
 
 
 @pytest.mark.parametrize("frames", [0, 100, 160, 640])
 def test_canceller_replay_equals_a_silent_history(frames: int) -> None:
     """Frames that are removed at once have the same effect as silence in their place."""
-    learnt = EchoCanceller()
+    learned = EchoCanceller()
     scene = room(speech_like(2.0))
-    run(learnt, scene)
+    run(learned, scene)
     replayed, silent = EchoCanceller(), EchoCanceller()
-    replayed.weights = silent.weights = learnt.weights
+    replayed.weights = silent.weights = learned.weights
     periods = PARTITIONS + 4
     played = scene.reference[: periods * HOP].copy()
     played[len(played) - frames :] = 0

@@ -42,13 +42,13 @@ PARTS = [
     (Alignment, "process"),
     (Alignment, "dropped"),
     (EchoCanceller, "process"),
-    (ResidualEchoEstimator, "score"),
+    (ResidualEchoEstimator, "excess_db"),
     (Pitch, "cues"),
     (NearEndDetector, "process"),
     (VoiceActivityDetector, "process"),
-    (VoiceActivityDetector, "fade"),
+    (VoiceActivityDetector, "decay_state"),
     (EchoControl, "process"),
-    (EchoControl, "listen_anew"),
+    (EchoControl, "reset_detectors"),
     (Reference, "take"),
     (Reference, "written"),
     (Reference, "dropped"),
@@ -150,7 +150,7 @@ def test_speaker_in_a_reply_continues_when_a_part_raises(
     [
         *(
             (Alignment, "process"),
-            (ResidualEchoEstimator, "score"),
+            (ResidualEchoEstimator, "excess_db"),
             (VoiceActivityDetector, "process"),
         ),
         *(
@@ -188,7 +188,7 @@ def test_failure_is_shown_until_the_part_worked_for_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paper = Paper(settings())
-    breaks(monkeypatch, ResidualEchoEstimator, "score", times=1)
+    breaks(monkeypatch, ResidualEchoEstimator, "excess_db", times=1)
     paper.run(59.0)
     assert last_shown(paper).detail != ""
     paper.run(2.0)
@@ -221,7 +221,7 @@ def test_echo_is_not_sent_while_the_canceller_fails(
     ("kind", "method"),
     [
         (EchoCanceller, "process"),
-        (ResidualEchoEstimator, "score"),
+        (ResidualEchoEstimator, "excess_db"),
         (VoiceActivityDetector, "process"),
         (Reference, "take"),
     ],
@@ -273,7 +273,7 @@ def test_hearing_non_finite_numbers_are_a_failure(monkeypatch: pytest.MonkeyPatc
     """Filters and networks would store such numbers forever, and report silence."""
     for kind, method, rotten in (
         (NearEndDetector, "process", SimpleNamespace(voice=float("nan"), speech=0.0)),
-        (ResidualEchoEstimator, "score", float("inf")),
+        (ResidualEchoEstimator, "excess_db", float("inf")),
         (VoiceActivityDetector, "process", [float("nan")]),
     ):
         paper = Paper(settings())

@@ -41,16 +41,16 @@ def test_pitch_of_a_hum_is_periodic_and_of_noise_is_not(hz: int) -> None:
 
 
 @pytest.mark.slow
-def test_talker_distinguishes_the_user_from_the_reply(say: Say) -> None:
+def test_near_end_distinguishes_the_user_from_the_reply(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=5.0, gain=0.4)
     hearing = EchoControl(config.HearingConfig(), lead_ms=40)
-    talker = [hearing.process(*scene.period(i), i / 100).near_end for i in range(scene.periods)]
-    assert np.mean(np.array(talker[250:490]) > 0.8) < 0.02
-    assert np.mean(np.array(talker[520 : 500 + len(user) // 160 - 20]) > 0.8) > 0.6
+    near_end = [hearing.process(*scene.period(i), i / 100).near_end for i in range(scene.periods)]
+    assert np.mean(np.array(near_end[250:490]) > 0.8) < 0.02
+    assert np.mean(np.array(near_end[520 : 500 + len(user) // 160 - 20]) > 0.8) > 0.6
 
 
-def test_talker_of_a_rattle_is_not_speech() -> None:
+def test_near_end_of_a_rattle_is_not_speech() -> None:
     hearing = EchoControl(config.HearingConfig())
     rattle = noise(5 * 16_000, 0.003)
     for start in range(32_000, 72_000, 4000):
@@ -64,7 +64,7 @@ def test_talker_of_a_rattle_is_not_speech() -> None:
     assert np.mean(np.array(speech[150:]) > 0.7) < 0.05
 
 
-def test_talker_detector_is_deterministic() -> None:
+def test_near_end_detector_is_deterministic() -> None:
     cues = np.random.default_rng(1).normal(0, 10, (50, 150)).astype(np.float32)
     first, second = NearEndDetector(), NearEndDetector()
     assert [first.process(c) for c in cues] == [second.process(c) for c in cues]

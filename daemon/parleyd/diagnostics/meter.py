@@ -12,13 +12,13 @@ from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.barge_in import THRESHOLD
 from parleyd.printable import printable
 
-EVERY_BEATS = 10
+EVERY_PERIODS = 10
 _QUIETEST_DBFS = -70.0
 _WIDTH = 20
 
 
 class Meter:
-    """Shows a speaker's hearing; the audio thread calls `beat`, the event loop draws."""
+    """Shows a speaker's hearing; the audio thread calls `observe`, the event loop draws."""
 
     def __init__(
         self, speaker: SmartSpeaker, loop: asyncio.AbstractEventLoop, out: TextIO = sys.stderr
@@ -26,12 +26,12 @@ class Meter:
         self._speaker = speaker
         self._loop = loop
         self._out = out
-        self._beats = 0
+        self._periods = 0
 
     def observe(self, period: MicPeriod, step: TickResult) -> None:
         """Count a period of the audio thread; does not block."""
-        self._beats += 1
-        if self._beats % EVERY_BEATS == 0:
+        self._periods += 1
+        if self._periods % EVERY_PERIODS == 0:
             mic_dbfs = None if period.frames is None else level_dbfs(period.frames)
             row = line(self._speaker.state, mic_dbfs, self._speaker.heard)
             self._loop.call_soon_threadsafe(self._draw, row)
@@ -49,7 +49,7 @@ def line(state: State, mic_dbfs: float | None, heard: ProcessedPeriod | None) ->
     echo = f"{heard.echo_dbfs:4.0f}" if heard.echo_dbfs > _QUIETEST_DBFS else "   -"
     return (
         f"{state:<10} mic {mic_dbfs:4.0f} dB  echo {echo} dB  left {heard.level_dbfs:4.0f} dB "
-        f"{_bar(heard.level_dbfs)} {user} talker {heard.near_end:.2f}  voice {heard.voice:.2f}"
+        f"{_bar(heard.level_dbfs)} {user} near end {heard.near_end:.2f}  voice {heard.voice:.2f}"
     )
 
 

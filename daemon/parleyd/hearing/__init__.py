@@ -25,7 +25,7 @@ class ProcessedPeriod:
     """Probability of a user's voice in the microphone, with or without echo, 0..1, per period."""
 
     speech: float
-    """Probability that the voice is speech, not a cough or hum; slower than `talker`."""
+    """Probability that the voice is speech, not a cough or hum; slower than `near_end`."""
 
     level_dbfs: float
     """RMS of the cleaned period."""
@@ -37,7 +37,7 @@ class ProcessedPeriod:
     """Whether the canceller is new and echo may still arrive, so a sound may not be a user."""
 
     trusted: bool = True
-    """Whether `score` is valid: the echo path is known and no recent xrun has moved it."""
+    """Whether `excess_db` is valid: the echo path is known and no recent xrun has moved it."""
 
     cancelled: bool = True
     """False after a failure of the canceller: `cleaned` then contains the echo."""

@@ -73,11 +73,11 @@ class BargeInDetector:
 
     def __init__(self, settings: config.HearingConfig) -> None:
         self._enabled = settings.barge_in
-        self._confirm_s = settings.decision_window_ms / 1000
+        self._decision_window_s = settings.decision_window_ms / 1000
         self._holds = settings.on_suspicion == "hold"
         self._ignore_s = _IGNORE_S[settings.on_suspicion]
         self._scores: deque[float] = deque(maxlen=_ONSET_REACH)
-        self._talkers: deque[float] = deque(maxlen=WINDOW)
+        self._near_ends: deque[float] = deque(maxlen=WINDOW)
         self._penalty = 0.0
         self._penalised_at = 0.0
         self.onset = 0.0
@@ -93,7 +93,7 @@ class BargeInDetector:
         """Playback becomes audible: decide from now on, unless barge-in is configured off."""
         self.disarm()
         self._scores.clear()
-        self._talkers.clear()
+        self._near_ends.clear()
         self._armed = self._enabled
 
     def linger(self) -> None:
@@ -127,9 +127,9 @@ class BargeInDetector:
 
     def _notice(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         self._scores.append(heard.excess_db)
-        self._talkers.append(heard.near_end if heard.trusted else 0.0)
+        self._near_ends.append(heard.near_end if heard.trusted else 0.0)
         threshold = self.threshold(now)
-        if sum(talker > threshold for talker in self._talkers) < HITS:
+        if sum(near_end > threshold for near_end in self._near_ends) < HITS:
             return None
         self._held_at = now
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
@@ -138,9 +138,9 @@ class BargeInDetector:
         self._surest = 0.0
         self._sure_periods = self._speaks_periods = 0
         metrics = {
-            "talker": max(self._talkers),
+            "near_end": max(self._near_ends),
             "threshold": threshold,
-            "score": heard.excess_db,
+            "excess_db": heard.excess_db,
             "voice": heard.voice,
             "level_dbfs": heard.level_dbfs,
             "echo_dbfs": heard.echo_dbfs,
@@ -157,9 +157,9 @@ class BargeInDetector:
             "speaks_ms": self._speaks_periods * PERIOD_MS,
             "voice": self._surest,
             "speech": heard.speech,
-            "score": heard.excess_db,
+            "excess_db": heard.excess_db,
         }
-        over = waited_s >= self._confirm_s
+        over = waited_s >= self._decision_window_s
         reason = self._is_user(still=over and speaks)
         if reason:
             self.disarm()
@@ -199,7 +199,7 @@ class BargeInDetector:
         """It was a false alarm: the next one needs more."""
         self._held_at = None
         self._scores.clear()
-        self._talkers.clear()
+        self._near_ends.clear()
         self._penalty = min(self._raised(now) + _PENALTY, _PENALTY_MOST)
         self._penalised_at = now
 

@@ -66,11 +66,11 @@ class EchoControl:
         self._distrusted_until = self._now = float("-inf")
         self._periods = 0
         self._new_canceller()
-        self._new_talker_detector()
+        self._new_near_end_detector()
         self._new_voice_detector()
         deaf = "only wake word and button interrupt"
         self._cancelling = Fuse("echo canceller", deaf, self._new_canceller, report)
-        self._knowing = Fuse("near-end detector", deaf, self._new_talker_detector, report)
+        self._knowing = Fuse("near-end detector", deaf, self._new_near_end_detector, report)
         self._listening = Fuse("voice detector", deaf, self._new_voice_detector, report)
         self.fuses = (self._cancelling, self._knowing, self._listening)
 
@@ -81,7 +81,7 @@ class EchoControl:
 
         `mic`, `reference`: int16 mono, 160 frames at 16 kHz, the captured frames and the frames
         passed to the loudspeaker in this period (zeros without playback).
-        `attentive`: whether the detectors are needed; if not, `voice`, `talker` and `speech`
+        `attentive`: whether the detectors are needed; if not, `voice`, `near_end` and `speech`
         are 0, which saves a third of the work for most of a day.
         """
         if attentive and not self._attentive:
@@ -94,24 +94,24 @@ class EchoControl:
         cancelled, echo_dbfs = done or _as_it_is(noisy)
         cleaned = float_to_int16(cancelled.error - int16_to_float(floor))
         known = self._knowing.run(now, self._know, cancelled, attentive)
-        score, talker = known or (0.0, NearEndProbabilities(0.0, 0.0))
+        excess_db, near_end = known or (0.0, NearEndProbabilities(0.0, 0.0))
         chunk: bool | None = False
         if attentive:
             chunk = self._listening.run(now, self._listen, cleaned)
         intact = done is not None and known is not None and chunk is not None
         if chunk is None:  # the near-end detector replaces it for local endpointing
             chunk = self._periods % _CHUNK_PERIODS == 0
-            self._voice = talker.speech
+            self._voice = near_end.speech
         return ProcessedPeriod(
             cleaned=cleaned,
-            excess_db=score,
+            excess_db=excess_db,
             voice=self._voice if attentive else 0.0,
             voice_chunk=chunk,
-            near_end=talker.voice,
-            speech=talker.speech,
+            near_end=near_end.voice,
+            speech=near_end.speech,
             level_dbfs=level_dbfs(cleaned),
             echo_dbfs=echo_dbfs,
-            echo_unsettled=self._masked,
+            echo_unsettled=self._echo_unsettled,
             trusted=intact and self._trusted(now),
             cancelled=done is not None,
         )
@@ -154,7 +154,7 @@ class EchoControl:
         """
         self._voice = 0.0
         self._pitch = Pitch()
-        self._talker = NearEndDetector()
+        self._near_end = NearEndDetector()
         self._detector.reset()
 
     def _new_canceller(self) -> None:
@@ -163,10 +163,10 @@ class EchoControl:
         self._audible_periods = 0
         self._since_audible = _RINGING_PERIODS  # periods
 
-    def _new_talker_detector(self) -> None:
+    def _new_near_end_detector(self) -> None:
         self._levels = ResidualEchoEstimator()
         self._pitch = Pitch()
-        self._talker = NearEndDetector()
+        self._near_end = NearEndDetector()
 
     def _new_voice_detector(self) -> None:
         self._detector = VoiceActivityDetector(max_gain=_VOICE_GAIN)
@@ -186,13 +186,13 @@ class EchoControl:
     def _know(
         self, cancelled: CancelledBlock, attentive: bool
     ) -> tuple[float, NearEndProbabilities]:
-        score = _finite(self._levels.excess_db(cancelled), "the score")
+        excess_db = _finite(self._levels.excess_db(cancelled), "the residual echo")
         if not attentive:
-            return score, NearEndProbabilities(0.0, 0.0)
+            return excess_db, NearEndProbabilities(0.0, 0.0)
         cues = np.concatenate((self._levels.cues, self._pitch.cues(cancelled)))
-        talker = self._talker.process(cues)
-        _finite(talker.voice + talker.speech, "the near-end detector's output")
-        return score, talker
+        near_end = self._near_end.process(cues)
+        _finite(near_end.voice + near_end.speech, "the near-end detector's output")
+        return excess_db, near_end
 
     def _listen(self, cleaned: Frames) -> bool:
         """Run the voice detector; return whether one of its chunks ended in this period."""
@@ -202,7 +202,7 @@ class EchoControl:
         return bool(chunks)
 
     @property
-    def _masked(self) -> bool:
+    def _echo_unsettled(self) -> bool:
         young = self._canceller is not None and self._audible_periods < _YOUNG_PERIODS
         return young and self._since_audible < _RINGING_PERIODS
 

@@ -42,7 +42,7 @@ class Endpointer:
         if heard.voice_chunk and heard.voice > _VOICE:
             self.voiced_at = now
         if self.speaking:
-            return self._go_on(heard, now)
+            return self._continue(heard, now)
         if not heard.voice_chunk:
             return None
         self._chunks.append(heard.voice > _VOICE)
@@ -52,7 +52,7 @@ class Endpointer:
         self._voiced_at = now
         return SpeechBoundary.STARTED
 
-    def _go_on(self, heard: ProcessedPeriod, now: float) -> SpeechBoundary | None:
+    def _continue(self, heard: ProcessedPeriod, now: float) -> SpeechBoundary | None:
         if self._voiced_at is None or (heard.voice_chunk and heard.voice > _STILL_VOICE):
             self._voiced_at = now
         if now - self._voiced_at < self._silence_s:

@@ -13,7 +13,7 @@ import numpy as np
 
 from parleyd.units import Floats
 
-_MODEL = Path(__file__).parent / "models" / "talker.npz"
+_MODEL = Path(__file__).parent / "models" / "near_end.npz"
 _CUE_LIMIT = np.float32(40.0)  # dB; higher values carry no more information
 _LIMIT = np.float32(4.0)  # standard deviations, as in training
 

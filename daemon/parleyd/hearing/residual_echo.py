@@ -55,7 +55,7 @@ class ResidualEchoEstimator:
         self._floor_db = np.full(BANDS, np.inf, np.float32)
         self._periods = 0
         self.cues = np.zeros(CUES * BANDS, np.float32)
-        """The inputs of the last `score`: five dB values, then coherence, for each band."""
+        """The inputs of the last `excess_db`: five dB values, then coherence, for each band."""
 
     @property
     def noise_db(self) -> Floats:

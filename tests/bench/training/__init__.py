@@ -18,7 +18,7 @@ environment; a thousand sessions (ten hours) take about 25 minutes on one core:
 Then train the network:
 
     /tmp/torch/bin/python tests/bench/training/train.py /tmp/examples \\
-        daemon/parleyd/hearing/models/talker.npz
+        daemon/parleyd/hearing/models/near_end.npz
 
 All three are deterministic on one machine.
 
