@@ -135,7 +135,7 @@ class Running:
     def __init__(self, card: SoundCard, closed: bool = False, **options: Any) -> None:
         self.core, self.outcome = CountingCore(), Outcome()
         self.queue, self.gate = EventQueue(), Gate(closed)
-        self.heart = AudioThread(
+        self.audio_thread = AudioThread(
             card,
             self.core,
             self.queue,
@@ -151,7 +151,7 @@ def simple() -> Iterator[tuple[SimpleCard, Running]]:
     card = SimpleCard()
     running = Running(card)
     yield card, running
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
 
 
 def is_period(item: object) -> bool:
@@ -171,34 +171,34 @@ def test_period_handles_events_then_drops_then_writes(
     card, running = simple
     running.queue.post(ButtonPressed())
     card.give(np.arange(160, dtype=np.int16))
-    running.heart.start()
+    running.audio_thread.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == ButtonPressed()
     period = running.core.seen.get(timeout=DEADLINE_S)
     assert period.frames.tolist() == list(range(160))
     assert period.queued_frames == 77
     effects = running.outcome.effects.get(timeout=DEADLINE_S)
     assert [type(effect) for effect in effects] == [Show, LogEvent]
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
     assert drain(card.calls) == [
         ("open_capture", None),
         ("drop", None),
         ("write", 480),
         ("close", None),
     ]
-    assert running.core.threads == {"heartbeat"}
-    assert running.heart.beats == 1
+    assert running.core.threads == {"audio"}
+    assert running.audio_thread.periods == 1
 
 
 def test_tick_needs_a_period_and_reports_only_real_effects(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
-    running.heart.start()
+    running.audio_thread.start()
     for _ in range(3):
         card.give(np.zeros(160, np.int16))
         running.core.wait_for(is_period)
-    assert running.heart.stop()
-    assert running.heart.beats == 3
+    assert running.audio_thread.stop()
+    assert running.audio_thread.periods == 3
     assert running.outcome.effects.empty()
 
 
@@ -206,7 +206,7 @@ def test_xruns_are_reported_per_period_and_none_before_the_first(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
-    running.heart.start()
+    running.audio_thread.start()
     told = []
     for total in (2, 2, 4, 7):
         card.xruns = total
@@ -219,7 +219,7 @@ def test_mute_closes_the_microphone_before_the_core_knows(
     simple: tuple[SimpleCard, Running],
 ) -> None:
     card, running = simple
-    running.heart.start()
+    running.audio_thread.start()
     card.give(np.zeros(160, np.int16))
     running.core.wait_for(is_period)
     running.gate.closed = True
@@ -237,22 +237,22 @@ def test_mute_closes_the_microphone_before_the_core_knows(
 def test_start_while_muted_never_opens_the_microphone() -> None:
     card = SimpleCard()
     running = Running(card, closed=True)
-    running.heart.start()
+    running.audio_thread.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == MuteSwitched(True)
     running.core.wait_for(is_period)
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
     assert ("open_capture", None) not in drain(card.calls)
 
 
 def test_lost_card_is_closed_and_ends_the_thread(simple: tuple[SimpleCard, Running]) -> None:
     card, running = simple
-    running.heart.start()
+    running.audio_thread.start()
     lost = AudioError("lost")
     card.give(lost)
     assert running.outcome.errors.get(timeout=DEADLINE_S) is lost
     assert drain(card.calls)[-1] == ("close", None)
-    running.heart.join(DEADLINE_S)
-    assert not running.heart.is_alive()
+    running.audio_thread.join(DEADLINE_S)
+    assert not running.audio_thread.is_alive()
 
 
 def test_core_exception_is_logged_and_ends_the_thread(
@@ -261,7 +261,7 @@ def test_core_exception_is_logged_and_ends_the_thread(
     card, running = simple
     running.queue.post("raise")  # type: ignore[arg-type]
     card.give(np.zeros(160, np.int16))
-    running.heart.start()
+    running.audio_thread.start()
     assert isinstance(running.outcome.errors.get(timeout=DEADLINE_S), ZeroDivisionError)
     assert caplog.records[0].exc_info is not None
     assert drain(card.calls)[-1] == ("close", None)
@@ -276,12 +276,12 @@ def test_audio_thread_survives_a_raising_recorder(caplog: pytest.LogCaptureFixtu
 
     card = SimpleCard()
     running = Running(card, watchers=[broken])
-    running.heart.start()
+    running.audio_thread.start()
     for _ in range(3):
         card.give(np.zeros(160, np.int16))
         running.core.wait_for(lambda item: isinstance(item, MicPeriod))
-    assert running.heart.is_alive()
-    assert running.heart.stop()
+    assert running.audio_thread.is_alive()
+    assert running.audio_thread.stop()
     assert len(seen) == 1
     assert caplog.text.count("Traceback") == 1
     assert running.outcome.errors.empty()
@@ -303,7 +303,7 @@ class RaisingEngine:
 def test_audio_thread_survives_a_raising_wake_engine() -> None:
     card = SimpleCard()
     running = Running(card)
-    running.heart = AudioThread(
+    running.audio_thread = AudioThread(
         card,
         SmartSpeaker(config.Config(), RaisingEngine()),
         EventQueue(),
@@ -311,14 +311,14 @@ def test_audio_thread_survives_a_raising_wake_engine() -> None:
         on_effects=running.outcome.effects.put,
         on_error=running.outcome.errors.put,
     )
-    running.heart.start()
+    running.audio_thread.start()
     for _ in range(50):
         card.give(np.zeros(160, np.int16))
     deadline = time.monotonic() + DEADLINE_S
-    while running.heart.beats < 50 and time.monotonic() < deadline:
+    while running.audio_thread.periods < 50 and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert running.heart.is_alive()
-    assert running.heart.stop()
+    assert running.audio_thread.is_alive()
+    assert running.audio_thread.stop()
     effects = [effect for some in list(running.outcome.effects.queue) for effect in some]
     (fault,) = [effect for effect in effects if isinstance(effect, ComponentFault)]
     assert (fault.part, str(fault.error)) == ("wake engine", "invoke failed")
@@ -327,8 +327,8 @@ def test_audio_thread_survives_a_raising_wake_engine() -> None:
 
 def test_stop_before_start_closes_the_card(simple: tuple[SimpleCard, Running]) -> None:
     card, running = simple
-    assert running.heart.stop()
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
+    assert running.audio_thread.stop()
     assert drain(card.calls) == [("close", None)] * 2
 
 
@@ -351,7 +351,7 @@ def test_thousands_of_lost_events_are_two_log_lines(
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     for _ in range(200):
         card.give(np.zeros(160, np.int16))
-    running.heart.start()
+    running.audio_thread.start()
     running.core.wait_for(lambda item: item == 8191)
     running.queue.post("next")  # type: ignore[arg-type]
     running.core.wait_for(lambda item: item == "next")
@@ -367,7 +367,7 @@ def test_burst_of_events_keeps_its_order_and_delays_no_period(
         running.queue.post(number)  # type: ignore[arg-type]
     for _ in range(200):
         card.give(np.zeros(160, np.int16))
-    running.heart.start()
+    running.audio_thread.start()
     numbers: list[int] = []
     while len(numbers) < 1000:
         item = running.core.seen.get(timeout=DEADLINE_S)
@@ -385,10 +385,10 @@ def test_refused_real_time_priority_is_logged_once(
     monkeypatch.setattr("os.sched_setscheduler", refuse)
     caplog.set_level("INFO")
     running = Running(SimpleCard(), closed=True, priority=20)
-    running.heart.start()
+    running.audio_thread.start()
     for _ in range(3):
         running.core.wait_for(is_period)
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
     assert caplog.text.count("LimitRTPRIO=20") == 1
 
 
@@ -425,7 +425,7 @@ def test_lost_card_is_reported_and_reopened() -> None:
     card, again = SimpleCard(), SimpleCard()
     running = Running(card, reopen=Drawer(AudioError("still nothing"), again))
     running.queue.post(ButtonPressed())
-    running.heart.start()
+    running.audio_thread.start()
     card.give(np.zeros(160, np.int16))
     running.core.wait_for(is_period)
     card.give(AudioError("pulled out"))
@@ -436,7 +436,7 @@ def test_lost_card_is_reported_and_reopened() -> None:
     again.give(np.ones(160, np.int16))
     assert running.core.wait_for(is_period).frames is not None
     assert drain(card.calls)[-1] == ("close", None)
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
     assert running.outcome.errors.empty()
     assert drain(again.calls) == [("open_capture", None), ("write", 0), ("close", None)]
 
@@ -447,13 +447,13 @@ def test_periods_continue_silently_without_a_card(
     monkeypatch.setattr(card_recovery, "RETRY_S", 1000.0)
     drawer = Drawer()
     running = Running(NullCard("never there"), reopen=drawer)
-    running.heart.start()
+    running.audio_thread.start()
     assert running.core.seen.get(timeout=DEADLINE_S) == CardLost("never there", 0)
     for _ in range(5):
         assert running.core.wait_for(is_period) == MicPeriod(None, 0)
     running.queue.post(ButtonPressed())
     assert running.outcome.effects.get(timeout=DEADLINE_S)
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
     assert drawer.tries == 0
 
 
@@ -461,7 +461,7 @@ def test_periods_continue_silently_without_a_card(
 def test_card_returning_during_mute_has_its_microphone_closed() -> None:
     card, again = SimpleCard(), SimpleCard()
     running = Running(card, reopen=Drawer(again))
-    running.heart.start()
+    running.audio_thread.start()
     card.give(AudioError("pulled out"))
     running.gate.closed = True
     running.core.wait_for(lambda item: item == MuteSwitched(True))
@@ -471,7 +471,7 @@ def test_card_returning_during_mute_has_its_microphone_closed() -> None:
     running.gate.closed = False
     running.core.wait_for(lambda item: item == MuteSwitched(False))
     assert again.microphone_open
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
 
 
 @pytest.mark.usefixtures("_at_once")
@@ -482,11 +482,11 @@ def test_card_without_microphone_is_closed_and_retried() -> None:
 
     deaf, again = Deaf(), SimpleCard()
     running = Running(NullCard("nothing"), reopen=Drawer(deaf, again))
-    running.heart.start()
+    running.audio_thread.start()
     running.core.wait_for(lambda item: item == CardLost("no microphone", 0))
     running.core.wait_for(lambda item: item == CardBack())
     assert drain(deaf.calls) == [("close", None)]
-    assert running.heart.stop()
+    assert running.audio_thread.stop()
 
 
 def test_retry_delays_grow_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,7 +504,7 @@ def test_retry_delays_grow_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> No
     running = Running(NullCard("nothing"), reopen=reopen)
     while len(tried) < 7:
         Time.now += 0.01
-        running.heart._beat_or_lose()
+        running.audio_thread._run_period_or_lose_card()
     pauses = np.diff(tried)
     assert pauses == pytest.approx([0.5, 1.0, 2.0, 4.0, 4.0, 4.0], abs=0.02)
 
@@ -516,9 +516,9 @@ def test_retry_delays_grow_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> No
 def real(rig: PulseRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setattr(sound_card, "STALL_S", DEADLINE_S)
     running = Running(Card(config.AudioConfig(capture="mic", playback="speaker")))
-    running.heart.start()
+    running.audio_thread.start()
     yield running
-    running.heart.stop()
+    running.audio_thread.stop()
 
 
 def test_audio_thread_runs_on_alsa(real: Running) -> None:
@@ -554,7 +554,7 @@ def test_playback_of_the_core_is_audible(rig: PulseRig, monkeypatch: pytest.Monk
             return TickResult(False, np.full(max(0, lead - mic.queued_frames), 9000, np.int16), ())
 
     outcome = Outcome()
-    heart = AudioThread(
+    audio_thread = AudioThread(
         Card(config.AudioConfig(capture="mic", playback="speaker")),
         Tone(),
         EventQueue(),
@@ -563,11 +563,11 @@ def test_playback_of_the_core_is_audible(rig: PulseRig, monkeypatch: pytest.Monk
         on_error=outcome.errors.put,
     )
     rig.heard.clear()
-    heart.start()
+    audio_thread.start()
     try:
         assert rig.heard.wait_for(8000, SPEAKER_RATE_HZ // 2, DEADLINE_S)
     finally:
-        assert heart.stop()
+        assert audio_thread.stop()
     assert outcome.errors.empty()
 
 
@@ -579,7 +579,7 @@ def test_audio_thread_survives_a_restart_of_the_sound_server(
     audio = config.AudioConfig(capture="mic", playback="speaker")
     with PulseRig() as rig:
         running = Running(Card(audio), reopen=lambda: Card(audio))
-        running.heart.start()
+        running.audio_thread.start()
         try:
             running.core.wait_for(is_period)
             rig.kill()
@@ -591,5 +591,5 @@ def test_audio_thread_survives_a_restart_of_the_sound_server(
             for _ in range(20):
                 assert running.core.wait_for(is_period).frames.shape == (160,)
         finally:
-            assert running.heart.stop()
+            assert running.audio_thread.stop()
     assert running.outcome.errors.empty()

@@ -130,9 +130,9 @@ def test_mute_by_voice_survives_a_reload_after_a_clock_change(
         monkeypatch.setattr(time, "time", lambda: now)
         for restarted in (process, process_state(tmp_path)):  # a reload, then a new process
             async with assembled(SETTINGS, restarted) as running:
-                heart = running.audio_thread
-                await until(lambda heart=heart: heart.beats > 5, WITHIN_S)  # type: ignore[misc]
-                assert heart._muted is True
+                audio_thread = running.audio_thread
+                await until(lambda audio_thread=audio_thread: audio_thread.periods > 5, WITHIN_S)  # type: ignore[misc]
+                assert audio_thread._muted is True
                 assert restarted.status.line.startswith("muted")
         async with assembled(SETTINGS, restarted):
             restarted.queue.post(ButtonPressed())

@@ -35,7 +35,9 @@ class Bench:
         self.parts = Calls()
         self.status = ServiceStatus(Notifier({}))
         part: Any = self.parts
-        skills = SimpleNamespace(alarm_listener=part, mute=part, ring_stopped=part.ring_stopped)
+        skills = SimpleNamespace(
+            alarm_listener=part, mute=part, alarm_dismissed=part.alarm_dismissed
+        )
         self.host = DaemonEffects(
             self.status,
             skills,  # type: ignore[arg-type]

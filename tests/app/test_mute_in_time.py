@@ -87,7 +87,7 @@ class Bench:
         self.details: list[str] = []
         self.shown: list[tuple[float, Indication]] = []
         self.spare = TimedCard(self.clock)
-        self.heart = AudioThread(
+        self.audio_thread = AudioThread(
             self.card,
             SmartSpeaker(config.Config(), None),
             EventQueue(),
@@ -99,7 +99,7 @@ class Bench:
 
     def period(self, times: int = 1) -> None:
         for _ in range(times):
-            self.heart._beat_or_lose()
+            self.audio_thread._run_period_or_lose_card()
 
     def _take(self, effects: Sequence[Effect]) -> None:
         self.details += [e.detail for e in effects if isinstance(e, Show)]
@@ -158,8 +158,8 @@ def test_returning_card_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(bench.card, "queued_frames", gone)
     bench.period()
-    assert isinstance(bench.heart._card, NullCard)
-    while bench.heart._card is not bench.spare:
+    assert isinstance(bench.audio_thread._card, NullCard)
+    while bench.audio_thread._card is not bench.spare:
         bench.period()
     bench.period(20)
     assert bench.spare.opened == []
@@ -167,7 +167,7 @@ def test_returning_card_stays_closed(bench: Bench, monkeypatch: pytest.MonkeyPat
 
 
 def test_ending_thread_opens_nothing(bench: Bench) -> None:
-    assert bench.heart.stop()
+    assert bench.audio_thread.stop()
     bench.period()
     assert bench.card.opened == []
 

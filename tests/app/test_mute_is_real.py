@@ -142,12 +142,12 @@ async def running(path: Path) -> AsyncIterator[Daemon]:
         assert await asyncio.wait_for(task, WITHIN_S) == 0
 
 
-async def beats(daemon: Daemon, count: int) -> None:
+async def periods(daemon: Daemon, count: int) -> None:
     """Wait for a number of periods of the audio thread, in which it handles all events."""
     assert daemon._assembly is not None
-    heart = daemon._assembly.audio_thread
-    end = heart.beats + count
-    await until(lambda: heart.beats >= end, WITHIN_S)
+    audio_thread = daemon._assembly.audio_thread
+    end = audio_thread.periods + count
+    await until(lambda: audio_thread.periods >= end, WITHIN_S)
 
 
 def test_no_path_opens_the_microphone_while_the_switch_is_on(
@@ -166,7 +166,7 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
     desk.switch(on=True)
 
     async def nothing_opened(daemon: Daemon) -> None:
-        await beats(daemon, 10)
+        await periods(daemon, 10)
         assert captures == []
         assert await asyncio.to_thread(own_rig.open_microphones) == 0
 
@@ -188,12 +188,12 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             await nothing_opened(daemon)
             # a card that is lost while an alarm rings, and returns
             assert daemon._assembly is not None
-            heart = daemon._assembly.audio_thread
+            audio_thread = daemon._assembly.audio_thread
             own_rig.kill()
-            heart._queue.post(AlarmDue("tea"))
-            await until(lambda: isinstance(heart._card, sound_card.Card) is False, WITHIN_S)
+            audio_thread._queue.post(AlarmDue("tea"))
+            await until(lambda: isinstance(audio_thread._card, sound_card.Card) is False, WITHIN_S)
             await asyncio.to_thread(own_rig.restart)
-            await until(lambda: isinstance(heart._card, sound_card.Card), WITHIN_S)
+            await until(lambda: isinstance(audio_thread._card, sound_card.Card), WITHIN_S)
             await nothing_opened(daemon)
         async with running(path) as daemon:
             # another start; then the control: the switch opens the microphone and closes it again

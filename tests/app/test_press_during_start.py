@@ -193,9 +193,9 @@ def test_switch_moved_at_each_stage_of_a_start_is_obeyed(
         for owner, name in STAGES[: -len(AT_THE_END)]:
             monkeypatch.setattr(owner, name, before(getattr(owner, name), move))
         async with assembled(settings, process) as running:
-            heart = running.audio_thread
-            await until(lambda: heart.beats > 5, WITHIN_S)
-            assert heart._muted is (moves % 2 == 1)
+            audio_thread = running.audio_thread
+            await until(lambda: audio_thread.periods > 5, WITHIN_S)
+            assert audio_thread._muted is (moves % 2 == 1)
             assert process.mute is not None
             assert process.mute.switch is (moves % 2 == 1)
 
@@ -213,17 +213,17 @@ def test_switch_moved_while_no_pin_is_watched_is_obeyed(
 
     async def life() -> None:
         async with assembled(settings, process) as running:
-            heart = running.audio_thread
-            await until(lambda: heart.beats > 5, WITHIN_S)
+            audio_thread = running.audio_thread
+            await until(lambda: audio_thread.periods > 5, WITHIN_S)
             pins.pin(24).drive_low()
-            await until(lambda: heart._muted is closed_means_muted, WITHIN_S)
+            await until(lambda: audio_thread._muted is closed_means_muted, WITHIN_S)
             mute = process.mute
             assert isinstance(mute, Mute)
             await until(lambda: mute.switch is closed_means_muted, WITHIN_S)
         pins.pin(24).drive_high()
         async with assembled(settings, process) as running:
-            heart = running.audio_thread
-            await until(lambda: heart.beats > 5, WITHIN_S)
-            assert heart._muted is not closed_means_muted
+            audio_thread = running.audio_thread
+            await until(lambda: audio_thread.periods > 5, WITHIN_S)
+            assert audio_thread._muted is not closed_means_muted
 
     asyncio.run(life())

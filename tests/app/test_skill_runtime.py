@@ -226,9 +226,9 @@ def test_alarm_command_is_recognised_offline_while_ringing(
             ring = await house.posted.get()
             assert isinstance(ring, AlarmDue)
             for words, stop in (("hello", False), ("stop the alarm", True)):
-                house.skills.alarm_listener.understand(synthesize(words, "rms"))
+                house.skills.alarm_listener.recognize(synthesize(words, "rms"))
                 assert await house.posted.get() == AlarmCommandRecognized(stop)
-            house.skills.ring_stopped([ring.ring_id])
+            house.skills.alarm_dismissed([ring.ring_id])
         await house.skills.settle()
         assert Store(tmp_path / "skills.json").kept.alarms == ()
 

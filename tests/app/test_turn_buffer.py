@@ -18,7 +18,7 @@ class Tape:
         self.buffer = TurnBuffer()
         self.number = 0
 
-    def beats(self, seconds: float, state: State, *, muted: bool = False) -> None:
+    def periods(self, seconds: float, state: State, *, muted: bool = False) -> None:
         for _ in range(round(seconds * 100)):
             self.number += 1
             heard = None if muted else np.full(160, self.number, np.int16)
@@ -33,60 +33,60 @@ class Tape:
 
 def test_turn_after_an_hour_of_idle_begins_two_seconds_before_it() -> None:
     tape = Tape()
-    tape.beats(150.0, State.IDLE)
-    tape.beats(3.0, State.LISTENING)
-    tape.beats(4.0, State.SPEAKING)
-    tape.beats(30.0, State.IDLE)  # before the turn is written
+    tape.periods(150.0, State.IDLE)
+    tape.periods(3.0, State.LISTENING)
+    tape.periods(4.0, State.SPEAKING)
+    tape.periods(30.0, State.IDLE)  # before the turn is written
     assert tape.taken() == list(range(14_801, 15_702))  # 2 s, 3 s, 4 s and the period that ends it
 
 
 def test_second_turn_holds_nothing_of_the_first() -> None:
     tape = Tape()
-    tape.beats(1.0, State.LISTENING)
-    tape.beats(1.0, State.IDLE)
+    tape.periods(1.0, State.LISTENING)
+    tape.periods(1.0, State.IDLE)
     tape.taken()
-    tape.beats(1.0, State.LISTENING)
-    tape.beats(0.01, State.IDLE)
+    tape.periods(1.0, State.LISTENING)
+    tape.periods(0.01, State.IDLE)
     assert tape.taken() == list(range(102, 302))  # 1 s of idle, 1 s of the turn
 
 
 def test_unwritten_turn_is_dropped_at_the_next() -> None:
     tape = Tape()
-    tape.beats(5.0, State.LISTENING)  # without speech, no turn is reported
-    tape.beats(60.0, State.IDLE)
-    tape.beats(1.0, State.LISTENING)
+    tape.periods(5.0, State.LISTENING)  # without speech, no turn is reported
+    tape.periods(60.0, State.IDLE)
+    tape.periods(1.0, State.LISTENING)
     assert tape.taken() == list(range(6301, 6601))
 
 
 def test_follow_up_is_recorded_from_the_end_of_the_turn_before() -> None:
     tape = Tape()
-    tape.beats(1.0, State.SPEAKING)
+    tape.periods(1.0, State.SPEAKING)
     tape.taken()
-    tape.beats(1.0, State.LISTENING)
+    tape.periods(1.0, State.LISTENING)
     assert tape.taken() == list(range(101, 201))
 
 
 def test_turn_of_any_length_takes_at_most_ninety_seconds() -> None:
     tape = Tape()
-    tape.beats(200.0, State.SPEAKING)
-    tape.beats(0.01, State.IDLE)
+    tape.periods(200.0, State.SPEAKING)
+    tape.periods(0.01, State.IDLE)
     assert tape.taken() == list(range(11_002, 20_002))
 
 
 def test_audio_from_before_a_mute_is_never_recorded() -> None:
     tape = Tape()
-    tape.beats(10.0, State.IDLE)
-    tape.beats(0.5, State.IDLE, muted=True)
-    tape.beats(0.5, State.IDLE)
-    tape.beats(1.0, State.LISTENING)
+    tape.periods(10.0, State.IDLE)
+    tape.periods(0.5, State.IDLE, muted=True)
+    tape.periods(0.5, State.IDLE)
+    tape.periods(1.0, State.LISTENING)
     assert tape.taken() == list(range(1051, 1201))
 
 
 def test_muted_microphone_is_recorded_as_silence() -> None:
     tape = Tape()
-    tape.beats(1.0, State.SPEAKING)
-    tape.beats(1.0, State.SPEAKING, muted=True)
-    tape.beats(1.0, State.SPEAKING)
+    tape.periods(1.0, State.SPEAKING)
+    tape.periods(1.0, State.SPEAKING, muted=True)
+    tape.periods(1.0, State.SPEAKING)
     assert tape.taken() == [*range(1, 101), *[0] * 100, *range(201, 301)]
 
 

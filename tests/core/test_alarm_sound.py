@@ -86,7 +86,7 @@ def test_ringing_resumes_at_once_after_other_words() -> None:
     ringer = ringing()
     ringer.round(100.0)
     ringer.hush(100.4, 100.5)
-    ringer.go_on(101.0)
+    ringer.resume(101.0)
     assert len(ringer.round(101.0)) > 0
 
 

@@ -33,7 +33,7 @@ def in_mid_sentence(**hearing: object) -> Paper:
     return paper
 
 
-def beats_without_card(paper: Paper, count: int) -> tuple[list[Effect], int]:
+def periods_without_card(paper: Paper, count: int) -> tuple[list[Effect], int]:
     """Run periods without a card; returns the effects and the loudest sample."""
     effects: list[Effect] = []
     loudest = 0
@@ -48,7 +48,7 @@ def test_lost_card_reports_the_heard_milliseconds() -> None:
     paper = in_mid_sentence()
     written = sum(len(playback) // 2 for _, playback in paper.steps)
     paper.say(LOST)
-    effects, loudest = beats_without_card(paper, 50)
+    effects, loudest = periods_without_card(paper, 50)
     sent = [effect.event for effect in effects if isinstance(effect, Send)]
     (cut,) = [event for event in sent if isinstance(event, ev.TruncateItem)]
     assert 900 <= cut.audio_end_ms <= 1100
@@ -72,7 +72,7 @@ def test_lost_card_ends_every_state_and_shows_the_reason(state: State) -> None:
         paper.talker.say(synthesize("What is the weather like?", "slt"))
     paper.until(state)
     paper.say(LOST)
-    effects, _ = beats_without_card(paper, 5)
+    effects, _ = periods_without_card(paper, 5)
     assert paper.speaker.state is State.IDLE
     shown = [effect for effect in effects if isinstance(effect, Show)]
     assert shown == [Show(Indication.ERROR, LOST.reason)]
@@ -83,7 +83,7 @@ def test_button_and_wake_word_work_only_with_a_card() -> None:
     paper = Paper(settings(), ringer)
     paper.say(LOST)
     paper.say(ButtonPressed())
-    beats_without_card(paper, 20)
+    periods_without_card(paper, 20)
     assert paper.speaker.state is State.IDLE
     paper.say(CardBack())
     paper.run(0.1)
@@ -97,17 +97,17 @@ def test_mute_is_shown_over_a_lost_card() -> None:
     paper = Paper(settings())
     paper.say(MuteSwitched(True))
     paper.say(LOST)
-    effects, _ = beats_without_card(paper, 2)
+    effects, _ = periods_without_card(paper, 2)
     assert [e.indication for e in effects if isinstance(e, Show)] == [Indication.MUTED]
     paper.say(MuteSwitched(False))
-    effects, _ = beats_without_card(paper, 2)
+    effects, _ = periods_without_card(paper, 2)
     assert [e.indication for e in effects if isinstance(e, Show)] == [Indication.ERROR]
 
 
 def test_conversation_continues_after_the_card_returns() -> None:
     paper = in_mid_sentence()
     paper.say(LOST)
-    beats_without_card(paper, 100)
+    periods_without_card(paper, 100)
     paper.say(CardBack())
     paper.run(0.5)
     paper.say(ButtonPressed())

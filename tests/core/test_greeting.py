@@ -28,7 +28,7 @@ def paper(echo_gain_db: float, *, volume: int = 100) -> Paper:
     return made
 
 
-def learnt(made: Paper) -> list[EchoPath]:
+def learned(made: Paper) -> list[EchoPath]:
     return [effect.echo_path for _, effect in made.effects if isinstance(effect, EchoPathLearned)]
 
 
@@ -40,7 +40,7 @@ def test_greeting_measures_delay_and_level() -> None:
     delay_ms = note.fields["delay_ms"]
     assert isinstance(delay_ms, float)
     assert 20 < delay_ms < 60  # lead plus time of flight, minus the lag of the reference
-    assert len(learnt(made)) == 1
+    assert len(learned(made)) == 1
 
 
 @pytest.mark.slow

@@ -73,8 +73,8 @@ def test_first_server_failure_is_only_a_longer_wait() -> None:
     paper.say(ev.ResponseDone(response=ev.Response(id=newest(paper), status="completed")))
     paper.until(State.SPEAKING)
     paper.until(State.IDLE)
-    (trouble,) = paper.notes("server_error")
-    assert trouble.fields["text"] == "the server failed to answer: asking once more"
+    (problem,) = paper.notes("server_error")
+    assert problem.fields["text"] == "the server failed to answer: asking once more"
     assert len(creates(paper)) == 2
 
 

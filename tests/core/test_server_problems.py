@@ -6,7 +6,7 @@ from parleyd.realtime.server_errors import ErrorAction
 from tests.paper_server import Paper, settings
 
 
-def test_troubles_with_other_texts_are_separate_log_events() -> None:
+def test_problems_with_other_texts_are_separate_log_events() -> None:
     problems = ServerProblems()
     notes = [problems.note(ErrorAction.CLIENT_ERROR, text, 1.0) for text in ("one", "two", "one")]
     assert [note and note.fields["text"] for note in notes] == ["one", "two", None]
@@ -14,7 +14,7 @@ def test_troubles_with_other_texts_are_separate_log_events() -> None:
     assert [note.fields for note in problems.counts(2.0)] == [{"more": 1, "text": "one"}]
 
 
-def test_troubles_with_endless_texts_are_bounded() -> None:
+def test_problems_with_endless_texts_are_bounded() -> None:
     problems = ServerProblems()
     texts = ("".join(chr(97 + int(d)) for d in str(number)) for number in range(5000))
     assert (

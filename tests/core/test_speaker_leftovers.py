@@ -19,16 +19,16 @@ from tests.paper_server import Paper, settings
 QUESTION = synthesize("What is the weather like?", "slt")
 
 
-@pytest.mark.parametrize("given_up_by", [ConnectionDown("no connection"), ButtonPressed()])
+@pytest.mark.parametrize("ended_by", [ConnectionDown("no connection"), ButtonPressed()])
 def test_abandoned_turn_is_not_sent_to_the_next_socket(
-    given_up_by: InputEvent,
+    ended_by: InputEvent,
 ) -> None:
     paper = Paper(settings(), connected=False)
     paper.say(ButtonPressed())
     paper.run(0.2)
     paper.talker.say(QUESTION)
     paper.until(State.THINKING)
-    paper.say(given_up_by)
+    paper.say(ended_by)
     paper.until(State.IDLE)
     paper.say(ConnectionUp())
     paper.say(ev.SessionCreated())

@@ -57,10 +57,10 @@ DESIGN = [
     ("speaking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
     ("thinking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
     ("barge-in", "FOLLOW_UPS_OVER", "idle", {"INTERRUPT", "LOW_TONE"}),
-    ("listening", "LINK_LOST", "idle", {"STOP_LISTENING", "SORRY_TONE"}),
-    ("thinking", "LINK_LOST", "idle", {"INTERRUPT", "SORRY_TONE"}),
-    ("idle", "LINK_LOST", "idle", set()),
-    ("speaking", "LINK_LOST", "speaking", set()),
+    ("listening", "CONNECTION_LOST", "idle", {"STOP_LISTENING", "SORRY_TONE"}),
+    ("thinking", "CONNECTION_LOST", "idle", {"INTERRUPT", "SORRY_TONE"}),
+    ("idle", "CONNECTION_LOST", "idle", set()),
+    ("speaking", "CONNECTION_LOST", "speaking", set()),
 ]
 
 
@@ -176,7 +176,7 @@ listening BUTTON idle STOP_LISTENING LOW_TONE
 listening STOP_WORD idle STOP_LISTENING LOW_TONE
 listening MUTED idle STOP_LISTENING
 listening CARD_LOST idle STOP_LISTENING
-listening LINK_LOST idle STOP_LISTENING SORRY_TONE
+listening CONNECTION_LOST idle STOP_LISTENING SORRY_TONE
 thinking REPLY_AUDIBLE speaking
 thinking USER_SPOKE listening INTERRUPT LISTEN_ON
 thinking CUT_OFF listening INTERRUPT LISTEN_ON
@@ -189,7 +189,7 @@ thinking FOLLOW_UPS_OVER idle LOW_TONE
 thinking REPLY_FAILED idle INTERRUPT SORRY_TONE
 thinking TIME_UP idle INTERRUPT SORRY_TONE
 thinking CARD_LOST idle INTERRUPT
-thinking LINK_LOST idle INTERRUPT SORRY_TONE
+thinking CONNECTION_LOST idle INTERRUPT SORRY_TONE
 speaking REPLY_PROGRESSED speaking
 speaking CUT_OFF listening INTERRUPT LISTEN_ON
 speaking HOLD barge-in HOLD

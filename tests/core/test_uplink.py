@@ -124,12 +124,12 @@ def test_turn_resumes_with_exactly_the_gap(desk: Desk) -> None:
     assert not desk.uplink.sending
     for _ in range(37):
         desk.uplink.begin_period()
-    desk.uplink.go_on()
+    desk.uplink.resume()
     assert desk.uplink.sending
     assert desk.front_end.asked_ms == [0.0, 370]
     assert desk.front_end.endpointing == [False, True]
     assert "begin" not in desk.wire.sent[1:]
-    desk.uplink.go_on()  # sent audio is not sent again
+    desk.uplink.resume()  # sent audio is not sent again
     assert desk.front_end.asked_ms[-1] == 0
 
 
@@ -210,9 +210,9 @@ def test_finish_sends_queued_audio_and_the_last_chunk(desk: Desk) -> None:
     assert sum(size for size in desk.wire.sent if isinstance(size, int)) >= 120 * 24 - 360
 
 
-def test_give_up_clears_the_servers_buffer(desk: Desk) -> None:
+def test_abandon_clears_the_servers_buffer(desk: Desk) -> None:
     desk.uplink.begin(0.0, speaking=False)
-    desk.uplink.give_up()
+    desk.uplink.abandon()
     assert not desk.uplink.sending
     assert desk.wire.sent[-1] == "begin"
 

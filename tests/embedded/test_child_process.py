@@ -54,7 +54,7 @@ async def serving() -> AsyncIterator[tuple[EmbeddedServer, str]]:
 
 
 @contextlib.asynccontextmanager
-async def linked(url: str) -> AsyncIterator[tuple[RealtimeConnection, list[InputEvent]]]:
+async def connected(url: str) -> AsyncIterator[tuple[RealtimeConnection, list[InputEvent]]]:
     told: list[InputEvent] = []
     connection = RealtimeConnection(ServerAddress.embedded(url), told.append)
     task = asyncio.create_task(connection.run())
@@ -108,11 +108,11 @@ def test_address_is_a_private_unix_socket_until_stop(runtime: Path) -> None:
     asyncio.run(scene())
 
 
-def test_killed_server_is_replaced_and_the_link_reconnects(
+def test_killed_server_is_replaced_and_the_connection_returns(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scene() -> None:
-        async with serving() as (server, url), linked(url) as (_, told):
+        async with serving() as (server, url), connected(url) as (_, told):
             await until(lambda: sessions(told)(1), BACK_WITHIN_S)
             before = pid_of(server)
             os.kill(before, signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_failed_restart_is_repeated_on_the_same_socket(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
-        async with serving() as (server, url), linked(url) as (_, told):
+        async with serving() as (server, url), connected(url) as (_, told):
             await until(lambda: sessions(told)(1), BACK_WITHIN_S)
             with monkeypatch.context() as broken:
                 broken.setattr(sys, "executable", "/bin/false")
@@ -224,7 +224,7 @@ def test_microphone_is_not_given_to_a_thief_of_the_same_user() -> None:
         try:
             assert b"not bound" in await thief.stdout.readline()
             assert await thief.stdout.readline() == b"bound\n"
-            async with linked(url) as (connection, told):
+            async with connected(url) as (connection, told):
                 await until(lambda: any(isinstance(e, ConnectionDown) for e in told), BACK_WITHIN_S)
                 connection.send(ev.AppendAudio(audio=bytes(960)))
                 down = told[0]
@@ -271,7 +271,7 @@ def test_frozen_server_is_replaced_and_logged(
     monkeypatch.setattr(child_process, "BEAT_S", 1.5)  # a busy machine may miss a heartbeat
 
     async def scene() -> None:
-        async with serving() as (server, url), linked(url) as (_, told):
+        async with serving() as (server, url), connected(url) as (_, told):
             await until(lambda: sessions(told)(1), BACK_WITHIN_S)
             before = pid_of(server)
             os.kill(before, signal.SIGSTOP)

@@ -64,7 +64,7 @@ Op = tuple[str, Any]
 
 RARE: st.SearchStrategy[Op] = st.one_of(
     st.tuples(st.just("mute"), st.booleans()),
-    st.tuples(st.just("link"), st.sampled_from(["up", "down", "later", "fatal"])),
+    st.tuples(st.just("connection"), st.sampled_from(["up", "down", "later", "fatal"])),
     st.tuples(st.just("card"), st.booleans()),
     st.tuples(st.just("ring"), st.integers(0, 3)),
     st.tuples(st.just("volume"), st.integers(0, 100)),
@@ -171,9 +171,9 @@ class World:
                 self.tell(ButtonPressed())
             case ("mute", muted):
                 self.tell(MuteSwitched(muted))
-            case ("link", "up"):
+            case ("connection", "up"):
                 self.tell(ConnectionUp())
-            case ("link", how):
+            case ("connection", how):
                 self.tell(ConnectionDown("gone", fatal=how == "fatal", later=how == "later"))
             case ("card", lost):
                 self.tell(CardLost("unplugged", self.queued) if lost else CardBack())

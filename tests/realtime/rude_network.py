@@ -15,7 +15,7 @@ import websockets.asyncio.server as ws
 
 from parleyd.core.events import ConnectionDown
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
-from tests.realtime.link_ear import Ear, port_of
+from tests.realtime.connection_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -27,23 +27,23 @@ async def stay(connection: ws.ServerConnection) -> None:
 
 
 @contextlib.asynccontextmanager
-async def linked(
+async def connected(
     address: ServerAddress,
 ) -> AsyncIterator[tuple[RealtimeConnection, Ear, "asyncio.Task[None]"]]:
     """A connection that keeps trying."""
     ear = Ear()
-    link = RealtimeConnection(address, ear)
-    task = asyncio.create_task(link.run())
+    connection = RealtimeConnection(address, ear)
+    task = asyncio.create_task(connection.run())
     try:
         async with asyncio.timeout(30):
-            yield link, ear, task
+            yield connection, ear, task
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
 async def first_down(address: ServerAddress) -> ConnectionDown:
-    async with linked(address) as (_, ear, _):
+    async with connected(address) as (_, ear, _):
         (down, *_) = await ear.wait(ConnectionDown)
         assert isinstance(down, ConnectionDown)
         return down

@@ -15,7 +15,7 @@ from parleyd.core.events import ConnectionDown, ConnectionUp
 from parleyd.realtime import backoff
 from parleyd.realtime import events as ev
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
-from tests.realtime.link_ear import Ear, port_of
+from tests.realtime.connection_ear import Ear, port_of
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -35,7 +35,7 @@ def test_model_in_the_url_takes_precedence() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _retry_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "STEPS_S", (0.05,))
 
 
@@ -53,12 +53,12 @@ def test_events_are_carried_both_ways_in_order() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ev.SessionCreated)
             assert isinstance(ear.told[0], ConnectionUp)
             for number in range(50):
-                link.send(ev.DeleteItem(item_id=f"item{number}"))
+                connection.send(ev.DeleteItem(item_id=f"item{number}"))
             async with asyncio.timeout(20):
                 await done.wait()
             task.cancel()
@@ -82,8 +82,8 @@ def test_temporary_close_is_reported_and_a_new_socket_opens(code: int) -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ConnectionUp, 2)
             (down,) = await ear.wait(ConnectionDown)
             assert isinstance(down, ConnectionDown)
@@ -97,7 +97,7 @@ def test_temporary_close_is_reported_and_a_new_socket_opens(code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "reason"), [(3000, "invalid_request_error.invalid_api_key"), (3000, ""), (4401, "")]
 )
-def test_close_that_refuses_the_key_ends_the_link(code: int, reason: str) -> None:
+def test_close_that_refuses_the_key_ends_the_connection(code: int, reason: str) -> None:
     async def scene() -> None:
         async def talk(socket: ws.ServerConnection) -> None:
             await socket.close(code, reason)
@@ -136,13 +136,13 @@ def test_other_refusal_at_close_is_retried_when_a_user_asks(
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(connection.run())
             (down,) = await ear.wait(ConnectionDown)
             assert isinstance(down, ConnectionDown)
             assert (down.fatal, down.later) == (False, True)
             assert words in down.reason
-            link.set_wanted(True)
+            connection.set_wanted(True)
             await ear.wait(ConnectionDown, 2)
             task.cancel()
 
@@ -179,10 +179,10 @@ def test_missing_server_is_retried_and_no_log_has_the_key(
         async with ws.serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0) as server:
             port = port_of(server)
         ear = Ear()
-        link = RealtimeConnection(
+        connection = RealtimeConnection(
             ServerAddress.of(RealtimeConfig(url=f"ws://127.0.0.1:{port}"), OPENAI, KEY), ear
         )
-        task = asyncio.create_task(link.run())
+        task = asyncio.create_task(connection.run())
         await ear.wait(ConnectionDown, 2)
         async with ws.serve(lambda socket: socket.wait_closed(), "127.0.0.1", port):
             await ear.wait(ConnectionUp)
@@ -214,10 +214,10 @@ def test_no_log_level_has_key_words_or_audio(
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
             realtime = RealtimeConfig(url=f"ws://127.0.0.1:{port_of(server)}")
-            link = RealtimeConnection(ServerAddress.of(realtime, OPENAI, KEY), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress.of(realtime, OPENAI, KEY), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ev.TranscriptDelta)
-            link.send(ev.AppendAudio(audio=audio))
+            connection.send(ev.AppendAudio(audio=audio))
             async with asyncio.timeout(20):
                 await task
 
@@ -238,10 +238,10 @@ def test_requested_reconnection_does_not_wait_for_a_dead_peer() -> None:
 
         async with ws.serve(talk, "127.0.0.1", 0) as server:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ConnectionUp)
-            link.reconnect("session_expired")
+            connection.reconnect("session_expired")
             (down,) = await ear.wait(ConnectionDown)
             assert down == ConnectionDown("session_expired", False)
             await ear.wait(ConnectionUp, 2)

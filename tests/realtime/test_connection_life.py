@@ -16,7 +16,7 @@ from parleyd.realtime import backoff, keepalive
 from parleyd.realtime import connection as link_module
 from parleyd.realtime import events as ev
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
-from tests.realtime.link_ear import Ear, port_of
+from tests.realtime.connection_ear import Ear, port_of
 
 pytestmark = pytest.mark.slow
 
@@ -28,24 +28,24 @@ async def stay(socket: ws.ServerConnection) -> None:
 
 
 @contextlib.asynccontextmanager
-async def linked(
+async def connected(
     talk: Callable[[ws.ServerConnection], Awaitable[None]] = stay, *, warm: bool = True
 ) -> AsyncIterator[tuple[RealtimeConnection, Ear, asyncio.Task[None]]]:
     async with ws.serve(talk, "127.0.0.1", 0) as server:
         ear = Ear()
-        link = RealtimeConnection(
+        connection = RealtimeConnection(
             ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear, warm=warm
         )
-        task = asyncio.create_task(link.run())
+        task = asyncio.create_task(connection.run())
         try:
             async with asyncio.timeout(30):
-                yield link, ear, task
+                yield connection, ear, task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
 
-def test_link_cancelled_during_a_ping_ends(
+def test_connection_cancelled_during_a_ping_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scene() -> None:
@@ -53,13 +53,15 @@ def test_link_cancelled_during_a_ping_ends(
 
         async def ping(_: ClientConnection) -> None:  # completes in the step that cancels it
             if not pinged.done():
-                beating = next(t for t in asyncio.all_tasks() if t.get_name() == "link-pulse")
-                beating.cancel()
-                pinged.set_result(beating)
+                pinging = next(
+                    t for t in asyncio.all_tasks() if t.get_name() == "connection-keepalive"
+                )
+                pinging.cancel()
+                pinged.set_result(pinging)
 
         monkeypatch.setattr(ClientConnection, "ping", ping)
         monkeypatch.setattr(keepalive, "IDLE_PING_S", 0.0)
-        async with linked():
+        async with connected():
             done, _ = await asyncio.wait([await pinged], timeout=4 * keepalive.LOOK_S)
             assert done, "the keepalive continues, and its waiter waits forever"
 
@@ -74,28 +76,28 @@ def test_on_wake_socket_opens_on_demand_and_closes_after_it() -> None:
             opened.append(socket)
             await socket.wait_closed()
 
-        async with linked(talk, warm=False) as (link, ear, _):
+        async with connected(talk, warm=False) as (connection, ear, _):
             await asyncio.sleep(0.2)
             assert opened == []
-            link.set_wanted(True)
+            connection.set_wanted(True)
             await ear.wait(ConnectionUp)
-            link.set_wanted(False)
+            connection.set_wanted(False)
             await opened[0].wait_closed()
             assert opened[0].close_code == 1000  # a clean close
             await asyncio.sleep(0.2)
             assert len(opened) == 1
-            link.set_wanted(True)
+            connection.set_wanted(True)
             await ear.wait(ConnectionUp, 2)
             assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
 
     asyncio.run(scene())
 
 
-def test_renewal_replaces_the_socket_without_link_down() -> None:
+def test_renewal_replaces_the_socket_without_connection_down() -> None:
     async def scene() -> None:
-        async with linked() as (link, ear, _):
+        async with connected() as (connection, ear, _):
             await ear.wait(ConnectionUp)
-            link.renew("time")
+            connection.renew("time")
             await ear.wait(ConnectionUp, 2)
             assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
 
@@ -116,12 +118,12 @@ def test_socket_under_replacement_sends_nothing() -> None:
             async for message in socket:
                 received.put_nowait((number, str(message)))
 
-        async with linked(talk) as (link, ear, _):
+        async with connected(talk) as (connection, ear, _):
             await ear.wait(ConnectionUp)
-            link.renew("time")
-            link.send(ev.DeleteItem(item_id="old"))
+            connection.renew("time")
+            connection.send(ev.DeleteItem(item_id="old"))
             await ear.wait(ConnectionUp, 2)
-            link.send(ev.DeleteItem(item_id="new"))
+            connection.send(ev.DeleteItem(item_id="new"))
             number, message = await received.get()
             assert number == 2
             assert '"new"' in message
@@ -138,9 +140,9 @@ def test_user_request_cuts_the_pause_short(monkeypatch: pytest.MonkeyPatch) -> N
                 await socket.close(1011, "broken")
             await socket.wait_closed()
 
-        async with linked(talk) as (link, ear, _):
+        async with connected(talk) as (connection, ear, _):
             await ear.wait(ConnectionDown)
-            link.set_wanted(True)
+            connection.set_wanted(True)
             await ear.wait(ConnectionUp, 2)
 
     asyncio.run(scene())
@@ -152,9 +154,9 @@ def test_fatal_error_after_the_close_ends_the_retries(
     monkeypatch.setattr(backoff, "STEPS_S", FOR_EVER_S)
 
     async def scene() -> None:
-        async with linked(lambda socket: socket.close(1000, "")) as (link, ear, task):
+        async with connected(lambda socket: socket.close(1000, "")) as (connection, ear, task):
             await ear.wait(ConnectionDown)
-            link.reconnect("no credit", fatal=True)
+            connection.reconnect("no credit", fatal=True)
             await task
             assert ear.told[-1] == ConnectionDown("no credit", True)
 
@@ -196,17 +198,17 @@ def test_server_that_was_only_busy_may_be_silent_for_longer(
         idle.set()
         async with swallowing(idle) as url:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(url), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(url), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ConnectionUp)
             idle.clear()
-            link.send(ev.CreateResponse())
+            connection.send(ev.CreateResponse())
             await ear.wait(ConnectionDown)
             idle.set()
             await ear.wait(ConnectionUp, 2)
             for _ in range(2):  # more than 0.6 s, less than 1.2 s
                 idle.clear()
-                link.send(ev.CreateResponse())
+                connection.send(ev.CreateResponse())
                 await asyncio.sleep(0.9)
                 idle.set()
                 await asyncio.sleep(0.6)
@@ -233,24 +235,24 @@ def test_patience_resets_after_a_socket_without_silence(
         idle.set()
         async with swallowing(idle) as url:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(url), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(url), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ConnectionUp)
             idle.clear()
-            link.send(ev.CreateResponse())
+            connection.send(ev.CreateResponse())
             await ear.wait(ConnectionDown)
             idle.set()
             await ear.wait(ConnectionUp, 2)
-            link.send(ev.CreateResponse())
+            connection.send(ev.CreateResponse())
             if busy_meanwhile:
                 idle.clear()
             await asyncio.sleep(0.9)
             idle.set()
             await asyncio.sleep(0.3)
-            link.reconnect("a new conversation")
+            connection.reconnect("a new conversation")
             await ear.wait(ConnectionUp, 3)
             idle.clear()
-            link.send(ev.CreateResponse())
+            connection.send(ev.CreateResponse())
             await asyncio.sleep(0.9)
             idle.set()
             await asyncio.sleep(1.2)  # an aborted socket is closed within 1 s
@@ -266,13 +268,13 @@ def test_patience_resets_after_a_socket_without_silence(
 def test_allowed_silence_is_at_most_the_users_patience(
     response_timeout_s: float, most: float
 ) -> None:
-    link = RealtimeConnection(
+    connection = RealtimeConnection(
         ServerAddress("ws://127.0.0.1:9"), Ear(), response_timeout_s=response_timeout_s
     )
     for _ in range(9):
-        link._fell_silent = True
-        link._be_patient()
-    assert link._silent_patience == most
+        connection._fell_silent = True
+        connection._be_patient()
+    assert connection._silent_patience == most
 
 
 def test_dead_wifi_is_detected_without_a_close(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,11 +286,11 @@ def test_dead_wifi_is_detected_without_a_close(monkeypatch: pytest.MonkeyPatch) 
         alive.set()
         async with swallowing(alive) as url:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(url), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(url), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ConnectionUp)
             alive.clear()
-            link.send(ev.CreateResponse())
+            connection.send(ev.CreateResponse())
             (down,) = await ear.wait(ConnectionDown)
             assert isinstance(down, ConnectionDown)
             assert "gone silent" in down.reason
@@ -309,7 +311,7 @@ def test_expiry_time_becomes_seconds_from_now() -> None:
             await socket.send('{"type":"session.created","session":{"expires_at":null}}')
             await socket.wait_closed()
 
-        async with linked(talk) as (_, ear, _task):
+        async with connected(talk) as (_, ear, _task):
             await ear.wait(ev.SessionCreated, 2)
             (told,) = [event for event in ear.told if isinstance(event, SessionExpiry)]
             assert told.in_s == pytest.approx(1800, abs=60)

@@ -14,7 +14,7 @@ from parleyd.realtime import connection as link_module
 from parleyd.realtime import events as ev
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.keepalive import Keepalive
-from tests.realtime.link_ear import Ear, port_of
+from tests.realtime.connection_ear import Ear, port_of
 from tests.realtime.rude_network import (
     BEARER,
     KEY,
@@ -23,8 +23,8 @@ from tests.realtime.rude_network import (
     SocksProxy,
     black_hole,
     certificate,
+    connected,
     first_down,
-    linked,
     names,
     status,
     stay,
@@ -99,7 +99,7 @@ def test_house_name_is_reached_at_its_inside_address(
     async def scene() -> None:
         async with ws.serve(stay, "127.0.0.1", 0) as server:
             names(monkeypatch, nas_lan=["2001:db8::7", "203.0.113.7", "127.0.0.1"])
-            async with linked(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1", BEARER)) as (
+            async with connected(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1", BEARER)) as (
                 _,
                 ear,
                 _,
@@ -149,7 +149,7 @@ def test_proxy_of_the_environment_carries_the_link(
             HttpProxy(version, to=port_of(server)).running() as proxy,
         ):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-            async with linked(ServerAddress("ws://realtime.test:8080/v1")) as (_, ear, _):
+            async with connected(ServerAddress("ws://realtime.test:8080/v1")) as (_, ear, _):
                 await ear.wait(ConnectionUp)
             assert proxy.asked == ["CONNECT realtime.test:8080 HTTP/1.1"]
 
@@ -164,7 +164,7 @@ def test_proxy_carries_tls_and_never_sees_the_key(
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
         async with tls_server(path) as port, HttpProxy(to=port).running() as proxy:
             monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
-            async with linked(ServerAddress("wss://realtime.test/v1", BEARER)) as (_, ear, _):
+            async with connected(ServerAddress("wss://realtime.test/v1", BEARER)) as (_, ear, _):
                 await ear.wait(ConnectionUp)
             assert proxy.asked == ["CONNECT realtime.test:443 HTTP/1.1"]
             assert KEY.encode() not in proxy.carried
@@ -179,7 +179,7 @@ def test_proxy_gets_user_and_password_unquoted(monkeypatch: pytest.MonkeyPatch) 
             HttpProxy(user="me:p@ss/w:rd", to=port_of(server)).running() as proxy,
         ):
             monkeypatch.setenv("http_proxy", f"http://me:p%40ss%2Fw%3Ard@127.0.0.1:{proxy.port}")
-            async with linked(ServerAddress("ws://realtime.test/v1")) as (_, ear, _):
+            async with connected(ServerAddress("ws://realtime.test/v1")) as (_, ear, _):
                 await ear.wait(ConnectionUp)
 
     asyncio.run(scene())
@@ -233,7 +233,7 @@ def test_proxy_is_not_used_for_this_device(
     async def scene() -> None:
         async with ws.serve(stay, "127.0.0.1", 0) as server, Raw().running() as proxy:
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-            async with linked(ServerAddress(url.format(port_of(server)))) as (_, ear, _):
+            async with connected(ServerAddress(url.format(port_of(server)))) as (_, ear, _):
                 await ear.wait(ConnectionUp)
             assert proxy.seen == []
 
@@ -246,7 +246,7 @@ def test_proxy_never_carries_a_key_in_clear_text(monkeypatch: pytest.MonkeyPatch
             names(monkeypatch, nas_local=["127.0.0.1"])
             monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
             address = ServerAddress(f"ws://nas.local:{port_of(server)}/v1", BEARER)
-            async with linked(address) as (_, ear, _):
+            async with connected(address) as (_, ear, _):
                 await ear.wait(ConnectionUp)
             assert proxy.seen == []
 
@@ -260,12 +260,12 @@ def test_socks_without_its_package_names_it_and_is_retried(
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
 
     async def scene() -> None:
-        async with linked(ServerAddress("wss://realtime.test/v1")) as (link, ear, task):
+        async with connected(ServerAddress("wss://realtime.test/v1")) as (connection, ear, task):
             (down,) = await ear.wait(ConnectionDown)
             assert isinstance(down, ConnectionDown)
             assert "python-socks" in down.reason
             assert (down.fatal, down.later) == (False, True)
-            link.set_wanted(True)
+            connection.set_wanted(True)
             await ear.wait(ConnectionDown, 2)
             assert not task.done()
 
@@ -284,7 +284,7 @@ def test_socks_proxy_carries_the_link_and_resolves_the_name(
             SocksProxy(port_of(server)).running() as proxy,
         ):
             monkeypatch.setenv("ALL_PROXY", f"socks://127.0.0.1:{proxy.port}/")
-            async with linked(ServerAddress("ws://realtime.test:8080/v1")) as (_, ear, _):
+            async with connected(ServerAddress("ws://realtime.test:8080/v1")) as (_, ear, _):
                 await ear.wait(ConnectionUp)
             assert proxy.asked == ["realtime.test"]
 
@@ -306,7 +306,7 @@ def test_ipv6_that_drops_packets_does_not_delay_ipv4(
                 address = ServerAddress(f"wss://realtime.test:{port}/v1", BEARER)
                 loop = asyncio.get_running_loop()
                 began = loop.time()
-                async with linked(address) as (_, ear, _):
+                async with connected(address) as (_, ear, _):
                     await ear.wait(ConnectionUp)
                 assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
                 return loop.time() - began
@@ -324,7 +324,11 @@ def test_clear_text_in_the_house_tries_ipv4_first(monkeypatch: pytest.MonkeyPatc
             ws.serve(stay, "::1", port_of(server), process_request=lambda *_: asked.append(1)),
         ):
             names(monkeypatch, nas_lan=["::1", "127.0.0.1"])
-            async with linked(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1")) as (_, ear, _):
+            async with connected(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1")) as (
+                _,
+                ear,
+                _,
+            ):
                 await ear.wait(ConnectionUp)
 
     asyncio.run(scene())
@@ -341,7 +345,7 @@ def test_clear_text_in_the_house_tries_the_next_address(
         async with ws.serve(stay, second, 0) as server:
             names(monkeypatch, nas_lan=[first, second])
             with black_hole(first, port_of(server)):
-                async with linked(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1")) as (
+                async with connected(ServerAddress(f"ws://nas.lan:{port_of(server)}/v1")) as (
                     _,
                     ear,
                     _,
@@ -461,7 +465,7 @@ def test_server_that_accepts_silently_is_reported_as_such(
 # --- the rim of the tasks -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task_name", ["link-sender", "link-pulse"])
+@pytest.mark.parametrize("task_name", ["connection-sender", "connection-keepalive"])
 def test_failed_task_leaves_a_traceback_and_a_new_socket(
     task_name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -476,15 +480,19 @@ def test_failed_task_leaves_a_traceback_and_a_new_socket(
     async def scene() -> None:
         async with (
             ws.serve(stay, "127.0.0.1", 0) as server,
-            linked(ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1")) as (link, ear, _),
+            connected(ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1")) as (
+                connection,
+                ear,
+                _,
+            ),
         ):
             await ear.wait(ConnectionUp)
-            link.send(ev.DeleteItem(item_id="x"))
+            connection.send(ev.DeleteItem(item_id="x"))
             await ear.wait(ConnectionUp, 2)
             (down,) = await ear.wait(ConnectionDown)
             assert down == ConnectionDown("an error in Parley itself: see the log")
 
-    if task_name == "link-sender":
+    if task_name == "connection-sender":
         real = link_module.encode  # type: ignore[attr-defined]
         monkeypatch.setattr(link_module, "encode", die_once)
     else:
@@ -544,11 +552,15 @@ def test_result_with_any_characters_is_sent(output: str, sent: str) -> None:
 
         async with (
             ws.serve(talk, "127.0.0.1", 0) as server,
-            linked(ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1")) as (link, ear, _),
+            connected(ServerAddress(f"ws://127.0.0.1:{port_of(server)}/v1")) as (
+                connection,
+                ear,
+                _,
+            ),
         ):
             await ear.wait(ConnectionUp)
             item = {"type": "function_call_output", "call_id": "c", "output": output}
-            link.send(ev.CreateItem(item=item))
+            connection.send(ev.CreateItem(item=item))
             event = ev.decode_client(await received.get())
             assert isinstance(event, ev.CreateItem)
             assert event.item["output"] == sent
@@ -575,8 +587,8 @@ def test_slow_server_gets_longer_timeouts(
     async def scene() -> None:
         async with ws.serve(talk, "127.0.0.1", 0, process_request=hold) as server:
             ear = Ear()
-            link = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
-            task = asyncio.create_task(link.run())
+            connection = RealtimeConnection(ServerAddress(f"ws://127.0.0.1:{port_of(server)}"), ear)
+            task = asyncio.create_task(connection.run())
             await ear.wait(ConnectionUp)
             assert sum(isinstance(told, ConnectionDown) for told in ear.told) == 2
             task.cancel()

@@ -24,7 +24,7 @@ def body(**detail: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy", "words"),
+    ("status", "action", "words"),
     [
         (200, ErrorAction.LATER, "not a WebSocket server"),
         (301, ErrorAction.LATER, "redirects are not followed"),
@@ -43,15 +43,15 @@ def body(**detail: object) -> bytes:
         (503, ErrorAction.RECONNECT, "an internal problem"),
     ],
 )
-def test_http_status_names_its_cause(status: int, remedy: ErrorAction, words: str) -> None:
+def test_http_status_names_its_cause(status: int, action: ErrorAction, words: str) -> None:
     refusal = by_status(status, b"", "", XAI)
-    assert refusal.action is remedy
+    assert refusal.action is action
     assert words in refusal.text
     assert ("key" in refusal.text.lower()) is (status in (301, 401, 403))
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "remedy", "words"),
+    ("status", "answer", "action", "words"),
     [
         (429, body(type="insufficient_quota", code="credit_balance_exhausted"), ErrorAction.LATER,
          "credit is used up"),
@@ -79,10 +79,10 @@ def test_http_status_names_its_cause(status: int, remedy: ErrorAction, words: st
     ],
 )  # fmt: skip
 def test_code_in_the_answer_overrides_its_status(
-    status: int, answer: bytes, remedy: ErrorAction, words: str
+    status: int, answer: bytes, action: ErrorAction, words: str
 ) -> None:
     refusal = by_status(status, answer, "", XAI)
-    assert refusal.action is remedy
+    assert refusal.action is action
     assert words in refusal.text
 
 
@@ -112,7 +112,7 @@ def test_redirect_names_the_host_and_nothing_else(location: str, words: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy", "words"),
+    ("status", "action", "words"),
     [
         (407, ErrorAction.LATER, "another user and password"),
         (403, ErrorAction.LATER, "refuses to connect to api.x.ai"),
@@ -120,9 +120,9 @@ def test_redirect_names_the_host_and_nothing_else(location: str, words: str) -> 
         (None, ErrorAction.LATER, "is not a proxy"),
     ],
 )
-def test_proxy_failure_names_the_proxy(status: int | None, remedy: ErrorAction, words: str) -> None:
+def test_proxy_failure_names_the_proxy(status: int | None, action: ErrorAction, words: str) -> None:
     refusal = by_proxy(status, Way("api.x.ai", 443, proxy="http://p:3128"))
-    assert refusal.action is remedy
+    assert refusal.action is action
     assert words in refusal.text
     assert "http://p:3128" in refusal.text
     assert "key" not in refusal.text

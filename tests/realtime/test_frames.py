@@ -16,14 +16,14 @@ from parleyd.core.events import ConnectionDown, ConnectionUp
 from parleyd.realtime import backoff, frames
 from parleyd.realtime import events as ev
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
-from tests.realtime.link_ear import Ear, port_of
+from tests.realtime.connection_ear import Ear, port_of
 
 Talk = Callable[[ws.ServerConnection], Awaitable[None]]
 CREATED = '{"type":"session.created","session":{}}'
 
 
 @contextlib.asynccontextmanager
-async def linked(talk: Talk) -> AsyncIterator[Ear]:
+async def connected(talk: Talk) -> AsyncIterator[Ear]:
     async def all_of_it(socket: ws.ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             await talk(socket)
@@ -62,7 +62,7 @@ def test_link_message_in_any_framing_is_an_event(frame: str | bytes | list[str])
         async def talk(socket: ws.ServerConnection) -> None:
             await socket.send(frame)
 
-        async with linked(talk) as ear:
+        async with connected(talk) as ear:
             await ear.wait(ev.SessionCreated)
 
     asyncio.run(scene())
@@ -75,7 +75,7 @@ def test_link_text_that_is_not_utf8_ends_no_conversation() -> None:
             await socket.send(b"\xff\xfe", text=True)
             await socket.send('{"type":"session.updated"}')
 
-        async with linked(talk) as ear:
+        async with connected(talk) as ear:
             await ear.wait(ev.SessionUpdated)
             await ear.wait(ev.SessionCreated)
             assert not [event for event in ear.told if isinstance(event, ConnectionDown)]
@@ -91,7 +91,7 @@ def test_link_long_delta_arrives_in_seconds_and_whole() -> None:
         async def talk(socket: ws.ServerConnection) -> None:
             await socket.send(delta(pcm))
 
-        async with linked(talk) as ear:
+        async with connected(talk) as ear:
             pieces = await ear.wait(ev.AudioDelta, 63)
             assert b"".join(piece.delta for piece in pieces) == pcm  # type: ignore[union-attr]
             assert {len(piece.delta) for piece in pieces} == {48_000, 24_001}  # type: ignore[union-attr]
@@ -120,7 +120,7 @@ def test_link_too_big_message_ends_its_socket_only(
             else:
                 await socket.send(" " for _ in range(5000))
 
-        async with linked(talk) as ear:
+        async with connected(talk) as ear:
             await ear.wait(ConnectionUp, 2)
             await ear.wait(ev.SessionCreated, 2)
             (down,) = await ear.wait(ConnectionDown)
@@ -169,7 +169,7 @@ def test_connection_flood_is_parsed_in_pieces_and_in_order(
                 await socket.send(f'{{"type":"input_audio_buffer.committed","item_id":"{number}"}}')
             await socket.close()
 
-        async with linked(talk) as ear:
+        async with connected(talk) as ear:
             told = await ear.wait(ev.AudioCommitted, 300)
             assert [event.item_id for event in told] == [str(n) for n in range(300)]  # type: ignore[union-attr]
 

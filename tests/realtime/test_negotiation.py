@@ -52,10 +52,10 @@ class Strict:
         event: ev.ServerEvent = ev.SessionUpdated()
         if refused is not None:
             event = ev.ServerError(error=self._error(f"session.{refused}", update.event_id))
-        for news in self.session.receive(event, 0.1):
-            if isinstance(news, ServerProblem):
-                self.problems.append(news)
-            self.ready = self.ready or isinstance(news, Ready)
+        for item in self.session.receive(event, 0.1):
+            if isinstance(item, ServerProblem):
+                self.problems.append(item)
+            self.ready = self.ready or isinstance(item, Ready)
 
     def _error(self, param: str, event_id: str | None) -> ev.ErrorDetail:
         match self.said:
@@ -111,9 +111,9 @@ def test_only_the_unknown_field_is_left_out(path: str, said: str) -> None:
     assert not _has(second, path)
     others = [p for p in OPTIONAL if _has(first, p) and not p.startswith(path)]
     assert [p for p in others if not _has(second, p)] == []
-    (trouble,) = server.problems
-    assert path in trouble.text
-    assert trouble.action is ErrorAction.CLIENT_ERROR
+    (problem,) = server.problems
+    assert path in problem.text
+    assert problem.action is ErrorAction.CLIENT_ERROR
 
 
 def test_refused_field_is_neither_sent_nor_logged_again() -> None:
@@ -180,9 +180,9 @@ def test_parameter_inside_a_field_names_the_field(param: str, path: str) -> None
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
     error = ev.ErrorDetail(code="invalid_value", param=param, message="Invalid value.")
-    (trouble,) = made.receive(ev.ServerError(error=error), 0.1)
-    assert isinstance(trouble, ServerProblem)
-    assert f"refuses {path} of" in trouble.text
+    (problem,) = made.receive(ev.ServerError(error=error), 0.1)
+    assert isinstance(problem, ServerProblem)
+    assert f"refuses {path} of" in problem.text
     (update,) = made.to_send()
     assert isinstance(update, ev.SessionUpdate)
     assert not _has(update.session, path)
@@ -221,10 +221,10 @@ def test_server_that_closes_on_the_offer_gets_the_minimal_one() -> None:
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     made.to_send()
-    ready, trouble = made.receive(ev.SessionUpdated(), 0.1)
+    ready, problem = made.receive(ev.SessionUpdated(), 0.1)
     assert ready == Ready()
-    assert isinstance(trouble, ServerProblem)
-    assert "truncation" in trouble.text
+    assert isinstance(problem, ServerProblem)
+    assert "truncation" in problem.text
     made.lost()
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)

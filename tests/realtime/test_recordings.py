@@ -76,8 +76,8 @@ def test_recording_words_are_stored_once_each(name: str, words: list[tuple[str, 
 
 def test_recording_without_transcription_is_logged_once() -> None:
     played = Replay("azure").play(replaying.read("azure"))
-    (trouble,) = played.problems
-    assert "DeploymentNotFound" in trouble
+    (problem,) = played.problems
+    assert "DeploymentNotFound" in problem
 
 
 def test_recording_of_a_text_session_gets_one_request() -> None:

@@ -16,7 +16,7 @@ def error(**detail: object) -> ev.ErrorDetail:
 
 
 @pytest.mark.parametrize(
-    ("detail", "remedy", "words"),
+    ("detail", "action", "words"),
     [
         ({"code": 401, "message": "Unauthorized"}, ErrorAction.FATAL, "key"),
         ({"code": "InvalidApiKey"}, ErrorAction.FATAL, "key"),  # DashScope
@@ -46,10 +46,10 @@ def error(**detail: object) -> ev.ErrorDetail:
     ],
 )
 def test_error_of_any_server_gets_its_remedy(
-    detail: dict[str, object], remedy: ErrorAction, words: str
+    detail: dict[str, object], action: ErrorAction, words: str
 ) -> None:
     refusal = classify_error(error(**detail))
-    assert refusal.action is remedy
+    assert refusal.action is action
     assert words in refusal.text
 
 
@@ -69,7 +69,7 @@ def test_failure_with_another_code_is_not_retryable(detail: dict[str, object]) -
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "remedy"),
+    ("code", "reason", "action"),
     [
         (1008, "Unauthorized", ErrorAction.FATAL),
         (1008, "Invalid API key", ErrorAction.FATAL),
@@ -88,6 +88,6 @@ def test_failure_with_another_code_is_not_retryable(detail: dict[str, object]) -
     ],
 )
 def test_close_of_any_server_gets_its_remedy(
-    code: int | None, reason: str, remedy: ErrorAction
+    code: int | None, reason: str, action: ErrorAction
 ) -> None:
-    assert classify_close(code, reason).action is remedy
+    assert classify_close(code, reason).action is action

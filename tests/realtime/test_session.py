@@ -177,9 +177,9 @@ def test_odd_number_of_bytes_loses_and_shifts_nothing() -> None:
     whole = np.arange(100, dtype="<i2").tobytes()
     frames: list[int] = []
     for start in range(0, len(whole), 7):
-        for news in made.receive(delta(data=whole[start : start + 7]), 0.1):
-            assert isinstance(news, ReplyAudio)
-            frames += news.frames.tolist()
+        for item in made.receive(delta(data=whole[start : start + 7]), 0.1):
+            assert isinstance(item, ReplyAudio)
+            frames += item.frames.tolist()
     assert frames == list(range(100))
 
 
@@ -277,8 +277,8 @@ def test_create_is_repeated_without_the_refused_fields(detail: dict[str, str]) -
     made.append(VOICE)
     made.ask_for_reply(0.0)
     assert created(made.to_send())[0].response == {"metadata": {"parley_turn": "1"}}
-    news = made.receive(ev.ServerError(error=ev.ErrorDetail(**detail)), 0.1)
-    assert not any(isinstance(one, ReplyDone) for one in news)
+    session_events = made.receive(ev.ServerError(error=ev.ErrorDetail(**detail)), 0.1)
+    assert not any(isinstance(one, ReplyDone) for one in session_events)
     (again,) = created(made.to_send())
     assert ev.encode(again).count("metadata") == 0
     made.receive(ev.ResponseCreated(response=ev.Response(id="r1")), 0.2)
@@ -297,8 +297,8 @@ def test_create_refused_twice_ends_the_turn() -> None:
     refused = {"code": "unknown_parameter", "param": "response.x", "message": "no"}
     made.receive(ev.ServerError(error=ev.ErrorDetail(**refused)), 0.1)
     assert len(created(made.to_send())) == 2
-    news = made.receive(ev.ServerError(error=ev.ErrorDetail(**refused)), 0.2)
-    assert ReplyDone("unknown_parameter: no") in news
+    session_events = made.receive(ev.ServerError(error=ev.ErrorDetail(**refused)), 0.2)
+    assert ReplyDone("unknown_parameter: no") in session_events
 
 
 def test_early_create_is_repeated_at_most_three_times() -> None:
@@ -314,8 +314,8 @@ def test_early_create_is_repeated_at_most_three_times() -> None:
         assert created(made.to_send()) == []
         made.receive(done(f"somebody{attempt}"), 0.2)
         assert len(created(made.to_send())) == 1
-    trouble, end = made.receive(refused, 0.3)
-    assert isinstance(trouble, ServerProblem)
+    problem, end = made.receive(refused, 0.3)
+    assert isinstance(problem, ServerProblem)
     assert isinstance(end, ReplyDone)
 
 
@@ -389,25 +389,25 @@ def test_harmless_errors_log_nothing_and_end_nothing(detail: ev.ErrorDetail) -> 
 
 def test_lasting_errors_are_reported_wherever_the_code_is() -> None:
     made = session()
-    for remedy, detail in (
+    for action, detail in (
         (
             ErrorAction.FATAL,
             ev.ErrorDetail(code="invalid_api_key", message="Incorrect API key: sk-abcdef1234567"),
         ),
         (ErrorAction.LATER, ev.ErrorDetail(type="insufficient_quota")),
     ):
-        (trouble,) = made.receive(ev.ServerError(error=detail), 0.0)
-        assert isinstance(trouble, ServerProblem)
-        assert trouble.action is remedy
-        assert "sk-abc" not in trouble.text
+        (problem,) = made.receive(ev.ServerError(error=detail), 0.0)
+        assert isinstance(problem, ServerProblem)
+        assert problem.action is action
+        assert "sk-abc" not in problem.text
 
 
 def test_failed_response_reports_its_reason() -> None:
     made = asked()
     details = {"type": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow down"}}
-    trouble, end = made.receive(done(status="failed", status_details=details), 0.5)
-    assert isinstance(trouble, ServerProblem)
-    assert trouble.action is ErrorAction.BACK_OFF
+    problem, end = made.receive(done(status="failed", status_details=details), 0.5)
+    assert isinstance(problem, ServerProblem)
+    assert problem.action is ErrorAction.BACK_OFF
     assert isinstance(end, ReplyDone)
     assert end.failure
 

@@ -201,8 +201,8 @@ def test_refused_configuration_names_the_field(server: Any) -> None:
     objection = ev.ErrorDetail(
         code="unknown_parameter", message="Unknown parameter: 'session.tracing'."
     )
-    (trouble,) = made.receive(ev.ServerError(error=objection), 0.1)
-    assert trouble.action is ErrorAction.CLIENT_ERROR  # type: ignore[union-attr]  # some servers complain but continue
+    (problem,) = made.receive(ev.ServerError(error=objection), 0.1)
+    assert problem.action is ErrorAction.CLIENT_ERROR  # type: ignore[union-attr]  # some servers complain but continue
     (decision,) = made.poll(CONFIGURED_WITHIN_S)
     assert isinstance(decision, ServerProblem)
     assert decision.action is ErrorAction.LATER
@@ -238,9 +238,9 @@ def test_busy_server_without_configuration_is_retried(code: str) -> None:
     made.opened()
     made.receive(ev.SessionCreated(), 0.0)
     busy = ev.ServerError(error=ev.ErrorDetail(code=code, message="later"))
-    (trouble,) = made.receive(busy, 0.1)
-    assert isinstance(trouble, ServerProblem)
-    assert trouble.action is ErrorAction.BACK_OFF
+    (problem,) = made.receive(busy, 0.1)
+    assert isinstance(problem, ServerProblem)
+    assert problem.action is ErrorAction.BACK_OFF
     (decision,) = made.poll(CONFIGURED_WITHIN_S)
     assert isinstance(decision, ServerProblem)
     assert decision.action is ErrorAction.RECONNECT
@@ -253,9 +253,9 @@ def test_busy_server_that_refuses_a_create_ends_the_turn(code: str) -> None:
     made.ask_for_reply(0.0)
     assert "CreateResponse" in kinds(made)
     error = ev.ServerError(error=ev.ErrorDetail(code=code, message="later"))
-    trouble, end = made.receive(error, 0.1)
-    assert isinstance(trouble, ServerProblem)
-    assert trouble.action is ErrorAction.BACK_OFF
+    problem, end = made.receive(error, 0.1)
+    assert isinstance(problem, ServerProblem)
+    assert problem.action is ErrorAction.BACK_OFF
     assert isinstance(end, ReplyDone)
     assert "wait a moment" in end.failure
     assert made.poll(CREATED_WITHIN_S + 1) == []

@@ -80,9 +80,9 @@ class SessionMachine(RuleBasedStateMachine):
             self.announces and self.session._answer.responses.over(name)
         ):
             self.outstanding = None  # without response.created, a name that may live is the answer
-        for news in self.session.receive(event, self.now):
-            if isinstance(news, ReplyAudio):
-                assert news.item_id not in {f"i{dead}" for dead in self.dead}
+        for item in self.session.receive(event, self.now):
+            if isinstance(item, ReplyAudio):
+                assert item.item_id not in {f"i{dead}" for dead in self.dead}
 
     @rule(seconds=st.floats(0.0, 6.0))
     def time_passes(self, seconds: float) -> None:

@@ -72,9 +72,9 @@ def failed(*errors: ev.TranscriptionFailure) -> list[str]:
     texts = []
     for number, error in enumerate(errors):
         event = ev.InputTranscriptFailed(item_id=f"u{number}", error=error)
-        for news in made.receive(event, 1.0):
-            assert isinstance(news, ServerProblem)
-            texts.append(news.text)
+        for item in made.receive(event, 1.0):
+            assert isinstance(item, ServerProblem)
+            texts.append(item.text)
     return texts
 
 

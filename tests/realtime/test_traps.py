@@ -150,6 +150,6 @@ def test_model_is_prompted_after_a_remote_call() -> None:
 def test_locked_voice_is_changed_by_a_new_session() -> None:
     made = begun()
     locked = ev.ErrorDetail(code="cannot_update_voice", message="Cannot update a conversation's")
-    (trouble,) = made.receive(ev.ServerError(error=locked), 1.0)
-    assert isinstance(trouble, ServerProblem)
-    assert trouble.action is ErrorAction.RECONNECT
+    (problem,) = made.receive(ev.ServerError(error=locked), 1.0)
+    assert isinstance(problem, ServerProblem)
+    assert problem.action is ErrorAction.RECONNECT

@@ -40,7 +40,7 @@ async def dark() -> str:
 def loaded(folder: Path, **files: str) -> list[Skill]:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text, "utf-8", "surrogateescape")
-    return asyncio.run(load(folder, {"set_volume"}, within_s=10.0))
+    return asyncio.run(load(folder, {"set_volume"}, timeout_s=10.0))
 
 
 def test_functions_of_a_file_can_be_called(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_hanging_files_are_abandoned_and_the_rest_is_loaded(
         (tmp_path / f"hangs{number}.py").write_text(text)
     (tmp_path / "lights.py").write_text(GOOD)
     before = time.monotonic()
-    skills = asyncio.run(load(tmp_path, set(), within_s=1.0))
+    skills = asyncio.run(load(tmp_path, set(), timeout_s=1.0))
     assert [skill.name for skill in skills] == ["light", "dark"]
     assert caplog.text.count("took more than 1 s to load") == 6
     assert time.monotonic() - before < 60
@@ -186,7 +186,7 @@ def test_hanging_files_are_abandoned_and_the_rest_is_loaded(
 
 def test_endless_loop_ends_when_its_file_is_abandoned(tmp_path: Path) -> None:
     (tmp_path / "spins.py").write_text("while True:\n    pass\n")
-    asyncio.run(load(tmp_path, set(), within_s=0.2))
+    asyncio.run(load(tmp_path, set(), timeout_s=0.2))
     spinning = [thread for thread in threading.enumerate() if thread.name == "skill"]
     for thread in spinning:
         thread.join(10)

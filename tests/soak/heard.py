@@ -39,7 +39,7 @@ class HeardWorld(World):
         self._card = SimulatedCard(self, room, self._talker)
         return SmartSpeaker(self.settings, self.ringer)
 
-    def _beat(self) -> None:
+    def _run_period(self) -> None:
         self._run_due()
         self._card.muted = self._muted
         self._card.step()

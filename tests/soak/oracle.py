@@ -330,7 +330,7 @@ class Oracle:
             raise Violation(f"a ringing alarm was silent for {SILENT_ALARM_S:.0f} s")
 
     def _ladder(self, speaker: SmartSpeaker) -> None:
-        refused = bool(speaker._dialogue.line.refused)
+        refused = bool(speaker._dialogue.connection.refused)
         if self.muted:
             wanted = {Indication.MUTED}
         elif self.without_card:
@@ -385,9 +385,9 @@ class Oracle:
         if self._active is not None:
             response, cancelled = self._active
             patience = CANCELLED_WITHIN_S - A_TICK_S
-            given_up = cancelled is not None and self.now - cancelled >= patience
+            abandoned = cancelled is not None and self.now - cancelled >= patience
             quiet = not self._server.ends and self.now - self._silent_since >= patience
-            if not given_up and not quiet:
+            if not abandoned and not quiet:
                 raise Violation(f"a response.create is sent while {response} is active")
             self._active = None
         self._create_sent = self.now

@@ -154,7 +154,7 @@ class World:
         """Advance simulated time. Raises `Violation`."""
         end = self.now + seconds
         while self.now < end - PERIOD_S / 2:
-            self._beat()
+            self._run_period()
             self.figures.hours = self.now / 3600
 
     def _run_due(self) -> None:
@@ -162,7 +162,7 @@ class World:
         while self._due and self._due[0][0] <= self.now:
             heapq.heappop(self._due)[2]()
 
-    def _beat(self) -> None:
+    def _run_period(self) -> None:
         self._run_due()
         self._queued -= CARD_FRAMES
         if self._queued < 0:
@@ -350,7 +350,7 @@ class World:
             if self.now > end:
                 raise Violation(
                     f"the speaker does not come to rest in silence: {self.speaker.state}, "
-                    f"connection {self.speaker._dialogue.line._state}, "
+                    f"connection {self.speaker._dialogue.connection._state}, "
                     f"audible {not self.oracle.silent}"
                 )
             if self.oracle.shown is Indication.RINGING:

@@ -42,7 +42,7 @@ def open_pcm(
     wanted = PcmFormat(rate_hz, channels, "S16_LE")
     granted = _format(pcm)
     if granted != wanted and name.startswith("hw:"):
-        shut(pcm)
+        close_without_drain(pcm)
         pcm = _attempt(key, f"plug{name}", direction, rate_hz, channels, periods)
         log.warning('%s: "%s" grants %s; ALSA converts, with "plug%s"', key, name, granted, name)
     if _format(pcm) == wanted:
@@ -52,7 +52,7 @@ def open_pcm(
             log.info('%s: "%s" runs at %s; ALSA converts it to %s', key, name, card, wanted)
         return OpenedPcm(pcm, info["period_size"], info["buffer_size"])
     refused = _format(pcm)
-    shut(pcm)
+    close_without_drain(pcm)
     raise AudioError(
         f'{key}: "{name}" grants {refused}; {wanted} is required; '
         'let ALSA convert with a device such as "plughw:CARD=Device", '
@@ -101,7 +101,7 @@ def _refused(key: str, name: str, reason: str) -> str:
     return f'{key}: "{name}" cannot be opened ({what}); a free ALSA device is expected; {remedy}'
 
 
-def shut(pcm: "PCM") -> None:
+def close_without_drain(pcm: "PCM") -> None:
     """Close a PCM; drop its frames first, because pyalsaaudio's close drains the stream."""
     for step in (pcm.drop, pcm.close):
         try:

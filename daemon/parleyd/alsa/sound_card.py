@@ -13,7 +13,7 @@ import numpy as np
 
 from parleyd import config
 from parleyd.alsa.alsalib import alsaaudio
-from parleyd.alsa.pcm import open_pcm, shut
+from parleyd.alsa.pcm import close_without_drain, open_pcm
 from parleyd.errors import AudioError
 from parleyd.playback.lead import MOST_GROWTH_MS
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
@@ -83,7 +83,7 @@ class Card:
         pcm, self._capture = self._capture, None
         self._carry = SILENCE
         if pcm is not None:
-            shut(pcm)
+            close_without_drain(pcm)
 
     def read(self) -> Frames | None:
         """Return the next 160 frames of 16 kHz mono int16.
@@ -198,7 +198,7 @@ class Card:
         self.close_capture()
         if not self._closed:
             self._closed = True
-            shut(self._playback)
+            close_without_drain(self._playback)
 
     def _open_playback(self, lead_ms: int) -> "tuple[PCM, int]":
         name, key, rate_hz = self._playback_name, "audio.playback", self.rate_hz
@@ -206,7 +206,7 @@ class Card:
         opened = open_pcm(key, name, "PCM_PLAYBACK", rate_hz, self._channels, periods)
         needed = ms_to_frames(lead_ms + MOST_GROWTH_MS, rate_hz)
         if opened.buffer_frames < needed:
-            shut(opened.pcm)
+            close_without_drain(opened.pcm)
             raise AudioError(
                 f'{key}: "{name}" grants a buffer of {opened.buffer_frames} frames, but a lead of '
                 f"{lead_ms} ms needs {needed}; use a smaller audio.lead_ms or a plughw: device"

@@ -28,9 +28,9 @@ class AlarmCommandListener:
         """An alarm begins to ring: start the recognizer. Returns at once."""
         self._begin(self._prepare())
 
-    def understand(self, frames: Frames) -> None:
+    def recognize(self, frames: Frames) -> None:
         """Post `AlarmCommandRecognized` soon; `frames` are int16 at 16 kHz. Returns at once."""
-        self._begin(self._understand(frames))
+        self._begin(self._recognize(frames))
 
     def rest(self) -> None:
         """No alarm rings any more. Returns at once."""
@@ -49,7 +49,7 @@ class AlarmCommandListener:
         if heard.failed:
             log.warning("an alarm can be stopped by button and wake word only: %s", heard.failed)
 
-    async def _understand(self, frames: Frames) -> None:
+    async def _recognize(self, frames: Frames) -> None:
         heard = await self._worker.recognize(frames.tobytes())
         found = grammar.match(heard.words)
         self._post(AlarmCommandRecognized(found is not None and found[0] in STOPS))

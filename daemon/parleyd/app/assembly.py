@@ -131,7 +131,7 @@ async def assembled(
         if card_required and not gate.closed:
             card.open_capture()  # here, so that a missing microphone is reported at once
         address = await stack.enter_async_context(_server(settings.realtime))
-        link = _connection(settings, address, queue)
+        connection = _connection(settings, address, queue)
         tools = [*skills.declarations(), *_remote_tools(settings)]
         player = _light_player(settings.lights)
         recorder = _recorder(settings)
@@ -141,7 +141,7 @@ async def assembled(
             _at_volume(settings, runtime.volume_percent), parts.engine, tools, echo_path_file.load()
         )
         host = DaemonEffects(process.status, runtime, engines, echo_path_file, player, recorder)
-        dispatcher = EffectDispatcher(link, skills, queue.post, host)
+        dispatcher = EffectDispatcher(connection, skills, queue.post, host)
         meter = Meter(speaker, loop) if process.metered else None
         audio_thread = AudioThread(
             card,
@@ -163,7 +163,7 @@ async def assembled(
         process.greeted = True
 
         tasks: dict[str, Run] = {
-            "link": link.run,
+            "connection": connection.run,
             "skills": runtime.run,
             "watchdog": partial(feed_watchdog, process.notifier, audio_thread),
         }

@@ -1,4 +1,4 @@
-"""The heartbeat: the one audio thread, which drives the core once every 10 ms."""
+"""The audio thread: the one thread that drives the core, once every 10 ms."""
 
 import logging
 import threading
@@ -84,10 +84,10 @@ class AudioThread(threading.Thread):
         reopen: Callable[[], SoundCard] | None = None,
         priority: int = 0,
     ) -> None:
-        super().__init__(name="heartbeat", daemon=True)
-        self.beats = 0
+        super().__init__(name="audio", daemon=True)
+        self.periods = 0
         """Periods done; grows by about 100 a second while all is well."""
-        self.last_beat = time.monotonic()
+        self.last_period = time.monotonic()
         """Monotonic time of the newest period."""
         self._recovery = CardRecovery(card, reopen, time.monotonic)
         self._core, self._queue, self._gate = core, queue, gate
@@ -95,9 +95,9 @@ class AudioThread(threading.Thread):
         self._priority = priority
         self._own_events: deque[InputEvent] = deque()
         self._muted: bool | None = None
-        self._told_why = ""
+        self._reported_reason = ""
         self._xruns = 0
-        self._next_beat = self.last_beat
+        self._next_period_at = self.last_period
         self._unheard = 0  # frames that the card had, or was given, at the newest period
         if isinstance(card, NullCard):
             self._own_events.append(CardLost(card.reason, 0))
@@ -130,7 +130,7 @@ class AudioThread(threading.Thread):
         ended_by: Exception | None = None
         try:
             while not self._ending.is_set():
-                self._beat_or_lose()
+                self._run_period_or_lose_card()
         except ParleyError as error:
             ended_by = error
         except Exception as error:  # the rim of the thread
@@ -141,26 +141,26 @@ class AudioThread(threading.Thread):
         if ended_by is not None:
             self._on_error(ended_by)
 
-    def _beat_or_lose(self) -> None:
+    def _run_period_or_lose_card(self) -> None:
         try:
-            self._beat()  # first: the core hears of a loss before the next try
+            self._run_period()  # first: the core hears of a loss before the next try
             if events := self._recovery.try_again(with_microphone=not self._must_close):
                 self._own_events.append(events)
         except AudioError as error:
             self._own_events.append(self._recovery.lose(error, self._unheard))
             self._xruns = 0
-            self._next_beat = time.monotonic()
+            self._next_period_at = time.monotonic()
 
     # --- one period ---------------------------------------------------------------------
 
-    def _beat(self) -> None:
+    def _run_period(self) -> None:
         self._follow_gate()
         frames = self._next_period()
         now = time.monotonic()
         self._handle_events(now)
-        if frames is None and not self._beats_by_clock:
+        if frames is None and not self._paced_by_clock:
             return  # no whole period yet
-        if self.beats == 0:
+        if self.periods == 0:
             self._xruns = self._card.xruns  # overruns before the first period: nothing was read
         xruns, self._xruns = self._card.xruns - self._xruns, self._card.xruns
         period = MicPeriod(frames, self._card.queued_frames(), xruns)
@@ -174,8 +174,8 @@ class AudioThread(threading.Thread):
         if step.effects:
             self._on_effects(step.effects)
         self._call_watchers(period, step)
-        self.beats += 1
-        self.last_beat = now
+        self.periods += 1
+        self.last_period = now
 
     @property
     def _must_close(self) -> bool:
@@ -185,33 +185,33 @@ class AudioThread(threading.Thread):
         closed = self._must_close
         why = self._gate.reason if closed else ""
         if closed == self._muted:
-            if why != self._told_why:
-                self._told_why = why
+            if why != self._reported_reason:
+                self._reported_reason = why
                 self._own_events.append(MuteSwitched(closed, why))
             return
         if closed:
             self._card.close_capture()
-            self._next_beat = time.monotonic()
+            self._next_period_at = time.monotonic()
         else:
             self._card.open_capture()
         if closed or self._muted:  # at the start, an open microphone is no change
             self._own_events.append(MuteSwitched(closed, why))
-        self._muted, self._told_why = closed, why
+        self._muted, self._reported_reason = closed, why
 
     @property
-    def _beats_by_clock(self) -> bool:
+    def _paced_by_clock(self) -> bool:
         """Whether no open microphone sets the pace."""
         return bool(self._muted) or self._recovery.missing
 
     def _next_period(self) -> Frames | None:
         """Wait for the microphone, which sets the pace; without one the monotonic clock does."""
-        if not self._beats_by_clock:
+        if not self._paced_by_clock:
             return self._card.read()
-        self._next_beat += PERIOD_S
+        self._next_period_at += PERIOD_S
         now = time.monotonic()
-        if now - self._next_beat > LATE_S:
-            self._next_beat = now
-        time.sleep(max(0.0, self._next_beat - now))
+        if now - self._next_period_at > LATE_S:
+            self._next_period_at = now
+        time.sleep(max(0.0, self._next_period_at - now))
         return None
 
     def _handle_events(self, now: float) -> None:

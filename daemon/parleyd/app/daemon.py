@@ -22,7 +22,7 @@ from parleyd.system import atomic_file
 from parleyd.system.paths import state_folder
 from parleyd.system.repeats import MOST_LISTED, ONE_OF_A_LIST
 
-SWITCH_S = 0.0005  # of threads; Python's own 5 ms, times four busy skills, are two heartbeats
+SWITCH_S = 0.0005  # of threads; Python's own 5 ms, times four busy skills, are two periods
 
 log = logging.getLogger("parleyd")
 

@@ -54,21 +54,21 @@ class DaemonEffects(EffectHost):
         if fault.part == WAKE_ENGINE:
             in_background(self._engines.renew)
 
-    def understand(self, understand: RecognizeAlarmCommand) -> None:
+    def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         """Recognize the command in a process beside this one."""
-        self._skills.alarm_listener.understand(understand.frames)
+        self._skills.alarm_listener.recognize(recognize.frames)
 
-    def ring_stopped(self, stopped: AlarmDismissed) -> None:
+    def alarm_dismissed(self, stopped: AlarmDismissed) -> None:
         """Take the alarms off the list of those that ring."""
-        self._skills.ring_stopped(stopped.ring_ids)
+        self._skills.alarm_dismissed(stopped.ring_ids)
 
     def open_microphone(self, opening: OpenMicrophone) -> None:
         """End the time for which the user closed the microphone; the switch may keep it closed."""
         self._skills.mute.reopen()
 
-    def keep_echo_path(self, learnt: EchoPathLearned) -> None:
+    def keep_echo_path(self, learned: EchoPathLearned) -> None:
         """Save it on a worker thread."""
-        in_background(self._echo_path_file.save, learnt.echo_path)
+        in_background(self._echo_path_file.save, learned.echo_path)
 
     def record_turn(self, turn: RecordTurn) -> None:
         """Save the turn on a worker thread, if `log.record_turns` asks for recordings."""

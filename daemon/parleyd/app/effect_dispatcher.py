@@ -56,16 +56,16 @@ class EffectHost:
     def show(self, show: Show) -> None:
         """Show this to people."""
 
-    def understand(self, understand: RecognizeAlarmCommand) -> None:
+    def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         """Recognize a command spoken into a ringing alarm; post `AlarmCommandRecognized`."""
 
-    def ring_stopped(self, stopped: AlarmDismissed) -> None:
+    def alarm_dismissed(self, stopped: AlarmDismissed) -> None:
         """These alarms are over."""
 
     def open_microphone(self, opening: OpenMicrophone) -> None:
         """End the time for which the user closed the microphone."""
 
-    def keep_echo_path(self, learnt: EchoPathLearned) -> None:
+    def keep_echo_path(self, learned: EchoPathLearned) -> None:
         """Save this over a restart."""
 
     def record_turn(self, turn: RecordTurn) -> None:
@@ -104,8 +104,8 @@ class EffectDispatcher:
             Show: host.show,
             LogEvent: host.note,
             ComponentFault: host.fault,
-            RecognizeAlarmCommand: host.understand,
-            AlarmDismissed: host.ring_stopped,
+            RecognizeAlarmCommand: host.recognize_alarm_command,
+            AlarmDismissed: host.alarm_dismissed,
             OpenMicrophone: host.open_microphone,
             EchoPathLearned: host.keep_echo_path,
             RecordTurn: host.record_turn,

@@ -17,12 +17,12 @@ class ServiceStatus:
         self.line = "starting"
         """The newest line."""
         self._notifier = notifier
-        self._shown = Show(Indication.IDLE)
+        self._show = Show(Indication.IDLE)
         self._xruns = XrunCounter()
 
-    def show(self, shown: Show) -> None:
+    def show(self, show: Show) -> None:
         """The indication has changed."""
-        self._shown = shown
+        self._show = show
         self._send()
 
     def add_xruns(self, count: int, now: float) -> None:
@@ -40,6 +40,6 @@ class ServiceStatus:
         self._notifier.status(f"error: {error}")
 
     def _send(self) -> None:
-        words = ", ".join(filter(None, [str(self._shown.indication), str(self._xruns)]))
-        self.line = f"{words}: {self._shown.detail}" if self._shown.detail else words
+        words = ", ".join(filter(None, [str(self._show.indication), str(self._xruns)]))
+        self.line = f"{words}: {self._show.detail}" if self._show.detail else words
         self._notifier.status(self.line)

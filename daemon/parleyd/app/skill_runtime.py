@@ -96,7 +96,7 @@ class SkillRuntime:
             log.exception("the alarm rings without words")
             return None
 
-    def ring_stopped(self, ids: Sequence[int]) -> None:
+    def alarm_dismissed(self, ids: Sequence[int]) -> None:
         """These alarms have rung and are over, and no other rings."""
         self.timers.stopped(ids)
         self.alarm_listener.rest()

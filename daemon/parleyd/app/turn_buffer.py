@@ -19,7 +19,7 @@ Pair = tuple[Frames, Frames]
 class TurnBuffer:
     """Both sides of the newest turn; while idle, only the last `BEFORE_S`.
 
-    When the microphone opens again, all audio from before it was closed is dropped. `beat` is
+    When the microphone opens again, all audio from before it was closed is dropped. `observe` is
     called on the audio thread and is cheap; `take` on any other.
     """
 

@@ -19,7 +19,7 @@ SUFFIX = ".wav"
 class TurnRecorder:
     """Buffers the current turn (`TurnBuffer`); `save` writes it.
 
-    `beat` is called on the audio thread and is cheap; `save` on any other, and it blocks.
+    `observe` is called on the audio thread and is cheap; `save` on any other, and it blocks.
     """
 
     def __init__(self, folder: Path, keep: int, rate_hz: int) -> None:

@@ -16,7 +16,7 @@ async def feed_watchdog(notifier: Notifier, audio_thread: AudioThread) -> None:
     """Feed until cancelled; returns at once without a watchdog. Runs on the event loop."""
     interval_s = notifier.watchdog_interval_s()
     while interval_s is not None:
-        if time.monotonic() - audio_thread.last_beat < STUCK_S:
+        if time.monotonic() - audio_thread.last_period < STUCK_S:
             notifier.watchdog()
         else:
             log.error("the audio thread has not moved for %.0f s", STUCK_S)

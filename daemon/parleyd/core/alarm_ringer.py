@@ -57,7 +57,7 @@ class AlarmRinger:
         self._player.resume()
         self._front_end.rearm(now)
 
-    def overhear(self, ended: bool, now: float) -> None:
+    def listen(self, ended: bool, now: float) -> None:
         """At every period: hand on the user's words once they are complete.
 
         `ended`: the user's speech has just ended.
@@ -68,12 +68,12 @@ class AlarmRinger:
             self._emit(RecognizeAlarmCommand(self._front_end.recent(said_ms)))
             self._front_end.arm(now)
 
-    def understood(self, stop: bool, now: float) -> None:
+    def command_recognized(self, stop: bool, now: float) -> None:
         """The words were recognised: stop, or resume ringing if they were not a stop command."""
         if stop:
             self.stop("voice")
         elif self.audible:
-            self._alarm_sound.go_on(now)
+            self._alarm_sound.resume(now)
 
     def stop(self, by: str) -> None:
         """Stop all alarms that ring; `by` names the reason in the log."""

@@ -19,8 +19,8 @@ class AlarmSound:
     An alarm that is due during a turn waits for its end. Times are monotonic seconds.
     """
 
-    def __init__(self, longest_s: float) -> None:
-        self._longest_s = longest_s
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._rings: list[AlarmDue] = []
         self._came = 0.0
         self._began: float | None = None
@@ -71,13 +71,13 @@ class AlarmSound:
         self._next_round = now + WORDS_WITHIN_S
         return since
 
-    def go_on(self, now: float) -> None:
+    def resume(self, now: float) -> None:
         """The words were no stop command: the next round comes at once."""
         self._next_round = now
 
     def is_over(self, now: float) -> bool:
-        """The ringing has lasted its longest time."""
-        return self._began is not None and now - self._began >= self._longest_s
+        """The ringing has lasted for its timeout."""
+        return self._began is not None and now - self._began >= self._timeout_s
 
     def stop(self) -> tuple[int, ...]:
         """Stop all alarms; returns the ids of those that rang."""

@@ -71,15 +71,15 @@ class Dialogue:
         self._reply = Reply(player, self._session, self._uplink, emit)
         self._follow_ups = FollowUps(settings.turn.follow_up_turns)
         self._problems = ServerProblems()
-        self.line = ConnectionPolicy(settings.realtime.connection)
+        self.connection = ConnectionPolicy(settings.realtime.connection)
         self._actions = {
             TurnAction.CHIME: self._chime,
             TurnAction.LOW_TONE: lambda now: player.play(earcons.low_tone()),
             TurnAction.SORRY_TONE: lambda now: player.play(earcons.sorry()),
             TurnAction.LISTEN: self._listen,
-            TurnAction.LISTEN_ON: lambda now: self._uplink.go_on(),
+            TurnAction.LISTEN_ON: lambda now: self._uplink.resume(),
             TurnAction.LISTEN_FROM_ONSET: self._listen_from_onset,
-            TurnAction.STOP_LISTENING: lambda now: self._uplink.give_up(),
+            TurnAction.STOP_LISTENING: lambda now: self._uplink.abandon(),
             TurnAction.ASK_FOR_REPLY: self._ask_for_reply,
             TurnAction.HOLD: lambda now: self._reply.hold(front_end.onset, now),
             TurnAction.RESUME: self._resume,
@@ -117,12 +117,12 @@ class Dialogue:
                 self._take(self._session.receive(event, now), now)
             case ConnectionUp():
                 self._session.opened()
-                self.line.opened(now)
+                self.connection.opened(now)
             case ConnectionDown(reason, fatal, later):
-                self.line.down(reason, fatal, later)
+                self.connection.down(reason, fatal, later)
                 self._lost(now)
             case SessionExpiry(in_s):
-                self.line.expires(in_s, now)
+                self.connection.expires(in_s, now)
             case SkillDone():
                 self._take(self._reply.skill_done(event, now), now)
             case SpeechSynthesized(number, frames):
@@ -210,7 +210,7 @@ class Dialogue:
         if self._turn.time_is_up(now):
             self._time_is_up(now)
 
-    def count_troubles(self, now: float) -> None:
+    def count_problems(self, now: float) -> None:
         """Log how often each of the server's errors was repeated in the second that has ended."""
         for note in self._problems.counts(now):
             self._emit(note)
@@ -225,7 +225,7 @@ class Dialogue:
 
     def _finished(self) -> TurnTrigger:
         """The reply was heard to its end: may the user speak next without the wake word?"""
-        able = self.line.up and not self._muted
+        able = self.connection.up and not self._muted
         if self._session.question_heard():
             asked = able and self._player.audible
             return TurnTrigger.QUESTION_ASKED if asked else TurnTrigger.REPLY_FINISHED_LAST
@@ -240,9 +240,9 @@ class Dialogue:
         return TurnTrigger.FOLLOW_UPS_OVER
 
     def _time_is_up(self, now: float) -> None:
-        within_s = self._settings.turn.response_timeout_s
+        timeout_s = self._settings.turn.response_timeout_s
         if self._turn.state is State.THINKING:
-            self._failed(f"no answer came within {within_s:g} s (turn.response_timeout_s)")
+            self._failed(f"no answer came within {timeout_s:g} s (turn.response_timeout_s)")
         elif self._turn.state is State.SPEAKING:
             self._failed("the rest of the answer did not come")
         self.advance(TurnTrigger.TIME_UP, now)
@@ -257,7 +257,7 @@ class Dialogue:
         for item in events:
             match item:
                 case rt.Ready():
-                    self.line.ready()
+                    self.connection.ready()
                     self._note("ready")
                 case rt.UserStarted():
                     self.advance(TurnTrigger.USER_SPOKE, now)
@@ -281,8 +281,8 @@ class Dialogue:
                     self._note("permission", server=server, tool=tool, granted=granted, **why)
                 case rt.Used(turn, tokens):
                     self._reply.spent(turn, tokens)
-                case rt.ServerProblem(remedy, text):
-                    for effect in self._problems.take(remedy, text, now):
+                case rt.ServerProblem(action, text):
+                    for effect in self._problems.take(action, text, now):
                         self._emit(effect)
 
     def _reply_failed(self, reason: str, now: float) -> None:
@@ -292,7 +292,7 @@ class Dialogue:
 
     def _keep_connection(self, now: float) -> None:
         idle = self._turn.state is State.IDLE
-        effect = self.line.next(idle, now, self._session.forgets(now))
+        effect = self.connection.next(idle, now, self._session.forgets(now))
         if effect is not None:
             self._note("connection", ask=_ASKS[type(effect)], state=str(self._turn.state))
             self._emit(effect)
@@ -301,7 +301,7 @@ class Dialogue:
 
     def _lost(self, now: float) -> None:
         self._take(self._session.lost(), now)
-        self.advance(TurnTrigger.LINK_LOST, now)
+        self.advance(TurnTrigger.CONNECTION_LOST, now)
 
     # --- what the turn asks for -------------------------------------------------------
 
@@ -348,11 +348,11 @@ class Dialogue:
 
     def _interrupt(self, now: float) -> None:
         begun = self._reply.begun
-        given_up = self._reply.interrupt(now)
-        self._take(self._session.interrupt(given_up.unheard, now), now)
+        interrupted = self._reply.interrupt(now)
+        self._take(self._session.interrupt(interrupted.unheard, now), now)
         if begun:
-            items = len(given_up.unheard)
-            self._note("interrupted", heard_ms=given_up.heard_ms, items=items)
+            items = len(interrupted.unheard)
+            self._note("interrupted", heard_ms=interrupted.heard_ms, items=items)
 
     def _note(self, name: str, **fields: object) -> None:
         self._emit(LogEvent(name, fields))

@@ -206,7 +206,7 @@ class OpenMicrophone:
 
 @dataclass(frozen=True, slots=True)
 class EchoPathLearned:
-    """The learnt echo path is worth saving for the next start."""
+    """The learned echo path is worth saving for the next start."""
 
     echo_path: EchoPath = field(compare=False)
 

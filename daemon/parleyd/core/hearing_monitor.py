@@ -1,4 +1,4 @@
-"""What changes in hearing: the log gets the events, and the learnt echo path is saved."""
+"""What changes in hearing: the log gets the events, and the learned echo path is saved."""
 
 from collections.abc import Callable
 

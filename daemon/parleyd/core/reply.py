@@ -194,9 +194,9 @@ class Reply:
     def interrupt(self, now: float) -> InterruptedReply:
         """Drop the rest of the reply: playback falls silent at once. Returns what was heard,
         which the session must learn (`RealtimeSession.interrupt`)."""
-        given_up = self._player.interrupt()
-        self._log.interrupted(now, given_up.heard_ms)
-        return given_up
+        interrupted = self._player.interrupt()
+        self._log.interrupted(now, interrupted.heard_ms)
+        return interrupted
 
     def report(self) -> None:
         """Log and record the turn, once for each reply that was asked for."""

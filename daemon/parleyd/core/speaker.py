@@ -75,7 +75,7 @@ class SmartSpeaker:
         self._muted = False
         self._why_muted = ""
         self._without_card = ""  # why there is none
-        self._shown: Show | None = None
+        self._indication: Show | None = None
 
     @property
     def state(self) -> State:
@@ -84,7 +84,7 @@ class SmartSpeaker:
 
     @property
     def echo_path(self) -> EchoPath | None:
-        """The learnt echo path; None while too little was heard."""
+        """The learned echo path; None while too little was heard."""
         return self._front_end.echo_path()
 
     @property
@@ -105,7 +105,7 @@ class SmartSpeaker:
             case ButtonPressed():
                 self._button(now)
             case PlayStartupSound():
-                self._greet(now)
+                self._play_startup_sound(now)
             case MuteSwitched(muted, reason):
                 self._mute(muted, reason, now)
             case CardLost(reason, unheard_frames):
@@ -124,7 +124,7 @@ class SmartSpeaker:
                 self._note("alarm_due")
                 self._alarm_sound.add(event, now)
             case AlarmCommandRecognized(stop):
-                self._ringer.understood(stop, now)
+                self._ringer.command_recognized(stop, now)
             case WakeRenewed(engine):
                 self._front_end.renew_wake_engine(engine)
             case _:
@@ -138,7 +138,7 @@ class SmartSpeaker:
         elif self.state is not State.IDLE or self._may_listen():
             self._dialogue.advance(TurnTrigger.BUTTON, now)
 
-    def _greet(self, now: float) -> None:
+    def _play_startup_sound(self, now: float) -> None:
         if self._without_card:
             return
         self._player.play(earcons.greeting())
@@ -188,7 +188,7 @@ class SmartSpeaker:
         if not self._dialogue.settle(result, now) and result.decision is not None:
             self._decide(result.decision, now)
         if self._ringer.audible:
-            self._ringer.overhear(result.speech is SpeechBoundary.ENDED, now)
+            self._ringer.listen(result.speech is SpeechBoundary.ENDED, now)
         self._monitor.report(result, now)
         self._dialogue.end_period(result, now)
 
@@ -204,7 +204,7 @@ class SmartSpeaker:
         at once. A server that refuses for now is tried again by the turn."""
         if self._muted or self._without_card:
             return False
-        if self._dialogue.line.refused:
+        if self._dialogue.connection.refused:
             self._player.play(earcons.sorry())
             return False
         return True
@@ -224,32 +224,32 @@ class SmartSpeaker:
         self._front_end.written(playback)
         if self._monitor.take_faults() and self._ringer.audible and not self._front_end.deciding:
             self._ringer.resume(now)  # the decision about a hold failed with its part
-        self._dialogue.count_troubles(now)
+        self._dialogue.count_problems(now)
         self._show(now)
         self._dialogue.flush()
         effects, self._effects = self._effects, []
         return TickResult(dropped is not None, playback, effects, self.state)
 
     def _show(self, now: float) -> None:
-        dialogue, line = self._dialogue, self._dialogue.line
+        dialogue, connection = self._dialogue, self._dialogue.connection
         idle = dialogue.state is State.IDLE
-        situation = IndicatorInputs(
+        inputs = IndicatorInputs(
             muted=self._muted,
             why_muted=self._why_muted,
             without_card=self._without_card,
             ringing=self._ringer.audible,
-            refused=line.refused or (line.put_off if idle else ""),
-            offline=line.missed,
+            refused=connection.refused or (connection.put_off if idle else ""),
+            offline=connection.missed,
             turn=dialogue.state,
             dry=dialogue.runs_dry(now),
             remark=dialogue.remark,
             deaf=self._front_end.deaf,
             impaired=self._monitor.impaired,
         )
-        shown = indicator.select_indication(situation)
-        if shown != self._shown:
-            self._shown = shown
-            self._emit(shown)
+        indication = indicator.select_indication(inputs)
+        if indication != self._indication:
+            self._indication = indication
+            self._emit(indication)
 
     def _note(self, name: str, **fields: object) -> None:
         self._emit(LogEvent(name, fields))

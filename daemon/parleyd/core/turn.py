@@ -39,7 +39,7 @@ class TurnTrigger(Enum):
     CUT_OFF = auto()  # the server ended its answer because it hears the user
     ALARM_DUE = auto()  # an alarm has waited for the reply as long as it may
     MUTED = auto()  # the microphone was closed
-    LINK_LOST = auto()
+    CONNECTION_LOST = auto()
     CARD_LOST = auto()  # neither capture nor playback works
     TIME_UP = auto()  # the deadline of the state passed
 
@@ -91,7 +91,7 @@ TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         ),
         (LISTENING, TurnTrigger.MUTED): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.STOP_LISTENING,)),
-        (LISTENING, TurnTrigger.LINK_LOST): Row(
+        (LISTENING, TurnTrigger.CONNECTION_LOST): Row(
             IDLE, (TurnAction.STOP_LISTENING, TurnAction.SORRY_TONE)
         ),
         #
@@ -115,7 +115,9 @@ TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         ),
         (THINKING, TurnTrigger.TIME_UP): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)),
         (THINKING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.INTERRUPT,)),
-        (THINKING, TurnTrigger.LINK_LOST): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)),
+        (THINKING, TurnTrigger.CONNECTION_LOST): Row(
+            IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)
+        ),
         #
         (SPEAKING, TurnTrigger.REPLY_PROGRESSED): Row(SPEAKING),
         (SPEAKING, TurnTrigger.CUT_OFF): Row(
@@ -173,7 +175,7 @@ class TurnStateMachine:
         self.deadline: float | None = None
         """When `TurnTrigger.TIME_UP` happens (seconds, monotonic); None only in `idle`."""
         self._turn = turn
-        self._confirm_s = hearing.decision_window_ms / 1000
+        self._decision_window_s = hearing.decision_window_ms / 1000
         self._thinks_since = self._progressed_at = 0.0
         self._user_spoke = False
         self._spoke_at: float | None = None  # the first time in this turn
@@ -240,4 +242,4 @@ class TurnStateMachine:
             case State.SPEAKING:
                 return now + max(STALLED_S, turn.response_timeout_s)
             case State.BARGE_IN:
-                return now + self._confirm_s + BARGE_IN_GRACE_S
+                return now + self._decision_window_s + BARGE_IN_GRACE_S

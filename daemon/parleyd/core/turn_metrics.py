@@ -23,7 +23,7 @@ class TurnMetrics:
     _onset: float | None = None
     _held: float | None = None
     _interrupted: float | None = None
-    _false_alarms: int = 0
+    _false_interruptions: int = 0
     _spent: dict[str, float] = field(default_factory=dict)
 
     def listening(self, event: str, now: float) -> None:
@@ -50,8 +50,8 @@ class TurnMetrics:
         self._onset, self._held = onset, now
 
     def resumed(self) -> None:
-        """Playback resumes: it was a false alarm."""
-        self._false_alarms += 1
+        """Playback resumes: it was a false interruption."""
+        self._false_interruptions += 1
         self._onset = self._held = None
 
     def interrupted(self, now: float, heard_ms: int) -> None:
@@ -79,7 +79,7 @@ class TurnMetrics:
             "interrupted": self._interrupted is not None,
             "onset_to_hold_ms": _ms(self._onset, self._held),
             "onset_to_interrupt_ms": _ms(self._onset, self._interrupted),
-            "false_interruptions": self._false_alarms,
+            "false_interruptions": self._false_interruptions,
             **self._spent,
         }
         self._ended = None

@@ -74,7 +74,7 @@ class Uplink:
         self._settled(early_ms)
         return early_ms
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Resume the same turn: the server has its beginning and gets the gap."""
         self._front_end.restart_endpointing(speaking=True)
         self._send_from(self._unsent_ms)
@@ -115,7 +115,7 @@ class Uplink:
         if not self._session.ready:
             self._session.begin_input()
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """There was no turn: the server drops what was sent of it."""
         self._end()
         self._session.begin_input()

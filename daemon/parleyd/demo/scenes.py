@@ -67,7 +67,7 @@ async def interruption(stage: Stage) -> Sequence[Figure]:
     await stage.pause(5.0)
 
     question = stage.say("what day is it today")
-    silent_s, figures = await _gives_up(stage, story, question)
+    silent_s, figures = await _interrupts(stage, story, question)
 
     answer = await stage.answered(question, "Today is")
     await _heard_to_its_end(stage)
@@ -122,7 +122,7 @@ async def cough_is_nothing(stage: Stage) -> Sequence[Figure]:
 async def stop(stage: Stage) -> Sequence[Figure]:
     story = stage.heard[-1]
     command = stage.say("stop talking")
-    silent_s, figures = await _gives_up(stage, story, command)
+    silent_s, figures = await _interrupts(stage, story, command)
     answer = await stage.answered(command, "Okay")
     await _heard_to_its_end(stage)
     await stage.until_state(State.IDLE, "Parley did not become idle", within_s=IDLE_AGAIN_S)
@@ -149,7 +149,7 @@ async def button(stage: Stage) -> Sequence[Figure]:
     ]
 
 
-async def _gives_up(
+async def _interrupts(
     stage: Stage, answer: Answer, interruption: Utterance
 ) -> tuple[float, list[Figure]]:
     """Wait for hold and interruption; return the time of the silence, and the figures."""

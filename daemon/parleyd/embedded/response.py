@@ -81,7 +81,7 @@ class ResponseGenerator:
             self._open_message("output_audio", "audio", "transcript")
             self._sentences = chain.from_iterable(map(pieces, plan.sentences))
             self._sentence = next(self._sentences, None)
-            self._go_on()
+            self._continue()
         else:
             self._write(plan)
 
@@ -117,7 +117,7 @@ class ResponseGenerator:
                 length_s = len(delta) / FRAME_BYTES / SERVER_RATE_HZ
                 self._next_due = max(self._next_due, now - length_s) + length_s / self._pace
         if not self._deltas and self._job is None:
-            self._go_on()
+            self._continue()
 
     def due(self) -> float | None:
         """When `advance` must be called next, unless another input comes first."""
@@ -146,7 +146,7 @@ class ResponseGenerator:
         }  # fmt: skip
         self._out.send(events.RateLimitsUpdated(rate_limits=[limit]))
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         """Request the next sentence, or end."""
         if self._sentence is None:
             self.finish("completed")

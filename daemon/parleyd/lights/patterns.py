@@ -31,21 +31,21 @@ class LedPattern(NamedTuple):
     """A description for the table in hardware/lights.md."""
 
 
-def colour(shown: Indication, now: float, since: float) -> Colour:
+def colour(indication: Indication, now: float, since: float) -> Colour:
     """Return the light at `now` of a state shown since `since` (seconds, one monotonic clock)."""
-    red, green, blue = LED_PATTERNS[shown].hue
-    level = brightness(shown, now, since)
+    red, green, blue = LED_PATTERNS[indication].hue
+    level = brightness(indication, now, since)
     return Colour(red * level, green * level, blue * level)
 
 
-def brightness(shown: Indication, now: float, since: float) -> float:
+def brightness(indication: Indication, now: float, since: float) -> float:
     """Return the light of a single LED: 0.0..1.0, the strongest part of `colour`."""
-    return LED_PATTERNS[shown].brightness(max(0.0, now - since))
+    return LED_PATTERNS[indication].brightness(max(0.0, now - since))
 
 
-def animated(shown: Indication) -> bool:
+def animated(indication: Indication) -> bool:
     """Return whether the light changes while the state lasts."""
-    return LED_PATTERNS[shown].animated
+    return LED_PATTERNS[indication].animated
 
 
 def _steady(level: float) -> Callable[[float], float]:

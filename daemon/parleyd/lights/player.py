@@ -39,14 +39,14 @@ class LightPlayer:
         self._output, self._reopen = output, reopen
         self._dimming = dimming
         self._clock, self._local = clock, local
-        self._shown = Indication.IDLE
+        self._indication = Indication.IDLE
         self._since = clock()
         self._changed = asyncio.Event()
 
-    def show(self, shown: Indication) -> None:
+    def show(self, indication: Indication) -> None:
         """Show this state from now on; showing the same state again does not restart it."""
-        if shown != self._shown:
-            self._shown, self._since = shown, self._clock()
+        if indication != self._indication:
+            self._indication, self._since = indication, self._clock()
             self._changed.set()
 
     async def run(self) -> None:
@@ -64,7 +64,7 @@ class LightPlayer:
         try:
             while True:
                 self._changed.clear()
-                light = colour(self._shown, self._clock(), self._since)
+                light = colour(self._indication, self._clock(), self._since)
                 output.show(self._dimming.dimmed(light, self._local()))
                 await self._next_frame()
         finally:
@@ -88,7 +88,7 @@ class LightPlayer:
     async def _next_frame(self) -> None:
         """Wait for the end of the frame or a change of the state."""
         try:
-            async with asyncio.timeout(FRAME_S if animated(self._shown) else STILL_S):
+            async with asyncio.timeout(FRAME_S if animated(self._indication) else STILL_S):
                 await self._changed.wait()
         except TimeoutError:
             pass

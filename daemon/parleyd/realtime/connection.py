@@ -93,7 +93,7 @@ class RealtimeConnection:
         self._crowded = crowded
         self._outgoing: asyncio.Queue[ClientEvent] = asyncio.Queue(UNSENT_MOST)
         self._socket: MonitoredConnection | None = None
-        self._pulse = Keepalive(0.0)
+        self._keepalive = Keepalive(0.0)
         self._end: ClassifiedError | None = None  # why we end the open socket; None: we don't
         self._planned = False  # we end it, and there is no problem
         self._fatal: ClassifiedError | None = None
@@ -104,7 +104,7 @@ class RealtimeConnection:
         self._fell_silent = False  # the previous socket, but its server may just have been busy
         self._closing: asyncio.Task[None] | None = None  # keeps it from garbage collection
         self._wanted = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._retry_now = asyncio.Event()
         if warm:
             self._wanted.set()
 
@@ -112,7 +112,7 @@ class RealtimeConnection:
         """Queue an event for the open socket; without one, drop it (the session knows)."""
         if self._socket is None or self._end is not None:
             return
-        self._pulse.sent(asyncio.get_running_loop().time())
+        self._keepalive.sent(asyncio.get_running_loop().time())
         try:
             self._outgoing.put_nowait(event)
         except asyncio.QueueFull:
@@ -122,7 +122,7 @@ class RealtimeConnection:
         """Keep a socket open, and cut short any pause before the next attempt; or keep none."""
         if wanted:
             self._wanted.set()
-            self._hurry.set()
+            self._retry_now.set()
         else:
             self._wanted.clear()
             self._close("not needed")
@@ -133,11 +133,11 @@ class RealtimeConnection:
 
     def reconnect(self, reason: str, *, fatal: bool = False, later: bool = False) -> None:
         """Abort this socket; unless `fatal`, a new one follows, `later` in minutes."""
-        remedy = ErrorAction.LATER if later else ErrorAction.RECONNECT
-        self._end = ClassifiedError(ErrorAction.FATAL if fatal else remedy, reason)
+        action = ErrorAction.LATER if later else ErrorAction.RECONNECT
+        self._end = ClassifiedError(ErrorAction.FATAL if fatal else action, reason)
         if fatal:
             self._fatal = self._end  # even if the socket is already gone
-            self._hurry.set()
+            self._retry_now.set()
         if self._socket is not None:
             # abort, not close(): on a dead network the closing handshake would hang
             self._socket.transport.abort()
@@ -162,7 +162,7 @@ class RealtimeConnection:
                 attempt = 0
             delay_s = backoff.delay_s(down.action, attempt, random.random())
             attempt += 1
-            self._hurry.clear()
+            self._retry_now.clear()
             self._report(
                 ConnectionDown(down.text, delay_s is None, down.action is ErrorAction.LATER)
             )
@@ -172,14 +172,14 @@ class RealtimeConnection:
             log.warning("realtime server: %s; trying again in %.1f s", down.text, delay_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
-                    await self._hurry.wait()
+                    await self._retry_now.wait()
 
     # --- internals --------------------------------------------------------------------
 
     def _close(self, reason: str) -> None:
         if self._socket is not None and self._end is None:
             self._end, self._planned = ClassifiedError(ErrorAction.RECONNECT, reason), True
-            self._closing = asyncio.create_task(self._socket.close(), name="link-close")
+            self._closing = asyncio.create_task(self._socket.close(), name="connection-close")
             self._closing.add_done_callback(self._ended)
 
     def _report(self, event: ConnectionEvent) -> None:
@@ -252,13 +252,13 @@ class RealtimeConnection:
         while not self._outgoing.empty():
             self._outgoing.get_nowait()  # meant for the previous socket
         self._be_patient()
-        self._pulse = Keepalive(asyncio.get_running_loop().time(), self._silent_patience)
+        self._keepalive = Keepalive(asyncio.get_running_loop().time(), self._silent_patience)
         self._socket = socket
         self._report(ConnectionUp())
         opened = asyncio.get_running_loop().time()
         tasks = [
-            asyncio.create_task(self._send_all(socket), name="link-sender"),
-            asyncio.create_task(self._keep_alive(socket), name="link-pulse"),
+            asyncio.create_task(self._send_all(socket), name="connection-sender"),
+            asyncio.create_task(self._send_pings(socket), name="connection-keepalive"),
         ]
         for task in tasks:
             task.add_done_callback(self._ended)
@@ -276,7 +276,7 @@ class RealtimeConnection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         settled = asyncio.get_running_loop().time() - opened > SETTLED_S
-        if settled and not (self._fell_silent or self._pulse.was_busy):
+        if settled and not (self._fell_silent or self._keepalive.was_busy):
             self._silent_patience = 1.0  # no sign of a busy server: the network was the cause
         return self._close_reason(socket)
 
@@ -346,13 +346,13 @@ class RealtimeConnection:
             while True:
                 await socket.send(_frame(await self._outgoing.get()))
 
-    async def _keep_alive(self, socket: MonitoredConnection) -> None:
+    async def _send_pings(self, socket: MonitoredConnection) -> None:
         """Send pings, and abort a socket that has gone silent."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_S)
-            self._pulse.heard(socket.heard_at)
-            match self._pulse.next(loop.time()):
+            self._keepalive.heard(socket.heard_at)
+            match self._keepalive.next(loop.time()):
                 case KeepaliveAction.DEAD:
                     self._fell_silent = self._unix is None
                     self.reconnect(f"the server has gone silent: {self._advice}")

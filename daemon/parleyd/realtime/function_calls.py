@@ -39,7 +39,7 @@ class _FunctionCall:
         """Whether both are the same call: an id may be reused, but not with the same work."""
         return self.call_id == other.call_id and self.same_work(other)
 
-    def likeness(self, other: "_FunctionCall") -> int:
+    def similarity(self, other: "_FunctionCall") -> int:
         """How many of id, item and work the two calls have in common."""
         same_item = self.item_id != "" and self.item_id == other.item_id
         return (self.call_id == other.call_id) + same_item + self.same_work(other)
@@ -132,8 +132,8 @@ class FunctionCalls:
             calls = [call for call in found if call is not None]
             calls = [c for c in calls if not any(c.repeats(one) for one in self._seen)]
             more = len(listed) - len(self._seen)
-            for call in sorted(calls, key=lambda call: self._likeness(call)):
-                if more > 0 or self._likeness(call) == 0:
+            for call in sorted(calls, key=lambda call: self._similarity(call)):
+                if more > 0 or self._similarity(call) == 0:
                     called += self._run(call)
                     more -= 1
         return called
@@ -175,8 +175,8 @@ class FunctionCalls:
         self._open[handle] = _Open(call.call_id)
         return [SkillCalled(handle, call.name, call.arguments)]
 
-    def _likeness(self, call: "_FunctionCall") -> int:
-        return max((call.likeness(one) for one in self._seen), default=0)
+    def _similarity(self, call: "_FunctionCall") -> int:
+        return max((call.similarity(one) for one in self._seen), default=0)
 
     def _handle(self, call_id: str) -> str:
         handle, number = call_id, 1

@@ -132,7 +132,7 @@ class ResponseChain:
             return []
         item = {"type": "function_call_output", "call_id": server_id, "output": output}
         self.outbox.say(ev.CreateItem(item=item))
-        return self._go_on(now) if lives else []
+        return self._continue(now) if lives else []
 
     def question_failed(self, why: str, now: float) -> list[SessionEvent]:
         """The user cannot hear the question: refuse, and let the model say so."""
@@ -209,7 +209,7 @@ class ResponseChain:
             case ev.McpCallBegun():
                 self.remote.begun(event.item_id, now)
             case ev.McpCallCompleted() | ev.McpCallFailed():
-                return self._go_on(now) if self.remote.ended(event.item_id) else []
+                return self._continue(now) if self.remote.ended(event.item_id) else []
             case ev.McpListed():
                 self.listing.listed(event.item_id)
                 self.create(now)
@@ -243,7 +243,7 @@ class ResponseChain:
         if ended:
             events.append(ReplyDone(ended))
         elif ended is not None or self.remote.overdue(now):
-            events += self._go_on(now)
+            events += self._continue(now)
         if self.permissions.overdue(now):
             events += self.question_failed("the offline voice does not answer", now)
         return [*events, *self._not_cut_off(now)]
@@ -340,12 +340,12 @@ class ResponseChain:
         if short := shortfall(response):
             over = ReplyDone(short) if not self.living else ServerProblem(ErrorAction.IGNORE, short)
             return [*events, over]
-        end = self._go_on(now)
+        end = self._continue(now)
         if end == [ReplyDone()] and only_messages(output) and not self.calls.called:
             end = self._unheard(output, now)
         return [*events, *end]
 
-    def _go_on(self, now: float) -> list[SessionEvent]:
+    def _continue(self, now: float) -> list[SessionEvent]:
         """Once all results are in, the model continues, or the answer is complete."""
         if not self.responses.living and (question := self.permissions.question(now)):
             return [question]

@@ -292,8 +292,8 @@ class RealtimeSession:
 
     def _confirmed(self, session: ev.Json, now: float) -> list[SessionEvent]:
         """The server describes the session, which may differ from the requested one."""
-        if (trouble := self._setup.unplayable(session)) is not None:
-            return [trouble]
+        if (problem := self._setup.unplayable(session)) is not None:
+            return [problem]
         events: list[SessionEvent] = [*self._setup.confirmed(session)]
         return events if self.ready else [*events, *self._become_ready(session, now)]
 

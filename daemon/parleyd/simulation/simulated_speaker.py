@@ -93,7 +93,7 @@ class SimulatedSpeaker:
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator["SimulatedSpeaker"]:
         """Maintain the connection inside the block; close it at the end."""
-        task = asyncio.create_task(self._connection.run(), name="link")
+        task = asyncio.create_task(self._connection.run(), name="connection")
         try:
             yield self
         finally:
@@ -180,8 +180,8 @@ class _Host(EffectHost):
     def note(self, note: LogEvent) -> None:
         self._record(note)
 
-    def understand(self, understand: RecognizeAlarmCommand) -> None:
-        self._alarm_listener.understand(understand.frames)
+    def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
+        self._alarm_listener.recognize(recognize.frames)
 
-    def ring_stopped(self, stopped: AlarmDismissed) -> None:
+    def alarm_dismissed(self, stopped: AlarmDismissed) -> None:
         self._timers.stopped(stopped.ring_ids)

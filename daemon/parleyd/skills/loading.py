@@ -55,13 +55,13 @@ class Loaded:
 
 
 async def load(
-    folder: Path, taken: Collection[str], within_s: float = LOADED_WITHIN_S
+    folder: Path, taken: Collection[str], timeout_s: float = LOADED_WITHIN_S
 ) -> list[Skill]:
     """Load all skills of all ``*.py`` files in `folder`, by file name; log the problems.
 
     Never raises. See `examine`.
     """
-    loaded = await examine(folder, taken, within_s)
+    loaded = await examine(folder, taken, timeout_s)
     report(loaded, folder)
     return list(loaded.skills)
 
@@ -80,22 +80,22 @@ def report(loaded: Loaded, folder: Path) -> None:
 async def examine(
     folder: Path,
     taken: Collection[str],
-    within_s: float = LOADED_WITHIN_S,
+    timeout_s: float = LOADED_WITHIN_S,
     before: Loaded = Loaded(),
 ) -> Loaded:
     """Run all ``*.py`` files in `folder`, by file name, and collect skills and problems.
 
     Never raises. The files run on a thread, one after the other; a file that takes longer than
-    `within_s` is abandoned. `taken`: names already in use; each name is used once. A file that
+    `timeout_s` is abandoned. `taken`: names already in use; each name is used once. A file that
     loaded without problems `before` and has not changed does not run again: it may hold an
     exclusive resource, such as a pin or a port.
     """
     found: dict[str, Skill] = {}
     files: dict[Path, SkillFile] = {}
-    patience_s = within_s
+    patience_s = timeout_s
     paths, problems = await asyncio.to_thread(_files, folder)
     for path in paths:
-        allowed_s = max(patience_s, min(within_s, AFTER_HANGS_S))
+        allowed_s = max(patience_s, min(timeout_s, AFTER_HANGS_S))
         try:
             file = await Workers(1).run(
                 lambda path=path: _load(path, before.files.get(path)),  # type: ignore[misc]

@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 class SkillRegistry:
     """All skills of a speaker; lives on the event loop."""
 
-    def __init__(self, skills: Sequence[Skill], within_s: float = 5.0) -> None:
+    def __init__(self, skills: Sequence[Skill], timeout_s: float = 5.0) -> None:
         self._skills = {skill.name: skill for skill in skills}
-        self._within_s = within_s
+        self._timeout_s = timeout_s
         self._workers = Workers()
 
     def declarations(self) -> list[Json]:
@@ -50,10 +50,12 @@ class SkillRegistry:
         except WrongArguments as error:
             return _told(f"{name} was called with wrong arguments: {message(error)}.")
         except TimeoutError as error:
-            if time.monotonic() < began + self._within_s:  # the skill's own, such as a connection's
+            if (
+                time.monotonic() < began + self._timeout_s
+            ):  # the skill's own, such as a connection's
                 return _failed(skill, error)
-            log.warning("the skill %s took more than %g s", name, self._within_s)
-            return _told(f"{name} did not answer within {self._within_s:g} seconds.")
+            log.warning("the skill %s took more than %g s", name, self._timeout_s)
+            return _told(f"{name} did not answer within {self._timeout_s:g} seconds.")
         except Busy:
             log.warning("skill %s not called: all %d threads are busy", name, MOST)
             return _told("Too many functions are still running; try again later.")
@@ -67,23 +69,23 @@ class SkillRegistry:
 
     async def _run(self, skill: Skill, arguments: Json) -> SkillResult:
         if skill.blocking:
-            call = partial(_call, skill, arguments, self._within_s)
-            return await self._workers.run(call, self._within_s)
+            call = partial(_call, skill, arguments, self._timeout_s)
+            return await self._workers.run(call, self._timeout_s)
         returned = skill.function(**skill.bind(arguments))
         if not inspect.isawaitable(returned):
             return _outcome(returned)
-        async with asyncio.timeout(self._within_s):
+        async with asyncio.timeout(self._timeout_s):
             return _outcome(await returned)
 
 
-def _call(skill: Skill, arguments: Json, within_s: float) -> SkillResult:
+def _call(skill: Skill, arguments: Json, timeout_s: float) -> SkillResult:
     """Runs on a thread; an async function gets a separate event loop, so it can't block ours."""
     returned = skill.function(**skill.bind(arguments))
     if not inspect.iscoroutine(returned):
         return _outcome(returned)
 
     async def run() -> Any:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(timeout_s):
             return await returned
 
     return _outcome(asyncio.run(run()))

@@ -31,9 +31,9 @@ class Workers:
         self._free = threading.Semaphore(most)
 
     async def run(
-        self, function: Callable[[], _Result], within_s: float, *, abandon: bool = False
+        self, function: Callable[[], _Result], timeout_s: float, *, abandon: bool = False
     ) -> _Result:
-        """Return or raise what `function` does; raises `Busy`, and TimeoutError after `within_s`.
+        """Return or raise what `function` does; raises `Busy`, and TimeoutError after `timeout_s`.
 
         A late function runs until it ends; its result is dropped, but it still occupies its
         thread. With `abandon`, `Abandoned` is raised in it, which ends an endless loop in
@@ -49,7 +49,7 @@ class Workers:
             self._free.release()
             raise Busy from error
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(timeout_s):
                 return await call.result
         except TimeoutError:
             if abandon and not call.over and thread.ident is not None:
