@@ -1,4 +1,4 @@
-"""Calibration with the start-up sound, in given levels: RMS in dBFS at the microphone."""
+"""Calibration with the startup sound, in given levels: RMS in dBFS at the microphone."""
 
 import numpy as np
 import pytest

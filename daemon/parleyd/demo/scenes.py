@@ -18,7 +18,7 @@ from parleyd.simulation.clips import cough
 from parleyd.simulation.talker import Utterance
 
 SHORT_ANSWER_S = 20.0  # the longest time to the end of a short reply
-GREETING_S = 2.5  # the start-up sound and its echo
+GREETING_S = 2.5  # the startup sound and its echo
 IDLE_AGAIN_S = 10.0  # the follow-up window is 6 s by default
 
 Play = Callable[[Stage], Awaitable[Sequence[Figure]]]

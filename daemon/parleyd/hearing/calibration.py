@@ -1,4 +1,4 @@
-"""Calibration with the start-up sound: whether the microphone detects it, and at which level."""
+"""Calibration with the startup sound: whether the microphone detects it, and at which level."""
 
 from dataclasses import dataclass
 

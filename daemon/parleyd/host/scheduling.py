@@ -7,7 +7,7 @@ LOOP = 1
 
 The two share the interpreter's lock. At an ordinary priority a busy machine takes the processor
 away from the loop while it holds the lock, and the audio thread waits for both:
-`python -m tests.bench.device` prints the dropouts under load.
+`python -m tests.bench.device` prints the xruns under load.
 """
 
 
