@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "daemon" / "parleyd"
 IMPORT = re.compile(r"from (parleyd[\w.]*) import (?:\(([^)]*)\)|([\w, ]+))")
@@ -41,6 +43,7 @@ def test_names_in_texts_exist() -> None:
     assert missing == []
 
 
+@pytest.mark.slow
 def test_members_named_in_tests_exist() -> None:
     """A class or module, then one of its members as a string, as `monkeypatch.setattr` takes it."""
     missing = [
