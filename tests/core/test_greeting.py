@@ -60,7 +60,7 @@ def test_greeting_that_is_not_heard_is_reported() -> None:
 
 
 @pytest.mark.slow
-def test_greeting_with_mute_is_no_fault_and_without_card_silent() -> None:
+def test_greeting_muted_measures_nothing_and_cardless_is_silent() -> None:
     made = Paper(Config(audio=AudioConfig(playback_rate_hz=RATE_HZ)))
     made.card.muted = True
     made.say(MuteSwitched(True))

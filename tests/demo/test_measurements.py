@@ -46,20 +46,20 @@ def tell(stage: Stage, heard_ms: int) -> None:
 
 
 @pytest.mark.parametrize("told_ms", [1981, 1995, 2000])
-def test_told_and_true_accepts_a_correct_report(speech: Frames, told_ms: int) -> None:
+def test_reports_are_true_accepts_a_correct_report(speech: Frames, told_ms: int) -> None:
     stage, answer = stage_with(speech, 500, (0, 2000), 1000)
     tell(stage, told_ms)
-    told, true = measurements.told_and_true(stage, answer)
+    told, true = measurements.reports_are_true(stage, answer)
     assert told.value == told_ms
     assert true.value == pytest.approx(2000, abs=20)
 
 
 @pytest.mark.parametrize("told_ms", [0, 1900, 2100, 4000])
-def test_told_and_true_with_a_wrong_report_raises(speech: Frames, told_ms: int) -> None:
+def test_reports_are_true_with_a_wrong_report_raises(speech: Frames, told_ms: int) -> None:
     stage, answer = stage_with(speech, 500, (0, 2000), 1000)
     tell(stage, told_ms)
     with pytest.raises(SceneError, match=f"{told_ms} ms were reported to the server"):
-        measurements.told_and_true(stage, answer)
+        measurements.reports_are_true(stage, answer)
 
 
 def test_late_audio_of_the_new_reply_alone_is_zero(speech: Frames) -> None:

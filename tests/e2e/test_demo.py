@@ -68,7 +68,7 @@ def test_demo_passes_every_scene(demo: Demo) -> None:
     assert (demo.status, demo.errors) == (0, "")
 
 
-def test_demo_output_tells_the_scenes_in_order(demo: Demo) -> None:
+def test_demo_output_lists_the_scenes_in_order(demo: Demo) -> None:
     order = [
         "plays a sound, and hears it",
         "hears the wake word",

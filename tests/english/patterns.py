@@ -19,7 +19,7 @@ PATTERNS = {
     ),
     '"they", "their"': re.compile(r"\b(?:he|his|him)\b"),
     '"again", "learned", a plain possessive': re.compile(
-        r"\b(?:anew|learned)\b|\bof (?:its|their|our) own\b"
+        r"\b(?:anew|learnt)\b|\bof (?:its|their|our) own\b"
     ),
     '"abandon", "interrupt", "fail"': re.compile(r"\b(?:gives?|gave|given|giving) up\b"),
     'an adjective instead of "is no ..."': re.compile(

@@ -12,7 +12,11 @@ LEAST_SPACES = 2
 """A string with fewer is a name or a format, not a sentence."""
 SPOKEN = ("stories.py", "grammar.py", "intents.py")
 """Files whose strings are spoken by people or to them."""
-PAGES = (".md", ".toml", ".yml", ".yaml", ".service", ".rules")
+PAGES = (".md", ".toml", ".yml", ".yaml", ".service", ".rules", ".conf", ".sysusers")
+SOURCES = (".py", ".pyi", ".sh", ".c", ".cjs", "")
+"""Those without a suffix are scripts."""
+_SHELL = re.compile(r'#|\b(?:echo|printf)\b|"\w+ \w+ ')
+NO_PROSE = ("LICENSE", ".gitignore", "cpuinfo-pi4", "copyright", "lintian-overrides")
 
 
 def files() -> list[Path]:
@@ -23,7 +27,8 @@ def files() -> list[Path]:
     return [
         ROOT / name
         for name in sorted(set(listed.splitlines()))
-        if Path(name).suffix in (".py", ".sh", *PAGES)
+        if Path(name).suffix in (*SOURCES, *PAGES)
+        and Path(name).name not in NO_PROSE
         and not name.startswith("tests/english/")
         and (ROOT / name).is_file()
         and not (ROOT / name).is_symlink()
@@ -35,9 +40,11 @@ def prose(path: Path) -> str:
     source = path.read_text(encoding="utf-8")
     if path.suffix in (".md", ".toml"):
         return re.sub(r"```.*?```", "", source, flags=re.DOTALL)
-    if path.suffix == ".py":
+    if path.suffix in (".py", ".pyi") or source.startswith("#!/usr/bin/env python"):
         return _of_python(source, messages="tests" not in path.parts and path.name not in SPOKEN)
-    return "\n".join(line for line in source.splitlines() if "#" in line or "echo" in line)
+    if path.suffix in (".c", ".cjs"):
+        return "\n".join(re.findall(r"/\*.*?\*/|//.*", source, flags=re.DOTALL))
+    return "\n".join(line for line in source.splitlines() if _SHELL.search(line))
 
 
 def _of_python(source: str, *, messages: bool) -> str:
@@ -60,6 +67,12 @@ def _of_python(source: str, *, messages: bool) -> str:
         and node.value.count(" ") >= LEAST_SPACES
         and node.value not in quoted
         and messages
+    ]
+    found += [
+        node.name.replace("_", " ")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
     ]
     found += [
         token.string.lstrip("# ")

@@ -51,7 +51,7 @@ class CardRecovery:
     def try_again(self, *, with_microphone: bool) -> CardLost | CardBack | None:
         """When it is time, open a missing card; blocks for as long as opening takes.
 
-        Returns the news for the core: the card is back, or is missing for another reason.
+        Returns the event for the core: the card is back, or is missing for another reason.
         """
         lost = self.card
         if self._reopen is None or not isinstance(lost, NullCard) or self._clock() < self._due_at:

@@ -1,4 +1,4 @@
-"""The answer that is being played: what comes in, what is heard, hold, resume, interrupt."""
+"""The reply that is being played: received and heard audio, hold, resume, interrupt."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,9 +19,9 @@ SILENCE_S = 20.0  # of silence at the end of the received audio: the rest is not
 class Reply:
     """One reply after the other, from the request to the last frame heard.
 
-    Couples session and player: received audio is played, and the session learns what was heard.
-    Each stage is timed for the turn's line in the log. Where a method returns news, the caller
-    handles them at once. Owned by the audio thread.
+    Couples session and player: received audio is played, and the session learns the heard length.
+    Each stage is timed for the turn's line in the log. The caller handles the session events that
+    a method returns at once. Owned by the audio thread.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Reply:
         self._log.turn_ended(voiced_at if heard else None, now)
         return self._session.ask_for_reply(now)
 
-    # --- what comes in ----------------------------------------------------------------
+    # --- received audio ---------------------------------------------------------------
 
     def receive(self, audio: ReplyAudio, now: float) -> str:
         """Play more of the reply; returns why the reply fails, "" if it does not."""
@@ -153,10 +153,10 @@ class Reply:
         self._player.done()
         return ""
 
-    # --- what is heard ----------------------------------------------------------------
+    # --- heard audio ------------------------------------------------------------------
 
     def progress(self, state: State, now: float) -> TurnTrigger | None:
-        """At every period: what has become of the reply, as an event for the turn.
+        """At every period: the progress of the reply, as an event for the turn.
 
         `REPLY_FINISHED` comes once, in the period in which the last frame was heard.
         """
@@ -192,7 +192,7 @@ class Reply:
         self._log.resumed()
 
     def interrupt(self, now: float) -> InterruptedReply:
-        """Drop the rest of the reply: playback falls silent at once. Returns what was heard,
+        """Drop the rest of the reply: playback falls silent at once. Returns the heard part,
         which the session must learn (`RealtimeSession.interrupt`)."""
         interrupted = self._player.interrupt()
         self._log.interrupted(now, interrupted.heard_ms)

@@ -116,7 +116,7 @@ class Uplink:
             self._session.begin_input()
 
     def abandon(self) -> None:
-        """There was no turn: the server drops what was sent of it."""
+        """There was no turn: the server drops the audio that it got."""
         self._end()
         self._session.begin_input()
 

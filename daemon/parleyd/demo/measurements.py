@@ -63,7 +63,7 @@ def held_for(name: str, stage: Stage, since_s: float) -> Figure:
     return Figure(name, round((sum(resumes) - sum(holds)) * 1000), "ms")
 
 
-def told_and_true(stage: Stage, answer: Answer) -> list[Figure]:
+def reports_are_true(stage: Stage, answer: Answer) -> list[Figure]:
     """Compare the heard time reported to the server with the recording, for an interrupted reply.
 
     Raises `SceneError` if the report exceeds the recording, or is over `TOLD_LESS_MS` less.

@@ -145,7 +145,7 @@ async def button(stage: Stage) -> Sequence[Figure]:
     return [
         measurements.latency(stage, question, story),
         measurements.button_to_silence(stage, pressed_s),
-        *measurements.told_and_true(stage, story),
+        *measurements.reports_are_true(stage, story),
     ]
 
 
@@ -164,7 +164,7 @@ async def _interrupts(
     return silent_s, [
         measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held_s),
         measurements.reaction(measurements.INTERRUPT_MS, interruption.onset_s, decided_s),
-        *measurements.told_and_true(stage, answer),
+        *measurements.reports_are_true(stage, answer),
     ]
 
 
