@@ -149,9 +149,9 @@ class BareCore:
     def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
 
-    def notes(self, name: str = "") -> list[LogEvent]:
-        notes = [effect for effect in self.effects if isinstance(effect, LogEvent)]
-        return [note for note in notes if name in ("", note.name)]
+    def log_events(self, name: str = "") -> list[LogEvent]:
+        log_events = [effect for effect in self.effects if isinstance(effect, LogEvent)]
+        return [log_event for log_event in log_events if name in ("", log_event.name)]
 
     def effects_of(self, kind: type[Effect]) -> list[Effect]:
         return [effect for effect in self.effects if isinstance(effect, kind)]

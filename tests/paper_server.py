@@ -140,13 +140,13 @@ class Paper:
     def _ended_before(self, state: State) -> bool:
         if state is not State.LISTENING or self.speaker.state is not State.IDLE:
             return False
-        changes = self.notes("state")
+        changes = self.log_events("state")
         return bool(changes) and changes[-1].fields["event"] == "follow_ups_over"
 
     def events(self, kind: type[Sent]) -> list[Sent]:
         return [event for event in self.sent if isinstance(event, kind)]
 
-    def notes(self, name: str) -> list[LogEvent]:
+    def log_events(self, name: str) -> list[LogEvent]:
         return [e for _, e in self.effects if isinstance(e, LogEvent) and e.name == name]
 
     @property

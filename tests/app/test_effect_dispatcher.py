@@ -77,11 +77,11 @@ def test_dispatcher_handlers_take_the_type_they_are_for() -> None:
 
 def test_daemon_acts_on_every_effect_that_the_base_ignores() -> None:
     base = {name for name, value in vars(EffectHost).items() if callable(value)}
-    logged = {"note"}
+    logged = {"log"}
     assert base - vars(DaemonEffects).keys() == logged
 
 
-def test_note_of_any_name_acts_on_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_event_of_any_name_acts_on_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     bench = Bench()
     assert bench.carry([LogEvent("turn", {"turn": 1}), LogEvent("xrun", {"count": 5})]) == []

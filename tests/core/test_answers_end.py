@@ -30,7 +30,7 @@ def asked(server: str) -> BareCore:
 
 def reasons(core: BareCore, since: int = 0) -> str:
     """Return all texts for the log."""
-    return " ".join(str(note.fields) for note in core.notes()[since:])
+    return " ".join(str(log_event.fields) for log_event in core.log_events()[since:])
 
 
 def assert_next_turn_is_answered(core: BareCore) -> None:
@@ -85,12 +85,12 @@ ENDINGS: dict[str, tuple[str, dict[str, object], str]] = {
 def test_answer_without_sound_ends_with_the_sorry_tone(how: str, server: str) -> None:
     status, more, words = ENDINGS[how]
     core = asked(server)
-    began, notes = core.now, len(core.notes())
+    began, log_events = core.now, len(core.log_events())
     core.end("r1", status, **more)
     core.run(1.5)
     assert core.speaker.state is State.IDLE
     assert core.heard_ms(began) == pytest.approx(SORRY_MS, abs=25)
-    assert words in reasons(core, notes)
+    assert words in reasons(core, log_events)
     assert core.shown[-1] is Indication.IDLE
     assert words in core.detail
     assert_next_turn_is_answered(core)
@@ -100,12 +100,12 @@ def test_answer_without_sound_ends_with_the_sorry_tone(how: str, server: str) ->
 def test_answer_cut_after_some_sound_is_played_to_there(how: str) -> None:
     status, more, words = ENDINGS[how]
     core = asked("openai")
-    began, notes = core.now, len(core.notes())
+    began, log_events = core.now, len(core.log_events())
     core.sound("r1", 1000)
     core.end("r1", status, **more)
     core.run(1.6)
     assert core.heard_ms(began) == pytest.approx(1000, abs=20)
-    assert words in reasons(core, notes)
+    assert words in reasons(core, log_events)
     assert core.speaker.state is State.IDLE
     assert_next_turn_is_answered(core)
 
@@ -130,7 +130,7 @@ def test_answer_in_text_is_requested_once_more(server: str, output: list[ev.Json
     core.until(State.IDLE)
     core.run(0.2)
     assert core.heard_ms(began) == pytest.approx(700, abs=20)
-    assert core.notes("reply_failed") == []
+    assert core.log_events("reply_failed") == []
 
 
 def test_second_answer_in_text_ends_with_the_sorry_tone() -> None:
@@ -205,7 +205,7 @@ def test_error_without_response_done_ends_the_answer(
     core.say(ev.ServerError(error=ERRORS[error]))
     core.until(State.IDLE)
     assert core.now - began < 3.0 + audio_ms / 1000
-    assert core.notes("reply_failed" if audio_ms == 0 else "reply_cut")
+    assert core.log_events("reply_failed" if audio_ms == 0 else "reply_cut")
     assert_next_turn_is_answered(core)
 
 

@@ -28,7 +28,7 @@ def test_turn_whose_answer_never_comes_is_recorded_too() -> None:
     core = BareCore(at("openai"))
     core.ask()
     core.until(State.IDLE)
-    assert core.notes("reply_failed")
+    assert core.log_events("reply_failed")
     assert core.effects_of(RecordTurn) == [RecordTurn()]
 
 

@@ -141,8 +141,8 @@ def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None
         assert answered <= turns + 1
     assert answered == turns + 1  # the turn with the wake word, and its follow-ups
     assert len(paper.events(ev.CreateResponse)) == turns + 1
-    (note,) = paper.notes("follow_ups_over")
-    assert note.fields == {"turns": turns, "reason": f"{turns} turns followed one wake word"}
+    (log_event,) = paper.log_events("follow_ups_over")
+    assert log_event.fields == {"turns": turns, "reason": f"{turns} turns followed one wake word"}
     shown = [effect for _, effect in paper.effects if isinstance(effect, Show)][-1]
     assert shown.indication is Indication.IDLE
     assert "say the wake word" in shown.detail
@@ -197,8 +197,8 @@ def test_speaker_interrupted_after_the_last_followup_is_idle() -> None:
     paper.run(0.5)
     paper.talker.say(OBJECTION)
     paper.until(State.IDLE, within_s=2.0)
-    assert len(paper.notes("interrupted")) == 1
-    assert len(paper.notes("follow_ups_over")) == 1
+    assert len(paper.log_events("interrupted")) == 1
+    assert len(paper.log_events("follow_ups_over")) == 1
 
 
 def say(paper: Paper, words: Frames, lower_db: float = 0.0) -> None:
@@ -230,7 +230,7 @@ def test_speaker_stops_following_a_voice_far_away() -> None:
     assert paper.speaker.state is State.LISTENING
     say(paper, OBJECTION, 20.0)
     assert paper.speaker.state is State.IDLE
-    assert "quieter" in str(paper.notes("follow_ups_over")[0].fields["reason"])
+    assert "quieter" in str(paper.log_events("follow_ups_over")[0].fields["reason"])
 
 
 @pytest.mark.slow

@@ -35,9 +35,9 @@ def learned(made: Paper) -> list[EchoPath]:
 @pytest.mark.slow
 def test_greeting_measures_delay_and_level() -> None:
     made = paper(-12.0)
-    (note,) = made.notes("calibrated")
-    assert note.fields["reply_dbfs"] == pytest.approx(-24 - 12, abs=4)
-    delay_ms = note.fields["delay_ms"]
+    (log_event,) = made.log_events("calibrated")
+    assert log_event.fields["reply_dbfs"] == pytest.approx(-24 - 12, abs=4)
+    delay_ms = log_event.fields["delay_ms"]
     assert isinstance(delay_ms, float)
     assert 20 < delay_ms < 60  # lead plus time of flight, minus the lag of the reference
     assert len(learned(made)) == 1
@@ -46,17 +46,17 @@ def test_greeting_measures_delay_and_level() -> None:
 @pytest.mark.slow
 def test_too_loud_greeting_suggests_a_lower_volume() -> None:
     loud, softer = paper(+9.0), paper(+9.0, volume=50)
-    (note,) = loud.notes("echo_too_loud")
-    volume = note.fields["volume"]
+    (log_event,) = loud.log_events("echo_too_loud")
+    volume = log_event.fields["volume"]
     assert isinstance(volume, int)
     assert 40 < volume < 90
-    assert f"set audio.volume to {volume}" in str(note.fields["means"])
-    assert len(softer.notes("calibrated")) == 1
+    assert f"set audio.volume to {volume}" in str(log_event.fields["means"])
+    assert len(softer.log_events("calibrated")) == 1
 
 
 def test_greeting_that_is_not_heard_is_reported() -> None:
-    (note,) = paper(-70.0).notes("loudspeaker_not_heard")
-    assert "microphone does not hear" in str(note.fields["means"])
+    (log_event,) = paper(-70.0).log_events("loudspeaker_not_heard")
+    assert "microphone does not hear" in str(log_event.fields["means"])
 
 
 @pytest.mark.slow
@@ -70,8 +70,8 @@ def test_greeting_muted_measures_nothing_and_cardless_is_silent() -> None:
     made.card.muted = False
     made.say(MuteSwitched(False))
     made.run(7.0)
-    assert not made.notes("calibrated")
-    assert not made.notes("loudspeaker_not_heard")
+    assert not made.log_events("calibrated")
+    assert not made.log_events("loudspeaker_not_heard")
     alone = Paper(Config(audio=AudioConfig(playback_rate_hz=RATE_HZ)))
     alone.say(CardLost("it was unplugged", 0))
     alone.say(PlayStartupSound())

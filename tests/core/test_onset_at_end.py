@@ -218,7 +218,7 @@ def test_reply_without_a_user_is_never_sent(echo_gain_db: float) -> None:
         assert len(talk.sent()) / 24 >= (talk.paper.card.now - since) * 1000 - 60  # one chunk
         talk.paper.until(State.IDLE)
         talk.ask()
-    assert talk.paper.notes("spoke_early") == []
+    assert talk.paper.log_events("spoke_early") == []
 
 
 @pytest.mark.slow
@@ -253,11 +253,11 @@ def test_hold_that_resumes_at_a_ducked_end_loses_nothing() -> None:
     talk.reply(tone(1500))
     talk.play_until(160, 1500)
     talk.paper.talker.say(OBJECTION[:1600])  # a tenth of a second is shorter than a word
-    talk.paper.wait(lambda: bool(talk.paper.notes("hold")), within_s=0.15)
+    talk.paper.wait(lambda: bool(talk.paper.log_events("hold")), within_s=0.15)
     talk.paper.run(0.1)
     ended = talk.paper.card.now
     talk.paper.until(State.LISTENING, within_s=1.0)
-    assert talk.paper.notes("resume")
+    assert talk.paper.log_events("resume")
     assert talk.paper.card.now - ended > 0.2
     talk.paper.run(1.5)
     assert len(talk.sent()) / 24 >= (talk.paper.card.now - ended) * 1000 - 60

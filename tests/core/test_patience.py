@@ -67,7 +67,7 @@ def test_function_may_take_its_allowed_time(server: str, preamble_ms: int) -> No
     core.end("r2")
     core.until(State.IDLE)
     assert core.heard_ms() == pytest.approx(500 + preamble_ms, abs=30)
-    assert core.notes("reply_failed") == []
+    assert core.log_events("reply_failed") == []
 
 
 def test_remote_tool_may_take_its_allowed_time() -> None:
@@ -113,7 +113,7 @@ def test_endless_function_calls_are_stopped() -> None:
         core.run(0.1)
     assert core.speaker.state is State.IDLE
     assert 25 < number < 35
-    assert core.notes("reply_failed")
+    assert core.log_events("reply_failed")
 
 
 @pytest.mark.parametrize("server", ["openai", "localai", "compatible"])
@@ -131,4 +131,4 @@ def test_session_may_take_half_a_minute_to_begin(server: str, stuck_at: str) -> 
         core.run(0.05)
     core.say(ev.SessionUpdated())
     core.run(0.05)
-    assert len(core.notes("ready")) == 1
+    assert len(core.log_events("ready")) == 1

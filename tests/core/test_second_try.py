@@ -73,7 +73,7 @@ def test_first_server_failure_is_only_a_longer_wait() -> None:
     paper.say(ev.ResponseDone(response=ev.Response(id=newest(paper), status="completed")))
     paper.until(State.SPEAKING)
     paper.until(State.IDLE)
-    (problem,) = paper.notes("server_error")
+    (problem,) = paper.log_events("server_error")
     assert problem.fields["text"] == "the server failed to answer: asking once more"
     assert len(creates(paper)) == 2
 
@@ -87,7 +87,7 @@ def test_second_server_failure_is_audible() -> None:
     paper.until(State.IDLE, within_s=0.1)
     paper.run(2 * AGAIN_AFTER_S)
     assert len(creates(paper)) == 2
-    (failed,) = paper.notes("reply_failed")
+    (failed,) = paper.log_events("reply_failed")
     assert "wait a moment" in failed.fields["reason"]
 
 

@@ -225,7 +225,7 @@ def test_answer_beyond_the_buffer_is_cut_and_truncated() -> None:
         paper.say(ev.AudioDelta(response_id="r1", item_id="i1", delta=piece))
     paper.until(State.SPEAKING)
     assert [type(e).__name__ for e in paper.sent[-1:]] == ["CancelResponse"]
-    assert len(paper.notes("playback_buffer_full")) == 1
+    assert len(paper.log_events("playback_buffer_full")) == 1
     paper.until(State.IDLE, within_s=60)
     (truncate,) = paper.events(ev.TruncateItem)
     assert truncate.audio_end_ms == 30_000
@@ -441,7 +441,7 @@ def test_turn_ends_with_one_log_line_of_its_stages() -> None:
     paper.talker.say(synthesize(OBJECTION, "rms"))
     paper.until(State.THINKING)
     paper.until(State.IDLE)
-    first, second = (note.fields for note in paper.notes("turn"))
+    first, second = (log_event.fields for log_event in paper.log_events("turn"))
     assert first["interrupted"]
     assert 0 <= first["onset_to_hold_ms"] <= first["onset_to_interrupt_ms"] < 1500
     assert 400 < first["heard_ms"] < 1500
@@ -473,11 +473,11 @@ def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
     paper.run(0.2)
     paper.talker.say(synthesize(QUESTION, "slt"))
     paper.until(State.SPEAKING)
-    paper.wait(lambda: bool(paper.notes("half_duplex")), within_s=15)
-    assert "lower audio.volume" in paper.notes("half_duplex")[0].fields["means"]
-    holds = len(paper.notes("hold"))
+    paper.wait(lambda: bool(paper.log_events("half_duplex")), within_s=15)
+    assert "lower audio.volume" in paper.log_events("half_duplex")[0].fields["means"]
+    holds = len(paper.log_events("hold"))
     paper.run(2.0)
-    assert len(paper.notes("hold")) == holds
+    assert len(paper.log_events("hold")) == holds
     ringer.next = "hey_test"
     paper.run(0.05)
     assert paper.speaker.state is State.LISTENING

@@ -5,7 +5,7 @@ import logging
 import msgspec
 import pytest
 
-from parleyd.app.effect_log import log_note
+from parleyd.app.effect_log import write_log_event
 from parleyd.config import LogConfig
 from parleyd.core.events import ButtonPressed, LogEvent
 from parleyd.core.states import State
@@ -59,7 +59,7 @@ def journal(paper: Paper, caplog: pytest.LogCaptureFixture) -> list[str]:
     with caplog.at_level(logging.DEBUG):
         for _, effect in paper.effects:
             if isinstance(effect, LogEvent):
-                log_note(effect)
+                write_log_event(effect)
     return [FieldsFormatter("%(message)s").format(record) for record in caplog.records]
 
 

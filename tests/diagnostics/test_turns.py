@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parleyd.app.effect_log import log_note
+from parleyd.app.effect_log import write_log_event
 from parleyd.cli.main import parley
 from parleyd.core.events import ButtonPressed
 from parleyd.core.states import State
@@ -61,8 +61,8 @@ def log() -> Iterator[str]:
             paper.until(State.THINKING)
         paper.until(State.IDLE)
     for name in ("usage", "turn", "state"):
-        for note in paper.notes(name):
-            log_note(note)
+        for log_event in paper.log_events(name):
+            write_log_event(log_event)
     yield "".join(in_time(written.getvalue(), paper))
     logger.removeHandler(handler)
 

@@ -33,7 +33,7 @@ async def speaker_at(
     room = Room(seed=3, echo_gain_db=echo_gain_db, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
     simulated = SimulatedSpeaker(config or settings(), server.address, None, room=room, faster=50.0)
     async with simulated.connected():
-        assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+        assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
         yield simulated
 
 

@@ -53,9 +53,9 @@ async def ask(simulated: SimulatedSpeaker, question: Frames, label: str) -> None
 
 async def interrupt(simulated: SimulatedSpeaker, objection: Frames) -> None:
     """Talk over the answer until the speaker listens, finish, and wait for the next answer."""
-    before = len(simulated.notes("interrupt"))
+    before = len(simulated.log_events("interrupt"))
     simulated.talker.say(objection, label="interruption")
-    assert await simulated.run(lambda: len(simulated.notes("interrupt")) > before, longest_s=5)
+    assert await simulated.run(lambda: len(simulated.log_events("interrupt")) > before, longest_s=5)
     assert await simulated.run(lambda: simulated.speaker.state is State.SPEAKING, longest_s=20)
 
 
@@ -67,7 +67,7 @@ def test_dead_response_is_never_played(faults: Faults, question: Frames, objecti
             await ask(simulated, question, "question")
             await simulated.run_for(0.6)
             await interrupt(simulated, objection)
-            decided_s = simulated.notes("interrupt")[-1].at
+            decided_s = simulated.log_events("interrupt")[-1].at
             await simulated.run_for(0.4)
             first, second = 1, server.responses
             assert first in tones_heard(simulated)
@@ -120,7 +120,7 @@ def test_truncation_reports_the_heard_milliseconds(question: Frames, objection: 
             began = simulated.card.now
             await simulated.run_for(1.2)
             await interrupt(simulated, objection)
-            held = simulated.notes("hold")[-1].at
+            held = simulated.log_events("hold")[-1].at
         (truncate,) = server.of("conversation.item.truncate")
         assert truncate["item_id"] == "item_1_0"
         # the state becomes speaking one tick after the first frame leaves the loudspeaker
@@ -140,7 +140,9 @@ def test_session_closed_at_its_limit_is_followed_by_a_new_one(question: Frames) 
             simulated.post(ButtonPressed())
             await simulated.run_for(0.2)
             simulated.talker.say(question, label="question")
-            assert await simulated.run(lambda: len(simulated.notes("ready")) == 2, longest_s=30)
+            assert await simulated.run(
+                lambda: len(simulated.log_events("ready")) == 2, longest_s=30
+            )
             assert simulated.speaker.state is State.IDLE
             await ask(simulated, question, "again")
             assert server.sockets == 2

@@ -34,7 +34,7 @@ async def speaker() -> AsyncIterator[tuple[EmbeddedServer, SimulatedSpeaker]]:
     simulated = SimulatedSpeaker(config, address, None, room=room, faster=8.0)
     try:
         async with simulated.connected():
-            assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+            assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
             yield server, simulated
     finally:
         keeping.cancel()
@@ -80,7 +80,7 @@ def test_turn_with_a_frozen_server_ends_audibly(caplog: pytest.LogCaptureFixture
             assert await simulated.run(idle, longest_s=25)
             await simulated.run_for(1.0)
             assert loudest_since(simulated, asked_s) > 500  # the sorry tone
-            again = lambda: len(simulated.notes("ready")) == 2  # noqa: E731
+            again = lambda: len(simulated.log_events("ready")) == 2  # noqa: E731
             assert await simulated.run(again, longest_s=60)
             await ask(simulated)
             await is_answered(simulated)
@@ -103,7 +103,7 @@ def test_turn_with_a_frozen_recogniser_is_answered() -> None:
             assert recogniser_of(server) != frozen
             await ask(simulated)
             await is_answered(simulated)
-            problems = [str(m.what.fields["text"]) for m in simulated.notes("server_error")]
+            problems = [str(m.what.fields["text"]) for m in simulated.log_events("server_error")]
             assert not any("network" in text for text in problems)
 
     run(scene(), within_s=120)

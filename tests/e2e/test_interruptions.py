@@ -89,7 +89,7 @@ def test_two_interruptions_in_a_row_play_only_the_last_answer(
                 simulated.talker.say(objection, label="interruption")
                 await reach(simulated, State.LISTENING)
                 await reach(simulated, State.SPEAKING)
-            decided_s = simulated.notes("interrupt")[-1].at
+            decided_s = simulated.log_events("interrupt")[-1].at
             await simulated.run_for(0.5)
             assert tones_heard(simulated) == {1, 2, 3}
             assert tones_heard(simulated, after_s=decided_s) == {3}
@@ -145,7 +145,7 @@ def test_server_without_response_done_loses_no_turn(question: Frames) -> None:
                 await ask(simulated, question)
                 await reach(simulated, State.IDLE)
                 assert tones_heard(simulated) == set(range(1, number + 1))
-            assert simulated.notes("reply_failed") == []
+            assert simulated.log_events("reply_failed") == []
         assert len(server.of("response.create")) == 2
         assert server.of("response.cancel") == []
 

@@ -56,7 +56,7 @@ def test_request_user_interrupts_model_and_gets_new_answer() -> None:
 
     async def converse(simulated: SimulatedSpeaker) -> None:
         talker = simulated.talker
-        assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+        assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
 
         # the model speaks
         talker.say(synthesize("hey jarvis"), at=0.5)

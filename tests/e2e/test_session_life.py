@@ -38,7 +38,7 @@ def test_renewal_during_wake_up_loses_no_audio(
         async with server.running(), speaker_at(server) as simulated:
             server.faults.expires_in_s = None
             assert await simulated.run(
-                lambda: bool(simulated.notes("connection")), longest_s=SHORT_LIFE_S
+                lambda: bool(simulated.log_events("connection")), longest_s=SHORT_LIFE_S
             )
             assert server.sockets == 1
             await ask(simulated, question)
@@ -46,7 +46,7 @@ def test_renewal_during_wake_up_loses_no_audio(
             assert tones_heard(simulated) == {1}
             assert heard_by(server) >= len(question) / 16
             seen = [m.what for m in simulated.moments]
-            ready = seen.index(simulated.notes("ready")[0].what)
+            ready = seen.index(simulated.log_events("ready")[0].what)
             assert not [what for what in seen if isinstance(what, ConnectionDown)]
             shown = [what.indication for what in seen[ready:] if isinstance(what, Show)]
             assert Indication.OFFLINE not in shown

@@ -53,7 +53,7 @@ async def _life() -> None:
         room = Room(seed=3, echo_gain_db=-30.0, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
         simulated = SimulatedSpeaker(config, address, None, room=room, faster=8.0)
         async with simulated.connected():
-            assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+            assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
             await said(simulated, "set a timer for fifteen seconds")
             assert calls(simulated) == ["The timer rings in 15 seconds."]
 
@@ -69,7 +69,7 @@ async def _life() -> None:
             assert await simulated.run(rings, longest_s=30)
             await simulated.run_for(1.0)
             assert await stopped_by_voice(simulated)
-            assert simulated.notes("alarm_dismissed")[-1].what.fields == {"by": "voice"}
+            assert simulated.log_events("alarm_dismissed")[-1].what.fields == {"by": "voice"}
             began = simulated.card.now
             await simulated.run_for(6.0)
             assert np.abs(simulated.recording.loudspeaker[int(began * RATE_HZ) :]).max() < 100

@@ -5,7 +5,7 @@ import logging
 import msgspec
 import pytest
 
-from parleyd.app.effect_log import log_note
+from parleyd.app.effect_log import write_log_event
 from parleyd.config import LogConfig, RealtimeConfig
 from parleyd.core.events import ButtonPressed, LogEvent
 from parleyd.core.states import State
@@ -33,7 +33,7 @@ async def the_date(transcripts: bool) -> SimulatedSpeaker:
         room = Room(seed=3, echo_gain_db=-30.0, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
         simulated = SimulatedSpeaker(config, address, None, room=room, faster=8.0)
         async with simulated.connected():
-            assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+            assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
             simulated.post(ButtonPressed())
             await simulated.run_for(0.5)
             simulated.talker.say(normalised(synthesize(ASKED, "rms"), -24.0))
@@ -54,7 +54,7 @@ def test_log_has_transcripts_only_if_configured(
         simulated = await the_date(transcripts)
         for moment in simulated.moments:
             if isinstance(moment.what, LogEvent):
-                log_note(moment.what)
+                write_log_event(moment.what)
 
     with caplog.at_level(logging.DEBUG):
         run(scene(), within_s=120)

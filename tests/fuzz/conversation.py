@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from hypothesis import strategies as st
 
-from parleyd.app.effect_log import log_note
+from parleyd.app.effect_log import write_log_event
 from parleyd.config import (
     AudioConfig,
     Config,
@@ -267,7 +267,7 @@ class World:
             elif isinstance(effect, ComponentFault):
                 raise effect.error
             elif type(effect).__name__ == "LogEvent":
-                log_note(effect)  # type: ignore[arg-type]
+                write_log_event(effect)  # type: ignore[arg-type]
 
     def fall_silent(self) -> None:
         """Stop all input; functions end within their time limit."""

@@ -108,14 +108,14 @@ def last_shown(paper: Paper) -> Show:
 def test_speaker_reports_a_dead_microphone_and_its_return() -> None:
     paper = Paper(settings())
     hear(paper, ZEROS, 59.0)
-    assert paper.notes("no_sound") == []
+    assert paper.log_events("no_sound") == []
     hear(paper, ZEROS, 2.0)
-    (note,) = paper.notes("no_sound")
-    assert "audio.capture" in str(note.fields["means"])
+    (log_event,) = paper.log_events("no_sound")
+    assert "audio.capture" in str(log_event.fields["means"])
     assert "no_sound" in LOUD_EVENTS  # a warning
     assert last_shown(paper) == Show(Indication.IDLE, "the microphone delivers no sound")
     hear(paper, NOISE, 0.1)
-    assert len(paper.notes("sound_again")) == 1
+    assert len(paper.log_events("sound_again")) == 1
     assert last_shown(paper) == Show(Indication.IDLE, "")
     assert paper.speaker.state is State.IDLE
 
@@ -124,7 +124,7 @@ def test_speaker_with_a_closed_microphone_does_not_call_it_dead() -> None:
     paper = Paper(settings())
     paper.say(MuteSwitched(True))
     hear(paper, None, 120.0)
-    assert paper.notes("no_sound") == []
+    assert paper.log_events("no_sound") == []
     assert last_shown(paper).indication is Indication.MUTED
 
 

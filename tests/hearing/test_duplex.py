@@ -127,10 +127,10 @@ def test_speaker_at_a_lower_volume_logs_full_duplex() -> None:
         paper.speaker._front_end._duplex.update(period(-25.0))
     paper.say(SetVolume(90))
     paper.run(0.1)
-    assert paper.notes("full_duplex") == []
+    assert paper.log_events("full_duplex") == []
     paper.say(SetVolume(50))
     paper.run(0.1)
-    assert len(paper.notes("full_duplex")) == 1
+    assert len(paper.log_events("full_duplex")) == 1
 
 
 @pytest.mark.parametrize(("left_dbfs", "full"), [(-30.01, True), (-30.0, False)])

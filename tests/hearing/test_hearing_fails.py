@@ -180,7 +180,7 @@ def test_speaker_hears_again_after_a_part_raised_once(
     paper.until(State.SPEAKING)
     paper.run(2.0)
     paper.talker.say(OBJECTION)
-    paper.wait(lambda: bool(paper.notes("interrupted")), within_s=1.5)
+    paper.wait(lambda: bool(paper.log_events("interrupted")), within_s=1.5)
     assert len(faults(paper)) == 1
 
 
@@ -193,7 +193,7 @@ def test_failure_is_shown_until_the_part_worked_for_a_minute(
     assert last_shown(paper).detail != ""
     paper.run(2.0)
     assert last_shown(paper) == Show(Indication.IDLE, "")
-    assert len(paper.notes("hearing_well")) == 1
+    assert len(paper.log_events("hearing_well")) == 1
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_reply_is_half_duplex_while_a_part_of_hearing_fails(
     paper.run(1.5)
     paper.talker.say(OBJECTION)
     paper.until(State.IDLE)
-    assert paper.notes("hold") == []
+    assert paper.log_events("hold") == []
 
 
 def test_reply_held_continues_when_the_decision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def test_alarm_held_continues_when_the_decision_fails(monkeypatch: pytest.Monkey
     paper.say(AlarmDue("eggs"))
     paper.run(3.5)  # the first round, from which the canceller learns
     paper.talker.say(OBJECTION)
-    paper.wait(lambda: bool(paper.notes("hold")), within_s=2.0)
+    paper.wait(lambda: bool(paper.log_events("hold")), within_s=2.0)
     breaks(monkeypatch, BargeInDetector, "update")
     paper.run(0.1)
     before = len(paper.steps)

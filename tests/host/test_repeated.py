@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parleyd.app.effect_log import log_note
+from parleyd.app.effect_log import write_log_event
 from parleyd.core.events import LogEvent
 from parleyd.host.repeated import OneASecond
 from parleyd.host.systemd import FieldsFormatter
@@ -79,8 +79,8 @@ def test_filter_thousand_bad_deltas_are_two_lines(lines: Lines, clock: Clock) ->
 
 def test_filter_states_and_turns_are_all_written(lines: Lines) -> None:
     for number in range(100):
-        log_note(LogEvent("state", {"before": "idle", "after": "listening"}))
-        log_note(LogEvent("turn", {"turn": number}))
+        write_log_event(LogEvent("state", {"before": "idle", "after": "listening"}))
+        write_log_event(LogEvent("turn", {"turn": number}))
     assert len(lines.lines) == 200
 
 
@@ -101,7 +101,7 @@ def test_filter_thousand_broken_skills_are_101_lines(lines: Lines) -> None:
 def test_filter_count_of_an_event_is_not_logged_as_an_event(lines: Lines, clock: Clock) -> None:
     """`parley turns` adds up every line that begins with "usage"."""
     for number in range(30):
-        log_note(LogEvent("usage", {"turn": number, "input_tokens": 5}))
+        write_log_event(LogEvent("usage", {"turn": number, "input_tokens": 5}))
     clock.now += 1.0
     log.info("later")
     assert [line for line in lines.lines if line.startswith("INFO usage")] == [

@@ -94,7 +94,9 @@ def test_aimock_conversation_with_function_failure_and_barge_in(
             async with simulated.connected():
                 await converse(simulated)
             asked = await requests(port)
-        text_only, failure = [note.what.fields["text"] for note in simulated.notes("server_error")]
+        text_only, failure = [
+            note.what.fields["text"] for note in simulated.log_events("server_error")
+        ]
         assert "set to text" in text_only
         assert "once more" in failure
         assert simulated.received(ev.ServerError) == []
@@ -108,7 +110,7 @@ def test_aimock_conversation_with_function_failure_and_barge_in(
 
 async def converse(simulated: SimulatedSpeaker) -> None:
     speaker = simulated.speaker
-    assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+    assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
     for words in ("Quieter, please.", "What is rain?"):
         await ask(simulated, words)
         assert await simulated.run(lambda: speaker.state is State.IDLE, longest_s=20)

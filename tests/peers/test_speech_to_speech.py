@@ -35,12 +35,12 @@ def test_speech_to_speech_conversation_is_interrupted() -> None:
             simulated = SimulatedSpeaker(config, address, None, room=room, faster=50.0)
             async with simulated.connected():
                 await converse(simulated)
-            assert simulated.notes("server_error") == []
+            assert simulated.log_events("server_error") == []
             (cancel,) = simulated.sent(ev.CancelResponse)
             (truncate,) = simulated.sent(ev.TruncateItem)
             first, _ = simulated.received(ev.ResponseCreated)
             assert cancel.what.response_id == first.what.response.id
-            (interrupted,) = simulated.notes("interrupted")
+            (interrupted,) = simulated.log_events("interrupted")
             assert truncate.what.audio_end_ms == interrupted.what.fields["heard_ms"]
 
     run(scene(), within_s=120)
@@ -48,7 +48,7 @@ def test_speech_to_speech_conversation_is_interrupted() -> None:
 
 async def converse(simulated: SimulatedSpeaker) -> None:
     speaker = simulated.speaker
-    assert await simulated.run(lambda: bool(simulated.notes("ready")), longest_s=20)
+    assert await simulated.run(lambda: bool(simulated.log_events("ready")), longest_s=20)
     simulated.post(ButtonPressed())
     await simulated.run_for(0.2)
     simulated.talker.say(synthesize("What is the weather like?", "slt"), label="question")

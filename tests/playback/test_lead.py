@@ -56,7 +56,7 @@ def test_lead_on_a_slow_machine_grows_and_barge_in_works() -> None:
         faults=[Stall(at_s=0.4 * i, ms=40) for i in range(1, 100)],
     )
     paper.run(5.0)
-    told = [note.fields["lead_ms"] for note in paper.notes("lead_increased")]
+    told = [note.fields["lead_ms"] for note in paper.log_events("lead_increased")]
     assert told == [30, 40]
     xruns = paper.card.underruns
     paper.say(ButtonPressed())
@@ -67,4 +67,4 @@ def test_lead_on_a_slow_machine_grows_and_barge_in_works() -> None:
     paper.talker.say(synthesize("No wait, tell me about the rain.", "rms"))
     paper.until(State.LISTENING)
     assert paper.card.underruns == xruns
-    assert paper.notes("lead_increased")[2:] == []
+    assert paper.log_events("lead_increased")[2:] == []

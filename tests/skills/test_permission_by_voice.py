@@ -90,7 +90,7 @@ def test_answer_decides_and_the_model_speaks_after_it(yes: bool, follow_up_s: fl
     judged = settings_of(paper.events(ev.CreateResponse)[1])
     assert judged["input"] == [{"type": "item_reference", "id": "user2"}]
     assert len(paper.events(ev.CreateResponse)) == 3
-    (note,) = paper.notes("permission")
+    (note,) = paper.log_events("permission")
     assert note.fields == {"server": "home", "tool": "open_door", "granted": yes}
     paper.until(State.LISTENING if follow_up_s else State.IDLE)
     assert paper.approvals == [yes]
@@ -155,7 +155,7 @@ def test_later_yes_to_another_question_grants_nothing() -> None:
 
 def refusals(paper: Doorman) -> list[object]:
     """The reasons given for requests that were refused without asking the user."""
-    return [note.fields.get("reason") for note in paper.notes("permission")]
+    return [note.fields.get("reason") for note in paper.log_events("permission")]
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ def test_loudspeaker_silent_within_the_question_grants_nothing() -> None:
     paper.until(State.IDLE)
     paper.run(0.1)
     assert paper.approvals == [False]
-    moves = [note.fields["event"] for note in paper.notes("state")]
+    moves = [note.fields["event"] for note in paper.log_events("state")]
     assert moves[-1] == "reply_finished_last"  # Parley does not listen after it
 
 

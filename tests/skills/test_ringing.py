@@ -192,7 +192,7 @@ def said(paper: Paper) -> list[RecognizeAlarmCommand]:
 @pytest.mark.slow
 def test_alarm_pauses_for_speech_and_stop_stops_it() -> None:
     paper, understand = spoken_into("stop")
-    assert paper.notes("hold")
+    assert paper.log_events("hold")
     assert stopped(paper) == []
     began = paper.card.now
     heard_words = Recognizer().recognize(understand.frames)
@@ -250,7 +250,7 @@ def test_alarm_resumes_when_the_microphone_closes_during_a_hold() -> None:
     paper.say(AlarmDue("eggs", 5, np.repeat(EGGS, 3)[::2]))
     paper.run(4.5)
     paper.talker.say(normalised(synthesize("stop", "slt"), -26.0))
-    paper.wait(lambda: bool(paper.notes("hold")), within_s=6)
+    paper.wait(lambda: bool(paper.log_events("hold")), within_s=6)
     paper.card.muted = True
     paper.say(MuteSwitched(True))
     began = paper.card.now

@@ -218,7 +218,7 @@ def test_end_conversation_finishes_the_goodbye_and_rests(
     assert seconds_heard(paper, began) == pytest.approx(goodbye_ms / 1000, abs=0.03)
     assert outputs(paper) == ["done"]
     assert len(paper.events(ev.CreateResponse)) == 1
-    assert State.LISTENING not in [s.fields["after"] for s in paper.notes("state")][-1:]
+    assert State.LISTENING not in [s.fields["after"] for s in paper.log_events("state")][-1:]
     paper.answers = True
     ask(paper)
     paper.until(State.SPEAKING)

@@ -553,7 +553,7 @@ def _brief(thing: object) -> str:
         case Send(event):
             return f"Send {_brief(event)}"
         case LogEvent(name, fields):
-            return f"note {name} {dict(fields)}"
+            return f"log event {name} {dict(fields)}"
         case ev.CreateResponse(response=response):
             return f"CreateResponse {response}"
         case ev.ResponseCreated(response=r) | ev.ResponseDone(response=r):

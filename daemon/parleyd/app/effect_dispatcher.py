@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from parleyd.app.announcer import Announcer
-from parleyd.app.effect_log import log_fault, log_note
+from parleyd.app.effect_log import log_fault, write_log_event
 from parleyd.core.events import (
     AlarmDismissed,
     CallSkill,
@@ -41,13 +41,13 @@ Handlers = Mapping[type[Any], Callable[[Any], None]]
 class EffectHost:
     """The handlers that differ between the daemon and the simulation.
 
-    Each is called on the event loop and returns at once. Here notes and faults are logged and
+    Each is called on the event loop and returns at once. Here log events and faults are logged and
     all else is ignored.
     """
 
-    def note(self, note: LogEvent) -> None:
+    def log(self, event: LogEvent) -> None:
         """Write a line of the log."""
-        log_note(note)
+        write_log_event(event)
 
     def fault(self, fault: ComponentFault) -> None:
         """A part of hearing failed."""
@@ -102,7 +102,7 @@ class EffectDispatcher:
             CallSkill: self._call_skill,
             SynthesizeSpeech: self._speak,
             Show: host.show,
-            LogEvent: host.note,
+            LogEvent: host.log,
             ComponentFault: host.fault,
             RecognizeAlarmCommand: host.recognize_alarm_command,
             AlarmDismissed: host.alarm_dismissed,

@@ -26,16 +26,16 @@ EACH = frozenset(
         "server_error",  # the core bounds their number
     }
 )
-"""Notes of which every line is written, however fast they follow each other."""
+"""Events of which every line is written, however fast they follow each other."""
 
 log = logging.getLogger("parleyd.turns")
 
 
-def log_note(note: LogEvent) -> None:
-    """Write one line: the note's name, then its numbers, which are journal fields, too."""
-    fields = {key: _short(value) for key, value in note.fields.items()}
-    level = LOUD_EVENTS.get(note.name, logging.INFO)
-    log.log(level, note.name, extra={"fields": fields, "each": note.name in EACH})
+def write_log_event(event: LogEvent) -> None:
+    """Write one line: the event's name, then its numbers, which are journal fields, too."""
+    fields = {key: _short(value) for key, value in event.fields.items()}
+    level = LOUD_EVENTS.get(event.name, logging.INFO)
+    log.log(level, event.name, extra={"fields": fields, "each": event.name in EACH})
 
 
 def log_fault(fault: ComponentFault) -> None:

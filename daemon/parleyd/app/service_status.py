@@ -1,6 +1,6 @@
 """The line that `systemctl status` shows of the daemon."""
 
-from parleyd.app.effect_log import log_note
+from parleyd.app.effect_log import write_log_event
 from parleyd.app.xrun_counter import XrunCounter
 from parleyd.core.events import LogEvent, Show
 from parleyd.core.states import Indication
@@ -30,7 +30,7 @@ class ServiceStatus:
         due = self._xruns.add(count, now)
         if due:
             fields = {"count": due, "total": self._xruns.total}
-            log_note(
+            write_log_event(
                 LogEvent("xrun", {**fields, "means": "the CPU is busy, or audio.lead_ms short"})
             )
             self._send()

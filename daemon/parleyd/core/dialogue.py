@@ -147,7 +147,7 @@ class Dialogue:
         if TurnAction.ASK_FOR_REPLY in actions:
             self._follow_ups.asked(endless=event is TurnTrigger.TIME_UP)
         if before is not after:
-            self._note("state", before=str(before), after=str(after), event=event.name.lower())
+            self._log_event("state", before=str(before), after=str(after), event=event.name.lower())
             self._entered(after, before, now)
         for action in actions:
             self._actions[action](now)
@@ -165,7 +165,7 @@ class Dialogue:
 
     def wake_word(self, keyword: str, now: float) -> None:
         """The wake word, or a stop word, was heard."""
-        self._note("wake", keyword=keyword, state=str(self._turn.state))
+        self._log_event("wake", keyword=keyword, state=str(self._turn.state))
         if self._turn.state is State.LISTENING:  # the turn that is open counts as called
             self._follow_ups.begin(called=True)
         self.advance(TurnTrigger.STOP_WORD if keyword in STOP_WORDS else TurnTrigger.WAKE_WORD, now)
@@ -176,7 +176,7 @@ class Dialogue:
             return False
         before_end_ms = self._uplink.settle(result, now)
         if before_end_ms:
-            self._note("spoke_early", before_end_ms=before_end_ms)
+            self._log_event("spoke_early", before_end_ms=before_end_ms)
         return True
 
     def decide(self, decision: Decision, now: float) -> None:
@@ -212,14 +212,14 @@ class Dialogue:
 
     def count_problems(self, now: float) -> None:
         """Log how often each of the server's errors was repeated in the second that has ended."""
-        for note in self._problems.counts(now):
-            self._emit(note)
+        for log_event in self._problems.counts(now):
+            self._emit(log_event)
 
     def flush(self) -> None:
         """Emit everything for the server, and the transcripts before that if they are wanted."""
         if self._settings.log.transcripts:
             for who, words in self._session.take_transcripts():
-                self._note("transcript", who=who, words=" ".join(words.split()))
+                self._log_event("transcript", who=who, words=" ".join(words.split()))
         for event in self._session.to_send():
             self._emit(Send(event))
 
@@ -236,7 +236,9 @@ class Dialogue:
     def _wake_word_needed(self) -> TurnTrigger:
         """The talk ends here; light, low tone and log say that it needs the wake word again."""
         self._remark = f"say the wake word to continue: {self._follow_ups.over}"
-        self._note("follow_ups_over", turns=self._follow_ups.turns, reason=self._follow_ups.over)
+        self._log_event(
+            "follow_ups_over", turns=self._follow_ups.turns, reason=self._follow_ups.over
+        )
         return TurnTrigger.FOLLOW_UPS_OVER
 
     def _time_is_up(self, now: float) -> None:
@@ -248,7 +250,7 @@ class Dialogue:
         self.advance(TurnTrigger.TIME_UP, now)
 
     def _failed(self, reason: str) -> None:
-        self._note("reply_failed", reason=reason)
+        self._log_event("reply_failed", reason=reason)
         self._remark = reason
 
     # --- the session and its connection -----------------------------------------------
@@ -258,7 +260,7 @@ class Dialogue:
             match item:
                 case rt.Ready():
                     self.connection.ready()
-                    self._note("ready")
+                    self._log_event("ready")
                 case rt.UserStarted():
                     self.advance(TurnTrigger.USER_SPOKE, now)
                 case rt.UserStopped():
@@ -278,7 +280,7 @@ class Dialogue:
                     self._take(self._reply.ask_permission(item, self._muted, now), now)
                 case rt.Permission(_, server, tool, granted, reason):
                     why = {"reason": reason} if reason else {}
-                    self._note("permission", server=server, tool=tool, granted=granted, **why)
+                    self._log_event("permission", server=server, tool=tool, granted=granted, **why)
                 case rt.Used(turn, tokens):
                     self._reply.spent(turn, tokens)
                 case rt.ServerProblem(action, text):
@@ -294,7 +296,7 @@ class Dialogue:
         idle = self._turn.state is State.IDLE
         effect = self.connection.next(idle, now, self._session.forgets(now))
         if effect is not None:
-            self._note("connection", ask=_ASKS[type(effect)], state=str(self._turn.state))
+            self._log_event("connection", ask=_ASKS[type(effect)], state=str(self._turn.state))
             self._emit(effect)
             if effect != SetConnectionWanted(True):
                 self._lost(now)
@@ -352,7 +354,7 @@ class Dialogue:
         self._take(self._session.interrupt(interrupted.unheard, now), now)
         if begun:
             items = len(interrupted.unheard)
-            self._note("interrupted", heard_ms=interrupted.heard_ms, items=items)
+            self._log_event("interrupted", heard_ms=interrupted.heard_ms, items=items)
 
-    def _note(self, name: str, **fields: object) -> None:
+    def _log_event(self, name: str, **fields: object) -> None:
         self._emit(LogEvent(name, fields))

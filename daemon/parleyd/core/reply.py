@@ -78,7 +78,7 @@ class Reply:
             audio.item_id, audio.content_index, audio.frames, audio.response
         ):
             self._session.stop_generating(now)
-            self._note("playback_buffer_full", item_id=audio.item_id)
+            self._log_event("playback_buffer_full", item_id=audio.item_id)
             return self.end("")
         if self._player.silent_s >= SILENCE_S:
             self._session.stop_generating(now)
@@ -94,13 +94,13 @@ class Reply:
         if not failure and not self._player.sounded and not self._ends_talk:
             failure = "the answer was empty"
         if failure and self._player.sounded:
-            self._note("reply_cut", reason=failure)
+            self._log_event("reply_cut", reason=failure)
             return ""
         return failure
 
     def spent(self, turn: int, tokens: Mapping[str, float]) -> None:
         """A response for the turn of this number took these tokens."""
-        self._note("usage", turn=turn, **tokens)
+        self._log_event("usage", turn=turn, **tokens)
         if turn == self._log.turn:
             self._log.spent(tokens)
 
@@ -202,8 +202,8 @@ class Reply:
         """Log and record the turn, once for each reply that was asked for."""
         fields = self._log.close()
         if fields is not None:
-            self._note("turn", **fields)
+            self._log_event("turn", **fields)
             self._emit(RecordTurn())
 
-    def _note(self, name: str, **fields: object) -> None:
+    def _log_event(self, name: str, **fields: object) -> None:
         self._emit(LogEvent(name, fields))

@@ -23,14 +23,14 @@ class ServerProblems:
 
     def take(self, action: ErrorAction, text: str, now: float) -> list[Effect]:
         """The effects of an error: its log event, and a new socket if only that helps."""
-        note = self.note(action, text, now)
-        effects: list[Effect] = [note] if note is not None else []
+        event = self.log_event(action, text, now)
+        effects: list[Effect] = [event] if event is not None else []
         if action in (ErrorAction.RECONNECT, ErrorAction.LATER, ErrorAction.FATAL):
             fatal, later = action is ErrorAction.FATAL, action is ErrorAction.LATER
             effects.append(Reconnect(text, fatal=fatal, later=later))
         return effects
 
-    def note(self, action: ErrorAction, text: str, now: float) -> LogEvent | None:
+    def log_event(self, action: ErrorAction, text: str, now: float) -> LogEvent | None:
         """The log event of an error; None if it is only counted, as a repetition of one that
         differs in nothing but digits."""
         if self._repeats.admit("server_error", _DIGITS.sub("0", text), now) is not None:

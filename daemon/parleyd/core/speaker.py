@@ -121,7 +121,7 @@ class SmartSpeaker:
                 self._player.set_volume(percent)
                 self._monitor.volume_changed(percent)
             case AlarmDue():
-                self._note("alarm_due")
+                self._log_event("alarm_due")
                 self._alarm_sound.add(event, now)
             case AlarmCommandRecognized(stop):
                 self._ringer.command_recognized(stop, now)
@@ -150,7 +150,7 @@ class SmartSpeaker:
         if muted and self._muted:
             return  # only the reason has changed
         self._muted = muted
-        self._note("mute", muted=muted)
+        self._log_event("mute", muted=muted)
         if muted:
             self._front_end.closed()
         self._dialogue.mute(muted, now)
@@ -251,7 +251,7 @@ class SmartSpeaker:
             self._indication = indication
             self._emit(indication)
 
-    def _note(self, name: str, **fields: object) -> None:
+    def _log_event(self, name: str, **fields: object) -> None:
         self._emit(LogEvent(name, fields))
 
     def _emit(self, effect: Effect) -> None:

@@ -58,8 +58,8 @@ def reaction(name: str, onset_s: float, at_s: float) -> Figure:
 def held_for(name: str, stage: Stage, since_s: float) -> Figure:
     """Return the total time for which the reply was held since `since_s`."""
     simulated = stage.simulated
-    holds = [m.at for m in simulated.notes(Decision.HOLD) if m.at >= since_s]
-    resumes = [m.at for m in simulated.notes(Decision.RESUME) if m.at >= since_s]
+    holds = [m.at for m in simulated.log_events(Decision.HOLD) if m.at >= since_s]
+    resumes = [m.at for m in simulated.log_events(Decision.RESUME) if m.at >= since_s]
     return Figure(name, round((sum(resumes) - sum(holds)) * 1000), "ms")
 
 

@@ -52,12 +52,12 @@ async def wake_and_ask(stage: Stage) -> Sequence[Figure]:
 
 async def follow_up(stage: Stage) -> Sequence[Figure]:
     stage.must(stage.state is State.LISTENING, "Parley does not listen after the reply")
-    woken = len(stage.simulated.notes("wake"))
+    woken = len(stage.simulated.log_events("wake"))
     await stage.pause(0.8)
 
     question = stage.say("tell me a story")
     story = await stage.answered(question, "There was once a lighthouse keeper")
-    stage.must(len(stage.simulated.notes("wake")) == woken, "the follow-up needed a wake word")
+    stage.must(len(stage.simulated.log_events("wake")) == woken, "the follow-up needed a wake word")
     await stage.pause(1.0)
     return [measurements.latency(stage, question, story)]
 
@@ -159,7 +159,9 @@ async def _interrupts(
         State.LISTENING, "the reply was held, but not interrupted", within_s=DECIDED_WITHIN_S
     )
     decided_s = stage.now
-    silent_s = stage.simulated.notes(Decision.HOLD)[-1].at  # the first hold may have been resumed
+    silent_s = stage.simulated.log_events(Decision.HOLD)[
+        -1
+    ].at  # the first hold may have been resumed
     await stage.finish_saying(interruption)
     return silent_s, [
         measurements.reaction(measurements.HOLD_MS, interruption.onset_s, held_s),

@@ -133,7 +133,7 @@ class SimulatedSpeaker:
         end = self.card.now + seconds
         await self.run(lambda: self.card.now >= end, longest_s=seconds + 1)
 
-    def notes(self, name: str) -> list[Timestamped[LogEvent]]:
+    def log_events(self, name: str) -> list[Timestamped[LogEvent]]:
         """Return all log events of this name, in order."""
         return [m for m in self.moments if isinstance(m.what, LogEvent) and m.what.name == name]
 
@@ -177,8 +177,8 @@ class _Host(EffectHost):
     def show(self, show: Show) -> None:
         self._record(show)
 
-    def note(self, note: LogEvent) -> None:
-        self._record(note)
+    def log(self, event: LogEvent) -> None:
+        self._record(event)
 
     def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         self._alarm_listener.recognize(recognize.frames)

@@ -21,7 +21,7 @@ SILENCE_S = 0.5  # the server's own end-of-turn detection
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class LoggedEvent:
     """A log event of the core, with its time."""
 
     at_s: float
@@ -32,7 +32,7 @@ class Noted:
 class Core(Protocol):
     """The subject of a session: the real core, or the detector that it is compared with."""
 
-    notes: list[Noted]
+    log_events: list[LoggedEvent]
     cpu_us: list[float]
     sent: list[Frames]
     """Audio sent to the server since the newest interruption, int16 at 24 kHz."""
@@ -54,7 +54,7 @@ class House:
 
     settings: Config
     reply: Iterator[Frames]
-    notes: list[Noted] = field(default_factory=list)
+    log_events: list[LoggedEvent] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
     likely: list[float] = field(default_factory=list)
@@ -98,7 +98,7 @@ class House:
         for effect in step.effects:
             match effect:
                 case LogEvent(name, fields):
-                    self.notes.append(Noted(now, name, dict(fields)))
+                    self.log_events.append(LoggedEvent(now, name, dict(fields)))
                     if name == Decision.INTERRUPT:
                         self.sent = []
                 case Send(event):
@@ -134,7 +134,7 @@ class FixedThreshold:
     lead_frames: int
     rate_factor: int  # device rate over server rate, an integer: frames are repeated
     threshold_dbfs: float = -35.0
-    notes: list[Noted] = field(default_factory=list)
+    log_events: list[LoggedEvent] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
     likely: list[float] = field(default_factory=list)
@@ -158,7 +158,7 @@ class FixedThreshold:
         if self._hears(mic.frames):
             self.state = State.LISTENING
             self._loud.clear()
-            self.notes.append(Noted(now, Decision.INTERRUPT, {}))
+            self.log_events.append(LoggedEvent(now, Decision.INTERRUPT, {}))
             return TickResult(True, SILENCE, ())
         missing = max(0, self.lead_frames - mic.queued_frames)
         while len(self._line) < missing:

@@ -14,7 +14,7 @@ from parleyd.simulation.card import SimulatedCard
 from parleyd.simulation.convolution import Signal
 from parleyd.simulation.talker import Talker
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames, ms_to_frames
-from tests.bench.hearing.house import Core, FixedThreshold, House, Noted, repeats
+from tests.bench.hearing.house import Core, FixedThreshold, House, LoggedEvent, repeats
 from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import WARM_UP_S, Said, Soundtrack, compose
@@ -141,15 +141,15 @@ class _Watch:
                 self.trials.append(self._begin(lines[0], core.state))
             talks = bool(lines) and lines[0].onset_s <= now < lines[0].end_s
             core.converse(talks, now)
-            before = len(core.notes)
+            before = len(core.log_events)
             state = core.state
             card.step()
             if self._scene.task != "users" and now >= start_s:
-                self._nobody(state, core.notes[before:])
+                self._falsely_interrupted(state, core.log_events[before:])
         for line in lines:
             self._judge(line)
 
-    def _nobody(self, state: State, notes: list[Noted]) -> None:
+    def _falsely_interrupted(self, state: State, log_events: list[LoggedEvent]) -> None:
         alone = self.alone
         if state in _TALKS:
             alone.seconds += 0.01
@@ -157,10 +157,10 @@ class _Watch:
                 held = self._track.air.silent  # pauses of a ducked reply count as held
                 alone.held_s += 0.01 * held
                 alone.ducked_s += 0.01 * (not held)
-        for note in notes:
-            if note.name in tuple(Decision):
-                alone.events.append((round(note.at_s, 3), note.name, note.fields))
-            alone.interruptions += note.name == Decision.INTERRUPT
+        for log_event in log_events:
+            if log_event.name in tuple(Decision):
+                alone.events.append((round(log_event.at_s, 3), log_event.name, log_event.fields))
+            alone.interruptions += log_event.name == Decision.INTERRUPT
         alone.reactions = sum(name != Decision.RESUME for _, name, _ in alone.events)
         if any(name == Decision.HOLD for _, name, _ in alone.events):
             alone.reactions -= alone.interruptions  # each follows a counted hold
@@ -184,19 +184,19 @@ class _Watch:
     def _judge(self, line: Said) -> None:
         trial = self.trials[-1]
         until_s = line.end_s + AFTER_END_S
-        notes = [n for n in self._core.notes if line.onset_s - 1.0 < n.at_s <= until_s]
-        for note in notes:
-            if note.name not in tuple(Decision):
+        log_events = [n for n in self._core.log_events if line.onset_s - 1.0 < n.at_s <= until_s]
+        for log_event in log_events:
+            if log_event.name not in tuple(Decision):
                 continue
-            after_ms = round((note.at_s - line.onset_s) * 1000, 1)
-            trial.events.append((after_ms, note.name, note.fields))
+            after_ms = round((log_event.at_s - line.onset_s) * 1000, 1)
+            trial.events.append((after_ms, log_event.name, log_event.fields))
             if after_ms <= 0:
                 continue
-            if trial.reaction_ms is None and note.name != Decision.RESUME:
+            if trial.reaction_ms is None and log_event.name != Decision.RESUME:
                 trial.reaction_ms = after_ms
-            if trial.interrupt_ms is None and note.name == Decision.INTERRUPT:
+            if trial.interrupt_ms is None and log_event.name == Decision.INTERRUPT:
                 trial.interrupt_ms = after_ms
-            trial.resumes += note.name == Decision.RESUME
+            trial.resumes += log_event.name == Decision.RESUME
         if trial.interrupt_ms is not None and self._core.sent:
             sent = np.concatenate(self._core.sent)
             found = _level(sent, self._track.user, line)
