@@ -201,7 +201,7 @@ def test_missing_key_is_reported_by_name() -> None:
     server = config.McpServerConfig(
         label="notes", server_url="https://n.example.org", key="NOTES_KEY"
     )
-    with pytest.raises(ParleyError, match=r"notes.*NOTES_KEY.*notes_key"):
+    with pytest.raises(ParleyError, match=r"notes.*notes_key.*NOTES_KEY"):
         declarations([server], {})
 
 
