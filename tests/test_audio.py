@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from parleyd.audio import (
     SILENCE_DBFS,
     FrameRing,
+    SlidingWindow,
     StreamResampler,
     clip_to_int16,
     db_to_gain,
@@ -24,7 +25,6 @@ from parleyd.audio import (
     resample,
     rms_dbfs,
     round_to_int16,
-    shift_in,
 )
 from parleyd.units import SILENCE, Frames
 
@@ -215,9 +215,18 @@ def test_ring_never_changes_taken_frames() -> None:
     assert taken.tolist() == list(range(10))
 
 
-def test_shift_in_drops_the_oldest_samples() -> None:
-    line = np.arange(6, dtype=np.int16)
-    shift_in(line, np.array([10, 11], np.int16))
-    assert line.tolist() == [2, 3, 4, 5, 10, 11]
-    shift_in(line, np.arange(6, dtype=np.int16))
-    assert line.tolist() == [0, 1, 2, 3, 4, 5]
+def test_window_drops_the_oldest_samples() -> None:
+    window = SlidingWindow(6, 4, np.int16)
+    stream = np.arange(100, dtype=np.int16)
+    for start in range(0, 100, 4):  # moves now and then
+        window.push(stream[start : start + 4])
+        expected = np.concatenate([np.zeros(6, np.int16), stream[: start + 4]])[-6:]
+        assert window.samples.tolist() == expected.tolist()
+
+
+def test_window_changed_in_place_keeps_the_change() -> None:
+    window = SlidingWindow(4, 4, np.int16)
+    window.push(np.array([1, 2, 3, 4], np.int16))
+    window.samples[2:] = 0
+    window.push(np.array([5, 6], np.int16))
+    assert window.samples.tolist() == [0, 0, 5, 6]

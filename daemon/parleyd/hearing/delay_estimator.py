@@ -5,18 +5,17 @@ of playback.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parleyd.audio import shift_in
+from parleyd.audio import SlidingWindow
+from parleyd.hearing.fft import Spectra, irfft, rfft
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
-
-Spectrum = NDArray[np.complex64]
 
 LONGEST = 300 * MIC_RATE_HZ // 1000  # 250 ms of hardware on top of the playback lead
 KEPT = 600 * MIC_RATE_HZ // 1000  # the longest delay, plus the canceller's history of 250 ms
 _WINDOW = 2048  # 128 ms of the microphone at a time
 _FFT = 8192  # window plus longest delay, without circular wrap
 _EVERY = _WINDOW // MIC_PERIOD_FRAMES + 1
+_SLACK = 100 * MIC_PERIOD_FRAMES  # a window moves once a second
 _MEMORY = np.float32(0.85)  # per window: 0.8 s, several syllables
 _AUDIBLE = 100  # -50 dBFS: quieter playback is not analysed
 _SURE = 0.05  # the least height of a peak (at most 1); unrelated signals reach 0.02
@@ -29,11 +28,15 @@ class EchoPathDelayEstimator:
     """Compares microphone and reference of one stream; about 20 us per period on average."""
 
     def __init__(self) -> None:
-        self.reference: Frames = np.zeros(KEPT, np.int16)
-        """The newest `KEPT` frames of the reference."""
-        self._mic: Frames = np.zeros(_WINDOW, np.int16)
+        self._reference = SlidingWindow(KEPT, _SLACK, np.int16)
+        self._mic = SlidingWindow(_WINDOW, _SLACK, np.int16)
         self._periods = 0
         self.forget()
+
+    @property
+    def reference(self) -> Frames:
+        """The newest `KEPT` frames of the reference: a view, valid until the next `push`."""
+        return self._reference.samples
 
     def forget(self) -> None:
         """Discard all estimates so far."""
@@ -42,17 +45,19 @@ class EchoPathDelayEstimator:
 
     def push(self, mic: Frames, reference: Frames) -> bool:
         """Process one period; return whether `delay` and `jump` have new data."""
-        shift_in(self._mic, mic)
-        shift_in(self.reference, reference)
+        self._mic.push(mic)
+        self._reference.push(reference)
         self._periods += 1
-        newest = self.reference[-_FFT:]
-        if self._periods % _EVERY or newest[LONGEST:].max() < _AUDIBLE:
+        if self._periods % _EVERY:
             return False
-        far = np.fft.rfft(newest.astype(np.float32))
-        near = np.fft.rfft(self._mic * _HANN, _FFT) * _SHIFT
+        newest = self.reference[-_FFT:]
+        if newest[LONGEST:].max() < _AUDIBLE:
+            return False
+        far = rfft(newest.astype(np.float32), _FFT)
+        near = rfft(self._mic.samples * _HANN, _FFT) * _SHIFT
         cross = near * far.conj()
         self._cross *= _MEMORY
-        self._cross += (cross / (np.abs(cross) + np.float32(1e-12))).astype(np.complex64)
+        self._cross += _white(cross, np.float32(1e-12))
         return True
 
     def delay(self) -> float | None:
@@ -65,7 +70,7 @@ class EchoPathDelayEstimator:
         `path`: the canceller's impulse response, which begins `early` frames after the
         reference was passed in.
         """
-        expected = np.fft.rfft(path, _FFT) * np.exp(_TURN * early)
+        expected = rfft(path, _FFT) * np.exp(_TURN * early).astype(np.complex64)
         return self._agreed(1, _peak(self._cross * expected.conj(), -_JUMP, _JUMP))
 
     def _agreed(self, which: int, found: float | None) -> float | None:
@@ -78,9 +83,14 @@ class EchoPathDelayEstimator:
         return lags[-1] if max(lags) - min(lags) <= _NEAR else None
 
 
-def _peak(cross: Spectrum, least: int, most: int) -> float | None:
-    white = cross / (np.abs(cross) + np.float32(1e-6))
-    alike = np.fft.irfft(white, _FFT)
+def _white(cross: Spectra, least: np.float32) -> Spectra:
+    """Return the phases alone: the phase transform."""
+    white: Spectra = cross * (1 / (np.abs(cross) + least))  # a complex division takes 7 times it
+    return white
+
+
+def _peak(cross: Spectra, least: int, most: int) -> float | None:
+    alike = irfft(_white(cross, np.float32(1e-6)))
     lags = np.concatenate((alike[least:], alike[:most])) if least < 0 else alike[least:most]
     at = int(np.argmax(lags))
     if lags[at] < _SURE:

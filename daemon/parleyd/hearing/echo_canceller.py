@@ -11,9 +11,9 @@ echo controller", ICASSP 2014.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parleyd.audio import int16_to_float, shift_in
+from parleyd.audio import int16_to_float
+from parleyd.hearing.fft import Spectra, irfft, rfft
 from parleyd.units import MIC_PERIOD_FRAMES, Floats, Frames
 
 HOP = MIC_PERIOD_FRAMES
@@ -57,12 +57,16 @@ class EchoCanceller:
     """
 
     def __init__(self) -> None:
-        self._history = np.zeros(HISTORY, np.float32)
+        self._reference = np.zeros(FFT, np.float32)  # the newest two periods
         self._spectra = np.zeros((2 * PARTITIONS, BINS), np.complex64)
-        self._newest = 0
-        self._power = np.zeros((PARTITIONS, BINS), np.float32)
+        self._power = np.zeros((2 * PARTITIONS, BINS), np.float32)
+        self._newest = 0  # the row of both that holds the newest block
         self._block = np.zeros(FFT, np.float32)
         self._silent = PARTITIONS + 1  # periods of an all-zero reference
+        # room for intermediate results: fresh memory costs as much as the arithmetic
+        self._products = np.empty((PARTITIONS, BINS), np.complex64)
+        self._shares = np.empty((PARTITIONS, BINS), np.float32)
+        self._squares = np.empty((PARTITIONS, BINS), np.float32)
         self.forget()
 
     def forget(self) -> None:
@@ -81,13 +85,13 @@ class EchoCanceller:
 
         A new value starts the filter with a nearly correct path that still adapts.
         """
-        return np.fft.irfft(self._weights, axis=1)[:, :HOP].astype(np.float32).ravel()
+        return irfft(self._weights)[:, :HOP].ravel()
 
     @weights.setter
     def weights(self, taps: Floats) -> None:
         padded = np.zeros((PARTITIONS, FFT), np.float32)
         padded[:, :HOP] = taps.reshape(PARTITIONS, HOP)
-        self._weights = np.fft.rfft(padded, axis=1).astype(np.complex64)
+        self._weights = rfft(padded, FFT)
         self._covariance = np.float32(_WARM_UNCERTAINTY) * _squared(self._weights)
 
     def process(self, mic: Frames, reference: Frames | Floats) -> CancelledBlock:
@@ -96,61 +100,73 @@ class EchoCanceller:
         self._remember(reference)
         if self._silent > PARTITIONS:
             return CancelledBlock(near, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
-        far = self._spectra[self._newest : self._newest + PARTITIONS]
-        echo = np.fft.irfft(np.einsum("pb,pb->b", far, self._weights))[HOP:].astype(np.float32)
+        rows = slice(self._newest, self._newest + PARTITIONS)
+        far, power = self._spectra[rows], self._power[rows]
+        np.multiply(far, self._weights, out=self._products)
+        echo = irfft(np.add.reduce(self._products, axis=0))[HOP:]
         error = near - echo
-        uncertainty = np.einsum("pb,pb->b", self._covariance, self._power)
-        self._learn(error, far, uncertainty)
+        uncertainty = np.einsum("pb,pb->b", self._covariance, power)
+        self._learn(error, far, power, uncertainty)
         return CancelledBlock(error, echo, uncertainty)
 
     def replay(self, reference: Frames | Floats) -> None:
         """Replace the reference's history: `HISTORY` frames, newest last."""
         self._silent = 0
-        self._history[:] = int16_to_float(reference)
+        history = int16_to_float(reference)
         for age in range(PARTITIONS):
-            end = len(self._history) - age * HOP
-            self._store(self._history[end - FFT : end], age)
+            end = HISTORY - age * HOP
+            self._store(history[end - FFT : end], age)
+        self._reference[:] = history[-FFT:]
 
     def _remember(self, reference: Frames | Floats) -> None:
         self._silent = 0 if reference.any() else self._silent + 1
         if self._silent > PARTITIONS + 1:  # the history is all zeros
             return
-        shift_in(self._history, int16_to_float(reference))
+        self._reference[:HOP] = self._reference[HOP:]
+        self._reference[HOP:] = int16_to_float(reference)
         self._newest = (self._newest - 1) % PARTITIONS
-        self._power[1:] = self._power[:-1]
-        self._store(self._history[-FFT:], 0)
+        self._store(self._reference, 0)
 
     def _store(self, block: Floats, age: int) -> None:
         # stored twice, so newest to oldest is always one slice without a copy
         row = (self._newest + age) % PARTITIONS
-        spectrum = np.fft.rfft(block)
+        spectrum = rfft(block, FFT)
         self._spectra[row] = self._spectra[row + PARTITIONS] = spectrum
-        self._power[age] = _squared(self._spectra[row])
+        self._power[row] = self._power[row + PARTITIONS] = _squared(spectrum)
 
-    def _learn(self, error: Floats, far: NDArray[np.complex64], uncertainty: Floats) -> None:
+    def _learn(self, error: Floats, far: Spectra, power: Floats, uncertainty: Floats) -> None:
         self._block[HOP:] = error
-        spectrum = np.fft.rfft(self._block).astype(np.complex64)
+        spectrum = rfft(self._block, FFT)
         self._noise += (1 - _NOISE_SMOOTHING) * (_squared(spectrum) - self._noise)
         # half of the block is zeros, hence the factors two and one half (Kuech et al., eq. 17 ff.)
-        share = self._covariance / (uncertainty + 2 * self._noise + _TINY)
-        self._weights += share * (far.conj() * spectrum)
+        share, step = self._shares, self._products
+        np.divide(self._covariance, uncertainty + 2 * self._noise + _TINY, out=share)
+        np.multiply(np.conjugate(far, out=step), spectrum, out=step)
+        self._weights += np.multiply(share, step, out=step)
         self._constrain()
-        self._covariance *= 1 - np.float32(0.5) * share * self._power
         # the transition to the next period: a small loss, and the same amount of uncertainty
         forgotten = _TRANSITION * _TRANSITION
-        self._covariance *= forgotten
-        self._covariance += (1 - forgotten) * _squared(self._weights)
-        self._weights *= _TRANSITION
+        known = np.multiply(share, power, out=share)
+        known *= np.float32(-0.5) * forgotten
+        known += forgotten
+        self._covariance *= known
+        squares = self._squares
+        np.square(self._weights.real, out=squares)
+        squares += np.square(self._weights.imag, out=share)
+        squares *= 1 - forgotten
+        self._covariance += squares
+        parts = self._weights.view(np.float32)  # real and imaginary: cheaper to scale than complex
+        parts *= _TRANSITION
 
     def _constrain(self) -> None:
         start = self._constrained
         part = slice(start, start + _CONSTRAINED_PER_HOP)
-        taps = np.fft.irfft(self._weights[part], axis=1)
+        taps = irfft(self._weights[part])
         taps[:, HOP:] = 0.0
-        self._weights[part] = np.fft.rfft(taps, axis=1)
+        self._weights[part] = rfft(taps, FFT)
         self._constrained = (start + _CONSTRAINED_PER_HOP) % PARTITIONS
 
 
-def _squared(spectra: NDArray[np.complex64]) -> Floats:
+def _squared(spectra: Spectra) -> Floats:
     power: Floats = spectra.real**2 + spectra.imag**2
     return power

@@ -7,9 +7,8 @@ import numpy as np
 
 from parleyd import config
 from parleyd.audio import (
+    FULL_SCALE,
     SILENCE_DBFS,
-    clip_to_int16,
-    float_to_int16,
     int16_to_float,
     level_dbfs,
     rms_dbfs,
@@ -34,6 +33,7 @@ _YOUNG_PERIODS = 400  # of audible playback; before, the echo may exceed its pre
 _RINGING_PERIODS = 6  # the room's reverberation after the loudspeaker stops
 _FLOOR_RMS = 10.0  # -70 dBFS: noise for a microphone that gates, because the classifier was
 # trained in rooms, which are never completely silent; this noise is not sent
+_FULL_SCALE = np.float32(FULL_SCALE)
 _CHUNK_PERIODS = 3  # about one chunk of the voice detector
 _AUDIBLE = 100  # peak of int16, -50 dBFS: the filter cannot learn from quieter playback
 
@@ -88,11 +88,11 @@ class EchoControl:
             self.reset_detectors()
         self._attentive, self._now = attentive, now
         self._periods += 1
-        floor = round_to_int16(self._random.standard_normal(HOP) * _FLOOR_RMS)
-        noisy = clip_to_int16(mic.astype(np.int32) + floor)
+        floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.float32)
+        noisy = round_to_int16(mic + floor)
         done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)
-        cleaned = float_to_int16(cancelled.error - int16_to_float(floor))
+        cleaned = round_to_int16(cancelled.error * _FULL_SCALE - floor)
         known = self._knowing.run(now, self._know, cancelled, attentive)
         excess_db, near_end = known or (0.0, NearEndProbabilities(0.0, 0.0))
         chunk: bool | None = False
@@ -177,7 +177,7 @@ class EchoControl:
         if self._canceller is None or self._alignment is None:
             return _as_it_is(mic)
         due = self._alignment.process(mic, reference)
-        audible = float(np.max(np.abs(due))) > _AUDIBLE
+        audible = np.abs(due).max() > _AUDIBLE
         self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
         self._since_audible = 0 if audible else self._since_audible + 1
         cancelled = self._canceller.process(mic, due)

@@ -5,6 +5,8 @@ licence. One dense layer, one gated recurrent unit (Cho et al. 2014, in the form
 PyTorch), two outputs.
 """
 
+import math
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -32,39 +34,75 @@ class NearEndDetector:
     """One `process` for each period of one stream, in order; about 40 us, deterministic."""
 
     def __init__(self) -> None:
-        self._weights = _weights()
-        self._state: Floats = np.zeros_like(self._weights["g_bias_hh_l0"][: self._units])
-
-    @property
-    def _units(self) -> int:
-        return len(self._weights["g_bias_hh_l0"]) // 3
+        self._network = _network()
+        self._state: Floats = np.zeros(self._network.units, np.float32)
 
     def process(self, cues: Floats) -> NearEndProbabilities:
         """Return the probabilities of a period.
 
         `cues`: the period's `ResidualEchoEstimator.cues` and then its `Pitch.cues`.
         """
-        w, units, before = self._weights, self._units, self._state
-        bounded = np.minimum(np.maximum(cues, -_CUE_LIMIT), _CUE_LIMIT)
-        scaled = (bounded - w["mean"]) * w["per_std"]
-        scaled = np.minimum(np.maximum(scaled, -_LIMIT), _LIMIT)
-        seen = np.maximum(w["a_weight"] @ scaled + w["a_bias"], 0)
-        new = w["g_weight_ih_l0"] @ seen + w["g_bias_ih_l0"]
-        old = w["g_weight_hh_l0"] @ before + w["g_bias_hh_l0"]
-        reset, keep = _sigmoid(new[: 2 * units] + old[: 2 * units]).reshape(2, units)
+        net, units, before = self._network, self._network.units, self._state
+        bounded = np.minimum(np.maximum(cues, net.least), net.most)
+        seen = np.maximum(net.dense @ bounded + net.dense_bias, 0)
+        new = net.of_input @ seen + net.input_bias
+        old = net.of_state @ before + net.state_bias
+        gates = _sigmoid(new[: 2 * units] + old[: 2 * units])
+        reset, keep = gates[:units], gates[units:]
         candidate = np.tanh(new[2 * units :] + reset * old[2 * units :])
         self._state = candidate + keep * (before - candidate)
-        return NearEndProbabilities(*_sigmoid(w["o_weight"] @ self._state + w["o_bias"]).tolist())
+        return NearEndProbabilities(*map(_odds, (net.out @ self._state + net.out_bias).tolist()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """The weights, arranged for few operations."""
+
+    least: Floats
+    most: Floats
+    """The limits of the cues: in dB and in standard deviations, whichever is closer."""
+    dense: Floats
+    dense_bias: Floats
+    """The dense layer, with the cues' mean and standard deviation in it."""
+    of_input: Floats
+    input_bias: Floats
+    of_state: Floats
+    state_bias: Floats
+    out: Floats
+    out_bias: Floats
+
+    @property
+    def units(self) -> int:
+        return len(self.out[0])
 
 
 @cache
-def _weights() -> dict[str, Floats]:
+def _network() -> _Network:
     with np.load(_MODEL) as file:
-        weights = {name: file[name].astype(np.float32) for name in file.files}
-    weights["per_std"] = 1 / weights.pop("std")
-    return weights
+        w = {name: file[name].astype(np.float32) for name in file.files}
+    mean, std = w["mean"], w["std"]
+    dense = w["a_weight"] / std
+    return _Network(
+        least=np.maximum(mean - _LIMIT * std, -_CUE_LIMIT),
+        most=np.minimum(mean + _LIMIT * std, _CUE_LIMIT),
+        dense=dense,
+        dense_bias=w["a_bias"] - dense @ mean,
+        of_input=w["g_weight_ih_l0"],
+        input_bias=w["g_bias_ih_l0"],
+        of_state=w["g_weight_hh_l0"],
+        state_bias=w["g_bias_hh_l0"],
+        out=w["o_weight"],
+        out_bias=w["o_bias"],
+    )
 
 
 def _sigmoid(x: Floats) -> Floats:
-    odds: Floats = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * x)
+    odds: Floats = _HALF + _HALF * np.tanh(_HALF * x)
     return odds
+
+
+def _odds(x: float) -> float:
+    return 0.5 + 0.5 * math.tanh(0.5 * x)
+
+
+_HALF = np.float32(0.5)

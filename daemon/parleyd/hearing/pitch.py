@@ -3,6 +3,7 @@
 import numpy as np
 
 from parleyd.hearing.echo_canceller import HOP, CancelledBlock
+from parleyd.hearing.fft import rfft
 from parleyd.units import MIC_RATE_HZ, Floats
 
 CUES = 6
@@ -30,13 +31,13 @@ class Pitch:
         self._signals[:, :-HOP] = self._signals[:, HOP:]
         self._signals[0, -HOP:] = period.error
         self._signals[1, -HOP:] = period.echo
-        spectra = np.fft.rfft(self._signals * _HANN, _FFT)[:, _BINS]
-        power = np.zeros((2, _FFT // 2 + 1), np.float32)
-        power[:, _BINS] = spectra.real**2 + spectra.imag**2
-        alike = np.fft.irfft(power)[:, : len(_WINDOW_ALIKE)].astype(np.float32)
-        lags = alike[:, _SHORTEST:] / (alike[:, :1] * _WINDOW_ALIKE[_SHORTEST:] + _QUIET)
-        error_at, echo_at = np.argmax(lags, axis=1)
-        before, self._lag = self._lag, int(error_at) + _SHORTEST
+        spectra = rfft(self._signals * _HANN, _FFT)[:, _BINS]
+        power = np.square(spectra.real)
+        power += np.square(spectra.imag)
+        energy, alike = power @ _ENERGY, power @ _ALIKE
+        lags = alike / (energy[:, None] * _WINDOW_ALIKE + _QUIET)
+        error_at, echo_at = int(lags[0].argmax()), int(lags[1].argmax())
+        before, self._lag = self._lag, error_at + _SHORTEST
         steady = 1.0 - min(1.0, abs(self._lag - before) / (0.1 * self._lag))
         now = lags[0, error_at]
         then = lags[0, min(max(before - _SHORTEST, 0), lags.shape[1] - 1)]
@@ -50,10 +51,22 @@ def _window_alike() -> Floats:
     """Return the window's autocorrelation, the divisor for that of a windowed signal."""
     power = np.abs(np.fft.rfft(_HANN, 2 * _WINDOW)) ** 2
     alike = np.fft.irfft(power)[: MIC_RATE_HZ // _LOWEST_HZ]
-    return np.asarray(alike / alike[0], np.float32)
+    return np.asarray(alike / alike[0], np.float32)[_SHORTEST:]
+
+
+def _cosines() -> Floats:
+    """Return the inverse FFT from the power of the band's bins to the autocorrelation.
+
+    As a matrix, bins by lags: few of both are needed, so one product is cheaper than the FFT.
+    """
+    bins, lags = np.arange(_FFT // 2)[_BINS], np.arange(MIC_RATE_HZ // _LOWEST_HZ)
+    cosines = np.cos(2 * np.pi / _FFT * bins[:, None] * lags) * (2 / _FFT)
+    return np.asarray(cosines, np.float32)
 
 
 _HANN = np.hanning(_WINDOW).astype(np.float32)
 _BINS = slice(*(round(hz * _FFT / MIC_RATE_HZ) for hz in _BAND_HZ))
 _SHORTEST = MIC_RATE_HZ // _HIGHEST_HZ
-_WINDOW_ALIKE = _window_alike()
+_WINDOW_ALIKE = _window_alike()  # from the shortest lag on
+_ENERGY = np.ascontiguousarray(_cosines()[:, 0])
+_ALIKE = np.ascontiguousarray(_cosines()[:, _SHORTEST:])
