@@ -46,10 +46,10 @@ def tone(length_ms: int, hz: float = 440.0) -> Frames:
     return np.rint(9000 * np.sin(2 * np.pi * hz * time_s)).astype(np.int16)
 
 
-class Bell:
+class WakeOnDemand:
     """A wake-word engine that fires on demand; the real engines have separate tests."""
 
-    name = "bell"
+    name = "on demand"
     keywords: tuple[str, ...] = ("hey_test", "stop")
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 from tests.bench.instructions.tape import ANSWER, Recorded
-from tests.paper_server import Bell, settings
+from tests.paper_server import WakeOnDemand, settings
 
 ROOT = Path(__file__).parents[1]
 LISTEN_S = 9.0  # of an answer: the canceller has converged, and full duplex has been judged
@@ -59,7 +59,7 @@ def test_conversation_imports_nothing(tmp_path: Path) -> None:
 def _conversation() -> tuple[object, ...]:
     base = settings(follow_up_s=2.0)
     story = resample(synthesize(ANSWER, "slt"), MIC_RATE_HZ, SERVER_RATE_HZ)
-    paper = Recorded(base, Bell(), reply=story, echo_gain_db=-12.0)
+    paper = Recorded(base, WakeOnDemand(), reply=story, echo_gain_db=-12.0)
     paper.say(PlayStartupSound())
     paper.run(4.0)
     paper.say(ButtonPressed())

@@ -8,7 +8,7 @@ from parleyd.core.events import ButtonPressed, MicPeriod, TickResult
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
 from parleyd.units import SILENCE, Frames
-from tests.paper_server import Bell, Paper, settings
+from tests.paper_server import Paper, WakeOnDemand, settings
 
 
 class Tape:
@@ -93,8 +93,8 @@ def test_muted_microphone_is_recorded_as_silence() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("begun_by", ["wake word", "button"])
 def test_recording_of_the_real_core_begins_two_seconds_before(begun_by: str) -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     buffer, heard = TurnBuffer(), list[Frames | None]()
     really = paper.speaker.tick
 
@@ -109,7 +109,7 @@ def test_recording_of_the_real_core_begins_two_seconds_before(begun_by: str) -> 
     if begun_by == "button":
         paper.say(ButtonPressed())
     else:
-        ringer.next = "hey_test"
+        wake_engine.next = "hey_test"
     paper.until(State.LISTENING)
     begun = len(heard)
     paper.talker.say(synthesize("What time is it?", "slt"))

@@ -16,7 +16,7 @@ from parleyd.core.events import (
 from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
-from tests.paper_server import RATE_HZ, Bell, Paper, settings
+from tests.paper_server import RATE_HZ, Paper, WakeOnDemand, settings
 
 pytestmark = pytest.mark.slow
 
@@ -79,8 +79,8 @@ def test_lost_card_ends_every_state_and_shows_the_reason(state: State) -> None:
 
 
 def test_button_and_wake_word_work_only_with_a_card() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     paper.say(LOST)
     paper.say(ButtonPressed())
     periods_without_card(paper, 20)
@@ -88,7 +88,7 @@ def test_button_and_wake_word_work_only_with_a_card() -> None:
     paper.say(CardBack())
     paper.run(0.1)
     assert paper.shown[-1] is Indication.IDLE
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(0.1)
     assert paper.speaker.state is State.LISTENING
 

@@ -13,7 +13,7 @@ from parleyd.playback import earcons
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
-from tests.paper_server import Bell, Paper, settings, tone
+from tests.paper_server import Paper, WakeOnDemand, settings, tone
 
 QUESTION = synthesize("What is the weather like?", "slt")
 OBJECTION = synthesize("No wait, tell me about the rain.", "rms")
@@ -122,18 +122,18 @@ def television(paper: Paper, number: int) -> None:
     paper.wait(lambda: paper.speaker.state in (State.LISTENING, State.IDLE))
 
 
-def woken(conf: Config) -> tuple[Paper, Bell]:
-    ringer = Bell()
-    paper = Paper(conf, ringer, reply=tone(300))
-    ringer.next = "hey_test"
+def woken(conf: Config) -> tuple[Paper, WakeOnDemand]:
+    wake_engine = WakeOnDemand()
+    paper = Paper(conf, wake_engine, reply=tone(300))
+    wake_engine.next = "hey_test"
     paper.run(0.3)
-    return paper, ringer
+    return paper, wake_engine
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 8])
 def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None:
-    paper, ringer = woken(following(turns))
+    paper, wake_engine = woken(following(turns))
     answered = 0
     while paper.speaker.state is State.LISTENING:
         television(paper, answered)
@@ -151,7 +151,7 @@ def test_speaker_after_the_last_followup_needs_the_wake_word(turns: int) -> None
     assert loudest(paper, before) > 3000  # the low tone
     television(paper, 99)
     assert paper.speaker.state is State.IDLE
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(2.5)
     assert paper.speaker.state is State.LISTENING
     television(paper, 100)
@@ -175,10 +175,10 @@ def test_speaker_without_a_limit_always_follows_up() -> None:
 @pytest.mark.slow
 def test_speaker_called_by_its_word_in_each_followup_never_ends() -> None:
     """Many users say the wake word each time, although it is not needed."""
-    paper, ringer = woken(following(2))
+    paper, wake_engine = woken(following(2))
     for number in range(6):
         paper.run(2.0)  # the engine detects its word once in this time
-        ringer.next = "hey_test"
+        wake_engine.next = "hey_test"
         paper.run(0.1)
         television(paper, number)
         assert paper.speaker.state is State.LISTENING

@@ -21,7 +21,7 @@ from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import synthesize
 from parleyd.units import Frames
 from tests.client_events import settings_of
-from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
+from tests.paper_server import RATE_HZ, Paper, WakeOnDemand, settings, tone
 
 QUESTION = "What is the weather like?"
 OBJECTION = "No wait, tell me about the rain."
@@ -38,7 +38,7 @@ def ask(paper: Paper) -> None:
 @pytest.mark.slow
 def test_equal_inputs_give_equal_outputs() -> None:
     def life() -> Paper:
-        paper = Paper(settings(), Bell())
+        paper = Paper(settings(), WakeOnDemand())
         ask(paper)
         paper.run(0.5)
         paper.talker.say(synthesize(OBJECTION, "rms"))
@@ -52,12 +52,12 @@ def test_equal_inputs_give_equal_outputs() -> None:
 
 
 def test_no_audio_is_sent_before_the_wake_word() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     paper.talker.say(synthesize(QUESTION, "slt"))
     paper.run(3.0)
     assert paper.events(ev.AppendAudio) == []
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(0.5)
     assert paper.events(ev.AppendAudio) != []
 
@@ -105,9 +105,9 @@ def test_seam_between_preroll_and_microphone_is_exact(
 
 
 def test_muted_microphone_detects_and_sends_nothing() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
-    ringer.next = "hey_test"
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
+    wake_engine.next = "hey_test"
     paper.run(0.1)
     assert paper.speaker.state is State.LISTENING
     paper.card.muted = True
@@ -115,7 +115,7 @@ def test_muted_microphone_detects_and_sends_nothing() -> None:
     sent = len(paper.events(ev.AppendAudio))
     assert paper.speaker.state is State.IDLE
     paper.talker.say(synthesize(QUESTION, "slt"))
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.say(ButtonPressed())
     paper.run(2.0)
     assert paper.speaker.state is State.IDLE
@@ -292,12 +292,12 @@ def test_lost_connection_does_not_end_received_audio() -> None:
 
 
 def test_refused_key_is_signalled_at_every_attempt() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     paper.say(ConnectionDown("the server refuses the key", fatal=True))
     paper.run(0.5)
     began = paper.card.now
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(1.0)
     assert paper.speaker.state is State.IDLE
     assert heard_since(paper, began)
@@ -319,12 +319,12 @@ def test_error_that_lasts_ends_the_socket(code: str, fatal: bool, words: str) ->
 
 def test_temporary_refusal_is_retried_at_once_by_a_turn() -> None:
     """The light shows the reason; the wake word retries, and the user hears the result."""
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     paper.say(ConnectionDown("the account has no quota left: add credit", later=True))
     paper.run(0.5)
     assert paper.shown[-1] is Indication.ERROR
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(1.5)  # the chime has ended
     assert paper.speaker.state is State.LISTENING
     assert paper.shown[-1] is Indication.LISTENING
@@ -337,7 +337,7 @@ def test_temporary_refusal_is_retried_at_once_by_a_turn() -> None:
     assert paper.speaker.state is State.IDLE
     assert paper.shown[-1] is Indication.ERROR
     assert heard_since(paper, began)  # the sorry tone
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(0.5)
     assert [e for _, e in paper.effects if isinstance(e, SetConnectionWanted)] == [
         SetConnectionWanted(True)
@@ -349,9 +349,9 @@ def test_temporary_refusal_is_retried_at_once_by_a_turn() -> None:
 
 @pytest.mark.slow
 def test_silence_after_the_wake_word_ends_with_a_low_tone() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
-    ringer.next = "hey_test"
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
+    wake_engine.next = "hey_test"
     paper.run(0.1)
     began = paper.card.now
     paper.until(State.IDLE)
@@ -363,10 +363,10 @@ def test_silence_after_the_wake_word_ends_with_a_low_tone() -> None:
 
 @pytest.mark.slow
 def test_stop_word_stops_and_wake_word_starts_a_new_turn() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     ask(paper)
-    ringer.next = "stop"
+    wake_engine.next = "stop"
     paper.run(0.02)
     assert paper.speaker.state is State.IDLE
     quiet_from = paper.card.now
@@ -374,7 +374,7 @@ def test_stop_word_stops_and_wake_word_starts_a_new_turn() -> None:
     assert not heard_since(paper, quiet_from)
     ask(paper)
     paper.run(3.0 - 0.6)
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(0.02)
     assert paper.speaker.state is State.LISTENING
 
@@ -461,8 +461,8 @@ def test_earcons_begin_and_end_without_a_click(sound: object) -> None:
 
 @pytest.mark.slow
 def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer)
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine)
     # a rattling loudspeaker: a linear filter cannot model most of its echo
     paper.card._room = Room(
         seed=4, echo_gain_db=6.0, distortion_db=6.0, loudspeaker_rate_hz=RATE_HZ
@@ -478,6 +478,6 @@ def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
     holds = len(paper.log_events("hold"))
     paper.run(2.0)
     assert len(paper.log_events("hold")) == holds
-    ringer.next = "hey_test"
+    wake_engine.next = "hey_test"
     paper.run(0.05)
     assert paper.speaker.state is State.LISTENING

@@ -57,10 +57,10 @@ class Desk:
 
     def result(self, kind: Decision | None = None) -> FrontEndResult:
         decision = None if kind is None else BargeInDecision(kind, "", 0.0, {})
-        return cast(FrontEndResult, _Percept(decision))
+        return cast(FrontEndResult, _Result(decision))
 
 
-class _Percept:
+class _Result:
     def __init__(self, decision: BargeInDecision | None) -> None:
         self.decision = decision
 

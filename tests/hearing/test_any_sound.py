@@ -31,7 +31,7 @@ from parleyd.hearing.fuse import ComponentFault
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
-from tests.paper_server import Bell, settings, tone
+from tests.paper_server import WakeOnDemand, settings, tone
 
 LONGEST_MS = 1000
 VOICE = synthesize("What is the weather like? Tell me about the rain.", "slt")
@@ -93,8 +93,8 @@ class World:
     """A card with any faults and a scripted server, around the real core."""
 
     def __init__(self, conf: Config, seed: int) -> None:
-        self.ringer = Bell()
-        self.speaker = SmartSpeaker(conf, self.ringer)
+        self.wake_engine = WakeOnDemand()
+        self.speaker = SmartSpeaker(conf, self.wake_engine)
         self.period = conf.audio.playback_rate_hz // 100
         self.air = Air()
         self.random = np.random.default_rng(seed)
@@ -162,7 +162,7 @@ def do(world: World, what: str, number: int) -> None:
         case "button":
             world.say(ButtonPressed())
         case "wake word" | "stop":
-            world.ringer.next = "hey_test" if what == "wake word" else "stop"
+            world.wake_engine.next = "hey_test" if what == "wake word" else "stop"
         case "mute" | "open":
             world.open = what == "open"
             world.say(MuteSwitched(not world.open))

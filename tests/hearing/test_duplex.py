@@ -113,7 +113,7 @@ def test_duplex_discards_levels_of_another_volume() -> None:
 
 
 @pytest.mark.parametrize("volumes", [[100, 0], [0, 100], [50, 50], [1, 0, 1]])
-def test_ears_accept_any_change_of_the_volume(volumes: list[int]) -> None:
+def test_duplex_accepts_any_change_of_the_volume(volumes: list[int]) -> None:
     audio = config.AudioConfig(volume=volumes[0])
     front_end = AudioFrontEnd(config.Config(audio=audio), None, PlaybackLead(40))
     assert [front_end.volume_changed(percent) for percent in volumes[1:]] == [None] * (

@@ -31,7 +31,7 @@ from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from parleyd.units import Frames
 from parleyd.wake.gate import Gate
-from tests.paper_server import Bell, Paper, settings, tone
+from tests.paper_server import Paper, WakeOnDemand, settings, tone
 
 pytestmark = pytest.mark.slow
 
@@ -100,9 +100,9 @@ def test_speaker_continues_when_a_part_always_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
     """The turn starts by button and by wake word, and each state still ends."""
-    ringer, base = Bell(), settings()
+    wake_engine, base = WakeOnDemand(), settings()
     turn = msgspec.structs.replace(base.turn, no_speech_timeout_s=2.0)
-    paper = Paper(msgspec.structs.replace(base, turn=turn), ringer)
+    paper = Paper(msgspec.structs.replace(base, turn=turn), wake_engine)
     paper.answers = False
     calls = breaks(monkeypatch, kind, method)
     paper.say(ButtonPressed())
@@ -113,7 +113,7 @@ def test_speaker_continues_when_a_part_always_raises(
     paper.run(0.1)
     assert paper.speaker.state is State.IDLE
     if kind is not Gate:
-        ringer.next = "hey_test"
+        wake_engine.next = "hey_test"
         paper.run(0.1)
         assert paper.speaker.state is State.LISTENING
     paper.until(State.IDLE)  # every state ends
@@ -125,8 +125,8 @@ def test_speaker_continues_when_a_part_always_raises(
 def test_speaker_in_a_reply_continues_when_a_part_raises(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    ringer = Bell()
-    paper = Paper(settings(), ringer, reply=tone(6000))
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(), wake_engine, reply=tone(6000))
     ask(paper)
     paper.until(State.SPEAKING)
     paper.run(0.5)
@@ -137,7 +137,7 @@ def test_speaker_in_a_reply_continues_when_a_part_raises(
     if kind is Gate:
         paper.say(ButtonPressed())
     else:
-        ringer.next = "stop"
+        wake_engine.next = "stop"
     paper.run(0.2)
     assert paper.speaker.state in (State.IDLE, State.LISTENING, State.THINKING)
     paper.until(State.IDLE, within_s=60.0)
@@ -202,14 +202,14 @@ def test_failure_is_shown_until_the_part_worked_for_a_minute(
 def test_echo_is_not_sent_while_the_canceller_fails(
     monkeypatch: pytest.MonkeyPatch, kind: type, method: str
 ) -> None:
-    ringer = Bell()
-    paper = Paper(settings(follow_up_s=3.0), ringer, echo_gain_db=-6.0, reply=tone(3000))
+    wake_engine = WakeOnDemand()
+    paper = Paper(settings(follow_up_s=3.0), wake_engine, echo_gain_db=-6.0, reply=tone(3000))
     ask(paper)
     paper.until(State.SPEAKING)
     breaks(monkeypatch, kind, method)
     paper.run(1.0)
     before = len(paper.events(ev.AppendAudio))
-    ringer.next = "hey_test"  # during the reply, so its pre-roll contains the reply's echo
+    wake_engine.next = "hey_test"  # during the reply, so its pre-roll contains the reply's echo
     paper.run(0.4)
     assert paper.speaker.state is State.LISTENING
     sent = b"".join(e.audio for e in paper.events(ev.AppendAudio)[before:])
@@ -330,7 +330,7 @@ def test_speaker_with_a_period_of_another_length_continues(frames: Frames) -> No
 # --- the wake engine --------------------------------------------------------------------
 
 
-class Raising(Bell):
+class Raising(WakeOnDemand):
     """A wake engine that always raises."""
 
     def __init__(self) -> None:
@@ -355,9 +355,9 @@ def test_wake_engine_that_fails_is_shown_and_the_button_works() -> None:
 
 
 def test_wake_engine_renewed_is_used_at_once() -> None:
-    paper, ringer = Paper(settings(), Raising()), Bell()
-    paper.say(WakeRenewed(ringer))
-    ringer.next = "hey_test"
+    paper, wake_engine = Paper(settings(), Raising()), WakeOnDemand()
+    paper.say(WakeRenewed(wake_engine))
+    wake_engine.next = "hey_test"
     paper.run(0.05)
     assert paper.speaker.state is State.LISTENING
     paper.until(State.IDLE)

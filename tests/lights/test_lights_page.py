@@ -14,23 +14,23 @@ HARDWARE = Path(__file__).parents[2] / "hardware"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def ladder() -> list[tuple[str, str, str]]:
+def order() -> list[tuple[str, str, str]]:
     """Return state, colour with rhythm, and picture of each indication."""
     page = (HARDWARE / "lights.md").read_text("utf-8")
-    rung = r"^\d\. \*\*`(.+)`\*\* (.+?)\. [A-Z].+\.\n\n   (!.*)$"
-    return re.findall(rung, page, re.MULTILINE)
+    row = r"^\d\. \*\*`(.+)`\*\* (.+?)\. [A-Z].+\.\n\n   (!.*)$"
+    return re.findall(row, page, re.MULTILINE)
 
 
 def test_page_lists_every_state_in_order_of_priority() -> None:
     assert [
         (shown, f"{LED_PATTERNS[shown].colour_name}, {LED_PATTERNS[shown].rhythm}")
         for shown in Indication
-    ] == [rung[:2] for rung in ladder()]
+    ] == [row[:2] for row in order()]
     assert next(iter(Indication)) is Indication.MUTED
 
 
 def test_page_shows_each_states_picture() -> None:
-    for shown, _, picture in ladder():
+    for shown, _, picture in order():
         assert picture == f"![{shown}](pictures/lights/{shown}.svg)"
 
 

@@ -37,7 +37,7 @@ class HeardWorld(World):
             loudspeaker_rate_hz=SERVER_RATE_HZ,
         )
         self._card = SimulatedCard(self, room, self._talker)
-        return SmartSpeaker(self.settings, self.ringer)
+        return SmartSpeaker(self.settings, self.wake_engine)
 
     def _run_period(self) -> None:
         self._run_due()

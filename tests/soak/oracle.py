@@ -163,7 +163,7 @@ class Oracle:
                 del self.answers[number]  # megabytes each
                 self.dead.discard(number)
         self._time(speaker)
-        self._ladder(speaker)
+        self._indication(speaker)
 
     @property
     def silent(self) -> bool:
@@ -329,7 +329,7 @@ class Oracle:
         elif self.now - self._rang > SILENT_ALARM_S:
             raise Violation(f"a ringing alarm was silent for {SILENT_ALARM_S:.0f} s")
 
-    def _ladder(self, speaker: SmartSpeaker) -> None:
+    def _indication(self, speaker: SmartSpeaker) -> None:
         refused = bool(speaker._dialogue.connection.refused)
         if self.muted:
             wanted = {Indication.MUTED}

@@ -59,10 +59,10 @@ SETTLE_S = 8.0  # all pending work has timed out by then
 ANSWERED_S = 60.0  # a question in calm: its answer lasts at most 20 s and may call functions
 
 
-class Bell:
+class WakeOnDemand:
     """A wake-word engine that fires on demand."""
 
-    name = "bell"
+    name = "on demand"
     keywords: tuple[str, ...] = ("hey_test", "stop")
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class World:
 
     def _start(self) -> None:
         """Start the speaker with a new environment."""
-        self.ringer = Bell()
+        self.wake_engine = WakeOnDemand()
         self.hearsay = Hearsay(self.random)
         self.tones = tones()
         self.speaker = self._speaker()
@@ -137,7 +137,7 @@ class World:
 
     def _speaker(self) -> SmartSpeaker:
         with patch("parleyd.hearing.front_end.EchoControl", lambda *a, **k: self.hearsay):
-            return SmartSpeaker(self.settings, self.ringer)
+            return SmartSpeaker(self.settings, self.wake_engine)
 
     # --- time ---------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ class World:
         self.hearsay.speaks = self.now < self._talks_until
         self.hearsay.coughs = self.now < self._coughs_until
         if self._deaf:
-            self.ringer.next = None
+            self.wake_engine.next = None
         step = self.speaker.tick(mic, now)
         for effect in step.effects:
             self._log_effect(effect)
@@ -367,7 +367,7 @@ class World:
     def _answered(self) -> Iterator[float]:
         """Ask a friendly server a question; the whole answer must be heard."""
         finished, number = self.oracle.finished, self._count
-        self.ringer.next = "hey_test"
+        self.wake_engine.next = "hey_test"
         yield 0.5
         if self.speaker.state is not State.LISTENING:
             raise Violation(f"after the wake word in silence, the speaker is {self.speaker.state}")
@@ -396,7 +396,7 @@ class World:
             if self.friendly:
                 continue
             if random.random() < 0.6:
-                self.ringer.next = "hey_test"
+                self.wake_engine.next = "hey_test"
             else:
                 self.post(ButtonPressed())
             yield random.uniform(0.05, 1.5)
@@ -415,9 +415,9 @@ class World:
             case 4 | 5:
                 self._cough(random.uniform(0.05, 0.3))
             case 6:
-                self.ringer.next = "hey_test"
+                self.wake_engine.next = "hey_test"
             case 7:
-                self.ringer.next = "stop"
+                self.wake_engine.next = "stop"
             case 8:
                 self.post(ButtonPressed())
             case 9:  # two in a row

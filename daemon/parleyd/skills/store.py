@@ -54,6 +54,7 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     muted_ends_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """... and when that time ends, in seconds since that boot."""
     loudness: SavedVolume | None = None
+    """The volume, if it was set by voice. The key is that of version 0.1: its files stay valid."""
 
 
 class Store:

@@ -11,7 +11,7 @@ from parleyd.core.events import ButtonPressed, InputEvent, MicPeriod, TickResult
 from parleyd.core.states import State
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ
-from tests.paper_server import Bell, Paper, settings
+from tests.paper_server import Paper, WakeOnDemand, settings
 
 ANSWER = (
     "There was once a lighthouse keeper who was afraid of the dark. Nobody in the village knew of "
@@ -49,7 +49,7 @@ def record(path: Path, ticks: int) -> None:
     long_s = (ticks * PERIOD_MS) / 1000 + WARM_S
     reply = np.tile(speech, int(np.ceil(long_s * SERVER_RATE_HZ / len(speech))) + 1)
     base = settings()
-    paper = Recorded(base, Bell(), reply=reply, echo_gain_db=ECHO_GAIN_DB)
+    paper = Recorded(base, WakeOnDemand(), reply=reply, echo_gain_db=ECHO_GAIN_DB)
     paper.run(WARM_S)
     _count(paper, ticks)
     paper.say(ButtonPressed())

@@ -19,7 +19,7 @@ from parleyd.embedded.recognizer import Recognizer
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import normalised, synthesize
 from tests.bare_core import BareCore, at
-from tests.paper_server import RATE_HZ, Bell, Paper, settings, tone
+from tests.paper_server import RATE_HZ, Paper, WakeOnDemand, settings, tone
 
 PATIENCE_S = 10.0
 WORDS_WITHIN_S = 3.0
@@ -78,11 +78,11 @@ def test_alarm_name_is_spoken_in_every_round() -> None:
 @pytest.mark.slow
 def test_alarm_stops_at_a_keyword_and_may_listen() -> None:
     for keyword, state in (("hey_test", State.LISTENING), ("stop", State.IDLE)):
-        ringer = Bell()
-        paper = Paper(settings(), ringer)
+        wake_engine = WakeOnDemand()
+        paper = Paper(settings(), wake_engine)
         paper.say(AlarmDue("eggs", 3))
         paper.run(1.0)
-        ringer.next = keyword
+        wake_engine.next = keyword
         paper.run(0.1)
         assert stopped(paper) == [3]
         assert paper.speaker.state is state
