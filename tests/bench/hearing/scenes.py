@@ -1,15 +1,17 @@
 """The plan of scenes: drawn from seeds alone, balanced over the rows of the tables."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Literal
 
 import numpy as np
 
+from tests.bench.hearing.room_voices import ROOM_VOICES, RoomVoices
+
 Task = Literal["users", "echo", "starts"]
 Condition = Literal["plain", "path", "jump"]
-Noise = Literal["quiet", "pink", "kitchen", "dishes"]
+Noise = Literal["quiet", "pink", "kitchen", "dishes"] | RoomVoices
 Clock = Literal["shared", "5ppm", "100ppm"]
 
 TRIALS = 5  # users in one session: the canceller keeps its state between replies, as in a house
@@ -24,6 +26,7 @@ _CLOCKS: tuple[Clock, ...] = (
 _NOISES: tuple[Noise, ...] = ("quiet", "pink", "kitchen", "dishes")
 _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
+_VOICES_SALT = {"tv": 100, "talker": 200, "babble": 300}
 
 USER_DBFS = (-42.0, -32.0)
 LOUDEST_ECHO_DBFS = -16.0  # active level; speech peaks 15 dB higher, where microphones clip
@@ -32,6 +35,8 @@ DELAY_MS = (2.0, 160.0)  # beyond the playback lead of 40 ms: 40 to 200 ms from 
 JUMP_MS = (5.0, 30.0)
 DISTORTION_DB = (20.0, 40.0)
 KNOCKS_SHARE = 0.3
+VOICES_UNDER_DB = (10.0, 20.0)  # of other voices in the room under the user; one scene of ...
+_AT_THE_USERS_LEVEL = 5  # ... this many has them at the user's level
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +62,23 @@ class Scene:
     length_s: float
     seed: tuple[int, ...]
 
+    @property
+    def voices(self) -> bool:
+        """Whether other voices in the room replace the noise, `snr_db` under the user."""
+        return self.noise in ROOM_VOICES
+
 
 def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) -> list[Scene]:
     """Return all scenes of a run.
 
     `hours`: of speech replies in quiet and noisy rooms without a user; music, path changes and
     delay jumps add a fifth of that each. `users`: trials with a user; path changes and delay
-    jumps add a fifth of that each.
+    jumps add a fifth of that each. Each kind of other voices in the room adds a third to both.
     `only`: the kinds of scenes to run (``KINDS``), all if empty.
     """
     sessions = round(users / TRIALS)
     periods = max(1, round(hours * 3600 / ECHO_SESSION_S)) if hours else 0
-    fifth = -(-periods // 5)
+    fifth, third = -(-periods // 5), -(-periods // 3)
     every = {
         "users": islice(_scenes(seed, "users"), sessions),
         "users-path": islice(_scenes(seed, "users", "path"), -(-sessions // 5)),
@@ -79,21 +89,51 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
         "jump": islice(_scenes(seed, "echo", "jump"), fifth),
         "starts": islice(_scenes(seed, "starts"), starts),
     }
+    for voices in ROOM_VOICES:
+        every[voices] = islice(_scenes(seed, "echo", voices=voices), third)
+        every[f"{voices}-users"] = islice(_scenes(seed, "users", voices=voices), -(-sessions // 3))
     return [scene for kind, scenes in every.items() if not only or kind in only for scene in scenes]
 
 
-KINDS = ("users", "users-path", "users-jump", "echo", "music", "path", "jump", "starts")
+KINDS = (
+    "users", "users-path", "users-jump", "echo", "music", "path", "jump", "starts",
+    *ROOM_VOICES, *(f"{voices}-users" for voices in ROOM_VOICES),
+)  # fmt: skip
 
 
 def _scenes(
-    seed: int, task: Task, condition: Condition = "plain", *, music: bool = False
+    seed: int,
+    task: Task,
+    condition: Condition = "plain",
+    *,
+    music: bool = False,
+    voices: RoomVoices | None = None,
 ) -> Iterator[Scene]:
     for index in count():
         salt = _SALT[task] + _SALT[condition] + (_MUSIC_SALT if music else 0)
-        yield _scene((seed, salt, index), task, condition, music)
+        if voices is None:
+            yield _scene((seed, salt, index), task, condition, music)
+        else:
+            yield _beside(voices, _scene((seed, salt + _VOICES_SALT[voices], index), task))
 
 
-def _scene(seed: tuple[int, ...], task: Task, condition: Condition, music: bool) -> Scene:
+def _beside(voices: RoomVoices, scene: Scene) -> Scene:
+    """Return the scene with other voices in the room instead of its noise."""
+    index = scene.seed[-1]
+    random = np.random.default_rng((*scene.seed, 2))
+    loud = index % _AT_THE_USERS_LEVEL == _AT_THE_USERS_LEVEL - 1
+    return replace(
+        scene,
+        name=f"{voices}-{scene.name}",
+        noise=voices,
+        snr_db=0.0 if loud else random.uniform(*VOICES_UNDER_DB),
+        knocks=False,
+    )
+
+
+def _scene(
+    seed: tuple[int, ...], task: Task, condition: Condition = "plain", music: bool = False
+) -> Scene:
     index = seed[-1]
     random = np.random.default_rng(seed)
     enr_db = _ENR_DB[index % len(_ENR_DB)]

@@ -14,7 +14,8 @@ from parleyd.simulation.convolution import Signal
 from parleyd.simulation.noise import Noise
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.bench.hearing.air import Air, Distortion, convolved, small_box
-from tests.bench.hearing.material import Material
+from tests.bench.hearing.material import Material, RoomPaths
+from tests.bench.hearing.room_voices import ROOM_VOICES, room_voices
 from tests.bench.hearing.scenes import TRIALS, Scene
 
 Kind = Literal["request", "long", "mhm", "cough"]
@@ -77,7 +78,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     user = np.zeros(frames)
     for line, clip in zip(said, dry, strict=False):
         _mix(user, _levelled(convolved_tail(clip, path), scene.user_dbfs), line.onset_s)  # type: ignore[arg-type]
-    around = user + _noise(scene, material, random, frames)
+    around = user + _noise(scene, material, room, random, frames)
     if scene.knocks:
         around += _knocks(scene, random, path, frames, start_s)
     reply_seed = int(random.integers(1 << 31))
@@ -182,19 +183,25 @@ class _Users:
         return clip.name, clip.frames
 
 
-def _noise(scene: Scene, material: Material, random: np.random.Generator, frames: int) -> Signal:
+def _noise(
+    scene: Scene, material: Material, room: RoomPaths, random: np.random.Generator, frames: int
+) -> Signal:
     sensor = db_to_gain(QUIET_DBFS) * random.standard_normal(frames)
     if scene.noise == "quiet":
         return sensor
     source = material.noises.get(scene.noise)
-    if source is None or scene.noise == "pink":
+    if source is None and scene.noise in ROOM_VOICES:
+        sound = room_voices(scene.noise, material, room, random, frames)
+    elif source is None or scene.noise == "pink":
         pink = Noise("pink", 0.0, seed=int(random.integers(1 << 31)))
         sound = np.concatenate([pink.period() for _ in range(-(-frames // 160))])[:frames]
     else:
         start = int(random.integers(len(source)))
         sound = np.resize(np.roll(source / FULL_SCALE, -start), frames)
-    gain = db_to_gain(scene.user_dbfs - scene.snr_db) / np.sqrt(np.mean(sound**2))
-    return sensor + gain * sound
+    dbfs = scene.user_dbfs - scene.snr_db
+    if scene.voices:
+        return sensor + _levelled(sound, dbfs)
+    return sensor + sound * db_to_gain(dbfs) / np.sqrt(np.mean(sound**2))
 
 
 def _knocks(

@@ -26,7 +26,8 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
     """Print every table that has data."""
     users = [(o.scene, trial) for o in outcomes for trial in o.trials]
     speech = [(s, t) for s, t in users if t.kind in SPEECH]
-    plain = [(s, t) for s, t in speech if s.condition == "plain"]
+    beside = [(s, t) for s, t in speech if s.voices]
+    plain = [(s, t) for s, t in speech if s.condition == "plain" and not s.voices]
     steady = [(s, t) for s, t in plain if s.clock != "100ppm"]
     if steady:
         _reactions(console, f"{title}: users, warm, clocks shared or within 5 ppm", {
@@ -38,6 +39,11 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
             name: [(s, t) for s, t in plain if s.enr_db <= 15 and test(s)]
             for name, test in _SLICES.items()
         })  # fmt: skip
+    if beside:
+        _reactions(console, f"{title}: users beside other voices, ENR <= 15 dB", {
+            name: [(s, t) for s, t in beside if s.enr_db <= 15 and test(s)]
+            for name, test in _VOICES.items()
+        })  # fmt: skip
     rest = {
         "path moved before": [(s, t) for s, t in speech if s.condition == "path" and _since(t)],
         "delay jumped, reported": _jumped(speech, told=True),
@@ -45,10 +51,11 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
     }
     if any(rest.values()):
         _reactions(console, f"{title}: users after a change, all ENR and clocks", rest)
-    short = {kind: [(s, t) for s, t in users if t.kind == kind] for kind in SHORT}
+    short = {kind: [(s, t) for s, t in users if t.kind == kind and not s.voices] for kind in SHORT}
     if any(short.values()):
         _reactions(console, f"{title}: short sounds of users (to interrupt is wrong)", short)
-    _alone(console, title, [o for o in outcomes if o.scene.task == "echo"])
+    _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], _ALONE)
+    _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], _VOICES)
     _starts(console, title, [o for o in outcomes if o.scene.task == "starts"])
     _cost(console, title, outcomes)
 
@@ -113,7 +120,10 @@ def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]
     """Return every row of every table as numbers: users by group, no user by class, cold starts."""
     speech = [(o.scene, t) for o in outcomes for t in o.trials if t.kind in SPEECH]
     steady = [(s, t) for s, t in speech if s.condition == "plain" and s.clock != "100ppm"]
-    plain = [(s, t) for s, t in speech if s.condition == "plain" and s.enr_db <= 15]
+    steady = [(s, t) for s, t in steady if not s.voices]
+    beside = [(s, t) for s, t in speech if s.voices and s.enr_db <= 15]
+    plain = [(s, t) for s, t in speech if s.condition == "plain" and not s.voices]
+    plain = [(s, t) for s, t in plain if s.enr_db <= 15]
     echo = [o for o in outcomes if o.scene.task == "echo"]
     starts = [o.alone for o in outcomes if o.scene.task == "starts"]
     return {
@@ -128,6 +138,14 @@ def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]
         "nobody": {
             name: dict(alone_cells(o.alone for o in echo if test(o.scene)))
             for name, test in _ALONE.items()
+        },
+        "users beside voices": {
+            name: reaction_cells([(s, t) for s, t in beside if test(s)])
+            for name, test in _VOICES.items()
+        },
+        "voices, no user": {
+            name: dict(alone_cells(o.alone for o in echo if test(o.scene)))
+            for name, test in _VOICES.items()
         },
         "cold starts": {
             "all": {
@@ -163,8 +181,13 @@ def _reactions(console: Console, title: str, rows: dict[str, list[Pair]]) -> Non
     console.print(table)
 
 
-def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
-    if not outcomes:
+def _alone(
+    console: Console,
+    title: str,
+    outcomes: Sequence[Outcome],
+    rows: dict[str, Callable[[Scene], bool]],
+) -> None:
+    if not any(test(o.scene) for o in outcomes for test in rows.values()):
         return
     table = Table(title=f"{title}: no user", title_justify="left")
     for head in (
@@ -172,7 +195,7 @@ def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
         "false interruptions\nper hour [95 %]", "n",
     ):  # fmt: skip
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
-    for name, test in _ALONE.items():
+    for name, test in rows.items():
         chosen = [o.alone for o in outcomes if test(o.scene)]
         c = alone_cells(chosen)
         hours = c["hours"]
@@ -186,7 +209,8 @@ def _alone(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
 
 
 def _steady(scene: Scene) -> bool:
-    return scene.condition == "plain" and not scene.music and scene.clock != "100ppm"
+    steady = scene.condition == "plain" and scene.clock != "100ppm"
+    return steady and not scene.music and not scene.voices
 
 
 _ALONE: dict[str, Callable[[Scene], bool]] = {
@@ -200,12 +224,29 @@ _ALONE: dict[str, Callable[[Scene], bool]] = {
     "  ENR 15-20 dB": lambda s: _steady(s) and s.enr_db > 10,
     "  40 to 160 ms": lambda s: _steady(s) and s.delay_ms <= 120,
     "  over 160 ms": lambda s: _steady(s) and s.delay_ms > 120,
-    "speech, 100 ppm": lambda s: s.condition == "plain" and not s.music and s.clock == "100ppm",
+    "speech, 100 ppm": lambda s: (
+        s.condition == "plain" and s.clock == "100ppm" and not s.music and not s.voices
+    ),
     "music": lambda s: s.music,
     "40 s after a move": lambda s: s.condition == "path",
     "40 s after a reported jump": lambda s: s.condition == "jump" and s.jump_told,
     "40 s after an unreported jump": lambda s: s.condition == "jump" and not s.jump_told,
 }
+
+
+def _voices(kind: str, least_db: float, most_db: float) -> Callable[[Scene], bool]:
+    return lambda s: s.voices and kind in (s.noise, "any") and least_db <= s.snr_db < most_db
+
+
+_VOICES: dict[str, Callable[[Scene], bool]] = {
+    f"{name}, {level}": _voices(kind, least_db, most_db)
+    for kind, name in (
+        ("tv", "television"), ("talker", "a talker"), ("babble", "babble"), ("any", "any voices")
+    )
+    for level, least_db, most_db in (
+        ("15-20 dB under", 15.0, 99.0), ("10-15 dB under", 10.0, 15.0), ("at the user's", -9.0, 9.0)
+    )
+}  # fmt: skip
 
 
 def _starts(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
