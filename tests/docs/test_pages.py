@@ -41,7 +41,8 @@ def test_readme_is_short() -> None:
 
 def test_readme_and_changelog_name_this_version() -> None:
     assert f"Version {__version__} " in page("README.md").text
-    newest = page("daemon/CHANGELOG.md").headings[1]
+    headings = page("daemon/CHANGELOG.md").headings[1:]
+    newest = next(heading for heading in headings if heading[0].isdigit())  # not "Unreleased"
     assert newest.split(" ")[0] == __version__
 
 

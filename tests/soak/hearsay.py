@@ -49,6 +49,9 @@ class Hearsay:
     def reset_detectors(self) -> None:
         """Do nothing: there is no state to reset."""
 
+    def overhear(self, cleaned: Frames, now: float, *, first: bool) -> float | None:
+        """Return nothing: no voice is heard before the wake word."""
+
     def on_xrun(self, now: float) -> None:
         """Ignore frames that the card lost."""
 

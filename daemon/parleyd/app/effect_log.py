@@ -13,6 +13,7 @@ LOUD_EVENTS = dict.fromkeys(
             "xrun",
             "lead_increased",
             "half_duplex",
+            "room_talks",
             "loudspeaker_not_heard",
             "echo_too_loud",
         ),

@@ -23,6 +23,7 @@ from parleyd.core.hearing_monitor import HearingMonitor
 from parleyd.core.reply import Reply
 from parleyd.core.server_problems import ServerProblems
 from parleyd.core.states import State
+from parleyd.core.talking_room import TalkingRoom
 from parleyd.core.turn import TurnAction, TurnEvent, TurnStateMachine, TurnTrigger
 from parleyd.core.uplink import Uplink
 from parleyd.hearing import ProcessedPeriod
@@ -38,6 +39,7 @@ from parleyd.realtime.session import RealtimeSession
 STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 _ASKS = {SetConnectionWanted: "connect", RenewConnection: "renew", Reconnect: "reconnect"}
 _ANSWERING = (State.THINKING, State.SPEAKING, State.BARGE_IN)
+_INTERRUPTIONS: tuple[TurnEvent, ...] = (Decision.INTERRUPT, TurnTrigger.CUT_OFF)
 _AFTER_REPLY = (
     TurnTrigger.REPLY_FINISHED,
     TurnTrigger.QUESTION_ASKED,
@@ -70,6 +72,7 @@ class Dialogue:
         self._uplink = Uplink(front_end, self._session)
         self._reply = Reply(player, self._session, self._uplink, emit)
         self._follow_ups = FollowUps(settings.turn.follow_up_turns)
+        self._room = TalkingRoom()
         self._problems = ServerProblems()
         self.connection = ConnectionPolicy(settings.realtime.connection)
         self._actions = {
@@ -98,6 +101,11 @@ class Dialogue:
     def remark(self) -> str:
         """Why the last turn got no answer, or the next needs the wake word; else ""."""
         return self._remark
+
+    @property
+    def impaired(self) -> str:
+        """Why no voice interrupts in this conversation; "" if one does."""
+        return self._room.over
 
     @property
     def awaiting_server(self) -> bool:
@@ -144,8 +152,12 @@ class Dialogue:
             called = event in (TurnTrigger.WAKE_WORD, TurnTrigger.BUTTON)
             if called or before is not State.THINKING:  # else the same turn continues
                 self._follow_ups.begin(called=called)
+                self._front_end.turn_begins()
+                self._room.turn_begins(now, interrupts=event in _INTERRUPTIONS)
         if TurnAction.ASK_FOR_REPLY in actions:
             self._follow_ups.asked(endless=event is TurnTrigger.TIME_UP)
+            if self._front_end.turn_ended(now, called=self._follow_ups.called):
+                self._in_vain()
         if before is not after:
             self._log_event("state", before=str(before), after=str(after), event=event.name.lower())
             self._entered(after, before, now)
@@ -181,7 +193,7 @@ class Dialogue:
 
     def decide(self, decision: Decision, now: float) -> None:
         """Barge-in holds, interrupts or resumes the reply."""
-        if decision is Decision.INTERRUPT and self._follow_ups.over:
+        if decision is Decision.INTERRUPT and self._over:
             self.advance(self._wake_word_needed(), now)
         else:
             self.advance(decision, now)
@@ -231,14 +243,22 @@ class Dialogue:
             return TurnTrigger.QUESTION_ASKED if asked else TurnTrigger.REPLY_FINISHED_LAST
         if not able or self._reply.ends_talk or self._settings.turn.follow_up_s <= 0:
             return TurnTrigger.REPLY_FINISHED_LAST
-        return self._wake_word_needed() if self._follow_ups.over else TurnTrigger.REPLY_FINISHED
+        return self._wake_word_needed() if self._over else TurnTrigger.REPLY_FINISHED
+
+    @property
+    def _over(self) -> str:
+        return self._room.over or self._follow_ups.over
+
+    def _in_vain(self) -> None:
+        """The newest turn brought no words for Parley."""
+        if self._room.in_vain():
+            self._front_end.only_wake_word = True
+            self._log_event("room_talks", means=self._room.over)
 
     def _wake_word_needed(self) -> TurnTrigger:
         """The talk ends here; light, low tone and log say that it needs the wake word again."""
-        self._remark = f"say the wake word to continue: {self._follow_ups.over}"
-        self._log_event(
-            "follow_ups_over", turns=self._follow_ups.turns, reason=self._follow_ups.over
-        )
+        self._remark = f"say the wake word to continue: {self._over}"
+        self._log_event("follow_ups_over", turns=self._follow_ups.turns, reason=self._over)
         return TurnTrigger.FOLLOW_UPS_OVER
 
     def _time_is_up(self, now: float) -> None:
@@ -265,6 +285,8 @@ class Dialogue:
                     self.advance(TurnTrigger.USER_SPOKE, now)
                 case rt.UserStopped():
                     self.advance(TurnTrigger.TURN_ENDED, now)
+                case rt.NothingTranscribed():
+                    self._in_vain()
                 case rt.CutOff():
                     self.advance(TurnTrigger.CUT_OFF, now)
                 case rt.ReplyAudio():
@@ -313,6 +335,8 @@ class Dialogue:
                 if before is State.THINKING:  # else playback resumes after a hold
                     self._front_end.arm(now)
             case State.IDLE:
+                self._front_end.rest()
+                self._room.rest()
                 self._monitor.save_echo_path(now)
                 self._uplink.close()
                 self._front_end.disarm()

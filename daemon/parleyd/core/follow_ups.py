@@ -26,7 +26,8 @@ class FollowUps:
         self._most = most
         self.turns = 0
         """Follow-up turns since the wake word or the button."""
-        self._called = True
+        self.called = True
+        """The turn began with the wake word or the button."""
         self._called_dbfs: float | None = None
         self._quiet = self._quiet_before = 0
         self._endless = False
@@ -49,7 +50,7 @@ class FollowUps:
 
     def begin(self, *, called: bool) -> None:
         """Parley begins to listen; `called`: by the wake word or the button."""
-        self._called = called
+        self.called = called
         self._asked = False
         self._power, self._periods = 0.0, 0
         self._quiet_before = self._quiet
@@ -70,7 +71,7 @@ class FollowUps:
         `endless`: the turn ended because its time was up, not by a pause.
         """
         level_dbfs = self._level_dbfs()
-        if self._called:
+        if self.called:
             self._called_dbfs = level_dbfs
             return
         self.turns += not self._asked

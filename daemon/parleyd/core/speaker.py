@@ -244,7 +244,7 @@ class SmartSpeaker:
             dry=dialogue.runs_dry(now),
             remark=dialogue.remark,
             deaf=self._front_end.deaf,
-            impaired=self._monitor.impaired,
+            impaired=self._monitor.impaired or dialogue.impaired,
         )
         indication = indicator.select_indication(inputs)
         if indication != self._indication:

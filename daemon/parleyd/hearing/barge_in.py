@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from parleyd import config
 from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.background_voices import BackgroundVoices
 from parleyd.units import PERIOD_MS
 
 THRESHOLD = 0.6  # probability of a user: see `python -m tests.bench.hearing --curve`
@@ -69,9 +70,16 @@ class BargeInDecision:
 
 
 class BargeInDetector:
-    """The two stages; pure: time is an argument, one `update` a period."""
+    """The two stages; pure: time is an argument, one `update` a period.
 
-    def __init__(self, settings: config.HearingConfig) -> None:
+    `voices`: the room's other voices, which the owner updates before this; only what is louder
+    than they are counts.
+    """
+
+    def __init__(
+        self, settings: config.HearingConfig, voices: BackgroundVoices | None = None
+    ) -> None:
+        self._voices = voices if voices is not None else BackgroundVoices()
         self._enabled = settings.barge_in
         self._decision_window_s = settings.decision_window_ms / 1000
         self._holds = settings.on_suspicion == "hold"
@@ -88,6 +96,11 @@ class BargeInDetector:
     def pending(self) -> bool:
         """Playback is held; the second decision is due."""
         return self._held_at is not None
+
+    @property
+    def rung_out_at(self) -> float:
+        """When the loudspeaker of the pending hold has fallen silent in the room."""
+        return (self._held_at or 0.0) + self._ignore_s
 
     def arm(self, now: float) -> None:
         """Playback becomes audible: decide from now on, unless barge-in is configured off."""
@@ -127,11 +140,13 @@ class BargeInDetector:
 
     def _notice(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         self._scores.append(heard.excess_db)
-        self._near_ends.append(heard.near_end if heard.trusted else 0.0)
+        louder = self._voices.suspicious(heard, now)
+        self._near_ends.append(heard.near_end if heard.trusted and louder else 0.0)
         threshold = self.threshold(now)
         if sum(near_end > threshold for near_end in self._near_ends) < HITS:
             return None
         self._held_at = now
+        self._voices.forget_recent()
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
         self.onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._evidence = 0.0
@@ -144,13 +159,14 @@ class BargeInDetector:
             "voice": heard.voice,
             "level_dbfs": heard.level_dbfs,
             "echo_dbfs": heard.echo_dbfs,
+            "voices_dbfs": self._voices.dbfs(now),
         }
         return BargeInDecision(Decision.HOLD, "sounds like a user", self.onset, metrics)
 
     def _decide(self, heard: ProcessedPeriod, now: float, held_at: float) -> BargeInDecision | None:
         waited_s = round(now - held_at, 4)  # a deadline must not slip by a rounding error
         speaks = heard.speech > _STILL_SPEAKS and heard.excess_db > _WELL_OVER_NOISE
-        self._weigh(heard, waited_s, speaks)
+        self._weigh(heard, waited_s, speaks, louder=self._voices.clear(now))
         metrics = {
             "waited_ms": round(waited_s * 1000, 1),
             "evidence": self._evidence,
@@ -167,17 +183,21 @@ class BargeInDetector:
         if not over:
             return None
         self._penalise(now)
+        self._voices.was_the_room(now)
         reason = "no voice within the window"
         return BargeInDecision(Decision.RESUME, reason, self.onset, metrics)
 
-    def _weigh(self, heard: ProcessedPeriod, waited_s: float, speaks: bool) -> None:
-        """Add one period to the evidence, if the room has rung out and the voice still sounds."""
+    def _weigh(
+        self, heard: ProcessedPeriod, waited_s: float, speaks: bool, *, louder: bool
+    ) -> None:
+        """Add one period to the evidence, if the room has rung out and the voice still sounds,
+        `louder` than the room's other voices."""
         over_echo = _over_echo(heard)
         rung_out = over_echo or not self._holds  # a ducked reply keeps playing
         if over_echo:
             self._loudest_dbfs = max(self._loudest_dbfs, heard.level_dbfs)
         sounds = heard.level_dbfs > self._loudest_dbfs - _FADED_DB
-        counts = rung_out and sounds and waited_s >= self._ignore_s
+        counts = louder and rung_out and sounds and waited_s >= self._ignore_s
         if counts and heard.voice_chunk:
             self._surest = max(self._surest, heard.voice)
             self._evidence += _evidence(heard)

@@ -116,6 +116,13 @@ class EchoControl:
             cancelled=done is not None,
         )
 
+    def overhear(self, cleaned: Frames, now: float, *, first: bool) -> float | None:
+        """While not attentive: return the probability of speech in the chunk that ended in this
+        period; None if none did. `first`: the period before was not overheard."""
+        if first:
+            self._detector.reset()
+        return self._voice if self._listening.run(now, self._listen, cleaned) else None
+
     @property
     def delay_ms(self) -> float | None:
         """The time from passing a reference frame to its echo; None while it is unknown."""

@@ -9,6 +9,7 @@ import numpy as np
 from parleyd import config
 from parleyd.audio import level_dbfs
 from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.background_voices import BackgroundVoices
 from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector
 from parleyd.hearing.calibration import Calibration, CalibrationResult
 from parleyd.hearing.digital_silence import DigitalSilence
@@ -62,7 +63,10 @@ class AudioFrontEnd:
         self._lead = lead
         self._preroll = Preroll(KEPT_MS)
         self._cancels = settings.hearing.canceller == "software"
+        self._holds = settings.hearing.on_suspicion == "hold"
         self._volume = audio.volume
+        self.only_wake_word = False
+        """Other voices interrupt again and again: set by the owner, no voice interrupts."""
         self._engine = wake
         self._silence = DigitalSilence(gates=not self._cancels)
         self._now = self._spoke_at = float("-inf")
@@ -109,6 +113,7 @@ class AudioFrontEnd:
         if not heard.cancelled and now < self._spoke_at + ECHOES_S:
             heard = replace(heard, cleaned=np.zeros_like(heard.cleaned))
         self._preroll.push(heard.cleaned)
+        self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
         turned = self._judges.run(now, self._turned, heard, speaking)
         decision = self._judges.run(now, self._judge, heard, now)
         return FrontEndResult(
@@ -148,11 +153,26 @@ class AudioFrontEnd:
     def arm(self, now: float) -> None:
         """Playback becomes audible: arm barge-in; ignore speech that began earlier."""
         self._hears.run(now, self._hearing.reset_detectors)
+        self._judges.run(now, self._voices.reply_begins, now)
         self.rearm(now)
 
     def rearm(self, now: float) -> None:
         """Playback resumes after a hold: arm barge-in; the detectors keep their state."""
         self._barge_in.arm(now)
+
+    def turn_begins(self) -> None:
+        """Parley listens: the next voice is the user's."""
+        self._voices.turn_begins()
+
+    def turn_ended(self, now: float, *, called: bool) -> bool:
+        """The user's turn has ended, and a reply is asked for; `called`: it began with the wake
+        word or the button. Returns whether its voice continues, as a television's does."""
+        return bool(self._judges.run(now, self._voices_continue, now, called))
+
+    def rest(self) -> None:
+        """The conversation is over: forget the level of the user's voice."""
+        self.only_wake_word = False
+        self._voices.rest()
 
     def linger(self) -> None:
         """The reply is over: continue to judge speech that began during it."""
@@ -254,8 +274,26 @@ class AudioFrontEnd:
         judged = speaking and heard.trusted and not self._barge_in.pending
         return judged and self._duplex.update(heard)
 
+    def _follow_voices(
+        self, heard: ProcessedPeriod, now: float, speaking: bool, attentive: bool
+    ) -> None:
+        if attentive:
+            held = self._holds and self._barge_in.pending and now >= self._barge_in.rung_out_at
+            self._voices.update(heard, now, quiet=held or not speaking)
+            self._overhears = False
+            return
+        self._voices.update(heard, now, quiet=False)
+        before, self._overhears = self._overhears, self._voices.wants(heard)
+        if self._overhears:
+            voice = self._hearing.overhear(heard.cleaned, now, first=not before)
+            if voice is not None:
+                self._voices.overheard(voice, now)
+
+    def _voices_continue(self, now: float, called: bool) -> bool:
+        return self._voices.turn_ended(now, called=called)
+
     def _judge(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
-        judges = self._duplex.full or self._barge_in.pending
+        judges = (self._duplex.full and not self.only_wake_word) or self._barge_in.pending
         return self._barge_in.update(heard, now) if judges else None
 
     def _calibrated(self, heard: ProcessedPeriod, now: float) -> CalibrationResult | None:
@@ -295,7 +333,9 @@ class AudioFrontEnd:
 
     def _renew_judges(self) -> None:
         self._duplex = Duplex()
-        self._barge_in = BargeInDetector(self._settings.hearing)
+        self._voices = BackgroundVoices()
+        self._overhears = False
+        self._barge_in: BargeInDetector = BargeInDetector(self._settings.hearing, self._voices)
 
     def _renew_endpoint(self) -> None:
         self._endpoint = Endpointer(self._settings.turn.silence_ms)

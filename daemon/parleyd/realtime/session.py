@@ -24,6 +24,7 @@ from parleyd.realtime.response_chain import ResponseChain
 from parleyd.realtime.responses import Responses
 from parleyd.realtime.server_errors import ErrorAction, classify_error
 from parleyd.realtime.session_events import (
+    NothingTranscribed,
     Ready,
     ReplyDone,
     ServerProblem,
@@ -271,6 +272,7 @@ class RealtimeSession:
             case ev.InputTranscript():
                 final = event.status != "in_progress"
                 self._history.user(event.item_id, event.transcript, now, final=final)
+                return [NothingTranscribed()] if final and not event.transcript.strip() else []
             case ev.InputTranscriptFailed():
                 return self._transcript_failed(event)
             case ev.TranscriptDelta():

@@ -23,6 +23,11 @@ class UserStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingTranscribed:
+    """The server's recogniser found no word in a turn of the user."""
+
+
+@dataclass(frozen=True, slots=True)
 class CutOff:
     """The server ended its answer by itself, because it detected speech of the user."""
 
@@ -104,6 +109,7 @@ SessionEvent = (
     Ready
     | UserStarted
     | UserStopped
+    | NothingTranscribed
     | CutOff
     | ReplyAudio
     | ReplyPartDone

@@ -1,0 +1,43 @@
+"""A room that talks: other voices interrupt Parley again and again, and nobody addresses it.
+
+After two interruptions within half a minute whose turns brought no words for Parley, no voice
+interrupts for the rest of the conversation; wake word, stop word and button do.
+"""
+
+WITHIN_S = 30.0  # a user who is misunderstood twice so fast says the wake word
+INTERRUPTIONS = 2  # one may be a cough or a word to another person
+MEANS = "other voices in the room: only wake word and button interrupt"
+
+
+class TalkingRoom:
+    """Counts a conversation's interruptions that were for nothing; pure."""
+
+    def __init__(self) -> None:
+        self._interrupted_at: float | None = None
+        self._in_vain: list[float] = []
+
+    @property
+    def over(self) -> str:
+        """Why no voice interrupts in this conversation; "" if one does."""
+        return MEANS if len(self._in_vain) >= INTERRUPTIONS else ""
+
+    def turn_begins(self, now: float, *, interrupts: bool) -> None:
+        """Parley begins to listen; `interrupts`: a voice has interrupted the reply."""
+        self._interrupted_at = now if interrupts else None
+
+    def in_vain(self) -> bool:
+        """The newest turn brought no words; return whether the room is now one that talks.
+
+        A second call for the same turn changes nothing, nor one for a turn that the user began
+        with the wake word, the button or after a reply.
+        """
+        at, self._interrupted_at = self._interrupted_at, None
+        if at is None or self.over:
+            return False
+        self._in_vain = [*(earlier for earlier in self._in_vain if earlier > at - WITHIN_S), at]
+        return bool(self.over)
+
+    def rest(self) -> None:
+        """The conversation is over."""
+        self._interrupted_at = None
+        self._in_vain.clear()

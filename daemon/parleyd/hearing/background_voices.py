@@ -1,0 +1,175 @@
+"""The level of the voices in the room that do not address Parley: a television, other people.
+
+A user ends a turn and waits for the answer. Voices that sound while a turn ends, while Parley
+thinks, during a hold that was resumed, and before the wake word belong to the room. A user who
+interrupts must be louder than they are. A voice as loud as the question always interrupts.
+"""
+
+from collections import deque
+from collections.abc import Collection
+from typing import NamedTuple
+
+import numpy as np
+
+from parleyd.audio import db_to_power, power_to_db
+from parleyd.hearing import ProcessedPeriod
+
+SUSPECTED_DB = 4.0  # over the room's voices; see the table in tests/bench/hearing/README.md
+CONFIRMED_DB = 6.0
+_SPEECH = (0.5, 0.5)  # of the voice detector and of the classifier: coughs and hums do not count
+_LEVEL_PERIODS = 10  # 100 ms: a syllable; single periods of one voice differ by 20 dB
+_QUICK_PERIODS = 3  # 30 ms: the level of a suspicion, which is due within a syllable
+_LOUD = 0.9  # quantile of the levels: the room's loudest words must not interrupt
+_KEPT = 150  # chunks of 32 ms: the last five seconds of voices
+_LEAST = 6  # chunks, 0.2 s of voices: less is a word of a user
+_END_S = 0.3  # before the end of a turn: a user is silent there, for 0.4 s or longer
+_AS_LOUD_DB = 6.0  # a user's own words are further above the voices after them
+_ASKER = 0.75  # quantile of the question's levels
+_LEAST_ASKED = 12  # chunks, 0.4 s
+_BELOW_ASKER_DB = CONFIRMED_DB + 3.0  # from that quantile to the softer half of the words
+_FRESH_S = 60.0  # a programme pauses for music for less than this
+_FADES_DB_PER_S = 0.1  # 6 dB a minute after that: the set is switched off
+_NOTHING_DBFS = -120.0
+_SAMPLE_PERIODS = 32  # 0.3 s, ten chunks of the voice detector
+_SAMPLE_EVERY = 300  # periods while idle
+_OVER_NOISE_DB = 1.0  # score: there is something over the noise floor to listen to
+
+
+class _Voiced(NamedTuple):
+    at: float
+    dbfs: float
+
+
+class BackgroundVoices:
+    """Learns the level of the room's voices and compares others with it; pure.
+
+    One `update` for each period. Levels are in dBFS of the signal without echo. Nothing of the
+    sound is kept, only levels. Owned by the audio thread.
+    """
+
+    def __init__(self) -> None:
+        self._powers: deque[float] = deque(maxlen=_LEVEL_PERIODS)
+        self._room: deque[float] = deque(maxlen=_KEPT)
+        self._recent: deque[_Voiced] = deque(maxlen=_KEPT)
+        self._turn_ended_at: float | None = None
+        self._loud_dbfs = _NOTHING_DBFS
+        self._asker_dbfs: float | None = None
+        self._heard_at = float("-inf")  # a voice of the room
+        self._idle_periods = 0
+
+    def dbfs(self, now: float) -> float:
+        """Return the level that the room's voices seldom exceed; -120 if there are none."""
+        if self._loud_dbfs <= _NOTHING_DBFS:
+            return _NOTHING_DBFS
+        faded_db = max(0.0, now - self._heard_at - _FRESH_S) * _FADES_DB_PER_S
+        level_dbfs = self._loud_dbfs - faded_db
+        if self._asker_dbfs is not None:
+            level_dbfs = min(level_dbfs, self._asker_dbfs - _BELOW_ASKER_DB)
+        return level_dbfs
+
+    def update(self, heard: ProcessedPeriod, now: float, *, quiet: bool) -> None:
+        """Take one period; `quiet`: the loudspeaker is silent, so a voice is in the room."""
+        self._powers.append(db_to_power(heard.level_dbfs))
+        speech = heard.voice > _SPEECH[0] and heard.speech > _SPEECH[1]
+        if quiet and heard.voice_chunk and speech:
+            self._recent.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
+
+    def suspicious(self, heard: ProcessedPeriod, now: float) -> bool:
+        """Return whether the last 30 ms may be a user, who is louder than the room's voices."""
+        louder = self._over(self._level_dbfs(_QUICK_PERIODS), SUSPECTED_DB, now)
+        if not louder and heard.near_end > _SPEECH[1]:
+            self._refresh(now)
+        return louder
+
+    def clear(self, now: float) -> bool:
+        """Return whether the last 100 ms are well over the room's voices."""
+        return self._over(self._level_dbfs(_LEVEL_PERIODS), CONFIRMED_DB, now)
+
+    # --- whose voice it was -----------------------------------------------------------
+
+    def turn_begins(self) -> None:
+        """Parley listens: the user's voice is expected."""
+        self._turn_ended_at = None
+
+    def turn_ended(self, now: float, *, called: bool) -> bool:
+        """The server or the endpointer found the turn's end; `called`: it began with the wake
+        word or the button. Returns whether its voice did not stop: then it was the room's."""
+        self._turn_ended_at = now - _END_S
+        during = [voiced.dbfs for voiced in self._recent if voiced.at <= self._turn_ended_at]
+        after = [voiced.dbfs for voiced in self._recent if voiced.at > self._turn_ended_at]
+        goes_on = len(after) >= _LEAST and (
+            len(during) < _LEAST or _median(after) > _median(during) - _AS_LOUD_DB
+        )
+        if called:
+            asked = len(during) >= _LEAST_ASKED and not goes_on
+            self._asker_dbfs = float(np.quantile(during, _ASKER)) if asked else None
+        elif goes_on:  # it was no turn of a user at all
+            self._turn_ended_at = float("-inf")
+        return goes_on
+
+    def reply_begins(self, now: float) -> None:
+        """The reply becomes audible: voices since the end of the turn were the room's."""
+        if self._turn_ended_at is not None:
+            since = self._turn_ended_at
+            self._learn([voiced.dbfs for voiced in self._recent if voiced.at > since], now)
+        self.forget_recent()
+
+    def was_the_room(self, now: float) -> None:
+        """What was heard through a hold did not interrupt. It makes no new level known, and what
+        was well over the known one may still have been a user."""
+        most_dbfs = self.dbfs(now) + CONFIRMED_DB
+        self._learn([voiced.dbfs for voiced in self._recent if voiced.dbfs < most_dbfs], now)
+        self.forget_recent()
+
+    def forget_recent(self) -> None:
+        """Whose voice the last one was is unknown."""
+        self._recent.clear()
+        self._turn_ended_at = None
+
+    def rest(self) -> None:
+        """The conversation is over: forget the level of its question."""
+        self._asker_dbfs = None
+        self.forget_recent()
+
+    # --- before the wake word ---------------------------------------------------------
+
+    def wants(self, heard: ProcessedPeriod) -> bool:
+        """While idle: return whether the voice detector must run on this period, for a tenth of
+        the time and only on sound over the noise floor."""
+        sampling = self._idle_periods % _SAMPLE_EVERY
+        if sampling == 0 and heard.excess_db < _OVER_NOISE_DB:
+            return False
+        self._idle_periods += 1
+        return sampling < _SAMPLE_PERIODS
+
+    def overheard(self, voice: float, now: float) -> None:
+        """While idle: take the probability of speech in the chunk that ended in this period."""
+        if voice > _SPEECH[0]:
+            self._learn([self._level_dbfs(_LEVEL_PERIODS)], now)
+
+    # --- the level --------------------------------------------------------------------
+
+    def _learn(self, levels_dbfs: Collection[float], now: float) -> None:
+        if not levels_dbfs:
+            return
+        self._room.extend(levels_dbfs)
+        if len(self._room) >= _LEAST:
+            self._loud_dbfs = float(np.quantile(self._room, _LOUD))
+            self._heard_at = now
+
+    def _refresh(self, now: float) -> None:
+        """A voice that is no louder than the room's shows that the room still talks."""
+        if now < self._heard_at + 2 * _FRESH_S:
+            self._heard_at = max(self._heard_at, now)
+
+    def _over(self, level_dbfs: float, by_db: float, now: float) -> bool:
+        room_dbfs = self.dbfs(now)
+        return room_dbfs <= _NOTHING_DBFS or level_dbfs > room_dbfs + by_db
+
+    def _level_dbfs(self, periods: int) -> float:
+        powers = list(self._powers)[-periods:]
+        return power_to_db(sum(powers) / len(powers)) if powers else _NOTHING_DBFS
+
+
+def _median(levels: Collection[float]) -> float:
+    return float(np.median(list(levels)))

@@ -1,0 +1,113 @@
+"""After two interruptions for nothing, no voice interrupts for the rest of the conversation."""
+
+import pytest
+
+from parleyd.core.states import State
+from parleyd.core.talking_room import MEANS, TalkingRoom
+from parleyd.realtime import events as ev
+from tests.bare_core import BareCore, at
+
+
+def interruptions(*times: float, words: frozenset[float] = frozenset()) -> TalkingRoom:
+    """Return the room after interruptions at these times; those in `words` brought words."""
+    room = TalkingRoom()
+    for now in times:
+        room.turn_begins(now, interrupts=True)
+        if now not in words:
+            room.in_vain()
+    return room
+
+
+def test_talking_room_two_in_vain_within_half_a_minute() -> None:
+    assert interruptions(10.0).over == ""
+    assert interruptions(10.0, 39.0).over == MEANS
+
+
+def test_talking_room_two_far_apart_change_nothing() -> None:
+    assert interruptions(10.0, 41.0, 72.0).over == ""
+
+
+def test_talking_room_words_between_do_not_excuse() -> None:
+    assert interruptions(10.0, 15.0, words=frozenset({15.0})).over == ""
+    assert interruptions(10.0, 15.0, 20.0, words=frozenset({15.0})).over == MEANS
+
+
+def test_talking_room_counts_a_turn_once() -> None:
+    room = interruptions(10.0)
+    assert not room.in_vain()
+    assert room.over == ""
+
+
+def test_talking_room_called_turns_do_not_count() -> None:
+    room = interruptions(10.0)
+    room.turn_begins(12.0, interrupts=False)
+    assert not room.in_vain()
+    assert room.over == ""
+
+
+def test_talking_room_ends_with_the_conversation() -> None:
+    room = interruptions(10.0, 15.0)
+    room.rest()
+    assert room.over == ""
+
+
+def speaking(core: BareCore, name: str) -> None:
+    """Begin the answer that was asked for last."""
+    core.begin(name)
+    core.sound(name, 20_000, item=f"i-{name}")
+    core.until(State.SPEAKING)
+    core.run(0.5)
+
+
+def interrupted(core: BareCore, number: int, transcript: str) -> None:
+    """Let a voice interrupt; the server's recogniser reports these words."""
+    asked = len(core.events(ev.CreateResponse))
+    core.talks(1.0)
+    core.wait(lambda: len(core.log_events("interrupted")) == number)
+    core.end(f"r{number - 1}", status="cancelled")
+    core.wait(lambda: len(core.events(ev.CommitAudio)) > number)
+    item = f"u{number}"
+    core.say(ev.AudioCommitted(item_id=item))
+    core.wait(lambda: len(core.events(ev.CreateResponse)) > asked)
+    core.say(ev.InputTranscript(item_id=item, transcript=transcript))
+    speaking(core, f"r{number}")
+
+
+@pytest.mark.parametrize("words", ["", "  "])
+def test_turns_without_words_leave_only_wake_word_and_button(words: str) -> None:
+    core = BareCore(at("openai"))
+    core.ask()
+    speaking(core, "r0")
+    interrupted(core, 1, words)
+    assert core.log_events("room_talks") == []
+    interrupted(core, 2, words)
+    assert [event.fields["means"] for event in core.log_events("room_talks")] == [MEANS]
+    assert core.detail == MEANS
+    holds = len(core.log_events("hold"))
+    core.talks(2.0)
+    assert core.speaker.state is State.SPEAKING
+    assert len(core.log_events("hold")) == holds
+
+
+def test_turns_with_words_keep_the_voice() -> None:
+    core = BareCore(at("openai"))
+    core.ask()
+    speaking(core, "r0")
+    for number in (1, 2, 3):
+        interrupted(core, number, "and tomorrow?")
+    assert core.log_events("room_talks") == []
+
+
+def test_a_room_that_talks_ends_the_talk_after_the_answer() -> None:
+    core = BareCore(at("openai", follow_up_s=6.0))
+    core.ask()
+    speaking(core, "r0")
+    interrupted(core, 1, "")
+    interrupted(core, 2, "")
+    core.end("r2")
+    core.until(State.IDLE)
+    assert core.log_events("follow_ups_over")[-1].fields["reason"] == MEANS
+    core.ask()
+    speaking(core, "r3")
+    core.talks(1.0)
+    assert len(core.log_events("interrupted")) == 3
