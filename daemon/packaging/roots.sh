@@ -10,13 +10,13 @@ readonly like_pi_os=systemd,udev,passwd,iproute2,ca-certificates # required pack
 
 # need_roots ARCHITECTURE...: ends with a message if this machine cannot make or enter one.
 need_roots() {
-  ((EUID == 0)) || give_up "run as root, to enter an unpacked system"
+  ((EUID == 0)) || fail "run as root, to enter an unpacked system"
   local tool architecture tools=(mmdebstrap unshare python3 git)
   [[ " $* " != *" arm64 "* || $(dpkg --print-architecture) == arm64 ]] ||
     tools+=(arch-test qemu-aarch64-static)
   for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null ||
-      give_up "$tool is missing: apt-get install mmdebstrap arch-test qemu-user-static iproute2"
+      fail "$tool is missing: apt-get install mmdebstrap arch-test qemu-user-static iproute2"
   done
   for architecture; do
     [[ $architecture == "$(dpkg --print-architecture)" ]] || can_run "$architecture"
@@ -25,10 +25,10 @@ need_roots() {
 }
 
 can_run() {
-  [[ $1 == arm64 ]] || give_up "this machine cannot run programs for $1"
+  [[ $1 == arm64 ]] || fail "this machine cannot run programs for $1"
   local formats=/proc/sys/fs/binfmt_misc
   [[ -e $formats/register ]] || mount -t binfmt_misc none "$formats" ||
-    give_up "this kernel has no binfmt_misc: it cannot run programs of another architecture"
+    fail "this kernel has no binfmt_misc: it cannot run programs of another architecture"
   [[ -e $formats/qemu-aarch64 ]] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >"$formats/register"
 }
 
@@ -62,7 +62,7 @@ bare_system() {
   mv "$packed.new.tar" "$packed"
 }
 
-give_up() {
+fail() {
   printf '%s: %s\n' "${0##*/}" "$1" >&2
   exit 2
 }
