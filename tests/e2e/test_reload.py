@@ -136,7 +136,7 @@ def test_ten_reloads_at_once_end_with_the_last_file(service: Daemon, tmp_path: P
     for second in range(1, 11):
         service.config.write_text(configuration(tmp_path, f"[turn]\nfollow_up_s = {second}"))
         service.process.send_signal(signal.SIGHUP)
-    service.config.write_text(configuration(tmp_path, "[log]\nkeep_turns = 1"))
+    service.config.write_text(configuration(tmp_path, "[log]\nrecord_turns = 1"))
     service.process.send_signal(signal.SIGHUP)
     while "log.record_turns = 1" not in service.log.read_text():
         service.wait("READY=1")

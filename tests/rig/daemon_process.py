@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 RIG_CARDS = """
@@ -46,9 +47,10 @@ class Daemon:
 
     def wait(self, beginning: str) -> str:
         """Wait for a notification to the manager with this start: ``READY=1``, ``STATUS=idle``."""
-        while True:
+        deadline = time.monotonic() + WITHIN_S
+        while True:  # the watchdog's messages never end
             try:
-                told = self._told.get(timeout=WITHIN_S)
+                told = self._told.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(
                     f"no {beginning}, but {self._waited_for[-5:]}\n{self.log.read_text()}"
