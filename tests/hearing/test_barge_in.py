@@ -34,18 +34,20 @@ class Script:
         voice: float = 0.0,
         *,
         speech: float | None = None,
-        score: float = 0.0,
+        score: float | None = None,
         echo_dbfs: float = -60.0,
         level_dbfs: float = -40.0,
         unsettled: bool = False,
         trusted: bool = True,
     ) -> list[BargeInDecision]:
+        """Feed `ms` of equal periods; a voice is a little over the noise if there is no `score`."""
         decisions = []
+        sounds = max(near_end, voice, speech or 0.0) > 0
         for _ in range(ms // 10):
             self.periods += 1
             heard = ProcessedPeriod(
                 cleaned=np.zeros(160, np.int16),
-                excess_db=score,
+                excess_db=score if score is not None else 2.0 * sounds,
                 voice=voice,
                 voice_chunk=self.periods % 3 == 0,
                 near_end=near_end,
@@ -210,6 +212,28 @@ def test_barge_in_of_loud_continued_speech_interrupts(
     assert (decision.reason == "still talks, well over noise and echo") == (
         then is Decision.INTERRUPT
     )
+
+
+@pytest.mark.parametrize("voice", [0.12, 0.9], ids=["sure classifier", "both detectors"])
+@pytest.mark.parametrize(
+    ("score", "then"), [(0.0, Decision.RESUME), (0.9, Decision.RESUME), (1.1, Decision.INTERRUPT)]
+)
+def test_barge_in_of_a_sound_no_louder_than_noise_resumes(
+    voice: float, score: float, then: Decision
+) -> None:
+    script = Script()
+    script.hear(20, near_end=SURE, voice=voice)
+    (decision,) = script.hear(500, near_end=SURE, voice=voice, score=score)
+    assert decision.decision is then
+
+
+def test_barge_in_of_a_kitchen_after_a_clatter_resumes() -> None:
+    script = Script()
+    script.hear(20, near_end=SURE, voice=0.118)
+    script.hear(100, near_end=SURE, voice=0.118, score=6.0)
+    (decision,) = script.hear(400, near_end=SURE, voice=0.118, score=0.0, level_dbfs=-45.0)
+    assert decision.decision is Decision.RESUME
+    assert decision.metrics["over_ms"] == 50
 
 
 def test_barge_in_false_alarm_raises_the_threshold_for_a_while() -> None:
