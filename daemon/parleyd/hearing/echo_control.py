@@ -31,7 +31,7 @@ _COLD_PERIODS = 100  # of audible playback; before, an unknown echo sounds like 
 _FOUND_PERIODS = 50  # ... or half of it if the delay is known
 _YOUNG_PERIODS = 400  # of audible playback; before, the echo may exceed its prediction
 _RINGING_PERIODS = 6  # the room's reverberation after the loudspeaker stops
-_FLOOR_RMS = 10.0  # -70 dBFS: noise for a microphone that gates, because the classifier was
+FLOOR_RMS = 10.0  # -70 dBFS: noise for a microphone that gates, because the classifier was
 # trained in rooms, which are never completely silent; this noise is not sent
 _FULL_SCALE = np.float32(FULL_SCALE)
 _CHUNK_PERIODS = 3  # about one chunk of the voice detector
@@ -88,7 +88,7 @@ class EchoControl:
             self.reset_detectors()
         self._attentive, self._now = attentive, now
         self._periods += 1
-        floor = np.rint(self._random.standard_normal(HOP) * _FLOOR_RMS).astype(np.float32)
+        floor = np.rint(self._random.standard_normal(HOP) * FLOOR_RMS).astype(np.float32)
         noisy = round_to_int16(mic + floor)
         done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)

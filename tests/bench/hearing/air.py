@@ -5,6 +5,7 @@ import numpy as np
 from parleyd.audio import FULL_SCALE, db_to_gain, float_to_int16
 from parleyd.simulation.convolution import Convolver, DelayLine, PeriodResampler, Signal
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
+from tests.bench.hearing.device import Device
 
 LOUDSPEAKER_HZ = 48_000
 LONGEST_DELAY_MS = 250
@@ -60,6 +61,7 @@ class Air:
     `paths`: echo paths before and after something moved, with their gain, at 16 kHz.
     `around`: all sound at the microphone besides the echo, full scale 1.0, from second 0 on.
     `moves_at_s`: start of the crossfade from the first path to the second; None: never.
+    `device`: what the microphone does to its sound, and the wavering of the path; None: nothing.
     """
 
     loudspeaker_rate_hz = LOUDSPEAKER_HZ
@@ -72,7 +74,12 @@ class Air:
         delay_ms: float,
         distortion: Distortion,
         moves_at_s: float | None = None,
+        device: Device | None = None,
     ) -> None:
+        self.clock_ppm = device.clock_ppm if device is not None else 0.0
+        """The error of the device's clock."""
+        self._microphone = device.microphone() if device is not None else None
+        self._wavers = device.path() if device is not None else None
         self._resampler = PeriodResampler(LOUDSPEAKER_HZ, MIC_RATE_HZ)
         self._delay = DelayLine(LONGEST_DELAY_MS * MIC_RATE_HZ // 1000)
         self.shift_echo(delay_ms - self._resampler.delay_ms)
@@ -91,11 +98,16 @@ class Air:
         """Return the microphone's next 10 ms; ignores `talker`: `around` contains the speech."""
         self.silent = not played.any()
         loudspeaker = self._distortion(self._resampler.process(played / FULL_SCALE))
-        echo = self._echo(self._delay.process(loudspeaker))
+        loudspeaker = self._delay.process(loudspeaker)
+        if self._wavers is not None:
+            loudspeaker = self._wavers.process(loudspeaker)
+        echo = self._echo(loudspeaker)
         self.echo_power.append(float(np.mean(echo**2)))
         start = self._period * MIC_PERIOD_FRAMES
         self._period += 1
         sound = echo + self._around[start : start + MIC_PERIOD_FRAMES]
+        if self._microphone is not None:
+            sound = self._microphone.process(sound)
         return float_to_int16(sound)
 
     def shift_echo(self, ms: float) -> None:

@@ -1,7 +1,7 @@
 """Material of the scenes: voices, music, noises and rooms, from a folder or synthesised."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -14,6 +14,7 @@ from parleyd.simulation.acoustics import impulse_response
 from parleyd.simulation.convolution import Signal
 from parleyd.simulation.noise import Noise
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
+from tests.bench.hearing import first_sounds
 
 Split = Literal["A", "B", "all"]
 _T = TypeVar("_T")
@@ -54,6 +55,8 @@ class Material:
     music: list[Clip]
     noises: dict[str, Frames]
     rooms: list[RoomPaths]
+    first_sounds: dict[str, list[Clip]] = field(default_factory=dict)
+    """`lone` words, and utterances that begin with a `hiss` or `voiced`."""
 
 
 def load(folder: Path, split: Split) -> Material:
@@ -64,13 +67,15 @@ def load(folder: Path, split: Split) -> Material:
                 f"{folder} has no folder {name}/; a corpus has near, far, noise, music and rooms"
             )
     rooms = [_room(path) for path in sorted((folder / "rooms").glob("*.npz"))]
+    near = _halved(_clips(folder / "near"), split)
     return Material(
         origin=f"corpus {folder.name}, half {split}" if split != "all" else f"corpus {folder.name}",
-        near=_halved(_clips(folder / "near"), split),
+        near=near,
         far=_halved(_clips(folder / "far"), split),
         music=_alternate(_clips(folder / "music"), split),
         noises={clip.name: _time_half(clip.frames, split) for clip in _clips(folder / "noise")},
         rooms=_alternate(rooms, split),
+        first_sounds=_first_sounds(near, split),
     )
 
 
@@ -89,7 +94,25 @@ def synthesise(split: Split) -> Material:
             "dishes": _noise(seed=7 if split == "B" else 6, dbfs=-38.0),
         },
         rooms=_alternate([_synthetic_room(n) for n in range(12)], split),
+        first_sounds=_first_sounds([], split),
     )
+
+
+def _first_sounds(near: list[Clip], split: Split) -> dict[str, list[Clip]]:
+    """Return flite's words, and as many of the corpus' utterances as begin like them."""
+    voices = {"A": ("rms", "kal16"), "B": ("awb", "slt")}.get(split, ("awb", "slt", "rms"))
+    made = {
+        kind: [Clip(*said) for said in first_sounds.spoken(texts, voices).items()]
+        for kind, texts in (
+            ("lone", first_sounds.LONE),
+            ("hiss", first_sounds.HISSING),
+            ("voiced", first_sounds.VOICED),
+        )
+    }
+    for clip in near:
+        hisses = first_sounds.begins_with_hiss(clip.frames)
+        made["hiss" if hisses else "voiced"].append(clip)
+    return made
 
 
 def _clips(folder: Path) -> list[Clip]:

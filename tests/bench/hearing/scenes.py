@@ -27,6 +27,7 @@ _NOISES: tuple[Noise, ...] = ("quiet", "pink", "kitchen", "dishes")
 _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
 _VOICES_SALT = {"tv": 100, "talker": 200, "babble": 300}
+_KIND_SALT = {"short-words": 500, "device": 600, "music-under-speech": 700}
 
 USER_DBFS = (-42.0, -32.0)
 LOUDEST_ECHO_DBFS = -16.0  # active level; speech peaks 15 dB higher, where microphones clip
@@ -37,6 +38,8 @@ DISTORTION_DB = (20.0, 40.0)
 KNOCKS_SHARE = 0.3
 VOICES_UNDER_DB = (10.0, 20.0)  # of other voices in the room under the user; one scene of ...
 _AT_THE_USERS_LEVEL = 5  # ... this many has them at the user's level
+WORDS_ENR_DB, WORDS_SNR_DB = 10.0, 15.0  # of short words: between easy and hopeless
+MUSIC_UNDER_DB = (0.0, 15.0)  # a programme with music under its speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,18 @@ class Scene:
     jump_told: bool
     length_s: float
     seed: tuple[int, ...]
+    words: bool = False
+    """Short words and words that begin with a hiss, instead of requests."""
+    device: bool = False
+    """Whether the microphone processes its sound (`tests.bench.hearing.device`)."""
+    music_under_db: float | None = None
+    """Speech over music as the answer, so many dB louder; None: without music."""
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether the scene belongs to none of the kinds that have a table of their own."""
+        over_music = self.music_under_db is not None or (self.music and self.task == "users")
+        return not (self.voices or self.words or self.device or over_music)
 
     @property
     def voices(self) -> bool:
@@ -72,13 +87,15 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
     """Return all scenes of a run.
 
     `hours`: of speech replies in quiet and noisy rooms without a user; music, path changes and
-    delay jumps add a fifth of that each. `users`: trials with a user; path changes and delay
-    jumps add a fifth of that each. Each kind of other voices in the room adds a third to both.
+    delay jumps add a fifth of that each. `users`: trials with a user; path changes, delay
+    jumps and users over music add a fifth of that each. Each kind of other voices in the room,
+    devices, speech over music and short words add a third to both.
     `only`: the kinds of scenes to run (``KINDS``), all if empty.
     """
     sessions = round(users / TRIALS)
     periods = max(1, round(hours * 3600 / ECHO_SESSION_S)) if hours else 0
     fifth, third = -(-periods // 5), -(-periods // 3)
+    few, some = -(-sessions // 5), -(-sessions // 3)
     every = {
         "users": islice(_scenes(seed, "users"), sessions),
         "users-path": islice(_scenes(seed, "users", "path"), -(-sessions // 5)),
@@ -88,16 +105,23 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
         "path": islice(_scenes(seed, "echo", "path"), fifth),
         "jump": islice(_scenes(seed, "echo", "jump"), fifth),
         "starts": islice(_scenes(seed, "starts"), starts),
+        "music-users": islice(_scenes(seed, "users", music=True), few),
+        "short-words": islice(_of_kind("short-words", seed, "users"), some),
     }
     for voices in ROOM_VOICES:
         every[voices] = islice(_scenes(seed, "echo", voices=voices), third)
-        every[f"{voices}-users"] = islice(_scenes(seed, "users", voices=voices), -(-sessions // 3))
+        every[f"{voices}-users"] = islice(_scenes(seed, "users", voices=voices), some)
+    for kind in ("device", "music-under-speech"):
+        every[kind] = islice(_of_kind(kind, seed, "echo"), third)
+        every[f"{kind}-users"] = islice(_of_kind(kind, seed, "users"), some)
     return [scene for kind, scenes in every.items() if not only or kind in only for scene in scenes]
 
 
 KINDS = (
     "users", "users-path", "users-jump", "echo", "music", "path", "jump", "starts",
     *ROOM_VOICES, *(f"{voices}-users" for voices in ROOM_VOICES),
+    "music-users", "short-words", "device", "device-users", "music-under-speech",
+    "music-under-speech-users",
 )  # fmt: skip
 
 
@@ -129,6 +153,26 @@ def _beside(voices: RoomVoices, scene: Scene) -> Scene:
         snr_db=0.0 if loud else random.uniform(*VOICES_UNDER_DB),
         knocks=False,
     )
+
+
+def _of_kind(kind: str, seed: int, task: Task) -> Iterator[Scene]:
+    """Yield scenes of one of the kinds in `_KIND_SALT`."""
+    for index in count():
+        scene = _scene((seed, _KIND_SALT[kind] + _SALT[task], index), task)
+        scene = replace(scene, name=f"{kind}-{task}-{index:04d}")
+        match kind:
+            case "short-words":
+                noise = _NOISES[1 + index % 3]
+                level = min(scene.user_dbfs, LOUDEST_ECHO_DBFS - WORDS_ENR_DB)
+                yield replace(
+                    scene, words=True, enr_db=WORDS_ENR_DB, snr_db=WORDS_SNR_DB, noise=noise,
+                    user_dbfs=level, knocks=False,
+                )  # fmt: skip
+            case "device":
+                yield replace(scene, device=True)
+            case _:
+                random = np.random.default_rng((*scene.seed, 2))
+                yield replace(scene, music_under_db=random.uniform(*MUSIC_UNDER_DB))
 
 
 def _scene(

@@ -120,7 +120,7 @@ class _Watch:
             core,
             track.air,  # type: ignore[arg-type]
             Talker(),
-            drift_ppm=scene.drift_ppm,
+            drift_ppm=scene.drift_ppm or track.air.clock_ppm,
             faults=track.faults,
         )
         self.trials: list[Trial] = []

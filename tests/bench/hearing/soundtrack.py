@@ -7,18 +7,26 @@ from typing import Literal
 import numpy as np
 import soxr
 
-from parleyd.audio import FULL_SCALE, db_to_gain, db_to_power, power_to_db, resample
+from parleyd.audio import (
+    FULL_SCALE,
+    clip_to_int16,
+    db_to_gain,
+    db_to_power,
+    power_to_db,
+    resample,
+)
 from parleyd.simulation import clips
 from parleyd.simulation.card import EchoShift
 from parleyd.simulation.convolution import Signal
 from parleyd.simulation.noise import Noise
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
+from tests.bench.hearing import device
 from tests.bench.hearing.air import Air, Distortion, convolved, small_box
 from tests.bench.hearing.material import Material, RoomPaths
 from tests.bench.hearing.room_voices import ROOM_VOICES, room_voices
 from tests.bench.hearing.scenes import TRIALS, Scene
 
-Kind = Literal["request", "long", "mhm", "cough"]
+Kind = Literal["request", "long", "mhm", "cough", "lone", "hiss", "voiced"]
 
 REPLY_DBFS = -24.0  # active level of the assistant, as synthesisers deliver it
 QUIET_DBFS = -75.0  # self-noise of a small microphone
@@ -29,6 +37,9 @@ AFTER_S = 1.6  # longest time from a user's end to the start of the next reply
 _KINDS: tuple[Kind, ...] = (
     "request", "request", "cough", "request", "long", "request", "mhm", "request", "request",
     "request",
+)  # fmt: skip
+_WORD_KINDS: tuple[Kind, ...] = (
+    "lone", "hiss", "voiced", "lone", "hiss", "voiced", "lone", "hiss", "voiced", "lone"
 )  # fmt: skip
 _GAP_S = (0.15, 0.9)  # pauses between two sentences of a reply
 _KNOCK_EVERY_S = (4.0, 12.0)
@@ -97,6 +108,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
         delay_ms=scene.delay_ms,
         distortion=Distortion(sample, scene.distortion_db),
         moves_at_s=fault_at_s if scene.condition == "path" else None,
+        device=device.of(scene.seed, scene.user_dbfs) if scene.device else None,
     )
     shift = EchoShift(fault_at_s or 0.0, scene.jump_ms, xruns=int(scene.jump_told))
     return Soundtrack(
@@ -118,7 +130,19 @@ def reply(scene: Scene, material: Material, seed: int) -> Iterator[Frames]:
         else:
             pause = np.zeros(int(random.uniform(*_GAP_S) * MIC_RATE_HZ), np.int16)
             frames = np.concatenate((frames, pause))
+            if scene.music_under_db is not None:
+                frames = _over_music(frames, scene.music_under_db, material, random)
         yield resample(frames, MIC_RATE_HZ, SERVER_RATE_HZ)
+
+
+def _over_music(
+    speech: Frames, under_db: float, material: Material, random: np.random.Generator
+) -> Frames:
+    """Return the sentence over a piece of music that is `under_db` quieter."""
+    piece = material.music[int(random.integers(len(material.music)))].frames
+    music = np.resize(np.roll(piece, -int(random.integers(len(piece)))), len(speech))
+    music = clips.normalised(music, REPLY_DBFS - under_db)
+    return clips.normalised(clip_to_int16(speech.astype(np.int32) + music), REPLY_DBFS)
 
 
 def convolved_tail(clip: Frames, path: Signal) -> Signal:
@@ -152,7 +176,8 @@ class _Users:
         said, spoken = [], []
         at_s = start_s
         for number in range(TRIALS):
-            kind = _KINDS[(self._scene.seed[-1] * TRIALS + number) % len(_KINDS)]
+            kinds = _WORD_KINDS if self._scene.words else _KINDS
+            kind = kinds[(self._scene.seed[-1] * TRIALS + number) % len(kinds)]
             name, clip = self._clip(kind)
             at_s = round(at_s + self._random.uniform(0.8, 5.0), 3)
             end_s = at_s + len(clip) / MIC_RATE_HZ
@@ -168,6 +193,10 @@ class _Users:
                 return f"cough {seed}", clips.cough(seed=seed)
             case "mhm":
                 return "mhm", mhm(self._random)
+            case "lone" | "hiss" | "voiced":
+                clips_of = self._material.first_sounds[kind]
+                clip = clips_of[int(self._random.integers(len(clips_of)))]
+                return clip.name, clip.frames[: int(LONGEST_REQUEST_S * MIC_RATE_HZ)]
             case "request":
                 name, frames = self._near()
                 return name, frames[: int(LONGEST_REQUEST_S * MIC_RATE_HZ)]

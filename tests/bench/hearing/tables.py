@@ -6,6 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.hearing import kinds
 from tests.bench.hearing.bounds import rate_bounds, share_bounds
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.session import Alone, Outcome, Trial
@@ -27,7 +28,7 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
     users = [(o.scene, trial) for o in outcomes for trial in o.trials]
     speech = [(s, t) for s, t in users if t.kind in SPEECH]
     beside = [(s, t) for s, t in speech if s.voices]
-    plain = [(s, t) for s, t in speech if s.condition == "plain" and not s.voices]
+    plain = [(s, t) for s, t in speech if s.condition == "plain" and s.ordinary]
     steady = [(s, t) for s, t in plain if s.clock != "100ppm"]
     if steady:
         _reactions(console, f"{title}: users, warm, clocks shared or within 5 ppm", {
@@ -51,11 +52,15 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
     }
     if any(rest.values()):
         _reactions(console, f"{title}: users after a change, all ENR and clocks", rest)
-    short = {kind: [(s, t) for s, t in users if t.kind == kind and not s.voices] for kind in SHORT}
+    special = kinds.rows(users)
+    if special:
+        _reactions(console, f"{title}: first sounds, devices, music", special)
+    short = {kind: [(s, t) for s, t in users if t.kind == kind and s.ordinary] for kind in SHORT}
     if any(short.values()):
         _reactions(console, f"{title}: short sounds of users (to interrupt is wrong)", short)
     _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], _ALONE)
     _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], _VOICES)
+    _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], kinds.ALONE)
     _starts(console, title, [o for o in outcomes if o.scene.task == "starts"])
     _cost(console, title, outcomes)
 
@@ -120,9 +125,9 @@ def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]
     """Return every row of every table as numbers: users by group, no user by class, cold starts."""
     speech = [(o.scene, t) for o in outcomes for t in o.trials if t.kind in SPEECH]
     steady = [(s, t) for s, t in speech if s.condition == "plain" and s.clock != "100ppm"]
-    steady = [(s, t) for s, t in steady if not s.voices]
+    steady = [(s, t) for s, t in steady if s.ordinary]
     beside = [(s, t) for s, t in speech if s.voices and s.enr_db <= 15]
-    plain = [(s, t) for s, t in speech if s.condition == "plain" and not s.voices]
+    plain = [(s, t) for s, t in speech if s.condition == "plain" and s.ordinary]
     plain = [(s, t) for s, t in plain if s.enr_db <= 15]
     echo = [o for o in outcomes if o.scene.task == "echo"]
     starts = [o.alone for o in outcomes if o.scene.task == "starts"]
@@ -146,6 +151,16 @@ def cells(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, object]]
         "voices, no user": {
             name: dict(alone_cells(o.alone for o in echo if test(o.scene)))
             for name, test in _VOICES.items()
+        },
+        "first sounds, devices, music": {
+            name: reaction_cells(pairs)
+            for name, pairs in kinds.rows(
+                [(o.scene, t) for o in outcomes for t in o.trials]
+            ).items()
+        },
+        "devices and music, no user": {
+            name: dict(alone_cells(o.alone for o in echo if test(o.scene)))
+            for name, test in kinds.ALONE.items()
         },
         "cold starts": {
             "all": {
@@ -210,7 +225,7 @@ def _alone(
 
 def _steady(scene: Scene) -> bool:
     steady = scene.condition == "plain" and scene.clock != "100ppm"
-    return steady and not scene.music and not scene.voices
+    return steady and not scene.music and scene.ordinary
 
 
 _ALONE: dict[str, Callable[[Scene], bool]] = {
@@ -225,7 +240,7 @@ _ALONE: dict[str, Callable[[Scene], bool]] = {
     "  40 to 160 ms": lambda s: _steady(s) and s.delay_ms <= 120,
     "  over 160 ms": lambda s: _steady(s) and s.delay_ms > 120,
     "speech, 100 ppm": lambda s: (
-        s.condition == "plain" and s.clock == "100ppm" and not s.music and not s.voices
+        s.condition == "plain" and s.clock == "100ppm" and not s.music and s.ordinary
     ),
     "music": lambda s: s.music,
     "40 s after a move": lambda s: s.condition == "path",

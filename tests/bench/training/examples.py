@@ -8,9 +8,17 @@ from unittest.mock import patch
 import numpy as np
 import soxr
 
-from parleyd.audio import FULL_SCALE, db_to_gain, db_to_power, float_to_int16, resample
+from parleyd.audio import (
+    FULL_SCALE,
+    db_to_gain,
+    db_to_power,
+    float_to_int16,
+    resample,
+    round_to_int16,
+)
 from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.echo_canceller import EchoCanceller
+from parleyd.hearing.echo_control import FLOOR_RMS
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.residual_echo import ResidualEchoEstimator
 from parleyd.simulation.convolution import Signal
@@ -22,15 +30,20 @@ from parleyd.units import (
     Frames,
     ms_to_frames,
 )
-from tests.bench.hearing import soundtrack
+from tests.bench.hearing import first_sounds, soundtrack
 from tests.bench.hearing.air import MOVE_S, Distortion, convolved
+from tests.bench.hearing.device import Device
 from tests.bench.hearing.material import Clip, Material
 from tests.bench.hearing.scenes import Scene
 from tests.bench.hearing.soundtrack import Said, Soundtrack
-from tests.bench.training import noises
+from tests.bench.training import noises, words
 
 HOUSEHOLDS = 12  # in each batch: enough to prevent overfitting to one
 ECHO_S = 40.0
+DEVICE_SHARE = 0.4  # of sessions with a microphone that processes its sound
+MUSIC_SHARE = 0.15  # of answers that are music
+MIXED_SHARE = 0.12  # of answers that are speech over music
+WORD = "word-"  # names of gathered clips that are one word
 EARLY_MS = 15  # least time from handing in a reference frame to its playback
 SILENT_DB = 25.0  # as the corpus labels onsets
 BRIDGED = 15  # periods: a pause of a stop consonant is speech
@@ -49,6 +62,8 @@ class Examples:
     label: np.ndarray
     since_onset: np.ndarray
     """Periods since the current utterance began, at most 255; 255 in silence."""
+    unvoiced: np.ndarray
+    """Whether the user hisses: s, sh, f, t or a whisper."""
 
 
 def drawn(corpus: Material, gathered: Material, random: Random) -> Material:
@@ -57,17 +72,31 @@ def drawn(corpus: Material, gathered: Material, random: Random) -> Material:
     It has all of the corpus except its noises, as many gathered voices again, and new households.
     """
     near = [Clip(c.name, _at_speed(c.frames, random.uniform(0.88, 1.12))) for c in corpus.near]
+    made_words = [c for c in gathered.near if c.name.startswith(WORD)]
+    spoken = [c for c in gathered.near if not c.name.startswith(WORD)]
+    near += _some(spoken, 2 * len(near), random)
+    near += _first_sounds(near, random) + _some(made_words, len(near) // 5, random)
     rooms = [*corpus.rooms, *_some(gathered.rooms, 2 * len(corpus.rooms), random)]
     events = list(gathered.noises.values())
     made = {f"made{n}": noises.household(events, rooms, random) for n in range(HOUSEHOLDS)}
     return Material(
         origin=f"{corpus.origin} and {gathered.origin}",
-        near=[*near, *_some(gathered.near, 2 * len(near), random)],
+        near=near,
         far=[*corpus.far, *_some(gathered.far, len(corpus.far), random)],
-        music=[*corpus.music, *_some(gathered.music, 6, random)],
+        music=[*corpus.music, *_some(gathered.music, 15, random)],
         noises=made,
         rooms=rooms,
     )
+
+
+def _first_sounds(near: list[Clip], random: Random) -> list[Clip]:
+    """Return clips that begin with a hiss, lone words and whispers, made of `near`."""
+    hissing = [words.from_hiss(c.frames, random) for c in _some(near, len(near) // 2, random)]
+    made = [frames for frames in hissing if frames is not None]
+    sources = [*(c.frames for c in _some(near, len(near) // 3, random)), *made[::2]]
+    made += [word for c in sources if (word := words.lone(c, random)) is not None]
+    made += [words.whispered(c.frames, random) for c in _some(near, len(near) // 8, random)]
+    return [Clip(f"made-{number}", frames) for number, frames in enumerate(made)]
 
 
 def _some(found: list[T], count: int, random: Random) -> list[T]:
@@ -81,16 +110,19 @@ def scene(seed: tuple[int, ...], material: Material) -> Scene:
     noise = str(random.choice(["quiet", "pink", *material.noises]))
     enr_db = random.uniform(-12, 21)
     ppm = random.choice([0.0, 0.0, 0.0, random.uniform(0, 5), random.uniform(5, 100)])
+    answer = random.random()
     return Scene(
         name=f"train-{seed[-1]}", task=task,  # type: ignore[arg-type]
         condition=str(random.choice(["plain"] * 6 + ["path", "jump"])),  # type: ignore[arg-type]
-        music=bool(random.random() < 0.12), warm=False, noise=noise,  # type: ignore[arg-type]
+        music=answer < MUSIC_SHARE, warm=False, noise=noise,  # type: ignore[arg-type]
         clock="shared", drift_ppm=float(random.choice([-1, 1]) * ppm), enr_db=enr_db,
-        user_dbfs=min(random.uniform(-46, -28), -14 - enr_db), snr_db=random.uniform(6, 34),
+        user_dbfs=min(random.uniform(-46, -28), -14 - enr_db), snr_db=random.uniform(4, 34),
         delay_ms=random.uniform(2, 160),
         distortion_db=random.uniform(18, 42), knocks=bool(random.random() < 0.35),
         jump_ms=float(random.choice([-1, 1]) * random.uniform(5, 30)),
         jump_told=bool(random.random() < 0.5), length_s=ECHO_S, seed=seed,
+        device=bool(random.random() < DEVICE_SHARE),
+        music_under_db=random.uniform(-6, 20) if answer > 1 - MIXED_SHARE else None,
     )  # fmt: skip
 
 
@@ -99,15 +131,24 @@ def listen(scene: Scene, material: Material) -> Examples:
 
     The loudspeaker follows a script instead of decisions, so the air is computed in advance.
     """
-    with patch.object(soundtrack, "Air", _Script):
+    with patch.object(soundtrack, "Air", _Script), patch.object(soundtrack, "mhm", words.hum):
         track = soundtrack.compose(scene, material)
     random = np.random.default_rng((*scene.seed, 2))
     periods = len(track.air.around) // MIC_PERIOD_FRAMES  # type: ignore[attr-defined]
     played = _played(track, periods, random)
     reference = float_to_int16(played)
-    mic = float_to_int16(_echo(scene, track, played) + track.air.around[: len(played)])  # type: ignore[attr-defined]
-    label, since = _labels(track, scene.user_dbfs, periods)
-    return Examples(_heard(mic, reference), label, since)
+    sound = _echo(scene, track, played) + track.air.around[: len(played)]  # type: ignore[attr-defined]
+    late = 0
+    if track.air.device is not None:  # type: ignore[attr-defined]
+        microphone = track.air.device.microphone()  # type: ignore[attr-defined]
+        late = microphone.late_periods
+        sound = np.concatenate([microphone.process(part) for part in _periods(sound)])
+    label, since, hiss = (np.roll(a, late) for a in _labels(track, scene.user_dbfs, periods))
+    return Examples(_heard(float_to_int16(sound), reference), label, since, hiss)
+
+
+def _periods(sound: Signal) -> Signal:
+    return sound.reshape(-1, MIC_PERIOD_FRAMES)
 
 
 def _played(track: Soundtrack, periods: int, random: Random) -> Signal:
@@ -127,8 +168,13 @@ def _played(track: Soundtrack, periods: int, random: Random) -> Signal:
 
 def _echo(scene: Scene, track: Soundtrack, played: Signal) -> Signal:
     loudspeaker = track.air.distortion(played)  # type: ignore[attr-defined]
-    if scene.drift_ppm:
-        rate_hz = MIC_RATE_HZ * (1 + scene.drift_ppm * 1e-6)
+    unit = track.air.device  # type: ignore[attr-defined]
+    wavers = unit.path() if unit is not None else None
+    if wavers is not None:
+        loudspeaker = np.concatenate([wavers.process(part) for part in _periods(loudspeaker)])
+    ppm = scene.drift_ppm or (unit.clock_ppm if unit is not None else 0.0)
+    if ppm:
+        rate_hz = MIC_RATE_HZ * (1 + ppm * 1e-6)
         loudspeaker = soxr.resample(loudspeaker, rate_hz, MIC_RATE_HZ)
         loudspeaker = np.resize(loudspeaker, len(played))
     echo = convolved(loudspeaker, track.air.paths[0])  # type: ignore[attr-defined]
@@ -152,7 +198,9 @@ def _late(signal: Signal, frames: int) -> Signal:
 
 
 def _heard(mic: Frames, reference: Frames) -> Floats:
-    """Return the cues of each period."""
+    """Return the cues of each period; like `EchoControl`, hear a noise of -70 dBFS."""
+    floor = np.random.default_rng(1).standard_normal(len(mic)) * FLOOR_RMS
+    mic = round_to_int16(np.rint(floor) + mic.astype(np.float64))
     canceller, levels, pitch = EchoCanceller(), ResidualEchoEstimator(), Pitch()
     alignment = Alignment(canceller, ms_to_frames(EARLY_MS, MIC_RATE_HZ))
     cues = []
@@ -174,6 +222,7 @@ class _Script:
     delay_ms: float
     distortion: Distortion
     moves_at_s: float | None = None
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +248,7 @@ def _holds(track: Soundtrack, random: Random) -> list[_Hold]:
     return found
 
 
-def _labels(track: Soundtrack, user_dbfs: float, periods: int) -> tuple[np.ndarray, np.ndarray]:
+def _labels(track: Soundtrack, user_dbfs: float, periods: int) -> list[np.ndarray]:
     label = np.zeros(periods, np.uint8)
     since = np.full(periods, 255, np.uint8)
     for line in track.said:
@@ -208,7 +257,10 @@ def _labels(track: Soundtrack, user_dbfs: float, periods: int) -> tuple[np.ndarr
         part = slice(first, first + len(active))
         label[part] = np.where(active, SHORT if line.kind in ("mhm", "cough") else VOICE, QUIET)
         since[part] = np.minimum(np.arange(len(active)), 254)
-    return label, since
+    hiss = np.zeros(periods, bool)
+    found = first_sounds.unvoiced(track.user)[:periods]
+    hiss[: len(found)] = found
+    return [label, since, hiss & (label == VOICE)]
 
 
 def _active(user: Signal, line: Said, user_dbfs: float) -> tuple[int, np.ndarray]:

@@ -2,8 +2,9 @@
 
 Games and teaching software hold thousands of recordings of people, things and music under
 free licences (see each package's `copyright`). They train the network and are not shipped.
-Needs `ffmpeg` and `dpkg-deb`, and runs in the training environment (with soundfile and
-pyroomacoustics). The folder has the layout of the bench's corpus.
+Needs `ffmpeg` and `dpkg-deb`, and runs in the training environment (with soundfile, soxr and
+pyroomacoustics). `espeak-ng`, `festival` and `flite` say the words. The folder has the layout
+of the bench's corpus.
 """
 
 import argparse
@@ -17,14 +18,97 @@ from pathlib import Path
 import numpy as np
 import pyroomacoustics
 import soundfile
+import soxr
 
 RATE_HZ = 16_000
 SOUNDS = (".ogg", ".oga", ".opus", ".wav", ".flac", ".g722", ".mp3")
 ACTIVE_DBFS = -26.0
 SILENT_DB = 25.0  # below the active level, as the corpus labels onsets
-SHORTEST_S = {"near": 0.45, "far": 1.5, "music": 12.0, "noise": 0.03}
-LONGEST_S = {"near": 6.0, "far": 12.0, "music": 30.0, "noise": 4.0}
+SHORTEST_S = {"near": 0.45, "word": 0.12, "far": 1.5, "music": 12.0, "noise": 0.03}
+LONGEST_S = {"near": 6.0, "word": 1.5, "far": 12.0, "music": 30.0, "noise": 4.0}
 ROOMS = 48
+WORDS = (
+    "stop",
+    "no",
+    "wait",
+    "hey",
+    "pause",
+    "quiet",
+    "okay stop",
+    "no no",
+    "hold on",
+    "stop it",
+    "smart",
+    "snow",
+    "small",
+    "slow",
+    "start",
+    "shut up",
+    "show",
+    "six",
+    "seven",
+    "set",
+    "skip",
+    "silence",
+    "sorry",
+    "thanks",
+    "that's enough",
+    "four",
+    "five",
+    "first",
+    "what",
+    "who",
+    "how",
+    "help",
+    "yes",
+    "two",
+    "ten",
+    "three",
+    "turn",
+    "time",
+    "cancel",
+    "kitchen",
+    "please",
+    "play",
+    "hush",
+    "enough",
+    "louder",
+    "next",
+    "back",
+    "again",
+    "music",
+    "weather",
+    "alarm",
+    "and",
+)
+VOICES_PER_WORD = 7
+ESPEAK_VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029")
+ESPEAK_VARIANTS = (
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "m8",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "whisper",
+    "whisperf",
+    "croak",
+    "klatt",
+    "klatt2",
+    "klatt3",
+    "Annie",
+    "Andy",
+    "anika",
+    "steph",
+    "linda",
+)
 _SEED = 31
 
 
@@ -90,7 +174,43 @@ def main() -> None:
                     soundfile.write(path, clip, RATE_HZ, subtype="PCM_16")
                     kept += 1
             print(f"{kept} {source.kind} of {source.package}", flush=True)
+        said = words(Path(scratch), np.random.default_rng(_SEED))
+        for number, sound in enumerate(said):
+            clip = _clip("word", sound)
+            if clip is not None:
+                path = options.out / "near" / f"word-{number:04d}.flac"
+                soundfile.write(path, clip, RATE_HZ, subtype="PCM_16")
+        print(f"{len(said)} words", flush=True)
     _rooms(options.out / "rooms", np.random.default_rng(_SEED))
+
+
+def words(scratch: Path, random: np.random.Generator) -> list[np.ndarray]:
+    """Return words alone, each in a few voices: speech synthesis of three kinds.
+
+    The bench says its words with other voices of flite (`tests.bench.hearing.material`).
+    """
+    said = []
+    path = scratch / "word.wav"
+    for word in WORDS:
+        for _ in range(VOICES_PER_WORD):
+            command = _synthesis(word, path, random)
+            path.unlink(missing_ok=True)
+            subprocess.run(command, capture_output=True, check=False, input=word.encode())
+            if path.exists():
+                said.append(_decoded(path))
+    return said
+
+
+def _synthesis(word: str, path: Path, random: np.random.Generator) -> list[str | Path]:
+    kind = random.random()
+    if kind < 0.7:
+        voice = f"{random.choice(ESPEAK_VOICES)}+{random.choice(ESPEAK_VARIANTS)}"
+        speed, pitch = (str(int(n)) for n in random.uniform((110, 20), (210, 80)))
+        return ["espeak-ng", "-v", voice, "-s", speed, "-p", pitch, "-w", path, word]
+    if kind < 0.85:
+        voice = str(random.choice(("kal_diphone", "ked_diphone")))
+        return ["text2wave", "-eval", f"(voice_{voice})", "-o", path]
+    return ["flite", "-voice", str(random.choice(("rms", "kal16"))), "-t", word, "-o", path]
 
 
 def _sounds(source: Source, packages: Path, scratch: Path, number: int) -> Iterator[np.ndarray]:
@@ -114,7 +234,16 @@ def _unpack(package: str, packages: Path, folder: Path) -> None:
 
 
 def _decoded(path: Path) -> np.ndarray:
-    """Decode to mono, full scale 1.0; empty if unreadable."""
+    """Decode a minute at most to mono, full scale 1.0; empty if unreadable."""
+    try:
+        rate_hz = soundfile.info(path).samplerate  # type: ignore[attr-defined]
+        sound, _ = soundfile.read(path, frames=60 * rate_hz, always_2d=True)
+        return np.asarray(soxr.resample(sound.mean(1), rate_hz, RATE_HZ))
+    except RuntimeError:  # of libsndfile: G.722
+        return _by_ffmpeg(path)
+
+
+def _by_ffmpeg(path: Path) -> np.ndarray:
     command = ["ffmpeg", "-v", "quiet", "-i", path, "-t", "60", "-ac", "1", "-ar", str(RATE_HZ)]
     done = subprocess.run([*command, "-f", "s16le", "-"], capture_output=True, check=False)  # type: ignore[list-item]
     return np.frombuffer(done.stdout[: len(done.stdout) // 2 * 2], "<i2") / 32768.0

@@ -14,7 +14,7 @@ import numpy as np
 from tests.bench.hearing import material
 from tests.bench.training import examples
 
-SESSIONS_PER_MATERIAL = 30  # then new voices, rooms and noises are drawn
+SESSIONS_PER_MATERIAL = 50  # then new voices, rooms and noises are drawn
 _SEED = 78
 
 
@@ -49,6 +49,7 @@ def _make(options: argparse.Namespace, part: int) -> None:
         np.savez(
             options.out / f"{number:05d}.npz",
             cues=made.cues, label=made.label, since_onset=made.since_onset,
+            unvoiced=made.unvoiced,
         )  # fmt: skip
 
 
