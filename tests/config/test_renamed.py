@@ -18,6 +18,16 @@ def test_old_key_is_refused_with_the_new_name(old: str) -> None:
     assert f"{old}: is unknown, it is called {section}.{RENAMED[old].key} now" in problem
 
 
+@pytest.mark.parametrize("old", sorted(RENAMED))
+@pytest.mark.parametrize("place", ["{} = 1\n", "[audio]\n{} = 1\n"])
+def test_old_key_in_a_wrong_place_names_the_new_one(old: str, place: str) -> None:
+    section, key = old.split(".")
+    with pytest.raises(ConfigError) as caught:
+        config.parse(place.format(key))
+    (problem,) = caught.value.problems
+    assert f"it is called {section}.{RENAMED[old].key} now" in problem
+
+
 def test_alarm_limit_in_minutes_is_asked_for_in_seconds() -> None:
     with pytest.raises(
         ConfigError, match=r"skills\.alarm_timeout_s now, and its value is in seconds"

@@ -14,7 +14,7 @@ import click
 from parleyd.embedded.server import RealtimeServer, ServerOptions
 from parleyd.system.parent_death import die_with_parent
 
-BEAT_S = 1.0  # `embedded.child_process` expects a beat at this interval
+BEAT_S = 1.0  # `embedded.child_process` expects a sign of life at this interval
 STANDARD_OUTPUT = 1
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from parleyd.config import boards, cross_checks, hosts, wording
-from parleyd.config.renamed import RENAMED
+from parleyd.config.renamed import new_name
 from parleyd.config.schema import MOST_MCP, Config, McpServerConfig, RealtimeConfig, Section
 from parleyd.errors import ConfigError
 from parleyd.printable import named, shown
@@ -167,6 +167,9 @@ class _Checks:
             places = "] and [".join(homes)
             self.problems.append(f"{where}: is unknown, it is a key of [{places}]")
             return
+        if not is_table and (renamed := self._renamed(name)):
+            self.problems.append(wording.unknown(where, renamed, self._sections))
+            return
         if _holds_secret(name, table):
             self.problems.append(wording.key_in_file(where))
             return
@@ -174,6 +177,14 @@ class _Checks:
         if close:
             self.spoilt.add(close)
         self.problems.append(wording.unknown(where, close, self._sections))
+
+    def _renamed(self, key: str) -> str:
+        """The new name of an earlier version's key, as a hint; "" for any other key."""
+        if (found := new_name(key)) is None:
+            return ""
+        name, change = found
+        self.spoilt.add(name)
+        return f"it is called {name} now{change}"
 
     def _homes(self, key: str) -> list[str]:
         """The sections that have this key."""
@@ -193,9 +204,8 @@ class _Checks:
         hint = wording.closest(key, hints)
         if key == "board":
             hint = "it stands above the first [section]"
-        elif renamed := RENAMED.get(f"{name}.{key}"):
-            self.spoilt.add(f"{name}.{renamed.key}")
-            hint = f"it is called {name}.{renamed.key} now{renamed.change}"
+        elif renamed := self._renamed(key):
+            hint = renamed
         elif hint:
             self.spoilt.add(f"{name}.{hint}")
         self.problems.append(wording.unknown(where, hint, hints))

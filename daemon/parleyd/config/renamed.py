@@ -22,3 +22,13 @@ RENAMED = {
     "log.keep_turns": Renamed("record_turns"),
 }
 """By version 0.1's section and key."""
+
+
+def new_name(key: str) -> tuple[str, str] | None:
+    """The new ``section.key`` for a key of an earlier version, in whatever section it stands, and
+    how to convert its value; None for any other key."""
+    for old, new in RENAMED.items():
+        section, _, name = old.partition(".")
+        if name == key:
+            return f"{section}.{new.key}", new.change
+    return None
