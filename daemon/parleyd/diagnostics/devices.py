@@ -16,6 +16,7 @@ from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.errors import AudioError, LightsError
 from parleyd.host.buttons import Buttons
 from parleyd.lights import factory as lights
+from parleyd.system.accounts import group_name
 
 READS = 40  # 50 ms each: a sound server was silent for up to 1.5 s after opening
 NO_BUTTONS = config.ButtonsConfig()
@@ -174,7 +175,7 @@ def _chip(dev: Path) -> Iterator[Finding]:
 def _rights(check: str, node: Path, group: str) -> Iterator[Finding]:
     """Check that this user and the service, which joins `group`, may use the device."""
     status = node.stat()
-    owner = remedies.group_name(status.st_gid)
+    owner = group_name(status.st_gid)
     granted = owner == group and status.st_mode & GROUP_RW == GROUP_RW
     if not os.access(node, os.R_OK | os.W_OK):
         remedy = remedies.join(group, node) if granted else remedies.grant(group, node)

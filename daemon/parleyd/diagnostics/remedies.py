@@ -7,10 +7,11 @@ or of another user never change owner, mode or name; for them, the remedy is in 
 import grp
 import itertools
 import os
-import pwd
 import shlex
 import sys
 from pathlib import Path
+
+from parleyd.system.accounts import user_name
 
 OWN_NAME = "parley"  # the name of a folder that only Parley uses: ~/.local/state/parley
 CHECKOUT = Path(__file__).resolve().parents[3]  # if Parley runs from a checkout
@@ -19,22 +20,6 @@ CHECKOUT = Path(__file__).resolve().parents[3]  # if Parley runs from a checkout
 def user() -> str:
     """Return the name of the user who runs this process."""
     return user_name(os.geteuid())
-
-
-def user_name(uid: int) -> str:
-    """Return the user's name, or the number of a user without a name."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def group_name(gid: int) -> str:
-    """Return the group's name, or the number of a group without a name."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
 
 
 def quoted(path: Path) -> str:

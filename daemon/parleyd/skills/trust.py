@@ -1,11 +1,12 @@
 """Checks who else can change a skill: its code runs with Parley's rights, microphone and keys."""
 
-import grp
 import os
 import pwd
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
+
+from parleyd.system.accounts import group_name
 
 MOST_LINKS = 40  # followed for one path, as the kernel does
 
@@ -77,7 +78,7 @@ def _check_one(
     mode = stat.S_IMODE(status.st_mode)
     sticky = may_be_sticky and mode & stat.S_ISVTX  # like /tmp: only owners can rename there
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
-        who = "everybody" if mode & stat.S_IWOTH else f"the group {_group(status.st_gid)}"
+        who = "everybody" if mode & stat.S_IWOTH else f"the group {group_name(status.st_gid)}"
         raise Untrusted(f"{who} can write {path}", path, foreign=False)
 
 
@@ -86,10 +87,3 @@ def _user(uid: int) -> str:
         return f"the user {pwd.getpwuid(uid).pw_name}"
     except KeyError:
         return f"the user with the id {uid}"
-
-
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
