@@ -1,13 +1,12 @@
 """Selects the indication: mute first, then what is wrong, then the state of the turn."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from parleyd.core.events import Show
 from parleyd.core.states import Indication, State
 
 
-@dataclass(frozen=True, slots=True)
-class IndicatorInputs:
+class IndicatorInputs(NamedTuple):
     """The inputs of the selection; a text gives the reason, "" if there is none."""
 
     muted: bool

@@ -75,6 +75,7 @@ class SmartSpeaker:
         self._muted = False
         self._why_muted = ""
         self._without_card = ""  # why there is none
+        self._inputs: IndicatorInputs | None = None  # of the newest indication
         self._indication: Show | None = None
 
     @property
@@ -246,6 +247,9 @@ class SmartSpeaker:
             deaf=self._front_end.deaf,
             impaired=self._monitor.impaired or dialogue.impaired,
         )
+        if inputs == self._inputs:
+            return
+        self._inputs = inputs
         indication = indicator.select_indication(inputs)
         if indication != self._indication:
             self._indication = indication

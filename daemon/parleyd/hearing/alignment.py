@@ -121,9 +121,11 @@ class Alignment:
         if len(self._points) < _LEAST_POINTS:
             return
         periods, delays = np.array(self._points).T
-        slope, offset = np.polyfit(periods - periods[0], delays, 1)
-        scatter = float(np.std(delays - offset - slope * (periods - periods[0])))
-        drift = float(slope) / HOP
+        periods -= periods.mean()
+        delays -= delays.mean()
+        slope = float(periods @ delays / (periods @ periods))  # least squares
+        scatter = float(np.std(delays - slope * periods))
+        drift = slope / HOP
         if scatter < _SCATTER and abs(drift) < _LARGEST_DRIFT:
             self._drift = drift if abs(drift) > _LEAST_DRIFT else 0.0
 

@@ -31,6 +31,7 @@ class EchoPathDelayEstimator:
         self._reference = SlidingWindow(KEPT, _SLACK, np.int16)
         self._mic = SlidingWindow(_WINDOW, _SLACK, np.int16)
         self._periods = 0
+        self._new: Spectra | None = None  # the next period's work: one must not take both
         self.forget()
 
     @property
@@ -48,17 +49,14 @@ class EchoPathDelayEstimator:
         self._mic.push(mic)
         self._reference.push(reference)
         self._periods += 1
-        if self._periods % _EVERY:
-            return False
-        newest = self.reference[-_FFT:]
-        if newest[LONGEST:].max() < _AUDIBLE:
-            return False
-        far = rfft(newest.astype(np.float32), _FFT)
-        near = rfft(self._mic.samples * _HANN, _FFT) * _SHIFT
-        cross = near * far.conj()
-        self._cross *= _MEMORY
-        self._cross += _white(cross, np.float32(1e-12))
-        return True
+        if self._new is not None:
+            self._cross *= _MEMORY
+            self._cross += _white(self._new, np.float32(1e-12))
+            self._new = None
+            return True
+        if self._periods % _EVERY == 0:
+            self._new = self._compare()
+        return False
 
     def delay(self) -> float | None:
         """Return the frames from a reference to its strongest echo, or None if uncertain."""
@@ -72,6 +70,15 @@ class EchoPathDelayEstimator:
         """
         expected = rfft(path, _FFT) * np.exp(_TURN * early).astype(np.complex64)
         return self._agreed(1, _peak(self._cross * expected.conj(), -_JUMP, _JUMP))
+
+    def _compare(self) -> Spectra | None:
+        """Return the cross spectrum of the newest windows; None if playback is too quiet."""
+        newest = self.reference[-_FFT:]
+        if newest[LONGEST:].max() < _AUDIBLE:
+            return None
+        far = rfft(newest.astype(np.float32), _FFT)
+        near = rfft(self._mic.samples * _HANN, _FFT) * _SHIFT
+        return near * far.conj()
 
     def _agreed(self, which: int, found: float | None) -> float | None:
         history = self._histories[which]

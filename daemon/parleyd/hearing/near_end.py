@@ -34,46 +34,43 @@ class NearEndDetector:
     """One `process` for each period of one stream, in order; about 40 us, deterministic."""
 
     def __init__(self) -> None:
-        self._network = _network()
-        self._state: Floats = np.zeros(self._network.units, np.float32)
+        net = self._network = _network()
+        # each vector ends with 1, whose weights are the biases
+        self._cues = np.ones(net.dense.shape[1], np.float32)
+        self._seen = np.ones(net.of_input.shape[1], np.float32)
+        self._state = np.zeros(net.of_state.shape[1], np.float32)
+        self._state[-1] = 1.0
 
     def process(self, cues: Floats) -> NearEndProbabilities:
         """Return the probabilities of a period.
 
         `cues`: the period's `ResidualEchoEstimator.cues` and then its `Pitch.cues`.
         """
-        net, units, before = self._network, self._network.units, self._state
-        bounded = np.minimum(np.maximum(cues, net.least), net.most)
-        seen = np.maximum(net.dense @ bounded + net.dense_bias, 0)
-        new = net.of_input @ seen + net.input_bias
-        old = net.of_state @ before + net.state_bias
-        gates = _sigmoid(new[: 2 * units] + old[: 2 * units])
-        reset, keep = gates[:units], gates[units:]
-        candidate = np.tanh(new[2 * units :] + reset * old[2 * units :])
-        self._state = candidate + keep * (before - candidate)
-        return NearEndProbabilities(*map(_odds, (net.out @ self._state + net.out_bias).tolist()))
+        net, before = self._network, self._state[:-1]
+        both = 2 * len(before)
+        np.minimum(np.maximum(cues, net.least), net.most, out=self._cues[:-1])
+        np.maximum(net.dense.dot(self._cues), _ZERO, out=self._seen[:-1])
+        new, old = net.of_input.dot(self._seen), net.of_state.dot(self._state)
+        gates = _HALF + _HALF * np.tanh(new[:both] + old[:both])
+        reset, keep = gates[: len(before)], gates[len(before) :]
+        candidate = np.tanh(new[both:] + reset * old[both:])
+        np.add(candidate, keep * (before - candidate), out=before)
+        return NearEndProbabilities(*map(_sigmoid, net.out.dot(self._state).tolist()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """The weights, arranged for few operations."""
+    """The weights, arranged for few operations; the last column of a matrix is its bias."""
 
     least: Floats
     most: Floats
     """The limits of the cues: in dB and in standard deviations, whichever is closer."""
     dense: Floats
-    dense_bias: Floats
     """The dense layer, with the cues' mean and standard deviation in it."""
     of_input: Floats
-    input_bias: Floats
     of_state: Floats
-    state_bias: Floats
+    """The recurrent unit; the rows of its gates are halved, as its sigmoid needs them."""
     out: Floats
-    out_bias: Floats
-
-    @property
-    def units(self) -> int:
-        return len(self.out[0])
 
 
 @cache
@@ -82,27 +79,23 @@ def _network() -> _Network:
         w = {name: file[name].astype(np.float32) for name in file.files}
     mean, std = w["mean"], w["std"]
     dense = w["a_weight"] / std
+    of_input = np.column_stack((w["g_weight_ih_l0"], w["g_bias_ih_l0"]))
+    of_state = np.column_stack((w["g_weight_hh_l0"], w["g_bias_hh_l0"]))
+    gates = slice(2 * len(of_state) // 3)
+    of_input[gates] *= _HALF
+    of_state[gates] *= _HALF
     return _Network(
         least=np.maximum(mean - _LIMIT * std, -_CUE_LIMIT),
         most=np.minimum(mean + _LIMIT * std, _CUE_LIMIT),
-        dense=dense,
-        dense_bias=w["a_bias"] - dense @ mean,
-        of_input=w["g_weight_ih_l0"],
-        input_bias=w["g_bias_ih_l0"],
-        of_state=w["g_weight_hh_l0"],
-        state_bias=w["g_bias_hh_l0"],
-        out=w["o_weight"],
-        out_bias=w["o_bias"],
+        dense=np.column_stack((dense, w["a_bias"] - dense @ mean)),
+        of_input=of_input,
+        of_state=of_state,
+        out=np.column_stack((w["o_weight"], w["o_bias"])),
     )
 
 
-def _sigmoid(x: Floats) -> Floats:
-    odds: Floats = _HALF + _HALF * np.tanh(_HALF * x)
-    return odds
-
-
-def _odds(x: float) -> float:
+def _sigmoid(x: float) -> float:
     return 0.5 + 0.5 * math.tanh(0.5 * x)
 
 
-_HALF = np.float32(0.5)
+_ZERO, _HALF = np.float32(0.0), np.float32(0.5)

@@ -20,20 +20,20 @@ _HIGHEST_HZ = 7600.0  # converters roll off above
 
 _TAIL = np.float32(10**-0.06)  # 0.6 dB per period: the decay of a room with an RT60 of 1 s
 _SPREAD = np.float32(10**-1.5)  # distortion: each band expects at least the mean echo - 15 dB
-_UNCERTAINTY_WEIGHT = np.float32(3.0)
-_HANN_SHARE = np.float32(0.375)  # power of a Hann window relative to a rectangular one
+_HANN_SHARE = 0.375  # power of a Hann window relative to a rectangular one
+_UNCERTAINTY_WEIGHT = np.float32(3.0 * _HANN_SHARE)
 
 # Unequal steps give a quantile: 0.06 / (0.375 + 0.06) puts 86 % of echo-only periods below it.
 _LEAK_UP_DB = np.full(BANDS, 0.375, np.float32)
-_LEAK_DOWN_DB = np.full(BANDS, 0.06, np.float32)
+_LEAK_DOWN_DB = np.full(BANDS, -0.06, np.float32)
 _LEAK_LEAST_DB, _LEAK_MOST_DB = np.float32(-20.0), np.float32(6.0)
 _SUSPICIOUS = 3.0  # a higher score is probably a user, whom the leak must not learn:
-_SUSPICIOUS_SLOWDOWN = np.float32(0.1)
+_SUSPICIOUS_UP_DB = np.full(BANDS, 0.0375, np.float32)
 
 # The floor follows a low quantile of the smoothed power: speech has gaps, noise has none.
 _SMOOTHING = np.float32(0.8)
-_FLOOR_UP_DB = np.float32(0.05)  # 5 dB a second, so a sentence raises it only slightly
-_FLOOR_DOWN_DB = np.full(BANDS, 0.1, np.float32)
+_FLOOR_UP_DB = np.full(BANDS, 0.05, np.float32)  # 5 dB a second: a sentence hardly raises it
+_FLOOR_DOWN_DB = np.full(BANDS, -0.1, np.float32)
 _FLOOR_BIAS_DB = np.float32(2.0)  # from that quantile to the mean
 _FLOOR_LOWEST_DB = np.float32(-100.0)
 _SETTLING_PERIODS = 30  # at first, the floor is the minimum of 0.3 s
@@ -49,131 +49,122 @@ class ResidualEchoEstimator:
 
     def __init__(self) -> None:
         self._signals = np.zeros((2, FFT), np.float32)  # error and echo
-        self._power = np.zeros((4, BINS), np.float32)
+        self._power = np.zeros((5, BINS), np.float32)
         self._coherence = np.zeros((4, BANDS), np.float32)
         self._tail = np.zeros(BANDS, np.float32)
-        self._leak_db = np.full(BANDS, -6.0, np.float32)
-        self._smoothed = np.zeros(BANDS, np.float32)
-        self._floor_db = np.full(BANDS, np.inf, np.float32)
+        self._learned_db = np.empty((2, BANDS), np.float32)
+        self._leak_db, self._floor_db = self._learned_db
+        self._leak_db[:] = -6.0
+        self._floor_db[:] = np.inf
+        self._levels = np.zeros((7, BANDS), np.float32)  # of the newest period, as power
+        self._smoothed = self._levels[6]  # the error's level
+        self._levels_db = np.zeros((7, BANDS), np.float32)
+        self._excess_db = np.zeros(BANDS, np.float32)
         self._periods = 0
-        self._levels = np.zeros((6, BANDS), np.float32)  # of the newest period, as power
-        self.cues = np.zeros(CUES * BANDS, np.float32)
-        """The inputs of the last `excess_db`: five dB values, then coherence, for each band."""
 
     @property
     def noise_db(self) -> Floats:
         """The noise floor of each band in dB, relative to the other bands; a copy."""
         return self._floor_db + _FLOOR_BIAS_DB
 
+    @property
+    def cues(self) -> Floats:
+        """The inputs of the last `excess_db`: five dB values, then coherence, for each band."""
+        error_db, _, noise_db, spread_db, mic_db, uncertainty_db, _ = self._levels_db
+        error, echo, real, imaginary = self._coherence
+        cues = np.empty((CUES, BANDS), np.float32)
+        np.subtract(error_db, noise_db, out=cues[0])
+        cues[1] = self._excess_db
+        np.subtract(spread_db, noise_db, out=cues[2])
+        np.subtract(error_db, mic_db, out=cues[3])
+        np.subtract(error_db, uncertainty_db, out=cues[4])
+        np.divide(real * real + imaginary * imaginary, error * echo + _NO_POWER, out=cues[5])
+        return cues.ravel()
+
     def excess_db(self, period: CancelledBlock) -> float:
         """Return the mean over bands of the excess above a margin of 3 dB, each at most 12 dB."""
-        levels = self._levels
-        error, predicted, noise, spread, mic, uncertainty = levels
+        error, predicted, noise, spread, mic, uncertainty, smoothed = self._levels
         bands = self._bands(period)
-        error[:], echo, cross, _ = bands
-        np.maximum(error + echo + 2 * cross, 0, out=mic)  # |error + echo|²
-        np.maximum(echo, self._tail * _TAIL, out=self._tail)
-        np.matmul(_MEL_OF_UNCERTAINTY, period.uncertainty, out=uncertainty)
+        error[:] = bands[0]
+        np.maximum(error + bands[1] + (bands[2] + bands[2]), _ZERO, out=mic)  # |error + echo|²
+        np.multiply(bands[4], _UNCERTAINTY_WEIGHT, out=uncertainty)
+        self._tail *= _TAIL
+        np.maximum(bands[1], self._tail, out=self._tail)
         np.maximum(self._tail, _SPREAD * _mean(self._tail), out=spread)
-        noise[:] = _power(self.noise_db) if self._periods else error
-        np.multiply(_power(self._leak_db), spread, out=predicted)
+        leak, noise[:] = np.exp(_LOG_PER_DB * (self._learned_db + _BIAS_DB))
+        if self._periods == 0:
+            noise[:] = smoothed[:] = error
+        np.multiply(leak, spread, out=predicted)
         predicted += uncertainty
         predicted += noise
-        levels_db = _db(levels)
-        error_db = levels_db[0]
-        excess_db = error_db - levels_db[1]
-        self._set_cues(levels_db, excess_db, bands)
-        over_db = np.minimum(np.maximum(excess_db - _MARGIN_DB, 0), _ENOUGH_DB)
-        score = float(_mean(over_db))
+        smoothed += (1 - _SMOOTHING) * (error - smoothed)
+        self._levels_db = levels_db = _DB_PER_LOG * np.log(self._levels + _LEAST_POWER)
+        self._excess_db = excess_db = levels_db[0] - levels_db[1]
+        score = float(_mean(np.minimum(np.maximum(excess_db - _MARGIN_DB, _ZERO), _ENOUGH_DB)))
         self._learn_leak(excess_db, score, audible=spread > noise)
-        self._learn_floor(error, echo_free=spread < noise)
+        self._learn_floor(levels_db[6], echo_free=spread < noise)
         return score
 
     def _bands(self, period: CancelledBlock) -> Floats:
-        """Return each band's power of error and echo, and both parts of their cross power."""
+        """Return each band's power of error and echo, both parts of their cross power, and the
+        uncertainty."""
         self._signals[:, :HOP] = self._signals[:, HOP:]
         self._signals[0, HOP:] = period.error
         self._signals[1, HOP:] = period.echo
         spectra = rfft(self._signals * _HANN, FFT)
+        cross = spectra[0] * spectra[1].conj()
         power = self._power
         np.square(spectra.real, out=power[:2])
         power[:2] += np.square(spectra.imag)
-        both = spectra[0] * spectra[1].conj()
-        power[2], power[3] = both.real, both.imag
-        return power @ _MEL_BY_BIN
-
-    def _set_cues(self, levels_db: Floats, excess_db: Floats, bands: Floats) -> None:
-        error_db, _, noise_db, spread_db, mic_db, uncertainty_db = levels_db
-        self._coherence += _COHERENCE_SHARE * (bands - self._coherence)
-        error, echo, real, imaginary = self._coherence
-        cues = self.cues.reshape(CUES, BANDS)
-        np.subtract(error_db, noise_db, out=cues[0])
-        cues[1] = excess_db
-        np.subtract(spread_db, noise_db, out=cues[2])
-        np.subtract(error_db, mic_db, out=cues[3])
-        np.subtract(error_db, uncertainty_db, out=cues[4])
-        np.divide(real**2 + imaginary**2, error * echo + _NO_POWER, out=cues[5])
+        power[2], power[3], power[4] = cross.real, cross.imag, period.uncertainty
+        bands: Floats = power.dot(_MEL)
+        self._coherence += _COHERENCE_SHARE * (bands[:4] - self._coherence)
+        return bands
 
     def _learn_leak(self, excess_db: Floats, score: float, audible: NDArray[np.bool_]) -> None:
         if not audible.any():
             return
-        up = _LEAK_UP_DB * _SUSPICIOUS_SLOWDOWN if score >= _SUSPICIOUS else _LEAK_UP_DB
-        step = np.where(excess_db > 0, up, -_LEAK_DOWN_DB)
-        self._leak_db += step * audible
+        up = _SUSPICIOUS_UP_DB if score >= _SUSPICIOUS else _LEAK_UP_DB
+        self._leak_db += np.where(excess_db > _ZERO, up, _LEAK_DOWN_DB) * audible
         np.maximum(self._leak_db, _LEAK_LEAST_DB, out=self._leak_db)
         np.minimum(self._leak_db, _LEAK_MOST_DB, out=self._leak_db)
 
-    def _learn_floor(self, error: Floats, echo_free: NDArray[np.bool_]) -> None:
+    def _learn_floor(self, smoothed_db: Floats, echo_free: NDArray[np.bool_]) -> None:
         self._periods += 1
-        if self._periods == 1:
-            self._smoothed[:] = error
-        self._smoothed += (1 - _SMOOTHING) * (error - self._smoothed)
-        now_db = np.maximum(_db(self._smoothed), _FLOOR_LOWEST_DB)
+        now_db = np.maximum(smoothed_db, _FLOOR_LOWEST_DB)
         if self._periods <= _SETTLING_PERIODS:
             np.minimum(self._floor_db, now_db, out=self._floor_db)
             return
-        up = echo_free * _FLOOR_UP_DB
-        self._floor_db += np.where(now_db > self._floor_db, up, -_FLOOR_DOWN_DB)
+        up = _FLOOR_UP_DB * echo_free
+        self._floor_db += np.where(now_db > self._floor_db, up, _FLOOR_DOWN_DB)
 
 
 def _mel_filters() -> Floats:
-    """Return triangles on the mel scale (O'Shaughnessy 1987), 24 bands by 161 bins."""
+    """Return triangles on the mel scale (O'Shaughnessy 1987), 161 bins by 24 bands."""
     edges_mel = np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), BANDS + 2)
     edges_hz = 700.0 * (10 ** (edges_mel / 2595.0) - 1.0)
     bins_hz = np.linspace(0.0, MIC_RATE_HZ / 2, BINS)
     low, mid, high = (edges_hz[i : i + BANDS, None] for i in range(3))
     rise, fall = (bins_hz - low) / (mid - low), (high - bins_hz) / (high - mid)
-    return np.maximum(np.minimum(rise, fall), 0.0).astype(np.float32)
+    triangles = np.maximum(np.minimum(rise, fall), 0.0).astype(np.float32)
+    return np.ascontiguousarray(triangles.T)
 
 
 def _mel(hz: float) -> float:
     return float(2595.0 * np.log10(1.0 + hz / 700.0))
 
 
-# `exp` and `log` are vectorised, powers and logarithms of 10 are not; a mean by hand, because
-# `ndarray.mean` executes five times the instructions for a band
-
-
-def _db(power: Floats) -> Floats:
-    decibels: Floats = _DB_PER_LOG * np.log(power + _LEAST_POWER)
-    return decibels
-
-
-def _power(decibels: Floats) -> Floats:
-    power: Floats = np.exp(_LOG_PER_DB * decibels)
-    return power
-
-
 def _mean(bands: Floats) -> np.float32:
-    mean: np.float32 = np.add.reduce(bands) * np.float32(1 / BANDS)
+    mean: np.float32 = np.add.reduce(bands) * _SHARE  # a third of `ndarray.mean`'s instructions
     return mean
 
 
+_ZERO, _SHARE = np.float32(0.0), np.float32(1 / BANDS)
+# `exp` and `log` are vectorised, powers and logarithms of 10 are not
 _DB_PER_LOG = np.float32(10 / np.log(10))
 _LOG_PER_DB = np.float32(np.log(10) / 10)
 _LEAST_POWER = np.float32(LEAST_POWER)
 _NO_POWER = np.float32(1e-20)  # keeps the coherence finite
+_BIAS_DB = np.array([[0.0], [_FLOOR_BIAS_DB]], np.float32).repeat(BANDS, axis=1)
 _MEL = _mel_filters()
-_MEL_BY_BIN = np.ascontiguousarray(_MEL.T)
-_MEL_OF_UNCERTAINTY = _UNCERTAINTY_WEIGHT * _HANN_SHARE * _MEL
-_HANN = np.hanning(FFT + 1)[:FFT].astype(np.float32)
+_HANN = np.hanning(FFT + 1)[:FFT].astype(np.float32)[None].repeat(2, axis=0)

@@ -187,7 +187,10 @@ class Playout:
         if missing > 0:
             runs.append(_Run(None, np.zeros(missing, np.int16)))
         self._pending.extend(runs)
-        out = np.concatenate([run.frames for run in runs]) if runs else SILENCE
+        if len(runs) == 1:  # nearly always
+            out = runs[0].frames
+        else:
+            out = np.concatenate([run.frames for run in runs]) if runs else SILENCE
         return self._volume.apply(self._duck.apply(self._fade.apply(out)))
 
     def heard(self, queued_frames: int) -> None:
@@ -250,7 +253,7 @@ class Playout:
     def heard_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
         """Return the heard ms of this part: rounded down, <= received, 0 if unknown."""
         part = self._parts.get((item_id, content_index, response))
-        return self._heard(part).heard_ms if part is not None else 0
+        return self._part_heard_ms(part) if part is not None else 0
 
     def received_ms(self, item_id: str, content_index: int = 0, response: int = 0) -> int:
         """Return the received ms of this part, rounded down."""
@@ -336,14 +339,17 @@ class Playout:
         return not part.discarded and part.finished and part.flushed and part.heard == part.produced
 
     def _heard(self, part: _PlayoutPart) -> PlaybackProgress:
-        received_ms = frames_to_ms(part.received, SERVER_RATE_HZ)
-        complete = self._complete(part)
-        heard_ms = frames_to_ms(part.heard, self.device_rate_hz)
         return PlaybackProgress(
             part.item_id,
             part.content_index,
-            received_ms if complete else min(heard_ms, received_ms),
-            received_ms,
-            complete,
+            self._part_heard_ms(part),
+            frames_to_ms(part.received, SERVER_RATE_HZ),
+            self._complete(part),
             part.response,
         )
+
+    def _part_heard_ms(self, part: _PlayoutPart) -> int:
+        received_ms = frames_to_ms(part.received, SERVER_RATE_HZ)
+        if self._complete(part):
+            return received_ms
+        return min(frames_to_ms(part.heard, self.device_rate_hz), received_ms)

@@ -86,6 +86,8 @@ class McpCalls:
 
     def overdue(self, now: float) -> bool:
         """Abandon calls that should have begun or ended by now; True if there was one."""
+        if not (self._permitted or self._deadlines):
+            return False
         late = [name for name, deadline in self._permitted.items() if now >= deadline]
         for name in late:
             del self._permitted[name]

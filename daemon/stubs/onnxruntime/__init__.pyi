@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 class SessionOptions:
     intra_op_num_threads: int
     inter_op_num_threads: int
+    def add_free_dimension_override_by_name(self, name: str, value: int) -> None: ...
     def add_session_config_entry(self, arg0: str, arg1: str) -> None: ...
 
 class InferenceSession:
