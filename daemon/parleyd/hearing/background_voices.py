@@ -14,14 +14,16 @@ import numpy as np
 from parleyd.audio import db_to_power, power_to_db
 from parleyd.hearing import ProcessedPeriod
 
-SUSPECTED_DB = 4.0  # over the room's voices; see the table in tests/bench/hearing/README.md
-CONFIRMED_DB = 6.0
-_SPEECH = (0.5, 0.5)  # of the voice detector and of the classifier: coughs and hums do not count
+SUSPECTED_DB = 5.0  # over the room's voices; see the table in tests/bench/hearing/README.md
+CONFIRMED_DB = 8.0
+_SPEECH = (0.3, 0.5)  # of the voice detector and of the classifier: coughs and hums do not count
+_OVERHEARD = 0.5  # of the voice detector alone, which runs without the classifier while idle
 _LEVEL_PERIODS = 10  # 100 ms: a syllable; single periods of one voice differ by 20 dB
 _QUICK_PERIODS = 3  # 30 ms: the level of a suspicion, which is due within a syllable
 _LOUD = 0.9  # quantile of the levels: the room's loudest words must not interrupt
 _KEPT = 150  # chunks of 32 ms: the last five seconds of voices
-_LEAST = 6  # chunks, 0.2 s of voices: less is a word of a user
+_DOUBT_S = 1.0  # after a hold that was resumed: a user goes on, a loud word is over
+_LEAST = 4  # chunks, 0.13 s of voices: less may be the last sound of a user in the room
 _END_S = 0.3  # before the end of a turn: a user is silent there, for 0.4 s or longer
 _AS_LOUD_DB = 6.0  # a user's own words are further above the voices after them
 _ASKER = 0.75  # quantile of the question's levels
@@ -55,7 +57,9 @@ class BackgroundVoices:
         self._loud_dbfs = _NOTHING_DBFS
         self._asker_dbfs: float | None = None
         self._heard_at = float("-inf")  # a voice of the room
+        self._doubted: list[_Voiced] = []
         self._idle_periods = 0
+        self._knew = False  # when the turn began, the level of the room's voices was known
 
     def dbfs(self, now: float) -> float:
         """Return the level that the room's voices seldom exceed; -120 if there are none."""
@@ -70,42 +74,47 @@ class BackgroundVoices:
     def update(self, heard: ProcessedPeriod, now: float, *, quiet: bool) -> None:
         """Take one period; `quiet`: the loudspeaker is silent, so a voice is in the room."""
         self._powers.append(db_to_power(heard.level_dbfs))
+        if self._doubted and now > self._doubted[-1].at + _DOUBT_S:
+            self._learn([voiced.dbfs for voiced in self._doubted], now)
+            self._doubted.clear()
         speech = heard.voice > _SPEECH[0] and heard.speech > _SPEECH[1]
         if quiet and heard.voice_chunk and speech:
             self._recent.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
 
     def suspicious(self, heard: ProcessedPeriod, now: float) -> bool:
         """Return whether the last 30 ms may be a user, who is louder than the room's voices."""
-        louder = self._over(self._level_dbfs(_QUICK_PERIODS), SUSPECTED_DB, now)
+        louder = self._over(_QUICK_PERIODS, SUSPECTED_DB, now)
         if not louder and heard.near_end > _SPEECH[1]:
             self._refresh(now)
         return louder
 
     def clear(self, now: float) -> bool:
         """Return whether the last 100 ms are well over the room's voices."""
-        return self._over(self._level_dbfs(_LEVEL_PERIODS), CONFIRMED_DB, now)
+        return self._over(_LEVEL_PERIODS, CONFIRMED_DB, now)
 
     # --- whose voice it was -----------------------------------------------------------
 
     def turn_begins(self) -> None:
         """Parley listens: the user's voice is expected."""
         self._turn_ended_at = None
+        self._knew = self._loud_dbfs > _NOTHING_DBFS
 
     def turn_ended(self, now: float, *, called: bool) -> bool:
         """The server or the endpointer found the turn's end; `called`: it began with the wake
-        word or the button. Returns whether its voice did not stop: then it was the room's."""
+        word or the button. Returns whether its voice did not stop, although it was louder than
+        the known voices of the room: more of them will interrupt."""
         self._turn_ended_at = now - _END_S
         during = [voiced.dbfs for voiced in self._recent if voiced.at <= self._turn_ended_at]
         after = [voiced.dbfs for voiced in self._recent if voiced.at > self._turn_ended_at]
         goes_on = len(after) >= _LEAST and (
-            len(during) < _LEAST or _median(after) > _median(during) - _AS_LOUD_DB
+            len(during) < _LEAST or _quantile(after, 0.5) > _quantile(during, 0.5) - _AS_LOUD_DB
         )
         if called:
             asked = len(during) >= _LEAST_ASKED and not goes_on
-            self._asker_dbfs = float(np.quantile(during, _ASKER)) if asked else None
+            self._asker_dbfs = _quantile(during, _ASKER) if asked else None
         elif goes_on:  # it was no turn of a user at all
             self._turn_ended_at = float("-inf")
-        return goes_on
+        return goes_on and self._knew
 
     def reply_begins(self, now: float) -> None:
         """The reply becomes audible: voices since the end of the turn were the room's."""
@@ -114,11 +123,17 @@ class BackgroundVoices:
             self._learn([voiced.dbfs for voiced in self._recent if voiced.at > since], now)
         self.forget_recent()
 
+    def held(self) -> None:
+        """A hold begins: a voice that goes on soon after a resumed hold may be a user."""
+        self._doubted.clear()
+        self.forget_recent()
+
     def was_the_room(self, now: float) -> None:
         """What was heard through a hold did not interrupt. It makes no new level known, and what
         was well over the known one may still have been a user."""
         most_dbfs = self.dbfs(now) + CONFIRMED_DB
-        self._learn([voiced.dbfs for voiced in self._recent if voiced.dbfs < most_dbfs], now)
+        softer = all(voiced.dbfs < most_dbfs for voiced in self._recent)
+        self._doubted = list(self._recent) if softer else []
         self.forget_recent()
 
     def forget_recent(self) -> None:
@@ -144,7 +159,7 @@ class BackgroundVoices:
 
     def overheard(self, voice: float, now: float) -> None:
         """While idle: take the probability of speech in the chunk that ended in this period."""
-        if voice > _SPEECH[0]:
+        if voice > _OVERHEARD:
             self._learn([self._level_dbfs(_LEVEL_PERIODS)], now)
 
     # --- the level --------------------------------------------------------------------
@@ -154,7 +169,7 @@ class BackgroundVoices:
             return
         self._room.extend(levels_dbfs)
         if len(self._room) >= _LEAST:
-            self._loud_dbfs = float(np.quantile(self._room, _LOUD))
+            self._loud_dbfs = _quantile(self._room, _LOUD)
             self._heard_at = now
 
     def _refresh(self, now: float) -> None:
@@ -162,14 +177,17 @@ class BackgroundVoices:
         if now < self._heard_at + 2 * _FRESH_S:
             self._heard_at = max(self._heard_at, now)
 
-    def _over(self, level_dbfs: float, by_db: float, now: float) -> bool:
+    def _over(self, periods: int, by_db: float, now: float) -> bool:
+        """Return whether the newest periods are that much louder than the room's voices."""
         room_dbfs = self.dbfs(now)
-        return room_dbfs <= _NOTHING_DBFS or level_dbfs > room_dbfs + by_db
+        return room_dbfs <= _NOTHING_DBFS or self._level_dbfs(periods) > room_dbfs + by_db
 
     def _level_dbfs(self, periods: int) -> float:
         powers = list(self._powers)[-periods:]
         return power_to_db(sum(powers) / len(powers)) if powers else _NOTHING_DBFS
 
 
-def _median(levels: Collection[float]) -> float:
-    return float(np.median(list(levels)))
+def _quantile(levels: Collection[float], share: float) -> float:
+    """Return a quantile; `np.quantile` imports more of numpy at its first call."""
+    rank = round(share * (len(levels) - 1))
+    return float(np.partition(np.fromiter(levels, float, len(levels)), rank)[rank])

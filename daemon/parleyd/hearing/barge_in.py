@@ -149,7 +149,7 @@ class BargeInDetector:
         if sum(near_end > threshold for near_end in self._near_ends) < HITS:
             return None
         self._held_at = now
-        self._voices.forget_recent()
+        self._voices.held()
         self._loudest_dbfs = heard.level_dbfs if _over_echo(heard) else _NOTHING_DBFS
         self.onset = now - self._onset_periods() * PERIOD_MS / 1000
         self._evidence = 0.0
