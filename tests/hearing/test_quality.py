@@ -12,7 +12,7 @@ import pytest
 from parleyd.config import AudioConfig, Config
 from tests.bench.hearing import material, scenes, session
 from tests.bench.hearing.session import Outcome, Trial
-from tests.bench.hearing.tables import SPEECH
+from tests.bench.hearing.tables import JUDGED, SPEECH
 
 pytestmark = pytest.mark.slow
 
@@ -80,3 +80,24 @@ def test_hearing_quality_reply_does_not_interrupt_itself(
     assert alone.seconds > 12
     assert alone.interruptions == 0
     assert alone.reactions <= reactions
+
+
+@pytest.mark.parametrize("kind", ["tv", "talker", "babble"])
+def test_hearing_quality_other_voices_hardly_interrupt(
+    voices: material.Material, kind: str
+) -> None:
+    alone = play(
+        voices, planned(kind), enr_db=5, user_dbfs=-36.0, snr_db=13.0, length_s=15.0, **STEADY
+    ).alone
+    assert alone.seconds > 12  # without the level of the room's voices most of it is lost
+    assert alone.interruptions <= 1
+
+
+def test_hearing_quality_users_are_heard_over_a_television(voices: material.Material) -> None:
+    found = play(
+        voices, planned("tv-users"), enr_db=5, user_dbfs=-36.0, snr_db=13.0, **STEADY
+    ).trials
+    spoken = [t for t in found if t.kind in SPEECH]
+    assert sum(t.at_onset in JUDGED for t in spoken) >= len(spoken) - 1
+    assert sum(t.reaction_ms is not None and t.reaction_ms <= 250 for t in spoken) >= 3
+    assert sum(t.interrupt_ms is not None for t in spoken) >= len(spoken) - 1
