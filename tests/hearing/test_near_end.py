@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from parleyd import config
+from parleyd.hearing import near_end
 from parleyd.hearing.echo_canceller import BINS, CancelledBlock
 from parleyd.hearing.echo_control import EchoControl
 from parleyd.hearing.near_end import NearEndDetector
@@ -45,9 +46,9 @@ def test_near_end_distinguishes_the_user_from_the_reply(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=5.0, gain=0.4)
     hearing = EchoControl(config.HearingConfig(), lead_ms=40)
-    near_end = [hearing.process(*scene.period(i), i / 100).near_end for i in range(scene.periods)]
-    assert np.mean(np.array(near_end[250:490]) > 0.8) < 0.02
-    assert np.mean(np.array(near_end[520 : 500 + len(user) // 160 - 20]) > 0.8) > 0.6
+    voice = [hearing.process(*scene.period(i), i / 100).near_end for i in range(scene.periods)]
+    assert np.mean(np.array(voice[250:490]) > 0.8) < 0.02
+    assert np.mean(np.array(voice[520 : 500 + len(user) // 160 - 20]) > 0.8) > 0.6
 
 
 def test_near_end_of_a_rattle_is_not_speech() -> None:
@@ -69,3 +70,34 @@ def test_near_end_detector_is_deterministic() -> None:
     first, second = NearEndDetector(), NearEndDetector()
     assert [first.process(c) for c in cues] == [second.process(c) for c in cues]
     assert all(0 <= p <= 1 for c in cues for p in first.process(c))
+
+
+def test_near_end_detector_computes_its_network() -> None:
+    with np.load(near_end._MODEL) as file:
+        w = {name: file[name].astype(float) for name in file.files}
+    units = len(w["g_bias_hh_l0"]) // 3
+    state = np.zeros(units)
+    detector = NearEndDetector()
+    for cues in np.random.default_rng(2).normal(0, 25, (40, 150)).astype(np.float32):
+        scaled = np.clip((np.clip(cues, -40, 40) - w["mean"]) / w["std"], -4, 4)
+        seen = np.maximum(w["a_weight"] @ scaled + w["a_bias"], 0)
+        new = w["g_weight_ih_l0"] @ seen + w["g_bias_ih_l0"]
+        old = w["g_weight_hh_l0"] @ state + w["g_bias_hh_l0"]
+        reset, keep = (1 / (1 + np.exp(-(new + old)[: 2 * units]))).reshape(2, units)
+        state = (1 - keep) * np.tanh(new[2 * units :] + reset * old[2 * units :]) + keep * state
+        expected = 1 / (1 + np.exp(-(w["o_weight"] @ state + w["o_bias"])))
+        np.testing.assert_allclose(detector.process(cues), expected, atol=1e-5)
+
+
+def test_pitch_is_the_autocorrelation_by_fft() -> None:
+    error, echo = noise(1600, 0.1, seed=3), noise(1600, 0.1, seed=4)
+    window = np.hanning(640)
+    of_window = np.fft.irfft(np.abs(np.fft.rfft(window, 1280)) ** 2)[:200]
+    spectra = np.fft.rfft(np.stack((error[-640:], echo[-640:])) * window, 1024)
+    power = np.zeros((2, 513))
+    power[:, 6:96] = np.abs(spectra[:, 6:96]) ** 2  # 90 to 1,500 Hz
+    alike = np.fft.irfft(power)[:, :200]
+    lags = (alike / alike[:, :1] / (of_window / of_window[0]))[:, 38:]  # up to 420 Hz
+    now, of_echo, at_echo = cues_of(error, echo)[:3]
+    expected = (lags[0].max(), lags[1].max(), lags[0, lags[1].argmax()])
+    np.testing.assert_allclose((now, of_echo, at_echo), expected, atol=1e-4)
