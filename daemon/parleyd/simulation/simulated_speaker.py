@@ -10,6 +10,7 @@ from parleyd.app.alarm_command import AlarmCommandListener
 from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
 from parleyd.config import Config
 from parleyd.core.events import (
+    AlarmCommandRecognized,
     AlarmDismissed,
     AlarmDue,
     Effect,
@@ -56,8 +57,9 @@ class Timestamped(Generic[What]):
 class SimulatedSpeaker:
     """Speaker, room, talker and server connection on one event loop, in simulated time.
 
-    Simulated time runs in real time while the server's latency matters (it listens, thinks,
-    or generates audio that is needed soon). Otherwise it runs up to `faster` times as fast.
+    Simulated time runs in real time while the latency of another process matters: the server
+    listens, thinks, or generates audio that is needed soon, or a command spoken into an alarm is
+    being recognised. Otherwise it runs up to `faster` times as fast.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class SimulatedSpeaker:
         self.moments: list[Timestamped[Any]] = []
         self.on_moment: Callable[[Timestamped[Any]], None] = lambda moment: None
         self._faster = faster
+        self._recognizing = False
         self._server_ends_turns = settings.turn.detection != "local"
         self._connection = RealtimeConnection(
             address, self.post, warm=settings.realtime.connection == "warm"
@@ -110,6 +113,8 @@ class SimulatedSpeaker:
     def post(self, event: InputEvent) -> None:
         """Pass an event to the core, like the button, the connection or a skill."""
         self._record(event)
+        if isinstance(event, AlarmCommandRecognized):
+            self._recognizing = False
         self.speaker.handle(event, self.card.now)
 
     async def run(self, until: Callable[[], bool], *, longest_s: float = 60.0) -> bool:
@@ -149,9 +154,10 @@ class SimulatedSpeaker:
         speaker = self.speaker
         hears_us = speaker.state is State.LISTENING and self._server_ends_turns
         owes_us = speaker.awaiting_server and speaker.buffered_ms < COMFORTABLE_MS
-        return REAL_TIME if hears_us or owes_us else self._faster
+        return REAL_TIME if hears_us or owes_us or self._recognizing else self._faster
 
     def _carry(self, effects: Sequence[Effect]) -> None:
+        self._recognizing |= any(isinstance(effect, RecognizeAlarmCommand) for effect in effects)
         self._dispatcher.dispatch(effects)
         for effect in effects:  # in the core's order: after the log events
             if isinstance(effect, Send):
