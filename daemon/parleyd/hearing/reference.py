@@ -3,6 +3,7 @@
 import numpy as np
 
 from parleyd.audio import StreamResampler
+from parleyd.hearing.decimator import Decimator
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames, ms_to_frames
 
 LAG_MS = 25  # soxr's variable-rate stream takes 10 to 14 ms, and a late write 10 ms more
@@ -18,7 +19,12 @@ class Reference:
 
     def __init__(self, device_rate_hz: int, primed_frames: int = 0) -> None:
         self._rate_hz = device_rate_hz
-        self._stream = StreamResampler(device_rate_hz, MIC_RATE_HZ, low_latency=True)
+        factor, rest = divmod(device_rate_hz, MIC_RATE_HZ)
+        self._stream: Decimator | StreamResampler
+        if factor > 1 and rest == 0:
+            self._stream = Decimator(factor)
+        else:
+            self._stream = StreamResampler(device_rate_hz, MIC_RATE_HZ, low_latency=True)
         self._line: Frames = np.zeros(ms_to_frames(LAG_MS, MIC_RATE_HZ), np.int16)
         self._replaces = primed_frames  # the next device frames, which replace dropped ones
         self.slipped = False
