@@ -54,6 +54,9 @@ class House:
 
     settings: Config
     reply: Iterator[Frames]
+    idle_s: float = 0.0
+    """The time until the button is pressed for the first time."""
+
     log_events: list[LoggedEvent] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
@@ -64,8 +67,10 @@ class House:
 
     def __post_init__(self) -> None:
         self.speaker = SmartSpeaker(self.settings, None)
-        for event in (ConnectionUp(), ev.SessionCreated(), ev.SessionUpdated(), ButtonPressed()):
+        for event in (ConnectionUp(), ev.SessionCreated(), ev.SessionUpdated()):
             self.speaker.handle(event, 0.0)
+        if not self.idle_s:
+            self.speaker.handle(ButtonPressed(), 0.0)
 
     @property
     def state(self) -> State:
@@ -78,7 +83,7 @@ class House:
         elif now - self._quiet_since >= SILENCE_S:
             self.speaker.handle(ev.SpeechStopped(item_id=f"u{self._responses}"), now)
             self.speaker.handle(ev.AudioCommitted(item_id=f"u{self._responses}"), now)
-        if self.state is State.IDLE:  # the turn timed out
+        if self.state is State.IDLE and now >= self.idle_s:  # at first, or the turn timed out
             self.speaker.handle(ButtonPressed(), now)
         if self._response is not None and self.speaker.buffered_ms < AHEAD_MS:
             data = next(self.reply).astype("<i2").tobytes()

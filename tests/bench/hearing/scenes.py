@@ -16,6 +16,7 @@ Clock = Literal["shared", "5ppm", "100ppm"]
 
 TRIALS = 5  # users in one session: the canceller keeps its state between replies, as in a house
 ECHO_SESSION_S = 45.0  # many rooms are worth more than long sessions
+WARM_UP_S = 3.5  # the first reply is not judged: it lets the canceller converge
 START_S = 6.0  # of a reply on a cold filter, which needs most of it to converge
 
 # Three of twelve sessions for each group of the table, so that all groups have equal counts.
@@ -37,6 +38,7 @@ JUMP_MS = (5.0, 30.0)
 DISTORTION_DB = (20.0, 40.0)
 KNOCKS_SHARE = 0.3
 VOICES_UNDER_DB = (10.0, 20.0)  # of other voices in the room under the user; one scene of ...
+IDLE_S = 20.0  # every second scene with voices has this time before its conversation
 _AT_THE_USERS_LEVEL = 5  # ... this many has them at the user's level
 WORDS_ENR_DB, WORDS_SNR_DB = 10.0, 15.0  # of short words: between easy and hopeless
 MUSIC_UNDER_DB = (0.0, 15.0)  # a programme with music under its speaker
@@ -70,6 +72,13 @@ class Scene:
     """Whether the microphone processes its sound (`tests.bench.hearing.device`)."""
     music_under_db: float | None = None
     """Speech over music as the answer, so many dB louder; None: without music."""
+    idle_s: float = 0.0
+    """The time before the conversation."""
+
+    @property
+    def start_s(self) -> float:
+        """When the judged time begins: idle time and the first reply are over."""
+        return self.idle_s + (WARM_UP_S if self.warm else 0.0)
 
     @property
     def ordinary(self) -> bool:
@@ -152,6 +161,7 @@ def _beside(voices: RoomVoices, scene: Scene) -> Scene:
         noise=voices,
         snr_db=0.0 if loud else random.uniform(*VOICES_UNDER_DB),
         knocks=False,
+        idle_s=IDLE_S * (index % 2),
     )
 
 

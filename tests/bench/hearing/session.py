@@ -17,7 +17,7 @@ from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames, ms_to_frames
 from tests.bench.hearing.house import Core, FixedThreshold, House, LoggedEvent, repeats
 from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
-from tests.bench.hearing.soundtrack import WARM_UP_S, Said, Soundtrack, compose
+from tests.bench.hearing.soundtrack import Said, Soundtrack, compose
 
 AFTER_END_S = 0.5  # an interruption this soon after the last word is still a detection
 _BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, aligned separately
@@ -94,7 +94,7 @@ def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = 
         lead = ms_to_frames(settings.audio.lead_ms, rate_hz)
         core = FixedThreshold(track.reply, lead, repeats(rate_hz))
     else:
-        core = House(settings, track.reply)
+        core = House(settings, track.reply, scene.idle_s)
     watch = _Watch(core, scene, track)
     watch.run()
     return Outcome(
@@ -129,7 +129,7 @@ class _Watch:
     def run(self) -> None:
         card, core = self._card, self._core
         lines = list(self._track.said)
-        start_s = WARM_UP_S if self._scene.warm else 0.0
+        start_s = self._scene.start_s
         if self._scene.task == "echo" and self._track.fault_at_s is not None:
             start_s = self._track.fault_at_s  # only the time after the change counts
         while card.now < self._track.length_s:

@@ -30,7 +30,6 @@ Kind = Literal["request", "long", "mhm", "cough", "lone", "hiss", "voiced"]
 
 REPLY_DBFS = -24.0  # active level of the assistant, as synthesisers deliver it
 QUIET_DBFS = -75.0  # self-noise of a small microphone
-WARM_UP_S = 3.5  # the first reply is not judged: it lets the canceller converge
 LONGEST_REQUEST_S = 3.5
 LONGEST_S = 8.0
 AFTER_S = 1.6  # longest time from a user's end to the start of the next reply
@@ -81,7 +80,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     room = material.rooms[int(random.integers(len(material.rooms)))]
     path = room.users[int(random.integers(len(room.users)))]
     voices = _Users(scene, material, random)
-    start_s = WARM_UP_S if scene.warm else 0.0
+    start_s = scene.start_s
     said, dry, length_s = voices.lines(start_s) if scene.task == "users" else (
         [], np.zeros(0), start_s + scene.length_s
     )  # fmt: skip

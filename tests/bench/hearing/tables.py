@@ -262,6 +262,10 @@ _VOICES: dict[str, Callable[[Scene], bool]] = {
         ("15-20 dB under", 15.0, 99.0), ("10-15 dB under", 10.0, 15.0), ("at the user's", -9.0, 9.0)
     )
 }  # fmt: skip
+_VOICES["  after idle time, 10-20 dB under"] = lambda s: (
+    s.voices and s.idle_s > 0 and s.snr_db >= 10
+)
+_VOICES["  at once, 10-20 dB under"] = lambda s: s.voices and s.idle_s == 0 and s.snr_db >= 10
 
 
 def _starts(console: Console, title: str, outcomes: Sequence[Outcome]) -> None:
