@@ -85,6 +85,24 @@ def test_voices_never_lock_out_a_voice_like_the_question() -> None:
     assert room.passes(USER) == (True, True)
 
 
+def test_voices_never_lock_out_a_voice_like_the_last_interrupter() -> None:
+    room = Room()
+    room.ask(USER + 10, then_dbfs=USER + 3)
+    room.ask(USER, called=False, then_dbfs=USER - 5)
+    assert room.passes(USER) == (True, True)
+
+
+def test_voices_of_a_short_interruption_set_no_limit() -> None:
+    room = Room()
+    room.ask(USER, called=False, then_dbfs=TELEVISION)
+    before = room.voices.dbfs(room.now)
+    room.hear(TELEVISION + 2, 0.2)
+    room.hear(-70.0, 0.6, voice=0.02, speech=0.02)
+    room.voices.turn_ended(room.now, called=False)
+    room.voices.reply_begins(room.now)
+    assert room.voices.dbfs(room.now) == pytest.approx(before, abs=0.5)
+
+
 def test_voices_forget_the_question_with_the_conversation() -> None:
     room = Room()
     room.ask(USER, then_dbfs=USER - 7)
@@ -130,7 +148,7 @@ def test_voices_of_a_resumed_hold_do_not_make_a_level_known() -> None:
 
 def test_voices_loud_words_that_were_resumed_count_a_second_later() -> None:
     room = Room()
-    room.ask(USER, called=False, then_dbfs=TELEVISION)
+    room.ask(USER + 13, called=False, then_dbfs=TELEVISION)
     for word_goes_on in (True, False):
         room.voices.held()
         room.hear(TELEVISION + 6, 0.5)

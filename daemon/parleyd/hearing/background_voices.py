@@ -2,7 +2,7 @@
 
 A user ends a turn and waits for the answer. Voices that sound while a turn ends, while Parley
 thinks, during a hold that was resumed, and before the wake word belong to the room. A user who
-interrupts must be louder than they are. A voice as loud as the question always interrupts.
+interrupts must be louder than they are. A voice as loud as the user's last turn always interrupts.
 """
 
 from collections import deque
@@ -25,10 +25,11 @@ _KEPT = 150  # chunks of 32 ms: the last five seconds of voices
 _DOUBT_S = 1.0  # after a hold that was resumed: a user goes on, a loud word is over
 _LEAST = 4  # chunks, 0.13 s of voices: less may be the last sound of a user in the room
 _END_S = 0.3  # before the end of a turn: a user is silent there, for 0.4 s or longer
-_AS_LOUD_DB = 6.0  # a user's own words are further above the voices after them
-_ASKER = 0.75  # quantile of the question's levels
-_LEAST_ASKED = 12  # chunks, 0.4 s
-_BELOW_ASKER_DB = CONFIRMED_DB + 3.0  # from that quantile to the softer half of the words
+_AS_LOUD_DB = 3.0  # a user's own words are further above the voices after them
+_USER = 0.75  # quantile of the levels of a user's turn
+_LEAST_CALLED = 12  # chunks, 0.4 s
+_LEAST_INTERRUPTING = 30  # chunks, 1 s: who says more and then waits is a user, too
+_BELOW_USER_DB = CONFIRMED_DB + 3.0  # from that quantile to the softer half of the words
 _FRESH_S = 60.0  # a programme pauses for music for less than this
 _FADES_DB_PER_S = 0.1  # 6 dB a minute after that: the set is switched off
 _NOTHING_DBFS = -120.0
@@ -55,7 +56,7 @@ class BackgroundVoices:
         self._recent: deque[_Voiced] = deque(maxlen=_KEPT)
         self._turn_ended_at: float | None = None
         self._loud_dbfs = _NOTHING_DBFS
-        self._asker_dbfs: float | None = None
+        self._user_dbfs: float | None = None
         self._heard_at = float("-inf")  # a voice of the room
         self._doubted: list[_Voiced] = []
         self._idle_periods = 0
@@ -67,8 +68,8 @@ class BackgroundVoices:
             return _NOTHING_DBFS
         faded_db = max(0.0, now - self._heard_at - _FRESH_S) * _FADES_DB_PER_S
         level_dbfs = self._loud_dbfs - faded_db
-        if self._asker_dbfs is not None:
-            level_dbfs = min(level_dbfs, self._asker_dbfs - _BELOW_ASKER_DB)
+        if self._user_dbfs is not None:
+            level_dbfs = min(level_dbfs, self._user_dbfs - _BELOW_USER_DB)
         return level_dbfs
 
     def update(self, heard: ProcessedPeriod, now: float, *, quiet: bool) -> None:
@@ -107,13 +108,13 @@ class BackgroundVoices:
         during = [voiced.dbfs for voiced in self._recent if voiced.at <= self._turn_ended_at]
         after = [voiced.dbfs for voiced in self._recent if voiced.at > self._turn_ended_at]
         goes_on = len(after) >= _LEAST and (
-            len(during) < _LEAST or _quantile(after, 0.5) > _quantile(during, 0.5) - _AS_LOUD_DB
+            len(during) < _LEAST or _quantile(after, _USER) > _quantile(during, _USER) - _AS_LOUD_DB
         )
-        if called:
-            asked = len(during) >= _LEAST_ASKED and not goes_on
-            self._asker_dbfs = _quantile(during, _ASKER) if asked else None
-        elif goes_on:  # it was no turn of a user at all
-            self._turn_ended_at = float("-inf")
+        least = _LEAST_CALLED if called else _LEAST_INTERRUPTING
+        if len(during) >= least and not goes_on:
+            self._user_dbfs = _quantile(during, _USER)
+        elif called:
+            self._user_dbfs = None
         return goes_on and self._knew
 
     def reply_begins(self, now: float) -> None:
@@ -142,8 +143,8 @@ class BackgroundVoices:
         self._turn_ended_at = None
 
     def rest(self) -> None:
-        """The conversation is over: forget the level of its question."""
-        self._asker_dbfs = None
+        """The conversation is over: forget the level of its user."""
+        self._user_dbfs = None
         self.forget_recent()
 
     # --- before the wake word ---------------------------------------------------------
