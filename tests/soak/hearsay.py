@@ -30,6 +30,8 @@ _COUGH = [_heard(_VOICE, 8.0, 0.1, chunk, 0.9) for chunk in (False, True)]
 class Hearsay:
     """Replaces `parleyd.hearing.echo_control.EchoControl`; `speaks` and `coughs` set its output."""
 
+    delay_ms = 0.0
+
     def __init__(self, random: Random) -> None:
         self._random = random
         self._periods = 0
@@ -51,6 +53,9 @@ class Hearsay:
 
     def overhear(self, cleaned: Frames, now: float, *, first: bool) -> float | None:
         """Return nothing: no voice is heard before the wake word."""
+
+    def own_voice(self) -> None:
+        """Return nothing: the echo is not heard."""
 
     def on_xrun(self, now: float) -> None:
         """Ignore frames that the card lost."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from parleyd.core import log_events
 from parleyd.core.events import EchoPathLearned, Effect, LogEvent, ReportXruns
+from parleyd.hearing.canceller_watch import CancellerWatch
+from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
 from parleyd.playback.lead import PlaybackLead
 
@@ -25,7 +27,7 @@ class HearingMonitor:
     @property
     def impaired(self) -> str:
         """What part of hearing does not work, in words; "" when all of it does."""
-        return self._front_end.silent or self._impaired
+        return self._front_end.silent or self._impaired or self._front_end.half_duplex
 
     def xruns(self, count: int, now: float) -> None:
         """The card lost frames `count` times since the last period."""
@@ -37,7 +39,7 @@ class HearingMonitor:
     def volume_changed(self, percent: int) -> None:
         """Playback is at this volume from now on."""
         if duplex := self._front_end.volume_changed(percent):
-            self._emit(log_events.of_duplex(duplex))
+            self._report_duplex(duplex, None)
 
     def report(self, result: FrontEndResult, now: float) -> None:
         """Log what has changed in this period."""
@@ -46,8 +48,8 @@ class HearingMonitor:
             self.save_echo_path(now)
         if result.dead is not None:
             self._emit(log_events.of_microphone(result.dead))
-        if result.duplex is not None:
-            self._emit(log_events.of_duplex(result.duplex))
+        if result.duplex is not None or result.canceller is not None:
+            self._report_duplex(result.duplex, result.canceller)
 
     def save_echo_path(self, now: float) -> None:
         """Have the echo path saved for the next start, at most once in `SAVE_EVERY_S`."""
@@ -55,6 +57,14 @@ class HearingMonitor:
         if memory is not None:
             self._saved_at = now
             self._emit(EchoPathLearned(memory))
+
+    def _report_duplex(self, duplex: Duplex | None, canceller: CancellerWatch | None) -> None:
+        if canceller is not None and canceller.lost:
+            self._emit(log_events.of_canceller(canceller.newest))
+        if duplex is not None and not duplex.full:
+            self._emit(log_events.of_duplex(duplex))
+        if not self._front_end.half_duplex:
+            self._emit(LogEvent("full_duplex", {"means": "a voice interrupts again"}))
 
     def take_faults(self) -> bool:
         """Log the parts that have failed since the last call; True when there are any."""

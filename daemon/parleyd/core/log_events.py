@@ -4,7 +4,9 @@ from parleyd.core.events import LogEvent
 from parleyd.hearing.barge_in import BargeInDecision
 from parleyd.hearing.calibration import CalibrationResult
 from parleyd.hearing.duplex import Duplex
+from parleyd.hearing.own_voice import OwnVoice
 from parleyd.realtime.events import Json
+from parleyd.units import MIC_RATE_HZ
 
 
 def of_decision(decision: BargeInDecision, now: float) -> LogEvent:
@@ -52,9 +54,7 @@ def of_lead(lead_ms: int) -> LogEvent:
 
 
 def of_duplex(duplex: Duplex) -> LogEvent:
-    """Speech can no longer interrupt, or can again."""
-    if duplex.full:
-        return LogEvent("full_duplex", {"means": "a voice interrupts again"})
+    """Speech can no longer interrupt, because the echo is too loud."""
     return LogEvent(
         "half_duplex",
         {
@@ -63,3 +63,18 @@ def of_duplex(duplex: Duplex) -> LogEvent:
             "interrupt; lower audio.volume or move the microphone away from the loudspeaker",
         },
     )
+
+
+def of_canceller(found: OwnVoice | None) -> LogEvent:
+    """Speech can no longer interrupt, because the canceller does not cancel the echo."""
+    means = (
+        "Parley interrupted itself: its echo is not cancelled, because its delay is longer than "
+        "2.4 s or keeps changing, or because a device changes the sound; only wake word and button "
+        "interrupt; use one sound card for both directions, without a wireless loudspeaker or a "
+        "sound server between"
+    )
+    if found is None:
+        return LogEvent("half_duplex", {"means": means})
+    delay_ms = found.delay * 1000 // MIC_RATE_HZ
+    figures: Json = {"removed_db": round(found.removed_db, 1), "delay_ms": delay_ms}
+    return LogEvent("half_duplex", {**figures, "means": means})

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from parleyd.hearing.delay_estimator import LONGEST, EchoPathDelayEstimator
+from parleyd.hearing.delay_estimator import FARTHEST, EchoPathDelayEstimator
 from parleyd.hearing.echo_canceller import HISTORY, HOP, EchoCanceller
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
@@ -14,7 +14,7 @@ _EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves
 _MOVED = 3  # frames; the filter follows smaller changes itself
 _TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
 _LEAST_LATE = _TAPS // 2  # the look-ahead of the interpolation, in frames
-_MOST_LATE = LONGEST  # before it, `KEPT` has room for the canceller's history and the taps
+_MOST_LATE = FARTHEST  # before it, `KEPT` has room for the canceller's history and the taps
 
 # A clock's error is the slope of the delay: a frame in 10 s is 6 ppm.
 _DRIFT_POINTS = 150  # 20 s of playback
@@ -27,9 +27,9 @@ _LARGEST_DRIFT = 500e-6  # above the error of any crystal
 class Alignment:
     """Delays the reference of one stream so that its echo follows it by about 20 ms.
 
-    The delay is estimated from the sound, within half a second of playback, up to 300 ms.
-    One caller, one `process` per period. `early`: the least number of frames from passing a
-    reference frame to its sound.
+    The delay is estimated from the sound, within half a second of playback: up to 300 ms, or
+    around a longer delay after `search_around`. One caller, one `process` per period.
+    `early`: the least number of frames from passing a reference frame to its sound.
     """
 
     def __init__(self, canceller: EchoCanceller, early: int) -> None:
@@ -64,7 +64,26 @@ class Alignment:
         it in the first second of sound.
         """
         self._canceller.weights = memory.weights
+        if not self._finder.reaches(memory.delay):
+            self._finder.search_around(memory.delay)
         self._late, self._delay, self._drift = _bounded(memory.late), memory.delay, memory.drift
+
+    @property
+    def reference(self) -> Frames:
+        """The newest frames of the reference, not delayed: a view, valid until `process`."""
+        return self._finder.reference
+
+    def search_around(self, delay: float) -> bool:
+        """The echo was found `delay` frames after its reference (to 20 ms).
+
+        Returns whether it was searched elsewhere until now; then the delay is unknown.
+        """
+        if self._finder.reaches(delay):
+            return False
+        self._finder.search_around(delay)
+        self._delay = None
+        self._points.clear()
+        return True
 
     def process(self, mic: Frames, reference: Frames) -> Floats:
         """Return the reference that belongs to `mic`: 160 frames on int16's scale."""

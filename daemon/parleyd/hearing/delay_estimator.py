@@ -8,10 +8,13 @@ import numpy as np
 
 from parleyd.audio import SlidingWindow
 from parleyd.hearing.fft import Spectra, irfft, rfft
+from parleyd.hearing.own_voice import FARTHEST as FARTHEST_FOUND
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
 
 LONGEST = 300 * MIC_RATE_HZ // 1000  # 250 ms of hardware on top of the playback lead
-KEPT = 600 * MIC_RATE_HZ // 1000  # the longest delay, plus the canceller's history of 250 ms
+FARTHEST = FARTHEST_FOUND + LONGEST  # when searched around a delay that `own_voice` has found
+KEPT = FARTHEST_FOUND + MIC_RATE_HZ  # what it compares; more than FARTHEST and the history of
+# the canceller, 250 ms
 _WINDOW = 2048  # 128 ms of the microphone at a time
 _FFT = 8192  # window plus longest delay, without circular wrap
 _EVERY = _WINDOW // MIC_PERIOD_FRAMES + 1
@@ -21,6 +24,7 @@ _AUDIBLE = 100  # -50 dBFS: quieter playback is not analysed
 _SURE = 0.05  # the least height of a peak (at most 1); unrelated signals reach 0.02
 _AGREEING = 3  # consecutive estimates, 0.4 s, ...
 _NEAR = 2  # ... that differ by at most this number of frames
+_BEFORE = 100 * MIC_RATE_HZ // 1000  # earlier than a delay that is known to 20 ms
 _JUMP = 50 * MIC_RATE_HZ // 1000  # more than a driver loses in one xrun
 
 
@@ -32,6 +36,7 @@ class EchoPathDelayEstimator:
         self._mic = SlidingWindow(_WINDOW, _SLACK, np.int16)
         self._periods = 0
         self._new: Spectra | None = None  # the next period's work: one must not take both
+        self._from = 0
         self.forget()
 
     @property
@@ -43,6 +48,16 @@ class EchoPathDelayEstimator:
         """Discard all estimates so far."""
         self._cross = np.zeros(_FFT // 2 + 1, np.complex64)
         self._histories: tuple[list[float | None], list[float | None]] = ([], [])
+
+    def reaches(self, delay: float) -> bool:
+        """Return whether a delay in frames is among those that are searched."""
+        return self._from <= delay <= self._from + LONGEST
+
+    def search_around(self, delay: float) -> None:
+        """Search 300 ms around this delay from now on, and discard all estimates so far."""
+        self._from = min(max(0, int(delay) - _BEFORE), FARTHEST_FOUND)
+        self._new = None
+        self.forget()
 
     def push(self, mic: Frames, reference: Frames) -> bool:
         """Process one period; return whether `delay` and `jump` have new data."""
@@ -60,7 +75,8 @@ class EchoPathDelayEstimator:
 
     def delay(self) -> float | None:
         """Return the frames from a reference to its strongest echo, or None if uncertain."""
-        return self._agreed(0, _peak(self._cross, 0, LONGEST + 1))
+        found = self._agreed(0, _peak(self._cross, 0, LONGEST + 1))
+        return None if found is None else self._from + found
 
     def jump(self, path: Floats, early: float) -> float | None:
         """Return the frames by which the echo is later than in `path`, or None if uncertain.
@@ -68,12 +84,13 @@ class EchoPathDelayEstimator:
         `path`: the canceller's impulse response, which begins `early` frames after the
         reference was passed in.
         """
-        expected = rfft(path, _FFT) * np.exp(_TURN * early).astype(np.complex64)
+        expected = rfft(path, _FFT) * np.exp(_TURN * (early - self._from)).astype(np.complex64)
         return self._agreed(1, _peak(self._cross * expected.conj(), -_JUMP, _JUMP))
 
     def _compare(self) -> Spectra | None:
         """Return the cross spectrum of the newest windows; None if playback is too quiet."""
-        newest = self.reference[-_FFT:]
+        end = len(self.reference) - self._from
+        newest = self.reference[end - _FFT : end]
         if newest[LONGEST:].max() < _AUDIBLE:
             return None
         far = rfft(newest.astype(np.float32), _FFT)

@@ -20,6 +20,7 @@ from parleyd.hearing.echo_canceller import BINS, HOP, CancelledBlock, EchoCancel
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.hearing.fuse import ComponentFault, Fuse
 from parleyd.hearing.near_end import NearEndDetector, NearEndProbabilities
+from parleyd.hearing.own_voice import OwnVoice, OwnVoiceSearch
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.residual_echo import ResidualEchoEstimator
 from parleyd.hearing.vad import VoiceActivityDetector
@@ -27,6 +28,7 @@ from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
 
 _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector expects -26
 _GLITCH_S = 1.0  # the filter needs this time to follow an echo path that an xrun has moved
+_SEARCH_S = 3.0  # to find the delay around a place where an echo was found, and to learn it
 _COLD_PERIODS = 100  # of audible playback; before, an unknown echo sounds like a user ...
 _FOUND_PERIODS = 50  # ... or half of it if the delay is known
 _YOUNG_PERIODS = 400  # of audible playback; before, the echo may exceed its prediction
@@ -93,6 +95,7 @@ class EchoControl:
         done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)
         cleaned = round_to_int16(cancelled.error * _FULL_SCALE - floor)
+        self._own_voice.push(mic, cleaned)
         known = self._knowing.run(now, self._know, cancelled, attentive)
         excess_db, near_end = known or (0.0, NearEndProbabilities(0.0, 0.0))
         chunk: bool | None = False
@@ -127,6 +130,16 @@ class EchoControl:
     def delay_ms(self) -> float | None:
         """The time from passing a reference frame to its echo; None while it is unknown."""
         return self._alignment.delay_ms if self._alignment is not None else None
+
+    def own_voice(self) -> OwnVoice | None:
+        """Compare the last second with what was played; None if nothing was.
+
+        The delay is searched from now on where an echo was found that is not cancelled. Takes
+        as long as two periods' processing.
+        """
+        if self._alignment is None:
+            return None
+        return self._cancelling.run(self._now, self._find_own_voice, self._alignment)
 
     def echo_path(self) -> EchoPath | None:
         """Return the echo path to save over a restart; None after too little playback."""
@@ -169,6 +182,7 @@ class EchoControl:
         self._alignment = Alignment(self._canceller, self._early) if self._canceller else None
         self._audible_periods = 0
         self._since_audible = _RINGING_PERIODS  # periods
+        self._own_voice = OwnVoiceSearch()
 
     def _new_near_end_detector(self) -> None:
         self._levels = ResidualEchoEstimator()
@@ -189,6 +203,12 @@ class EchoControl:
         self._since_audible = 0 if audible else self._since_audible + 1
         cancelled = self._canceller.process(mic, due)
         return cancelled, _finite(rms_dbfs(cancelled.echo), "the estimated echo")
+
+    def _find_own_voice(self, alignment: Alignment) -> OwnVoice | None:
+        found = self._own_voice.compare(alignment.reference)
+        if found is not None and found.uncancelled and alignment.search_around(found.delay):
+            self._distrusted_until = self._now + _SEARCH_S
+        return found
 
     def _know(
         self, cancelled: CancelledBlock, attentive: bool

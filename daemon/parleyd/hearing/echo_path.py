@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parleyd.hearing.delay_estimator import LONGEST
+from parleyd.hearing.delay_estimator import FARTHEST
 from parleyd.hearing.echo_canceller import HOP, PARTITIONS
 from parleyd.units import Floats
 
@@ -30,7 +30,7 @@ class EchoPath:
 
     @property
     def plausible(self) -> bool:
-        """Whether this can be an echo path: size, finite values, gain <= 20 dB, delay <= 300 ms."""
+        """Whether this can be an echo path: size, finite values, gain <= 20 dB, delay <= 2.7 s."""
         numbers = np.array([self.late, self.delay, self.drift])
         finite = bool(np.isfinite(self.weights).all() and np.isfinite(numbers).all())
         return (
@@ -38,6 +38,6 @@ class EchoPath:
             and finite
             and float(np.sum(self.weights**2)) < _LOUDEST
             and 0 <= self.late <= self.delay + HOP
-            and self.delay <= LONGEST
+            and self.delay <= FARTHEST
             and abs(self.drift) < 1e-3
         )

@@ -10,8 +10,9 @@ from parleyd import config
 from parleyd.audio import level_dbfs
 from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.background_voices import BackgroundVoices
-from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector
+from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector, Decision
 from parleyd.hearing.calibration import Calibration, CalibrationResult
+from parleyd.hearing.canceller_watch import CancellerWatch
 from parleyd.hearing.digital_silence import DigitalSilence
 from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.echo_control import EchoControl
@@ -42,6 +43,8 @@ class FrontEndResult:
     """Set in the period in which the loudspeaker's echo became, or ceased to be, too loud."""
     calibrated: CalibrationResult | None
     """Set once, when the calibration by the startup sound is complete."""
+    canceller: CancellerWatch | None = None
+    """Set in the period in which the canceller was found not to cancel, or to cancel again."""
     dead: bool | None = None
     """Set in the period in which the microphone stopped, or resumed, delivering sound."""
 
@@ -115,6 +118,8 @@ class AudioFrontEnd:
         self._preroll.push(heard.cleaned)
         self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
         turned = self._judges.run(now, self._turned, heard, speaking)
+        lost = self._watch.lost
+        self._judges.run(now, self._check_canceller, speaking, now)
         decision = self._judges.run(now, self._judge, heard, now)
         return FrontEndResult(
             heard,
@@ -123,6 +128,7 @@ class AudioFrontEnd:
             self._ends.run(now, self._endpoint.update, heard, now),
             self._duplex if turned else None,
             self._hears.run(now, self._calibrated, heard, now),
+            self._watch if self._watch.lost is not lost else None,
             dead,
         )
 
@@ -143,6 +149,14 @@ class AudioFrontEnd:
     def silent(self) -> str:
         """A text if the microphone delivers no sound; "" if it does."""
         return "the microphone delivers no sound" if self._silence.dead else ""
+
+    @property
+    def half_duplex(self) -> str:
+        """Why no voice interrupts at present; "" if one does."""
+        if self._watch.lost:
+            return "the echo is not cancelled: only wake word and button interrupt"
+        loud = "the echo is too loud: only wake word and button interrupt"
+        return "" if self._duplex.full else loud
 
     def renew_wake_engine(self, engine: WakeEngine) -> None:
         """Use this engine from now on; the maker of the old one closes it."""
@@ -293,8 +307,31 @@ class AudioFrontEnd:
         return self._voices.turn_ended(now, called=called)
 
     def _judge(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
-        judges = (self._duplex.full and not self.only_wake_word) or self._barge_in.pending
-        return self._barge_in.update(heard, now) if judges else None
+        full = self._duplex.full and not self._watch.lost and not self.only_wake_word
+        if not full and not self._barge_in.pending:
+            return None
+        decision = self._barge_in.update(heard, now)
+        if decision is None or decision.decision is Decision.HOLD:
+            return decision
+        return self._not_itself(decision, now)
+
+    def _not_itself(self, decision: BargeInDecision, now: float) -> BargeInDecision:
+        """Return the decision about a hold; resume if it was Parley's own voice."""
+        found = self._hearing.own_voice()
+        self._watch.decided(decision.decision, found, now)
+        if found is None:
+            return decision
+        evidence = {"own_voice": found.similarity, "removed_db": found.removed_db}
+        decision = replace(decision, metrics=decision.metrics | evidence)
+        if not found.uncancelled:
+            return decision
+        return replace(decision, decision=Decision.RESUME, reason="its own voice")
+
+    def _check_canceller(self, speaking: bool, now: float) -> None:
+        in_doubt = self._cancels and self._hearing.delay_ms is None
+        judged = speaking and not self._barge_in.pending
+        if judged and self._watch.due(in_doubt=in_doubt):
+            self._watch.checked(self._hearing.own_voice(), now)
 
     def _calibrated(self, heard: ProcessedPeriod, now: float) -> CalibrationResult | None:
         if self._calibration is None:
@@ -333,6 +370,7 @@ class AudioFrontEnd:
 
     def _renew_judges(self) -> None:
         self._duplex = Duplex()
+        self._watch = CancellerWatch()
         self._voices = BackgroundVoices()
         self._overhears = False
         self._barge_in: BargeInDetector = BargeInDetector(self._settings.hearing, self._voices)

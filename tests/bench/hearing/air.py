@@ -8,7 +8,7 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 from tests.bench.hearing.device import Device
 
 LOUDSPEAKER_HZ = 48_000
-LONGEST_DELAY_MS = 250
+LONGEST_DELAY_MS = 2500
 MOVE_S = 0.3  # time to push the box a little, or to sit down beside it
 
 

@@ -23,6 +23,8 @@ _USERS: dict[str, Callable[[Scene, Trial], bool]] = {
     "device, ENR <= 10 dB": lambda s, t: s.device and _asks(t) and s.enr_db <= 10,
     "device, ENR 15 dB": lambda s, t: s.device and _asks(t) and s.enr_db == 15,
     "device, ENR 20 dB": lambda s, t: s.device and _asks(t) and s.enr_db == 20,
+    "delay of 0.3 to 2 s": lambda s, t: s.lost and not s.restless and _asks(t) and s.enr_db <= 15,
+    "restless delay": lambda s, t: s.restless and _asks(t) and s.enr_db <= 15,
     "over music": lambda s, t: s.music and _asks(t) and s.enr_db <= 15,
     "over speech with music": lambda s, t: (
         s.music_under_db is not None and _asks(t) and s.enr_db <= 15
@@ -35,6 +37,8 @@ ALONE: dict[str, Callable[[Scene], bool]] = {
     "  without": lambda s: s.device and not _traits(s) & {"gate", "gain"},
     "  ENR <= 10 dB": lambda s: s.device and s.enr_db <= 10,
     "speech with music": lambda s: s.music_under_db is not None,
+    "delay of 0.3 to 2 s": lambda s: s.lost and not s.restless,
+    "restless delay": lambda s: s.restless,
 }
 
 

@@ -28,7 +28,10 @@ _NOISES: tuple[Noise, ...] = ("quiet", "pink", "kitchen", "dishes")
 _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
 _VOICES_SALT = {"tv": 100, "talker": 200, "babble": 300}
-_KIND_SALT = {"short-words": 500, "device": 600, "music-under-speech": 700}
+_KIND_SALT = {
+    "short-words": 500, "device": 600, "music-under-speech": 700, "far-delay": 800,
+    "restless-delay": 900,
+}  # fmt: skip
 
 USER_DBFS = (-42.0, -32.0)
 LOUDEST_ECHO_DBFS = -16.0  # active level; speech peaks 15 dB higher, where microphones clip
@@ -41,6 +44,7 @@ VOICES_UNDER_DB = (10.0, 20.0)  # of other voices in the room under the user; on
 IDLE_S = 20.0  # every second scene with voices has this time before its conversation
 _AT_THE_USERS_LEVEL = 5  # ... this many has them at the user's level
 WORDS_ENR_DB, WORDS_SNR_DB = 10.0, 15.0  # of short words: between easy and hopeless
+FAR_DELAY_MS = (270.0, 1960.0)  # a sound server, a wireless loudspeaker: 0.3 to 2 s in all
 MUSIC_UNDER_DB = (0.0, 15.0)  # a programme with music under its speaker
 
 
@@ -70,6 +74,8 @@ class Scene:
     """Short words and words that begin with a hiss, instead of requests."""
     device: bool = False
     """Whether the microphone processes its sound (`tests.bench.hearing.device`)."""
+    restless: bool = False
+    """Whether the echo's delay jumps every few seconds, unreported."""
     music_under_db: float | None = None
     """Speech over music as the answer, so many dB louder; None: without music."""
     idle_s: float = 0.0
@@ -84,7 +90,12 @@ class Scene:
     def ordinary(self) -> bool:
         """Whether the scene belongs to none of the kinds that have a table of their own."""
         over_music = self.music_under_db is not None or (self.music and self.task == "users")
-        return not (self.voices or self.words or self.device or over_music)
+        return not (self.voices or self.words or self.device or over_music or self.lost)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the echo is out of the canceller's reach, or does not stay in it."""
+        return self.restless or self.delay_ms > DELAY_MS[1]
 
     @property
     def voices(self) -> bool:
@@ -98,7 +109,7 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
     `hours`: of speech replies in quiet and noisy rooms without a user; music, path changes and
     delay jumps add a fifth of that each. `users`: trials with a user; path changes, delay
     jumps and users over music add a fifth of that each. Each kind of other voices in the room,
-    devices, speech over music and short words add a third to both.
+    devices, speech over music, lost delays and short words add a third to both.
     `only`: the kinds of scenes to run (``KINDS``), all if empty.
     """
     sessions = round(users / TRIALS)
@@ -120,7 +131,7 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
     for voices in ROOM_VOICES:
         every[voices] = islice(_scenes(seed, "echo", voices=voices), third)
         every[f"{voices}-users"] = islice(_scenes(seed, "users", voices=voices), some)
-    for kind in ("device", "music-under-speech"):
+    for kind in ("device", "music-under-speech", "far-delay", "restless-delay"):
         every[kind] = islice(_of_kind(kind, seed, "echo"), third)
         every[f"{kind}-users"] = islice(_of_kind(kind, seed, "users"), some)
     return [scene for kind, scenes in every.items() if not only or kind in only for scene in scenes]
@@ -130,7 +141,8 @@ KINDS = (
     "users", "users-path", "users-jump", "echo", "music", "path", "jump", "starts",
     *ROOM_VOICES, *(f"{voices}-users" for voices in ROOM_VOICES),
     "music-users", "short-words", "device", "device-users", "music-under-speech",
-    "music-under-speech-users",
+    "music-under-speech-users", "far-delay", "far-delay-users", "restless-delay",
+    "restless-delay-users",
 )  # fmt: skip
 
 
@@ -180,6 +192,11 @@ def _of_kind(kind: str, seed: int, task: Task) -> Iterator[Scene]:
                 )  # fmt: skip
             case "device":
                 yield replace(scene, device=True)
+            case "far-delay":
+                random = np.random.default_rng((*scene.seed, 2))
+                yield replace(scene, delay_ms=random.uniform(*FAR_DELAY_MS))
+            case "restless-delay":
+                yield replace(scene, restless=True)
             case _:
                 random = np.random.default_rng((*scene.seed, 2))
                 yield replace(scene, music_under_db=random.uniform(*MUSIC_UNDER_DB))

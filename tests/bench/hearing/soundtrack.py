@@ -41,6 +41,7 @@ _WORD_KINDS: tuple[Kind, ...] = (
     "lone", "hiss", "voiced", "lone", "hiss", "voiced", "lone", "hiss", "voiced", "lone"
 )  # fmt: skip
 _GAP_S = (0.15, 0.9)  # pauses between two sentences of a reply
+_RESTLESS_MS, _RESTLESS_EVERY_S = (5.0, 250.0), (2.0, 4.0)
 _KNOCK_EVERY_S = (4.0, 12.0)
 
 
@@ -112,7 +113,8 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     shift = EchoShift(fault_at_s or 0.0, scene.jump_ms, xruns=int(scene.jump_told))
     return Soundtrack(
         length_s, said, user, air, reply(scene, material, reply_seed),
-        [shift] if jump else [], fault_at_s, room.name,
+        _restless(scene, length_s) if scene.restless else [shift] if jump else [],
+        fault_at_s, room.name,
     )  # fmt: skip
 
 
@@ -253,6 +255,17 @@ def _fault_time(
         line = said[int(random.integers(1, len(said)))]
         return round(line.onset_s - random.uniform(0.3, 3.0), 2)
     return round(random.uniform(start_s + 3, start_s + 8), 2)  # the rest shows the effect
+
+
+def _restless(scene: Scene, length_s: float) -> list[EchoShift]:
+    """Return jumps between delays, as a sound server makes them that fills its buffer again."""
+    random = np.random.default_rng((*scene.seed, 3))
+    shifts, at_s, delay_ms = [], scene.start_s, scene.delay_ms
+    while at_s < length_s:
+        new_ms = random.uniform(*_RESTLESS_MS)
+        shifts.append(EchoShift(round(at_s, 2), new_ms - delay_ms))
+        at_s, delay_ms = at_s + random.uniform(*_RESTLESS_EVERY_S), new_ms
+    return shifts
 
 
 def _mix(track: Signal, sound: Signal, at_s: float) -> None:

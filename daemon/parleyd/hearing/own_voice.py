@@ -1,0 +1,109 @@
+"""Recognise Parley's own voice in the microphone, with any delay and through any device.
+
+The canceller and its delay estimator compare waveforms; a delay beyond their reach, a delay that
+jumps, or a device that bends the sound defeats them. This compares spectra over time, coarse
+enough to survive all of that: the correlation coefficient of the levels in 16 bands, for each
+delay up to 2.4 s.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from parleyd.audio import FULL_SCALE, SlidingWindow, power_to_db
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
+
+FARTHEST = 2400 * MIC_RATE_HZ // 1000
+"""The longest delay that is found, in frames: wireless loudspeakers have up to 2 s."""
+
+HEARD = MIC_RATE_HZ
+"""Frames of the microphone that are compared: 0.6 s let one voice in ten pass for another."""
+
+_SLACK = 100 * MIC_PERIOD_FRAMES
+_HOP, _FFT = 320, 640  # 20 ms: the delay estimator searches 300 ms around the result
+_EDGES_HZ = np.geomspace(250, 6000, 17)  # voices, without the bands of hum and of codecs
+_RANGE_DB = 25.0  # below the loudest: a weaker echo under a user must not count as much
+_AUDIBLE_DBFS = -55.0
+_NO_POWER = 1e-12
+_SAME = 0.65  # 1 s of other voices: at most 0.61 (n 60); of echo: 0.7 to 1
+_DIFFERENT = 0.45
+_LEFT_DB, _CANCELLED_DB = 3.0, 6.0  # real devices: 4 to 20 dB are cancelled
+
+
+class OwnVoice(NamedTuple):
+    """How much the last second after the canceller is like what was played."""
+
+    similarity: float
+    """The correlation at the best delay, -1..1; 0 if the microphone hears nothing."""
+
+    delay: int
+    """That delay in frames, from passing a reference frame to its sound; to 20 ms."""
+
+    removed_db: float
+    """The level of the microphone over the level after the canceller."""
+
+    @property
+    def uncancelled(self) -> bool:
+        """It is Parley's own voice, which the canceller has left in."""
+        return self.similarity >= _SAME and self.removed_db < _LEFT_DB
+
+    @property
+    def cancelled(self) -> bool:
+        """The canceller removes the echo, or there is none."""
+        return self.similarity < _DIFFERENT or self.removed_db >= _CANCELLED_DB
+
+
+class OwnVoiceSearch:
+    """Keeps the last second of one stream; pure, one `push` per period, `compare` on demand."""
+
+    def __init__(self) -> None:
+        self._mic = SlidingWindow(HEARD, _SLACK, np.int16)
+        self._cleaned = SlidingWindow(HEARD, _SLACK, np.int16)
+
+    def push(self, mic: Frames, cleaned: Frames) -> None:
+        """Take one period before and after the canceller."""
+        self._mic.push(mic)
+        self._cleaned.push(cleaned)
+
+    def compare(self, reference: Frames) -> OwnVoice | None:
+        """Compare with the newest `HEARD` + `FARTHEST` frames that were passed to the loudspeaker.
+
+        Returns None if playback was silent. About 1.5 ms.
+        """
+        reference = reference[-HEARD - FARTHEST :]
+        if _dbfs(reference) < _AUDIBLE_DBFS:
+            return None
+        cleaned_dbfs = _dbfs(self._cleaned.samples)
+        removed_db = _dbfs(self._mic.samples) - cleaned_dbfs
+        if cleaned_dbfs < _AUDIBLE_DBFS:
+            return OwnVoice(0.0, 0, removed_db)
+        alike = _correlations(_levels_db(reference), _levels_db(self._cleaned.samples))
+        best = int(np.argmax(alike))
+        return OwnVoice(float(alike[best]), (len(alike) - 1 - best) * _HOP, removed_db)
+
+
+def _correlations(played_db: Floats, heard_db: Floats) -> Floats:
+    """Return Pearson's coefficient for each position of `heard_db` in `played_db`."""
+    windows = np.lib.stride_tricks.sliding_window_view(played_db, len(heard_db), axis=0)
+    heard = heard_db - heard_db.mean(axis=0)
+    power = np.square(windows).sum(axis=2) - np.square(windows.sum(axis=2)) / len(heard)
+    norms = np.sqrt(np.maximum(power.sum(axis=1), 0.0) * np.square(heard).sum())
+    shared: Floats = np.tensordot(windows, heard.T, axes=((1, 2), (0, 1)))
+    return np.asarray(shared / (norms + 1.0), np.float32)
+
+
+def _levels_db(sound: Frames) -> Floats:
+    """Return the level of each band in dB, one row for each 20 ms."""
+    blocks = np.lib.stride_tricks.sliding_window_view(sound, _FFT)[::_HOP]
+    power = np.square(np.abs(np.fft.rfft(blocks * _HANN)))[:, : _EDGES[-1]]
+    levels = 10 * np.log10(np.add.reduceat(power, _EDGES[:-1], axis=1) + 1.0)
+    return np.asarray(np.maximum(levels, levels.max() - _RANGE_DB), np.float32)
+
+
+def _dbfs(sound: Frames) -> float:
+    samples = sound.astype(np.float32) / np.float32(FULL_SCALE)
+    return power_to_db(float(samples @ samples) / len(samples) + _NO_POWER)
+
+
+_HANN = np.hanning(_FFT).astype(np.float32)
+_EDGES = np.unique(np.rint(_EDGES_HZ * _FFT / MIC_RATE_HZ)).astype(np.intp)
