@@ -119,15 +119,19 @@ def power_to_db(power: Decibels) -> Decibels:
 
 def rms_dbfs(samples: Floats | Doubles) -> float:
     """RMS level of samples of full scale 1.0; `SILENCE_DBFS` for silence or no samples."""
-    if len(samples) == 0:
-        return SILENCE_DBFS
-    power = float(np.dot(samples, samples)) / len(samples)
-    return power_to_db(max(power, LEAST_POWER))
+    return _rms_db(samples, 1.0)
 
 
 def level_dbfs(frames: Frames) -> float:
     """RMS level of frames; `SILENCE_DBFS` for silence or no frames."""
-    return rms_dbfs(int16_to_float(frames))
+    return _rms_db(frames.astype(np.float32), FULL_SCALE)
+
+
+def _rms_db(samples: Floats | Doubles, full_scale: float) -> float:
+    if len(samples) == 0:
+        return SILENCE_DBFS
+    power = float(np.dot(samples, samples)) / (len(samples) * full_scale**2)
+    return power_to_db(max(power, LEAST_POWER))
 
 
 # --- buffers --------------------------------------------------------------------------
@@ -161,7 +165,8 @@ class FrameRing:
         end = (self._start + self._held) % len(self._store)
         first = min(len(frames), len(self._store) - end)
         self._store[end : end + first] = frames[:first]
-        self._store[: len(frames) - first] = frames[first:]
+        if first < len(frames):
+            self._store[: len(frames) - first] = frames[first:]
         self._held += len(frames)
 
     def push_over(self, frames: Frames) -> None:

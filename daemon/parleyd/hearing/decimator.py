@@ -47,6 +47,8 @@ class Decimator:
     def _filtered(self, line: Floats, ready: int) -> Frames:
         """Return the first `ready` results, at most a period."""
         used = line[: len(self._used)]
+        if not used.any():  # for most of a day
+            return np.zeros(ready, np.int16)
         self._used[: len(used)] = used  # the rest belongs to results that are not ready
         return round_to_int16(np.dot(self._rows, self._filters).ravel()[:ready])
 

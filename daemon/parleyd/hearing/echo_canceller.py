@@ -47,6 +47,9 @@ class CancelledBlock:
     In units of \\|FFT\\|² over 320 frames of signal, rectangular window.
     """
 
+    still: bool = False
+    """Whether there is nothing to cancel: echo and uncertainty are zero."""
+
 
 class EchoCanceller:
     """Adaptive filter from loudspeaker to microphone, 16 kHz, 10 ms per call.
@@ -99,7 +102,7 @@ class EchoCanceller:
         near = int16_to_float(mic)
         self._remember(reference)
         if self._silent > PARTITIONS:
-            return CancelledBlock(near, np.zeros(HOP, np.float32), np.zeros(BINS, np.float32))
+            return CancelledBlock(near, *_nothing(), still=True)
         rows = slice(self._newest, self._newest + PARTITIONS)
         far, power = self._spectra[rows], self._power[rows]
         np.multiply(far, self._weights, out=self._products)
@@ -165,6 +168,10 @@ class EchoCanceller:
         taps[:, HOP:] = 0.0
         self._weights[part] = rfft(taps, FFT)
         self._constrained = (start + _CONSTRAINED_PER_HOP) % PARTITIONS
+
+
+def _nothing() -> tuple[Floats, Floats]:
+    return np.zeros(HOP, np.float32), np.zeros(BINS, np.float32)
 
 
 def _squared(spectra: Spectra) -> Floats:

@@ -198,7 +198,7 @@ class EchoControl:
         if self._canceller is None or self._alignment is None:
             return _as_it_is(mic)
         due = self._alignment.process(mic, reference)
-        audible = np.abs(due).max() > _AUDIBLE
+        audible = float(np.maximum.reduce(np.abs(due))) > _AUDIBLE
         self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
         self._since_audible = 0 if audible else self._since_audible + 1
         cancelled = self._canceller.process(mic, due)

@@ -61,6 +61,7 @@ class ResidualEchoEstimator:
         self._levels_db = np.zeros((7, BANDS), np.float32)
         self._excess_db = np.zeros(BANDS, np.float32)
         self._periods = 0
+        self._still = 0  # periods without an echo
 
     @property
     def noise_db(self) -> Floats:
@@ -111,12 +112,19 @@ class ResidualEchoEstimator:
         self._signals[:, :HOP] = self._signals[:, HOP:]
         self._signals[0, HOP:] = period.error
         self._signals[1, HOP:] = period.echo
-        spectra = rfft(self._signals * _HANN, FFT)
-        cross = spectra[0] * spectra[1].conj()
+        self._still = self._still + 1 if period.still else 0
+        signals = (
+            1 if self._still >= 2 else 2
+        )  # without an echo, for most of a day, the error alone
+        spectra = rfft(self._signals[:signals] * _HANN[:signals], FFT)
         power = self._power
-        np.square(spectra.real, out=power[:2])
-        power[:2] += np.square(spectra.imag)
-        power[2], power[3], power[4] = cross.real, cross.imag, period.uncertainty
+        np.square(spectra.real, out=power[:signals])
+        power[:signals] += np.square(spectra.imag)
+        if signals == 1:
+            power[1:] = 0.0
+        else:
+            cross = spectra[0] * spectra[1].conj()
+            power[2], power[3], power[4] = cross.real, cross.imag, period.uncertainty
         bands: Floats = power.dot(_MEL)
         self._coherence += _COHERENCE_SHARE * (bands[:4] - self._coherence)
         return bands

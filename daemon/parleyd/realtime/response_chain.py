@@ -97,6 +97,8 @@ class ResponseChain:
 
     def create(self, now: float) -> None:
         """Send `response.create` if a response is wanted and nothing must come first."""
+        if not self.responses.wanted:
+            return
         wait = (
             self.input.waits(now)
             or self.calls.living
