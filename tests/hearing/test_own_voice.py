@@ -62,6 +62,14 @@ def test_own_voice_that_is_cancelled_is_no_fault() -> None:
     assert not found.uncancelled
 
 
+def test_own_voice_is_not_the_silence_before_it() -> None:
+    spoken = speech_like(1)
+    spoken[:-8000] = 0
+    found = compare(spoken, echo(speech_like(2), 100))
+    assert found is not None
+    assert found.similarity < 0.6
+
+
 def test_own_voice_with_silent_playback_is_unknown() -> None:
     assert compare(np.zeros(HEARD + FARTHEST, np.int16), speech_like(2)) is None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from parleyd import config, wav
+from parleyd.errors import ParleyError
 from parleyd.printable import printable
 from parleyd.units import MIC_RATE_HZ
 
@@ -18,6 +19,9 @@ from parleyd.units import MIC_RATE_HZ
 def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     """Replay RECORDING through the hearing; print and draw every decision with its values.
 
+    RECORDING may be a folder: each recording in it gets one line, without pictures. Pairs
+    NAME_lpb.wav (what the loudspeaker was given) and NAME_mic.wav count as one recording.
+
     RECORDING is a stereo WAV file with the loudspeaker on the left and the microphone on the
     right: the demo's room.wav, or a turn that the daemon recorded (log.record_turns).
     Every sound of the loudspeaker counts as an answer, also a chime.
@@ -26,6 +30,11 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     from parleyd.diagnostics.replay import replay
 
     settings = config.load(path)
+    if recording.is_dir():
+        if picture is not None:
+            raise click.UsageError("--picture needs one recording, not a folder")
+        _folder(recording, settings.hearing)
+        return
     heard = replay(wav.read(recording, MIC_RATE_HZ), settings.hearing)
     for seconds, decision in heard.decisions:
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in decision.metrics.items())
@@ -38,3 +47,23 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     picture = picture or recording.with_suffix(".png")
     decision_plot.draw(heard, f"Barge-in decisions in {recording.name}", picture)
     click.echo(f"picture: {printable(str(picture))}")
+
+
+def _folder(folder: Path, settings: config.HearingConfig) -> None:
+    """Print one line for each recording, and one for each file that is none."""
+    from parleyd.diagnostics.recordings import recordings
+    from parleyd.diagnostics.replay import replay
+    from parleyd.diagnostics.summary import header, line, summarise
+
+    found = 0
+    for recording in recordings(folder):
+        name = printable(recording.name)
+        if recording.stereo is None:
+            click.echo(f"{name}: {printable(recording.problem)}")
+            continue
+        if not found:
+            click.echo(header())
+        found += 1
+        click.echo(line(name, summarise(replay(recording.stereo, settings))))
+    if not found:
+        raise ParleyError(f"{folder}: holds no recording that can be heard")

@@ -1,6 +1,7 @@
 """Replay a recording through the hearing, period by period."""
 
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from parleyd import config
 from parleyd.audio import level_dbfs
 from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector, Decision
+from parleyd.hearing.canceller_watch import CancellerWatch
+from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.echo_control import EchoControl
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 from parleyd.wav import Stereo
@@ -32,6 +35,11 @@ class Replay:
     speech: NDArray[np.float64]
     voice: NDArray[np.float64]
     decisions: tuple[tuple[float, BargeInDecision], ...]
+    delay_ms: float | None = None
+    """From loudspeaker to microphone, at the end; None if it was not found."""
+    drift_ppm: float = 0.0
+    half_duplex_s: float = 0.0
+    """The time in which no voice could interrupt."""
 
 
 COLUMNS = (
@@ -55,6 +63,7 @@ def replay(recording: Stereo, settings: config.HearingConfig) -> Replay:
     hold in the replay does not silence the recorded loudspeaker.
     """
     hearing, barge_in = EchoControl(settings, lead_ms=0), BargeInDetector(settings)
+    duplex, watch, half_periods = Duplex(), CancellerWatch(), 0
     rows: list[tuple[float, ...]] = []
     decisions: list[tuple[float, BargeInDecision]] = []
     armed, audible_at = False, float("-inf")
@@ -72,14 +81,35 @@ def replay(recording: Stereo, settings: config.HearingConfig) -> Replay:
             barge_in.disarm()
         armed = speaking
         heard = hearing.process(mic, played, now)
-        decision = barge_in.update(heard, now)
+        if speaking and not barge_in.pending:
+            if heard.trusted:
+                duplex.update(heard)
+            if watch.due(in_doubt=hearing.delay_ms is None):
+                watch.checked(hearing.own_voice(), now)
+        full = duplex.full and not watch.lost
+        half_periods += not full
+        decision = barge_in.update(heard, now) if full or barge_in.pending else None
+        if decision is not None and decision.decision is not Decision.HOLD:
+            found = hearing.own_voice()
+            watch.decided(decision.decision, found, now)
+            if found is not None and found.uncancelled:
+                decision = dataclass_replace(
+                    decision, decision=Decision.RESUME, reason="its own voice"
+                )
+                barge_in.arm(now)
         if decision is not None:
             decisions.append((now, decision))
             if decision.decision is Decision.INTERRUPT:
                 audible_at = float("-inf")  # the reply is over
         rows.append(_row(now, mic, played, heard, barge_in.threshold(now)))
     columns = np.array(rows, np.float64).reshape(periods, len(COLUMNS)).T
-    return Replay(decisions=tuple(decisions), **dict(zip(COLUMNS, columns, strict=True)))
+    return Replay(
+        decisions=tuple(decisions),
+        delay_ms=hearing.delay_ms,
+        drift_ppm=hearing.drift_ppm,
+        half_duplex_s=half_periods * PERIOD_MS / 1000,
+        **dict(zip(COLUMNS, columns, strict=True)),
+    )
 
 
 def _period(frames: Frames, number: int) -> Frames:

@@ -131,6 +131,11 @@ class EchoControl:
         """The time from passing a reference frame to its echo; None while it is unknown."""
         return self._alignment.delay_ms if self._alignment is not None else None
 
+    @property
+    def drift_ppm(self) -> float:
+        """The playback clock's lag behind the capture clock; 0 while it is unknown."""
+        return self._alignment.drift_ppm if self._alignment is not None else 0.0
+
     def own_voice(self) -> OwnVoice | None:
         """Compare the last second with what was played; None if nothing was.
 

@@ -22,6 +22,7 @@ HEARD = MIC_RATE_HZ
 _SLACK = 100 * MIC_PERIOD_FRAMES
 _HOP, _FFT = 320, 640  # 20 ms: the delay estimator searches 300 ms around the result
 _EDGES_HZ = np.geomspace(250, 6000, 17)  # voices, without the bands of hum and of codecs
+_LEAST_DB = 1.0  # of variation: silence is like everything
 _RANGE_DB = 25.0  # below the loudest: a weaker echo under a user must not count as much
 _AUDIBLE_DBFS = -55.0
 _NO_POWER = 1e-12
@@ -86,10 +87,11 @@ def _correlations(played_db: Floats, heard_db: Floats) -> Floats:
     """Return Pearson's coefficient for each position of `heard_db` in `played_db`."""
     windows = np.lib.stride_tricks.sliding_window_view(played_db, len(heard_db), axis=0)
     heard = heard_db - heard_db.mean(axis=0)
-    power = np.square(windows).sum(axis=2) - np.square(windows.sum(axis=2)) / len(heard)
-    norms = np.sqrt(np.maximum(power.sum(axis=1), 0.0) * np.square(heard).sum())
-    shared: Floats = np.tensordot(windows, heard.T, axes=((1, 2), (0, 1)))
-    return np.asarray(shared / (norms + 1.0), np.float32)
+    played = windows - windows.mean(axis=2, keepdims=True)
+    least = _LEAST_DB**2 * heard.size
+    norms = np.sqrt((np.square(played).sum(axis=(1, 2)) + least) * (np.square(heard).sum() + least))
+    shared: Floats = np.tensordot(played, heard.T, axes=((1, 2), (0, 1)))
+    return np.asarray(shared / norms, np.float32)
 
 
 def _levels_db(sound: Frames) -> Floats:

@@ -1,0 +1,140 @@
+"""A folder of recordings: pairs of loudspeaker and microphone, and recorded turns."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from parleyd import wav
+from parleyd.audio import float_to_int16, resample
+from parleyd.errors import ParleyError
+from parleyd.units import MIC_RATE_HZ, Frames
+
+PLAYED, HEARD = "_lpb", "_mic"
+"""The ends of the names of a pair: what the loudspeaker was given, what the microphone heard."""
+
+LARGEST_MB = 500  # over an hour at 48 kHz; more does not fit into a Pi's memory
+_LEAST_S = 1.0
+_EXTENSIBLE = 0xFFFE  # the format is in the subformat: RFC 2361
+
+
+class Recording(NamedTuple):
+    """One recording of a folder."""
+
+    name: str
+    stereo: wav.Stereo | None
+    """At 16 kHz; None if it cannot be used."""
+
+    problem: str = ""
+    """Why it cannot be used; "" if it can."""
+
+
+def recordings(folder: Path) -> Iterator[Recording]:
+    """Yield each recording of a folder in the order of names, read one at a time.
+
+    A pair is NAME_lpb.wav and NAME_mic.wav, mono; any other WAV file must be stereo, with the
+    loudspeaker on the left. Files of 16, 24 or 32 bits or float, of any rate, are read. A file
+    that is no recording is yielded with its problem. Blocks; raises `ParleyError` if the folder
+    cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise ParleyError(f"{folder}: cannot be read ({error.strerror})") from None
+    names = {path.name.lower() for path in paths}
+    for path in paths:
+        name = path.stem.removesuffix(PLAYED).removesuffix(HEARD)
+        partner = f"{name}{PLAYED}.wav".lower()
+        if path.stem.lower().endswith(HEARD) and path.suffix.lower() == ".wav" and partner in names:
+            continue  # heard with its partner
+        try:
+            yield Recording(name, _read(path))
+        except ParleyError as error:
+            yield Recording(path.name, None, str(error))
+
+
+def _read(path: Path) -> wav.Stereo:
+    if path.is_dir():
+        raise ParleyError("is a folder")
+    if path.suffix.lower() != ".wav":
+        raise ParleyError("is no WAV file")
+    stem = path.stem.lower()
+    if stem.endswith(HEARD):
+        raise ParleyError(f"has no file {path.stem[: -len(HEARD)]}{PLAYED}.wav beside it")
+    if not stem.endswith(PLAYED):
+        return _long_enough(*_channels(path, 2))
+    beside = path.with_name(path.stem[: -len(PLAYED)] + HEARD + path.suffix)
+    if not beside.exists():
+        raise ParleyError(f"has no file {beside.name} beside it")
+    (played,) = _channels(path, 1)
+    try:
+        (heard,) = _channels(beside, 1)
+    except ParleyError as error:
+        raise ParleyError(f"{beside.name} {error}") from None
+    return _long_enough(played, heard)
+
+
+def _long_enough(played: Frames, heard: Frames) -> wav.Stereo:
+    frames = min(len(played), len(heard))
+    if frames < _LEAST_S * MIC_RATE_HZ:
+        raise ParleyError("is shorter than a second")
+    return wav.Stereo(played[:frames], heard[:frames])
+
+
+def _channels(path: Path, wanted: int) -> list[Frames]:
+    """Return the channels at 16 kHz. Raises `ParleyError`."""
+    try:
+        if not path.is_file():
+            raise ParleyError("is no file")
+        if path.stat().st_size > LARGEST_MB * 1_000_000:
+            raise ParleyError(f"has more than {LARGEST_MB} MB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ParleyError(f"cannot be read ({error.strerror})") from None
+    kind, channels, rate_hz, bits, body = _parts(data)
+    if channels != wanted:
+        expected = "two: loudspeaker left, microphone right" if wanted == 2 else "one"
+        raise ParleyError(f"has {channels} channels; expected: {expected}")
+    if not wav.SLOWEST_HZ <= rate_hz <= wav.FASTEST_HZ:
+        raise ParleyError(f"has a sample rate of {rate_hz} Hz: it is damaged")
+    frames = _frames(kind, bits, body)
+    frames = frames[: len(frames) // channels * channels].reshape(-1, channels)
+    return [resample(frames[:, n], rate_hz, MIC_RATE_HZ) for n in range(channels)]
+
+
+def _parts(data: bytes) -> tuple[int, int, int, int, bytes]:
+    """Return format, channels, rate, bits and samples of a RIFF WAVE file."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        raise ParleyError("is no WAV file")
+    at, form = 12, None
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        chunk = data[at + 8 : at + 8 + size]
+        if name == b"fmt " and len(chunk) >= 16:
+            kind, channels, rate_hz = struct.unpack_from("<HHI", chunk)
+            (bits,) = struct.unpack_from("<H", chunk, 14)
+            if kind == _EXTENSIBLE and len(chunk) >= 26:
+                (kind,) = struct.unpack_from("<H", chunk, 24)
+            form = (kind, channels, rate_hz, bits)
+        elif name == b"data" and form is not None:
+            return (*form, chunk)  # a recording may be truncated anywhere
+        at += 8 + size + size % 2
+    raise ParleyError("is no WAV file with samples")
+
+
+def _frames(kind: int, bits: int, body: bytes) -> Frames:
+    body = body[: len(body) // (max(bits, 8) // 8) * (max(bits, 8) // 8)]
+    match kind, bits:
+        case 1, 16:
+            return np.frombuffer(body, "<i2").astype(np.int16)
+        case 1, 32:
+            return (np.frombuffer(body, "<i4") >> 16).astype(np.int16)
+        case 1, 24:
+            upper = np.frombuffer(body, np.uint8).reshape(-1, 3)[:, 1:]
+            return np.ascontiguousarray(upper).view("<i2").ravel().astype(np.int16)
+        case 3, 32 | 64:
+            samples = np.nan_to_num(np.frombuffer(body, f"<f{bits // 8}"), posinf=1.0, neginf=-1.0)
+            return float_to_int16(np.clip(samples, -1.0, 1.0).astype(np.float64))
+    raise ParleyError(f"has samples of format {kind} with {bits} bits; PCM or float is expected")
