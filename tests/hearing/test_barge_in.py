@@ -90,6 +90,23 @@ def test_barge_in_onset_is_where_the_score_rose() -> None:
     assert decision.onset == pytest.approx(1.0)
 
 
+def test_barge_in_onset_of_stop_is_the_start_of_its_s() -> None:
+    script = Script()
+    script.hear(1000)
+    script.hear(110, score=1.5)
+    script.hear(70, score=0.0)  # the mouth is closed for the t
+    (decision,) = script.hear(20, near_end=SURE, score=4.0)
+    assert decision.onset == pytest.approx(1.0)
+
+
+def test_barge_in_onset_excludes_an_earlier_sound() -> None:
+    script = Script()
+    script.hear(50, score=4.0)
+    script.hear(100, score=0.0)
+    (decision,) = script.hear(20, near_end=SURE, score=4.0)
+    assert decision.onset == pytest.approx(0.15)
+
+
 @pytest.mark.parametrize(("settings", "ignored_ms"), [(HOLD, 60), (DUCK, 100)])
 def test_barge_in_interrupts_on_a_voice_after_the_reverberation(
     settings: config.HearingConfig, ignored_ms: int

@@ -43,7 +43,7 @@ _PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
 _PENALTY_DECAY_S = 4.0  # ... which decay in this time
 _PENALTY_MOST = 3.0  # a rattling kitchen must not keep a loud user from interrupting
 _ONSET_SCORE = 0.3  # speech begins where the score rises, before the threshold is crossed
-_ONSET_GAP = 3  # periods below that still belong to the same onset
+_ONSET_GAP = 8  # periods below that are the closure of a t or p, as in "stop"
 _ONSET_REACH = 30  # 300 ms: the longest search for an onset
 
 
