@@ -6,7 +6,7 @@ rooms. It excludes the noises of the corpus that the bench measures on. Gather i
 environment with PyTorch, which no other part needs:
 
     python3 -m venv /tmp/torch
-    /tmp/torch/bin/pip install torch==2.13.0 soundfile pyroomacoustics
+    /tmp/torch/bin/pip install torch==2.13.0 soundfile soxr pyroomacoustics
     /tmp/torch/bin/python tests/bench/training/gather.py /tmp/gathered
 
 Then make the examples with the daemon's canceller, levels and pitch, in the project's
