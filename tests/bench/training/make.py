@@ -1,4 +1,7 @@
-"""Makes the training examples: python -m tests.bench.training.make --help."""
+"""Makes the training examples: python -m tests.bench.training.make --help.
+
+A second run with the same folder makes only the sessions that are missing.
+"""
 
 import os
 
@@ -40,17 +43,27 @@ def main() -> None:
 
 
 def _make(options: argparse.Namespace, part: int) -> None:
+    first = part * SESSIONS_PER_MATERIAL
+    numbers = range(first, min(first + SESSIONS_PER_MATERIAL, options.sessions))
+    missing = [number for number in numbers if not _file(options.out, number).exists()]
+    if not missing:
+        return
     corpus = material.load(options.corpus, options.split)
     gathered = material.load(options.gathered, "all")
     wide = examples.drawn(corpus, gathered, np.random.default_rng((5, part)))
-    first = part * SESSIONS_PER_MATERIAL
-    for number in range(first, min(first + SESSIONS_PER_MATERIAL, options.sessions)):
+    for number in missing:
         made = examples.listen(examples.scene((_SEED, number), wide), wide)
-        np.savez(
-            options.out / f"{number:05d}.npz",
-            cues=made.cues, label=made.label, since_onset=made.since_onset,
-            unvoiced=made.unvoiced,
-        )  # fmt: skip
+        unfinished = options.out / f"{number:05d}.part"
+        with unfinished.open("wb") as file:
+            np.savez(
+                file, cues=made.cues, label=made.label, since_onset=made.since_onset,
+                unvoiced=made.unvoiced,
+            )  # fmt: skip
+        unfinished.rename(_file(options.out, number))
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.npz"
 
 
 if __name__ == "__main__":
