@@ -18,7 +18,7 @@ from rich.console import Console
 
 from parleyd.config import AudioConfig, Config, HearingConfig
 from parleyd.errors import ParleyError
-from tests.bench.hearing import curve, scenes, session, tables, worker
+from tests.bench.hearing import curve, recorded, scenes, session, tables, worker
 
 
 def main() -> int:
@@ -35,6 +35,8 @@ def main() -> int:
             " whether a change has an effect; real voices give other figures.",
             file=sys.stderr,
         )
+    if options.devices is not None:
+        return _devices(options, settings)
     plan = scenes.plan(
         options.seed,
         hours=options.hours,
@@ -73,6 +75,8 @@ def _options() -> argparse.Namespace:
         " false interruptions.",
     )
     parser.add_argument("--corpus", type=Path, help="folder with near, far, noise, music and rooms")
+    parser.add_argument("--devices", type=Path,
+                        help="only close the loop over the recordings of this folder")  # fmt: skip
     parser.add_argument("--split", choices=("A", "B", "all"), default="all",
                         help="half of the rooms and voices: A to tune, B to validate")  # fmt: skip
     parser.add_argument("--hours", type=float, default=0.25,
@@ -92,6 +96,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write every trial and event to this file")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()
+
+
+def _devices(options: argparse.Namespace, settings: Config) -> int:
+    material = worker.load(options.corpus, options.split)
+    each = max(1, options.users // len(recorded.ENRS_DB))
+    try:
+        found = recorded.run(options.devices, material, settings, each, options.seed)
+    except ParleyError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    console = Console(width=150)
+    console.print(f"{options.devices.name}, {material.origin}, seed {options.seed}")
+    recorded.print_all(console, found)
+    if options.json:
+        options.json.write_bytes(msgspec.json.encode([dataclasses.asdict(h) for h in found]))
+    return 0
 
 
 def _configured(pairs: list[str]) -> Config:
