@@ -20,7 +20,7 @@ _LEAST_S = 1.0
 _EXTENSIBLE = 0xFFFE  # the format is in the subformat: RFC 2361
 
 
-class Recording(NamedTuple):
+class RecordedPair(NamedTuple):
     """One recording of a folder."""
 
     name: str
@@ -31,7 +31,7 @@ class Recording(NamedTuple):
     """Why it cannot be used; "" if it can."""
 
 
-def recordings(folder: Path) -> Iterator[Recording]:
+def recordings(folder: Path) -> Iterator[RecordedPair]:
     """Yield each recording of a folder in the order of names, read one at a time.
 
     A pair is NAME_lpb.wav and NAME_mic.wav, mono; any other WAV file must be stereo, with the
@@ -50,9 +50,9 @@ def recordings(folder: Path) -> Iterator[Recording]:
         if path.stem.lower().endswith(HEARD) and path.suffix.lower() == ".wav" and partner in names:
             continue  # heard with its partner
         try:
-            yield Recording(name, _read(path))
+            yield RecordedPair(name, _read(path))
         except ParleyError as error:
-            yield Recording(path.name, None, str(error))
+            yield RecordedPair(path.name, None, str(error))
 
 
 def _read(path: Path) -> wav.Stereo:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from parleyd import wav
 from parleyd.cli.main import parley
-from parleyd.diagnostics.recordings import Recording, recordings
+from parleyd.diagnostics.recordings import RecordedPair, recordings
 from parleyd.units import Frames
 
 SOUND = (np.random.default_rng(1).standard_normal(32_000) * 3000).astype(np.int16)
@@ -33,7 +33,7 @@ def write_raw(path: Path, kind: int, bits: int, body: bytes) -> None:
     path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
 
 
-def only(folder: Path) -> Recording:
+def only(folder: Path) -> RecordedPair:
     (found,) = recordings(folder)
     return found
 
