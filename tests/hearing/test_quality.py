@@ -101,16 +101,3 @@ def test_hearing_quality_users_are_heard_over_a_television(voices: material.Mate
     assert sum(t.at_onset in JUDGED for t in spoken) >= len(spoken) - 1
     assert sum(t.reaction_ms is not None and t.reaction_ms <= 250 for t in spoken) >= 3
     assert sum(t.interrupt_ms is not None for t in spoken) >= len(spoken) - 1
-
-
-@pytest.mark.parametrize("kind", ["far-delay", "restless-delay"])
-def test_hearing_quality_an_echo_out_of_reach_never_loops(
-    voices: material.Material, kind: str
-) -> None:
-    scene = planned(kind)
-    steady = STEADY | {"delay_ms": scene.delay_ms}
-    alone = play(
-        voices, scene, noise="quiet", enr_db=15, user_dbfs=-36.0, length_s=20.0, **steady
-    ).alone
-    assert alone.seconds > 17  # without recognition of its own voice it stops again and again
-    assert alone.interruptions <= 1

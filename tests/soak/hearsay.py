@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 
 from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.own_voice import OwnVoice
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
 
 _NOTHING = np.zeros(MIC_PERIOD_FRAMES, np.int16)
@@ -37,6 +38,7 @@ class Hearsay:
         self._periods = 0
         self.speaks = False
         self.coughs = False
+        self.voice_of_its_own: OwnVoice | None = None
 
     def process(
         self, mic: Frames, reference: Frames, now: float, *, attentive: bool = True
@@ -54,8 +56,9 @@ class Hearsay:
     def overhear(self, cleaned: Frames, now: float, *, first: bool) -> float | None:
         """Return nothing: no voice is heard before the wake word."""
 
-    def own_voice(self) -> None:
-        """Return nothing: the echo is not heard."""
+    def own_voice(self) -> OwnVoice | None:
+        """Return `voice_of_its_own`: None, nothing is known, unless a test sets it."""
+        return self.voice_of_its_own
 
     def on_xrun(self, now: float) -> None:
         """Ignore frames that the card lost."""
