@@ -26,13 +26,20 @@ def echo(spoken: Frames, delay_ms: float) -> Frames:
     return pcm(sound + noise(len(sound), 0.001, seed=3))
 
 
-def compare(spoken: Frames, mic: Frames, cleaned: Frames | None = None) -> OwnVoice | None:
+def compare(
+    spoken: Frames,
+    mic: Frames,
+    cleaned: Frames | None = None,
+    *,
+    echo_dbfs: float = -120.0,
+    learned: bool = False,
+) -> OwnVoice | None:
     search = OwnVoiceSearch()
     cleaned = mic if cleaned is None else cleaned
     for start in range(0, len(mic), MIC_PERIOD_FRAMES):
         part = slice(start, start + MIC_PERIOD_FRAMES)
-        search.push(mic[part], cleaned[part])
-    return search.compare(spoken)
+        search.push(mic[part], cleaned[part], echo_dbfs)
+    return search.compare(spoken, learned=learned)
 
 
 @pytest.mark.parametrize("delay_ms", [20, 180, 400, 900, 1900, 2390])
@@ -78,3 +85,11 @@ def test_own_voice_at_a_deaf_microphone_is_no_fault() -> None:
     found = compare(speech_like(1), np.zeros(HEARD, np.int16))
     assert found is not None
     assert found.cancelled
+
+
+@pytest.mark.parametrize(("echo_dbfs", "same"), [(-20.0, True), (-50.0, False)])
+def test_own_voice_is_no_louder_than_the_learned_echo(echo_dbfs: float, same: bool) -> None:
+    spoken = speech_like(1)
+    found = compare(spoken, echo(spoken, 180), echo_dbfs=echo_dbfs, learned=True)
+    assert found is not None
+    assert found.uncancelled is same

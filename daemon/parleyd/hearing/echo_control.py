@@ -95,7 +95,7 @@ class EchoControl:
         done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)
         cleaned = round_to_int16(cancelled.error * _FULL_SCALE - floor)
-        self._own_voice.push(mic, cleaned)
+        self._own_voice.push(mic, cleaned, echo_dbfs)
         known = self._knowing.run(now, self._know, cancelled, attentive)
         excess_db, near_end = known or (0.0, NearEndProbabilities(0.0, 0.0))
         chunk: bool | None = False
@@ -210,7 +210,7 @@ class EchoControl:
         return cancelled, _finite(rms_dbfs(cancelled.echo), "the estimated echo")
 
     def _find_own_voice(self, alignment: Alignment) -> OwnVoice | None:
-        found = self._own_voice.compare(alignment.reference)
+        found = self._own_voice.compare(alignment.reference, learned=alignment.delay_ms is not None)
         if found is not None and found.uncancelled and alignment.search_around(found.delay):
             self._distrusted_until = self._now + _SEARCH_S
         return found

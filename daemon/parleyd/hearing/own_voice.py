@@ -6,12 +6,13 @@ enough to survive all of that: the correlation coefficient of the levels in 16 b
 delay up to 2.4 s.
 """
 
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parleyd.audio import FULL_SCALE, SlidingWindow, power_to_db
+from parleyd.audio import FULL_SCALE, SlidingWindow, db_to_power, power_to_db
 from parleyd.hearing.fft import rfft
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames
 
@@ -30,6 +31,7 @@ _AUDIBLE_DBFS = -55.0
 _NO_POWER = 1e-12
 _SAME = 0.65  # 1 s of other voices: at most 0.61 (n 60); of echo: 0.7 to 1
 _DIFFERENT = 0.45
+_LOUDER_DB = 10.0  # than the filter's echo: it may be stale, but it has learned how loud echo is
 _LEFT_DB, _CANCELLED_DB = 3.0, 6.0  # real devices: 4 to 20 dB are cancelled
 
 
@@ -37,7 +39,8 @@ class OwnVoice(NamedTuple):
     """How much the last second after the canceller is like what was played."""
 
     similarity: float
-    """The correlation at the best delay, -1..1; 0 if the microphone hears nothing."""
+    """The correlation at the best delay, -1..1; 0 if the microphone hears nothing, or a sound that
+    is much louder than the echo."""
 
     delay: int
     """That delay in frames, from passing a reference frame to its sound; to 20 ms."""
@@ -62,14 +65,19 @@ class OwnVoiceSearch:
     def __init__(self) -> None:
         self._mic = SlidingWindow(HEARD, _SLACK, np.int16)
         self._cleaned = SlidingWindow(HEARD, _SLACK, np.int16)
+        self._echo: deque[float] = deque(maxlen=HEARD // MIC_PERIOD_FRAMES)
 
-    def push(self, mic: Frames, cleaned: Frames) -> None:
-        """Take one period before and after the canceller."""
+    def push(self, mic: Frames, cleaned: Frames, echo_dbfs: float) -> None:
+        """Take one period before and after the canceller, and the level of its estimated echo."""
         self._mic.push(mic)
         self._cleaned.push(cleaned)
+        self._echo.append(echo_dbfs)
 
-    def compare(self, reference: Frames) -> OwnVoice | None:
+    def compare(self, reference: Frames, *, learned: bool) -> OwnVoice | None:
         """Compare with the newest `HEARD` + `FARTHEST` frames that were passed to the loudspeaker.
+
+        `learned`: the canceller has had a delay, so that its estimate is as loud as the echo.
+        A much louder sound is a user, whatever it is like.
 
         Returns None if playback was silent. About 1 ms, as long as one or two periods take.
         """
@@ -78,11 +86,16 @@ class OwnVoiceSearch:
             return None
         cleaned_dbfs = _dbfs(self._cleaned.samples)
         removed_db = _dbfs(self._mic.samples) - cleaned_dbfs
-        if cleaned_dbfs < _AUDIBLE_DBFS:
+        louder = learned and cleaned_dbfs > self._echo_dbfs() + _LOUDER_DB
+        if louder or cleaned_dbfs < _AUDIBLE_DBFS:
             return OwnVoice(0.0, 0, removed_db)
         alike = _correlations(_levels_db(reference), _levels_db(self._cleaned.samples))
         best = int(np.argmax(alike))
         return OwnVoice(float(alike[best]), (len(alike) - 1 - best) * _HOP, removed_db)
+
+    def _echo_dbfs(self) -> float:
+        powers = [db_to_power(level_dbfs) for level_dbfs in self._echo]
+        return power_to_db(sum(powers) / len(powers) + _NO_POWER)
 
 
 def _correlations(played_db: Floats, heard_db: Floats) -> Floats:
