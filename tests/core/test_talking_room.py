@@ -1,5 +1,6 @@
 """After two interruptions for nothing, no voice interrupts for the rest of the conversation."""
 
+import msgspec
 import pytest
 
 from parleyd.core.states import State
@@ -13,6 +14,7 @@ def interruptions(*times: float, words: frozenset[float] = frozenset()) -> Talki
     room = TalkingRoom()
     for now in times:
         room.turn_begins(now, interrupts=True)
+        room.turn_ended()
         if now not in words:
             room.in_vain()
     return room
@@ -41,6 +43,24 @@ def test_talking_room_counts_a_turn_once() -> None:
 def test_talking_room_called_turns_do_not_count() -> None:
     room = interruptions(10.0)
     room.turn_begins(12.0, interrupts=False)
+    room.turn_ended()
+    assert not room.in_vain()
+    assert room.over == ""
+
+
+def test_talking_room_late_news_are_about_the_turn_before() -> None:
+    room = interruptions(10.0, 15.0, words=frozenset({10.0, 15.0}))
+    room.turn_begins(18.0, interrupts=True)
+    room.in_vain()  # the turn of 15.0
+    room.turn_ended()
+    assert room.over == ""
+    room.in_vain()
+    assert room.over == MEANS
+
+
+def test_talking_room_a_turn_that_continues_counts_once() -> None:
+    room = interruptions(10.0)
+    room.turn_ended()
     assert not room.in_vain()
     assert room.over == ""
 
@@ -59,8 +79,26 @@ def speaking(core: BareCore, name: str) -> None:
     core.run(0.5)
 
 
-def interrupted(core: BareCore, number: int, transcript: str) -> None:
-    """Let a voice interrupt; the server's recogniser reports these words."""
+UNINTELLIGIBLE = ev.InputTranscriptFailed(
+    item_id="", error=ev.TranscriptionFailure(code="audio_unintelligible")
+)
+NO_MODEL = ev.InputTranscriptFailed(
+    item_id="", error=ev.TranscriptionFailure(code="model_not_found")
+)
+
+
+def words(transcript: str) -> ev.InputTranscript:
+    """Return the server's words for the newest turn."""
+    return ev.InputTranscript(item_id="", transcript=transcript)
+
+
+def until_asked(core: BareCore, times: int) -> None:
+    """Wait until so many answers were requested."""
+    core.wait(lambda: len(core.events(ev.CreateResponse)) >= times)
+
+
+def interrupted(core: BareCore, number: int, news: ev.ServerEvent) -> None:
+    """Let a voice interrupt; the server reports this about its turn."""
     asked = len(core.events(ev.CreateResponse))
     core.talks(1.0)
     core.wait(lambda: len(core.log_events("interrupted")) == number)
@@ -68,19 +106,19 @@ def interrupted(core: BareCore, number: int, transcript: str) -> None:
     core.wait(lambda: len(core.events(ev.CommitAudio)) > number)
     item = f"u{number}"
     core.say(ev.AudioCommitted(item_id=item))
-    core.wait(lambda: len(core.events(ev.CreateResponse)) > asked)
-    core.say(ev.InputTranscript(item_id=item, transcript=transcript))
+    until_asked(core, asked + 1)
+    core.say(msgspec.structs.replace(news, item_id=item))
     speaking(core, f"r{number}")
 
 
-@pytest.mark.parametrize("words", ["", "  "])
-def test_turns_without_words_leave_only_wake_word_and_button(words: str) -> None:
+@pytest.mark.parametrize("news", [words(""), words(" [Music]"), UNINTELLIGIBLE])
+def test_turns_without_words_leave_only_wake_word_and_button(news: ev.ServerEvent) -> None:
     core = BareCore(at("openai"))
     core.ask()
     speaking(core, "r0")
-    interrupted(core, 1, words)
+    interrupted(core, 1, news)
     assert core.log_events("room_talks") == []
-    interrupted(core, 2, words)
+    interrupted(core, 2, news)
     assert [event.fields["means"] for event in core.log_events("room_talks")] == [MEANS]
     assert core.detail == MEANS
     holds = len(core.log_events("hold"))
@@ -89,21 +127,36 @@ def test_turns_without_words_leave_only_wake_word_and_button(words: str) -> None
     assert len(core.log_events("hold")) == holds
 
 
-def test_turns_with_words_keep_the_voice() -> None:
+@pytest.mark.parametrize("news", [words("and tomorrow?"), NO_MODEL])
+def test_turns_with_words_keep_the_voice(news: ev.ServerEvent) -> None:
     core = BareCore(at("openai"))
     core.ask()
     speaking(core, "r0")
     for number in (1, 2, 3):
-        interrupted(core, number, "and tomorrow?")
+        interrupted(core, number, news)
     assert core.log_events("room_talks") == []
+
+
+def test_a_turn_without_an_answer_ends_the_conversation() -> None:
+    core = BareCore(at("openai", follow_up_s=6.0))
+    core.ask()
+    speaking(core, "r0")
+    core.talks(1.0)
+    core.wait(lambda: len(core.log_events("interrupted")) == 1)
+    core.end("r0", status="cancelled")
+    for number in (1, 2):  # the second is another try
+        until_asked(core, number + 1)
+        core.begin(f"r{number}")
+        core.end(f"r{number}")
+    core.until(State.IDLE, within_s=3.0)
 
 
 def test_a_room_that_talks_ends_the_talk_after_the_answer() -> None:
     core = BareCore(at("openai", follow_up_s=6.0))
     core.ask()
     speaking(core, "r0")
-    interrupted(core, 1, "")
-    interrupted(core, 2, "")
+    interrupted(core, 1, words(""))
+    interrupted(core, 2, words(""))
     core.end("r2")
     core.until(State.IDLE)
     assert core.log_events("follow_ups_over")[-1].fields["reason"] == MEANS

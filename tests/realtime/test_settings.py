@@ -10,6 +10,7 @@ from parleyd.realtime import events as ev
 from parleyd.realtime.session import RealtimeSession
 from parleyd.realtime.session_events import ServerProblem
 from parleyd.realtime.settings import session_settings
+from parleyd.realtime.transcription import has_words
 
 
 def sent(**realtime: Any) -> ev.Json:
@@ -90,7 +91,17 @@ def test_failed_transcription_is_reported_once_with_its_reason() -> None:
 
 
 def test_failed_transcription_is_always_reported_in_words() -> None:
-    (text,) = failed(ev.TranscriptionFailure(code="audio_unintelligible", message="No speech."))
-    assert "audio_unintelligible: No speech." in text
+    (text,) = failed(ev.TranscriptionFailure(code="audio_too_long", message="Over an hour."))
+    assert "audio_too_long: Over an hour." in text
     (text,) = failed(ev.TranscriptionFailure())
     assert "the server has an internal problem" in text
+
+
+@pytest.mark.parametrize("words", ["Stop.", "7", "[Music] Wait!", "你好", "[" + 200 * "a"])
+def test_transcripts_with_words_are_words(words: str) -> None:
+    assert has_words(words)
+
+
+@pytest.mark.parametrize("words", ["", " \n", "...", "[Music]", "(applause) ♪ la la ♪", "*coughs*"])
+def test_transcripts_of_sounds_are_no_words(words: str) -> None:
+    assert not has_words(words)

@@ -156,6 +156,7 @@ class Dialogue:
                 self._room.turn_begins(now, interrupts=event in _INTERRUPTIONS)
         if TurnAction.ASK_FOR_REPLY in actions:
             self._follow_ups.asked(endless=event is TurnTrigger.TIME_UP)
+            self._room.turn_ended()
             if self._front_end.turn_ended(now, called=self._follow_ups.called):
                 self._in_vain()
         if before is not after:

@@ -13,6 +13,8 @@ class TalkingRoom:
     """Counts a conversation's interruptions that were for nothing; pure."""
 
     def __init__(self) -> None:
+        self._began_at: float | None = None
+        self._ended = True
         self._interrupted_at: float | None = None
         self._in_vain: list[float] = []
 
@@ -23,10 +25,15 @@ class TalkingRoom:
 
     def turn_begins(self, now: float, *, interrupts: bool) -> None:
         """Parley begins to listen; `interrupts`: a voice has interrupted the reply."""
-        self._interrupted_at = now if interrupts else None
+        self._began_at, self._ended = (now if interrupts else None), False
+
+    def turn_ended(self) -> None:
+        """A reply is asked for; the server reports on this turn later, maybe during the next."""
+        if not self._ended:  # else the user continued to speak while Parley thought
+            self._ended, self._interrupted_at = True, self._began_at
 
     def in_vain(self) -> bool:
-        """The newest turn brought no words; return whether the room is now one that talks.
+        """The newest turn that has ended brought no words; return whether the room now talks.
 
         A second call for the same turn changes nothing, nor one for a turn that the user began
         with the wake word, the button or after a reply.
@@ -39,5 +46,5 @@ class TalkingRoom:
 
     def rest(self) -> None:
         """The conversation is over."""
-        self._interrupted_at = None
+        self._began_at = self._interrupted_at = None
         self._in_vain.clear()

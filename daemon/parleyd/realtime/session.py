@@ -272,7 +272,8 @@ class RealtimeSession:
             case ev.InputTranscript():
                 final = event.status != "in_progress"
                 self._history.user(event.item_id, event.transcript, now, final=final)
-                return [NothingTranscribed()] if final and not event.transcript.strip() else []
+                wordless = final and not transcription.has_words(event.transcript)
+                return [NothingTranscribed()] if wordless else []
             case ev.InputTranscriptFailed():
                 return self._transcript_failed(event)
             case ev.TranscriptDelta():
@@ -321,6 +322,8 @@ class RealtimeSession:
         self._answer.create(now)
 
     def _transcript_failed(self, event: ev.InputTranscriptFailed) -> list[SessionEvent]:
+        if event.error.code == transcription.UNINTELLIGIBLE:
+            return [NothingTranscribed()]
         if not self._transcribes:
             return []
         self._transcribes = False

@@ -24,7 +24,7 @@ class UserStopped:
 
 @dataclass(frozen=True, slots=True)
 class NothingTranscribed:
-    """The server's recogniser found no word in a turn of the user."""
+    """The server's transcription model found no word in a turn, or could not understand it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,15 @@ Transcription is a recogniser beside the model that answers. It is off by defaul
 failures do not affect answers.
 """
 
+import re
+
 from parleyd.config import RealtimeConfig
 from parleyd.config.servers import takes_keywords
 from parleyd.realtime.events import ErrorDetail, Json, TranscriptionFailure
 from parleyd.realtime.server_errors import WHAT_TO_DO, classify_error
+
+UNINTELLIGIBLE = "audio_unintelligible"
+"""The code of a failure that is about the sound, not about the model."""
 
 _TAKE_A_LIST = ("gpt-transcribe", "gpt-live-transcribe")
 _UNKNOWN_MODELS = ("DeploymentNotFound", "model_not_found", "invalid_model")
@@ -35,6 +40,15 @@ def settings(realtime: RealtimeConfig) -> Json | None:
         else:
             wanted["prompt"] = f"Expect these words: {listed}."
     return wanted
+
+
+# Whisper and its successors describe sounds without words: "[Music]", "(applause)", "*coughs*".
+_SOUND = re.compile(r"\[[^]]{,80}\]|\([^)]{,80}\)|\*[^*]{,80}\*|♪[^♪]{,80}♪")
+
+
+def has_words(transcript: str) -> bool:
+    """Return whether a transcript has a word beside descriptions of sounds and punctuation."""
+    return any(character.isalnum() for character in _SOUND.sub(" ", transcript))
 
 
 def failure(error: TranscriptionFailure) -> str:
