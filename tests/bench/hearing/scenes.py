@@ -27,7 +27,10 @@ _CLOCKS: tuple[Clock, ...] = (
 _NOISES: tuple[Noise, ...] = ("quiet", "pink", "kitchen", "dishes")
 _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
-_VOICES_SALT = {"tv": 100, "talker": 200, "babble": 300}
+_VOICES_SALT = {
+    "tv": 100, "talker": 200, "babble": 300, "radio": 1000, "two-talkers": 1100, "child": 1200,
+    "film": 1300, "late-tv": 1400, "tv-away": 1500, "tv-child": 1600,
+}  # fmt: skip
 _KIND_SALT = {
     "short-words": 500, "device": 600, "music-under-speech": 700, "far-delay": 800,
     "restless-delay": 900,
@@ -41,6 +44,8 @@ JUMP_MS = (5.0, 30.0)
 DISTORTION_DB = (20.0, 40.0)
 KNOCKS_SHARE = 0.3
 VOICES_UNDER_DB = (10.0, 20.0)  # of other voices in the room under the user; one scene of ...
+QUESTION_S = 5.0  # from the button to the answer, in scenes with voices
+AWAY_DB, CHILD = 6.0, 1.5  # `tv-away-users`: after the question; `tv-child-users`: times the pitch
 IDLE_S = 20.0  # every second scene with voices has this time before its conversation
 _AT_THE_USERS_LEVEL = 5  # ... this many has them at the user's level
 WORDS_ENR_DB, WORDS_SNR_DB = 10.0, 15.0  # of short words: between easy and hopeless
@@ -80,11 +85,18 @@ class Scene:
     """Speech over music as the answer, so many dB louder; None: without music."""
     idle_s: float = 0.0
     """The time before the conversation."""
+    asks: bool = False
+    """Whether the conversation begins with a question, after the button."""
+    softer_db: float = 0.0
+    """The users' level after the question, below `user_dbfs`: they have moved away."""
+    pitch: float = 1.0
+    """The pitch of the users after the question, relative to their recordings."""
 
     @property
     def start_s(self) -> float:
-        """When the judged time begins: idle time and the first reply are over."""
-        return self.idle_s + (WARM_UP_S if self.warm else 0.0)
+        """When the judged time begins: idle time, question and the first reply are over."""
+        before_s = self.idle_s + (QUESTION_S if self.asks else 0.0)
+        return before_s + (WARM_UP_S if self.warm else 0.0)
 
     @property
     def ordinary(self) -> bool:
@@ -131,6 +143,8 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
     for voices in ROOM_VOICES:
         every[voices] = islice(_scenes(seed, "echo", voices=voices), third)
         every[f"{voices}-users"] = islice(_scenes(seed, "users", voices=voices), some)
+    every["tv-away-users"] = islice(_tv_users(seed, "tv-away", softer_db=AWAY_DB), some)
+    every["tv-child-users"] = islice(_tv_users(seed, "tv-child", pitch=CHILD), some)
     for kind in ("device", "music-under-speech", "far-delay", "restless-delay"):
         every[kind] = islice(_of_kind(kind, seed, "echo"), third)
         every[f"{kind}-users"] = islice(_of_kind(kind, seed, "users"), some)
@@ -139,7 +153,8 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
 
 KINDS = (
     "users", "users-path", "users-jump", "echo", "music", "path", "jump", "starts",
-    *ROOM_VOICES, *(f"{voices}-users" for voices in ROOM_VOICES),
+    *ROOM_VOICES, *(f"{voices}-users" for voices in ROOM_VOICES), "tv-away-users",
+    "tv-child-users",
     "music-users", "short-words", "device", "device-users", "music-under-speech",
     "music-under-speech-users", "far-delay", "far-delay-users", "restless-delay",
     "restless-delay-users",
@@ -162,6 +177,14 @@ def _scenes(
             yield _beside(voices, _scene((seed, salt + _VOICES_SALT[voices], index), task))
 
 
+def _tv_users(seed: int, name: str, **changes: float) -> Iterator[Scene]:
+    """Yield users beside a television who are not like the asker."""
+    for index in count():
+        scene = _scene((seed, _SALT["users"] + _VOICES_SALT[name], index), "users")
+        scene = replace(_beside("tv", scene), **changes)  # type: ignore[arg-type]
+        yield replace(scene, name=f"{name}-users-{index:04d}")
+
+
 def _beside(voices: RoomVoices, scene: Scene) -> Scene:
     """Return the scene with other voices in the room instead of its noise."""
     index = scene.seed[-1]
@@ -174,6 +197,7 @@ def _beside(voices: RoomVoices, scene: Scene) -> Scene:
         snr_db=0.0 if loud else random.uniform(*VOICES_UNDER_DB),
         knocks=False,
         idle_s=IDLE_S * (index % 2),
+        asks=True,
     )
 
 

@@ -139,8 +139,7 @@ class _Watch:
             begun = len(self.trials) > len(self._track.said) - len(lines)
             if lines and not begun and now >= lines[0].onset_s:
                 self.trials.append(self._begin(lines[0], core.state))
-            talks = bool(lines) and lines[0].onset_s <= now < lines[0].end_s
-            core.converse(talks, now)
+            core.converse(self._talks(lines[:1], now), now)
             before = len(core.log_events)
             state = core.state
             card.step()
@@ -148,6 +147,13 @@ class _Watch:
                 self._falsely_interrupted(state, core.log_events[before:])
         for line in lines:
             self._judge(line)
+
+    def _talks(self, lines: list[Said], now: float) -> bool:
+        """Whether a user is speaking; from the button on, a question is due."""
+        question = self._track.question
+        if question is not None and self._scene.idle_s <= now < question.end_s:
+            return True
+        return any(line.onset_s <= now < line.end_s for line in lines)
 
     def _falsely_interrupted(self, state: State, log_events: list[LoggedEvent]) -> None:
         alone = self.alone

@@ -23,7 +23,7 @@ from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.bench.hearing import device
 from tests.bench.hearing.air import Air, Distortion, convolved, small_box
 from tests.bench.hearing.material import Material, RoomPaths
-from tests.bench.hearing.room_voices import ROOM_VOICES, room_voices
+from tests.bench.hearing.room_voices import ROOM_VOICES, raised, room_voices
 from tests.bench.hearing.scenes import TRIALS, Scene
 
 Kind = Literal["request", "long", "mhm", "cough", "lone", "hiss", "voiced"]
@@ -32,6 +32,7 @@ REPLY_DBFS = -24.0  # active level of the assistant, as synthesisers deliver it
 QUIET_DBFS = -75.0  # self-noise of a small microphone
 LONGEST_REQUEST_S = 3.5
 LONGEST_S = 8.0
+BUTTON_S = 0.3  # from the button to the question
 AFTER_S = 1.6  # longest time from a user's end to the start of the next reply
 _KINDS: tuple[Kind, ...] = (
     "request", "request", "cough", "request", "long", "request", "mhm", "request", "request",
@@ -73,6 +74,8 @@ class Soundtrack:
     """Time of the path change or delay jump."""
 
     room: str
+    question: Said | None = None
+    """Before the first reply; it is not judged."""
 
 
 def compose(scene: Scene, material: Material) -> Soundtrack:
@@ -88,7 +91,12 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     frames = round(length_s * 100) * MIC_RATE_HZ // 100 + MIC_RATE_HZ
     user = np.zeros(frames)
     for line, clip in zip(said, dry, strict=False):
-        _mix(user, _levelled(convolved_tail(clip, path), scene.user_dbfs), line.onset_s)  # type: ignore[arg-type]
+        dbfs = scene.user_dbfs - scene.softer_db
+        _mix(user, _levelled(convolved_tail(clip, path), dbfs), line.onset_s)  # type: ignore[arg-type]
+    question = None
+    if scene.asks:
+        question, asked = voices.question(said)
+        _mix(user, _levelled(convolved_tail(asked, path), scene.user_dbfs), question.onset_s)
     around = user + _noise(scene, material, room, random, frames)
     if scene.knocks:
         around += _knocks(scene, random, path, frames, start_s)
@@ -114,7 +122,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     return Soundtrack(
         length_s, said, user, air, reply(scene, material, reply_seed),
         _restless(scene, length_s) if scene.restless else [shift] if jump else [],
-        fault_at_s, room.name,
+        fault_at_s, room.name, question,
     )  # fmt: skip
 
 
@@ -187,6 +195,19 @@ class _Users:
             at_s = end_s + AFTER_S
         return said, spoken, at_s
 
+    def question(self, said: list[Said]) -> tuple[Said, Frames]:
+        """Return a question before the first reply, mostly by the voice of the first request."""
+        near = self._material.near
+        place = int(np.random.default_rng((*self._scene.seed, 4)).integers(len(near)))
+        places = {clip.name: index for index, clip in enumerate(near)}
+        for line in reversed(said):
+            place = places.get(line.clip, place)
+        clip = near[(place + 1) % len(near)]  # the next recording of a source
+        frames = clip.frames[: int(LONGEST_REQUEST_S * MIC_RATE_HZ)]
+        onset_s = self._scene.idle_s + BUTTON_S
+        end_s = onset_s + len(frames) / MIC_RATE_HZ
+        return Said("request", clip.name, onset_s, end_s), frames
+
     def _clip(self, kind: Kind) -> tuple[str, Frames]:
         match kind:
             case "cough":
@@ -210,7 +231,7 @@ class _Users:
 
     def _near(self) -> tuple[str, Frames]:
         clip = self._material.near[int(self._random.integers(len(self._material.near)))]
-        return clip.name, clip.frames
+        return clip.name, raised(clip.frames, self._scene.pitch)
 
 
 def _noise(

@@ -256,12 +256,16 @@ def _voices(kind: str, least_db: float, most_db: float) -> Callable[[Scene], boo
 _VOICES: dict[str, Callable[[Scene], bool]] = {
     f"{name}, {level}": _voices(kind, least_db, most_db)
     for kind, name in (
-        ("tv", "television"), ("talker", "a talker"), ("babble", "babble"), ("any", "any voices")
+        ("tv", "television"), ("talker", "a talker"), ("babble", "babble"), ("radio", "radio"),
+        ("two-talkers", "two talkers"), ("child", "a child"), ("film", "a film"),
+        ("late-tv", "switched on late"), ("any", "any voices"),
     )
     for level, least_db, most_db in (
         ("15-20 dB under", 15.0, 99.0), ("10-15 dB under", 10.0, 15.0), ("at the user's", -9.0, 9.0)
     )
 }  # fmt: skip
+_VOICES["users 6 dB softer than before"] = lambda s: s.softer_db > 0
+_VOICES["users with a child's voice"] = lambda s: s.pitch > 1
 _VOICES["  after idle time, 10-20 dB under"] = lambda s: (
     s.voices and s.idle_s > 0 and s.snr_db >= 10
 )
