@@ -101,3 +101,31 @@ def test_hearing_quality_users_are_heard_over_a_television(voices: material.Mate
     assert sum(t.at_onset in JUDGED for t in spoken) >= len(spoken) - 1
     assert sum(t.reaction_ms is not None and t.reaction_ms <= 250 for t in spoken) >= 3
     assert sum(t.interrupt_ms is not None for t in spoken) >= len(spoken) - 1
+
+
+def test_hearing_quality_a_late_television_stops_interrupting(voices: material.Material) -> None:
+    alone = play(
+        voices, planned("late-tv"), enr_db=5, user_dbfs=-36.0, snr_db=13.0, length_s=15.0, **STEADY
+    ).alone
+    assert alone.seconds > 12
+    assert alone.interruptions <= 3  # the first ones teach its level
+
+
+def test_hearing_quality_short_words_are_noticed(voices: material.Material) -> None:
+    words = play(voices, planned("short-words"), noise="pink", **STEADY).trials
+    assert {t.kind for t in words} == {"lone", "hiss", "voiced"}
+    assert sum(t.reaction_ms is not None and t.reaction_ms <= 250 for t in words) >= 4
+    assert sum(t.interrupt_ms is not None for t in words) >= 3
+
+
+@pytest.mark.parametrize("kind", ["device", "music-under-speech"])
+def test_hearing_quality_of_rarer_echoes(voices: material.Material, kind: str) -> None:
+    changes = {"noise": "pink", "enr_db": 5, "user_dbfs": -36.0, "snr_db": 25.0} | STEADY
+    alone = play(voices, planned(kind), length_s=15.0, **changes).alone
+    assert alone.seconds > 12
+    assert alone.interruptions == 0
+    assert alone.reactions <= 3
+    users = play(voices, planned(f"{kind}-users"), **changes).trials
+    spoken = [t for t in users if t.kind in SPEECH]
+    assert len(spoken) >= 3
+    assert sum(t.interrupt_ms is not None for t in spoken) >= len(spoken) - 1
