@@ -1,5 +1,7 @@
 """Half duplex is the fallback while the echo masks every voice; full duplex returns after it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,34 @@ def test_duplex_with_clearly_lower_residual_echo_is_full_again() -> None:
         assert not any(duplex.update(period(level)) for _ in range(2 * JUDGED_PERIODS))
     assert sum(duplex.update(period(GOOD_AGAIN_DBFS - 1)) for _ in range(2 * JUDGED_PERIODS)) == 1
     assert duplex.full
+
+
+@pytest.mark.parametrize(
+    ("user_dbfs", "limit_dbfs"), [(-60.0, -30.0), (-40.0, -30.0), (-33.0, -23.0)]
+)
+def test_duplex_is_full_for_a_user_who_is_as_loud(user_dbfs: float, limit_dbfs: float) -> None:
+    """A user 10 dB below the residual echo is still noticed; one below -40 dBFS changes nothing."""
+    duplex = Duplex()
+    duplex.user_spoke(user_dbfs)
+    assert not any(duplex.update(period(limit_dbfs - 0.1)) for _ in range(JUDGED_PERIODS))
+    assert sum(duplex.update(period(limit_dbfs + 0.1)) for _ in range(JUDGED_PERIODS)) == 1
+
+
+def test_half_duplex_ends_for_a_louder_user() -> None:
+    duplex = half(-27.0)
+    duplex.user_spoke(-30.0)  # the limit to return is 6 dB below -20 dBFS
+    assert sum(duplex.update(period(-27.0)) for _ in range(JUDGED_PERIODS)) == 1
+    assert duplex.full
+
+
+def test_front_end_tells_duplex_how_loud_the_user_was() -> None:
+    front_end = AudioFrontEnd(settings(), None, PlaybackLead(40))
+    for period_number in range(100):
+        said = replace(period(-30.0), voice=0.9, voice_chunk=True, speech=0.9)
+        front_end._voices.update(said, period_number / 100, quiet=True)
+    front_end.turn_ended(1.6, called=True)
+    assert not any(front_end._duplex.update(period(-21.0)) for _ in range(JUDGED_PERIODS))
+    assert any(front_end._duplex.update(period(-19.0)) for _ in range(JUDGED_PERIODS))
 
 
 def test_duplex_ignores_a_loud_user_over_a_good_canceller() -> None:

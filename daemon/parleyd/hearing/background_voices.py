@@ -62,6 +62,11 @@ class BackgroundVoices:
         self._idle_periods = 0
         self._knew = False  # when the turn began, the level of the room's voices was known
 
+    @property
+    def user_dbfs(self) -> float | None:
+        """The level of the last turn's louder words; None if they are not known to be a user's."""
+        return self._user_dbfs
+
     def dbfs(self, now: float) -> float:
         """Return the level that the room's voices seldom exceed; -120 if there are none."""
         if self._loud_dbfs <= _NOTHING_DBFS:

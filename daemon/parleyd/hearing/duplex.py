@@ -10,8 +10,9 @@ from parleyd.hearing import ProcessedPeriod
 
 AUDIBLE_DBFS = -55.0  # a weaker echo does not show the canceller's performance
 JUDGED_PERIODS = 600  # 6 s of audible echo: a user does not talk undetected for half of it
-TOO_LOUD_DBFS = -30.0  # of residual echo: louder than users at the microphone (-42..-32)
-GOOD_AGAIN_DBFS = -36.0  # hysteresis: the level for a return to full duplex
+TOO_LOUD_DBFS = -30.0  # of residual echo: 8 dB over users in the middle of a room
+OVER_USER_DB = 10.0  # of residual echo: half of the users are still noticed through it
+GOOD_AGAIN_DB = 6.0  # hysteresis: so much below the limit is full duplex again
 HARMLESS_PERIODS = 300  # 3 s of a reply, longer than its pauses
 _NOTHING_DBFS = -120.0
 
@@ -29,6 +30,7 @@ class Duplex:
         """Whether a voice may interrupt."""
         self.echo_left_dbfs = _NOTHING_DBFS
         """The residual echo at the last decision; -120 before the first."""
+        self._too_loud_dbfs = TOO_LOUD_DBFS
         self._left: deque[float] = deque(maxlen=JUDGED_PERIODS)
         self._echo_power = 0.0
         self._levels: list[float] = []
@@ -43,8 +45,12 @@ class Duplex:
         if len(self._left) < JUDGED_PERIODS:
             return False
         self.echo_left_dbfs = _median(self._left)
-        full = self.echo_left_dbfs < (TOO_LOUD_DBFS if self.full else GOOD_AGAIN_DBFS)
+        full = self.echo_left_dbfs < self._limit_dbfs
         return full != self.full and self._change(full)
+
+    def user_spoke(self, dbfs: float) -> None:
+        """Account for the level of a user's turn at the microphone."""
+        self._too_loud_dbfs = max(TOO_LOUD_DBFS, dbfs + OVER_USER_DB)
 
     def volume_changed(self, by_db: float) -> bool:
         """Account for a change of the replies' volume; return whether `full` changed.
@@ -55,8 +61,12 @@ class Duplex:
         """
         self._forget()
         self.echo_left_dbfs += by_db
-        lower = by_db < 0 and self.echo_left_dbfs < GOOD_AGAIN_DBFS
+        lower = by_db < 0 and self.echo_left_dbfs < self._limit_dbfs
         return not self.full and lower and self._change(True)
+
+    @property
+    def _limit_dbfs(self) -> float:
+        return self._too_loud_dbfs - (0.0 if self.full else GOOD_AGAIN_DB)
 
     def _harmless(self, heard: ProcessedPeriod) -> bool:
         """Return whether the last 3 s of replies had neither echo nor residual echo."""

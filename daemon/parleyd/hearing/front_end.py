@@ -304,7 +304,10 @@ class AudioFrontEnd:
                 self._voices.overheard(voice, now)
 
     def _voices_continue(self, now: float, called: bool) -> bool:
-        return self._voices.turn_ended(now, called=called)
+        continues = self._voices.turn_ended(now, called=called)
+        if self._voices.user_dbfs is not None:
+            self._duplex.user_spoke(self._voices.user_dbfs)
+        return continues
 
     def _judge(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         full = self._duplex.full and not self._watch.lost and not self.only_wake_word
