@@ -24,7 +24,9 @@ from pulse_rig import PulseRig, loud_frames
 from parleyd.simulation.clips import normalised, synthesize
 from parleyd.units import Frames
 from tests.bench.device.tables import percentile
+from tests.soak import television
 from tests.soak.memory import cpu_s, rss_kb, slope_kb_per_hour, tree, tree_kb
+from tests.soak.unaddressed import Spoken, unaddressed
 
 CONFIG = f"""{RIG_CARDS}
 [turn]
@@ -34,8 +36,12 @@ server = "embedded"
 """
 LOUD = 500  # peaks of the voice exceed 1000
 STUCK_S = 120.0  # longest time outside idle: the longest story, held and repeated, ends earlier
+TALKED_INTO_S = (
+    600.0  # ... with a television, which may begin turns: eight follow-ups, each a minute
+)
 ANSWER_S = 30.0  # for one expected change of state; recognition is slow on a loaded machine
 LOOK_S = 60.0  # interval between memory measurements
+USER_DBFS = -24.0
 ECHO_PERCENT = 35  # of pulse's cubic volume: -27 dB from loudspeaker to microphone
 WARM_S = 600.0  # the first scenes load models and fill caches
 
@@ -110,7 +116,7 @@ def spread(values: list[float]) -> dict[str, float]:
 def spoken(*texts: str) -> Frames:
     """Synthesise sentences with natural pauses, in a voice that the wake-word model detects."""
     pause = np.zeros(4800, np.int16)
-    parts = [normalised(synthesize(text, "rms"), -24.0) for text in texts]
+    parts = [normalised(synthesize(text, "rms"), USER_DBFS) for text in texts]
     return np.concatenate([np.zeros(3200, np.int16), *(np.append(p, pause) for p in parts)])
 
 
@@ -123,6 +129,11 @@ class Hour:
         self.played: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.late_frames = 0
+        self.spoken: list[Spoken] = []
+        self.users: Counter[str] = Counter()
+        self.lingered = 0
+        """Scenes after which the daemon was not idle within `STUCK_S`."""
+        self.longest_s = STUCK_S
         self.spent = {"conversation": Spent(), "idle": Spent()}
         self.scenes: list[Callable[[], bool]] = [
             *([self.question] * 3),
@@ -145,6 +156,9 @@ class Hour:
             if not scene():
                 self.missed[scene.__name__] += 1
             rested = self.daemon.at_rest(STUCK_S)
+            if not rested:
+                self.lingered += 1
+                rested = self.daemon.at_rest(self.longest_s - STUCK_S)
         assert rested, f"{scene.__name__}: stuck after {self.daemon.states[-8:]}"
         with self.spent["idle"].counted(self.daemon.process.pid):
             time.sleep(self.random.uniform(1.0, 6.0))
@@ -159,14 +173,18 @@ class Hour:
         if not self.story():
             return False
         mark = len(self.daemon.states)
-        self.rig.say(spoken("no wait what time is it")[3200:])
-        return self.then("listening", mark) and self.then("speaking", mark)
+        self.users["interrupted"] += self.daemon.states[-1][1].startswith("speaking")
+        self.say(spoken("no wait what time is it")[3200:])
+        noticed = self.then("listening", mark)
+        answered = noticed and self.then("speaking", mark)
+        self.users.update({"noticed": noticed, "interruptions answered": answered})
+        return answered
 
     def interrupted_by_wake_word(self) -> bool:
         if not self.story():
             return False
         mark = len(self.daemon.states)
-        self.rig.say(spoken("hey jarvis"))
+        self.say(spoken("hey jarvis"))
         if not self.then("listening", mark):
             return False
         time.sleep(1.0)  # pulse drains its buffer and the chime sounds
@@ -182,7 +200,7 @@ class Hour:
         mark = len(self.daemon.states)
         if not self.then("listening", mark):
             return False
-        self.rig.say(spoken("what is the date today"))
+        self.say(spoken("what is the date today"))
         return self.then("speaking", mark)
 
     def timer(self) -> bool:
@@ -193,14 +211,14 @@ class Hour:
             return False
         for _ in range(5):  # a beep may mask the word
             time.sleep(self.random.uniform(0.5, 2.0))
-            self.rig.say(spoken("hey jarvis"))
+            self.say(spoken("hey jarvis"))
             time.sleep(0.5)
             if not self.daemon.states[-1][1].startswith("ringing"):
                 return True
         return False
 
     def nothing_said(self) -> bool:
-        self.rig.say(spoken("hey jarvis"))
+        self.say(spoken("hey jarvis"))
         return self.then("listening") and self.then("idle")
 
     def coughed(self) -> bool:
@@ -208,10 +226,10 @@ class Hour:
         if not self.story():
             return False
         mark = len(self.daemon.states)
-        self.rig.say(spoken("ah")[3200:4800])
+        self.say(spoken("ah")[3200:4800])
         time.sleep(1.5)
         goes_on = self.daemon.states[-1][1].startswith("speaking")
-        self.rig.say(spoken("be quiet")[3200:])
+        self.say(spoken("be quiet")[3200:])
         return goes_on and self.then("listening", mark)
 
     def louder_and_quieter(self) -> bool:
@@ -221,8 +239,11 @@ class Hour:
 
     def ask(self, words: str) -> bool:
         mark = len(self.daemon.states)
-        self.rig.say(spoken("hey jarvis", words))
-        return self.then("thinking", mark) and self.then("speaking", mark)
+        self.say(spoken("hey jarvis", words))
+        woken = self.then("listening", mark, 1.0)
+        answered = woken and self.then("thinking", mark) and self.then("speaking", mark)
+        self.users.update({"asked": 1, "woken": woken, "answered": answered})
+        return answered
 
     def story(self) -> bool:
         if not self.ask("tell me a story"):
@@ -230,30 +251,53 @@ class Hour:
         time.sleep(self.random.uniform(0.5, 5.0))
         return True
 
-    def then(self, state: str, mark: int | None = None) -> bool:
-        return self.daemon.until(state, since=self.mark if mark is None else mark)
+    def say(self, frames: Frames) -> None:
+        """Let the user speak; returns after the last word."""
+        begin = time.time()
+        self.rig.say(frames)
+        self.spoken.append(Spoken(begin, time.time()))
+
+    def then(self, state: str, mark: int | None = None, within_s: float = ANSWER_S) -> bool:
+        return self.daemon.until(state, within_s, since=self.mark if mark is None else mark)
 
 
-def run(minutes: float, seed: int, report: Path | None) -> int:
-    """Run scenes for `minutes`, then print the figures; returns the exit status."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the hour is like."""
+
+    minutes: float
+    seed: int
+    television: bool = False
+    corpus: Path | None = None
+    """Voices and music of the television; None: flite and chords."""
+
+
+def run(plan: Plan, report: Path | None) -> int:
+    """Run scenes for `plan.minutes`, then print the figures; returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="parley-soak-") as name, PulseRig() as rig:
         os.environ["XDG_STATE_HOME"] = name
         rig.echo(ECHO_PERCENT)
-        daemon = Watched(Path(name), CONFIG)
-        try:
-            assert daemon.until("idle", 60.0), daemon.log.read_text()
-            return _live(rig, daemon, minutes, seed, report)
-        finally:
-            daemon.close()
+        with _television(plan, Path(name)), contextlib.closing(Watched(Path(name), CONFIG)) as it:
+            assert it.until("idle", 60.0), it.log.read_text()
+            return _live(rig, it, plan, report)
 
 
-def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Path | None) -> int:
-    hour = Hour(rig, daemon, seed)
+def _television(plan: Plan, folder: Path) -> contextlib.AbstractContextManager[None]:
+    if not plan.television:
+        return contextlib.nullcontext()
+    seconds = plan.minutes * 60 + TALKED_INTO_S + STUCK_S
+    parts = television.programme(plan.corpus, USER_DBFS, seconds, plan.seed)
+    return television.switched_on(parts, folder)
+
+
+def _live(rig: PulseRig, daemon: Watched, plan: Plan, report: Path | None) -> int:
+    hour = Hour(rig, daemon, plan.seed)
+    hour.longest_s = TALKED_INTO_S if plan.television else STUCK_S
     memory: list[tuple[float, int]] = []
     resident_mb: list[float] = []
     began = time.monotonic()
     problem = ""
-    while (elapsed := time.monotonic() - began) < minutes * 60 and not problem:
+    while (elapsed := time.monotonic() - began) < plan.minutes * 60 and not problem:
         try:
             hour.scene()
         except AssertionError as error:
@@ -266,7 +310,7 @@ def _live(rig: PulseRig, daemon: Watched, minutes: float, seed: int, report: Pat
             print(_line(elapsed, memory[-1][1], hour), flush=True)
     if not problem:
         problem = "" if daemon.end() == 0 else "the daemon ended with an error"
-    result = _result(hour, memory, daemon.log.read_text(), time.monotonic() - began, seed)
+    result = _result(hour, memory, daemon.log.read_text(), time.monotonic() - began, plan.seed)
     result["own_resident_mb"] = spread(resident_mb)
     problem = problem or _judged(result)
     result["problem"] = problem
@@ -300,6 +344,9 @@ def _result(
         "resumed": len(re.findall(r" resume reason=", log)),
         "xruns": sum(map(int, re.findall(r" xrun count=(\d+)", log))),
         "lines_renewed": len(re.findall(r" line ask=renew", log)),
+        "users": dict(hour.users),
+        "for_nobody": unaddressed(log, hour.spoken),
+        "lingered": hour.lingered,
         "late_frames": hour.late_frames,
         "tracebacks": log.count("Traceback"),
         "cpu_percent": {name: spent.percent for name, spent in hour.spent.items()},
