@@ -13,6 +13,8 @@ from parleyd.units import Frames
 
 PERIOD = np.full(160, 5, np.int16)  # 10 ms at 16 kHz
 
+VOICE = 8000
+
 
 class Heard:
     """A front end that records the uplink's requests."""
@@ -33,7 +35,7 @@ class Heard:
 
     def recent(self, ms: float) -> Frames:
         self.asked_ms.append(ms)
-        return np.zeros(round(ms * 16), np.int16)
+        return np.full(round(ms * 16), VOICE, np.int16)
 
 
 class Wire:
@@ -42,12 +44,14 @@ class Wire:
     def __init__(self) -> None:
         self.ready = True
         self.sent: list[int | str] = []
+        self.frames = np.zeros(0, np.int16)
 
     def begin_input(self) -> None:
         self.sent.append("begin")
 
     def append(self, chunk: Frames) -> None:
         self.sent.append(len(chunk))
+        self.frames = np.concatenate([self.frames, chunk])
 
 
 class Desk:
@@ -55,14 +59,14 @@ class Desk:
         self.front_end, self.wire = Heard(), Wire()
         self.uplink = Uplink(cast(AudioFrontEnd, self.front_end), cast(RealtimeSession, self.wire))
 
-    def result(self, kind: Decision | None = None) -> FrontEndResult:
+    def result(self, kind: Decision | None = None, *, user: bool = True) -> FrontEndResult:
         decision = None if kind is None else BargeInDecision(kind, "", 0.0, {})
-        return cast(FrontEndResult, _Result(decision))
+        return cast(FrontEndResult, _Result(decision, user))
 
 
 class _Result:
-    def __init__(self, decision: BargeInDecision | None) -> None:
-        self.decision = decision
+    def __init__(self, decision: BargeInDecision | None, user: bool) -> None:
+        self.decision, self.user = decision, user
 
 
 @pytest.fixture
@@ -225,3 +229,54 @@ def test_close_drops_only_unsent_audio(desk: Desk, ready: bool, sent: int) -> No
     desk.uplink.close()
     assert not desk.uplink.sending
     assert desk.wire.sent == ["begin"] * sent
+
+
+def hears(desk: Desk, seconds: float, *, user: bool) -> None:
+    """Hear a voice, of the user or of a television."""
+    for _ in range(round(seconds * 100)):
+        desk.uplink.begin_period()
+        desk.uplink.end_period(np.full(160, VOICE, np.int16), user=user)
+
+
+def voiced_s(desk: Desk) -> float:
+    """Return how much of the sent audio is a voice."""
+    return float(np.count_nonzero(np.abs(desk.wire.frames) > VOICE / 2) / 24_000)
+
+
+def test_voices_of_the_room_are_sent_as_silence(desk: Desk) -> None:
+    desk.uplink.begin(0.0, speaking=False)
+    hears(desk, 1.0, user=True)
+    hears(desk, 2.0, user=False)
+    assert voiced_s(desk) == pytest.approx(1.0, abs=0.03)
+    assert len(desk.wire.frames) / 24_000 == pytest.approx(2.8, abs=0.06)
+
+
+def test_user_beside_a_television_is_sent_from_200_ms_before(desk: Desk) -> None:
+    desk.uplink.begin(0.0, speaking=False)
+    hears(desk, 1.0, user=True)
+    hears(desk, 2.0, user=False)
+    hears(desk, 1.0, user=True)
+    assert voiced_s(desk) == pytest.approx(2.2, abs=0.06)
+    assert len(desk.wire.frames) / 24_000 == pytest.approx(4.0, abs=0.06)
+
+
+def test_short_pause_of_a_user_beside_a_television_loses_nothing(desk: Desk) -> None:
+    desk.uplink.begin(0.0, speaking=False)
+    hears(desk, 1.0, user=True)
+    hears(desk, 0.2, user=False)
+    hears(desk, 1.0, user=True)
+    assert voiced_s(desk) == pytest.approx(2.2, abs=0.06)
+
+
+def test_television_right_after_a_reply_is_not_sent(desk: Desk) -> None:
+    after_reply(desk, 50)
+    assert desk.uplink.settle(desk.result(user=False), 100.5) == 0
+    assert desk.uplink.sending
+    assert desk.front_end.asked_ms == [0]
+
+
+def test_user_right_after_a_reply_is_sent_beside_a_television(desk: Desk) -> None:
+    after_reply(desk, 50)
+    assert desk.uplink.settle(desk.result(user=True), 100.2) == 0
+    assert desk.uplink.settle(desk.result(user=False), 100.5) == 0
+    assert desk.front_end.asked_ms == [500]

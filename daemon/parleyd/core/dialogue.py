@@ -152,7 +152,7 @@ class Dialogue:
             called = event in (TurnTrigger.WAKE_WORD, TurnTrigger.BUTTON)
             if called or before is not State.THINKING:  # else the same turn continues
                 self._follow_ups.begin(called=called)
-                self._front_end.turn_begins()
+                self._front_end.turn_begins(now, called=event is not TurnTrigger.REPLY_FINISHED)
                 self._room.turn_begins(now, interrupts=event in _INTERRUPTIONS)
         if TurnAction.ASK_FOR_REPLY in actions:
             self._follow_ups.asked(endless=event is TurnTrigger.TIME_UP)
@@ -205,7 +205,7 @@ class Dialogue:
         if result.speech is not None and local:
             ended = result.speech is SpeechBoundary.ENDED
             self.advance(TurnTrigger.TURN_ENDED if ended else TurnTrigger.USER_SPOKE, now)
-        self._uplink.end_period(result.heard.cleaned)
+        self._uplink.end_period(result.heard.cleaned, user=result.user)
 
     # --- at every period --------------------------------------------------------------
 

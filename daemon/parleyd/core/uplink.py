@@ -5,6 +5,7 @@ import numpy as np
 from parleyd.audio import StreamResampler
 from parleyd.hearing.barge_in import Decision
 from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
+from parleyd.hearing.user_gate import LOOK_BACK_MS
 from parleyd.realtime.session import RealtimeSession
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
 
@@ -23,7 +24,9 @@ class Uplink:
         self._unsent_ms = 0  # of microphone audio, since the newest that was sent
         self._since_reply_ms = 0  # of microphone audio
         self._reply_ended: float | None = None
+        self._heard_user = False  # since the reply
         self._sending = self._settles = self._sends_period = False
+        self._withheld_ms = 0  # of the room's voices, until a user is louder
 
     @property
     def sending(self) -> bool:
@@ -55,6 +58,7 @@ class Uplink:
         self.reply_ended(now)
         self._begin_input(speaking=False)
         self._front_end.linger()
+        self._heard_user = False
         self._settles, self._sending = True, False
 
     def settle(self, result: FrontEndResult, now: float) -> int:
@@ -65,13 +69,14 @@ class Uplink:
         end the turn starts; 0 for none, or while that is not known.
         """
         front_end, ended = self._front_end, self._reply_ended or now
+        self._heard_user |= result.user
         kind = result.decision.decision if result.decision is not None else None
         speaks = kind is Decision.INTERRUPT or (front_end.deciding and front_end.user_speaks)
         over = kind is Decision.RESUME or (now >= ended + SETTLE_S and not front_end.deciding)
         if not speaks and not over:
             return 0
         early_ms = max(0, round((ended - front_end.onset) * 1000) + EARLIER_MS) if speaks else 0
-        self._settled(early_ms)
+        self._settled(early_ms if speaks or self._heard_user else None)
         return early_ms
 
     def resume(self) -> None:
@@ -93,10 +98,22 @@ class Uplink:
             self._unsent_ms += PERIOD_MS
             self._since_reply_ms += PERIOD_MS
 
-    def end_period(self, frames: Frames) -> None:
-        """Send the period, if nothing that happened in it has stopped the uplink."""
-        if self._sends_period and self._sending:
-            self.push(frames)
+    def end_period(self, frames: Frames, *, user: bool = True) -> None:
+        """Send the period, if nothing that happened in it has stopped the uplink.
+
+        Not the `user`: silence is sent, late by `LOOK_BACK_MS`, so that the sound right before
+        the user's next loud one can still be sent in its place.
+        """
+        if not (self._sends_period and self._sending):
+            return
+        if user:
+            withheld_ms, self._withheld_ms = self._withheld_ms, 0
+            before = self._front_end.recent(withheld_ms + PERIOD_MS) if withheld_ms else frames
+            self.push(before)
+        elif self._withheld_ms < LOOK_BACK_MS:
+            self._withheld_ms += PERIOD_MS
+        else:
+            self.push(np.zeros_like(frames))
 
     def silence(self) -> None:
         """Parley's own sound begins: stop sending, or the server would hear its echo."""
@@ -127,12 +144,14 @@ class Uplink:
 
     def _send_from(self, before_ms: float) -> None:
         self._sending = True
+        self._withheld_ms = 0
         self.push(self._front_end.recent(before_ms))
 
-    def _settled(self, early_ms: int) -> None:
+    def _settled(self, early_ms: int | None) -> None:
+        """The turn starts so long before the reply's end; None: only the room was heard since."""
         self._end()
         self._front_end.disarm()
-        self._send_from(self._since_reply_ms + early_ms)
+        self._send_from(0 if early_ms is None else self._since_reply_ms + early_ms)
 
     def _end(self) -> None:
         self._sending = self._settles = False

@@ -26,7 +26,7 @@ _DOUBT_S = 1.0  # after a hold that was resumed: a user goes on, a loud word is 
 _LEAST = 4  # chunks, 0.13 s of voices: less may be the last sound of a user in the room
 _END_S = 0.3  # before the end of a turn: a user is silent there, for 0.4 s or longer
 _AS_LOUD_DB = 3.0  # a user's own words are further above the voices after them
-_USER = 0.75  # quantile of the levels of a user's turn
+_USER = 0.75  # quantile of the levels of a user's short turn
 _LEAST_CALLED = 12  # chunks, 0.4 s
 _LEAST_INTERRUPTING = 30  # chunks, 1 s: who says more and then waits is a user, too
 _BELOW_USER_DB = CONFIRMED_DB + 3.0  # from that quantile to the softer half of the words
@@ -89,10 +89,20 @@ class BackgroundVoices:
 
     def suspicious(self, heard: ProcessedPeriod, now: float) -> bool:
         """Return whether the last 30 ms may be a user, who is louder than the room's voices."""
-        louder = self._over(_QUICK_PERIODS, SUSPECTED_DB, now)
-        if not louder and heard.near_end > _SPEECH[1]:
-            self._refresh(now)
-        return louder
+        return self._suspicious(_QUICK_PERIODS, heard, now)
+
+    @property
+    def level_dbfs(self) -> float:
+        """The level of the last 100 ms."""
+        return self._level_dbfs(_LEVEL_PERIODS)
+
+    def known(self, now: float) -> bool:
+        """Return whether the level of the room's voices is known."""
+        return self.dbfs(now) > _NOTHING_DBFS
+
+    def louder(self, heard: ProcessedPeriod, now: float) -> bool:
+        """Return whether the last 100 ms may be a user, who is louder than the room's voices."""
+        return self._suspicious(_LEVEL_PERIODS, heard, now)
 
     def clear(self, now: float) -> bool:
         """Return whether the last 100 ms are well over the room's voices."""
@@ -113,11 +123,11 @@ class BackgroundVoices:
         during = [voiced.dbfs for voiced in self._recent if voiced.at <= self._turn_ended_at]
         after = [voiced.dbfs for voiced in self._recent if voiced.at > self._turn_ended_at]
         goes_on = len(after) >= _LEAST and (
-            len(during) < _LEAST or _quantile(after, _USER) > _quantile(during, _USER) - _AS_LOUD_DB
+            len(during) < _LEAST or _quantile(after, _USER) > _loudest(during) - _AS_LOUD_DB
         )
         least = _LEAST_CALLED if called else _LEAST_INTERRUPTING
         if len(during) >= least and not goes_on:
-            self._user_dbfs = _quantile(during, _USER)
+            self._user_dbfs = _loudest(during)
         elif called:
             self._user_dbfs = None
         return goes_on and self._knew
@@ -164,7 +174,8 @@ class BackgroundVoices:
         return sampling < _SAMPLE_PERIODS
 
     def overheard(self, voice: float, now: float) -> None:
-        """While idle: take the probability of speech in the chunk that ended in this period."""
+        """While idle, or while only the room is heard: take the probability of speech in the
+        chunk that ended in this period."""
         if voice > _OVERHEARD:
             self._learn([self._level_dbfs(_LEVEL_PERIODS)], now)
 
@@ -177,6 +188,12 @@ class BackgroundVoices:
         if len(self._room) >= _LEAST:
             self._loud_dbfs = _quantile(self._room, _LOUD)
             self._heard_at = now
+
+    def _suspicious(self, periods: int, heard: ProcessedPeriod, now: float) -> bool:
+        louder = self._over(periods, SUSPECTED_DB, now)
+        if not louder and heard.near_end > _SPEECH[1]:
+            self._refresh(now)
+        return louder
 
     def _refresh(self, now: float) -> None:
         """A voice that is no louder than the room's shows that the room still talks."""
@@ -191,6 +208,15 @@ class BackgroundVoices:
     def _level_dbfs(self, periods: int) -> float:
         powers = list(self._powers)[-periods:]
         return power_to_db(sum(powers) / len(powers)) if powers else _NOTHING_DBFS
+
+
+def _loudest(levels: list[float]) -> float:
+    """Return the level that the loudest 0.4 s of a turn, or a quarter of a shorter one, exceed.
+
+    A television that talks before and after the user's words does not lower it.
+    """
+    most = sorted(levels, reverse=True)
+    return most[min(_LEAST_CALLED, len(most) // 4)]
 
 
 def _quantile(levels: Collection[float], share: float) -> float:

@@ -21,6 +21,7 @@ from parleyd.hearing.endpointing import Endpointer, SpeechBoundary
 from parleyd.hearing.fuse import ComponentFault, Fuse
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
+from parleyd.hearing.user_gate import UserGate
 from parleyd.playback.lead import PlaybackLead
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, ms_to_frames
 from parleyd.wake import WakeEngine
@@ -45,6 +46,8 @@ class FrontEndResult:
     """Set once, when the calibration by the startup sound is complete."""
     canceller: CancellerWatch | None = None
     """Set in the period in which the canceller was found not to cancel, or to cancel again."""
+    user: bool = True
+    """Whether the period may be the user's; otherwise the room's other voices explain it."""
     dead: bool | None = None
     """Set in the period in which the microphone stopped, or resumed, delivering sound."""
 
@@ -117,6 +120,9 @@ class AudioFrontEnd:
             heard = replace(heard, cleaned=np.zeros_like(heard.cleaned))
         self._preroll.push(heard.cleaned)
         self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
+        user = (
+            self._judges.run(now, self._may_be_user, heard, now, speaking, attentive) is not False
+        )
         turned = self._judges.run(now, self._turned, heard, speaking)
         lost = self._watch.lost
         self._judges.run(now, self._check_canceller, speaking, now)
@@ -125,10 +131,11 @@ class AudioFrontEnd:
             heard,
             self._wakes.run(now, self._wake_word, to_wake, speaking, now),
             decision,
-            self._ends.run(now, self._endpoint.update, heard, now),
+            self._ends.run(now, self._endpoint.update, heard if user else _nobody(heard), now),
             self._duplex if turned else None,
             self._hears.run(now, self._calibrated, heard, now),
             self._watch if self._watch.lost is not lost else None,
+            user,
             dead,
         )
 
@@ -174,9 +181,11 @@ class AudioFrontEnd:
         """Playback resumes after a hold: arm barge-in; the detectors keep their state."""
         self._barge_in.arm(now)
 
-    def turn_begins(self) -> None:
-        """Parley listens: the next voice is the user's."""
+    def turn_begins(self, now: float, *, called: bool) -> None:
+        """Parley listens: the next voice is the user's; `called`: somebody addresses Parley, and
+        does not only continue after a reply."""
         self._voices.turn_begins()
+        self._user_gate.turn_begins(now, called=called)
 
     def turn_ended(self, now: float, *, called: bool) -> bool:
         """The user's turn has ended, and a reply is asked for; `called`: it began with the wake
@@ -303,6 +312,14 @@ class AudioFrontEnd:
             if voice is not None:
                 self._voices.overheard(voice, now)
 
+    def _may_be_user(
+        self, heard: ProcessedPeriod, now: float, speaking: bool, attentive: bool
+    ) -> bool:
+        user = self._user_gate.update(heard, now)
+        if attentive and heard.voice_chunk and not (user or speaking):
+            self._voices.overheard(heard.voice, now)
+        return user
+
     def _voices_continue(self, now: float, called: bool) -> bool:
         continues = self._voices.turn_ended(now, called=called)
         if self._voices.user_dbfs is not None:
@@ -375,11 +392,17 @@ class AudioFrontEnd:
         self._duplex = Duplex()
         self._watch = CancellerWatch()
         self._voices = BackgroundVoices()
+        self._user_gate = UserGate(self._voices)
         self._overhears = False
         self._barge_in: BargeInDetector = BargeInDetector(self._settings.hearing, self._voices)
 
     def _renew_endpoint(self) -> None:
         self._endpoint = Endpointer(self._settings.turn.silence_ms)
+
+
+def _nobody(heard: ProcessedPeriod) -> ProcessedPeriod:
+    """The period without the voice of somebody who does not address Parley."""
+    return replace(heard, voice=0.0)
 
 
 def _unheard(frames: Frames) -> ProcessedPeriod:
