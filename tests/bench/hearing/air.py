@@ -6,6 +6,7 @@ from parleyd.audio import FULL_SCALE, db_to_gain, float_to_int16
 from parleyd.simulation.convolution import Convolver, DelayLine, PeriodResampler, Signal
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 from tests.bench.hearing.device import Device
+from tests.bench.hearing.sound_server import SoundServer
 
 LOUDSPEAKER_HZ = 48_000
 LONGEST_DELAY_MS = 2500
@@ -62,6 +63,7 @@ class Air:
     `around`: all sound at the microphone besides the echo, full scale 1.0, from second 0 on.
     `moves_at_s`: start of the crossfade from the first path to the second; None: never.
     `device`: what the microphone does to its sound, and the wavering of the path; None: nothing.
+    `server`: the sound server between the core and this air; None: a sound card.
     """
 
     loudspeaker_rate_hz = LOUDSPEAKER_HZ
@@ -75,11 +77,13 @@ class Air:
         distortion: Distortion,
         moves_at_s: float | None = None,
         device: Device | None = None,
+        server: SoundServer | None = None,
     ) -> None:
         self.clock_ppm = device.clock_ppm if device is not None else 0.0
         """The error of the device's clock."""
         self._microphone = device.microphone() if device is not None else None
         self._wavers = device.path() if device is not None else None
+        self._server = server
         self._resampler = PeriodResampler(LOUDSPEAKER_HZ, MIC_RATE_HZ)
         self._delay = DelayLine(LONGEST_DELAY_MS * MIC_RATE_HZ // 1000)
         self.shift_echo(delay_ms - self._resampler.delay_ms)
@@ -98,6 +102,9 @@ class Air:
         """Return the microphone's next 10 ms; ignores `talker`: `around` contains the speech."""
         self.silent = not played.any()
         loudspeaker = self._distortion(self._resampler.process(played / FULL_SCALE))
+        if self._server is not None:
+            loudspeaker, later_ms = self._server.played(loudspeaker)
+            self.shift_echo(later_ms)
         loudspeaker = self._delay.process(loudspeaker)
         if self._wavers is not None:
             loudspeaker = self._wavers.process(loudspeaker)
@@ -108,6 +115,8 @@ class Air:
         sound = echo + self._around[start : start + MIC_PERIOD_FRAMES]
         if self._microphone is not None:
             sound = self._microphone.process(sound)
+        if self._server is not None:
+            sound = self._server.captured(sound)
         return float_to_int16(sound)
 
     def shift_echo(self, ms: float) -> None:

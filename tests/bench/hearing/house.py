@@ -50,19 +50,24 @@ class Core(Protocol):
 
 @dataclass
 class House:
-    """The real core, online, in a conversation that lasts as long as the session drives it."""
+    """The real core, online, in a conversation that lasts as long as the session drives it.
+
+    `answer_s`: the least length of an answer, after which another turn follows; None: endless.
+    """
 
     settings: Config
     reply: Iterator[Frames]
     idle_s: float = 0.0
     """The time until the button is pressed for the first time."""
 
+    answer_s: float | None = None
     log_events: list[LoggedEvent] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
     likely: list[float] = field(default_factory=list)
     _responses: int = 0
     _response: str | None = None
+    _received_s: float = 0.0
     _quiet_since: float = 0.0
 
     def __post_init__(self) -> None:
@@ -85,12 +90,23 @@ class House:
             self.speaker.handle(ev.AudioCommitted(item_id=f"u{self._responses}"), now)
         if self.state is State.IDLE and now >= self.idle_s:  # at first, or the turn timed out
             self.speaker.handle(ButtonPressed(), now)
-        if self._response is not None and self.speaker.buffered_ms < AHEAD_MS:
-            data = next(self.reply).astype("<i2").tobytes()
-            event = ev.AudioDelta(
-                response_id=self._response, item_id=f"i{self._response}", delta=data
-            )
-            self.speaker.handle(event, now)
+        self.stream(now)
+
+    def stream(self, now: float) -> None:
+        """Deliver the next piece of the answer, if there is one and the core has room."""
+        response = self._response
+        if response is None or self.speaker.buffered_ms >= AHEAD_MS:
+            return
+        frames, item = next(self.reply), f"i{response}"
+        delta = frames.astype("<i2").tobytes()
+        event = ev.AudioDelta(response_id=response, item_id=item, delta=delta)
+        self.speaker.handle(event, now)
+        self._received_s += len(frames) / SERVER_RATE_HZ
+        if self.answer_s is not None and self._received_s >= self.answer_s:
+            self._response = None
+            self.speaker.handle(ev.AudioDone(response_id=response, item_id=item), now)
+            done = ev.Response(id=response, status="completed")
+            self.speaker.handle(ev.ResponseDone(response=done), now)
 
     def tick(self, mic: MicPeriod, now: float) -> TickResult:
         begin = time.thread_time()
@@ -116,7 +132,7 @@ class House:
                 self.sent.append(np.frombuffer(event.audio, "<i2").astype(np.int16))
             case ev.CreateResponse():
                 self._responses += 1
-                self._response = f"r{self._responses}"
+                self._response, self._received_s = f"r{self._responses}", 0.0
                 assert isinstance(event.response, dict)
                 created = ev.Response(id=self._response, metadata=event.response["metadata"])
                 self.speaker.handle(ev.ResponseCreated(response=created), now)

@@ -25,6 +25,8 @@ _USERS: dict[str, Callable[[Scene, Trial], bool]] = {
     "device, ENR 20 dB": lambda s, t: s.device and _asks(t) and s.enr_db == 20,
     "delay of 0.3 to 2 s": lambda s, t: s.lost and not s.restless and _asks(t) and s.enr_db <= 15,
     "restless delay": lambda s, t: s.restless and _asks(t) and s.enr_db <= 15,
+    "sound server, ENR <= 10 dB": lambda s, t: s.sound_server and _asks(t) and s.enr_db <= 10,
+    "sound server, ENR 15 dB": lambda s, t: s.sound_server and _asks(t) and s.enr_db == 15,
     "over music": lambda s, t: s.music and _asks(t) and s.enr_db <= 15,
     "over speech with music": lambda s, t: (
         s.music_under_db is not None and _asks(t) and s.enr_db <= 15
@@ -39,6 +41,9 @@ ALONE: dict[str, Callable[[Scene], bool]] = {
     "speech with music": lambda s: s.music_under_db is not None,
     "delay of 0.3 to 2 s": lambda s: s.lost and not s.restless,
     "restless delay": lambda s: s.restless,
+    "sound server": lambda s: s.sound_server,
+    "  ENR <= 10 dB ": lambda s: s.sound_server and s.enr_db <= 10,
+    "  ENR 15 to 20 dB": lambda s: s.sound_server and s.enr_db > 10,
 }
 
 

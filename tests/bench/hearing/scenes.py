@@ -33,7 +33,7 @@ _VOICES_SALT = {
 }  # fmt: skip
 _KIND_SALT = {
     "short-words": 500, "device": 600, "music-under-speech": 700, "far-delay": 800,
-    "restless-delay": 900,
+    "restless-delay": 900, "sound-server": 1000,
 }  # fmt: skip
 
 USER_DBFS = (-42.0, -32.0)
@@ -50,6 +50,8 @@ IDLE_S = 20.0  # every second scene with voices has this time before its convers
 _AT_THE_USERS_LEVEL = 5  # ... this many has them at the user's level
 WORDS_ENR_DB, WORDS_SNR_DB = 10.0, 15.0  # of short words: between easy and hopeless
 FAR_DELAY_MS = (270.0, 1960.0)  # a sound server, a wireless loudspeaker: 0.3 to 2 s in all
+ANSWER_S = 12.0  # beside a sound server: each answer has another delay
+SERVER_DELAY_MS = 40.0  # the least; a server keeps more in store than a card
 MUSIC_UNDER_DB = (0.0, 15.0)  # a programme with music under its speaker
 
 
@@ -81,6 +83,8 @@ class Scene:
     """Whether the microphone processes its sound (`tests.bench.hearing.device`)."""
     restless: bool = False
     """Whether the echo's delay jumps every few seconds, unreported."""
+    sound_server: bool = False
+    """Whether a sound server is between the core and the air, not a card."""
     music_under_db: float | None = None
     """Speech over music as the answer, so many dB louder; None: without music."""
     idle_s: float = 0.0
@@ -91,6 +95,8 @@ class Scene:
     """The users' level after the question, below `user_dbfs`: they have moved away."""
     pitch: float = 1.0
     """The pitch of the users after the question, relative to their recordings."""
+    answer_s: float | None = None
+    """The least length of an answer; None: endless."""
 
     @property
     def start_s(self) -> float:
@@ -102,7 +108,8 @@ class Scene:
     def ordinary(self) -> bool:
         """Whether the scene belongs to none of the kinds that have a table of their own."""
         over_music = self.music_under_db is not None or (self.music and self.task == "users")
-        return not (self.voices or self.words or self.device or over_music or self.lost)
+        special = self.words or self.device or self.sound_server
+        return not (special or self.voices or over_music or self.lost)
 
     @property
     def lost(self) -> bool:
@@ -145,7 +152,7 @@ def plan(seed: int, *, hours: float, users: int, starts: int, only: set[str]) ->
         every[f"{voices}-users"] = islice(_scenes(seed, "users", voices=voices), some)
     every["tv-away-users"] = islice(_tv_users(seed, "tv-away", softer_db=AWAY_DB), some)
     every["tv-child-users"] = islice(_tv_users(seed, "tv-child", pitch=CHILD), some)
-    for kind in ("device", "music-under-speech", "far-delay", "restless-delay"):
+    for kind in ("device", "music-under-speech", "far-delay", "restless-delay", "sound-server"):
         every[kind] = islice(_of_kind(kind, seed, "echo"), third)
         every[f"{kind}-users"] = islice(_of_kind(kind, seed, "users"), some)
     return [scene for kind, scenes in every.items() if not only or kind in only for scene in scenes]
@@ -157,7 +164,7 @@ KINDS = (
     "tv-child-users",
     "music-users", "short-words", "device", "device-users", "music-under-speech",
     "music-under-speech-users", "far-delay", "far-delay-users", "restless-delay",
-    "restless-delay-users",
+    "restless-delay-users", "sound-server", "sound-server-users",
 )  # fmt: skip
 
 
@@ -216,6 +223,9 @@ def _of_kind(kind: str, seed: int, task: Task) -> Iterator[Scene]:
                 )  # fmt: skip
             case "device":
                 yield replace(scene, device=True)
+            case "sound-server":
+                delay_ms = max(scene.delay_ms, SERVER_DELAY_MS)
+                yield replace(scene, sound_server=True, delay_ms=delay_ms, answer_s=ANSWER_S)
             case "far-delay":
                 random = np.random.default_rng((*scene.seed, 2))
                 yield replace(scene, delay_ms=random.uniform(*FAR_DELAY_MS))

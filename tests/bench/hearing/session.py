@@ -94,7 +94,7 @@ def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = 
         lead = ms_to_frames(settings.audio.lead_ms, rate_hz)
         core = FixedThreshold(track.reply, lead, repeats(rate_hz))
     else:
-        core = House(settings, track.reply, scene.idle_s)
+        core = House(settings, track.reply, scene.idle_s, scene.answer_s)
     watch = _Watch(core, scene, track)
     watch.run()
     return Outcome(

@@ -25,6 +25,7 @@ from tests.bench.hearing.air import Air, Distortion, convolved, small_box
 from tests.bench.hearing.material import Material, RoomPaths
 from tests.bench.hearing.room_voices import ROOM_VOICES, raised, room_voices
 from tests.bench.hearing.scenes import TRIALS, Scene
+from tests.bench.hearing.sound_server import SoundServer
 
 Kind = Literal["request", "long", "mhm", "cough", "lone", "hiss", "voiced"]
 
@@ -117,6 +118,7 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
         distortion=Distortion(sample, scene.distortion_db),
         moves_at_s=fault_at_s if scene.condition == "path" else None,
         device=device.of(scene.seed, scene.user_dbfs) if scene.device else None,
+        server=SoundServer(scene.seed) if scene.sound_server else None,
     )
     shift = EchoShift(fault_at_s or 0.0, scene.jump_ms, xruns=int(scene.jump_told))
     return Soundtrack(
