@@ -43,6 +43,7 @@ ANSWER_S = 30.0  # for one expected change of state; recognition is slow on a lo
 LOOK_S = 60.0  # interval between memory measurements
 USER_DBFS = -24.0
 ECHO_PERCENT = 35  # of pulse's cubic volume: -27 dB from loudspeaker to microphone
+WATCHED_S = 20.0  # the television before the first question
 WARM_S = 600.0  # the first scenes load models and fill caches
 
 
@@ -292,7 +293,9 @@ def _television(plan: Plan, folder: Path) -> contextlib.AbstractContextManager[N
 
 def _live(rig: PulseRig, daemon: Watched, plan: Plan, report: Path | None) -> int:
     hour = Hour(rig, daemon, plan.seed)
-    hour.longest_s = TALKED_INTO_S if plan.television else STUCK_S
+    if plan.television:
+        hour.longest_s = TALKED_INTO_S
+        time.sleep(WATCHED_S)
     memory: list[tuple[float, int]] = []
     resident_mb: list[float] = []
     began = time.monotonic()
