@@ -58,6 +58,28 @@ def test_talking_room_late_news_are_about_the_turn_before() -> None:
     assert room.over == MEANS
 
 
+@pytest.mark.parametrize(("heard_s", "talks"), [(0.5, True), (1.5, False)])
+def test_talking_room_a_voice_that_never_waits_for_answers(heard_s: float, talks: bool) -> None:
+    room = TalkingRoom()
+    now = 10.0
+    for _ in range(3):  # the third shows that the second was for nothing
+        found = room.turn_begins(now, interrupts=True)
+        room.turn_ended()
+        room.reply_begins(now + 3.0)
+        now += 3.0 + heard_s
+    assert found is talks
+    assert bool(room.over) is talks
+
+
+def test_talking_room_a_user_may_correct_a_question_at_once() -> None:
+    room = TalkingRoom()
+    for now, interrupts in ((10.0, False), (14.0, True), (18.0, True)):
+        room.turn_begins(now, interrupts=interrupts)
+        room.turn_ended()
+        room.reply_begins(now + 3.5)
+    assert room.over == ""
+
+
 def test_talking_room_a_turn_that_continues_counts_once() -> None:
     room = interruptions(10.0)
     room.turn_ended()
@@ -71,12 +93,12 @@ def test_talking_room_ends_with_the_conversation() -> None:
     assert room.over == ""
 
 
-def speaking(core: BareCore, name: str) -> None:
-    """Begin the answer that was asked for last."""
+def speaking(core: BareCore, name: str, seconds: float = 1.2) -> None:
+    """Begin the answer that was asked for last, and play some of it."""
     core.begin(name)
     core.sound(name, 20_000, item=f"i-{name}")
     core.until(State.SPEAKING)
-    core.run(0.5)
+    core.run(seconds)
 
 
 UNINTELLIGIBLE = ev.InputTranscriptFailed(
@@ -97,7 +119,7 @@ def until_asked(core: BareCore, times: int) -> None:
     core.wait(lambda: len(core.events(ev.CreateResponse)) >= times)
 
 
-def interrupted(core: BareCore, number: int, news: ev.ServerEvent) -> None:
+def interrupted(core: BareCore, number: int, news: ev.ServerEvent, seconds: float = 1.2) -> None:
     """Let a voice interrupt; the server reports this about its turn."""
     asked = len(core.events(ev.CreateResponse))
     core.talks(1.0)
@@ -108,7 +130,7 @@ def interrupted(core: BareCore, number: int, news: ev.ServerEvent) -> None:
     core.say(ev.AudioCommitted(item_id=item))
     until_asked(core, asked + 1)
     core.say(msgspec.structs.replace(news, item_id=item))
-    speaking(core, f"r{number}")
+    speaking(core, f"r{number}", seconds)
 
 
 @pytest.mark.parametrize("news", [words(""), words(" [Music]"), UNINTELLIGIBLE])
@@ -149,6 +171,17 @@ def test_a_turn_without_an_answer_ends_the_conversation() -> None:
         core.begin(f"r{number}")
         core.end(f"r{number}")
     core.until(State.IDLE, within_s=3.0)
+
+
+def test_a_voice_that_does_not_wait_for_answers_leaves_only_the_wake_word() -> None:
+    core = BareCore(at("openai"))
+    core.ask()
+    speaking(core, "r0", 0.2)
+    for number in (1, 2, 3):
+        interrupted(core, number, words("and now the weather"), 0.2)
+    assert [event.fields["means"] for event in core.log_events("room_talks")] == [MEANS]
+    core.talks(1.0)
+    assert core.speaker.state is State.SPEAKING
 
 
 def test_a_room_that_talks_ends_the_talk_after_the_answer() -> None:

@@ -92,6 +92,19 @@ def test_voices_never_lock_out_a_voice_like_the_last_interrupter() -> None:
     assert room.passes(USER) == (True, True)
 
 
+def test_voices_under_a_question_are_not_the_users_level() -> None:
+    room = Room()
+    room.ask(USER, then_dbfs=TELEVISION)
+    room.voices.turn_begins()
+    room.hear(TELEVISION, 1.5)
+    room.hear(USER, 0.3)
+    room.hear(-70.0, 0.6, voice=0.02, speech=0.02)
+    room.voices.turn_ended(room.now, called=True)
+    room.voices.reply_begins(room.now)
+    assert room.passes(TELEVISION + 2) == (False, False)
+    assert room.passes(USER) == (True, True)
+
+
 def test_voices_of_a_short_interruption_set_no_limit() -> None:
     room = Room()
     room.ask(USER, called=False, then_dbfs=TELEVISION)

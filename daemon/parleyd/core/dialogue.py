@@ -153,7 +153,8 @@ class Dialogue:
             if called or before is not State.THINKING:  # else the same turn continues
                 self._follow_ups.begin(called=called)
                 self._front_end.turn_begins(now, called=event is not TurnTrigger.REPLY_FINISHED)
-                self._room.turn_begins(now, interrupts=event in _INTERRUPTIONS)
+                if self._room.turn_begins(now, interrupts=event in _INTERRUPTIONS):
+                    self._room_talks()
         if TurnAction.ASK_FOR_REPLY in actions:
             self._follow_ups.asked(endless=event is TurnTrigger.TIME_UP)
             self._room.turn_ended()
@@ -253,8 +254,11 @@ class Dialogue:
     def _in_vain(self) -> None:
         """The newest turn brought no words for Parley."""
         if self._room.in_vain():
-            self._front_end.only_wake_word = True
-            self._log_event("room_talks", means=self._room.over)
+            self._room_talks()
+
+    def _room_talks(self) -> None:
+        self._front_end.only_wake_word = True
+        self._log_event("room_talks", means=self._room.over)
 
     def _wake_word_needed(self) -> TurnTrigger:
         """The talk ends here; light, low tone and log say that it needs the wake word again."""
@@ -335,6 +339,7 @@ class Dialogue:
             case State.SPEAKING:
                 if before is State.THINKING:  # else playback resumes after a hold
                     self._front_end.arm(now)
+                    self._room.reply_begins(now)
             case State.IDLE:
                 self._front_end.rest()
                 self._room.rest()

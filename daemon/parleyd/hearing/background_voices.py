@@ -127,7 +127,7 @@ class BackgroundVoices:
         )
         least = _LEAST_CALLED if called else _LEAST_INTERRUPTING
         if len(during) >= least and not goes_on:
-            self._user_dbfs = _loudest(during)
+            self._user_dbfs = _loudest(self._louder(during, after))
         elif called:
             self._user_dbfs = None
         return goes_on and self._knew
@@ -161,6 +161,15 @@ class BackgroundVoices:
         """The conversation is over: forget the level of its user."""
         self._user_dbfs = None
         self.forget_recent()
+
+    def _louder(self, during: list[float], after: list[float]) -> list[float]:
+        """Return the levels of the user's words: those over the room's voices, which sound during
+        a turn, too. All of them if hardly any is."""
+        room_dbfs = self._loud_dbfs
+        if len(after) >= _LEAST:
+            room_dbfs = max(room_dbfs, _quantile(after, _LOUD))
+        louder = [dbfs for dbfs in during if dbfs > room_dbfs]
+        return louder if len(louder) >= _LEAST else during
 
     # --- before the wake word ---------------------------------------------------------
 
