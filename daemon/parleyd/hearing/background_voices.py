@@ -14,12 +14,13 @@ import numpy as np
 from parleyd.audio import db_to_power, power_to_db
 from parleyd.hearing import ProcessedPeriod
 
-SUSPECTED_DB = 5.0  # over the room's voices; see the table in tests/bench/hearing/README.md
+SUSPECTED_DB = 6.0  # over the room's voices; see the table in tests/bench/hearing/README.md
 CONFIRMED_DB = 8.0
+LOUDER_DB = 5.0  # in a turn that is open
 _SPEECH = (0.3, 0.5)  # of the voice detector and of the classifier: coughs and hums do not count
 _OVERHEARD = 0.5  # of the voice detector alone, which runs without the classifier while idle
 _LEVEL_PERIODS = 10  # 100 ms: a syllable; single periods of one voice differ by 20 dB
-_QUICK_PERIODS = 3  # 30 ms: the level of a suspicion, which is due within a syllable
+_QUICK_PERIODS = 4  # 40 ms: the level of a suspicion, which is due within a syllable
 _LOUD = 0.9  # quantile of the levels: the room's loudest words must not interrupt
 _KEPT = 150  # chunks of 32 ms: the last five seconds of voices
 _DOUBT_S = 1.0  # after a hold that was resumed: a user goes on, a loud word is over
@@ -88,8 +89,8 @@ class BackgroundVoices:
             self._recent.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
 
     def suspicious(self, heard: ProcessedPeriod, now: float) -> bool:
-        """Return whether the last 30 ms may be a user, who is louder than the room's voices."""
-        return self._suspicious(_QUICK_PERIODS, heard, now)
+        """Return whether the last 40 ms may be a user, who is louder than the room's voices."""
+        return self._suspicious(_QUICK_PERIODS, SUSPECTED_DB, heard, now)
 
     @property
     def level_dbfs(self) -> float:
@@ -102,7 +103,7 @@ class BackgroundVoices:
 
     def louder(self, heard: ProcessedPeriod, now: float) -> bool:
         """Return whether the last 100 ms may be a user, who is louder than the room's voices."""
-        return self._suspicious(_LEVEL_PERIODS, heard, now)
+        return self._suspicious(_LEVEL_PERIODS, LOUDER_DB, heard, now)
 
     def clear(self, now: float) -> bool:
         """Return whether the last 100 ms are well over the room's voices."""
@@ -198,8 +199,8 @@ class BackgroundVoices:
             self._loud_dbfs = _quantile(self._room, _LOUD)
             self._heard_at = now
 
-    def _suspicious(self, periods: int, heard: ProcessedPeriod, now: float) -> bool:
-        louder = self._over(periods, SUSPECTED_DB, now)
+    def _suspicious(self, periods: int, by_db: float, heard: ProcessedPeriod, now: float) -> bool:
+        louder = self._over(periods, by_db, now)
         if not louder and heard.near_end > _SPEECH[1]:
             self._refresh(now)
         return louder

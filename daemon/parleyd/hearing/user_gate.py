@@ -8,7 +8,7 @@ Who is no louder than the room is heard as in any room, after the wake word or t
 from collections import deque
 
 from parleyd.hearing import ProcessedPeriod
-from parleyd.hearing.background_voices import CONFIRMED_DB, SUSPECTED_DB, BackgroundVoices
+from parleyd.hearing.background_voices import CONFIRMED_DB, LOUDER_DB, BackgroundVoices
 
 LOOK_BACK_MS = 200  # a soft first sound before the first loud one belongs to the user
 _STAYS_S = 0.4  # after the last loud sound: soft syllables and the pause between two words
@@ -49,7 +49,7 @@ class UserGate:
         waits = self._to_hear > 0 and now <= self._opens_until
         stays = now <= self._loud_at + _STAYS_S
         loud = self._voices.louder(heard, now) if waits or stays else self._voices.clear(now)
-        by_db = SUSPECTED_DB if waits or stays else CONFIRMED_DB
+        by_db = LOUDER_DB if waits or stays else CONFIRMED_DB
         if loud and dbfs > self._least_dbfs + by_db:
             self._to_hear -= 1
             self._loud_at = now
