@@ -44,6 +44,9 @@ def main() -> int:
         starts=options.starts,
         only=set(options.scenes or ()),
     )
+    if options.voices_under is not None:
+        under = {"snr_db": options.voices_under}
+        plan = [dataclasses.replace(scene, **under) if scene.voices else scene for scene in plan]
     if options.name:
         plan = [scene for scene in plan if options.name in scene.name]
     begin = time.monotonic()
@@ -86,6 +89,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=50, help="number of cold starts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scenes", nargs="+", choices=scenes.KINDS, help="kinds of scenes to run")
+    parser.add_argument("--voices-under", type=float, metavar="DB",
+                        help="level of other voices under the user; 80: inaudible")  # fmt: skip
     parser.add_argument("--name", help="run only sessions whose name contains this")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE",
                         help="[hearing] settings, e.g. on_suspicion=duck")  # fmt: skip

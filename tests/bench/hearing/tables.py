@@ -261,7 +261,8 @@ _VOICES: dict[str, Callable[[Scene], bool]] = {
         ("late-tv", "switched on late"), ("any", "any voices"),
     )
     for level, least_db, most_db in (
-        ("15-20 dB under", 15.0, 99.0), ("10-15 dB under", 10.0, 15.0), ("at the user's", -9.0, 9.0)
+        ("inaudible", 40.0, 99.0), ("15-20 dB under", 15.0, 40.0), ("10-15 dB under", 10.0, 15.0),
+        ("at the user's", -9.0, 9.0),
     )
 }  # fmt: skip
 _VOICES["users 6 dB softer than before"] = lambda s: s.softer_db > 0
