@@ -10,15 +10,17 @@ environment with PyTorch, which no other part needs:
     /tmp/torch/bin/python tests/bench/training/gather.py /tmp/gathered
 
 Then make the examples with the daemon's canceller, levels and pitch, in the project's
-environment; a thousand sessions (ten hours) take about 25 minutes on one core:
+environment; a thousand sessions (ten hours) take about 40 minutes on one core:
 
     python -m tests.bench.training.make --corpus DIR --split A --gathered /tmp/gathered \\
-        --out /tmp/examples
+        --sessions 727 --out /tmp/examples
 
-Then train the network:
+Then train the network, from scratch or from an earlier model. The present one continues that
+of version 0.2.0, which had learned from 1,659 sessions without devices and first sounds:
 
+    git show 1f5fbc7:daemon/parleyd/hearing/models/near_end.npz > /tmp/start.npz
     /tmp/torch/bin/python tests/bench/training/train.py /tmp/examples \\
-        daemon/parleyd/hearing/models/near_end.npz
+        daemon/parleyd/hearing/models/near_end.npz --start /tmp/start.npz
 
 All three are deterministic on one machine.
 
