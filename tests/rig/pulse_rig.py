@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,9 @@ class RigDied(Exception):
 class PulseRig:
     """A context manager that points alsa-lib to the rig by this process's environment."""
 
+    pulse_script: ClassVar[str] = _PULSE
+    daemon_conf: ClassVar[str] = _DAEMON
+    alsa_conf: ClassVar[str] = _ALSA
     heard: "Recording"
     """Recording of the loudspeaker: 48 kHz, first of two channels."""
 
@@ -99,6 +103,12 @@ class PulseRig:
                 os.environ[name] = value
         self._saved.clear()
         shutil.rmtree(self._home, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the sound server."""
+        assert self._daemon is not None
+        return self._daemon.pid
 
     def kill(self) -> None:
         """End the daemon, as if the sound card were unplugged."""
@@ -166,9 +176,9 @@ class PulseRig:
     def _start(self) -> None:
         run = self._home / "run"
         run.mkdir(mode=0o700, exist_ok=True)
-        (self._home / "default.pa").write_text(_PULSE.format(run=run))
-        (self._home / "daemon.conf").write_text(_DAEMON)
-        (self._home / "alsa.conf").write_text(_ALSA.format(run=run))
+        (self._home / "default.pa").write_text(self.pulse_script.format(run=run))
+        (self._home / "daemon.conf").write_text(self.daemon_conf)
+        (self._home / "alsa.conf").write_text(self.alsa_conf.format(run=run))
         self._set("HOME", self._home)
         self._set("PULSE_SERVER", f"unix:{run}/native")
         self._set("PULSE_RUNTIME_PATH", run)
@@ -188,6 +198,9 @@ class PulseRig:
             start_new_session=True,
         )
         self._await_daemon(log)
+        self._record(log)
+
+    def _record(self, log: Path) -> None:
         # permanent recorders keep the sinks' latency low: without one, the first stream on a
         # sink is buffered for up to 2 s
         self.heard = self._open.enter_context(Recording("spk.monitor", SPEAKER_RATE_HZ, channels=2))

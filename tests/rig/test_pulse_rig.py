@@ -3,25 +3,19 @@
 import os
 import signal
 
-import pulse_rig
 import pytest
 from pulse_rig import PulseRig, RigDied
 
 
-def server_pid(rig: PulseRig) -> int:
-    assert rig._daemon is not None
-    return rig._daemon.pid
-
-
 def test_rig_with_dead_server_restarts_it(own_rig: PulseRig) -> None:
-    died = server_pid(own_rig)
+    died = own_rig.pid
     own_rig.ensure()
     assert own_rig.deaths == []
-    assert server_pid(own_rig) == died
+    assert own_rig.pid == died
     os.kill(died, signal.SIGKILL)
     os.waitid(os.P_PID, died, os.WEXITED | os.WNOWAIT)
     own_rig.ensure()
-    assert server_pid(own_rig) != died
+    assert own_rig.pid != died
     assert "pulseaudio ended with -9" in own_rig.deaths[0]
     assert "spk" in own_rig.pactl("list", "short", "sinks")
 
@@ -29,10 +23,10 @@ def test_rig_with_dead_server_restarts_it(own_rig: PulseRig) -> None:
 def test_rig_that_cannot_restart_raises_one_clear_error(
     own_rig: PulseRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    died = server_pid(own_rig)
+    died = own_rig.pid
     os.kill(died, signal.SIGKILL)
     os.waitid(os.P_PID, died, os.WEXITED | os.WNOWAIT)
-    monkeypatch.setattr(pulse_rig, "_PULSE", "load-module module-that-is-nowhere\n")
+    monkeypatch.setattr(PulseRig, "pulse_script", "load-module module-that-is-nowhere\n")
     with pytest.raises(RigDied, match=r"ended with -9.*; started again: pulseaudio does not run"):
         own_rig.ensure()
 
