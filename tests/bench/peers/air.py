@@ -22,7 +22,7 @@ from parleyd.simulation.talker import Talker
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
 from tests.bench.peers.sound_server import RECORDER_PRIORITY, run_in_real_time
 
-AIR_PRIORITY = 3
+AIR_PRIORITY, OTHERS_PRIORITY = 3, 2
 BLOCK_BYTES = 2 * MIC_PERIOD_FRAMES
 ENDS_WITHIN_S = 10.0
 EveryPeriod = Callable[[bool], None]
@@ -101,6 +101,17 @@ def keep_up() -> None:
     """Prepare this process: no collection of garbage, and threads take turns quickly."""
     gc.disable()
     sys.setswitchinterval(0.001)
+    stay_awake()
+
+
+def stay_awake() -> None:
+    """Run this thread, not its children, before all ordinary processes.
+
+    Every thread of the air's process needs it: one that waits for a processor while it holds
+    Python's lock would stop the air, too. Raises `PermissionError` without the right to.
+    """
+    policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+    os.sched_setscheduler(0, policy, os.sched_param(OTHERS_PRIORITY))
 
 
 def _exactly(out: IO[bytes], count: int) -> bytes:

@@ -23,13 +23,14 @@ import numpy as np
 from parleyd.audio import db_to_gain
 from parleyd.simulation.talker import Talker
 from tests.bench.peers import sounds
-from tests.bench.peers.air import AIR_PRIORITY, Air, BlockRecorder, keep_up
+from tests.bench.peers.air import Air, BlockRecorder, keep_up, stay_awake
 from tests.bench.peers.clients import CLIENTS, BenchClient
 from tests.bench.peers.script import Interruptions
 from tests.soak.memory import cpu_s, tree, tree_kb
 
 CONNECTS_WITHIN_S = 90.0
 LEADS_IN_S = 1.5  # PulseAudio's first second comes in bursts
+MEMORY_EVERY_S = 3.0
 NICE = -5  # of clients and server; only the rig is in real time
 
 
@@ -71,13 +72,13 @@ def run(client: BenchClient, options: argparse.Namespace) -> None:
 
     Raises `SystemExit` if the client does not connect, or ends by itself.
     """
-    keep_up()
     made = sounds.make(options.corpus, options.seed)
     talker = Talker()
     script = Interruptions(
         made.question, made.lines, options.trials, options.alone, Random(options.seed)
     )
     begun = threading.Event()
+    keep_up()
 
     def every_period(loud: bool) -> None:
         if begun.is_set() and not script.done:
@@ -100,7 +101,7 @@ def run(client: BenchClient, options: argparse.Namespace) -> None:
             while child.running and not script.done:
                 if time.monotonic() - start_s > options.most:
                     break
-                time.sleep(1.0)
+                time.sleep(MEMORY_EVERY_S)
                 memory_kb = max(memory_kb, tree_kb(child.process.pid))
             end_s, cpu_after_s, running = time.monotonic(), child.cpu_s(), child.running
         finally:
@@ -165,6 +166,7 @@ def _write_sound(folder: Path, air: Air, check: BlockRecorder) -> None:
 
 
 def _copy(master: int, log: Path) -> None:
+    stay_awake()
     with log.open("wb", buffering=0) as file, suppress(OSError):  # the terminal ends with an error
         while data := os.read(master, 65536):
             file.write(data)
@@ -186,13 +188,11 @@ def main() -> None:
     options = parser.parse_args()
     options.out = options.out.absolute()
     options.out.mkdir(parents=True, exist_ok=True)
+    client = next(c for c in CLIENTS if f"{c.name}:{c.setting}" == options.client)
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(AIR_PRIORITY))
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        run(client, options)
     except PermissionError:
         raise SystemExit("The bench needs real-time priority: run it as root.") from None
-    client = next(c for c in CLIENTS if f"{c.name}:{c.setting}" == options.client)
-    run(client, options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""Cells in which the rig did not keep up are noticed."""
+
+import numpy as np
+
+from parleyd.units import MIC_PERIOD_FRAMES
+from tests.bench.peers.soundness import Soundness, first_place, soundness
+
+PERIODS = 500
+NOISE = np.random.default_rng(1).integers(-900, 900, PERIODS * MIC_PERIOD_FRAMES).astype(np.int16)
+STEADY = 100.0 + 0.01 * np.arange(PERIODS)
+
+
+def judge(*, late_s: float = 0.0, skip: int | None = None, overruns: int = 0) -> Soundness:
+    came_at = STEADY.copy()
+    came_at[300] += late_s
+    check = NOISE[1000:]
+    if skip is not None:
+        check = np.delete(check, slice(skip, skip + 10))
+    check_came_at = STEADY[: len(check) // MIC_PERIOD_FRAMES] + 0.0705
+    return soundness(came_at, NOISE, check, check_came_at, (100.0, 106.0), overruns)
+
+
+def test_steady_rig_has_no_fault() -> None:
+    judged = judge()
+    assert judged.faults() == []
+    assert judged.lost_frames == 0
+    assert 0.0 < judged.delay_ms < 15.0
+
+
+def test_late_period_is_a_fault() -> None:
+    assert judge(late_s=0.03).faults() == []
+    assert judge(late_s=0.06).faults() == ["a period was 60 ms late"]
+
+
+def test_lost_frames_are_a_fault() -> None:
+    assert any("lost" in fault for fault in judge(skip=20_000).faults())
+
+
+def test_full_pipe_is_a_fault() -> None:
+    assert judge(overruns=2).faults() == ["the microphone's pipe was full 2 times"]
+
+
+def test_first_place_of_strange_sound_is_none() -> None:
+    assert first_place(NOISE, NOISE[::-1].copy()) is None
+    assert first_place(NOISE, NOISE[4321:]) == 4321
