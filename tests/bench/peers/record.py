@@ -33,6 +33,14 @@ def read(folder: Path, clips: dict[str, Frames]) -> tuple[Json, CellRecord, Soun
     sent, sent_audio = _sent(folder, log, frame)
     with np.load(folder / "answers.npz") as file:
         answers = [file[name] for name in sorted(file.files)]
+    rig = soundness(
+        came_at,
+        sound["microphone"],
+        sound["check"],
+        sound["check_came_at"],
+        (about["began"], about["ended"]),
+        about["overruns"],
+    )
     record = CellRecord(
         loudspeaker=sound["loudspeaker"],
         said=[Utterance(*line) for line in about["said"]],
@@ -51,14 +59,7 @@ def read(folder: Path, clips: dict[str, Frames]) -> tuple[Json, CellRecord, Soun
         sent=sent,
         sent_audio=sent_audio,
         measured=(frame(about["began"]), frame(about["ended"])),
-    )
-    rig = soundness(
-        came_at,
-        sound["microphone"],
-        sound["check"],
-        sound["check_came_at"],
-        (about["began"], about["ended"]),
-        about["overruns"],
+        spoiled=rig.spoiled,
     )
     return about, record, rig
 

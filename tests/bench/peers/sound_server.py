@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "rig"))
 
 from pulse_rig import PulseRig
 
-RECORDER_PRIORITY, SERVER_PRIORITY = 4, 5  # of SCHED_RR; the air itself runs with 3
+CLIENT_PRIORITY, RECORDER_PRIORITY, SERVER_PRIORITY = 1, 4, 5  # of SCHED_RR; the air has 2 and 3
 
 _PULSE = """\
 load-module module-native-protocol-unix socket={run}/native auth-anonymous=1
@@ -82,6 +82,10 @@ class EchoCancellingRig(PeersRig):
 
 
 def run_in_real_time(pid: int, priority: int) -> None:
-    """Give all threads of a process SCHED_RR. Raises `PermissionError` without the right to."""
-    for task in os.listdir(f"/proc/{pid}/task"):
-        os.sched_setscheduler(int(task), os.SCHED_RR, os.sched_param(priority))
+    """Give SCHED_RR to the threads of a process that have no real-time priority.
+
+    Raises `PermissionError` without the right to.
+    """
+    for task in map(int, os.listdir(f"/proc/{pid}/task")):
+        if os.sched_getscheduler(task) == os.SCHED_OTHER:
+            os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(priority))

@@ -6,20 +6,23 @@ import numpy as np
 
 from parleyd.audio import Doubles
 from parleyd.simulation.convolution import Signal
+from parleyd.simulation.waveform_match import Mask
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 
-MOST_LATE_MS = 45.0
-"""A period may be this late once; the clients' buffers of 60 ms and more hide it."""
+LATE_MS = 30.0
+"""A period that is later than this spoils the seconds around it; clients have longer buffers."""
+MOST_SPOILED = 5
 MOST_OFTEN_LATE_MS = 15.0  # 1 % of the periods
 PROBE_FRAMES = 1600
-ENR_WITHIN_DB = 2.0
+MOST_APART = 100  # late periods within a second are one stretch
 
 
 @dataclass(frozen=True, slots=True)
 class Soundness:
     """Figures of the rig; the delays and the lateness are in milliseconds."""
 
-    late_ms: float
+    spoiled: list[int]
+    """Frames at which a stretch of late periods begins."""
     often_late_ms: float
     lost_frames: int
     """Frames of the microphone that its recording lacks, or has too many."""
@@ -30,7 +33,7 @@ class Soundness:
     def faults(self) -> list[str]:
         """Return the reasons to throw the cell away."""
         found = {
-            f"a period was {self.late_ms:.0f} ms late": self.late_ms > MOST_LATE_MS,
+            f"periods were late in {len(self.spoiled)} places": len(self.spoiled) > MOST_SPOILED,
             f"1 % of the periods were {self.often_late_ms:.0f} ms late": (
                 self.often_late_ms > MOST_OFTEN_LATE_MS
             ),
@@ -58,12 +61,19 @@ def soundness(
     begun = first_place(microphone, check)
     lost = len(check) if begun is None else _different(microphone[begun:], check)
     return Soundness(
-        late_ms=float(late.max(initial=0.0)),
+        spoiled=[int(period) * MIC_PERIOD_FRAMES for period in _beginnings(came_at, measured)],
         often_late_ms=float(np.percentile(late, 99)) if len(late) else 0.0,
         lost_frames=lost,
         delay_ms=_delay_ms(came_at, check_came_at, begun or 0),
         overruns=overruns,
     )
+
+
+def _beginnings(came_at: Doubles, measured: Mask) -> list[int]:
+    first = int(np.argmax(measured))
+    late = np.flatnonzero(lateness_ms(came_at[measured]) > LATE_MS)
+    apart = np.diff(late, prepend=-MOST_APART) >= MOST_APART
+    return [first + int(period) for period in late[apart]]
 
 
 def lateness_ms(came_at: Doubles) -> Signal:

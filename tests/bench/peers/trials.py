@@ -19,6 +19,7 @@ WATCHED_S = 8.0
 DEAD_WITHIN_S = 6.0
 ENDED_MS = 400  # an answer this close to its end was not interrupted
 TALK_RINGS_S = 1.5  # after a talker's line, what stops the answer may still be the line
+SPOILED_FRAMES = 2 * MIC_RATE_HZ
 SILENT_AGAIN_MS = 200  # more of the old answer than this, and it was not interrupted for good
 
 
@@ -56,6 +57,8 @@ class CellRecord:
     sent_audio: Frames
     """At 16 kHz."""
     measured: tuple[int, int]
+    spoiled: list[int] = field(default_factory=list)
+    """Where the rig was late; nothing counts within two seconds of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ class CellAnalysis:
         )
 
     def _measured(self, frame: int) -> bool:
-        return self._record.measured[0] <= frame < self._record.measured[1]
+        near = any(abs(frame - spoiled) < SPOILED_FRAMES for spoiled in self._record.spoiled)
+        return not near and self._record.measured[0] <= frame < self._record.measured[1]
 
     def _interruption(self, line: Utterance) -> Interruption | None:
         """Return None if the line did not fall into an answer."""
@@ -206,6 +210,10 @@ class CellAnalysis:
         talked = np.ones(len(self._solid), bool)
         first, last = (frame // BLOCK for frame in self._record.measured)
         talked[first:last] = False
+        for frame in self._record.spoiled:
+            talked[max(0, frame - SPOILED_FRAMES) // BLOCK : (frame + SPOILED_FRAMES) // BLOCK] = (
+                True
+            )
         for line in self._record.said:
             ring = int(TALK_RINGS_S * MIC_RATE_HZ)
             talked[line.onset_frame // BLOCK : (line.end_frame + ring) // BLOCK] = True
