@@ -36,6 +36,13 @@ def irfft(spectra: Spectra) -> Floats:
     return blocks
 
 
+def squared(spectra: Spectra) -> Floats:
+    """Return the power of each bin; `abs` is vectorised, parts with gaps between them are not."""
+    power: Floats = np.abs(spectra)
+    power *= power
+    return power
+
+
 def _inner_functions() -> tuple[np.ufunc, np.ufunc] | tuple[None, None]:
     """Return numpy's functions behind `rfft` and `irfft`, or None if they are not as expected."""
     block = np.cos(np.arange(6, dtype=np.float32) ** 2)

@@ -35,27 +35,29 @@ class NearEndDetector:
 
     def __init__(self) -> None:
         net = self._network = _network()
-        # each vector ends with 1, whose weights are the biases
+        units = self._units = net.out.shape[1] - 1
+        # both vectors end with 1, whose weights are the biases
         self._cues = np.ones(net.dense.shape[1], np.float32)
-        self._seen = np.ones(net.of_input.shape[1], np.float32)
-        self._state = np.zeros(net.of_state.shape[1], np.float32)
-        self._state[-1] = 1.0
+        self._inner = np.ones(net.recurrent.shape[1], np.float32)
+        self._seen, self._state = self._inner[: -units - 1], self._inner[-units - 1 : -1]
+        self._state[:] = 0.0
+        self._of_state = self._inner[-units - 1 :]
 
     def process(self, cues: Floats) -> NearEndProbabilities:
         """Return the probabilities of a period.
 
         `cues`: the period's `ResidualEchoEstimator.cues` and then its `Pitch.cues`.
         """
-        net, before = self._network, self._state[:-1]
-        both = 2 * len(before)
+        net, units, state = self._network, self._units, self._state
         np.minimum(np.maximum(cues, net.least), net.most, out=self._cues[:-1])
-        np.maximum(net.dense.dot(self._cues), _ZERO, out=self._seen[:-1])
-        new, old = net.of_input.dot(self._seen), net.of_state.dot(self._state)
-        gates = _HALF + _HALF * np.tanh(new[:both] + old[:both])
-        reset, keep = gates[: len(before)], gates[len(before) :]
-        candidate = np.tanh(new[both:] + reset * old[both:])
-        np.add(candidate, keep * (before - candidate), out=before)
-        return NearEndProbabilities(*map(_sigmoid, net.out.dot(self._state).tolist()))
+        np.maximum(net.dense.dot(self._cues), _ZERO, out=self._seen)
+        sums = net.recurrent.dot(self._inner)
+        gates = np.tanh(sums[: 2 * units])  # the sigmoid of 2 x is (1 + tanh x) / 2
+        reset, keep = gates[:units], gates[units:]
+        candidate = np.tanh(sums[2 * units : 3 * units] + reset * sums[3 * units :])
+        kept = (_HALF + _HALF * keep) * (state - candidate)
+        np.add(candidate, kept, out=state)
+        return NearEndProbabilities(*map(_sigmoid, net.out.dot(self._of_state).tolist()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ class _Network:
     """The limits of the cues: in dB and in standard deviations, whichever is closer."""
     dense: Floats
     """The dense layer, with the cues' mean and standard deviation in it."""
-    of_input: Floats
-    of_state: Floats
-    """The recurrent unit; the rows of its gates are halved, as its sigmoid needs them."""
+    recurrent: Floats
+    """The recurrent unit, from the dense layer's output and the state: half of what its sigmoids
+    take, the candidate's sum for a gate that is half open, and half of what that gate resets."""
     out: Floats
 
 
@@ -79,17 +81,17 @@ def _network() -> _Network:
         w = {name: file[name].astype(np.float32) for name in file.files}
     mean, std = w["mean"], w["std"]
     dense = w["a_weight"] / std
-    of_input = np.column_stack((w["g_weight_ih_l0"], w["g_bias_ih_l0"]))
-    of_state = np.column_stack((w["g_weight_hh_l0"], w["g_bias_hh_l0"]))
-    gates = slice(2 * len(of_state) // 3)
-    of_input[gates] *= _HALF
-    of_state[gates] *= _HALF
+    of_input, of_state = w["g_weight_ih_l0"], w["g_weight_hh_l0"]
+    of_input = np.column_stack((of_input, np.zeros_like(of_state), w["g_bias_ih_l0"]))
+    of_state = np.column_stack((np.zeros_like(w["g_weight_ih_l0"]), of_state, w["g_bias_hh_l0"]))
+    gates = 2 * len(of_state) // 3
+    reset = _HALF * of_state[gates:]
+    both = _HALF * (of_input + of_state)[:gates]
     return _Network(
         least=np.maximum(mean - _LIMIT * std, -_CUE_LIMIT),
         most=np.minimum(mean + _LIMIT * std, _CUE_LIMIT),
         dense=np.column_stack((dense, w["a_bias"] - dense @ mean)),
-        of_input=of_input,
-        of_state=of_state,
+        recurrent=np.concatenate((both, of_input[gates:] + reset, reset)),
         out=np.column_stack((w["o_weight"], w["o_bias"])),
     )
 
@@ -98,4 +100,4 @@ def _sigmoid(x: float) -> float:
     return 0.5 + 0.5 * math.tanh(0.5 * x)
 
 
-_ZERO, _HALF = np.float32(0.0), np.float32(0.5)
+_ZERO, _HALF = np.array(0.0, np.float32), np.array(0.5, np.float32)

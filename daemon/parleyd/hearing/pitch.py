@@ -3,7 +3,7 @@
 import numpy as np
 
 from parleyd.hearing.echo_canceller import HOP, CancelledBlock
-from parleyd.hearing.fft import rfft
+from parleyd.hearing.fft import rfft, squared
 from parleyd.units import MIC_RATE_HZ, Floats
 
 CUES = 6
@@ -11,7 +11,7 @@ _WINDOW = 640  # 40 ms: two cycles of the lowest voice
 _FFT = 1024  # window plus longest lag, without circular wrap
 _LOWEST_HZ, _HIGHEST_HZ = 80, 420
 _BAND_HZ = (90.0, 1500.0)  # harmonics of both small loudspeakers and distant voices
-_QUIET = np.float32(1e-9)
+_QUIET = 1e-9
 
 
 class Pitch:
@@ -19,6 +19,7 @@ class Pitch:
 
     def __init__(self) -> None:
         self._signals = np.zeros((2, _WINDOW), np.float32)
+        self._halves = np.zeros((2, 2, _FFT // 2), np.float32)  # their even and odd frames
         self._lag = 0
 
     def cues(self, period: CancelledBlock) -> Floats:
@@ -31,42 +32,50 @@ class Pitch:
         self._signals[:, :-HOP] = self._signals[:, HOP:]
         self._signals[0, -HOP:] = period.error
         self._signals[1, -HOP:] = period.echo
-        spectra = rfft(self._signals * _HANN, _FFT)[:, _BINS]
-        power = np.square(spectra.real)
-        power += np.square(spectra.imag)
-        energy, alike = power @ _ENERGY, power @ _ALIKE
-        lags = alike / (energy[:, None] * _WINDOW_ALIKE + _QUIET)
-        error_at, echo_at = int(lags[0].argmax()), int(lags[1].argmax())
+        alike = self._power().dot(_ALIKE)
+        of_error, of_echo = alike[0, 1:], alike[1, 1:]
+        error_at, echo_at = int(of_error.argmax()), int(of_echo.argmax())
+        error, echo = (float(energy) + _QUIET for energy in alike[:, 0])
         before, self._lag = self._lag, error_at + _SHORTEST
         steady = 1.0 - min(1.0, abs(self._lag - before) / (0.1 * self._lag))
-        now = lags[0, error_at]
-        then = lags[0, min(max(before - _SHORTEST, 0), lags.shape[1] - 1)]
-        height = (self._lag - _SHORTEST) / lags.shape[1]
+        then = of_error[min(max(before - _SHORTEST, 0), len(of_error) - 1)]
+        now, echo_now, at_echo = of_error[error_at], of_echo[echo_at], of_error[echo_at]
+        height = error_at / len(of_error)
+        lower = min(now, then)
         return np.array(
-            [now, lags[1, echo_at], lags[0, echo_at], min(now, then), steady, height], np.float32
+            [now / error, echo_now / echo, at_echo / error, lower / error, steady, height],
+            np.float32,
         )
 
+    def _power(self) -> Floats:
+        """Return the power of both signals in the bins of the band.
 
-def _window_alike() -> Floats:
-    """Return the window's autocorrelation, the divisor for that of a windowed signal."""
-    power = np.abs(np.fft.rfft(_HANN, 2 * _WINDOW)) ** 2
-    alike = np.fft.irfft(power)[: MIC_RATE_HZ // _LOWEST_HZ]
-    return np.asarray(alike / alike[0], np.float32)[_SHORTEST:]
+        From the transforms of even and odd frames: four short ones in a call, which take half the
+        time of two long ones.
+        """
+        windowed = (self._signals * _HANN).reshape(2, _WINDOW // 2, 2)
+        self._halves[:, :, : _WINDOW // 2] = windowed.transpose(0, 2, 1)
+        spectra = rfft(self._halves, _FFT // 2)[:, :, _BINS]
+        spectra = spectra[:, 0] + spectra[:, 1] * _TURN
+        return squared(spectra)
 
 
-def _cosines() -> Floats:
-    """Return the inverse FFT from the power of the band's bins to the autocorrelation.
+def _alike() -> Floats:
+    """Return the matrix from the power in the band's bins to the energy and the autocorrelation.
 
-    As a matrix, bins by lags: few of both are needed, so one product is cheaper than the FFT.
+    Bins by lags: the energy is that of lag 0, the others begin with the shortest. They are divided
+    by the window's own autocorrelation. Few of both are needed, so one product is cheaper than the
+    inverse FFT.
     """
-    bins, lags = np.arange(_FFT // 2)[_BINS], np.arange(MIC_RATE_HZ // _LOWEST_HZ)
-    cosines = np.cos(2 * np.pi / _FFT * bins[:, None] * lags) * (2 / _FFT)
-    return np.asarray(cosines, np.float32)
+    lags = np.array([0, *range(_SHORTEST, MIC_RATE_HZ // _LOWEST_HZ)])
+    cosines = np.cos(2 * np.pi / _FFT * _IN_BAND[:, None] * lags) * (2 / _FFT)
+    window = np.fft.irfft(np.abs(np.fft.rfft(_HANN, 2 * _WINDOW)) ** 2)
+    return np.asarray(cosines * (window[0] / window[lags]), np.float32)
 
 
 _HANN = np.hanning(_WINDOW).astype(np.float32)
 _BINS = slice(*(round(hz * _FFT / MIC_RATE_HZ) for hz in _BAND_HZ))
 _SHORTEST = MIC_RATE_HZ // _HIGHEST_HZ
-_WINDOW_ALIKE = _window_alike()  # from the shortest lag on
-_ENERGY = np.ascontiguousarray(_cosines()[:, 0])
-_ALIKE = np.ascontiguousarray(_cosines()[:, _SHORTEST:])
+_IN_BAND = np.arange(_FFT // 2)[_BINS]
+_TURN = np.exp(-2j * np.pi / _FFT * _IN_BAND).astype(np.complex64)  # odd frames are one later
+_ALIKE = _alike()
