@@ -8,12 +8,12 @@ E. Mabande and G. Enzner, "State-space architecture of the partitioned-block-bas
 echo controller", ICASSP 2014.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from parleyd.audio import int16_to_float
-from parleyd.hearing.fft import Spectra, irfft, rfft
+from parleyd.hearing.fft import Spectra, irfft, rfft, squared
 from parleyd.units import MIC_PERIOD_FRAMES, Floats, Frames
 
 HOP = MIC_PERIOD_FRAMES
@@ -22,17 +22,16 @@ BINS = FFT // 2 + 1
 PARTITIONS = 24  # 240 ms: 3 dB less echo than 160 ms in a room of RT60 0.6 s
 HISTORY = (PARTITIONS + 1) * HOP
 
-_TRANSITION = np.float32(0.999)  # the echo path's memory, 10 s: 2 dB less echo than with 5
+_FORGOTTEN = 0.999  # per hop, of the echo path's amplitude: 10 s leave 2 dB less echo than 5
 _COLD_UNCERTAINTY = 0.1  # -10 dB of echo path in the first 10 ms ...
 _COLD_DECAY = 6.0  # ... falling by 1/e every 60 ms, as in a small room
 _WARM_UNCERTAINTY = 0.1  # relative to the weights' power: a restored filter is nearly correct
-_NOISE_SMOOTHING = np.float32(0.8)  # 50 ms: fast enough to stop learning within a syllable
-_CONSTRAINED_PER_HOP = 4  # partitions whose circular wrap is removed in each hop
-_TINY = np.float32(1e-10)
+_NOISE_SHARE = np.array(0.2, np.float32)  # 50 ms: fast enough to stop learning within a syllable
+_TENDED = 3  # partitions in each hop; with a block of the signal, four transforms in one call
+_TINY = np.array(1e-10, np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class CancelledBlock:
+class CancelledBlock(NamedTuple):
     """One period after cancellation; full scale is 1.0."""
 
     error: Floats
@@ -60,16 +59,19 @@ class EchoCanceller:
     """
 
     def __init__(self) -> None:
-        self._reference = np.zeros(FFT, np.float32)  # the newest two periods
+        self._blocks = np.zeros((1 + _TENDED, FFT), np.float32)
+        self._reference = self._blocks[0]  # the newest two periods
+        self._wrapped = self._blocks[1:, HOP:]  # of the partitions tended in the hop before
+        self._to_invert = np.empty((1 + _TENDED, BINS), np.complex64)
         self._spectra = np.zeros((2 * PARTITIONS, BINS), np.complex64)
+        self._conjugates = np.zeros((2 * PARTITIONS, BINS), np.complex64)
         self._power = np.zeros((2 * PARTITIONS, BINS), np.float32)
-        self._newest = 0  # the row of both that holds the newest block
-        self._block = np.zeros(FFT, np.float32)
+        self._newest = 0  # the row of these three that holds the newest block
+        self._error = np.zeros(FFT, np.float32)
         self._silent = PARTITIONS + 1  # periods of an all-zero reference
         # room for intermediate results: fresh memory costs as much as the arithmetic
         self._products = np.empty((PARTITIONS, BINS), np.complex64)
-        self._shares = np.empty((PARTITIONS, BINS), np.float32)
-        self._squares = np.empty((PARTITIONS, BINS), np.float32)
+        self._expected = np.empty((PARTITIONS, BINS), np.float32)
         self.forget()
 
     def forget(self) -> None:
@@ -80,7 +82,8 @@ class EchoCanceller:
             np.float32
         )
         self._noise = np.zeros(BINS, np.float32)
-        self._constrained = 0
+        self._wrapped[:] = 0.0
+        self._tended = slice(0, _TENDED)
 
     @property
     def weights(self) -> Floats:
@@ -95,21 +98,27 @@ class EchoCanceller:
         padded = np.zeros((PARTITIONS, FFT), np.float32)
         padded[:, :HOP] = taps.reshape(PARTITIONS, HOP)
         self._weights = rfft(padded, FFT)
-        self._covariance = np.float32(_WARM_UNCERTAINTY) * _squared(self._weights)
+        self._covariance = np.float32(_WARM_UNCERTAINTY) * squared(self._weights)
+        self._wrapped[:] = 0.0
 
-    def process(self, mic: Frames, reference: Frames | Floats) -> CancelledBlock:
+    def process(self, mic: Frames | Floats, reference: Frames | Floats) -> CancelledBlock:
         """Cancel one period; `mic` and `reference` are 160 frames each, on int16's scale."""
         near = int16_to_float(mic)
         self._remember(reference)
         if self._silent > PARTITIONS:
+            self._wrapped.fill(0.0)
             return CancelledBlock(near, *_nothing(), still=True)
         rows = slice(self._newest, self._newest + PARTITIONS)
-        far, power = self._spectra[rows], self._power[rows]
-        np.multiply(far, self._weights, out=self._products)
-        echo = irfft(np.add.reduce(self._products, axis=0))[HOP:]
+        np.multiply(self._spectra[rows], self._weights, out=self._products)
+        np.dot(_SUM, self._products.view(np.float32), out=self._to_invert[0].view(np.float32))
+        self._to_invert[1:] = self._weights[self._tended]
+        blocks = irfft(self._to_invert)
+        self._wrapped[:] = blocks[1:, HOP:]
+        echo = blocks[0, HOP:]
         error = near - echo
-        uncertainty = np.einsum("pb,pb->b", self._covariance, power)
-        self._learn(error, far, power, uncertainty)
+        np.multiply(self._covariance, self._power[rows], out=self._expected)
+        uncertainty = np.dot(_SUM, self._expected)
+        self._learn(error, self._conjugates[rows], uncertainty)
         return CancelledBlock(error, echo, uncertainty)
 
     def replay(self, reference: Frames | Floats) -> None:
@@ -118,7 +127,7 @@ class EchoCanceller:
         history = int16_to_float(reference)
         for age in range(PARTITIONS):
             end = HISTORY - age * HOP
-            self._store(history[end - FFT : end], age)
+            self._store(rfft(history[end - FFT : end], FFT), age)
         self._reference[:] = history[-FFT:]
 
     def _remember(self, reference: Frames | Floats) -> None:
@@ -128,52 +137,49 @@ class EchoCanceller:
         self._reference[:HOP] = self._reference[HOP:]
         self._reference[HOP:] = int16_to_float(reference)
         self._newest = (self._newest - 1) % PARTITIONS
-        self._store(self._reference, 0)
+        spectra = rfft(self._blocks, FFT)
+        self._store(spectra[0], 0)
+        self._tend(spectra[1:])
 
-    def _store(self, block: Floats, age: int) -> None:
+    def _store(self, spectrum: Spectra, age: int) -> None:
         # stored twice, so newest to oldest is always one slice without a copy
         row = (self._newest + age) % PARTITIONS
-        spectrum = rfft(block, FFT)
-        self._spectra[row] = self._spectra[row + PARTITIONS] = spectrum
-        self._power[row] = self._power[row + PARTITIONS] = _squared(spectrum)
+        both = slice(row, row + PARTITIONS + 1, PARTITIONS)
+        self._spectra[both] = spectrum
+        self._conjugates[both] = np.conjugate(spectrum)
+        self._power[both] = squared(spectrum)
 
-    def _learn(self, error: Floats, far: Spectra, power: Floats, uncertainty: Floats) -> None:
-        self._block[HOP:] = error
-        spectrum = rfft(self._block, FFT)
-        self._noise += (1 - _NOISE_SMOOTHING) * (_squared(spectrum) - self._noise)
+    def _tend(self, wrapped: Spectra) -> None:
+        """Remove the circular wrap of some partitions, which every hop adds to, and forget.
+
+        Forgetting makes the echo path a little smaller, and as much more uncertain.
+        """
+        tended = self._tended
+        weights = self._weights[tended]
+        weights -= wrapped
+        covariance = self._covariance[tended]
+        covariance -= _LOSS * (covariance - squared(weights))
+        weights *= _KEPT
+        self._tended = slice(tended.stop % PARTITIONS, tended.stop % PARTITIONS + _TENDED)
+
+    def _learn(self, error: Floats, conjugates: Spectra, uncertainty: Floats) -> None:
+        self._error[HOP:] = error
+        spectrum = rfft(self._error, FFT)
+        self._noise += _NOISE_SHARE * (squared(spectrum) - self._noise)
         # half of the block is zeros, hence the factors two and one half (Kuech et al., eq. 17 ff.)
-        share, step = self._shares, self._products
-        np.divide(self._covariance, uncertainty + 2 * self._noise + _TINY, out=share)
-        np.multiply(np.conjugate(far, out=step), spectrum, out=step)
-        self._weights += np.multiply(share, step, out=step)
-        self._constrain()
-        # the transition to the next period: a small loss, and the same amount of uncertainty
-        forgotten = _TRANSITION * _TRANSITION
-        known = np.multiply(share, power, out=share)
-        known *= np.float32(-0.5) * forgotten
-        known += forgotten
-        self._covariance *= known
-        squares = self._squares
-        np.square(self._weights.real, out=squares)
-        squares += np.square(self._weights.imag, out=share)
-        squares *= 1 - forgotten
-        self._covariance += squares
-        parts = self._weights.view(np.float32)  # real and imaginary: cheaper to scale than complex
-        parts *= _TRANSITION
-
-    def _constrain(self) -> None:
-        start = self._constrained
-        part = slice(start, start + _CONSTRAINED_PER_HOP)
-        taps = irfft(self._weights[part])
-        taps[:, HOP:] = 0.0
-        self._weights[part] = rfft(taps, FFT)
-        self._constrained = (start + _CONSTRAINED_PER_HOP) % PARTITIONS
+        total = uncertainty + self._noise + self._noise
+        total += _TINY
+        step = np.multiply(conjugates, spectrum / total, out=self._products)
+        self._weights += np.multiply(self._covariance, step, out=step)
+        learned = np.multiply(self._expected, _HALF / total, out=self._expected)
+        self._covariance *= np.subtract(_ONE, learned, out=learned)
 
 
 def _nothing() -> tuple[Floats, Floats]:
     return np.zeros(HOP, np.float32), np.zeros(BINS, np.float32)
 
 
-def _squared(spectra: Spectra) -> Floats:
-    power: Floats = spectra.real**2 + spectra.imag**2
-    return power
+_SUM = np.ones(PARTITIONS, np.float32)
+_HALF, _ONE = np.array(0.5, np.float32), np.array(1.0, np.float32)
+_KEPT = np.array(_FORGOTTEN ** (PARTITIONS // _TENDED), np.float32)
+_LOSS = 1 - _KEPT * _KEPT
