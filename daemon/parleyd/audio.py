@@ -15,8 +15,9 @@ from parleyd.units import Floats, Frames
 Doubles = NDArray[np.float64]
 
 FULL_SCALE = 32768.0  # of int16; a power of two, so scaling by it is exact in float32
-_TO_UNIT = np.float32(1 / FULL_SCALE)
-_LEAST, _MOST = np.float32(-32768), np.float32(32767)
+# arrays without axes: an operation with a number takes a third longer for a period
+_TO_UNIT = np.array(1 / FULL_SCALE, np.float32)
+_LEAST, _MOST = np.array(-32768, np.float32), np.array(32767, np.float32)
 LEAST_POWER = 1e-12  # keeps the logarithm finite; far below half a step of int16, -96 dBFS
 SILENCE_DBFS = -120.0  # the level of `LEAST_POWER`
 
@@ -219,8 +220,8 @@ class SlidingWindow(Generic[Sample]):
         """The window, oldest sample first: a view, valid until the next `push`."""
         return self._store[self._end - self._length : self._end]
 
-    def push(self, newest: NDArray[Sample]) -> None:
-        """Append samples, at most `length` and at most `slack`; the oldest are dropped."""
+    def push(self, newest: Frames | Floats) -> None:
+        """Append at most `length` and at most `slack` samples; the oldest are dropped."""
         if self._end + len(newest) > len(self._store):
             kept = self._length - len(newest)
             self._store[:kept] = self._store[self._end - kept : self._end]

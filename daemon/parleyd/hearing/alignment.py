@@ -1,6 +1,6 @@
 """Align the reference with its echo: the delay, its jumps, and the drift of the clocks."""
 
-from collections import deque
+import math
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class Alignment:
         self._late = _bounded(early - HEADROOM)
         self._delay: float | None = None
         self._drift = 0.0  # frames per frame by which the playback clock falls behind
-        self._points: deque[tuple[int, float]] = deque(maxlen=_DRIFT_POINTS)
+        self._points = np.zeros((2, _DRIFT_POINTS))  # periods and delays, newest last
+        self._known = 0  # of them
         self._periods = 0
 
     @property
@@ -82,10 +83,10 @@ class Alignment:
             return False
         self._finder.search_around(delay)
         self._delay = None
-        self._points.clear()
+        self._known = 0
         return True
 
-    def process(self, mic: Frames, reference: Frames) -> Floats:
+    def process(self, mic: Frames | Floats, reference: Frames) -> Floats:
         """Return the reference that belongs to `mic`: 160 frames on int16's scale."""
         self._periods += 1
         self._late = _bounded(self._late + self._drift * HOP)
@@ -122,8 +123,7 @@ class Alignment:
             self._jump(delay, self._delay)
         else:
             self._delay = delay
-            self._points.append((self._periods, delay))
-            self._estimate_drift()
+            self._estimate_drift(delay)
 
     def _jump(self, delay: float, before: float) -> None:
         jump = self._finder.jump(self._canceller.weights, self._late)
@@ -133,17 +133,20 @@ class Alignment:
 
     def _moved_to(self, delay: float) -> None:
         self._delay = delay
-        self._points.clear()
+        self._known = 0
         self._canceller.replay(self._delayed(HISTORY))
 
-    def _estimate_drift(self) -> None:
-        if len(self._points) < _LEAST_POINTS:
+    def _estimate_drift(self, delay: float) -> None:
+        self._points[:, :-1] = self._points[:, 1:]
+        self._points[:, -1] = self._periods, delay
+        self._known = min(self._known + 1, _DRIFT_POINTS)
+        if self._known < _LEAST_POINTS:
             return
-        periods, delays = np.array(self._points).T
-        periods -= periods.mean()
-        delays -= delays.mean()
-        slope = float(periods @ delays / (periods @ periods))  # least squares
-        scatter = float(np.std(delays - slope * periods))
+        newest = self._points[:, -self._known :]
+        periods, delays = newest - np.add.reduce(newest, axis=1, keepdims=True) / self._known
+        slope = float(periods.dot(delays) / periods.dot(periods))  # least squares
+        left = delays - slope * periods
+        scatter = math.sqrt(left.dot(left) / self._known)
         drift = slope / HOP
         if scatter < _SCATTER and abs(drift) < _LARGEST_DRIFT:
             self._drift = drift if abs(drift) > _LEAST_DRIFT else 0.0

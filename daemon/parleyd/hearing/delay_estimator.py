@@ -33,9 +33,10 @@ class EchoPathDelayEstimator:
 
     def __init__(self) -> None:
         self._reference = SlidingWindow(KEPT, _SLACK, np.int16)
-        self._mic = SlidingWindow(_WINDOW, _SLACK, np.int16)
+        self._mic = SlidingWindow(_WINDOW, _SLACK, np.float32)
         self._periods = 0
-        self._new: Spectra | None = None  # the next period's work: one must not take both
+        # the reference's even and odd frames, then the microphone's
+        self._halves = np.zeros((4, _FFT // 2), np.float32)
         self._from = 0
         self.forget()
 
@@ -46,6 +47,7 @@ class EchoPathDelayEstimator:
 
     def forget(self) -> None:
         """Discard all estimates so far."""
+        self._spectra: Spectra | None = None  # of `_halves`, until they are compared
         self._cross = np.zeros(_FFT // 2 + 1, np.complex64)
         self._histories: tuple[list[float | None], list[float | None]] = ([], [])
 
@@ -56,21 +58,22 @@ class EchoPathDelayEstimator:
     def search_around(self, delay: float) -> None:
         """Search 300 ms around this delay from now on, and discard all estimates so far."""
         self._from = min(max(0, int(delay) - _BEFORE), FARTHEST_FOUND)
-        self._new = None
         self.forget()
 
-    def push(self, mic: Frames, reference: Frames) -> bool:
+    def push(self, mic: Frames | Floats, reference: Frames) -> bool:
         """Process one period; return whether `delay` and `jump` have new data."""
         self._mic.push(mic)
         self._reference.push(reference)
         self._periods += 1
-        if self._new is not None:
+        stage = self._periods % _EVERY  # no period may take all of the work
+        if stage == 0:
+            self._spectra = self._transform()
+        elif stage == 1 and self._spectra is not None:
             self._cross *= _MEMORY
-            self._cross += _white(self._new, np.float32(1e-12))
-            self._new = None
+            self._cross += _white(_cross_spectrum(self._spectra), np.float32(1e-12))
+        elif stage == 2 and self._spectra is not None:
+            self._spectra = None
             return True
-        if self._periods % _EVERY == 0:
-            self._new = self._compare()
         return False
 
     def delay(self) -> float | None:
@@ -87,15 +90,20 @@ class EchoPathDelayEstimator:
         expected = rfft(path, _FFT) * np.exp(_TURN * (early - self._from)).astype(np.complex64)
         return self._agreed(1, _peak(self._cross * expected.conj(), -_JUMP, _JUMP))
 
-    def _compare(self) -> Spectra | None:
-        """Return the cross spectrum of the newest windows; None if playback is too quiet."""
+    def _transform(self) -> Spectra | None:
+        """Return the spectra of the newest windows' even and odd frames; None if playback is too
+        quiet.
+
+        Four short transforms in one call take a third of the time of two long ones.
+        """
         end = len(self.reference) - self._from
         newest = self.reference[end - _FFT : end]
         if newest[LONGEST:].max() < _AUDIBLE:
             return None
-        far = rfft(newest.astype(np.float32), _FFT)
-        near = rfft(self._mic.samples * _HANN, _FFT) * _SHIFT
-        return near * far.conj()
+        self._halves[0], self._halves[1] = newest[::2], newest[1::2]
+        near = self._mic.samples * _HANN
+        self._halves[2, -_WINDOW // 2 :], self._halves[3, -_WINDOW // 2 :] = near[::2], near[1::2]
+        return rfft(self._halves, _FFT // 2)
 
     def _agreed(self, which: int, found: float | None) -> float | None:
         history = self._histories[which]
@@ -105,6 +113,17 @@ class EchoPathDelayEstimator:
             return None
         lags = [lag for lag in history if lag is not None]
         return lags[-1] if max(lags) - min(lags) <= _NEAR else None
+
+
+def _cross_spectrum(halves: Spectra) -> Spectra:
+    """Return the cross spectrum of microphone and reference from the result of `_transform`."""
+    odd = halves[1::2] * _ODD_LATER
+    far, near = halves[::2] + odd
+    mirrored_far, mirrored_near = halves[::2] - odd  # conjugates of the upper half, from its end
+    cross = np.empty(_FFT // 2 + 1, np.complex64)
+    np.multiply(near, far.conj(), out=cross[: len(near)])
+    np.multiply(mirrored_far, mirrored_near.conj(), out=cross[: -len(near) - 1 : -1])
+    return cross
 
 
 def _white(cross: Spectra, least: np.float32) -> Spectra:
@@ -126,4 +145,4 @@ def _peak(cross: Spectra, least: int, most: int) -> float | None:
 
 _HANN = np.hanning(_WINDOW).astype(np.float32)  # or the edges of a tone would look like an echo
 _TURN = (-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT).astype(np.complex64)
-_SHIFT = np.exp(_TURN * (_FFT - _WINDOW)).astype(np.complex64)  # the windows end together
+_ODD_LATER = np.exp(_TURN[: _FFT // 4 + 1]).astype(np.complex64)
