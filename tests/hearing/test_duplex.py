@@ -1,7 +1,5 @@
 """Half duplex is the fallback while the echo masks every voice; full duplex returns after it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -71,7 +69,7 @@ def test_half_duplex_ends_for_a_louder_user() -> None:
 def test_front_end_tells_duplex_how_loud_the_user_was() -> None:
     front_end = AudioFrontEnd(settings(), None, PlaybackLead(40))
     for period_number in range(100):
-        said = replace(period(-30.0), voice=0.9, voice_chunk=True, speech=0.9)
+        said = period(-30.0)._replace(voice=0.9, voice_chunk=True, speech=0.9)
         front_end._voices.update(said, period_number / 100, quiet=True)
     front_end.turn_ended(1.6, called=True)
     assert not any(front_end._duplex.update(period(-21.0)) for _ in range(JUDGED_PERIODS))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from parleyd.core.states import Indication, State
 from parleyd.hearing.echo_path import EchoPath
@@ -17,8 +18,7 @@ from parleyd.wake import WakeEngine
 # --- events -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class MicPeriod:
+class MicPeriod(NamedTuple):
     """One period of the sound card."""
 
     frames: Frames | None
@@ -269,8 +269,7 @@ Effect = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TickResult:
+class TickResult(NamedTuple):
     """The result of one period, to be carried out in this order."""
 
     drop: bool

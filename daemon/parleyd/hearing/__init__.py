@@ -1,12 +1,11 @@
 """Hearing: detection of the user in the microphone's signal, without the loudspeaker's echo."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from parleyd.units import Frames
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessedPeriod:
+class ProcessedPeriod(NamedTuple):
     """The results of the hearing for one 10 ms microphone period."""
 
     cleaned: Frames

@@ -1,9 +1,7 @@
 """Decide from the residual echo whether a user can be detected during playback at all."""
 
+from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Collection
-
-import numpy as np
 
 from parleyd.audio import db_to_power
 from parleyd.hearing import ProcessedPeriod
@@ -31,7 +29,8 @@ class Duplex:
         self.echo_left_dbfs = _NOTHING_DBFS
         """The residual echo at the last decision; -120 before the first."""
         self._too_loud_dbfs = TOO_LOUD_DBFS
-        self._left: deque[float] = deque(maxlen=JUDGED_PERIODS)
+        self._left: deque[float] = deque()
+        self._ranked: list[float] = []  # the same, in order: a median in each period is cheap
         self._echo_power = 0.0
         self._levels: list[float] = []
 
@@ -42,9 +41,11 @@ class Duplex:
         if heard.echo_dbfs <= AUDIBLE_DBFS:
             return False
         self._left.append(heard.level_dbfs)
+        insort(self._ranked, heard.level_dbfs)
         if len(self._left) < JUDGED_PERIODS:
             return False
-        self.echo_left_dbfs = _median(self._left)
+        self.echo_left_dbfs = self._ranked[JUDGED_PERIODS // 2]
+        del self._ranked[bisect_left(self._ranked, self._left.popleft())]
         full = self.echo_left_dbfs < self._limit_dbfs
         return full != self.full and self._change(full)
 
@@ -75,7 +76,8 @@ class Duplex:
         if len(self._levels) < HARMLESS_PERIODS:
             return False
         inaudible = self._echo_power / HARMLESS_PERIODS < db_to_power(AUDIBLE_DBFS + 0.1)
-        lost = _median(self._levels) >= TOO_LOUD_DBFS  # an echo that the canceller has lost
+        median_dbfs = sorted(self._levels)[HARMLESS_PERIODS // 2]
+        lost = median_dbfs >= TOO_LOUD_DBFS  # an echo that the canceller has lost
         self._echo_power, self._levels = 0.0, []
         return inaudible and not lost
 
@@ -86,10 +88,5 @@ class Duplex:
 
     def _forget(self) -> None:
         self._left.clear()
+        self._ranked.clear()
         self._echo_power, self._levels = 0.0, []
-
-
-def _median(levels: Collection[float]) -> float:
-    """Return the median; `np.median` imports more of numpy at its first call, during a reply."""
-    middle = len(levels) // 2
-    return float(np.partition(np.fromiter(levels, float, len(levels)), middle)[middle])

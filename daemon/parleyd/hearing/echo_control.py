@@ -24,7 +24,7 @@ from parleyd.hearing.own_voice import OwnVoice, OwnVoiceSearch
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.residual_echo import ResidualEchoEstimator
 from parleyd.hearing.vad import VoiceActivityDetector
-from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
+from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 
 _VOICE_GAIN = 6.0  # 16 dB: a user across the room is at -42 dBFS, the detector expects -26
 _GLITCH_S = 1.0  # the filter needs this time to follow an echo path that an xrun has moved
@@ -35,7 +35,8 @@ _YOUNG_PERIODS = 400  # of audible playback; before, the echo may exceed its pre
 _RINGING_PERIODS = 6  # the room's reverberation after the loudspeaker stops
 FLOOR_RMS = 10.0  # -70 dBFS: noise for a microphone that gates, because the classifier was
 # trained in rooms, which are never completely silent; this noise is not sent
-_FULL_SCALE = np.float32(FULL_SCALE)
+_FLOOR_PERIODS = 101  # of different noise
+_FULL_SCALE = np.array(FULL_SCALE, np.float32)
 _CHUNK_PERIODS = 3  # about one chunk of the voice detector
 _AUDIBLE = 100  # peak of int16, -50 dBFS: the filter cannot learn from quieter playback
 
@@ -63,7 +64,8 @@ class EchoControl:
     ) -> None:
         self._cancels = settings.canceller == "software"
         self._early = ms_to_frames(lead_ms, MIC_RATE_HZ)
-        self._random = np.random.default_rng(1)
+        noise = np.random.default_rng(1).standard_normal((_FLOOR_PERIODS, HOP))
+        self._floor = np.rint(noise * FLOOR_RMS).astype(np.float32)
         self._attentive = True
         self._distrusted_until = self._now = float("-inf")
         self._periods = 0
@@ -90,8 +92,8 @@ class EchoControl:
             self.reset_detectors()
         self._attentive, self._now = attentive, now
         self._periods += 1
-        floor = np.rint(self._random.standard_normal(HOP) * FLOOR_RMS).astype(np.float32)
-        noisy = round_to_int16(mic + floor)
+        floor = self._floor[self._periods % _FLOOR_PERIODS]
+        noisy = mic + floor
         done = self._cancelling.run(now, self._cancel, noisy, reference)
         cancelled, echo_dbfs = done or _as_it_is(noisy)
         cleaned = round_to_int16(cancelled.error * _FULL_SCALE - floor)
@@ -198,7 +200,7 @@ class EchoControl:
         self._detector = VoiceActivityDetector(max_gain=_VOICE_GAIN)
         self._voice = 0.0
 
-    def _cancel(self, mic: Frames, reference: Frames) -> tuple[CancelledBlock, float]:
+    def _cancel(self, mic: Floats, reference: Frames) -> tuple[CancelledBlock, float]:
         """Return the period without its echo, and the echo's level (dBFS)."""
         if self._canceller is None or self._alignment is None:
             return _as_it_is(mic)
@@ -245,7 +247,7 @@ class EchoControl:
         return now >= self._distrusted_until and not cold
 
 
-def _as_it_is(mic: Frames) -> tuple[CancelledBlock, float]:
+def _as_it_is(mic: Floats) -> tuple[CancelledBlock, float]:
     nothing = np.zeros(HOP, np.float32)
     return CancelledBlock(int16_to_float(mic), nothing, np.zeros(BINS, np.float32)), SILENCE_DBFS
 

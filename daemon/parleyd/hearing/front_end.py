@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,8 +33,7 @@ ECHOES_S = 0.5  # after playback: the longest delay and the room's tail
 WAKE_ENGINE = "wake engine"  # the one part that the owner of `AudioFrontEnd` makes and replaces
 
 
-@dataclass(frozen=True, slots=True)
-class FrontEndResult:
+class FrontEndResult(NamedTuple):
     """The result of one microphone period."""
 
     heard: ProcessedPeriod
@@ -117,7 +117,7 @@ class AudioFrontEnd:
             heard = _unheard(frames)
         to_wake = heard.cleaned
         if not heard.cancelled and now < self._spoke_at + ECHOES_S:
-            heard = replace(heard, cleaned=np.zeros_like(heard.cleaned))
+            heard = heard._replace(cleaned=np.zeros_like(heard.cleaned))
         self._preroll.push(heard.cleaned)
         self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
         user = (
@@ -284,7 +284,7 @@ class AudioFrontEnd:
         if reference is None:  # without one, echo passes for a voice
             reference = np.zeros(MIC_PERIOD_FRAMES, np.int16)
             heard = self._hearing.process(frames, reference, now, attentive=attentive)
-            return replace(heard, trusted=False, cancelled=False)
+            return heard._replace(trusted=False, cancelled=False)
         if self._reference.slipped:
             self._hearing.on_xrun(now)
         return self._hearing.process(frames, reference, now, attentive=attentive)
@@ -402,7 +402,7 @@ class AudioFrontEnd:
 
 def _nobody(heard: ProcessedPeriod) -> ProcessedPeriod:
     """The period without the voice of somebody who does not address Parley."""
-    return replace(heard, voice=0.0)
+    return heard._replace(voice=0.0)
 
 
 def _unheard(frames: Frames) -> ProcessedPeriod:
