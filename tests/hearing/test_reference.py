@@ -58,17 +58,41 @@ def test_reference_with_two_periods_at_once_does_not_move() -> None:
     assert sum(same) >= 0.7 * len(same)
 
 
+@pytest.mark.parametrize("burst", [3, 8, 16])
+def test_reference_of_bursts_does_not_move(burst: int) -> None:
+    """A sound server hands out many periods at once: the first of them writes for all."""
+    period = 480
+    written = noise(period * 320)
+    steady, bursty = Reference(48_000), Reference(48_000)
+    one, two, slips = [], [], 0
+    for tick in range(320):
+        steady.written(written[tick * period : (tick + 1) * period])
+        if tick % burst == 0:
+            bursty.written(written[tick * period : (tick + burst) * period])
+        one.append(steady.take())
+        two.append(bursty.take())
+        slips += bursty.slipped
+    assert slips == 0
+    assert np.array_equal(np.concatenate(one), np.concatenate(two))
+
+
 def test_reference_after_a_restarted_card_slips_once() -> None:
     reference = Reference(48_000)
-    for _ in range(10):
-        reference.written(noise(480))
+    slips = 0
+    for tick in range(100):
+        reference.written(noise(480 * 8 if tick == 10 else 480))
         reference.take()
-    reference.written(noise(480 * 8))
-    reference.take()
-    assert reference.slipped
-    reference.written(noise(480))
-    reference.take()
-    assert not reference.slipped
+        slips += reference.slipped
+    assert slips == 1
+    assert len(reference._line) == (LAG_MS - 10) * 16
+
+
+def test_reference_line_is_bounded() -> None:
+    reference = Reference(48_000)
+    for _ in range(100):
+        reference.written(noise(480 * 3))
+        reference.take()
+        assert len(reference._line) <= 16_000
 
 
 def test_reference_dropped_playback_is_replaced() -> None:

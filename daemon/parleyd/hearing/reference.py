@@ -1,5 +1,7 @@
 """The canceller's reference: the frames written to the loudspeaker, period by period."""
 
+from collections import deque
+
 import numpy as np
 
 from parleyd.audio import StreamResampler
@@ -7,7 +9,9 @@ from parleyd.hearing.decimator import Decimator
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames, ms_to_frames
 
 LAG_MS = 25  # soxr's variable-rate stream takes 10 to 14 ms, and a late write 10 ms more
-_MOST_MS = LAG_MS + 20  # two periods written at once are jitter; more is a restart of the card
+_MOST_MS = LAG_MS + 20  # a period that is written early is jitter; if it stays, the card restarted
+_BURST_PERIODS = 30  # a sound server or a busy machine hands out up to 0.2 s at once
+_LONGEST_MS = 500  # more than any card has queued
 
 
 class Reference:
@@ -26,6 +30,7 @@ class Reference:
         else:
             self._stream = StreamResampler(device_rate_hz, MIC_RATE_HZ, low_latency=True)
         self._line: Frames = np.zeros(ms_to_frames(LAG_MS, MIC_RATE_HZ), np.int16)
+        self._lengths: deque[int] = deque(maxlen=_BURST_PERIODS)  # of the line, at each period
         self._replaces = primed_frames  # the next device frames, which replace dropped ones
         self.slipped = False
         """Whether the last `take` cut or padded the line: playback shifted relative to capture."""
@@ -54,12 +59,27 @@ class Reference:
 
     def take(self) -> Frames:
         """Return the next period: int16 mono, 160 frames at 16 kHz; silence without playback."""
-        surplus = len(self._line) - ms_to_frames(_MOST_MS, MIC_RATE_HZ)
-        missing = MIC_PERIOD_FRAMES - len(self._line)
+        surplus, missing = self._surplus(), MIC_PERIOD_FRAMES - len(self._line)
         self.slipped = surplus > 0 or missing > 0
         if surplus > 0:
-            self._line = self._line[-ms_to_frames(LAG_MS, MIC_RATE_HZ) :]
+            self._line = self._line[surplus:]
+            self._lengths.clear()
         if missing > 0:
             self._line = np.concatenate([self._line, np.zeros(missing, np.int16)])
         period, self._line = self._line[:MIC_PERIOD_FRAMES], self._line[MIC_PERIOD_FRAMES:]
         return period
+
+    def _surplus(self) -> int:
+        """Return how many frames more than `LAG_MS` the line always has, if that is a restart.
+
+        A burst of periods empties the line again; what is never taken was written twice.
+        """
+        self._lengths.append(len(self._line))
+        if len(self._line) > ms_to_frames(_LONGEST_MS, MIC_RATE_HZ):
+            least = len(self._line)
+        elif len(self._lengths) == _BURST_PERIODS:
+            least = min(self._lengths)
+        else:
+            return 0
+        surplus = least - ms_to_frames(LAG_MS, MIC_RATE_HZ)
+        return surplus if least > ms_to_frames(_MOST_MS, MIC_RATE_HZ) else 0
