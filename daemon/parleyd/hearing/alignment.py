@@ -12,6 +12,8 @@ from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # keeps the echo after its reference despite card jitter
 _EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves 190 ms of tail
 _MOVED = 3  # frames; the filter follows smaller changes itself
+_KEEP_EVERY = 50  # periods: what the canceller knew half a second ago is from before a jump
+_DOUBT_PERIODS = 300  # of sound or not: then a new delay is a jump like any other
 _TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
 _LEAST_LATE = _TAPS // 2  # the look-ahead of the interpolation, in frames
 _MOST_LATE = FARTHEST  # before it, `KEPT` has room for the canceller's history and the taps
@@ -41,6 +43,7 @@ class Alignment:
         self._points = np.zeros((2, _DRIFT_POINTS))  # periods and delays, newest last
         self._known = 0  # of them
         self._periods = 0
+        self._doubtful = 0  # periods in which the echo may have moved
 
     @property
     def delay_ms(self) -> float | None:
@@ -89,10 +92,21 @@ class Alignment:
     def process(self, mic: Frames | Floats, reference: Frames) -> Floats:
         """Return the reference that belongs to `mic`: 160 frames on int16's scale."""
         self._periods += 1
+        self._doubtful = max(0, self._doubtful - 1)
+        if self._periods % _KEEP_EVERY == 0 and not self._doubtful:
+            self._canceller.keep()
         self._late = _bounded(self._late + self._drift * HOP)
         if self._finder.push(mic, reference):
             self._follow()
         return self._delayed(HOP)
+
+    def doubt(self) -> None:
+        """The echo may have moved: estimate the delay from what is heard from now on.
+
+        If it did, the canceller goes on with what it knew before.
+        """
+        self._finder.forget()
+        self._doubtful = _DOUBT_PERIODS
 
     def dropped(self, frames: int) -> None:
         """Remove the newest `frames` of the reference, which were never played."""
@@ -112,6 +126,11 @@ class Alignment:
         delay = self._finder.delay()
         if delay is None:
             return
+        doubtful, self._doubtful = self._doubtful > 0, 0
+        if doubtful and self._delay is not None and abs(delay - self._delay) >= _MOVED:
+            self._late = _bounded(self._late + delay - self._delay)
+            self._canceller.recall()
+            self._moved_to(delay)
         wanted = _bounded(delay - HEADROOM)
         if not _EARLIEST <= delay - self._late <= _LATEST and wanted != self._late:
             self._late = wanted

@@ -19,6 +19,7 @@ from parleyd.hearing.alignment import Alignment
 from parleyd.hearing.echo_canceller import BINS, HOP, CancelledBlock, EchoCanceller
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.hearing.fuse import ComponentFault, Fuse
+from parleyd.hearing.misalignment import Misalignment
 from parleyd.hearing.near_end import NearEndDetector, NearEndProbabilities
 from parleyd.hearing.own_voice import OwnVoice, OwnVoiceSearch
 from parleyd.hearing.pitch import Pitch
@@ -172,6 +173,8 @@ class EchoControl:
     def on_xrun(self, now: float) -> None:
         """Suspend the score for a second after an xrun, which shifts playback and capture."""
         self._distrusted_until = now + _GLITCH_S
+        if self._alignment is not None:
+            self._alignment.doubt()
 
     def reset_detectors(self) -> None:
         """Reset the detectors when a reply starts, so earlier speech no longer counts.
@@ -187,6 +190,7 @@ class EchoControl:
     def _new_canceller(self) -> None:
         self._canceller = EchoCanceller() if self._cancels else None
         self._alignment = Alignment(self._canceller, self._early) if self._canceller else None
+        self._misalignment = Misalignment()
         self._audible_periods = 0
         self._since_audible = _RINGING_PERIODS  # periods
         self._own_voice = OwnVoiceSearch()
@@ -209,6 +213,8 @@ class EchoControl:
         self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
         self._since_audible = 0 if audible else self._since_audible + 1
         cancelled = self._canceller.process(mic, due)
+        if self._misalignment.update(cancelled):
+            self.on_xrun(self._now)
         return cancelled, _finite(rms_dbfs(cancelled.echo), "the estimated echo")
 
     def _find_own_voice(self, alignment: Alignment) -> OwnVoice | None:
@@ -244,7 +250,7 @@ class EchoControl:
         found = self._alignment is not None and self._alignment.delay_ms is not None
         enough = _FOUND_PERIODS if found else _COLD_PERIODS
         cold = self._canceller is not None and 0 < self._audible_periods < enough
-        return now >= self._distrusted_until and not cold
+        return now >= self._distrusted_until and not (cold or self._misalignment.suspected)
 
 
 def _as_it_is(mic: Floats) -> tuple[CancelledBlock, float]:
