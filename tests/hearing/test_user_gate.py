@@ -99,3 +99,20 @@ def test_gate_closes_when_nothing_follows_the_wake_word() -> None:
     room.hear(USER, 0.7)
     room.begin(called=True)
     assert not any(room.hear(TELEVISION, 6.0)[350:])
+
+
+def test_gate_closes_for_a_television_that_nobody_knew() -> None:
+    room = Room(television=False)
+    room.hear(USER, 0.7)
+    room.begin(called=True)
+    assert all(room.hear(USER, 1.0))
+    heard = room.hear(TELEVISION, 8.0)
+    assert all(heard[:50])
+    assert not any(heard[400:])
+
+
+def test_gate_stays_open_for_a_user_who_calls_loudly_and_asks_softly() -> None:
+    room = Room(television=False)
+    room.hear(USER, 0.7)
+    room.begin(called=True)
+    assert all(room.hear(USER - 12, 8.0))

@@ -152,7 +152,7 @@ class Dialogue:
             called = event in (TurnTrigger.WAKE_WORD, TurnTrigger.BUTTON)
             if called or before is not State.THINKING:  # else the same turn continues
                 self._follow_ups.begin(called=called)
-                self._front_end.turn_begins(now, called=event is not TurnTrigger.REPLY_FINISHED)
+                self._front_end.turn_begins(now, called=called)
                 if self._room.turn_begins(now, interrupts=event in _INTERRUPTIONS):
                     self._room_talks()
         if TurnAction.ASK_FOR_REPLY in actions:
@@ -182,6 +182,7 @@ class Dialogue:
         self._log_event("wake", keyword=keyword, state=str(self._turn.state))
         if self._turn.state is State.LISTENING:  # the turn that is open counts as called
             self._follow_ups.begin(called=True)
+            self._front_end.turn_begins(now, called=True)
         self.advance(TurnTrigger.STOP_WORD if keyword in STOP_WORDS else TurnTrigger.WAKE_WORD, now)
 
     def settle(self, result: FrontEndResult, now: float) -> bool:

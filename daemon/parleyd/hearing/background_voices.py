@@ -189,6 +189,10 @@ class BackgroundVoices:
         if voice > _OVERHEARD:
             self._learn([self._level_dbfs(_LEVEL_PERIODS)], now)
 
+    def talks(self, levels_dbfs: Collection[float], now: float) -> None:
+        """The levels of a voice that goes on after a user's words are those of the room."""
+        self._learn(levels_dbfs, now)
+
     # --- the level --------------------------------------------------------------------
 
     def _learn(self, levels_dbfs: Collection[float], now: float) -> None:

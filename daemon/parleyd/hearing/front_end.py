@@ -182,8 +182,8 @@ class AudioFrontEnd:
         self._barge_in.arm(now)
 
     def turn_begins(self, now: float, *, called: bool) -> None:
-        """Parley listens: the next voice is the user's; `called`: somebody addresses Parley, and
-        does not only continue after a reply."""
+        """Parley listens: the next voice is the user's; `called`: the wake word or the button was
+        first, not a reply."""
         self._voices.turn_begins()
         self._user_gate.turn_begins(now, called=called)
 

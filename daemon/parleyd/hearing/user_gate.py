@@ -8,14 +8,17 @@ Who is no louder than the room is heard as in any room, after the wake word or t
 from collections import deque
 
 from parleyd.hearing import ProcessedPeriod
-from parleyd.hearing.background_voices import CONFIRMED_DB, LOUDER_DB, BackgroundVoices
+from parleyd.hearing.background_voices import CONFIRMED_DB, BackgroundVoices
 
 LOOK_BACK_MS = 200  # a soft first sound before the first loud one belongs to the user
 _STAYS_S = 0.4  # after the last loud sound: soft syllables and the pause between two words
 _HEARD_PERIODS = 30  # 0.3 s over the room's voices: a user was heard
 _CALL_PERIODS = 120  # the wake word, in the 1.2 s before a turn
 _CALL_RANK = 12  # of its loudest periods: a clap is shorter
-_BELOW_CALL_DB = 8.0  # from the call to the words after it; the room may be louder than known
+_OPENS_DB, _SHUTS_DB = 8.0, 11.0  # below the call: the room may be louder than known
+_VOICE = 0.5  # probability: such chunks are speech
+_SOFT_CHUNKS = 94  # 3 s of a voice after the user's own words: if ...
+_SOFT_SHARE = 0.65  # ... of it is that much below the call, it is the room's
 _WAITS_S = 3.0  # after a call that was louder than the room, for words that are not
 
 
@@ -27,38 +30,52 @@ class UserGate:
         self._newest: deque[float] = deque(maxlen=_CALL_PERIODS)
         self._loud_at = self._opens_until = float("-inf")
         self._to_hear = 0
-        self._call_dbfs: float | None = None
+        self._levels: deque[float] = deque(maxlen=_SOFT_CHUNKS)
+        self._call_dbfs = float("-inf")
 
     def turn_begins(self, now: float, *, called: bool) -> None:
-        """Parley listens; `called`: somebody addresses it, however softly they go on."""
+        """Parley listens; `called`: by the wake word or the button, however softly they go on.
+
+        Else a voice has interrupted or may continue: only what is loud belongs to the turn.
+        """
         if not called:
             self._to_hear = 0
             return
-        self._to_hear, self._opens_until = _HEARD_PERIODS, float("inf")
-        call_dbfs = sorted(self._newest, reverse=True)[_CALL_RANK : _CALL_RANK + 1]
-        self._call_dbfs = None
-        if call_dbfs and call_dbfs[0] > self._voices.dbfs(now) + CONFIRMED_DB:
-            self._call_dbfs, self._opens_until = call_dbfs[0], now + _WAITS_S
+        self._levels.clear()
+        self._to_hear = _HEARD_PERIODS
+        self._call_dbfs = self._call(now)
+        sure = self._call_dbfs > float("-inf") and self._voices.known(now)
+        self._opens_until = now + _WAITS_S if sure else float("inf")
 
     def update(self, heard: ProcessedPeriod, now: float) -> bool:
         """Return whether the period that ended at `now` may be the user's."""
         dbfs = self._voices.level_dbfs
         self._newest.append(dbfs)
         if not self._voices.known(now):
+            self._look_for_the_room(heard, dbfs, now)
             return True
         waits = self._to_hear > 0 and now <= self._opens_until
         stays = now <= self._loud_at + _STAYS_S
         loud = self._voices.louder(heard, now) if waits or stays else self._voices.clear(now)
-        by_db = LOUDER_DB if waits or stays else CONFIRMED_DB
-        if loud and dbfs > self._least_dbfs + by_db:
+        below_db = _SHUTS_DB if waits or stays else _OPENS_DB
+        if loud and dbfs > self._call_dbfs - below_db:
             self._to_hear -= 1
             self._loud_at = now
         return waits or now <= self._loud_at + _STAYS_S
 
-    @property
-    def _least_dbfs(self) -> float:
-        return (
-            float("-inf")
-            if self._call_dbfs is None
-            else self._call_dbfs - CONFIRMED_DB - _BELOW_CALL_DB
-        )
+    def _call(self, now: float) -> float:
+        """Return the level of the call that has just ended, if it was louder than the room."""
+        loudest = sorted(self._newest, reverse=True)[_CALL_RANK : _CALL_RANK + 1]
+        louder = bool(loudest) and loudest[0] > self._voices.dbfs(now) + CONFIRMED_DB
+        return loudest[0] if louder else float("-inf")
+
+    def _look_for_the_room(self, heard: ProcessedPeriod, dbfs: float, now: float) -> None:
+        """A television that was switched on after the call is far below the user, and goes on."""
+        softer_dbfs = self._call_dbfs - _SHUTS_DB
+        self._to_hear -= dbfs > softer_dbfs
+        if self._to_hear > 0 or not (heard.voice_chunk and heard.voice > _VOICE):
+            return
+        self._levels.append(dbfs)
+        soft = sum(level_dbfs < softer_dbfs for level_dbfs in self._levels)
+        if soft > _SOFT_SHARE * _SOFT_CHUNKS:
+            self._voices.talks(self._levels, now)
