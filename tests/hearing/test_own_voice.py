@@ -93,3 +93,16 @@ def test_own_voice_is_no_louder_than_the_learned_echo(echo_dbfs: float, same: bo
     found = compare(spoken, echo(spoken, 180), echo_dbfs=echo_dbfs, learned=True)
     assert found is not None
     assert found.uncancelled is same
+
+
+def test_own_voice_is_found_when_the_filter_has_forgotten_the_echo() -> None:
+    """The echo has moved out of the filter's reach, and its estimate has faded away."""
+    spoken = speech_like(1)
+    mic = echo(spoken, 600)
+    search = OwnVoiceSearch()
+    for start in range(0, len(mic), MIC_PERIOD_FRAMES):
+        part = mic[start : start + MIC_PERIOD_FRAMES]
+        search.push(part, part, -25.0 if start < len(mic) // 2 else -70.0)
+    found = search.compare(spoken, learned=True)
+    assert found is not None
+    assert found.uncancelled

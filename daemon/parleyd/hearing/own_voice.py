@@ -22,6 +22,7 @@ FARTHEST = 2400 * MIC_RATE_HZ // 1000
 HEARD = MIC_RATE_HZ
 """Frames of the microphone that are compared: 0.6 s let one voice in ten pass for another."""
 
+_PERIODS = HEARD // MIC_PERIOD_FRAMES
 _SLACK = 100 * MIC_PERIOD_FRAMES
 _HOP, _FFT = 320, 640  # 20 ms: the delay estimator searches 300 ms around the result
 _EDGES_HZ = np.geomspace(250, 6000, 17)  # voices, without the bands of hum and of codecs
@@ -29,6 +30,7 @@ _LEAST_DB = 1.0  # of variation: silence is like everything
 _RANGE_DB = np.float32(25.0)  # below the loudest: a weaker echo under a user must not count as much
 _AUDIBLE_DBFS = -55.0
 _NO_POWER = 1e-12
+_FADES = db_to_power(-0.001)  # per period, 6 dB a minute: somebody turns the volume down
 _SAME = 0.65  # 1 s of other voices: at most 0.61 (n 60); of echo: 0.7 to 1
 _DIFFERENT = 0.45
 _LOUDER_DB = 10.0  # than the filter's echo: it may be stale, but it has learned how loud echo is
@@ -65,19 +67,23 @@ class OwnVoiceSearch:
     def __init__(self) -> None:
         self._mic = SlidingWindow(HEARD, _SLACK, np.int16)
         self._cleaned = SlidingWindow(HEARD, _SLACK, np.int16)
-        self._echo: deque[float] = deque(maxlen=HEARD // MIC_PERIOD_FRAMES)
+        self._echo = deque([0.0] * _PERIODS, maxlen=_PERIODS)
+        self._power = self._loudest = 0.0  # of the last second's echo, and of the loudest second's
 
     def push(self, mic: Frames, cleaned: Frames, echo_dbfs: float) -> None:
         """Take one period before and after the canceller, and the level of its estimated echo."""
         self._mic.push(mic)
         self._cleaned.push(cleaned)
-        self._echo.append(echo_dbfs)
+        power = db_to_power(echo_dbfs) / _PERIODS
+        self._power = max(0.0, self._power + power - self._echo[0])
+        self._echo.append(power)
+        self._loudest = max(self._power, self._loudest * _FADES)
 
     def compare(self, reference: Frames, *, learned: bool) -> OwnVoice | None:
         """Compare with the newest `HEARD` + `FARTHEST` frames that were passed to the loudspeaker.
 
-        `learned`: the canceller has had a delay, so that its estimate is as loud as the echo.
-        A much louder sound is a user, whatever it is like.
+        `learned`: the canceller has had a delay, so that its estimate was as loud as the echo
+        (it forgets that when the echo moves). A much louder sound is a user, whatever it is like.
 
         Returns None if playback was silent. About 1 ms, as long as one or two periods take.
         """
@@ -86,16 +92,12 @@ class OwnVoiceSearch:
             return None
         cleaned_dbfs = _dbfs(self._cleaned.samples)
         removed_db = _dbfs(self._mic.samples) - cleaned_dbfs
-        louder = learned and cleaned_dbfs > self._echo_dbfs() + _LOUDER_DB
+        louder = learned and cleaned_dbfs > power_to_db(self._loudest + _NO_POWER) + _LOUDER_DB
         if louder or cleaned_dbfs < _AUDIBLE_DBFS:
             return OwnVoice(0.0, 0, removed_db)
         alike = _correlations(_levels_db(reference), _levels_db(self._cleaned.samples))
         best = int(np.argmax(alike))
         return OwnVoice(float(alike[best]), (len(alike) - 1 - best) * _HOP, removed_db)
-
-    def _echo_dbfs(self) -> float:
-        powers = [db_to_power(level_dbfs) for level_dbfs in self._echo]
-        return power_to_db(sum(powers) / len(powers) + _NO_POWER)
 
 
 def _correlations(played_db: Floats, heard_db: Floats) -> Floats:
