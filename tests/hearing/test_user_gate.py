@@ -1,4 +1,4 @@
-"""Beside a television, only a user who is louder than it is part of a turn."""
+"""Beside a television, only a louder user is part of a turn."""
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def test_gate_without_voices_in_the_room_is_always_open() -> None:
         assert all(room.hear(-70.0, 2.0))
 
 
-def test_gate_closes_when_only_the_television_goes_on() -> None:
+def test_gate_closes_when_only_the_television_continues() -> None:
     room = Room(television=True)
     room.begin(called=True)
     assert all(room.hear(TELEVISION, 1.0) + room.hear(USER, 1.0))
@@ -101,7 +101,7 @@ def test_gate_closes_when_nothing_follows_the_wake_word() -> None:
     assert not any(room.hear(TELEVISION, 6.0)[350:])
 
 
-def test_gate_closes_for_a_television_that_nobody_knew() -> None:
+def test_gate_closes_for_an_unknown_television() -> None:
     room = Room(television=False)
     room.hear(USER, 0.7)
     room.begin(called=True)

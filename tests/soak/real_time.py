@@ -264,7 +264,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the hour is like."""
+    """Length, seed and room of the hour."""
 
     minutes: float
     seed: int

@@ -1,4 +1,4 @@
-"""A television in the room of the real-time hour: voices and music that address nobody."""
+"""A television in the room of the real-time hour: voices and music for other ears."""
 
 import subprocess
 from collections.abc import Iterator

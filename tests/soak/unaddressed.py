@@ -1,4 +1,4 @@
-"""What the daemon did while no user spoke: from its log and the times of the users' words."""
+"""The daemon's acts while no user spoke: from its log and the times of the users' words."""
 
 import re
 import time
@@ -19,7 +19,7 @@ class Spoken(NamedTuple):
 
 
 def unaddressed(log: str, spoken: Sequence[Spoken]) -> dict[str, int]:
-    """Return how often the daemon held and interrupted answers, and ended turns, for nobody."""
+    """Return how often the daemon held and interrupted answers, and ended turns, without a user."""
     found: Counter[str] = Counter()
     for day, millis, event, fields in _EVENT.findall(log):
         at = time.mktime(time.strptime(day, "%Y-%m-%d %H:%M:%S")) + int(millis) / 1000

@@ -1,8 +1,8 @@
-"""Whose sound belongs to a turn, beside a television: the user's, who is louder than it.
+"""Let only the user's sound into a turn, beside a television that is softer than the user.
 
-Servers end a turn after a silence, and a television leaves none. So what the room's voices
-explain is no part of a turn, once a user has been heard over them or if nobody has called.
-Who is no louder than the room is heard as in any room, after the wake word or the button.
+Servers end a turn after a silence, and a television leaves none. So the room's voices are kept
+out of a turn, once a user was heard over them, or if the turn began without a call. After the
+wake word or the button, a user as soft as the room is heard as in any room.
 """
 
 from collections import deque
@@ -34,9 +34,9 @@ class UserGate:
         self._call_dbfs = float("-inf")
 
     def turn_begins(self, now: float, *, called: bool) -> None:
-        """Parley listens; `called`: by the wake word or the button, however softly they go on.
+        """Parley listens; `called`: by the wake word or the button, however soft the rest is.
 
-        Else a voice has interrupted or may continue: only what is loud belongs to the turn.
+        Else a voice has interrupted or may continue: only loud sound belongs to the turn.
         """
         if not called:
             self._to_hear = 0
@@ -70,7 +70,7 @@ class UserGate:
         return loudest[0] if louder else float("-inf")
 
     def _look_for_the_room(self, heard: ProcessedPeriod, dbfs: float, now: float) -> None:
-        """A television that was switched on after the call is far below the user, and goes on."""
+        """A television that was switched on after the call is far below the user, and continues."""
         softer_dbfs = self._call_dbfs - _SHUTS_DB
         self._to_hear -= dbfs > softer_dbfs
         if self._to_hear > 0 or not (heard.voice_chunk and heard.voice > _VOICE):
