@@ -185,6 +185,12 @@ class Dialogue:
             self._front_end.turn_begins(now, called=True)
         self.advance(TurnTrigger.STOP_WORD if keyword in STOP_WORDS else TurnTrigger.WAKE_WORD, now)
 
+    def stop_word(self, now: float) -> None:
+        """The user has said "stop" to a reply: it ends, and no turn begins."""
+        if self._turn.state is not State.IDLE:
+            self._log_event("stop_word", state=str(self._turn.state))
+            self.advance(TurnTrigger.STOP_WORD, now)
+
     def settle(self, result: FrontEndResult, now: float) -> bool:
         """True while a new turn looks for its beginning: decisions belong to that."""
         if not self._uplink.settles:

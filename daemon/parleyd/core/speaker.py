@@ -186,12 +186,20 @@ class SmartSpeaker:
             self._ringer.stop("wake word")
             if self._may_listen():
                 self._dialogue.wake_word(result.keyword, now)
+        if result.stop_word:
+            self._stop_word(now)
         if not self._dialogue.settle(result, now) and result.decision is not None:
             self._decide(result.decision, now)
         if self._ringer.audible:
             self._ringer.listen(result.speech is SpeechBoundary.ENDED, now)
         self._monitor.report(result, now)
         self._dialogue.end_period(result, now)
+
+    def _stop_word(self, now: float) -> None:
+        if self._ringer.audible:
+            self._ringer.stop("stop word")
+        else:
+            self._dialogue.stop_word(now)
 
     def _decide(self, decision: BargeInDecision, now: float) -> None:
         self._emit(log_events.of_decision(decision, now))

@@ -22,6 +22,7 @@ from parleyd.hearing.endpointing import Endpointer, SpeechBoundary
 from parleyd.hearing.fuse import ComponentFault, Fuse
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
+from parleyd.hearing.stop_word import StopWord
 from parleyd.hearing.user_gate import UserGate
 from parleyd.playback.lead import PlaybackLead
 from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames, ms_to_frames
@@ -48,6 +49,8 @@ class FrontEndResult(NamedTuple):
     """Set in the period in which the canceller was found not to cancel, or to cancel again."""
     user: bool = True
     """Whether the period may be the user's; otherwise the room's other voices explain it."""
+    stop_word: bool = False
+    """Set in the period in which a user has said "stop" to Parley's voice or alarm."""
     dead: bool | None = None
     """Set in the period in which the microphone stopped, or resumed, delivering sound."""
 
@@ -85,6 +88,7 @@ class AudioFrontEnd:
         self._renew_gate()
         self._renew_judges()
         self._renew_endpoint()
+        self._stop: StopWord | None = None
         deaf = "only wake word and button interrupt"
         self._referring = self._fuse("echo reference", deaf, self._renew_reference)
         self._hears = self._fuse("hearing", deaf, self._renew_hearing)
@@ -95,6 +99,10 @@ class AudioFrontEnd:
         self._ends = self._fuse(
             "end of speech", "turns end late: press the button", self._renew_endpoint
         )
+        self._stops = self._fuse(
+            "stop word", "stop is not heard: say the wake word", self._renew_stop_word
+        )
+        self._stops.run(self._now, self._renew_stop_word)
 
     def listen(
         self, frames: Frames | None, now: float, *, speaking: bool, attentive: bool
@@ -136,6 +144,7 @@ class AudioFrontEnd:
             self._hears.run(now, self._calibrated, heard, now),
             self._watch if self._watch.lost is not lost else None,
             user,
+            bool(self._stops.run(now, self._stop_word, heard, speaking, now)),
             dead,
         )
 
@@ -292,6 +301,11 @@ class AudioFrontEnd:
     def _wake_word(self, frames: Frames, speaking: bool, now: float) -> str | None:
         return self._gate.process(frames, now, speaking) if self._gate is not None else None
 
+    def _stop_word(self, heard: ProcessedPeriod, speaking: bool, now: float) -> bool:
+        if self._stop is None or not self._stop.process(heard, now, audible=speaking):
+            return False
+        return self._stop.is_users(self._hearing.own_voice())
+
     def _turned(self, heard: ProcessedPeriod, speaking: bool) -> bool:
         """Whether full duplex has just become half duplex, or the other way round."""
         judged = speaking and heard.trusted and not self._barge_in.pending
@@ -368,7 +382,7 @@ class AudioFrontEnd:
 
     @property
     def _fuses(self) -> tuple[Fuse, ...]:
-        own = (self._wakes, self._hears, self._referring, self._judges, self._ends)
+        own = (self._wakes, self._hears, self._referring, self._judges, self._ends, self._stops)
         return (*own, *self._hearing.fuses)
 
     def _report(self, fault: ComponentFault) -> None:
@@ -387,6 +401,10 @@ class AudioFrontEnd:
     def _renew_gate(self) -> None:
         refractory_s = self._settings.wake.refractory_s
         self._gate = Gate(self._engine, refractory_s) if self._engine is not None else None
+
+    def _renew_stop_word(self) -> None:
+        if self._settings.wake.stop_word:
+            self._stop = StopWord()
 
     def _renew_judges(self) -> None:
         self._duplex = Duplex()

@@ -127,7 +127,16 @@ def scene(seed: tuple[int, ...], material: Material) -> Scene:
 
 
 def listen(scene: Scene, material: Material) -> Examples:
-    """Play the scene to the real canceller, with random holds and ducks.
+    """Play the scene to the real canceller, with random holds and ducks."""
+    track, reference, mic, late = rendered(scene, material)
+    periods = len(mic) // MIC_PERIOD_FRAMES
+    label, since, hiss = (np.roll(a, late) for a in _labels(track, scene.user_dbfs, periods))
+    return Examples(_heard(mic, reference), label, since, hiss)
+
+
+def rendered(scene: Scene, material: Material) -> tuple[Soundtrack, Frames, Frames, int]:
+    """Return the scene's soundtrack, what was played and what the microphone hears (int16 at
+    16 kHz), and by how many periods that microphone is late.
 
     The loudspeaker follows a script instead of decisions, so the air is computed in advance.
     """
@@ -136,15 +145,13 @@ def listen(scene: Scene, material: Material) -> Examples:
     random = np.random.default_rng((*scene.seed, 2))
     periods = len(track.air.around) // MIC_PERIOD_FRAMES  # type: ignore[attr-defined]
     played = _played(track, periods, random)
-    reference = float_to_int16(played)
     sound = _echo(scene, track, played) + track.air.around[: len(played)]  # type: ignore[attr-defined]
     late = 0
     if track.air.device is not None:  # type: ignore[attr-defined]
         microphone = track.air.device.microphone()  # type: ignore[attr-defined]
         late = microphone.late_periods
         sound = np.concatenate([microphone.process(part) for part in _periods(sound)])
-    label, since, hiss = (np.roll(a, late) for a in _labels(track, scene.user_dbfs, periods))
-    return Examples(_heard(float_to_int16(sound), reference), label, since, hiss)
+    return track, float_to_int16(played), float_to_int16(sound), late
 
 
 def _periods(sound: Signal) -> Signal:

