@@ -80,7 +80,7 @@ class WakeConfig(Section, frozen=True, kw_only=True):
     refractory_s: Annotated[float, msgspec.Meta(ge=0.2, le=10)] = 2.0
     preroll_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 200
     chime: bool = True
-    stop_word: bool = True
+    stop_word: bool = False
 
 
 class TurnConfig(Section, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from parleyd.core.states import State
 from parleyd.hearing.barge_in import Decision
 from parleyd.realtime import events as ev
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
+from parleyd.wake import WakeEngine
 
 AHEAD_MS = 1500  # lead of the server, which streams faster than speech
 SILENCE_S = 0.5  # the server's own end-of-turn detection
@@ -59,6 +60,7 @@ class House:
     reply: Iterator[Frames]
     idle_s: float = 0.0
     """The time until the button is pressed for the first time."""
+    engine: WakeEngine | None = None
 
     answer_s: float | None = None
     log_events: list[LoggedEvent] = field(default_factory=list)
@@ -71,7 +73,7 @@ class House:
     _quiet_since: float = 0.0
 
     def __post_init__(self) -> None:
-        self.speaker = SmartSpeaker(self.settings, None)
+        self.speaker = SmartSpeaker(self.settings, self.engine)
         for event in (ConnectionUp(), ev.SessionCreated(), ev.SessionUpdated()):
             self.speaker.handle(event, 0.0)
         if not self.idle_s:

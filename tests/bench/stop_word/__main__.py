@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from parleyd.config import AudioConfig, Config
+from parleyd.config import AudioConfig, Config, WakeConfig
 from parleyd.hearing.stop_word import CUTOFF
 from tests.bench.hearing import scenes
 from tests.bench.hearing.bounds import rate_bounds, share_bounds
@@ -34,6 +34,8 @@ def main() -> None:
           f"{ {kind: len(clips) for kind, clips in voices.items()} }", flush=True)  # fmt: skip
     if options.users:
         _users(options, corpus, voices["stop"])
+    if options.wake is not None:
+        _wake_word(options, corpus)
     if options.others:
         _others(options, corpus, voices)
     if options.hours:
@@ -46,6 +48,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--split", choices=("A", "B", "all"), default="B")
     parser.add_argument("--voices", type=Path, required=True,
                         help="folder filled by tests.bench.training.stop_voices")  # fmt: skip
+    parser.add_argument("--wake", type=Path, help="folder of users that say --keyword")
+    parser.add_argument("--keyword", default="alexa", help="a wake word of micro")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--users", type=int, default=40, help="words in each row")
     parser.add_argument("--others", type=float, default=0.5, help="hours of other words")
@@ -62,9 +66,8 @@ def _users(options: argparse.Namespace, corpus: Material, words: list[Clip]) -> 
     half = msgspec.structs.replace(
         full, hearing=msgspec.structs.replace(full.hearing, barge_in=False)
     )
-    print(
-        "| answer, duplex, ENR | heard | answer ended | after the word | voices |\n|---|---|---|---|---|"
-    )
+    print("| answer, duplex, ENR | heard | answer ended | after the word | voices |")
+    print("|---|---|---|---|---|")
     for name, settings, enr_db, music, alarm in (
         ("speech, full, 0 dB", full, 0.0, False, False),
         ("speech, full, 10 dB", full, 10.0, False, False),
@@ -81,6 +84,28 @@ def _users(options: argparse.Namespace, corpus: Material, words: list[Clip]) -> 
             trial
             for scene in _words(options, enr_db, music=music)
             for trial in users.play(scene, said, settings, alarm=alarm)
+        ]
+        _row(name, trials)
+
+
+def _wake_word(options: argparse.Namespace, corpus: Material) -> None:
+    words = stop_make.clips(options.wake, "*.flac")
+    words = [Clip(f"--real-{clip.name}", clip.frames) for clip in words]
+    said = replace(corpus, first_sounds=dict.fromkeys(("lone", "hiss", "voiced"), words))
+    settings = Config(wake=WakeConfig(keywords=(options.keyword,)))
+    print(f"| {options.keyword} over, ENR | heard | answer ended | after the word | voices |")
+    print("|---|---|---|---|---|")
+    for name, enr_db, music, alarm in (
+        ("speech, 10 dB", 10.0, False, False),
+        ("music, 0 dB", 0.0, True, False),
+        ("music, 10 dB", 10.0, True, False),
+        ("alarm, 0 dB", 0.0, False, True),
+        ("alarm, 10 dB", 10.0, False, True),
+    ):
+        trials = [
+            trial
+            for scene in _words(options, enr_db, music=music)
+            for trial in users.play(scene, said, settings, alarm=alarm, wakes=True)
         ]
         _row(name, trials)
 

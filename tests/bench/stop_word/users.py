@@ -1,4 +1,4 @@
-"""Users that say "stop" to an answer or an alarm: the real core, closed loop."""
+"""Users that say "stop", or the wake word, to an answer or an alarm: the real core, closed loop."""
 
 from dataclasses import dataclass, field
 
@@ -8,6 +8,8 @@ from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import State
 from parleyd.simulation.card import SimulatedCard
 from parleyd.simulation.talker import Talker
+from parleyd.wake import WakeEngine
+from parleyd.wake.micro import Micro
 from tests.bench.hearing.house import House, LoggedEvent
 from tests.bench.hearing.material import Material
 from tests.bench.hearing.scenes import Scene
@@ -33,11 +35,12 @@ class Ringing:
     """The real core, idle and offline, with an alarm that rings again when it was stopped."""
 
     settings: Config
+    engine: WakeEngine | None = None
     log_events: list[LoggedEvent] = field(default_factory=list)
     rings: bool = False
 
     def __post_init__(self) -> None:
-        self.speaker = SmartSpeaker(self.settings, None)
+        self.speaker = SmartSpeaker(self.settings, self.engine)
 
     @property
     def state(self) -> State:
@@ -58,10 +61,13 @@ class Ringing:
         return step
 
 
-def play(scene: Scene, material: Material, settings: Config, *, alarm: bool) -> list[Trial]:
-    """Play the scene, in which all users say "stop"."""
+def play(
+    scene: Scene, material: Material, settings: Config, *, alarm: bool, wakes: bool = False
+) -> list[Trial]:
+    """Play the scene, in which all users say "stop", or (`wakes`) the wake word."""
     track = compose(scene, material)
-    core = Ringing(settings) if alarm else House(settings, track.reply)
+    engine = Micro(settings.wake.keywords) if wakes else None
+    core = Ringing(settings, engine) if alarm else House(settings, track.reply, engine=engine)
     card = SimulatedCard(
         core, track.air, Talker(),  # type: ignore[arg-type]
         drift_ppm=scene.drift_ppm or track.air.clock_ppm, faults=track.faults,
@@ -77,11 +83,12 @@ def play(scene: Scene, material: Material, settings: Config, *, alarm: bool) -> 
             lines.pop(0)
             if able:
                 since = [e for e in core.log_events if e.at_s > line.onset_s]
-                trials.append(_judged(line.clip, line.end_s, since))
+                trials.append(_judged(line.clip, line.end_s, since, wakes=wakes))
     return trials
 
 
-def _judged(clip: str, end_s: float, since: list[LoggedEvent]) -> Trial:
-    stops = [e.at_s for e in since if e.name == "stop_word" or e.fields.get("by") == "stop word"]
+def _judged(clip: str, end_s: float, since: list[LoggedEvent], *, wakes: bool) -> Trial:
+    name, by = ("wake", "wake word") if wakes else ("stop_word", "stop word")
+    stops = [e.at_s for e in since if e.name == name or e.fields.get("by") == by]
     silent = bool(stops) or any(e.name in ("interrupted", "interrupt") for e in since)
     return Trial(clip, round((stops[0] - end_s) * 1000) if stops else None, silent)

@@ -1,4 +1,4 @@
-"""Trains the classifier that detects a user through the echo (`parleyd.hearing.near_end`).
+"""Trains the networks: the user through the echo (`parleyd.hearing.near_end`), and the stop word.
 
 The training material comes from Debian packages (games and teaching software: 2,300 utterances
 of more than a hundred people, 1,100 single sounds of things, music) and is placed in random
@@ -24,6 +24,15 @@ of version 0.2.0, which had learned from 1,659 sessions without devices and firs
 
 All three are deterministic on one machine.
 
-Validate with ``python -m tests.bench.hearing --corpus DIR --split B``: rooms, voices and
+The stop word (`parleyd.hearing.stop_word`) has voices, examples and a training of its own. The
+gathered rooms, noises, music and answers serve both:
+
+    python -m tests.bench.training.stop_voices /tmp/voices --kokoro /tmp/kokoro
+    python -m tests.bench.training.stop_make --gathered /tmp/gathered --voices /tmp/voices \\
+        --out /tmp/stop
+    /tmp/torch/bin/python tests/bench/training/stop_train.py /tmp/stop \\
+        daemon/parleyd/hearing/models/stop_word.npz
+
+Validate the first with ``python -m tests.bench.hearing --corpus DIR --split B``: rooms, voices and
 noises that appear in no example.
 """

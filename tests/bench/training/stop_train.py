@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 DENSE, UNITS = 48, 56
-EPOCHS = 10
+EPOCHS = 12
 STEP = 3  # periods, as in parleyd.hearing.stop_word
-SEQUENCE = 340  # steps: 10 s
-BATCH = 32
+SEQUENCE = 170  # steps: 5 s
+BATCH = 16
 CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.recurrent
 NO, YES, IGNORED = 0, 1, 2
-RATE = 6e-3
+RATE = 5e-3
 LATEST = 20  # steps after the first target of a word in which it may be found
 
 Session = tuple[np.ndarray, np.ndarray]
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("examples", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--start", type=Path, help="continue from this model")
     options = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(1)  # a fixed order of sums makes the training deterministic
@@ -50,11 +51,26 @@ def main() -> None:
     mean, std = some.mean(0, dtype=np.float64), some.std(0, dtype=np.float64) + 1e-3
     mean, std = mean.astype(np.float32), std.astype(np.float32)
     network = Network(len(mean))
-    _fit(network, train, mean, std, random, options.epochs)
+    if options.start is not None:
+        mean, std = _begin(network, options.start)
+    _fit(network, train, mean, std, random, options)
     _report(network, held, mean, std)
+
+
+def _begin(network: Network, model: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Load a trained model; return the mean and deviation of its cues."""
+    with np.load(model) as file:
+        stored = {name: file[name].astype(np.float32) for name in file.files}
+    mean, std = stored.pop("mean"), stored.pop("std")
+    names = {name.replace(".", "_"): name for name in network.state_dict()}
+    network.load_state_dict({names[k]: torch.from_numpy(v) for k, v in stored.items()})
+    return mean, std
+
+
+def _save(network: Network, model: Path, mean: np.ndarray, std: np.ndarray) -> None:
     weights = {k.replace(".", "_"): v.detach().numpy() for k, v in network.state_dict().items()}
     weights |= {"mean": mean, "std": std}
-    np.savez_compressed(options.model, **{k: v.astype(np.float16) for k, v in weights.items()})
+    np.savez_compressed(model, **{k: v.astype(np.float16) for k, v in weights.items()})
 
 
 def _load(path: Path) -> Session:
@@ -76,7 +92,7 @@ def _fit(
     mean: np.ndarray,
     std: np.ndarray,
     random: np.random.Generator,
-    epochs: int,
+    options: argparse.Namespace,
 ) -> None:
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE / 2, weight_decay=1e-2)
@@ -85,6 +101,7 @@ def _fit(
         for cues, target in train
         for start in range(0, len(cues) - SEQUENCE, SEQUENCE)
     ]
+    epochs = options.epochs
     count = epochs * (len(sequences) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=count)
     bands = (len(mean) // STEP) - 1
@@ -105,6 +122,7 @@ def _fit(
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
+        _save(network, options.model, mean, std)
         print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(losses):.5f}", flush=True)
 
 

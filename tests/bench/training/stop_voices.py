@@ -65,7 +65,7 @@ class Counts:
 COUNTS = {
     "espeak": Counts(stop=600, other=800, speech=200),
     "flite": Counts(stop=250, other=300, speech=160),
-    "festival": Counts(stop=110, other=60, speech=30),
+    "festival": Counts(stop=90, other=0, speech=0),
 }
 KOKORO = Counts(stop=4, other=1, speech=0)  # of each voice; `other` are lists of words
 
