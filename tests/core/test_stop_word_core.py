@@ -15,7 +15,7 @@ from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
 from tests.paper_server import RATE_HZ, Paper, settings
 
-STOP = synthesize("Stop!", "slt")
+STOP = synthesize("Stop!", "awb")
 STORY = "An old clock maker lived there, and every morning he wound a hundred clocks. " * 2
 OWN = "If you want me to stop, just say: stop. Stop. Then I will. Stop!"
 
