@@ -71,10 +71,10 @@ def test_stop_ends_an_answer_and_begins_no_turn(barge_in: bool) -> None:
 
 
 @pytest.mark.slow
-def test_stop_while_an_alarm_rings_offline_in_half_duplex() -> None:
+def test_stop_between_two_rounds_of_an_alarm_offline_in_half_duplex() -> None:
     paper = Paper(configured(barge_in=False), connected=False)
     paper.say(AlarmDue("eggs", 7))
-    paper.run(1.6)
+    paper.run(4.2)
     paper.talker.say(STOP)
     paper.run(len(STOP) / MIC_RATE_HZ + 0.5)
     assert [e for _, e in paper.effects if isinstance(e, AlarmDismissed)] == [AlarmDismissed((7,))]

@@ -60,9 +60,9 @@ class House:
     reply: Iterator[Frames]
     idle_s: float = 0.0
     """The time until the button is pressed for the first time."""
-    engine: WakeEngine | None = None
 
     answer_s: float | None = None
+    engine: WakeEngine | None = None
     log_events: list[LoggedEvent] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     sent: list[Frames] = field(default_factory=list)
