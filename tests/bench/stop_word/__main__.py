@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
 
 def _users(options: argparse.Namespace, corpus: Material, words: list[Clip]) -> None:
     said = replace(corpus, first_sounds=dict.fromkeys(("lone", "hiss", "voiced"), words))
-    full = Config(audio=AudioConfig(priority=0))
+    full = Config(audio=AudioConfig(priority=0), wake=WakeConfig(stop_word=True))
     half = msgspec.structs.replace(
         full, hearing=msgspec.structs.replace(full.hearing, barge_in=False)
     )
