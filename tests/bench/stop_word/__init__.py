@@ -1,1 +1,1 @@
-"""Measures the stop word: users that say it, and hours of answers in which nobody does."""
+"""Measures the stop word: users that say it, and hours of answers without the word."""

@@ -139,7 +139,7 @@ def _share(hits: int, trials: int) -> str:
     return f"{100 * hits / max(trials, 1):.0f} % [{100 * low:.0f}-{100 * high:.0f}] of {trials}"
 
 
-# --- nobody says it ---------------------------------------------------------------------------
+# --- without the word ---------------------------------------------------------------------------
 
 
 def _alone(options: argparse.Namespace, corpus: Material, speech: list[Clip]) -> None:
@@ -161,7 +161,7 @@ def _alone(options: argparse.Namespace, corpus: Material, speech: list[Clip]) ->
             print(f"false: {scene.name} at {found.false}, {scene.enr_db:g} dB", flush=True)
         if number % 40 == 39:
             print(f"{sum(hours.values()):.2f} h, {sum(false.values())} false", flush=True)
-    print("| nobody says stop | hours | false | an hour |\n|---|---|---|---|")
+    print("| without the word | hours | false | an hour |\n|---|---|---|---|")
     for kind in hours:
         _rate(kind, false[kind], hours[kind])
     _rate("all", sum(false.values()), sum(hours.values()))

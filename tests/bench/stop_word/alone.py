@@ -1,4 +1,4 @@
-"""Hours of answers, music and alarms in which nobody says "stop"."""
+"""Hours of answers, music and alarms without a user."""
 
 from dataclasses import dataclass
 

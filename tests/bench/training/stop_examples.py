@@ -1,4 +1,4 @@
-"""The stop word's examples: what the canceller leaves of an answer, with users added to it."""
+"""The stop word's examples: users over the rest of an answer behind the canceller."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Echo:
     """One session without a user."""
 
     left: Frames
-    """What the canceller leaves of the echo."""
+    """The rest of the echo behind the canceller."""
     around: Frames
     """The noise of the room."""
     echo_dbfs: Floats
@@ -64,7 +64,7 @@ def echo(scene: Scene, material: Material) -> Echo:
 
 
 def cancelled(mic: Frames, reference: Frames) -> tuple[Signal, Floats]:
-    """Return what `EchoControl` leaves (full scale 1.0), and the echo's level in each period."""
+    """Return the sound behind `EchoControl` (full scale 1.0), and the echo's level per period."""
     floor = np.random.default_rng(1).standard_normal(len(mic)) * FLOOR_RMS
     noisy = round_to_int16(np.rint(floor) + mic.astype(np.float64))
     canceller = EchoCanceller()

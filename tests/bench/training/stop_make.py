@@ -1,8 +1,8 @@
 """Makes the stop word's examples: python -m tests.bench.training.stop_make --help.
 
-First it lets Parley's canceller hear answers, music and alarms in random rooms, and keeps what is
-left of them (`echoes`). Then it adds users to that (`stop_examples`), to each of them several
-times. A second run with the same folder makes only what is missing.
+First it lets Parley's canceller hear answers, music and alarms in random rooms, and keeps the rest
+of their echo. Then it adds users to that (`stop_examples`), to each of them several times. A second
+run with the same folder makes only the missing ones.
 """
 
 import os
