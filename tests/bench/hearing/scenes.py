@@ -28,7 +28,7 @@ _NOISES: tuple[Noise, ...] = ("quiet", "pink", "kitchen", "dishes")
 _SALT = {"users": 1, "echo": 2, "starts": 3, "plain": 0, "path": 10, "jump": 20}
 _MUSIC_SALT = 40
 _VOICES_SALT = {
-    "tv": 100, "talker": 200, "babble": 300, "radio": 1000, "two-talkers": 1100, "child": 1200,
+    "tv": 100, "talker": 200, "babble": 300, "radio": 1700, "two-talkers": 1100, "child": 1200,
     "film": 1300, "late-tv": 1400, "tv-away": 1500, "tv-child": 1600,
 }  # fmt: skip
 _KIND_SALT = {
