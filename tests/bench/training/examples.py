@@ -35,6 +35,7 @@ from tests.bench.hearing.air import MOVE_S, Distortion, convolved
 from tests.bench.hearing.device import Device
 from tests.bench.hearing.material import Clip, Material
 from tests.bench.hearing.scenes import Scene
+from tests.bench.hearing.sound_server import SoundServer
 from tests.bench.hearing.soundtrack import Said, Soundtrack
 from tests.bench.training import noises, words
 
@@ -230,6 +231,8 @@ class _Script:
     distortion: Distortion
     moves_at_s: float | None = None
     device: Device | None = None
+    server: SoundServer | None = None
+    """Always None: no scene of the training has one."""
 
 
 @dataclass(frozen=True, slots=True)
