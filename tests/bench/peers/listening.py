@@ -14,6 +14,7 @@ GAP_BLOCKS = 12  # 60 ms; a shorter gap is not a stop
 PROBE_S = 0.7
 LEAST_PROBE_S = 0.3
 ALIKE = 0.5  # correlation at which an answer is recognised
+SAME = 0.8  # correlation of a short stretch; a client's own tone reaches less
 PART = 800  # 50 ms
 AUDIBLE_DBFS = -45.0  # quieter parts of a clip are pauses
 KEPT = 0.3  # a part that is sent at less than this gain, relative to the rest, is lost
@@ -65,6 +66,17 @@ def heard_until(loudspeaker: Frames, frame: int, answer: Signal) -> float | None
         return None
     alike, end = place_in(answer, heard)
     return 1000 * end / MIC_RATE_HZ if alike > ALIKE else None
+
+
+def blocks_of(loudspeaker: Frames, on: Mask, answer: Signal) -> list[int]:
+    """Return the sounding blocks whose stretch is from `answer`, not a tone of the client's own."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], on.astype(np.int8), [0]))))
+    found: list[int] = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        stretch = loudspeaker[first * BLOCK : last * BLOCK][: int(PROBE_S * MIC_RATE_HZ)]
+        if place_in(answer, stretch / FULL_SCALE)[0] > SAME:
+            found += range(int(first), int(last))
+    return found
 
 
 def lost_beginning_ms(sent: Signal, clip: Signal) -> int | None:

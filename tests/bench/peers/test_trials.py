@@ -84,6 +84,15 @@ def test_interruption_that_resumes_is_not_for_good() -> None:
     assert found.told_error_ms == pytest.approx(-2000, abs=10)
 
 
+def test_tone_of_the_client_is_not_the_old_answer() -> None:
+    loudspeaker = played((STARTS_S, 0, 0.0, 3.1))
+    tone = 3000 * np.sin(np.arange(2000) * 2 * np.pi * 392 / MIC_RATE_HZ)
+    loudspeaker[5 * MIC_RATE_HZ :][:2000] = np.round(tone)
+    found = only(figures(loudspeaker))
+    assert found.dead_ms == 0
+    assert found.for_good
+
+
 def test_interruption_without_a_stop_is_counted() -> None:
     found = only(figures(played((STARTS_S, 0, 0.0, 12.0)), next_s=19.0))
     assert found.stop_ms is None

@@ -135,8 +135,12 @@ class CellAnalysis:
         if heard_ms is not None and heard_ms > self._long_ms(playing) - ENDED_MS:
             return None
         end = min(self._next_start(line.onset_frame), stop + int(DEAD_WITHIN_S * MIC_RATE_HZ))
-        dead = np.flatnonzero(self._on[stop // BLOCK : end // BLOCK])
-        last = stop + (int(dead[-1]) + 1) * BLOCK if len(dead) else stop
+        dead = listening.blocks_of(
+            self._record.loudspeaker[stop:end],
+            self._on[stop // BLOCK : end // BLOCK],
+            self._answers[playing.number],
+        )
+        last = stop + (dead[-1] + 1) * BLOCK if dead else stop
         return Interruption(
             stop_ms=round(1000 * (stop - line.onset_frame) / MIC_RATE_HZ),
             dead_ms=len(dead) * BLOCK_MS,
