@@ -1,6 +1,6 @@
 """Runs one cell in real time: one client, with one setting, in one room; keeps its recordings.
 
-`python -m tests.bench.peers.cell` is a process of its own: it changes the environment, the
+`python -m tests.bench.peers.cell` is a separate process: it changes the environment, the
 priority and the collection of garbage.
 """
 
@@ -36,7 +36,7 @@ NICE = -10  # until the client is connected; then it has real-time priority, too
 
 
 class Child:
-    """A client in a terminal of its own; its output goes to `log`."""
+    """A client in a separate terminal; its output goes to `log`."""
 
     def __init__(self, command: list[str], log: Path) -> None:
         master, terminal = pty.openpty()

@@ -1,4 +1,4 @@
-"""What the talker says and when: a state machine that runs once every 10 ms of the room."""
+"""The lines of the talker and their times: a state machine that runs every 10 ms of the room."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -19,7 +19,7 @@ ASK = "ask"
 class Interruptions:
     """Asks a question, interrupts the answers `trials` times, then listens for `alone_s`.
 
-    `lines`: what the talker says into the answers, in order, and again from the start.
+    `lines`: the lines that the talker says into the answers, in order, and again from the start.
     """
 
     question: Frames

@@ -3,7 +3,7 @@
 The embedded server's engine and voice detector, with scripted words and answers: each turn of
 the user counts as the same question, and is answered with the next of a few long answers. It
 adds no latency of a network. The log has every event with its time, without audio; the user's
-audio goes into a file of its own.
+audio goes into a separate file.
 """
 
 import argparse

@@ -32,7 +32,7 @@ rate=48000 channels=1 aec_args="analog_gain_control=0 digital_gain_control=0"
 set-default-sink cancelled_spk
 set-default-source cancelled_mic
 """
-# one rate only: a sink that changes its rate for a client buffers anew, and the echo jumps
+# one rate only: a sink that changes its rate for a client starts a new buffer, and the echo jumps
 _DAEMON = """\
 exit-idle-time = -1
 rlimit-rttime = -1

@@ -12,7 +12,7 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
 LATE_MS = 30.0
 """A period that is later than this spoils the seconds around it; clients have longer buffers."""
 MOST_SPOILED = 5
-MOST_OFTEN_LATE_MS = 15.0  # 1 % of the periods
+MOST_OFTEN_LATE_MS = 30.0  # 1 % of the periods
 PROBE_FRAMES = 1600
 MOST_APART = 100  # late periods within a second are one stretch
 

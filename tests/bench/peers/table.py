@@ -12,7 +12,7 @@ from tests.bench.peers.trials import CellFigures, Interruption
 HEADING = (
     "| client | setting | echo to user | stopped within 2 s | for good | onset to silence,"
     " median (p95) | old answer after the stop, median (worst) | lost for nothing, a minute"
-    " | paused, a minute | told minus heard, median (worst) | first sound lost, median (worst)"
+    " | paused, a minute | reported minus heard, median (worst) | first sound lost, median (worst)"
     " | CPU | memory |"
 )
 SEPARATOR = "|" + "---|" * 13

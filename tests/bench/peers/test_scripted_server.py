@@ -18,7 +18,7 @@ CHUNK = SERVER_RATE_HZ // 25
 
 
 class Listener:
-    """A client without a clock of its own."""
+    """A client without a clock."""
 
     def __init__(self) -> None:
         self.events, self.audio = io.StringIO(), io.BytesIO()

@@ -99,18 +99,18 @@ def test_interruption_without_a_stop_is_counted() -> None:
     assert not found.stopped
 
 
-def test_line_into_silence_is_no_interruption() -> None:
+def test_line_into_silence_does_not_count() -> None:
     found = figures(played((STARTS_S, 0, 0.0, 2.0)))
     assert found.interruptions == []
     assert found.said == 1
 
 
-def test_answer_that_had_just_ended_is_no_interruption() -> None:
+def test_answer_that_had_just_ended_does_not_count() -> None:
     loudspeaker = played((STARTS_S, 0, ANSWER_S - 3.2, ANSWER_S))
     assert figures(loudspeaker).interruptions == []
 
 
-def test_answer_that_stops_while_nobody_speaks_is_lost() -> None:
+def test_answer_that_stops_in_silence_is_lost() -> None:
     loudspeaker = played((STARTS_S, 0, 0.0, 4.0), (9.0, 1, 0.0, ANSWER_S))
     found = figures(loudspeaker, talks=False)
     assert (found.lost, found.paused) == (1, 0)

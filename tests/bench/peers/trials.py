@@ -1,4 +1,4 @@
-"""The figures of one cell: each interruption, and the time in which nobody spoke. Pure."""
+"""The figures of one cell: each interruption, and the time in which no one spoke. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -87,7 +87,7 @@ class CellFigures:
     said: int = 0
     """Lines said; the others fell into silence."""
     alone_min: float = 0.0
-    """Minutes of answers while nobody spoke."""
+    """Minutes of answers while no one spoke."""
     lost: int = 0
     """Answers that ended for nothing in that time."""
     paused: int = 0
