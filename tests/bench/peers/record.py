@@ -8,8 +8,8 @@ import numpy as np
 
 from parleyd.audio import resample
 from parleyd.simulation.talker import Utterance
-from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
-from tests.bench.peers.soundness import Soundness, seconds_of, soundness
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, SERVER_RATE_HZ, Frames
+from tests.bench.peers.soundness import Soundness, soundness
 from tests.bench.peers.trials import CellRecord, StartedAnswer, Told
 
 Json = dict[str, Any]
@@ -24,10 +24,11 @@ def read(folder: Path, clips: dict[str, Frames]) -> tuple[Json, CellRecord, Soun
     with np.load(folder / "sound.npz") as file:
         sound = {name: file[name] for name in file.files}
     came_at = sound["came_at"]
-    start_s = seconds_of(0, came_at)
+    ends = MIC_PERIOD_FRAMES * np.arange(1, len(came_at) + 1)
 
     def frame(seconds: float) -> int:
-        return round((seconds - start_s) * MIC_RATE_HZ)
+        """Return the newest frame of the room at this time."""
+        return round(float(np.interp(seconds, came_at, ends)))
 
     log = [json.loads(line) for line in (folder / "server.jsonl").read_text().splitlines()]
     sent, sent_audio = _sent(folder, log, frame)

@@ -7,7 +7,7 @@ import numpy as np
 from parleyd.audio import Doubles
 from parleyd.simulation.convolution import Signal
 from parleyd.simulation.waveform_match import Mask
-from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, Frames
+from parleyd.units import MIC_PERIOD_FRAMES, PERIOD_MS, Frames
 
 LATE_MS = 30.0
 """A period that is later than this spoils the seconds around it; clients have longer buffers."""
@@ -77,10 +77,16 @@ def _beginnings(came_at: Doubles, measured: Mask) -> list[int]:
 
 
 def lateness_ms(came_at: Doubles) -> Signal:
-    """Return how late each period is against a steady clock; the median is 0."""
-    if len(came_at) == 0:
-        return np.zeros(0)
-    steady = 1000 * came_at - PERIOD_MS * np.arange(len(came_at))
+    """Return how late each period is against a steady clock; the median is 0.
+
+    The clock may be faster than the processor's: a client that often restarts its stream makes
+    PulseAudio's loudspeaker run fast.
+    """
+    if len(came_at) < 2:
+        return np.zeros(len(came_at))
+    count = np.arange(len(came_at))
+    steady = 1000 * came_at - PERIOD_MS * count
+    steady -= np.polyval(np.polyfit(count, steady, 1), count)
     return np.asarray(steady - np.median(steady))
 
 
@@ -106,9 +112,3 @@ def _delay_ms(came_at: Doubles, check_came_at: Doubles, begun: int) -> float:
     period = last // MIC_PERIOD_FRAMES
     known = period < len(came_at)
     return 1000 * float(np.median(check_came_at[known] - came_at[period[known]]))
-
-
-def seconds_of(frame: int, came_at: Doubles) -> float:
-    """Return the time at which the room made this frame, by the median of a steady clock."""
-    steady = came_at - PERIOD_MS / 1000 * np.arange(len(came_at))
-    return float(np.median(steady)) + frame / MIC_RATE_HZ

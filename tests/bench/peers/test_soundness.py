@@ -4,7 +4,7 @@ import numpy as np
 
 from parleyd.audio import Doubles
 from parleyd.units import MIC_PERIOD_FRAMES
-from tests.bench.peers.soundness import Soundness, first_place, soundness
+from tests.bench.peers.soundness import Soundness, first_place, lateness_ms, soundness
 
 PERIODS = 500
 NOISE = np.random.default_rng(1).integers(-900, 900, PERIODS * MIC_PERIOD_FRAMES).astype(np.int16)
@@ -44,3 +44,8 @@ def test_full_pipe_is_a_fault() -> None:
 def test_first_place_of_strange_sound_is_none() -> None:
     assert first_place(NOISE, NOISE[::-1].copy()) is None
     assert first_place(NOISE, NOISE[4321:]) == 4321
+
+
+def test_fast_clock_is_not_late() -> None:
+    fast = STEADY - 0.0005 * (STEADY - 100.0)
+    assert np.abs(lateness_ms(fast)).max() < 0.01
