@@ -16,11 +16,14 @@ environment; a thousand sessions (ten hours) take about 40 minutes on one core:
         --sessions 727 --out /tmp/examples
 
 Then train the network, from scratch or from an earlier model. The present one continues that
-of version 0.2.0, which had learned from 1,659 sessions without devices and first sounds:
+of version 0.2.0, which had learned from 1,659 sessions without devices and first sounds. The
+first twelve epochs had no weight for lone words (`BRIEF_WEIGHT = 1`):
 
     git show 1f5fbc7:daemon/parleyd/hearing/models/near_end.npz > /tmp/start.npz
+    /tmp/torch/bin/python tests/bench/training/train.py /tmp/examples /tmp/next.npz \\
+        --start /tmp/start.npz
     /tmp/torch/bin/python tests/bench/training/train.py /tmp/examples \\
-        daemon/parleyd/hearing/models/near_end.npz --start /tmp/start.npz
+        daemon/parleyd/hearing/models/near_end.npz --start /tmp/next.npz --epochs 6
 
 All three are deterministic on one machine.
 

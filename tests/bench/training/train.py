@@ -1,6 +1,7 @@
 """Trains the network on examples; needs PyTorch, but not this project. See the package."""
 
 import argparse
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ QUIET, VOICE, SHORT = 0, 1, 2
 FASTER, FAST = 6e-3, 2e-3  # the learning rate's peak, from scratch and from a trained model
 UNVOICED_WEIGHT = 2.0
 SHORT_WEIGHT = 3.0
+BRIEF, BRIEF_WEIGHT = 60, 3.0  # periods of voice: a lone word, which a hum must not outweigh
 
-Session = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Session = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Network(nn.Module):
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("examples", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--start", type=Path, help="continue from this model")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(1)  # a fixed order of sums makes the training deterministic
@@ -54,8 +57,11 @@ def main() -> None:
     if options.start is not None:
         mean, std = _begin(network, options.start)
         _report(network, test, mean, std)
-    _fit(network, train, mean, std, random, FASTER if options.start is None else FAST)
+        _report_words(network, test, mean, std)
+    rate = FASTER if options.start is None else FAST
+    _fit(network, train, mean, std, random, rate, options.epochs)
     _report(network, test, mean, std)
+    _report_words(network, test, mean, std)
     weights = {k.replace(".", "_"): v.detach().numpy() for k, v in network.state_dict().items()}
     weights |= {"mean": mean, "std": std}
     np.savez_compressed(options.model, **{k: v.astype(np.float16) for k, v in weights.items()})
@@ -76,7 +82,16 @@ def _load(path: Path) -> Session:
         cues, label, since = file["cues"], file["label"], file["since_onset"]
         unvoiced = file["unvoiced"]
     end = min(len(cues), len(label))
-    return cues[:end].astype(np.float32), label[:end], since[:end], unvoiced[:end]
+    brief = _brief(label, since)
+    return cues[:end].astype(np.float32), label[:end], since[:end], unvoiced[:end], brief[:end]
+
+
+def _brief(label: np.ndarray, since: np.ndarray) -> np.ndarray:
+    """Mark the utterances that are one short word."""
+    brief = np.zeros(len(label), bool)
+    for start, end in itertools.pairwise([*np.flatnonzero(since == 0), len(label)]):
+        brief[start:end] = 0 < np.count_nonzero(label[start:end] == VOICE) < BRIEF
+    return brief
 
 
 def _scaled(cues: np.ndarray, mean: np.ndarray, std: np.ndarray) -> torch.Tensor:
@@ -91,29 +106,30 @@ def _fit(
     std: np.ndarray,
     random: np.random.Generator,
     rate: float,
+    epochs: int,
 ) -> None:
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate / 2, weight_decay=1e-2)
-    steps = EPOCHS * (sum(len(session[0]) // SEQUENCE for session in train) // BATCH + 1)
+    steps = epochs * (sum(len(session[0]) // SEQUENCE for session in train) // BATCH + 1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         sequences = _sequences(train, random)
         order = random.permutation(len(sequences))
         losses = []
         for start in range(0, len(order) - BATCH + 1, BATCH):
             picked = [sequences[n] for n in order[start : start + BATCH]]
-            cues, label, since, unvoiced = (np.stack(p) for p in zip(*picked, strict=True))
+            cues, label, since, *marks = (np.stack(p) for p in zip(*picked, strict=True))
             seen = _scaled(cues, mean, std)
             # Other microphones and rooms shift each cue a little, for the whole sequence.
             seen = seen + 0.15 * torch.randn_like(seen) + 0.1 * torch.randn_like(seen[:, :1])
-            loss = _loss(network(seen), label, since, unvoiced)
+            loss = _loss(network(seen), label, since, *marks)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        print(f"epoch {epoch + 1} of {EPOCHS}: loss {np.mean(losses):.4f}", flush=True)
+        print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(losses):.4f}", flush=True)
 
 
 def _sequences(train: list[Session], random: np.random.Generator) -> list[Session]:
@@ -121,14 +137,16 @@ def _sequences(train: list[Session], random: np.random.Generator) -> list[Sessio
     for session in train:
         length = len(session[0])
         for start in range(int(random.integers(SEQUENCE // 2)), length - SEQUENCE, SEQUENCE):
-            cues, label, since, unvoiced = (a[start : start + SEQUENCE] for a in session)
-            found.append((cues, label, since, unvoiced))
+            part = slice(start, start + SEQUENCE)
+            cues, label, since, unvoiced, brief = (a[part] for a in session)
+            found.append((cues, label, since, unvoiced, brief))
     return found
 
 
 def _loss(
-    logits: torch.Tensor, label: np.ndarray, since: np.ndarray, unvoiced: np.ndarray
-) -> torch.Tensor:
+    logits: torch.Tensor, label: np.ndarray, since: np.ndarray, unvoiced: np.ndarray,
+    brief: np.ndarray,
+) -> torch.Tensor:  # fmt: skip
     """Cross entropy of both outputs; the first quarter of a second counts most.
 
     Hisses within it count double, because they are rare, and a network that waits for the
@@ -146,6 +164,7 @@ def _loss(
     first[label == SHORT] = 0.0  # a cough may be held or not
     second[voice & (since < 10)] *= 0.1
     second[label == SHORT] *= SHORT_WEIGHT  # but is not speech
+    second[voice & brief] *= BRIEF_WEIGHT
     total = torch.zeros(())
     for output, (w, share) in enumerate(((first, 1.0), (second, 0.5))):
         weights = torch.from_numpy(w)
@@ -163,7 +182,7 @@ def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.nda
     likely = [torch.sigmoid(network(_scaled(s[0], mean, std)[None]))[0, :, 0].numpy() for s in test]
     for threshold in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
         alarms = alone = users = found = hisses = hissed = 0
-        for p, (_, label, since, unvoiced) in zip(likely, test, strict=True):
+        for p, (_, label, since, unvoiced, _) in zip(likely, test, strict=True):
             over = np.convolve(p > threshold, np.ones(3))[: len(p)] >= 2
             nobody = (label == QUIET) & (since == 255)
             alone += int(nobody.sum())
@@ -180,6 +199,23 @@ def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.nda
         print(f"p > {threshold}: {alarms / alone * 360_000:.0f} alarms per hour,"
               f" {100 * found / users:.0f} % of {users} users within 200 ms,"
               f" {100 * hissed / max(hisses, 1):.0f} % of {hisses} that hiss first")  # fmt: skip
+
+
+@torch.no_grad()
+def _report_words(network: Network, test: list[Session], mean: np.ndarray, std: np.ndarray) -> None:
+    """Print which utterances the second output takes for words during 100 ms."""
+    network.eval()
+    words = {"requests": [0, 0], "lone words": [0, 0], "hums and coughs": [0, 0]}
+    for cues, label, since, _, brief in test:
+        speech = torch.sigmoid(network(_scaled(cues, mean, std)[None]))[0, :, 1].numpy()
+        for start, end in itertools.pairwise([*np.flatnonzero(since == 0), len(label)]):
+            lasts = since[start:end] < 255
+            kind = "lone words" if brief[start] else "requests"
+            if (label[start:end] == SHORT).any():
+                kind = "hums and coughs"
+            words[kind][0] += int(np.count_nonzero(speech[start:end][lasts] > 0.7) >= 10)
+            words[kind][1] += 1
+    print(*(f"{taken} of {count} {kind}" for kind, (taken, count) in words.items()), sep=", ")
 
 
 if __name__ == "__main__":
