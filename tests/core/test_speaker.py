@@ -471,7 +471,7 @@ def test_overwhelming_echo_switches_to_half_duplex_and_warns() -> None:
     paper.reply = np.clip(np.repeat(story, 3)[::2] * 6.0, -32768, 32767).astype(np.int16)
     paper.say(ButtonPressed())
     paper.run(0.2)
-    paper.talker.say(synthesize(QUESTION, "slt"))
+    paper.talker.say(synthesize(QUESTION, "slt") // 2)
     paper.until(State.SPEAKING)
     paper.wait(lambda: bool(paper.log_events("half_duplex")), within_s=15)
     assert "lower audio.volume" in paper.log_events("half_duplex")[0].fields["means"]

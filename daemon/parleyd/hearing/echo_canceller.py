@@ -110,6 +110,7 @@ class EchoCanceller:
         padded[:, :HOP] = taps.reshape(PARTITIONS, HOP)
         self._weights = rfft(padded, FFT)
         self._covariance = np.float32(_WARM_UNCERTAINTY) * squared(self._weights)
+        self._kept = [(self._weights.copy(), self._covariance.copy())] * 2
         self._wrapped[:] = 0.0
 
     def process(self, mic: Frames | Floats, reference: Frames | Floats) -> CancelledBlock:
