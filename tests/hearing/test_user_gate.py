@@ -30,7 +30,7 @@ class Room:
         self.voices, self.now = BackgroundVoices(), 100.0
         self.gate = UserGate(self.voices)
         for _ in range(100 * television):
-            self.hear(TELEVISION, 0.01)
+            self.hear(TELEVISION, 0.05)
             self.voices.overheard(0.95, self.now)
 
     def hear(self, dbfs: float, seconds: float) -> list[bool]:

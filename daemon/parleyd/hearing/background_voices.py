@@ -36,6 +36,7 @@ _FADES_DB_PER_S = 0.1  # 6 dB a minute after that: the set is switched off
 _NOTHING_DBFS = -120.0
 _SAMPLE_PERIODS = 32  # 0.3 s, ten chunks of the voice detector
 _SAMPLE_EVERY = 300  # periods while idle
+_CALL_S = 3.0  # before a turn: the wake word, and the pause before it
 _OVER_NOISE_DB = 1.0  # score: there is something over the noise floor to listen to
 
 
@@ -60,6 +61,7 @@ class BackgroundVoices:
         self._user_dbfs: float | None = None
         self._heard_at = float("-inf")  # a voice of the room
         self._doubted: list[_Voiced] = []
+        self._overheard: deque[_Voiced] = deque(maxlen=_KEPT)
         self._idle_periods = 0
         self._knew = False  # when the turn began, the level of the room's voices was known
 
@@ -84,6 +86,8 @@ class BackgroundVoices:
         if self._doubted and now > self._doubted[-1].at + _DOUBT_S:
             self._learn([voiced.dbfs for voiced in self._doubted], now)
             self._doubted.clear()
+        while self._overheard and now > self._overheard[0].at + _CALL_S:
+            self._learn([self._overheard.popleft().dbfs], now)
         speech = heard.voice > _SPEECH[0] and heard.speech > _SPEECH[1]
         if quiet and heard.voice_chunk and speech:
             self._recent.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
@@ -112,7 +116,8 @@ class BackgroundVoices:
     # --- whose voice it was -----------------------------------------------------------
 
     def turn_begins(self) -> None:
-        """Parley listens: the user's voice is expected."""
+        """Parley listens: the user's voice is expected, and the last one may have called it."""
+        self._overheard.clear()
         self._turn_ended_at = None
         self._knew = self._loud_dbfs > _NOTHING_DBFS
 
@@ -185,9 +190,9 @@ class BackgroundVoices:
 
     def overheard(self, voice: float, now: float) -> None:
         """While idle, or while only the room is heard: take the probability of speech in the
-        chunk that ended in this period."""
+        chunk that ended in this period. It is learned after `_CALL_S`, if no turn begins."""
         if voice > _OVERHEARD:
-            self._learn([self._level_dbfs(_LEVEL_PERIODS)], now)
+            self._overheard.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
 
     def talks(self, levels_dbfs: Collection[float], now: float) -> None:
         """The levels of a voice that goes on after a user's words are those of the room."""
