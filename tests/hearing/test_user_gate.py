@@ -33,14 +33,14 @@ class Room:
             self.hear(TELEVISION, 0.05)
             self.voices.overheard(0.95, self.now)
 
-    def hear(self, dbfs: float, seconds: float) -> list[bool]:
+    def hear(self, dbfs: float, seconds: float, *, quiet: bool = True) -> list[bool]:
         """Return whether the gate was open, for each period of this sound."""
         opened = []
         for _ in range(round(seconds * 100)):
             self.now = round(self.now + 0.01, 2)
             heard = period(dbfs)
-            self.voices.update(heard, self.now, quiet=True)
-            opened.append(self.gate.update(heard, self.now))
+            self.voices.update(heard, self.now, quiet=quiet)
+            opened.append(self.gate.update(heard, self.now, quiet=quiet))
         return opened
 
     def begin(self, *, called: bool) -> None:
@@ -116,3 +116,13 @@ def test_gate_stays_open_for_a_user_who_calls_loudly_and_asks_softly() -> None:
     room.hear(USER, 0.7)
     room.begin(called=True)
     assert all(room.hear(USER - 12, 8.0))
+
+
+def test_gate_never_takes_a_reply_for_a_television() -> None:
+    """What is left of Parley's own voice is soft, and goes on as a programme does."""
+    room = Room(television=False)
+    room.hear(USER, 0.7)
+    room.begin(called=True)
+    room.hear(USER, 1.0)
+    room.hear(TELEVISION, 8.0, quiet=False)
+    assert not room.voices.known(room.now)

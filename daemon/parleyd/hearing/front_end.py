@@ -329,7 +329,7 @@ class AudioFrontEnd:
     def _may_be_user(
         self, heard: ProcessedPeriod, now: float, speaking: bool, attentive: bool
     ) -> bool:
-        user = self._user_gate.update(heard, now)
+        user = self._user_gate.update(heard, now, quiet=not speaking)
         if attentive and heard.voice_chunk and not (user or speaking):
             self._voices.overheard(heard.voice, now)
         return user

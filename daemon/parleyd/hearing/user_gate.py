@@ -47,12 +47,14 @@ class UserGate:
         sure = self._call_dbfs > float("-inf") and self._voices.known(now)
         self._opens_until = now + _WAITS_S if sure else float("inf")
 
-    def update(self, heard: ProcessedPeriod, now: float) -> bool:
-        """Return whether the period that ended at `now` may be the user's."""
+    def update(self, heard: ProcessedPeriod, now: float, *, quiet: bool) -> bool:
+        """Return whether the period that ended at `now` may be the user's; `quiet`: the
+        loudspeaker is silent, so a voice is in the room."""
         dbfs = self._voices.level_dbfs
         self._newest.append(dbfs)
         if not self._voices.known(now):
-            self._look_for_the_room(heard, dbfs, now)
+            if quiet:
+                self._look_for_the_room(heard, dbfs, now)
             return True
         waits = self._to_hear > 0 and now <= self._opens_until
         stays = now <= self._loud_at + _STAYS_S
@@ -76,6 +78,6 @@ class UserGate:
         if self._to_hear > 0 or not (heard.voice_chunk and heard.voice > _VOICE):
             return
         self._levels.append(dbfs)
-        soft = sum(level_dbfs < softer_dbfs for level_dbfs in self._levels)
-        if soft > _SOFT_SHARE * _SOFT_CHUNKS:
-            self._voices.talks(self._levels, now)
+        soft = [level_dbfs for level_dbfs in self._levels if level_dbfs < softer_dbfs]
+        if len(soft) > _SOFT_SHARE * _SOFT_CHUNKS:
+            self._voices.talks(soft, now)
