@@ -139,6 +139,20 @@ def test_hearing_of_the_question_does_not_hold_the_reply(say: Say, voice: str) -
         assert result.decision is None
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_hearing_takes_no_own_sound_for_a_voice_of_the_room(say: Say, own: bool) -> None:
+    """An echo that is not cancelled, while idle: the same sound from a television is one."""
+    sound = np.concatenate([pcm(say("rms", STORY) * np.float32(0.3)), np.zeros(64_000, np.int16)])
+    front_end = AudioFrontEnd(config.Config(), None, PlaybackLead(40))
+    now = 0.0
+    for index in range(len(sound) // 160):
+        now = index / 100
+        frames = sound[index * 160 : (index + 1) * 160]
+        front_end.written(np.zeros(480, np.int16))
+        front_end.listen(frames, now, speaking=own and bool(frames.any()), attentive=False)
+    assert front_end._voices.known(now) is not own
+
+
 def test_hearing_sends_the_user_and_not_the_loudspeaker(say: Say) -> None:
     user = say("rms", QUESTION) * np.float32(0.3)
     scene = room(say("slt", STORY), user=user, user_at_s=6.0, gain=1.0)

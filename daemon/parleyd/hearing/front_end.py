@@ -124,7 +124,7 @@ class AudioFrontEnd:
         if heard is None:
             heard = _unheard(frames)
         to_wake = heard.cleaned
-        if not heard.cancelled and now < self._spoke_at + ECHOES_S:
+        if not heard.cancelled and not self._echoes_over(now):
             heard = heard._replace(cleaned=np.zeros_like(heard.cleaned))
         self._preroll.push(heard.cleaned)
         self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
@@ -298,6 +298,10 @@ class AudioFrontEnd:
             self._hearing.on_xrun(now)
         return self._hearing.process(frames, reference, now, attentive=attentive)
 
+    def _echoes_over(self, now: float) -> bool:
+        """Whether nothing of Parley's own sound is in the room."""
+        return now >= self._spoke_at + ECHOES_S
+
     def _wake_word(self, frames: Frames, speaking: bool, now: float) -> str | None:
         return self._gate.process(frames, now, speaking) if self._gate is not None else None
 
@@ -320,7 +324,8 @@ class AudioFrontEnd:
             self._overhears = False
             return
         self._voices.update(heard, now, quiet=False)
-        before, self._overhears = self._overhears, self._voices.wants(heard)
+        before = self._overhears
+        self._overhears = self._echoes_over(now) and self._voices.wants(heard)
         if self._overhears:
             voice = self._hearing.overhear(heard.cleaned, now, first=not before)
             if voice is not None:
@@ -329,7 +334,7 @@ class AudioFrontEnd:
     def _may_be_user(
         self, heard: ProcessedPeriod, now: float, speaking: bool, attentive: bool
     ) -> bool:
-        user = self._user_gate.update(heard, now, quiet=not speaking)
+        user = self._user_gate.update(heard, now, quiet=self._echoes_over(now))
         if attentive and heard.voice_chunk and not (user or speaking):
             self._voices.overheard(heard.voice, now)
         return user
