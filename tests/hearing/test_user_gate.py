@@ -119,7 +119,7 @@ def test_gate_stays_open_for_a_user_who_calls_loudly_and_asks_softly() -> None:
 
 
 def test_gate_never_takes_a_reply_for_a_television() -> None:
-    """What is left of Parley's own voice is soft, and goes on as a programme does."""
+    """The residual echo of Parley's own voice is soft, and continues like a programme."""
     room = Room(television=False)
     room.hear(USER, 0.7)
     room.begin(called=True)

@@ -20,7 +20,7 @@ def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     """Replay RECORDING through the hearing; print and draw every decision with its values.
 
     RECORDING may be a folder: each recording in it gets one line, without pictures. Pairs
-    NAME_lpb.wav (what the loudspeaker was given) and NAME_mic.wav count as one recording.
+    NAME_lpb.wav (the loudspeaker's signal) and NAME_mic.wav count as one recording.
 
     RECORDING is a stereo WAV file with the loudspeaker on the left and the microphone on the
     right: the demo's room.wav, or a turn that the daemon recorded (log.record_turns).

@@ -4,8 +4,8 @@ After two interruptions within half a minute whose turns brought no words for Pa
 interrupts for the rest of the conversation; wake word, stop word and button do.
 """
 
-HURRY_S = 1.0  # of an answer: a user who asked for it listens for longer
-WITHIN_S = 30.0  # a user who is misunderstood twice so fast says the wake word
+HURRY_S = 1.0  # of an answer: the user that asked for it listens for longer
+WITHIN_S = 30.0  # a user that is misunderstood twice in that time says the wake word
 INTERRUPTIONS = 2  # one may be a cough or a word to another person
 MEANS = "other voices in the room: only wake word and button interrupt"
 

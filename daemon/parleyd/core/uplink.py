@@ -148,7 +148,7 @@ class Uplink:
         self.push(self._front_end.recent(before_ms))
 
     def _settled(self, early_ms: int | None) -> None:
-        """The turn starts so long before the reply's end; None: only the room was heard since."""
+        """The turn starts that long before the reply's end; None: only the room was heard since."""
         self._end()
         self._front_end.disarm()
         self._send_from(0 if early_ms is None else self._since_reply_ms + early_ms)

@@ -13,7 +13,7 @@ from parleyd.errors import ParleyError
 from parleyd.units import MIC_RATE_HZ, Frames
 
 PLAYED, HEARD = "_lpb", "_mic"
-"""The ends of the names of a pair: what the loudspeaker was given, what the microphone heard."""
+"""The ends of the names of a pair: the loudspeaker's signal and the microphone's."""
 
 LARGEST_MB = 500  # over an hour at 48 kHz; more does not fit into a Pi's memory
 _LEAST_S = 1.0
@@ -36,7 +36,7 @@ def recordings(folder: Path) -> Iterator[RecordedPair]:
 
     A pair is NAME_lpb.wav and NAME_mic.wav, mono; any other WAV file must be stereo, with the
     loudspeaker on the left. Files of 16, 24 or 32 bits or float, of any rate, are read. A file
-    that is no recording is yielded with its problem. Blocks; raises `ParleyError` if the folder
+    that is not a recording is yielded with its problem. Blocks; raises `ParleyError` if the folder
     cannot be read.
     """
     try:

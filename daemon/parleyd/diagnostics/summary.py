@@ -1,4 +1,4 @@
-"""A recording in one line: what the hearing made of it."""
+"""A recording in one line: the figures of hearing."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def header() -> str:
 
 
 def line(name: str, found: Summary) -> str:
-    """Return the figures with their units; "-" for what was not found."""
+    """Return the figures with their units; "-" for one that was not found."""
     return _row(
         (
             name,

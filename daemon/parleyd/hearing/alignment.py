@@ -12,7 +12,7 @@ from parleyd.units import MIC_RATE_HZ, Floats, Frames, ms_to_frames
 HEADROOM = ms_to_frames(20, MIC_RATE_HZ)  # keeps the echo after its reference despite card jitter
 _EARLIEST, _LATEST = (ms_to_frames(ms, MIC_RATE_HZ) for ms in (5, 50))  # leaves 190 ms of tail
 _MOVED = 3  # frames; the filter follows smaller changes itself
-_KEEP_EVERY = 50  # periods: what the canceller knew half a second ago is from before a jump
+_KEEP_EVERY = 50  # periods: the echo path of half a second ago is from before a jump
 _DOUBT_PERIODS = 300  # of sound or not: then a new delay is a jump like any other
 _TAPS = 16  # of the interpolation: -60 dB up to 7 kHz
 _LEAST_LATE = _TAPS // 2  # the look-ahead of the interpolation, in frames
@@ -101,9 +101,9 @@ class Alignment:
         return self._delayed(HOP)
 
     def doubt(self) -> None:
-        """The echo may have moved: estimate the delay from what is heard from now on.
+        """The echo may have moved: estimate the delay from sound after this call only.
 
-        If it did, the canceller goes on with what it knew before.
+        If it did, the canceller continues with its earlier echo path.
         """
         self._finder.forget()
         self._doubtful = _DOUBT_PERIODS

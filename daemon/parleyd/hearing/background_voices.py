@@ -23,13 +23,13 @@ _LEVEL_PERIODS = 10  # 100 ms: a syllable; single periods of one voice differ by
 _QUICK_PERIODS = 4  # 40 ms: the level of a suspicion, which is due within a syllable
 _LOUD = 0.9  # quantile of the levels: the room's loudest words must not interrupt
 _KEPT = 150  # chunks of 32 ms: the last five seconds of voices
-_DOUBT_S = 1.0  # after a hold that was resumed: a user goes on, a loud word is over
+_DOUBT_S = 1.0  # after a hold that was resumed: a user continues, a loud word is over
 _LEAST = 4  # chunks, 0.13 s of voices: less may be the last sound of a user in the room
 _END_S = 0.3  # before the end of a turn: a user is silent there, for 0.4 s or longer
 _AS_LOUD_DB = 3.0  # a user's own words are further above the voices after them
 _USER = 0.75  # quantile of the levels of a user's short turn
 _LEAST_CALLED = 12  # chunks, 0.4 s
-_LEAST_INTERRUPTING = 30  # chunks, 1 s: who says more and then waits is a user, too
+_LEAST_INTERRUPTING = 30  # chunks, 1 s: a voice that says more and then waits is a user, too
 _BELOW_USER_DB = CONFIRMED_DB + 3.0  # from that quantile to the softer half of the words
 _FRESH_S = 60.0  # a programme pauses for music for less than this
 _FADES_DB_PER_S = 0.1  # 6 dB a minute after that: the set is switched off
@@ -93,7 +93,7 @@ class BackgroundVoices:
             self._recent.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
 
     def suspicious(self, heard: ProcessedPeriod, now: float) -> bool:
-        """Return whether the last 40 ms may be a user, who is louder than the room's voices."""
+        """Return whether the last 40 ms are loud enough for a user over the room's voices."""
         return self._suspicious(_QUICK_PERIODS, SUSPECTED_DB, heard, now)
 
     @property
@@ -106,7 +106,7 @@ class BackgroundVoices:
         return self.dbfs(now) > _NOTHING_DBFS
 
     def louder(self, heard: ProcessedPeriod, now: float) -> bool:
-        """Return whether the last 100 ms may be a user, who is louder than the room's voices."""
+        """Return whether the last 100 ms are loud enough for a user over the room's voices."""
         return self._suspicious(_LEVEL_PERIODS, LOUDER_DB, heard, now)
 
     def clear(self, now: float) -> bool:
@@ -146,7 +146,7 @@ class BackgroundVoices:
         self.forget_recent()
 
     def held(self) -> None:
-        """A hold begins: a voice that goes on soon after a resumed hold may be a user."""
+        """A hold begins: a voice that continues soon after a resumed hold may be a user."""
         self._doubted.clear()
         self.forget_recent()
 
@@ -195,7 +195,7 @@ class BackgroundVoices:
             self._overheard.append(_Voiced(now, self._level_dbfs(_LEVEL_PERIODS)))
 
     def talks(self, levels_dbfs: Collection[float], now: float) -> None:
-        """The levels of a voice that goes on after a user's words are those of the room."""
+        """Take the levels of a voice that continues after a user's words for the room's."""
         self._learn(levels_dbfs, now)
 
     # --- the level --------------------------------------------------------------------
@@ -215,7 +215,7 @@ class BackgroundVoices:
         return louder
 
     def _refresh(self, now: float) -> None:
-        """A voice that is no louder than the room's shows that the room still talks."""
+        """A voice at most as loud as the room's shows that the room still talks."""
         if now < self._heard_at + 2 * _FRESH_S:
             self._heard_at = max(self._heard_at, now)
 

@@ -2,7 +2,7 @@
 
 A delay that is unknown, beyond reach or jumping lets Parley's own voice through, and it
 interrupts itself without end. The evidence is the canceller's own, never how often or how
-soon a voice interrupts: what was held is like what was played, and the canceller removed
+soon a voice interrupts: the held sound resembles the playback, and the canceller removed
 nothing of it.
 """
 
@@ -13,7 +13,7 @@ from parleyd.hearing.own_voice import OwnVoice
 
 CHECK_PERIODS = 100  # of a reply, while the canceller is in doubt
 _INTERRUPTION, _HOLD = 2, 1  # the weights of wrong decisions ...
-_ENOUGH = 4  # ... and what they add up to, within ...
+_ENOUGH = 4  # ... and their least sum, within ...
 _WITHIN_S = 60.0  # ... a minute: about two answers
 _CHECKS = 4  # that must find the canceller working before a voice interrupts again, ...
 _MOST_CHECKS = 32  # ... twice as many after each relapse

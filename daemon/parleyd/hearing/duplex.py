@@ -10,7 +10,7 @@ AUDIBLE_DBFS = -55.0  # a weaker echo does not show the canceller's performance
 JUDGED_PERIODS = 600  # 6 s of audible echo: a user does not talk undetected for half of it
 TOO_LOUD_DBFS = -30.0  # of residual echo: 8 dB over users in the middle of a room
 OVER_USER_DB = 10.0  # of residual echo: half of the users are still noticed through it
-GOOD_AGAIN_DB = 6.0  # hysteresis: so much below the limit is full duplex again
+GOOD_AGAIN_DB = 6.0  # hysteresis: full duplex returns that far below the limit
 HARMLESS_PERIODS = 300  # 3 s of a reply, longer than its pauses
 _NOTHING_DBFS = -120.0
 

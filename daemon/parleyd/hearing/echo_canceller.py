@@ -87,11 +87,11 @@ class EchoCanceller:
         self._kept = [(self._weights.copy(), self._covariance.copy())] * 2
 
     def keep(self) -> None:
-        """Keep what the filter knows now, and what it knew at the call before this one."""
+        """Keep the present echo path, and that of the call before this one."""
         self._kept = [self._kept[1], (self._weights.copy(), self._covariance.copy())]
 
     def recall(self) -> None:
-        """Return to what the filter knew at the last call but one of `keep`."""
+        """Return to the echo path of the last call but one of `keep`."""
         weights, covariance = self._kept[0]
         self._weights, self._covariance = weights.copy(), covariance.copy()
         self._wrapped[:] = 0.0

@@ -140,7 +140,7 @@ class EchoControl:
         return self._alignment.drift_ppm if self._alignment is not None else 0.0
 
     def own_voice(self) -> OwnVoice | None:
-        """Compare the last second with what was played; None if nothing was.
+        """Compare the last second with the playback; None if there was none.
 
         The delay is searched from now on where an echo was found that is not cancelled. Takes
         as long as two periods' processing.

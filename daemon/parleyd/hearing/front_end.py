@@ -424,7 +424,7 @@ class AudioFrontEnd:
 
 
 def _nobody(heard: ProcessedPeriod) -> ProcessedPeriod:
-    """The period without the voice of somebody who does not address Parley."""
+    """The period without its voice, which does not address Parley."""
     return heard._replace(voice=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Notice that the echo has moved: the canceller subtracts what is not there.
+"""Notice that the echo has moved: the canceller subtracts an echo that is not there.
 
 A good estimate of the echo makes the microphone quieter, with or without a user. One that is
 late or early makes it louder. That shows within a tenth of a second, long before a new delay

@@ -30,7 +30,7 @@ _LEAST_DB = 1.0  # of variation: silence is like everything
 _RANGE_DB = np.float32(25.0)  # below the loudest: a weaker echo under a user must not count as much
 _AUDIBLE_DBFS = -55.0
 _NO_POWER = 1e-12
-_FADES = db_to_power(-0.001)  # per period, 6 dB a minute: somebody turns the volume down
+_FADES = db_to_power(-0.001)  # per period, 6 dB a minute: the volume is turned down
 _SAME = 0.65  # 1 s of other voices: at most 0.61 (n 60); of echo: 0.7 to 1
 _DIFFERENT = 0.45
 _LOUDER_DB = 10.0  # than the filter's echo: it may be stale, but it has learned how loud echo is
@@ -38,7 +38,7 @@ _LEFT_DB, _CANCELLED_DB = 3.0, 6.0  # real devices: 4 to 20 dB are cancelled
 
 
 class OwnVoice(NamedTuple):
-    """How much the last second after the canceller is like what was played."""
+    """How much the last second after the canceller resembles the playback."""
 
     similarity: float
     """The correlation at the best delay, -1..1; 0 if the microphone hears nothing, or a sound that
@@ -114,7 +114,7 @@ def _correlations(played_db: Floats, heard_db: Floats) -> Floats:
 
 
 def _sums(levels: Floats, rows: int) -> NDArray[np.float64]:
-    """Return the sums of each band over each window of so many rows."""
+    """Return the sums of each band over each window of that many rows."""
     until = np.zeros((len(levels) + 1, levels.shape[1]))
     np.cumsum(levels, axis=0, out=until[1:])
     return until[rows:] - until[:-rows]

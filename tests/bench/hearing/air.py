@@ -62,7 +62,7 @@ class Air:
     `paths`: echo paths before and after something moved, with their gain, at 16 kHz.
     `around`: all sound at the microphone besides the echo, full scale 1.0, from second 0 on.
     `moves_at_s`: start of the crossfade from the first path to the second; None: never.
-    `device`: what the microphone does to its sound, and the wavering of the path; None: nothing.
+    `device`: how the microphone changes its sound, and the wavering of the path; None: nothing.
     `server`: the sound server between the core and this air; None: a sound card.
     """
 

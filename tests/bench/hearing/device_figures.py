@@ -1,6 +1,6 @@
 """Measures recordings of real devices: python -m tests.bench.hearing.device_figures FOLDER.
 
-The folder has pairs of `NAME_lpb.wav` (what the loudspeaker was given) and `NAME_mic.wav`,
+The folder has pairs of `NAME_lpb.wav` (the loudspeaker's signal) and `NAME_mic.wav`,
 mono at 16 kHz. The ranges of `tests.bench.hearing.device` are set from these figures.
 """
 

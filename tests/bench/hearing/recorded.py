@@ -75,7 +75,7 @@ class _Loop:
         self._last, self._silent = 0, _RAMP
 
     def step(self, *, playing: bool) -> tuple[Frames, Signal]:
-        """Return what is played and what the microphone hears of it, on int16's scale."""
+        """Return the playback and its echo at the microphone, on int16's scale."""
         self._due.append(self._at if playing else None)
         played = np.zeros(self._each, np.int16)
         if playing:

@@ -185,7 +185,7 @@ def _scenes(
 
 
 def _tv_users(seed: int, name: str, **changes: float) -> Iterator[Scene]:
-    """Yield users beside a television who are not like the asker."""
+    """Yield users beside a television that do not resemble the asker."""
     for index in count():
         scene = _scene((seed, _SALT["users"] + _VOICES_SALT[name], index), "users")
         scene = replace(_beside("tv", scene), **changes)  # type: ignore[arg-type]

@@ -136,7 +136,7 @@ def listen(scene: Scene, material: Material) -> Examples:
 
 
 def rendered(scene: Scene, material: Material) -> tuple[Soundtrack, Frames, Frames, int]:
-    """Return the scene's soundtrack, what was played and what the microphone hears (int16 at
+    """Return the scene's soundtrack, the playback and the sound that the microphone hears (int16 at
     16 kHz), and by how many periods that microphone is late.
 
     The loudspeaker follows a script instead of decisions, so the air is computed in advance.
