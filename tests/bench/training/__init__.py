@@ -17,7 +17,7 @@ environment; a thousand sessions (ten hours) take about 40 minutes on one core:
 
 Then train the network, from scratch or from an earlier model (`--start`):
 
-    /tmp/torch/bin/python tests/bench/training/train.py /tmp/examples \\
+    /tmp/torch/bin/python -m tests.bench.training.train /tmp/examples \\
         daemon/parleyd/hearing/models/near_end.npz
 
 The present model is that of version 0.2.0: it learned from 1,659 sessions without devices and
@@ -31,7 +31,7 @@ gathered rooms, noises, music and answers serve both:
     python -m tests.bench.training.stop_voices /tmp/voices --kokoro /tmp/kokoro
     python -m tests.bench.training.stop_make --gathered /tmp/gathered --voices /tmp/voices \\
         --out /tmp/stop
-    /tmp/torch/bin/python tests/bench/training/stop_train.py /tmp/stop \\
+    /tmp/torch/bin/python -m tests.bench.training.stop_train /tmp/stop \\
         daemon/parleyd/hearing/models/stop_word.npz
 
 Validate the first with ``python -m tests.bench.hearing --corpus DIR --split B``: rooms, voices and

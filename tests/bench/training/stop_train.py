@@ -7,32 +7,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.bench.training.network import CUE_LIMIT, Network, load, save, scaled
+
 DENSE, UNITS = 48, 56
 EPOCHS = 12
 STEP = 3  # periods, as in parleyd.hearing.stop_word
 SEQUENCE = 170  # steps: 5 s
 BATCH = 16
-CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.recurrent
 NO, YES, IGNORED = 0, 1, 2
 RATE = 5e-3
 LATEST = 20  # steps after the first target of a word in which it may be found
 
 Session = tuple[np.ndarray, np.ndarray]
-
-
-class Network(nn.Module):
-    """The network that `parleyd.hearing.recurrent` evaluates."""
-
-    def __init__(self, cues: int) -> None:
-        super().__init__()
-        self.a = nn.Linear(cues, DENSE)
-        self.g = nn.GRU(DENSE, UNITS, batch_first=True)
-        self.o = nn.Linear(UNITS, 1)
-        self.drop = nn.Dropout(0.15)
-
-    def forward(self, cues: torch.Tensor) -> torch.Tensor:
-        state, _ = self.g(self.drop(torch.relu(self.a(cues))))
-        return self.o(self.drop(state))[..., 0]
 
 
 def main() -> None:
@@ -50,27 +36,11 @@ def main() -> None:
     some = np.clip(np.concatenate([s[0] for s in train[::8]]), -CUE_LIMIT, CUE_LIMIT)
     mean, std = some.mean(0, dtype=np.float64), some.std(0, dtype=np.float64) + 1e-3
     mean, std = mean.astype(np.float32), std.astype(np.float32)
-    network = Network(len(mean))
+    network = Network(len(mean), dense=DENSE, units=UNITS, outputs=1)
     if options.start is not None:
-        mean, std = _begin(network, options.start)
+        mean, std = load(network, options.start)
     _fit(network, train, mean, std, random, options)
     _report(network, held, mean, std)
-
-
-def _begin(network: Network, model: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Load a trained model; return the mean and deviation of its cues."""
-    with np.load(model) as file:
-        stored = {name: file[name].astype(np.float32) for name in file.files}
-    mean, std = stored.pop("mean"), stored.pop("std")
-    names = {name.replace(".", "_"): name for name in network.state_dict()}
-    network.load_state_dict({names[k]: torch.from_numpy(v) for k, v in stored.items()})
-    return mean, std
-
-
-def _save(network: Network, model: Path, mean: np.ndarray, std: np.ndarray) -> None:
-    weights = {k.replace(".", "_"): v.detach().numpy() for k, v in network.state_dict().items()}
-    weights |= {"mean": mean, "std": std}
-    np.savez_compressed(model, **{k: v.astype(np.float16) for k, v in weights.items()})
 
 
 def _load(path: Path) -> Session:
@@ -79,11 +49,6 @@ def _load(path: Path) -> Session:
         features, target = file["features"], file["target"]
     steps = len(features) // STEP
     return features[: steps * STEP].reshape(steps, -1), target[STEP - 1 :: STEP][:steps]
-
-
-def _scaled(cues: np.ndarray, mean: np.ndarray, std: np.ndarray) -> torch.Tensor:
-    bounded = np.clip(cues.astype(np.float32), -CUE_LIMIT, CUE_LIMIT)
-    return torch.from_numpy(np.clip((bounded - mean) / std, -LIMIT, LIMIT))
 
 
 def _fit(
@@ -110,11 +75,11 @@ def _fit(
         losses = []
         for start in range(0, len(order) - BATCH + 1, BATCH):
             picked = [sequences[n] for n in order[start : start + BATCH]]
-            seen = _scaled(np.stack([p[0] for p in picked]), mean, std)
+            seen = scaled(np.stack([p[0] for p in picked]), mean, std)
             seen = _disturbed(seen, bands, random)
             target = torch.from_numpy(np.stack([p[1] for p in picked]))
             loss = nn.functional.binary_cross_entropy_with_logits(
-                network(seen), (target == YES).float(), weight=(target != IGNORED).float()
+                network(seen)[..., 0], (target == YES).float(), weight=(target != IGNORED).float()
             )
             optimizer.zero_grad()
             loss.backward()
@@ -122,7 +87,7 @@ def _fit(
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        _save(network, options.model, mean, std)
+        save(network, options.model, mean, std)
         print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(losses):.5f}", flush=True)
 
 
@@ -147,7 +112,7 @@ def _disturbed(seen: torch.Tensor, bands: int, random: np.random.Generator) -> t
 def _report(network: Network, held: list[Session], mean: np.ndarray, std: np.ndarray) -> None:
     """Print the words found, and how often others are, with two steps in a row over a cutoff."""
     network.eval()
-    odds = [network(_scaled(s[0], mean, std)[None])[0].numpy() for s in held]
+    odds = [network(scaled(s[0], mean, std)[None])[0, :, 0].numpy() for s in held]
     for cutoff in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0):
         words = found = false = steps = 0
         for o, (_, target) in zip(odds, held, strict=True):

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.bench.training.network import CUE_LIMIT, Network, load, save, scaled
+
 UNITS = 64
 EPOCHS = 12
 SEQUENCE = 300  # periods: 3 s
 BATCH = 32
 HELD_OUT = 8  # every eighth session is held out
-CUE_LIMIT, LIMIT = 40.0, 4.0  # as in parleyd.hearing.near_end
 QUIET, VOICE, SHORT = 0, 1, 2
 FASTER, FAST = 6e-3, 2e-3  # the learning rate's peak, from scratch and from a trained model
 UNVOICED_WEIGHT = 2.0
@@ -21,21 +22,6 @@ SHORT_WEIGHT = 3.0
 BRIEF, BRIEF_WEIGHT = 60, 3.0  # periods of voice: a lone word, which a hum must not outweigh
 
 Session = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-class Network(nn.Module):
-    """The network that `parleyd.hearing.near_end` evaluates."""
-
-    def __init__(self, cues: int) -> None:
-        super().__init__()
-        self.a = nn.Linear(cues, UNITS)
-        self.g = nn.GRU(UNITS, UNITS, batch_first=True)
-        self.o = nn.Linear(UNITS, 2)
-        self.drop = nn.Dropout(0.15)
-
-    def forward(self, cues: torch.Tensor) -> torch.Tensor:
-        state, _ = self.g(self.drop(torch.relu(self.a(cues))))
-        return self.o(self.drop(state))
 
 
 def main() -> None:
@@ -53,28 +39,16 @@ def main() -> None:
     test = [_load(f) for n, f in enumerate(files) if n % HELD_OUT == 0]
     every = np.clip(np.concatenate([session[0] for session in train]), -CUE_LIMIT, CUE_LIMIT)
     mean, std = every.mean(0), every.std(0) + 1e-3
-    network = Network(len(mean))
+    network = Network(len(mean), dense=UNITS, units=UNITS, outputs=2)
     if options.start is not None:
-        mean, std = _begin(network, options.start)
+        mean, std = load(network, options.start)
         _report(network, test, mean, std)
         _report_words(network, test, mean, std)
     rate = FASTER if options.start is None else FAST
     _fit(network, train, mean, std, random, rate, options.epochs)
     _report(network, test, mean, std)
     _report_words(network, test, mean, std)
-    weights = {k.replace(".", "_"): v.detach().numpy() for k, v in network.state_dict().items()}
-    weights |= {"mean": mean, "std": std}
-    np.savez_compressed(options.model, **{k: v.astype(np.float16) for k, v in weights.items()})
-
-
-def _begin(network: Network, model: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Load a trained model; return the mean and deviation of its cues."""
-    with np.load(model) as file:
-        stored = {name: file[name].astype(np.float32) for name in file.files}
-    mean, std = stored.pop("mean"), stored.pop("std")
-    names = {name.replace(".", "_"): name for name in network.state_dict()}
-    network.load_state_dict({names[k]: torch.from_numpy(v) for k, v in stored.items()})
-    return mean, std
+    save(network, options.model, mean, std)
 
 
 def _load(path: Path) -> Session:
@@ -92,11 +66,6 @@ def _brief(label: np.ndarray, since: np.ndarray) -> np.ndarray:
     for start, end in itertools.pairwise([*np.flatnonzero(since == 0), len(label)]):
         brief[start:end] = 0 < np.count_nonzero(label[start:end] == VOICE) < BRIEF
     return brief
-
-
-def _scaled(cues: np.ndarray, mean: np.ndarray, std: np.ndarray) -> torch.Tensor:
-    bounded = np.clip(cues, -CUE_LIMIT, CUE_LIMIT)
-    return torch.from_numpy(np.clip((bounded - mean) / std, -LIMIT, LIMIT))
 
 
 def _fit(
@@ -119,7 +88,7 @@ def _fit(
         for start in range(0, len(order) - BATCH + 1, BATCH):
             picked = [sequences[n] for n in order[start : start + BATCH]]
             cues, label, since, *marks = (np.stack(p) for p in zip(*picked, strict=True))
-            seen = _scaled(cues, mean, std)
+            seen = scaled(cues, mean, std)
             # Other microphones and rooms shift each cue a little, for the whole sequence.
             seen = seen + 0.15 * torch.randn_like(seen) + 0.1 * torch.randn_like(seen[:, :1])
             loss = _loss(network(seen), label, since, *marks)
@@ -179,7 +148,7 @@ def _loss(
 def _report(network: Network, test: list[Session], mean: np.ndarray, std: np.ndarray) -> None:
     """Print false interruptions and users found within 200 ms, with two of three periods over p."""
     network.eval()
-    likely = [torch.sigmoid(network(_scaled(s[0], mean, std)[None]))[0, :, 0].numpy() for s in test]
+    likely = [torch.sigmoid(network(scaled(s[0], mean, std)[None]))[0, :, 0].numpy() for s in test]
     for threshold in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
         alarms = alone = users = found = hisses = hissed = 0
         for p, (_, label, since, unvoiced, _) in zip(likely, test, strict=True):
@@ -207,7 +176,7 @@ def _report_words(network: Network, test: list[Session], mean: np.ndarray, std: 
     network.eval()
     words = {"requests": [0, 0], "lone words": [0, 0], "hums and coughs": [0, 0]}
     for cues, label, since, _, brief in test:
-        speech = torch.sigmoid(network(_scaled(cues, mean, std)[None]))[0, :, 1].numpy()
+        speech = torch.sigmoid(network(scaled(cues, mean, std)[None]))[0, :, 1].numpy()
         for start, end in itertools.pairwise([*np.flatnonzero(since == 0), len(label)]):
             lasts = since[start:end] < 255
             kind = "lone words" if brief[start] else "requests"
