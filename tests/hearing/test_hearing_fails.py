@@ -12,8 +12,10 @@ from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
 from parleyd.core.events import AlarmDue, ButtonPressed, Effect, MicPeriod, Show, WakeRenewed
 from parleyd.core.states import Indication, State
 from parleyd.hearing.alignment import Alignment
+from parleyd.hearing.background_voices import BackgroundVoices
 from parleyd.hearing.barge_in import BargeInDetector
 from parleyd.hearing.calibration import Calibration
+from parleyd.hearing.canceller_watch import CancellerWatch
 from parleyd.hearing.digital_silence import DigitalSilence
 from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.echo_canceller import EchoCanceller
@@ -21,10 +23,13 @@ from parleyd.hearing.echo_control import EchoControl
 from parleyd.hearing.endpointing import Endpointer
 from parleyd.hearing.front_end import AudioFrontEnd
 from parleyd.hearing.fuse import ComponentFault
+from parleyd.hearing.misalignment import Misalignment
 from parleyd.hearing.near_end import NearEndDetector
+from parleyd.hearing.own_voice import OwnVoiceSearch
 from parleyd.hearing.pitch import Pitch
 from parleyd.hearing.reference import Reference
 from parleyd.hearing.residual_echo import ResidualEchoEstimator
+from parleyd.hearing.user_gate import UserGate
 from parleyd.hearing.vad import VoiceActivityDetector
 from parleyd.playback.lead import PlaybackLead
 from parleyd.realtime import events as ev
@@ -57,6 +62,16 @@ PARTS = [
     (BargeInDetector, "update"),
     (Duplex, "update"),
     (Endpointer, "update"),
+    (Misalignment, "update"),
+    (OwnVoiceSearch, "push"),
+    (CancellerWatch, "due"),
+    (BackgroundVoices, "update"),
+    (BackgroundVoices, "turn_begins"),
+    (BackgroundVoices, "reply_begins"),
+    (BackgroundVoices, "rest"),
+    (UserGate, "update"),
+    (UserGate, "turn_begins"),
+    (BargeInDetector, "arm"),
 ]
 
 

@@ -193,8 +193,7 @@ class AudioFrontEnd:
     def turn_begins(self, now: float, *, called: bool) -> None:
         """Parley listens: the next voice is the user's; `called`: the wake word or the button was
         first, not a reply."""
-        self._voices.turn_begins()
-        self._user_gate.turn_begins(now, called=called)
+        self._judges.run(now, self._expect_user, now, called)
 
     def turn_ended(self, now: float, *, called: bool) -> bool:
         """The user's turn has ended, and a reply is asked for; `called`: it began with the wake
@@ -204,7 +203,7 @@ class AudioFrontEnd:
     def rest(self) -> None:
         """The conversation is over: forget the level of the user's voice."""
         self.only_wake_word = False
-        self._voices.rest()
+        self._judges.run(self._now, self._voices.rest)
 
     def linger(self) -> None:
         """The reply is over: continue to judge speech that began during it."""
@@ -338,6 +337,10 @@ class AudioFrontEnd:
         if attentive and heard.voice_chunk and not (user or speaking):
             self._voices.overheard(heard.voice, now)
         return user
+
+    def _expect_user(self, now: float, called: bool) -> None:
+        self._voices.turn_begins()
+        self._user_gate.turn_begins(now, called=called)
 
     def _voices_continue(self, now: float, called: bool) -> bool:
         continues = self._voices.turn_ended(now, called=called)
