@@ -317,6 +317,9 @@ def test_child_processes_end_with_a_killed_daemon(runtime: Path, frozen: tuple[s
 
 
 def _runs(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return " Z " not in Path(f"/proc/{pid}/stat").read_text().partition(")")[2][:4]
+    """Whether a thread is left: the first may be a zombie while others still hold the files."""
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # this thread has ended
+            if " Z " not in task.read_text().partition(")")[2][:4]:
+                return True
     return False
