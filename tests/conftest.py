@@ -25,6 +25,8 @@ REAL_TIME_FILES = frozenset(
     {
         "app/test_clean_end.py",
         "app/test_state_folder.py",
+        "control/test_server.py",
+        "e2e/test_control.py",
         "e2e/test_daemon.py",
         "e2e/test_demo.py",
         "e2e/test_failing_engine.py",

@@ -11,6 +11,7 @@
     ├── OfflineSpeechError     offline recognition or synthesis cannot start
     ├── Unspeakable            a request cannot be read aloud completely
     ├── ProtocolError          a peer violated the protocol
+    ├── ControlError           the daemon cannot be reached, or refuses a command
     └── SceneError             a scene of the demo failed
 
 A message describes the problem, the expected value, and the next step.
@@ -21,6 +22,9 @@ from collections.abc import Collection, Sequence
 
 class ParleyError(Exception):
     """The base of all errors; its text is for the user of the device."""
+
+    exit_code = 1
+    """Of a command that ends by it."""
 
 
 class ConfigError(ParleyError, ValueError):
@@ -84,6 +88,14 @@ class Unspeakable(ParleyError):
 
 class ProtocolError(ParleyError):
     """A peer violated the protocol."""
+
+
+class ControlError(ParleyError):
+    """The daemon cannot be reached, or refuses a command; `code` says why, for programs."""
+
+    def __init__(self, code: str, message: str, exit_code: int = 1) -> None:
+        self.code, self.exit_code = code, exit_code
+        super().__init__(message)
 
 
 class SceneError(ParleyError):

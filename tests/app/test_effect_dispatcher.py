@@ -45,6 +45,7 @@ class Bench:
             part,
             part,
             part,
+            part,
         )
         self.dispatcher = dispatcher(self.host)
 

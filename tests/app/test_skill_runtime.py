@@ -200,17 +200,17 @@ def test_volume_by_voice_lasts_until_the_configuration_changes(
     async def life() -> None:
         house = House(tmp_path)
         book = await house.skills.book()
-        assert house.skills.volume_percent == 70
+        assert house.skills.volume.percent == 70
         await book.call("change_volume", {"steps": -3})
         assert house.posted.get_nowait() == SetVolume(40)
         await house.skills.settle()
         house = House(tmp_path)
-        assert house.skills.volume_percent == 40
+        assert house.skills.volume.percent == 40
         book = await house.skills.book()
         await book.call("change_volume", {"steps": 1})
         assert house.posted.get_nowait() == SetVolume(50)
         await house.skills.settle()
-        assert House(tmp_path, volume=55).skills.volume_percent == 55
+        assert House(tmp_path, volume=55).skills.volume.percent == 55
 
     asyncio.run(life())
 
@@ -269,7 +269,7 @@ def test_reload_on_a_full_disk_loses_no_timer(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         house = House(tmp_path, store=house.store)
-        assert house.skills.volume_percent == 35
+        assert house.skills.volume.percent == 35
         book = await house.skills.book()
         assert "bread timer: in" in (await book.call("list_timers", {})).output
         await house.skills.settle()

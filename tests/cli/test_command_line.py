@@ -62,7 +62,9 @@ def test_check_accepts_the_default_configuration() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "turns", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "demo", "serve", "check", "turns", "doctor", "status", "volume"]
+)
 def test_help_describes_every_command(command: str) -> None:
     assert f"parley {command}" in parley(command, "--help").stdout
     assert command in parley("--help").stdout

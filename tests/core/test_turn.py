@@ -168,12 +168,14 @@ def test_deadline_of_each_state_is_in_plain_seconds(state: State) -> None:
 # Each row: from, event, to, actions in order. All other pairs change nothing.
 ROWS = """
 idle WAKE_WORD listening LISTEN CHIME
+idle LISTEN_COMMAND listening LISTEN CHIME
 idle BUTTON listening LISTEN CHIME
 listening USER_SPOKE listening
 listening TURN_ENDED thinking ASK_FOR_REPLY
 listening TIME_UP idle STOP_LISTENING LOW_TONE
 listening BUTTON idle STOP_LISTENING LOW_TONE
 listening STOP_WORD idle STOP_LISTENING LOW_TONE
+listening STOP_COMMAND idle STOP_LISTENING LOW_TONE
 listening MUTED idle STOP_LISTENING
 listening CARD_LOST idle STOP_LISTENING
 listening CONNECTION_LOST idle STOP_LISTENING SORRY_TONE
@@ -181,8 +183,10 @@ thinking REPLY_AUDIBLE speaking
 thinking USER_SPOKE listening INTERRUPT LISTEN_ON
 thinking CUT_OFF listening INTERRUPT LISTEN_ON
 thinking WAKE_WORD listening INTERRUPT LISTEN
+thinking LISTEN_COMMAND listening INTERRUPT LISTEN
 thinking BUTTON idle INTERRUPT LOW_TONE
 thinking STOP_WORD idle INTERRUPT LOW_TONE
+thinking STOP_COMMAND idle INTERRUPT LOW_TONE
 thinking REPLY_FINISHED listening LISTEN
 thinking REPLY_FINISHED_LAST idle
 thinking FOLLOW_UPS_OVER idle LOW_TONE
@@ -194,8 +198,10 @@ speaking REPLY_PROGRESSED speaking
 speaking CUT_OFF listening INTERRUPT LISTEN_ON
 speaking HOLD barge-in HOLD
 speaking WAKE_WORD listening INTERRUPT LISTEN
+speaking LISTEN_COMMAND listening INTERRUPT LISTEN
 speaking BUTTON idle INTERRUPT
 speaking STOP_WORD idle INTERRUPT
+speaking STOP_COMMAND idle INTERRUPT
 speaking ALARM_DUE idle INTERRUPT
 speaking REPLY_FAILED idle INTERRUPT SORRY_TONE
 speaking REPLY_FINISHED listening LISTEN
@@ -211,8 +217,10 @@ barge-in RESUME speaking RESUME
 barge-in TIME_UP speaking RESUME
 barge-in MUTED speaking RESUME
 barge-in WAKE_WORD listening INTERRUPT LISTEN
+barge-in LISTEN_COMMAND listening INTERRUPT LISTEN
 barge-in BUTTON idle INTERRUPT
 barge-in STOP_WORD idle INTERRUPT
+barge-in STOP_COMMAND idle INTERRUPT
 barge-in CARD_LOST idle INTERRUPT
 """
 

@@ -9,7 +9,7 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from parleyd.alsa.protocol import NullCard
 from parleyd.alsa.sound_card import Card
 from parleyd.app import preflight
 from parleyd.app.audio_thread import AudioThread
+from parleyd.app.control_desk import ControlDesk
+from parleyd.app.control_requests import Controls
 from parleyd.app.daemon_effects import DaemonEffects
 from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.app.effect_dispatcher import EffectDispatcher
@@ -36,7 +38,7 @@ from parleyd.app.threads import on_loop
 from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.app.wake_engines import WakeEngines
 from parleyd.app.watchdog import feed_watchdog
-from parleyd.core.events import ButtonPressed, PlayStartupSound
+from parleyd.core.events import ButtonPressed, Effect, PlayStartupSound
 from parleyd.core.speaker import SmartSpeaker
 from parleyd.diagnostics.meter import Meter
 from parleyd.embedded.child_process import EmbeddedServer
@@ -69,6 +71,7 @@ class ProcessState:
     """Holds changes that could not be written, too."""
     on_failure: Callable[[Exception], None]
     """Called on the event loop when the audio thread has ended by itself."""
+    desk: ControlDesk
     metered: bool = False
     """Whether a level meter is drawn on stderr."""
     queue: EventQueue = field(default_factory=EventQueue)
@@ -138,9 +141,12 @@ async def assembled(
         echo_path_file = EchoPathFile(state_folder(os.environ) / "echo.npz", settings.audio)
 
         speaker = SmartSpeaker(
-            _at_volume(settings, runtime.volume_percent), parts.engine, tools, echo_path_file.load()
+            _at_volume(settings, runtime.volume.percent), parts.engine, tools, echo_path_file.load()
         )
-        host = DaemonEffects(process.status, runtime, engines, echo_path_file, player, recorder)
+        desk = process.desk
+        host = DaemonEffects(
+            process.status, runtime, engines, echo_path_file, player, recorder, desk.requests
+        )
         dispatcher = EffectDispatcher(connection, skills, queue.post, host)
         meter = Meter(speaker, loop) if process.metered else None
         audio_thread = AudioThread(
@@ -148,15 +154,20 @@ async def assembled(
             speaker,
             queue,
             gate,
-            on_effects=on_loop(loop, dispatcher.dispatch),
+            on_effects=on_loop(loop, partial(_take_effects, dispatcher, desk)),
             on_error=on_loop(loop, process.on_failure),
-            watchers=[watcher.observe for watcher in (recorder, meter) if watcher is not None],
+            watchers=[
+                *(watcher.observe for watcher in (recorder, meter) if watcher is not None),
+                desk.levels.watcher(speaker),
+            ],
             reopen=partial(open_card, settings.audio),
             priority=settings.audio.priority,
         )
         stack.callback(_keep_echo_path, speaker, echo_path_file)
         stack.callback(audio_thread.stop)
         stack.callback(process.end_queue, queue)  # first, so that no press goes to an ending core
+        served = Controls(queue, runtime, gate, settings.realtime.server)
+        stack.enter_context(desk.serving(served))
         _start(audio_thread, settings.audio.priority)
         if settings.audio.boot_chime and not process.greeted:
             queue.post(PlayStartupSound())
@@ -293,6 +304,13 @@ def _start(audio_thread: AudioThread, priority: int) -> None:
     audio_thread.start()
     # a refusal is logged by the audio thread, which asks for more than this
     scheduling.ask_for(min(scheduling.LOOP, priority))
+
+
+def _take_effects(
+    dispatcher: EffectDispatcher, desk: ControlDesk, effects: Sequence[Effect]
+) -> None:
+    dispatcher.dispatch(effects)
+    desk.events.observe(effects)
 
 
 def _keep_echo_path(speaker: SmartSpeaker, echo_path_file: EchoPathFile) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from parleyd import config
 from parleyd.app import preflight
 from parleyd.app.assembly import Assembly, ProcessState, assembled
+from parleyd.app.control_desk import ControlDesk
 from parleyd.app.preflight import Parts, Running
 from parleyd.app.service_status import ServiceStatus
+from parleyd.control.place import own_place
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.host.systemd import Notifier
 from parleyd.skills.loading import Loaded
@@ -65,14 +67,17 @@ class Daemon:
         """
         folder = state_folder(os.environ)
         with atomic_file.held(folder):
+            desk = ControlDesk(own_place(os.environ), self._status)
             process = ProcessState(
                 notifier=self._notifier,
                 status=self._status,
                 store=Store(folder / "skills.json"),
                 on_failure=self._failed,
+                desk=desk,
                 metered=self._metered,
             )
-            return await self._run(process)
+            with desk.open():
+                return await self._run(process)
 
     async def _run(self, process: ProcessState) -> int:
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from parleyd.app.control_requests import ControlRequests
 from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.app.effect_dispatcher import EffectHost
 from parleyd.app.service_status import ServiceStatus
@@ -17,6 +18,7 @@ from parleyd.core.events import (
     RecognizeAlarmCommand,
     RecordTurn,
     ReportXruns,
+    RequestAnswered,
     Show,
 )
 from parleyd.hearing.front_end import WAKE_ENGINE
@@ -37,8 +39,10 @@ class DaemonEffects(EffectHost):
         echo_path_file: EchoPathFile,
         lights: LightPlayer | None,
         recorder: TurnRecorder | None,
+        requests: ControlRequests,
     ) -> None:
         """Without `lights` or a `recorder`, their effects are ignored."""
+        self._requests = requests
         self._status, self._skills, self._engines = status, skills, engines
         self._echo_path_file, self._lights, self._recorder = echo_path_file, lights, recorder
 
@@ -47,6 +51,10 @@ class DaemonEffects(EffectHost):
         self._status.show(show)
         if self._lights is not None:
             self._lights.show(show.indication)
+
+    def request_answered(self, answered: RequestAnswered) -> None:
+        """Answer the program that made this request."""
+        self._requests.answered(answered)
 
     def fault(self, fault: ComponentFault) -> None:
         """Log it, and load another wake-word engine: the core, which reads no files, cannot."""

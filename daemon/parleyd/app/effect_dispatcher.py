@@ -20,6 +20,7 @@ from parleyd.core.events import (
     RecordTurn,
     RenewConnection,
     ReportXruns,
+    RequestAnswered,
     Send,
     SetConnectionWanted,
     Show,
@@ -74,6 +75,9 @@ class EffectHost:
     def report_xruns(self, xruns: ReportXruns) -> None:
         """Count lost sound, log it and show it in the status."""
 
+    def request_answered(self, answered: RequestAnswered) -> None:
+        """Answer the program that made this request."""
+
 
 class EffectDispatcher:
     """Dispatches effects, on the event loop.
@@ -110,6 +114,7 @@ class EffectDispatcher:
             EchoPathLearned: host.keep_echo_path,
             RecordTurn: host.record_turn,
             ReportXruns: host.report_xruns,
+            RequestAnswered: host.request_answered,
         }
 
     def dispatch(self, effects: Sequence[Effect]) -> None:

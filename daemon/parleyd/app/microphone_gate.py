@@ -18,7 +18,12 @@ class MicrophoneGate:
     @property
     def closed(self) -> bool:
         """Whether the microphone must be closed now."""
-        return self._buttons.muted or self._mute.closed_by_voice
+        return self.closed_by_switch or self._mute.closed_by_voice
+
+    @property
+    def closed_by_switch(self) -> bool:
+        """Whether the switch closes it, or cannot be read."""
+        return self._buttons.muted
 
     @property
     def reason(self) -> str:

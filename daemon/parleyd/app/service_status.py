@@ -17,12 +17,18 @@ class ServiceStatus:
         self.line = "starting"
         """The newest line."""
         self._notifier = notifier
-        self._show = Show(Indication.IDLE)
+        self.shown = Show(Indication.IDLE)
+        """The newest indication."""
         self._xruns = XrunCounter()
+
+    @property
+    def xruns(self) -> int:
+        """Since the start of the process."""
+        return self._xruns.total
 
     def show(self, show: Show) -> None:
         """The indication has changed."""
-        self._show = show
+        self.shown = show
         self._send()
 
     def add_xruns(self, count: int, now: float) -> None:
@@ -40,6 +46,6 @@ class ServiceStatus:
         self._notifier.status(f"error: {error}")
 
     def _send(self) -> None:
-        words = ", ".join(filter(None, [str(self._show.indication), str(self._xruns)]))
-        self.line = f"{words}: {self._show.detail}" if self._show.detail else words
+        words = ", ".join(filter(None, [str(self.shown.indication), str(self._xruns)]))
+        self.line = f"{words}: {self.shown.detail}" if self.shown.detail else words
         self._notifier.status(self.line)

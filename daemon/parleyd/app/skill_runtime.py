@@ -58,9 +58,9 @@ class SkillRuntime:
         self._announcer = Announcer()
         self._saver = ThreadPoolExecutor(1, "state")  # one: changes are written in order
         self._saving: set[Future[None]] = set()
-        self.volume_percent = _volume(store.latest.loudness, settings.audio.volume)
+        percent = _volume(store.latest.loudness, settings.audio.volume)
+        self.volume = Volume(percent, self._set_volume)
         """The last volume, over restarts, unless the configuration has changed since."""
-        self._volume = Volume(self.volume_percent, self._set_volume)
         self.alarm_listener = AlarmCommandListener(post)
         self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
@@ -69,7 +69,7 @@ class SkillRuntime:
     async def book(self, own: Sequence[Skill] | None = None) -> SkillRegistry:
         """The functions that the model may call; `own`: the user's, loaded here if not given."""
         built_in = [
-            *skills_of(self._volume),
+            *skills_of(self.volume),
             *skills_of(self.mute),
             *skills_of(self.timers),
             *skills_of(conversation),

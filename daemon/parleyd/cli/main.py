@@ -20,9 +20,16 @@ COMMANDS = {
     "check": "Check a configuration file and list its problems.",
     "doctor": "Check everything that a smart speaker needs.",
     "turns": "Show the last turns as a table, with percentiles.",
+    "status": "Show the state of the running daemon.",
+    "listen": "Let the daemon listen, as after the wake word.",
+    "stop": "End the turn or the ringing alarm.",
+    "mute": "Close the microphone for a time.",
+    "unmute": "Open the microphone again.",
+    "volume": "Show or set the volume.",
     "lights-off": "Switch off the lights of a killed daemon.",
     "explain": "Show why Parley did, or did not, stop in a recording.",
 }
+_OF_THE_DAEMON = frozenset({"status", "listen", "stop", "mute", "unmute", "volume"})
 
 
 class _Lazy(click.Group):
@@ -34,8 +41,9 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"parleyd.cli.{module}"), module)
+        function = name.replace("-", "_")
+        module = "control" if name in _OF_THE_DAEMON else function
+        command: click.Command = getattr(import_module(f"parleyd.cli.{module}"), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -71,7 +79,7 @@ def main() -> None:
         sys.exit(2)
     except ParleyError as error:
         print(f"parley: {printable(str(error))}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except Exception:  # the rim of the process: the traceback may contain untrusted text
         logging.getLogger(__name__).exception("parley failed")
         sys.exit(1)

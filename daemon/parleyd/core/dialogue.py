@@ -40,6 +40,7 @@ STOP_WORDS = ("stop",)  # keywords that end a reply instead of beginning a turn
 _ASKS = {SetConnectionWanted: "connect", RenewConnection: "renew", Reconnect: "reconnect"}
 _ANSWERING = (State.THINKING, State.SPEAKING, State.BARGE_IN)
 _INTERRUPTIONS: tuple[TurnEvent, ...] = (Decision.INTERRUPT, TurnTrigger.CUT_OFF)
+_CALLS = (TurnTrigger.WAKE_WORD, TurnTrigger.BUTTON, TurnTrigger.LISTEN_COMMAND)
 _AFTER_REPLY = (
     TurnTrigger.REPLY_FINISHED,
     TurnTrigger.QUESTION_ASKED,
@@ -149,7 +150,7 @@ class Dialogue:
         after = self._turn.state
         if after is State.LISTENING is not before:
             self._began = (event, now)
-            called = event in (TurnTrigger.WAKE_WORD, TurnTrigger.BUTTON)
+            called = event in _CALLS
             if called or before is not State.THINKING:  # else the same turn continues
                 self._follow_ups.begin(called=called)
                 self._front_end.turn_begins(now, called=called)

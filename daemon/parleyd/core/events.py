@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
 from parleyd.core.states import Indication, State
@@ -122,6 +122,20 @@ class SkillDone:
     after: AfterTool = AfterTool.RESPOND
 
 
+@dataclass(frozen=True, slots=True)
+class ListenRequested:
+    """A program of this machine asks Parley to listen; `RequestAnswered` follows."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A program of this machine ends the turn or the ringing; `RequestAnswered` follows."""
+
+    number: int
+
+
 # --- effects ----------------------------------------------------------------------------
 
 
@@ -204,6 +218,23 @@ class OpenMicrophone:
     """The button was pressed while muted: open the microphone, unless the switch closed it."""
 
 
+class RequestRefusal(StrEnum):
+    """Why the core does not do what a program asks for."""
+
+    MUTED = "muted"
+    NO_CARD = "no_card"
+    SERVER = "server"  # it refuses every turn
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """The request of this number is done, or refused for a reason in words."""
+
+    number: int
+    refusal: RequestRefusal | None = None
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class EchoPathLearned:
     """The learned echo path is worth saving for the next start."""
@@ -248,6 +279,8 @@ InputEvent = (
     | WakeRenewed
     | SpeechSynthesized
     | SkillDone
+    | ListenRequested
+    | StopRequested
 )
 
 Effect = (
@@ -266,6 +299,7 @@ Effect = (
     | RecordTurn
     | ReportXruns
     | LogEvent
+    | RequestAnswered
 )
 
 

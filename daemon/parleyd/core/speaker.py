@@ -21,13 +21,17 @@ from parleyd.core.events import (
     CardLost,
     Effect,
     InputEvent,
+    ListenRequested,
     LogEvent,
     MicPeriod,
     MuteSwitched,
     OpenMicrophone,
     PlayStartupSound,
+    RequestAnswered,
+    RequestRefusal,
     SetVolume,
     Show,
+    StopRequested,
     TickResult,
     WakeRenewed,
 )
@@ -128,6 +132,11 @@ class SmartSpeaker:
                 self._ringer.command_recognized(stop, now)
             case WakeRenewed(engine):
                 self._front_end.renew_wake_engine(engine)
+            case ListenRequested(number):
+                self._emit(self._listen(number, now))
+            case StopRequested(number):
+                self._stop(now)
+                self._emit(RequestAnswered(number))
             case _:
                 self._dialogue.handle(event, now)
 
@@ -138,6 +147,22 @@ class SmartSpeaker:
             self._emit(OpenMicrophone())
         elif self.state is not State.IDLE or self._may_listen():
             self._dialogue.advance(TurnTrigger.BUTTON, now)
+
+    def _listen(self, number: int, now: float) -> RequestAnswered:
+        if self._muted:
+            reason = f"the microphone is closed: {self._why_muted or 'the mute switch is on'}"
+            return RequestAnswered(number, RequestRefusal.MUTED, reason)
+        if self._without_card:
+            return RequestAnswered(number, RequestRefusal.NO_CARD, self._without_card)
+        if refused := self._dialogue.connection.refused:
+            return RequestAnswered(number, RequestRefusal.SERVER, refused)
+        self._ringer.stop("command")
+        self._dialogue.advance(TurnTrigger.LISTEN_COMMAND, now)
+        return RequestAnswered(number)
+
+    def _stop(self, now: float) -> None:
+        self._ringer.stop("command")
+        self._dialogue.advance(TurnTrigger.STOP_COMMAND, now)
 
     def _play_startup_sound(self, now: float) -> None:
         if self._without_card:

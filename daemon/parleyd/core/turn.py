@@ -27,6 +27,8 @@ class TurnTrigger(Enum):
     WAKE_WORD = auto()
     BUTTON = auto()
     STOP_WORD = auto()
+    LISTEN_COMMAND = auto()  # the control socket's, with the rows of the wake word
+    STOP_COMMAND = auto()  # ... and of the stop word
     USER_SPOKE = auto()  # the user began to speak while Parley listens or thinks
     TURN_ENDED = auto()  # the user has finished
     REPLY_AUDIBLE = auto()  # the first frame of the reply was heard
@@ -73,7 +75,7 @@ class Row(NamedTuple):
 IDLE, LISTENING, THINKING = State.IDLE, State.LISTENING, State.THINKING
 SPEAKING, BARGE_IN = State.SPEAKING, State.BARGE_IN
 
-TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
+_ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
     {
         (IDLE, TurnTrigger.WAKE_WORD): Row(LISTENING, (TurnAction.LISTEN, TurnAction.CHIME)),
         (IDLE, TurnTrigger.BUTTON): Row(LISTENING, (TurnAction.LISTEN, TurnAction.CHIME)),
@@ -161,9 +163,26 @@ TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
     }
 )
 
+_COMMANDS: Mapping[TurnEvent, TurnTrigger] = MappingProxyType(
+    {
+        TurnTrigger.WAKE_WORD: TurnTrigger.LISTEN_COMMAND,
+        TurnTrigger.STOP_WORD: TurnTrigger.STOP_COMMAND,
+    }
+)
+TABLE: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
+    {
+        **_ROWS,
+        **{(state, _COMMANDS[on]): row for (state, on), row in _ROWS.items() if on in _COMMANDS},
+    }
+)
 
 _BEGIN_A_TURN: frozenset[TurnEvent] = frozenset(
-    {TurnTrigger.WAKE_WORD, TurnTrigger.REPLY_FINISHED, TurnTrigger.QUESTION_ASKED}
+    {
+        TurnTrigger.WAKE_WORD,
+        TurnTrigger.LISTEN_COMMAND,
+        TurnTrigger.REPLY_FINISHED,
+        TurnTrigger.QUESTION_ASKED,
+    }
 )
 
 

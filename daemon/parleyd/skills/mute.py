@@ -11,6 +11,8 @@ from parleyd.skills import skill
 LONGEST_MIN = 24 * 60
 LONGEST_S = LONGEST_MIN * 60.0
 BY_VOICE = "closed by voice; the push button opens it"
+BY_COMMAND = "closed by command; `parley unmute` or the push button opens it"
+BEFORE_RESTART = "closed by voice or command; the push button opens it"
 UNKNOWN = (
     "perhaps closed by voice, the state file is damaged; press the push button or move the "
     "mute switch to open it, or wait a day"
@@ -65,7 +67,7 @@ class Mute:
             now = self._elapsed()
             self.ends = now + _left_s(until - clock(), asked_s) if ends is None else ends
             self.ends = min(self.ends, now + LONGEST_S)
-            self.reason = BY_VOICE if self.ends > now else ""
+            self.reason = BEFORE_RESTART if self.ends > now else ""
 
     @property
     def muted(self) -> bool:
@@ -96,18 +98,27 @@ class Mute:
     def mute_microphone(self, minutes: Annotated[int, Meta(ge=1, le=LONGEST_MIN)]) -> str:
         """Close the microphone of this speaker for some minutes. Nothing is heard until then,
         not even the wake word; its button opens the microphone earlier."""
-        self._close_for(minutes * 60.0)
+        self.close_for(minutes, BY_VOICE)
         return (
             f"The microphone is closed for {minutes} minute{'s' * (minutes != 1)}. "
             "The button opens it earlier."
         )
 
-    def _close_for(self, asked_s: float) -> None:
+    def close_for(self, minutes: int, reason: str) -> None:
+        """Close the microphone for 1 to `LONGEST_MIN` minutes."""
+        self._close_for(minutes * 60.0, reason)
+
+    @property
+    def left_s(self) -> float:
+        """The rest of the requested time; 0 if the user did not ask for one."""
+        return max(0.0, self.ends - self._elapsed()) if self.ends is not None else 0.0
+
+    def _close_for(self, asked_s: float, reason: str = "") -> None:
         before = self._until
         self.asked_s = asked_s
         self._until = math.ceil(self._clock()) + asked_s if asked_s else 0.0
         self.ends = self._elapsed() + asked_s if asked_s else None
-        self.reason = BY_VOICE if asked_s else ""
+        self.reason = reason
         self._apply(self.muted)
         if self._until != before:
             self.keep(self._until)

@@ -18,6 +18,11 @@ class Volume:
         self._percent = percent
         self._apply = apply
 
+    @property
+    def percent(self) -> int:
+        """The present volume."""
+        return self._percent
+
     @skill
     def set_volume(self, percent: Annotated[int, Meta(ge=0, le=100)]) -> str:
         """Set the loudness of this speaker."""

@@ -1,0 +1,156 @@
+"""Carries out the requests of the control socket with the parts of one configuration."""
+
+import asyncio
+import itertools
+import time
+from dataclasses import dataclass
+
+from parleyd import __version__
+from parleyd.app.control_events import ControlEvents
+from parleyd.app.event_queue import EventQueue
+from parleyd.app.microphone_gate import MicrophoneGate
+from parleyd.app.service_status import ServiceStatus
+from parleyd.app.skill_runtime import SkillRuntime
+from parleyd.control.replies import (
+    AnyReply,
+    Code,
+    Done,
+    ErrorReply,
+    Microphone,
+    StatusReply,
+    TurnsReply,
+    VolumeReply,
+)
+from parleyd.control.requests import (
+    ActRequest,
+    ListenRequest,
+    MuteRequest,
+    StatusRequest,
+    StopRequest,
+    TurnsRequest,
+    UnmuteRequest,
+    VolumeRequest,
+)
+from parleyd.core.events import ListenRequested, RequestAnswered, StopRequested
+from parleyd.skills.mute import BY_COMMAND
+
+ANSWERS_WITHIN_S = 2.0  # the audio thread takes events every 10 ms
+BY_SWITCH = "the mute switch keeps the microphone closed: no command opens it"
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """The parts of the running configuration that requests reach."""
+
+    queue: EventQueue
+    runtime: SkillRuntime
+    gate: MicrophoneGate
+    server: str
+    """`realtime.server`."""
+
+
+class ControlRequests:
+    """Carries out requests; on the event loop."""
+
+    def __init__(self, status: ServiceStatus, events: ControlEvents) -> None:
+        self._status, self._events = status, events
+        self._began = time.monotonic()
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[RequestAnswered | None]] = {}
+
+    async def act(self, request: ActRequest, controls: Controls) -> AnyReply:
+        """Do as the request asks; return its reply."""
+        match request:
+            case StatusRequest():
+                return self._describe(request, controls)
+            case ListenRequest():
+                return await self._ask(request, ListenRequested(next(self._numbers)), controls)
+            case StopRequest():
+                return await self._ask(request, StopRequested(next(self._numbers)), controls)
+            case MuteRequest():
+                controls.runtime.mute.close_for(request.minutes, BY_COMMAND)
+                return Done(id=request.id)
+            case UnmuteRequest():
+                return _unmute(request, controls)
+            case VolumeRequest():
+                return _set_volume(request, controls)
+            case TurnsRequest():
+                turns = self._events.newest_turns(request.count)
+                return TurnsReply(id=request.id, turns=turns)
+
+    def answered(self, answered: RequestAnswered) -> None:
+        """The core has taken a request."""
+        asked = self._asked.get(answered.number)
+        if asked is not None and not asked.done():
+            asked.set_result(answered)
+
+    def give_up(self) -> None:
+        """The core ends: it answers no more."""
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_result(None)
+
+    async def _ask(
+        self, request: ActRequest, event: ListenRequested | StopRequested, controls: Controls
+    ) -> AnyReply:
+        """Post an event to the core, and wait for its answer."""
+        answer: asyncio.Future[RequestAnswered | None]
+        answer = self._asked[event.number] = asyncio.get_running_loop().create_future()
+        controls.queue.post(event)
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                answered = await answer
+        except TimeoutError:
+            return refused(request, Code.FAILED, "the audio thread does not answer")
+        finally:
+            del self._asked[event.number]
+        if answered is None:
+            return refused(request, Code.RELOADING, "the configuration changes: try again")
+        if answered.refusal is not None:
+            return refused(request, Code(answered.refusal.value), answered.reason)
+        return Done(id=request.id)
+
+    def _describe(self, request: StatusRequest, controls: Controls) -> StatusReply:
+        shown, gate = self._status.shown, controls.gate
+        closed = gate.closed
+        microphone = Microphone(
+            closed=closed,
+            by_switch=gate.closed_by_switch,
+            left_s=round(controls.runtime.mute.left_s),
+            reason=gate.reason if closed else "",
+        )
+        return StatusReply(
+            id=request.id,
+            indication=str(shown.indication),
+            detail=shown.detail,
+            microphone=microphone,
+            volume=controls.runtime.volume.percent,
+            server=controls.server,
+            xruns=self._status.xruns,
+            uptime_s=int(time.monotonic() - self._began),
+            version=__version__,
+        )
+
+
+def refused(request: ActRequest, code: Code, message: str) -> ErrorReply:
+    """The reply to a request that is not carried out."""
+    return ErrorReply(id=request.id, code=code, message=message)
+
+
+def _unmute(request: UnmuteRequest, controls: Controls) -> AnyReply:
+    """End the requested time; nothing here opens the microphone against the switch."""
+    if controls.gate.closed_by_switch:
+        return refused(request, Code.SWITCH, controls.gate.reason or BY_SWITCH)
+    controls.runtime.mute.reopen()
+    return Done(id=request.id)
+
+
+def _set_volume(request: VolumeRequest, controls: Controls) -> AnyReply:
+    volume = controls.runtime.volume
+    if request.percent is not None and request.steps:
+        return refused(request, Code.BAD_REQUEST, "percent and steps exclude each other")
+    if request.percent is not None:
+        volume.set_volume(request.percent)
+    elif request.steps:
+        volume.change_volume(request.steps)
+    return VolumeReply(id=request.id, percent=volume.percent)

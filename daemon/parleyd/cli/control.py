@@ -1,0 +1,188 @@
+"""The commands for the running daemon, over its control socket: `parley status`, `listen`, ..."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from parleyd.control.client import ControlClient
+from parleyd.control.replies import Done, StatusReply, VolumeReply
+from parleyd.control.requests import (
+    LONGEST_MUTE_MIN,
+    ListenRequest,
+    MuteRequest,
+    StatusRequest,
+    StopRequest,
+    UnmuteRequest,
+    VolumeRequest,
+)
+from parleyd.errors import ControlError
+from parleyd.printable import printable
+
+EXIT_STATUS = """\b
+Exit status:
+  0  done
+  1  it failed: the daemon's log has the reason
+  2  wrong arguments
+  3  no daemon runs
+  4  you are not in the group parley
+  5  refused, because the present state does not allow it
+  6  no answer, or a daemon of another version
+"""
+
+Run = Callable[..., None]
+_Command = TypeVar("_Command", bound=Run)
+
+
+def of_the_daemon(run: Run) -> click.Command:
+    """Make a command of a function that asks the daemon; the function's name is the command's.
+
+    With ``--json`` a refusal is an object, too: ``{"error": "muted", "message": "..."}``.
+    """
+
+    def carry_out(as_json: bool, **arguments: Any) -> None:
+        try:
+            run(as_json=as_json, **arguments)
+        except ControlError as error:
+            if not as_json:
+                raise
+            click.echo(json.dumps({"error": error.code, "message": str(error)}))
+            raise SystemExit(error.exit_code) from None
+
+    carry_out.__doc__ = run.__doc__
+    carry_out.__click_params__ = getattr(run, "__click_params__", [])  # type: ignore[attr-defined]
+    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    return click.command(name=run.__name__, epilog=EXIT_STATUS)(option(carry_out))
+
+
+@of_the_daemon
+def status(as_json: bool) -> None:
+    """Show the state of the running daemon.
+
+    \b
+    Examples:
+      parley status
+      parley status --json | jq -r .indication
+    """
+    with ControlClient() as daemon:
+        reply = daemon.ask(StatusRequest(), StatusReply)
+    if as_json:
+        _print_json(reply)
+        return
+    microphone = reply.microphone
+    closed = f"closed: {microphone.reason or 'the mute switch is on'}"
+    rows = {
+        "state": f"{reply.indication}: {reply.detail}" if reply.detail else reply.indication,
+        "microphone": closed if microphone.closed else "open",
+        "volume": f"{reply.volume} %",
+        "server": reply.server,
+        "xruns": str(reply.xruns),
+        "running": f"{reply.uptime_s // 60} min, version {reply.version}",
+    }
+    for title, text in rows.items():
+        click.echo(f"{title:<10}  {printable(text)}")
+
+
+@of_the_daemon
+def listen(as_json: bool) -> None:
+    """Let the daemon listen, as after the wake word.
+
+    A reply or an alarm that plays ends. The command returns when listening has begun. It is
+    refused while the microphone is closed.
+
+    \b
+    Examples:
+      parley listen
+      parley listen || echo "status $?"
+    """
+    _order(ListenRequest(), as_json)
+
+
+@of_the_daemon
+def stop(as_json: bool) -> None:
+    """End the turn or the ringing alarm; without one, do nothing.
+
+    \b
+    Examples:
+      parley stop
+    """
+    _order(StopRequest(), as_json)
+
+
+@of_the_daemon
+@click.argument(
+    "minutes", type=click.IntRange(1, LONGEST_MUTE_MIN), default=LONGEST_MUTE_MIN, required=False
+)
+def mute(as_json: bool, minutes: int) -> None:
+    """Close the microphone for MINUTES, at most and by default a day.
+
+    The push button, `parley unmute` and a move of the mute switch open it earlier.
+
+    \b
+    Examples:
+      parley mute 30
+      parley mute && make-a-call; parley unmute
+    """
+    _order(MuteRequest(minutes=minutes), as_json)
+
+
+@of_the_daemon
+def unmute(as_json: bool) -> None:
+    """Open the microphone that was closed by command or voice.
+
+    The mute switch has priority: while it is on, the microphone stays closed and the exit status
+    is 5.
+
+    \b
+    Examples:
+      parley unmute
+    """
+    _order(UnmuteRequest(), as_json)
+
+
+@of_the_daemon
+@click.argument("level", required=False, metavar="[N|+|-]")
+def volume(as_json: bool, level: str | None) -> None:
+    """Show the volume in percent, or set it: to N, or louder (+) or quieter (-) by 10.
+
+    The quietest volume is 5.
+
+    \b
+    Examples:
+      parley volume
+      parley volume 40
+      parley volume +
+    """
+    with ControlClient() as daemon:
+        reply = daemon.ask(_volume_request(level), VolumeReply)
+    if as_json:
+        _print_json(reply)
+    else:
+        click.echo(f"{reply.percent} %")
+
+
+def _volume_request(level: str | None) -> VolumeRequest:
+    if level is None:
+        return VolumeRequest()
+    if level in ("+", "-"):
+        return VolumeRequest(steps=1 if level == "+" else -1)
+    if level.isascii() and level.isdigit() and int(level) <= 100:
+        return VolumeRequest(percent=int(level))
+    raise click.BadParameter(f"{level!r} is neither 0 to 100 nor + nor -", param_hint="N")
+
+
+def _order(
+    request: ListenRequest | StopRequest | MuteRequest | UnmuteRequest, as_json: bool
+) -> None:
+    with ControlClient() as daemon:
+        reply = daemon.ask(request, Done)
+    if as_json:
+        _print_json(reply)
+
+
+def _print_json(reply: msgspec.Struct) -> None:
+    """Print the reply's fields; scripts need neither its type nor its number."""
+    fields = msgspec.to_builtins(reply)
+    click.echo(json.dumps({k: v for k, v in fields.items() if k not in ("type", "id")}))

@@ -1,0 +1,195 @@
+"""The lines that the daemon sends: replies and events of the control socket. Pure, typed JSON.
+
+`daemon/docs/control.md` is the reference for other programs.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from parleyd.errors import ProtocolError
+from parleyd.printable import printable
+
+PROTOCOL = 1
+"""Changes when a client of the version before would misunderstand a message."""
+LONGEST_LINE = 1 << 16
+"""Bytes of a line, in both directions, without its end."""
+LONGEST_TEXT = 500  # characters of a field, as in the log
+MOST_TURNS = 100
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""Raised by a line that cannot be decoded."""
+
+Fields = dict[str, int | float | str | None]
+"""Of a log event."""
+
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+"""Of a request; its reply has the same."""
+
+
+class Code(StrEnum):
+    """Why a request was refused."""
+
+    BAD_REQUEST = "bad_request"  # no JSON object, an unknown type, or a wrong field
+    TOO_LONG = "too_long"  # the line; the connection ends
+    FULL = "full"  # too many clients; the connection ends
+    FORBIDDEN = "forbidden"  # the peer is not in the group; the connection ends
+    MUTED = "muted"  # the microphone is closed
+    SWITCH = "switch"  # ... by the mute switch, which no command overrides
+    NO_CARD = "no_card"  # there is no sound card
+    SERVER = "server"  # the realtime server refuses
+    VOICE = "voice"  # no such voice
+    BUSY = "busy"  # too much is waiting
+    EXPIRED = "expired"  # it waited too long
+    STOPPED = "stopped"  # it was ended before its end
+    RELOADING = "reloading"  # the daemon changes its configuration, or ends
+    FAILED = "failed"  # an error of the daemon; its log has more
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
+    """The first line of the daemon."""
+
+    protocol: int
+    version: str
+    """Of Parley."""
+
+
+class NumberedReply(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """The answer to the request of this number; exactly one for each."""
+
+    id: Number = 0
+
+
+class Done(NumberedReply, frozen=True, kw_only=True, tag="done"):
+    """It is done."""
+
+
+class ErrorReply(NumberedReply, frozen=True, kw_only=True, tag="error"):
+    """It is not done."""
+
+    code: str
+    """A `Code`; a later version may have more."""
+    message: str
+    """One line for people."""
+
+
+class Microphone(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the microphone is closed, and by what."""
+
+    closed: bool
+    by_switch: bool
+    """The mute switch closes it, or cannot be read."""
+    left_s: int
+    """The rest of the time for which it was closed by voice or command; 0: none."""
+    reason: str
+
+
+class StatusReply(NumberedReply, frozen=True, kw_only=True, tag="status"):
+    """The speaker, at one moment."""
+
+    indication: str
+    """The state that the light shows: ``idle``, ``listening``, ``muted``, ``error``, ..."""
+    detail: str
+    """A reason or remedy for people; may be empty."""
+    microphone: Microphone
+    volume: int
+    """Percent."""
+    server: str
+    """`realtime.server` of the configuration."""
+    xruns: int
+    uptime_s: int
+    version: str
+
+
+class VolumeReply(NumberedReply, frozen=True, kw_only=True, tag="volume"):
+    """The volume, after the change if there was one."""
+
+    percent: int
+
+
+class TurnsReply(NumberedReply, frozen=True, kw_only=True, tag="turns"):
+    """Turns, the oldest first: the fields of their log lines."""
+
+    turns: tuple[Fields, ...]
+
+
+# --- events -----------------------------------------------------------------------------
+
+
+class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="state"):
+    """The light shows something else."""
+
+    indication: str
+    detail: str
+
+
+class LevelsMeasured(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="levels"):
+    """The newest 10 ms of hearing, ten times a second. Null while the microphone is closed."""
+
+    mic_dbfs: float | None = None
+    cleaned_dbfs: float | None = None
+    """Without the echo."""
+    echo_dbfs: float | None = None
+    """Of the subtracted echo; -120 without playback."""
+    near_end: float | None = None
+    """Probability of a user's voice, 0 to 1."""
+    voice: float | None = None
+    """Probability of speech, 0 to 1."""
+    buffered_ms: int
+    """Of a reply that waits to be played."""
+
+
+class TurnReported(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="turn"):
+    """A question and its answer are over: the fields of its log line."""
+
+    fields: Fields
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="log"):
+    """A log event of the speaker; never a transcript."""
+
+    name: str
+    fields: Fields
+
+
+class EventsDropped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dropped"):
+    """The client was too slow: this number of events is missing here."""
+
+    count: int
+
+
+AnyReply = Done | ErrorReply | StatusReply | VolumeReply | TurnsReply
+AnyEvent = StateChanged | LevelsMeasured | TurnReported | Logged
+DaemonLine = Hello | AnyReply | AnyEvent | EventsDropped
+"""Every line of the daemon."""
+
+_daemon_line = msgspec.json.Decoder(DaemonLine)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Return the line of a message, with its end."""
+    return _encoder.encode(message) + b"\n"
+
+
+def parse_daemon_line(line: bytes) -> DaemonLine:
+    """Return the daemon's message. Raises `ProtocolError`, also for a type of a later version."""
+    try:
+        return _daemon_line.decode(line)
+    except UNREADABLE as error:
+        raise ProtocolError(f"the daemon sent a line that cannot be read: {error}") from error
+
+
+def plain_fields(fields: Mapping[str, object]) -> Fields:
+    """Return the fields of a log event with values that JSON has; long texts are shortened."""
+    return {name: _plain(value) for name, value in fields.items()}
+
+
+def _plain(value: object) -> int | float | str | None:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return round(float(value), 3)  # JSON has neither numpy's numbers nor infinity
+    return printable(str(value), LONGEST_TEXT)

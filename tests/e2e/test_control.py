@@ -1,0 +1,142 @@
+"""A real daemon on ALSA's null device, controlled by the real command line."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemon_process import WITHIN_S, Daemon
+
+from parleyd.control.client import ControlClient
+from parleyd.control.replies import Done, LevelsMeasured, Logged, StateChanged, TurnsReply
+from parleyd.control.requests import ListenRequest, StopRequest, SubscribeRequest, TurnsRequest
+
+CONFIG = """
+[audio]
+playback = "null"
+capture = "null"
+boot_chime = false
+priority = 0
+[realtime]
+server = "embedded"
+"""
+SWITCH_ON = """
+[buttons]
+mute_pin = 24
+mute_closed_means_muted = false
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
+
+
+def started(folder: Path, config: str = CONFIG) -> Iterator[Daemon]:
+    running = Daemon(folder, config)
+    try:
+        running.wait("READY=1")
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    yield from started(tmp_path)
+
+
+@pytest.fixture
+def muted_daemon(tmp_path: Path) -> Iterator[Daemon]:
+    yield from started(tmp_path, CONFIG + SWITCH_ON)
+
+
+def parley(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "parleyd", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+    )
+
+
+def state() -> str:
+    return str(json.loads(parley("status", "--json").stdout)["indication"])
+
+
+def test_commands_control_the_daemon(daemon: Daemon) -> None:
+    assert state() == "idle"
+    assert parley("listen").returncode == 0
+    daemon.wait("STATUS=listening")
+    assert "listening" in parley("status").stdout
+    assert parley("stop").returncode == 0
+    daemon.wait("STATUS=idle")
+    assert [parley("volume", *level).stdout for level in ((), ("40",), ("+",), ("-",), ("1",))] == [
+        "70 %\n", "40 %\n", "50 %\n", "40 %\n", "5 %\n"
+    ]  # fmt: skip
+    assert parley("volume", "loud").returncode == 2
+    assert daemon.end() == 0
+    log = daemon.log.read_text()
+    assert "Traceback" not in log
+    ended = parley("status")
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr == "parley: no daemon runs: sudo systemctl start parleyd\n"
+    assert json.loads(parley("stop", "--json").stdout)["error"] == "no_daemon"
+
+
+def test_microphone_closes_and_opens_by_command(daemon: Daemon) -> None:
+    assert parley("mute", "30").returncode == 0
+    daemon.wait("STATUS=muted: closed by command")
+    refused = parley("listen")
+    assert refused.returncode == 5
+    assert refused.stderr.startswith("parley: the microphone is closed: closed by command")
+    microphone = json.loads(parley("status", "--json").stdout)["microphone"]
+    assert 1700 < microphone.pop("left_s") <= 1800
+    assert microphone == {
+        "closed": True,
+        "by_switch": False,
+        "reason": "closed by command; `parley unmute` or the push button opens it",
+    }
+    assert parley("unmute").returncode == 0
+    daemon.wait("STATUS=idle")
+    assert parley("listen").returncode == 0
+
+
+def test_no_command_opens_the_microphone_against_the_switch(muted_daemon: Daemon) -> None:
+    muted_daemon.wait("STATUS=muted")
+    for _ in range(2):
+        refused = parley("unmute")
+        assert refused.returncode == 5
+        assert "the mute switch keeps the microphone closed" in refused.stderr
+        assert json.loads(parley("listen", "--json").stdout)["error"] == "muted"
+        assert parley("mute", "1").returncode == 0  # then `unmute` has something to end
+        assert parley("stop").returncode == 0
+    assert state() == "muted"
+    log = muted_daemon.log.read_text()
+    assert "muted=False" not in log
+    assert "listening" not in log
+
+
+def test_subscriber_sees_a_turn_and_levels_over_a_reload(daemon: Daemon) -> None:
+    with ControlClient() as watcher, ControlClient() as client:
+        watcher.ask(SubscribeRequest(topics=("state", "levels", "log")), Done)
+        client.ask(ListenRequest(), Done)
+        client.ask(StopRequest(), Done)
+        seen: list[object] = []
+        while StateChanged(indication="idle", detail="") not in seen:
+            seen.append(next(watcher.events()))
+        assert StateChanged(indication="listening", detail="") in seen
+        assert any(isinstance(e, Logged) and e.name == "state" for e in seen)
+        levels = next(e for e in watcher.events() if isinstance(e, LevelsMeasured))
+        assert levels.mic_dbfs is not None
+        assert client.ask(TurnsRequest(), TurnsReply).turns == ()
+        daemon.config.write_text(CONFIG + "\n[log]\nlevel = 'debug'\n")
+        os.kill(daemon.process.pid, 1)
+        daemon.wait("RELOADING=1")
+        daemon.wait("READY=1")
+        client.ask(ListenRequest(), Done)
+        assert any(e == StateChanged(indication="listening", detail="") for e in watcher.events())
