@@ -117,7 +117,9 @@ def test_fields_of_log_events_become_json_whatever_they_are() -> None:
         {"n": 3, "on": True, "x": np.float64(1.23456), "no": None, "inf": float("inf"),
          "name": "a\nb", "long": "y" * 900, "state": Code.MUTED}
     )  # fmt: skip
-    told = json.loads(encode(Logged(name="e", fields=fields)))["fields"]
+    line = encode(Logged(name="e", fields=fields))
+    assert isinstance(parse_daemon_line(line), Logged)
+    told = json.loads(line)["fields"]
     assert told.pop("long").startswith("y" * 500 + "...")
     assert told == {
         "n": 3, "on": True, "x": 1.235, "no": None, "inf": None, "name": "a\\nb", "state": "muted"

@@ -125,6 +125,18 @@ def entry(message: str, pid: str = "7", logger: str = "parleyd.turns") -> str:
     return json.dumps(entry) + "\n"
 
 
+def test_turns_as_json_have_all_fields(log: str) -> None:
+    shown = CliRunner().invoke(parley, ["turns", "--json", "-"], input=log)
+    assert shown.exit_code == 0, shown.output
+    rows = json.loads(shown.output)["turns"]
+    assert len(rows) == 3
+    assert rows[1]["onset_to_interrupt_ms"] > 0
+    assert all(row["cached_tokens"] == 64 for row in rows)
+    assert json.loads(CliRunner().invoke(parley, ["turns", "--json", "-"], input="").output) == {
+        "turns": []
+    }
+
+
 def test_turns_are_joined_by_process_with_late_usage() -> None:
     lines = [
         entry("usage turn=1 input_tokens=10 output_tokens=5"),

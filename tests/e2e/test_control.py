@@ -4,7 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,45 @@ def test_subscriber_sees_a_turn_and_levels_over_a_reload(daemon: Daemon) -> None
         daemon.wait("READY=1")
         client.ask(ListenRequest(), Done)
         assert any(e == StateChanged(indication="listening", detail="") for e in watcher.events())
+
+
+def test_text_is_spoken_and_its_words_stay_out_of_the_log(daemon: Daemon) -> None:
+    with ControlClient() as watcher:
+        watcher.ask(SubscribeRequest(topics=("state", "log")), Done)
+        assert parley("mute").returncode == 0  # speech needs no microphone
+        assert parley("say", "Dinner", "is ready").returncode == 0
+        names = []
+        for event in watcher.events():
+            names += [event.name] if isinstance(event, Logged) else []
+            if "announcement" in names:
+                break
+    refused = parley("say", "--voice", "model", "--json", "Dinner")
+    assert refused.returncode == 5
+    assert json.loads(refused.stdout)["error"] == "voice"
+    assert parley("say", "x" * 401).returncode == 2
+    assert json.loads(parley("status", "--json").stdout)["microphone"]["closed"]
+    assert "inner" not in daemon.log.read_text()
+
+
+def test_stop_ends_speech(daemon: Daemon) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        speaking = pool.submit(parley, "say", "one two three four five six seven " * 8)
+        daemon.wait("STATUS=speaking")
+        assert parley("stop").returncode == 0
+        ended = speaking.result()
+    assert ended.returncode == 5
+    assert ended.stderr == "parley: it was ended by a command\n"
+
+
+def test_timers_are_listed(tmp_path: Path) -> None:
+    due = time.time() + 3600
+    state = tmp_path / "state" / "parley"
+    state.mkdir(parents=True)
+    alarm = {"id": 1, "name": "eggs", "due": due, "timer": True, "seconds": 3600}
+    (state / "skills.json").write_text(json.dumps({"alarms": [alarm]}))
+    for _ in started(tmp_path):
+        (timer,) = json.loads(parley("timers", "--json").stdout)["timers"]
+        assert 3400 < timer.pop("left_s") <= 3600
+        local = datetime.fromtimestamp(due).isoformat(timespec="seconds")
+        assert timer == {"name": "eggs", "timer": True, "due": local}
+        assert parley("timers").stdout.endswith(f"  {local}  timer  eggs\n")

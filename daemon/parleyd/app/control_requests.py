@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from parleyd import __version__
 from parleyd.app.control_events import ControlEvents
@@ -18,6 +19,8 @@ from parleyd.control.replies import (
     ErrorReply,
     Microphone,
     StatusReply,
+    TimerEntry,
+    TimersReply,
     TurnsReply,
     VolumeReply,
 )
@@ -25,16 +28,26 @@ from parleyd.control.requests import (
     ActRequest,
     ListenRequest,
     MuteRequest,
+    SayRequest,
     StatusRequest,
     StopRequest,
+    TimersRequest,
     TurnsRequest,
     UnmuteRequest,
     VolumeRequest,
 )
-from parleyd.core.events import ListenRequested, RequestAnswered, StopRequested
+from parleyd.core.events import (
+    ListenRequested,
+    ModelSpeechRequested,
+    RequestAnswered,
+    SpeechRequested,
+    StopRequested,
+)
+from parleyd.skills.alarms import Alarm
 from parleyd.skills.mute import BY_COMMAND
 
 ANSWERS_WITHIN_S = 2.0  # the audio thread takes events every 10 ms
+SPEAKS_WITHIN_S = 600.0  # the core's own limits end speech before that
 BY_SWITCH = "the mute switch keeps the microphone closed: no command opens it"
 
 
@@ -74,6 +87,11 @@ class ControlRequests:
                 return _unmute(request, controls)
             case VolumeRequest():
                 return _set_volume(request, controls)
+            case SayRequest():
+                return await self._say(request, controls)
+            case TimersRequest():
+                entries = controls.runtime.timers.waiting()
+                return TimersReply(id=request.id, timers=tuple(map(_entry, entries)))
             case TurnsRequest():
                 turns = self._events.newest_turns(request.count)
                 return TurnsReply(id=request.id, turns=turns)
@@ -90,15 +108,32 @@ class ControlRequests:
             if not asked.done():
                 asked.set_result(None)
 
+    async def _say(self, request: SayRequest, controls: Controls) -> AnyReply:
+        """Have the text spoken. Hours in which Parley must not speak would be checked here."""
+        text = " ".join(request.text.split())
+        if request.voice == "model":
+            return await self._ask(
+                request, ModelSpeechRequested(next(self._numbers), text), controls, SPEAKS_WITHIN_S
+            )
+        frames = await controls.runtime.speak(text)
+        if frames is None:
+            return refused(request, Code.VOICE, "the offline voice is missing: install flite")
+        event = SpeechRequested(next(self._numbers), frames)
+        return await self._ask(request, event, controls, SPEAKS_WITHIN_S)
+
     async def _ask(
-        self, request: ActRequest, event: ListenRequested | StopRequested, controls: Controls
+        self,
+        request: ActRequest,
+        event: ListenRequested | StopRequested | SpeechRequested | ModelSpeechRequested,
+        controls: Controls,
+        within_s: float = ANSWERS_WITHIN_S,
     ) -> AnyReply:
         """Post an event to the core, and wait for its answer."""
         answer: asyncio.Future[RequestAnswered | None]
         answer = self._asked[event.number] = asyncio.get_running_loop().create_future()
         controls.queue.post(event)
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 answered = await answer
         except TimeoutError:
             return refused(request, Code.FAILED, "the audio thread does not answer")
@@ -143,6 +178,12 @@ def _unmute(request: UnmuteRequest, controls: Controls) -> AnyReply:
         return refused(request, Code.SWITCH, controls.gate.reason or BY_SWITCH)
     controls.runtime.mute.reopen()
     return Done(id=request.id)
+
+
+def _entry(waiting: tuple[Alarm, float]) -> TimerEntry:
+    alarm, left_s = waiting
+    due = datetime.fromtimestamp(alarm.due).isoformat(timespec="seconds")
+    return TimerEntry(name=alarm.name, timer=alarm.timer, left_s=round(left_s), due=due)
 
 
 def _set_volume(request: VolumeRequest, controls: Controls) -> AnyReply:

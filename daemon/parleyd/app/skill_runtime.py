@@ -56,6 +56,7 @@ class SkillRuntime:
         self._post = post
         self._store = store
         self._announcer = Announcer()
+        self._speaking = asyncio.Lock()  # the voice takes one text at a time
         self._saver = ThreadPoolExecutor(1, "state")  # one: changes are written in order
         self._saving: set[Future[None]] = set()
         percent = _volume(store.latest.loudness, settings.audio.volume)
@@ -82,16 +83,21 @@ class SkillRuntime:
         """Ring due alarms, and open the microphone when its time is over, until cancelled."""
         while True:
             for alarm in self.timers.take_due():
-                words = await asyncio.to_thread(self._words, alarm)
+                words = await self._words(alarm)
                 self.alarm_listener.prepare()
                 self._post(AlarmDue(alarm.name, alarm.id, words))
             self.mute.look()
             await self.timers.save()
             await asyncio.sleep(LOOK_S)
 
-    def _words(self, alarm: Alarm) -> Frames | None:
+    async def speak(self, text: str) -> Frames | None:
+        """The text in the offline voice: int16 at 24 kHz; None if the voice is missing."""
+        async with self._speaking:
+            return await asyncio.to_thread(self._announcer.say, text)
+
+    async def _words(self, alarm: Alarm) -> Frames | None:
         try:
-            return self._announcer.say(spoken(alarm))
+            return await self.speak(spoken(alarm))
         except Exception:  # the rim of the synthesizer: an alarm rings, with words or without
             log.exception("the alarm rings without words")
             return None

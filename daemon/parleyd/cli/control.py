@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
 
-from parleyd.control.client import ControlClient
-from parleyd.control.replies import Done, StatusReply, VolumeReply
+from parleyd.control.client import ANSWERS_WITHIN_S, ControlClient
+from parleyd.control.replies import Done, StatusReply, TimersReply, VolumeReply
 from parleyd.control.requests import (
     LONGEST_MUTE_MIN,
+    LONGEST_SPEECH,
     ListenRequest,
     MuteRequest,
+    SayRequest,
     StatusRequest,
     StopRequest,
+    TimersRequest,
     UnmuteRequest,
+    Voice,
     VolumeRequest,
 )
 from parleyd.errors import ControlError
@@ -32,8 +36,10 @@ Exit status:
   6  no answer, or a daemon of another version
 """
 
+SAID_WITHIN_S = 660.0  # the daemon gives up earlier
+
+_Order = ListenRequest | StopRequest | MuteRequest | UnmuteRequest | SayRequest
 Run = Callable[..., None]
-_Command = TypeVar("_Command", bound=Run)
 
 
 def of_the_daemon(run: Run) -> click.Command:
@@ -163,6 +169,53 @@ def volume(as_json: bool, level: str | None) -> None:
         click.echo(f"{reply.percent} %")
 
 
+@of_the_daemon
+@click.argument("text", nargs=-1, required=True)
+@click.option(
+    "--voice",
+    type=click.Choice(["embedded", "model"]),
+    default="embedded",
+    show_default=True,
+    help="The offline voice, or the realtime model's, which needs OpenAI or Azure.",
+)
+def say(as_json: bool, text: tuple[str, ...], voice: Voice) -> None:
+    """Speak TEXT when no conversation and no alarm needs the loudspeaker.
+
+    The command returns when the text was heard. A text waits for at most five minutes. The
+    microphone is not opened, and no turn follows. The offline voice speaks English.
+
+    \b
+    Examples:
+      parley say Dinner is ready
+      parley say --voice model "Das Essen ist fertig."
+    """
+    words = " ".join(" ".join(text).split())
+    if not 0 < len(words) <= LONGEST_SPEECH:
+        raise click.BadParameter(f"1 to {LONGEST_SPEECH} characters are allowed", param_hint="TEXT")
+    _order(SayRequest(text=words, voice=voice), as_json, SAID_WITHIN_S)
+
+
+@of_the_daemon
+def timers(as_json: bool) -> None:
+    """List the timers and alarms that are set, the next one first.
+
+    \b
+    Examples:
+      parley timers
+      parley timers --json | jq '.timers[0].left_s'
+    """
+    with ControlClient() as daemon:
+        reply = daemon.ask(TimersRequest(), TimersReply)
+    if as_json:
+        _print_json(reply)
+        return
+    for entry in reply.timers:
+        kind = "timer" if entry.timer else "alarm"
+        minutes, seconds = divmod(entry.left_s, 60)
+        line = f"{minutes:>5}:{seconds:02}  {entry.due}  {kind}  {printable(entry.name)}"
+        click.echo(line.rstrip())
+
+
 def _volume_request(level: str | None) -> VolumeRequest:
     if level is None:
         return VolumeRequest()
@@ -173,11 +226,9 @@ def _volume_request(level: str | None) -> VolumeRequest:
     raise click.BadParameter(f"{level!r} is neither 0 to 100 nor + nor -", param_hint="N")
 
 
-def _order(
-    request: ListenRequest | StopRequest | MuteRequest | UnmuteRequest, as_json: bool
-) -> None:
+def _order(request: _Order, as_json: bool, within_s: float = ANSWERS_WITHIN_S) -> None:
     with ControlClient() as daemon:
-        reply = daemon.ask(request, Done)
+        reply = daemon.ask(request, Done, within_s)
     if as_json:
         _print_json(reply)
 

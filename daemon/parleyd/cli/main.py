@@ -26,10 +26,14 @@ COMMANDS = {
     "mute": "Close the microphone for a time.",
     "unmute": "Open the microphone again.",
     "volume": "Show or set the volume.",
+    "say": "Speak a text.",
+    "timers": "List the timers and alarms that are set.",
     "lights-off": "Switch off the lights of a killed daemon.",
     "explain": "Show why Parley did, or did not, stop in a recording.",
 }
-_OF_THE_DAEMON = frozenset({"status", "listen", "stop", "mute", "unmute", "volume"})
+_OF_THE_DAEMON = frozenset(
+    {"status", "listen", "stop", "mute", "unmute", "volume", "say", "timers"}
+)
 
 
 class _Lazy(click.Group):

@@ -1,5 +1,6 @@
 """`parley turns`: the last turns as a table, from the journal."""
 
+import json
 import os
 import subprocess
 import sys
@@ -49,8 +50,9 @@ ALWAYS = 8  # columns shown even if empty; the others only if a server reports t
 )
 @click.option("--since", default="-7d", show_default=True, help="A time as for journalctl.")
 @click.option("--unit", default="parleyd", show_default=True, help="The systemd unit.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.argument("file", type=click.File("rb"), required=False)
-def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
+def turns(count: int, since: str, unit: str, as_json: bool, file: BinaryIO | None) -> None:
     """Show the last turns: the time of each stage in ms, and percentiles.
 
     The turns come from the journal, or from FILE (`-`: standard input): the output of
@@ -59,8 +61,17 @@ def turns(count: int, since: str, unit: str, file: BinaryIO | None) -> None:
     The endpoint (the end of the question, after a pause) counts from the end of your voice.
     First audio (received) and first sound (heard) count from the endpoint. Hold (silence)
     and interrupt (decision) count from the onset of an interruption.
+
+    \b
+    Examples:
+      parley turns -n 5
+      parley turns --since today --json | jq '.turns[].heard_ms'
     """
     found = read(file, count) if file is not None else _journal(unit, since, count)
+    if as_json:
+        rows = [{"at": turn.at.isoformat(), **turn.fields, **turn.usage} for turn in found]
+        click.echo(json.dumps({"turns": rows}))
+        return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     if not found:
         console.print("No turns. Parley logs them if log.level is info or debug.")

@@ -47,6 +47,8 @@ class Profile:
     """It supports `truncation` with a limit in tokens, and `tracing`."""
     ends: bool = True
     """It always reports the end of a response."""
+    side_speech: bool = False
+    """It has responses outside the conversation (`conversation` "none")."""
     mcp: bool = False
     """It calls remote (MCP) tools itself, and asks for permission first."""
 
@@ -60,6 +62,7 @@ OPENAI = Profile(
     hosts=("openai.com",),  # api., and the regions: us.api., eu.api., ...
     voice="marin",
     limits_context=True,
+    side_speech=True,
     mcp=True,
 )
 
@@ -90,6 +93,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             key_header="api-key",
             voice="marin",
             limits_context=True,
+            side_speech=True,
             mcp=True,
         ),
         "xai": Profile(

@@ -21,6 +21,7 @@ from parleyd.control.replies import (
     Logged,
     StateChanged,
     StatusReply,
+    TimersReply,
     TurnReported,
     TurnsReply,
     VolumeReply,
@@ -33,7 +34,7 @@ from parleyd.errors import ControlError, ProtocolError
 ANSWERS_WITHIN_S = 5.0  # the daemon needs milliseconds; a Pi that starts other programs needs more
 READ_BYTES = 1 << 16
 
-_Replied = TypeVar("_Replied", Done, StatusReply, VolumeReply, TurnsReply)
+_Replied = TypeVar("_Replied", Done, StatusReply, VolumeReply, TimersReply, TurnsReply)
 
 
 EXIT_CODES = {

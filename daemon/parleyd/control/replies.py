@@ -22,7 +22,7 @@ MOST_TURNS = 100
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """Raised by a line that cannot be decoded."""
 
-Fields = dict[str, int | float | str | None]
+Fields = dict[str, bool | int | float | str | None]
 """Of a log event."""
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -109,6 +109,24 @@ class VolumeReply(NumberedReply, frozen=True, kw_only=True, tag="volume"):
     percent: int
 
 
+class TimerEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A timer or an alarm that is set."""
+
+    name: str
+    """As the user gave it; may be empty."""
+    timer: bool
+    """A duration; else an hour of the clock."""
+    left_s: int
+    due: str
+    """Local time: ``2027-03-28T07:00:00``."""
+
+
+class TimersReply(NumberedReply, frozen=True, kw_only=True, tag="timers"):
+    """The timers and alarms, the next one first."""
+
+    timers: tuple[TimerEntry, ...]
+
+
 class TurnsReply(NumberedReply, frozen=True, kw_only=True, tag="turns"):
     """Turns, the oldest first: the fields of their log lines."""
 
@@ -160,7 +178,7 @@ class EventsDropped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     count: int
 
 
-AnyReply = Done | ErrorReply | StatusReply | VolumeReply | TurnsReply
+AnyReply = Done | ErrorReply | StatusReply | VolumeReply | TimersReply | TurnsReply
 AnyEvent = StateChanged | LevelsMeasured | TurnReported | Logged
 DaemonLine = Hello | AnyReply | AnyEvent | EventsDropped
 """Every line of the daemon."""
@@ -187,7 +205,7 @@ def plain_fields(fields: Mapping[str, object]) -> Fields:
     return {name: _plain(value) for name, value in fields.items()}
 
 
-def _plain(value: object) -> int | float | str | None:
+def _plain(value: object) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):

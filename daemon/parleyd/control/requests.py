@@ -13,6 +13,10 @@ from parleyd.control.replies import LONGEST_TEXT, MOST_TURNS, UNREADABLE, Code, 
 from parleyd.printable import printable
 
 LONGEST_MUTE_MIN = 24 * 60
+LONGEST_SPEECH = 400  # characters: less than half a minute, the smallest playback buffer
+
+Voice = Literal["embedded", "model"]
+"""Who speaks a text: the offline voice, or the realtime model, outside the conversation."""
 
 Topic = Literal["state", "levels", "turns", "log"]
 """What a client can subscribe to."""
@@ -53,6 +57,17 @@ class VolumeRequest(Request, frozen=True, kw_only=True, tag="volume"):
     steps: Annotated[int, Meta(ge=-10, le=10)] = 0
 
 
+class SayRequest(Request, frozen=True, kw_only=True, tag="say"):
+    """Speak a text when no turn and no alarm needs the loudspeaker; done when it was heard."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=LONGEST_SPEECH)]
+    voice: Voice = "embedded"
+
+
+class TimersRequest(Request, frozen=True, kw_only=True, tag="timers"):
+    """The timers and alarms that are set; answered by `TimersReply`."""
+
+
 class TurnsRequest(Request, frozen=True, kw_only=True, tag="turns"):
     """The newest turns since the start of the daemon; answered by `TurnsReply`."""
 
@@ -72,6 +87,8 @@ ActRequest = (
     | MuteRequest
     | UnmuteRequest
     | VolumeRequest
+    | SayRequest
+    | TimersRequest
     | TurnsRequest
 )
 """Requests to the daemon; a subscription is the connection's own."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from parleyd import config
+from parleyd.core.announcements import Announcements
 from parleyd.core.connection_policy import ConnectionPolicy
 from parleyd.core.events import (
     CallSkill,
@@ -10,12 +11,16 @@ from parleyd.core.events import (
     ConnectionUp,
     Effect,
     LogEvent,
+    ModelSpeechRequested,
     Reconnect,
     RenewConnection,
+    RequestAnswered,
+    RequestRefusal,
     Send,
     SessionExpiry,
     SetConnectionWanted,
     SkillDone,
+    SpeechRequested,
     SpeechSynthesized,
 )
 from parleyd.core.follow_ups import FollowUps
@@ -47,7 +52,13 @@ _AFTER_REPLY = (
 )  # a turn begins where a reply ended
 
 DialogueEvent = (
-    ServerEvent | ConnectionUp | ConnectionDown | SessionExpiry | SkillDone | SpeechSynthesized
+    ServerEvent
+    | ConnectionUp
+    | ConnectionDown
+    | SessionExpiry
+    | SkillDone
+    | SpeechSynthesized
+    | ModelSpeechRequested
 )
 
 
@@ -63,11 +74,13 @@ class Dialogue:
         front_end: AudioFrontEnd,
         player: ReplyPlayer,
         monitor: HearingMonitor,
+        announcements: Announcements,
         tools: Sequence[Json],
         emit: Callable[[Effect], None],
     ) -> None:
         self._settings = settings
         self._front_end, self._player, self._monitor, self._emit = front_end, player, monitor, emit
+        self._announcements = announcements
         self._turn = TurnStateMachine(settings.turn, settings.hearing)
         self._session = RealtimeSession(settings.realtime, settings.turn, tools)
         self._uplink = Uplink(front_end, self._session)
@@ -136,6 +149,11 @@ class Dialogue:
                 self._take(self._reply.skill_done(event, now), now)
             case SpeechSynthesized(number, frames):
                 self._take(self._reply.question_spoken(number, frames, now), now)
+            case ModelSpeechRequested(number, words):
+                if refused := self.connection.refused:
+                    self._emit(RequestAnswered(number, RequestRefusal.SERVER, refused))
+                else:
+                    self._session.say_aside(number, words, now)
 
     def mute(self, muted: bool, now: float) -> None:
         """The microphone was closed or opened."""
@@ -318,6 +336,11 @@ class Dialogue:
                     self._log_event("permission", server=server, tool=tool, granted=granted, **why)
                 case rt.Used(turn, tokens):
                     self._reply.spent(turn, tokens)
+                case rt.SideSpeechDone(number, frames, reason):
+                    if frames is None:
+                        self._emit(RequestAnswered(number, RequestRefusal.VOICE, reason))
+                    else:
+                        self._announcements.add(SpeechRequested(number, frames), now)
                 case rt.ServerProblem(action, text):
                     for effect in self._problems.take(action, text, now):
                         self._emit(effect)
@@ -328,7 +351,7 @@ class Dialogue:
             self.advance(TurnTrigger.REPLY_FAILED, now)
 
     def _keep_connection(self, now: float) -> None:
-        idle = self._turn.state is State.IDLE
+        idle = self._turn.state is State.IDLE and not self._session.side_speech_due
         effect = self.connection.next(idle, now, self._session.forgets(now))
         if effect is not None:
             self._log_event("connection", ask=_ASKS[type(effect)], state=str(self._turn.state))

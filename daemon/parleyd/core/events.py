@@ -136,6 +136,23 @@ class StopRequested:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechRequested:
+    """A program of this machine asks Parley to play speech; `RequestAnswered` follows."""
+
+    number: int
+    frames: Frames = field(repr=False, compare=False)
+    """int16 mono at 24 kHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpeechRequested:
+    """As `SpeechRequested`, but the model speaks these words, outside the conversation."""
+
+    number: int
+    words: str = field(repr=False)
+
+
 # --- effects ----------------------------------------------------------------------------
 
 
@@ -224,6 +241,10 @@ class RequestRefusal(StrEnum):
     MUTED = "muted"
     NO_CARD = "no_card"
     SERVER = "server"  # it refuses every turn
+    VOICE = "voice"  # it cannot be spoken
+    BUSY = "busy"  # too much waits already
+    EXPIRED = "expired"  # it has waited too long
+    STOPPED = "stopped"  # it was ended before its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +302,8 @@ InputEvent = (
     | SkillDone
     | ListenRequested
     | StopRequested
+    | SpeechRequested
+    | ModelSpeechRequested
 )
 
 Effect = (

@@ -12,6 +12,7 @@ from parleyd.audio import level_dbfs
 from parleyd.core import indicator, log_events
 from parleyd.core.alarm_ringer import AlarmRinger
 from parleyd.core.alarm_sound import AlarmSound
+from parleyd.core.announcements import Announcements
 from parleyd.core.dialogue import Dialogue
 from parleyd.core.events import (
     AlarmCommandRecognized,
@@ -31,6 +32,7 @@ from parleyd.core.events import (
     RequestRefusal,
     SetVolume,
     Show,
+    SpeechRequested,
     StopRequested,
     TickResult,
     WakeRenewed,
@@ -71,8 +73,15 @@ class SmartSpeaker:
         self._effects: list[Effect] = []
         self._player = ReplyPlayer(settings, lead)
         self._monitor = HearingMonitor(self._front_end, lead, self._emit)
+        self._announcements = Announcements(self._player, self._emit)
         self._dialogue = Dialogue(
-            settings, self._front_end, self._player, self._monitor, tools, self._emit
+            settings,
+            self._front_end,
+            self._player,
+            self._monitor,
+            self._announcements,
+            tools,
+            self._emit,
         )
         self._alarm_sound = AlarmSound(settings.skills.alarm_timeout_s)
         self._ringer = AlarmRinger(self._alarm_sound, self._player, self._front_end, self._emit)
@@ -115,6 +124,7 @@ class SmartSpeaker:
                 self._mute(muted, reason, now)
             case CardLost(reason, unheard_frames):
                 self._without_card = reason
+                self._announcements.interrupt("the loss of the sound card")
                 self._player.heard(unheard_frames)
                 self._front_end.closed()
                 self._dialogue.advance(TurnTrigger.CARD_LOST, now)
@@ -127,6 +137,7 @@ class SmartSpeaker:
                 self._monitor.volume_changed(percent)
             case AlarmDue():
                 self._log_event("alarm_due")
+                self._announcements.interrupt("an alarm")
                 self._alarm_sound.add(event, now)
             case AlarmCommandRecognized(stop):
                 self._ringer.command_recognized(stop, now)
@@ -137,12 +148,16 @@ class SmartSpeaker:
             case StopRequested(number):
                 self._stop(now)
                 self._emit(RequestAnswered(number))
+            case SpeechRequested():
+                self._announcements.add(event, now)
             case _:
                 self._dialogue.handle(event, now)
 
     def _button(self, now: float) -> None:
         if self._ringer.audible:
             self._ringer.stop("button")
+        elif self._announcements.audible:
+            self._announcements.stop("the button")
         elif self.state is State.IDLE and self._muted:
             self._emit(OpenMicrophone())
         elif self.state is not State.IDLE or self._may_listen():
@@ -157,11 +172,13 @@ class SmartSpeaker:
         if refused := self._dialogue.connection.refused:
             return RequestAnswered(number, RequestRefusal.SERVER, refused)
         self._ringer.stop("command")
+        self._announcements.interrupt("a command")
         self._dialogue.advance(TurnTrigger.LISTEN_COMMAND, now)
         return RequestAnswered(number)
 
     def _stop(self, now: float) -> None:
         self._ringer.stop("command")
+        self._announcements.stop("a command")
         self._dialogue.advance(TurnTrigger.STOP_COMMAND, now)
 
     def _play_startup_sound(self, now: float) -> None:
@@ -195,20 +212,22 @@ class SmartSpeaker:
         if period.xruns:
             self._monitor.xruns(period.xruns, now)
         talking = self.state in (State.SPEAKING, State.BARGE_IN)
-        sounding = talking or self._ringer.audible
-        attentive = self.state is not State.IDLE or self._ringer.audible
+        outside = self._ringer.audible or self._announcements.audible
+        sounding, attentive = talking or outside, self.state is not State.IDLE or outside
         result = self._front_end.listen(period.frames, now, speaking=sounding, attentive=attentive)
         self.heard = result.heard if result is not None else None
         if result is not None:
             self._perceive(result, now)
         self._dialogue.poll(now)
         self._ring(now)
+        self._announce(now)
         return self._step(now)
 
     def _perceive(self, result: FrontEndResult, now: float) -> None:
         self._dialogue.begin_period(result.heard)
         if result.keyword is not None:
             self._ringer.stop("wake word")
+            self._announcements.interrupt("the wake word")
             if self._may_listen():
                 self._dialogue.wake_word(result.keyword, now)
         if result.stop_word:
@@ -223,6 +242,8 @@ class SmartSpeaker:
     def _stop_word(self, now: float) -> None:
         if self._ringer.audible:
             self._ringer.stop("stop word")
+        elif self._announcements.audible:
+            self._announcements.stop("the stop word")
         else:
             self._dialogue.stop_word(now)
 
@@ -251,6 +272,10 @@ class SmartSpeaker:
         elif self._alarm_sound.impatient(now):
             self._dialogue.advance(TurnTrigger.ALARM_DUE, now)
 
+    def _announce(self, now: float) -> None:
+        quiet = self.state is State.IDLE and not self._ringer.audible
+        self._announcements.poll(now, free=quiet and not self._without_card)
+
     def _step(self, now: float) -> TickResult:
         dropped, playback = self._player.next()
         if dropped is not None:
@@ -274,7 +299,7 @@ class SmartSpeaker:
             ringing=self._ringer.audible,
             refused=connection.refused or (connection.put_off if idle else ""),
             offline=connection.missed,
-            turn=dialogue.state,
+            turn=State.SPEAKING if self._announcements.audible else dialogue.state,
             dry=dialogue.runs_dry(now),
             remark=dialogue.remark,
             deaf=self._front_end.deaf,

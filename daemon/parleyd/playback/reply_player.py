@@ -152,6 +152,11 @@ class ReplyPlayer:
         return self._done and not self._playout.busy
 
     @property
+    def busy(self) -> bool:
+        """Whether any sound was not heard to its end."""
+        return self._playout.busy
+
+    @property
     def buffered_ms(self) -> int:
         """The length of the audio that waits for playback."""
         return self._playout.buffered_ms

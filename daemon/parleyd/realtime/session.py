@@ -33,6 +33,7 @@ from parleyd.realtime.session_events import (
     UserStopped,
 )
 from parleyd.realtime.session_setup import SessionSetup
+from parleyd.realtime.side_speech import SideSpeech
 from parleyd.realtime.truncation import Truncations
 from parleyd.realtime.turn_input import TurnInput
 from parleyd.realtime.usage import ContextWindow
@@ -60,6 +61,7 @@ class RealtimeSession:
     _permissions: Permissions = field(init=False)
     _history: History = field(init=False)
     _context: ContextWindow = field(init=False)
+    _side: SideSpeech = field(init=False)
     _truncations: Truncations = field(default_factory=Truncations)
     _transcribes: bool = True  # no transcription failure was reported yet
     _talked_at: float = 0.0
@@ -69,6 +71,7 @@ class RealtimeSession:
         server = self._profile = profile(self.realtime.server)
         outbox, decoder, encoder = self._outbox, ReplyDecoder(), TurnEncoder()
         auto = AutoResponse(server, self.turn.response_timeout_s)
+        self._side = SideSpeech(server.side_speech, outbox)
         self._setup = SessionSetup(
             self.realtime, self.turn, self.tools, outbox, decoder, encoder, auto
         )
@@ -107,6 +110,11 @@ class RealtimeSession:
         return self._answer.awaiting
 
     @property
+    def side_speech_due(self) -> bool:
+        """Whether a text is to be spoken outside the conversation: a socket is needed."""
+        return self._side.due
+
+    @property
     def asks(self) -> bool:
         """The reply ended with a question for permission: only a clear yes in the next turn
         grants it."""
@@ -136,6 +144,7 @@ class RealtimeSession:
         """
         living = self._answer.living
         self._answer.lost()
+        self._side.lost()
         self._setup.lost()
         self._input.lost()
         self._outbox.lost()
@@ -239,6 +248,10 @@ class RealtimeSession:
         reply, only the words that were heard, once it has ended."""
         return self._history.take_new()
 
+    def say_aside(self, number: int, words: str, now: float) -> None:
+        """Have the model speak a text outside the conversation; `SideSpeechDone` follows."""
+        self._side.ask(number, words, now)
+
     def owes(self, call_id: str) -> bool:
         """Whether the result of this call is due: its response was not interrupted."""
         return self._answer.calls.owed(call_id)
@@ -254,6 +267,8 @@ class RealtimeSession:
 
     def receive(self, event: ev.ServerEvent, now: float) -> list[SessionEvent]:
         """Take one event of the server; unknown kinds are filtered out earlier."""
+        if (aside := self._side.receive(event)) is not None:
+            return aside
         match event:
             case ev.SessionCreated():
                 self._setup.created(now)
@@ -291,7 +306,8 @@ class RealtimeSession:
         events = self._answer.poll(now)
         events += self._setup.overdue(now)
         self._answer.create(now)
-        return events
+        audio = self._audio.decoder.format
+        return events + self._side.poll(now, free=not self.awaiting, audio=audio)
 
     def _confirmed(self, session: ev.Json, now: float) -> list[SessionEvent]:
         """The server describes the session, which may differ from the requested one."""
@@ -344,6 +360,8 @@ class RealtimeSession:
 
     def _refused(self, error: ev.ErrorDetail, now: float) -> list[SessionEvent]:
         refusal = classify_error(error)
+        if self._side.refused(error, refusal.text):
+            return []
         if setup := self._setup.refused(error, refusal):
             return [*setup]
         events: list[SessionEvent] = []

@@ -98,6 +98,16 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class SideSpeechDone:
+    """The model has spoken a text outside the conversation, or will not."""
+
+    number: int
+    frames: Frames | None = field(repr=False, compare=False)
+    """int16 mono at 24 kHz; None for the reason in words."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerProblem:
     """A problem for the log; with RECONNECT or FATAL the connection must act."""
 
@@ -118,5 +128,6 @@ SessionEvent = (
     | PermissionQuestion
     | Permission
     | Used
+    | SideSpeechDone
     | ServerProblem
 )

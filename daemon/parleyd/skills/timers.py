@@ -62,6 +62,13 @@ class Timers:
             )
         return recent
 
+    def waiting(self) -> list[tuple[Alarm, float]]:
+        """The timers and alarms that are set, the next one first, and the seconds left."""
+        now = self._clock()
+        return [
+            (alarm, max(0.0, self._alarms.left_s(alarm, now))) for alarm in self._alarms.waiting
+        ]
+
     def stopped(self, ids: Sequence[int]) -> None:
         """Remove alarms that have rung and were stopped."""
         self._alarms.stopped(ids)
@@ -123,11 +130,10 @@ class Timers:
     @skill
     def list_timers(self) -> str:
         """List the timers and alarms that are set, and the time left."""
-        now = self._clock()
         lines = [
-            f"{_what(alarm)}: in {max(0, round(self._alarms.left_s(alarm, now)))} seconds"
+            f"{_what(alarm)}: in {round(left_s)} seconds"
             + ("" if alarm.timer else f", at {_hour(alarm)}")
-            for alarm in self._alarms.waiting
+            for alarm, left_s in self.waiting()
         ]
         return ". ".join(lines) + "." if lines else "No timer and no alarm is set."
 
