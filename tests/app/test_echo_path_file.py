@@ -1,6 +1,7 @@
 import io
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.config import AudioConfig
 from parleyd.hearing.echo_path import TAPS, EchoPath
+from parleyd.hearing.microphone_watch import Processing
 
 MEMORY = EchoPath(np.linspace(0, 0.01, TAPS).astype(np.float32), 320.5, 640.0, 1e-5)
 
@@ -20,6 +22,7 @@ def test_echo_path_file_survives_a_restart(tmp_path: Path) -> None:
     assert kept is not None
     np.testing.assert_array_equal(kept.weights, MEMORY.weights)
     assert (kept.late, kept.delay, kept.drift) == (320.5, 640.0, 1e-5)
+    assert kept.processing is None
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -99,6 +102,28 @@ def test_valid_echo_path_file_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "echo.npz"
     path.write_bytes(npz(**GOOD))
     assert EchoPathFile(path, AudioConfig()).load() is not None
+
+
+@pytest.mark.parametrize("processing", list(Processing))
+def test_echo_path_file_keeps_what_the_microphone_does(
+    tmp_path: Path, processing: Processing
+) -> None:
+    path = tmp_path / "echo.npz"
+    EchoPathFile(path, AudioConfig()).save(replace(MEMORY, processing=processing))
+    kept = EchoPathFile(path, AudioConfig()).load()
+    assert kept is not None
+    assert kept.processing is processing
+
+
+@pytest.mark.parametrize("processing", ["of a newer version", 7.0])
+def test_echo_path_file_with_unknown_processing_is_loaded(
+    tmp_path: Path, processing: object
+) -> None:
+    path = tmp_path / "echo.npz"
+    path.write_bytes(npz(**GOOD, processing=processing))
+    kept = EchoPathFile(path, AudioConfig()).load()
+    assert kept is not None
+    assert kept.processing is None
 
 
 @pytest.mark.parametrize("late", [np.nan, np.inf, -1.0, 1e308])

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from parleyd import config
 from parleyd.hearing.echo_path import TAPS, EchoPath
+from parleyd.hearing.microphone_watch import Processing
 from parleyd.system import atomic_file
 from parleyd.units import Floats
 
 LONGEST_FILE = 1 << 20  # bytes; it has fifty thousand
 NAMES = ("cards", "weights", "late", "delay", "drift")
+PROCESSING = "processing"  # is not in the files of older versions
 # zipfile raises these for damaged files; an encrypted member is a RuntimeError
 DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, RuntimeError, OverflowError,
            zipfile.BadZipFile, struct.error)  # fmt: skip
@@ -43,12 +45,16 @@ class EchoPathFile:
             members = _members(atomic_file.read(self._path, LONGEST_FILE))
             if members["cards"] != _npy(np.array(self._cards)):
                 return None
+            late, delay, drift = (
+                float(_numbers(members, name, np.zeros((), np.float64)))
+                for name in ("late", "delay", "drift")
+            )
             memory = EchoPath(
                 _numbers(members, "weights", np.zeros(TAPS, np.float32)),
-                *(
-                    float(_numbers(members, name, np.zeros((), np.float64)))
-                    for name in ("late", "delay", "drift")
-                ),
+                late,
+                delay,
+                drift,
+                _processing(members.get(PROCESSING)),
             )
         except FileNotFoundError:
             return None
@@ -69,6 +75,7 @@ class EchoPathFile:
             late=memory.late,
             delay=memory.delay,
             drift=memory.drift,
+            processing=np.array(str(memory.processing or "")),
         )
         try:
             atomic_file.write(self._path, content.getvalue())
@@ -87,10 +94,16 @@ class EchoPathFile:
 def _members(content: bytes) -> dict[str, bytes]:
     """The arrays of an uncompressed npz file, as npy files. Raises one of `DAMAGED`."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        infos = [archive.getinfo(f"{name}.npy") for name in NAMES]
+        names = [*NAMES, *([PROCESSING] if f"{PROCESSING}.npy" in archive.namelist() else [])]
+        infos = [archive.getinfo(f"{name}.npy") for name in names]
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
             raise ValueError("it is compressed")  # a small file would unpack to any size
-        return {name: archive.read(info) for name, info in zip(NAMES, infos, strict=True)}
+        return {name: archive.read(info) for name, info in zip(names, infos, strict=True)}
+
+
+def _processing(member: bytes | None) -> Processing | None:
+    """The kind of processing that was saved; None for none, and for one of a newer version."""
+    return next((kind for kind in Processing if _npy(np.array(str(kind))) == member), None)
 
 
 def _numbers(members: Mapping[str, bytes], name: str, like: Floats) -> Floats:

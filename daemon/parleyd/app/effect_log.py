@@ -16,6 +16,7 @@ LOUD_EVENTS = dict.fromkeys(
             "room_talks",
             "loudspeaker_not_heard",
             "echo_too_loud",
+            "microphone_processes",
         ),
         "no_sound",
     ],

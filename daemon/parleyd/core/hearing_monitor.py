@@ -7,6 +7,7 @@ from parleyd.core.events import EchoPathLearned, Effect, LogEvent, ReportXruns
 from parleyd.hearing.canceller_watch import CancellerWatch
 from parleyd.hearing.duplex import Duplex
 from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
+from parleyd.hearing.microphone_watch import MicrophoneWatch, Processing
 from parleyd.playback.lead import PlaybackLead
 
 SAVE_EVERY_S = 600.0  # memory cards wear, and rooms change slowly
@@ -23,6 +24,7 @@ class HearingMonitor:
         self._emit = emit
         self._saved_at = float("-inf")
         self._impaired = ""
+        self._processing: set[Processing] = set()  # logged
 
     @property
     def impaired(self) -> str:
@@ -48,8 +50,17 @@ class HearingMonitor:
             self.save_echo_path(now)
         if result.dead is not None:
             self._emit(log_events.of_microphone(result.dead))
+        if result.microphone is not None:
+            self._report_processing(result.microphone)
         if result.duplex is not None or result.canceller is not None:
             self._report_duplex(result.duplex, result.canceller)
+
+    def _report_processing(self, microphone: MicrophoneWatch) -> None:
+        """Log once what a microphone does to its sound; again if another thing shows."""
+        processing = microphone.processing
+        if processing is not None and processing not in self._processing:
+            self._processing.add(processing)
+            self._emit(log_events.of_processing(microphone, processing))
 
     def save_echo_path(self, now: float) -> None:
         """Have the echo path saved for the next start, at most once in `SAVE_EVERY_S`."""

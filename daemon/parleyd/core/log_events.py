@@ -4,6 +4,7 @@ from parleyd.core.events import LogEvent
 from parleyd.hearing.barge_in import BargeInDecision
 from parleyd.hearing.calibration import CalibrationResult
 from parleyd.hearing.duplex import Duplex
+from parleyd.hearing.microphone_watch import MicrophoneWatch, Processing
 from parleyd.hearing.own_voice import OwnVoice
 from parleyd.realtime.events import Json
 from parleyd.units import MIC_RATE_HZ
@@ -45,6 +46,19 @@ def of_microphone(dead: bool) -> LogEvent:
             "is recorded"
         },
     )
+
+
+def of_processing(microphone: MicrophoneWatch, processing: Processing) -> LogEvent:
+    """The microphone was found to process its sound."""
+    fields: Json = {"shows": str(processing)}
+    if microphone.removed_db is not None:
+        fields["removed_db"] = round(microphone.removed_db, 1)
+    means = (
+        "the microphone or the loudspeaker changes the sound, so users must be louder to "
+        "interrupt: switch off automatic gain, noise reduction and gates (alsamixer), lower "
+        'audio.volume, or set hearing.canceller = "hardware" if the microphone cancels the echo'
+    )
+    return LogEvent("microphone_processes", {**fields, "means": means})
 
 
 def of_lead(lead_ms: int) -> LogEvent:

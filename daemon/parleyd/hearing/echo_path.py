@@ -6,6 +6,7 @@ import numpy as np
 
 from parleyd.hearing.delay_estimator import FARTHEST
 from parleyd.hearing.echo_canceller import HOP, PARTITIONS
+from parleyd.hearing.microphone_watch import Processing
 from parleyd.units import Floats
 
 TAPS = PARTITIONS * HOP
@@ -27,6 +28,9 @@ class EchoPath:
 
     drift: float
     """Frames per frame by which the clocks drift apart."""
+
+    processing: Processing | None = None
+    """What the microphone does to its sound; None for a plain one."""
 
     @property
     def plausible(self) -> bool:

@@ -20,6 +20,7 @@ from parleyd.hearing.echo_control import EchoControl
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.hearing.endpointing import Endpointer, SpeechBoundary
 from parleyd.hearing.fuse import ComponentFault, Fuse
+from parleyd.hearing.microphone_watch import MicrophoneWatch
 from parleyd.hearing.preroll import Preroll
 from parleyd.hearing.reference import LAG_MS, Reference
 from parleyd.hearing.stop_word import StopWord
@@ -53,6 +54,9 @@ class FrontEndResult(NamedTuple):
     """Set in the period in which a user has said "stop" to Parley's voice or alarm."""
     dead: bool | None = None
     """Set in the period in which the microphone stopped, or resumed, delivering sound."""
+    microphone: MicrophoneWatch | None = None
+    """Set in the period in which the microphone was found to process its sound, or not to, and
+    when the calibration is complete."""
 
 
 class AudioFrontEnd:
@@ -134,18 +138,21 @@ class AudioFrontEnd:
         turned = self._judges.run(now, self._turned, heard, speaking)
         lost = self._watch.lost
         self._judges.run(now, self._check_canceller, speaking, now)
+        recognised = self._judges.run(now, self._watch_microphone, heard, speaking)
         decision = self._judges.run(now, self._judge, heard, now)
+        calibrated = self._hears.run(now, self._calibrated, heard, now)
         return FrontEndResult(
             heard,
             self._wakes.run(now, self._wake_word, to_wake, speaking, now),
             decision,
             self._ends.run(now, self._endpoint.update, heard if user else _nobody(heard), now),
             self._duplex if turned else None,
-            self._hears.run(now, self._calibrated, heard, now),
+            calibrated,
             self._watch if self._watch.lost is not lost else None,
             user,
             bool(self._stops.run(now, self._stop_word, heard, speaking, now)),
             dead,
+            self._microphone if recognised or calibrated is not None else None,
         )
 
     @property
@@ -250,11 +257,13 @@ class AudioFrontEnd:
 
     def echo_path(self) -> EchoPath | None:
         """Return the learned echo path; None after too little playback."""
-        return self._hears.run(self._now, self._hearing.echo_path)
+        path = self._hears.run(self._now, self._hearing.echo_path)
+        return replace(path, processing=self._microphone.processing) if path else None
 
     def restore(self, memory: EchoPath) -> None:
         """Start from an echo path that was learned before."""
         self._hears.run(self._now, self._hearing.restore, memory)
+        self._microphone.restore(memory.processing if memory.plausible else None)
 
     def recent(self, ms: float) -> Frames:
         """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
@@ -375,6 +384,10 @@ class AudioFrontEnd:
         if judged and self._watch.due(in_doubt=in_doubt):
             self._watch.checked(self._hearing.own_voice(), now)
 
+    def _watch_microphone(self, heard: ProcessedPeriod, speaking: bool) -> bool:
+        held = self._barge_in.pending
+        return self._microphone.update(heard, judged=speaking and not held, held=held)
+
     def _calibrated(self, heard: ProcessedPeriod, now: float) -> CalibrationResult | None:
         if self._calibration is None:
             return None
@@ -420,7 +433,10 @@ class AudioFrontEnd:
         self._voices = BackgroundVoices()
         self._user_gate = UserGate(self._voices)
         self._overhears = False
-        self._barge_in: BargeInDetector = BargeInDetector(self._settings.hearing, self._voices)
+        self._microphone = MicrophoneWatch()
+        self._barge_in: BargeInDetector = BargeInDetector(
+            self._settings.hearing, self._voices, self._microphone
+        )
 
     def _renew_endpoint(self) -> None:
         self._endpoint = Endpointer(self._settings.turn.silence_ms)

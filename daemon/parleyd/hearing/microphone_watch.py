@@ -1,0 +1,226 @@
+"""Recognise a microphone that processes its sound, and what such a microphone leaves of the echo.
+
+Noise reduction, codecs, gates and gain control change the echo faster than a linear filter learns
+it: the canceller removes 3 to 14 dB of a settled, loud echo, in plain rooms 15 to 33. What is left
+resembles a user. Gain control also raises the room's noise to a user's level while a reply
+pauses. On such a microphone, a user must be louder than both have been in the last replies.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from enum import StrEnum
+
+from parleyd.audio import db_to_power, power_to_db
+from parleyd.hearing import ProcessedPeriod
+
+PROCESSES_DB = 14.0  # removed: less marks a microphone that processes its sound, ...
+_QUICK_DB = 10.0  # ... or less than this, already after the first second of loud echo
+_PLAIN_DB = 16.0  # hysteresis: from here on it is a plain one again
+_BLOCK = 10  # periods
+_QUICK_BLOCKS, _SURE_BLOCKS, _KEPT_BLOCKS = 10, 40, 150
+_LOUD_DBFS = -50.0
+_OVER_FLOOR_DB = 20.0  # a weaker echo shows noise, not the canceller
+_FLOOR_RISES_DB = 0.05  # per block
+_TAIL_DB = 1.2  # per period: the decay of a room with an RT60 of 0.5 s
+_PAUSE_DBFS = -75.0  # of the estimated echo: below, the rest is the room's noise
+_PAUSE_PERIODS, _PAUSE_STARTS = 24, 12  # from the start's level to the end's
+_PAUSES, _KEPT_PAUSES = 5, 20
+_RAISES_DB, _STEADY_DB = 2.5, 1.5  # median rise in a pause; in plain rooms at most 1.1
+_GATES_DB = -9.0  # median fall; at most 6.2 in plain rooms
+_BEGINS_PERIODS = 15  # after a pause, until gain control has lowered the gain again
+_KEPT = 200  # samples of residual echo and of noise in pauses: 20 s of replies each
+_LEAST = 10
+_EXPLAINED = 0.9  # quantile
+_OVER_DB = 2.0
+_END_PERIODS, _LEVEL_PERIODS = 8, 4
+_LATE_PERIODS = 4  # the echo after a pause may begin earlier than its estimate
+_NOT_A_VOICE = 0.3
+_NOTHING = 1e-12
+
+
+class Processing(StrEnum):
+    """What a microphone does to its sound, as far as it shows."""
+
+    GAIN_CONTROL = "gain control"
+    GATE = "gate"
+    OTHER = "noise reduction, a codec or distortion"
+
+
+class _Ranked:
+    """The newest values of one kind, in order: a quantile is cheap."""
+
+    def __init__(self, kept: int) -> None:
+        self._newest: deque[float] = deque(maxlen=kept)
+        self._ranked: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._ranked)
+
+    def push(self, value: float) -> None:
+        if len(self._newest) == self._newest.maxlen:
+            del self._ranked[bisect_left(self._ranked, self._newest[0])]
+        self._newest.append(value)
+        insort(self._ranked, value)
+
+    def quantile(self, share: float) -> float:
+        return self._ranked[int(share * len(self._ranked))]
+
+
+class MicrophoneWatch:
+    """Measures the canceller's success and the levels that it leaves; pure.
+
+    One `update` for each period, owned by the audio thread.
+    """
+
+    def __init__(self) -> None:
+        self.processes = False
+        """Whether the microphone processes its sound."""
+        self.removed_db: float | None = None
+        """How much of the loud echo the canceller removes, median of its last 15 s."""
+        self._leaves_echo = self._raises = False
+        self._restored: Processing | None = None
+        self._removed = _Ranked(_KEPT_BLOCKS)
+        self._rises = _Ranked(_KEPT_PAUSES)  # dB
+        self._residual, self._noise = _Ranked(_KEPT), _Ranked(_KEPT)  # dB over the echo, dBFS
+        kept = _END_PERIODS + _LATE_PERIODS
+        self._powers: deque[float] = deque([0.0] * kept, maxlen=kept)
+        self._echo_dbfs = -120.0  # with its tail
+        self._pause = 0  # periods
+        self._pause_starts = self._pause_voice = 0.0
+        self._begins = 0  # periods in which the echo is louder than the canceller has learned
+        self._held: list[float] = []
+        self._floor_dbfs = 0.0
+        self._left = self._echo = 0.0  # of the block
+        self._periods = 0
+        self._judged, self._voiced = True, False
+
+    @property
+    def processing(self) -> Processing | None:
+        """What the microphone does to its sound; None for a plain one."""
+        if not self.processes:
+            return None
+        if self._raises:
+            return Processing.GAIN_CONTROL
+        if len(self._rises) < _PAUSES:
+            return self._restored or Processing.OTHER
+        return Processing.GATE if self._rises.quantile(0.5) < _GATES_DB else Processing.OTHER
+
+    def restore(self, processing: Processing | None) -> None:
+        """Start from what was known before a restart, until enough is measured."""
+        self._restored = processing
+        self.processes = self._leaves_echo = processing is not None
+        self._raises = processing is Processing.GAIN_CONTROL
+
+    def update(self, heard: ProcessedPeriod, *, judged: bool, held: bool) -> bool:
+        """Process one period; return whether `processes` changed.
+
+        `judged`: of a reply that is not held; `held`: of one that is.
+        """
+        self._echo_dbfs = max(heard.echo_dbfs, self._echo_dbfs - _TAIL_DB)
+        power = db_to_power(heard.level_dbfs)
+        self._powers.append(power)
+        if not (judged or held):
+            self._end_pause()
+            self._begin_block()
+            return False
+        self._follow_pause(heard, held=held)
+        self._left += power
+        self._echo += db_to_power(heard.echo_dbfs)
+        self._periods += 1
+        self._judged = self._judged and judged and heard.trusted
+        self._voiced = self._voiced or heard.voice > _NOT_A_VOICE
+        if self._periods < _BLOCK:
+            return False
+        self._end_block(heard, held=held)
+        before, self.processes = self.processes, self._leaves_echo or self._raises
+        return self.processes is not before
+
+    @property
+    def explains(self) -> bool:
+        """Whether residual echo and noise, as they were in the last replies, explain the last
+        40 ms; never on a plain microphone."""
+        if not self.processes:
+            return False
+        return self._begins > 0 or self._level_dbfs < self._explained_dbfs + _OVER_DB
+
+    @property
+    def explains_silence(self) -> bool:
+        """The same without residual echo, for a held reply."""
+        if not self.processes or len(self._noise) < _LEAST:
+            return False
+        return self._level_dbfs < self._noise.quantile(_EXPLAINED) + _OVER_DB
+
+    def was_nothing(self) -> None:
+        """A hold was resumed: its sound, if it was no voice, is the room's."""
+        for level_dbfs in self._held:
+            self._noise.push(level_dbfs)
+        self._held.clear()
+
+    @property
+    def _level_dbfs(self) -> float:
+        newest = list(self._powers)[-_LEVEL_PERIODS:]
+        return power_to_db(sum(newest) / _LEVEL_PERIODS + _NOTHING)
+
+    @property
+    def _explained_dbfs(self) -> float:
+        power = _NOTHING
+        if len(self._residual) >= _LEAST:
+            power += db_to_power(self._echo_dbfs + self._residual.quantile(_EXPLAINED))
+        if len(self._noise) >= _LEAST:
+            power += db_to_power(self._noise.quantile(_EXPLAINED))
+        return power_to_db(power)
+
+    def _follow_pause(self, heard: ProcessedPeriod, *, held: bool) -> None:
+        self._begins = max(0, self._begins - 1)
+        if heard.echo_dbfs >= _PAUSE_DBFS:
+            self._end_pause()
+            return
+        self._pause += 1
+        if held:
+            self._pause_voice = max(self._pause_voice, heard.voice)
+        if self._pause == _PAUSE_STARTS:
+            self._pause_starts = sum(list(self._powers)[-_END_PERIODS:])
+
+    def _end_pause(self) -> None:
+        if self._pause >= _PAUSE_PERIODS and self._pause_voice < _NOT_A_VOICE:
+            ends = power_to_db(sum(list(self._powers)[:_END_PERIODS]) + _NOTHING)
+            self._rises.push(ends - power_to_db(self._pause_starts + _NOTHING))
+            limit_db = _STEADY_DB if self._raises else _RAISES_DB
+            enough = len(self._rises) >= _PAUSES
+            self._raises = enough and self._rises.quantile(0.5) > limit_db
+            self._begins = _BEGINS_PERIODS if self._raises else 0
+        self._pause, self._pause_voice = 0, 0.0
+
+    def _begin_block(self) -> None:
+        self._left = self._echo = 0.0
+        self._periods = 0
+        self._judged, self._voiced = True, False
+
+    def _end_block(self, heard: ProcessedPeriod, *, held: bool) -> None:
+        left_dbfs = power_to_db(self._left / _BLOCK + _NOTHING)
+        echo_dbfs = power_to_db(self._echo / _BLOCK + _NOTHING)
+        self._floor_dbfs = min(left_dbfs, self._floor_dbfs + _FLOOR_RISES_DB)
+        judged, voiced = self._judged, self._voiced
+        self._begin_block()
+        paused = heard.echo_dbfs < _PAUSE_DBFS
+        if held and not voiced and paused:
+            self._held.append(left_dbfs)
+        if not judged:
+            return
+        self._held.clear()
+        if paused:
+            self._noise.push(self._level_dbfs)
+        else:
+            self._residual.push(self._level_dbfs - self._echo_dbfs)
+        loud = echo_dbfs > max(_LOUD_DBFS, self._floor_dbfs + _OVER_FLOOR_DB)
+        if loud and not heard.echo_unsettled:
+            self._removed.push(echo_dbfs - left_dbfs)
+            self._measure()
+
+    def _measure(self) -> None:
+        blocks = len(self._removed)
+        if blocks < _QUICK_BLOCKS:
+            return
+        self.removed_db = self._removed.quantile(0.5)
+        limit_db = PROCESSES_DB if blocks >= _SURE_BLOCKS else _QUICK_DB
+        self._leaves_echo = self.removed_db < (_PLAIN_DB if self._leaves_echo else limit_db)

@@ -1,0 +1,222 @@
+"""Microphones that process their sound are recognised; plain ones and bad loudspeakers are not."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from parleyd.audio import float_to_int16
+from parleyd.config import Config
+from parleyd.core.events import Effect, LogEvent
+from parleyd.core.hearing_monitor import HearingMonitor
+from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing.barge_in import BargeInDetector, Decision
+from parleyd.hearing.echo_control import EchoControl
+from parleyd.hearing.echo_path import TAPS, EchoPath
+from parleyd.hearing.front_end import AudioFrontEnd
+from parleyd.hearing.microphone_watch import MicrophoneWatch, Processing
+from parleyd.playback.lead import PlaybackLead
+from parleyd.simulation.clips import synthesize
+from parleyd.simulation.convolution import Signal
+from parleyd.units import MIC_PERIOD_FRAMES
+from tests.bench.hearing.air import Distortion
+from tests.bench.hearing.device import Device
+from tests.hearing.echo_rooms import convolve, echo_path, noise
+
+TEXTS = (
+    "Once upon a time there was a small house at the edge of a very large forest.",
+    "A man and his two children lived in it, and they had a cat.",
+    "Every morning he went into the forest, and in the evening he came back with wood.",
+    "One day he found a door between two trees.",
+)
+QUIET = np.zeros(MIC_PERIOD_FRAMES, np.int16)
+
+
+def story(pause_s: float = 0.9) -> Signal:
+    """Return four sentences, twice, with pauses, full scale 1.0."""
+    rest = np.zeros(round(pause_s * 16_000))
+    parts = [part for text in TEXTS * 2 for part in (synthesize(text, "slt") / 32768 * 0.7, rest)]
+    return np.concatenate(parts)
+
+
+def watched(
+    *,
+    traits: str = "",
+    seed: int = 0,
+    distortion_db: float | None = None,
+    noise_rms: float = 0.0005,
+) -> MicrophoneWatch:
+    """Play the story in a room to a microphone with these traits; return what was learned."""
+    spoken = story()
+    loudspeaker = spoken
+    if distortion_db is not None:
+        loudspeaker = Distortion(spoken[np.abs(spoken) > 0.01], distortion_db)(spoken)
+    echo = convolve(loudspeaker.astype(np.float32), echo_path(60.0)) * 0.8
+    sound = (echo + noise(len(echo), noise_rms)).astype(np.float64)
+    device = Device(frozenset(traits.split()), -36.0, (seed,)) if traits else None
+    microphone = device.microphone() if device is not None else None
+    hearing, watch = EchoControl(Config().hearing), MicrophoneWatch()
+    for index in range(len(spoken) // MIC_PERIOD_FRAMES):
+        part = slice(index * MIC_PERIOD_FRAMES, (index + 1) * MIC_PERIOD_FRAMES)
+        period = microphone.process(sound[part]) if microphone is not None else sound[part]
+        heard = hearing.process(
+            float_to_int16(period), float_to_int16(spoken[part]), index / 100, attentive=False
+        )
+        watch.update(heard, judged=True, held=False)
+    return watch
+
+
+@pytest.mark.slow
+def test_plain_microphone_is_not_recognised() -> None:
+    watch = watched()
+    assert watch.processing is None
+    assert watch.removed_db is not None
+    assert watch.removed_db > 18
+
+
+@pytest.mark.slow
+def test_distorting_loudspeaker_is_no_processing_microphone() -> None:
+    watch = watched(distortion_db=20.0)
+    assert watch.processing is None
+    assert watch.removed_db is not None
+    assert 15 < watch.removed_db < 21
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 2])
+def test_gain_control_is_recognised(seed: int) -> None:
+    assert watched(traits="gain", seed=seed).processing is Processing.GAIN_CONTROL
+
+
+@pytest.mark.slow
+def test_gate_that_spoils_the_echo_is_recognised() -> None:
+    assert watched(traits="gate codec", seed=18).processing is Processing.GATE
+
+
+@pytest.mark.slow
+def test_codec_is_recognised_by_the_echo_that_is_left() -> None:
+    watch = watched(traits="codec", seed=18)
+    assert watch.processing is Processing.OTHER
+    assert watch.removed_db is not None
+    assert watch.removed_db < 14
+
+
+# --- what it leaves, and what a user must exceed --------------------------------------
+
+
+def period(
+    level_dbfs: float, echo_dbfs: float = -120.0, *, near_end: float = 0.0, voice: float = 0.0
+) -> ProcessedPeriod:
+    return ProcessedPeriod(
+        cleaned=QUIET, excess_db=5.0, voice=voice, voice_chunk=True, near_end=near_end,
+        speech=near_end, level_dbfs=level_dbfs, echo_dbfs=echo_dbfs,
+    )  # fmt: skip
+
+
+def learned(left_db: float = 8.0, pause_dbfs: float = -70.0) -> MicrophoneWatch:
+    """Return a watch after 10 s of an echo of -30 dBFS of which `left_db` are removed, with
+    pauses."""
+    watch = MicrophoneWatch()
+    for index in range(1000):
+        loud = index % 200 < 150
+        sound = period(-30.0 - left_db, -30.0) if loud else period(pause_dbfs)
+        watch.update(sound, judged=True, held=False)
+    return watch
+
+
+def explains(watch: MicrophoneWatch, sound: ProcessedPeriod) -> bool:
+    for _ in range(5):
+        watch.update(sound, judged=True, held=False)
+    return watch.explains
+
+
+def test_residual_echo_as_before_explains_a_sound() -> None:
+    assert explains(learned(), period(-38.0, -30.0))
+    assert explains(learned(), period(-28.0, -20.0))
+    assert not explains(learned(), period(-30.0, -30.0))
+
+
+def test_noise_of_the_pauses_explains_a_sound_in_a_pause() -> None:
+    quiet, noisy = learned(), learned(pause_dbfs=-52.0)
+    for watch in (quiet, noisy):
+        for _ in range(40):
+            watch.update(period(-52.0), judged=False, held=True)
+    assert not quiet.explains_silence
+    assert noisy.explains_silence
+
+
+def test_plain_microphone_explains_nothing() -> None:
+    watch = learned(left_db=25.0)
+    assert not watch.processes
+    assert not explains(watch, period(-55.0, -30.0))
+    assert not watch.explains_silence
+
+
+@pytest.mark.parametrize(("voice", "explained"), [(0.1, True), (0.9, False)])
+def test_resumed_hold_teaches_noise_but_no_voice(voice: float, explained: bool) -> None:
+    watch = learned()
+    for _ in range(6):
+        for _ in range(60):
+            watch.update(period(-40.0, voice=voice), judged=False, held=True)
+        watch.was_nothing()
+    assert watch.explains_silence is explained
+
+
+def test_processing_microphone_that_becomes_plain_is_released() -> None:
+    watch = learned()
+    changes = [watch.update(period(-55.0, -30.0), judged=True, held=False) for _ in range(3000)]
+    assert sum(changes) == 1
+    assert not watch.processes
+
+
+def hold(watch: MicrophoneWatch, sound: ProcessedPeriod) -> bool:
+    detector = BargeInDetector(Config().hearing, microphone=watch)
+    detector.arm(0.0)
+    decisions = []
+    for index in range(8):
+        watch.update(sound, judged=not detector.pending, held=detector.pending)
+        decisions.append(detector.update(sound, index / 100))
+    return any(d is not None and d.decision is Decision.HOLD for d in decisions)
+
+
+@pytest.mark.parametrize(
+    ("make", "level_dbfs", "near_end", "held"),
+    [
+        (lambda: learned(25.0), -38.0, 0.7, True),
+        (lambda: learned(), -30.0, 0.9, True),
+        (lambda: learned(), -30.0, 0.7, False),
+        (lambda: learned(), -38.0, 0.9, False),
+    ],
+    ids=["plain", "louder", "louder but doubtful", "as before"],
+)
+def test_processing_microphone_needs_a_louder_and_surer_user(
+    make: Callable[[], MicrophoneWatch], level_dbfs: float, near_end: float, held: bool
+) -> None:
+    assert hold(make(), period(level_dbfs, -30.0, near_end=near_end)) is held
+
+
+# --- over a restart -------------------------------------------------------------------
+
+
+def reported(processing: Processing | None) -> list[LogEvent]:
+    """Calibrate after a restart; return the log events about the microphone."""
+    lead, effects = PlaybackLead(40), list[Effect]()
+    front = AudioFrontEnd(Config(), None, lead)
+    front.restore(EchoPath(np.zeros(TAPS, np.float32), 320.0, 640.0, 0.0, processing))
+    monitor = HearingMonitor(front, lead, effects.append)
+    for _ in range(2):
+        front.calibrate(-20.0, 0.0)
+        for index in range(610):
+            result = front.listen(QUIET, index / 100, speaking=False, attentive=False)
+            assert result is not None
+            monitor.report(result, index / 100)
+    events = [effect for effect in effects if isinstance(effect, LogEvent)]
+    assert sum(event.name == "loudspeaker_not_heard" for event in events) == 2
+    return [event for event in events if event.name == "microphone_processes"]
+
+
+def test_calibration_tells_once_of_a_microphone_that_processes() -> None:
+    (event,) = reported(Processing.GAIN_CONTROL)
+    assert event.fields["shows"] == "gain control"
+    assert "alsamixer" in str(event.fields["means"])
+    assert not reported(None)
