@@ -42,12 +42,14 @@ class Decimator:
             for first in range(0, ready, MIC_PERIOD_FRAMES)
         ]
         self._line = line[ready * self._factor :]
+        if len(results) == 1:  # nearly always
+            return results[0]
         return np.concatenate(results) if results else SILENCE
 
     def _filtered(self, line: Floats, ready: int) -> Frames:
         """Return the first `ready` results, at most a period."""
         used = line[: len(self._used)]
-        if not used.any():  # for most of a day
+        if used.dot(used) == 0.0:  # for most of a day; `any` takes twice as long
             return np.zeros(ready, np.int16)
         self._used[: len(used)] = used  # the rest belongs to results that are not ready
         return round_to_int16(np.dot(self._rows, self._filters).ravel()[:ready])

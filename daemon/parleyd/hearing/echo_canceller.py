@@ -143,11 +143,12 @@ class EchoCanceller:
         self._reference[:] = history[-FFT:]
 
     def _remember(self, reference: Frames | Floats) -> None:
-        self._silent = 0 if reference.any() else self._silent + 1
+        far = int16_to_float(reference)
+        self._silent = 0 if far.dot(far) > 0.0 else self._silent + 1
         if self._silent > PARTITIONS + 1:  # the history is all zeros
             return
         self._reference[:HOP] = self._reference[HOP:]
-        self._reference[HOP:] = int16_to_float(reference)
+        self._reference[HOP:] = far
         self._newest = (self._newest - 1) % PARTITIONS
         spectra = rfft(self._blocks, FFT)
         self._store(spectra[0], 0)

@@ -7,8 +7,6 @@ can be estimated, and no driver has to report anything.
 
 from collections import deque
 
-import numpy as np
-
 from parleyd.audio import db_to_power
 from parleyd.hearing.echo_canceller import HOP, CancelledBlock
 
@@ -37,12 +35,13 @@ class Misalignment:
             self._powers.clear()
             self.suspected = False
             return False
-        mic = period.error + period.echo
-        powers = (float(mic @ mic), float(period.error @ period.error))
-        self._powers.append((*powers, float(period.echo @ period.echo)))
-        before, after, echo = np.add.reduce(self._powers)
+        left, removed = period.error, period.echo
+        after, echo = float(left.dot(left)), float(removed.dot(removed))
+        before = after + echo + 2 * float(left.dot(removed))  # the microphone is their sum
+        self._powers.append((before, after, echo))
+        before, after, echo = map(sum, zip(*self._powers, strict=True))
         audible = before > _AUDIBLE * _PERIODS and echo > _SHARE * before
-        self.suspected = bool(audible and after > _LOUDER * before)
+        self.suspected = audible and after > _LOUDER * before
         self._in_a_row = self._in_a_row + 1 if self.suspected else 0
         if self._in_a_row < _IN_A_ROW or self._waits:
             return False

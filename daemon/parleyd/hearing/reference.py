@@ -9,9 +9,10 @@ from parleyd.hearing.decimator import Decimator
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames, ms_to_frames
 
 LAG_MS = 25  # soxr's variable-rate stream takes 10 to 14 ms, and a late write 10 ms more
-_MOST_MS = LAG_MS + 20  # a period that is written early is jitter; if it stays, the card restarted
+_LAG = ms_to_frames(LAG_MS, MIC_RATE_HZ)
+_MOST = _LAG + ms_to_frames(20, MIC_RATE_HZ)  # more is jitter; if it stays, the card restarted
 _BURST_PERIODS = 30  # a sound server or a busy machine hands out up to 0.2 s at once
-_LONGEST_MS = 500  # more than any card has queued
+_LONGEST = ms_to_frames(500, MIC_RATE_HZ)  # more than any card has queued
 
 
 class Reference:
@@ -29,7 +30,7 @@ class Reference:
             self._stream = Decimator(factor)
         else:
             self._stream = StreamResampler(device_rate_hz, MIC_RATE_HZ, low_latency=True)
-        self._line: Frames = np.zeros(ms_to_frames(LAG_MS, MIC_RATE_HZ), np.int16)
+        self._line: Frames = np.zeros(_LAG, np.int16)
         self._lengths: deque[int] = deque(maxlen=_BURST_PERIODS)  # of the line, at each period
         self._replaces = primed_frames  # the next device frames, which replace dropped ones
         self.slipped = False
@@ -75,11 +76,10 @@ class Reference:
         A burst of periods empties the line again; what is never taken was written twice.
         """
         self._lengths.append(len(self._line))
-        if len(self._line) > ms_to_frames(_LONGEST_MS, MIC_RATE_HZ):
+        if len(self._line) > _LONGEST:
             least = len(self._line)
         elif len(self._lengths) == _BURST_PERIODS:
             least = min(self._lengths)
         else:
             return 0
-        surplus = least - ms_to_frames(LAG_MS, MIC_RATE_HZ)
-        return surplus if least > ms_to_frames(_MOST_MS, MIC_RATE_HZ) else 0
+        return least - _LAG if least > _MOST else 0
