@@ -60,3 +60,24 @@ def test_vad_fade_decays_an_earlier_voice(say: Say) -> None:
     faded.decay_state()
     quiet = noise(0.3, 0.0005)
     assert sum(faded.process(quiet)) < sum(kept.process(quiet))
+
+
+def test_vad_makes_up_for_the_newest_skipped_chunks_one_in_each_call(say: Say) -> None:
+    frames = pcm(say("slt", SENTENCE))[: 40 * CHUNK_FRAMES]
+    whole, resting = VoiceActivityDetector(), VoiceActivityDetector()
+    all_of_them = whole.process(frames)
+    assert resting.skip(frames[: 10 * CHUNK_FRAMES]) == [0.0] * 10
+    assert len(resting.process(frames[:0])) == len(resting.process(frames[:0])) == 1
+    assert resting.process(frames[:0]) == []
+    later = resting.process(frames[10 * CHUNK_FRAMES :])
+    np.testing.assert_allclose(later[4:], all_of_them[14:], atol=0.15)
+
+
+def test_vad_is_not_late_for_a_voice_after_a_rest(say: Say) -> None:
+    before, speech = noise(1.0, 0.001), pcm(say("rms", SENTENCE))
+    whole, resting = VoiceActivityDetector(max_gain=6), VoiceActivityDetector(max_gain=6)
+    whole.process(before)
+    resting.skip(before)
+    awake = [p for i in range(0, len(speech), 160) for p in resting.process(speech[i : i + 160])]
+    found = np.array(awake[2:]) > 0.5  # without the two chunks that were kept
+    assert np.argmax(found) <= np.argmax(np.array(whole.process(speech)) > 0.5) + 1

@@ -15,7 +15,8 @@ class ProcessedPeriod(NamedTuple):
     """Energy above the predicted echo and the noise floor, mean dB over bands."""
 
     voice: float
-    """Probability of speech in the cleaned signal, 0..1, from the newest detector chunk."""
+    """Probability of speech in the cleaned signal, 0..1, from the newest detector chunk; 0 while
+    Parley speaks and `near_end` shows no trace of a user."""
 
     voice_chunk: bool
     """Whether a detector chunk (32 ms) ended in this period, so `voice` is new."""

@@ -34,6 +34,9 @@ _COLD_PERIODS = 100  # of audible playback; before, an unknown echo sounds like 
 _FOUND_PERIODS = 50  # ... or half of it if the delay is known
 _YOUNG_PERIODS = 400  # of audible playback; before, the echo may exceed its prediction
 _RINGING_PERIODS = 6  # the room's reverberation after the loudspeaker stops
+_PAUSE_PERIODS = 30  # a longer pause of the playback: Parley does not speak now
+_TRACE = 0.1  # probability of a user's voice or speech: lower than any that has a consequence
+_ALONE_PERIODS = 30  # without a trace of a user: between two words
 FLOOR_RMS = 10.0  # -70 dBFS: noise for a microphone that gates, because the classifier was
 # trained in rooms, which are never completely silent; this noise is not sent
 _FLOOR_PERIODS = 101  # of different noise
@@ -103,7 +106,8 @@ class EchoControl:
         excess_db, near_end = known or (0.0, NearEndProbabilities(0.0, 0.0))
         chunk: bool | None = False
         if attentive:
-            chunk = self._listening.run(now, self._listen, cleaned)
+            alone = done is not None and known is not None and self._alone(near_end)
+            chunk = self._listening.run(now, self._listen, cleaned, alone)
         intact = done is not None and known is not None and chunk is not None
         if chunk is None:  # the near-end detector replaces it for local endpointing
             chunk = self._periods % _CHUNK_PERIODS == 0
@@ -192,13 +196,14 @@ class EchoControl:
         self._alignment = Alignment(self._canceller, self._early) if self._canceller else None
         self._misalignment = Misalignment()
         self._audible_periods = 0
-        self._since_audible = _RINGING_PERIODS  # periods
+        self._since_audible = _PAUSE_PERIODS  # periods
         self._own_voice = OwnVoiceSearch()
 
     def _new_near_end_detector(self) -> None:
         self._levels = ResidualEchoEstimator()
         self._pitch = Pitch()
         self._near_end = NearEndDetector()
+        self._since_trace = 0  # of a user, in periods
 
     def _new_voice_detector(self) -> None:
         self._detector = VoiceActivityDetector(max_gain=_VOICE_GAIN)
@@ -234,12 +239,18 @@ class EchoControl:
         _finite(near_end.voice + near_end.speech, "the near-end detector's output")
         return excess_db, near_end
 
-    def _listen(self, cleaned: Frames) -> bool:
-        """Run the voice detector; return whether one of its chunks ended in this period."""
-        chunks = self._detector.process(cleaned)
+    def _listen(self, cleaned: Frames, alone: bool = False) -> bool:
+        """Run the voice detector, unless Parley is alone; return whether one of its chunks ended in
+        this period."""
+        chunks = self._detector.skip(cleaned) if alone else self._detector.process(cleaned)
         if chunks:
             self._voice = _finite(chunks[-1], "the voice detector's output")
         return bool(chunks)
+
+    def _alone(self, near_end: NearEndProbabilities) -> bool:
+        """Whether Parley speaks, and the network hears no trace of a user."""
+        self._since_trace = 0 if max(near_end) > _TRACE else self._since_trace + 1
+        return self._since_trace > _ALONE_PERIODS and self._since_audible < _PAUSE_PERIODS
 
     @property
     def _echo_unsettled(self) -> bool:

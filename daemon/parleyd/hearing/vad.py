@@ -5,6 +5,8 @@ for each 32 ms of audio. The model and its shapes: https://github.com/snakers4/s
 see ``models/LICENSE``).
 """
 
+import math
+from collections import deque
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,7 @@ _TARGET_RMS = 0.05  # -26 dBFS, the active level of the speech in its measuremen
 _RELEASE = 0.97  # level estimate per chunk: -8 dB a second, longer than a pause between words
 _FADE = np.float32(0.25)  # with 0.5, echo confirms a clatter; with 0, a voice needs 80 ms more
 _LEAST_RMS = 1e-6  # keeps the division finite in digital silence
+_KEPT = 2  # skipped chunks that may hold the beginning of a voice
 
 
 class VoiceActivityDetector:
@@ -46,6 +49,7 @@ class VoiceActivityDetector:
         self._window.fill(0.0)
         self._filled = 0
         self._level = 0.0
+        self._waiting: deque[Floats] = deque()
 
     def decay_state(self) -> None:
         """Decay the state: an earlier voice fades, and a new voice is still detected as fast."""
@@ -55,9 +59,26 @@ class VoiceActivityDetector:
         """Return the probability of each chunk completed by `frames`, oldest first.
 
         `frames`: the stream's next frames, int16 mono at 16 kHz, any number.
-        Takes about 0.15 ms for each completed chunk; does not block.
+        Takes about 0.15 ms for each completed chunk; does not block. After `skip`, the chunks that
+        were kept come first, and a call that completes none returns one that waits.
         """
-        probabilities = []
+        completed = self._collect(frames)
+        due = min(max(completed, 1), len(self._waiting))
+        return [self._judge(self._waiting.popleft()) for _ in range(due)]
+
+    def skip(self, frames: Frames) -> list[float]:
+        """Take the next frames as `process` does, but no user speaks: each probability is 0.
+
+        The model is not run and keeps its state; `process` begins with the newest of these chunks.
+        """
+        completed = self._collect(frames)
+        while len(self._waiting) > _KEPT:
+            self._waiting.popleft()
+        return [0.0] * completed
+
+    def _collect(self, frames: Frames) -> int:
+        """Append to the window; return how many chunks were completed, which wait now."""
+        completed = 0
         while len(frames):
             room = CHUNK_FRAMES - self._filled
             part, frames = frames[:room], frames[room:]
@@ -65,21 +86,21 @@ class VoiceActivityDetector:
             self._window[0, start : start + len(part)] = part
             self._filled += len(part)
             if self._filled == CHUNK_FRAMES:
-                probabilities.append(self._chunk())
-        return probabilities
+                self._waiting.append(self._window * np.float32(self._gain() / FULL_SCALE))
+                self._window[0, :_CONTEXT_FRAMES] = self._window[0, -_CONTEXT_FRAMES:]
+                self._filled = 0
+                completed += 1
+        return completed
 
-    def _chunk(self) -> float:
-        scaled = self._window * np.float32(self._gain() / FULL_SCALE)
+    def _judge(self, scaled: Floats) -> float:
         output, self._state = self._session.run(
             None, {"input": scaled, "state": self._state, "sr": self._rate}
         )
-        self._window[0, :_CONTEXT_FRAMES] = self._window[0, -_CONTEXT_FRAMES:]
-        self._filled = 0
         return float(output[0, 0])
 
     def _gain(self) -> float:
         chunk = self._window[0, _CONTEXT_FRAMES:]
-        rms = float(np.sqrt(np.dot(chunk, chunk) / CHUNK_FRAMES)) / FULL_SCALE
+        rms = math.sqrt(float(chunk.dot(chunk)) / CHUNK_FRAMES) / FULL_SCALE
         self._level = max(rms, self._level * _RELEASE)
         wanted = _TARGET_RMS / max(self._level, _LEAST_RMS)
         return max(1.0, min(wanted, self._max_gain))
