@@ -23,6 +23,7 @@ AFTER_END_S = 0.5  # an interruption this soon after the last word is still a de
 _BLOCK = SERVER_RATE_HZ // 5  # 200 ms: a syllable, aligned separately
 _REACH = SERVER_RATE_HZ * 30 // 1000  # largest shift by a splice
 _ALIKE = 0.9  # a correlation above this identifies the block itself, not a similar one
+_PROCESSES = "microphone_processes"  # in the log
 _TALKS = (State.SPEAKING, State.BARGE_IN)
 
 
@@ -83,6 +84,8 @@ class Outcome:
     simulated_s: float
     likely: np.ndarray
     """For each period the probability of a user while a reply is audible, otherwise 0; float16."""
+    recognised: Alone = field(default_factory=Alone)
+    """The part of `alone` after the microphone was found to process its sound."""
 
 
 def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = False) -> Outcome:
@@ -99,7 +102,7 @@ def run(scene: Scene, material: Material, settings: Config, *, baseline: bool = 
     watch.run()
     return Outcome(
         scene, track.room, track.fault_at_s, watch.trials, watch.alone, core.cpu_us,
-        track.length_s, np.array(core.likely, np.float16),
+        track.length_s, np.array(core.likely, np.float16), watch.recognised,
     )  # fmt: skip
 
 
@@ -125,6 +128,8 @@ class _Watch:
         )
         self.trials: list[Trial] = []
         self.alone = Alone()
+        self.recognised = Alone()
+        self._recognised = False
 
     def run(self) -> None:
         card, core = self._card, self._core
@@ -144,7 +149,10 @@ class _Watch:
             state = core.state
             card.step()
             if self._scene.task != "users" and now >= start_s:
-                self._falsely_interrupted(state, core.log_events[before:])
+                self._falsely_interrupted(self.alone, state, core.log_events[before:])
+                if self._recognised:
+                    self._falsely_interrupted(self.recognised, state, core.log_events[before:])
+            self._recognised |= any(e.name == _PROCESSES for e in core.log_events[before:])
         for line in lines:
             self._judge(line)
 
@@ -155,8 +163,9 @@ class _Watch:
             return True
         return any(line.onset_s <= now < line.end_s for line in lines)
 
-    def _falsely_interrupted(self, state: State, log_events: list[LoggedEvent]) -> None:
-        alone = self.alone
+    def _falsely_interrupted(
+        self, alone: Alone, state: State, log_events: list[LoggedEvent]
+    ) -> None:
         if state in _TALKS:
             alone.seconds += 0.01
             if state is State.BARGE_IN:

@@ -1,6 +1,7 @@
 """The results of a run as tables: each number has its n or its bounds."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
@@ -61,10 +62,16 @@ def print_all(console: Console, outcomes: Sequence[Outcome], title: str) -> None
     _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], _ALONE)
     _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], _VOICES)
     _alone(console, title, [o for o in outcomes if o.scene.task == "echo"], kinds.ALONE)
+    recognised = [replace(o, alone=o.recognised) for o in outcomes if o.recognised.seconds]
+    _alone(console, f"{title}: after the microphone was recognised", recognised, _RECOGNISED)
     _starts(console, title, [o for o in outcomes if o.scene.task == "starts"])
     _cost(console, title, outcomes)
 
 
+_RECOGNISED: dict[str, Callable[[Scene], bool]] = {
+    "devices": lambda s: s.device,
+    "plain microphones": lambda s: not s.device,
+}
 _SLICES: dict[str, Callable[[Scene], bool]] = {
     "clock shared": lambda s: s.clock == "shared",
     "clock 5 ppm": lambda s: s.clock == "5ppm",
