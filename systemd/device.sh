@@ -8,6 +8,8 @@ readonly opt=$dest/opt/parley
 readonly unit=$dest/etc/systemd/system/parleyd.service
 readonly backoff=$unit.d/backoff.conf
 readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
+readonly completion=$dest/usr/share/bash-completion/completions/parley
+readonly in_path=$dest/usr/local/bin/parley
 readonly rules=$dest/etc/udev/rules.d/60-parley.rules
 readonly state=("$dest/var/lib/private/parley" "$dest/var/lib/parley")
 readonly device_mb=900 # measured: a venv of 380 MB beside the old one, and space to unpack
@@ -189,6 +191,8 @@ device_files() {
   put daemon/parleyd/config/default.toml "$opt/default.toml"
   put systemd/parley.sysusers "$sysusers"
   put systemd/60-parley.rules "$rules"
+  put systemd/parley.completion "$completion"
+  link_command
   put systemd/parleyd.service "$unit"
   if (($(systemd_version) >= 254)); then
     put systemd/backoff.conf "$backoff"
@@ -199,6 +203,13 @@ device_files() {
   name_keys
   make_configuration "$root/daemon/parleyd/config/default.toml" "$board"
   step "$etc/parley.toml is $configuration"
+}
+
+# Makes `parley` a command of every user; a file of the owner with this name stays.
+link_command() {
+  [[ ! -e $in_path && ! -L $in_path ]] || return 0
+  install -d -m 755 "${in_path%/*}"
+  ln -s /opt/parley/venv/bin/parley "$in_path"
 }
 
 # Prints 0 without systemd.
@@ -251,7 +262,8 @@ uninstall() {
     [[ ! -d /run/systemd/system ]] || systemctl stop parleyd || true
     systemctl --quiet disable parleyd || true
   fi
-  rm -f "$unit" "$drop_in" "$backoff" "$sysusers" "$rules"
+  rm -f "$unit" "$drop_in" "$backoff" "$sysusers" "$rules" "$completion"
+  [[ $(readlink "$in_path") != /opt/parley/venv/bin/parley ]] || rm "$in_path"
   rmdir --ignore-fail-on-non-empty "${drop_in%/*}" 2>/dev/null || true
   rm -rf "$opt"
   [[ -n $dest || ! -d /run/systemd/system ]] || systemctl daemon-reload || true

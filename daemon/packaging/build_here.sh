@@ -78,6 +78,8 @@ move_to_usr() {
   mkdir -p "$units" "$tree/usr/lib/udev"
   mv "$tree"/etc/systemd/system/parleyd.service* "$units"
   mv "$tree/etc/udev/rules.d" "$tree/usr/lib/udev/rules.d"
+  mv "$tree/usr/local/bin" "$tree/usr/bin" # /usr/local belongs to the owner
+  rmdir "$tree/usr/local"
   rm -r "${tree:?}/etc" # configure makes /etc/parley on the device; it belongs to the owner
   rmdir "$tree/usr/lib/systemd/system/parleyd.service.d" 2>/dev/null || true
   install -m 755 "$packaging/configure" "$tree/opt/parley/configure"

@@ -58,13 +58,13 @@ def main() -> None:
         asyncio.run(_serve(messages()[options.serve]))
         return
     logging.disable()
-    _prefer(5)
+    prefer(5)
     sys.setswitchinterval(SWITCH_S)
     print(f"{'':24} {'events':>8} {'link':>6}   late, ms: p50    p99  worst")
     for kind in messages():
         command = [sys.executable, "-m", "tests.bench.flood", "--serve", kind]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, preexec_fn=_ordinary
+            command, stdout=subprocess.PIPE, text=True, preexec_fn=ordinary
         ) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline())
@@ -93,7 +93,7 @@ async def _measure(kind: str, port: int, seconds: float) -> None:
 
 
 def _beat(late: list[float], over: threading.Event) -> None:
-    _prefer(20)
+    prefer(20)
     due = time.monotonic()
     while not over.is_set():
         due += PERIOD_S
@@ -113,12 +113,12 @@ async def _serve(message: str) -> None:
         await asyncio.Future()
 
 
-def _prefer(priority: int) -> None:
+def prefer(priority: int) -> None:
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
 
 
-def _ordinary() -> None:
+def ordinary() -> None:
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 

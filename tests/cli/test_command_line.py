@@ -82,3 +82,70 @@ def test_help_loads_neither_models_nor_plots() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stdout.strip() == "[]"
+
+
+COMPLETE = """
+PATH={folder}:$PATH
+eval "$(parley completion bash)"
+for words in "parley mu" "parley volume --" "parley say --voice m"; do
+  read -ra COMP_WORDS <<<"$words"
+  COMPREPLY=()
+  COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+  _parley_completion parley
+  echo "${{COMPREPLY[*]}}"
+done
+"""
+
+
+@pytest.mark.slow
+def test_bash_completes_commands_options_and_choices() -> None:
+    script = COMPLETE.format(folder=Path(sys.executable).parent)
+    told = subprocess.check_output(["bash", "-c", script], text=True, timeout=60)
+    assert told.splitlines() == ["mute", "--json --help", "model"]
+
+
+def test_completion_of_commands_loads_none_of_them() -> None:
+    code = (
+        "import click, sys\n"
+        "from parleyd.cli.main import parley\n"
+        "found = parley.shell_complete(click.Context(parley), 's')\n"
+        "assert {item.value for item in found} >= {'say', 'status', 'stop', 'serve'}\n"
+        "print([m for m in sys.modules if m.startswith(('parleyd.cli.', 'numpy'))])"
+    )
+    told = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60)
+    assert told.strip() == "['parleyd.cli.main']"
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "listen", "stop", "mute", "unmute", "volume", "say", "timers", "turns"]
+)
+def test_help_of_each_control_command_has_examples(command: str) -> None:
+    from click.testing import CliRunner
+
+    from parleyd.cli.main import parley as group
+
+    told = CliRunner().invoke(group, [command, "--help"]).output
+    assert f"  parley {command}" in told.partition("Examples:")[2]
+    assert "--json" in told
+    assert ("3  no daemon runs" in told) is (command != "turns")
+
+
+ASK_AS_NOBODY = """
+import os, sys
+from parleyd.control.client import ControlClient
+from parleyd.errors import ControlError
+os.setresuid(65534, 65534, 65534)
+try:
+    ControlClient({"XDG_STATE_HOME": sys.argv[1]})
+except ControlError as error:
+    print(error.exit_code, error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PERMISSION IS NOT TESTED: this needs root")
+def test_command_without_the_right_to_connect_names_the_group(tmp_path: Path) -> None:
+    (tmp_path / "parley").mkdir()
+    tmp_path.chmod(0o700)
+    command = [sys.executable, "-c", ASK_AS_NOBODY, str(tmp_path)]
+    told = subprocess.check_output(command, text=True, timeout=60)
+    assert told.startswith("4 you are not in the group parley: sudo adduser $USER parley")

@@ -1,10 +1,7 @@
 """The control server on a real socket: many, slow, rude and unknown clients."""
 
 import asyncio
-import os
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,7 +22,7 @@ from parleyd.control.replies import (
     StateChanged,
 )
 from parleyd.control.server import MOST_CLIENTS, ControlServer
-from tests.control.socket_rig import WITHIN_S, Client, done, serving
+from tests.control.socket_rig import WITHIN_S, Client, serving
 
 STATE = StateChanged(indication="idle", detail="")
 
@@ -237,46 +234,6 @@ def test_places_of_service_and_user() -> None:
         Path("/home/me/s/parley/control"),
         Path("/run/parley/control"),
     ]
-
-
-# --- who may use it -------------------------------------------------------------------------
-
-OTHER, GROUP = 65534, 54321
-ASK = "import socket,sys; s=socket.socket(1); s.connect(sys.argv[1]); print(s.recv(999).decode())"
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="PEERS ARE NOT TESTED: this needs root")
-
-
-def asked_by(path: Path, groups: list[int]) -> str:
-    """The first line that another user gets; the file's mode lets everyone in."""
-    path.chmod(0o666)
-    for folder in [*path.parents][:3]:
-        folder.chmod(0o755)
-    command = [sys.executable, "-I", "-S", "-c", ASK, str(path)]
-    return subprocess.check_output(
-        command, user=OTHER, group=OTHER, extra_groups=groups, text=True, timeout=60
-    )
-
-
-@as_root
-@pytest.mark.parametrize(
-    ("shared", "groups", "welcome"),
-    [(True, [GROUP], True), (True, [GROUP + 1], False), (False, [GROUP], False)],
-)
-def test_peer_is_known_by_its_group(
-    shared: bool, groups: list[int], welcome: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import tempfile
-
-    monkeypatch.setattr(os, "getegid", lambda: GROUP)  # of the service
-    with tempfile.TemporaryDirectory(prefix="parley-") as folder:
-        server = ControlServer(Place(Path(folder) / "control", shared=shared), done)
-        server.start()
-        try:
-            told = asked_by(Path(folder) / "control", groups)
-        finally:
-            server.close()
-    assert ('"hello"' in told) is welcome
-    assert ('"forbidden"' in told) is not welcome
 
 
 # --- any bytes ----------------------------------------------------------------------------

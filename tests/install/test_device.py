@@ -68,8 +68,12 @@ def test_install_is_complete_and_ends_with_the_doctor(
     first, *_ = (image.opt / "venv/bin/parley").read_text().splitlines()
     assert first.startswith(f"#!/opt/parley/{os.readlink(image.opt / 'venv')}/bin/python")
     assert "ExecStart=/opt/parley/venv/bin/parley run" in image.unit.read_text()
-    for file in ("usr/lib/sysusers.d/parley.conf", "etc/udev/rules.d/60-parley.rules"):
+    for file in (
+        *("usr/lib/sysusers.d/parley.conf", "etc/udev/rules.d/60-parley.rules"),
+        "usr/share/bash-completion/completions/parley",
+    ):
         assert file in image.files()
+    assert os.readlink(image.root / "usr/local/bin/parley") == "/opt/parley/venv/bin/parley"
     settings = tomllib.loads((image.etc / "parley.toml").read_text())
     assert not any(settings.values())  # every key is a comment: later defaults apply
     assert not list(image.checkout.root.glob("**/*.egg-info"))

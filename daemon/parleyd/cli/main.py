@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from parleyd import __version__
 from parleyd.errors import ConfigError, ParleyError
@@ -19,6 +20,7 @@ COMMANDS = {
     "serve": "Run the embedded realtime server alone.",
     "check": "Check a configuration file and list its problems.",
     "doctor": "Check everything that a smart speaker needs.",
+    "completion": "Print the completion of these commands for a shell.",
     "turns": "Show the last turns as a table, with percentiles.",
     "status": "Show the state of the running daemon.",
     "listen": "Let the daemon listen, as after the wake word.",
@@ -49,6 +51,12 @@ class _Lazy(click.Group):
         module = "control" if name in _OF_THE_DAEMON else function
         command: click.Command = getattr(import_module(f"parleyd.cli.{module}"), function)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the names without loading the commands."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=COMMANDS[name]) for name in names), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
