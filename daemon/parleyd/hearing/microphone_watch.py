@@ -13,11 +13,10 @@ from enum import StrEnum
 from parleyd.audio import db_to_power, power_to_db
 from parleyd.hearing import ProcessedPeriod
 
-PROCESSES_DB = 14.0  # removed: less marks a microphone that processes its sound, ...
-_QUICK_DB = 10.0  # ... or less than this, already after the first second of loud echo
+PROCESSES_DB = 14.0  # removed: less marks a microphone that processes its sound
 _PLAIN_DB = 16.0  # hysteresis: from here on it is a plain one again
 _BLOCK = 10  # periods
-_QUICK_BLOCKS, _SURE_BLOCKS, _KEPT_BLOCKS = 10, 40, 150
+_SURE_BLOCKS, _KEPT_BLOCKS, _NEWEST = 40, 150, 20
 _LOUD_DBFS = -50.0
 _OVER_FLOOR_DB = 20.0  # a weaker echo shows noise, not the canceller
 _FLOOR_RISES_DB = 0.05  # per block
@@ -61,6 +60,10 @@ class _Ranked:
             del self._ranked[bisect_left(self._ranked, self._newest[0])]
         self._newest.append(value)
         insort(self._ranked, value)
+
+    def newest_median(self, count: int) -> float:
+        newest = sorted(list(self._newest)[-count:])
+        return newest[len(newest) // 2]
 
     def quantile(self, share: float) -> float:
         return self._ranked[int(share * len(self._ranked))]
@@ -219,8 +222,9 @@ class MicrophoneWatch:
 
     def _measure(self) -> None:
         blocks = len(self._removed)
-        if blocks < _QUICK_BLOCKS:
+        if blocks < _SURE_BLOCKS:
             return
         self.removed_db = self._removed.quantile(0.5)
-        limit_db = PROCESSES_DB if blocks >= _SURE_BLOCKS else _QUICK_DB
-        self._leaves_echo = self.removed_db < (_PLAIN_DB if self._leaves_echo else limit_db)
+        limit_db = _PLAIN_DB if self._leaves_echo else PROCESSES_DB
+        # a filter that still learns, as with two clocks, removes more and more
+        self._leaves_echo = max(self.removed_db, self._removed.newest_median(_NEWEST)) < limit_db
