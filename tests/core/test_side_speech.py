@@ -9,12 +9,14 @@ from parleyd.core.events import (
     RequestAnswered,
     RequestRefusal,
     SetConnectionWanted,
+    StopRequested,
 )
 from parleyd.core.states import State
 from parleyd.realtime import events as ev
 from parleyd.realtime.side_speech import KEY, MOST_WAITING, WITHIN_S
 from tests.bare_core import BareCore, at, tone
 from tests.client_events import settings_of
+from tests.openai_types import assert_valid
 
 
 def answers(core: BareCore) -> dict[int, RequestAnswered]:
@@ -42,6 +44,7 @@ def test_model_speaks_outside_the_conversation() -> None:
     core.say(ModelSpeechRequested(5, "Dinner is ready."))
     core.run(0.02)
     (create,) = asides(core)
+    assert_valid(create)
     asked = settings_of(create)
     assert asked["input"] == []
     assert asked["tools"] == []
@@ -174,6 +177,30 @@ def test_texts_wait_in_order_and_only_a_few() -> None:
     core.run(0.02)
     assert answers(core)[0].refusal is RequestRefusal.VOICE
     assert len(asides(core)) == 2
+
+
+def test_stop_drops_texts_that_the_model_has_not_spoken() -> None:
+    core = BareCore(at("openai"))
+    core.say(ModelSpeechRequested(1, "first"))
+    core.run(0.02)
+    begin(core, "s1")
+    core.say(ModelSpeechRequested(2, "second"))
+    core.say(StopRequested(9))
+    core.run(0.02)
+    assert {n: a.refusal for n, a in answers(core).items()} == {
+        1: RequestRefusal.STOPPED,
+        2: RequestRefusal.STOPPED,
+        9: None,
+    }
+    assert core.events(ev.CancelResponse)[-1].response_id == "s1"
+    sound(core, "s1", 300)
+    core.end("s1", status="cancelled")
+    core.ask("r1")
+    core.sound("r1", 400)
+    core.end("r1")
+    core.until(State.SPEAKING)
+    core.until(State.IDLE)
+    assert core.heard_ms() == pytest.approx(400, abs=20)
 
 
 def test_key_of_the_metadata_is_not_a_turns() -> None:

@@ -161,6 +161,11 @@ class Dialogue:
         if muted:
             self.advance(TurnTrigger.MUTED, now)
 
+    def stop(self, now: float) -> None:
+        """A program ends the turn, and everything that was to be spoken outside it."""
+        self._session.stop_asides("it was ended by a command")
+        self.advance(TurnTrigger.STOP_COMMAND, now)
+
     def advance(self, event: TurnEvent, now: float) -> None:
         """Take one event of the turn, and do what its row of the table asks for."""
         before = self._turn.state
@@ -336,9 +341,10 @@ class Dialogue:
                     self._log_event("permission", server=server, tool=tool, granted=granted, **why)
                 case rt.Used(turn, tokens):
                     self._reply.spent(turn, tokens)
-                case rt.SideSpeechDone(number, frames, reason):
+                case rt.SideSpeechDone(number, frames, reason, stopped):
                     if frames is None:
-                        self._emit(RequestAnswered(number, RequestRefusal.VOICE, reason))
+                        refusal = RequestRefusal.STOPPED if stopped else RequestRefusal.VOICE
+                        self._emit(RequestAnswered(number, refusal, reason))
                     else:
                         self._announcements.add(SpeechRequested(number, frames), now)
                 case rt.ServerProblem(action, text):

@@ -179,7 +179,7 @@ class SmartSpeaker:
     def _stop(self, now: float) -> None:
         self._ringer.stop("command")
         self._announcements.stop("a command")
-        self._dialogue.advance(TurnTrigger.STOP_COMMAND, now)
+        self._dialogue.stop(now)
 
     def _play_startup_sound(self, now: float) -> None:
         if self._without_card:

@@ -252,6 +252,10 @@ class RealtimeSession:
         """Have the model speak a text outside the conversation; `SideSpeechDone` follows."""
         self._side.ask(number, words, now)
 
+    def stop_asides(self, reason: str) -> None:
+        """Nothing that was to be spoken outside the conversation is wanted any more."""
+        self._side.stop(reason)
+
     def owes(self, call_id: str) -> bool:
         """Whether the result of this call is due: its response was not interrupted."""
         return self._answer.calls.owed(call_id)

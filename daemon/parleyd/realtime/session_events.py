@@ -105,6 +105,8 @@ class SideSpeechDone:
     frames: Frames | None = field(repr=False, compare=False)
     """int16 mono at 24 kHz; None for the reason in words."""
     reason: str = ""
+    stopped: bool = False
+    """It was ended by the user or a program."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,13 @@ class SideSpeech:
         failed, self._failed = self._failed, []
         return failed
 
+    def stop(self, reason: str) -> None:
+        """End the request under way, and drop all that wait."""
+        if self._running is not None:
+            self._abandon(reason, stopped=True)
+        while self._waiting:
+            self._fail(self._waiting.popleft().number, reason, stopped=True)
+
     def lost(self) -> None:
         """The socket is gone; texts that were not sent wait for the next one."""
         running, self._running = self._running, None
@@ -167,13 +174,13 @@ class SideSpeech:
             return events
         return [*events, SideSpeechDone(running.text.number, frames)]
 
-    def _abandon(self, reason: str) -> None:
+    def _abandon(self, reason: str, *, stopped: bool = False) -> None:
         running, self._running = self._running, None
         assert running is not None
         if running.response_id:
             self._over.append(running.response_id)
             self.outbox.say(ev.CancelResponse(response_id=running.response_id))
-        self._fail(running.text.number, reason)
+        self._fail(running.text.number, reason, stopped=stopped)
 
-    def _fail(self, number: int, reason: str) -> None:
-        self._failed.append(SideSpeechDone(number, None, reason))
+    def _fail(self, number: int, reason: str, *, stopped: bool = False) -> None:
+        self._failed.append(SideSpeechDone(number, None, reason, stopped))
