@@ -17,6 +17,7 @@ from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.config import AudioConfig, Config, SkillsConfig
 from parleyd.core.events import AlarmCommandRecognized, AlarmDue, InputEvent, SetVolume
 from parleyd.simulation.clips import synthesize
+from parleyd.skills.mute import BY_HOME, Holder
 from parleyd.skills.store import Store
 from parleyd.system import atomic_file
 from parleyd.units import SERVER_RATE_HZ
@@ -90,6 +91,40 @@ def test_timed_mute_survives_a_restart(
         assert house.skills.mute.muted
         house.skills.mute.reopen()
         assert house.closed == [False]
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("person", [False, True])
+def test_who_closed_the_microphone_survives_a_restart(person: bool, tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        house.skills.mute.close_for(60, BY_HOME, Holder.HOME)
+        if person:
+            house.skills.mute.mute_microphone(10)
+        await house.skills.settle()
+        house = House(tmp_path)
+        assert house.skills.mute.muted
+        assert house.skills.mute.release(Holder.HOME) is not person
+        assert house.skills.mute.muted is person
+        await house.skills.settle()
+        assert House(tmp_path).skills.mute.muted is person
+
+    asyncio.run(life())
+
+
+def test_older_version_that_keeps_the_record_of_home_does_not_make_it_homes(tmp_path: Path) -> None:
+    """It preserves a field that it does not know, also when a person asks for another time."""
+
+    async def life() -> None:
+        house = House(tmp_path)
+        house.skills.mute.close_for(60, BY_HOME, Holder.HOME)
+        await house.skills.settle()
+        path = tmp_path / "skills.json"
+        kept = json.loads(path.read_bytes())
+        assert kept["home_until"] == kept["muted_until"]
+        path.write_text(json.dumps({**kept, "muted_until": kept["muted_until"] + 60}))
+        assert not House(tmp_path).skills.mute.release(Holder.HOME)
 
     asyncio.run(life())
 

@@ -15,7 +15,15 @@ from daemon_process import WITHIN_S, Daemon
 
 from parleyd.control.client import ControlClient
 from parleyd.control.replies import Done, LevelsMeasured, Logged, StateChanged, TurnsReply
-from parleyd.control.requests import ListenRequest, StopRequest, SubscribeRequest, TurnsRequest
+from parleyd.control.requests import (
+    ListenRequest,
+    MuteRequest,
+    StopRequest,
+    SubscribeRequest,
+    TurnsRequest,
+    UnmuteRequest,
+)
+from parleyd.errors import ControlError
 
 CONFIG = """
 [audio]
@@ -109,6 +117,22 @@ def test_microphone_closes_and_opens_by_command(daemon: Daemon) -> None:
     assert parley("listen").returncode == 0
 
 
+def test_home_opens_only_what_home_closed(daemon: Daemon) -> None:
+    with ControlClient() as home:
+        home.ask(MuteRequest(by="home"), Done)
+        daemon.wait("STATUS=muted: closed by home automation")
+        home.ask(UnmuteRequest(by="home"), Done)
+        daemon.wait("STATUS=idle")
+        home.ask(MuteRequest(by="home"), Done)
+        assert parley("mute", "30").returncode == 0
+        with pytest.raises(ControlError, match="closed by command") as refused:
+            home.ask(UnmuteRequest(by="home"), Done)
+        assert refused.value.code == "held"
+        assert json.loads(parley("status", "--json").stdout)["microphone"]["closed"]
+        assert parley("unmute").returncode == 0
+        assert not json.loads(parley("status", "--json").stdout)["microphone"]["closed"]
+
+
 def test_no_command_opens_the_microphone_against_the_switch(muted_daemon: Daemon) -> None:
     muted_daemon.wait("STATUS=muted")
     for _ in range(2):
@@ -116,6 +140,8 @@ def test_no_command_opens_the_microphone_against_the_switch(muted_daemon: Daemon
         assert refused.returncode == 5
         assert "the mute switch keeps the microphone closed" in refused.stderr
         assert json.loads(parley("listen", "--json").stdout)["error"] == "muted"
+        with ControlClient() as home, pytest.raises(ControlError, match="mute switch"):
+            home.ask(UnmuteRequest(by="home"), Done)
         assert parley("mute", "1").returncode == 0  # then `unmute` has something to end
         assert parley("stop").returncode == 0
     assert state() == "muted"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from parleyd.skills import skills_of
-from parleyd.skills.mute import Mute
+from parleyd.skills.mute import BY_COMMAND, BY_HOME, Holder, Mute
 from parleyd.skills.registry import SkillRegistry
 
 LONGEST_MIN = 1440  # a day
@@ -74,6 +74,52 @@ def test_file_without_a_duration_follows_the_wall_clock() -> None:
     hall = Hall(until=1000.0 + (LONGEST_MIN + 5) * 60)  # the clock was set back by more than that
     assert hall.later(LONGEST_MIN * 60 - 1)
     assert not hall.later(2)
+
+
+def test_home_ends_only_its_own_time() -> None:
+    hall = Hall()
+    hall.mute.close_for(60, BY_HOME, Holder.HOME)
+    assert hall.mute.only_home
+    hall.mute.close_for(10, BY_COMMAND)
+    assert hall.mute.reason == BY_COMMAND
+    assert not hall.mute.release(Holder.HOME)
+    assert hall.closed == [True] * 3
+    assert hall.kept == [4600.0, 4600.0, 1600.0]  # who may open it has changed, then its end
+    assert hall.later(599)
+    assert not hall.later(1)
+    hall.mute.close_for(60, BY_HOME, Holder.HOME)
+    assert hall.mute.release(Holder.HOME)
+    assert not hall.mute.muted
+
+
+def test_time_of_home_outlasts_a_persons_and_belongs_to_home_again() -> None:
+    hall = Hall()
+    hall.mute.close_for(10, BY_COMMAND)
+    hall.mute.close_for(60, BY_HOME, Holder.HOME)
+    assert hall.later(601)
+    assert hall.mute.reason == BY_HOME
+    assert hall.kept == [1600.0, 4600.0, 4600.0]
+    assert hall.mute.release(Holder.HOME)
+    assert not hall.mute.muted
+
+
+def test_home_does_not_end_a_time_of_before_a_restart_that_a_person_asked_for() -> None:
+    hall = Hall(until=1300.0)
+    assert not hall.mute.release(Holder.HOME)
+    assert hall.mute.muted
+
+
+@pytest.mark.parametrize("end", ["button", "switch"])
+def test_button_and_switch_end_the_time_of_home(end: str) -> None:
+    hall = Hall()
+    hall.mute.close_for(60, BY_HOME, Holder.HOME)
+    if end == "button":
+        hall.mute.reopen()
+    else:
+        hall.mute.switched(True)
+        assert not hall.mute.release(Holder.HOME) or hall.mute.muted
+        hall.mute.switched(False)
+    assert not hall.mute.muted
 
 
 class Room:

@@ -44,7 +44,7 @@ from parleyd.core.events import (
     StopRequested,
 )
 from parleyd.skills.alarms import Alarm
-from parleyd.skills.mute import BY_COMMAND
+from parleyd.skills.mute import BY_COMMAND, BY_HOME, Holder
 
 ANSWERS_WITHIN_S = 2.0  # the audio thread takes events every 10 ms
 SPEAKS_WITHIN_S = 600.0  # the core's own limits end speech before that
@@ -81,8 +81,7 @@ class ControlRequests:
             case StopRequest():
                 return await self._ask(request, StopRequested(next(self._numbers)), controls)
             case MuteRequest():
-                controls.runtime.mute.close_for(request.minutes, BY_COMMAND)
-                return Done(id=request.id)
+                return _mute(request, controls)
             case UnmuteRequest():
                 return _unmute(request, controls)
             case VolumeRequest():
@@ -172,11 +171,26 @@ def refused(request: ActRequest, code: Code, message: str) -> ErrorReply:
     return ErrorReply(id=request.id, code=code, message=message)
 
 
+def _mute(request: MuteRequest, controls: Controls) -> Done:
+    by_home = request.by == "home"
+    holder = Holder.HOME if by_home else Holder.PERSON
+    controls.runtime.mute.close_for(request.minutes, BY_HOME if by_home else BY_COMMAND, holder)
+    return Done(id=request.id)
+
+
 def _unmute(request: UnmuteRequest, controls: Controls) -> AnyReply:
     """End the requested time; nothing here opens the microphone against the switch."""
+    mute = controls.runtime.mute
+    if (
+        request.by == "home"
+        and not mute.release(Holder.HOME)
+        and not controls.gate.closed_by_switch
+    ):
+        return refused(request, Code.HELD, f"home automation cannot open it: {mute.reason}")
     if controls.gate.closed_by_switch:
         return refused(request, Code.SWITCH, controls.gate.reason or BY_SWITCH)
-    controls.runtime.mute.reopen()
+    if request.by == "person":
+        mute.reopen()
     return Done(id=request.id)
 
 

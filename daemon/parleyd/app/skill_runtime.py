@@ -15,7 +15,7 @@ from parleyd.core.events import AlarmDue, InputEvent, SetVolume
 from parleyd.skills import Skill, conversation, is_skill, skills_of
 from parleyd.skills.alarms import Alarm, ClockReading
 from parleyd.skills.loading import load
-from parleyd.skills.mute import Mute
+from parleyd.skills.mute import Holder, Mute
 from parleyd.skills.registry import SkillRegistry
 from parleyd.skills.store import Kept, SavedVolume, Store
 from parleyd.skills.timers import Timers, spoken
@@ -127,6 +127,7 @@ class SkillRuntime:
             muted_for_s=self.mute.asked_s,
             muted_boot=_boot() if until else "",
             muted_ends_s=self.mute.ends or 0.0,
+            home_until=until if self.mute.only_home else 0.0,
         )
 
     def _keep_soon(self, **changes: Any) -> None:
@@ -145,6 +146,7 @@ def _mute_of(kept: Kept, close_microphone: Callable[[bool], None]) -> Mute:
     """The saved state; within one boot of the machine, a change of its clock has no effect."""
     same_boot = bool(kept.muted_boot) and kept.muted_boot == _boot()
     ends_s = kept.muted_ends_s  # an end before the request shows a damaged file
+    by_home = 0 < kept.home_until == kept.muted_until
     has_end = ends_s > 0 and ends_s >= kept.muted_for_s
     return Mute(
         until=kept.muted_until,
@@ -153,6 +155,7 @@ def _mute_of(kept: Kept, close_microphone: Callable[[bool], None]) -> Mute:
         elapsed=_since_boot,
         asked_s=kept.muted_for_s,
         ends=ends_s if same_boot and has_end else None,
+        by=Holder.HOME if by_home else Holder.PERSON,
     )
 
 

@@ -38,6 +38,7 @@ class Code(StrEnum):
     FORBIDDEN = "forbidden"  # the peer is not in the group; the connection ends
     MUTED = "muted"  # the microphone is closed
     SWITCH = "switch"  # ... by the mute switch, which no command overrides
+    HELD = "held"  # ... by a person, which home automation does not override
     NO_CARD = "no_card"  # there is no sound card
     SERVER = "server"  # the realtime server refuses
     VOICE = "voice"  # no such voice

@@ -18,6 +18,9 @@ LONGEST_SPEECH = 400  # characters: less than half a minute, the smallest playba
 Voice = Literal["embedded", "model"]
 """Who speaks a text: the offline voice, or the realtime model, outside the conversation."""
 
+Asker = Literal["person", "home"]
+"""For whom a microphone is closed or opened: home automation opens it only after itself."""
+
 Topic = Literal["state", "levels", "turns", "log"]
 """What a client can subscribe to."""
 
@@ -44,10 +47,16 @@ class MuteRequest(Request, frozen=True, kw_only=True, tag="mute"):
     """Close the microphone for a time."""
 
     minutes: Annotated[int, Meta(ge=1, le=LONGEST_MUTE_MIN)] = LONGEST_MUTE_MIN
+    by: Asker = "person"
 
 
 class UnmuteRequest(Request, frozen=True, kw_only=True, tag="unmute"):
-    """End the time for which the microphone is closed; refused while the switch closes it."""
+    """End the time for which the microphone is closed; refused while the switch closes it.
+
+    For ``home``: its own time; refused while a person's time keeps the microphone closed.
+    """
+
+    by: Asker = "person"
 
 
 class VolumeRequest(Request, frozen=True, kw_only=True, tag="volume"):

@@ -27,7 +27,7 @@ MUTE_UNKNOWN = -1.0
 """`Kept.muted_until` if the file no longer contains it: the microphone stays closed until the
 user opens it."""
 
-_WITH_MUTE = frozenset({"muted_for_s", "muted_boot", "muted_ends_s"})
+_WITH_MUTE = frozenset({"muted_for_s", "muted_boot", "muted_ends_s", "home_until"})
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)  # raised by msgspec.json.decode
 
@@ -53,6 +53,8 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     """The boot of the machine in which the user asked for it, ..."""
     muted_ends_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """... and when that time ends, in seconds since that boot."""
+    home_until: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Equal to `muted_until`: only home automation asked for it, and may end it."""
     loudness: SavedVolume | None = None
     """The volume, if it was set by voice. The key is that of version 0.1: its files stay valid."""
 
