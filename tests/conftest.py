@@ -32,6 +32,7 @@ REAL_TIME_FILES = frozenset(
         "e2e/test_failing_engine.py",
         "e2e/test_frozen.py",
         "e2e/test_reload.py",
+        "e2e/test_watch.py",
         "alsa/test_sound_card.py",
         "embedded/test_child_process.py",
         "app/test_audio_thread.py",

@@ -292,6 +292,7 @@ class RaisingEngine:
 
     name = "raising"
     keywords: tuple[str, ...] = ("hey_test",)
+    score = None
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
         raise RuntimeError("invoke failed")

@@ -117,7 +117,8 @@ def test_completion_of_commands_loads_none_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "listen", "stop", "mute", "unmute", "volume", "say", "timers", "turns"]
+    "command",
+    ["status", "watch", "listen", "stop", "mute", "unmute", "volume", "say", "timers", "turns"],
 )
 def test_help_of_each_control_command_has_examples(command: str) -> None:
     from click.testing import CliRunner

@@ -133,7 +133,7 @@ class World:
         for effect in step.effects:
             if isinstance(effect, ComponentFault):
                 raise effect.error
-        heard = self.speaker.heard
+        heard = self.speaker.readings().heard
         assert (heard is not None) == self.open
         if heard is None:
             return

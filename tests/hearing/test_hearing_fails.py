@@ -157,7 +157,7 @@ def test_speaker_in_a_reply_continues_when_a_part_raises(
     assert paper.speaker.state in (State.IDLE, State.LISTENING, State.THINKING)
     paper.until(State.IDLE, within_s=60.0)
     assert len(faults(paper)) == len(calls)
-    assert paper.speaker.heard is not None
+    assert paper.speaker.readings().heard is not None
 
 
 @pytest.mark.parametrize(
@@ -313,8 +313,9 @@ def test_canceller_with_invalid_weights_is_replaced() -> None:
     assert [fault.part for fault in faults(paper)] == ["echo canceller"]
     paper.run(2.0)
     assert paper.speaker._front_end._hearing._canceller is not canceller
-    assert paper.speaker.heard is not None
-    assert np.isfinite(paper.speaker.heard.echo_dbfs)
+    heard = paper.speaker.readings().heard
+    assert heard is not None
+    assert np.isfinite(heard.echo_dbfs)
 
 
 def test_endpointing_works_while_the_voice_detector_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ class Firing:
     """A wake engine that detects the given keywords, one per period."""
 
     name = "firing"
+    score = None
 
     def __init__(self, *fired: str | None) -> None:
         self._fired = iter(fired)

@@ -166,7 +166,7 @@ async def assembled(
         stack.callback(_keep_echo_path, speaker, echo_path_file)
         stack.callback(audio_thread.stop)
         stack.callback(process.end_queue, queue)  # first, so that no press goes to an ending core
-        served = Controls(queue, runtime, gate, settings.realtime.server)
+        served = Controls(queue, runtime, gate, settings.realtime.server, lambda: connection.link)
         stack.enter_context(desk.serving(served))
         _start(audio_thread, settings.audio.priority)
         if settings.audio.boot_chime and not process.greeted:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +44,7 @@ from parleyd.core.events import (
     SpeechRequested,
     StopRequested,
 )
+from parleyd.realtime.connection_events import Link
 from parleyd.skills.alarms import Alarm
 from parleyd.skills.mute import BY_COMMAND, BY_HOME, Holder
 
@@ -60,6 +62,8 @@ class Controls:
     gate: MicrophoneGate
     server: str
     """`realtime.server`."""
+    link: Callable[[], Link]
+    """Describes the connection to it."""
 
 
 class ControlRequests:
@@ -146,7 +150,7 @@ class ControlRequests:
 
     def _describe(self, request: StatusRequest, controls: Controls) -> StatusReply:
         shown, gate = self._status.shown, controls.gate
-        closed = gate.closed
+        closed, link = gate.closed, controls.link()
         microphone = Microphone(
             closed=closed,
             by_switch=gate.closed_by_switch,
@@ -160,6 +164,8 @@ class ControlRequests:
             microphone=microphone,
             volume=controls.runtime.volume.percent,
             server=controls.server,
+            link=link.state,
+            round_trip_ms=link.round_trip_ms and round(link.round_trip_ms, 1),
             xruns=self._status.xruns,
             uptime_s=int(time.monotonic() - self._began),
             version=__version__,

@@ -35,18 +35,28 @@ class LevelTap:
 
 
 def _measured(period: MicPeriod, speaker: SmartSpeaker) -> LevelsMeasured:
-    heard = speaker.heard
+    heard, threshold, wake, trouble, processing = speaker.readings()
     if heard is None or period.frames is None:
         return LevelsMeasured(buffered_ms=speaker.buffered_ms)
     return LevelsMeasured(
         mic_dbfs=_tenths(level_dbfs(period.frames)),
         cleaned_dbfs=_tenths(heard.level_dbfs),
         echo_dbfs=_tenths(heard.echo_dbfs),
-        near_end=round(float(heard.near_end), 2),
-        voice=round(float(heard.voice), 2),
+        near_end=_hundredths(heard.near_end),
+        threshold=_hundredths(threshold),
+        excess_db=_tenths(heard.excess_db),
+        voice=_hundredths(heard.voice),
+        wake=_hundredths(wake.score) if wake is not None else None,
+        wake_cutoff=_hundredths(wake.cutoff) if wake is not None else None,
         buffered_ms=speaker.buffered_ms,
+        trouble=trouble,
+        processing=processing,
     )
 
 
-def _tenths(dbfs: float) -> float:
-    return round(float(dbfs), 1)
+def _tenths(db: float) -> float:
+    return round(float(db), 1)
+
+
+def _hundredths(share: float) -> float:
+    return round(float(share), 2)

@@ -1,7 +1,8 @@
 """The commands for the running daemon, over its control socket: `parley status`, `listen`, ..."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -49,18 +50,25 @@ def of_the_daemon(run: Run) -> click.Command:
     """
 
     def carry_out(as_json: bool, **arguments: Any) -> None:
-        try:
+        with refusals(as_json=as_json):
             run(as_json=as_json, **arguments)
-        except ControlError as error:
-            if not as_json:
-                raise
-            click.echo(json.dumps({"error": error.code, "message": str(error)}))
-            raise SystemExit(error.exit_code) from None
 
     carry_out.__doc__ = run.__doc__
     carry_out.__click_params__ = getattr(run, "__click_params__", [])  # type: ignore[attr-defined]
     option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
     return click.command(name=run.__name__, epilog=EXIT_STATUS)(option(carry_out))
+
+
+@contextlib.contextmanager
+def refusals(*, as_json: bool) -> Iterator[None]:
+    """End the command by a `ControlError` of the block; with `as_json`, print it first."""
+    try:
+        yield
+    except ControlError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"error": error.code, "message": str(error)}))
+        raise SystemExit(error.exit_code) from None
 
 
 @of_the_daemon

@@ -23,6 +23,7 @@ COMMANDS = {
     "completion": "Print the completion of these commands for a shell.",
     "turns": "Show the last turns as a table, with percentiles.",
     "status": "Show the state of the running daemon.",
+    "watch": "Watch the running daemon, live.",
     "listen": "Let the daemon listen, as after the wake word.",
     "stop": "End the turn or the ringing alarm.",
     "mute": "Close the microphone for a time.",

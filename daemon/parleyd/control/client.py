@@ -74,16 +74,29 @@ class ControlClient:
     ) -> _Replied:
         """Send a request and return its reply."""
         self._socket.settimeout(within_s)
-        try:
-            self._socket.sendall(encode(request))
-        except OSError as error:
-            raise _error("gone", f"the daemon has closed the connection: {error}") from error
+        self.send(request)
         while True:
             reply = self._next()
             if isinstance(reply, ErrorReply):
                 raise _refused(reply)
             if isinstance(reply, expected):
                 return reply
+
+    def send(self, request: AnyRequest) -> None:
+        """Send a request; its reply is among the lines."""
+        try:
+            self._socket.sendall(encode(request))
+        except OSError as error:
+            raise _error("gone", f"the daemon has closed the connection: {error}") from error
+
+    def fileno(self) -> int:
+        """The socket, for `select`."""
+        return self._socket.fileno()
+
+    def lines(self) -> list[DaemonLine]:
+        """The lines that have come; waits for bytes if there are none."""
+        self._receive()
+        return [self._next() for _ in range(len(self._received))]
 
     def events(self) -> Iterator[AnyEvent | EventsDropped]:
         """Yield events as they come; ends with an error when the daemon ends."""
@@ -95,19 +108,22 @@ class ControlClient:
 
     def _next(self) -> DaemonLine:
         while not self._received:
-            try:
-                data = self._socket.recv(READ_BYTES)
-            except TimeoutError:
-                raise _error("late", "the daemon does not answer: see its log") from None
-            except OSError as error:
-                raise _error("gone", f"the connection broke: {error}") from error
-            if not data:
-                raise _error("gone", "the daemon has ended")
-            self._received = self._lines.feed(data)
+            self._receive()
         try:
             return parse_daemon_line(self._received.pop(0))
         except ProtocolError as error:
             raise _error("protocol", f"{error}; restart it after an upgrade") from error
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except TimeoutError:
+            raise _error("late", "the daemon does not answer: see its log") from None
+        except OSError as error:
+            raise _error("gone", f"the connection broke: {error}") from error
+        if not data:
+            raise _error("gone", "the daemon has ended")
+        self._received += self._lines.feed(data)
 
 
 def _connect(paths: Sequence[Path]) -> socket.socket:

@@ -99,6 +99,10 @@ class StatusReply(NumberedReply, frozen=True, kw_only=True, tag="status"):
     """Percent."""
     server: str
     """`realtime.server` of the configuration."""
+    link: str = ""
+    """Of the connection to it: ``up``, ``connecting`` or ``resting``."""
+    round_trip_ms: float | None = None
+    """Of the newest ping over it; null before the first answer."""
     xruns: int
     uptime_s: int
     version: str
@@ -154,10 +158,22 @@ class LevelsMeasured(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     """Of the subtracted echo; -120 without playback."""
     near_end: float | None = None
     """Probability of a user's voice, 0 to 1."""
+    threshold: float | None = None
+    """Parley's playback is held where `near_end` is higher."""
+    excess_db: float | None = None
+    """Of the cleaned level, over residual echo and noise; mean of the frequency bands."""
     voice: float | None = None
     """Probability of speech, 0 to 1."""
+    wake: float | None = None
+    """Score of the wake word, 0 to 1; null if the engine gives none."""
+    wake_cutoff: float | None = None
+    """A wake word is found where `wake` is higher."""
     buffered_ms: int
     """Of a reply that waits to be played."""
+    trouble: str = ""
+    """Why a voice cannot interrupt, or which part of hearing has failed; may be empty."""
+    processing: str = ""
+    """How the microphone changes its sound, so that Parley hears worse; may be empty."""
 
 
 class TurnReported(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="turn"):

@@ -41,7 +41,7 @@ from parleyd.core.hearing_monitor import HearingMonitor
 from parleyd.core.indicator import IndicatorInputs
 from parleyd.core.states import State
 from parleyd.core.turn import TurnTrigger
-from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing import HearingReadings
 from parleyd.hearing.barge_in import BargeInDecision
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.hearing.endpointing import SpeechBoundary
@@ -68,8 +68,6 @@ class SmartSpeaker:
         self._front_end = AudioFrontEnd(settings, wake, lead)
         if memory is not None:
             self._front_end.restore(memory)
-        self.heard: ProcessedPeriod | None = None
-        """The result of hearing for the newest period; None while the microphone is closed."""
         self._effects: list[Effect] = []
         self._player = ReplyPlayer(settings, lead)
         self._monitor = HearingMonitor(self._front_end, lead, self._emit)
@@ -111,6 +109,10 @@ class SmartSpeaker:
         """How much of a reply waits to be played."""
         return self._player.buffered_ms
 
+    def readings(self) -> HearingReadings:
+        """The newest values of hearing, for a display."""
+        return self._front_end.readings()
+
     # --- events -----------------------------------------------------------------------
 
     def handle(self, event: InputEvent, now: float) -> None:
@@ -136,7 +138,7 @@ class SmartSpeaker:
                 self._player.set_volume(percent)
                 self._monitor.volume_changed(percent)
             case AlarmDue():
-                self._log_event("alarm_due")
+                self._emit(LogEvent("alarm_due", {}))
                 self._announcements.interrupt("an alarm")
                 self._alarm_sound.add(event, now)
             case AlarmCommandRecognized(stop):
@@ -193,7 +195,7 @@ class SmartSpeaker:
         if muted and self._muted:
             return  # only the reason has changed
         self._muted = muted
-        self._log_event("mute", muted=muted)
+        self._emit(LogEvent("mute", {"muted": muted}))
         if muted:
             self._front_end.closed()
         self._dialogue.mute(muted, now)
@@ -215,7 +217,6 @@ class SmartSpeaker:
         outside = self._ringer.audible or self._announcements.audible
         sounding, attentive = talking or outside, self.state is not State.IDLE or outside
         result = self._front_end.listen(period.frames, now, speaking=sounding, attentive=attentive)
-        self.heard = result.heard if result is not None else None
         if result is not None:
             self._perceive(result, now)
         self._dialogue.poll(now)
@@ -312,9 +313,6 @@ class SmartSpeaker:
         if indication != self._indication:
             self._indication = indication
             self._emit(indication)
-
-    def _log_event(self, name: str, **fields: object) -> None:
-        self._emit(LogEvent(name, fields))
 
     def _emit(self, effect: Effect) -> None:
         self._effects.append(effect)

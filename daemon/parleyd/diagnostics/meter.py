@@ -33,7 +33,7 @@ class Meter:
         self._periods += 1
         if self._periods % EVERY_PERIODS == 0:
             mic_dbfs = None if period.frames is None else level_dbfs(period.frames)
-            row = line(self._speaker.state, mic_dbfs, self._speaker.heard)
+            row = line(self._speaker.state, mic_dbfs, self._speaker.readings().heard)
             self._loop.call_soon_threadsafe(self._draw, row)
 
     def _draw(self, row: str) -> None:

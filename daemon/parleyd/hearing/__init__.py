@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from parleyd.units import Frames
+from parleyd.wake import WakeScore
 
 
 class ProcessedPeriod(NamedTuple):
@@ -41,3 +42,18 @@ class ProcessedPeriod(NamedTuple):
 
     cancelled: bool = True
     """False after a failure of the canceller: `cleaned` then contains the echo."""
+
+
+class HearingReadings(NamedTuple):
+    """The newest values of hearing, for a display."""
+
+    heard: ProcessedPeriod | None
+    """None while the microphone is closed."""
+    threshold: float
+    """A higher `near_end` is a user who interrupts."""
+    wake: WakeScore | None
+    """None without a wake word, or with an engine that gives no score."""
+    trouble: str
+    """Why a voice cannot interrupt, or which part has failed, in words; "" if all is well."""
+    processing: str
+    """How the microphone changes its sound; "" if it does not."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from parleyd import config
 from parleyd.audio import level_dbfs
-from parleyd.hearing import ProcessedPeriod
+from parleyd.hearing import HearingReadings, ProcessedPeriod
 from parleyd.hearing.background_voices import BackgroundVoices
 from parleyd.hearing.barge_in import BargeInDecision, BargeInDetector, Decision
 from parleyd.hearing.calibration import Calibration, CalibrationResult
@@ -83,6 +83,7 @@ class AudioFrontEnd:
         self._engine = wake
         self._silence = DigitalSilence(gates=not self._cancels)
         self._now = self._spoke_at = float("-inf")
+        self._newest: ProcessedPeriod | None = None
         self.faults: list[ComponentFault] = []
         """Failures not yet logged; the owner takes them out."""
         self._failed = False
@@ -118,6 +119,7 @@ class AudioFrontEnd:
         """
         self._now = now
         reference = self._referring.run(now, self._reference.take)
+        self._newest = None
         if frames is None:
             return None
         changed = self._hears.run(now, self._silence.update, frames, expected=attentive)
@@ -130,6 +132,7 @@ class AudioFrontEnd:
         to_wake = heard.cleaned
         if not heard.cancelled and not self._echoes_over(now):
             heard = heard._replace(cleaned=np.zeros_like(heard.cleaned))
+        self._newest = heard
         self._preroll.push(heard.cleaned)
         self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
         user = (
@@ -180,6 +183,16 @@ class AudioFrontEnd:
             return "the echo is not cancelled: only wake word and button interrupt"
         loud = "the echo is too loud: only wake word and button interrupt"
         return "" if self._duplex.full else loud
+
+    def readings(self) -> HearingReadings:
+        """The values of the newest period."""
+        return HearingReadings(
+            heard=self._newest,
+            threshold=self._barge_in.threshold(self._now),
+            wake=self._gate.score if self._gate is not None else None,
+            trouble=self.silent or self.trouble or self.half_duplex,
+            processing=self._microphone.processing or "",
+        )
 
     def renew_wake_engine(self, engine: WakeEngine) -> None:
         """Use this engine from now on; the maker of the old one closes it."""

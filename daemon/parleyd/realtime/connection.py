@@ -23,6 +23,7 @@ from parleyd.realtime.connection_events import (
     ConnectionDown,
     ConnectionEvent,
     ConnectionUp,
+    Link,
     SessionExpiry,
 )
 from parleyd.realtime.dialing import MonitoredConnection, Way, dial
@@ -126,6 +127,14 @@ class RealtimeConnection:
         else:
             self._wanted.clear()
             self._close("not needed")
+
+    @property
+    def link(self) -> Link:
+        """The connection at this moment."""
+        if self._socket is None:
+            return Link("connecting" if self._wanted.is_set() else "resting")
+        latency_s = self._socket.latency  # 0 until a ping is answered
+        return Link("up", latency_s * 1000 if latency_s else None)
 
     def renew(self, reason: str) -> None:
         """Replace the open socket; `ConnectionDown` is only reported if that fails."""

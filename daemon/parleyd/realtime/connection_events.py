@@ -1,6 +1,7 @@
 """The life of a connection to the realtime server, as events."""
 
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from parleyd.realtime.events import ServerEvent
 
@@ -26,6 +27,15 @@ class SessionExpiry:
     """The server ends the open socket's session in this number of seconds (by its clock)."""
 
     in_s: float
+
+
+class Link(NamedTuple):
+    """The connection, for a display."""
+
+    state: Literal["up", "connecting", "resting"]
+    """`resting`: no turn needs it."""
+    round_trip_ms: float | None = None
+    """Of the newest ping; None before the first answer."""
 
 
 ConnectionEvent = ServerEvent | ConnectionUp | ConnectionDown | SessionExpiry

@@ -1,8 +1,17 @@
 """Wake words: one file per engine, which is imported only when it is chosen."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from parleyd.units import Frames
+
+
+class WakeScore(NamedTuple):
+    """How near an engine is to a detection."""
+
+    score: float
+    """0 to 1, the highest of its keywords."""
+    cutoff: float
+    """A higher score is a detection."""
 
 
 class WakeEngine(Protocol):
@@ -21,6 +30,11 @@ class WakeEngine(Protocol):
         `speaking`: whether a reply plays, so the engine may use a lower threshold.
         The audio thread calls this every period; a call takes well under a millisecond.
         """
+        ...
+
+    @property
+    def score(self) -> WakeScore | None:
+        """The score of the newest frames; None if the engine gives none."""
         ...
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """One wake-up for each spoken word: engines fire several times for one word."""
 
 from parleyd.units import Frames
-from parleyd.wake import WakeEngine
+from parleyd.wake import WakeEngine, WakeScore
 
 
 class Gate:
@@ -14,6 +14,11 @@ class Gate:
         self._engine = engine
         self._refractory_s = refractory_s
         self._deaf_until = float("-inf")
+
+    @property
+    def score(self) -> WakeScore | None:
+        """See `WakeEngine.score`."""
+        return self._engine.score
 
     def process(self, frames: Frames, now: float, speaking: bool) -> str | None:
         """Return the keyword to act on, or None; `now`: the end of `frames`. Call every period."""

@@ -20,6 +20,7 @@ from parleyd.printable import printable
 from parleyd.system import atomic_file
 from parleyd.system.child_environment import child_environment
 from parleyd.units import Frames
+from parleyd.wake import WakeScore
 
 if TYPE_CHECKING:
     from pymicro_wakeword import MicroWakeWord
@@ -62,10 +63,12 @@ class Micro:
                 "reinstall pymicro-wakeword for this machine, or choose wake.engine porcupine"
             ) from error
         self._cutoff = float(np.interp(sensitivity, (0.0, 0.5, 1.0), _CUTOFFS))
+        self._newest_cutoff = self._cutoff
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
         """Return the keyword that ended in these frames; a word fires repeatedly, see `Gate`."""
         cutoff = self._cutoff - _SPEAKING_SHIFT if speaking else self._cutoff
+        self._newest_cutoff = cutoff
         steps = _SPEAKING_STEPS if speaking else 1
         found = None
         for features in self._features.process_streaming(frames.tobytes()):
@@ -73,6 +76,11 @@ class Micro:
                 if word.fires(features, cutoff, steps) and found is None:
                     found = keyword
         return found
+
+    @property
+    def score(self) -> WakeScore:
+        """The mean probability of the newest windows, and the present cutoff."""
+        return WakeScore(max(word.score for word in self._words), self._newest_cutoff)
 
     def close(self) -> None:
         """Free the models; may be called twice. Afterwards, `process` returns None."""
@@ -85,16 +93,17 @@ class _Word:
 
     def __init__(self, model: "MicroWakeWord") -> None:
         self._model = model
+        self.score = 0.0
         self._windows = 0
         self._sure_steps = 0
 
     def fires(self, features: NDArray[Any], cutoff: float, steps: int) -> bool:
-        self._model.probability_cutoff = cutoff
-        sure = self._model.process_streaming(features)
+        probability = self._model.process_streaming_prob(features)
         self._windows += 1
         if self._windows % self._model.stride:
             return False  # the model evaluates only every third window
-        self._sure_steps = self._sure_steps + 1 if sure else 0
+        self.score = probability or 0.0
+        self._sure_steps = self._sure_steps + 1 if self.score > cutoff else 0
         return self._sure_steps >= steps
 
     def close(self) -> None:

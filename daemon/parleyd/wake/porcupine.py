@@ -86,6 +86,10 @@ class Porcupine:
                 found = self.keywords[index]
         return found
 
+    @property
+    def score(self) -> None:
+        """None: the library reports detections only."""
+
     def close(self) -> None:
         """Free the engine; may be called twice."""
         # The native library crashes on a call after delete, so the handle is removed first.

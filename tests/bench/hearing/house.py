@@ -113,7 +113,7 @@ class House:
     def tick(self, mic: MicPeriod, now: float) -> TickResult:
         begin = time.thread_time()
         step = self.speaker.tick(mic, now)
-        heard = self.speaker.heard
+        heard = self.speaker.readings().heard
         suspects = heard is not None and heard.trusted and self.state is State.SPEAKING
         self.likely.append(heard.near_end if heard is not None and suspects else 0.0)
         if self.state in (State.SPEAKING, State.BARGE_IN):
