@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import soxr
 
 from parleyd.audio import float_to_int16
-from parleyd.config import Config
+from parleyd.config import Config, HearingConfig
 from parleyd.core.events import Effect, LogEvent
 from parleyd.core.hearing_monitor import HearingMonitor
 from parleyd.hearing import ProcessedPeriod
@@ -18,7 +19,7 @@ from parleyd.hearing.microphone_watch import MicrophoneWatch, Processing
 from parleyd.playback.lead import PlaybackLead
 from parleyd.simulation.clips import synthesize
 from parleyd.simulation.convolution import Signal
-from parleyd.units import MIC_PERIOD_FRAMES
+from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ
 from tests.bench.hearing.air import Distortion
 from tests.bench.hearing.device import Device
 from tests.hearing.echo_rooms import convolve, echo_path, noise
@@ -29,6 +30,7 @@ TEXTS = (
     "Every morning he went into the forest, and in the evening he came back with wood.",
     "One day he found a door between two trees.",
 )
+FINER = 8  # times the rate: linear interpolation is exact enough there
 QUIET = np.zeros(MIC_PERIOD_FRAMES, np.int16)
 
 
@@ -45,6 +47,8 @@ def watched(
     seed: int = 0,
     distortion_db: float | None = None,
     noise_rms: float = 0.0005,
+    ppm: float = 0.0,
+    changes: list[bool] | None = None,
 ) -> MicrophoneWatch:
     """Play the story in a room to a microphone with these traits; return what was learned."""
     spoken = story()
@@ -52,6 +56,10 @@ def watched(
     if distortion_db is not None:
         loudspeaker = Distortion(spoken[np.abs(spoken) > 0.01], distortion_db)(spoken)
     echo = convolve(loudspeaker.astype(np.float32), echo_path(60.0)) * 0.8
+    if ppm:
+        late_s = np.arange(len(echo)) * (1 + ppm * 1e-6) * FINER
+        finer = soxr.resample(echo, MIC_RATE_HZ, FINER * MIC_RATE_HZ)
+        echo = np.interp(late_s, np.arange(len(finer)), finer)
     sound = (echo + noise(len(echo), noise_rms)).astype(np.float64)
     device = Device(frozenset(traits.split()), -36.0, (seed,)) if traits else None
     microphone = device.microphone() if device is not None else None
@@ -62,7 +70,9 @@ def watched(
         heard = hearing.process(
             float_to_int16(period), float_to_int16(spoken[part]), index / 100, attentive=False
         )
-        watch.update(heard, judged=True, held=False)
+        changed = watch.update(heard, judged=True, held=False)
+        if changes is not None:
+            changes.append(changed)
     return watch
 
 
@@ -101,6 +111,14 @@ def test_codec_is_recognised_by_the_echo_that_is_left() -> None:
     assert watch.removed_db < 14
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("ppm", [100.0, 60.0])
+def test_two_clocks_are_no_processing_microphone(ppm: float) -> None:
+    changes: list[bool] = []
+    assert watched(ppm=ppm, changes=changes).processing is None
+    assert not any(changes)
+
+
 # --- what it leaves, and what a user must exceed --------------------------------------
 
 
@@ -114,10 +132,10 @@ def period(
 
 
 def learned(left_db: float = 8.0, pause_dbfs: float = -70.0) -> MicrophoneWatch:
-    """Return a watch after 10 s of an echo of -30 dBFS of which `left_db` are removed, with
+    """Return a watch after 20 s of an echo of -30 dBFS of which `left_db` are removed, with
     pauses."""
     watch = MicrophoneWatch()
-    for index in range(1000):
+    for index in range(2000):
         loud = index % 200 < 150
         sound = period(-30.0 - left_db, -30.0) if loud else period(pause_dbfs)
         watch.update(sound, judged=True, held=False)
@@ -169,6 +187,62 @@ def test_processing_microphone_that_becomes_plain_is_released() -> None:
     assert not watch.processes
 
 
+def beside_a_television(seed: int) -> MicrophoneWatch:
+    """Return what 40 s of replies teach whose echo is removed by 25 dB, while a set 10 dB below
+    the echo talks on."""
+    random, watch = np.random.default_rng(seed), MicrophoneWatch()
+    for index in range(4000):
+        if index % 15 == 0:
+            set_dbfs = random.choice([-65.0, random.uniform(-46.0, -36.0)], p=[0.2, 0.8])
+        echo_dbfs = -30.0 if index % 250 < 190 else -120.0
+        sound = period(max(set_dbfs, echo_dbfs - 25.0), echo_dbfs)
+        watch.update(sound, judged=True, held=False)
+    return watch
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_television_is_no_processing_microphone(seed: int) -> None:
+    assert beside_a_television(seed).processing is None
+
+
+def test_noise_over_a_quiet_echo_does_not_explain_a_user_over_a_loud_one() -> None:
+    watch = MicrophoneWatch()
+    watch.restore(Processing.OTHER)
+    for index in range(1000):
+        echo_dbfs = (-70.0, -60.0, -120.0)[index // 30 % 3]
+        watch.update(period(-44.0, echo_dbfs), judged=True, held=False)
+    assert explains(watch, period(-44.0, -36.0))
+    assert not explains(watch, period(-36.0, -36.0))
+
+
+def pause(watch: MicrophoneWatch, rises_db: float) -> None:
+    """Let a reply pause for half a second, after half a second of it."""
+    for index in range(100):
+        paused = index - 50
+        level_dbfs = -60.0 + rises_db * max(0, paused) / 50
+        watch.update(period(level_dbfs, -120.0 if paused >= 0 else -45.0), judged=True, held=False)
+
+
+def test_gain_control_from_before_a_restart_is_kept_until_pauses_show() -> None:
+    watch = MicrophoneWatch()
+    watch.restore(Processing.GAIN_CONTROL)
+    pause(watch, 6.0)
+    for _ in range(1500):  # an echo without pauses
+        watch.update(period(-55.0, -30.0), judged=True, held=False)
+    assert watch.processing is Processing.GAIN_CONTROL
+    for _ in range(6):
+        pause(watch, 0.0)
+    assert watch.processing is None
+
+
+def test_other_microphone_after_a_restart_is_not_taken_for_the_old_one_for_ever() -> None:
+    watch = MicrophoneWatch()
+    watch.restore(Processing.GAIN_CONTROL)
+    for _ in range(120):
+        pause(watch, 0.0)  # its echo is too quiet to judge
+    assert watch.processing is None
+
+
 def hold(watch: MicrophoneWatch, sound: ProcessedPeriod) -> bool:
     detector = BargeInDetector(Config().hearing, microphone=watch)
     detector.arm(0.0)
@@ -213,6 +287,20 @@ def reported(processing: Processing | None) -> list[LogEvent]:
     events = [effect for effect in effects if isinstance(effect, LogEvent)]
     assert sum(event.name == "loudspeaker_not_heard" for event in events) == 2
     return [event for event in events if event.name == "microphone_processes"]
+
+
+def test_reply_through_a_canceller_of_hardware_is_no_pause() -> None:
+    settings = Config(hearing=HearingConfig(canceller="hardware"))
+    front = AudioFrontEnd(settings, None, PlaybackLead(40))
+    sound = float_to_int16(noise(MIC_PERIOD_FRAMES, 0.01))
+    lead, effects = PlaybackLead(40), list[Effect]()
+    monitor = HearingMonitor(front, lead, effects.append)
+    for index in range(2000):
+        part = sound * (2 if index % 200 > 150 else 1)  # a reply that is loudest at its end
+        result = front.listen(part, index / 100, speaking=index % 200 > 50, attentive=True)
+        assert result is not None
+        monitor.report(result, index / 100)
+    assert effects == []
 
 
 def test_calibration_tells_once_of_a_microphone_that_processes() -> None:

@@ -276,7 +276,8 @@ class AudioFrontEnd:
     def restore(self, memory: EchoPath) -> None:
         """Start from an echo path that was learned before."""
         self._hears.run(self._now, self._hearing.restore, memory)
-        self._microphone.restore(memory.processing if memory.plausible else None)
+        known = self._cancels and memory.plausible
+        self._microphone.restore(memory.processing if known else None)
 
     def recent(self, ms: float) -> Frames:
         """The newest `ms` of cleaned audio: int16 at 16 kHz, at most `KEPT_MS`."""
@@ -398,6 +399,8 @@ class AudioFrontEnd:
             self._watch.checked(self._hearing.own_voice(), now)
 
     def _watch_microphone(self, heard: ProcessedPeriod, speaking: bool) -> bool:
+        if not self._cancels:  # the whole reply would pass for a pause of it
+            return False
         held = self._barge_in.pending
         return self._microphone.update(heard, judged=speaking and not held, held=held)
 

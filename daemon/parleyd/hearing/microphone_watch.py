@@ -16,20 +16,26 @@ from parleyd.hearing import ProcessedPeriod
 PROCESSES_DB = 14.0  # removed: less marks a microphone that processes its sound
 _PLAIN_DB = 16.0  # hysteresis: from here on it is a plain one again
 _BLOCK = 10  # periods
-_SURE_BLOCKS, _KEPT_BLOCKS, _NEWEST = 40, 150, 20
+_SURE_BLOCKS, _KEPT_BLOCKS, _NEWEST = 100, 150, 20
+_FORGETS_BLOCKS = 600  # a minute of replies: what was known before a restart shows by then
 _LOUD_DBFS = -50.0
 _OVER_FLOOR_DB = 20.0  # a weaker echo shows noise, not the canceller
 _FLOOR_RISES_DB = 0.05  # per block
 _TAIL_DB = 1.2  # per period: the decay of a room with an RT60 of 0.5 s
 _PAUSE_DBFS = -75.0  # of the estimated echo: below, the rest is the room's noise
 _PAUSE_PERIODS, _PAUSE_STARTS = 24, 12  # from the start's level to the end's
-_PAUSES, _KEPT_PAUSES = 5, 20
+_PAUSES, _KEPT_PAUSES = 6, 20
 _RAISES_DB, _STEADY_DB = 2.5, 1.5  # median rise in a pause; in plain rooms at most 1.1
+_MOST_PAUSES, _ALWAYS_DB, _ALIKE_DB = (0.15, 0.85), 1.0, 5.0  # quantiles, their least and their
+# largest difference: beside a television, each pause is another
 _GATES_DB = -9.0  # median fall; at most 6.2 in plain rooms
 _BEGINS_PERIODS = 15  # after a pause, until gain control has lowered the gain again
 _KEPT = 200  # samples of residual echo and of noise in pauses: 20 s of replies each
 _LEAST = 10
 _EXPLAINED = 0.9  # quantile
+_ROOM = 0.75  # quantile of the noise in pauses: a television is as loud over the echo
+_MOST_REMOVED_DB = 40.0
+_NOISE_DB = 6.0  # over the floor, until there were pauses
 _OVER_DB = 2.0
 _END_PERIODS, _LEVEL_PERIODS = 8, 4
 _LATE_PERIODS = 4  # the echo after a pause may begin earlier than its estimate
@@ -83,6 +89,8 @@ class MicrophoneWatch:
         self._leaves_echo = self._raises = False
         self._restored: Processing | None = None
         self._removed = _Ranked(_KEPT_BLOCKS)
+        self._newest_db: deque[float] = deque(maxlen=_KEPT_BLOCKS)  # medians of the newest blocks
+        self._unsure_blocks = 0  # since a restart, while only its processing is known
         self._rises = _Ranked(_KEPT_PAUSES)  # dB
         self._residual, self._noise = _Ranked(_KEPT), _Ranked(_KEPT)  # dB over the echo, dBFS
         kept = _END_PERIODS + _LATE_PERIODS
@@ -190,9 +198,16 @@ class MicrophoneWatch:
             self._rises.push(ends - power_to_db(self._pause_starts + _NOTHING))
             limit_db = _STEADY_DB if self._raises else _RAISES_DB
             enough = len(self._rises) >= _PAUSES
-            self._raises = enough and self._rises.quantile(0.5) > limit_db
+            if enough or self._restored is None:
+                rises = self._pauses_alike() and self._rises.quantile(0.5) > limit_db
+                self._raises = enough and rises
             self._begins = _BEGINS_PERIODS if self._raises else 0
         self._pause, self._pause_voice = 0, 0.0
+
+    def _pauses_alike(self) -> bool:
+        """Return whether the level rises in nearly all pauses, by nearly as much."""
+        low_db, high_db = (self._rises.quantile(share) for share in _MOST_PAUSES)
+        return low_db > _ALWAYS_DB and high_db - low_db < _ALIKE_DB
 
     def _begin_block(self) -> None:
         self._left = self._echo = 0.0
@@ -211,20 +226,38 @@ class MicrophoneWatch:
         if not judged:
             return
         self._held.clear()
+        known = len(self._noise) >= _LEAST
+        noise_dbfs = self._noise.quantile(_EXPLAINED) if known else self._floor_dbfs + _NOISE_DB
         if paused:
             self._noise.push(self._level_dbfs)
-        else:
+        elif self._echo_dbfs > noise_dbfs:  # else the noise, not the echo, is what is left
             self._residual.push(self._level_dbfs - self._echo_dbfs)
         loud = echo_dbfs > max(_LOUD_DBFS, self._floor_dbfs + _OVER_FLOOR_DB)
         if loud and not heard.echo_unsettled:
-            self._removed.push(echo_dbfs - left_dbfs)
+            self._removed.push(echo_dbfs - self._without_room(left_dbfs, echo_dbfs))
             self._measure()
+        else:
+            self._forget()
+
+    def _without_room(self, left_dbfs: float, echo_dbfs: float) -> float:
+        """Return what is left of the echo, without the room's noise as it is in pauses."""
+        noise = db_to_power(self._noise.quantile(_ROOM)) if len(self._noise) >= _LEAST else 0.0
+        left = db_to_power(left_dbfs) - noise
+        return power_to_db(max(left, db_to_power(echo_dbfs - _MOST_REMOVED_DB)))
+
+    def _forget(self) -> None:
+        """Forget what was known before a restart, if no echo is loud enough to show it."""
+        self._unsure_blocks += self._restored is not None and self.removed_db is None
+        if self._unsure_blocks > _FORGETS_BLOCKS:
+            self.restore(None)
 
     def _measure(self) -> None:
-        blocks = len(self._removed)
-        if blocks < _SURE_BLOCKS:
+        self._newest_db.append(self._removed.newest_median(_NEWEST))
+        if len(self._removed) < _SURE_BLOCKS:
             return
         self.removed_db = self._removed.quantile(0.5)
+        # a filter that still learns, as with two clocks, removes more and more, and then less
+        # while the drift is found
+        best_db = self._newest_db[-1] if self._leaves_echo else max(self._newest_db)
         limit_db = _PLAIN_DB if self._leaves_echo else PROCESSES_DB
-        # a filter that still learns, as with two clocks, removes more and more
-        self._leaves_echo = max(self.removed_db, self._removed.newest_median(_NEWEST)) < limit_db
+        self._leaves_echo = max(self.removed_db, best_db) < limit_db
