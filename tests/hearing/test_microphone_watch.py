@@ -180,6 +180,17 @@ def test_resumed_hold_teaches_noise_but_no_voice(voice: float, explained: bool) 
     assert watch.explains_silence is explained
 
 
+def test_user_who_was_not_noticed_in_a_pause_may_interrupt_in_the_next() -> None:
+    watch = learned()
+    for index in range(5000):
+        sound = period(-38.0, -30.0) if index % 200 < 150 else period(-70.0)
+        if index % 1000 >= 950:
+            sound = period(-36.0, near_end=0.5, voice=0.9)
+        watch.update(sound, judged=True, held=False)
+    assert watch.processes
+    assert not explains(watch, period(-36.0, near_end=0.9, voice=0.9))
+
+
 def test_processing_microphone_that_becomes_plain_is_released() -> None:
     watch = learned()
     changes = [watch.update(period(-55.0, -30.0), judged=True, held=False) for _ in range(3000)]

@@ -95,6 +95,7 @@ class MicrophoneWatch:
         self._residual, self._noise = _Ranked(_KEPT), _Ranked(_KEPT)  # dB over the echo, dBFS
         kept = _END_PERIODS + _LATE_PERIODS
         self._powers: deque[float] = deque([0.0] * kept, maxlen=kept)
+        self._room = _Ranked(_KEPT)  # dBFS in pauses, with the voices
         self._echo_dbfs = -120.0  # with its tail
         self._pause = 0  # periods
         self._pause_starts = self._pause_voice = 0.0
@@ -226,10 +227,12 @@ class MicrophoneWatch:
         if not judged:
             return
         self._held.clear()
-        known = len(self._noise) >= _LEAST
-        noise_dbfs = self._noise.quantile(_EXPLAINED) if known else self._floor_dbfs + _NOISE_DB
+        known = len(self._room) >= _LEAST
+        noise_dbfs = self._room.quantile(_EXPLAINED) if known else self._floor_dbfs + _NOISE_DB
         if paused:
-            self._noise.push(self._level_dbfs)
+            self._room.push(self._level_dbfs)
+            if not voiced:  # a user who was not noticed must not be the level to exceed
+                self._noise.push(self._level_dbfs)
         elif self._echo_dbfs > noise_dbfs:  # else the noise, not the echo, is what is left
             self._residual.push(self._level_dbfs - self._echo_dbfs)
         loud = echo_dbfs > max(_LOUD_DBFS, self._floor_dbfs + _OVER_FLOOR_DB)
@@ -241,7 +244,7 @@ class MicrophoneWatch:
 
     def _without_room(self, left_dbfs: float, echo_dbfs: float) -> float:
         """Return what is left of the echo, without the room's noise as it is in pauses."""
-        noise = db_to_power(self._noise.quantile(_ROOM)) if len(self._noise) >= _LEAST else 0.0
+        noise = db_to_power(self._room.quantile(_ROOM)) if len(self._room) >= _LEAST else 0.0
         left = db_to_power(left_dbfs) - noise
         return power_to_db(max(left, db_to_power(echo_dbfs - _MOST_REMOVED_DB)))
 
