@@ -116,6 +116,11 @@ def power_to_db(power: Decibels) -> Decibels:
     return decibels
 
 
+def power_dbfs(power: float) -> float:
+    """The level of a mean power of full scale 1.0; at least `SILENCE_DBFS`."""
+    return power_to_db(max(power, LEAST_POWER))
+
+
 def rms_dbfs(samples: Floats | Doubles) -> float:
     """RMS level of samples of full scale 1.0; `SILENCE_DBFS` for silence or no samples."""
     return _rms_db(samples, 1.0)
@@ -129,8 +134,7 @@ def level_dbfs(frames: Frames) -> float:
 def _rms_db(samples: Floats | Doubles, full_scale: float) -> float:
     if len(samples) == 0:
         return SILENCE_DBFS
-    power = float(samples.dot(samples)) / (len(samples) * full_scale**2)
-    return power_to_db(max(power, LEAST_POWER))
+    return power_dbfs(float(samples.dot(samples)) / (len(samples) * full_scale**2))
 
 
 # --- buffers --------------------------------------------------------------------------

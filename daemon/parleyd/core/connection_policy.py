@@ -3,6 +3,7 @@
 from enum import Enum, auto
 
 from parleyd.core.events import Reconnect, RenewConnection, SetConnectionWanted
+from parleyd.enums import quick
 
 LONGEST_S = 3600.0  # OpenAI ends every session after 60 minutes
 RENEW_BEFORE_S = 300.0  # from here on renew at the next idle moment; turns take seconds
@@ -13,6 +14,7 @@ MOST_READY_S = 300.0  # that wait, doubled after each socket that was abandoned
 REST_AFTER_S = 30.0  # on-wake: the user's second thoughts come within that
 
 
+@quick
 class _State(Enum):
     RESTING = auto()  # no turn needs it
     CONNECTING = auto()

@@ -358,7 +358,7 @@ class Dialogue:
 
     def _keep_connection(self, now: float) -> None:
         idle = self._turn.state is State.IDLE and not self._session.side_speech_due
-        effect = self.connection.next(idle, now, self._session.forgets(now))
+        effect = self.connection.next(idle, now, self._session.forgets(now) if idle else "")
         if effect is not None:
             self._log_event("connection", ask=_ASKS[type(effect)], state=str(self._turn.state))
             self._emit(effect)

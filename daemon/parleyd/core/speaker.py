@@ -293,18 +293,18 @@ class SmartSpeaker:
     def _show(self, now: float) -> None:
         dialogue, connection = self._dialogue, self._dialogue.connection
         idle = dialogue.state is State.IDLE
-        inputs = IndicatorInputs(
-            muted=self._muted,
-            why_muted=self._why_muted,
-            without_card=self._without_card,
-            ringing=self._ringer.audible,
-            refused=connection.refused or (connection.put_off if idle else ""),
-            offline=connection.missed,
-            turn=State.SPEAKING if self._announcements.audible else dialogue.state,
-            dry=dialogue.runs_dry(now),
-            remark=dialogue.remark,
-            deaf=self._front_end.deaf,
-            impaired=self._monitor.impaired or dialogue.impaired,
+        inputs = IndicatorInputs(  # with names of the fields, this takes twice as long
+            self._muted,
+            self._why_muted,
+            self._without_card,
+            self._ringer.audible,
+            connection.refused or (connection.put_off if idle else ""),
+            connection.missed,
+            State.SPEAKING if self._announcements.audible else dialogue.state,
+            dialogue.runs_dry(now),
+            dialogue.remark,
+            self._front_end.deaf,
+            self._monitor.impaired or dialogue.impaired,
         )
         if inputs == self._inputs:
             return

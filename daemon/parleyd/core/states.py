@@ -2,7 +2,10 @@
 
 from enum import StrEnum
 
+from parleyd.enums import quick
 
+
+@quick
 class State(StrEnum):
     """The states of a turn (see `parleyd.core.turn` for the table)."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from parleyd import config
 from parleyd.core.states import State
+from parleyd.enums import quick
 from parleyd.hearing.barge_in import Decision
 
 STALLED_S = 10.0  # a reply is abandoned after at least this time without a frame heard
@@ -21,6 +22,7 @@ BARGE_IN_GRACE_S = (
 )
 
 
+@quick
 class TurnTrigger(Enum):
     """An event of a turn, beside the decisions of barge-in."""
 
@@ -49,6 +51,7 @@ class TurnTrigger(Enum):
 TurnEvent = TurnTrigger | Decision
 
 
+@quick
 class TurnAction(Enum):
     """What the owner does; a row lists its actions in order."""
 

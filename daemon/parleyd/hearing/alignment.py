@@ -95,7 +95,8 @@ class Alignment:
         self._doubtful = max(0, self._doubtful - 1)
         if self._periods % _KEEP_EVERY == 0 and not self._doubtful:
             self._canceller.keep()
-        self._late = _bounded(self._late + self._drift * HOP)
+        if self._drift:
+            self._late = _bounded(self._late + self._drift * HOP)
         if self._finder.push(mic, reference):
             self._follow()
         return self._delayed(HOP)

@@ -119,7 +119,7 @@ class EchoCanceller:
         self._remember(reference)
         if self._silent > PARTITIONS:
             self._wrapped.fill(0.0)
-            return CancelledBlock(near, *_nothing(), still=True)
+            return CancelledBlock(near, _NO_ECHO, _NO_POWER, still=True)
         rows = slice(self._newest, self._newest + PARTITIONS)
         np.multiply(self._spectra[rows], self._weights, out=self._products)
         np.dot(_SUM, self._products.view(np.float32), out=self._to_invert[0].view(np.float32))
@@ -188,10 +188,8 @@ class EchoCanceller:
         self._covariance *= np.subtract(_ONE, learned, out=learned)
 
 
-def _nothing() -> tuple[Floats, Floats]:
-    return np.zeros(HOP, np.float32), np.zeros(BINS, np.float32)
-
-
+_NO_ECHO, _NO_POWER = np.zeros(HOP, np.float32), np.zeros(BINS, np.float32)
+_NO_ECHO.flags.writeable = _NO_POWER.flags.writeable = False  # all silent periods share them
 _SUM = np.ones(PARTITIONS, np.float32)
 _HALF, _ONE = np.array(0.5, np.float32), np.array(1.0, np.float32)
 _KEPT = np.array(_FORGOTTEN ** (PARTITIONS // _TENDED), np.float32)

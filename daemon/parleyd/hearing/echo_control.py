@@ -11,7 +11,7 @@ from parleyd.audio import (
     SILENCE_DBFS,
     int16_to_float,
     level_dbfs,
-    rms_dbfs,
+    power_dbfs,
     round_to_int16,
 )
 from parleyd.hearing import ProcessedPeriod
@@ -112,18 +112,18 @@ class EchoControl:
         if chunk is None:  # the near-end detector replaces it for local endpointing
             chunk = self._periods % _CHUNK_PERIODS == 0
             self._voice = near_end.speech
-        return ProcessedPeriod(
-            cleaned=cleaned,
-            excess_db=excess_db,
-            voice=self._voice if attentive else 0.0,
-            voice_chunk=chunk,
-            near_end=near_end.voice,
-            speech=near_end.speech,
-            level_dbfs=level_dbfs(cleaned),
-            echo_dbfs=echo_dbfs,
-            echo_unsettled=self._echo_unsettled,
-            trusted=intact and self._trusted(now),
-            cancelled=done is not None,
+        return ProcessedPeriod(  # with names of the fields, this takes twice as long
+            cleaned,
+            excess_db,
+            self._voice if attentive else 0.0,
+            chunk,
+            near_end.voice,
+            near_end.speech,
+            level_dbfs(cleaned),
+            echo_dbfs,
+            self._echo_unsettled,
+            intact and self._trusted(now),
+            done is not None,
         )
 
     def overhear(self, cleaned: Frames, now: float, *, first: bool) -> float | None:
@@ -214,13 +214,14 @@ class EchoControl:
         if self._canceller is None or self._alignment is None:
             return _as_it_is(mic)
         due = self._alignment.process(mic, reference)
-        audible = float(np.maximum.reduce(np.abs(due))) > _AUDIBLE
+        cancelled = self._canceller.process(mic, due)
+        audible = not cancelled.still and _peak_exceeds(due, _AUDIBLE)
         self._audible_periods = min(self._audible_periods + audible, _YOUNG_PERIODS)
         self._since_audible = 0 if audible else self._since_audible + 1
-        cancelled = self._canceller.process(mic, due)
-        if self._misalignment.update(cancelled):
+        echo_power = 0.0 if cancelled.still else float(cancelled.echo.dot(cancelled.echo))
+        if self._misalignment.update(cancelled, echo_power):
             self.on_xrun(self._now)
-        return cancelled, _finite(rms_dbfs(cancelled.echo), "the estimated echo")
+        return cancelled, _finite(power_dbfs(echo_power / HOP), "the estimated echo")
 
     def _find_own_voice(self, alignment: Alignment) -> OwnVoice | None:
         found = self._own_voice.compare(alignment.reference, learned=alignment.delay_ms is not None)
@@ -267,6 +268,11 @@ class EchoControl:
 def _as_it_is(mic: Floats) -> tuple[CancelledBlock, float]:
     nothing = np.zeros(HOP, np.float32)
     return CancelledBlock(int16_to_float(mic), nothing, np.zeros(BINS, np.float32)), SILENCE_DBFS
+
+
+def _peak_exceeds(samples: Floats, peak: float) -> bool:
+    """Return whether a sample is louder; half of the work of the highest absolute value."""
+    return bool(np.maximum.reduce(samples) > peak or np.minimum.reduce(samples) < -peak)
 
 
 def _finite(number: float, of: str) -> float:

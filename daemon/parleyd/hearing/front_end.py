@@ -32,6 +32,7 @@ from parleyd.wake.gate import Gate
 
 KEPT_MS = 3000  # longest pre-roll (1 s) plus longest decision (1.5 s), rounded up
 ECHOES_S = 0.5  # after playback: the longest delay and the room's tail
+_NOT_JUDGED = (True, None, False, False, False)
 WAKE_ENGINE = "wake engine"  # the one part that the owner of `AudioFrontEnd` makes and replaces
 
 
@@ -134,16 +135,11 @@ class AudioFrontEnd:
             heard = heard._replace(cleaned=np.zeros_like(heard.cleaned))
         self._newest = heard
         self._preroll.push(heard.cleaned)
-        self._judges.run(now, self._follow_voices, heard, now, speaking, attentive)
-        user = (
-            self._judges.run(now, self._may_be_user, heard, now, speaking, attentive) is not False
-        )
-        turned = self._judges.run(now, self._turned, heard, speaking)
-        lost = self._watch.lost
-        self._judges.run(now, self._check_canceller, speaking, now)
-        recognised = self._judges.run(now, self._watch_microphone, heard, speaking)
-        decision = self._judges.run(now, self._judge, heard, now)
-        calibrated = self._hears.run(now, self._calibrated, heard, now)
+        judged = self._judges.run(now, self._judge_all, heard, now, speaking, attentive)
+        user, decision, turned, relapsed, recognised = judged or _NOT_JUDGED
+        calibrated = None
+        if self._calibration is not None:
+            calibrated = self._hears.run(now, self._calibrated, self._calibration, heard, now)
         return FrontEndResult(
             heard,
             self._wakes.run(now, self._wake_word, to_wake, speaking, now),
@@ -151,12 +147,26 @@ class AudioFrontEnd:
             self._ends.run(now, self._endpoint.update, heard if user else _nobody(heard), now),
             self._duplex if turned else None,
             calibrated,
-            self._watch if self._watch.lost is not lost else None,
+            self._watch if relapsed else None,
             user,
             bool(self._stops.run(now, self._stop_word, heard, speaking, now)),
             dead,
             self._microphone if recognised or calibrated is not None else None,
         )
+
+    def _judge_all(
+        self, heard: ProcessedPeriod, now: float, speaking: bool, attentive: bool
+    ) -> tuple[bool, BargeInDecision | None, bool, bool, bool]:
+        """Return whether the period may be the user's, the decision, and whether duplex, canceller
+        and microphone are now found to be different: everything that one fuse guards."""
+        self._follow_voices(heard, now, speaking, attentive)
+        user = self._may_be_user(heard, now, speaking, attentive)
+        turned = self._turned(heard, speaking)
+        lost = self._watch.lost
+        self._check_canceller(speaking, now)
+        recognised = self._watch_microphone(heard, speaking)
+        decision = self._judge(heard, now)
+        return user, decision, turned, self._watch.lost is not lost, recognised
 
     @property
     def trouble(self) -> str:
@@ -404,10 +414,10 @@ class AudioFrontEnd:
         held = self._barge_in.pending
         return self._microphone.update(heard, judged=speaking and not held, held=held)
 
-    def _calibrated(self, heard: ProcessedPeriod, now: float) -> CalibrationResult | None:
-        if self._calibration is None:
-            return None
-        found = self._calibration.update(heard, self._hearing.delay_ms, now)
+    def _calibrated(
+        self, calibration: Calibration, heard: ProcessedPeriod, now: float
+    ) -> CalibrationResult | None:
+        found = calibration.update(heard, self._hearing.delay_ms, now)
         if found is not None:
             self._calibration = None
         return found

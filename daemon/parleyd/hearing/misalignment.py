@@ -24,22 +24,31 @@ class Misalignment:
     def __init__(self) -> None:
         self.suspected = False
         """Whether the last 80 ms became louder."""
-        self._powers: deque[tuple[float, float, float]] = deque(maxlen=_PERIODS)
+        self._before: deque[float] = deque(maxlen=_PERIODS)  # powers of the microphone ...
+        self._after: deque[float] = deque(maxlen=_PERIODS)  # ... behind the canceller ...
+        self._echo: deque[float] = deque(maxlen=_PERIODS)  # ... and of what it subtracts
         self._in_a_row = 0
         self._waits = 0
 
-    def update(self, period: CancelledBlock) -> bool:
-        """Take one period; return True once when the echo is found to have moved."""
+    def update(self, period: CancelledBlock, echo_power: float) -> bool:
+        """Take one period; return True once when the echo is found to have moved.
+
+        `echo_power`: the sum of the squares of the estimated echo.
+        """
         self._waits = max(0, self._waits - 1)
         if period.still:
-            self._powers.clear()
+            self._before.clear()
+            self._after.clear()
+            self._echo.clear()
             self.suspected = False
             return False
         left, removed = period.error, period.echo
-        after, echo = float(left.dot(left)), float(removed.dot(removed))
-        before = after + echo + 2 * float(left.dot(removed))  # the microphone is their sum
-        self._powers.append((before, after, echo))
-        before, after, echo = map(sum, zip(*self._powers, strict=True))
+        left_power = float(left.dot(left))
+        both = left_power + echo_power + 2 * float(left.dot(removed))  # the microphone is their sum
+        self._before.append(both)
+        self._after.append(left_power)
+        self._echo.append(echo_power)
+        before, after, echo = sum(self._before), sum(self._after), sum(self._echo)
         audible = before > _AUDIBLE * _PERIODS and echo > _SHARE * before
         self.suspected = audible and after > _LOUDER * before
         self._in_a_row = self._in_a_row + 1 if self.suspected else 0

@@ -76,6 +76,8 @@ class Reference:
         A burst of periods empties the line again; what is never taken was written twice.
         """
         self._lengths.append(len(self._line))
+        if len(self._line) <= _MOST:
+            return 0
         if len(self._line) > _LONGEST:
             least = len(self._line)
         elif len(self._lengths) == _BURST_PERIODS:

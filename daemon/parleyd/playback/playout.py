@@ -120,6 +120,7 @@ class Playout:
     _segments: deque[_Segment] = field(default_factory=deque)
     _ready: deque[_Run] = field(default_factory=deque)  # resampled, not pulled
     _pending: deque[_Run] = field(default_factory=deque)  # pulled, not yet heard
+    _pending_frames: int = 0
     _parts: OrderedDict[PartKey, _PlayoutPart] = field(default_factory=OrderedDict)
     _resampler: StreamResampler | None = None
     _volume: _Gain = field(default_factory=_Gain)
@@ -187,6 +188,7 @@ class Playout:
         if missing > 0:
             runs.append(_Run(None, np.zeros(missing, np.int16)))
         self._pending.extend(runs)
+        self._pending_frames += count
         if len(runs) == 1:  # nearly always
             out = runs[0].frames
         else:
@@ -199,13 +201,14 @@ class Playout:
         If `queued_frames` exceeds the pending frames (the device counts its own silence), no
         pending frame counts as heard. Heard frames never become unheard.
         """
-        leaving = sum(len(run.frames) for run in self._pending) - queued_frames
+        leaving = self._pending_frames - queued_frames
         while leaving > 0 and self._pending:
             run = self._pending.popleft()
             if len(run.frames) > leaving:
                 self._pending.appendleft(_Run(run.part, run.frames[leaving:]))
                 run = _Run(run.part, run.frames[:leaving])
             leaving -= len(run.frames)
+            self._pending_frames -= len(run.frames)
             if run.part is not None:
                 run.part.heard += len(run.frames)
 
@@ -221,6 +224,7 @@ class Playout:
         taken_back = [run for run in self._pending if run.part is not None]
         self._ready.extendleft(reversed(taken_back))
         self._pending.clear()
+        self._pending_frames = 0
         self.held = True
 
     def resume(self) -> None:

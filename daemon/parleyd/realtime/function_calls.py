@@ -62,7 +62,7 @@ class FunctionCalls:
     @property
     def living(self) -> bool:
         """Whether the reply depends on a result that is due."""
-        return any(call.lives for call in self._open.values())
+        return bool(self._open) and any(call.lives for call in self._open.values())
 
     @property
     def called(self) -> bool:

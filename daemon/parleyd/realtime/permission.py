@@ -24,6 +24,7 @@ from enum import Enum, auto
 from itertools import count
 from typing import Any
 
+from parleyd.enums import quick
 from parleyd.errors import Unspeakable
 from parleyd.realtime.events import CreateItem, Json, Response
 from parleyd.realtime.read_aloud import question
@@ -59,6 +60,7 @@ _VERDICT: Json = {
 _NOT_NAMES = re.compile(r"[^\w.-]", re.ASCII)
 
 
+@quick
 class PermissionState(Enum):
     """The state of the oldest request."""
 

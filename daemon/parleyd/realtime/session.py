@@ -310,8 +310,10 @@ class RealtimeSession:
         events = self._answer.poll(now)
         events += self._setup.overdue(now)
         self._answer.create(now)
-        audio = self._audio.decoder.format
-        return events + self._side.poll(now, free=not self.awaiting, audio=audio)
+        if self._side.open:
+            audio = self._audio.decoder.format
+            events += self._side.poll(now, free=not self.awaiting, audio=audio)
+        return events
 
     def _confirmed(self, session: ev.Json, now: float) -> list[SessionEvent]:
         """The server describes the session, which may differ from the requested one."""

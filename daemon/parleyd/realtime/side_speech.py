@@ -66,6 +66,11 @@ class SideSpeech:
         """Whether a text waits for the server, or for its audio."""
         return bool(self._waiting) or self._running is not None
 
+    @property
+    def open(self) -> bool:
+        """Whether there is anything for `poll` to do or to report."""
+        return self.due or bool(self._failed)
+
     def ask(self, number: int, words: str, now: float) -> None:
         """Have a text spoken; `SideSpeechDone` follows, from `poll` or `receive`."""
         if not self.able:
@@ -76,7 +81,8 @@ class SideSpeech:
             self._waiting.append(_Text(number, words, now + WITHIN_S))
 
     def poll(self, now: float, *, free: bool, audio: AudioFormat) -> list[SessionEvent]:
-        """At every period. `free`: the model owes no answer; `audio`: the format of its speech."""
+        """At every period while `open`. `free`: the model owes no answer; `audio`: the format of
+        its speech."""
         if self._running is not None and now >= self._running.text.deadline:
             self._abandon("the server did not speak in time")
         while self._waiting and now >= self._waiting[0].deadline:
