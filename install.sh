@@ -30,6 +30,7 @@ On the device, as root:
   --upgrade              install this checkout's version; keep configuration, keys and state
   --uninstall [--purge]  remove it; --purge also removes configuration, keys and state
     --board NAME         with --install: the board in a new configuration (hardware/README.md)
+    --mqtt               with --install: also Home Assistant over MQTT (parley-mqtt.service)
     --wheels DIR         with --install or --upgrade: all packages from DIR, no network, no compiler
   --make-wheels DIR      collect Debian and Python packages for --wheels in DIR, and compile them
 
@@ -54,7 +55,8 @@ main() {
       exec "$venv/bin/parley" demo "$@"
       ;;
     --test)
-      set_up test flite pulseaudio pulseaudio-utils libasound2-plugins shellcheck
+      set_up test flite pulseaudio pulseaudio-utils libasound2-plugins shellcheck \
+        mosquitto mosquitto-clients openssl
       install_keyless_porcupine
       run_tests "$@"
       ;;
@@ -288,7 +290,7 @@ check_space() {
 
 install_venv() {
   local extra=$1 wanted locked=("$requirements"/{runtime,plots}.txt)
-  [[ $extra != test ]] || locked+=("$requirements/test.txt")
+  [[ $extra != test ]] || locked+=("$requirements"/{mqtt,test}.txt)
   wanted=$({ cat "$root/pyproject.toml" "$requirements"/*.txt && "$python" -VV &&
     echo "$python $root"; } | sha256sum)
   if [[ -x $venv/bin/python && ! -e $venv/incomplete ]] &&

@@ -7,6 +7,7 @@ readonly dest=${DESTDIR:-} # installing into an image: nothing is enabled or sta
 readonly opt=$dest/opt/parley
 readonly unit=$dest/etc/systemd/system/parleyd.service
 readonly backoff=$unit.d/backoff.conf
+readonly mqtt_unit=$dest/etc/systemd/system/parley-mqtt.service
 readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
 readonly completion=$dest/usr/share/bash-completion/completions/parley
 readonly in_path=$dest/usr/local/bin/parley
@@ -19,7 +20,7 @@ readonly at_run_time=(flite alsa-utils)
 source "$root/systemd/etc_parley.sh"
 
 device() {
-  local option=$1 board='' wheels='' purge='' again="sudo ${root@Q}/install.sh ${*@Q}"
+  local option=$1 board='' wheels='' purge='' mqtt='' again="sudo ${root@Q}/install.sh ${*@Q}"
   shift
   if [[ $option == --make-wheels ]]; then
     (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
@@ -29,6 +30,7 @@ device() {
   while (($#)); do
     case "$option $1" in
       '--uninstall --purge') purge=yes ;;
+      '--install --mqtt') mqtt=yes ;;
       '--install --board' | '--install --wheels' | '--upgrade --wheels')
         (($# >= 2)) || fail "$1 needs a value" "use --help"
         [[ $1 == --board ]] && board=$2 || wheels=$(folder "$2")
@@ -39,6 +41,7 @@ device() {
     shift
   done
   [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "$again"
+  [[ ! -e $mqtt_unit ]] || mqtt=yes # it was asked for before
   case $option in
     --uninstall) uninstall "$purge" ;;
     --upgrade)
@@ -113,7 +116,7 @@ device_packages() {
 device_venv() {
   local wheels=$1 wanted
   wanted=$(fingerprint)
-  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted" ]] &&
+  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted${mqtt:+ mqtt}" ]] &&
     "$venv/bin/python" "$venv/bin/parley" --version >/dev/null 2>&1; then
     return
   fi
@@ -130,7 +133,8 @@ device_venv() {
   if [[ -n $wheels ]]; then
     step "installing Python packages from $wheels"
     locked_versions >"$venv/versions.txt"
-    (logged pip_install --no-index --find-links "$wheels" --constraint "$venv/versions.txt" parleyd) ||
+    (logged pip_install --no-index --find-links "$wheels" --constraint "$venv/versions.txt" \
+      "parleyd${mqtt:+[mqtt]}") ||
       fail_with_log "installing Python packages from $wheels"
   else
     step "installing Python packages (minutes); pyalsaaudio is compiled, which takes seconds"
@@ -138,7 +142,7 @@ device_venv() {
       step "lgpio is compiled, too, if neither package nor wheel exists (under a minute)"
     copy_source
     not_of_debian >"$venv/runtime.txt"
-    (install_locked "$venv/runtime.txt" &&
+    (install_locked "$venv/runtime.txt" ${mqtt:+"$requirements/mqtt.txt"} &&
       logged pip_install --no-deps --no-build-isolation "$venv/source") ||
       fail_with_log "installing Python packages"
     rm -rf "$venv/source"
@@ -147,7 +151,7 @@ device_venv() {
   "$venv/bin/parley" --version >>"$log" 2>&1 || fail_with_log "starting parley"
   # inside the image, paths start at its root
   [[ -z $dest ]] || grep -rlIZ "$dest/opt" "$venv/bin" | xargs -0 -r sed -i "s|$dest/opt|/opt|g"
-  echo "$wanted" >"$venv/installed"
+  echo "$wanted${mqtt:+ mqtt}" >"$venv/installed"
   local old
   old=$(readlink -f "$opt/venv") || true
   ln -sfn "${venv##*/}" "$opt/venv.new"
@@ -169,7 +173,7 @@ not_of_debian() {
 }
 
 # Prints the locked versions without hashes: locally compiled wheels have other hashes.
-locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime}.txt; }
+locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime,mqtt}.txt; }
 
 # Prints a hash of Parley's files and of all that decides which wheels fit.
 fingerprint() {
@@ -194,6 +198,7 @@ device_files() {
   put systemd/parley.completion "$completion"
   link_command
   put systemd/parleyd.service "$unit"
+  [[ -z $mqtt ]] || put systemd/parley-mqtt.service "$mqtt_unit"
   if (($(systemd_version) >= 254)); then
     put systemd/backoff.conf "$backoff"
   else
@@ -201,6 +206,7 @@ device_files() {
   fi
   install -d -m 755 "$etc"
   name_keys
+  [[ -z $mqtt ]] || name_password
   make_configuration "$root/daemon/parleyd/config/default.toml" "$board"
   step "$etc/parley.toml is $configuration"
 }
@@ -235,7 +241,7 @@ device_service() {
     step "systemd is not installed here: nothing is enabled or started"
     return
   fi
-  logged systemctl enable parleyd || fail_with_log "enabling parleyd"
+  logged systemctl enable parleyd ${mqtt:+parley-mqtt} || fail_with_log "enabling parleyd"
   if [[ ! -d /run/systemd/system ]]; then
     step "systemd does not run here: parleyd is enabled and starts at the next boot"
     return
@@ -246,6 +252,9 @@ device_service() {
   logged systemctl reset-failed parleyd || true # it may have reached the limit of starts
   step "starting parleyd"
   logged systemctl restart parleyd || step "warning: parleyd does not start, see below"
+  [[ -n $mqtt ]] || return 0
+  logged systemctl reset-failed parley-mqtt || true
+  logged systemctl restart parley-mqtt || step "warning: parley-mqtt does not start: journalctl -u parley-mqtt"
 }
 
 diagnose() {
@@ -259,16 +268,18 @@ diagnose() {
 uninstall() {
   local purge=$1
   if [[ -z $dest && -e $unit ]] && command -v systemctl >/dev/null; then
-    [[ ! -d /run/systemd/system ]] || systemctl stop parleyd || true
-    systemctl --quiet disable parleyd || true
+    local units=(parleyd)
+    [[ ! -e $mqtt_unit ]] || units+=(parley-mqtt)
+    [[ ! -d /run/systemd/system ]] || systemctl stop "${units[@]}" || true
+    systemctl --quiet disable "${units[@]}" || true
   fi
-  rm -f "$unit" "$drop_in" "$backoff" "$sysusers" "$rules" "$completion"
+  rm -f "$mqtt_unit" "$password_drop_in" "$unit" "$drop_in" "$backoff" "$sysusers" "$rules" "$completion"
   [[ $(readlink "$in_path") != /opt/parley/venv/bin/parley ]] || rm "$in_path"
-  rmdir --ignore-fail-on-non-empty "${drop_in%/*}" 2>/dev/null || true
+  rmdir --ignore-fail-on-non-empty "${drop_in%/*}" "${password_drop_in%/*}" 2>/dev/null || true
   rm -rf "$opt"
   [[ -n $dest || ! -d /run/systemd/system ]] || systemctl daemon-reload || true
   if [[ -n $purge ]]; then
-    rm -rf "$etc" "${drop_in%/*}" "${state[@]}"
+    rm -rf "$etc" "${drop_in%/*}" "${password_drop_in%/*}" "${state[@]}"
     step "Parley is removed, with configuration, keys and state"
   else
     step "Parley is removed; kept: $etc and ${state[1]} (--uninstall --purge removes them)"
@@ -298,7 +309,7 @@ make_wheels() {
   find "$wheels" -maxdepth 1 -name '*.whl' -delete # of another version
   (logged pip_install --require-hashes -r "$requirements/build.txt" &&
     logged run_pip wheel --require-hashes --no-build-isolation --wheel-dir "$wheels" \
-      -r "$requirements/build.txt" -r "$requirements/runtime.txt" &&
+      -r "$requirements/build.txt" -r "$requirements/runtime.txt" -r "$requirements/mqtt.txt" &&
     logged run_pip wheel --no-deps --no-build-isolation --wheel-dir "$wheels" "$venv/source") ||
     fail_with_log "collecting Python packages"
   collect_debs

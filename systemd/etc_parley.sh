@@ -4,6 +4,7 @@
 
 readonly etc=$dest/etc/parley
 readonly drop_in=$dest/etc/systemd/system/parleyd.service.d/keys.conf
+readonly password_drop_in=$dest/etc/systemd/system/parley-mqtt.service.d/password.conf
 
 # first_configuration DEFAULTS BOARD: prints the annotated defaults, every key commented out, so
 # that the defaults of a later version or a board apply. BOARD may be empty.
@@ -49,6 +50,19 @@ name_keys() {
   install -d -m 755 "${drop_in%/*}"
   [[ $(cat "$drop_in" 2>/dev/null) == "${lines%$'\n'}" ]] || printf '%s' "$lines" >"$drop_in"
   chmod 644 "$drop_in"
+}
+
+# Makes the password for the MQTT broker a credential of parley-mqtt.service, and of no other.
+name_password() {
+  local file=$etc/mqtt_password
+  if [[ ! -f $file ]]; then
+    rm -f "$password_drop_in"
+    return
+  fi
+  roots_alone "$file"
+  install -d -m 755 "${password_drop_in%/*}"
+  printf '[Service]\nLoadCredential=mqtt_password:%s\n' "${file#"$dest"}" >"$password_drop_in"
+  chmod 644 "$password_drop_in"
 }
 
 # A key is read by systemd, as root, and by no other user.

@@ -61,9 +61,10 @@ def needed(requirements: list[str]) -> dict[str, str]:
         (BUILD, ("build",)),
         (DEPENDENCIES, ("build", "runtime")),
         (DEPENDENCIES + EXTRAS["plots"], ("build", "runtime", "plots")),
-        (DEPENDENCIES + EXTRAS["test"], ("build", "runtime", "plots", "test")),
+        (DEPENDENCIES + EXTRAS["mqtt"], ("build", "runtime", "mqtt")),
+        (DEPENDENCIES + EXTRAS["test"], ("build", "runtime", "plots", "mqtt", "test")),
     ],
-    ids=["build", "runtime", "plots", "test"],
+    ids=["build", "runtime", "plots", "mqtt", "test"],
 )
 def test_locked_versions_are_installed(requirements: list[str], files: tuple[str, ...]) -> None:
     """Each set is complete: a fresh installation needs no package that it does not name."""

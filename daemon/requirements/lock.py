@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1] / "pyproject.toml"
 TOOLS = ("uv==0.13.9", "packaging==26.4")
 # in the order of installation; each set adds the packages that the earlier ones lack
-SETS = ("build", "runtime", "plots", "test")
+SETS = ("build", "runtime", "plots", "mqtt", "test")
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
 MACHINES = ("x86_64", "aarch64")
 HEAD = """\
@@ -41,7 +41,8 @@ WHAT = {
     "build": "the build backend, for packages that have no wheel",
     "runtime": "the daemon",
     "plots": "for the timeline of the demo, besides runtime.txt",
-    "test": "for the tests, besides runtime.txt and plots.txt",
+    "mqtt": "for Home Assistant over MQTT, besides runtime.txt",
+    "test": "for the tests, besides runtime.txt, plots.txt and mqtt.txt",
 }
 
 
@@ -96,7 +97,7 @@ def resolve(place: Path, *sets: str, output: Path, constraints: Path | None = No
     for name in sets:
         source = build if name == "build" else PROJECT
         sources += [] if source in sources else [source]
-        extras += ["--extra", name] if name in ("plots", "test") else []
+        extras += ["--extra", name] if name in ("plots", "mqtt", "test") else []
     command: list[str | Path] = [
         Path(sys.prefix) / "bin/uv",
         "pip",

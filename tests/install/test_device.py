@@ -158,6 +158,30 @@ def test_keys_become_credentials_readable_only_by_root(device: Image) -> None:
     assert "sk-secret" not in told.stdout + told.stderr
 
 
+def test_mqtt_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> None:
+    password = image.etc / "mqtt_password"
+    unit = image.unit.with_name("parley-mqtt.service")
+    drop_in = unit.with_name("parley-mqtt.service.d") / "password.conf"
+    image.run("--install")
+    assert not unit.exists()
+    password.write_text("secret\n")
+    image.run("--install", "--mqtt")
+    told = "[Service]\nLoadCredential=mqtt_password:/etc/parley/mqtt_password\n"
+    assert drop_in.read_text() == told
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert "mqtt_password" not in "".join(
+        path.read_text() for path in image.unit.parent.glob("parleyd.service.d/*")
+    )
+    assert (image.opt / "venv/installed").read_text().endswith(" mqtt\n")
+    password.unlink()
+    image.run("--upgrade")
+    assert unit.exists()
+    assert not drop_in.exists()
+    assert (image.opt / "venv/installed").read_text().endswith(" mqtt\n")
+    image.run("--uninstall")
+    assert not unit.exists()
+
+
 @pytest.mark.parametrize("umask", [0o077, 0o000, 0o027, 0o777])
 def test_install_with_any_umask_sets_the_same_modes(
     umask: int, installed: Checkout, tmp_path: Path

@@ -12,6 +12,7 @@ from parleyd.config.servers import PROFILES
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "parleyd.service"
 BACKOFF = FOLDER / "backoff.conf"
+MQTT = FOLDER / "parley-mqtt.service"
 KNOWS_BACKOFF = 254  # the first version of systemd that supports it
 MOST_EXPOSED = 15  # tenths
 
@@ -87,14 +88,14 @@ def test_unit_contains_no_key() -> None:
     assert not any(key.startswith(("Environment", "SetCredential")) for key, _ in directives())
 
 
-def verified(tmp_path: Path, text: str) -> str:
+def verified(tmp_path: Path, text: str, name: str = UNIT.name) -> str:
     """Return the errors of `systemd-analyze verify`, with a substitute for the program."""
-    copy = tmp_path / "parleyd.service"
+    copy = tmp_path / name
     copy.write_text(re.sub(r"(?m)^(ExecStart|ExecStopPost)=.*", r"\1=/bin/true", text), "utf-8")
     answer = subprocess.run(
         ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, timeout=60
     )
-    found = [line for line in answer.stderr.splitlines() if "parleyd.service" in line]
+    found = [line for line in answer.stderr.splitlines() if name in line]
     return "\n".join(found) or ("" if answer.returncode == 0 else answer.stderr)
 
 
@@ -112,6 +113,18 @@ def test_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
 
 
 @with_systemd
+def test_mqtt_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
+    assert verified(tmp_path, MQTT.read_text("utf-8"), MQTT.name) == ""
+
+
+def test_mqtt_unit_is_another_user_in_the_group_of_the_socket_without_the_keys() -> None:
+    found = directives(MQTT)
+    for wanted in (("DynamicUser", "yes"), ("Group", "parley"), ("RestartPreventExitStatus", "2")):
+        assert wanted in found
+    assert {"LoadCredential", "SupplementaryGroups", "User"}.isdisjoint(dict(found))
+
+
+@with_systemd
 def test_backoff_is_accepted_by_systemd_254_and_newer(tmp_path: Path) -> None:
     told = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True)
     knows = int(told.stdout.split()[1]) >= KNOWS_BACKOFF
@@ -121,14 +134,15 @@ def test_backoff_is_accepted_by_systemd_254_and_newer(tmp_path: Path) -> None:
 
 
 @with_systemd
-def test_unit_exposure_is_below_the_limit(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("unit", [UNIT, MQTT], ids=lambda unit: unit.stem)
+def test_unit_exposure_is_below_the_limit(unit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
-    command += [f"--threshold={MOST_EXPOSED}", str(UNIT)]
+    command += [f"--threshold={MOST_EXPOSED}", str(unit)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
     *_, overall = answer.stdout.splitlines()
     with capsys.disabled():
         print(f"\n{overall}")
-    assert "Overall exposure level for parleyd.service" in overall
+    assert f"Overall exposure level for {unit.name}" in overall
     assert answer.returncode == 0, answer.stdout
 
 

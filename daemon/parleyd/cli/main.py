@@ -31,6 +31,7 @@ COMMANDS = {
     "volume": "Show or set the volume.",
     "say": "Speak a text.",
     "timers": "List the timers and alarms that are set.",
+    "mqtt": "Connect the running daemon with Home Assistant over MQTT.",
     "lights-off": "Switch off the lights of a killed daemon.",
     "explain": "Show why Parley did, or did not, stop in a recording.",
 }

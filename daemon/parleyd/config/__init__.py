@@ -3,6 +3,7 @@
 Secrets are never in the file: they come from systemd credentials or from the environment.
 """
 
+from parleyd.config.credentials import password as password
 from parleyd.config.credentials import secret as secret
 from parleyd.config.parser import load as load
 from parleyd.config.parser import parse as parse
@@ -10,9 +11,11 @@ from parleyd.config.schema import AudioConfig as AudioConfig
 from parleyd.config.schema import ButtonsConfig as ButtonsConfig
 from parleyd.config.schema import Config as Config
 from parleyd.config.schema import HearingConfig as HearingConfig
+from parleyd.config.schema import HomeConfig as HomeConfig
 from parleyd.config.schema import LightsConfig as LightsConfig
 from parleyd.config.schema import LogConfig as LogConfig
 from parleyd.config.schema import McpServerConfig as McpServerConfig
+from parleyd.config.schema import MqttConfig as MqttConfig
 from parleyd.config.schema import PlayoutConfig as PlayoutConfig
 from parleyd.config.schema import RealtimeConfig as RealtimeConfig
 from parleyd.config.schema import SkillsConfig as SkillsConfig

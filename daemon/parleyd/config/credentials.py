@@ -40,6 +40,17 @@ def secret(name: str, environ: Mapping[str, str]) -> str | None:
     return found
 
 
+def password(name: str, environ: Mapping[str, str]) -> str | None:
+    """The password with this name (``MQTT_PASSWORD``), from the places of `secret`.
+
+    Raises: `ConfigError`, which names the password, if it is not one line of plain text.
+    """
+    found = _credential(name, environ) or environ.get(name, "").strip() or None
+    if found is not None and (not found.isprintable() or len(found) > LONGEST or "\ufffd" in found):
+        raise ConfigError([f"{name}: is not one line of plain text"])
+    return found
+
+
 def key_flaw(value: str) -> str:
     """Why the value does not have the form of a key; "" if it has. Holds nothing of the value."""
     flaws = (

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from parleyd.config import boards, hosts
 from parleyd.config.credentials import header_flaw
-from parleyd.config.schema import Config, McpServerConfig, RealtimeConfig
+from parleyd.config.schema import Config, McpServerConfig, MqttConfig, RealtimeConfig
 from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
 from parleyd.printable import shown
 
@@ -40,6 +40,7 @@ def across(config: Config) -> Iterator[Clash]:
     yield from _headers(config.realtime)
     yield from _transcription(config.realtime)
     yield from _mcp(config)
+    yield from _mqtt(config.mqtt)
 
 
 # --- pins ---------------------------------------------------------------------------------
@@ -243,6 +244,20 @@ def _mcp_key(
         )
     if mcp.key_header and (flaw := header_flaw(mcp.key_header)):
         yield Clash((f"{where}.key_header",), f"{where}.key_header: {flaw}")
+
+
+# --- the MQTT broker ----------------------------------------------------------------------
+
+
+def _mqtt(mqtt: MqttConfig) -> Iterator[Clash]:
+    if mqtt.user and not mqtt.tls and not hosts.in_house(mqtt.host):
+        yield Clash(
+            ("mqtt.host", "mqtt.tls", "mqtt.user"),
+            "mqtt.tls: false would send the password in clear text out of the house, allowed is "
+            "true, or a broker in the house: a private address, a name without a dot or in .local",
+        )
+    if mqtt.ca_file and not mqtt.tls:
+        yield Clash(("mqtt.ca_file", "mqtt.tls"), "mqtt.ca_file: needs mqtt.tls = true")
 
 
 def _bare(name: str) -> str:

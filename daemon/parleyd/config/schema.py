@@ -34,6 +34,14 @@ SpiDevice = Annotated[
 ]
 Url = Annotated[str, msgspec.Meta(max_length=2000, description="wss://...")]
 Text = Annotated[str, msgspec.Meta(max_length=2000, description="a text of up to 2000 characters")]
+Room = Annotated[str, msgspec.Meta(max_length=60, description="a text of up to 60 characters")]
+TopicName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{1,60}(/[A-Za-z0-9_-]{1,60}){0,5}\Z",
+        description='a topic such as "parley" or "home/parley"',
+    ),
+]
 Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
     str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
 ]
@@ -193,6 +201,27 @@ class ButtonsConfig(Section, frozen=True, kw_only=True):
     mute_closed_means_muted: bool = True
 
 
+class HomeConfig(Section, frozen=True, kw_only=True):
+    """The place of the speaker in the home."""
+
+    area: Room = ""
+
+
+class MqttConfig(Section, frozen=True, kw_only=True):
+    """The MQTT broker through which Home Assistant finds the speaker.
+
+    Only `parley mqtt` reads it, which is a process of its own.
+    """
+
+    host: Text = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
+    tls: bool = False
+    ca_file: Text = ""
+    user: Text = ""
+    topic: TopicName = "parley"
+    discovery_topic: TopicName = "homeassistant"
+
+
 class LogConfig(Section, frozen=True, kw_only=True):
     """The log, and the recordings that help to explain a turn.
 
@@ -217,4 +246,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     skills: SkillsConfig = SkillsConfig()
     lights: LightsConfig = LightsConfig()
     buttons: ButtonsConfig = ButtonsConfig()
+    home: HomeConfig = HomeConfig()
+    mqtt: MqttConfig = MqttConfig()
     log: LogConfig = LogConfig()

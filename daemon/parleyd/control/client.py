@@ -46,7 +46,7 @@ EXIT_CODES = {
 REFUSED = 5
 """The exit code of every other refusal: the present state does not allow it."""
 
-_EVENTS = (StateChanged, LevelsMeasured, TurnReported, Logged, EventsDropped)
+EVENTS = (StateChanged, LevelsMeasured, TurnReported, Logged, EventsDropped)
 
 
 class ControlClient:
@@ -59,9 +59,9 @@ class ControlClient:
         self._socket.settimeout(ANSWERS_WITHIN_S)
         hello = self._next()
         if isinstance(hello, ErrorReply):
-            raise _refused(hello)
+            raise refusal(hello)
         if not isinstance(hello, Hello) or hello.protocol != PROTOCOL:
-            raise _error("protocol", "the daemon is of another version: restart it")
+            raise failure("protocol", "the daemon is of another version: restart it")
 
     def __enter__(self) -> "ControlClient":
         return self
@@ -78,7 +78,7 @@ class ControlClient:
         while True:
             reply = self._next()
             if isinstance(reply, ErrorReply):
-                raise _refused(reply)
+                raise refusal(reply)
             if isinstance(reply, expected):
                 return reply
 
@@ -87,7 +87,7 @@ class ControlClient:
         try:
             self._socket.sendall(encode(request))
         except OSError as error:
-            raise _error("gone", f"the daemon has closed the connection: {error}") from error
+            raise failure("gone", f"the daemon has closed the connection: {error}") from error
 
     def fileno(self) -> int:
         """The socket, for `select`."""
@@ -103,7 +103,7 @@ class ControlClient:
         self._socket.settimeout(None)
         while True:
             line = self._next()
-            if isinstance(line, _EVENTS):
+            if isinstance(line, EVENTS):
                 yield line
 
     def _next(self) -> DaemonLine:
@@ -112,17 +112,17 @@ class ControlClient:
         try:
             return parse_daemon_line(self._received.pop(0))
         except ProtocolError as error:
-            raise _error("protocol", f"{error}; restart it after an upgrade") from error
+            raise failure("protocol", f"{error}; restart it after an upgrade") from error
 
     def _receive(self) -> None:
         try:
             data = self._socket.recv(READ_BYTES)
         except TimeoutError:
-            raise _error("late", "the daemon does not answer: see its log") from None
+            raise failure("late", "the daemon does not answer: see its log") from None
         except OSError as error:
-            raise _error("gone", f"the connection broke: {error}") from error
+            raise failure("gone", f"the connection broke: {error}") from error
         if not data:
-            raise _error("gone", "the daemon has ended")
+            raise failure("gone", "the daemon has ended")
         self._received += self._lines.feed(data)
 
 
@@ -140,17 +140,19 @@ def _connect(paths: Sequence[Path]) -> socket.socket:
         else:
             return connection
     if denied:
-        raise _error(Code.FORBIDDEN, _NOT_IN_GROUP)
-    raise _error("no_daemon", "no daemon runs: sudo systemctl start parleyd")
+        raise failure(Code.FORBIDDEN, _NOT_IN_GROUP)
+    raise failure("no_daemon", "no daemon runs: sudo systemctl start parleyd")
 
 
 _NOT_IN_GROUP = f"you are not in the group {GROUP}: sudo adduser $USER {GROUP}, then log in again"
 
 
-def _refused(reply: ErrorReply) -> ControlError:
+def refusal(reply: ErrorReply) -> ControlError:
+    """The error for a reply that refuses."""
     forbidden = reply.code == Code.FORBIDDEN
-    return _error(reply.code, _NOT_IN_GROUP if forbidden else reply.message)
+    return failure(reply.code, _NOT_IN_GROUP if forbidden else reply.message)
 
 
-def _error(code: str, message: str) -> ControlError:
+def failure(code: str, message: str) -> ControlError:
+    """The error with the exit code of its code."""
     return ControlError(code, message, EXIT_CODES.get(code, REFUSED))
