@@ -55,7 +55,7 @@ main() {
       exec "$venv/bin/parley" demo "$@"
       ;;
     --test)
-      set_up test flite pulseaudio pulseaudio-utils libasound2-plugins shellcheck \
+      set_up test flite tmux pulseaudio pulseaudio-utils libasound2-plugins shellcheck \
         mosquitto mosquitto-clients openssl
       install_keyless_porcupine
       run_tests "$@"
