@@ -189,6 +189,20 @@ def test_hearing_is_not_trusted_at_first_or_after_an_xrun(say: Say) -> None:
     assert hearing.process(quiet, quiet, 11.0).trusted
 
 
+def test_microphone_that_processes_has_a_network_of_its_own(say: Say) -> None:
+    scene = room(say("slt", STORY)[: 2 * 16_000])
+
+    def likely(*switches: bool) -> list[float]:
+        hearing = EchoControl(config.HearingConfig())
+        for processed in switches:
+            hearing.microphone_is(processed=processed)
+        periods = (hearing.process(*scene.period(i), i / 100) for i in range(scene.periods))
+        return [heard.near_end for heard in periods]
+
+    assert likely(True) != likely()
+    assert likely(True, False) == likely()
+
+
 def test_hearing_is_deterministic(say: Say) -> None:
     scene = room(say("slt", STORY)[: 2 * 16_000])
 

@@ -72,12 +72,15 @@ def test_near_end_detector_is_deterministic() -> None:
     assert all(0 <= p <= 1 for c in cues for p in first.process(c))
 
 
-def test_near_end_detector_computes_its_network() -> None:
-    with np.load(near_end._MODEL) as file:
+@pytest.mark.parametrize(
+    ("processed", "model"), [(False, "near_end.npz"), (True, "near_end_processed.npz")]
+)
+def test_near_end_detector_computes_its_network(processed: bool, model: str) -> None:
+    with np.load(near_end._MODELS / model) as file:
         w = {name: file[name].astype(float) for name in file.files}
     units = len(w["g_bias_hh_l0"]) // 3
     state = np.zeros(units)
-    detector = NearEndDetector()
+    detector = NearEndDetector(processed=processed)
     for cues in np.random.default_rng(2).normal(0, 25, (40, 150)).astype(np.float32):
         scaled = np.clip((np.clip(cues, -40, 40) - w["mean"]) / w["std"], -4, 4)
         seen = np.maximum(w["a_weight"] @ scaled + w["a_bias"], 0)

@@ -60,6 +60,9 @@ class Hearsay:
         """Return `voice_of_its_own`: None, nothing is known, unless a test sets it."""
         return self.voice_of_its_own
 
+    def microphone_is(self, *, processed: bool) -> None:
+        """It hears through every microphone."""
+
     def on_xrun(self, now: float) -> None:
         """Ignore frames that the card lost."""
 

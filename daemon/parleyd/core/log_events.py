@@ -54,9 +54,9 @@ def of_processing(microphone: MicrophoneWatch, processing: Processing) -> LogEve
     if microphone.removed_db is not None:
         fields["removed_db"] = round(microphone.removed_db, 1)
     means = (
-        "the microphone or the loudspeaker changes the sound, so users must be louder to "
-        "interrupt: switch off automatic gain, noise reduction and gates (alsamixer), lower "
-        'audio.volume, or set hearing.canceller = "hardware" if the microphone cancels the echo'
+        "the microphone or the loudspeaker changes the sound, so Parley may pause for nothing or "
+        "notice users late: switch off automatic gain, noise reduction and gates (alsamixer), "
+        'lower audio.volume, or set hearing.canceller = "hardware" if the microphone cancels echo'
     )
     return LogEvent("microphone_processes", {**fields, "means": means})
 

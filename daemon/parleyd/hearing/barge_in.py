@@ -43,7 +43,7 @@ _RUNG_OUT_DB = 3.0  # the microphone must exceed the possible residual echo by t
 _PENALTY = 1.5  # log-odds added to the threshold by a false alarm ...
 _PENALTY_DECAY_S = 4.0  # ... which decay in this time
 _PENALTY_MOST = 3.0  # a rattling kitchen must not keep a loud user from interrupting
-_PROCESSED = 1.0  # ... and by a microphone that processes its sound: 0.8 instead of 0.6
+_PROCESSED = 1.0  # ... and by a microphone that deceives: 0.8 instead of 0.6
 _ONSET_SCORE = 0.3  # speech begins where the score rises, before the threshold is crossed
 _ONSET_GAP = 8  # periods below that are the closure of a t or p, as in "stop"
 _ONSET_REACH = 30  # 300 ms: the longest search for an onset
@@ -77,8 +77,8 @@ class BargeInDecision:
 class BargeInDetector:
     """The two stages; pure: time is an argument, one `update` a period.
 
-    `voices`: the room's other voices; `microphone`: what a microphone that processes its sound
-    leaves of the echo. The owner updates both before this; only what is louder counts.
+    `voices`: the room's other voices; only what is louder counts. `microphone`: whether it
+    deceives. The owner updates both before this.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class BargeInDetector:
 
     def threshold(self, now: float) -> float:
         """The probability of a user at which playback is held at this moment."""
-        raised = self._raised(now) + _PROCESSED * self._microphone.processes
+        raised = self._raised(now) + _PROCESSED * self._microphone.deceives
         return 1 / (1 + math.exp(-_log_odds(THRESHOLD) - raised))
 
     def _raised(self, now: float) -> float:
@@ -150,7 +150,7 @@ class BargeInDetector:
 
     def _notice(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         self._scores.append(heard.excess_db)
-        louder = self._voices.suspicious(heard, now) and not self._microphone.explains
+        louder = self._voices.suspicious(heard, now)
         self._near_ends.append(heard.near_end if heard.trusted and louder else 0.0)
         threshold = self.threshold(now)
         if sum(near_end > threshold for near_end in self._near_ends) < HITS:
@@ -176,8 +176,7 @@ class BargeInDetector:
     def _decide(self, heard: ProcessedPeriod, now: float, held_at: float) -> BargeInDecision | None:
         waited_s = round(now - held_at, 4)  # a deadline must not slip by a rounding error
         speaks = heard.speech > _STILL_SPEAKS and heard.excess_db > _WELL_OVER_NOISE
-        louder = self._voices.clear(now) and not self._microphone.explains_silence
-        self._weigh(heard, waited_s, speaks, louder=louder)
+        self._weigh(heard, waited_s, speaks, louder=self._voices.clear(now))
         metrics = {
             "waited_ms": round(waited_s * 1000, 1),
             "evidence": self._evidence,
@@ -229,7 +228,7 @@ class BargeInDetector:
         enough = _HALF_ENOUGH if still else _ENOUGH
         if self._evidence >= enough or sure:
             return "a voice while the loudspeaker is quiet"
-        traced = self._surest > _TRACE or not self._microphone.processes
+        traced = self._surest > _TRACE or not self._microphone.deceives
         if still and traced and self._speaks_periods >= _SPEAKS_PERIODS:
             return "still talks, well over noise and echo"
         return ""

@@ -73,6 +73,7 @@ class EchoControl:
         self._attentive = True
         self._distrusted_until = self._now = float("-inf")
         self._periods = 0
+        self._processed = False
         self._new_canceller()
         self._new_near_end_detector()
         self._new_voice_detector()
@@ -180,6 +181,12 @@ class EchoControl:
         if self._alignment is not None:
             self._alignment.doubt()
 
+    def microphone_is(self, *, processed: bool) -> None:
+        """The microphone processes its sound, or does not: another network knows its echoes."""
+        if processed is not self._processed:
+            self._processed = processed
+            self._near_end = NearEndDetector(processed=processed)
+
     def reset_detectors(self) -> None:
         """Reset the detectors when a reply starts, so earlier speech no longer counts.
 
@@ -188,7 +195,7 @@ class EchoControl:
         """
         self._voice = 0.0
         self._pitch = Pitch()
-        self._near_end = NearEndDetector()
+        self._near_end = NearEndDetector(processed=self._processed)
         self._detector.reset()
 
     def _new_canceller(self) -> None:
@@ -202,7 +209,7 @@ class EchoControl:
     def _new_near_end_detector(self) -> None:
         self._levels = ResidualEchoEstimator()
         self._pitch = Pitch()
-        self._near_end = NearEndDetector()
+        self._near_end = NearEndDetector(processed=self._processed)
         self._since_trace = 0  # of a user, in periods
 
     def _new_voice_detector(self) -> None:

@@ -412,7 +412,9 @@ class AudioFrontEnd:
         if not self._cancels:  # the whole reply would pass for a pause of it
             return False
         held = self._barge_in.pending
-        return self._microphone.update(heard, judged=speaking and not held, held=held)
+        changed = self._microphone.update(heard, judged=speaking and not held, held=held)
+        self._hearing.microphone_is(processed=self._microphone.deceives)
+        return changed
 
     def _calibrated(
         self, calibration: Calibration, heard: ProcessedPeriod, now: float

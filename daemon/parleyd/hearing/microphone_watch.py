@@ -1,9 +1,9 @@
-"""Recognise a microphone that processes its sound, and what such a microphone leaves of the echo.
+"""Recognise a microphone that processes its sound, and whether it deceives the barge-in detector.
 
 Noise reduction, codecs, gates and gain control change the echo faster than a linear filter learns
 it: the canceller removes 3 to 14 dB of a settled, loud echo, in plain rooms 15 to 33. What is left
 resembles a user. Gain control also raises the room's noise to a user's level while a reply
-pauses. On such a microphone, a user must be louder than both have been in the last replies.
+pauses. If such a microphone holds replies for nothing, another network decides, and more surely.
 """
 
 from bisect import bisect_left, insort
@@ -21,7 +21,6 @@ _FORGETS_BLOCKS = 600  # a minute of replies: what was known before a restart sh
 _LOUD_DBFS = -50.0
 _OVER_FLOOR_DB = 20.0  # a weaker echo shows noise, not the canceller
 _FLOOR_RISES_DB = 0.05  # per block
-_TAIL_DB = 1.2  # per period: the decay of a room with an RT60 of 0.5 s
 _PAUSE_DBFS = -75.0  # of the estimated echo: below, the rest is the room's noise
 _PAUSE_PERIODS, _PAUSE_STARTS = 24, 12  # from the start's level to the end's
 _PAUSES, _KEPT_PAUSES = 6, 20
@@ -29,17 +28,15 @@ _RAISES_DB, _STEADY_DB = 2.5, 1.5  # median rise in a pause; in plain rooms at m
 _MOST_PAUSES, _ALWAYS_DB, _ALIKE_DB = (0.15, 0.85), 1.0, 5.0  # quantiles, their least and their
 # largest difference: beside a television, each pause is another
 _GATES_DB = -9.0  # median fall; at most 6.2 in plain rooms
-_BEGINS_PERIODS = 15  # after a pause, until gain control has lowered the gain again
-_KEPT = 200  # samples of residual echo and of noise in pauses: 20 s of replies each
+_KEPT = 200  # samples of the noise in pauses: 20 s of replies
 _LEAST = 10
-_EXPLAINED = 0.9  # quantile
 _ROOM = 0.75  # quantile of the noise in pauses: a television is as loud over the echo
 _MOST_REMOVED_DB = 40.0
-_NOISE_DB = 6.0  # over the floor, until there were pauses
-_OVER_DB = 2.0
 _END_PERIODS, _LEVEL_PERIODS = 8, 4
 _LATE_PERIODS = 4  # the echo after a pause may begin earlier than its estimate
 _NOT_A_VOICE = 0.3
+_SOON = 6_000  # periods of replies: two holds for nothing within a minute of them ...
+_REMEMBERED = 60_000  # ... are remembered for ten
 _NOTHING = 1e-12
 
 
@@ -86,25 +83,23 @@ class MicrophoneWatch:
         """Whether the microphone processes its sound."""
         self.removed_db: float | None = None
         """How much of the loud echo the canceller removes, median of its last 15 s."""
+        self._since_resumed = _SOON  # periods of replies, as the next one
+        self._remembered = 0
         self._leaves_echo = self._raises = False
         self._restored: Processing | None = None
         self._removed = _Ranked(_KEPT_BLOCKS)
         self._newest_db: deque[float] = deque(maxlen=_KEPT_BLOCKS)  # medians of the newest blocks
         self._unsure_blocks = 0  # since a restart, while only its processing is known
         self._rises = _Ranked(_KEPT_PAUSES)  # dB
-        self._residual, self._noise = _Ranked(_KEPT), _Ranked(_KEPT)  # dB over the echo, dBFS
         kept = _END_PERIODS + _LATE_PERIODS
         self._powers: deque[float] = deque([0.0] * kept, maxlen=kept)
         self._room = _Ranked(_KEPT)  # dBFS in pauses, with the voices
-        self._echo_dbfs = -120.0  # with its tail
         self._pause = 0  # periods
         self._pause_starts = self._pause_voice = 0.0
-        self._begins = 0  # periods in which the echo is louder than the canceller has learned
-        self._held: list[float] = []
         self._floor_dbfs = 0.0
         self._left = self._echo = 0.0  # of the block
         self._periods = 0
-        self._judged, self._voiced = True, False
+        self._judged = True
 
     @property
     def processing(self) -> Processing | None:
@@ -128,7 +123,6 @@ class MicrophoneWatch:
 
         `judged`: of a reply that is not held; `held`: of one that is.
         """
-        self._echo_dbfs = max(heard.echo_dbfs, self._echo_dbfs - _TAIL_DB)
         power = db_to_power(heard.level_dbfs)
         self._powers.append(power)
         if not (judged or held):
@@ -139,51 +133,33 @@ class MicrophoneWatch:
         self._left += power
         self._echo += db_to_power(heard.echo_dbfs)
         self._periods += 1
+        self._since_resumed += 1
+        self._remembered -= 1
         self._judged = self._judged and judged and heard.trusted
-        self._voiced = self._voiced or heard.voice > _NOT_A_VOICE
         if self._periods < _BLOCK:
             return False
-        self._end_block(heard, held=held)
+        self._end_block(heard)
         before, self.processes = self.processes, self._leaves_echo or self._raises
         return self.processes is not before
 
     @property
-    def explains(self) -> bool:
-        """Whether residual echo and noise, as they were in the last replies, explain the last
-        40 ms; never on a plain microphone."""
-        if not self.processes:
-            return False
-        return self._begins > 0 or self._level_dbfs < self._explained_dbfs + _OVER_DB
-
-    @property
-    def explains_silence(self) -> bool:
-        """The same without residual echo, for a held reply."""
-        if not self.processes or len(self._noise) < _LEAST:
-            return False
-        return self._level_dbfs < self._noise.quantile(_EXPLAINED) + _OVER_DB
+    def deceives(self) -> bool:
+        """Whether it processes its sound, and has held replies for nothing in the last ten minutes
+        of them."""
+        return self.processes and self._remembered > 0
 
     def was_nothing(self) -> None:
-        """A hold was resumed: its sound, if it was no voice, is the room's."""
-        for level_dbfs in self._held:
-            self._noise.push(level_dbfs)
-        self._held.clear()
+        """A held reply was resumed."""
+        if self._since_resumed < _SOON:
+            self._remembered = _REMEMBERED
+        self._since_resumed = 0
 
     @property
     def _level_dbfs(self) -> float:
         newest = list(self._powers)[-_LEVEL_PERIODS:]
         return power_to_db(sum(newest) / _LEVEL_PERIODS + _NOTHING)
 
-    @property
-    def _explained_dbfs(self) -> float:
-        power = _NOTHING
-        if len(self._residual) >= _LEAST:
-            power += db_to_power(self._echo_dbfs + self._residual.quantile(_EXPLAINED))
-        if len(self._noise) >= _LEAST:
-            power += db_to_power(self._noise.quantile(_EXPLAINED))
-        return power_to_db(power)
-
     def _follow_pause(self, heard: ProcessedPeriod, *, held: bool) -> None:
-        self._begins = max(0, self._begins - 1)
         if heard.echo_dbfs >= _PAUSE_DBFS:
             self._end_pause()
             return
@@ -202,7 +178,6 @@ class MicrophoneWatch:
             if enough or self._restored is None:
                 rises = self._pauses_alike() and self._rises.quantile(0.5) > limit_db
                 self._raises = enough and rises
-            self._begins = _BEGINS_PERIODS if self._raises else 0
         self._pause, self._pause_voice = 0, 0.0
 
     def _pauses_alike(self) -> bool:
@@ -213,28 +188,18 @@ class MicrophoneWatch:
     def _begin_block(self) -> None:
         self._left = self._echo = 0.0
         self._periods = 0
-        self._judged, self._voiced = True, False
+        self._judged = True
 
-    def _end_block(self, heard: ProcessedPeriod, *, held: bool) -> None:
+    def _end_block(self, heard: ProcessedPeriod) -> None:
         left_dbfs = power_to_db(self._left / _BLOCK + _NOTHING)
         echo_dbfs = power_to_db(self._echo / _BLOCK + _NOTHING)
         self._floor_dbfs = min(left_dbfs, self._floor_dbfs + _FLOOR_RISES_DB)
-        judged, voiced = self._judged, self._voiced
+        judged = self._judged
         self._begin_block()
-        paused = heard.echo_dbfs < _PAUSE_DBFS
-        if held and not voiced and paused:
-            self._held.append(left_dbfs)
         if not judged:
             return
-        self._held.clear()
-        known = len(self._room) >= _LEAST
-        noise_dbfs = self._room.quantile(_EXPLAINED) if known else self._floor_dbfs + _NOISE_DB
-        if paused:
+        if heard.echo_dbfs < _PAUSE_DBFS:
             self._room.push(self._level_dbfs)
-            if not voiced:  # a user who was not noticed must not be the level to exceed
-                self._noise.push(self._level_dbfs)
-        elif self._echo_dbfs > noise_dbfs:  # else the noise, not the echo, is what is left
-            self._residual.push(self._level_dbfs - self._echo_dbfs)
         loud = echo_dbfs > max(_LOUD_DBFS, self._floor_dbfs + _OVER_FLOOR_DB)
         if loud and not heard.echo_unsettled:
             self._removed.push(echo_dbfs - self._without_room(left_dbfs, echo_dbfs))
