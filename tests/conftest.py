@@ -25,7 +25,7 @@ REAL_TIME_FILES = frozenset(
     {
         "app/test_clean_end.py",
         "app/test_state_folder.py",
-        "control/test_server.py",
+        "control/test_control_server.py",
         "e2e/test_control.py",
         "e2e/test_daemon.py",
         "e2e/test_demo.py",

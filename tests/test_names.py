@@ -65,6 +65,12 @@ def test_class_names_are_unique() -> None:
     assert [name for name, times in classes.items() if times > 1] == []
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    """Pytest imports them by name alone, and leaves out the second of two."""
+    files = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in files.items() if times > 1] == []
+
+
 def test_definitions_are_used() -> None:
     """Each function and class is named a second time, in the package or in a test."""
     sources = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
