@@ -15,13 +15,13 @@ from parleyd.simulation.clips import normalised, synthesize
 FIRST_MODEL_FAILS = """
 import pymicro_wakeword
 kind = pymicro_wakeword.MicroWakeWord
-sound, first = kind.process_streaming, []
-def process_streaming(self, features):
+sound, first = kind.process_streaming_prob, []
+def process_streaming_prob(self, features):
     first[:] = first or [self]
     if first[0] is self:
         raise RuntimeError("invoke failed")
     return sound(self, features)
-kind.process_streaming = process_streaming
+kind.process_streaming_prob = process_streaming_prob
 """
 WITHIN_S = 30.0
 

@@ -74,8 +74,9 @@ def test_wheel_has_exactly_the_files_of_the_package(wheel: Path, source: Path) -
     ours = {f"parleyd/{p.relative_to(package)}" for p in package.rglob("*") if p.is_file()}
     held = {name for name in files(wheel) if ".dist-info/" not in name}
     assert {name for name in held if ".data/" not in name} == ours
-    pages = {Path(name).name for name in held if "/share/doc/parleyd/daemon/docs/" in name}
-    assert pages == {page.name for page in (source / "daemon/docs").glob("*.md")}
+    pages = {name.partition("/daemon/docs/")[2] for name in held if "/parleyd/daemon/docs/" in name}
+    docs = source / "daemon/docs"
+    assert pages == {str(p.relative_to(docs)) for p in docs.rglob("*") if p.is_file()}
 
 
 def test_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = self.asked_at = self.interrupted_at = 0.0
+        self.now, self.asked_at, self.interrupted_at = 1.0, 0.0, 0.0  # 0: never
         self.outstanding: str | None = None  # token of an unanswered create
         self.announces = False
         self.dead: set[str] = set()
