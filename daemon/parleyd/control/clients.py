@@ -53,8 +53,10 @@ class ControlConnection:
         reader, writer = await asyncio.open_unix_connection(sock=self._connection)
         writer.transport.set_write_buffer_limits(high=UNSENT_BYTES)
         tasks = [asyncio.create_task(self._write(writer)), asyncio.create_task(self._read(reader))]
+        ends = True  # the server does
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ends = False
         finally:
             for task in tasks:
                 task.cancel()
@@ -62,6 +64,8 @@ class ControlConnection:
                 if isinstance(result, Exception) and not isinstance(result, OSError):
                     log.error("a control connection failed", exc_info=result)
             writer.close()
+            if ends:  # nobody would wait for a peer that does not read
+                writer.transport.abort()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         lines = LineBuffer()
