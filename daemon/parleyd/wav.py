@@ -39,7 +39,7 @@ def read(path: Path, rate_hz: int) -> Stereo:
             from_hz = file.getframerate()
             data = file.readframes(file.getnframes())
     except (OSError, wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: bad sizes
-        why = (isinstance(error, OSError) and error.strerror) or error
+        why = (isinstance(error, OSError) and error.strerror) or str(error) or "it ends too early"
         raise ParleyError(
             f"{path}: cannot be read as WAV ({why}); a 16-bit stereo recording is expected, "
             "such as the demo's room.wav or a turn recorded by log.record_turns"

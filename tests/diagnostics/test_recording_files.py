@@ -55,6 +55,33 @@ def test_recordings_of_other_rates_are_resampled(tmp_path: Path) -> None:
     assert len(found.stereo.loudspeaker) == len(SOUND)
 
 
+@pytest.mark.parametrize(
+    ("played", "heard"),
+    [
+        ("A_LPB.WAV", "A_MIC.WAV"), ("A_lpb.WAV", "A_mic.wav"), ("A_Lpb.wav", "a_mic.Wav"),
+        ("a_lpb.wav", "A_MIC.WAV"),
+    ],
+)  # fmt: skip
+def test_recordings_find_a_pair_in_upper_and_lower_case(
+    tmp_path: Path, played: str, heard: str
+) -> None:
+    write(tmp_path / played, SOUND)
+    write(tmp_path / heard, SOUND)
+    found = only(tmp_path)
+    assert found.name == played[0]
+    assert found.stereo is not None
+
+
+def test_recordings_that_differ_only_in_case_are_not_mixed(tmp_path: Path) -> None:
+    for name, frames in (("a_lpb", QUIET), ("a_mic", SOUND), ("A_MIC", QUIET)):
+        write(tmp_path / f"{name}.wav", frames)
+    upper, lower = recordings(tmp_path)
+    assert upper.name == "A_MIC.wav"
+    assert "a_lpb.wav belongs to another one" in upper.problem
+    assert lower.stereo is not None
+    np.testing.assert_array_equal(lower.stereo.microphone, SOUND)
+
+
 def test_recordings_read_stereo_turns(tmp_path: Path) -> None:
     wav.write(tmp_path / "turn-1.wav", wav.Stereo(QUIET, SOUND), 16_000)
     found = only(tmp_path)
@@ -88,6 +115,10 @@ def _no_wav(folder: Path) -> None:
 
 def _empty(folder: Path) -> None:
     (folder / "x.wav").touch()
+
+
+def _byte(folder: Path) -> None:
+    (folder / "x.wav").write_bytes(b"R")
 
 
 def _no_samples(folder: Path) -> None:
@@ -125,6 +156,7 @@ def _dangling(folder: Path) -> None:
         (_text, "is no WAV file"),
         (_no_wav, "is no WAV file"),
         (_empty, "is no WAV file"),
+        (_byte, "is no WAV file"),
         (_no_samples, "shorter than a second"),
         (_lonely, "has no file x_lpb.wav"),
         (_mono, "has 1 channels"),
@@ -162,6 +194,16 @@ def test_explain_of_a_folder_prints_a_line_each(tmp_path: Path) -> None:
     assert pair.split()[:3] == ["a", "2.0", "s"]
     assert "50 ms" in pair
     assert text == "notes.txt: is no WAV file"
+
+
+@pytest.mark.parametrize("data", [b"", b"R", b"RIFF\x04\x00\x00\x00WAVE"])
+def test_explain_says_why_a_file_cannot_be_read(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.wav").write_bytes(data)
+    ended = CliRunner().invoke(parley, ["explain", str(tmp_path / "x.wav")])
+    assert ended.exit_code != 0
+    said = str(ended.output or ended.exception)
+    assert "cannot be read as WAV (" in said
+    assert "()" not in said
 
 
 def test_explain_of_a_folder_without_recordings_fails(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A folder of recordings: pairs of loudspeaker and microphone, and recorded turns."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ PLAYED, HEARD = "_lpb", "_mic"
 
 LARGEST_MB = 500  # over an hour at 48 kHz; more does not fit into a Pi's memory
 _LEAST_S = 1.0
+_Named = dict[str, list[Path]]  # the files of each name in lower case
 _EXTENSIBLE = 0xFFFE  # the format is in the subformat: RFC 2361
 
 
@@ -34,40 +36,68 @@ class RecordedPair(NamedTuple):
 def recordings(folder: Path) -> Iterator[RecordedPair]:
     """Yield each recording of a folder in the order of names, read one at a time.
 
-    A pair is NAME_lpb.wav and NAME_mic.wav, mono; any other WAV file must be stereo, with the
-    loudspeaker on the left. Files of 16, 24 or 32 bits or float, of any rate, are read. A file
-    that is not a recording is yielded with its problem. Blocks; raises `ParleyError` if the folder
-    cannot be read.
+    A pair is NAME_lpb.wav and NAME_mic.wav, mono, in upper or lower case; any other WAV file must
+    be stereo, with the loudspeaker on the left. Files of 16, 24 or 32 bits or float, of any rate,
+    are read. A file that is not a recording is yielded with its problem. Blocks; raises
+    `ParleyError` if the folder cannot be read.
     """
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
-        raise ParleyError(f"{folder}: cannot be read ({error.strerror})") from None
-    names = {path.name.lower() for path in paths}
+        raise ParleyError(f"{folder}: cannot be read ({error.strerror or error})") from None
+    named: _Named = defaultdict(list)
     for path in paths:
-        name = path.stem.removesuffix(PLAYED).removesuffix(HEARD)
-        partner = f"{name}{PLAYED}.wav".lower()
-        if path.stem.lower().endswith(HEARD) and path.suffix.lower() == ".wav" and partner in names:
+        named[path.name.lower()].append(path)
+    for path in paths:
+        name, end = _split(path)
+        beside = _beside(path, named) if end else None
+        if end == HEARD and beside is not None and _beside(beside, named) == path:
             continue  # heard with its partner
         try:
-            yield RecordedPair(name, _read(path))
+            yield RecordedPair(name, _read(path, end, beside))
         except ParleyError as error:
             yield RecordedPair(path.name, None, str(error))
 
 
-def _read(path: Path) -> wav.Stereo:
+def _split(path: Path) -> tuple[str, str]:
+    """Return the name of a recording, and which half of a pair the file is; "" for no half."""
+    for end in (PLAYED, HEARD):
+        if _is_wav(path) and path.stem.lower().endswith(end):
+            return path.stem[: -len(end)], end
+    return path.stem, ""
+
+
+def _is_wav(path: Path) -> bool:
+    return path.suffix.lower() == ".wav"
+
+
+def _other_half(path: Path) -> str:
+    """Return the name of the other half in the case of this one."""
+    name, end = _split(path)
+    other = HEARD if end == PLAYED else PLAYED
+    upper = path.stem[len(name) :].isupper()
+    return f"{name}{other.upper() if upper else other}{path.suffix}"
+
+
+def _beside(path: Path, named: _Named) -> Path | None:
+    """Return the other half of a pair: of files that differ in case, the one most like this."""
+    wanted = _other_half(path)
+    found = named.get(wanted.lower(), [])
+    alike = (sum(a == b for a, b in zip(file.name, wanted, strict=False)) for file in found)
+    return max(zip(alike, found, strict=True), default=(0, None))[1]
+
+
+def _read(path: Path, end: str, beside: Path | None) -> wav.Stereo:
     if path.is_dir():
         raise ParleyError("is a folder")
-    if path.suffix.lower() != ".wav":
+    if not _is_wav(path):
         raise ParleyError("is no WAV file")
-    stem = path.stem.lower()
-    if stem.endswith(HEARD):
-        raise ParleyError(f"has no file {path.stem[: -len(HEARD)]}{PLAYED}.wav beside it")
-    if not stem.endswith(PLAYED):
+    if not end:
         return _long_enough(*_channels(path, 2))
-    beside = path.with_name(path.stem[: -len(PLAYED)] + HEARD + path.suffix)
-    if not beside.exists():
-        raise ParleyError(f"has no file {beside.name} beside it")
+    if beside is None:
+        raise ParleyError(f"has no file {_other_half(path)} beside it")
+    if end == HEARD:
+        raise ParleyError(f"has no file beside it: {beside.name} belongs to another one")
     (played,) = _channels(path, 1)
     try:
         (heard,) = _channels(beside, 1)
@@ -92,7 +122,7 @@ def _channels(path: Path, wanted: int) -> list[Frames]:
             raise ParleyError(f"has more than {LARGEST_MB} MB")
         data = path.read_bytes()
     except OSError as error:
-        raise ParleyError(f"cannot be read ({error.strerror})") from None
+        raise ParleyError(f"cannot be read ({error.strerror or error})") from None
     kind, channels, rate_hz, bits, body = _parts(data)
     if channels != wanted:
         expected = "two: loudspeaker left, microphone right" if wanted == 2 else "one"
