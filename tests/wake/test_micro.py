@@ -10,7 +10,8 @@ import pytest
 from parleyd.errors import WakeError
 from parleyd.units import MIC_PERIOD_FRAMES, Frames
 from parleyd.wake.gate import Gate
-from parleyd.wake.micro import Micro, builtin_keywords
+from parleyd.wake.micro import Micro, cutoff_at, sensitivity_for
+from parleyd.wake.micro_models import builtin_keywords
 
 pytestmark = pytest.mark.slow
 
@@ -99,10 +100,10 @@ def test_micro_unknown_keyword_raises_with_the_known_ones() -> None:
 
 def test_micro_broken_model_raises(tmp_path: Path) -> None:
     config = tmp_path / "mine.json"
-    with pytest.raises(WakeError, match=r"cannot be read \(No such file"):
+    with pytest.raises(WakeError, match=r"cannot be used \(No such file"):
         Micro([str(config)])
-    config.write_text('{"model": "mine.tflite", "wake_word": "x"}')
-    with pytest.raises(WakeError, match=r"cannot be read \(No such file"):
+    config.write_text(micro().replace("alexa", "mine"))
+    with pytest.raises(WakeError, match=r"cannot be used \(No such file"):
         Micro([str(config)])
     (tmp_path / "mine.tflite").write_bytes(b"<html>not found</html>")
     with pytest.raises(WakeError, match="not a TensorFlow Lite model"):
@@ -135,17 +136,75 @@ def test_micro_does_not_wait_for_a_pipe(tmp_path: Path, name: str) -> None:
         Micro([str(tmp_path / "alexa.json")])
 
 
-@pytest.mark.parametrize(
-    "micro", ["5", "{}", '{"probability_cutoff": 1, "sliding_window_size": -5}']
-)
-def test_micro_odd_description_raises_with_the_reason(tmp_path: Path, micro: str) -> None:
+def described(folder: Path, text: str) -> Path:
+    """Write a description beside a good model."""
     installed = Path(pymicro_wakeword.__file__).parent / "models"
-    shutil.copy(installed / "alexa.tflite", tmp_path)
-    (tmp_path / "alexa.json").write_text(
-        f'{{"wake_word": "x", "model": "alexa.tflite", "trained_languages": [], "micro": {micro}}}'
+    shutil.copy(installed / "alexa.tflite", folder)
+    (folder / "alexa.json").write_text(text)
+    return folder / "alexa.json"
+
+
+def micro(cutoff: object = 0.9, window: object = 5, step: object = 10, version: object = 2) -> str:
+    return (
+        f'{{"wake_word": "x", "model": "alexa.tflite", "version": {version}, "micro": '
+        f'{{"probability_cutoff": {cutoff}, "sliding_window_size": {window}, '
+        f'"feature_step_size": {step}}}}}'
     )
-    with pytest.raises(WakeError, match=r"\.json is damaged, or not a microWakeWord model"):
-        Micro([str(tmp_path / "alexa.json")])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "Expected `object`"),
+        ('{"wake_word": "x", "model": "alexa.tflite", "micro": 5}', r"Expected `object`.*micro"),
+        ('{"wake_word": "x", "model": "alexa.tflite", "micro": {}}', "probability_cutoff"),
+        ('{"wake_word": "x", "model": 5}', r"Expected `str`.*model"),
+        ('{"wake_word": "x", "model": "a\\u0000b", "micro": 5}', "micro"),
+        ('{"micro":' * 5_000, "(?s:.)"),
+        (micro(version=1), "it is of version 1, for ESPHome before 2024.7"),
+        (micro(step=20), "feature_step_size is 20 ms, allowed is 10"),
+        (micro(cutoff=0), r"`float` > 0.*probability_cutoff"),
+        (micro(cutoff=250), r"`float` <= 1.*probability_cutoff"),
+        (micro(cutoff="NaN"), "malformed"),
+        (micro(window=0), r"`int` >= 1.*sliding_window_size"),
+        (micro(window=10**9), r"`int` <= 100.*sliding_window_size"),
+    ],
+)
+def test_micro_odd_description_raises_with_the_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    with pytest.raises(WakeError, match=rf"(?i)alexa\.json cannot be used \(.*({reason})"):
+        Micro([str(described(tmp_path, text))])
+
+
+@pytest.mark.parametrize("own", [0.02, 0.2, 0.8, 0.97, 1])
+def test_micro_takes_the_cutoff_of_a_users_model(tmp_path: Path, own: float) -> None:
+    """Public models have cutoffs from 0.02 to 0.97."""
+    engine = Micro([str(described(tmp_path, micro(cutoff=own)))])
+    assert engine.score.cutoff == own
+    engine.process(np.zeros(8_000, np.int16), speaking=True)
+    assert own * 0.8 < engine.score.cutoff < own
+
+
+def test_micro_with_a_low_cutoff_does_not_wake_at_silence(tmp_path: Path) -> None:
+    engine = Micro([str(described(tmp_path, micro(cutoff=0.02)))], sensitivity=1.0)
+    assert engine.process(np.zeros(32_000, np.int16), speaking=True) is None
+
+
+def test_micro_shows_the_word_that_is_nearest_to_a_detection(tmp_path: Path) -> None:
+    engine = Micro([str(described(tmp_path, micro(cutoff=0.1))), "okay_nabu"])
+    assert engine.score.cutoff == 0.1
+
+
+@pytest.mark.parametrize("middle", [0.02, 0.2, 0.8, 0.97])
+def test_sensitivity_and_cutoff_belong_together(middle: float) -> None:
+    cutoffs = [cutoff_at(sensitivity / 10, middle) for sensitivity in range(11)]
+    assert cutoffs == sorted(cutoffs, reverse=True)
+    assert cutoffs[5] == middle
+    assert 0 < cutoffs[-1] < cutoffs[0] < 1
+    back = [sensitivity_for(cutoff, middle) for cutoff in cutoffs]
+    assert back == pytest.approx([sensitivity / 10 for sensitivity in range(11)])
+    assert (sensitivity_for(0.0, middle), sensitivity_for(1.0, middle)) == (1.0, 0.0)
 
 
 def test_micro_close_twice_then_process_returns_none(say: Say) -> None:
