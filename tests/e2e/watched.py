@@ -1,4 +1,4 @@
-"""`parley watch` in a pseudo-terminal, whose settings can be compared."""
+"""A command of `parley` in a pseudo-terminal, whose settings can be compared."""
 
 import fcntl
 import os
@@ -20,12 +20,19 @@ ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[0m\x1b[?25h\x1b[?1049l"
 class WatchedTerminal:
     """A terminal with the command in it; a context manager."""
 
-    def __init__(self, term: str = "xterm-256color", columns: int = 80, rows: int = 24) -> None:
+    def __init__(
+        self,
+        *command: str,
+        term: str = "xterm-256color",
+        columns: int = 80,
+        rows: int = 24,
+    ) -> None:
+        """The command is `parley watch` without another one."""
         self._user, self._program = pty.openpty()
         self.resize(columns, rows)
         self.before = self.settings()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "parleyd", "watch"],
+            [sys.executable, "-m", "parleyd", *(command or ["watch"])],
             stdin=self._program,
             stdout=self._program,
             stderr=self._program,

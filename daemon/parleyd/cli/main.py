@@ -33,6 +33,7 @@ COMMANDS = {
     "timers": "List the timers and alarms that are set.",
     "mqtt": "Connect the running daemon with Home Assistant over MQTT.",
     "lights-off": "Switch off the lights of a killed daemon.",
+    "wake": "Test the wake word, live or in recordings.",
     "explain": "Show why Parley did, or did not, stop in a recording.",
 }
 _OF_THE_DAEMON = frozenset(

@@ -17,6 +17,7 @@ PLAYED, HEARD = "_lpb", "_mic"
 """The ends of the names of a pair: the loudspeaker's signal and the microphone's."""
 
 LARGEST_MB = 500  # over an hour at 48 kHz; more does not fit into a Pi's memory
+MOST_CHANNELS = 32
 _LEAST_S = 1.0
 _Named = dict[str, list[Path]]  # the files of each name in lower case
 _EXTENSIBLE = 0xFFFE  # the format is in the subformat: RFC 2361
@@ -59,6 +60,19 @@ def recordings(folder: Path) -> Iterator[RecordedPair]:
             yield RecordedPair(path.name, None, str(error))
 
 
+def microphone(path: Path) -> Frames:
+    """Return what a microphone heard, at 16 kHz: a mono WAV file, or the right of a recorded turn.
+
+    Blocks. Raises `ParleyError`, which does not name the file.
+    """
+    channels = _channels(path)
+    if len(channels) > 2:
+        raise ParleyError(
+            f"has {len(channels)} channels; one is expected, or a recorded turn with two"
+        )
+    return channels[-1]
+
+
 def _split(path: Path) -> tuple[str, str]:
     """Return the name of a recording, and which half of a pair the file is; "" for no half."""
     for end in (PLAYED, HEARD):
@@ -93,14 +107,14 @@ def _read(path: Path, end: str, beside: Path | None) -> wav.Stereo:
     if not _is_wav(path):
         raise ParleyError("is no WAV file")
     if not end:
-        return _long_enough(*_channels(path, 2))
+        return _long_enough(*_exactly(path, 2))
     if beside is None:
         raise ParleyError(f"has no file {_other_half(path)} beside it")
     if end == HEARD:
         raise ParleyError(f"has no file beside it: {beside.name} belongs to another one")
-    (played,) = _channels(path, 1)
+    (played,) = _exactly(path, 1)
     try:
-        (heard,) = _channels(beside, 1)
+        (heard,) = _exactly(beside, 1)
     except ParleyError as error:
         raise ParleyError(f"{beside.name} {error}") from None
     return _long_enough(played, heard)
@@ -113,7 +127,15 @@ def _long_enough(played: Frames, heard: Frames) -> wav.Stereo:
     return wav.Stereo(played[:frames], heard[:frames])
 
 
-def _channels(path: Path, wanted: int) -> list[Frames]:
+def _exactly(path: Path, wanted: int) -> list[Frames]:
+    channels = _channels(path)
+    if len(channels) != wanted:
+        expected = "two: loudspeaker left, microphone right" if wanted == 2 else "one"
+        raise ParleyError(f"has {len(channels)} channels; expected: {expected}")
+    return channels
+
+
+def _channels(path: Path) -> list[Frames]:
     """Return the channels at 16 kHz. Raises `ParleyError`."""
     try:
         if not path.is_file():
@@ -124,9 +146,8 @@ def _channels(path: Path, wanted: int) -> list[Frames]:
     except OSError as error:
         raise ParleyError(f"cannot be read ({error.strerror or error})") from None
     kind, channels, rate_hz, bits, body = _parts(data)
-    if channels != wanted:
-        expected = "two: loudspeaker left, microphone right" if wanted == 2 else "one"
-        raise ParleyError(f"has {channels} channels; expected: {expected}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise ParleyError(f"has {channels} channels: it is damaged")
     if not wav.SLOWEST_HZ <= rate_hz <= wav.FASTEST_HZ:
         raise ParleyError(f"has a sample rate of {rate_hz} Hz: it is damaged")
     frames = _frames(kind, bits, body)

@@ -65,7 +65,7 @@ class Micro:
 
     @property
     def score(self) -> WakeScore:
-        """Of the word that is nearest to a detection: the mean probability of the newest windows."""
+        """The mean probability of the newest windows, of the word nearest to a detection."""
         return max((word.score for word in self._words), key=lambda at: at.score - at.cutoff)
 
     def close(self) -> None:
@@ -111,6 +111,6 @@ def cutoff_at(sensitivity: float, middle: float) -> float:
 
 
 def sensitivity_for(cutoff: float, middle: float) -> float:
-    """Return the sensitivity with this cutoff, the inverse of `cutoff_at`; 0 or 1 if none has it."""
+    """Return the sensitivity with this cutoff, the inverse of `cutoff_at`, held to 0 to 1."""
     ends = (middle * 5 / 8, middle, 1 - (1 - middle) / 10)
     return float(np.interp(cutoff, ends, (1.0, 0.5, 0.0)))

@@ -1,4 +1,4 @@
-"""The models of the engine `micro`: those of the wheel, and a user's, tried before they are used."""
+"""The models of the engine `micro`: those of the wheel, and a user's, which are tried first."""
 
 import os
 import subprocess
