@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from parleyd.cli.main import parley
-from parleyd.diagnostics.wake_hearing import Peak, WordHeard, hear, suggest
+from parleyd.diagnostics.wake_hearing import ScorePeak, WordHeard, hear, suggest
 from parleyd.errors import ParleyError
 from parleyd.units import Frames
 from parleyd.wake.micro import Micro
@@ -35,7 +35,7 @@ def run(*arguments: object) -> Result:
 
 
 def heard(*scores: float) -> WordHeard:
-    return WordHeard((), tuple(Peak(3.0 * n, score) for n, score in enumerate(scores)), 60.0)
+    return WordHeard((), tuple(ScorePeak(3.0 * n, score) for n, score in enumerate(scores)), 60.0)
 
 
 @pytest.mark.slow

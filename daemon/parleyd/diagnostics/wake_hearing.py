@@ -20,7 +20,7 @@ MARGIN = 0.1
 """Of the distance between words and others, which a suggested cutoff keeps from both."""
 
 
-class Peak(NamedTuple):
+class ScorePeak(NamedTuple):
     """The highest score around one moment."""
 
     seconds: float
@@ -33,7 +33,7 @@ class WordHeard(NamedTuple):
 
     detections: tuple[float, ...]
     """In seconds from its beginning: each would wake Parley."""
-    peaks: tuple[Peak, ...] = ()
+    peaks: tuple[ScorePeak, ...] = ()
     """In the order of time; none if the engine gives no score."""
     duration_s: float = 0.0
 
@@ -62,7 +62,7 @@ def _periods(recording: Frames) -> Iterator[tuple[float, Frames]]:
         yield index * MIC_PERIOD_FRAMES / MIC_RATE_HZ - SILENCE_S, period
 
 
-def _peaks(scores: list[float], apart_s: float) -> list[Peak]:
+def _peaks(scores: list[float], apart_s: float) -> list[ScorePeak]:
     """The highest scores that are this far from each other."""
     period_s = MIC_PERIOD_FRAMES / MIC_RATE_HZ
     left = np.array(scores)
@@ -70,7 +70,7 @@ def _peaks(scores: list[float], apart_s: float) -> list[Peak]:
     found = []
     while len(left) and left.max() >= FAINTEST:
         at = int(left.argmax())
-        found.append(Peak(round((at + 1) * period_s - SILENCE_S, 2), float(left[at])))
+        found.append(ScorePeak(round((at + 1) * period_s - SILENCE_S, 2), float(left[at])))
         left[max(0, at - apart) : at + apart + 1] = 0.0
     return sorted(found)
 
