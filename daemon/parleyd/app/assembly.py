@@ -28,6 +28,7 @@ from parleyd.app.daemon_effects import DaemonEffects
 from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.app.effect_dispatcher import EffectDispatcher
 from parleyd.app.event_queue import EventQueue
+from parleyd.app.hooks import Hooks
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
 from parleyd.app.server_address import server_address
@@ -148,13 +149,14 @@ async def assembled(
             process.status, runtime, engines, echo_path_file, player, recorder, desk.requests
         )
         dispatcher = EffectDispatcher(connection, skills, queue.post, host)
+        hooks = Hooks(settings.hooks)
         meter = Meter(speaker, loop) if process.metered else None
         audio_thread = AudioThread(
             card,
             speaker,
             queue,
             gate,
-            on_effects=on_loop(loop, partial(_take_effects, dispatcher, desk)),
+            on_effects=on_loop(loop, partial(_take_effects, dispatcher, desk, hooks)),
             on_error=on_loop(loop, process.on_failure),
             watchers=[
                 *(watcher.observe for watcher in (recorder, meter) if watcher is not None),
@@ -176,6 +178,7 @@ async def assembled(
         tasks: dict[str, Run] = {
             "connection": connection.run,
             "skills": runtime.run,
+            "hooks": hooks.run,
             "watchdog": partial(feed_watchdog, process.notifier, audio_thread),
         }
         if player is not None:
@@ -307,10 +310,11 @@ def _start(audio_thread: AudioThread, priority: int) -> None:
 
 
 def _take_effects(
-    dispatcher: EffectDispatcher, desk: ControlDesk, effects: Sequence[Effect]
+    dispatcher: EffectDispatcher, desk: ControlDesk, hooks: Hooks, effects: Sequence[Effect]
 ) -> None:
     dispatcher.dispatch(effects)
     desk.events.observe(effects)
+    hooks.observe(effects)
 
 
 def _keep_echo_path(speaker: SmartSpeaker, echo_path_file: EchoPathFile) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import structs
 
 from parleyd import config
+from parleyd.app import hooks
 from parleyd.app.server_address import server_address
 from parleyd.app.skill_runtime import BUILT_IN
 from parleyd.config.servers import OPENAI, profile
@@ -66,6 +67,7 @@ async def prepare(
         problems += [f"skill: {problem}" for problem in skills.new_problems]
         if running.lights != settings.lights and (obstacle := lights.obstacle(settings.lights)):
             problems.append(obstacle)
+        problems += hooks.obstacles(settings.hooks).values()
     if problems or engine is None:
         if engine is not None:
             engine.close()
@@ -137,6 +139,8 @@ async def _others(
     if skills and not error.spoils("skills.folder"):
         loaded = await loading.examine(Path(settings.skills.folder), BUILT_IN)
         problems += [f"skill: {problem}" for problem in loaded.problems]
+    if skills and not error.spoils("hooks"):
+        problems += hooks.obstacles(settings.hooks).values()
     return problems
 
 

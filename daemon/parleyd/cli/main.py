@@ -24,6 +24,7 @@ COMMANDS = {
     "turns": "Show the last turns as a table, with percentiles.",
     "status": "Show the state of the running daemon.",
     "watch": "Watch the running daemon, live.",
+    "events": "Print what happens in the running daemon, as JSON lines.",
     "listen": "Let the daemon listen, as after the wake word.",
     "stop": "End the turn or the ringing alarm.",
     "mute": "Close the microphone for a time.",

@@ -7,9 +7,10 @@ import click
 from rich.console import Console
 
 from parleyd.cli.control import EXIT_STATUS, refusals
+from parleyd.cli.events import PASSING, print_events
 from parleyd.cli.full_screen import FullScreen
 from parleyd.control.client import ControlClient
-from parleyd.control.replies import Done, EventsDropped, StatusReply, encode
+from parleyd.control.replies import EventsDropped
 from parleyd.control.requests import StatusRequest, SubscribeRequest, Topic, TurnsRequest
 from parleyd.diagnostics.watch_screen import ASCII, UNICODE, plain, plain_turn, screen
 from parleyd.diagnostics.watching import KEPT_TURNS, WatchSnapshot
@@ -20,8 +21,6 @@ DRAWS_S = 0.19  # five times a second, with every other level: half of the work,
 LOOKS_S = 0.25  # at the size of the terminal, and for a daemon that does not answer
 RETRIES_S = 1.0
 PLAIN_S = 1.0
-PASSING = frozenset({"no_daemon", "gone", "late", "full"})
-"""Errors after which the daemon may come back."""
 TOPICS: tuple[Topic, ...] = ("state", "levels", "turns")
 
 
@@ -45,7 +44,7 @@ def watch(as_json: bool) -> None:
     try:
         with refusals(as_json=as_json):
             if as_json:
-                _print_events()
+                print_events(TOPICS)
             elif console.is_terminal and not console.is_dumb_terminal:
                 _watch(console)
             else:
@@ -137,11 +136,3 @@ def _print_lines() -> None:
             printed_at, indication = now, shown.indication
             click.echo(plain(shown.at(now)))
         feed.shown = shown.without_news()
-
-
-def _print_events() -> None:
-    with ControlClient() as daemon:
-        daemon.ask(SubscribeRequest(topics=TOPICS), Done)
-        click.echo(encode(daemon.ask(StatusRequest(), StatusReply)).decode(), nl=False)
-        for event in daemon.events():
-            click.echo(encode(event).decode(), nl=False)

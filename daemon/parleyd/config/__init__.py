@@ -12,6 +12,7 @@ from parleyd.config.schema import ButtonsConfig as ButtonsConfig
 from parleyd.config.schema import Config as Config
 from parleyd.config.schema import HearingConfig as HearingConfig
 from parleyd.config.schema import HomeConfig as HomeConfig
+from parleyd.config.schema import HooksConfig as HooksConfig
 from parleyd.config.schema import LightsConfig as LightsConfig
 from parleyd.config.schema import LogConfig as LogConfig
 from parleyd.config.schema import McpServerConfig as McpServerConfig

@@ -11,7 +11,13 @@ from urllib.parse import urlsplit
 
 from parleyd.config import boards, hosts
 from parleyd.config.credentials import header_flaw
-from parleyd.config.schema import Config, McpServerConfig, MqttConfig, RealtimeConfig
+from parleyd.config.schema import (
+    Config,
+    HooksConfig,
+    McpServerConfig,
+    MqttConfig,
+    RealtimeConfig,
+)
 from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
 from parleyd.printable import shown
 
@@ -41,6 +47,7 @@ def across(config: Config) -> Iterator[Clash]:
     yield from _transcription(config.realtime)
     yield from _mcp(config)
     yield from _mqtt(config.mqtt)
+    yield from _hooks(config.hooks)
 
 
 # --- pins ---------------------------------------------------------------------------------
@@ -258,6 +265,20 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[Clash]:
         )
     if mqtt.ca_file and not mqtt.tls:
         yield Clash(("mqtt.ca_file", "mqtt.tls"), "mqtt.ca_file: needs mqtt.tls = true")
+
+
+# --- programs at events -------------------------------------------------------------------
+
+
+def _hooks(hooks: HooksConfig) -> Iterator[Clash]:
+    for kind in ("wake", "state", "alarm", "interruption"):
+        command = getattr(hooks, kind)
+        if command and not command[0].startswith("/"):
+            yield Clash(
+                (f"hooks.{kind}",),
+                f"hooks.{kind}: {shown(command[0])} is no path from the root, allowed is a list "
+                'like ["/usr/local/bin/lamp", "on"]: no shell looks for the program',
+            )
 
 
 def _bare(name: str) -> str:

@@ -51,6 +51,12 @@ Keywords = Annotated[
 ]
 
 
+Command = Annotated[
+    tuple[str, ...],
+    msgspec.Meta(description="a list of texts: the path of a program, and its arguments"),
+]
+
+
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the sections: a table of the file in which every key has a default."""
 
@@ -222,6 +228,16 @@ class MqttConfig(Section, frozen=True, kw_only=True):
     discovery_topic: TopicName = "homeassistant"
 
 
+class HooksConfig(Section, frozen=True, kw_only=True):
+    """Programs of yours that run at events of the speaker."""
+
+    wake: Command = ()
+    state: Command = ()
+    alarm: Command = ()
+    interruption: Command = ()
+    time_limit_s: Annotated[float, msgspec.Meta(ge=1, le=300)] = 10.0
+
+
 class LogConfig(Section, frozen=True, kw_only=True):
     """The log, and the recordings that help to explain a turn.
 
@@ -248,4 +264,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     buttons: ButtonsConfig = ButtonsConfig()
     home: HomeConfig = HomeConfig()
     mqtt: MqttConfig = MqttConfig()
+    hooks: HooksConfig = HooksConfig()
     log: LogConfig = LogConfig()
