@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -187,6 +187,18 @@ def test_text_is_spoken_and_its_words_stay_out_of_the_log(daemon: Daemon) -> Non
     assert parley("say", "x" * 401).returncode == 2
     assert json.loads(parley("status", "--json").stdout)["microphone"]["closed"]
     assert "inner" not in daemon.log.read_text()
+
+
+def test_quiet_hours_let_only_urgent_texts_through(tmp_path: Path) -> None:
+    now = datetime.now()
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=1)
+    hours = f'[home]\nquiet_hours = "{begin:%H:%M}-{end:%H:%M}"\n'
+    for _ in started(tmp_path, CONFIG + hours):
+        refused = parley("say", "Dinner is ready")
+        assert refused.returncode == 5
+        why = f"these are quiet hours, until {end:%H:%M}: only urgent texts are spoken"
+        assert refused.stderr == f"parley: {why}\n"
+        assert parley("say", "--urgent", "Smoke").returncode == 0
 
 
 def test_stop_ends_speech(daemon: Daemon) -> None:

@@ -10,6 +10,7 @@ from parleyd import config
 from parleyd.errors import ConfigError
 from parleyd.lights import Colour
 from parleyd.lights.dimming import Dimming
+from parleyd.system.daily_span import DailySpan
 
 WHITE = Colour(1.0, 1.0, 1.0)
 
@@ -31,7 +32,7 @@ def test_night_includes_its_first_minute_and_excludes_its_last(
     night: str, dark: list[str], bright: list[str]
 ) -> None:
     tried = [*dark, *bright]
-    told = [text for text in tried if dimming(night).is_night(time.fromisoformat(text))]
+    told = [text for text in tried if DailySpan(night).holds(time.fromisoformat(text))]
     assert told == dark
 
 
@@ -40,7 +41,7 @@ def test_night_of_a_span_or_its_reverse_covers_each_minute_once(
     begin: time, end: time, now: time
 ) -> None:
     spans = [f"{a:%H:%M}-{b:%H:%M}" for a, b in ((begin, end), (end, begin))]
-    nights = [dimming(span).is_night(now) for span in spans]
+    nights = [DailySpan(span).holds(now) for span in spans]
     same = (begin.hour, begin.minute) == (end.hour, end.minute)
     assert nights.count(True) == (0 if same else 1)
 

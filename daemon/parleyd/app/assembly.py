@@ -57,6 +57,7 @@ from parleyd.skills import loading, mcp
 from parleyd.skills.loading import Loaded
 from parleyd.skills.mute import Mute
 from parleyd.skills.store import Store
+from parleyd.system.daily_span import DailySpan
 from parleyd.system.paths import state_folder
 
 log = logging.getLogger("parleyd")
@@ -168,7 +169,14 @@ async def assembled(
         stack.callback(_keep_echo_path, speaker, echo_path_file)
         stack.callback(audio_thread.stop)
         stack.callback(process.end_queue, queue)  # first, so that no press goes to an ending core
-        served = Controls(queue, runtime, gate, settings.realtime.server, lambda: connection.link)
+        served = Controls(
+            queue,
+            runtime,
+            gate,
+            settings.realtime.server,
+            lambda: connection.link,
+            DailySpan(settings.home.quiet_hours),
+        )
         stack.enter_context(desk.serving(served))
         _start(audio_thread, settings.audio.priority)
         if settings.audio.boot_chime and not process.greeted:

@@ -47,6 +47,7 @@ from parleyd.core.events import (
 from parleyd.realtime.connection_events import Link
 from parleyd.skills.alarms import Alarm
 from parleyd.skills.mute import BY_COMMAND, BY_HOME, Holder
+from parleyd.system.daily_span import DailySpan
 
 ANSWERS_WITHIN_S = 2.0  # the audio thread takes events every 10 ms
 SPEAKS_WITHIN_S = 600.0  # the core's own limits end speech before that
@@ -64,6 +65,8 @@ class Controls:
     """`realtime.server`."""
     link: Callable[[], Link]
     """Describes the connection to it."""
+    quiet_hours: DailySpan
+    """In which only urgent texts are spoken."""
 
 
 class ControlRequests:
@@ -112,7 +115,10 @@ class ControlRequests:
                 asked.set_result(None)
 
     async def _say(self, request: SayRequest, controls: Controls) -> AnyReply:
-        """Have the text spoken. Hours in which Parley must not speak would be checked here."""
+        quiet = controls.quiet_hours
+        if not request.urgent and quiet.holds(datetime.now().time()):
+            message = f"these are quiet hours, until {quiet.end}: only urgent texts are spoken"
+            return refused(request, Code.QUIET, message)
         text = " ".join(request.text.split())
         if request.voice == "model":
             return await self._ask(

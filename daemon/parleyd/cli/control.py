@@ -186,7 +186,8 @@ def volume(as_json: bool, level: str | None) -> None:
     show_default=True,
     help="The offline voice, or the realtime model's, which needs OpenAI or Azure.",
 )
-def say(as_json: bool, text: tuple[str, ...], voice: Voice) -> None:
+@click.option("--urgent", is_flag=True, help="Also in the quiet hours of the configuration.")
+def say(as_json: bool, text: tuple[str, ...], voice: Voice, urgent: bool) -> None:
     """Speak TEXT when no conversation and no alarm needs the loudspeaker.
 
     The command returns when the text was heard. A text waits for at most five minutes. The
@@ -196,11 +197,12 @@ def say(as_json: bool, text: tuple[str, ...], voice: Voice) -> None:
     Examples:
       parley say Dinner is ready
       parley say --voice model "Das Essen ist fertig."
+      parley say --urgent The smoke detector in the cellar reports smoke
     """
     words = " ".join(" ".join(text).split())
     if not 0 < len(words) <= LONGEST_SPEECH:
         raise click.BadParameter(f"1 to {LONGEST_SPEECH} characters are allowed", param_hint="TEXT")
-    _order(SayRequest(text=words, voice=voice), as_json, SAID_WITHIN_S)
+    _order(SayRequest(text=words, voice=voice, urgent=urgent), as_json, SAID_WITHIN_S)
 
 
 @of_the_daemon

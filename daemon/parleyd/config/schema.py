@@ -211,6 +211,7 @@ class HomeConfig(Section, frozen=True, kw_only=True):
     """The place of the speaker in the home."""
 
     area: Room = ""
+    quiet_hours: TimeOfDayRange = ""
 
 
 class MqttConfig(Section, frozen=True, kw_only=True):

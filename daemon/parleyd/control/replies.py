@@ -42,6 +42,7 @@ class Code(StrEnum):
     NO_CARD = "no_card"  # there is no sound card
     SERVER = "server"  # the realtime server refuses
     VOICE = "voice"  # no such voice
+    QUIET = "quiet"  # nothing but urgent texts are spoken now
     BUSY = "busy"  # too much is waiting
     EXPIRED = "expired"  # it waited too long
     STOPPED = "stopped"  # it was ended before its end

@@ -71,6 +71,8 @@ class SayRequest(Request, frozen=True, kw_only=True, tag="say"):
 
     text: Annotated[str, Meta(min_length=1, max_length=LONGEST_SPEECH)]
     voice: Voice = "embedded"
+    urgent: bool = False
+    """Also in quiet hours."""
 
 
 class TimersRequest(Request, frozen=True, kw_only=True, tag="timers"):
