@@ -31,6 +31,7 @@ On the device, as root:
   --uninstall [--purge]  remove it; --purge also removes configuration, keys and state
     --board NAME         with --install: the board in a new configuration (hardware/README.md)
     --mqtt               with --install: also Home Assistant over MQTT (parley-mqtt.service)
+    --page               with --install: also the page for browsers (parley-page.service)
     --wheels DIR         with --install or --upgrade: all packages from DIR, no network, no compiler
   --make-wheels DIR      collect Debian and Python packages for --wheels in DIR, and compile them
 
@@ -290,7 +291,7 @@ check_space() {
 
 install_venv() {
   local extra=$1 wanted locked=("$requirements"/{runtime,plots}.txt)
-  [[ $extra != test ]] || locked+=("$requirements"/{mqtt,test}.txt)
+  [[ $extra != test ]] || locked+=("$requirements"/{mqtt,page,test}.txt)
   wanted=$({ cat "$root/pyproject.toml" "$requirements"/*.txt && "$python" -VV &&
     echo "$python $root"; } | sha256sum)
   if [[ -x $venv/bin/python && ! -e $venv/incomplete ]] &&

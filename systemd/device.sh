@@ -8,6 +8,8 @@ readonly opt=$dest/opt/parley
 readonly unit=$dest/etc/systemd/system/parleyd.service
 readonly backoff=$unit.d/backoff.conf
 readonly mqtt_unit=$dest/etc/systemd/system/parley-mqtt.service
+readonly page_unit=$dest/etc/systemd/system/parley-page.service
+readonly page_save=$dest/etc/systemd/system/parley-page-save # .socket, and @.service for each change
 readonly sysusers=$dest/usr/lib/sysusers.d/parley.conf
 readonly completion=$dest/usr/share/bash-completion/completions/parley
 readonly in_path=$dest/usr/local/bin/parley
@@ -20,7 +22,7 @@ readonly at_run_time=(flite alsa-utils)
 source "$root/systemd/etc_parley.sh"
 
 device() {
-  local option=$1 board='' wheels='' purge='' mqtt='' again="sudo ${root@Q}/install.sh ${*@Q}"
+  local option=$1 board='' wheels='' purge='' mqtt='' page='' extras=() again="sudo ${root@Q}/install.sh ${*@Q}"
   shift
   if [[ $option == --make-wheels ]]; then
     (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
@@ -31,6 +33,7 @@ device() {
     case "$option $1" in
       '--uninstall --purge') purge=yes ;;
       '--install --mqtt') mqtt=yes ;;
+      '--install --page') page=yes ;;
       '--install --board' | '--install --wheels' | '--upgrade --wheels')
         (($# >= 2)) || fail "$1 needs a value" "use --help"
         [[ $1 == --board ]] && board=$2 || wheels=$(folder "$2")
@@ -42,6 +45,8 @@ device() {
   done
   [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "$again"
   [[ ! -e $mqtt_unit ]] || mqtt=yes # it was asked for before
+  [[ ! -e $page_unit ]] || page=yes
+  extras=(${mqtt:+mqtt} ${page:+page})
   case $option in
     --uninstall) uninstall "$purge" ;;
     --upgrade)
@@ -116,7 +121,7 @@ device_packages() {
 device_venv() {
   local wheels=$1 wanted
   wanted=$(fingerprint)
-  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted${mqtt:+ mqtt}" ]] &&
+  if [[ $option == --install && $(cat "$venv/installed" 2>/dev/null) == "$wanted${extras[*]/#/ }" ]] &&
     "$venv/bin/python" "$venv/bin/parley" --version >/dev/null 2>&1; then
     return
   fi
@@ -134,7 +139,7 @@ device_venv() {
     step "installing Python packages from $wheels"
     locked_versions >"$venv/versions.txt"
     (logged pip_install --no-index --find-links "$wheels" --constraint "$venv/versions.txt" \
-      "parleyd${mqtt:+[mqtt]}") ||
+      "parleyd[$(IFS=, && echo "${extras[*]}")]") ||
       fail_with_log "installing Python packages from $wheels"
   else
     step "installing Python packages (minutes); pyalsaaudio is compiled, which takes seconds"
@@ -142,7 +147,8 @@ device_venv() {
       step "lgpio is compiled, too, if neither package nor wheel exists (under a minute)"
     copy_source
     not_of_debian >"$venv/runtime.txt"
-    (install_locked "$venv/runtime.txt" ${mqtt:+"$requirements/mqtt.txt"} &&
+    local more=("${extras[@]/#/$requirements/}")
+    (install_locked "$venv/runtime.txt" "${more[@]/%/.txt}" &&
       logged pip_install --no-deps --no-build-isolation "$venv/source") ||
       fail_with_log "installing Python packages"
     rm -rf "$venv/source"
@@ -151,7 +157,7 @@ device_venv() {
   "$venv/bin/parley" --version >>"$log" 2>&1 || fail_with_log "starting parley"
   # inside the image, paths start at its root
   [[ -z $dest ]] || grep -rlIZ "$dest/opt" "$venv/bin" | xargs -0 -r sed -i "s|$dest/opt|/opt|g"
-  echo "$wanted${mqtt:+ mqtt}" >"$venv/installed"
+  echo "$wanted${extras[*]/#/ }" >"$venv/installed"
   local old
   old=$(readlink -f "$opt/venv") || true
   ln -sfn "${venv##*/}" "$opt/venv.new"
@@ -173,7 +179,7 @@ not_of_debian() {
 }
 
 # Prints the locked versions without hashes: locally compiled wheels have other hashes.
-locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime,mqtt}.txt; }
+locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime,mqtt,page}.txt; }
 
 # Prints a hash of Parley's files and of all that decides which wheels fit.
 fingerprint() {
@@ -199,6 +205,11 @@ device_files() {
   link_command
   put systemd/parleyd.service "$unit"
   [[ -z $mqtt ]] || put systemd/parley-mqtt.service "$mqtt_unit"
+  if [[ -n $page ]]; then
+    put systemd/parley-page.service "$page_unit"
+    put systemd/parley-page-save.socket "$page_save.socket"
+    put systemd/parley-page-save@.service "$page_save@.service"
+  fi
   if (($(systemd_version) >= 254)); then
     put systemd/backoff.conf "$backoff"
   else
@@ -207,6 +218,7 @@ device_files() {
   install -d -m 755 "$etc"
   name_keys
   [[ -z $mqtt ]] || name_password
+  [[ -z $page ]] || make_token
   make_configuration "$root/daemon/parleyd/config/default.toml" "$board"
   step "$etc/parley.toml is $configuration"
 }
@@ -233,7 +245,7 @@ device_service() {
     logged systemd-sysusers "$sysusers" || fail_with_log "creating the groups"
   else
     local group
-    for group in audio gpio spi parley; do
+    for group in audio gpio spi parley parley-page; do
       getent group "$group" >/dev/null || groupadd --system "$group"
     done
   fi
@@ -241,7 +253,8 @@ device_service() {
     step "systemd is not installed here: nothing is enabled or started"
     return
   fi
-  logged systemctl enable parleyd ${mqtt:+parley-mqtt} || fail_with_log "enabling parleyd"
+  local others=(${mqtt:+parley-mqtt} ${page:+parley-page-save.socket parley-page})
+  logged systemctl enable parleyd "${others[@]}" || fail_with_log "enabling parleyd"
   if [[ ! -d /run/systemd/system ]]; then
     step "systemd does not run here: parleyd is enabled and starts at the next boot"
     return
@@ -252,9 +265,11 @@ device_service() {
   logged systemctl reset-failed parleyd || true # it may have reached the limit of starts
   step "starting parleyd"
   logged systemctl restart parleyd || step "warning: parleyd does not start, see below"
-  [[ -n $mqtt ]] || return 0
-  logged systemctl reset-failed parley-mqtt || true
-  logged systemctl restart parley-mqtt || step "warning: parley-mqtt does not start: journalctl -u parley-mqtt"
+  local other
+  for other in "${others[@]}"; do
+    logged systemctl reset-failed "$other" || true
+    logged systemctl restart "$other" || step "warning: $other does not start: journalctl -u $other"
+  done
 }
 
 diagnose() {
@@ -270,9 +285,11 @@ uninstall() {
   if [[ -z $dest && -e $unit ]] && command -v systemctl >/dev/null; then
     local units=(parleyd)
     [[ ! -e $mqtt_unit ]] || units+=(parley-mqtt)
+    [[ ! -e $page_unit ]] || units+=(parley-page-save.socket parley-page)
     [[ ! -d /run/systemd/system ]] || systemctl stop "${units[@]}" || true
     systemctl --quiet disable "${units[@]}" || true
   fi
+  rm -f "$page_unit" "$page_save.socket" "$page_save@.service"
   rm -f "$mqtt_unit" "$password_drop_in" "$unit" "$drop_in" "$backoff" "$sysusers" "$rules" "$completion"
   [[ $(readlink "$in_path") != /opt/parley/venv/bin/parley ]] || rm "$in_path"
   rmdir --ignore-fail-on-non-empty "${drop_in%/*}" "${password_drop_in%/*}" 2>/dev/null || true
@@ -309,7 +326,8 @@ make_wheels() {
   find "$wheels" -maxdepth 1 -name '*.whl' -delete # of another version
   (logged pip_install --require-hashes -r "$requirements/build.txt" &&
     logged run_pip wheel --require-hashes --no-build-isolation --wheel-dir "$wheels" \
-      -r "$requirements/build.txt" -r "$requirements/runtime.txt" -r "$requirements/mqtt.txt" &&
+      -r "$requirements/build.txt" -r "$requirements/runtime.txt" -r "$requirements/mqtt.txt" \
+      -r "$requirements/page.txt" &&
     logged run_pip wheel --no-deps --no-build-isolation --wheel-dir "$wheels" "$venv/source") ||
     fail_with_log "collecting Python packages"
   collect_debs

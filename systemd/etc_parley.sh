@@ -65,6 +65,17 @@ name_password() {
   chmod 644 "$password_drop_in"
 }
 
+# Makes the token for the page of 24 random bytes, unless there is one; nobody else's eyes see it.
+make_token() {
+  local file=$etc/page_token
+  if [[ ! -s $file ]]; then
+    (umask 077 && head -c 24 /dev/urandom | base64 | tr '+/' '-_' >"$file.new")
+    mv "$file.new" "$file"
+    step "the token of the page is new: sudo cat ${file#"$dest"}"
+  fi
+  roots_alone "$file"
+}
+
 # A key is read by systemd, as root, and by no other user.
 roots_alone() {
   chmod 600 "$1"

@@ -62,9 +62,10 @@ def needed(requirements: list[str]) -> dict[str, str]:
         (DEPENDENCIES, ("build", "runtime")),
         (DEPENDENCIES + EXTRAS["plots"], ("build", "runtime", "plots")),
         (DEPENDENCIES + EXTRAS["mqtt"], ("build", "runtime", "mqtt")),
-        (DEPENDENCIES + EXTRAS["test"], ("build", "runtime", "plots", "mqtt", "test")),
+        (DEPENDENCIES + EXTRAS["page"], ("build", "runtime", "page")),
+        (DEPENDENCIES + EXTRAS["test"], ("build", "runtime", "plots", "mqtt", "page", "test")),
     ],
-    ids=["build", "runtime", "plots", "mqtt", "test"],
+    ids=["build", "runtime", "plots", "mqtt", "page", "test"],
 )
 def test_locked_versions_are_installed(requirements: list[str], files: tuple[str, ...]) -> None:
     """Each set is complete: a fresh installation needs no package that it does not name."""

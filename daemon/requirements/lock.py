@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1] / "pyproject.toml"
 TOOLS = ("uv==0.13.9", "packaging==26.4")
 # in the order of installation; each set adds the packages that the earlier ones lack
-SETS = ("build", "runtime", "plots", "mqtt", "test")
+SETS = ("build", "runtime", "plots", "mqtt", "page", "test")
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
 MACHINES = ("x86_64", "aarch64")
 HEAD = """\
@@ -42,7 +42,8 @@ WHAT = {
     "runtime": "the daemon",
     "plots": "for the timeline of the demo, besides runtime.txt",
     "mqtt": "for Home Assistant over MQTT, besides runtime.txt",
-    "test": "for the tests, besides runtime.txt, plots.txt and mqtt.txt",
+    "page": "for the page for browsers, besides runtime.txt",
+    "test": "for the tests, besides the others",
 }
 
 
@@ -97,7 +98,7 @@ def resolve(place: Path, *sets: str, output: Path, constraints: Path | None = No
     for name in sets:
         source = build if name == "build" else PROJECT
         sources += [] if source in sources else [source]
-        extras += ["--extra", name] if name in ("plots", "mqtt", "test") else []
+        extras += [] if name in ("build", "runtime") else ["--extra", name]
     command: list[str | Path] = [
         Path(sys.prefix) / "bin/uv",
         "pip",

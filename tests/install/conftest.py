@@ -150,7 +150,14 @@ def new_checkout(root: Path) -> Checkout:
     for name in ("install.sh", ".ci/run"):
         shutil.copy(SOURCE / name, root / name)
     (root / "pyproject.toml").write_text(PYPROJECT)
-    for name in ("build", "runtime", "plots", "mqtt", "test"):  # the miniature needs no package
+    for name in (
+        "build",
+        "runtime",
+        "plots",
+        "mqtt",
+        "page",
+        "test",
+    ):  # the miniature needs no package
         (root / "daemon/requirements").mkdir(parents=True, exist_ok=True)
         (root / f"daemon/requirements/{name}.txt").write_text("# nothing\n")
     shutil.copytree(SOURCE / "systemd", root / "systemd")

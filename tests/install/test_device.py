@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -180,6 +181,34 @@ def test_mqtt_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> 
     assert (image.opt / "venv/installed").read_text().endswith(" mqtt\n")
     image.run("--uninstall")
     assert not unit.exists()
+
+
+def test_page_is_installed_if_asked_for_with_a_token_of_its_own(image: Image) -> None:
+    folder, token = image.unit.parent, image.etc / "page_token"
+    units = [folder / name for name in (
+        "parley-page.service", "parley-page-save.socket", "parley-page-save@.service",
+    )]  # fmt: skip
+    image.run("--install")
+    assert not token.exists()
+    assert not any(unit.exists() for unit in units)
+    told = image.run("--install", "--page")
+    first = token.read_text()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{32}\n", first)
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert all(unit.exists() for unit in units)
+    assert "sudo cat /etc/parley/page_token" in told.stdout
+    assert first.strip() not in told.stdout + told.stderr
+    assert (image.opt / "venv/installed").read_text().endswith(" page\n")
+    image.run("--install", "--mqtt")
+    image.run("--upgrade")
+    assert token.read_text() == first
+    assert all(unit.exists() for unit in units)
+    assert (image.opt / "venv/installed").read_text().split()[-2:] == ["mqtt", "page"]
+    image.run("--uninstall")
+    assert not any(unit.exists() for unit in units)
+    assert token.read_text() == first
+    image.run("--uninstall", "--purge")
+    assert not token.exists()
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o000, 0o027, 0o777])

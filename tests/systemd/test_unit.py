@@ -13,6 +13,9 @@ FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "parleyd.service"
 BACKOFF = FOLDER / "backoff.conf"
 MQTT = FOLDER / "parley-mqtt.service"
+PAGE = FOLDER / "parley-page.service"
+SAVE_SOCKET = FOLDER / "parley-page-save.socket"
+SAVE = FOLDER / "parley-page-save@.service"
 KNOWS_BACKOFF = 254  # the first version of systemd that supports it
 MOST_EXPOSED = 15  # tenths
 
@@ -113,8 +116,10 @@ def test_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
 
 
 @with_systemd
-def test_mqtt_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
-    assert verified(tmp_path, MQTT.read_text("utf-8"), MQTT.name) == ""
+@pytest.mark.parametrize("unit", [MQTT, PAGE, SAVE], ids=lambda unit: unit.stem)
+def test_other_units_are_accepted_by_systemd(unit: Path, tmp_path: Path) -> None:
+    name = unit.name.replace("@", "@1")
+    assert verified(tmp_path, unit.read_text("utf-8"), name) == ""
 
 
 def test_mqtt_unit_is_another_user_in_the_group_of_the_socket_without_the_keys() -> None:
@@ -122,6 +127,29 @@ def test_mqtt_unit_is_another_user_in_the_group_of_the_socket_without_the_keys()
     for wanted in (("DynamicUser", "yes"), ("Group", "parley"), ("RestartPreventExitStatus", "2")):
         assert wanted in found
     assert {"LoadCredential", "SupplementaryGroups", "User"}.isdisjoint(dict(found))
+
+
+def test_page_may_write_nothing_and_the_process_that_writes_has_no_network() -> None:
+    page, save = dict(directives(PAGE)), dict(directives(SAVE))
+    assert page["DynamicUser"] == "yes"
+    assert page["CapabilityBoundingSet"] == save["CapabilityBoundingSet"] == ""
+    assert page["ProtectSystem"] == save["ProtectSystem"] == "strict"
+    assert "ReadWritePaths" not in page
+    assert save["ReadWritePaths"] == "/etc/parley"
+    assert save["PrivateNetwork"] == "yes"
+    assert "LoadCredential" not in save
+    assert page["LoadCredential"] == "page_token:/etc/parley/page_token"
+
+
+def test_only_the_page_may_ask_for_a_change_of_settings() -> None:
+    from parleyd.page.saving import SOCKET
+
+    socket = dict(directives(SAVE_SOCKET))
+    assert socket["ListenStream"] == str(SOCKET)
+    assert socket["SocketMode"] == "0660"
+    assert socket["SocketGroup"] == dict(directives(PAGE))["SupplementaryGroups"]
+    users = [path for path in FOLDER.glob("*.service") if socket["SocketGroup"] in path.read_text()]
+    assert users == [PAGE]
 
 
 @with_systemd
@@ -134,7 +162,7 @@ def test_backoff_is_accepted_by_systemd_254_and_newer(tmp_path: Path) -> None:
 
 
 @with_systemd
-@pytest.mark.parametrize("unit", [UNIT, MQTT], ids=lambda unit: unit.stem)
+@pytest.mark.parametrize("unit", [UNIT, MQTT, PAGE, SAVE], ids=lambda unit: unit.stem)
 def test_unit_exposure_is_below_the_limit(unit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
     command += [f"--threshold={MOST_EXPOSED}", str(unit)]
@@ -142,7 +170,7 @@ def test_unit_exposure_is_below_the_limit(unit: Path, capsys: pytest.CaptureFixt
     *_, overall = answer.stdout.splitlines()
     with capsys.disabled():
         print(f"\n{overall}")
-    assert f"Overall exposure level for {unit.name}" in overall
+    assert f"Overall exposure level for {unit.stem.rstrip('@')}" in overall
     assert answer.returncode == 0, answer.stdout
 
 

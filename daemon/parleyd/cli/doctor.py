@@ -69,6 +69,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         owners = (0,) if path == INSTALLED else None  # the uid of the service's user varies
         yield from checks.skills(Path(settings.skills.folder), owners)
         yield checks.mqtt(settings.mqtt)
+        yield checks.page(settings.page)
     yield from checks.state(environ)
     if checks.SYSTEMD.exists():
         yield checks.memory_limit()

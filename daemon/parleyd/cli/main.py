@@ -33,6 +33,8 @@ COMMANDS = {
     "say": "Speak a text.",
     "timers": "List the timers and alarms that are set.",
     "mqtt": "Connect the running daemon with Home Assistant over MQTT.",
+    "page": "Serve a page for browsers: state, levels, settings.",
+    "page-save": "Save a change of the settings; systemd starts it for `parley page`.",
     "lights-off": "Switch off the lights of a killed daemon.",
     "wake": "Test the wake word, live or in recordings.",
     "explain": "Show why Parley did, or did not, stop in a recording.",

@@ -7,6 +7,7 @@ from parleyd.config.credentials import password as password
 from parleyd.config.credentials import secret as secret
 from parleyd.config.parser import load as load
 from parleyd.config.parser import parse as parse
+from parleyd.config.parser import text_of as text_of
 from parleyd.config.schema import AudioConfig as AudioConfig
 from parleyd.config.schema import ButtonsConfig as ButtonsConfig
 from parleyd.config.schema import Config as Config
@@ -17,6 +18,7 @@ from parleyd.config.schema import LightsConfig as LightsConfig
 from parleyd.config.schema import LogConfig as LogConfig
 from parleyd.config.schema import McpServerConfig as McpServerConfig
 from parleyd.config.schema import MqttConfig as MqttConfig
+from parleyd.config.schema import PageConfig as PageConfig
 from parleyd.config.schema import PlayoutConfig as PlayoutConfig
 from parleyd.config.schema import RealtimeConfig as RealtimeConfig
 from parleyd.config.schema import SkillsConfig as SkillsConfig

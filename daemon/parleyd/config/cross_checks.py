@@ -4,6 +4,7 @@ Each check names the keys that it uses. It is skipped if one of them is wrong it
 the default of that key says nothing about the user's intention.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from parleyd.config.schema import (
     HooksConfig,
     McpServerConfig,
     MqttConfig,
+    PageConfig,
     RealtimeConfig,
 )
 from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
@@ -48,6 +50,7 @@ def across(config: Config) -> Iterator[Clash]:
     yield from _mcp(config)
     yield from _mqtt(config.mqtt)
     yield from _hooks(config.hooks)
+    yield from _page(config.page)
 
 
 # --- pins ---------------------------------------------------------------------------------
@@ -279,6 +282,20 @@ def _hooks(hooks: HooksConfig) -> Iterator[Clash]:
                 f"hooks.{kind}: {shown(command[0])} is no path from the root, allowed is a list "
                 'like ["/usr/local/bin/lamp", "on"]: no shell looks for the program',
             )
+
+
+# --- the page -----------------------------------------------------------------------------
+
+
+def _page(page: PageConfig) -> Iterator[Clash]:
+    try:
+        ipaddress.ip_address(page.host)
+    except ValueError:
+        yield Clash(
+            ("page.host",),
+            f"page.host: {shown(page.host)} is not an address, allowed is one of this device, such "
+            'as "127.0.0.1" (the device alone) or "0.0.0.0" (every network)',
+        )
 
 
 def _bare(name: str) -> str:

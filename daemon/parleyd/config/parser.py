@@ -30,12 +30,14 @@ _INSTRUCTIONS = typing.get_type_hints(RealtimeConfig, include_extras=True)["inst
 
 def load(path: Path | None) -> Config:
     """Read and check the file; None means all defaults. Raises `ConfigError`. Blocks."""
-    if path is None:
-        return Config()
+    return Config() if path is None else parse(text_of(path), source=named(str(path)))
+
+
+def text_of(path: Path) -> str:
+    """The text of a configuration file, unchecked. Raises `ConfigError`. Blocks."""
     where = named(str(path))
     try:
-        # Windows editors write a byte-order mark, and some systems end lines with "\r" alone
-        text = _read(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return _read(path).decode("utf-8-sig")  # Windows editors write a byte-order mark
     except OSError as error:
         raise ConfigError(
             [f"{where}: cannot be read ({error.strerror}), a TOML file is expected"]
@@ -44,13 +46,12 @@ def load(path: Path | None) -> Config:
         raise ConfigError(
             [f"{where}: is not UTF-8 text (byte {error.start}), a TOML file is expected"]
         ) from None
-    return parse(text, source=where)
 
 
 def parse(text: str, *, source: str = "configuration") -> Config:
     """Check TOML text as a whole. Raises `ConfigError` with every problem."""
     checks = _Checks()
-    checked = checks.config(_tables(text, source))
+    checked = checks.config(tables(text, source))
     checks.across(checked)
     if checks.problems:
         raise ConfigError(checks.problems, checked, checks.spoilt)
@@ -74,9 +75,10 @@ def _open(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would block
 
 
-def _tables(text: str, source: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
+def tables(text: str, source: str) -> dict[str, Any]:
+    """The tables of TOML text, unchecked. Raises `ConfigError`."""
+    try:  # some systems end lines with "\r" alone
+        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
     except RecursionError:
         raise ConfigError([f"{source}: is not valid TOML: brackets within brackets"]) from None
     except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits

@@ -42,6 +42,13 @@ TopicName = Annotated[
         description='a topic such as "parley" or "home/parley"',
     ),
 ]
+HostNames = Annotated[
+    tuple[
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")],
+        ...,
+    ],
+    msgspec.Meta(max_length=8, description='a list of at most 8 names such as "speaker.local"'),
+]
 Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
     str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
 ]
@@ -239,6 +246,14 @@ class HooksConfig(Section, frozen=True, kw_only=True):
     time_limit_s: Annotated[float, msgspec.Meta(ge=1, le=300)] = 10.0
 
 
+class PageConfig(Section, frozen=True, kw_only=True):
+    """The page for browsers. Only `parley page` reads it, which is a process of its own."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1024, le=65535)] = 8470
+    names: HostNames = ()
+
+
 class LogConfig(Section, frozen=True, kw_only=True):
     """The log, and the recordings that help to explain a turn.
 
@@ -266,4 +281,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     home: HomeConfig = HomeConfig()
     mqtt: MqttConfig = MqttConfig()
     hooks: HooksConfig = HooksConfig()
+    page: PageConfig = PageConfig()
     log: LogConfig = LogConfig()

@@ -86,3 +86,11 @@ class RequestPace:
         """Take the next place; returns how long to wait for it, usually 0."""
         self._due = max(self._due, now - self._slack_s) + self._interval_s
         return max(0.0, self._due - now)
+
+    def admits(self, now: float) -> bool:
+        """Take the next place if it is free now; return whether it is."""
+        due = max(self._due, now - self._slack_s) + self._interval_s
+        if due > now:
+            return False
+        self._due = due
+        return True

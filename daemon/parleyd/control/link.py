@@ -22,6 +22,8 @@ from parleyd.control.replies import (
     EventsDropped,
     Hello,
     StatusReply,
+    TimersReply,
+    TurnsReply,
     VolumeReply,
     encode,
     parse_daemon_line,
@@ -31,7 +33,7 @@ from parleyd.errors import ProtocolError
 
 TakeEvent = Callable[[AnyEvent | EventsDropped | None], None]
 """Gets an event; None: the daemon has gone."""
-_Expected = TypeVar("_Expected", Done, StatusReply, VolumeReply)
+_Expected = TypeVar("_Expected", Done, StatusReply, VolumeReply, TimersReply, TurnsReply)
 
 
 class ControlLink:

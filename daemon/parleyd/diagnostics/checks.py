@@ -10,6 +10,7 @@ from parleyd import config
 from parleyd.diagnostics import remedies
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.mqtt_checks import mqtt as mqtt
+from parleyd.diagnostics.page_checks import page as page
 from parleyd.diagnostics.server_checks import keys as keys
 from parleyd.diagnostics.server_checks import proxy as proxy
 from parleyd.diagnostics.server_checks import secret as secret
