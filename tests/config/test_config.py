@@ -407,3 +407,26 @@ def test_load_names_a_path_on_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(tmp_path / "a\nb\x1b[31m")
     assert caught.value.problems[0].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [
+        ('host = "broker.example.org"\nuser = "me"', "mqtt.tls: false would send the password in"),
+        ('host = "8.8.8.8"\nuser = "me"', "mqtt.tls: false would send the password in clear text"),
+        ('host = "broker"\nca_file = "/etc/ca.pem"', "mqtt.ca_file: needs mqtt.tls = true"),
+        ('topic = "a#"', "mqtt.topic: "),
+        ('topic = "/a"', "mqtt.topic: "),
+        ('discovery_topic = ""', "mqtt.discovery_topic: "),
+        ("port = 0", "mqtt.port: "),
+    ],
+)
+def test_an_odd_broker_is_named(toml: str, problem: str) -> None:
+    (told,) = problems(f"[mqtt]\n{toml}\n")
+    assert told.startswith(problem)
+    assert "allowed is" in told or "needs" in told
+
+
+@pytest.mark.parametrize("host", ["broker", "broker.local", "192.168.1.5", "fd00::1", "localhost"])
+def test_a_password_for_a_broker_in_the_house_needs_no_tls(host: str) -> None:
+    assert config.parse(f'[mqtt]\nhost = "{host}"\nuser = "me"\n').mqtt.user == "me"
