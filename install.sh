@@ -32,6 +32,7 @@ On the device, as root:
     --board NAME         with --install: the board in a new configuration (hardware/README.md)
     --mqtt               with --install: also Home Assistant over MQTT (parley-mqtt.service)
     --page               with --install: also the page for browsers (parley-page.service)
+    --mcp                with --install: also MCP servers that Parley calls, such as Home Assistant's
     --wheels DIR         with --install or --upgrade: all packages from DIR, no network, no compiler
   --make-wheels DIR      collect Debian and Python packages for --wheels in DIR, and compile them
 
@@ -291,7 +292,7 @@ check_space() {
 
 install_venv() {
   local extra=$1 wanted locked=("$requirements"/{runtime,plots}.txt)
-  [[ $extra != test ]] || locked+=("$requirements"/{mqtt,page,test}.txt)
+  [[ $extra != test ]] || locked+=("$requirements"/{mqtt,page,mcp,test}.txt)
   wanted=$({ cat "$root/pyproject.toml" "$requirements"/*.txt && "$python" -VV &&
     echo "$python $root"; } | sha256sum)
   if [[ -x $venv/bin/python && ! -e $venv/incomplete ]] &&

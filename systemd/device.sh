@@ -22,7 +22,7 @@ readonly at_run_time=(flite alsa-utils)
 source "$root/systemd/etc_parley.sh"
 
 device() {
-  local option=$1 board='' wheels='' purge='' mqtt='' page='' extras=() again="sudo ${root@Q}/install.sh ${*@Q}"
+  local option=$1 board='' wheels='' purge='' mqtt='' page='' mcp='' extras=() again="sudo ${root@Q}/install.sh ${*@Q}"
   shift
   if [[ $option == --make-wheels ]]; then
     (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
@@ -34,6 +34,7 @@ device() {
       '--uninstall --purge') purge=yes ;;
       '--install --mqtt') mqtt=yes ;;
       '--install --page') page=yes ;;
+      '--install --mcp') mcp=yes ;;
       '--install --board' | '--install --wheels' | '--upgrade --wheels')
         (($# >= 2)) || fail "$1 needs a value" "use --help"
         [[ $1 == --board ]] && board=$2 || wheels=$(folder "$2")
@@ -46,7 +47,8 @@ device() {
   [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "$again"
   [[ ! -e $mqtt_unit ]] || mqtt=yes # it was asked for before
   [[ ! -e $page_unit ]] || page=yes
-  extras=(${mqtt:+mqtt} ${page:+page})
+  [[ $(cat "$opt/venv/installed" 2>/dev/null) != *' mcp'* ]] || mcp=yes
+  extras=(${mqtt:+mqtt} ${page:+page} ${mcp:+mcp})
   case $option in
     --uninstall) uninstall "$purge" ;;
     --upgrade)
@@ -179,7 +181,7 @@ not_of_debian() {
 }
 
 # Prints the locked versions without hashes: locally compiled wheels have other hashes.
-locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime,mqtt,page}.txt; }
+locked_versions() { sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' "$requirements"/{build,runtime,mqtt,page,mcp}.txt; }
 
 # Prints a hash of Parley's files and of all that decides which wheels fit.
 fingerprint() {
@@ -327,7 +329,7 @@ make_wheels() {
   (logged pip_install --require-hashes -r "$requirements/build.txt" &&
     logged run_pip wheel --require-hashes --no-build-isolation --wheel-dir "$wheels" \
       -r "$requirements/build.txt" -r "$requirements/runtime.txt" -r "$requirements/mqtt.txt" \
-      -r "$requirements/page.txt" &&
+      -r "$requirements/page.txt" -r "$requirements/mcp.txt" &&
     logged run_pip wheel --no-deps --no-build-isolation --wheel-dir "$wheels" "$venv/source") ||
     fail_with_log "collecting Python packages"
   collect_debs

@@ -63,9 +63,13 @@ def needed(requirements: list[str]) -> dict[str, str]:
         (DEPENDENCIES + EXTRAS["plots"], ("build", "runtime", "plots")),
         (DEPENDENCIES + EXTRAS["mqtt"], ("build", "runtime", "mqtt")),
         (DEPENDENCIES + EXTRAS["page"], ("build", "runtime", "page")),
-        (DEPENDENCIES + EXTRAS["test"], ("build", "runtime", "plots", "mqtt", "page", "test")),
+        (DEPENDENCIES + EXTRAS["mcp"], ("build", "runtime", "mcp")),
+        (
+            DEPENDENCIES + EXTRAS["test"],
+            ("build", "runtime", "plots", "mqtt", "page", "mcp", "test"),
+        ),
     ],
-    ids=["build", "runtime", "plots", "mqtt", "page", "test"],
+    ids=["build", "runtime", "plots", "mqtt", "page", "mcp", "test"],
 )
 def test_locked_versions_are_installed(requirements: list[str], files: tuple[str, ...]) -> None:
     """Each set is complete: a fresh installation needs no package that it does not name."""
@@ -87,8 +91,13 @@ def test_locked_packages_are_all_needed() -> None:
 
 
 def test_locked_packages_are_named_once() -> None:
-    names = [name for file in FOLDER.glob("*.txt") for name in Locked(file.stem).versions]
+    """But two optional sets may need the same one, and neither relies on the other."""
+    names = [n for name in ("build", "runtime", "test") for n in Locked(name).versions]
+    optional = [Locked(name).versions for name in ("plots", "mqtt", "page", "mcp")]
+    names += {name for versions in optional for name in versions}
     assert len(names) == len(set(names))
+    versions = {pair for versions in optional for pair in versions.items()}
+    assert len(versions) == len({name for name, _ in versions})
 
 
 @pytest.mark.parametrize("tool", ["ruff", "mypy", "import-linter"])

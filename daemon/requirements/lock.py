@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1] / "pyproject.toml"
 TOOLS = ("uv==0.13.9", "packaging==26.4")
-# in the order of installation; each set adds the packages that the earlier ones lack
-SETS = ("build", "runtime", "plots", "mqtt", "page", "test")
+# in the order of installation; each set adds the packages that the earlier ones lack, but no
+# optional set relies on another one
+SETS = ("build", "runtime", "plots", "mqtt", "page", "mcp", "test")
+OPTIONAL = ("plots", "mqtt", "page", "mcp")
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
 MACHINES = ("x86_64", "aarch64")
 HEAD = """\
@@ -43,7 +45,8 @@ WHAT = {
     "plots": "for the timeline of the demo, besides runtime.txt",
     "mqtt": "for Home Assistant over MQTT, besides runtime.txt",
     "page": "for the page for browsers, besides runtime.txt",
-    "test": "for the tests, besides the others",
+    "mcp": "for MCP servers that Parley calls, besides runtime.txt",
+    "test": "for the tests, besides runtime.txt and the optional sets",
 }
 
 
@@ -57,15 +60,17 @@ def main() -> None:
         pins.write_text("" if options.upgrade else "\n".join(pinned()))
         resolve(Path(place), *SETS, output=pins)
         written: set[str] = set()
+        optional: set[str] = set()
         for name in SETS:
             locked = Path(place) / "pylock.toml"
             locked.unlink(missing_ok=True)
             resolve(Path(place), name, output=locked, constraints=pins)
             packages = tomllib.loads(locked.read_text())["packages"]
-            new = [package for package in packages if package["name"] not in written]
+            known = written | optional if name == "test" else written
+            new = [package for package in packages if package["name"] not in known]
             text = HEAD.format(what=WHAT[name]) + "".join(block for p in new for block in entry(p))
             (HERE / f"{name}.txt").write_text(text)
-            written |= {package["name"] for package in new}
+            (optional if name in OPTIONAL else written).update(p["name"] for p in new)
             print(f"{name}.txt: {text.count('==')} packages")
 
 

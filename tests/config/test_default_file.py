@@ -134,11 +134,13 @@ def test_default_file_names_the_length_of_texts() -> None:
         assert typing.get_args(limited)[1].max_length == TEXT_LIMIT
 
 
-def test_default_file_example_of_a_remote_server_is_valid() -> None:
+def test_default_file_examples_of_mcp_servers_are_valid() -> None:
     example = DEFAULT[DEFAULT.index("# [[skills.mcp]]") : DEFAULT.index("[lights]")]
     lines = [line.removeprefix("# ").lstrip("#") for line in example.splitlines()]
-    (server,) = config.parse('[realtime]\nserver = "openai"\n' + "\n".join(lines)).skills.mcp
-    assert set(tomllib.loads("\n".join(lines))["skills"]["mcp"][0]) == set(server.__struct_fields__)
+    remote, here = config.parse('[realtime]\nserver = "openai"\n' + "\n".join(lines)).skills.mcp
+    assert (remote.where, here.where) == ("server", "here")
+    written = tomllib.loads("\n".join(lines))["skills"]["mcp"]
+    assert set(written[0]) | set(written[1]) == set(here.__struct_fields__)
 
 
 def test_section_docstring_is_one_or_two_sentences() -> None:

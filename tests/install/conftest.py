@@ -156,6 +156,7 @@ def new_checkout(root: Path) -> Checkout:
         "plots",
         "mqtt",
         "page",
+        "mcp",
         "test",
     ):  # the miniature needs no package
         (root / "daemon/requirements").mkdir(parents=True, exist_ok=True)

@@ -33,13 +33,13 @@ from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
 from parleyd.app.server_address import server_address
 from parleyd.app.service_status import ServiceStatus
-from parleyd.app.skill_runtime import SkillRuntime
+from parleyd.app.skill_runtime import BUILT_IN, SkillRuntime
 from parleyd.app.supervision import Run, running
 from parleyd.app.threads import on_loop
 from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.app.wake_engines import WakeEngines
 from parleyd.app.watchdog import feed_watchdog
-from parleyd.core.events import ButtonPressed, Effect, PlayStartupSound
+from parleyd.core.events import ButtonPressed, Effect, PlayStartupSound, ToolsChanged
 from parleyd.core.speaker import SmartSpeaker
 from parleyd.diagnostics.meter import Meter
 from parleyd.embedded.child_process import EmbeddedServer
@@ -51,6 +51,7 @@ from parleyd.lights import factory as lights
 from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import LightPlayer
+from parleyd.mcp.servers import McpServers
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.events import Json
 from parleyd.skills import loading, mcp
@@ -127,7 +128,8 @@ async def assembled(
             parts = await preflight.prepare(settings, os.environ)
             stack.callback(parts.engine.close)
         loading.report(parts.skills, Path(settings.skills.folder))
-        skills = await runtime.book(parts.skills.skills)
+        servers = _mcp_servers(settings, parts.skills, queue)
+        skills = await runtime.book(parts.skills.skills, servers)
         engines = WakeEngines(parts.engine, settings.wake, os.environ, queue.post)
         stack.callback(engines.close)
 
@@ -191,6 +193,8 @@ async def assembled(
         }
         if player is not None:
             tasks["lights"] = player.run
+        if servers is not None:
+            tasks["mcp"] = servers.run
         await stack.enter_async_context(running(**tasks))
         yield Assembly(audio_thread, parts.skills)
 
@@ -277,6 +281,20 @@ def _remote_tools(settings: config.Config) -> list[Json]:
         log.warning("skills.mcp: the embedded server calls no remote servers")
         return []
     return remote
+
+
+def _mcp_servers(settings: config.Config, own: Loaded, queue: EventQueue) -> McpServers | None:
+    """The MCP servers that Parley calls; None without any."""
+    if not any(server.where == "here" for server in settings.skills.mcp):
+        return None
+    taken = {*BUILT_IN, *(skill.name for skill in own.skills)}
+
+    def changed() -> None:
+        tools, guards = servers.declarations(), servers.guards()
+        queue.post(ToolsChanged(tools, guards, servers.instructions()))
+
+    servers = McpServers(settings, taken, changed)
+    return servers
 
 
 def _light_player(settings: config.LightsConfig) -> LightPlayer | None:

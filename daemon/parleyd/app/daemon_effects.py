@@ -16,6 +16,7 @@ from parleyd.core.events import (
     EchoPathLearned,
     OpenMicrophone,
     RecognizeAlarmCommand,
+    RecognizeAnswer,
     RecordTurn,
     ReportXruns,
     RequestAnswered,
@@ -65,6 +66,10 @@ class DaemonEffects(EffectHost):
     def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         """Recognize the command in a process beside this one."""
         self._skills.alarm_listener.recognize(recognize.frames)
+
+    def recognize_answer(self, asked: RecognizeAnswer) -> None:
+        """Recognize the answer in a process beside this one."""
+        self._skills.answer_listener.recognize(asked)
 
     def alarm_dismissed(self, stopped: AlarmDismissed) -> None:
         """Take the alarms off the list of those that ring."""

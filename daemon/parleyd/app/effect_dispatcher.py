@@ -16,6 +16,7 @@ from parleyd.core.events import (
     LogEvent,
     OpenMicrophone,
     RecognizeAlarmCommand,
+    RecognizeAnswer,
     Reconnect,
     RecordTurn,
     RenewConnection,
@@ -59,6 +60,9 @@ class EffectHost:
 
     def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         """Recognize a command spoken into a ringing alarm; post `AlarmCommandRecognized`."""
+
+    def recognize_answer(self, asked: RecognizeAnswer) -> None:
+        """Recognize the answer to a question for permission; post `AnswerRecognized`."""
 
     def alarm_dismissed(self, stopped: AlarmDismissed) -> None:
         """These alarms are over."""
@@ -109,6 +113,7 @@ class EffectDispatcher:
             LogEvent: host.log,
             ComponentFault: host.fault,
             RecognizeAlarmCommand: host.recognize_alarm_command,
+            RecognizeAnswer: host.recognize_answer,
             AlarmDismissed: host.alarm_dismissed,
             OpenMicrophone: host.open_microphone,
             EchoPathLearned: host.keep_echo_path,

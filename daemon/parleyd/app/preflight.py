@@ -6,6 +6,7 @@ A start runs them, a reload before it touches the running parts, and `parley che
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msgspec import structs
@@ -17,6 +18,7 @@ from parleyd.app.skill_runtime import BUILT_IN
 from parleyd.config.servers import OPENAI, profile
 from parleyd.errors import ConfigError, ParleyError, WakeActivationError, WakeError
 from parleyd.lights import factory as lights
+from parleyd.mcp import servers as local_mcp
 from parleyd.skills import loading, mcp
 from parleyd.skills.loading import Loaded
 from parleyd.wake import WakeEngine
@@ -193,8 +195,18 @@ def _keys_of(
             yield "realtime", problem
     for server in settings.skills.mcp:
         if not held(server.key):
-            for problem in _problems(lambda: mcp.declarations([server], environ)):  # noqa: B023
+            for problem in _problems(partial(_mcp_key, server, environ)):
                 yield "skills.mcp", problem
+    if any(server.where == "here" for server in settings.skills.mcp):
+        for problem in _problems(local_mcp.check_package):
+            yield "skills.mcp", problem
+
+
+def _mcp_key(server: config.McpServerConfig, environ: Mapping[str, str]) -> None:
+    if server.where == "here":
+        local_mcp.opening(server, "", environ)
+    else:
+        mcp.declarations([server], environ)
 
 
 def _problems(attempt: Callable[[], object]) -> list[str]:

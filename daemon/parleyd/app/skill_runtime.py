@@ -11,12 +11,13 @@ from typing import Any
 from parleyd import config
 from parleyd.app.alarm_command import AlarmCommandListener
 from parleyd.app.announcer import Announcer
+from parleyd.app.answer_listener import AnswerListener
 from parleyd.core.events import AlarmDue, InputEvent, SetVolume
 from parleyd.skills import Skill, conversation, is_skill, skills_of
 from parleyd.skills.alarms import Alarm, ClockReading
 from parleyd.skills.loading import load
 from parleyd.skills.mute import Holder, Mute
-from parleyd.skills.registry import SkillRegistry
+from parleyd.skills.registry import FunctionSource, SkillRegistry
 from parleyd.skills.store import Kept, SavedVolume, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
@@ -63,11 +64,14 @@ class SkillRuntime:
         self.volume = Volume(percent, self._set_volume)
         """The last volume, over restarts, unless the configuration has changed since."""
         self.alarm_listener = AlarmCommandListener(post)
+        self.answer_listener = AnswerListener(post)
         self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
         self.mute.keep = self._keep_mute
 
-    async def book(self, own: Sequence[Skill] | None = None) -> SkillRegistry:
+    async def book(
+        self, own: Sequence[Skill] | None = None, more: FunctionSource | None = None
+    ) -> SkillRegistry:
         """The functions that the model may call; `own`: the user's, loaded here if not given."""
         built_in = [
             *skills_of(self.volume),
@@ -77,7 +81,7 @@ class SkillRuntime:
         ]
         if own is None:
             own = await load(Path(self._settings.skills.folder), BUILT_IN)
-        return SkillRegistry([*built_in, *own], self._settings.skills.timeout_s)
+        return SkillRegistry([*built_in, *own], self._settings.skills.timeout_s, more)
 
     async def run(self) -> None:
         """Ring due alarms, and open the microphone when its time is over, until cancelled."""
@@ -110,6 +114,7 @@ class SkillRuntime:
     async def settle(self) -> None:
         """Wait until all state is written; at the end of a configuration."""
         await self.alarm_listener.close()
+        await self.answer_listener.close()
         await asyncio.gather(*map(asyncio.wrap_future, tuple(self._saving)))
         await self.timers.save()
 

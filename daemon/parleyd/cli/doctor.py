@@ -70,6 +70,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield from checks.skills(Path(settings.skills.folder), owners)
         yield checks.mqtt(settings.mqtt)
         yield checks.page(settings.page)
+        yield from checks.local_mcp(settings, checks.with_keys(settings, environ))
     yield from checks.state(environ)
     if checks.SYSTEMD.exists():
         yield checks.memory_limit()

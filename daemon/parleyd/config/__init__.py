@@ -5,6 +5,7 @@ Secrets are never in the file: they come from systemd credentials or from the en
 
 from parleyd.config.credentials import password as password
 from parleyd.config.credentials import secret as secret
+from parleyd.config.mcp_checks import is_home_assistant as is_home_assistant
 from parleyd.config.parser import load as load
 from parleyd.config.parser import parse as parse
 from parleyd.config.parser import text_of as text_of

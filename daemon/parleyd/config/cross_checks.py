@@ -5,40 +5,14 @@ the default of that key says nothing about the user's intention.
 """
 
 import ipaddress
-import re
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
-from parleyd.config import boards, hosts
+from parleyd.config import boards, hosts, mcp_checks
+from parleyd.config.clash import Clash
 from parleyd.config.credentials import header_flaw
-from parleyd.config.schema import (
-    Config,
-    HooksConfig,
-    McpServerConfig,
-    MqttConfig,
-    PageConfig,
-    RealtimeConfig,
-)
-from parleyd.config.servers import PROFILES, Profile, profile, takes_keywords
+from parleyd.config.schema import Config, HooksConfig, MqttConfig, PageConfig, RealtimeConfig
+from parleyd.config.servers import Profile, profile, takes_keywords
 from parleyd.printable import shown
-
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?(/[\w.~%/-]*)?", re.ASCII)
-_SECRET = re.compile(r"[A-Z][A-Z0-9_]{0,59}_KEY")  # install.sh finds credentials by their end
-_KEYS_OF_OTHERS: Mapping[str, str] = {
-    "PICOVOICE_ACCESS_KEY": "Picovoice",
-    "REALTIME_API_KEY": "the realtime server",
-    **{row.key: row.maker for row in PROFILES.values() if row.needs_key},
-}
-
-
-class Clash(NamedTuple):
-    """A problem, and the keys that it involves."""
-
-    keys: tuple[str, ...]
-    """``section.key`` of each key that the check uses."""
-    problem: str
 
 
 def across(config: Config) -> Iterator[Clash]:
@@ -47,7 +21,7 @@ def across(config: Config) -> Iterator[Clash]:
     yield from _address(config.realtime)
     yield from _headers(config.realtime)
     yield from _transcription(config.realtime)
-    yield from _mcp(config)
+    yield from mcp_checks.mcp(config)
     yield from _mqtt(config.mqtt)
     yield from _hooks(config.hooks)
     yield from _page(config.page)
@@ -181,79 +155,6 @@ def _headers(realtime: RealtimeConfig) -> Iterator[Clash]:
             )
         elif flaw := header_flaw(name, value):
             yield Clash(keys, f"{where}: {flaw}")
-
-
-# --- remote servers of functions ----------------------------------------------------------
-
-
-def _mcp(config: Config) -> Iterator[Clash]:
-    """The needs of a remote server of functions, and the servers that can call it."""
-    server = config.realtime.server
-    if config.skills.mcp and not profile(server).mcp:
-        able = " or ".join(repr(name) for name, row in PROFILES.items() if row.mcp)
-        yield Clash(
-            ("realtime.server", "skills.mcp"),
-            f'skills.mcp: realtime.server = "{server}" does not call remote servers, '
-            f"allowed is [[skills.mcp]] with {able}",
-        )
-    labels: set[str] = set()
-    holders: dict[str, tuple[str, str]] = {}
-    for place, mcp in enumerate(config.skills.mcp, 1):
-        where = f"skills.mcp[{place}]"
-        yield from _mcp_names(where, mcp, labels)
-        yield from _mcp_key(where, mcp, holders)
-
-
-def _mcp_names(where: str, mcp: McpServerConfig, labels: set[str]) -> Iterator[Clash]:
-    """Label and address. `labels` holds those of the servers above, and gets this one."""
-    if not _LABEL.fullmatch(mcp.label) or mcp.label in labels:
-        yield Clash(
-            (f"{where}.label",),
-            f"{where}.label: {shown(mcp.label)} is not allowed, allowed is a unique name "
-            "of letters, digits, _ and -",
-        )
-    labels.add(mcp.label)
-    if not _ADDRESS.fullmatch(mcp.server_url):
-        yield Clash(
-            (f"{where}.server_url",),
-            f"{where}.server_url: is not a plain https address, allowed is https://host/path as "
-            "the realtime server reaches it, without a password or ?...; a key is named by "
-            f"{where}.key",
-        )
-
-
-def _mcp_key(
-    where: str, mcp: McpServerConfig, holders: dict[str, tuple[str, str]]
-) -> Iterator[Clash]:
-    """The name of the key, and its header. `holders`: by key, the first server and its host."""
-    if mcp.key and not _SECRET.fullmatch(mcp.key):
-        yield Clash(
-            (f"{where}.key",),
-            f"{where}.key: is not a name, allowed is the name of the key, which ends in _KEY "
-            "(HOME_MCP_KEY), never the key itself",
-        )
-    elif mcp.key in _KEYS_OF_OTHERS:
-        yield Clash(
-            (f"{where}.key",),
-            f"{where}.key: {mcp.key} is only sent to {_KEYS_OF_OTHERS[mcp.key]}, "
-            "allowed is another name (HOME_MCP_KEY)",
-        )
-    elif mcp.key:
-        host = urlsplit(mcp.server_url).netloc if _ADDRESS.fullmatch(mcp.server_url) else ""
-        holder, its_host = holders.setdefault(mcp.key, (where, host))
-        if host != its_host:
-            yield Clash(
-                (f"{where}.key", f"{where}.server_url", f"{holder}.server_url"),
-                f"{where}.key: {mcp.key} is the key of {holder}, which is another host, "
-                "allowed is another name",
-            )
-    if mcp.key_header and not mcp.key:
-        yield Clash(
-            (f"{where}.key", f"{where}.key_header"),
-            f"{where}.key: is missing, {where}.key_header needs it",
-        )
-    if mcp.key_header and (flaw := header_flaw(mcp.key_header)):
-        yield Clash((f"{where}.key_header",), f"{where}.key_header: {flaw}")
 
 
 # --- the MQTT broker ----------------------------------------------------------------------

@@ -49,6 +49,22 @@ HostNames = Annotated[
     ],
     msgspec.Meta(max_length=8, description='a list of at most 8 names such as "speaker.local"'),
 ]
+ShortList = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=500)], ...],
+    msgspec.Meta(max_length=64, description="a list of at most 64 texts"),
+]
+McpUrl = Annotated[str, msgspec.Meta(max_length=500, description="http://... or https://...")]
+McpCommand = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=500)], ...],
+    msgspec.Meta(max_length=64, description="a program and its arguments, as a list of texts"),
+]
+DeviceId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{0,64}\Z",
+        description="up to 64 letters, digits, _ and -",
+    ),
+]
 Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
     str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
 ]
@@ -171,18 +187,28 @@ class RealtimeConfig(Section, frozen=True, kw_only=True):
 
 
 class McpServerConfig(Section, frozen=True, kw_only=True):
-    """A remote (MCP) server of functions. `key` is the name of a secret, not its value."""
+    """An MCP server of functions. `key` is the name of a secret, not its value.
+
+    `where`: the realtime server calls it at `server_url`, or Parley does, at `url` or as `command`.
+    """
 
     label: str = ""
+    where: Literal["server", "here"] = "server"
     server_url: str = ""
+    url: McpUrl = ""
+    command: McpCommand = ()
     allowed_tools: tuple[str, ...] = ()
     approval: Literal["voice", "never"] = "voice"
+    ask: ShortList = ()
+    never_ask: ShortList = ()
+    call_timeout_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 20.0
     key: str = ""
     key_header: str = ""
+    key_variable: str = ""
 
 
 class SkillsConfig(Section, frozen=True, kw_only=True):
-    """The functions that the model may call: local files and remote (MCP) servers."""
+    """The functions that the model may call: local files and MCP servers."""
 
     folder: Folder = "/etc/parley/skills"
     timeout_s: Annotated[float, msgspec.Meta(ge=0.5, le=30)] = 5.0
@@ -218,6 +244,7 @@ class HomeConfig(Section, frozen=True, kw_only=True):
     """The place of the speaker in the home."""
 
     area: Room = ""
+    device: DeviceId = ""
     quiet_hours: TimeOfDayRange = ""
 
 

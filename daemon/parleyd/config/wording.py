@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from parleyd.config.hosts import without_secrets
-from parleyd.config.schema import RealtimeConfig, SkillsConfig
+from parleyd.config.schema import McpServerConfig, RealtimeConfig, SkillsConfig
 from parleyd.printable import shown
 
 MCP = typing.get_type_hints(SkillsConfig, include_extras=True)["mcp"]
 _HEADERS = typing.get_type_hints(RealtimeConfig, include_extras=True)["headers"]
+_COMMAND = typing.get_type_hints(McpServerConfig, include_extras=True)["command"]
+_MCP_URL = typing.get_type_hints(McpServerConfig, include_extras=True)["url"]
 _URL = typing.get_type_hints(RealtimeConfig, include_extras=True)["url"]
 
 
@@ -73,8 +75,8 @@ def allowed(hint: Any) -> str:
 
 def _told(hint: Any, value: Any) -> str:
     """The value as text; a value that may hold a key is hidden or shortened."""
-    if hint in (MCP, _HEADERS):
+    if hint in (MCP, _HEADERS, _COMMAND):
         return "this value"
-    if hint is _URL:
+    if hint in (_URL, _MCP_URL):
         return without_secrets(value) if isinstance(value, str) else "this value"
     return shown(value)

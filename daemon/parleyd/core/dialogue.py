@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 
 from parleyd import config
 from parleyd.core.announcements import Announcements
+from parleyd.core.answer_audio import AnswerAudio
 from parleyd.core.connection_policy import ConnectionPolicy
 from parleyd.core.events import (
+    AnswerRecognized,
     CallSkill,
     ConnectionDown,
     ConnectionUp,
     Effect,
     LogEvent,
     ModelSpeechRequested,
+    RecognizeAnswer,
     Reconnect,
     RenewConnection,
     RequestAnswered,
@@ -22,6 +25,7 @@ from parleyd.core.events import (
     SkillDone,
     SpeechRequested,
     SpeechSynthesized,
+    ToolsChanged,
 )
 from parleyd.core.follow_ups import FollowUps
 from parleyd.core.hearing_monitor import HearingMonitor
@@ -59,6 +63,8 @@ DialogueEvent = (
     | SkillDone
     | SpeechSynthesized
     | ModelSpeechRequested
+    | ToolsChanged
+    | AnswerRecognized
 )
 
 
@@ -87,6 +93,7 @@ class Dialogue:
         self._reply = Reply(player, self._session, self._uplink, emit)
         self._follow_ups = FollowUps(settings.turn.follow_up_turns)
         self._room = TalkingRoom()
+        self._answer = AnswerAudio(front_end)
         self._problems = ServerProblems()
         self.connection = ConnectionPolicy(settings.realtime.connection)
         self._actions = {
@@ -149,6 +156,10 @@ class Dialogue:
                 self._take(self._reply.skill_done(event, now), now)
             case SpeechSynthesized(number, frames):
                 self._take(self._reply.question_spoken(number, frames, now), now)
+            case ToolsChanged(tools, guards, instructions):
+                self._session.offer(tools, guards, instructions)
+            case AnswerRecognized(number, yes):
+                self._take(self._session.answer_recognized(number, now, yes=yes), now)
             case ModelSpeechRequested(number, words):
                 if refused := self.connection.refused:
                     self._emit(RequestAnswered(number, RequestRefusal.SERVER, refused))
@@ -171,6 +182,7 @@ class Dialogue:
         before = self._turn.state
         actions = self._turn.handle(event, now)
         after = self._turn.state
+        self._answer.follow(event, now)
         if after is State.LISTENING is not before:
             self._began = (event, now)
             called = event in _CALLS
@@ -234,6 +246,7 @@ class Dialogue:
     def end_period(self, result: FrontEndResult, now: float) -> None:
         """Follow the user's speech, and send the period if the uplink still sends."""
         local = self._settings.turn.detection == "local" or not self._session.ready
+        local = local or self._session.answer_stays_here
         if result.speech is not None and local:
             ended = result.speech is SpeechBoundary.ENDED
             self.advance(TurnTrigger.TURN_ENDED if ended else TurnTrigger.USER_SPOKE, now)
@@ -252,6 +265,8 @@ class Dialogue:
             self.advance(progress, now)
         self._take(self._session.poll(now), now)
         self._keep_connection(now)
+        if self._turn.state is State.IDLE:
+            self._session.renew()
         if self._turn.time_is_up(now):
             self._time_is_up(now)
 
@@ -336,6 +351,8 @@ class Dialogue:
                     self._emit(CallSkill(call_id, name, arguments))
                 case rt.PermissionQuestion():
                     self._take(self._reply.ask_permission(item, self._muted, now), now)
+                case rt.AnswerHeard(number):
+                    self._judge(number, now)
                 case rt.Permission(_, server, tool, granted, reason):
                     why = {"reason": reason} if reason else {}
                     self._log_event("permission", server=server, tool=tool, granted=granted, **why)
@@ -350,6 +367,14 @@ class Dialogue:
                 case rt.ServerProblem(action, text):
                     for effect in self._problems.take(action, text, now):
                         self._emit(effect)
+
+    def _judge(self, number: int, now: float) -> None:
+        """Have the answer to a question for permission recognised on the device."""
+        frames = self._answer.utterance(now)
+        if frames is None:
+            self._take(self._session.answer_recognized(number, now, yes=False), now)
+        else:
+            self._emit(RecognizeAnswer(number, frames))
 
     def _reply_failed(self, reason: str, now: float) -> None:
         if reason:

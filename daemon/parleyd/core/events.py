@@ -1,6 +1,6 @@
 """The interface of the core: events in, one step for each period out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from parleyd.realtime.connection_events import ConnectionDown as ConnectionDown
 from parleyd.realtime.connection_events import ConnectionUp as ConnectionUp
 from parleyd.realtime.connection_events import SessionExpiry as SessionExpiry
 from parleyd.realtime.events import ClientEvent, Json, ServerEvent
+from parleyd.realtime.guards import Guard
 from parleyd.units import Frames
 from parleyd.wake import WakeEngine
 
@@ -123,6 +124,26 @@ class SkillDone:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsChanged:
+    """The functions that come and go with their servers are these from now on."""
+
+    tools: Sequence[Json]
+    guards: Mapping[str, Guard] = field(repr=False)
+    """Those that may need the user's permission, by name."""
+    instructions: str = field(repr=False)
+    """For the model, in addition to the configured ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRecognized:
+    """The answer to a question for permission (`RecognizeAnswer`) was recognised."""
+
+    number: int
+    yes: bool
+    """It was a clear yes."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListenRequested:
     """A program of this machine asks Parley to listen; `RequestAnswered` follows."""
 
@@ -216,6 +237,15 @@ class RecognizeAlarmCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class RecognizeAnswer:
+    """Recognize the user's answer to a question for permission; `AnswerRecognized` must follow."""
+
+    number: int
+    frames: Frames = field(repr=False)
+    """The utterance: int16 mono at 16 kHz, at most 3 s."""
+
+
+@dataclass(frozen=True, slots=True)
 class SynthesizeSpeech:
     """Speak these words with the offline voice; `SpeechSynthesized` may follow."""
 
@@ -300,6 +330,8 @@ InputEvent = (
     | WakeRenewed
     | SpeechSynthesized
     | SkillDone
+    | ToolsChanged
+    | AnswerRecognized
     | ListenRequested
     | StopRequested
     | SpeechRequested
@@ -314,6 +346,7 @@ Effect = (
     | SetConnectionWanted
     | CallSkill
     | RecognizeAlarmCommand
+    | RecognizeAnswer
     | SynthesizeSpeech
     | AlarmDismissed
     | OpenMicrophone

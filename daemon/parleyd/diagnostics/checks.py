@@ -9,11 +9,13 @@ from pathlib import Path
 from parleyd import config
 from parleyd.diagnostics import remedies
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.local_mcp_checks import local_mcp as local_mcp
 from parleyd.diagnostics.mqtt_checks import mqtt as mqtt
 from parleyd.diagnostics.page_checks import page as page
 from parleyd.diagnostics.server_checks import keys as keys
 from parleyd.diagnostics.server_checks import proxy as proxy
 from parleyd.diagnostics.server_checks import secret as secret
+from parleyd.diagnostics.server_checks import with_keys as with_keys
 from parleyd.diagnostics.skill_checks import skills as skills
 from parleyd.diagnostics.state_checks import state as state
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError

@@ -25,6 +25,15 @@ def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) ->
     return _look(name, environ, folder)[0]
 
 
+def with_keys(
+    settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
+) -> dict[str, str]:
+    """`environ` with the keys of the MCP servers that this user can read."""
+    names = {server.key for server in settings.skills.mcp if server.key}
+    found = {name: secret(name, environ, folder) for name in names}
+    return {**environ, **{name: key for name, key in found.items() if key is not None}}
+
+
 def keys(
     settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
 ) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Offline recognition of commands: pocketsphinx, bound to the grammar.
+"""Offline recognition of commands or of a yes: pocketsphinx, bound to a grammar.
 
 A decode holds the interpreter lock from start to end, so the server runs this
 module as a separate process (``python -m parleyd.embedded.recognizer``), which
@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 import msgspec
@@ -17,6 +18,7 @@ import numpy as np
 from pocketsphinx import Decoder, get_model_path
 
 from parleyd.audio import decode_pcm16
+from parleyd.embedded import answers as answers_grammar
 from parleyd.embedded import grammar
 from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, NOTHING, RecognitionResult
 from parleyd.errors import OfflineSpeechError
@@ -49,10 +51,13 @@ class Recognizer:
     `recognize` blocks for about a tenth of the utterance's length.
     """
 
-    def __init__(self, least_confidence: float = LEAST_CONFIDENCE) -> None:
+    def __init__(
+        self, least_confidence: float = LEAST_CONFIDENCE, *, answers: bool = False
+    ) -> None:
+        """`answers`: of the grammar of answers, not of commands."""
         self._least_confidence = least_confidence
         try:
-            self._decoder = _decoder()
+            self._decoder = _decoder(answers_grammar) if answers else _decoder(grammar)
         except (RuntimeError, OSError, ValueError) as error:
             raise OfflineSpeechError(
                 f"Offline recognition cannot start: {error}. Expected the model inside the "
@@ -87,9 +92,9 @@ class Recognizer:
         return max(SCORE_SCALE * total / frames, NO_CONFIDENCE) if frames else NO_CONFIDENCE
 
 
-def _decoder() -> Decoder:
+def _decoder(language: ModuleType) -> Decoder:
     """A decoder whose dictionary holds only the grammar's words: 27 MB instead of 76."""
-    wanted = grammar.words()
+    wanted: frozenset[str] = language.words()
     with tempfile.NamedTemporaryFile("w", suffix=".dict", encoding="ascii") as cut:
         for line in Path(get_model_path("en-us/cmudict-en-us.dict")).read_text().splitlines(True):
             word = line.split(" ", 1)[0].split("(", 1)[0]
@@ -105,14 +110,14 @@ def _decoder() -> Decoder:
                 decoder.add_word(word if index == 0 else f"{word}({index + 1})", phones, False)
         elif decoder.lookup_word(word) is None:
             raise ValueError(f"the grammar's word {word!r} has no pronunciation")
-    decoder.add_jsgf_string("parley", grammar.jsgf())
+    decoder.add_jsgf_string("parley", language.jsgf())
     decoder.activate_search("parley")
     return decoder
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+def serve(requests: BinaryIO, answers: BinaryIO, *, of_permission: bool = False) -> None:
     """Answer utterances until `requests` ends. Blocks; the first line reports that it is ready."""
-    recognizer = Recognizer()
+    recognizer = Recognizer(answers=of_permission)
     _write(answers, NOTHING)
     while len(header := requests.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(header)
@@ -133,7 +138,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        serve(sys.stdin.buffer, answers)
+        serve(sys.stdin.buffer, answers, of_permission="--answers" in sys.argv[1:])
     except OfflineSpeechError as error:
         sys.exit(str(error))
 

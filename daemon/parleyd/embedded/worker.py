@@ -31,7 +31,9 @@ class RecognitionWorker:
     All methods belong to one event loop. The child ends by itself when this process ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, answers: bool = False) -> None:
+        """`answers`: recognise a yes instead of commands."""
+        self._options = ("--answers",) if answers else ()
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
         self._in_flight: asyncio.Task[RecognitionResult] | None = None
@@ -40,7 +42,7 @@ class RecognitionWorker:
         """Start the child and wait until it is ready. Raises `OfflineSpeechError`."""
         environment = child_environment(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "parleyd.embedded.recognizer",
+            sys.executable, "-m", "parleyd.embedded.recognizer", *self._options,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=environment,
             start_new_session=True,  # Ctrl-C in a terminal must reach only the server

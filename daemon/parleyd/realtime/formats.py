@@ -101,6 +101,12 @@ def _rate_in(name: str) -> float | None:
     return float(found[1]) if found[1] else 1000 * float(found[2])
 
 
+def names_any(session: Json) -> bool:
+    """Whether a `session` object says anything about audio; an answer to an update of other fields
+    may not."""
+    return "audio" in session or any(name.endswith("_audio_format") for name in session)
+
+
 def text_only(session: Json) -> bool:
     """Whether a `session` object says that answers have no audio."""
     named = session.get("output_modalities") or session.get("modalities")

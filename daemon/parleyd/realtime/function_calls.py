@@ -24,6 +24,7 @@ class _Open:
 
     call_id: str
     lives: bool = True  # its response was not interrupted
+    held: bool = False  # it waits for the user's permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class FunctionCalls:
     @property
     def living(self) -> bool:
         """Whether the reply depends on a result that is due."""
-        return bool(self._open) and any(call.lives for call in self._open.values())
+        calls = self._open.values()
+        return bool(self._open) and any(call.lives and not call.held for call in calls)
 
     @property
     def called(self) -> bool:
@@ -77,6 +79,11 @@ class FunctionCalls:
         """The server's id of an open call."""
         return self._open[handle].call_id if handle in self._open else handle
 
+    def hold(self, handle: str, *, held: bool) -> None:
+        """The call waits for the user's permission, or has it and runs now."""
+        if handle in self._open:
+            self._open[handle].held = held
+
     def forget(self) -> None:
         """The socket is gone, along with the server that waited for results."""
         self._open.clear()
@@ -90,9 +97,10 @@ class FunctionCalls:
         self._complete.clear()
 
     def interrupt(self) -> None:
-        """From now on, results of the open calls have no effect."""
+        """From now on, results of the open calls have no effect. A call that waits for permission
+        is decided separately."""
         for call in self._open.values():
-            call.lives = False
+            call.lives = call.held
         self._goes_on = False
 
     def announce(self, item: Json) -> None:

@@ -1,4 +1,4 @@
-"""Permission by voice: a remote tool runs only if the user has said yes.
+"""Permission by voice: a tool runs only if the user has said yes.
 
 Parley's own offline voice reads the *question*, from the request alone (`read_aloud`). The realtime
 server has no part in it: someone could talk its voice into a different question, and only the
@@ -10,6 +10,9 @@ was heard to its end.
 The *verdict* is a response outside of the conversation, based only on the user's utterances after
 the question, by a model that can only fill in one boolean.
 
+A function of Parley may need permission, too (`Guard`). Where the server cannot judge outside of
+the conversation, the answer never reaches it: it is recognised on the device (`here`).
+
 Everything else counts as no: silence, an interruption of the question, a button, a closed
 microphone, a lost connection, a voice that fails, an answer of the wrong shape. After a yes or a no
 the conversation continues as after any turn.
@@ -18,8 +21,8 @@ the conversation continues as after any turn.
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import count
 from typing import Any
@@ -27,8 +30,9 @@ from typing import Any
 from parleyd.enums import quick
 from parleyd.errors import Unspeakable
 from parleyd.realtime.events import CreateItem, Json, Response
+from parleyd.realtime.guards import Guard
 from parleyd.realtime.read_aloud import question
-from parleyd.realtime.session_events import Permission, PermissionQuestion
+from parleyd.realtime.session_events import Permission, PermissionQuestion, SkillCalled
 
 MOST_REQUESTS = 4  # at once; more are refused: a user does not answer five questions in a row
 MOST_QUESTIONS = 8  # per conversation: a model that asks until the user gives in is refused
@@ -78,8 +82,10 @@ class _Request:
     name: str
     content: int
     """A hash of all fields of its announcement."""
-    words: str
+    words: str = ""
     """The question; contains every argument."""
+    call: SkillCalled | None = None
+    """The call of a function of Parley."""
 
 
 @dataclass(slots=True)
@@ -97,6 +103,8 @@ class Permissions:
     allows, by service; an empty mapping allows questions about all of them."""
 
     services: Mapping[str, Collection[str] | None] = field(default_factory=dict)
+    here: bool = False
+    """Answers are recognised on the device."""
     stage: PermissionState = PermissionState.NONE
     _requests: list[_Request] = field(default_factory=list)
     _seen: OrderedDict[str, int] = field(default_factory=OrderedDict)  # id -> response
@@ -105,6 +113,7 @@ class Permissions:
     _fresh: bool = False  # it includes the user's newest item
     _reading: _Reading | None = None
     _questions: int = 0  # in this conversation
+    _verdict: int = 0  # the number of the newest answer, if it is recognised here
     _unasked: int = 0  # refused in this conversation without a question
     _owed: bool = False  # no speech of the model since a refusal without a question
     _responses: int = 0  # that have begun so far
@@ -150,7 +159,17 @@ class Permissions:
         self._seen[request_id] = self._responses
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return self._new(request_id, content, item, lives)
+        label, name = item.get("server_label"), item.get("name")
+        request = _Request(request_id, _name(label), _name(name), content)
+        if not lives:
+            return self._decisions(request, False, "its answer was interrupted")
+        return self._new(request, lambda: self._words(item))
+
+    def hold(self, call: SkillCalled, guard: Guard) -> list[CreateItem | Permission]:
+        """A call of a function of Parley that needs permission; see `take`."""
+        request = _Request(call.call_id, _name(guard.service), _name(guard.tool), 0, call=call)
+        arguments = json.dumps(call.arguments, ensure_ascii=False)
+        return self._new(request, lambda: question(guard.service, guard.tool, arguments))
 
     def question(self, now: float) -> PermissionQuestion | None:
         """The question that the offline voice must read now, if a request waits for it."""
@@ -201,21 +220,13 @@ class Permissions:
 
     def judged(self, response: Response) -> list[CreateItem | Permission]:
         """The response with the verdict is complete; the next request, if any, becomes due."""
-        if not self._requests:
+        return self._judged(response.status == "completed" and _granted(response.output or []))
+
+    def recognized(self, number: int, *, yes: bool) -> list[CreateItem | Permission]:
+        """The answer of this number was recognised here; see `judged`. Ignores an older answer."""
+        if not (self.judging_here and number == self._verdict):
             return []
-        request = self._requests.pop(0)
-        read = self._reading is not None and self._reading.request is request
-        granted = (
-            read
-            and request.id not in self._changed
-            and response.status == "completed"
-            and _granted(response.output or [])
-        )
-        self._changed.discard(request.id)
-        self._reading = None
-        self._owed = False
-        self.stage = PermissionState.REQUEST if self._requests else PermissionState.NONE
-        return [self._response(request.id, granted), _decided(request, granted)]
+        return self._judged(yes)
 
     # --- user actions -----------------------------------------------------------------
 
@@ -224,6 +235,7 @@ class Permissions:
         question is refused."""
         if self.stage is PermissionState.ANSWER:
             self.stage = PermissionState.VERDICT
+            self._verdict = next(self._numbers)
             return []
         return self.refuse("its question was not heard")
 
@@ -238,7 +250,7 @@ class Permissions:
         """Refuse all requests, without a yes. `reason`: in words, unless the user decided."""
         refused: list[CreateItem | Permission] = []
         for request in self._requests:
-            refused += [self._response(request.id, False), _decided(request, False, reason)]
+            refused += self._decisions(request, False, reason)
         self._clear()
         return refused
 
@@ -274,7 +286,23 @@ class Permissions:
             PermissionState.ANSWER,
         ):
             return True
-        return self.stage is PermissionState.VERDICT and not self._fresh
+        return self.stage is PermissionState.VERDICT and (self.here or not self._fresh)
+
+    @property
+    def hears_here(self) -> bool:
+        """Whether the user's audio belongs to an answer that the server must not hear."""
+        answers = (PermissionState.ANSWER, PermissionState.VERDICT)
+        return self.here and self.stage in answers
+
+    @property
+    def judging_here(self) -> bool:
+        """Whether an answer is being recognised on the device."""
+        return self.here and self.stage is PermissionState.VERDICT
+
+    @property
+    def verdict_number(self) -> int:
+        """The number of the answer that is being recognised."""
+        return self._verdict
 
     def response(self) -> Json:
         """The settings of the next `response.create`; empty for an ordinary one."""
@@ -291,26 +319,32 @@ class Permissions:
 
     # --- internals --------------------------------------------------------------------
 
-    def _new(
-        self, request_id: str, content: int, item: Json, lives: bool
-    ) -> list[CreateItem | Permission]:
-        label, name = item.get("server_label"), item.get("name")
-        if not lives:
-            return self._refused(request_id, label, name, "its answer was interrupted")
+    def _new(self, request: _Request, words: Callable[[], str]) -> list[CreateItem | Permission]:
         try:
-            words = self._words(item)
+            request = replace(request, words=words())
         except Unspeakable as error:
-            return self._unaskable(request_id, label, name, str(error))
+            return self._unaskable(request, str(error))
         if len(self._requests) >= MOST_REQUESTS:
-            return self._unaskable(request_id, label, name, "there are too many at once")
+            return self._unaskable(request, "there are too many at once")
         unread = len(self._requests) - (self._reading is not None)
         if self._questions + unread >= MOST_QUESTIONS:
-            return self._unaskable(request_id, label, name, "this conversation had too many")
-        request = _Request(request_id, _name(label), _name(name), content, words)
+            return self._unaskable(request, "this conversation had too many")
         self._requests.append(request)
         if self.stage is PermissionState.NONE:
             self.stage = PermissionState.REQUEST
         return []
+
+    def _judged(self, granted: bool) -> list[CreateItem | Permission]:
+        if not self._requests:
+            return []
+        request = self._requests.pop(0)
+        read = self._reading is not None and self._reading.request is request
+        granted = read and request.id not in self._changed and granted
+        self._changed.discard(request.id)
+        self._reading = None
+        self._owed = False
+        self.stage = PermissionState.REQUEST if self._requests else PermissionState.NONE
+        return self._decisions(request, granted)
 
     def _words(self, item: Json) -> str:
         """The question. Raises `Unspeakable`, also if the service is not configured."""
@@ -321,18 +355,16 @@ class Permissions:
                 raise Unspeakable("skills.mcp does not allow this function of this service")
         return question(label, name, item.get("arguments"))
 
-    def _unaskable(
-        self, request_id: str, label: object, name: object, reason: str
-    ) -> list[CreateItem | Permission]:
+    def _unaskable(self, request: _Request, reason: str) -> list[CreateItem | Permission]:
         self._unasked += 1
         self._owed = self._unasked <= MOST_UNASKED
-        return self._refused(request_id, label, name, reason)
+        return self._decisions(request, False, reason)
 
-    def _refused(
-        self, request_id: str, label: object, name: object, reason: str
+    def _decisions(
+        self, request: _Request, granted: bool, reason: str = ""
     ) -> list[CreateItem | Permission]:
-        refused = Permission(request_id, _name(label), _name(name), False, reason)
-        return [self._response(request_id, False), refused]
+        decided = _decided(request, granted, reason)
+        return [decided] if request.call else [self._response(request.id, granted), decided]
 
     def _listen(self) -> None:
         self.stage = PermissionState.ANSWER
@@ -376,7 +408,8 @@ def _name(value: object) -> str:
 
 
 def _decided(request: _Request, granted: bool, reason: str = "") -> Permission:
-    return Permission(request.id, request.label, request.name, granted, reason)
+    label, name = request.label, request.name
+    return Permission(request.id, label, name, granted, reason, request.call)
 
 
 def _granted(output: Iterable[Json]) -> bool:

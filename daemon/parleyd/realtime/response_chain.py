@@ -1,6 +1,6 @@
 """The due answer: its response, the calls that it makes, and the permission for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,6 +19,7 @@ from parleyd.realtime.endings import (
     takes_no_settings,
 )
 from parleyd.realtime.function_calls import FunctionCalls
+from parleyd.realtime.guards import Guard
 from parleyd.realtime.mcp_calls import McpCalls, McpToolListing
 from parleyd.realtime.outbox import Outbox
 from parleyd.realtime.permission import Permissions, PermissionState
@@ -36,6 +37,7 @@ from parleyd.realtime.session_events import (
     ReplyDone,
     ServerProblem,
     SessionEvent,
+    SkillCalled,
 )
 from parleyd.realtime.session_setup import SessionSetup
 from parleyd.realtime.turn_input import TurnInput
@@ -65,6 +67,8 @@ class ResponseChain:
     calls: FunctionCalls = field(default_factory=FunctionCalls)
     remote: McpCalls = field(default_factory=McpCalls)
     usage: Usage = field(default_factory=Usage)
+    guards: Mapping[str, Guard] = field(default_factory=dict)
+    """The functions of Parley that may need permission."""
 
     _cancelled_by_server_at: float | None = None  # the server may have detected speech of the user
 
@@ -76,7 +80,8 @@ class ResponseChain:
     @property
     def living(self) -> bool:
         """Whether the answer is incomplete, and was not interrupted."""
-        return self.responses.living or self.working or self.permissions.pending
+        asks = self.permissions.pending or self.permissions.judging_here
+        return self.responses.living or self.working or asks
 
     @property
     def awaiting(self) -> bool:
@@ -142,19 +147,46 @@ class ResponseChain:
         self.want(now)
         return events
 
+    def answer_recognized(self, number: int, now: float, *, yes: bool) -> list[SessionEvent]:
+        """The answer to the question for permission was recognised on the device."""
+        decided = self.decide(self.permissions.recognized(number, yes=yes), now)
+        if not decided:
+            return []
+        if question := self.permissions.question(now):
+            return [*decided, question]
+        self.want(now)
+        return decided
+
     def decide(
         self, decisions: Sequence[ev.CreateItem | Permission], now: float
     ) -> list[SessionEvent]:
-        """Send the decisions about remote tools; returns the part for the log."""
+        """Send the decisions about tools; returns the part for the log, and the calls that may
+        run now."""
         events: list[SessionEvent] = []
         for decision in decisions:
             if isinstance(decision, ev.CreateItem):
                 self.outbox.say(decision)
                 continue
-            if decision.granted:
-                self.remote.permitted(decision.request_id, now)
             events.append(decision)
+            if decision.call is not None:
+                events += self._decided(decision, decision.call)
+            elif decision.granted:
+                self.remote.permitted(decision.request_id, now)
         return events
+
+    def _decided(self, decision: Permission, call: SkillCalled) -> list[SessionEvent]:
+        """Run a function that waited for permission, or answer the model that it will not run."""
+        if decision.granted:
+            self.calls.hold(call.call_id, held=False)
+            return [call]
+        output = "This was not done: the user did not say yes."
+        if decision.reason:
+            output = f"This was not done, and the user was not asked: {decision.reason}."
+        server_id = self.calls.call_id(call.call_id)
+        if self.calls.done(call.call_id, reply=False)[0]:
+            item = {"type": "function_call_output", "call_id": server_id, "output": output}
+            self.outbox.say(ev.CreateItem(item=item))
+        return []
 
     def lost(self) -> None:
         """The socket is gone, along with the answer; a wanted response is still wanted."""
@@ -301,7 +333,19 @@ class ResponseChain:
         self.remote.claim(item, now, index)
         asked = self.permissions.take(item, lives=True)
         called = self.calls.take(item) if calls else []
-        return [*called, *self.decide(asked, now)]
+        return [*self._guarded(called, now), *self.decide(asked, now)]
+
+    def _guarded(self, called: Sequence[SkillCalled], now: float) -> list[SessionEvent]:
+        """Hold the calls that need permission; returns the others."""
+        events: list[SessionEvent] = []
+        for call in called:
+            guard = self.guards.get(call.name)
+            if guard is None or not guard.asks(call.arguments):
+                events.append(call)
+            else:
+                self.calls.hold(call.call_id, held=True)
+                events += self.decide(self.permissions.hold(call, guard), now)
+        return events
 
     def _response_done(self, response: ev.Response, now: float) -> list[SessionEvent]:
         if not self.responses.announces and self.responses.unannounced(response.id):
@@ -332,7 +376,7 @@ class ResponseChain:
         for index, item in enumerate(output):
             events += self._item_done(item, now, index, calls=not completed)
         if completed:
-            events += self.calls.rest(output)
+            events += self._guarded(self.calls.rest(output), now)
         else:
             events += self.decide(self.permissions.refuse("its answer did not complete"), now)
         if response.status == "cancelled" and self._by_the_user(response, now):

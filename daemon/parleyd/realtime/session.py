@@ -5,16 +5,17 @@ event of the server, the other methods take the speaker's commands, and each ret
 for the speaker. `to_send` returns the events for the server, in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parleyd import config
 from parleyd.config.servers import Profile, profile
 from parleyd.playback.playout import PlaybackProgress
 from parleyd.realtime import events as ev
-from parleyd.realtime import transcription
+from parleyd.realtime import formats, transcription
 from parleyd.realtime.auto_response import AutoResponse
 from parleyd.realtime.formats import ReplyDecoder, TurnEncoder
+from parleyd.realtime.guards import Guard
 from parleyd.realtime.history import History
 from parleyd.realtime.mcp_calls import McpToolListing, labels
 from parleyd.realtime.outbox import Outbox
@@ -24,6 +25,7 @@ from parleyd.realtime.response_chain import ResponseChain
 from parleyd.realtime.responses import Responses
 from parleyd.realtime.server_errors import ErrorAction, classify_error
 from parleyd.realtime.session_events import (
+    AnswerHeard,
     NothingTranscribed,
     Ready,
     ReplyDone,
@@ -80,7 +82,7 @@ class RealtimeSession:
         self._history = History(self.realtime.context_tokens // 2)  # the rest is for new turns
         self._context = ContextWindow(self.realtime.context_tokens)
         self._audio = AudioParts(decoder, self._context)
-        self._permissions = Permissions(services(self.tools))
+        self._permissions = Permissions(services(self.tools), here=not server.mcp)
         self._answer = ResponseChain(
             server,
             outbox,
@@ -120,6 +122,11 @@ class RealtimeSession:
         grants it."""
         return self._permissions.stage is PermissionState.ANSWER
 
+    @property
+    def answer_stays_here(self) -> bool:
+        """The user's turn is an answer that only the device hears: it finds its end, too."""
+        return self._permissions.hears_here
+
     def forgets(self, now: float) -> str:
         """Why the server's conversation must be replaced by a new one in a quiet moment; "" if
         not. With any server, only a new socket forgets all of it."""
@@ -158,6 +165,21 @@ class RealtimeSession:
         """The events for the server, in this order; each is returned once."""
         return self._outbox.take()
 
+    def offer(
+        self, tools: Sequence[ev.Json], guards: Mapping[str, Guard], instructions: str
+    ) -> None:
+        """These functions and instructions come in addition to the own ones, from now on.
+
+        The guards hold at once. The server learns the rest in the next session or by `renew`.
+        """
+        self._answer.guards = guards
+        self._setup.offer(tools, instructions)
+
+    def renew(self) -> None:
+        """No turn is open: tell the server the newest functions, if it does not know them."""
+        if self._setup.stale and self.ready and not self.awaiting:
+            self._setup.renew()
+
     # --- commands of the speaker ------------------------------------------------------
 
     def begin_input(self) -> None:
@@ -169,6 +191,8 @@ class RealtimeSession:
 
         Before the session is ready it waits; beyond `WAITING_AUDIO_S` the newest is dropped.
         """
+        if self._permissions.hears_here:
+            return
         taken = self._input.append(frames)
         self._context.listened(taken / SERVER_RATE_HZ)
 
@@ -179,6 +203,11 @@ class RealtimeSession:
         """
         self._history.close(self._audio.sounded)
         self._answer.begin_turn()
+        if self._permissions.hears_here:
+            self._permissions.answered()
+            self._audio.begin_turn()
+            self._talks(now)
+            return [AnswerHeard(self._permissions.verdict_number)]
         if not self._input.end(now):
             return [ReplyDone("nothing was said")]
         events = self._answer.decide(self._permissions.answered(), now)
@@ -219,6 +248,10 @@ class RealtimeSession:
     def question_heard(self) -> bool:
         """The reply was heard to its end; True if it was a question for permission."""
         return self._permissions.heard()
+
+    def answer_recognized(self, number: int, now: float, *, yes: bool) -> list[SessionEvent]:
+        """The answer of this number was recognised on the device."""
+        return self._answer.answer_recognized(number, now, yes=yes)
 
     def question_failed(self, reason: str, now: float) -> list[SessionEvent]:
         """The user cannot hear the question: it is refused, and the model may say so."""
@@ -317,6 +350,9 @@ class RealtimeSession:
 
     def _confirmed(self, session: ev.Json, now: float) -> list[SessionEvent]:
         """The server describes the session, which may differ from the requested one."""
+        if self.ready and not formats.names_any(session):
+            self._setup.confirmed_partly(session)
+            return []
         if (problem := self._setup.unplayable(session)) is not None:
             return [problem]
         events: list[SessionEvent] = [*self._setup.confirmed(session)]

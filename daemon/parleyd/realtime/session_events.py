@@ -78,8 +78,16 @@ class PermissionQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerHeard:
+    """The user has answered a question for permission, and the server has not heard it: recognise
+    the answer here, and report it under this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Permission:
-    """The decision whether a remote tool may run."""
+    """The decision whether a tool may run."""
 
     request_id: str
     server: str
@@ -87,6 +95,8 @@ class Permission:
     granted: bool
     reason: str = ""
     """Why not, unless the user did not say yes."""
+    call: SkillCalled | None = field(default=None, repr=False)
+    """The call of a function of Parley; None if the server itself calls the tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ SessionEvent = (
     | ReplyDone
     | SkillCalled
     | PermissionQuestion
+    | AnswerHeard
     | Permission
     | Used
     | SideSpeechDone

@@ -26,6 +26,7 @@ class SessionSetup:
     realtime: config.RealtimeConfig
     turn: config.TurnConfig
     tools: Sequence[Json] = field(repr=False)  # may contain keys of remote servers
+    """Functions that stay the same."""
     outbox: Outbox
     decoder: ReplyDecoder
     encoder: TurnEncoder
@@ -33,6 +34,12 @@ class SessionSetup:
 
     text_only: bool = False
     """The server has confirmed a session without speech."""
+
+    stale: bool = False
+    """The server does not know the newest `added` functions and instructions."""
+    added: Sequence[Json] = ()
+    """Functions that come and go with their servers."""
+    added_instructions: str = ""
 
     _configured_by: float | None = None  # the server owes session.updated
     _objection: str = ""  # the server's complaint instead
@@ -49,6 +56,19 @@ class SessionSetup:
         """The server has created a session: send the configuration."""
         self._configure()
         self._configured_by, self._objection = now + self._patience_s, ""
+
+    def offer(self, added: Sequence[Json], instructions: str) -> None:
+        """These functions and instructions come in addition, from the next session or `renew`."""
+        self.added, self.added_instructions, self.stale = tuple(added), instructions, True
+
+    def renew(self) -> None:
+        """Send the newest functions and instructions to a session that was accepted."""
+        self.stale = False
+        settings = self._settings()
+        fields = ("type", "instructions", "tools")
+        update = SessionUpdate(session={name: settings[name] for name in fields})
+        self.outbox.send(update)
+        self._update_id = update.event_id
 
     def lost(self) -> None:
         """The socket is gone."""
@@ -84,6 +104,11 @@ class SessionSetup:
             events.append(ServerProblem(ErrorAction.CLIENT_ERROR, text))
         return events
 
+    def confirmed_partly(self, session: Json) -> None:
+        """The server describes a part of a session that works; its formats stay."""
+        if (answers := formats.creates_responses(session)) is not None:
+            self.auto.announced(answers)
+
     def accepted(self, session: Json) -> list[ServerProblem]:
         """The configuration is accepted; returns log events about the omitted fields."""
         self._configured_by, self._patience_s = None, CONFIGURED_WITHIN_S
@@ -95,6 +120,8 @@ class SessionSetup:
         Returns the events for the log; none if the error is about something else.
         """
         ours = error.event_id in (None, self._update_id)
+        if self.added and refusal.action is ErrorAction.CLIENT_ERROR and self._is_of_added(error):
+            return self._without_added(refusal.text)
         if (
             self._configured_by is None
             or not ours
@@ -124,9 +151,31 @@ class SessionSetup:
         text = f"the server refuses our configuration, check [realtime]: {self._objection}"
         return [ServerProblem(ErrorAction.LATER, text)]
 
+    def _is_of_added(self, error: ErrorDetail) -> bool:
+        """Whether an error refuses the functions of a configuration: it names them, or arrives
+        for an update of a session that works."""
+        param = (error.param or "").removeprefix("session").lstrip(".")
+        if param.startswith(("tools", "instructions")):
+            return error.event_id in (None, self._update_id)
+        return error.event_id == self._update_id and self._configured_by is None
+
+    def _without_added(self, reason: str) -> list[ServerProblem]:
+        """Do without the functions that a server refuses: one of them would cost the session."""
+        self.added, self.added_instructions = (), ""
+        if self._configured_by is not None:
+            self._configure()
+        text = f"the server refuses the functions of MCP servers, they are left out ({reason})"
+        return [ServerProblem(ErrorAction.CLIENT_ERROR, text)]
+
+    def _settings(self) -> Json:
+        settings = session_settings(self.realtime, self.turn, [*self.tools, *self.added])
+        if self.added_instructions:
+            settings["instructions"] += f"\n\n{self.added_instructions}"
+        return settings
+
     def _configure(self) -> None:
-        settings = session_settings(self.realtime, self.turn, self.tools)
-        update = SessionUpdate(session=self._negotiation.offer(settings))
+        self.stale = False
+        update = SessionUpdate(session=self._negotiation.offer(self._settings()))
         self.outbox.send(update)
         self._update_id = update.event_id
 

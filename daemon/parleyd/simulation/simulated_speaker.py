@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from parleyd.app.alarm_command import AlarmCommandListener
+from parleyd.app.answer_listener import AnswerListener
 from parleyd.app.effect_dispatcher import EffectDispatcher, EffectHost
 from parleyd.config import Config
 from parleyd.core.events import (
     AlarmCommandRecognized,
     AlarmDismissed,
     AlarmDue,
+    AnswerRecognized,
     Effect,
     InputEvent,
     LogEvent,
     MuteSwitched,
     RecognizeAlarmCommand,
+    RecognizeAnswer,
     Send,
     SetVolume,
     Show,
@@ -33,7 +36,7 @@ from parleyd.simulation.recording import Recording
 from parleyd.simulation.talker import Talker
 from parleyd.skills import conversation, skills_of
 from parleyd.skills.alarms import ClockReading as Now
-from parleyd.skills.registry import SkillRegistry
+from parleyd.skills.registry import FunctionSource, SkillRegistry
 from parleyd.skills.timers import Timers
 from parleyd.skills.volume import Volume
 from parleyd.wake import WakeEngine
@@ -70,11 +73,12 @@ class SimulatedSpeaker:
         *,
         room: Room | None = None,
         faster: float = 8.0,
+        more: FunctionSource | None = None,
     ) -> None:
         volume = Volume(settings.audio.volume, lambda percent: self.post(SetVolume(percent)))
         self.timers = Timers((), lambda: Now(self.card.now, self.card.now))
         skills = SkillRegistry(
-            [*skills_of(volume), *skills_of(self.timers), *skills_of(conversation)]
+            [*skills_of(volume), *skills_of(self.timers), *skills_of(conversation)], more=more
         )
         self.speaker = SmartSpeaker(settings, wake, skills.declarations())
         self.talker = Talker()
@@ -90,7 +94,8 @@ class SimulatedSpeaker:
             address, self.post, warm=settings.realtime.connection == "warm"
         )
         self._alarm_listener = AlarmCommandListener(self.post)
-        host = _Host(self.timers, self._alarm_listener, self._record)
+        self._answer_listener = AnswerListener(self.post)
+        host = _Host(self.timers, self._alarm_listener, self._answer_listener, self._record)
         self._dispatcher = EffectDispatcher(self._connection, skills, self.post, host)
 
     @contextlib.asynccontextmanager
@@ -104,6 +109,7 @@ class SimulatedSpeaker:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             await self._alarm_listener.close()
+            await self._answer_listener.close()
 
     def mute(self, muted: bool) -> None:
         """Move the mute switch: close or open the microphone and notify the core."""
@@ -113,7 +119,7 @@ class SimulatedSpeaker:
     def post(self, event: InputEvent) -> None:
         """Pass an event to the core, like the button, the connection or a skill."""
         self._record(event)
-        if isinstance(event, AlarmCommandRecognized):
+        if isinstance(event, AlarmCommandRecognized | AnswerRecognized):
             self._recognizing = False
         self.speaker.handle(event, self.card.now)
 
@@ -157,7 +163,8 @@ class SimulatedSpeaker:
         return REAL_TIME if hears_us or owes_us or self._recognizing else self._faster
 
     def _carry(self, effects: Sequence[Effect]) -> None:
-        self._recognizing |= any(isinstance(effect, RecognizeAlarmCommand) for effect in effects)
+        recognitions = (RecognizeAlarmCommand, RecognizeAnswer)
+        self._recognizing |= any(isinstance(effect, recognitions) for effect in effects)
         self._dispatcher.dispatch(effects)
         for effect in effects:  # in the core's order: after the log events
             if isinstance(effect, Send):
@@ -176,9 +183,11 @@ class _Host(EffectHost):
         self,
         timers: Timers,
         alarm_listener: AlarmCommandListener,
+        answer_listener: AnswerListener,
         record: Callable[[Show | LogEvent], None],
     ) -> None:
-        self._timers, self._alarm_listener, self._record = timers, alarm_listener, record
+        self._timers, self._record = timers, record
+        self._alarm_listener, self._answer_listener = alarm_listener, answer_listener
 
     def show(self, show: Show) -> None:
         self._record(show)
@@ -188,6 +197,9 @@ class _Host(EffectHost):
 
     def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         self._alarm_listener.recognize(recognize.frames)
+
+    def recognize_answer(self, asked: RecognizeAnswer) -> None:
+        self._answer_listener.recognize(asked)
 
     def alarm_dismissed(self, stopped: AlarmDismissed) -> None:
         self._timers.stopped(stopped.ring_ids)

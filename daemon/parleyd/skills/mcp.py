@@ -1,4 +1,4 @@
-"""Declarations of remote (MCP) tool servers for the realtime session."""
+"""Declarations of the MCP servers that the realtime server calls, for its session."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,8 @@ def declarations(
 
     Raises `ParleyError` when a key is missing.
     """
-    return [_declaration(server, environ) for server in servers]
+    remote = [server for server in servers if server.where == "server"]
+    return [_declaration(server, environ) for server in remote]
 
 
 def _declaration(server: config.McpServerConfig, environ: Mapping[str, str]) -> Json:

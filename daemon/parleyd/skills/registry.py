@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from parleyd.core.events import AfterTool
 from parleyd.realtime.events import Json
 from parleyd.skills import Skill, SkillResult, WrongArguments
-from parleyd.skills.results import LONGEST_OUTPUT, ResultError, valid
+from parleyd.skills.results import LONGEST_OUTPUT, ResultError, shortened, valid
 from parleyd.skills.results import outcome as _outcome
 from parleyd.skills.wording import message
 from parleyd.skills.workers import MOST, Busy, Workers
@@ -21,10 +21,28 @@ __all__ = ["LONGEST_OUTPUT", "SkillRegistry"]
 log = logging.getLogger(__name__)
 
 
-class SkillRegistry:
-    """All skills of a speaker; lives on the event loop."""
+class FunctionSource(Protocol):
+    """Functions that come and go, such as those of MCP servers."""
 
-    def __init__(self, skills: Sequence[Skill], timeout_s: float = 5.0) -> None:
+    def has(self, name: str) -> bool:
+        """Whether there is such a function now."""
+        ...
+
+    async def call(self, name: str, arguments: Json) -> str:
+        """The result in words for the model; never raises, and has a separate time limit."""
+        ...
+
+
+class SkillRegistry:
+    """All skills of a speaker; lives on the event loop. `more`: functions besides the skills."""
+
+    def __init__(
+        self,
+        skills: Sequence[Skill],
+        timeout_s: float = 5.0,
+        more: FunctionSource | None = None,
+    ) -> None:
+        self._more = more
         self._skills = {skill.name: skill for skill in skills}
         self._timeout_s = timeout_s
         self._workers = Workers()
@@ -40,6 +58,8 @@ class SkillRegistry:
         also logged, with its place but without its arguments, which may quote the user.
         """
         skill = self._skills.get(name)
+        if skill is None and self._more is not None and self._more.has(name):
+            return _told(shortened(await self._more.call(name, arguments)))
         if skill is None:
             return _told(
                 f"There is no function {name}; there are {', '.join(sorted(self._skills))}."

@@ -34,7 +34,7 @@ def outcome(returned: object) -> SkillResult:
     if isinstance(returned, SkillResult):
         if not isinstance(returned.output, str) or not isinstance(returned.after, AfterTool):
             raise ResultError("returned an SkillResult of other parts than a text and a AfterTool")
-        return SkillResult(_shortened(returned.output), returned.after)
+        return SkillResult(shortened(returned.output), returned.after)
     if isinstance(returned, enum.Enum):
         returned = returned.value
     if returned is None:
@@ -42,10 +42,10 @@ def outcome(returned: object) -> SkillResult:
     if isinstance(returned, PurePath):
         returned = str(returned)
     if isinstance(returned, str):
-        return SkillResult(_shortened(returned), AfterTool.RESPOND)
+        return SkillResult(shortened(returned), AfterTool.RESPOND)
     plain = _Plain().of(returned, DEEPEST)
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return SkillResult(_shortened(text), AfterTool.RESPOND)
+    return SkillResult(shortened(text), AfterTool.RESPOND)
 
 
 def valid(text: str) -> str:
@@ -53,7 +53,8 @@ def valid(text: str) -> str:
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """At most `LONGEST_OUTPUT` characters of valid text."""
     kept = str.__getitem__(text, slice(0, LONGEST_OUTPUT))
     cut = str.__len__(text) > LONGEST_OUTPUT
     return valid(kept) + (" ... (the rest was left out)" if cut else "")

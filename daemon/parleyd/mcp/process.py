@@ -1,0 +1,105 @@
+"""The child process of one MCP server, from the daemon's side."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from parleyd.mcp.messages import (
+    ALIVE_S,
+    LONGEST_LINE,
+    FromChild,
+    OpenServer,
+    ToChild,
+    from_child,
+    line,
+)
+from parleyd.system.child_environment import child_environment
+
+STARTS_WITHIN_S = 60.0  # the SDK is imported in 2 s on a desktop core; a Pi with a cold card: 15 s
+FROZEN_S = 15.0  # without a line; the child reports each second, with a lower priority
+ENDS_WITHIN_S = 2.0
+MOST_LINES = 60  # a second: results of eight calls, a listing, and signs of life
+
+_SIGNS = f"no sign of life for {FROZEN_S:.0f} s"
+
+
+class McpProcess:
+    """Starts the child, hands on its messages, and ends it; on the event loop.
+
+    The child ends by itself when this process dies.
+    """
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return self._process.pid if self._process is not None else None
+
+    async def run(self, server: OpenServer, take: Callable[[FromChild], None]) -> str:
+        """Run one child until it ends, freezes or floods; returns why. Kills it if cancelled."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "parleyd.mcp.child"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,  # a traceback may hold words of the user
+            env=child_environment(os.environ, OMP_NUM_THREADS="1", PYTHONUNBUFFERED="1"),
+            limit=LONGEST_LINE,
+            start_new_session=True,  # Ctrl-C in a terminal must reach only the daemon
+        )
+        try:
+            self.send(server)
+            return await _follow(process, take)
+        finally:
+            self._process = None
+            await _end(process)
+
+    def send(self, message: ToChild) -> None:
+        """Hand a message to the child, if there is one."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(line(message))
+
+
+async def _follow(process: asyncio.subprocess.Process, take: Callable[[FromChild], None]) -> str:
+    loop = asyncio.get_running_loop()
+    assert process.stdout is not None
+    patience_s, second, lines = STARTS_WITHIN_S, loop.time(), 0
+    while True:
+        try:
+            async with asyncio.timeout(patience_s):
+                text = await process.stdout.readline()
+            if not text:
+                return f"its process ended ({await process.wait()})"
+            message = from_child(text)
+        except TimeoutError:
+            return _SIGNS if patience_s == FROZEN_S else "its process does not start"
+        except (ValueError, msgspec.DecodeError):  # a line without end, or none of ours
+            return "its process sends nonsense"
+        patience_s = FROZEN_S
+        if loop.time() - second >= ALIVE_S:
+            second, lines = loop.time(), 0
+        lines += 1
+        if lines > MOST_LINES:
+            return "its process sends too much"
+        take(message)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Close the child's input, so that it ends its server, too; then kill it."""
+    assert process.stdin is not None
+    process.stdin.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            await process.wait()
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    with contextlib.suppress(OSError):  # for lines that the child did not read
+        await process.stdin.wait_closed()
