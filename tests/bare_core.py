@@ -23,10 +23,12 @@ from parleyd.core.events import (
     Send,
     Show,
 )
+from parleyd.core.group import GroupMemory
 from parleyd.core.speaker import SmartSpeaker
 from parleyd.core.states import Indication, State
 from parleyd.realtime import events as ev
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
+from parleyd.wake import WakeEngine
 from tests.client_events import settings_of
 from tests.soak.hearsay import Hearsay, Unreferenced
 
@@ -68,6 +70,8 @@ class BareCore:
 
     settings: Config
     connected: bool = True
+    wake: WakeEngine | None = None
+    group: GroupMemory | None = None
     now: float = 0.0
     effects: list[Effect] = field(default_factory=list)
     sent: list[ev.ClientEvent] = field(default_factory=list)
@@ -81,7 +85,7 @@ class BareCore:
             patch("parleyd.hearing.front_end.EchoControl", lambda *a, **k: self.hearsay),
             patch("parleyd.hearing.front_end.Reference", Unreferenced),
         ):
-            self.speaker = SmartSpeaker(self.settings, None)
+            self.speaker = SmartSpeaker(self.settings, self.wake, group=self.group)
         if self.connected:
             self.say(ConnectionUp())
             self.say(ev.SessionCreated())

@@ -3,6 +3,7 @@
 import numpy as np
 
 from parleyd.units import Frames
+from parleyd.wake import WakeScore
 from parleyd.wake.gate import Gate
 
 PERIOD = np.zeros(160, np.int16)
@@ -12,7 +13,7 @@ class Firing:
     """A wake engine that detects the given keywords, one per period."""
 
     name = "firing"
-    score = None
+    score: WakeScore | None = None
 
     def __init__(self, *fired: str | None) -> None:
         self._fired = iter(fired)
@@ -58,3 +59,18 @@ def test_gate_feeds_the_engine_every_period() -> None:
     for now, speaking in ((0.0, False), (0.01, True), (0.02, False)):
         gate.process(PERIOD, now, speaking)
     assert engine.spoken_over == [False, True, False]
+
+
+def test_wary_gate_waits_for_a_clear_score() -> None:
+    engine = Firing(*["a"] * 9)
+    gate = Gate(engine, refractory_s=1.0)
+    engine.score = WakeScore(0.94, 0.8)
+    assert gate.process(PERIOD, 0.0, False, wary=True) is None
+    engine.score = WakeScore(0.96, 0.8)
+    assert gate.process(PERIOD, 0.03, False, wary=True) == "a"
+    engine.score = WakeScore(0.81, 0.8)
+    assert gate.process(PERIOD, 2.0, False) == "a"
+
+
+def test_wary_gate_believes_an_engine_without_scores() -> None:
+    assert Gate(Firing("a"), refractory_s=1.0).process(PERIOD, 0.0, False, wary=True) == "a"

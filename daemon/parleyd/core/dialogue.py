@@ -112,6 +112,7 @@ class Dialogue:
         self._muted = False
         self._remark = ""
         self._began: tuple[TurnEvent | None, float] = (None, 0.0)  # the turn: by what, and when
+        self._held: set[TurnTrigger | TurnAction] | None = None  # what waits, while `hold`s
 
     @property
     def state(self) -> State:
@@ -177,8 +178,22 @@ class Dialogue:
         self._session.stop_asides("it was ended by a command")
         self.advance(TurnTrigger.STOP_COMMAND, now)
 
+    def hold(self) -> None:
+        """From before the wake word on: its chime and the end of its turn wait for `release`."""
+        self._held = set()
+
+    def release(self, now: float) -> None:
+        """The turn is this speaker's: do what has waited."""
+        held, self._held = self._held or set(), None
+        if TurnAction.CHIME in held:
+            self._chime(now)
+        if TurnTrigger.TURN_ENDED in held:
+            self.advance(TurnTrigger.TURN_ENDED, now)
+
     def advance(self, event: TurnEvent, now: float) -> None:
         """Take one event of the turn, and do what its row of the table asks for."""
+        if self._held is not None and self._waits(event):
+            return
         before = self._turn.state
         actions = self._turn.handle(event, now)
         after = self._turn.state
@@ -204,6 +219,15 @@ class Dialogue:
         ended = after is State.IDLE or (before is not after and after is State.LISTENING)
         if ended and before in _ANSWERING:
             self._reply.report()
+
+    def _waits(self, event: TurnEvent) -> bool:
+        """Whether this event waits for `release`, while the turn is held."""
+        assert self._held is not None
+        if event is TurnTrigger.USER_SPOKE:
+            self._held.discard(TurnTrigger.TURN_ENDED)
+        if event is TurnTrigger.TURN_ENDED:
+            self._held.add(event)
+        return event is TurnTrigger.TURN_ENDED
 
     # --- one period of the microphone, in this order ----------------------------------
 
@@ -403,6 +427,7 @@ class Dialogue:
                     self._front_end.arm(now)
                     self._room.reply_begins(now)
             case State.IDLE:
+                self._held = None
                 self._front_end.rest()
                 self._room.rest()
                 self._monitor.save_echo_path(now)
@@ -416,7 +441,9 @@ class Dialogue:
                 pass
 
     def _chime(self, now: float) -> None:
-        if self._settings.wake.chime:
+        if self._held is not None:
+            self._held.add(TurnAction.CHIME)
+        elif self._settings.wake.chime:
             self._player.play(earcons.chime())
 
     def _listen(self, now: float) -> None:

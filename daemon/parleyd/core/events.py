@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
+from parleyd.core.group_events import ClaimHeard as ClaimHeard
+from parleyd.core.group_events import GroupEffect, GroupInput
+from parleyd.core.group_events import OwnSpeech as OwnSpeech
+from parleyd.core.group_events import PeerSpeaks as PeerSpeaks
+from parleyd.core.group_events import WakeClaimed as WakeClaimed
+from parleyd.core.group_events import WakeLevelsLearned as WakeLevelsLearned
 from parleyd.core.states import Indication, State
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.hearing.fuse import ComponentFault
@@ -336,6 +342,7 @@ InputEvent = (
     | StopRequested
     | SpeechRequested
     | ModelSpeechRequested
+    | GroupInput
 )
 
 Effect = (
@@ -356,6 +363,7 @@ Effect = (
     | ReportXruns
     | LogEvent
     | RequestAnswered
+    | GroupEffect
 )
 
 

@@ -13,7 +13,8 @@ from parleyd.core import indicator, log_events
 from parleyd.core.alarm_ringer import AlarmRinger
 from parleyd.core.alarm_sound import AlarmSound
 from parleyd.core.announcements import Announcements
-from parleyd.core.dialogue import Dialogue
+from parleyd.core.arbitration import Ruling
+from parleyd.core.dialogue import STOP_WORDS, Dialogue
 from parleyd.core.events import (
     AlarmCommandRecognized,
     AlarmDue,
@@ -37,6 +38,8 @@ from parleyd.core.events import (
     TickResult,
     WakeRenewed,
 )
+from parleyd.core.group import GroupMember, GroupMemory
+from parleyd.core.group_events import ClaimHeard, PeerSpeaks
 from parleyd.core.hearing_monitor import HearingMonitor
 from parleyd.core.indicator import IndicatorInputs
 from parleyd.core.states import State
@@ -46,6 +49,7 @@ from parleyd.hearing.barge_in import BargeInDecision
 from parleyd.hearing.echo_path import EchoPath
 from parleyd.hearing.endpointing import SpeechBoundary
 from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
+from parleyd.hearing.wake_level import LOOKS_BACK_MS, wake_level_dbfs
 from parleyd.playback import earcons
 from parleyd.playback.lead import PlaybackLead
 from parleyd.playback.reply_player import ReplyPlayer
@@ -62,8 +66,12 @@ class SmartSpeaker:
         wake: WakeEngine | None,
         tools: Sequence[Json] = (),
         memory: EchoPath | None = None,
+        group: GroupMemory | None = None,
     ) -> None:
-        """`tools`: declarations of functions. `memory`: the echo path from before a restart."""
+        """`tools`: declarations of functions. `memory`: the echo path from before a restart.
+
+        With a `group`, a wake word is answered by one of its speakers.
+        """
         lead = PlaybackLead(settings.audio.lead_ms)
         self._front_end = AudioFrontEnd(settings, wake, lead)
         if memory is not None:
@@ -83,6 +91,7 @@ class SmartSpeaker:
         )
         self._alarm_sound = AlarmSound(settings.skills.alarm_timeout_s)
         self._ringer = AlarmRinger(self._alarm_sound, self._player, self._front_end, self._emit)
+        self._group = GroupMember(group, self._emit) if group is not None else None
         self._muted = False
         self._why_muted = ""
         self._without_card = ""  # why there is none
@@ -152,6 +161,9 @@ class SmartSpeaker:
                 self._emit(RequestAnswered(number))
             case SpeechRequested():
                 self._announcements.add(event, now)
+            case ClaimHeard() | PeerSpeaks():
+                if self._group is not None:
+                    self._group.handle(event, now)
             case _:
                 self._dialogue.handle(event, now)
 
@@ -215,6 +227,8 @@ class SmartSpeaker:
             self._monitor.xruns(period.xruns, now)
         talking = self.state in (State.SPEAKING, State.BARGE_IN)
         outside = self._ringer.audible or self._announcements.audible
+        if self._group is not None:
+            self._front_end.others_speak = self._group.others_speak(now)
         sounding, attentive = talking or outside, self.state is not State.IDLE or outside
         result = self._front_end.listen(period.frames, now, speaking=sounding, attentive=attentive)
         if result is not None:
@@ -222,14 +236,17 @@ class SmartSpeaker:
         self._dialogue.poll(now)
         self._ring(now)
         self._announce(now)
+        if self._group is not None:
+            self._arbitrate(self._group, now)
         return self._step(now)
 
     def _perceive(self, result: FrontEndResult, now: float) -> None:
         self._dialogue.begin_period(result.heard)
         if result.keyword is not None:
+            called = self._ringer.audible or self._announcements.audible
             self._ringer.stop("wake word")
             self._announcements.interrupt("the wake word")
-            if self._may_listen():
+            if self._may_listen() and self._claims(result.keyword, called, now):
                 self._dialogue.wake_word(result.keyword, now)
         if result.stop_word:
             self._stop_word(now)
@@ -239,6 +256,29 @@ class SmartSpeaker:
             self._ringer.listen(result.speech is SpeechBoundary.ENDED, now)
         self._monitor.report(result, now)
         self._dialogue.end_period(result, now)
+
+    def _claims(self, keyword: str, called: bool, now: float) -> bool:
+        """Whether the wake word is this speaker's, as far as is known by now; `called`: the word
+        ends an alarm or a text of this speaker."""
+        if self._group is None or keyword in STOP_WORDS:
+            return True
+        firm = called or self.state is not State.IDLE
+        level_dbfs = wake_level_dbfs(self._front_end.recent(LOOKS_BACK_MS))
+        ruling = self._group.wake_word(level_dbfs, now, firm=firm)
+        if ruling is Ruling.HOLD:
+            self._dialogue.hold()
+        if ruling is Ruling.STAND_DOWN:
+            self._effects += self._group.stood_down(now)
+        return ruling is not Ruling.STAND_DOWN
+
+    def _arbitrate(self, group: GroupMember, now: float) -> None:
+        speaks = self.state in (State.SPEAKING, State.BARGE_IN) or self._announcements.audible
+        ruling = group.poll(now, self.state, audible=speaks)
+        if ruling is Ruling.ANSWER:
+            self._dialogue.release(now)
+        elif ruling is Ruling.STAND_DOWN:
+            self._dialogue.advance(TurnTrigger.STOOD_DOWN, now)
+            self._effects += group.stood_down(now)
 
     def _stop_word(self, now: float) -> None:
         if self._ringer.audible:

@@ -31,6 +31,7 @@ class TurnTrigger(Enum):
     STOP_WORD = auto()
     LISTEN_COMMAND = auto()  # the control socket's, with the rows of the wake word
     STOP_COMMAND = auto()  # ... and of the stop word
+    STOOD_DOWN = auto()  # another speaker of the group answers the wake word
     USER_SPOKE = auto()  # the user began to speak while Parley listens or thinks
     TURN_ENDED = auto()  # the user has finished
     REPLY_AUDIBLE = auto()  # the first frame of the reply was heard
@@ -94,6 +95,7 @@ _ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         (LISTENING, TurnTrigger.STOP_WORD): Row(
             IDLE, (TurnAction.STOP_LISTENING, TurnAction.LOW_TONE)
         ),
+        (LISTENING, TurnTrigger.STOOD_DOWN): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.MUTED): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.CONNECTION_LOST): Row(

@@ -81,6 +81,8 @@ class AudioFrontEnd:
         self._volume = audio.volume
         self.only_wake_word = False
         """Other voices interrupt again and again: set by the owner, no voice interrupts."""
+        self.others_speak = False
+        """Other speakers are audible: set by the owner, a wake word must be clearer."""
         self._engine = wake
         self._silence = DigitalSilence(gates=not self._cancels)
         self._now = self._spoke_at = float("-inf")
@@ -335,7 +337,9 @@ class AudioFrontEnd:
         return now >= self._spoke_at + ECHOES_S
 
     def _wake_word(self, frames: Frames, speaking: bool, now: float) -> str | None:
-        return self._gate.process(frames, now, speaking) if self._gate is not None else None
+        if self._gate is None:
+            return None
+        return self._gate.process(frames, now, speaking, wary=self.others_speak)
 
     def _stop_word(self, heard: ProcessedPeriod, speaking: bool, now: float) -> bool:
         if self._stop is None or not self._stop.process(heard, now, audible=speaking):

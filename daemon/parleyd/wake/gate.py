@@ -3,6 +3,8 @@
 from parleyd.units import Frames
 from parleyd.wake import WakeEngine, WakeScore
 
+WARY_SHARE = 0.25  # of the distance from the cutoff to 1: 0.95 instead of 0.8
+
 
 class Gate:
     """Passes an engine's first detection, then none for `refractory_s`.
@@ -20,10 +22,20 @@ class Gate:
         """See `WakeEngine.score`."""
         return self._engine.score
 
-    def process(self, frames: Frames, now: float, speaking: bool) -> str | None:
-        """Return the keyword to act on, or None; `now`: the end of `frames`. Call every period."""
+    def process(
+        self, frames: Frames, now: float, speaking: bool, *, wary: bool = False
+    ) -> str | None:
+        """Return the keyword to act on, or None; `now`: the end of `frames`. Call every period.
+
+        `wary`: another speaker is audible, so a detection needs a clearer score.
+        """
         keyword = self._engine.process(frames, speaking=speaking)
-        if keyword is None or now < self._deaf_until:
+        if keyword is None or now < self._deaf_until or (wary and self._unclear()):
             return None
         self._deaf_until = now + self._refractory_s
         return keyword
+
+    def _unclear(self) -> bool:
+        """The score is too low for a room with another speaker's voice; it may still rise."""
+        score = self._engine.score  # none: an engine that only reports detections is believed
+        return score is not None and 1 - score.score > WARY_SHARE * (1 - score.cutoff)
