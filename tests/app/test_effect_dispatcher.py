@@ -46,6 +46,7 @@ class Bench:
             part,
             part,
             part,
+            part,
         )
         self.dispatcher = dispatcher(self.host)
 

@@ -72,9 +72,12 @@ class Mosquitto:
         self._process.terminate()
         self._process.wait(WITHIN_S)
 
-    def close(self) -> None:
+    def kill(self) -> None:
         self._process.kill()
         self._process.wait(WITHIN_S)
+
+    def close(self) -> None:
+        self.kill()
         self._log.close()
 
     def pause(self, signal: int) -> None:

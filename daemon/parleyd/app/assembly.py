@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,8 +39,10 @@ from parleyd.app.supervision import Run, running
 from parleyd.app.threads import on_loop
 from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.app.wake_engines import WakeEngines
+from parleyd.app.wake_levels_file import WakeLevelsFile
 from parleyd.app.watchdog import feed_watchdog
 from parleyd.core.events import ButtonPressed, Effect, PlayStartupSound, ToolsChanged
+from parleyd.core.group import GroupMemory
 from parleyd.core.speaker import SmartSpeaker
 from parleyd.diagnostics.meter import Meter
 from parleyd.embedded.child_process import EmbeddedServer
@@ -142,14 +145,22 @@ async def assembled(
         tools = [*skills.declarations(), *_remote_tools(settings)]
         player = _light_player(settings.lights)
         recorder = _recorder(settings)
-        echo_path_file = EchoPathFile(state_folder(os.environ) / "echo.npz", settings.audio)
+        folder = state_folder(os.environ)
+        echo_path_file = EchoPathFile(folder / "echo.npz", settings.audio)
+        wake_levels_file = WakeLevelsFile(folder / "wake_levels.json", settings.audio)
+        grouped = bool(settings.group.name)
 
         speaker = SmartSpeaker(
-            _at_volume(settings, runtime.volume.percent), parts.engine, tools, echo_path_file.load()
+            _at_volume(settings, runtime.volume.percent),
+            parts.engine,
+            tools,
+            echo_path_file.load(),
+            GroupMemory(secrets.token_hex(4), wake_levels_file.load()) if grouped else None,
         )
         desk = process.desk
         host = DaemonEffects(
-            process.status, runtime, engines, echo_path_file, player, recorder, desk.requests
+            *(process.status, runtime, engines, echo_path_file, player, recorder),
+            *(desk, wake_levels_file),
         )
         dispatcher = EffectDispatcher(connection, skills, queue.post, host)
         hooks = Hooks(settings.hooks)
@@ -178,6 +189,7 @@ async def assembled(
             settings.realtime.server,
             lambda: connection.link,
             DailySpan(settings.home.quiet_hours),
+            grouped,
         )
         stack.enter_context(desk.serving(served))
         _start(audio_thread, settings.audio.priority)

@@ -1,5 +1,6 @@
 """The speaker's events as the clients of the control socket get them."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -8,13 +9,16 @@ from parleyd.control.replies import (
     MOST_TURNS,
     AnyEvent,
     Fields,
+    GroupClaim,
+    GroupSpeech,
     Logged,
     StateChanged,
     TurnReported,
     plain_fields,
 )
-from parleyd.core.events import Effect, LogEvent, Show
+from parleyd.core.events import Effect, LogEvent, OwnSpeech, Show, WakeClaimed
 
+OLDEST_MS = 10_000  # a claim's age
 PRIVATE_EVENTS = frozenset({"transcript"})
 """Log events that no client gets: the words of the user and of Parley."""
 
@@ -38,6 +42,24 @@ class ControlEvents:
                 self._publish(StateChanged(indication=indication, detail=effect.detail))
             elif isinstance(effect, LogEvent):
                 self._logged(effect)
+
+    def share_speech(self, speech: OwnSpeech) -> None:
+        """Publish when this speaker speaks, for its group."""
+        self._publish(GroupSpeech(lease_ms=speech.lease_ms))
+
+    def share_claim(self, claimed: WakeClaimed) -> None:
+        """Publish a claim with its present age, for the group."""
+        age_ms = round((time.monotonic() - claimed.detected) * 1000)
+        claim = claimed.claim
+        self._publish(
+            GroupClaim(
+                claim=claim.id,
+                level_db=claim.level_db,
+                heard=claim.heard,
+                answering=claim.answering,
+                age_ms=min(max(age_ms, 0), OLDEST_MS),
+            )
+        )
 
     def _logged(self, event: LogEvent) -> None:
         if event.name in PRIVATE_EVENTS:

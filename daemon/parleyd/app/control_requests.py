@@ -18,6 +18,7 @@ from parleyd.control.replies import (
     Code,
     Done,
     ErrorReply,
+    GroupClaim,
     Microphone,
     StatusReply,
     TimerEntry,
@@ -27,6 +28,7 @@ from parleyd.control.replies import (
 )
 from parleyd.control.requests import (
     ActRequest,
+    GroupRequest,
     ListenRequest,
     MuteRequest,
     SayRequest,
@@ -37,9 +39,12 @@ from parleyd.control.requests import (
     UnmuteRequest,
     VolumeRequest,
 )
+from parleyd.core.arbitration import WakeClaim
 from parleyd.core.events import (
+    ClaimHeard,
     ListenRequested,
     ModelSpeechRequested,
+    PeerSpeaks,
     RequestAnswered,
     SpeechRequested,
     StopRequested,
@@ -67,6 +72,8 @@ class Controls:
     """Describes the connection to it."""
     quiet_hours: DailySpan
     """In which only urgent texts are spoken."""
+    grouped: bool = False
+    """The speaker is in a group."""
 
 
 class ControlRequests:
@@ -101,6 +108,8 @@ class ControlRequests:
             case TurnsRequest():
                 turns = self._events.newest_turns(request.count)
                 return TurnsReply(id=request.id, turns=turns)
+            case GroupRequest():
+                return _tell(request, controls)
 
     def answered(self, answered: RequestAnswered) -> None:
         """The core has taken a request."""
@@ -181,6 +190,19 @@ class ControlRequests:
 def refused(request: ActRequest, code: Code, message: str) -> ErrorReply:
     """The reply to a request that is not carried out."""
     return ErrorReply(id=request.id, code=code, message=message)
+
+
+def _tell(request: GroupRequest, controls: Controls) -> AnyReply:
+    """Hand the news of another speaker to the core, which answers nothing to it."""
+    if not controls.grouped:
+        return refused(request, Code.NO_GROUP, "group.name is empty: set it and reload the daemon")
+    news = request.news
+    if isinstance(news, GroupClaim):
+        claim = WakeClaim(news.claim, news.level_db, news.heard, news.answering)
+        controls.queue.post(ClaimHeard(request.speaker, claim, news.age_ms))
+    else:
+        controls.queue.post(PeerSpeaks(request.speaker, news.lease_ms))
+    return Done(id=request.id)
 
 
 def _mute(request: MuteRequest, controls: Controls) -> Done:

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from parleyd.app.control_requests import ControlRequests
+from parleyd.app.control_desk import ControlDesk
 from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.app.effect_dispatcher import EffectHost
 from parleyd.app.service_status import ServiceStatus
@@ -11,16 +11,20 @@ from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.app.threads import in_background
 from parleyd.app.turn_recorder import TurnRecorder
 from parleyd.app.wake_engines import WakeEngines
+from parleyd.app.wake_levels_file import WakeLevelsFile
 from parleyd.core.events import (
     AlarmDismissed,
     EchoPathLearned,
     OpenMicrophone,
+    OwnSpeech,
     RecognizeAlarmCommand,
     RecognizeAnswer,
     RecordTurn,
     ReportXruns,
     RequestAnswered,
     Show,
+    WakeClaimed,
+    WakeLevelsLearned,
 )
 from parleyd.hearing.front_end import WAKE_ENGINE
 from parleyd.hearing.fuse import ComponentFault
@@ -40,10 +44,11 @@ class DaemonEffects(EffectHost):
         echo_path_file: EchoPathFile,
         lights: LightPlayer | None,
         recorder: TurnRecorder | None,
-        requests: ControlRequests,
+        desk: ControlDesk,
+        wake_levels_file: WakeLevelsFile,
     ) -> None:
         """Without `lights` or a `recorder`, their effects are ignored."""
-        self._requests = requests
+        self._desk, self._wake_levels_file = desk, wake_levels_file
         self._status, self._skills, self._engines = status, skills, engines
         self._echo_path_file, self._lights, self._recorder = echo_path_file, lights, recorder
 
@@ -55,7 +60,19 @@ class DaemonEffects(EffectHost):
 
     def request_answered(self, answered: RequestAnswered) -> None:
         """Answer the program that made this request."""
-        self._requests.answered(answered)
+        self._desk.requests.answered(answered)
+
+    def share_claim(self, claimed: WakeClaimed) -> None:
+        """Publish it at the control socket, where `parley mqtt` takes it to the broker."""
+        self._desk.events.share_claim(claimed)
+
+    def share_speech(self, speech: OwnSpeech) -> None:
+        """As `share_claim`."""
+        self._desk.events.share_speech(speech)
+
+    def keep_wake_levels(self, learned: WakeLevelsLearned) -> None:
+        """Save them on a worker thread."""
+        in_background(self._wake_levels_file.save, learned.levels)
 
     def fault(self, fault: ComponentFault) -> None:
         """Log it, and load another wake-word engine: the core, which reads no files, cannot."""

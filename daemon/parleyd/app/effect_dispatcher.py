@@ -15,6 +15,7 @@ from parleyd.core.events import (
     InputEvent,
     LogEvent,
     OpenMicrophone,
+    OwnSpeech,
     RecognizeAlarmCommand,
     RecognizeAnswer,
     Reconnect,
@@ -28,6 +29,8 @@ from parleyd.core.events import (
     SkillDone,
     SpeechSynthesized,
     SynthesizeSpeech,
+    WakeClaimed,
+    WakeLevelsLearned,
 )
 from parleyd.hearing.fuse import ComponentFault
 from parleyd.realtime.connection import RealtimeConnection
@@ -82,6 +85,15 @@ class EffectHost:
     def request_answered(self, answered: RequestAnswered) -> None:
         """Answer the program that made this request."""
 
+    def share_claim(self, claimed: WakeClaimed) -> None:
+        """Send the claim to the other speakers of the group."""
+
+    def share_speech(self, speech: OwnSpeech) -> None:
+        """Let the other speakers of the group know when this one speaks."""
+
+    def keep_wake_levels(self, learned: WakeLevelsLearned) -> None:
+        """Save them over a restart."""
+
 
 class EffectDispatcher:
     """Dispatches effects, on the event loop.
@@ -120,6 +132,9 @@ class EffectDispatcher:
             RecordTurn: host.record_turn,
             ReportXruns: host.report_xruns,
             RequestAnswered: host.request_answered,
+            WakeClaimed: host.share_claim,
+            OwnSpeech: host.share_speech,
+            WakeLevelsLearned: host.keep_wake_levels,
         }
 
     def dispatch(self, effects: Sequence[Effect]) -> None:

@@ -19,6 +19,7 @@ LOUD_EVENTS = dict.fromkeys(
             "microphone_processes",
         ),
         "no_sound",
+        "group_ignored",
     ],
     logging.WARNING,
 )

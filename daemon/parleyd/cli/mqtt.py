@@ -9,7 +9,7 @@ import click
 from parleyd import config
 from parleyd.host.systemd import log_to_journal_or_stderr
 from parleyd.mqtt.bridge import Bridge, broker_address, serve
-from parleyd.mqtt.broker import import_aiomqtt
+from parleyd.mqtt.broker_link import import_aiomqtt
 from parleyd.mqtt.discovery import Topics
 from parleyd.mqtt.identity import speaker_id
 
@@ -41,4 +41,4 @@ def mqtt(path: Path | None, forget: bool) -> None:
         asyncio.run(Bridge(address, topics, "").forget())
         return
     log_to_journal_or_stderr(settings.log.level)
-    asyncio.run(serve(address, topics, settings.home.area))
+    asyncio.run(serve(address, topics, settings.home.area, settings.group.name))

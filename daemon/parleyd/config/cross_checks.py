@@ -25,6 +25,7 @@ def across(config: Config) -> Iterator[Clash]:
     yield from _mqtt(config.mqtt)
     yield from _hooks(config.hooks)
     yield from _page(config.page)
+    yield from _group(config)
 
 
 # --- pins ---------------------------------------------------------------------------------
@@ -196,6 +197,15 @@ def _page(page: PageConfig) -> Iterator[Clash]:
             ("page.host",),
             f"page.host: {shown(page.host)} is not an address, allowed is one of this device, such "
             'as "127.0.0.1" (the device alone) or "0.0.0.0" (every network)',
+        )
+
+
+def _group(config: Config) -> Iterator[Clash]:
+    if config.group.name and not config.mqtt.host:
+        yield Clash(
+            ("group.name", "mqtt.host"),
+            "group.name: needs a broker, over which the speakers agree, allowed is the broker's "
+            'name in mqtt.host, or ""',
         )
 
 

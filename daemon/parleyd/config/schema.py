@@ -65,6 +65,13 @@ DeviceId = Annotated[
         description="up to 64 letters, digits, _ and -",
     ),
 ]
+GroupName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{0,40}\Z",
+        description='a name of up to 40 letters, digits, _ and -, or ""',
+    ),
+]
 Instructions = Annotated[  # 16,384 tokens are OpenAI's limit, of about four letters each
     str, msgspec.Meta(max_length=50_000, description="a text of up to 50000 characters")
 ]
@@ -281,6 +288,12 @@ class PageConfig(Section, frozen=True, kw_only=True):
     names: HostNames = ()
 
 
+class GroupConfig(Section, frozen=True, kw_only=True):
+    """The speakers of a home that answer as one: those with the same name at the same broker."""
+
+    name: GroupName = ""
+
+
 class LogConfig(Section, frozen=True, kw_only=True):
     """The log, and the recordings that help to explain a turn.
 
@@ -309,4 +322,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: MqttConfig = MqttConfig()
     hooks: HooksConfig = HooksConfig()
     page: PageConfig = PageConfig()
+    group: GroupConfig = GroupConfig()
     log: LogConfig = LogConfig()

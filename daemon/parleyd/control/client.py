@@ -16,6 +16,8 @@ from parleyd.control.replies import (
     Done,
     ErrorReply,
     EventsDropped,
+    GroupClaim,
+    GroupSpeech,
     Hello,
     LevelsMeasured,
     Logged,
@@ -46,7 +48,15 @@ EXIT_CODES = {
 REFUSED = 5
 """The exit code of every other refusal: the present state does not allow it."""
 
-EVENTS = (StateChanged, LevelsMeasured, TurnReported, Logged, EventsDropped)
+EVENTS = (
+    StateChanged,
+    LevelsMeasured,
+    TurnReported,
+    Logged,
+    GroupClaim,
+    GroupSpeech,
+    EventsDropped,
+)
 
 
 class ControlClient:

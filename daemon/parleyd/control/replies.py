@@ -40,6 +40,7 @@ class Code(StrEnum):
     SWITCH = "switch"  # ... by the mute switch, which no command overrides
     HELD = "held"  # ... by a person, which home automation does not override
     NO_CARD = "no_card"  # there is no sound card
+    NO_GROUP = "no_group"  # the speaker is in no group
     SERVER = "server"  # the realtime server refuses
     VOICE = "voice"  # no such voice
     QUIET = "quiet"  # nothing but urgent texts are spoken now
@@ -190,6 +191,32 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="l
     fields: Fields
 
 
+class GroupClaim(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="claim"):
+    """This speaker claims a wake word; the other speakers of its group must get it at once."""
+
+    claim: Annotated[str, Meta(min_length=1, max_length=40)]
+    """The id of the claim; a later line with the same id replaces it."""
+    level_db: Annotated[float, Meta(ge=-120, le=120)]
+    """Of the wake word, over the level that is usual at this speaker."""
+    heard: Annotated[int, Meta(ge=0, le=100)]
+    """Claims of others that it had got when it detected the word."""
+    answering: bool
+    """It answers already."""
+    age_ms: Annotated[int, Meta(ge=0, le=10_000)]
+    """Since the detection, when this line was written."""
+
+
+class GroupSpeech(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="speaking"):
+    """This speaker speaks, or renews that it does."""
+
+    lease_ms: Annotated[int, Meta(ge=0, le=60_000)]
+    """For how long that holds without a renewal; 0: it has ended."""
+
+
+GroupNews = GroupClaim | GroupSpeech
+"""A message between the speakers of a group."""
+
+
 class EventsDropped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dropped"):
     """The client was too slow: this number of events is missing here."""
 
@@ -197,7 +224,7 @@ class EventsDropped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
 
 
 AnyReply = Done | ErrorReply | StatusReply | VolumeReply | TimersReply | TurnsReply
-AnyEvent = StateChanged | LevelsMeasured | TurnReported | Logged
+AnyEvent = StateChanged | LevelsMeasured | TurnReported | Logged | GroupNews
 DaemonLine = Hello | AnyReply | AnyEvent | EventsDropped
 """Every line of the daemon."""
 

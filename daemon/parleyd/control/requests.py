@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from parleyd.control.replies import LONGEST_TEXT, MOST_TURNS, UNREADABLE, Code, ErrorReply, Number
+from parleyd.control.replies import (
+    LONGEST_TEXT,
+    MOST_TURNS,
+    UNREADABLE,
+    Code,
+    ErrorReply,
+    GroupNews,
+    Number,
+)
 from parleyd.printable import printable
 
 LONGEST_MUTE_MIN = 24 * 60
@@ -21,7 +29,7 @@ Voice = Literal["embedded", "model"]
 Asker = Literal["person", "home"]
 """For whom a microphone is closed or opened: home automation opens it only after itself."""
 
-Topic = Literal["state", "levels", "turns", "log"]
+Topic = Literal["state", "levels", "turns", "log", "group"]
 """What a client can subscribe to."""
 
 
@@ -85,6 +93,13 @@ class TurnsRequest(Request, frozen=True, kw_only=True, tag="turns"):
     count: Annotated[int, Meta(ge=1, le=MOST_TURNS)] = 20
 
 
+class GroupRequest(Request, frozen=True, kw_only=True, tag="group"):
+    """A message of another speaker of the group, which may have any name."""
+
+    speaker: Annotated[str, Meta(min_length=1, max_length=60)]
+    news: GroupNews
+
+
 class SubscribeRequest(Request, frozen=True, kw_only=True, tag="subscribe"):
     """Push the events of these topics from now on, and of no others."""
 
@@ -101,6 +116,7 @@ ActRequest = (
     | SayRequest
     | TimersRequest
     | TurnsRequest
+    | GroupRequest
 )
 """Requests to the daemon; a subscription is the connection's own."""
 AnyRequest = ActRequest | SubscribeRequest

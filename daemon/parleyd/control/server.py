@@ -18,6 +18,8 @@ from parleyd.control.replies import (
     AnyReply,
     Code,
     ErrorReply,
+    GroupClaim,
+    GroupSpeech,
     LevelsMeasured,
     Logged,
     StateChanged,
@@ -39,6 +41,8 @@ TOPICS: dict[type[AnyEvent], Topic] = {
     LevelsMeasured: "levels",
     TurnReported: "turns",
     Logged: "log",
+    GroupClaim: "group",
+    GroupSpeech: "group",
 }
 
 Answer = Callable[[ActRequest], Awaitable[AnyReply]]

@@ -24,8 +24,10 @@ from parleyd.control.replies import (
 from parleyd.control.requests import SayRequest, StatusRequest, SubscribeRequest, VolumeRequest
 from parleyd.errors import ConfigError, ControlError
 from parleyd.mqtt import mapping
-from parleyd.mqtt.broker import Broker, BrokerAddress
+from parleyd.mqtt.broker import Broker
+from parleyd.mqtt.broker_link import BrokerAddress
 from parleyd.mqtt.discovery import OFFLINE, ONLINE, Topics, device_message
+from parleyd.mqtt.group import GroupRelay, GroupTopics
 from parleyd.mqtt.mapping import UnusableCommand
 from parleyd.mqtt.outbox import BrokerOutbox, pause_s
 
@@ -53,14 +55,18 @@ def broker_address(mqtt: config.MqttConfig, environ: Mapping[str, str]) -> Broke
     return BrokerAddress(mqtt.host, mqtt.port, tls, mqtt.user or None, password)
 
 
-async def serve(address: BrokerAddress, topics: Topics, area: str) -> None:
-    """Run a `Bridge` until SIGTERM or SIGINT."""
+async def serve(address: BrokerAddress, topics: Topics, area: str, group: str = "") -> None:
+    """Run a `Bridge`, and a `GroupRelay` if there is a group, until SIGTERM or SIGINT."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        await Bridge(address, topics, area).run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Bridge(address, topics, area).run())
+            if group:
+                relay = GroupRelay(address, GroupTopics(topics.speaker, topics.root, group))
+                tasks.create_task(relay.run())
 
 
 class Bridge:
