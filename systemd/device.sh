@@ -247,7 +247,7 @@ device_service() {
     logged systemd-sysusers "$sysusers" || fail_with_log "creating the groups"
   else
     local group
-    for group in audio gpio spi parley parley-page; do
+    for group in audio gpio spi parley parley-settings; do
       getent group "$group" >/dev/null || groupadd --system "$group"
     done
   fi

@@ -1,6 +1,7 @@
 """The control server on a real socket: many, slow, rude and unknown clients."""
 
 import asyncio
+import socket
 import stat
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from parleyd.control import clients
 from parleyd.control.place import Place, candidates, own_place
 from parleyd.control.replies import (
     LONGEST_LINE,
+    Done,
     LevelsMeasured,
     Logged,
     StateChanged,
@@ -269,3 +271,28 @@ def test_any_bytes_end_nothing_but_their_connection(
     fuzz()
     assert Client(running[1]).ask(b'{"type":"stop"}')["type"] == "done"
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_server_that_ends_while_a_peer_leaves_closes_its_socket(steps: int) -> None:
+    """At each step of the event loop after the peer has left."""
+
+    async def leave_and_end() -> int:
+        ours, its = socket.socketpair()
+        connection = clients.ControlConnection(its, done_line, lambda: None)
+        serving = asyncio.create_task(connection.run())
+        ours.setblocking(False)
+        await asyncio.get_running_loop().sock_recv(ours, 100)
+        ours.close()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        serving.cancel()
+        await asyncio.wait([serving])
+        await asyncio.sleep(0)
+        return its.fileno()
+
+    assert asyncio.run(leave_and_end()) == -1
+
+
+async def done_line(line: bytes) -> Done:
+    return Done(id=1)

@@ -61,7 +61,9 @@ class Tab:
             self._note(answer)
 
     def open(self, address: str) -> None:
+        """Load a page and run its script."""
         self.call("Page.navigate", url=address)
+        self.wait(f"document.readyState === 'complete' && location.href === {json.dumps(address)}")
 
     def run(self, script: str) -> Any:
         """The value of an expression; a promise is awaited."""

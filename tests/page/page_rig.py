@@ -254,9 +254,11 @@ class PageRig:
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         self.folder, self._stack = folder, stack
+        self._speaks = False
 
     def speaker(self) -> Speaker:
         speaker = Speaker(self.folder)
+        self._speaks = True
         self._stack.callback(speaker.close)
         return speaker
 
@@ -271,6 +273,8 @@ class PageRig:
         return service
 
     def client(self, page: PageProcess) -> WebClient:
+        if self._speaks:
+            until(lambda: "connected to the daemon" in page.told(), "a link to the daemon")
         client = WebClient(page)
         client.sign_in()
         return client

@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from parleyd.control.requests import (
     VolumeRequest,
 )
 from parleyd.page.gate import HEADERS, LONGEST_BODY
-from parleyd.page.viewers import MOST_VIEWERS
 from tests.page import scenes
 from tests.page.page_rig import TOKEN, WITHIN_S, PageRig, WebClient, until
 
@@ -254,132 +252,6 @@ def test_file_with_mistakes_is_not_quoted(place: PageRig) -> None:
     answer = client.ask("/api/settings")
     assert (answer.status, answer.json["error"]) == (409, "config")
     assert b"secret" not in answer.body
-
-
-# --- floods and slow peers ------------------------------------------------------------------
-
-
-def test_flood_is_refused_and_the_daemon_hears_little_of_it(place: PageRig) -> None:
-    speaker, page = place.speaker(), place.page()
-    client = place.client(page)
-    statuses = [client.ask("/api/volume", {"percent": n % 100}).status for n in range(120)]
-    assert statuses[0] == 200
-    assert 429 in statuses
-    assert set(statuses) == {200, 429}
-    assert len(speaker.asked()) == statuses.count(200)
-
-
-def test_connections_are_limited_and_the_page_stays_open_for_others(place: PageRig) -> None:
-    place.speaker()
-    page = place.page()
-    held = [socket.create_connection(("127.0.0.1", page.port), WITHIN_S) for _ in range(60)]
-    ended = 0
-    for connection in held:
-        connection.settimeout(0.05)
-        try:
-            ended += connection.recv(1) == b""
-        except ConnectionResetError:
-            ended += 1
-        except TimeoutError:
-            pass
-    assert ended == 12  # one address has 48 places
-    for connection in held:
-        connection.close()
-    client = WebClient(page)
-    until(lambda: _answers(client), "the page answers again")
-
-
-def _answers(client: WebClient) -> bool:
-    try:
-        return client.ask("/").status == 200
-    except OSError:
-        return False
-
-
-def test_slow_requests_end_by_themselves(place: PageRig) -> None:
-    """A request that never ends, a byte a second, a body that never comes, and silence."""
-    place.speaker()
-    page = place.page()
-    client = place.client(page)
-    head = f"POST /api/listen HTTP/1.1\r\nHost: {client.name}\r\nOrigin: http://{client.name}\r\n"
-    body = (
-        head
-        + f"Cookie: {client.cookie}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
-    )
-    late: list[bytes] = []
-    peers = [(b"", False), (head.encode(), False), (head.encode(), True), (body.encode(), False)]
-    ends = [
-        threading.Thread(target=_held, args=(page.port, data, trickles, late))
-        for data, trickles in peers
-    ]
-    for thread in ends:
-        thread.start()
-    for thread in ends:
-        thread.join(WITHIN_S)
-        assert not thread.is_alive()
-    assert b" 408 " in b"".join(late)
-
-
-def _held(port: int, data: bytes, trickles: bool, kept: list[bytes]) -> None:
-    """Hold a connection until the other side ends it."""
-    with socket.create_connection(("127.0.0.1", port), WITHIN_S) as connection:
-        connection.settimeout(1.0)
-        connection.sendall(data)
-        while True:
-            try:
-                if trickles:
-                    connection.sendall(b"x")
-                if not (answer := connection.recv(1 << 12)):
-                    return
-                kept.append(answer)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-
-
-def test_stream_that_is_not_read_ends_and_others_continue(place: PageRig) -> None:
-    speaker, page = place.speaker(), place.page()
-    client = place.client(page)
-    streams = [place.stream(client) for _ in range(MOST_VIEWERS)]
-    full = client.ask("/api/events")
-    assert (full.status, full.json["error"]) == (503, "too_many")
-    for stream in streams[1:]:
-        stream.close()
-    for number in range(2000):
-        speaker.show("thinking", f"{number} " + "x" * 2000)
-    speaker.show("idle", "the last")
-    other = place.stream(client)
-    other.wait(lambda got: got["status"]["detail"] == "the last")
-    assert page.memory_mb() < 60
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(64),
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nHost: 127.0.0.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
-        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET /api/events HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        b"POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a=b;" * 2000 + b"\r\n\r\n",
-    ],
-)
-def test_bytes_that_no_browser_sends_are_refused(data: bytes, place: PageRig) -> None:
-    place.speaker()
-    page = place.page()
-    with socket.create_connection(("127.0.0.1", page.port), WITHIN_S) as connection:
-        connection.sendall(data)
-        answer = b""
-        while b"\r\n" not in answer and (more := connection.recv(1 << 12)):
-            answer += more
-    assert answer.split(b" ")[1][:1] == b"4"
-    assert WebClient(page).ask("/").status == 200
-    assert "Traceback" not in page.told()
 
 
 # --- start and end --------------------------------------------------------------------------

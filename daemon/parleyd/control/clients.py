@@ -56,16 +56,19 @@ class ControlConnection:
         ends = True  # the server does
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            ends = False
-        finally:
             for task in tasks:
                 task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, OSError):
-                    log.error("a control connection failed", exc_info=result)
+            await asyncio.wait(tasks)
+            ends = False
+        finally:  # also where the server ends while a peer leaves
+            for task in tasks:
+                task.cancel()
             writer.close()
             if ends:  # nobody would wait for a peer that does not read
                 writer.transport.abort()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, OSError):
+                log.error("a control connection failed", exc_info=result)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         lines = LineBuffer()

@@ -44,7 +44,9 @@ class PageGate:
         self, app: ASGIApp, sessions: Sessions, names: DeviceNames, content_policy: str
     ) -> None:
         self._app, self._sessions, self._names = app, sessions, names
-        self._pace = AddressPace(REQUESTS_PER_S, REQUESTS_AT_ONCE, OF_ALL)
+        self._pace, self._strangers = (
+            AddressPace(REQUESTS_PER_S, REQUESTS_AT_ONCE, OF_ALL) for _ in range(2)
+        )
         self._headers = {**HEADERS, "Content-Security-Policy": content_policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +65,10 @@ class PageGate:
     def _refused(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope["client"] else ""
-        if not self._pace.admits(address, time.monotonic()):
+        known = self._has_session(headers)
+        # a flood of strangers takes nothing of a user's share
+        pace = self._pace if known else self._strangers
+        if not pace.admits(address, time.monotonic()):
             return refusal(429, "too_many", "too many requests: wait for a moment")
         host = headers.get("host", "")
         if not self._names.hold(host, scope["server"][0]):
@@ -72,7 +77,7 @@ class PageGate:
         changes = scope["method"] not in ("GET", "HEAD")
         if changes and (refused := _not_from_the_page(headers, host)):
             return refused
-        if scope["path"] not in PUBLIC and not self._has_session(headers):
+        if scope["path"] not in PUBLIC and not known:
             return refusal(401, "session", "enter the token first")
         return None
 

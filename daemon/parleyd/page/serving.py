@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 import socket
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -93,9 +92,10 @@ async def serve(
         h11_max_incomplete_event_size=LONGEST_HEADERS,
     )
     settings.load()
-    state, connections = ServerState(), Connections()
+    state = ServerState()
+    admitted: list[BoundedProtocol] = []
     server = await loop.create_server(
-        lambda: BoundedProtocol(settings, state, connections), sock=listening
+        lambda: BoundedProtocol(settings, state, admitted), sock=listening
     )
     log.info("the page is at http://%s", _address(page))
     if not _is_loopback(page):
@@ -108,66 +108,62 @@ async def serve(
         await asyncio.wait(state.tasks, timeout=GOODBYE_S)
 
 
-class Connections:
-    """Counts the open connections of each address."""
-
-    def __init__(self) -> None:
-        self._of: Counter[str] = Counter()
-
-    def admit(self, address: str) -> bool:
-        """Count one more, if there is room."""
-        if self._of.total() >= MOST_CONNECTIONS or self._of[address] >= MOST_OF_ADDRESS:
-            return False
-        self._of[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        """One has ended."""
-        self._of[address] -= 1
-        if not self._of[address]:
-            del self._of[address]
-
-
 class BoundedProtocol(H11Protocol):
-    """A connection that ends when its peer is too slow.
+    """A connection that ends when its peer is too slow, or when others need its place.
 
     uvicorn's own time limit begins after an answer, and begins again with each byte.
     """
 
     def __init__(
-        self, settings: uvicorn.Config, state: ServerState, connections: Connections
+        self, settings: uvicorn.Config, state: ServerState, admitted: list["BoundedProtocol"]
     ) -> None:
+        """`admitted`: the open connections, the oldest first."""
         super().__init__(settings, state, {})
-        self._counted, self._address = connections, ""
+        self._admitted = admitted
         self._watch: asyncio.TimerHandle | None = None
         self._since = self.loop.time()  # the present wait began
         self._waited_for: object = None
 
+    @property
+    def address(self) -> str:
+        """Of the peer."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def answers(self) -> bool:
+        """A request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See `asyncio.Protocol`."""
+        """See `asyncio.Protocol`. Full: the oldest one that asks for nothing ends, or this one."""
         super().connection_made(transport)
-        address = self.client[0] if self.client else ""
-        if not self._counted.admit(address):
-            transport.abort()
-            return
-        self._address = address
+        of_address = [each for each in self._admitted if each.address == self.address]
+        for places, most in ((of_address, MOST_OF_ADDRESS), (self._admitted, MOST_CONNECTIONS)):
+            if len(places) < most:
+                continue
+            idle = next((each for each in places if not each.answers), self)
+            idle.transport.abort()
+            if idle is self:
+                return
+            self._admitted.remove(idle)
+        self._admitted.append(self)
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         if self._watch is not None:
             self._watch.cancel()
-            self._counted.leave(self._address)
+        if self in self._admitted:
+            self._admitted.remove(self)
         super().connection_lost(exc)
 
     def _look(self) -> None:
         """End the connection if it has waited too long for its peer."""
         now = self.loop.time()
-        answering = self.cycle is not None and not self.cycle.response_complete
-        waits_for: object = self.cycle if not answering else self.flow.write_paused
+        waits_for: object = self.flow.write_paused if self.answers else self.cycle
         if waits_for is not self._waited_for:
             self._waited_for, self._since = waits_for, now
-        longest = STALLED_S if answering else REQUEST_WITHIN_S
+        longest = STALLED_S if self.answers else REQUEST_WITHIN_S
         if waits_for is not False and now - self._since > longest:
             self.transport.abort()
             return
