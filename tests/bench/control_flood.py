@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from tests.bench.flood import ordinary
 
 PERIOD_S = 0.01
 CLIENTS = 40  # more than the socket has places
+FUZZING_CLIENTS = 100
 SETTINGS = config.parse("""
 [audio]
 playback = "null"
@@ -46,6 +48,15 @@ server = "compatible"
 url = "ws://127.0.0.1:9/"
 connection = "on-wake"
 """)
+REQUESTS = (  # none opens the microphone: ALSA's null device would not pace the audio thread
+    b'{"type":"status"}',
+    b'{"type":"volume","percent":50,"id":7}',
+    b'{"type":"subscribe","topics":["state","levels"]}',
+    b'{"type":"mute","minutes":5,"by":"home"}',
+    b'{"type":"stop"}',
+    b'{"type":"turns","count":20}',
+    b'{"type":"timers"}',
+)
 SUBSCRIBE = b'{"type":"subscribe","topics":["state","levels","turns","log"]}\n'
 FLOODS: Mapping[str, bytes] = {
     "silence": b"",
@@ -55,6 +66,7 @@ FLOODS: Mapping[str, bytes] = {
     "64 kB lines": b'{"type":"stop","x":"%s"}\n' % (b"y" * (LONGEST_LINE - 30)),
     "too long": b"x" * (LONGEST_LINE + 1),
     "connections": b"",
+    "fuzz": b"",
     "slow subscribers": SUBSCRIBE,
 }
 
@@ -133,9 +145,10 @@ async def _measure(kind: str, path: Path, punctuality: Punctuality, seconds: flo
 
 def _flood(kind: str, path: str) -> None:
     """The other process; ends with its standard input."""
-    answered = [0] * CLIENTS
+    clients = {"silence": 0, "fuzz": FUZZING_CLIENTS}.get(kind, CLIENTS)
+    answered = [0] * clients
     ending = threading.Event()
-    for place in range(CLIENTS if kind != "silence" else 0):
+    for place in range(clients):
         threading.Thread(
             target=_client, args=(kind, path, answered, place, ending), daemon=True
         ).start()
@@ -152,9 +165,20 @@ def _client(kind: str, path: str, answered: list[int], place: int, ending: threa
             if kind == "slow subscribers":
                 connection.sendall(SUBSCRIBE)
                 ending.wait()
-            while data := FLOODS[kind]:
+            while data := _random_lines() if kind == "fuzz" else FLOODS[kind]:
                 connection.sendall(data)
                 answered[place] += connection.recv(1 << 16).count(b"\n")
+
+
+def _random_lines() -> bytes:
+    """Requests with random changes, and random bytes."""
+    lines = []
+    for _ in range(20):
+        line = bytearray(random.choice(REQUESTS))
+        for _ in range(random.randrange(4)):
+            line[random.randrange(len(line))] = random.randrange(256)
+        lines.append(bytes(line) if random.random() < 0.8 else random.randbytes(300))
+    return b"\n".join(lines) + b"\n"
 
 
 if __name__ == "__main__":

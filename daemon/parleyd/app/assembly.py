@@ -193,6 +193,7 @@ async def assembled(
         )
         stack.enter_context(desk.serving(served))
         _start(audio_thread, settings.audio.priority)
+        desk.ask_for(min(scheduling.LOOP, settings.audio.priority))
         if settings.audio.boot_chime and not process.greeted:
             queue.post(PlayStartupSound())
         process.greeted = True

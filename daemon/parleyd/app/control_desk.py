@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 from parleyd.app.control_events import ControlEvents
 from parleyd.app.control_requests import ControlRequests, Controls, refused
@@ -12,6 +13,7 @@ from parleyd.control.place import Place
 from parleyd.control.replies import AnyReply, Code
 from parleyd.control.requests import ActRequest
 from parleyd.control.server import ControlServer
+from parleyd.host import scheduling
 
 
 class ControlDesk:
@@ -37,6 +39,13 @@ class ControlDesk:
             yield
         finally:
             self._server.close()
+
+    def ask_for(self, priority: int) -> None:
+        """Ask for the socket's thread for real-time scheduling; a refusal changes nothing.
+
+        It shares the interpreter's lock with the audio thread, as the event loop does.
+        """
+        self._server.run_on_thread(partial(scheduling.ask_for, priority))
 
     @contextlib.contextmanager
     def serving(self, controls: Controls) -> Iterator[None]:

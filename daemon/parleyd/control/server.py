@@ -108,6 +108,12 @@ class ControlServer:
             with contextlib.suppress(RuntimeError):  # it has ended
                 loop.call_soon_threadsafe(self._push, event)
 
+    def run_on_thread(self, work: Callable[[], object]) -> None:
+        """Let the server's thread do something short, such as asking for a priority."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(work)
+
     # --- on the thread ------------------------------------------------------------------
 
     def _run(self, listening: socket.socket, started: Future[None]) -> None:
