@@ -32,7 +32,7 @@ from parleyd.simulation.acoustics import Room
 from parleyd.simulation.card import InjectedFault, SimulatedCard
 from parleyd.simulation.recording import Recording
 from parleyd.simulation.talker import Talker
-from parleyd.units import SERVER_RATE_HZ, Frames
+from parleyd.units import SERVER_RATE_HZ, Floats, Frames
 from parleyd.wake import WakeEngine
 
 RATE_HZ: Final = 48_000
@@ -52,6 +52,7 @@ class WakeOnDemand:
     name = "on demand"
     keywords: tuple[str, ...] = ("hey_test", "stop")
     score = None
+    bands: Floats | None = None
 
     def __init__(self) -> None:
         self.next: str | None = None

@@ -293,6 +293,7 @@ class RaisingEngine:
     name = "raising"
     keywords: tuple[str, ...] = ("hey_test",)
     score = None
+    bands = None
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
         raise RuntimeError("invoke failed")

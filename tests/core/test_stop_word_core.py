@@ -1,5 +1,6 @@
 """ "Stop" to answers and alarms in the simulated room: the real detector hears it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +14,9 @@ from parleyd.core.states import State
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import synthesize
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ, Frames
-from tests.paper_server import RATE_HZ, Paper, settings
+from parleyd.wake import WakeEngine
+from parleyd.wake.micro import Micro
+from tests.paper_server import RATE_HZ, Paper, WakeOnDemand, settings
 
 STOP = synthesize("Stop!", "awb")
 STORY = "An old clock maker lived there, and every morning he wound a hundred clocks. " * 2
@@ -82,6 +85,28 @@ def test_stop_between_two_rounds_of_an_alarm_offline_in_half_duplex() -> None:
     began = paper.card.now
     paper.run(3.0)
     assert not loud(paper, began)
+
+
+class FailedEngine(WakeOnDemand):
+    """A wake engine that fails, and still has the bands of a period long ago."""
+
+    bands = np.full(40, 300.0, np.float32)
+
+    def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
+        raise RuntimeError("invoke failed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [FailedEngine, lambda: Micro(("hey_jarvis",))])
+def test_stop_is_heard_with_a_wake_engine_that_works_or_not(
+    engine: Callable[[], WakeEngine],
+) -> None:
+    paper = Paper(configured(barge_in=False), engine(), connected=False)
+    paper.say(AlarmDue("eggs", 7))
+    paper.run(4.2)
+    paper.talker.say(STOP)
+    paper.run(len(STOP) / MIC_RATE_HZ + 0.5)
+    assert [e.fields["by"] for e in paper.log_events("alarm_dismissed")] == ["stop word"]
 
 
 @pytest.mark.slow

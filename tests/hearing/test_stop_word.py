@@ -9,6 +9,7 @@ from parleyd.hearing.own_voice import OwnVoice
 from parleyd.hearing.stop_word import StopWord
 from parleyd.simulation.clips import normalised, synthesize
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Frames
+from parleyd.wake.micro import Micro
 
 HELD_OUT = ("awb", "slt")
 
@@ -31,14 +32,27 @@ def room(*said: str, voice: str) -> Frames:
     return np.rint(sound[: len(sound) // MIC_PERIOD_FRAMES * MIC_PERIOD_FRAMES]).astype(np.int16)
 
 
-def heard(sound: Frames, *, near_end: float = 0.9, audible: bool = True) -> list[float]:
-    """Return the times in seconds at which the word is heard."""
-    stop = StopWord()
-    return [
-        number / 100
-        for number, frames in enumerate(sound.reshape(-1, MIC_PERIOD_FRAMES))
-        if stop.process(period(frames, near_end), number / 100, audible=audible)
-    ]
+def heard(
+    sound: Frames,
+    *,
+    near_end: float = 0.9,
+    audible: bool = True,
+    user_s: float = 0.0,
+    engine: Micro | None = None,
+) -> list[float]:
+    """Return the times in seconds at which the word is heard.
+
+    `user_s`: the near-end network hears a user from then on. `engine`: it has the bands.
+    """  # fmt: skip
+    stop, found = StopWord(), []
+    for number, frames in enumerate(sound.reshape(-1, MIC_PERIOD_FRAMES)):
+        now, user, bands = number / 100, near_end if number / 100 >= user_s else 0.0, None
+        if engine is not None:
+            engine.process(frames)
+            bands = engine.bands
+        if stop.process(period(frames, user), now, audible=audible, bands=bands):
+            found.append(now)
+    return found
 
 
 @pytest.mark.parametrize("text", ["Stop!", "Stop."])
@@ -58,6 +72,21 @@ def test_stop_word_is_not_heard_in_others(voice: str) -> None:
 
 def test_stop_word_needs_a_user() -> None:
     assert heard(room("Stop!", voice="awb"), near_end=0.1) == []
+
+
+def test_stop_word_is_heard_if_the_user_shows_only_in_its_middle() -> None:
+    sound = room("Stop!", voice="awb")
+    end_s = len(sound) / MIC_RATE_HZ - 1.0
+    (at_s,) = heard(sound, user_s=end_s - 0.15)
+    assert at_s < end_s + 0.4
+    assert heard(sound, user_s=end_s + 0.8) == []
+
+
+def test_stop_word_takes_the_bands_of_the_wake_word_engine() -> None:
+    sound = room("Stop!", "Start", "Stop.", voice="awb")
+    alone = heard(sound)
+    assert len(alone) == 2
+    assert heard(sound, engine=Micro(("hey_jarvis",))) == alone
 
 
 def test_stop_word_is_heard_only_while_parley_is_audible_and_shortly_after() -> None:

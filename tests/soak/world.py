@@ -65,6 +65,7 @@ class WakeOnDemand:
     name = "on demand"
     keywords: tuple[str, ...] = ("hey_test", "stop")
     score = None
+    bands = None
 
     def __init__(self) -> None:
         self.next: str | None = None

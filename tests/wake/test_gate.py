@@ -14,6 +14,7 @@ class Firing:
 
     name = "firing"
     score: WakeScore | None = None
+    bands = None
 
     def __init__(self, *fired: str | None) -> None:
         self._fired = iter(fired)

@@ -342,7 +342,11 @@ class AudioFrontEnd:
         return self._gate.process(frames, now, speaking, wary=self.others_speak)
 
     def _stop_word(self, heard: ProcessedPeriod, speaking: bool, now: float) -> bool:
-        if self._stop is None or not self._stop.process(heard, now, audible=speaking):
+        if self._stop is None:
+            return False
+        known = self._gate is not None and not self._wakes.out(now)
+        bands = self._gate.bands if self._gate is not None and known else None
+        if not self._stop.process(heard, now, audible=speaking, bands=bands):
             return False
         return self._stop.is_users(self._hearing.own_voice())
 

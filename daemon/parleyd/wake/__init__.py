@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from parleyd.units import Frames
+from parleyd.units import Floats, Frames
 
 
 class WakeScore(NamedTuple):
@@ -35,6 +35,12 @@ class WakeEngine(Protocol):
     @property
     def score(self) -> WakeScore | None:
         """The score of the newest frames; None if the engine gives none."""
+        ...
+
+    @property
+    def bands(self) -> Floats | None:
+        """The levels in 40 bands that microWakeWord takes from the newest 10 ms; None if the engine
+        computes others. The next `process` may change the array."""
         ...
 
     def close(self) -> None:

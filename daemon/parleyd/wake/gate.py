@@ -1,6 +1,6 @@
 """One wake-up for each spoken word: engines fire several times for one word."""
 
-from parleyd.units import Frames
+from parleyd.units import Floats, Frames
 from parleyd.wake import WakeEngine, WakeScore
 
 WARY_SHARE = 0.25  # of the distance from the cutoff to 1: 0.95 instead of 0.8
@@ -21,6 +21,11 @@ class Gate:
     def score(self) -> WakeScore | None:
         """See `WakeEngine.score`."""
         return self._engine.score
+
+    @property
+    def bands(self) -> Floats | None:
+        """See `WakeEngine.bands`."""
+        return self._engine.bands
 
     def process(
         self, frames: Frames, now: float, speaking: bool, *, wary: bool = False

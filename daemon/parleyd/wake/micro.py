@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parleyd.errors import WakeError
-from parleyd.units import Frames
+from parleyd.units import Floats, Frames
 from parleyd.wake import WakeScore
 from parleyd.wake.micro_models import model_of
 
@@ -53,11 +53,13 @@ class Micro:
                 f"the wake-word engine micro cannot start: {error}; "
                 "reinstall pymicro-wakeword for this machine, or choose wake.engine porcupine"
             ) from error
+        self._bands: Floats | None = None
 
     def process(self, frames: Frames, *, speaking: bool = False) -> str | None:
         """Return the keyword that ended in these frames; a word fires repeatedly, see `Gate`."""
         found = None
         for features in self._features.process_streaming(frames.tobytes()):
+            self._bands = features.ravel()
             for keyword, word in zip(self.keywords, self._words, strict=True):
                 if word.fires(features, speaking) and found is None:
                     found = keyword
@@ -67,6 +69,11 @@ class Micro:
     def score(self) -> WakeScore:
         """The mean probability of the newest windows, of the word nearest to a detection."""
         return max((word.score for word in self._words), key=lambda at: at.score - at.cutoff)
+
+    @property
+    def bands(self) -> Floats | None:
+        """The levels in the bands of the newest 10 ms."""
+        return self._bands
 
     def close(self) -> None:
         """Free the models; may be called twice. Afterwards, `process` returns None."""

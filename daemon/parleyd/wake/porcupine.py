@@ -90,6 +90,10 @@ class Porcupine:
     def score(self) -> None:
         """None: the library reports detections only."""
 
+    @property
+    def bands(self) -> None:
+        """None: the library keeps its features."""
+
     def close(self) -> None:
         """Free the engine; may be called twice."""
         # The native library crashes on a call after delete, so the handle is removed first.
