@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from parleyd.config import AudioConfig, Config, HearingConfig
+from parleyd.config import AudioConfig, Config, HearingConfig, WakeConfig
 from parleyd.errors import ParleyError
 from tests.bench.hearing import curve, recorded, scenes, session, tables, worker
 
@@ -24,7 +24,8 @@ from tests.bench.hearing import curve, recorded, scenes, session, tables, worker
 def main() -> int:
     options = _options()
     try:
-        settings = _configured(options.set + ["barge_in=false"] * options.curve)
+        pairs = options.set + ["barge_in=false"] * options.curve
+        settings = _configured(pairs, stop_word=options.stop_word)
         origin = worker.load(options.corpus, options.split).origin
     except (ParleyError, msgspec.ValidationError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -94,6 +95,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--name", help="run only sessions whose name contains this")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE",
                         help="[hearing] settings, e.g. on_suspicion=duck")  # fmt: skip
+    parser.add_argument("--stop-word", action=argparse.BooleanOptionalAction,
+                        default=WakeConfig().stop_word, help="listen for it, too")  # fmt: skip
     parser.add_argument("--baseline", action="store_true",
                         help="also run a fixed threshold, as in hobby projects")  # fmt: skip
     parser.add_argument("--curve", action="store_true",
@@ -119,11 +122,12 @@ def _devices(options: argparse.Namespace, settings: Config) -> int:
     return 0
 
 
-def _configured(pairs: list[str]) -> Config:
+def _configured(pairs: list[str], *, stop_word: bool) -> Config:
     hearing = msgspec.convert(
         dict(pair.split("=", 1) for pair in pairs), type=HearingConfig, strict=False
     )
-    return Config(audio=AudioConfig(volume=100), hearing=hearing)
+    wake = WakeConfig(stop_word=stop_word)
+    return Config(audio=AudioConfig(volume=100), hearing=hearing, wake=wake)
 
 
 def _run(

@@ -25,6 +25,8 @@ _REACH = SERVER_RATE_HZ * 30 // 1000  # largest shift by a splice
 _ALIKE = 0.9  # a correlation above this identifies the block itself, not a similar one
 _PROCESSES = "microphone_processes"  # in the log
 _TALKS = (State.SPEAKING, State.BARGE_IN)
+_ENDS = (Decision.INTERRUPT, "stop_word")  # of an answer
+_JUDGED = (*Decision, "stop_word")
 
 
 @dataclass(slots=True)
@@ -173,9 +175,9 @@ class _Watch:
                 alone.held_s += 0.01 * held
                 alone.ducked_s += 0.01 * (not held)
         for log_event in log_events:
-            if log_event.name in tuple(Decision):
+            if log_event.name in _JUDGED:
                 alone.events.append((round(log_event.at_s, 3), log_event.name, log_event.fields))
-            alone.interruptions += log_event.name == Decision.INTERRUPT
+            alone.interruptions += log_event.name in _ENDS
         alone.reactions = sum(name != Decision.RESUME for _, name, _ in alone.events)
         if any(name == Decision.HOLD for _, name, _ in alone.events):
             alone.reactions -= alone.interruptions  # each follows a counted hold
@@ -201,7 +203,7 @@ class _Watch:
         until_s = line.end_s + AFTER_END_S
         log_events = [n for n in self._core.log_events if line.onset_s - 1.0 < n.at_s <= until_s]
         for log_event in log_events:
-            if log_event.name not in tuple(Decision):
+            if log_event.name not in _JUDGED:
                 continue
             after_ms = round((log_event.at_s - line.onset_s) * 1000, 1)
             trial.events.append((after_ms, log_event.name, log_event.fields))
@@ -209,7 +211,7 @@ class _Watch:
                 continue
             if trial.reaction_ms is None and log_event.name != Decision.RESUME:
                 trial.reaction_ms = after_ms
-            if trial.interrupt_ms is None and log_event.name == Decision.INTERRUPT:
+            if trial.interrupt_ms is None and log_event.name in _ENDS:
                 trial.interrupt_ms = after_ms
             trial.resumes += log_event.name == Decision.RESUME
         if trial.interrupt_ms is not None and self._core.sent:
