@@ -141,8 +141,18 @@ def rendered(scene: Scene, material: Material) -> tuple[Soundtrack, Frames, Fram
 
     The loudspeaker follows a script instead of decisions, so the air is computed in advance.
     """
+    track = composed(scene, material)
+    return (track, *played_to(scene, track))
+
+
+def composed(scene: Scene, material: Material) -> Soundtrack:
+    """Return the scene's soundtrack, whose air is a script."""
     with patch.object(soundtrack, "Air", _Script), patch.object(soundtrack, "mhm", words.hum):
-        track = soundtrack.compose(scene, material)
+        return soundtrack.compose(scene, material)
+
+
+def played_to(scene: Scene, track: Soundtrack) -> tuple[Frames, Frames, int]:
+    """Return what `rendered` does, without the soundtrack."""
     random = np.random.default_rng((*scene.seed, 2))
     periods = len(track.air.around) // MIC_PERIOD_FRAMES  # type: ignore[attr-defined]
     played = _played(track, periods, random)
@@ -152,7 +162,7 @@ def rendered(scene: Scene, material: Material) -> tuple[Soundtrack, Frames, Fram
         microphone = track.air.device.microphone()  # type: ignore[attr-defined]
         late = microphone.late_periods
         sound = np.concatenate([microphone.process(part) for part in _periods(sound)])
-    return track, float_to_int16(played), float_to_int16(sound), late
+    return float_to_int16(played), float_to_int16(sound), late
 
 
 def _periods(sound: Signal) -> Signal:

@@ -17,6 +17,7 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, Floats, Frames, ms_to_
 from tests.bench.hearing.air import convolved
 from tests.bench.hearing.material import Clip, Material, RoomPaths
 from tests.bench.hearing.scenes import Scene
+from tests.bench.hearing.soundtrack import Said
 from tests.bench.training import examples
 
 NO, YES, IGNORED = 0, 1, 2
@@ -92,31 +93,78 @@ def listen(
     """
     left = session.left.astype(np.float64)
     levels = session.echo_dbfs.copy()
-    user = np.zeros(len(left))
-    periods = len(left) // MIC_PERIOD_FRAMES
-    target = np.full(periods, NO, np.uint8)
+    users = _users(len(left), session.user_dbfs, voices, rooms, random, kinds)
+    for line in users.lines:
+        if random.random() < _HOLD_SHARE:
+            at, end = (round(at_s * 100) for at_s in (line.onset_s, line.end_s))
+            _hold(left, levels, at + int(random.uniform(4, 45)), end + int(random.uniform(5, 80)))
+    sound = np.clip(left + session.around + 32768 * users.sound, -32768, 32767)
+    features = heard(round_to_int16(sound), levels)
+    return features, users.target, len(users.lines)
+
+
+def through_microphone(
+    scene: Scene,
+    material: Material,
+    voices: dict[str, list[Clip]],
+    random: Random,
+    kinds: Mapping[str, float] | None,
+) -> tuple[Floats, np.ndarray]:
+    """Let users speak in the scene, whose microphone may process all that it hears; None: nobody.
+
+    Returns the features and the target of each period.
+    """
+    track = examples.composed(scene, material)
+    frames = len(track.user)
+    target = np.full(frames // MIC_PERIOD_FRAMES, NO, np.uint8)
+    if kinds is not None:
+        users = _users(frames, scene.user_dbfs, voices, material.rooms, random, kinds)
+        track.air.around = track.air.around + users.sound  # type: ignore[attr-defined]
+        track.said.extend(users.lines)
+        target = users.target
+    reference, mic, late = examples.played_to(scene, track)
+    cleaned, levels = cancelled(mic, reference)
+    features = heard(float_to_int16(cleaned), levels)
+    return features, np.roll(target, late)[: len(features)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Users:
+    """What users say in a session."""
+
+    lines: list[Said]
+    sound: Signal
+    target: np.ndarray
+
+
+def _users(
+    frames: int,
+    user_dbfs: float,
+    voices: dict[str, list[Clip]],
+    rooms: list[RoomPaths],
+    random: Random,
+    kinds: Mapping[str, float],
+) -> _Users:
+    periods = frames // MIC_PERIOD_FRAMES
+    found = _Users([], np.zeros(frames), np.full(periods, NO, np.uint8))
     at = int(random.uniform(0.3, 2.5) * 100)
-    said_so_far = 0
     while True:
         kind = str(random.choice(list(kinds), p=list(kinds.values())))
-        clip = _varied(voices[kind][int(random.integers(len(voices[kind])))].frames, random)
+        chosen = voices[kind][int(random.integers(len(voices[kind])))]
+        clip = _varied(chosen.frames, random)
         end = at + len(clip) // MIC_PERIOD_FRAMES
         if end + OVER > periods:
-            break
-        dbfs = session.user_dbfs + random.uniform(-6, 6)
+            return found
+        dbfs = user_dbfs + random.uniform(-6, 6)
         said = _in_room(clip, rooms[int(random.integers(len(rooms)))], dbfs, random)
         start = at * MIC_PERIOD_FRAMES
-        said = said[: len(user) - start]
-        user[start : start + len(said)] += said
-        if random.random() < _HOLD_SHARE:
-            _hold(left, levels, at + int(random.uniform(4, 45)), end + int(random.uniform(5, 80)))
+        said = said[: frames - start]
+        found.sound[start : start + len(said)] += said
+        found.lines.append(Said("lone", chosen.name, at / 100, end / 100))
         if kind == "stop":
-            target[end - 8 : end + OVER] = IGNORED
-            target[end + FROM : end + UNTIL] = YES
+            found.target[end - 8 : end + OVER] = IGNORED
+            found.target[end + FROM : end + UNTIL] = YES
         at = end + int(random.uniform(0.9, 3.5) * 100)
-        said_so_far += 1
-    sound = round_to_int16(np.clip(left + session.around + 32768 * user, -32768, 32767))
-    return heard(sound, levels).astype(np.float16), target, said_so_far
 
 
 def heard(cleaned: Frames, echo_dbfs: Floats) -> Floats:

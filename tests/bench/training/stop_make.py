@@ -22,11 +22,14 @@ from parleyd.playback import earcons
 from parleyd.units import MIC_RATE_HZ, SERVER_RATE_HZ
 from tests.bench.hearing import material
 from tests.bench.hearing.material import Clip, Material
-from tests.bench.hearing.scenes import Scene
+from tests.bench.hearing.scenes import LOUDEST_ECHO_DBFS, Scene
 from tests.bench.training import examples, noises, stop_examples
 
 SESSIONS_PER_MATERIAL = 25  # then new households are made
 ALARM_SHARE = 0.13
+PROCESSING_SHARE = 0.35  # of sessions through a microphone, besides those that do it anyway
+PROCESSING_ENR_DB = (3.0, 18.0)
+NOBODY_SHARE = 0.35
 _SEED = 79
 _SEEDS = {"train": 0, "held": 1}
 
@@ -37,6 +40,7 @@ def main() -> None:
     parser.add_argument("--voices", type=Path, required=True, help="... by stop_voices.py")
     parser.add_argument("--sessions", type=int, default=360, help="echoes of 40 s each")
     parser.add_argument("--rounds", type=int, default=6, help="users for each echo")
+    parser.add_argument("--microphones", type=int, default=0, help="sessions in one piece")
     parser.add_argument("--split", choices=("train", "held"), default="train")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -55,6 +59,13 @@ def main() -> None:
         _make(options, seed, wide, voices)
         if number % 20 == 19:
             print(f"{number + 1} sessions, {time.monotonic() - began:.0f} s", flush=True)
+    for number in range(options.microphones):
+        seed = (_SEED + 1, _SEEDS[options.split], number)
+        if number % SESSIONS_PER_MATERIAL == 0:
+            wide = _material(gathered, voices, np.random.default_rng(seed))
+        _make_through_microphone(options, seed, wide, voices)
+        if number % 20 == 19:
+            print(f"{number + 1} microphones, {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _make(
@@ -75,7 +86,27 @@ def _make(
         if not path.exists():
             random = np.random.default_rng((*seed, again))
             features, target, _ = stop_examples.listen(echo, voices, wide.rooms, random)
-            np.savez(path, features=features, target=target)
+            np.savez(path, features=features.astype(np.float16), target=target)
+
+
+def _make_through_microphone(
+    options: argparse.Namespace,
+    seed: tuple[int, ...],
+    wide: Material,
+    voices: dict[str, list[Clip]],
+) -> None:
+    path = options.out / f"{options.split}-microphone-{seed[-1]:04d}.npz"
+    if path.exists():
+        return
+    random = np.random.default_rng((*seed, 1))
+    scene, of = _scene(seed, wide)
+    if random.random() < PROCESSING_SHARE:
+        enr_db = random.uniform(*PROCESSING_ENR_DB)
+        dbfs = min(scene.user_dbfs, LOUDEST_ECHO_DBFS - enr_db)
+        scene = replace(scene, device=True, enr_db=enr_db, user_dbfs=dbfs)
+    kinds = None if random.random() < NOBODY_SHARE else stop_examples.KINDS
+    features, target = stop_examples.through_microphone(scene, of, voices, random, kinds)
+    np.savez(path, features=features.astype(np.float16), target=target)
 
 
 def _scene(seed: tuple[int, ...], wide: Material) -> tuple[Scene, Material]:

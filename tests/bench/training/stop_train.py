@@ -9,13 +9,14 @@ from torch import nn
 
 from tests.bench.training.network import CUE_LIMIT, Network, load, save, scaled
 
-DENSE, UNITS = 48, 56
-EPOCHS = 12
+DENSE, UNITS = 64, 96
+EPOCHS = 45
 STEP = 3  # periods, as in parleyd.hearing.stop_word
-SEQUENCE = 170  # steps: 5 s
-BATCH = 16
+SEQUENCE = 100  # steps: 3 s
+UNJUDGED = 15  # steps at the start of a sequence, which may have cut a word
+BATCH = 32
 NO, YES, IGNORED = 0, 1, 2
-RATE = 5e-3
+RATE = 4e-3
 LATEST = 20  # steps after the first target of a word in which it may be found
 
 Session = tuple[np.ndarray, np.ndarray]
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("examples", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--start", type=Path, help="continue from this model")
+    parser.add_argument("--start", type=Path, help="continue from this model: the rate only falls")
     options = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(1)  # a fixed order of sums makes the training deterministic
@@ -61,25 +62,30 @@ def _fit(
 ) -> None:
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE / 2, weight_decay=1e-2)
-    sequences = [
-        (cues[start : start + SEQUENCE], target[start : start + SEQUENCE])
-        for cues, target in train
-        for start in range(0, len(cues) - SEQUENCE, SEQUENCE)
+    starts = [
+        (number, start)
+        for number, (cues, _) in enumerate(train)
+        for start in range(0, len(cues) - 2 * SEQUENCE, SEQUENCE)
     ]
     epochs = options.epochs
-    count = epochs * (len(sequences) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=count)
+    count = epochs * (len(starts) // BATCH)
+    rises = 0.0 if options.start is not None else 0.3
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=count, pct_start=rises
+    )
     bands = (len(mean) // STEP) - 1
     for epoch in range(epochs):
-        order = random.permutation(len(sequences))
+        order = random.permutation(len(starts))
         losses = []
-        for start in range(0, len(order) - BATCH + 1, BATCH):
-            picked = [sequences[n] for n in order[start : start + BATCH]]
-            seen = scaled(np.stack([p[0] for p in picked]), mean, std)
+        for first in range(0, len(order) - BATCH + 1, BATCH):
+            picked = [_cut(train, starts[n], random) for n in order[first : first + BATCH]]
+            seen = scaled(np.stack([cues for cues, _ in picked]), mean, std)
             seen = _disturbed(seen, bands, random)
-            target = torch.from_numpy(np.stack([p[1] for p in picked]))
+            target = torch.from_numpy(np.stack([target for _, target in picked]))
+            weight = (target != IGNORED).float()
+            weight[:, :UNJUDGED] = 0.0
             loss = nn.functional.binary_cross_entropy_with_logits(
-                network(seen)[..., 0], (target == YES).float(), weight=(target != IGNORED).float()
+                network(seen)[..., 0], (target == YES).float(), weight=weight
             )
             optimizer.zero_grad()
             loss.backward()
@@ -89,6 +95,15 @@ def _fit(
             losses.append(loss.item())
         save(network, options.model, mean, std)
         print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(losses):.5f}", flush=True)
+
+
+def _cut(
+    train: list[Session], start: tuple[int, int], random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a sequence that begins at `start`, or up to one sequence later."""
+    cues, target = train[start[0]]
+    first = start[1] + int(random.integers(SEQUENCE))
+    return cues[first : first + SEQUENCE], target[first : first + SEQUENCE]
 
 
 def _disturbed(seen: torch.Tensor, bands: int, random: np.random.Generator) -> torch.Tensor:
