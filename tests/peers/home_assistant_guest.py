@@ -7,7 +7,7 @@ assistant with a lamp that it may switch, and the MCP server. Each line has a ``
 
 - ``states``: the reply has each entity of Parley with its state, and the lamp.
 - ``call``: a service, with ``domain``, ``service`` and ``data``.
-- ``token``: a long-lived token and the id of Parley's device.
+- ``token``: a long-lived token.
 - ``end``.
 """
 
@@ -122,8 +122,7 @@ async def token(hass: core.HomeAssistant) -> dict[str, str]:
         token_type="long_lived_access_token",
         access_token_expiration=datetime.timedelta(days=1),
     )
-    (device,) = device_registry.async_get(hass).devices
-    return {"token": hass.auth.async_create_access_token(refresh), "device": device.id}
+    return {"token": hass.auth.async_create_access_token(refresh)}
 
 
 async def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import peers
 import pytest
 from daemon_process import Daemon
+from lamp_server import LampServer
 
 from parleyd import __version__
 from tests.e2e.test_control import CONFIG
@@ -23,6 +24,7 @@ pytestmark = [
 ]
 
 FIRST = "sensor.kitchen_parley_state"
+LAMP = "input_boolean.lamp"
 
 
 class HomeAssistant:
@@ -152,3 +154,32 @@ def test_home_assistant_finds_and_controls_a_daemon(
 
     bridge.kill()  # its last will marks every entity
     home.wait(sensor__state="unavailable", switch__mute="unavailable")
+
+
+def test_a_realtime_model_switches_a_lamp_of_home_assistant(
+    tmp_path: Path, home: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = LampServer("HassTurnOn", {"name": "Kitchen lamp"})
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    until(lambda: home.states().get(LAMP) == "off", "Home Assistant has a lamp")
+    monkeypatch.setenv("HOME_MCP_KEY", home.ask(do="token")["token"])
+    realtime = f'server = "compatible"\nurl = "ws://127.0.0.1:{server.port}/v1/realtime"'
+    mcp = f'label = "home"\nwhere = "here"\nurl = "http://127.0.0.1:{home.port}/api/mcp"'
+    running = Daemon(
+        tmp_path,
+        CONFIG.replace('server = "embedded"', realtime)
+        + f'[home]\narea = "Kitchen"\n[[skills.mcp]]\n{mcp}\nkey = "HOME_MCP_KEY"\n',
+    )
+    try:
+        running.wait("READY=1")
+        until(lambda: bool(server.function), "the model has Home Assistant's functions")
+        assert "Kitchen lamp" in server.session["instructions"]
+        parley("listen")
+        until(lambda: home.states()[LAMP] == "on", "the lamp is on")
+        until(lambda: bool(server.outputs), "the model is told")
+        print(f"Home Assistant {home.version}: {server.function} -> {server.outputs[0][:200]}")
+        assert "Kitchen lamp" in server.outputs[0]
+        assert "Kitchen lamp" not in running.log.read_text()
+    finally:
+        running.close()
+        server.close()
