@@ -1,13 +1,19 @@
 """The core in a group: it waits, stands down, and keeps what no other speaker can stop."""
 
+from random import Random
+
 import msgspec
+import pytest
 
 from parleyd.core.arbitration import HOLD_S, WakeClaim
 from parleyd.core.events import (
     AlarmDue,
     ButtonPressed,
+    CardBack,
+    CardLost,
     ClaimHeard,
     ListenRequested,
+    MuteSwitched,
     OwnSpeech,
     PeerSpeaks,
     StopRequested,
@@ -226,6 +232,73 @@ def test_gate_is_raised_while_another_speaks_and_its_lease_lasts() -> None:
     assert home.core.speaker.state is State.LISTENING
 
 
+def test_wake_is_logged_where_it_is_answered() -> None:
+    """Programs act on this line, for instance in the room of the speaker."""
+    home = Grouped()
+    home.wakes()
+    assert home.core.log_events("wake") == []
+    home.core.run(0.3)
+    assert [line.fields["state"] for line in home.core.log_events("wake")] == ["idle"]
+    home = Grouped()
+    home.wakes()
+    home.hears(100.0)
+    home.core.run(1.0)
+    assert home.core.log_events("wake") == []
+
+
+def test_follow_up_is_not_offered_while_another_speaks() -> None:
+    """Two speakers that answer, and listen after that, would talk to each other."""
+    home = Grouped(follow_up_s=6.0)
+    home.core.ask("r1")
+    home.core.sound("r1", 1000)
+    home.core.end("r1")
+    home.core.until(State.SPEAKING)
+    home.core.say(PeerSpeaks("kitchen", 7000))
+    home.core.until(State.IDLE, 3.0)
+
+
+def test_open_follow_up_ends_when_another_speaks() -> None:
+    for talks in (False, True):
+        home = Grouped(follow_up_s=6.0)
+        home.core.ask("r1")
+        home.core.sound("r1", 1000)
+        home.core.end("r1")
+        home.core.until(State.SPEAKING)
+        home.core.until(State.LISTENING)
+        home.core.run(1.0)
+        if talks:
+            home.core.hearsay.speaks = True
+            home.core.run(0.5)
+        began = home.core.now
+        home.core.say(PeerSpeaks("kitchen", 7000))
+        home.core.run(0.1)
+        assert home.core.speaker.state is (State.LISTENING if talks else State.IDLE)
+        assert home.core.heard_ms(since=began) == 0
+
+
+def test_follow_up_with_the_wake_word_stays_when_another_speaks() -> None:
+    home = Grouped(follow_up_s=6.0)
+    home.core.ask("r1")
+    home.core.sound("r1", 1000)
+    home.core.end("r1")
+    home.core.until(State.SPEAKING)
+    home.core.until(State.LISTENING)
+    home.core.run(1.0)
+    home.wakes()
+    home.core.say(PeerSpeaks("kitchen", 7000))
+    home.core.run(1.0)
+    assert home.core.speaker.state is State.LISTENING
+
+
+def test_turn_after_the_wake_word_stays_when_another_speaks() -> None:
+    home = Grouped()
+    home.wakes()
+    home.core.run(0.5)
+    home.core.say(PeerSpeaks("kitchen", 7000))
+    home.core.run(1.0)
+    assert home.core.speaker.state is State.LISTENING
+
+
 def test_levels_are_kept_but_for_words_into_an_answer() -> None:
     home = Grouped()
     home.wakes()
@@ -233,6 +306,51 @@ def test_levels_are_kept_but_for_words_into_an_answer() -> None:
     home.wakes()
     learned = home.core.effects_of(WakeLevelsLearned)
     assert [len(e.levels) for e in learned if isinstance(e, WakeLevelsLearned)] == [1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_any_news_leave_a_core_that_hears_the_next_wake_word(seed: int) -> None:
+    random, home = Random(seed), Grouped(follow_up_s=1.0, no_speech_timeout_s=2.0)
+    core = home.core
+
+    def claim() -> ClaimHeard:
+        name = random.choice(("mine-1", "mine-3", "x-1", "y-2", ""))
+        level_db = random.choice((-120.0, -80.0, -79.0, 0.0, 120.0))
+        claim = WakeClaim(name, level_db, random.randint(0, 100), random.random() < 0.5)
+        return ClaimHeard(random.choice(("kitchen", "hall", "")), claim, random.uniform(0, 2000))
+
+    happens = (
+        home.wakes,
+        home.wakes,
+        lambda: core.say(claim()),
+        lambda: core.say(claim()),
+        lambda: core.say(PeerSpeaks(random.choice("ab"), random.choice((0, 500, 60_000)))),
+        lambda: core.say(ButtonPressed()),
+        lambda: core.say(ListenRequested(1)),
+        lambda: core.say(StopRequested(2)),
+        lambda: core.say(AlarmDue("eggs", random.randint(1, 9))),
+        lambda: core.talks(random.uniform(0.1, 1.0)),
+        lambda: core.run(random.choice((0.01, 0.05, 0.12, 0.3, 1.0))),
+        lambda: core.say(MuteSwitched(True)),
+        lambda: core.say(MuteSwitched(False)),
+        lambda: core.say(CardLost("unplugged", 0)),
+        lambda: core.say(CardBack()),
+    )
+    for _ in range(150):
+        random.choice(happens)()
+    core.say(CardBack())
+    core.say(MuteSwitched(False))
+    core.say(StopRequested(3))
+    core.run(90.0)
+    assert core.speaker.state is State.IDLE
+    woke = home.wakes()
+    core.run(HOLD_S + 0.3)
+    assert core.speaker.state is State.LISTENING
+    assert core.heard_ms(since=woke) > 50
+    core.talks(0.5)
+    before = len(core.events(ev.CreateResponse))
+    core.wait(lambda: len(core.events(ev.CreateResponse)) > before)
 
 
 # --- the usual level --------------------------------------------------------------------

@@ -112,7 +112,10 @@ class Dialogue:
         self._muted = False
         self._remark = ""
         self._began: tuple[TurnEvent | None, float] = (None, 0.0)  # the turn: by what, and when
-        self._held: set[TurnTrigger | TurnAction] | None = None  # what waits, while `hold`s
+        self._held: set[TurnTrigger | TurnAction] | None = None  # waits for `release`
+        self._held_wake: LogEvent | None = None
+        self.others_speak = False
+        """Other speakers are audible, set by the owner: no turn begins or waits without a call."""
 
     @property
     def state(self) -> State:
@@ -179,12 +182,17 @@ class Dialogue:
         self.advance(TurnTrigger.STOP_COMMAND, now)
 
     def hold(self) -> None:
-        """From before the wake word on: its chime and the end of its turn wait for `release`."""
-        self._held = set()
+        """From before the wake word on: its chime and the end of its turn wait for `release`.
+
+        So does its log event: programs act on it, and this may not be their room.
+        """
+        self._held, self._held_wake = set(), None
 
     def release(self, now: float) -> None:
         """The turn is this speaker's: do what has waited."""
         held, self._held = self._held or set(), None
+        if self._held_wake is not None:
+            self._emit(self._held_wake)
         if TurnAction.CHIME in held:
             self._chime(now)
         if TurnTrigger.TURN_ENDED in held:
@@ -239,7 +247,11 @@ class Dialogue:
 
     def wake_word(self, keyword: str, now: float) -> None:
         """The wake word, or a stop word, was heard."""
-        self._log_event("wake", keyword=keyword, state=str(self._turn.state))
+        wake = LogEvent("wake", {"keyword": keyword, "state": str(self._turn.state)})
+        if self._held is None:
+            self._emit(wake)
+        else:
+            self._held_wake = wake
         if self._turn.state is State.LISTENING:  # the turn that is open counts as called
             self._follow_ups.begin(called=True)
             self._front_end.turn_begins(now, called=True)
@@ -282,6 +294,9 @@ class Dialogue:
         """Follow the reply, the session, the connection and the deadline of the turn."""
         if self._session.working:
             self._turn.wait_on(now)
+        if self.others_speak and self._turn.awaits_follow_up and not self._follow_ups.called:
+            self._remark = "say the wake word to continue: another speaker speaks"
+            self.advance(TurnTrigger.STOOD_DOWN, now)
         progress = self._reply.progress(self._turn.state, now)
         if progress is TurnTrigger.REPLY_FINISHED:
             progress = self._finished()
@@ -313,6 +328,7 @@ class Dialogue:
         if self._session.question_heard():
             asked = able and self._player.audible
             return TurnTrigger.QUESTION_ASKED if asked else TurnTrigger.REPLY_FINISHED_LAST
+        able = able and not self.others_speak
         if not able or self._reply.ends_talk or self._settings.turn.follow_up_s <= 0:
             return TurnTrigger.REPLY_FINISHED_LAST
         return self._wake_word_needed() if self._over else TurnTrigger.REPLY_FINISHED

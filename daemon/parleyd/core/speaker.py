@@ -228,7 +228,8 @@ class SmartSpeaker:
         talking = self.state in (State.SPEAKING, State.BARGE_IN)
         outside = self._ringer.audible or self._announcements.audible
         if self._group is not None:
-            self._front_end.others_speak = self._group.others_speak(now)
+            others_speak = self._group.others_speak(now)
+            self._front_end.others_speak = self._dialogue.others_speak = others_speak
         sounding, attentive = talking or outside, self.state is not State.IDLE or outside
         result = self._front_end.listen(period.frames, now, speaking=sounding, attentive=attentive)
         if result is not None:

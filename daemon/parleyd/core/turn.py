@@ -237,6 +237,11 @@ class TurnStateMachine:
         if self.state in (THINKING, SPEAKING) and now - self._thinks_since < WORKS_AT_MOST_S:
             self.deadline = self._deadline(now)
 
+    @property
+    def awaits_follow_up(self) -> bool:
+        """The user may speak after a reply, and has not begun."""
+        return self.state is LISTENING and self._follow_up and not self._user_spoke
+
     def time_is_up(self, now: float) -> bool:
         """The state's deadline has passed: the owner must handle `TurnTrigger.TIME_UP`."""
         return self.deadline is not None and now >= self.deadline
