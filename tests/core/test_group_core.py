@@ -12,6 +12,7 @@ from parleyd.core.events import (
     CardBack,
     CardLost,
     ClaimHeard,
+    GroupReached,
     ListenRequested,
     MuteSwitched,
     OwnSpeech,
@@ -41,6 +42,7 @@ class Grouped:
             wake=self.engine,
             group=GroupMemory("mine"),
         )
+        self.core.say(GroupReached(True))
 
     def wakes(self) -> float:
         """Let the engine detect the wake word in the next period; returns its time."""
@@ -74,6 +76,16 @@ def test_speaker_alone_chimes_after_the_hold_and_listens_at_once() -> None:
     assert [claim.answering for claim in home.claims] == [False, True]
     home.core.talks(0.5)
     home.core.wait(lambda: bool(home.core.events(ev.CreateResponse)))
+
+
+def test_speaker_without_a_way_to_the_others_holds_nothing() -> None:
+    home = Grouped()
+    home.core.say(GroupReached(False))
+    woke = home.wakes()
+    home.core.run(0.06)
+    assert home.core.heard_ms(since=woke) > 20
+    assert home.claims == []
+    assert len(home.core.effects_of(WakeLevelsLearned)) == 1
 
 
 def test_audio_from_the_hold_is_sent_without_a_gap() -> None:

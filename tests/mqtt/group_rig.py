@@ -11,7 +11,8 @@ import pytest
 from waiting import until
 
 from parleyd import config
-from parleyd.app.assembly import assembled
+from parleyd.app.assembly import ProcessState, assembled
+from parleyd.app.audio_thread import AudioThread
 from parleyd.app.preflight import Parts
 from parleyd.app.supervision import running
 from parleyd.control.link import ControlLink, linked
@@ -52,6 +53,8 @@ class Roommate:
     name: str
     engine: WakeOnDemand
     environ: dict[str, str]
+    process: ProcessState
+    audio_thread: AudioThread | None = None
     link: ControlLink | None = None
     shown: list[str] = field(default_factory=lambda: ["idle"])
     logged: list[Logged] = field(default_factory=list)
@@ -62,6 +65,14 @@ class Roommate:
             self.shown.append(event.indication)
         elif isinstance(event, Logged):
             self.logged.append(event)
+
+    async def joined(self) -> None:
+        """Wait until the core knows that the others can be reached."""
+        await until(lambda: self.process.desk._server.relays, WITHIN_S)
+        audio_thread = self.audio_thread
+        assert audio_thread is not None
+        periods = audio_thread.periods
+        await until(lambda: audio_thread.periods > periods + 3, WITHIN_S)
 
     def count(self, name: str) -> int:
         """How many log events of this name there were."""
@@ -89,14 +100,17 @@ async def roommate(
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
-    mate = Roommate(name, WakeOnDemand(), {"XDG_STATE_HOME": str(home)})
     process = process_state(state)
+    mate = Roommate(name, WakeOnDemand(), {"XDG_STATE_HOME": str(home)}, process)
     parts = Parts(mate.engine, Loaded())
     address = BrokerAddress("localhost", broker.port, None, None, None)
     relay = GroupRelay(address, GroupTopics(name, "parley", "home"), mate.environ)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(process.desk.open())
-        await stack.enter_async_context(assembled(config.parse(CONFIG), process, parts))
+        running_parts = await stack.enter_async_context(
+            assembled(config.parse(CONFIG), process, parts)
+        )
+        mate.audio_thread = running_parts.audio_thread
         mate.link = await stack.enter_async_context(linked(mate.take, mate.environ))
         await mate.link.ask(SubscribeRequest(topics=("state", "log")), Done)
         await stack.enter_async_context(running(relay=relay.run))
@@ -120,6 +134,8 @@ async def household(
             for name, level in near_db.items()
         ]
         await until(lambda: caplog.text.count("joined the group home") >= len(mates), WITHIN_S)
+        for mate in mates:
+            await mate.joined()
         yield mates
 
 

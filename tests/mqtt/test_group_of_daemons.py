@@ -72,12 +72,15 @@ def test_broker_that_dies_in_mid_arbitration_leaves_each_alone(
             assert all(mate.listens for mate in mates)
             assert not any(mate.count("stood_down") for mate in mates)
             await end(*mates)
+            await eventually(lambda: not any(m.process.desk._server.relays for m in mates))
             wake(*mates)  # and without a broker
             await eventually(lambda: all(mate.listens for mate in mates))
             await end(*mates)
             broker.start()
             joined = caplog.text.count("joined the group home")
             await eventually(lambda: caplog.text.count("joined the group home") == joined + 2)
+            for mate in mates:
+                await mate.joined()
             wake(*mates)
             assert await the_one(mates, loudest=mates[1]) in mates
 

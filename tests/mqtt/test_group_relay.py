@@ -144,6 +144,26 @@ def test_daemon_without_the_group_is_logged_once(
 
 @pytest.mark.slow
 @needs_broker
+def test_copied_card_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two speakers with one machine id write to the same topic."""
+
+    async def life(place: Rig) -> None:
+        broker = place.broker()
+        home = place.home(broker)
+        async with relayed(tmp_path, broker, caplog) as (a, b):
+            for _ in range(3):
+                home.publish("parley/group/home/a", b'{"type":"speaking","lease_ms":1}')
+            await until(lambda: len(b.came) == 3, WITHIN_S)
+            await until(lambda: "another speaker has this one's id" in caplog.text, WITHIN_S)
+            assert a.came == []
+        assert caplog.text.count("another speaker has this one's id") == 1
+
+    with rig(tmp_path) as place:
+        asyncio.run(life(place))
+
+
+@pytest.mark.slow
+@needs_broker
 def test_access_list_of_the_page_keeps_others_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

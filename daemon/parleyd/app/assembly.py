@@ -175,6 +175,7 @@ async def assembled(
             watchers=[
                 *(watcher.observe for watcher in (recorder, meter) if watcher is not None),
                 desk.levels.watcher(speaker),
+                *([desk.group_watcher(queue.post)] if grouped else []),
             ],
             reopen=partial(open_card, settings.audio),
             priority=settings.audio.priority,

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
+from parleyd.app.audio_thread import Watcher
 from parleyd.app.control_events import ControlEvents
 from parleyd.app.control_requests import ControlRequests, Controls, refused
 from parleyd.app.level_tap import LevelTap
@@ -13,6 +14,7 @@ from parleyd.control.place import Place
 from parleyd.control.replies import AnyReply, Code
 from parleyd.control.requests import ActRequest
 from parleyd.control.server import ControlServer
+from parleyd.core.events import GroupReached, InputEvent, MicPeriod, TickResult
 from parleyd.host import scheduling
 
 
@@ -29,6 +31,18 @@ class ControlDesk:
         self._server = ControlServer(place, self._answer, self.levels.newest)
         self.events = ControlEvents(self._server.publish)
         self.requests = ControlRequests(status, self.events)
+
+    def group_watcher(self, post: Callable[[InputEvent], None]) -> Watcher:
+        """A watcher for the audio thread: posts whether a client relays to the group."""
+        reached = False
+
+        def observe(period: MicPeriod, step: TickResult) -> None:
+            nonlocal reached
+            if self._server.relays != reached:
+                reached = not reached
+                post(GroupReached(reached))
+
+        return observe
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:

@@ -67,6 +67,8 @@ class ControlServer:
         self._place, self._answer, self._levels = place, answer, levels
         self.measures = False
         """A client has subscribed to the levels; any thread may read it."""
+        self.relays = False
+        """A client has subscribed to the group; any thread may read it."""
         self._topics: frozenset[Topic] = frozenset()  # of all clients
         self._clients: set[ControlConnection] = set()
         self._requests = RequestPace(REQUESTS_PER_S, REQUESTS_AT_ONCE)
@@ -178,7 +180,7 @@ class ControlServer:
     def _subscribed(self) -> None:
         """The topics of a client have changed."""
         self._topics = frozenset(topic for client in self._clients for topic in client.topics)
-        self.measures = "levels" in self._topics
+        self.measures, self.relays = "levels" in self._topics, "group" in self._topics
         if self.measures:
             self._measured.set()
         else:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from parleyd.core.group_events import ClaimHeard as ClaimHeard
 from parleyd.core.group_events import GroupEffect, GroupInput
+from parleyd.core.group_events import GroupReached as GroupReached
 from parleyd.core.group_events import OwnSpeech as OwnSpeech
 from parleyd.core.group_events import PeerSpeaks as PeerSpeaks
 from parleyd.core.group_events import WakeClaimed as WakeClaimed

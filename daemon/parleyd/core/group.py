@@ -13,6 +13,7 @@ from parleyd.core.group_events import (
     ClaimHeard,
     GroupEffect,
     GroupInput,
+    GroupReached,
     OwnSpeech,
     PeerSpeaks,
     WakeClaimed,
@@ -49,6 +50,7 @@ class GroupMember:
         self._usual = UsualLevel(memory.levels)
         self._arbitration = Arbitration()
         self._claims = 0
+        self._reached = False  # without the others, nothing is held
         self._talkers: dict[str, float] = {}
         self._renew_at: float | None = None  # None: this speaker is silent
 
@@ -68,6 +70,8 @@ class GroupMember:
             case ClaimHeard(speaker, claim, age_ms):
                 if not claim.id.startswith(f"{self._identity}-"):  # a broker may send it back
                     self._arbitration.hear(speaker, claim, age_ms / 1000, now)
+            case GroupReached(reached):
+                self._reached = reached
             case PeerSpeaks(speaker, lease_ms):
                 self._talkers = {s: until for s, until in self._talkers.items() if now < until}
                 self._talkers.pop(speaker, None)
@@ -81,6 +85,8 @@ class GroupMember:
         if not firm:  # else the level holds own sound, or the user is known to be near
             self._usual.heard(level_dbfs)
             self._emit(WakeLevelsLearned(self._usual.levels))
+        if not self._reached:
+            return Ruling.ANSWER
         claim_id = f"{self._identity}-{self._claims}"
         return self._arbitration.detect(claim_id, level_db, now, firm=firm)
 

@@ -26,6 +26,13 @@ class PeerSpeaks:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupReached:
+    """The way to the other speakers is open, or no longer."""
+
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WakeClaimed:
     """This speaker claims a wake word: the others must get it at once."""
 
@@ -50,5 +57,5 @@ class WakeLevelsLearned:
     """dBFS."""
 
 
-GroupInput = ClaimHeard | PeerSpeaks
+GroupInput = ClaimHeard | PeerSpeaks | GroupReached
 GroupEffect = WakeClaimed | OwnSpeech | WakeLevelsLearned

@@ -39,7 +39,7 @@ from parleyd.core.events import (
     WakeRenewed,
 )
 from parleyd.core.group import GroupMember, GroupMemory
-from parleyd.core.group_events import ClaimHeard, PeerSpeaks
+from parleyd.core.group_events import ClaimHeard, GroupReached, PeerSpeaks
 from parleyd.core.hearing_monitor import HearingMonitor
 from parleyd.core.indicator import IndicatorInputs
 from parleyd.core.states import State
@@ -161,7 +161,7 @@ class SmartSpeaker:
                 self._emit(RequestAnswered(number))
             case SpeechRequested():
                 self._announcements.add(event, now)
-            case ClaimHeard() | PeerSpeaks():
+            case ClaimHeard() | PeerSpeaks() | GroupReached():
                 if self._group is not None:
                     self._group.handle(event, now)
             case _:

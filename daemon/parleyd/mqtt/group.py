@@ -2,6 +2,7 @@
 
 It has separate connections to the broker and to the daemon, so that no command and no text
 delays a claim. A claim that has waited too long is not sent: the others have decided without it.
+It subscribes at the daemon while it has the broker, so that the daemon holds nothing in vain.
 """
 
 import asyncio
@@ -122,13 +123,11 @@ class GroupRelay:
         self._broker = BrokerLink(address, f"{topics.speaker}_group", self._converse, level=level)
         self._limit = CommandLimit(NEWS_PER_S)
         self._out, self._in = NewsQueue(), NewsQueue()
-        self._told = False
+        self._told: set[str] = set()
 
     async def run(self) -> None:
         """Serve until cancelled. Raises `ConfigError`."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._broker.serve())
-            tasks.create_task(self._follow())
+        await self._broker.serve()
 
     # --- the daemon -----------------------------------------------------------------------
 
@@ -155,9 +154,13 @@ class GroupRelay:
             except ControlError as error:
                 if error.code not in (Code.NO_GROUP, Code.RELOADING):
                     raise
-                if error.code == Code.NO_GROUP and not self._told:
-                    self._told = True
-                    log.warning("the daemon is in no group: reload it (systemctl reload parleyd)")
+                if error.code == Code.NO_GROUP:
+                    self._tell_once("the daemon is in no group: systemctl reload parleyd")
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            log.warning("%s", text)
 
     def _take(self, event: AnyEvent | EventsDropped | None) -> None:
         if event is None:
@@ -174,6 +177,7 @@ class GroupRelay:
         self._out.begin()
         log.info("joined the group %s", self._topics.group)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
             tasks.create_task(self._send(client))
             tasks.create_task(self._receive(client))
 
@@ -191,7 +195,10 @@ class GroupRelay:
         async for message in client.messages:
             speaker = self._topics.speaker_of(str(message.topic))
             payload = message.payload if isinstance(message.payload, bytes) else b""
-            if speaker in (None, self._topics.speaker) or message.retain:
+            if speaker is None or message.retain:
+                continue
+            if speaker == self._topics.speaker:  # the broker sends no own messages back
+                self._tell_once("another speaker has this one's id : is its card a copy?")
                 continue
             if not self._limit.admits(loop.time()) or len(payload) > LARGEST_NEWS:
                 continue

@@ -11,6 +11,7 @@ from parleyd.audio import level_dbfs, power_to_db
 from parleyd.config import AudioConfig, Config, TurnConfig, WakeConfig
 from parleyd.core.events import (
     ConnectionUp,
+    GroupReached,
     MicPeriod,
     StopRequested,
     WakeClaimed,
@@ -85,7 +86,7 @@ class Dweller:
         self._newest: deque[float] = deque(maxlen=200)
         self.detection: Detection | None = None
         self.chimed_at: float | None = None
-        for event in (ConnectionUp(), ev.SessionCreated()):
+        for event in (ConnectionUp(), ev.SessionCreated(), GroupReached(True)):
             self.speaker.handle(event, 0.0)
         self.speaker.tick(MicPeriod(None, 0), 0.0)
         self.speaker.handle(ev.SessionUpdated(), 0.0)
