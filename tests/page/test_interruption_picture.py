@@ -29,11 +29,11 @@ def test_picture_has_the_levels_around_the_interruption_and_its_marks() -> None:
     picture = recorder.picture
     assert picture is not None
     times = [sample["t"] for sample in picture["samples"]]
-    assert (times[0], times[-1]) == (-BEFORE_S, AFTER_S)
-    assert [(mark["name"], mark["t"]) for mark in picture["marks"]] == [
-        ("hold", -0.2),
-        ("interrupt", 0.0),
-        ("interrupted", 0.0),
+    assert (times[0], times[-1]) == (-BEFORE_S, AFTER_S) == (-4.0, 1.5)
+    assert picture["marks"] == [
+        {"name": "hold", "t": -0.2, "reason": "a voice"},
+        {"name": "interrupt", "t": 0.0, "reason": "voice"},
+        {"name": "interrupted", "t": 0.0},
     ]
     assert picture["date"] == DATE
     assert not recorder.records
@@ -54,6 +54,7 @@ def test_figures_of_the_turn_are_taken_before_and_after_the_picture() -> None:
         }  # fmt: skip
     assert not after.turn(scenes.TURNS[1])  # of a later interruption, which has its own picture
     assert not after.turn(scenes.TURNS[2])
+    assert not InterruptionRecorder().turn(scenes.TURNS[1])  # by no hold that was seen
 
 
 def test_hold_that_was_resumed_is_not_drawn_into_a_later_interruption() -> None:
@@ -69,7 +70,8 @@ def test_two_interruptions_in_a_second_leave_the_second() -> None:
     recorder.log_event(100.0, "interrupted", {}, DATE)
     recorder.log_event(100.5, "interrupted", {}, DATE + 1)
     assert recorder.records
-    assert recorder.complete(102.1)
+    assert not recorder.complete(101.9)
+    assert recorder.complete(102.0)
     assert recorder.picture is not None
     assert recorder.picture["date"] == DATE + 1
 

@@ -43,6 +43,12 @@ def test_described_keys_have_value_default_bounds_and_comment(file: Path) -> Non
     assert volume == {
         "name": "audio.volume", "value": 40, "default": 70, "kind": "int", "min": 0, "max": 100,
     }  # fmt: skip
+    assert found["file"] == str(file)
+    assert described(None)["file"] == ""
+    assert keys["hearing.preroll_ms"]["about"] == (
+        "How much audio from before the first sound of the interruption is sent with it, in ms "
+        "(100 to 2000)."
+    )
     assert keys["turn.detection"]["choices"] == ["server_vad", "semantic_vad", "local"]
     assert keys["hearing.barge_in"]["kind"] == "bool"
     assert keys["lights.night"]["kind"] == "text"
@@ -98,6 +104,8 @@ def test_preview_names_the_lines_and_writes_nothing(file: Path) -> None:
         ({"audio.volume": "loud"}, "audio.volume: 'loud' is not allowed"),
         ({"audio.volume": True}, "audio.volume: True is not allowed"),
         ({"hearing.barge_in": 1}, "hearing.barge_in: 1 is not allowed, allowed is true or false"),
+        ({"lights.brightness": True}, "lights.brightness: True is not allowed"),
+        ({"lights.brightness": "x"}, "lights.brightness: 'x' is not allowed"),
         ({"lights.night": "22-7"}, "lights.night: '22-7' is not allowed"),
         ({"turn.detection": "x\n[skills]\nfolder='/tmp'"}, "turn.detection: "),
         ({"skills.folder": "/tmp"}, "skills.folder: cannot be changed here"),

@@ -1,7 +1,7 @@
 """The picture of the last interruption: levels and scores around it, as numbers. Pure.
 
-It holds neither sound nor words: ten measurements a second, the moments of the decision, and
-numbers of the log.
+It holds neither sound nor words: ten measurements a second, the moments and the reason of the
+decision, and the times of the turn.
 """
 
 from collections import deque
@@ -13,7 +13,6 @@ from parleyd.control.replies import Fields, LevelsMeasured
 BEFORE_S, AFTER_S = 4.0, 1.5
 LONGEST_HOLD_S = 2.0  # hearing.decision_window_ms is at most 1.5 s
 MOST_LEVELS = 100  # ten seconds
-NUMBERS = ("near_end", "threshold", "excess_db", "voice", "level_dbfs", "echo_dbfs", "waited_ms")
 TURN_NUMBERS = ("turn", "onset_to_hold_ms", "onset_to_interrupt_ms", "heard_ms")
 
 Json = dict[str, Any]
@@ -46,8 +45,6 @@ class InterruptionRecorder:
         if name == "hold" or name == "interrupt":
             self._marks.append((now, name, fields))
         elif name == "interrupted":
-            if self._at is not None:  # one within the next
-                self._finish(self._at)
             self._at, self._date, self._turn = now, date, {}
         return self.complete(now)
 
@@ -71,7 +68,7 @@ class InterruptionRecorder:
     def _finish(self, at: float) -> None:
         self._at = None
         marks = [
-            {"t": round(when - at, 2), "name": name, **_chosen(fields, (*NUMBERS, "reason"))}
+            {"t": round(when - at, 2), "name": name, **_chosen(fields, ("reason",))}
             for when, name, fields in self._marks
             if -LONGEST_HOLD_S <= when - at <= 0
         ]
