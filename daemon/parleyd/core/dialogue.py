@@ -410,6 +410,7 @@ class Dialogue:
 
     def _judge(self, number: int, now: float) -> None:
         """Have the answer to a question for permission recognised on the device."""
+        self._uplink.silence()  # the server gets nothing of it, and not its last sound either
         frames = self._answer.utterance(now)
         if frames is None:
             self._take(self._session.answer_recognized(number, now, yes=False), now)
