@@ -48,7 +48,7 @@ def test_lamp_is_switched_on_at_once(tmp_path: Path) -> None:
     assert (call["tool"], call["device"]) == ("HassTurnOn", "device1")
 
 
-@pytest.mark.parametrize(("answer", "opened"), [("Yes.", 1), ("No.", 0)])
+@pytest.mark.parametrize(("answer", "opened"), [("Yes please.", 1), ("No thanks.", 0)])
 def test_lock_is_opened_after_a_yes_that_no_server_hears(
     answer: str, opened: int, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from parleyd.mcp.messages import (
 )
 from parleyd.system.child_environment import child_environment
 
+CHILD: tuple[str, ...] = ("-m", "parleyd.mcp.child")
 STARTS_WITHIN_S = 60.0  # the SDK is imported in 2 s on a desktop core; a Pi with a cold card: 15 s
 FROZEN_S = 15.0  # without a line; the child reports each second, with a lower priority
 ENDS_WITHIN_S = 2.0
@@ -44,7 +45,7 @@ class McpProcess:
     async def run(self, server: OpenServer, take: Callable[[FromChild], None]) -> str:
         """Run one child until it ends, freezes or floods; returns why. Kills it if cancelled."""
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "parleyd.mcp.child"),
+            *(sys.executable, *CHILD),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,  # a traceback may hold words of the user
@@ -52,12 +53,15 @@ class McpProcess:
             limit=LONGEST_LINE,
             start_new_session=True,  # Ctrl-C in a terminal must reach only the daemon
         )
+        misbehaves = False
         try:
             self.send(server)
-            return await _follow(process, take)
+            reason = await _follow(process, take)
+            misbehaves = True
+            return reason
         finally:
             self._process = None
-            await _end(process)
+            await _end(process, at_once=misbehaves)
 
     def send(self, message: ToChild) -> None:
         """Hand a message to the child, if there is one."""
@@ -90,16 +94,25 @@ async def _follow(process: asyncio.subprocess.Process, take: Callable[[FromChild
         take(message)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close the child's input, so that it ends its server, too; then kill it."""
+async def _end(process: asyncio.subprocess.Process, *, at_once: bool) -> None:
+    """End the child: by the end of its input, so that it ends its server, too, or `at_once`."""
     assert process.stdin is not None
     process.stdin.close()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            await process.wait()
-    if process.returncode is None:
+    try:
+        if not at_once:
+            await _empty(process.stdout)
+    finally:  # a second cancellation, too, leaves no process
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        await _empty(process.stdout)
         await process.wait()
-    with contextlib.suppress(OSError):  # for lines that the child did not read
-        await process.stdin.wait_closed()
+        with contextlib.suppress(OSError):  # for lines that the child did not read
+            await process.stdin.wait_closed()
+
+
+async def _empty(stdout: asyncio.StreamReader | None) -> None:
+    """Read and drop until the child's end: `wait` returns only after that of the pipe."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            while stdout is not None and await stdout.read(LONGEST_LINE):
+                pass

@@ -40,6 +40,7 @@ MOST_UNASKED = 8  # refused per conversation without a question; then the model 
 ANSWER_ITEMS = 8  # of one answer; people hesitate, and continue
 REMEMBERED = 256  # requests; each is announced up to three times
 ID_CHARS = 200  # of a request; OpenAI's have 55
+CONSENT_HERE = "yes please"  # recognised on the device more often than a mere yes
 READ_WITHIN_S = 5.0  # from the request to the offline voice; flite takes 2 % of the speech
 
 _JUDGE = (
@@ -169,7 +170,8 @@ class Permissions:
         """A call of a function of Parley that needs permission; see `take`."""
         request = _Request(call.call_id, _name(guard.service), _name(guard.tool), 0, call=call)
         arguments = json.dumps(call.arguments, ensure_ascii=False)
-        return self._new(request, lambda: question(guard.service, guard.tool, arguments))
+        consent = CONSENT_HERE if self.here else "yes"
+        return self._new(request, lambda: question(guard.service, guard.tool, arguments, consent))
 
     def question(self, now: float) -> PermissionQuestion | None:
         """The question that the offline voice must read now, if a request waits for it."""

@@ -59,9 +59,10 @@ _LETTERS = {  # other than marked ASCII letters: their reading, and their spelli
 }  # fmt: skip
 
 
-def question(label: object, name: object, arguments: object) -> str:
+def question(label: object, name: object, arguments: object, consent: str = "yes") -> str:
     """The question for permission, as sentences of plain lower-case words for the voice.
 
+    `consent`: the words that the user shall answer, if they agree.
     `arguments` is the JSON text with which the server would run the function. Raises
     `Unspeakable`, whose text says why and contains nothing of the request.
     """
@@ -73,7 +74,7 @@ def question(label: object, name: object, arguments: object) -> str:
         "parley needs your permission",
         f"the service {service} wants to run {function}",
         *(details or ["without any details"]),
-        "say yes, or no",
+        f"say {consent}, or no",
     ]
     if sum(map(len, sentences)) > SPOKEN_CHARS:
         raise Unspeakable("it takes too long to be read aloud")
