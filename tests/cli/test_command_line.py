@@ -7,6 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from parleyd.cli.main import parley as group
+from parleyd.errors import ConfigError
+from parleyd.system import paths
 
 
 def parley(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -53,6 +58,35 @@ def test_check_prints_every_problem_as_one_line(tmp_path: Path) -> None:
             "parley: audio.lead_ms: 1 is not allowed, allowed is a whole number from 20 to 200",
             "parley: turn.silence: is unknown, did you mean silence_ms?",
         ]
+
+
+def test_commands_use_the_installed_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, other = tmp_path / "parley.toml", tmp_path / "other.toml"
+    monkeypatch.setattr(paths, "INSTALLED_CONFIG", installed)
+    none = CliRunner().invoke(group, ["check"])
+    assert none.exit_code == 2
+    assert "there is no installed configuration: name a FILE" in none.output
+    installed.write_text("[audio]\nlead_ms = 1\n")
+    other.write_text("[turn]\nsilence = 3\n")
+    commands = {
+        installed: [
+            ["check"],
+            ["run"],
+            ["mqtt"],
+            ["page"],
+            ["explain", "x"],
+            ["wake", "test", "x"],
+        ],
+        other: [["check", str(other)], ["check", "--config", str(other)]],
+    }
+    for file, lines in commands.items():
+        for line in lines:
+            error = CliRunner().invoke(group, line).exception
+            assert isinstance(error, ConfigError), line
+            (problem,) = error.problems
+            assert problem.startswith("audio.lead_ms" if file is installed else "turn.silence")
 
 
 def test_check_accepts_the_default_configuration() -> None:

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from parleyd import config
-from parleyd.app import preflight
+from parleyd.app import preflight, start_report
 from parleyd.app.assembly import Assembly, ProcessState, assembled
 from parleyd.app.control_desk import ControlDesk
 from parleyd.app.preflight import Parts, Running
@@ -66,6 +66,7 @@ class Daemon:
         Raises `ParleyError` where another process uses the same state folder.
         """
         folder = state_folder(os.environ)
+        log.info("%s", start_report.of_process(self._path, folder))
         with atomic_file.held(folder):
             desk = ControlDesk(own_place(os.environ), self._status)
             process = ProcessState(
@@ -113,6 +114,7 @@ class Daemon:
                 return None
             if self._good is not None:
                 log.info("configuration reloaded")
+            log.info("%s", start_report.of_configuration(settings, os.environ))
             self._good, self._loaded = settings, self._assembly.skills
             self._notifier.ready(self._status.line)
             self._patient = True  # a running speaker is not ended by a reload without card

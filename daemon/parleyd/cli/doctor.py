@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from parleyd.cli.configuration import config_option
 from parleyd.diagnostics import checks, devices
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.printable import printable
@@ -18,12 +19,7 @@ COLOURS = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "red"}
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    help=f"The TOML file; default: {INSTALLED} if it exists, else the default values.",
-)
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def doctor(path: Path | None, as_json: bool) -> None:
     """Check configuration, keys, cards, pins, engines and service; print the remedies.
@@ -32,8 +28,6 @@ def doctor(path: Path | None, as_json: bool) -> None:
     shown. The check opens the sound card briefly.
     """
     environ: Mapping[str, str] = os.environ
-    if path is None and INSTALLED.exists():
-        path = INSTALLED
     if path == INSTALLED and os.geteuid() == 0:  # check the service, not root's own state folder
         environ = {"STATE_DIRECTORY": SERVICE_STATE, **environ}
     findings = []

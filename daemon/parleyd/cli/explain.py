@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from parleyd import config, wav
+from parleyd.cli.configuration import config_option
 from parleyd.errors import ParleyError
 from parleyd.printable import printable
 from parleyd.units import MIC_RATE_HZ
@@ -15,7 +16,7 @@ from parleyd.units import MIC_RATE_HZ
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="The PNG; default: beside RECORDING."
 )
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The TOML file.")
+@config_option
 def explain(recording: Path, picture: Path | None, path: Path | None) -> None:
     """Replay RECORDING through the hearing; print and draw every decision with its values.
 

@@ -4,17 +4,13 @@ from pathlib import Path
 
 import click
 
+from parleyd.cli.configuration import config_option
 from parleyd.errors import LightsError
 from parleyd.lights import off
 
 
 @click.command("lights-off")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    help="The TOML file; default: the default values.",
-)
+@config_option
 def lights_off(path: Path | None) -> None:
     """Switch off the lights of a daemon that no longer runs.
 

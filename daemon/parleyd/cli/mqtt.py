@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from parleyd import config
+from parleyd.cli.configuration import config_option
 from parleyd.host.systemd import log_to_journal_or_stderr
 from parleyd.mqtt.bridge import Bridge, broker_address, serve
 from parleyd.mqtt.broker_link import import_aiomqtt
@@ -15,12 +16,7 @@ from parleyd.mqtt.identity import speaker_id
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    help="The TOML file; default: the default values, which name no broker.",
-)
+@config_option
 @click.option("--forget", is_flag=True, help="Remove the speaker from the broker, and end.")
 def mqtt(path: Path | None, forget: bool) -> None:
     """Connect the running daemon with an MQTT broker, for Home Assistant, until SIGTERM.
@@ -30,8 +26,8 @@ def mqtt(path: Path | None, forget: bool) -> None:
 
     \b
     Examples:
-      parley mqtt --config /etc/parley/parley.toml
-      parley mqtt --config /etc/parley/parley.toml --forget
+      parley mqtt
+      parley mqtt --forget
     """
     settings = config.load(path)
     address = broker_address(settings.mqtt, os.environ)

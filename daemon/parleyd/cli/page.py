@@ -8,18 +8,14 @@ from pathlib import Path
 import click
 
 from parleyd import config
+from parleyd.cli.configuration import config_option
 from parleyd.errors import ConfigError
 from parleyd.host.systemd import log_to_journal_or_stderr
 from parleyd.page.saving import SOCKET
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    help="The TOML file, whose settings the page shows; default: the default values.",
-)
+@config_option
 @click.option(
     "--save-socket",
     type=click.Path(path_type=Path),
@@ -35,7 +31,7 @@ def page(path: Path | None, save_socket: Path) -> None:
 
     \b
     Example:
-      PAGE_TOKEN=... parley page --config /etc/parley/parley.toml
+      PAGE_TOKEN=... parley page
     """
     settings = config.load(path)
     if find_spec("starlette") is None or find_spec("uvicorn") is None:

@@ -9,16 +9,12 @@ import click
 
 from parleyd.app import preflight
 from parleyd.app.daemon import SWITCH_S, Daemon
+from parleyd.cli.configuration import config_option
 from parleyd.host.systemd import log_to_journal_or_stderr
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    help="The TOML file; default: the default values.",
-)
+@config_option
 @click.option(
     "--wait-for-card",
     is_flag=True,

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from parleyd import config
 from parleyd.app.preflight import WAKE_KEY
+from parleyd.cli.configuration import config_option
 from parleyd.cli.control import EXIT_STATUS, refusals
 from parleyd.control.client import ControlClient
 from parleyd.control.replies import Done, LevelsMeasured, Logged, encode
@@ -41,7 +42,7 @@ def wake() -> None:
 )
 @click.option("--sensitivity", type=click.FloatRange(0, 1), help="Not that of [wake].")
 @click.option("--said", type=click.IntRange(0), help="How often the word is said in the FILEs.")
-@click.option("--config", "path", type=click.Path(path_type=Path), help="The TOML file.")
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: an object, or one a line.")
 def test(
     files: tuple[Path, ...],
@@ -66,8 +67,8 @@ def test(
       parley wake test television.wav --said 0 --keyword ./computer.json
     """
     if not files:
-        if keywords or said is not None or sensitivity is not None or path is not None:
-            raise click.UsageError("--keyword, --sensitivity, --said and --config need a FILE")
+        if keywords or said is not None or sensitivity is not None:
+            raise click.UsageError("--keyword, --sensitivity and --said need a FILE")
         with refusals(as_json=as_json):
             _live(as_json)
         return

@@ -20,7 +20,7 @@ from parleyd.diagnostics.skill_checks import skills as skills
 from parleyd.diagnostics.state_checks import state as state
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
 from parleyd.host.scheduling import ask_for
-from parleyd.system import atomic_file
+from parleyd.system import atomic_file, paths
 from parleyd.system.child_environment import child_environment
 from parleyd.wake import factory as wake
 
@@ -30,7 +30,7 @@ CMDLINES = (Path("/boot/firmware/cmdline.txt"), Path("/boot/cmdline.txt"))
 GRANTED = 20  # LimitRTPRIO= of the unit
 ANSWER_S = 10.0  # systemctl is slow on a Pi that is still booting
 UNIT = "parleyd"
-INSTALLED = Path("/etc/parley/parley.toml")
+INSTALLED = paths.INSTALLED_CONFIG
 
 
 def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding]]:

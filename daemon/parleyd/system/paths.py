@@ -5,6 +5,9 @@ from pathlib import Path
 
 from parleyd.errors import ParleyError
 
+INSTALLED_CONFIG = Path("/etc/parley/parley.toml")
+"""The configuration of the service; it holds no secrets, and every user may read it."""
+
 
 def state_folder(environ: Mapping[str, str]) -> Path:
     """Return the folder for state that survives a restart: the unit's, or the user's.
