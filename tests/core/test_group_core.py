@@ -209,6 +209,18 @@ def test_stop_during_the_hold_ends_the_turn_for_good() -> None:
     assert [claim.answering for claim in home.claims] == [False]
 
 
+def test_listen_command_during_the_hold_answers_for_good() -> None:
+    home = Grouped()
+    woke = home.wakes()
+    home.core.say(ListenRequested(1))
+    home.hears(100.0, answering=True)
+    home.core.run(0.09)
+    assert home.core.heard_ms(since=woke) > 10
+    home.core.run(1.0)
+    assert home.core.speaker.state is State.LISTENING
+    assert [claim.answering for claim in home.claims[:2]] == [False, True]
+
+
 def test_own_claim_from_the_broker_is_ignored() -> None:
     home = Grouped()
     home.wakes()

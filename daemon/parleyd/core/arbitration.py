@@ -168,8 +168,10 @@ class Arbitration:
         self.own = self._ruling = None
 
     def commit(self) -> None:
-        """The turn can no longer be taken back."""
+        """The turn can no longer be taken back: the own claim, if there is one, answers."""
         self._firm, self._ruling = True, None
+        if self.own is not None and not self.own.answering:
+            self._continue()
 
     def _held_long_enough(self, now: float) -> bool:
         return now > self._detected + HOLD_S - PERIOD_MS / 2000  # the nearest period

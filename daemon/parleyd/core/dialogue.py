@@ -190,7 +190,9 @@ class Dialogue:
 
     def release(self, now: float) -> None:
         """The turn is this speaker's: do what has waited."""
-        held, self._held = self._held or set(), None
+        if self._held is None:
+            return
+        held, self._held = self._held, None
         if self._held_wake is not None:
             self._emit(self._held_wake)
         if TurnAction.CHIME in held:

@@ -60,6 +60,10 @@ class GroupMember:
         own = self._arbitration.own
         return own is not None and not own.answering
 
+    def commit(self) -> None:
+        """The user has called this speaker by other means, too: it answers."""
+        self._arbitration.commit()
+
     def others_speak(self, now: float) -> bool:
         """Whether another speaker of the group is audible: its voice may contain a wake word."""
         return any(now < until for until in self._talkers.values())
@@ -81,6 +85,7 @@ class GroupMember:
     def wake_word(self, level_dbfs: float, now: float, *, firm: bool) -> Ruling:
         """This speaker has detected a wake word of this level; `firm`: see `Arbitration`."""
         self._claims += 1
+        level_dbfs = round(level_dbfs, 1)  # as it is kept over a restart
         level_db = level_dbfs - self._usual.dbfs
         if not firm:  # else the level holds own sound, or the user is known to be near
             self._usual.heard(level_dbfs)

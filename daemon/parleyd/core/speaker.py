@@ -187,6 +187,8 @@ class SmartSpeaker:
             return RequestAnswered(number, RequestRefusal.SERVER, refused)
         self._ringer.stop("command")
         self._announcements.interrupt("a command")
+        if self._group is not None:
+            self._group.commit()
         self._dialogue.advance(TurnTrigger.LISTEN_COMMAND, now)
         return RequestAnswered(number)
 
@@ -275,11 +277,11 @@ class SmartSpeaker:
     def _arbitrate(self, group: GroupMember, now: float) -> None:
         speaks = self.state in (State.SPEAKING, State.BARGE_IN) or self._announcements.audible
         ruling = group.poll(now, self.state, audible=speaks)
-        if ruling is Ruling.ANSWER:
-            self._dialogue.release(now)
-        elif ruling is Ruling.STAND_DOWN:
+        if ruling is Ruling.STAND_DOWN:
             self._dialogue.advance(TurnTrigger.STOOD_DOWN, now)
             self._effects += group.stood_down(now)
+        elif not group.holding:
+            self._dialogue.release(now)
 
     def _stop_word(self, now: float) -> None:
         if self._ringer.audible:

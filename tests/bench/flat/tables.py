@@ -48,6 +48,7 @@ def of(called: Sequence[Called], rooms: int) -> str:
         "",
         _chimes(contested),
         _times(called),
+        f"the replay of the real cores' detections differs in {disagreements(called, rooms)} calls",
     ]  # fmt: skip
     return "\n".join(lines)
 
