@@ -58,7 +58,7 @@ def test_page_shows_an_interruption_with_its_figures(
         assert picture["turn"]["onset_to_hold_ms"] > 0
         before = [each for each in picture["samples"] if each["t"] < picture["marks"][0]["t"] - 0.3]
         assert max(each["echo"] for each in before) > -60, "no echo of the answer"
-        assert max(each["score"] for each in picture["samples"]) > picture["marks"][0]["threshold"]
+        assert any(each["score"] > each["threshold"] for each in picture["samples"])
         assert b"story" not in stream.raw
 
         window.wait("$('word').textContent === 'speaking' && $('chart').firstChild")

@@ -51,8 +51,12 @@ def test_page_commands_the_daemon_and_a_saved_change_is_read(
     wish |= {"changes": {"audio.volume": 25, "turn.silence_ms": 700}}
     assert client.ask("/api/settings/save", wish).status == 200
     until(lambda: service.statuses == [0], "a saved change")
+    before = len(stream.raw)
     daemon.process.send_signal(signal.SIGHUP)  # as systemd does after it
     stream.wait(lambda got: got["status"]["volume"] == 25)
+    stream.wait_for_state("idle")
     assert "not reloaded" not in daemon.log.read_text()
+    assert "cannot be reached" not in page.told()
+    assert b'"connected":false' not in stream.raw[before:]
     assert "volume = 25   # Anna's\n" in page.config.read_text()
     print(f"\npage: {page.memory_mb():.1f} MB", file=sys.stderr)

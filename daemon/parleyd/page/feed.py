@@ -14,6 +14,7 @@ from parleyd.control.client import failure
 from parleyd.control.link import ControlLink, linked
 from parleyd.control.replies import (
     AnyEvent,
+    Code,
     Done,
     EventsDropped,
     Fields,
@@ -42,6 +43,7 @@ from parleyd.page.viewers import Viewers
 
 RETRY_S = 2.0
 LOOK_S = 2.0  # between looks at timers and volume while a page is open; there is no event for them
+SHORTEST_S = 0.2  # between two looks, whatever happens
 MOST_SHOWN_TURNS = 20
 TURN_FIELDS = (
     "turn",
@@ -124,12 +126,22 @@ class SpeakerFeed:
         """Look whenever something may have changed, until the daemon has gone."""
         while True:
             self._stale.clear()
-            status = await link.ask(StatusRequest(), StatusReply)
-            self._show({**to_builtins(status), "connected": True, "problem": ""})
-            timers = await link.ask(TimersRequest(), TimersReply)
-            self._viewers.put("timers", [to_builtins(timer) for timer in timers.timers])
-            await self._subscribe(link)
-            await self._until_stale()
+            try:
+                await self._look(link)
+            except ControlError as error:
+                if error.code != Code.RELOADING:
+                    raise
+                self._stale.set()
+            else:
+                await self._until_stale()
+            await asyncio.sleep(SHORTEST_S)
+
+    async def _look(self, link: ControlLink) -> None:
+        status = await link.ask(StatusRequest(), StatusReply)
+        self._show({**to_builtins(status), "connected": True, "problem": ""})
+        timers = await link.ask(TimersRequest(), TimersReply)
+        self._viewers.put("timers", [to_builtins(timer) for timer in timers.timers])
+        await self._subscribe(link)
 
     async def _subscribe(self, link: ControlLink) -> None:
         answers = self._status["indication"] in _ANSWERS

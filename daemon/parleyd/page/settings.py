@@ -8,6 +8,7 @@ import hashlib
 import re
 import typing
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -137,6 +138,7 @@ def _kind(hint: Any) -> Json:
     return {"kind": "bool" if hint is bool else "text"}
 
 
+@cache
 def _comments() -> Mapping[tuple[str, str], str]:
     """The comment above each key of the default file."""
     found: dict[tuple[str, str], str] = {}
