@@ -39,6 +39,7 @@ told = {"answers": until(lambda: ask("/").status == 200)}
 cookie = ask("/api/login", {"token": TOKEN}).headers["Set-Cookie"].partition(";")[0]
 told["connected"] = until(lambda: ask("/api/mute", {"minutes": 1}, cookie).status == 200)
 settings = json.load(ask("/api/settings", cookie=cookie))
+told["saves"] = settings["saves"]
 wish = {"revision": settings["revision"], "changes": {"audio.volume": 25}}
 told["saved"] = ask("/api/settings/save", wish, cookie).status
 bad = {"revision": settings["revision"], "changes": {"skills.folder": "/tmp"}}
@@ -76,6 +77,7 @@ def test_page_saves_a_setting_and_systemd_reloads_the_daemon(tmp_path: Path) -> 
     told = json.loads(text)
     assert told["answers"]
     assert told["connected"]
+    assert told["saves"]
     assert (told["saved"], told["refused"]) == (200, 409)  # the file has changed since
     assert "volume = 25   # Anna's\n" in told["file"]
     assert told["reloaded"]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -155,7 +156,7 @@ class PageRoutes:
             found = await asyncio.to_thread(settings.described, self._file)
         except ConfigError:
             return refusal(409, "config", settings.BROKEN)
-        return _answer({**found, "saves": self._socket.exists()})
+        return _answer({**found, "saves": os.access(self._socket, os.W_OK)})
 
     async def _preview(self, request: Request) -> Response:
         change = await _read(request, SettingsChange)
