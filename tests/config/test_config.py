@@ -430,3 +430,17 @@ def test_an_odd_broker_is_named(toml: str, problem: str) -> None:
 @pytest.mark.parametrize("host", ["broker", "broker.local", "192.168.1.5", "fd00::1", "localhost"])
 def test_a_password_for_a_broker_in_the_house_needs_no_tls(host: str) -> None:
     assert config.parse(f'[mqtt]\nhost = "{host}"\nuser = "me"\n').mqtt.user == "me"
+
+
+@pytest.mark.parametrize(
+    ("toml", "beginning"),
+    [
+        ('[group]\nname = "home"', "group.name: needs a broker"),
+        ('[mqtt]\nhost = "b"\n[group]\nname = "a/b"', "group.name: 'a/b' is not allowed"),
+        ('[mqtt]\nhost = "b"\n[group]\nname = "+"', "group.name: '+' is not allowed"),
+        (f'[mqtt]\nhost = "b"\n[group]\nname = "{"x" * 41}"', "group.name: "),
+    ],
+)
+def test_group_needs_a_broker_and_a_name_for_a_topic(toml: str, beginning: str) -> None:
+    (found,) = problems(toml)
+    assert found.startswith(beginning)
