@@ -31,7 +31,8 @@ def test_run_without_a_card_prints_one_line_with_a_remedy(tmp_path: Path) -> Non
     config.write_text('[audio]\nplayback = "hw:CARD=NoSuchCard"\n')
     ended = parley("run", "--config", str(config))
     assert ended.returncode == 1
-    (line,) = ended.stderr.splitlines()
+    start, line = ended.stderr.splitlines()
+    assert " Parley " in start
     assert "audio.playback" in line
     assert "NoSuchCard" in line
     assert "plug the card in, or choose a device" in line

@@ -57,7 +57,7 @@ def reloaded(service: Daemon) -> None:
     ("text", "words"),
     [
         ('[wake]\nkeywords = ["hey_parley"]', "no model for 'hey_parley'"),
-        ('[wake]\nkeywords = ["/nowhere/word.json"]', "/nowhere/word.json cannot be read"),
+        ('[wake]\nkeywords = ["/nowhere/word.json"]', "/nowhere/word.json cannot be used"),
         ('[realtime]\nserver = "xai"', "XAI_API_KEY"),
         ('[lights]\noutput = "ws2812"\nspi_device = "/dev/spidev9.9"', "/dev/spidev9.9"),
         ("[buttons]\npush_pin = 5\nmute_pin = 5", "GPIO 5 is already used"),
