@@ -93,4 +93,5 @@ def booted(folder: Path, units: list[str], check: str, files: dict[str, str]) ->
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
-    path.chmod(0o600 if "token" in path.name else 0o644)
+    private, program = ("token", "password"), "bin" in path.parts
+    path.chmod(0o755 if program else 0o600 if path.name.endswith(private) else 0o644)
