@@ -162,7 +162,7 @@ class EffectDispatcher:
         self._begin(self._run_skill(call))
 
     async def _run_skill(self, call: CallSkill) -> None:
-        outcome = await self._skills.call(call.name, call.arguments)
+        outcome = await self._skills.call(call.name, call.arguments, guarded=call.guarded)
         self._post(SkillDone(call.call_id, outcome.output, outcome.after))
 
     def _speak(self, speak: SynthesizeSpeech) -> None:

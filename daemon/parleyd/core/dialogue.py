@@ -389,8 +389,8 @@ class Dialogue:
                     self._player.part_done(item_id, content_index, response)
                 case rt.ReplyDone(failure):
                     self._reply_failed(self._reply.end(failure), now)
-                case rt.SkillCalled(call_id, name, arguments):
-                    self._emit(CallSkill(call_id, name, arguments))
+                case rt.SkillCalled(call_id, name, arguments, guarded):
+                    self._emit(CallSkill(call_id, name, arguments, guarded))
                 case rt.PermissionQuestion():
                     self._take(self._reply.ask_permission(item, self._muted, now), now)
                 case rt.AnswerHeard(number):

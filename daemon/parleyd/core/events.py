@@ -230,6 +230,8 @@ class CallSkill:
     call_id: str
     name: str
     arguments: Json
+    guarded: bool = False
+    """The function's `Guard` lets this call run; False if the core knows none for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from parleyd.system.parent_death import die_with_parent
 
 DATA_MB = 256  # the SDK and a session take 60 MB, a response of the longest allowed size 20 more
 SACRIFICED = "800"  # of 1000: where memory ends, the kernel takes this process, not the daemon
+GOODBYE_S = 1.0  # for the end of a session; then the command is killed
 NICER = 10  # than the daemon, whose audio thread shares the processors
 
 
@@ -69,7 +70,7 @@ async def _serve(answers: BinaryIO) -> None:
                 caller.cancel(cancel)
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks, timeout=2.0)
+    await asyncio.wait(tasks, timeout=GOODBYE_S)
     os._exit(0)  # a hanging thread of a library keeps nothing
 
 

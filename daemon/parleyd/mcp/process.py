@@ -22,7 +22,7 @@ from parleyd.system.child_environment import child_environment
 CHILD: tuple[str, ...] = ("-m", "parleyd.mcp.child")
 STARTS_WITHIN_S = 60.0  # the SDK is imported in 2 s on a desktop core; a Pi with a cold card: 15 s
 FROZEN_S = 15.0  # without a line; the child reports each second, with a lower priority
-ENDS_WITHIN_S = 2.0
+ENDS_WITHIN_S = 1.5  # a stop of the service may take 5 s in all
 MOST_LINES = 60  # a second: results of eight calls, a listing, and signs of life
 
 _SIGNS = f"no sign of life for {FROZEN_S:.0f} s"

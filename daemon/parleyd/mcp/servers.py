@@ -16,6 +16,7 @@ from parleyd.realtime.events import Json
 from parleyd.realtime.guards import Guard
 from parleyd.system.repeats import MOST_LISTED, ONE_OF_A_LIST
 
+MOST_FUNCTIONS = 128  # of a session; OpenAI refuses more
 META_DEVICE = "io.home-assistant/device_id"
 KNOWS_ROOM = "You are in area"  # a prompt of Home Assistant that knows this device's room
 
@@ -110,6 +111,13 @@ class McpServers:
                 found, wrong = functions(entry, listed, self._taken)
                 made |= {function.name: (entry, function) for function in found}
                 problems += [f"the MCP server {entry.label}: {problem}" for problem in wrong]
+        room = max(0, MOST_FUNCTIONS - len(self._taken))
+        if len(made) > room:
+            problems.append(
+                f"{len(made) - room} functions of MCP servers are left out: servers take "
+                f"{MOST_FUNCTIONS} in all; name those that you need in allowed_tools"
+            )
+            made = dict(list(made.items())[:room])
         for problem in [one for one in problems if one not in self._problems][:MOST_LISTED]:
             log.warning("%s", problem, extra=ONE_OF_A_LIST)
         self._problems = frozenset(problems)

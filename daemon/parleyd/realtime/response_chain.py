@@ -1,7 +1,7 @@
 """The due answer: its response, the calls that it makes, and the permission for them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -340,7 +340,11 @@ class ResponseChain:
         events: list[SessionEvent] = []
         for call in called:
             guard = self.guards.get(call.name)
-            if guard is None or not guard.asks(call.arguments):
+            if guard is None:
+                events.append(call)
+                continue
+            call = replace(call, guarded=True)
+            if not guard.asks(call.arguments):
                 events.append(call)
             else:
                 self.calls.hold(call.call_id, held=True)

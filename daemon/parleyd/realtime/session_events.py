@@ -66,6 +66,8 @@ class SkillCalled:
     call_id: str
     name: str
     arguments: Json
+    guarded: bool = False
+    """The function's `Guard` lets this call run; False if it has none."""
 
 
 @dataclass(frozen=True, slots=True)

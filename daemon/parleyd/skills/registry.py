@@ -51,14 +51,17 @@ class SkillRegistry:
         """The tools for the server's session."""
         return [skill.declaration() for skill in self._skills.values()]
 
-    async def call(self, name: str, arguments: Json) -> SkillResult:
+    async def call(self, name: str, arguments: Json, *, guarded: bool = False) -> SkillResult:
         """Run a skill; never raises, and ends within the time limit.
+
+        `guarded`: the core has checked whether the call needs the user's permission. A function of
+        `more` runs only then: the core may not know yet that it has appeared.
 
         Every failure goes to the model in words. A failure that is not the model's fault is
         also logged, with its place but without its arguments, which may quote the user.
         """
         skill = self._skills.get(name)
-        if skill is None and self._more is not None and self._more.has(name):
+        if skill is None and guarded and self._more is not None and self._more.has(name):
             return _told(shortened(await self._more.call(name, arguments)))
         if skill is None:
             return _told(
