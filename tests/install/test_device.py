@@ -159,6 +159,16 @@ def test_keys_become_credentials_readable_only_by_root(device: Image) -> None:
     assert "sk-secret" not in told.stdout + told.stderr
 
 
+def test_mcp_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> None:
+    image.run("--install")
+    installed = image.opt / "venv/installed"
+    assert not installed.read_text().endswith(" mcp\n")
+    image.run("--install", "--mcp")
+    assert installed.read_text().endswith(" mcp\n")
+    image.run("--upgrade")
+    assert installed.read_text().endswith(" mcp\n")
+
+
 def test_mqtt_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> None:
     password = image.etc / "mqtt_password"
     unit = image.unit.with_name("parley-mqtt.service")
