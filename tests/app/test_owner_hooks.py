@@ -271,6 +271,52 @@ def test_a_program_that_vanishes_is_told(tmp_path: Path) -> None:
     serve(HooksConfig(state=command), body)
 
 
+@pytest.mark.parametrize("how", ["writable", "folder writable", "replaced"])
+def test_a_program_that_others_can_change_by_now_is_not_run(
+    tmp_path: Path, said: Said, how: str
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    command = program(folder, f"echo ran >{said}")
+
+    async def body(served: Hooks) -> None:
+        spoil(Path(command[0]), how)
+        with logged("the hook state did not start") as refusal:
+            served.observe([LISTENING])
+            assert "everybody can write" in await refusal.line()
+        os.chmod(command[0], 0o755)  # follows the link
+        folder.chmod(0o755)
+        served.observe([LISTENING])
+        assert await said.line() == "ran"
+
+    serve(HooksConfig(state=command), body)
+
+
+def test_a_flood_of_complaints_is_read_slowly(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    read = os.read
+
+    def counted(descriptor: int, most: int) -> bytes:
+        sizes.append(most)
+        return read(descriptor, most)
+
+    monkeypatch.setattr(os, "read", counted)
+    monkeypatch.setattr(hooks, "PIPE_BYTES", 65_535)  # to know its reads
+    monkeypatch.setattr(hooks, "READ_AGAIN_S", 300.0)
+    command = program(tmp_path, f"echo begun >{said}; exec head -c 1000000 /dev/zero >&2")
+
+    async def body(served: Hooks) -> None:
+        with logged("the hook state took over") as ended:
+            served.observe([LISTENING])
+            assert await said.line() == "begun"
+            await ended.line()
+        assert sizes.count(65_535) == 1
+
+    serve(HooksConfig(state=command, time_limit_s=1.0), body)
+
+
 def test_events_without_hooks_begin_nothing() -> None:
     served = Hooks(HooksConfig())
     served.observe([LISTENING, LogEvent("wake", {"keyword": "alexa"})])
@@ -289,6 +335,11 @@ def spoil(path: Path, how: str) -> None:
         case "folder":
             path.unlink()
             path.mkdir()
+        case "replaced":
+            foreign = path.with_name("foreign")
+            path.rename(foreign)
+            foreign.chmod(0o777)
+            path.symlink_to(foreign)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ GRACE_S = 1.0
 """Between SIGTERM and SIGKILL for a program that takes too long."""
 TAIL_BYTES = 200  # of its standard error
 PIPE_BYTES = 1 << 16  # the most that a pipe holds
+READ_AGAIN_S = 0.05  # a program that floods its standard error waits, and the daemon works
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,13 @@ class _Hook:
     def _begin(
         self, variables: dict[str, str], given: int, complaint: int
     ) -> "subprocess.Popen[bytes] | None":
-        """Takes under a millisecond; asyncio would begin it in the same way."""
+        """Takes under a millisecond; asyncio would begin it in the same way.
+
+        Somebody may have changed the file since the last event.
+        """
+        if why := _obstacle(Path(self._command[0])):
+            log.warning("the hook %s did not start: its program %s", self._kind, printable(why))
+            return None
         try:
             return subprocess.Popen(
                 self._command,
@@ -212,17 +219,17 @@ def _given(line: bytes) -> Iterator[int]:
 
 
 class _Complaint:
-    """What a program writes to its standard error: read at once, and only its end is kept."""
+    """What a program writes to its standard error: only its end is kept."""
 
     def __enter__(self) -> "_Complaint":
         self._tail = b""
         self._from, self.descriptor = os.pipe()
         os.set_blocking(self._from, False)
-        asyncio.get_running_loop().add_reader(self._from, self._read)
+        self._read_again()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        asyncio.get_running_loop().remove_reader(self._from)
+        self._next.cancel()
         os.close(self._from)
         os.close(self.descriptor)
 
@@ -230,6 +237,10 @@ class _Complaint:
         """The end of the text; a child that keeps standard error open is not waited for."""
         self._read()
         return self._tail.decode("utf-8", "replace").strip()
+
+    def _read_again(self) -> None:
+        self._read()
+        self._next = asyncio.get_running_loop().call_later(READ_AGAIN_S, self._read_again)
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
