@@ -16,7 +16,8 @@ SOURCES = ("py", "md", "toml", "sh", "c", "svg", "png", "jsonl", "service", "rul
 PATH = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)+/?")
 FILE = re.compile(rf"[\w.-]+\.(?:{'|'.join(SOURCES)})")
 MODULE = re.compile(r"python3? -m ((?:tests|hardware|parleyd)(?:\.\w+)*)")
-OPTION = re.compile(r"install\.sh (--[a-z-]+)")
+INSTALLER = re.compile(r"install\.sh((?: --[a-z-]+(?: [A-Z]+)?)+)")
+OPTION = re.compile(r"--[a-z-]+")
 COMMAND = re.compile(r"(?:^|[ /])parley ([a-z][a-z-]*)", re.MULTILINE)
 KEY = re.compile(r"(\w+)\.(\w+)(?: = .*)?")
 WORD = re.compile(r"[a-z]+(?:_[a-z]+)+")
@@ -50,9 +51,7 @@ def test_page_commands_and_options_exist(page: Page) -> None:
     texts = [*page.code, *page.blocks]
     modules = {name for text in texts for name in MODULE.findall(text)}
     assert [name for name in modules if not _module_exists(name)] == []
-    usage = (ROOT / "install.sh").read_text("utf-8")
-    options = {name for text in texts for name in OPTION.findall(text)}
-    assert [name for name in options if f"  {name}" not in usage] == []
+    assert [line for text in texts for line in _wrong_installations(text)] == []
     commands = {name for text in texts for name in COMMAND.findall(text)}
     assert commands <= set(COMMANDS)
 
@@ -111,6 +110,24 @@ def test_pages_that_the_program_names_exist(folder: str) -> None:
         name for path in files for name in re.findall(r"[\w/-]+\.md\b", path.read_text("utf-8"))
     }
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("folder", ["daemon/parleyd", "systemd"])
+def test_installations_that_the_program_names_exist(folder: str) -> None:
+    """Its messages name commands of install.sh that can be typed as they are printed."""
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".toml", ".sh")]
+    named = [line for path in files for line in _wrong_installations(path.read_text("utf-8"))]
+    assert named == []
+
+
+def _wrong_installations(text: str) -> Iterator[str]:
+    """The commands of install.sh that begin with no option of their own, or name an unknown one."""
+    usage = (ROOT / "install.sh").read_text("utf-8")
+    for line in INSTALLER.findall(text):
+        first, *others = OPTION.findall(line)
+        begins = re.search(rf"^  {first}\b", usage, re.MULTILINE)
+        if not begins or any(not re.search(rf" {name}\b", usage) for name in others):
+            yield f"install.sh{line}"
 
 
 def _broken(page: Page) -> Iterator[str]:

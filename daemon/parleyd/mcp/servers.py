@@ -129,7 +129,10 @@ def check_package() -> None:
     """Raises `ConfigError` where the SDK is not installed. Imports nothing."""
     if find_spec("mcp") is None:
         raise ConfigError(
-            ['skills.mcp: where = "here" needs a package that is not installed: install.sh --mcp']
+            [
+                'skills.mcp: where = "here" needs a package that is not installed: '
+                "run sudo ./install.sh --install --mcp"
+            ]
         )
 
 

@@ -113,5 +113,8 @@ def import_aiomqtt() -> Any:
         return import_module("aiomqtt")
     except ImportError as error:
         raise ConfigError(
-            [f"mqtt.host: needs a package that is not installed ({error}): install.sh --mqtt"]
+            [
+                f"mqtt.host: needs a package that is not installed ({error}): "
+                "run sudo ./install.sh --install --mqtt"
+            ]
         ) from None
