@@ -12,7 +12,15 @@ import hypothesis
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tests.fuzz import config_text, conversation, embedded, kept_files, recordings, skill_files
+from tests.fuzz import (
+    config_text,
+    conversation,
+    embedded,
+    kept_files,
+    recordings,
+    settings_changes,
+    skill_files,
+)
 
 HANGS_S = 20  # processor time for one input: inputs take milliseconds, with real hearing a second
 
@@ -60,6 +68,7 @@ TARGETS = (
     Target("server events", conversation.programs(), conversation.run, 4),
     Target("embedded server", embedded.PROGRAMS, embedded.run, 4),
     Target("configuration", config_text.TEXTS, config_text.check, 20),
+    Target("change of settings", settings_changes.CHANGES, settings_changes.check, 10),
     Target("state file", kept_files.STATE_FILES, kept_files.check_state, 10),
     Target("log of turns", kept_files.JOURNALS, kept_files.check_journal, 10),
     Target("recorded conversation", recordings.changes(), recordings.check, 10),
