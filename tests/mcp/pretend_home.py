@@ -1,7 +1,8 @@
 """A small MCP server of the same SDK, as a separate program: a home with a lamp, and mischief.
 
-``python -m tests.mcp.pretend_home {http PORT | sse PORT | stdio} FOLDER [--key KEY]``: it writes
-each call into ``FOLDER/calls`` as a line of JSON, and reads its moods from the files of FOLDER.
+``python -m tests.mcp.pretend_home TRANSPORT FOLDER [--port PORT] [--key KEY]``: ``http`` has no
+sessions, as Home Assistant; ``session`` is HTTP with them. It writes each call into ``FOLDER/calls``
+as a line of JSON, and reads its moods from the files of FOLDER.
 """
 
 import argparse
@@ -137,7 +138,7 @@ class Keyed:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("transport", choices=("http", "sse", "stdio"))
+    parser.add_argument("transport", choices=("http", "session", "sse", "stdio"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default="")
@@ -145,11 +146,14 @@ def main() -> None:
     (options.folder / "environment").write_text(json.dumps(dict(os.environ)))
     server = home(options.folder)
     if options.transport == "stdio":
-        print("this line is no message of the protocol", file=sys.stderr)
+        print("npm warn: this line is not a message", flush=True)
+        print("neither is this one", file=sys.stderr)
         server.run("stdio")
         return
-    if options.transport == "http":
-        app: ASGIApp = server.streamable_http_app(
+    if options.transport == "session":
+        app: ASGIApp = server.streamable_http_app(streamable_http_path="/api/mcp")
+    elif options.transport == "http":
+        app = server.streamable_http_app(
             streamable_http_path="/api/mcp", stateless_http=True, json_response=True
         )
     else:

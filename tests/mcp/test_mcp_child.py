@@ -106,7 +106,7 @@ def calls(folder: Path) -> list[Any]:
     return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("transport", ["http", "sse", "stdio"])
+@pytest.mark.parametrize("transport", ["http", "session", "sse", "stdio"])
 def test_lamp_is_switched_on_over_every_transport(transport: str, tmp_path: Path) -> None:
     async def body(server: OpenServer) -> None:
         async with running(server) as home:
@@ -173,6 +173,9 @@ def test_wrong_key_is_reported(tmp_path: Path) -> None:
     async def body(port: int) -> None:
         async with running(by_http(port)) as home:
             await until(lambda: home.away == "it refuses the key (HTTP 401)", "refused")
+            tried = requests(tmp_path)
+            assert (await home.call("movie_night", {}, 2.0)).failed
+            assert requests(tmp_path) == tried, "too many tries are banned"
 
     with serving("http", tmp_path, key="another") as port:
         asyncio.run(body(port))
@@ -196,6 +199,23 @@ def test_server_that_comes_back_is_used_again(tmp_path: Path) -> None:
 
     asyncio.run(body(free_port()))
     assert [call["arguments"].get("name") for call in calls(tmp_path)] == [None, "b"]
+
+
+def test_session_that_the_server_has_forgotten_is_opened_again_for_the_call(tmp_path: Path) -> None:
+    async def body(port: int) -> None:
+        with serving("session", tmp_path, port):
+            home = McpServer("home", by_http(port), lambda: None)
+            task = asyncio.create_task(home.run())
+            await reached(home)
+        with serving("session", tmp_path, port):
+            done = await home.call("intent__HassTurnOn", {"name": "a"}, 20.0)
+            assert (done.text, done.failed) == ("a is on.", False)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(body(free_port()))
+    assert [call["arguments"]["name"] for call in calls(tmp_path)] == ["a"]
 
 
 def test_call_that_hangs_ends_in_words_and_others_go_on(tmp_path: Path) -> None:
@@ -290,6 +310,11 @@ def test_command_ends_with_its_child(tmp_path: Path) -> None:
         await until(lambda: not commands(tmp_path), "no command is left")
 
     asyncio.run(body())
+
+
+def requests(folder: Path) -> int:
+    """How many HTTP requests the pretend home has got."""
+    return len((folder / "requests").read_text().splitlines())
 
 
 def process_knows(pid: int | None, word: str) -> bool:

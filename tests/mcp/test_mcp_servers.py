@@ -1,6 +1,8 @@
 """All MCP servers together: what the session gets, and which calls run."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -114,3 +116,10 @@ def test_function_runs_only_if_the_core_has_seen_its_guard() -> None:
 
     home.servers._servers["nas"]._away = "it was not reached yet"
     asyncio.run(body())
+
+
+@pytest.mark.slow
+def test_daemon_without_servers_imports_nothing_for_them() -> None:
+    code = "import sys, parleyd.app.daemon; print('parleyd.mcp' in sys.modules)"
+    told = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert told == "False\n"

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -54,7 +55,6 @@ from parleyd.lights import factory as lights
 from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import LightPlayer
-from parleyd.mcp.servers import McpServers
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.events import Json
 from parleyd.skills import loading, mcp
@@ -63,6 +63,9 @@ from parleyd.skills.mute import Mute
 from parleyd.skills.store import Store
 from parleyd.system.daily_span import DailySpan
 from parleyd.system.paths import state_folder
+
+if TYPE_CHECKING:
+    from parleyd.mcp.servers import McpServers
 
 log = logging.getLogger("parleyd")
 
@@ -297,10 +300,12 @@ def _remote_tools(settings: config.Config) -> list[Json]:
     return remote
 
 
-def _mcp_servers(settings: config.Config, own: Loaded, queue: EventQueue) -> McpServers | None:
+def _mcp_servers(settings: config.Config, own: Loaded, queue: EventQueue) -> "McpServers | None":
     """The MCP servers that Parley calls; None without any."""
     if not any(server.where == "here" for server in settings.skills.mcp):
         return None
+    from parleyd.mcp.servers import McpServers  # of no use to most speakers
+
     taken = {*BUILT_IN, *(skill.name for skill in own.skills)}
 
     def changed() -> None:

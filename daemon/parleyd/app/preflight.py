@@ -18,7 +18,6 @@ from parleyd.app.skill_runtime import BUILT_IN
 from parleyd.config.servers import OPENAI, profile
 from parleyd.errors import ConfigError, ParleyError, WakeActivationError, WakeError
 from parleyd.lights import factory as lights
-from parleyd.mcp import servers as local_mcp
 from parleyd.skills import loading, mcp
 from parleyd.skills.loading import Loaded
 from parleyd.wake import WakeEngine
@@ -198,13 +197,21 @@ def _keys_of(
             for problem in _problems(partial(_mcp_key, server, environ)):
                 yield "skills.mcp", problem
     if any(server.where == "here" for server in settings.skills.mcp):
-        for problem in _problems(local_mcp.check_package):
+        for problem in _problems(_check_package):
             yield "skills.mcp", problem
+
+
+def _check_package() -> None:
+    from parleyd.mcp.servers import check_package  # of no use to most speakers
+
+    check_package()
 
 
 def _mcp_key(server: config.McpServerConfig, environ: Mapping[str, str]) -> None:
     if server.where == "here":
-        local_mcp.opening(server, "", environ)
+        from parleyd.mcp.servers import opening
+
+        opening(server, "", environ)
     else:
         mcp.declarations([server], environ)
 

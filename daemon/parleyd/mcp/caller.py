@@ -9,7 +9,7 @@ from typing import Any
 import mcp
 from mcp import types
 
-from parleyd.mcp.failures import explained
+from parleyd.mcp.failures import REFUSED, explained
 from parleyd.mcp.messages import (
     CallTool,
     CancelCall,
@@ -28,6 +28,7 @@ REFRESH_S = 180.0  # a prompt of Home Assistant lists the exposed devices
 LOOK_S = 15.0  # between pings of a server whose end is noticed only then
 CHANGES_S = 5.0  # the least time between two listings: a server may report changes without end
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # before a new attempt
+REFUSED_S = 300.0  # Home Assistant reports each wrong token, and may then ban the address
 REACHED_WITHIN_S = 5.0  # the longest wait of a call for a new connection
 CLOSED_WITHIN_S = 10.0  # the end of a session; a child that hangs in it ends itself
 
@@ -79,6 +80,9 @@ class Caller:
             finally:
                 self._closing_since = None
             self._write(ServerAway(self._reason))
+            if self._state.status in REFUSED:
+                await asyncio.sleep(REFUSED_S)
+                continue
             pause_s = PAUSES_S[min(attempt, len(PAUSES_S) - 1)] * random.uniform(0.8, 1.2)
             attempt += 1
             self._retry.clear()

@@ -15,14 +15,15 @@ from pydantic import ValidationError
 
 from parleyd.mcp.session_opening import HttpState, TooMuch
 
-_REFUSED = (401, 403)
+REFUSED = (401, 403)
+"""The states of HTTP that refuse a key."""
 
 
 def explained(error: BaseException, state: HttpState, *, command: bool) -> str:
     """One clause about the server, such as ``it refuses the key (HTTP 401)``."""
     if state.elsewhere:
         return "it sends Parley to another address, which must not get its key: use that as url"
-    if state.status in _REFUSED:
+    if state.status in REFUSED:
         return f"it refuses the key (HTTP {state.status})"
     if state.status == 404:
         return "there is no MCP server at this address (HTTP 404)"
