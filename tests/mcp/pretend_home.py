@@ -1,8 +1,8 @@
 """A small MCP server of the same SDK, as a separate program: a home with a lamp, and mischief.
 
 ``python -m tests.mcp.pretend_home TRANSPORT FOLDER [--port PORT] [--key KEY]``: ``http`` has no
-sessions, as Home Assistant; ``session`` is HTTP with them. It writes each call into ``FOLDER/calls``
-as a line of JSON, and reads its moods from the files of FOLDER.
+sessions, as Home Assistant; ``session`` is HTTP with them. It writes each call as a line of JSON
+into ``FOLDER/calls``, and reads its moods from the files of FOLDER.
 """
 
 import argparse
