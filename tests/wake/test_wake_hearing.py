@@ -138,6 +138,18 @@ def test_a_file_that_is_no_recording_is_named(tmp_path: Path, name: str, why: st
     assert str(error).startswith(f"{tmp_path / name}: {why}")
 
 
+@pytest.mark.parametrize(
+    "option", [("--sensitivity", "nan"), ("--sensitivity", 1.1), ("--said", 10**9), ("--said", -1)]
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    tmp_path: Path, option: tuple[str, object]
+) -> None:
+    words = written(tmp_path / "words.wav", np.zeros(16_000, np.int16))
+    ended = run(words, *option)
+    assert ended.exit_code == 2
+    assert "is not in the range" in ended.output
+
+
 def test_options_of_recordings_need_a_recording() -> None:
     ended = run("--said", 3)
     assert ended.exit_code == 2

@@ -1,6 +1,7 @@
 """`parley wake test`: how well the wake word is heard, in recordings or live."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from parleyd.wake.micro_models import model_of
 BAR = 40  # characters
 HELD = 20  # levels, 2 s: the highest of them is shown
 NEAR = 0.5  # of the cutoff: a lower peak is not worth a line
+MOST_SAID = 100_000
 
 
 @click.group()
@@ -41,7 +43,9 @@ def wake() -> None:
     "--keyword", "keywords", multiple=True, help="A word or a model's path, not [wake]'s."
 )
 @click.option("--sensitivity", type=click.FloatRange(0, 1), help="Not that of [wake].")
-@click.option("--said", type=click.IntRange(0), help="How often the word is said in the FILEs.")
+@click.option(
+    "--said", type=click.IntRange(0, MOST_SAID), help="How often the word is said in the FILEs."
+)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: an object, or one a line.")
 def test(
@@ -72,6 +76,8 @@ def test(
         with refusals(as_json=as_json):
             _live(as_json)
         return
+    if sensitivity is not None and math.isnan(sensitivity):  # which no range excludes
+        raise click.BadParameter("nan is not in the range 0<=x<=1.", param_hint="--sensitivity")
     settings = config.load(path).wake
     if sensitivity is not None:
         settings = structs.replace(settings, sensitivity=sensitivity)

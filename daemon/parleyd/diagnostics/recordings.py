@@ -188,4 +188,7 @@ def _frames(kind: int, bits: int, body: bytes) -> Frames:
         case 3, 32 | 64:
             samples = np.nan_to_num(np.frombuffer(body, f"<f{bits // 8}"), posinf=1.0, neginf=-1.0)
             return float_to_int16(np.clip(samples, -1.0, 1.0).astype(np.float64))
-    raise ParleyError(f"has samples of format {kind} with {bits} bits; PCM or float is expected")
+    raise ParleyError(
+        f"has samples of format {kind} with {bits} bits; PCM of 16, 24 or 32 bits, or "
+        "float, is expected"
+    )
