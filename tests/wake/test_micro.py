@@ -103,7 +103,9 @@ def test_micro_broken_model_raises(tmp_path: Path) -> None:
     with pytest.raises(WakeError, match=r"cannot be used \(No such file"):
         Micro([str(config)])
     config.write_text(micro().replace("alexa", "mine"))
-    with pytest.raises(WakeError, match=r"cannot be used \(No such file"):
+    with pytest.raises(
+        WakeError, match=r"cannot be used \(its model .*/mine\.tflite: No such file"
+    ):
         Micro([str(config)])
     (tmp_path / "mine.tflite").write_bytes(b"<html>not found</html>")
     with pytest.raises(WakeError, match="not a TensorFlow Lite model"):

@@ -81,16 +81,18 @@ def model_of(keyword: str) -> MicroModel:
 
 def _described(path: Path) -> tuple[_Description, Path]:
     """The description, and the model's file. Raises `WakeError` if one of them is none."""
+    read = path
     try:
         text = atomic_file.read(path, _LONGEST_JSON)
         if msgspec.json.decode(text, type=_Versioned).version < _VERSION:
             raise _unusable(path, "it is of version 1, for ESPHome before 2024.7")
         described = msgspec.json.decode(text, type=_Description)
-        model = path.parent / described.model
+        model = read = path.parent / described.model
         with atomic_file.opened(model) as file:
             mark = file.read(8)[4:]
     except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from error
+        why = error.strerror or str(error)
+        raise _unusable(path, why if read == path else f"its model {read}: {why}") from error
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError is a ValueError
         raise _unusable(path, str(error)) from error
     if described.micro.feature_step_size != _STEP_MS:
