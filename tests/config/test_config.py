@@ -419,12 +419,48 @@ def test_load_names_a_path_on_one_line(tmp_path: Path) -> None:
         ('topic = "/a"', "mqtt.topic: "),
         ('discovery_topic = ""', "mqtt.discovery_topic: "),
         ("port = 0", "mqtt.port: "),
+        ('host = "mqtt://192.168.1.5"', "mqtt.host: 'mqtt://192.168.1.5' is no name or address"),
+        ('host = "mqtt://me:pw@broker"', "mqtt.host: 'mqtt://...@broker' is no name or address"),
+        ('host = "192.168.1.5:1883"', "mqtt.host: '192.168.1.5:1883' is no name or address"),
+        ('host = "[::1]"', "mqtt.host: '[::1]' is no name or address"),
+        ('host = " broker"', "mqtt.host: ' broker' is no name or address"),
+        ('host = "a..b"', "mqtt.host: 'a..b' is no name or address"),
+        (f'host = "{"x" * 64}.local"', "mqtt.host: "),
     ],
 )
 def test_an_odd_broker_is_named(toml: str, problem: str) -> None:
     (told,) = problems(f"[mqtt]\n{toml}\n")
     assert told.startswith(problem)
     assert "allowed is" in told or "needs" in told
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [
+        ('[wake]\nkeywords = ["computer.json"]', "wake.keywords: 'computer.json' is no path from"),
+        (
+            '[wake]\nkeywords = ["~/computer.ppn"]',
+            "wake.keywords: '~/computer.ppn' is no path from",
+        ),
+        ('[wake]\nkeywords = ["alexa", "alexa"]', "wake.keywords: two words are called 'alexa'"),
+        (
+            '[wake]\nkeywords = ["/a/w.json", "/b/w.json"]',
+            "wake.keywords: two words are called 'w'",
+        ),
+        ('[wake]\nkeywords = ["/a/alexa.json", "alexa"]', "wake.keywords: two words are called"),
+        ('[home]\nquiet_hours = "22:00-22:00"', "home.quiet_hours: '22:00-22:00' ends when it"),
+        ('[lights]\nnight = "00:00-00:00"', "lights.night: '00:00-00:00' ends when it begins"),
+    ],
+)
+def test_a_word_or_an_hour_with_two_meanings_is_named(toml: str, problem: str) -> None:
+    (told,) = problems(f"{toml}\n")
+    assert told.startswith(problem)
+    assert "allowed is" in told
+
+
+@pytest.mark.parametrize("host", ["broker", "Broker.local.", "fe80::1%eth0"])
+def test_a_broker_may_have_a_name_or_an_address(host: str) -> None:
+    assert config.parse(f'[mqtt]\nhost = "{host}"\n').mqtt.host == host
 
 
 @pytest.mark.parametrize("host", ["broker", "broker.local", "192.168.1.5", "fd00::1", "localhost"])

@@ -6,11 +6,19 @@ the default of that key says nothing about the user's intention.
 
 import ipaddress
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from parleyd.config import boards, hosts, mcp_checks
 from parleyd.config.clash import Clash
 from parleyd.config.credentials import header_flaw
-from parleyd.config.schema import Config, HooksConfig, MqttConfig, PageConfig, RealtimeConfig
+from parleyd.config.schema import (
+    Config,
+    HooksConfig,
+    MqttConfig,
+    PageConfig,
+    RealtimeConfig,
+    WakeConfig,
+)
 from parleyd.config.servers import Profile, profile, takes_keywords
 from parleyd.printable import shown
 
@@ -21,7 +29,9 @@ def across(config: Config) -> Iterator[Clash]:
     yield from _address(config.realtime)
     yield from _headers(config.realtime)
     yield from _transcription(config.realtime)
+    yield from _wake(config.wake)
     yield from mcp_checks.mcp(config)
+    yield from _hours(config)
     yield from _mqtt(config.mqtt)
     yield from _hooks(config.hooks)
     yield from _page(config.page)
@@ -158,10 +168,56 @@ def _headers(realtime: RealtimeConfig) -> Iterator[Clash]:
             yield Clash(keys, f"{where}: {flaw}")
 
 
+# --- the wake words -----------------------------------------------------------------------
+
+
+def _wake(wake: WakeConfig) -> Iterator[Clash]:
+    names = []
+    for keyword in wake.keywords:
+        if keyword.endswith((".json", ".ppn")) and not keyword.startswith("/"):
+            yield Clash(
+                ("wake.keywords",),
+                f"wake.keywords: {shown(keyword)} is no path from the root, allowed is one such as "
+                '"/etc/parley/wake/computer.json"',
+            )
+        name = PurePath(keyword).stem if keyword.endswith(".json") else keyword
+        if name in names:
+            yield Clash(
+                ("wake.keywords",),
+                f"wake.keywords: two words are called {shown(name)}, allowed is one of each name: "
+                "remove one, or rename its file",
+            )
+        names.append(name)
+
+
+# --- the hours of the home ----------------------------------------------------------------
+
+
+def _hours(config: Config) -> Iterator[Clash]:
+    for key, hours in (
+        ("home.quiet_hours", config.home.quiet_hours),
+        ("lights.night", config.lights.night),
+    ):
+        begin, _, end = hours.partition("-")
+        if hours and begin == end:
+            yield Clash(
+                (key,),
+                f"{key}: {shown(hours)} ends when it begins, allowed is another end, such as "
+                '"00:00-23:59" for the whole day, or ""',
+            )
+
+
 # --- the MQTT broker ----------------------------------------------------------------------
 
 
 def _mqtt(mqtt: MqttConfig) -> Iterator[Clash]:
+    if mqtt.host and not hosts.is_host(mqtt.host.lower()):
+        yield Clash(
+            ("mqtt.host",),
+            f"mqtt.host: {hosts.without_secrets(mqtt.host)} is no name or address, allowed is one "
+            'such as "homeassistant.local" or "192.168.1.5"; the port is mqtt.port',
+        )
+        return
     if mqtt.user and not mqtt.tls and not hosts.in_house(mqtt.host):
         yield Clash(
             ("mqtt.host", "mqtt.tls", "mqtt.user"),

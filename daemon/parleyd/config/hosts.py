@@ -78,7 +78,7 @@ def flaw(url: str) -> str:
         return "is not a WebSocket address, allowed is wss://... (ws://... only inside the house)"
     if "@" in parts.netloc:
         return "holds a user name or a password; put a key into the environment or a credential"
-    if port == 0 or not _is_host(name):
+    if port == 0 or not is_host(name):
         return "has no host that Parley can connect to"
     if parts.fragment or url.endswith("#"):
         return 'holds a "#", which means nothing to a server'
@@ -123,7 +123,7 @@ def in_house(name: str) -> bool:
     address = _address(name)
     if address is not None:
         return any(address in network for network in HOUSE_NETWORKS)
-    if not _is_host(name):
+    if not is_host(name):
         return False
     return "." not in name or belongs_to(name, (*HOUSE_DOMAINS, *LOOPBACK_NAMES))
 
@@ -160,7 +160,8 @@ def _address(name: str) -> IpAddress | None:
     return address
 
 
-def _is_host(name: str) -> bool:
+def is_host(name: str) -> bool:
+    """Whether this is the name or address of a host in lower case: no URL, port or space."""
     name = name.removesuffix(".")
     if _address(name) is not None:
         return True
