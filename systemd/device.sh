@@ -32,8 +32,8 @@ device() {
   while (($#)); do
     case "$option $1" in
       '--uninstall --purge') purge=yes ;;
-      '--install --mqtt') mqtt=yes ;;
-      '--install --page') page=yes ;;
+      '--install --mqtt') mqtt=asked ;;
+      '--install --page') page=asked ;;
       '--install --mcp') mcp=yes ;;
       '--install --board' | '--install --wheels' | '--upgrade --wheels')
         (($# >= 2)) || fail "$1 needs a value" "use --help"
@@ -45,8 +45,8 @@ device() {
     shift
   done
   [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "$again"
-  [[ ! -e $mqtt_unit ]] || mqtt=yes # it was asked for before
-  [[ ! -e $page_unit ]] || page=yes
+  [[ -n $mqtt || ! -e $mqtt_unit ]] || mqtt=kept # it was asked for before
+  [[ -n $page || ! -e $page_unit ]] || page=kept
   [[ $(cat "$opt/venv/installed" 2>/dev/null) != *' mcp'* ]] || mcp=yes
   extras=(${mqtt:+mqtt} ${page:+page} ${mcp:+mcp})
   case $option in
@@ -255,7 +255,9 @@ device_service() {
     step "systemd is not installed here: nothing is enabled or started"
     return
   fi
-  local others=(${mqtt:+parley-mqtt} ${page:+parley-page-save.socket parley-page})
+  local others=()
+  ! is_wanted "$mqtt" parley-mqtt || others+=(parley-mqtt)
+  ! is_wanted "$page" parley-page || others+=(parley-page-save.socket parley-page)
   logged systemctl enable parleyd "${others[@]}" || fail_with_log "enabling parleyd"
   if [[ ! -d /run/systemd/system ]]; then
     step "systemd does not run here: parleyd is enabled and starts at the next boot"
@@ -273,6 +275,10 @@ device_service() {
     logged systemctl restart "$other" || step "warning: $other does not start: journalctl -u $other"
   done
 }
+
+# is_wanted asked|kept|'' SERVICE: a service that the owner has disabled stays so until the next --mqtt
+# or --page.
+is_wanted() { [[ $1 == asked || ($1 == kept && $(systemctl is-enabled "$2" 2>/dev/null) == enabled) ]]; }
 
 diagnose() {
   step "parley doctor"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.install.conftest import Checkout
 
 
+ROOT = Path(__file__).parents[2]
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
@@ -191,6 +193,37 @@ def test_mqtt_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> 
     assert (image.opt / "venv/installed").read_text().endswith(" mqtt\n")
     image.run("--uninstall")
     assert not unit.exists()
+
+
+@pytest.mark.parametrize(
+    ("mqtt", "page", "enabled"),
+    [
+        ("", "", ""),
+        ("kept", "kept", " parley-mqtt"),
+        ("kept", "asked", " parley-mqtt parley-page-save.socket parley-page"),
+    ],
+)
+def test_disabled_service_stays_so_until_asked_for(mqtt: str, page: str, enabled: str) -> None:
+    """The page is disabled; functions replace the commands that would change this machine."""
+    steps = f"""
+        set -eEuo pipefail
+        root={shlex.quote(str(ROOT))} mqtt={mqtt!r} page={page!r}
+        source "$root/systemd/device.sh"
+        step() {{ :; }}; logged() {{ "$@"; }}; fail_with_log() {{ exit 9; }}
+        systemd-sysusers() {{ :; }}; udevadm() {{ :; }}
+        systemctl() {{
+          case "$*" in
+            'is-enabled parley-page') echo disabled; return 1 ;;
+            'is-enabled '*) echo enabled ;;
+            *) echo "$*" ;;
+          esac
+        }}
+        device_service
+    """
+    done = subprocess.run(["bash", "-c", steps], capture_output=True, text=True, check=True)
+    assert f"enable parleyd{enabled}\n" in done.stdout
+    started = re.findall(r"^restart (.*)", done.stdout, re.MULTILINE)
+    assert started in ([], ["parleyd", *enabled.split()])  # [] on a machine without systemd
 
 
 def test_page_is_installed_if_asked_for_with_a_token_of_its_own(image: Image) -> None:

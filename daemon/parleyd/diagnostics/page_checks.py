@@ -7,14 +7,14 @@ from parleyd import config
 from parleyd.config import hosts
 from parleyd.diagnostics.findings import Finding, Severity
 
-UNIT = Path("/etc/systemd/system/parley-page.service")
+ENABLED = Path("/etc/systemd/system/multi-user.target.wants/parley-page.service")
 ANSWERS_WITHIN_S = 5.0
 
 
-def page(settings: config.PageConfig, unit: Path = UNIT) -> Finding:
-    """Check that the page listens, if it is installed; the token is not tried."""
-    if not unit.exists():
-        return Finding("page", Severity.OK, "the page is not installed")
+def page(settings: config.PageConfig, enabled: Path = ENABLED) -> Finding:
+    """Check that the page listens, if its service is enabled; the token is not tried."""
+    if not enabled.exists():
+        return Finding("page", Severity.OK, "the page is not installed, or its service is disabled")
     where = f"{settings.host} port {settings.port}"
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     address = everywhere.get(settings.host, settings.host)
