@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from parleyd import config
+from parleyd.mcp import process
 from parleyd.mcp.messages import LONGEST_RESULT, OpenServer, ServerListed
 from parleyd.mcp.server import McpServer
 from parleyd.mcp.servers import opening
@@ -123,6 +124,22 @@ def test_lamp_is_switched_on_over_every_transport(transport: str, tmp_path: Path
     (call,) = calls(tmp_path)
     assert call["arguments"]["name"] == "Kitchen lamp"
     assert call["device"] == (None if transport == "stdio" else "device1")
+
+
+def test_child_starts_where_the_unit_refuses_another_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may set no niceness: it keeps its real-time priority by the same call."""
+    refuse = "def refused(_): raise PermissionError(1, 'Operation not permitted')"
+    code = f"import os, runpy\n{refuse}\nos.nice = refused\n"
+    code += "runpy.run_module('parleyd.mcp.child', run_name='__main__')"
+    monkeypatch.setattr(process, "CHILD", ("-c", code))
+
+    async def body() -> None:
+        async with running(by_stdio(tmp_path)) as home:
+            await reached(home)
+
+    asyncio.run(body())
 
 
 def test_prompt_and_hints_of_home_assistant_arrive(tmp_path: Path) -> None:

@@ -153,6 +153,30 @@ def test_answer_stays_on_the_device_where_the_server_cannot_judge() -> None:
     assert not [one for one in creates if "input" in one]
 
 
+def test_device_finds_the_end_of_an_answer_that_the_server_does_not_hear() -> None:
+    """With turns of the server, too: for an answer it hears nothing, and can end nothing."""
+    base = at("localai")
+    paper = Locksmith(
+        msgspec.structs.replace(
+            base, turn=msgspec.structs.replace(base.turn, detection="server_vad")
+        )
+    )
+    paper.offer()
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    paper.say(ev.SpeechStarted())
+    paper.talker.say(synthesize("Please unlock the front door.", "slt"))
+    paper.run(2.5)
+    paper.say(ev.SpeechStopped(item_id="user1"))
+    paper.say(ev.AudioCommitted(item_id="user1"))
+    paper.until(State.SPEAKING)
+    before = paper.responses
+    paper.answer()
+    paper.wait(lambda: bool(paper.skills))
+    assert paper.decisions == [True]
+    assert paper.responses == before
+
+
 def test_long_answer_counts_as_no() -> None:
     paper = Locksmith(at("localai")).ask()
     paper.until(State.LISTENING)

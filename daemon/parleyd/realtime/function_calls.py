@@ -100,7 +100,7 @@ class FunctionCalls:
         """From now on, results of the open calls have no effect. A call that waits for permission
         is decided separately."""
         for call in self._open.values():
-            call.lives = call.held
+            call.lives = call.lives and call.held
         self._goes_on = False
 
     def announce(self, item: Json) -> None:
