@@ -43,9 +43,7 @@ def main() -> None:
     os.dup2(2, 1)
     logging.disable(logging.CRITICAL)  # the SDK logs messages, which hold words of the user
     resource.setrlimit(resource.RLIMIT_DATA, (DATA_MB << 20, DATA_MB << 20))
-    with contextlib.suppress(
-        OSError
-    ):  # the unit refuses it, where the daemon has real-time priority
+    with contextlib.suppress(OSError):  # the unit refuses it; there the daemon has priority
         os.nice(NICER)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(SACRIFICED)
