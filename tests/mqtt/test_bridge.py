@@ -16,6 +16,7 @@ from parleyd.control.requests import (
     UnmuteRequest,
     VolumeRequest,
 )
+from parleyd.mqtt.identity import speaker_id
 from tests.mqtt.broker_rig import WITHIN_S, Rig, needs_broker, rig, until
 
 pytestmark = [pytest.mark.slow, needs_broker]
@@ -279,6 +280,20 @@ def test_broker_that_refuses_is_told_once_without_the_password(
     process.wait(reason)
     assert process.told().count("is away") == 1
     assert password not in process.told()
+    assert process.end() == 0
+
+
+def test_speakers_with_one_name_are_told(place: Rig) -> None:
+    broker = place.broker()
+    process = place.process(broker.port)
+    process.wait("connected to the MQTT broker")
+    twin = subprocess.Popen(
+        process.arguments, env=process.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    process.wait(f"does another client use the name {speaker_id()}?")
+    twin.kill()
+    twin.wait(WITHIN_S)
+    assert process.told().count("another client") == 1
     assert process.end() == 0
 
 

@@ -20,6 +20,11 @@ ANSWERS_WITHIN_S = 10.0  # the broker; a slower one is left, and connected to ag
 LARGEST_PACKET = 1 << 14  # bytes that the broker may send: the longest text takes 1,600
 MOST_WAITING = 64  # messages
 STEADY_S = 60.0  # a connection that lasted: the pauses begin anew
+CUT_OFF = 3  # connections in a row that did not last: no broker restarts so often
+_TWICE = (
+    "the MQTT broker has ended %d connections at once: does another client use the name %s? "
+    "Speakers with a copied card have the same machine id, see daemon/docs/home-assistant.md"
+)
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.paho")  # it would log every dropped message of a flood
@@ -52,6 +57,7 @@ class BrokerLink:
         """`last_will`: topic and text. `level`: of the log's lines about a broker that is away."""
         self._address, self._identifier, self._converse = address, identifier, converse
         self._last_will, self._level = last_will, level
+        self._short = 0  # connections since one that lasted
 
     async def serve(self) -> None:
         """Connect, and again after each loss, until cancelled. Raises `ConfigError`."""
@@ -62,12 +68,15 @@ class BrokerLink:
             began = loop.time()
             reason = await self._connection(away)
             if loop.time() - began > STEADY_S:
-                attempt, away = 0, False
+                attempt, away, self._short = 0, False, 0
             if not away:
                 where = f"{self._address.host}:{self._address.port}"
                 text = "the MQTT broker %s is away: %s; trying again and again"
                 log.log(self._level, text, where, reason)
                 away = True
+            if self._short == CUT_OFF:
+                log.log(self._level, _TWICE, CUT_OFF, self._identifier)
+                self._short += 1  # once
             await asyncio.sleep(pause_s(attempt, random.random()))
             attempt += 1
 
@@ -101,6 +110,7 @@ class BrokerLink:
         try:
             async with self.client() as client:
                 log.log(self._level if away else logging.INFO, "connected to the MQTT broker")
+                self._short += 1
                 await self._converse(client)
         except* aiomqtt.MqttError as errors:
             reason = str(errors.exceptions[0])
