@@ -49,7 +49,8 @@ def test_wrong_lines_get_errors_and_the_connection_lives(
     running: tuple[ControlServer, Path],
 ) -> None:
     client = Client(running[1])
-    for line in (b"", b"\xff\xfe", b'{"type":"stop","id":"x"}', b'{"type":"\xc3("}', b"[" * 50_000):
+    fields = (b'{"type":"stop","id":"x"}', b'{"type":"say","text":" \\n"}')
+    for line in (b"", b"\xff\xfe", *fields, b'{"type":"\xc3("}', b"[" * 50_000):
         assert client.ask(line)["code"] == "bad_request"
     assert client.ask(b'{"type":"stop"}')["type"] == "done"
 

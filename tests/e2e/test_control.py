@@ -184,6 +184,10 @@ def test_text_is_spoken_and_its_words_stay_out_of_the_log(daemon: Daemon) -> Non
     refused = parley("say", "--voice", "model", "--json", "Dinner")
     assert refused.returncode == 5
     assert json.loads(refused.stdout)["error"] == "voice"
+    for silent in ("晚饭好了", "Ужин готов", "...", "\x01"):
+        refused = parley("say", silent)
+        assert refused.returncode == 5
+        assert "nothing that the offline voice can speak" in refused.stderr
     assert parley("say", "x" * 401).returncode == 2
     assert json.loads(parley("status", "--json").stdout)["microphone"]["closed"]
     assert "inner" not in daemon.log.read_text()

@@ -49,6 +49,7 @@ from parleyd.core.events import (
     SpeechRequested,
     StopRequested,
 )
+from parleyd.embedded.synthesizer import speakable
 from parleyd.realtime.connection_events import Link
 from parleyd.skills.alarms import Alarm
 from parleyd.skills.mute import BY_COMMAND, BY_HOME, Holder
@@ -133,6 +134,9 @@ class ControlRequests:
             return await self._ask(
                 request, ModelSpeechRequested(next(self._numbers), text), controls, SPEAKS_WITHIN_S
             )
+        if not speakable(text):
+            message = "the text holds nothing that the offline voice can speak: it is English"
+            return refused(request, Code.VOICE, message)
         frames = await controls.runtime.speak(text)
         if frames is None:
             return refused(request, Code.VOICE, "the offline voice is missing: install flite")

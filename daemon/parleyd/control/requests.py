@@ -77,7 +77,7 @@ class VolumeRequest(Request, frozen=True, kw_only=True, tag="volume"):
 class SayRequest(Request, frozen=True, kw_only=True, tag="say"):
     """Speak a text when no turn and no alarm needs the loudspeaker; done when it was heard."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=LONGEST_SPEECH)]
+    text: Annotated[str, Meta(min_length=1, max_length=LONGEST_SPEECH, pattern=r"\S")]
     voice: Voice = "embedded"
     urgent: bool = False
     """Also in quiet hours."""

@@ -11,6 +11,7 @@ from parleyd.errors import OfflineSpeechError
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames, ms_to_frames
 
 VOICE = "slt"
+_LEXICON = "latin-1"
 GAP_FRAMES = ms_to_frames(180, SERVER_RATE_HZ)  # a breath between sentences; flite adds none
 _MISSING = (
     "Offline speech cannot start: {error}. The embedded server speaks with flite; "
@@ -64,8 +65,7 @@ class Synthesizer:
         with _lock:
             features = self._voice.contents.features
             self._flite.feat_set_float(features, b"duration_stretch", 1.0 / speed)
-            # The lexicon knows Latin-1; flite would spell anything else byte by byte.
-            wave = self._flite.flite_text_to_wave(sentence.encode("latin-1", "ignore"), self._voice)
+            wave = self._flite.flite_text_to_wave(_known(sentence), self._voice)
             try:
                 count = wave.contents.num_samples
                 if count <= 0:
@@ -74,6 +74,16 @@ class Synthesizer:
                 return samples.astype(np.int16, copy=True), wave.contents.sample_rate
             finally:
                 self._flite.delete_wave(wave)
+
+
+def speakable(text: str) -> bool:
+    """Whether the voice has a sound for anything in the text: a letter or a digit that it knows."""
+    return any(character.isalnum() for character in _known(text).decode(_LEXICON))
+
+
+def _known(text: str) -> bytes:
+    """The text without what flite would spell byte by byte."""
+    return text.encode(_LEXICON, "ignore")
 
 
 def _load(voice: str) -> "tuple[ctypes.CDLL, _VoicePointer]":
