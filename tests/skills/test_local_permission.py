@@ -301,6 +301,17 @@ def test_new_functions_reach_the_running_session_between_turns() -> None:
     assert len(paper.events(ev.SessionUpdate)) == 2
 
 
+def test_other_servers_get_the_whole_configuration_again() -> None:
+    """A server may take a part of it for the whole, and lose the end of turns or the format."""
+    paper = Locksmith(at("localai")).offer()
+    first, second = paper.events(ev.SessionUpdate)
+    assert tool_names(second) == [NAME]
+    assert set(second.session) == set(first.session)
+    paper.say(ev.SessionUpdated(session=second.session))
+    paper.run(0.5)
+    assert len(paper.events(ev.SessionUpdate)) == 2
+
+
 def test_functions_that_a_server_refuses_do_not_cost_the_session() -> None:
     paper = Locksmith(settings())
     paper.calls = 0

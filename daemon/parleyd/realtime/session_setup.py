@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from parleyd import config
+from parleyd.config.servers import profile
 from parleyd.realtime import formats
 from parleyd.realtime.auto_response import AutoResponse
 from parleyd.realtime.events import ErrorDetail, Json, SessionUpdate
@@ -64,9 +65,10 @@ class SessionSetup:
     def renew(self) -> None:
         """Send the newest functions and instructions to a session that was accepted."""
         self.stale = False
-        settings = self._settings()
-        fields = ("type", "instructions", "tools")
-        update = SessionUpdate(session={name: settings[name] for name in fields})
+        settings = self._negotiation.offer(self._settings())
+        if profile(self.realtime.server).mcp:  # these refuse a voice that has spoken already
+            settings = {name: settings[name] for name in ("type", "instructions", "tools")}
+        update = SessionUpdate(session=settings)
         self.outbox.send(update)
         self._update_id = update.event_id
 
