@@ -77,6 +77,10 @@ def test_load_of_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
     broken.write_text("[audio\n")
     with pytest.raises(ConfigError, match="not valid TOML"):
         config.load(broken)
+    # the installed file has all sections, and examples on the pages begin with one
+    broken.write_text("[mqtt]\n[log]\n[mqtt]\nhost = 'broker'\n")
+    with pytest.raises(ConfigError, match=r"\[mqtt\] is in the file already, write the keys"):
+        config.load(broken)
     broken.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
         config.load(broken)

@@ -27,6 +27,9 @@ sudo systemctl restart parley-mqtt        # only for [mqtt], home.area and group
 sudo systemctl restart parley-page        # only for [page]
 ```
 
+The installed file has every section, with each key and its default as a comment. Write your keys
+below the section that is there: a section that occurs twice is refused.
+
 A file needs only the keys that differ from the defaults:
 
 ```toml

@@ -7,6 +7,7 @@ several keys.
 
 import difflib
 import os
+import re
 import stat
 import tomllib
 import typing
@@ -82,7 +83,9 @@ def tables(text: str, source: str) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError([f"{source}: is not valid TOML: brackets within brackets"]) from None
     except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits
-        raise ConfigError([f"{source}: is not valid TOML: {error}"]) from None
+        twice = re.search(r"declare \('([\w-]+)',\) twice", str(error))
+        remedy = f": [{twice[1]}] is in the file already, write the keys below it" if twice else ""
+        raise ConfigError([f"{source}: is not valid TOML: {error}{remedy}"]) from None
 
 
 class _Checks:
