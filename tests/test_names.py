@@ -123,8 +123,9 @@ def _members_in_strings(tree: ast.Module) -> Iterator[tuple[Any, Any]]:
         listed = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
         for owner, member in pairwise(listed):
             named = imported.get(owner.id) if isinstance(owner, ast.Name) else None
-            word = member.value if isinstance(member, ast.Constant) else 0
-            if isinstance(named, type | ModuleType) and str(word).isidentifier():
+            word = member.value if isinstance(member, ast.Constant) else None
+            plain = isinstance(word, str) and word.isidentifier()
+            if isinstance(named, type | ModuleType) and plain:
                 yield named, member
 
 
