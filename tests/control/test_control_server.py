@@ -5,6 +5,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ from parleyd.control.replies import (
     StateChanged,
 )
 from parleyd.control.server import MOST_CLIENTS, ControlServer
+from parleyd.errors import ControlError
 from tests.control.socket_rig import WITHIN_S, Client, serving
 
 STATE = StateChanged(indication="idle", detail="")
@@ -43,6 +45,35 @@ def test_requests_are_answered_in_order(running: tuple[ControlServer, Path]) -> 
         {"type": "done", "id": 2},
     ]
     assert client.ask(b'op","id":3}') == {"type": "done", "id": 3}
+
+
+def serve_as_later_version(listening: socket.socket) -> None:
+    """Serve one client with a type that it does not know; end with a broken line."""
+    song, state = b'{"type":"song"}\n', b'{"type":"state","indication":"%s","detail":""}\n'
+    connection, _ = listening.accept()
+    with connection:
+        connection.sendall(song + b'{"type":"hello","protocol":1,"version":"9"}\n')
+        connection.recv(999)
+        connection.sendall(song + b'{"type":"done"}\n' + song + state % b"idle" + song)
+        connection.sendall(state % b"muted" + b'{"type":"state"}\n')
+
+
+def test_client_ignores_types_of_a_later_version(tmp_path: Path) -> None:
+    from parleyd.control.client import ControlClient
+    from parleyd.control.requests import StopRequest
+
+    (tmp_path / "parley").mkdir()
+    with ThreadPoolExecutor(1) as pool, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "parley/control"))
+        listening.listen()
+        pool.submit(serve_as_later_version, listening)
+        with ControlClient({"XDG_STATE_HOME": str(tmp_path)}) as client:
+            assert client.ask(StopRequest(), Done) == Done()
+            events = client.events()
+            assert next(events) == STATE
+            assert next(events) == StateChanged(indication="muted", detail="")
+            with pytest.raises(ControlError, match="cannot be read"):
+                next(events)
 
 
 def test_wrong_lines_get_errors_and_the_connection_lives(

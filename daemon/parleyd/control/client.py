@@ -19,6 +19,7 @@ from parleyd.control.replies import (
     GroupClaim,
     GroupSpeech,
     Hello,
+    LaterType,
     LevelsMeasured,
     Logged,
     StateChanged,
@@ -106,7 +107,8 @@ class ControlClient:
     def lines(self) -> list[DaemonLine]:
         """The lines that have come; waits for bytes if there are none."""
         self._receive()
-        return [self._next() for _ in range(len(self._received))]
+        came, self._received = self._received, []
+        return [line for line in map(_known, came) if line is not None]
 
     def events(self) -> Iterator[AnyEvent | EventsDropped]:
         """Yield events as they come; ends with an error when the daemon ends."""
@@ -117,12 +119,12 @@ class ControlClient:
                 yield line
 
     def _next(self) -> DaemonLine:
-        while not self._received:
-            self._receive()
-        try:
-            return parse_daemon_line(self._received.pop(0))
-        except ProtocolError as error:
-            raise failure("protocol", f"{error}; restart it after an upgrade") from error
+        while True:
+            while not self._received:
+                self._receive()
+            line = _known(self._received.pop(0))
+            if line is not None:
+                return line
 
     def _receive(self) -> None:
         try:
@@ -134,6 +136,16 @@ class ControlClient:
         if not data:
             raise failure("gone", "the daemon has ended")
         self._received += self._lines.feed(data)
+
+
+def _known(line: bytes) -> DaemonLine | None:
+    """The message of a line; None for one of a later version."""
+    try:
+        return parse_daemon_line(line)
+    except LaterType:
+        return None
+    except ProtocolError as error:
+        raise failure("protocol", f"{error}; restart it after an upgrade") from error
 
 
 def _connect(paths: Sequence[Path]) -> socket.socket:

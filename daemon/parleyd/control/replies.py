@@ -29,6 +29,10 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 """Of a request; its reply has the same."""
 
 
+class LaterType(ProtocolError):
+    """A line of a type that this version does not know."""
+
+
 class Code(StrEnum):
     """Why a request was refused."""
 
@@ -238,11 +242,15 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def parse_daemon_line(line: bytes) -> DaemonLine:
-    """Return the daemon's message. Raises `ProtocolError`, also for a type of a later version."""
+    """Return the daemon's message. Raises `ProtocolError`: for a type of a later version, which a
+    client ignores, `LaterType`.
+    """
     try:
         return _daemon_line.decode(line)
     except UNREADABLE as error:
-        raise ProtocolError(f"the daemon sent a line that cannot be read: {error}") from error
+        unknown = isinstance(error, msgspec.ValidationError) and str(error).endswith("`$.type`")
+        kind = LaterType if unknown else ProtocolError
+        raise kind(f"the daemon sent a line that cannot be read: {error}") from error
 
 
 def plain_fields(fields: Mapping[str, object]) -> Fields:
