@@ -2,6 +2,7 @@
 
 import os
 import struct
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from parleyd import wav
 from parleyd.cli.main import parley
-from parleyd.diagnostics.recordings import RecordedPair, recordings
+from parleyd.diagnostics.recordings import RecordedPair, microphone, recordings
 from parleyd.units import Frames
 
 SOUND = (np.random.default_rng(1).standard_normal(32_000) * 3000).astype(np.int16)
@@ -216,3 +217,17 @@ def test_explain_of_a_folder_without_recordings_fails(tmp_path: Path) -> None:
 def test_explain_of_a_folder_refuses_a_picture(tmp_path: Path) -> None:
     ended = CliRunner().invoke(parley, ["explain", str(tmp_path), "--picture", "x.png"])
     assert ended.exit_code == 2
+
+
+def test_a_long_recording_is_in_memory_twice_at_most(tmp_path: Path) -> None:
+    """A Pi has 1 GB, and a recording 500 MB."""
+    path = tmp_path / "long.wav"
+    write(path, np.arange(5_000_000, dtype=np.int16))
+    tracemalloc.start()
+    try:
+        heard = microphone(path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(heard) == 5_000_000
+    assert most < 2.1 * path.stat().st_size

@@ -142,7 +142,7 @@ def _channels(path: Path) -> list[Frames]:
             raise ParleyError("is no file")
         if path.stat().st_size > LARGEST_MB * 1_000_000:
             raise ParleyError(f"has more than {LARGEST_MB} MB")
-        data = path.read_bytes()
+        data = memoryview(path.read_bytes())  # its parts are no copies
     except OSError as error:
         raise ParleyError(f"cannot be read ({error.strerror or error})") from None
     kind, channels, rate_hz, bits, body = _parts(data)
@@ -155,13 +155,13 @@ def _channels(path: Path) -> list[Frames]:
     return [resample(frames[:, n], rate_hz, MIC_RATE_HZ) for n in range(channels)]
 
 
-def _parts(data: bytes) -> tuple[int, int, int, int, bytes]:
+def _parts(data: memoryview) -> tuple[int, int, int, int, memoryview]:
     """Return format, channels, rate, bits and samples of a RIFF WAVE file."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+    if bytes(data[:4]) != b"RIFF" or bytes(data[8:12]) != b"WAVE":
         raise ParleyError("is no WAV file")
     at, form = 12, None
     while at + 8 <= len(data):
-        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        name, size = bytes(data[at : at + 4]), int.from_bytes(data[at + 4 : at + 8], "little")
         chunk = data[at + 8 : at + 8 + size]
         if name == b"fmt " and len(chunk) >= 16:
             kind, channels, rate_hz = struct.unpack_from("<HHI", chunk)
@@ -175,11 +175,11 @@ def _parts(data: bytes) -> tuple[int, int, int, int, bytes]:
     raise ParleyError("is no WAV file with samples")
 
 
-def _frames(kind: int, bits: int, body: bytes) -> Frames:
+def _frames(kind: int, bits: int, body: memoryview) -> Frames:
     body = body[: len(body) // (max(bits, 8) // 8) * (max(bits, 8) // 8)]
     match kind, bits:
         case 1, 16:
-            return np.frombuffer(body, "<i2").astype(np.int16)
+            return np.frombuffer(body, "<i2").astype(np.int16, copy=False)
         case 1, 32:
             return (np.frombuffer(body, "<i4") >> 16).astype(np.int16)
         case 1, 24:
