@@ -103,6 +103,9 @@ async def mischief(how: str, server: MCPServer, context: Context[Any, Any]) -> s
         server.remove_tool("movie_night")
         await context.session.send_tool_list_changed()
         return "Changed."
+    if how == "flood":
+        while True:
+            await context.session.send_tool_list_changed()
     if how == "raise":
         raise ValueError("the words of the user")
     return "Nothing."

@@ -296,6 +296,19 @@ def test_changed_tools_are_listed_again_without_a_pause(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+def test_flood_of_messages_ends_the_session(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with running(by_stdio(tmp_path)) as home:
+            await reached(home)
+            done = await home.call("misbehave", {"how": "flood"}, 55.0)
+            assert done.failed
+            await until(lambda: home.away == "it sends too much", "the flood is noticed")
+            await until(lambda: not home.away, "another session")
+            assert (await home.call("movie_night", {}, 20.0)).text == "Done."
+
+    asyncio.run(body())
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_child_that_dies_or_freezes_is_replaced(number: signal.Signals, tmp_path: Path) -> None:
     async def body(port: int) -> None:

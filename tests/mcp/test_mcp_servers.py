@@ -1,6 +1,7 @@
 """All MCP servers together: what the session gets, and which calls run."""
 
 import asyncio
+import logging
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from parleyd import config
 from parleyd.core.events import AfterTool
 from parleyd.errors import ParleyError
-from parleyd.mcp.messages import FromChild, ListedTool, ServerListed
+from parleyd.mcp.messages import FromChild, ListedTool, ServerAway, ServerListed
 from parleyd.mcp.servers import MOST_FUNCTIONS, McpServers, opening
 from parleyd.skills.registry import SkillRegistry
 from tests.mcp.pretend_home import PROMPT
@@ -123,3 +124,20 @@ def test_daemon_without_servers_imports_nothing_for_them() -> None:
     code = "import sys, parleyd.app.daemon; print('parleyd.mcp' in sys.modules)"
     told = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert told == "False\n"
+
+
+def test_server_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    home = Home()
+    for _ in range(5):
+        home.take("nas", ServerListed(tools("look", "erase")))
+        home.take("nas", ServerAway("it sends too much"))
+    home.take("nas", ServerAway("it does not answer"))
+    home.take("nas", ServerListed(tools("look", "erase")))
+    assert [record.getMessage() for record in caplog.records] == [
+        "connected to the MCP server nas: 2 tools",
+        "the MCP server nas is away: it sends too much; trying again and again",
+        "connected to the MCP server nas: 2 tools",
+        "the MCP server nas is away: it does not answer; trying again and again",
+        "connected to the MCP server nas: 2 tools",
+    ]

@@ -20,7 +20,7 @@ from parleyd.mcp.messages import (
     ToolDone,
 )
 from parleyd.mcp.reading import listing, result_text
-from parleyd.mcp.session_opening import HttpState, opened
+from parleyd.mcp.session_opening import HttpState, TooMuch, opened
 
 MOST_CALLS = 8  # at once; a turn of the model has one or two
 ANSWERS_WITHIN_S = 10.0  # a listing or a ping
@@ -28,6 +28,8 @@ REFRESH_S = 180.0  # a prompt of Home Assistant lists the exposed devices
 LOOK_S = 15.0  # between pings of a server whose end is noticed only then
 CHANGES_S = 5.0  # the least time between two listings: a server may report changes without end
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # before a new attempt
+STEADY_S = 60.0  # a session that lasted: the pauses begin with the first again
+MOST_MESSAGES = 200  # a second, of a server by itself; more would keep a processor busy
 REFUSED_S = 300.0  # Home Assistant reports each wrong token, and may then ban the address
 REACHED_WITHIN_S = 5.0  # the longest wait of a call for a new connection
 CLOSED_WITHIN_S = 10.0  # the end of a session; a child that hangs in it ends itself
@@ -51,6 +53,8 @@ class Caller:
         self._reason = "it was not reached yet"
         self._ready, self._retry = asyncio.Event(), asyncio.Event()
         self._stirred, self._over = asyncio.Event(), asyncio.Event()
+        self._flooding = asyncio.Event()
+        self._second, self._messages = 0.0, 0
         self._changed = self._suspect = self._stale = False
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._closing_since: float | None = None
@@ -63,12 +67,12 @@ class Caller:
 
     async def run(self) -> None:
         """Connect, and again after every loss, until cancelled."""
-        attempt = 0
+        loop, attempt = asyncio.get_running_loop(), 0
         while True:
-            self._state = HttpState()
+            self._state, began = HttpState(), loop.time()
+            self._flooding.clear()
             try:
                 async with opened(self._server, self._state, self._notified) as session:
-                    attempt = 0
                     await self._serve(session)
             except MemoryError:
                 os._exit(3)
@@ -80,6 +84,8 @@ class Caller:
             finally:
                 self._closing_since = None
             self._write(ServerAway(self._reason))
+            if loop.time() - began > STEADY_S:
+                attempt = 0
             if self._state.status in REFUSED:
                 await asyncio.sleep(REFUSED_S)
                 continue
@@ -125,11 +131,14 @@ class Caller:
             due_s = listed_at + REFRESH_S - loop.time()
             await _set_within(self._stirred, max(0.0, min(due_s, LOOK_S)))
             self._stirred.clear()
+            if self._flooding.is_set():
+                raise TooMuch
             if self._stale:
                 self._stale = False
                 raise _Stale
             if self._changed or loop.time() >= listed_at + REFRESH_S:
-                await asyncio.sleep(CHANGES_S if self._changed else 0)
+                if self._changed and await _set_within(self._flooding, CHANGES_S):
+                    raise TooMuch
                 self._changed = False
                 newest, listed_at = await self._list(session), loop.time()
                 if newest != listed:
@@ -150,6 +159,13 @@ class Caller:
             return await listing(session, self._server)
 
     def _notified(self, message: object) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._second + 1:
+            self._second, self._messages = now, 0
+        self._messages += 1
+        if self._messages > MOST_MESSAGES:
+            self._flooding.set()
+            self._stirred.set()
         changes = (types.ToolListChangedNotification, types.PromptListChangedNotification)
         if isinstance(message, changes):
             self._changed = True

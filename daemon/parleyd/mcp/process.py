@@ -23,6 +23,7 @@ CHILD: tuple[str, ...] = ("-m", "parleyd.mcp.child")
 STARTS_WITHIN_S = 60.0  # the SDK is imported in 2 s on a desktop core; a Pi with a cold card: 15 s
 FROZEN_S = 15.0  # without a line; the child reports each second, with a lower priority
 ENDS_WITHIN_S = 1.5  # a stop of the service may take 5 s in all
+EXITS_WITHIN_S = 0.5  # after the end of its output
 MOST_LINES = 60  # a second: results of eight calls, a listing, and signs of life
 
 _SIGNS = f"no sign of life for {FROZEN_S:.0f} s"
@@ -101,9 +102,15 @@ async def _end(process: asyncio.subprocess.Process, *, at_once: bool) -> None:
     try:
         if not at_once:
             await _empty(process.stdout)
+            with contextlib.suppress(
+                TimeoutError
+            ):  # to kill it now would confuse asyncio's watcher
+                async with asyncio.timeout(EXITS_WITHIN_S):
+                    await process.wait()
     finally:  # a second cancellation, too, leaves no process
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         await _empty(process.stdout)
         await process.wait()
         with contextlib.suppress(OSError):  # for lines that the child did not read

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import Callable
 
 from parleyd.mcp.messages import (
@@ -22,6 +23,7 @@ from parleyd.realtime.events import Json
 
 GRACE_S = 3.0  # the child itself ends a call in time; after this, the child is stuck
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # before a new child: its start costs seconds of a core
+QUIET_S = 900.0  # a server that comes and goes for one reason is logged this often
 STEADY_S = 120.0  # a child that lived so long: the pauses start again
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class McpServer:
         self._ids = itertools.count(1)
         self._away = "it was not reached yet"
         self._logged_away = False
+        self._logged = ("", 0.0)  # the newest reason in the log, and when
         self.tried = asyncio.Event()
         """Set once the server was reached, or is known to be away."""
         self.listed: ServerListed | None = None
@@ -101,7 +104,7 @@ class McpServer:
                     answer.set_result(message)
 
     def _reached(self, listed: ServerListed) -> None:
-        if self._away:
+        if self._away and (self._logged_away or self.listed is None):
             level = logging.WARNING if self._logged_away else logging.INFO
             count = len(listed.tools)
             log.log(level, "connected to the MCP server %s: %d tools", self._label, count)
@@ -121,8 +124,10 @@ class McpServer:
     def _is_away(self, reason: str) -> None:
         self._away = reason
         self.tried.set()
-        if not self._logged_away:
-            self._logged_away = True
+        now = time.monotonic()
+        known, since = self._logged
+        if not self._logged_away and (reason != known or now - since > QUIET_S):
+            self._logged_away, self._logged = True, (reason, now)
             log.warning(
                 "the MCP server %s is away: %s; trying again and again", self._label, reason
             )
