@@ -256,6 +256,7 @@ def test_folder_that_is_missing_is_a_warning(
     with serving(tmp_path / "none") as (server, _):
         server.publish(STATE)
     assert "no control socket" in caplog.text
+    assert "No such file or directory; the commands find no daemon" in caplog.text
 
 
 def test_places_of_service_and_user() -> None:

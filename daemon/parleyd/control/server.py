@@ -83,7 +83,8 @@ class ControlServer:
         try:
             listening = _listen(self._place)
         except (OSError, ParleyError) as error:
-            log.warning("no control socket at %s: %s", self._place.path, error)
+            text = "no control socket at %s: %s; the commands find no daemon until it is restarted"
+            log.warning(text, self._place.path, getattr(error, "strerror", None) or error)
             return
         started: Future[None] = Future()
         self._thread = threading.Thread(
