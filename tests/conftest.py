@@ -28,6 +28,8 @@ REAL_TIME_FILES = frozenset(
         "control/test_control_server.py",
         "e2e/test_control.py",
         "e2e/test_daemon.py",
+        "e2e/test_daemon_with_home.py",
+        "e2e/test_lamp_by_voice.py",
         "e2e/test_demo.py",
         "e2e/test_failing_engine.py",
         "e2e/test_frozen.py",
@@ -39,6 +41,8 @@ REAL_TIME_FILES = frozenset(
         "embedded/test_frozen_recognizer.py",
         "embedded/test_rude_clients.py",
         "embedded/test_server.py",
+        "mcp/test_mcp_child.py",
+        "mcp/test_mcp_process.py",
         "realtime/test_dialing.py",
     }
 )
