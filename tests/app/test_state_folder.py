@@ -34,7 +34,7 @@ def test_second_daemon_refuses_to_start_with_the_reason(tmp_path: Path) -> None:
     with atomic_file.held(tmp_path / "parley"):
         ended = run("run", "--wait-for-card", environ=environ)
     assert ended.returncode == 1
-    (line,) = ended.stderr.splitlines()
+    *_, line = ended.stderr.splitlines()
     assert line.startswith(f"parley: another Parley (process {os.getpid()}) uses the state folder")
     assert str(tmp_path / "parley") in line
 

@@ -83,7 +83,7 @@ def test_loudspeaker_not_heard_is_logged_with_the_remedy(rig: PulseRig, tmp_path
     service = Daemon(tmp_path, CONFIG.replace("boot_chime = false", "boot_chime = true"))
     try:
         service.wait("READY=1")
-        line = wait_for_log(service, "loudspeaker_not_heard")
+        line = wait_for_log(service, ": loudspeaker_not_heard")
         assert "WARNING" in line
         assert "see that it is on and loud enough" in line
     finally:
@@ -101,7 +101,7 @@ def wait_for_log(service: Daemon, words: str) -> str:
     raise AssertionError(f"{words} is not in the log\n{service.log.read_text()}")
 
 
-def test_only_audio_thread_and_event_loop_are_real_time(
+def test_only_audio_thread_event_loop_and_control_thread_are_real_time(
     daemon: Daemon,
 ) -> None:
     with ThreadPoolExecutor(1) as own_thread:
@@ -111,7 +111,7 @@ def test_only_audio_thread_and_event_loop_are_real_time(
     loop = daemon.process.pid
     server = daemon.child()
     assert real_time(loop)[loop] == scheduling.LOOP
-    assert sorted(real_time(loop).values()) == [scheduling.LOOP, 20]
+    assert sorted(real_time(loop).values()) == [scheduling.LOOP, scheduling.LOOP, 20]
     assert real_time(server) == {}, "the embedded server has a real-time priority"
     daemon.config.write_text(CONFIG.replace("[audio]", "[audio]\npriority = 0"))
     daemon.process.send_signal(signal.SIGHUP)

@@ -8,6 +8,9 @@ import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+CHECKOUT, SITE = "/opt/checkout", "/opt/site-packages"
+"""Where the container has them: its own /tmp and the units' ProtectHome= hide other places."""
+PYTHON = "/opt/parley/venv/bin/python"
 WITHIN_S = 240
 CONFIG = """\
 [audio]
@@ -79,15 +82,25 @@ def booted(folder: Path, units: list[str], check: str, files: dict[str, str]) ->
         shutil.copy(unit, new / system)
     (new / "usr/lib/sysusers.d").mkdir(parents=True)
     shutil.copy(ROOT / "systemd/parley.sysusers", new / "usr/lib/sysusers.d/parley.conf")
-    (new / "opt/parley").mkdir(parents=True)
-    (new / "opt/parley/venv").symlink_to(sys.prefix)
+    _install(new / "opt/parley/venv")
     (folder / "over").mkdir()
-    visible = {str(ROOT), sys.prefix, str(sysconfig.get_config_var("installed_base"))} - {"/usr"}
     command = ["unshare", "-m", "bash", "-c", IN_OWN_NAMESPACE, "boot", f"{folder}/over", str(new)]
-    command += [f"--bind-ro={path}" for path in sorted(visible)]
+    command += [f"--bind-ro={ROOT}:{CHECKOUT}", f"--bind-ro={sysconfig.get_path('purelib')}:{SITE}"]
+    if (base := str(sysconfig.get_config_var("installed_base"))) != "/usr":
+        command.append(f"--bind-ro={base}")
     told = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S)
     console = new / "console"
     return told.stdout or f"{told.stderr}\n{console.read_text(errors='replace')[-3000:]}"
+
+
+def _install(environment: Path) -> None:
+    """Make an environment with the packages of this one, at places that no unit hides."""
+    packages = environment / f"lib/python{sysconfig.get_python_version()}/site-packages"
+    base = Path(sys.executable).resolve()
+    _write(environment / "pyvenv.cfg", f"home = {base.parent}\n")
+    _write(packages / "checkout.pth", f"{CHECKOUT}/daemon\n{CHECKOUT}\n{SITE}\n")
+    _write(environment / "bin/parley", f"#!{PYTHON}\nfrom parleyd.cli.main import main\n\nmain()\n")
+    (environment / "bin/python").symlink_to(base)
 
 
 def _write(path: Path, text: str) -> None:

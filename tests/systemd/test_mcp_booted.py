@@ -1,13 +1,12 @@
 """MCP servers of the home under a real systemd: over HTTP with a credential, and as a command."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.mcp.test_mcp_child import KEY, free_port
-from tests.systemd.booting import CONFIG, ROOT, booted, obstacle
+from tests.systemd.booting import CHECKOUT, CONFIG, PYTHON, booted, obstacle
 
 pytestmark = pytest.mark.slow
 
@@ -25,12 +24,12 @@ allowed_tools = ["movie_night"]
 """
 HOME = f"""\
 [Service]
-WorkingDirectory={ROOT}
-ExecStart={sys.executable} -m tests.mcp.pretend_home http /tmp --port PORT --key {KEY}
+WorkingDirectory={CHECKOUT}
+ExecStart={PYTHON} -m tests.mcp.pretend_home http /tmp --port PORT --key {KEY}
 """
 TOOL = f"""\
 #!/bin/sh
-cd {ROOT} && mkdir -p /run/parley/tool && exec {sys.executable} -m tests.mcp.pretend_home \\
+cd {CHECKOUT} && mkdir -p /run/parley/tool && exec {PYTHON} -m tests.mcp.pretend_home \\
     stdio /run/parley/tool
 """
 CHECK = """
