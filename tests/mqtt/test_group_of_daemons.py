@@ -23,13 +23,16 @@ def wake(*mates: Roommate) -> None:
         mate.engine.next = "hey_test"
 
 
-async def the_one(mates: list[Roommate], loudest: Roommate) -> Roommate:
-    """Wait until one answers: the loudest, unless a busy machine delayed it for too long."""
+async def the_one(mates: list[Roommate], loudest: Roommate | None = None) -> Roommate:
+    """Wait until one answers: the loudest, unless a busy machine delayed it for too long.
+
+    After some wake words the levels that the mates have learned make them alike: nobody is loudest.
+    """
     await eventually(lambda: sum(mate.count("stood_down") for mate in mates) == len(mates) - 1)
     await asyncio.sleep(SETTLES_S)
     (answers,) = [mate for mate in mates if mate.listens]
     lines = [line for mate in mates for line in mate.logged if line.name == "stood_down"]
-    assert answers is loudest or any(line.fields["answering"] for line in lines)
+    assert loudest in (None, answers) or any(line.fields["answering"] for line in lines)
     return answers
 
 
@@ -82,7 +85,7 @@ def test_broker_that_dies_in_mid_arbitration_leaves_each_alone(
             for mate in mates:
                 await mate.joined()
             wake(*mates)
-            assert await the_one(mates, loudest=mates[1]) in mates
+            assert await the_one(mates) in mates
 
     with rig(tmp_path) as place:
         asyncio.run(life(place))
