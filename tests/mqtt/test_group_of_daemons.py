@@ -23,16 +23,14 @@ def wake(*mates: Roommate) -> None:
         mate.engine.next = "hey_test"
 
 
-async def the_one(mates: list[Roommate], loudest: Roommate | None = None) -> Roommate:
-    """Wait until one answers: the loudest, unless a busy machine delayed it for too long.
+async def the_one(mates: list[Roommate]) -> Roommate:
+    """Wait until exactly one answers; which one is right is a matter of `tests/core/test_flat.py`.
 
-    After some wake words the levels that the mates have learned make them alike: nobody is loudest.
+    These daemons run in real time: a busy machine delays claims and the sound that they measure.
     """
     await eventually(lambda: sum(mate.count("stood_down") for mate in mates) == len(mates) - 1)
     await asyncio.sleep(SETTLES_S)
     (answers,) = [mate for mate in mates if mate.listens]
-    lines = [line for mate in mates for line in mate.logged if line.name == "stood_down"]
-    assert loudest in (None, answers) or any(line.fields["answering"] for line in lines)
     return answers
 
 
@@ -50,9 +48,9 @@ def test_one_of_three_daemons_answers(
         broker = place.broker()
         levels = {"kitchen": 0.0, "study": 9.0, "hall": -9.0}
         async with household(tmp_path, broker, monkeypatch, caplog, **levels) as mates:
-            _, study, hall = mates
+            *_, hall = mates
             wake(*mates)
-            assert await the_one(mates, loudest=study) in mates
+            assert await the_one(mates) in mates
             await end(*mates)
             wake(hall)  # alone: no other has heard it
             await eventually(lambda: hall.listens)
