@@ -21,6 +21,8 @@ VALUES: dict[str, Value] = {
     "hearing.barge_in": False,
     "lights.night": "22:00-07:00",
     "turn.detection": "local",
+    "wake.keywords": ("alexa", "okay_nabu"),
+    "board": "usb-gpio",
 }
 
 
@@ -33,9 +35,9 @@ def test_all_kinds_of_values_are_set_and_nothing_else(text: str) -> None:
     after, lines = with_values(text, VALUES, "file")
     settings = config.parse(after)
     for name, value in VALUES.items():
-        section, key = name.split(".")
-        assert getattr(getattr(settings, section), key) == value
-    assert [line.after.partition(" = ")[0] for line in lines] == [n.split(".")[1] for n in VALUES]
+        section, _, key = name.rpartition(".")
+        assert getattr(getattr(settings, section) if section else settings, key) == value
+    assert [line.after.partition(" = ")[0] for line in lines] == [n.split(".")[-1] for n in VALUES]
     removed = [line.before for line in lines if line.before]
     kept = [line for line in text.splitlines() if line not in removed]
     assert [line for line in kept if line not in after.splitlines()] == []
@@ -60,6 +62,35 @@ def test_all_kinds_of_values_are_set_and_nothing_else(text: str) -> None:
 )
 def test_line_keeps_its_form(before: str, after: str) -> None:
     assert edited(before, audio__volume=5) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[wake]\nkeywords = [\"a\", 'b]'] # two\n", '[wake]\nkeywords = ["c"] # two\n'),
+        ('[wake]\n#keywords = ["a"]\n', '[wake]\n#keywords = ["a"]\nkeywords = ["c"]\n'),
+        ('[wake]\nkeywords = "a"\n', '[wake]\nkeywords = ["c"]\n'),
+    ],
+)
+def test_list_on_one_line_is_replaced(before: str, after: str) -> None:
+    assert edited(before, wake__keywords=("c",)) == after
+
+
+def test_list_of_several_lines_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"wake\.keywords: .* change it by hand"):
+        edited('[wake]\nkeywords = [\n"a"]\n', wake__keywords=("c",))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[audio]\nvolume = 1\n", 'board = "x"\n[audio]\nvolume = 1\n'),
+        ('# c\n#board = ""\n\n[audio]\n', '# c\n#board = ""\nboard = "x"\n\n[audio]\n'),
+        ('board = "y" # mine\n', 'board = "x" # mine\n'),
+    ],
+)
+def test_key_above_the_sections_is_set(before: str, after: str) -> None:
+    assert edited(before, board="x") == after
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,16 @@ from parleyd.config.parser import tables
 from parleyd.errors import ConfigError
 from parleyd.printable import named
 
-Value = bool | int | float | str
+Value = bool | int | float | str | tuple[str, ...]
 
 _HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]\s*(?:#.*)?\s*", re.ASCII)
 _OTHER_HEADER = re.compile(r"\s*\[")
 _KEY = re.compile(r"(\s*([\w-]+)\s*=\s*)(.*)", re.ASCII | re.DOTALL)
-_SCALAR = re.compile(r"\"(?!\"\")(?:[^\"\\]|\\.)*\"|'(?!'')[^']*'|[^\s#'\"\[{]+", re.DOTALL)
+_VALUE = re.compile(  # a scalar, or a list on one line
+    r"\"(?!\"\")(?:[^\"\\]|\\.)*\"|'(?!'')[^']*'|[^\s#'\"\[{]+"
+    r"|\[(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\[\]{}#'\"\n])*\]",
+    re.DOTALL,
+)
 _TOKEN = re.compile(  # what decides whether a line begins inside of a value
     r"\"\"\"(?:[^\\]|\\.)*?\"{3,5}|'''.*?'{3,5}|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|#[^\n]*|[\[\]{}\n]",
     re.DOTALL,
@@ -49,18 +53,20 @@ def with_values(
 ) -> tuple[str, list[LineChange]]:
     """Return the text in which each ``section.key`` has its value, and the changed lines.
 
+    A name without a dot is a key above the first section.
+
     Raises `ConfigError` for text that is not TOML, and for a key in a form that cannot be changed.
     """
     before = tables(text, source)
     changes: list[LineChange] = []
     for name, value in values.items():
-        section, _, key = name.partition(".")
+        section, _, key = name.rpartition(".")
         edited, change = _edited(text, section, key, _written(value))
         wanted = copy.deepcopy(before)
-        held = wanted.setdefault(section, {})
+        held = wanted.setdefault(section, {}) if section else wanted
         if not isinstance(held, dict):
             raise ConfigError([_by_hand(name)])
-        held[key] = value
+        held[key] = list(value) if isinstance(value, tuple) else value
         try:
             after = tables(edited, source)
         except ConfigError:
@@ -83,6 +89,8 @@ def _written(value: Value) -> str:
     """The value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, str):  # TOML's texts are JSON's but for one character
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
@@ -93,7 +101,7 @@ def _edited(text: str, section: str, key: str, written: str) -> tuple[str, LineC
     for place, line in enumerate(lines):
         found = _KEY.fullmatch(line.text) if line.statement and line.section == section else None
         if found is not None and found[2] == key:
-            rest = _SCALAR.sub(lambda _: written, found[3], count=1)
+            rest = _VALUE.sub(lambda _: written, found[3], count=1)
             return _replaced(lines, place, line._replace(text=found[1] + rest))
     return _with_new_line(lines, section, key, f"{key} = {written}")
 
@@ -121,6 +129,8 @@ def _with_new_line(
     if texts and not texts[-1].endswith("\n"):
         texts[-1] += end
     change = LineChange(section, "", assignment)
+    if not places and not section:
+        return "".join([assignment, end, *texts]), change
     if not places:
         return "".join([*texts, end if texts else "", f"[{section}]{end}", assignment, end]), change
     texts.insert(places[-1] + 1, assignment + end)

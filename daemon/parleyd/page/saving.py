@@ -6,18 +6,13 @@ save nothing else. systemd lets the daemon read the file again afterwards.
 """
 
 import asyncio
-import fcntl
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.page.settings import FileChanged, SettingsChange, preview
-from parleyd.system import atomic_file
+from parleyd.system import kept_file
 
 SOCKET = Path("/run/parley-page-save")
 """Of parley-page-save.socket."""
@@ -41,8 +36,8 @@ def save(path: Path, line: bytes) -> SaveReply:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return SaveReply(problems=[f"not a change of settings: {error}"])
     try:
-        with _locked(path):
-            _write(path.resolve(), preview(path, change).text)
+        with kept_file.locked(path):
+            kept_file.replace(path, preview(path, change).text)
     except FileChanged:
         return SaveReply(changed=True)
     except ConfigError as error:
@@ -66,27 +61,3 @@ async def ask_to_save(socket: Path, change: SettingsChange) -> SaveReply:
         raise ParleyError("the configuration was not saved in time: see the journal") from None
     except (OSError, ValueError, msgspec.DecodeError) as error:
         raise ParleyError(f"no process saves the configuration ({error})") from None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One change after the other. Raises OSError."""
-    folder = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file; the one before is kept beside it. Raises OSError, `ConfigError`."""
-    before = path.stat()
-    if before.st_uid != os.geteuid():
-        raise ConfigError(
-            [f"{path}: belongs to another user, who would lose it, allowed is a change by hand"]
-        )
-    for name, content in ((f"{path.name}.before", path.read_bytes()), (path.name, text.encode())):
-        with atomic_file.draft(path.with_name(name)) as draft:
-            draft.write_bytes(content)
-            draft.chmod(stat.S_IMODE(before.st_mode))

@@ -105,7 +105,7 @@ def preview(path: Path | None, change: SettingsChange) -> Preview:
     return Preview(after, lines)
 
 
-def _typed(hint: Any, value: Value) -> Value:
+def _typed(hint: Any, value: bool | int | float | str) -> Value:
     """A whole number for a key with fractions is one with a fraction."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     return float(value) if whole and _kind(hint)["kind"] == "float" else value
