@@ -15,6 +15,7 @@ from rich.text import Text
 
 from parleyd.diagnostics.journal import LoggedTurn
 from parleyd.diagnostics.journal import turns as read
+from parleyd.diagnostics.prices import price_table
 from parleyd.errors import ParleyError
 from parleyd.printable import printable
 from parleyd.system.child_environment import child_environment
@@ -51,8 +52,22 @@ ALWAYS = 8  # columns shown even if empty; the others only if a server reports t
 @click.option("--since", default="-7d", show_default=True, help="A time as for journalctl.")
 @click.option("--unit", default="parleyd", show_default=True, help="The systemd unit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Choice(sorted(price_table().models)),
+    help="Estimate what these turns cost with this model; may be repeated.",
+)
 @click.argument("file", type=click.File("rb"), required=False)
-def turns(count: int, since: str, unit: str, as_json: bool, file: BinaryIO | None) -> None:
+def turns(
+    count: int,
+    since: str,
+    unit: str,
+    as_json: bool,
+    models: tuple[str, ...],
+    file: BinaryIO | None,
+) -> None:
     """Show the last turns: the time of each stage in ms, and percentiles.
 
     The turns come from the journal, or from FILE (`-`: standard input): the output of
@@ -62,12 +77,18 @@ def turns(count: int, since: str, unit: str, as_json: bool, file: BinaryIO | Non
     First audio (received) and first sound (heard) count from the endpoint. Hold (silence)
     and interrupt (decision) count from the onset of an interruption.
 
+    With --model, a second table estimates the cost: the tokens that the server has counted,
+    times the model's list prices.
+
     \b
     Examples:
       parley turns -n 5
+      parley turns --model gpt-realtime-2.1 --model gpt-realtime-2.1-mini
       parley turns --since today --json | jq '.turns[].heard_ms'
     """
     found = read(file, count) if file is not None else _journal(unit, since, count)
+    for turn in found:
+        _estimate(turn, models)
     if as_json:
         rows = [{"at": turn.at.isoformat(), **turn.fields, **turn.usage} for turn in found]
         click.echo(json.dumps({"turns": rows}))
@@ -77,6 +98,20 @@ def turns(count: int, since: str, unit: str, as_json: bool, file: BinaryIO | Non
         console.print("No turns. Parley logs them if log.level is info or debug.")
         return
     console.print(_table(found))
+    if any(_numbers(found, _estimate_name(model)) for model in models):
+        console.print(_costs(found, models))
+
+
+def _estimate(turn: LoggedTurn, models: Sequence[str]) -> None:
+    for model in models:
+        cost = price_table().models[model].cost(turn.usage)
+        if cost is not None:
+            turn.usage[_estimate_name(model)] = cost
+
+
+def _estimate_name(model: str) -> str:
+    """The name of the estimate among the figures of a turn."""
+    return f"cost of {model}"
 
 
 def _journal(unit: str, since: str, count: int) -> list[LoggedTurn]:
@@ -128,9 +163,29 @@ def _table(found: Sequence[LoggedTurn]) -> Table:
     return table
 
 
+def _costs(found: Sequence[LoggedTurn], models: Sequence[str]) -> Table:
+    """The estimates: for all turns whose tokens the server has counted, and for one of them."""
+    table = Table(caption=f"estimates in US dollars, with list prices of {price_table().read_on}")
+    for title in ("model", "turns", "together", "per turn"):
+        table.add_column(title, justify="left" if title == "model" else "right")
+    for model in models:
+        costs = _numbers(found, _estimate_name(model))
+        mean = sum(costs) / len(costs) if costs else None
+        table.add_row(model, str(len(costs)), *map(_money, (sum(costs), mean)))
+    return table
+
+
+def _numbers(found: Sequence[LoggedTurn], name: str) -> list[float]:
+    return [n for turn in found if (n := turn.number(name)) is not None]
+
+
 def _percentile(found: Sequence[LoggedTurn], name: str, percent: int) -> str:
-    values = [n for turn in found if (n := turn.number(name)) is not None]
+    values = _numbers(found, name)
     return _shown(float(np.percentile(values, percent))) if values else ""
+
+
+def _money(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _shown(value: float | None) -> str:

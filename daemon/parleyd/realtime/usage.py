@@ -34,6 +34,7 @@ class Usage:
             "input_tokens": _count(usage, "input_tokens", "prompt_tokens"),
             "cached_tokens": _cached(usage),
             "output_tokens": _count(usage, "output_tokens", "completion_tokens"),
+            **_audio(usage),
             "cost": _count(usage, "cost"),
         }
         tokens = {name: n for name, n in told.items() if n is not None}
@@ -41,6 +42,7 @@ class Usage:
 
 
 _DETAILS = ("input_token_details", "input_tokens_details", "prompt_tokens_details")
+_OUTPUT_DETAILS = ("output_token_details", "output_tokens_details", "completion_tokens_details")
 
 
 def _cached(usage: Json) -> float | None:
@@ -48,6 +50,21 @@ def _cached(usage: Json) -> float | None:
     parts = [usage.get(name) for name in _DETAILS]
     counts = [_count(part, "cached_tokens") for part in [*parts, usage] if isinstance(part, dict)]
     return next((count for count in counts if count is not None), None)
+
+
+def _audio(usage: Json) -> dict[str, float | None]:
+    """How many of each kind are audio, which costs more than text."""
+    read = _part(usage, *_DETAILS)
+    cached = _part(read, "cached_tokens_details")
+    return {
+        "input_audio_tokens": _count(read, "audio_tokens"),
+        "cached_audio_tokens": _count(cached, "audio_tokens"),
+        "output_audio_tokens": _count(_part(usage, *_OUTPUT_DETAILS), "audio_tokens"),
+    }
+
+
+def _part(usage: Json, *names: str) -> Json:
+    return next((part for name in names if isinstance(part := usage.get(name), dict)), {})
 
 
 def _count(usage: Json, *names: str) -> float | None:
