@@ -80,4 +80,4 @@ def test_without_a_count_turns_shows_no_estimate_and_an_unknown_model_is_refused
     assert "estimates" not in ask(log, "--model", "gpt-realtime-2.1")
     refused = CliRunner().invoke(parley, ["turns", "--model", "gpt-9", "-"], input=log)
     assert refused.exit_code == 2
-    assert "gpt-realtime-2.1-mini" in refused.output  # what is allowed
+    assert "gpt-realtime-2.1-mini" in refused.output  # the allowed names

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from parleyd import __version__
+from tests.bench import talk_cost
 from tests.docs import reference
 from tests.docs.pages import DOCS, PACKAGE, ROOT, Page, page, pages
 
@@ -87,3 +88,10 @@ def _installed() -> set[Path]:
     return {
         path for sources in INSTALLED.values() for source in sources for path in ROOT.glob(source)
     }
+
+
+def test_costs_page_has_the_figures_of_its_bench() -> None:
+    text = page("daemon/docs/costs.md").text
+    first = talk_cost.instructions_tokens()
+    assert all(row in text for row in talk_cost.rows(first)), "python -m tests.bench.talk_cost"
+    assert f"about {round(first, -1)} tokens" in text
