@@ -24,7 +24,7 @@ def examined(folder: Path, text: str, **environ: str) -> tuple[int, dict[str, li
     path.write_text(text)
     without_key = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
     ended = subprocess.run(
-        [sys.executable, "-m", "parleyd", "doctor", "--json", "--config", str(path)],
+        [sys.executable, "-m", "parleyd", "doctor", "--json", "--offline", "--config", str(path)],
         env={**without_key, "XDG_STATE_HOME": str(folder / "state"), **environ},
         capture_output=True,
         text=True,

@@ -7,6 +7,7 @@ import pytest
 from parleyd import config
 from parleyd.diagnostics.checks import local_mcp, with_keys
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.server_checks import ShellKeys
 from tests.mcp.test_mcp_child import KEY, free_port, serving
 
 pytestmark = pytest.mark.slow
@@ -83,4 +84,4 @@ def test_no_server_has_no_line() -> None:
 
 def test_keys_of_the_folder_are_found(tmp_path: Path) -> None:
     (tmp_path / "home_mcp_key").write_text(KEY)
-    assert with_keys(at(1), {"A": "b"}, tmp_path) == {"A": "b", **ENVIRON}
+    assert with_keys(at(1), {"A": "b"}, ShellKeys({}, tmp_path)) == {"A": "b", **ENVIRON}

@@ -1,17 +1,17 @@
 """The checks of `parley doctor`: each one tries the real device and names a remedy."""
 
-import os
-import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from parleyd import config
 from parleyd.diagnostics import remedies
+from parleyd.diagnostics.asking import NoAnswer, answer
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.local_mcp_checks import local_mcp as local_mcp
 from parleyd.diagnostics.mqtt_checks import mqtt as mqtt
 from parleyd.diagnostics.page_checks import page as page
+from parleyd.diagnostics.server_checks import WAKE_KEY as WAKE_KEY
 from parleyd.diagnostics.server_checks import keys as keys
 from parleyd.diagnostics.server_checks import proxy as proxy
 from parleyd.diagnostics.server_checks import secret as secret
@@ -21,14 +21,12 @@ from parleyd.diagnostics.state_checks import state as state
 from parleyd.errors import ConfigError, OfflineSpeechError, WakeError
 from parleyd.host.scheduling import ask_for
 from parleyd.system import atomic_file, paths
-from parleyd.system.child_environment import child_environment
 from parleyd.wake import factory as wake
 
 SYSTEMD = Path("/run/systemd/system")  # exists if systemd is PID 1, sd_booted(3)
 CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")  # the kernel's controllers for services
 CMDLINES = (Path("/boot/firmware/cmdline.txt"), Path("/boot/cmdline.txt"))
 GRANTED = 20  # LimitRTPRIO= of the unit
-ANSWER_S = 10.0  # systemctl is slow on a Pi that is still booting
 UNIT = "parleyd"
 INSTALLED = paths.INSTALLED_CONFIG
 
@@ -133,20 +131,11 @@ def service(booted: Path = SYSTEMD) -> tuple[bool, Finding]:
         return False, Finding("service", Severity.OK, "systemd does not run here")
     names = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "Result")
     try:
-        answer = subprocess.run(
-            ["systemctl", "show", UNIT, *(f"--property={name}" for name in names)],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_S,
-            check=True,
-            env=child_environment(os.environ),
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        text = f"systemctl does not answer ({error})"
-        return False, Finding(
-            "service", Severity.WARN, text, "wait until the machine is up, then try again"
-        )
-    shown = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+        told = answer(["systemctl", "show", UNIT, *(f"--property={name}" for name in names)])
+    except NoAnswer as error:
+        remedy = "wait until the machine is up, then try again"
+        return False, Finding("service", Severity.WARN, str(error), remedy)
+    shown = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
     return shown.get("ActiveState") == "active", _service(shown)
 
 

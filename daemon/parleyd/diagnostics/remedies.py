@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from parleyd.system.accounts import user_name
+from parleyd.system.paths import INSTALLED_CONFIG
 
 OWN_NAME = "parley"  # the name of a folder that only Parley uses: ~/.local/state/parley
 CHECKOUT = Path(__file__).resolve().parents[3]  # if Parley runs from a checkout
@@ -92,4 +93,21 @@ def grant(group: str, device: Path) -> str:
         f"sudo groupadd -f --system {group} && "
         f"sudo install -m 644 {quoted(rules)} /etc/udev/rules.d/60-parley.rules && "
         f"sudo udevadm control --reload && sudo udevadm trigger {quoted(device)}"
+    )
+
+
+def setting(key: str, value: str, place: Path) -> str:
+    """Change a key of the configuration, and let the service read it."""
+    section, _, name = key.partition(".")
+    reload = "; then: sudo systemctl reload parleyd" if place == INSTALLED_CONFIG else ""
+    return f'set {name} = "{value}" in [{section}] of {place}{reload}'
+
+
+def proxy(advice: str) -> str:
+    """Change the proxy of the service; `advice`: the reason."""
+    line = "Environment=https_proxy=http://USER:PASSWORD@HOST:PORT"
+    return (
+        f"{advice}; the service's: printf '[Service]\\n{line}\\n' | sudo tee "
+        "/etc/systemd/system/parleyd.service.d/proxy.conf && sudo systemctl daemon-reload && "
+        "sudo systemctl restart parleyd"
     )

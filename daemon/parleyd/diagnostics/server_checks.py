@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from parleyd import config
 from parleyd.config.servers import OPENAI, profile
@@ -17,39 +18,90 @@ CREDENTIALS = Path("/etc/parley")  # the unit's LoadCredential= reads the keys h
 WAKE_KEY = "PICOVOICE_ACCESS_KEY"
 
 
+class KeySource(Protocol):
+    """Where keys come from: the files of the service, or this shell."""
+
+    def look(self, name: str) -> tuple[str | None, str]:
+        """The key, and the flaw in its form or ""."""
+
+    def troubles(self, name: str) -> Iterator[Finding]:
+        """Why a key that exists does not arrive."""
+
+    def put(self, name: str) -> str:
+        """How to store a key."""
+
+    def source(self, name: str) -> str:
+        """Where the key comes from, or ""."""
+
+
+class ShellKeys:
+    """The keys of this process's environment; as root, also from the folder of the service."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path = CREDENTIALS) -> None:
+        self._environ = environ
+        self._folder = folder
+
+    def look(self, name: str) -> tuple[str | None, str]:
+        """The key, and the flaw in its form or ""."""
+        try:
+            folder = {"CREDENTIALS_DIRECTORY": str(self._folder)}
+            return config.secret(name, self._environ) or config.secret(name, folder), ""
+        except ConfigError as error:
+            return None, error.problems[0]
+
+    def troubles(self, name: str) -> Iterator[Finding]:
+        """Nothing is between this process and its environment."""
+        yield from ()
+
+    def put(self, name: str) -> str:
+        """How to store a key for the service."""
+        return f"put the key into {self._folder}/{name.lower()}, see systemd/README.md"
+
+    def source(self, name: str) -> str:
+        """Nothing to say: it is here."""
+        return ""
+
+
 def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) -> str | None:
-    """Return the key as the service would read it; as root, also from its credentials' folder.
+    """Return the key; as root, also from the folder of the service.
 
     Returns None also for a malformed key, which `keys` reports.
     """
-    return _look(name, environ, folder)[0]
+    return ShellKeys(environ, folder).look(name)[0]
 
 
 def with_keys(
-    settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
+    settings: config.Config, environ: Mapping[str, str], source: KeySource
 ) -> dict[str, str]:
-    """`environ` with the keys of the MCP servers that this user can read."""
+    """`environ` with the keys of the MCP servers that the service gets."""
     names = {server.key for server in settings.skills.mcp if server.key}
-    found = {name: secret(name, environ, folder) for name in names}
+    found = {name: source.look(name)[0] for name in names}
     return {**environ, **{name: key for name, key in found.items() if key is not None}}
 
 
 def keys(
-    settings: config.Config, environ: Mapping[str, str], folder: Path = CREDENTIALS
+    settings: config.Config,
+    environ: Mapping[str, str],
+    folder: Path = CREDENTIALS,
+    source: KeySource | None = None,
 ) -> Iterator[Finding]:
-    """Check that the keys for the configuration are present and private."""
-    yield from _server_key(settings, environ, folder)
+    """Check that the keys for the configuration are present and private, and reach the service."""
+    source = source or ShellKeys(environ, folder)
+    yield from _server_key(settings, environ, source, folder)
     for mcp in settings.skills.mcp:
-        found, problem = _look(mcp.key, environ, folder) if mcp.key else ("", "")
-        put = _put(mcp.key, folder)
+        found, problem = source.look(mcp.key) if mcp.key else ("", "")
         if problem:
-            yield Finding("key", Severity.FAIL, problem, put)
+            yield Finding("key", Severity.FAIL, problem, source.put(mcp.key))
+        elif found is None and (troubles := list(source.troubles(mcp.key))):
+            yield from troubles
         elif found is None and not _encrypted(mcp.key, folder):
             text = f"skills.mcp, {mcp.label}: needs {mcp.key}, which is missing"
-            yield Finding("key", Severity.FAIL, text, put)
-    if problem := _look(WAKE_KEY, environ, folder)[1]:
-        yield Finding("key", Severity.FAIL, problem, _put(WAKE_KEY, folder))
-    yield from _files(folder)
+            yield Finding("key", Severity.FAIL, text, source.put(mcp.key))
+    if problem := source.look(WAKE_KEY)[1]:
+        yield Finding("key", Severity.FAIL, problem, source.put(WAKE_KEY))
+    else:
+        yield from source.troubles(WAKE_KEY)
+    yield from _files(folder, source)
 
 
 def proxy(settings: config.Config, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -69,38 +121,48 @@ def proxy(settings: config.Config, environ: Mapping[str, str]) -> Iterator[Findi
             remedy = f"{sys.executable} -m pip install {proxies.SOCKS_PACKAGE}"
         yield Finding("proxy", Severity.FAIL, f"{shown} cannot be used: {flaw}", remedy)
     else:
-        yield Finding("proxy", Severity.OK, f"connects to the server through {shown} (not tried)")
+        yield Finding("proxy", Severity.OK, f"connects to the server through {shown}")
 
 
 def _server_key(
-    settings: config.Config, environ: Mapping[str, str], folder: Path
+    settings: config.Config, environ: Mapping[str, str], source: KeySource, folder: Path
 ) -> Iterator[Finding]:
     server = settings.realtime.server
     if server == "embedded":
         yield Finding("key", Severity.OK, 'realtime.server = "embedded" needs no key')
         return
     needed = OPENAI if server == "auto" else profile(server)
-    found, problem = _look(needed.key, environ, folder)
-    put = _put(needed.key, folder)
+    found, problem = source.look(needed.key)
+    troubles = list(source.troubles(needed.key))
+    yield from troubles
     if problem:
-        yield Finding("key", Severity.FAIL, problem, put)
-    elif found is not None or _encrypted(needed.key, folder):
-        yield Finding("key", Severity.OK, f"{needed.key} is present (not shown, not tried)")
+        yield Finding("key", Severity.FAIL, problem, source.put(needed.key))
+    elif troubles:
+        return
+    elif found is not None:
+        where = f"{needed.key} is present (not shown)"
+        if handed := source.source(needed.key):
+            where = f"{needed.key} is handed to the service {handed} (not shown)"
+        yield Finding("key", Severity.OK, where)
     elif closed := _closed(needed.key, folder):
         text = f"{closed} is not readable by this user, so the key cannot be checked"
         remedy = f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"
         yield Finding("key", Severity.WARN, text, remedy)
+    elif _encrypted(needed.key, folder):
+        yield Finding("key", Severity.OK, f"{needed.key} is present, encrypted")
     elif server == "auto":
-        text = f"no {needed.key}: Parley uses the embedded server, which knows only commands"
-        yield Finding("key", Severity.WARN, text, put)
+        here = " for the service (only this shell has it)" if environ.get(needed.key) else ""
+        text = f"no {needed.key}{here}: Parley uses the embedded server, which knows only commands"
+        yield Finding("key", Severity.WARN, text, source.put(needed.key))
     elif needed.needs_key:
-        text = f'realtime.server = "{server}" needs {needed.key}, which is missing'
-        yield Finding("key", Severity.FAIL, text, put)
+        here = ", because only this shell has it" if environ.get(needed.key) else ""
+        text = f'realtime.server = "{server}" needs {needed.key}, which is missing{here}'
+        yield Finding("key", Severity.FAIL, text, source.put(needed.key))
     else:
         yield Finding("key", Severity.OK, f'realtime.server = "{server}" needs no key')
 
 
-def _files(folder: Path) -> Iterator[Finding]:
+def _files(folder: Path, source: KeySource) -> Iterator[Finding]:
     """Find key files that other users can read, that are empty, or that have a wrong name."""
     for path in sorted(folder.iterdir()) if os.access(folder, os.R_OK) else []:
         name = path.name.lower()
@@ -127,20 +189,7 @@ def _files(folder: Path) -> Iterator[Finding]:
             remedy = f"sudo chmod 600 {quoted(path)}"
             yield Finding("key", Severity.FAIL, f"other users can read {path}", remedy)
         elif status.st_size == 0:
-            yield Finding("key", Severity.WARN, f"{path} is empty", _put(wanted.upper(), folder))
-
-
-def _look(name: str, environ: Mapping[str, str], folder: Path) -> tuple[str | None, str]:
-    """Return the key, and the flaw in its form or ""."""
-    try:
-        found = config.secret(name, environ)
-        return found or config.secret(name, {"CREDENTIALS_DIRECTORY": str(folder)}), ""
-    except ConfigError as error:
-        return None, error.problems[0]
-
-
-def _put(name: str, folder: Path) -> str:
-    return f"put the key into {folder}/{name.lower()}, see systemd/README.md"
+            yield Finding("key", Severity.WARN, f"{path} is empty", source.put(wanted.upper()))
 
 
 def _encrypted(name: str, folder: Path) -> bool:
