@@ -26,10 +26,15 @@ Usage: ./install.sh OPTION [ARGUMENT...]
 
 On the device, as root:
 
-  --install              install Parley as a service: packages, /opt/parley, /etc/parley, unit
+  --install              install Parley as a service: packages, /opt/parley, /etc/parley, unit;
+                         on a terminal it asks for sound card, board, wake word and key
   --upgrade              install this checkout's version; keep configuration, keys and state
   --uninstall [--purge]  remove it; --purge also removes configuration, keys and state
-    --board NAME         with --install: the board in a new configuration (hardware/README.md)
+    --yes                with --install: ask nothing, take the defaults
+    --card NAME          the sound card by its ALSA name, or --microphone NAME --loudspeaker NAME
+    --board NAME         the board (hardware/README.md), or none
+    --wake-word WORD     the wake word
+    --key-file FILE      the file with the key; or --key -, from standard input
     --mqtt               with --install: also Home Assistant over MQTT (parley-mqtt.service)
     --page               with --install: also the page for browsers (parley-page.service)
     --mcp                with --install: also MCP servers that Parley calls, such as Home Assistant's
@@ -142,9 +147,11 @@ set_up() {
 begin() {
   exec 9>"$1/install.lock"
   flock -w 600 9 || fail "another install.sh is running in $1" "wait until it has ended"
-  trap 'fail "interrupted" "run it again: it resumes or starts over by itself"' INT TERM
+  trap_interrupt
   trap '((BASH_SUBSHELL)) || fail "stopped at line $LINENO by an internal fault" "report this with $log"' ERR
 }
+
+trap_interrupt() { trap 'fail "interrupted" "run it again: it resumes or starts over by itself"' INT TERM; }
 
 end() {
   trap - INT TERM ERR

@@ -22,7 +22,8 @@ readonly at_run_time=(flite alsa-utils)
 source "$root/systemd/etc_parley.sh"
 
 device() {
-  local option=$1 board='' wheels='' purge='' mqtt='' page='' mcp='' extras=() again="sudo ${root@Q}/install.sh ${*@Q}"
+  local option=$1 board='' wheels='' purge='' mqtt='' page='' mcp='' extras=() answers=() after=saved
+  local arguments=("${@:2}")
   shift
   if [[ $option == --make-wheels ]]; then
     (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
@@ -35,16 +36,26 @@ device() {
       '--install --mqtt') mqtt=asked ;;
       '--install --page') page=asked ;;
       '--install --mcp') mcp=yes ;;
-      '--install --board' | '--install --wheels' | '--upgrade --wheels')
+      '--install --yes' | '--install --no-questions') answers+=(--yes) ;;
+      '--install --wheels' | '--upgrade --wheels')
         (($# >= 2)) || fail "$1 needs a value" "use --help"
-        [[ $1 == --board ]] && board=$2 || wheels=$(folder "$2")
+        wheels=$(folder "$2")
+        shift
+        ;;
+      '--install --board' | '--install --card' | '--install --microphone' | '--install --loudspeaker' | \
+        '--install --wake-word' | '--install --key' | '--install --key-file')
+        (($# >= 2)) || fail "$1 needs a value" "use --help"
+        check_answer "$1" "$2"
+        [[ $1 != --board || $2 == none ]] || board=$2
+        answers+=("$1" "$2")
         shift
         ;;
       *) fail "$option does not know $1" "use --help" ;;
     esac
     shift
   done
-  [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" "$again"
+  [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" \
+    "sudo ${root@Q}/install.sh $option ${arguments[*]@Q}"
   [[ -n $mqtt || ! -e $mqtt_unit ]] || mqtt=kept # it was asked for before
   [[ -n $page || ! -e $page_unit ]] || page=kept
   [[ $(cat "$opt/venv/installed" 2>/dev/null) != *' mcp'* ]] || mcp=yes
@@ -64,13 +75,26 @@ folder() {
   (cd -- "$1" && pwd -P)
 }
 
+# check_answer OPTION VALUE: refuses a wrong answer before the long part.
+check_answer() {
+  case $1 in
+    --key)
+      [[ $2 == - ]] || fail "every user can read a key on a command line" \
+        "give it as a file with --key-file, or through a pipe with --key -"
+      [[ ! -t 0 ]] || fail "--key - reads the key from a pipe, and there is none" \
+        "leave it out: the key is asked for"
+      ;;
+    --key-file) [[ -f $2 && -r $2 ]] || fail "$2 is not a file that can be read" "name the file with the key" ;;
+    --board) [[ $2 == none ]] || check_board "$2" ;;
+  esac
+}
+
 # --- installing ----------------------------------------------------------------------------
 
 install_device() {
   local board=$1 wheels=$2
   unset PYTHONPATH PYTHONHOME
   check_machine
-  check_board "$board"
   check_package
   install -d -m 755 "$opt"
   log=$opt/install.log
@@ -82,9 +106,11 @@ install_device() {
   device_venv "$wheels"
   chmod -R go-w,a+rX "$opt" # an earlier installation may have had another umask
   device_files "$board"
+  ask_questions
+  name_keys
   device_service
   end
-  diagnose
+  diagnose || exit 1
 }
 
 check_board() {
@@ -201,6 +227,7 @@ copy_source() {
 device_files() {
   local board=$1
   put daemon/parleyd/config/default.toml "$opt/default.toml"
+  put systemd/etc_parley.sh "$opt/etc_parley.sh"
   put systemd/parley.sysusers "$sysusers"
   put systemd/60-parley.rules "$rules"
   put systemd/parley.completion "$completion"
@@ -218,11 +245,30 @@ device_files() {
     rm -f "$backoff"
   fi
   install -d -m 755 "$etc"
-  name_keys
   [[ -z $mqtt ]] || name_password
   [[ -z $page ]] || make_token
   make_configuration "$root/daemon/parleyd/config/default.toml" "$board"
   step "$etc/parley.toml is $configuration"
+}
+
+# Asks the person at the terminal, and saves the answers; without a terminal, saves the defaults.
+# Sets `after` to the fate of the answers. Ctrl-C ends the questions, not the installation.
+ask_questions() {
+  local part=questions status=0
+  [[ $option == --install ]] || return 0
+  if [[ -n $dest ]]; then # an image is for another machine, whose cards and pins are not known here
+    ((${#answers[@]})) || return 0
+    part=image
+  fi
+  trap : INT
+  "$venv/bin/python" "$venv/bin/parley" setup --part $part --config "$etc/parley.toml" "${answers[@]}" \
+    9>&- || status=$?
+  trap_interrupt
+  case $status in
+    0) ;;
+    130) after=stopped ;;
+    *) after=refused ;;
+  esac
 }
 
 # Makes `parley` a command of every user; a file of the owner with this name stays.
@@ -280,10 +326,16 @@ device_service() {
 # or --page.
 is_wanted() { [[ $1 == asked || ($1 == kept && $(systemctl is-enabled "$2" 2>/dev/null) == enabled) ]]; }
 
+# Ends with what to say to Parley, or what to do first.
 diagnose() {
   step "parley doctor"
-  "$opt/venv/bin/python" "$opt/venv/bin/parley" doctor --config "$etc/parley.toml" ||
-    step "Parley is installed; fix the failures above, then run: systemctl restart parleyd"
+  if [[ -n $dest ]]; then
+    "$opt/venv/bin/python" "$opt/venv/bin/parley" doctor --config "$etc/parley.toml" || true
+  else
+    "$opt/venv/bin/python" "$opt/venv/bin/parley" setup --part end --after "$after" \
+      --config "$etc/parley.toml"
+  fi
+  [[ $after != refused ]]
 }
 
 # --- removing --------------------------------------------------------------------------------

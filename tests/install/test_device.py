@@ -82,6 +82,18 @@ def test_install_is_complete_and_ends_with_the_doctor(
     assert not list(image.checkout.root.glob("**/*.egg-info"))
 
 
+def test_answers_of_the_command_line_reach_setup(device: Image, tmp_path: Path) -> None:
+    """The stand-in for `parley` prints its arguments; an image is asked nothing."""
+    key = tmp_path / "a key.txt"
+    key.write_text("sk-secret")
+    answers = ("--card", "usb:1-1.3", "--board", "none", "--wake-word", "hey jarvis", "--yes")
+    told = device.run("--install", *answers, "--key-file", str(key)).stdout
+    config = f"--part image --config {device.etc}/parley.toml"
+    assert f"ran parley setup {config} {' '.join(answers)} --key-file {key}" in told
+    assert "sk-secret" not in told
+    assert "ran parley setup" not in device.run("--install").stdout
+
+
 def test_second_install_writes_no_file(device: Image) -> None:
     def written() -> dict[Path, int]:
         files = (path for path in device.root.rglob("*") if path.name != "install.lock")
@@ -374,6 +386,10 @@ def test_wheels_are_collected_and_installed_without_an_index(image: Image, asked
         (("--install", "--purge"), "--install does not know --purge"),
         (("--install", "--board"), "--board needs a value"),
         (("--install", "--board", "toaster"), "there is no board toaster"),
+        (("--install", "--card"), "--card needs a value"),
+        (("--install", "--key", "sk-secret"), "every user can read a key on a command line"),
+        (("--install", "--key-file", "/nowhere"), "/nowhere is not a file"),
+        (("--upgrade", "--card", "x"), "--upgrade does not know --card"),
         (("--install", "--wheels", "/nowhere"), "/nowhere is not a folder"),
         (("--upgrade",), "Parley is not installed"),
         (("--uninstall", "now"), "--uninstall does not know now"),
@@ -383,7 +399,9 @@ def test_wheels_are_collected_and_installed_without_an_index(image: Image, asked
 def test_impossible_arguments_are_refused(
     checkout: Checkout, arguments: tuple[str, ...], words: str
 ) -> None:
-    assert words in checkout.refusal(*arguments, DESTDIR=str(checkout.root / "image"))
+    told = checkout.refusal(*arguments, DESTDIR=str(checkout.root / "image"))
+    assert words in told
+    assert "sk-secret" not in told
     assert not (checkout.root / "image/etc").exists()
 
 

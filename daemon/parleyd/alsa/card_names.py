@@ -52,6 +52,16 @@ def present(sound: Path = SOUND) -> list[KernelCard]:
     )
 
 
+def titles(proc: Path = PROC) -> dict[int, str]:
+    """Return the makers' names of the cards by number: ``USB Audio Device``."""
+    try:
+        text = (proc / "cards").read_text("utf-8", "replace")
+    except OSError:
+        return {}
+    found = re.finditer(r"(?m)^\s*(\d+) \[[^\]]*\]: .*? - (.+)$", text)
+    return {int(card[1]): card[2].strip() for card in found}
+
+
 def alsa_name(name: str, key: str, sound: Path = SOUND) -> str:
     """Return the ALSA name for a configured name: a card's id or ``usb:PORT``; others unchanged.
 

@@ -1,4 +1,4 @@
-"""What the log says at a start: everything that people ask for first."""
+"""The first lines of the log: everything that people ask for first."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ def of_process(path: Path | None, state: Path) -> str:
 
 def of_configuration(settings: config.Config, environ: Mapping[str, str]) -> str:
     """The line of a configuration that runs: what to say, the server, the cards."""
-    words = " or ".join(f'"{_spoken(keyword)}"' for keyword in settings.wake.keywords)
+    words = " or ".join(f'"{spoken(keyword)}"' for keyword in settings.wake.keywords)
     address = server_address(settings.realtime, environ)
     server = "embedded, commands only" if address is None else hosts.host(address.url)
     audio = settings.audio
@@ -25,7 +25,7 @@ def of_configuration(settings: config.Config, environ: Mapping[str, str]) -> str
     return f"say: {words}; server: {printable(server)}; {cards}"
 
 
-def _spoken(keyword: str) -> str:
+def spoken(keyword: str) -> str:
     """``/etc/parley/wake/hey_computer.json`` is spoken "hey computer"."""
     name = Path(keyword).stem if keyword.endswith((".json", ".ppn")) else keyword
     return printable(name.replace("_", " "))

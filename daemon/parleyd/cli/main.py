@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "Watch and hear a conversation in a simulated room.",
     "serve": "Run the embedded realtime server alone.",
     "check": "Check a configuration file and list its problems.",
+    "setup": "Answer the questions of the installation, again.",
     "doctor": "Check everything that a smart speaker needs.",
     "completion": "Print the completion of these commands for a shell.",
     "turns": "Show the last turns as a table, with percentiles.",

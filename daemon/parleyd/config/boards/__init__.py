@@ -23,6 +23,13 @@ def under(tables: Mapping[str, Any], board: str) -> dict[str, Any]:
     return merged
 
 
+def title(board: str) -> str:
+    """The first sentence of the profile's comment, without its full stop."""
+    line = files(__name__).joinpath(f"{board}.toml").read_text("utf-8").partition("\n")[0]
+    line = line.removeprefix("# ")
+    return (line.rpartition(". ")[0] or line).rstrip(".,")
+
+
 _I2S = {18: "bit clock", 19: "word clock", 20: "microphone data", 21: "loudspeaker data"}
 _I2C = {2: "I2C data", 3: "I2C clock"}
 

@@ -1,0 +1,220 @@
+"""`parley setup`: the questions of the installation, and its last line."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from parleyd import config
+from parleyd.alsa import card_names
+from parleyd.alsa.card_names import KernelCard
+from parleyd.cli.doctor import examine, print_finding
+from parleyd.config import boards
+from parleyd.config.servers import profile
+from parleyd.errors import ConfigError, ParleyError, WakeError
+from parleyd.printable import printable
+from parleyd.setup import closing, saving, service, sound
+from parleyd.setup.asking import Stopped
+from parleyd.setup.card_trial import CardTrial
+from parleyd.setup.questions import QUESTIONS, Flags, Known, SetupAnswers, settle
+from parleyd.setup.terminal import Terminal
+from parleyd.system import atomic_file, paths
+from parleyd.wake.micro_models import builtin_keywords
+
+LONGEST_KEY_FILE = 1 << 14
+STOPPED = 130  # as a shell reports Ctrl-C
+CHIPS = Path("/dev")
+
+
+@click.command()
+@click.option("--card", help="The ALSA name of the sound card, for both directions.")
+@click.option("--microphone", help="The ALSA name of the microphone.")
+@click.option("--loudspeaker", help="The ALSA name of the loudspeaker.")
+@click.option("--board", type=click.Choice(["none", *boards.names()]), help="The board.")
+@click.option("--wake-word", "words", multiple=True, help='A wake word, such as "alexa".')
+@click.option("--key-file", type=click.Path(path_type=Path), help="A file with the key.")
+@click.option("--key", "key_from", metavar="-", help="Read the key from standard input.")
+@click.option("--yes", "--no-questions", "unasked", is_flag=True, help="Take the defaults.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help=f"The TOML file; default: {paths.INSTALLED_CONFIG}. A key is put beside it.",
+)
+@click.option("--part", type=click.Choice(["questions", "image", "end"]), hidden=True)
+@click.option("--after", default="saved", hidden=True)
+def setup(path: Path | None, part: str | None, unasked: bool, after: str, **given: Any) -> None:
+    """Ask for sound card, board, wake word and key; save what differs, and start Parley.
+
+    An option answers its question. Without a terminal, and with --yes, nothing is asked: the
+    other answers stay, or are taken from this machine. The key never belongs on a command line,
+    where every user can read it: type it, or use --key-file or --key -.
+
+    \b
+    Examples:
+      sudo parley setup
+      sudo parley setup --card plughw:CARD=Device --wake-word alexa
+      sudo parley setup --yes --key-file ./key.txt
+    """
+    file = path or paths.INSTALLED_CONFIG
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # shows typing again
+    if part != "end":
+        flags = _flags(**given)
+        _must_be_writable(file)
+        saved = _questions(file, flags, part, unasked=unasked)
+        if part is not None:
+            raise SystemExit(0 if saved else STOPPED)
+        after = "saved" if saved else "stopped"
+        if saved and file == paths.INSTALLED_CONFIG:
+            saving.pass_key_on()
+            service.restart()
+    _end(file, after)
+
+
+def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> bool:
+    """Ask, save and report; return False if the person has stopped the questions."""
+    asker = None
+    if not unasked and sys.stdin.isatty() and sys.stdout.isatty():
+        asker = Terminal()
+    known = _known(path, image=part == "image", again=part is None and asker is not None)
+    open_questions = asker is not None and not known.answered >= set(QUESTIONS)
+    holds_card = open_questions and part != "image" and "sound" not in known.answered
+    if asker is not None and not open_questions:
+        click.echo("The questions have their answers. To answer them again: sudo parley setup")
+    try:
+        with service.stopped() if holds_card else nullcontext(), _interruptible():
+            if open_questions:
+                click.echo("\nEnter takes the answer in brackets. Ctrl-C ends the questions.")
+            answers = settle(known, flags, asker, CardTrial())
+    except Stopped:
+        click.echo(
+            "\nStopped: nothing of these answers is saved. Answer them with: sudo parley setup"
+        )
+        return False
+    _report(answers, saving.save(path, answers))
+    return True
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends the questions also while a tone plays."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped from None
+
+
+def _report(answers: SetupAnswers, lines: list[str]) -> None:
+    for note in answers.notes:
+        click.echo(printable(note))
+    for line in lines:
+        click.echo(f"saved: {printable(line)}")
+
+
+def _known(path: Path, *, image: bool, again: bool) -> Known:
+    try:
+        settings = config.load(path if path.exists() else None)
+    except ConfigError as error:
+        hint = "first correct the file; default.toml explains every key"
+        raise ConfigError([*error.problems, hint]) from None
+    cards = [] if image else card_names.present()
+    makers = card_names.titles()
+
+    def title(card: KernelCard) -> str:
+        return makers.get(card.number, card.id)
+
+    def has_key(name: str) -> bool:
+        file = path.with_name(name.lower())
+        return file.exists() or file.with_suffix(".cred").exists()
+
+    answered = frozenset() if again else saving.answered(path)
+    if not again and has_key(profile(settings.realtime.server).key):
+        answered |= {"key"}
+    return Known(
+        settings=settings,
+        cards=cards,
+        titles=title,
+        words=_words(settings.wake, has_key=has_key("PICOVOICE_ACCESS_KEY")),
+        has_pins=any(CHIPS.glob("gpiochip[0-9]*")),
+        has_key=has_key,
+        answered=frozenset(QUESTIONS) if image else answered,
+    )
+
+
+def _words(wake: config.WakeConfig, *, has_key: bool) -> tuple[str, ...]:
+    """The words of a question; porcupine's are a matter of the file."""
+    if wake.engine == "porcupine" or (wake.engine == "auto" and has_key):
+        return ()
+    try:
+        return builtin_keywords()
+    except WakeError:
+        return ()
+
+
+def _flags(
+    card: str | None,
+    microphone: str | None,
+    loudspeaker: str | None,
+    board: str | None,
+    words: tuple[str, ...],
+    key_file: Path | None,
+    key_from: str | None,
+) -> Flags:
+    if key_from not in (None, "-"):
+        raise click.UsageError(
+            "every user can read a key on a command line: use --key - (a pipe) or --key-file"
+        )
+    if key_from and key_file:
+        raise click.UsageError("--key and --key-file exclude each other")
+    return Flags(
+        capture=microphone or card,
+        playback=loudspeaker or card,
+        board="" if board == "none" else board,
+        wake_words=words or None,
+        key=_read_key(key_file) if key_file or key_from else None,
+    )
+
+
+def _read_key(file: Path | None) -> str:
+    """The key of a file or, for None, of standard input. Raises `ParleyError`."""
+    try:
+        if file is None:
+            if sys.stdin.isatty():
+                raise ParleyError("--key - reads a pipe: leave it out, and type the key when asked")
+            data = sys.stdin.buffer.read(LONGEST_KEY_FILE)
+        else:
+            data = atomic_file.read(file, LONGEST_KEY_FILE)
+    except OSError as error:
+        raise ParleyError(f"--key-file: {file} cannot be read ({error.strerror})") from None
+    return data.decode("utf-8", "replace").strip()
+
+
+def _must_be_writable(path: Path) -> None:
+    if path == paths.INSTALLED_CONFIG and not path.exists():
+        raise ParleyError(f"{path} does not exist: Parley is not installed; see README.md, Install")
+    if not os.access(path.parent, os.W_OK):
+        raise ParleyError(
+            f"this changes {path.parent}, which belongs to root; run: sudo parley setup"
+        )
+
+
+def _end(path: Path, after: str) -> None:
+    """Print the doctor's lines and, as the last one, what to say or what to do first."""
+    findings = []
+    for finding in examine(path, os.environ):
+        findings.append(finding)
+        print_finding(finding)
+    try:
+        words = config.load(path).wake.keywords
+    except ConfigError:
+        words = config.WakeConfig().keywords
+    missing = sound.missing(card_names.present())
+    line = closing.last_line(
+        findings, words, missing=missing, runs=service.SYSTEMD.exists(), after=after
+    )
+    click.echo(f"\n{printable(line)}")

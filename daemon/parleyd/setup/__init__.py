@@ -1,0 +1,1 @@
+"""The questions of `parley setup`, their files, and the last line of an installation."""
