@@ -100,13 +100,13 @@ class Room:
         self._shift.delay_frames = frames
 
 
-def impulse_response(*, seed: int, rt60_s: float) -> Signal:
+def impulse_response(*, seed: int, rt60_s: float, longest_s: float = LONGEST_TAIL_S) -> Signal:
     """Return a synthetic room at 16 kHz: direct sound at frame 0, then decaying noise.
 
     Unit energy; the decay is exponential. `rt60_s` is the time in which the tail falls by
-    60 dB (Schroeder 1965); 0 gives only the direct sound. The tail ends after 0.5 s at most.
+    60 dB (Schroeder 1965); 0 gives only the direct sound. The tail ends after `longest_s`.
     """
-    tail_frames = int(min(rt60_s, LONGEST_TAIL_S) * MIC_RATE_HZ)
+    tail_frames = int(min(rt60_s, longest_s) * MIC_RATE_HZ)
     first = int(FIRST_REFLECTION_MS * MIC_RATE_HZ / 1000)
     impulse = np.zeros(max(tail_frames, first) + 1)
     impulse[0] = 1.0

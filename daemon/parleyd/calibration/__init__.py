@@ -1,0 +1,1 @@
+"""`parley calibrate` without its devices: sweeps, figures of the echoes, and verdicts."""

@@ -1,0 +1,77 @@
+"""Calibrations in simulated rooms, each measured once."""
+
+from functools import cache, partial
+
+from msgspec import structs
+
+from parleyd import config
+from parleyd.calibration.figures import Calibrated, SweepFigures
+from parleyd.calibration.judging import changes, judge
+from parleyd.calibration.measuring import volumes
+from parleyd.calibration.verdict import Installation
+from parleyd.simulation.calibrating import SimulatedMeasurer
+from parleyd.simulation.card import InjectedFault
+from parleyd.simulation.rooms import ROOMS, Flaws, RoomPlan
+from parleyd.wake.micro import Micro
+
+AUDIO = config.AudioConfig(playback_rate_hz=16000)
+"""The microphone's rate, which spares the simulation half of its work."""
+LOUD = Installation(volume=80, configured_volume=80, middle_cutoff=0.8)
+jarvis = partial(Micro, ("hey_jarvis",))
+
+
+def measurer(
+    plan: RoomPlan, audio: config.AudioConfig = AUDIO, faults: tuple[InjectedFault, ...] = ()
+) -> SimulatedMeasurer:
+    return SimulatedMeasurer(plan, audio, jarvis, faults=faults)
+
+
+@cache
+def measured(name: str, words: int = 0) -> Calibrated:
+    """Calibrate in a room of `ROOMS`."""
+    return calibrate(ROOMS[name], words)
+
+
+def calibrate(plan: RoomPlan, words: int = 0) -> Calibrated:
+    measuring = measurer(plan)
+    try:
+        silence, sweeps = measuring.silence(), measuring.sweeps(volumes(80))
+        said = tuple(measuring.word() for _ in range(words))
+    finally:
+        measuring.close()
+    return Calibrated(silence=silence, sweeps=sweeps, words=said)
+
+
+def wrong(calibrated: Calibrated, installation: Installation = LOUD) -> set[str]:
+    """The names of all verdicts but the good ones."""
+    return {v.name for v in judge(calibrated, installation) if v.grade != "good"}
+
+
+def suggested(calibrated: Calibrated, installation: Installation = LOUD) -> dict[str, object]:
+    return {change.key: change.value for change in changes(calibrated, installation)}
+
+
+def loudest(calibrated: Calibrated) -> SweepFigures:
+    return max(calibrated.sweeps.sweeps, key=lambda sweep: sweep.volume)
+
+
+def with_flaws(name: str, **flaws: object) -> RoomPlan:
+    """A room of `ROOMS` with one more flaw of its microphone or loudspeaker."""
+    plan = ROOMS[name]
+    both = {field: getattr(plan.flaws, field) for field in Flaws.__slots__} | flaws
+    return RoomPlan(
+        plan.what,
+        Flaws(**both),
+        plan.echo_gain_db,
+        plan.echo_delay_ms,
+        plan.rt60_s,
+        plan.noise_dbfs,
+        plan.drift_ppm,
+        plan.user_dbfs,
+        plan.says,
+    )
+
+
+def said(calibrated: Calibrated, **changed: object) -> Calibrated:
+    """The same calibration with other figures."""
+    return structs.replace(calibrated, **changed)

@@ -1,0 +1,131 @@
+"""Each broken room gets its verdict and no other; two flaws at once do not hide each other."""
+
+import pytest
+
+from parleyd.calibration.judging import judge
+from parleyd.calibration.verdict import Installation
+from parleyd.simulation.rooms import ROOMS
+from tests.calibration.calibrating_rig import (
+    LOUD,
+    calibrate,
+    measured,
+    said,
+    suggested,
+    with_flaws,
+    wrong,
+)
+
+VERDICTS = {
+    "healthy": set(),
+    "loud-echo": {"echo_too_loud"},
+    "rattle": {"loudspeaker_distorts", "interrupting"},
+    "hum": {"hum"},
+    "gate": {"microphone_gated"},
+    "clipping": {"microphone_clips"},
+    "dead": {"microphone_dead"},
+    "two-cards": {"clock_drift"},
+    "hall": {"reverberation"},
+    "far": {"long_delay"},
+    "muted-loudspeaker": {"loudspeaker_not_heard"},
+    "limiter": {"volume_not_followed", "loudspeaker_distorts", "interrupting"},
+    "quiet-microphone": {"microphone_too_quiet"},
+    "television": {"room_not_quiet"},
+    "level-control": {"level_control", "volume_not_followed"},
+}
+OF_THE_USER = {"soft-user", "wrong-word"}
+
+
+def test_every_room_has_an_expected_verdict() -> None:
+    assert set(VERDICTS) | OF_THE_USER == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", VERDICTS)
+def test_broken_room_gets_its_verdict_and_no_other(room: str) -> None:
+    """Where the gain of the microphone is unusual, the user's level must be measured, too."""
+    words = 2 if room == "clipping" else 0
+    assert wrong(measured(room, words)) == VERDICTS[room]
+
+
+@pytest.mark.parametrize(
+    ("room", "flaws", "names"),
+    [
+        ("loud-echo", {"hum_hz": 60}, {"echo_too_loud", "hum"}),
+        ("loud-echo", {"rattle": True}, {"echo_too_loud", "loudspeaker_distorts"}),
+        ("two-cards", {"gate_dbfs": -55.0}, {"clock_drift", "microphone_gated"}),
+        ("hall", {"hum_hz": 50, "dc": 0.05}, {"reverberation", "hum", "dc_offset"}),
+        ("clipping", {"hum_hz": 50}, {"microphone_clips", "hum"}),
+        ("far", {"rattle": True}, {"long_delay", "loudspeaker_distorts"}),
+        ("muted-loudspeaker", {"hum_hz": 50}, {"loudspeaker_not_heard", "hum"}),
+    ],
+)
+def test_two_flaws_at_once_are_both_found(
+    room: str, flaws: dict[str, object], names: set[str]
+) -> None:
+    assert names <= wrong(calibrate(with_flaws(room, **flaws)))
+
+
+def test_hum_of_60_hz_differs_from_50() -> None:
+    assert measured("hum").silence.hum_hz == 50
+    assert calibrate(with_flaws("healthy", hum_hz=60)).silence.hum_hz == 60
+
+
+def test_soft_user_in_a_healthy_room_is_said_to_be_soft() -> None:
+    names = wrong(measured("soft-user", 2))
+    assert "user_too_soft" in names
+    assert "echo_too_loud" in names  # it is, for such a voice
+
+
+def test_other_word_is_missed_and_changes_no_sensitivity() -> None:
+    calibrated = measured("wrong-word", 2)
+    assert wrong(calibrated) == {"wake_word_missed"}
+    assert suggested(calibrated) == {}
+
+
+def test_healthy_room_finds_the_wake_word_and_suggests_nothing() -> None:
+    calibrated = measured("healthy", 3)
+    assert [word.found for word in calibrated.words] == [True] * 3
+    assert wrong(calibrated) == set()
+    assert suggested(calibrated) == {}
+
+
+def test_loud_echo_names_volumes_and_suggests_the_lower_one() -> None:
+    calibrated = measured("loud-echo", 2)
+    (first, *_) = judge(calibrated, LOUD)
+    assert first.text.startswith("At volume 80 your voice is 15 dB under the echo:")
+    assert first.remedy.startswith("volume 55 is better, or move the microphone")
+    assert suggested(calibrated) == {"audio.volume": 55}
+
+
+def test_rattle_suggests_the_loudest_clean_volume() -> None:
+    assert suggested(measured("rattle")) == {"audio.volume": 40}
+
+
+def test_board_with_its_own_canceller_needs_no_echo() -> None:
+    board = Installation(volume=80, hardware_canceller=True)
+    assert wrong(measured("muted-loudspeaker"), board) == set()
+
+
+def test_word_that_was_nearly_found_suggests_a_sensitivity() -> None:
+    calibrated = measured("healthy", 3)
+    missed = tuple(
+        type(word)(
+            found=False,
+            score=0.7,
+            cutoff=0.8,
+            level_dbfs=word.level_dbfs,
+            noise_dbfs=word.noise_dbfs,
+        )
+        for word in calibrated.words
+    )
+    assert suggested(said(calibrated, words=missed)) == {"wake.sensitivity": 0.78}
+
+
+def test_remedy_names_a_control_that_the_card_has() -> None:
+    controls = ("Speaker", "Mic", "Auto Gain Control")
+    usb = Installation(volume=80, capture_device="hw:CARD=Device", controls=controls)
+    (verdict,) = [v for v in judge(measured("level-control"), usb) if v.name == "level_control"]
+    assert verdict.remedy.endswith("amixer -D hw:CARD=Device sset 'Auto Gain Control' off")
+
+
+def test_television_suggests_no_sensitivity() -> None:
+    assert "wake.sensitivity" not in suggested(measured("television", 2))
