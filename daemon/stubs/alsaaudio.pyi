@@ -8,6 +8,7 @@ PCM_NORMAL: Final[int]
 PCM_NONBLOCK: Final[int]
 PCM_FORMAT_S16_LE: Final[int]
 VOLUME_UNITS_DB: Final[int]
+VOLUME_UNITS_RAW: Final[int]
 
 class ALSAAudioError(Exception): ...
 

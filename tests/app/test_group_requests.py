@@ -29,7 +29,7 @@ def published(age_s: float) -> GroupClaim:
 
 def controls(queue: EventQueue, grouped: bool) -> Controls:
     nothing: Any = SimpleNamespace()
-    return Controls(queue, nothing, nothing, "openai", nothing, nothing, grouped)
+    return Controls(queue, nothing, nothing, "openai", nothing, nothing, nothing, grouped)
 
 
 def act(line: bytes, *, grouped: bool = True) -> tuple[Any, EventQueue]:

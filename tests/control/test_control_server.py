@@ -327,5 +327,5 @@ def test_server_that_ends_while_a_peer_leaves_closes_its_socket(steps: int) -> N
     assert asyncio.run(leave_and_end()) == -1
 
 
-async def done_line(line: bytes) -> Done:
+async def done_line(line: bytes, gone: clients.Gone) -> Done:
     return Done(id=1)

@@ -5,8 +5,10 @@ not change the echo path. A step in the card does change it, and the canceller t
 seconds to learn it again. The card therefore stays at 0 dB and passes all frames unchanged.
 """
 
+import contextlib
 import logging
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from parleyd import config
@@ -54,6 +56,56 @@ def set_once(audio: config.AudioConfig) -> None:
         'volume of "%s": in software; the card\'s own controls: %s',
         *(audio.playback, ", ".join(text for text in done if text) or "none"),
     )
+
+
+@contextlib.contextmanager
+def as_found(audio: config.AudioConfig) -> Iterator[None]:
+    """Set the controls inside the block, and give them back as they were; never raises."""
+    before = list(_found(audio))
+    set_once(audio)
+    try:
+        yield
+    finally:
+        for control, volume, muted in before:
+            _restore(control, volume, muted)
+
+
+def capture_controls(capture: str) -> tuple[str, ...]:
+    """Return the names of the controls of a microphone's card; none if it has no mixer."""
+    try:
+        device = control_device(card_names.alsa_name(capture, "audio.capture"))
+        return tuple(dict.fromkeys(alsaaudio().mixers(device=device)))
+    except (AudioError, alsaaudio().ALSAAudioError):
+        return ()
+
+
+def _found(audio: config.AudioConfig) -> Iterator["tuple[Mixer, list[int], list[int]]"]:
+    """The controls that `set_once` may change, with their volumes and mutes."""
+    alsa = alsaaudio()
+    try:
+        device = control_device(card_names.alsa_name(audio.playback, "audio.playback"))
+        present = alsa.mixers(device=device)
+    except (AudioError, alsa.ALSAAudioError):
+        return
+    wanted = (*VOLUMES, *SWITCHES) if audio.mixer == "auto" else (audio.mixer,)
+    for name in dict.fromkeys(name for name in wanted if name in present):
+        with contextlib.suppress(alsa.ALSAAudioError):
+            control = alsa.Mixer(name, device=device)
+            mutes = any("Capture" not in cap for cap in control.switchcap())
+            turns = any("Capture" not in cap for cap in control.volumecap())
+            volume = control.getvolume(units=alsa.VOLUME_UNITS_RAW) if turns else []
+            yield control, volume, control.getmute() if mutes else []
+
+
+def _restore(control: "Mixer", volume: list[int], muted: list[int]) -> None:
+    alsa = alsaaudio()
+    try:
+        for channel, value in enumerate(volume):
+            control.setvolume(value, channel, units=alsa.VOLUME_UNITS_RAW)
+        for channel, off in enumerate(muted):
+            control.setmute(off, channel)
+    except alsa.ALSAAudioError as error:
+        log.warning("a control of the card was not given back: %s", error)
 
 
 def control_device(pcm: str) -> str:

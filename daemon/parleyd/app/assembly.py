@@ -31,6 +31,8 @@ from parleyd.app.echo_path_file import EchoPathFile
 from parleyd.app.effect_dispatcher import EffectDispatcher
 from parleyd.app.event_queue import EventQueue
 from parleyd.app.hooks import Hooks
+from parleyd.app.measurements import Measurements
+from parleyd.app.measuring_core import MeasuringCore
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
 from parleyd.app.server_address import server_address
@@ -169,9 +171,10 @@ async def assembled(
         dispatcher = EffectDispatcher(connection, skills, queue.post, host)
         hooks = Hooks(settings.hooks)
         meter = Meter(speaker, loop) if process.metered else None
+        core = MeasuringCore(speaker)
         audio_thread = AudioThread(
             card,
-            speaker,
+            core,
             queue,
             gate,
             on_effects=on_loop(loop, partial(_take_effects, dispatcher, desk, hooks)),
@@ -185,6 +188,8 @@ async def assembled(
             priority=settings.audio.priority,
         )
         stack.callback(_keep_echo_path, speaker, echo_path_file)
+        measurements = Measurements(core, settings)
+        stack.callback(measurements.give_up)
         stack.callback(audio_thread.stop)
         stack.callback(process.end_queue, queue)  # first, so that no press goes to an ending core
         served = Controls(
@@ -194,6 +199,7 @@ async def assembled(
             settings.realtime.server,
             lambda: connection.link,
             DailySpan(settings.home.quiet_hours),
+            measurements,
             grouped,
         )
         stack.enter_context(desk.serving(served))

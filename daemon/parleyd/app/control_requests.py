@@ -10,6 +10,7 @@ from datetime import datetime
 from parleyd import __version__
 from parleyd.app.control_events import ControlEvents
 from parleyd.app.event_queue import EventQueue
+from parleyd.app.measurements import Measurements
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.service_status import ServiceStatus
 from parleyd.app.skill_runtime import SkillRuntime
@@ -30,6 +31,7 @@ from parleyd.control.requests import (
     ActRequest,
     GroupRequest,
     ListenRequest,
+    MeasureRequest,
     MuteRequest,
     SayRequest,
     StatusRequest,
@@ -73,6 +75,7 @@ class Controls:
     """Describes the connection to it."""
     quiet_hours: DailySpan
     """In which only urgent texts are spoken."""
+    measurements: Measurements
     grouped: bool = False
     """The speaker is in a group."""
 
@@ -109,6 +112,8 @@ class ControlRequests:
             case TurnsRequest():
                 turns = self._events.newest_turns(request.count)
                 return TurnsReply(id=request.id, turns=turns)
+            case MeasureRequest():
+                return await controls.measurements.measure(request)
             case GroupRequest():
                 return _tell(request, controls)
 

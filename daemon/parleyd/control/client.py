@@ -22,6 +22,7 @@ from parleyd.control.replies import (
     LaterType,
     LevelsMeasured,
     Logged,
+    MeasuredReply,
     StateChanged,
     StatusReply,
     TimersReply,
@@ -37,7 +38,9 @@ from parleyd.errors import ControlError, ProtocolError
 ANSWERS_WITHIN_S = 5.0  # the daemon needs milliseconds; a Pi that starts other programs needs more
 READ_BYTES = 1 << 16
 
-_Replied = TypeVar("_Replied", Done, StatusReply, VolumeReply, TimersReply, TurnsReply)
+_Replied = TypeVar(
+    "_Replied", Done, StatusReply, VolumeReply, TimersReply, TurnsReply, MeasuredReply
+)
 
 
 EXIT_CODES = {

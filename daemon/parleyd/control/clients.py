@@ -23,7 +23,9 @@ READ_BYTES = 1 << 14
 UNSENT_BYTES = 1 << 14  # that a connection holds for a slow reader, beside its queue
 STALLED_S = 60.0  # without a request from, or a byte to, a client: its place becomes free
 
-AnswerLine = Callable[[bytes], Awaitable[AnyReply | SubscribeRequest]]
+Gone = Callable[[], bool]
+"""Whether the peer has closed its side of the connection."""
+AnswerLine = Callable[[bytes, Gone], Awaitable[AnyReply | SubscribeRequest]]
 """Returns the reply to a line; a subscription comes back, because it is the connection's."""
 
 log = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ class ControlConnection:
         await self._reply(Hello(protocol=PROTOCOL, version=__version__))
         while data := await self._receive(reader):
             for line in lines.feed(data):
-                await self._reply(await self._answer(line))
+                await self._reply(await self._answer(line, reader.at_eof))
             if lines.overflowed:
                 message = f"a line has at most {LONGEST_LINE} bytes"
                 await self._reply(ErrorReply(code=Code.TOO_LONG, message=message))
@@ -86,8 +88,8 @@ class ControlConnection:
         async with asyncio.timeout(None if self.topics else STALLED_S):
             return await reader.read(READ_BYTES)
 
-    async def _answer(self, line: bytes) -> AnyReply:
-        reply = await self._answer_line(line)
+    async def _answer(self, line: bytes, gone: Gone) -> AnyReply:
+        reply = await self._answer_line(line, gone)
         if not isinstance(reply, SubscribeRequest):
             return reply
         self.topics = frozenset(reply.topics)

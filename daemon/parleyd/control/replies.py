@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from parleyd.calibration.figures import SilenceFigures, SweepsFigures, WordFigures
 from parleyd.errors import ProtocolError
 from parleyd.printable import printable
 
@@ -144,6 +145,14 @@ class TurnsReply(NumberedReply, frozen=True, kw_only=True, tag="turns"):
     turns: tuple[Fields, ...]
 
 
+class MeasuredReply(NumberedReply, frozen=True, kw_only=True, tag="measured"):
+    """The figures of a measurement; one of the three. They hold no sound."""
+
+    silence: SilenceFigures | None = None
+    sweeps: SweepsFigures | None = None
+    word: WordFigures | None = None
+
+
 # --- events -----------------------------------------------------------------------------
 
 
@@ -227,7 +236,7 @@ class EventsDropped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     count: int
 
 
-AnyReply = Done | ErrorReply | StatusReply | VolumeReply | TimersReply | TurnsReply
+AnyReply = Done | ErrorReply | StatusReply | VolumeReply | TimersReply | TurnsReply | MeasuredReply
 AnyEvent = StateChanged | LevelsMeasured | TurnReported | Logged | GroupNews
 DaemonLine = Hello | AnyReply | AnyEvent | EventsDropped
 """Every line of the daemon."""

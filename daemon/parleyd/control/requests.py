@@ -93,6 +93,17 @@ class TurnsRequest(Request, frozen=True, kw_only=True, tag="turns"):
     count: Annotated[int, Meta(ge=1, le=MOST_TURNS)] = 20
 
 
+class MeasureRequest(Request, frozen=True, kw_only=True, tag="measure"):
+    """Measure the room for `parley calibrate`; answered by `MeasuredReply`.
+
+    It needs the speaker for up to half a minute, and ends when the client closes its connection.
+    """
+
+    what: Literal["silence", "sweeps", "word"]
+    volumes: Annotated[tuple[Annotated[int, Meta(ge=1, le=100)], ...], Meta(max_length=6)] = ()
+    """Of the sweeps, in percent, in the order of playing."""
+
+
 class GroupRequest(Request, frozen=True, kw_only=True, tag="group"):
     """A message of another speaker of the group, which may have any name."""
 
@@ -116,6 +127,7 @@ ActRequest = (
     | SayRequest
     | TimersRequest
     | TurnsRequest
+    | MeasureRequest
     | GroupRequest
 )
 """Requests to the daemon; a subscription is the connection's own."""

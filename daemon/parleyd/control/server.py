@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
 
-from parleyd.control.clients import ControlConnection
+from parleyd.control.clients import ControlConnection, Gone
 from parleyd.control.lines import RequestPace
 from parleyd.control.place import Place, admitted, short
 from parleyd.control.replies import (
@@ -26,7 +26,13 @@ from parleyd.control.replies import (
     TurnReported,
     encode,
 )
-from parleyd.control.requests import ActRequest, SubscribeRequest, Topic, parse_request
+from parleyd.control.requests import (
+    ActRequest,
+    MeasureRequest,
+    SubscribeRequest,
+    Topic,
+    parse_request,
+)
 from parleyd.errors import ParleyError
 
 MOST_CLIENTS = 32
@@ -34,6 +40,7 @@ WAITING_CLIENTS = 16  # of the kernel, until the thread accepts them
 REQUESTS_PER_S, REQUESTS_AT_ONCE = 100.0, 50  # of all clients: what no user reaches costs 2 %
 CONNECTIONS_PER_S, CONNECTIONS_AT_ONCE = 50.0, 64
 LEVELS_S = 0.1
+LOOKS_S = 0.1  # whether a client is there whose request takes the speaker away from its users
 JOIN_S = 1.0
 
 TOPICS: dict[type[AnyEvent], Topic] = {
@@ -187,13 +194,15 @@ class ControlServer:
         else:
             self._measured.clear()
 
-    async def _reply_to(self, line: bytes) -> AnyReply | SubscribeRequest:
+    async def _reply_to(self, line: bytes, gone: Gone) -> AnyReply | SubscribeRequest:
         """The reply to a line, in the pace of all requests; a subscription is the client's."""
         await asyncio.sleep(self._requests.wait_s(asyncio.get_running_loop().time()))
         request = parse_request(line)
         if isinstance(request, ErrorReply | SubscribeRequest):
             return request
         try:
+            if isinstance(request, MeasureRequest):
+                return await _while_connected(self._answer(request), gone)
             return await self._answer(request)
         except Exception:  # the rim of a request
             log.exception("the control request %s failed", type(request).__name__)
@@ -214,6 +223,19 @@ class ControlServer:
                 newest = levels
                 self._push(levels)
             await asyncio.sleep(LEVELS_S)
+
+
+async def _while_connected(answer: Awaitable[AnyReply], gone: Gone) -> AnyReply:
+    """The answer; cancelled when the client leaves, also a killed one."""
+    answering = asyncio.ensure_future(answer)
+    try:
+        while not answering.done() and not gone():
+            await asyncio.wait([answering], timeout=LOOKS_S)
+        if answering.done():
+            return answering.result()
+        return ErrorReply(code=Code.STOPPED, message="the client has left")
+    finally:
+        answering.cancel()
 
 
 def _listen(place: Place) -> socket.socket:

@@ -114,6 +114,12 @@ class SmartSpeaker:
         return self._dialogue.awaiting_server
 
     @property
+    def engaged(self) -> bool:
+        """A turn, an alarm or a text needs the speaker."""
+        audible = self._ringer.audible or self._announcements.audible
+        return audible or self.state is not State.IDLE
+
+    @property
     def buffered_ms(self) -> int:
         """How much of a reply waits to be played."""
         return self._player.buffered_ms

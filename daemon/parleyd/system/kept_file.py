@@ -25,7 +25,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def replace(path: Path, text: str) -> None:
-    """Replace the content and keep the mode; the content before is kept beside the file.
+    """Replace the content and keep mode and group; the content before is kept beside the file.
 
     Blocks. Raises OSError, and `ConfigError` for the file of another user.
     """
@@ -41,4 +41,6 @@ def replace(path: Path, text: str) -> None:
     ):
         with atomic_file.draft(path.with_name(name)) as draft:
             draft.write_bytes(content)
+            if draft.stat().st_gid != before.st_gid:
+                os.chown(draft, -1, before.st_gid)
             draft.chmod(stat.S_IMODE(before.st_mode))

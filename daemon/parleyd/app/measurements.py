@@ -1,0 +1,101 @@
+"""Carries out the requests of `parley calibrate`; on the event loop."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+from parleyd import config
+from parleyd.app.measuring_core import MeasuringCore
+from parleyd.app.preflight import WAKE_KEY
+from parleyd.app.threads import on_loop
+from parleyd.calibration.steps import MeasuringStep, SilenceStep, SweepStep, WordStep
+from parleyd.control.replies import AnyReply, Code, ErrorReply, MeasuredReply
+from parleyd.control.requests import MeasureRequest
+from parleyd.errors import ParleyError
+from parleyd.wake import factory as wake
+
+log = logging.getLogger(__name__)
+
+_Ending = tuple[Code | None, str]
+_Figures = TypeVar("_Figures")
+_Step = TypeVar("_Step", bound=MeasuringStep)
+
+
+class Measurements:
+    """The measurements of one configuration. The mute switch holds: a measurement opens nothing."""
+
+    def __init__(self, core: MeasuringCore, settings: config.Config) -> None:
+        self._core, self._settings = core, settings
+        self._endings: set[asyncio.Future[_Ending]] = set()
+
+    async def measure(self, request: MeasureRequest) -> AnyReply:
+        """Measure, and return the figures or the reason for having none.
+
+        If the coroutine is cancelled, the measurement ends within a period.
+        """
+        log.info("a client of the control socket measures the room: %s", request.what)
+        audio = self._settings.audio
+        try:
+            match request.what:
+                case "silence":
+                    silence = SilenceStep()
+                    figures = await self._run(silence, silence.figures)
+                    return MeasuredReply(id=request.id, silence=figures)
+                case "sweeps" if not request.volumes:
+                    message = "sweeps need volumes, such as [40, 60, 80]"
+                    return ErrorReply(id=request.id, code=Code.BAD_REQUEST, message=message)
+                case "sweeps":
+                    sweeps = SweepStep(request.volumes, audio.playback_rate_hz, audio.lead_ms)
+                    swept = await self._run(sweeps, sweeps.figures)
+                    return MeasuredReply(id=request.id, sweeps=swept)
+                case "word":
+                    key = config.secret(WAKE_KEY, os.environ)
+                    engine = await asyncio.to_thread(wake.create, self._settings.wake, key)
+                    try:
+                        word = WordStep(engine)
+                        heard = await self._run(word, word.figures)
+                    finally:
+                        engine.close()
+                    return MeasuredReply(id=request.id, word=heard)
+        except _Refused as refused:
+            return ErrorReply(id=request.id, code=refused.code, message=str(refused))
+        except ParleyError as error:
+            return ErrorReply(id=request.id, code=Code.FAILED, message=str(error))
+
+    async def _run(self, step: _Step, figures: Callable[[], _Figures]) -> _Figures:
+        loop = asyncio.get_running_loop()
+        ending: asyncio.Future[_Ending] = loop.create_future()
+
+        def ended(code: Code | None, reason: str) -> None:
+            if not ending.done():
+                ending.set_result((code, reason))
+
+        self._endings.add(ending)
+        self._core.begin(step, on_loop(loop, ended))
+        try:
+            code, reason = await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            self._core.cancel(step)
+            await ending  # the audio thread lets go of the engine before it is closed
+            raise
+        finally:
+            self._endings.discard(ending)
+        if code is not None:
+            raise _Refused(code, reason)
+        return await asyncio.to_thread(figures)
+
+    def give_up(self) -> None:
+        """The core has ended: a measurement that ran ends with it."""
+        for ending in self._endings:
+            if not ending.done():
+                ending.set_result((Code.RELOADING, "the configuration changes: try again"))
+
+
+class _Refused(Exception):
+    """The measurement was refused, or ended early."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code

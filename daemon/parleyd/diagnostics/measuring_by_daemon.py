@@ -1,0 +1,64 @@
+"""The measurements of `parley calibrate` by the running daemon, over its control socket."""
+
+import select
+import time
+from collections.abc import Sequence
+
+from parleyd.calibration.figures import SilenceFigures, SweepsFigures, WordFigures
+from parleyd.calibration.measuring import Progress
+from parleyd.calibration.steps import SILENCE_PERIODS, WORD_WITHIN_PERIODS
+from parleyd.calibration.sweep import SWEEP_S, TAIL_S
+from parleyd.control.client import ControlClient, failure, refusal
+from parleyd.control.replies import ErrorReply, MeasuredReply
+from parleyd.control.requests import MeasureRequest
+from parleyd.units import PERIOD_MS
+
+LOOKS_S = 0.1
+SPARE_S = 30.0  # for sweeps that dropouts spoil, and for a slow machine
+
+
+class DaemonMeasurer:
+    """A `Measurer` that asks the daemon, which keeps the card: no sound goes over the socket.
+
+    If this process ends in any way, the daemon notices and is a speaker again.
+    """
+
+    def __init__(self, daemon: ControlClient, progress: Progress) -> None:
+        self._daemon, self._progress = daemon, progress
+
+    def silence(self) -> SilenceFigures:
+        """Measure the idle room."""
+        request = MeasureRequest(what="silence")
+        figures = self._ask(request, SILENCE_PERIODS * PERIOD_MS / 1000).silence
+        if figures is None:
+            raise failure("protocol", "the daemon is of another version: restart it")
+        return figures
+
+    def sweeps(self, volumes: Sequence[int]) -> SweepsFigures:
+        """Play sweeps, and measure their echoes."""
+        request = MeasureRequest(what="sweeps", volumes=tuple(volumes))
+        figures = self._ask(request, len(volumes) * (SWEEP_S + TAIL_S)).sweeps
+        if figures is None:
+            raise failure("protocol", "the daemon is of another version: restart it")
+        return figures
+
+    def word(self) -> WordFigures:
+        """Wait for the wake word."""
+        within_s = WORD_WITHIN_PERIODS * PERIOD_MS / 1000
+        figures = self._ask(MeasureRequest(what="word"), within_s).word
+        if figures is None:
+            raise failure("protocol", "the daemon is of another version: restart it")
+        return figures
+
+    def _ask(self, request: MeasureRequest, expected_s: float) -> MeasuredReply:
+        began = time.monotonic()
+        self._daemon.send(request)
+        while (passed_s := time.monotonic() - began) < expected_s + SPARE_S:
+            self._progress(min(passed_s / expected_s, 1.0))
+            ready, _, _ = select.select([self._daemon], [], [], LOOKS_S)
+            for line in self._daemon.lines() if ready else ():
+                if isinstance(line, ErrorReply):
+                    raise refusal(line)
+                if isinstance(line, MeasuredReply):
+                    return line
+        raise failure("late", "the daemon does not answer: see its log")
