@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "Check a configuration file and list its problems.",
     "setup": "Answer the questions of the installation, again.",
     "doctor": "Check everything that a smart speaker needs.",
+    "calibrate": "Measure loudspeaker, microphone, room and voice; say what to change.",
     "completion": "Print the completion of these commands for a shell.",
     "turns": "Show the last turns as a table, with percentiles.",
     "status": "Show the state of the running daemon.",

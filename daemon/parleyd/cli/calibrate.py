@@ -1,0 +1,286 @@
+"""`parley calibrate`: measure loudspeaker, microphone, room and user, and say what to change."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import click
+import msgspec
+
+from parleyd import config
+from parleyd.alsa import mixer
+from parleyd.alsa.card_names import alsa_name
+from parleyd.app.preflight import WAKE_KEY
+from parleyd.calibration.figures import Calibrated, WordFigures
+from parleyd.calibration.judging import changes, judge
+from parleyd.calibration.measuring import Measurer, volumes
+from parleyd.calibration.picture import picture as draw
+from parleyd.calibration.verdict import Grade, Installation, KeyChange, Verdict
+from parleyd.cli.calibration_screen import CalibrationScreen
+from parleyd.cli.configuration import config_option
+from parleyd.cli.control import EXIT_STATUS
+from parleyd.control.client import ControlClient
+from parleyd.control.replies import StatusReply
+from parleyd.control.requests import StatusRequest
+from parleyd.diagnostics.configuration_change import check_writable, write_values
+from parleyd.diagnostics.measuring_alone import alone
+from parleyd.diagnostics.measuring_by_daemon import DaemonMeasurer
+from parleyd.errors import AudioError, ControlError, ParleyError, WakeError
+from parleyd.simulation.calibrating import SimulatedMeasurer
+from parleyd.simulation.rooms import ROOMS
+from parleyd.system import atomic_file, paths
+from parleyd.wake import WakeEngine
+from parleyd.wake import factory as wake
+from parleyd.wake.micro_models import model_of
+
+SERVICE_STATE = "/var/lib/parley"
+TRIES = 5  # of the wake word
+
+
+@click.command(epilog=EXIT_STATUS)
+@config_option
+@click.option("--skip-wake-word", is_flag=True, help="Do not ask for the wake word.")
+@click.option("--write", is_flag=True, help="Write the suggested values into the configuration.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the levels into this SVG.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--room", type=click.Choice(list(ROOMS)), help="Measure a simulated room instead.")
+def calibrate(
+    path: Path | None,
+    skip_wake_word: bool,
+    write: bool,
+    picture: Path | None,
+    as_json: bool,
+    room: str | None,
+) -> None:
+    """Measure loudspeaker, microphone, room and your voice, and say what to change.
+
+    First 3 seconds of silence, then four rising tones, then the wake word five times from your
+    usual place. With a running daemon, the daemon measures, and is a speaker again afterwards;
+    without one, this command opens the sound card itself. The mute switch is respected.
+
+    Without a terminal the wake word is skipped.
+
+    \b
+    Examples:
+      parley calibrate
+      parley calibrate --skip-wake-word --picture levels.svg
+      sudo parley calibrate --write && sudo systemctl reload parleyd
+      parley calibrate --room loud-echo
+    """
+    with _errors(as_json=as_json):
+        settings = config.load(path)
+        _check_targets(path, picture, write=write, simulated=room is not None)
+        screen = CalibrationScreen(shown=not as_json)
+        with _measurer(path, settings, room, screen) as (measurer, volume):
+            silent_user = skip_wake_word or not (room or sys.stdin.isatty())
+            measured = _measure(measurer, settings, volume, screen, words=not silent_user)
+        installation = _installation(settings, volume, simulated=room is not None)
+        verdicts = judge(measured, installation)
+        suggested = changes(measured, installation)
+        written = _write(path, suggested) if write and path is not None else None
+        if picture is not None:
+            _save_picture(picture, draw(measured, installation, verdicts[0]))
+    if as_json:
+        click.echo(_json(measured, verdicts, suggested, written, picture))
+        return
+    screen.report(verdicts)
+    if silent_user and not skip_wake_word:
+        click.echo("The wake word was not tried: that needs a terminal.")
+    _report_changes(suggested, written, write=write)
+    if picture is not None:
+        click.echo(f"Picture: {picture}")
+
+
+@contextlib.contextmanager
+def _errors(*, as_json: bool) -> Iterator[None]:
+    """Print the error of the block as JSON, if that is asked for; let signals undo the block."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except ParleyError as error:
+        if not as_json:
+            raise
+        code = error.code if isinstance(error, ControlError) else "failed"
+        click.echo(json.dumps({"error": code, "message": str(error)}))
+        raise SystemExit(error.exit_code) from None
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _check_targets(
+    path: Path | None, picture: Path | None, *, write: bool, simulated: bool
+) -> None:
+    """Refuse before half a minute of sound, not after it."""
+    if write and simulated:
+        raise click.UsageError("--write needs your own room: leave --room out")
+    if write and path is None:
+        raise click.UsageError(
+            "--write needs a configuration file: there is no installed one; name it with --config"
+        )
+    if write and path is not None:
+        check_writable(path)
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {picture.absolute().parent}", param_hint="--picture"
+        )
+
+
+@contextlib.contextmanager
+def _measurer(
+    path: Path | None, settings: config.Config, room: str | None, screen: CalibrationScreen
+) -> Iterator[tuple[Measurer, int]]:
+    """The measurer inside the block, and the volume in use."""
+    engine = partial(_engine, settings.wake)
+    if room is not None:
+        screen.say(f"A simulated room: {ROOMS[room].what}.")
+        simulated = SimulatedMeasurer(ROOMS[room], settings.audio, engine, screen.progress)
+        try:
+            yield simulated, settings.audio.volume
+        finally:
+            simulated.close()
+        return
+    try:
+        client = ControlClient()
+    except ControlError as error:
+        if error.code != "no_daemon":
+            raise
+    else:
+        with client:
+            status = client.ask(StatusRequest(), StatusReply)
+            screen.say("The daemon measures; meanwhile it does not listen to you.")
+            yield DaemonMeasurer(client, screen.progress), status.volume
+        return
+    screen.say("No daemon runs: this command opens the sound card itself.")
+    try:
+        with alone(settings, _environ(path), engine, screen.progress) as measurer:
+            yield measurer, settings.audio.volume
+    except AudioError as error:
+        raise ParleyError(f"{error} (`parley doctor` checks the cards)") from error
+
+
+def _environ(path: Path | None) -> Mapping[str, str]:
+    """The environment, in which root means the service's state folder, not its own."""
+    if path == paths.INSTALLED_CONFIG and os.geteuid() == 0:
+        return {"STATE_DIRECTORY": SERVICE_STATE, **os.environ}
+    return os.environ
+
+
+def _engine(settings: config.WakeConfig) -> WakeEngine:
+    return wake.create(settings, config.secret(WAKE_KEY, os.environ))
+
+
+def _measure(
+    measurer: Measurer,
+    settings: config.Config,
+    volume: int,
+    screen: CalibrationScreen,
+    *,
+    words: bool,
+) -> Calibrated:
+    screen.step("Silence: please be quiet for 3 seconds")
+    silence = measurer.silence()
+    screen.step("Four rising tones, up to volume " + str(max(volumes(volume))))
+    sweeps = measurer.sweeps(volumes(volume))
+    said: list[WordFigures] = []
+    for number in range(1, TRIES + 1 if words else 1):
+        screen.step(f'{number} of {TRIES}: say "{_word(settings.wake)}" from your usual place')
+        said.append(measurer.word())
+        screen.heard(said[-1])
+    screen.end()
+    return Calibrated(silence=silence, sweeps=sweeps, words=tuple(said))
+
+
+def _word(settings: config.WakeConfig) -> str:
+    return Path(settings.keywords[0]).stem.replace("_", " ")
+
+
+def _installation(settings: config.Config, volume: int, *, simulated: bool) -> Installation:
+    audio, devices = settings.audio, ("default", "default")
+    controls: tuple[str, ...] = ()
+    if not simulated:
+        with contextlib.suppress(AudioError):  # the card has gone meanwhile
+            names = ((audio.capture, "audio.capture"), (audio.playback, "audio.playback"))
+            capture, playback = (mixer.control_device(alsa_name(*name)) for name in names)
+            devices, controls = (capture, playback), mixer.capture_controls(audio.capture)
+    middle = None
+    with contextlib.suppress(WakeError):  # another engine's word
+        middle = model_of(settings.wake.keywords[0]).cutoff
+    return Installation(
+        volume=volume,
+        configured_volume=audio.volume,
+        sensitivity=settings.wake.sensitivity,
+        lead_ms=audio.lead_ms,
+        hardware_canceller=settings.hearing.canceller == "hardware",
+        word=_word(settings.wake),
+        middle_cutoff=middle,
+        capture_device=devices[0],
+        playback_device=devices[1],
+        controls=controls,
+    )
+
+
+def _write(path: Path, suggested: list[KeyChange]) -> list[str]:
+    if not suggested:
+        return []
+    return write_values(path, {change.key: change.value for change in suggested})
+
+
+def _save_picture(path: Path, svg: str) -> None:
+    try:
+        with atomic_file.draft(path.absolute()) as draft:
+            draft.write_text(svg, "utf-8")
+            draft.chmod(0o644)
+    except OSError as error:
+        raise ParleyError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _report_changes(suggested: list[KeyChange], written: list[str] | None, *, write: bool) -> None:
+    if not suggested:
+        if write:
+            click.echo("Nothing to write: the configuration suits this room.")
+        return
+    if written is None:
+        click.echo("Suggested for the configuration (--write writes it):")
+        for change in suggested:
+            click.echo(f"  {change.key} = {change.value:g}  # now {change.now:g}")
+        return
+    for line in written:
+        click.echo(line)
+    click.echo("To use it: sudo systemctl reload parleyd")
+
+
+def _json(
+    measured: Calibrated,
+    verdicts: list[Verdict],
+    suggested: list[KeyChange],
+    written: list[str] | None,
+    picture: Path | None,
+) -> str:
+    well = all(verdict.grade is Grade.GOOD for verdict in verdicts)
+    report = {
+        "well": well,
+        "verdicts": verdicts,
+        "changes": suggested,
+        "written": written,
+        "picture": picture and str(picture),
+        "measured": measured,
+    }
+    return json.dumps(_rounded(msgspec.to_builtins(report)), indent=2)
+
+
+def _rounded(part: object) -> object:
+    if isinstance(part, dict):
+        return {name: _rounded(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_rounded(value) for value in part]
+    return round(part, 3) if isinstance(part, float) else part

@@ -1,0 +1,160 @@
+"""`parley calibrate` in simulated rooms: its words, its JSON, its picture, its file."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from parleyd.cli import calibrate as command
+from parleyd.cli.main import parley
+from parleyd.diagnostics.configuration_change import write_values
+from parleyd.errors import ConfigError
+from parleyd.system import paths
+
+DOCS = Path(__file__).parents[2] / "daemon/docs"
+CONFIG = """\
+# the kitchen
+[audio]
+playback_rate_hz = 16000  # fast
+volume = 80  # loud
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "INSTALLED_CONFIG", tmp_path / "none.toml")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "parley.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def texts(picture: Path) -> list[str]:
+    root = ElementTree.parse(picture).getroot()
+    return [text for element in root.iter() if (text := (element.text or "").strip())]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(parley, ["calibrate", *map(str, arguments)])
+
+
+@pytest.mark.slow
+def test_loud_echo_is_described_as_on_its_page(tmp_path: Path) -> None:
+    """The sentences and the picture of the page, with the default configuration."""
+    drawn = tmp_path / "levels.svg"
+    ran = run("--room", "loud-echo", "--picture", drawn)
+    assert ran.exit_code == 0
+    assert '1 of 5: say "hey jarvis" from your usual place\n        found\n' in ran.output
+    page = (DOCS / "calibrate.md").read_text()
+    shown = page.split("```\nbetter")[1].split("```")[0]
+    assert f"better{shown}" in ran.output
+    assert texts(drawn) == texts(DOCS / "pictures/calibrate.svg")
+
+
+def test_json_has_verdicts_changes_and_figures_without_wake_word(
+    file: Path, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "levels.svg"
+    arguments = ("--room", "loud-echo", "--skip-wake-word", "--json", "--config", file)
+    ran = run(*arguments, "--picture", drawn)
+    told: dict[str, Any] = json.loads(ran.output)
+    assert told["verdicts"][0]["name"] == "echo_too_loud"
+    assert told["changes"] == [
+        {"key": "audio.volume", "now": 80, "value": 60, "because": "echo_too_loud"}
+    ]
+    assert told["well"] is False
+    assert told["measured"]["words"] == []
+    assert {"here interrupting works well", "now 80", "a voice at 2 m −38"} <= set(texts(drawn))
+    assert stat.S_IMODE(drawn.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("room", ["dead", "muted-loudspeaker"])
+def test_room_without_an_echo_is_drawn_too(room: str, file: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "levels.svg"
+    ran = run("--room", room, "--skip-wake-word", "--config", file, "--picture", drawn)
+    assert ran.exit_code == 0
+    ElementTree.parse(drawn)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--room", "healthy", "--write"], "leave --room out"),
+        (["--write"], "name it with --config"),
+        (["--room", "cellar"], "is not one of"),
+        (["--room", "healthy", "--picture", "/no/such/folder/x.svg"], "no folder /no/such/folder"),
+    ],
+)
+def test_mistake_is_reported_before_any_sound(arguments: list[str], told: str) -> None:
+    ran = run(*arguments)
+    assert ran.exit_code == 2
+    assert told in " ".join(ran.output.replace("│", " ").split())
+
+
+def test_muted_by_the_last_daemon_opens_no_card(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state" / "parley"
+    folder.mkdir(parents=True)
+    (folder / "skills.json").write_text('{"muted_until": 4000000000.0, "muted_for_s": 60.0}')
+    monkeypatch.setattr("parleyd.diagnostics.measuring_alone.Card", None)
+    ran = run("--json", "--config", file)
+    assert ran.exit_code == 5
+    assert json.loads(ran.output)["error"] == "muted"
+
+
+def test_missing_card_is_one_error_with_a_remedy(file: Path) -> None:
+    file.write_text('[audio]\nplayback = "hw:CARD=None"\n')
+    ran = run("--json", "--config", file)
+    assert ran.exit_code == 1
+    assert "plug the card in" in json.loads(ran.output)["message"]
+
+
+@pytest.mark.slow
+def test_null_device_is_a_dead_microphone_and_writes_nothing(file: Path) -> None:
+    """The whole command with the real alsa-lib, without a terminal."""
+    text = '[audio]\ncapture = "null"\nplayback = "null"\npriority = 0\n'
+    file.write_text(text)
+    ran = run("--write", "--config", file)
+    assert ran.exit_code == 0
+    assert "delivers no sound at all" in ran.output
+    assert "The wake word was not tried: that needs a terminal." in ran.output
+    assert file.read_text() == text
+
+
+def test_write_changes_only_the_value_and_keeps_the_file_before(file: Path) -> None:
+    file.chmod(0o640)
+    told = write_values(file, {"audio.volume": 55, "wake.sensitivity": 0.7})
+    expected = CONFIG.replace("volume = 80", "volume = 55") + "\n[wake]\nsensitivity = 0.7\n"
+    assert file.read_text() == expected
+    assert (file.parent / "parley.toml.before").read_text() == CONFIG
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert told[0].endswith("[audio] volume = 55  # loud")
+
+
+def test_write_refuses_a_value_that_the_configuration_does_not_allow(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"audio.volume"):
+        write_values(file, {"audio.volume": 101})
+    assert file.read_text() == CONFIG
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_write_keeps_the_group(file: Path) -> None:
+    os.chown(file, -1, 1234)
+    write_values(file, {"audio.volume": 55})
+    assert file.stat().st_gid == 1234
+
+
+def test_service_is_muted_by_its_own_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    environ = command._environ(paths.INSTALLED_CONFIG)
+    assert environ["STATE_DIRECTORY"] == "/var/lib/parley"
