@@ -11,8 +11,9 @@ import pytest
 from pulse_rig import PulseRig
 
 from parleyd import config
-from parleyd.diagnostics import checks, devices
+from parleyd.diagnostics import checks, devices, sound_checks
 from parleyd.diagnostics.findings import Finding, Severity
+from tests.diagnostics.noisy_room import noise
 
 SOUND = '[audio]\ncapture = "mic"\nplayback = "speaker"\npriority = 0\n'
 SECRET = "sk-secret-0123456789"
@@ -40,13 +41,15 @@ def examined(folder: Path, text: str, **environ: str) -> tuple[int, dict[str, li
 
 
 def test_doctor_on_a_good_machine_passes_and_hides_the_key(rig: PulseRig, tmp_path: Path) -> None:
-    status, found, printed = examined(tmp_path, SOUND, OPENAI_API_KEY=SECRET)
+    rig.echo(30)
+    with noise(tmp_path, -50):
+        status, found, printed = examined(tmp_path, SOUND, OPENAI_API_KEY=SECRET)
     assert status == 0, printed
     for check in ("configuration", "key", "loudspeaker", "microphone", "pins", "wake word",
                   "offline speech", "priority", "state", "service"):  # fmt: skip
         assert found[check][0][0] in ("ok", "warn"), found[check]
-    assert found["loudspeaker"][0] == ("ok", '"speaker" plays 48000 Hz', "")
-    assert found["microphone"][0] == ("ok", '"mic" records 16000 Hz', "")
+    assert '"speaker" plays 48000 Hz, and the microphone hears a tone' in found["loudspeaker"][0][1]
+    assert '"mic" records 16000 Hz; the room has -5' in found["microphone"][0][1]
     assert "not shown" in found["key"][0][1]
     assert SECRET not in printed
     assert rig.open_microphones() == 0
@@ -57,7 +60,8 @@ def test_doctor_with_missing_parts_fails_with_remedies(rig: PulseRig, tmp_path: 
     text += '[realtime]\nserver = "openai"\n[wake]\nkeywords = ["hey_nobody"]\nengine = "micro"\n'
     blocked = tmp_path / "state"
     blocked.write_text("a file where the folder should be")
-    status, found, _ = examined(tmp_path, text)
+    with noise(tmp_path, -50):
+        status, found, _ = examined(tmp_path, text)
     assert status == 1
     failed = {check for check, lines in found.items() if any(x[0] == "fail" for x in lines)}
     assert failed == {"key", "loudspeaker", "pins", "wake word", "state"}
@@ -134,10 +138,10 @@ def test_sound_busy_is_ok_while_the_service_runs(monkeypatch: pytest.MonkeyPatch
             "is expected; end the program that uses it"
         )
 
-    monkeypatch.setattr(devices, "Card", busy)
-    levels = {f.check: f.level for f in devices.sound(config.AudioConfig(), served=True)}
+    monkeypatch.setattr(sound_checks, "Card", busy)
+    levels = {f.check: f.level for f in sound_checks.sound(config.AudioConfig(), served=True)}
     assert levels["loudspeaker"] is Severity.OK
-    levels = {f.check: f.level for f in devices.sound(config.AudioConfig(), served=False)}
+    levels = {f.check: f.level for f in sound_checks.sound(config.AudioConfig(), served=False)}
     assert levels["loudspeaker"] is Severity.FAIL
 
 

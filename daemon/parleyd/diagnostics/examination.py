@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parleyd import config
-from parleyd.diagnostics import checks, devices, server_trial_checks, service_keys
+from parleyd.diagnostics import (
+    checks,
+    devices,
+    server_trial_checks,
+    service_keys,
+    sound_checks,
+)
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.limited import LimitedCheck
 from parleyd.diagnostics.server_checks import CREDENTIALS, KeySource, ShellKeys
@@ -14,7 +20,7 @@ from parleyd.system.paths import INSTALLED_CONFIG
 
 # Seconds for each check on a Pi that is busy with its boot; usually they take a tenth. Those of the
 # network begin first and run beside the others.
-KEY_S, SERVER_S, SOUND_S, PINS_S = 30.0, 45.0, 30.0, 10.0
+KEY_S, SERVER_S, SOUND_S, PINS_S = 30.0, 45.0, 20.0, 10.0
 WAKE_S, SPEECH_S, PRIORITY_S, SKILLS_S = 30.0, 30.0, 5.0, 60.0
 MQTT_S, PAGE_S, MCP_S, STATE_S = 10.0, 10.0, 100.0, 10.0
 
@@ -100,8 +106,10 @@ class _Examined:
             )
 
     def _sound(self) -> Iterator[Finding]:
-        settings = self.settings
-        return devices.sound(settings.audio, served=self.served, buttons=settings.buttons)
+        settings, environ = self.settings, self.environ
+        return sound_checks.sound(
+            settings.audio, served=self.served, buttons=settings.buttons, environ=environ
+        )
 
     def _wake_word(self) -> Iterator[Finding]:
         yield checks.wake_word(self.settings.wake, self._source.look(checks.WAKE_KEY)[0])

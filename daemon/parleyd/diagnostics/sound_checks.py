@@ -1,0 +1,264 @@
+"""The sound card's lines of `parley doctor`: it is opened like by the daemon, recorded, and played.
+
+Nothing is recorded while the microphone is muted, by the switch or by voice.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from msgspec import structs
+
+from parleyd import config
+from parleyd.alsa import card_names, mixer
+from parleyd.alsa.sound_card import Card
+from parleyd.diagnostics import daemon_view, mixer_checks, remedies
+from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.mixer_checks import LOUD_PERCENT, CardControl
+from parleyd.diagnostics.sound_judgement import Flaw, Judgement, judge
+from parleyd.diagnostics.sound_trial import Recorded, try_card
+from parleyd.errors import AudioError, ParleyError
+from parleyd.host.buttons import Buttons
+from parleyd.skills import store
+from parleyd.system import atomic_file
+from parleyd.system.paths import state_folder
+
+NO_BUTTONS = config.ButtonsConfig()
+SOUND = Path("/dev/snd")
+IN_USE = "is in use, probably by parleyd"
+LOWER_BY, LOWEST_PERCENT = 25, 10
+PROCESSES = (
+    "switch off its gate and noise reduction: "
+    "see microphone_processes in daemon/docs/troubleshooting.md"
+)
+
+
+def sound(
+    audio: config.AudioConfig,
+    *,
+    served: bool,
+    buttons: config.ButtonsConfig = NO_BUTTONS,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Finding]:
+    """Open both devices like the daemon, record for about 3 s unless muted, and play a tone.
+
+    `served`: the service runs and holds the card, so it is asked instead if it can be. `environ`:
+    names the state folder, where the daemon keeps that a user closed the microphone by voice.
+    """
+    yield from _cards()
+    if served and (known := daemon_view.sound()):
+        yield from known
+        return
+    muted = _muted(buttons, served=served) or _muted_by_voice(environ or {})
+    try:
+        opened = Card(audio)
+    except AudioError as error:
+        yield _failure("loudspeaker", error, served)
+        yield from [muted] if muted else _microphone_alone(audio, served)
+        return
+    try:
+        mixer.set_once(audio)
+        if muted:
+            yield _unheard(audio, muted.text)
+            yield muted
+        else:
+            yield from _both(opened, audio, served)
+    finally:
+        opened.close()
+
+
+def _cards() -> Iterator[Finding]:
+    present = card_names.present()
+    for card in present:
+        does = [verb for verb, can in (("records", card.captures), ("plays", card.plays)) if can]
+        port = f" or usb:{card.usb_port}" if card.usb_port else ""
+        text = f"{card.name}{port} {' and '.join(does) or 'does nothing'}"
+        yield Finding("card", Severity.OK, text)
+    if not present:
+        yield Finding(
+            "card",
+            Severity.WARN,
+            "the kernel has no sound card",
+            "plug a card in, or set its dtoverlay in /boot/firmware/config.txt",
+        )
+
+
+def _muted(buttons: config.ButtonsConfig, *, served: bool) -> Finding | None:
+    """Return why the microphone must stay closed, or None: the check respects the mute switch."""
+    if buttons.mute_pin is None:
+        return None
+    if served:
+        return Finding("microphone", Severity.OK, "is left to the service, which reads the switch")
+    alone = structs.replace(buttons, push_pin=None)
+    switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
+    try:
+        if not switch.muted:
+            return None
+        if not switch.mute_trouble:
+            return Finding("microphone", Severity.OK, "is not opened: the mute switch is on")
+        text = f"is not opened: the mute switch on GPIO {buttons.mute_pin} cannot be read"
+        return Finding("microphone", Severity.WARN, text, "see pins, below")
+    finally:
+        switch.close()
+
+
+def _muted_by_voice(environ: Mapping[str, str]) -> Finding | None:
+    """The same for a microphone that a user closed by voice or command. Changes no file."""
+    try:
+        path = state_folder(environ) / "skills.json"
+        kept = store.parse(atomic_file.read(path, store.LONGEST_FILE))[0]
+    except (OSError, ParleyError):
+        return None
+    since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    closed = kept.muted_until == store.MUTE_UNKNOWN or kept.muted_until > time.time()
+    if not closed and not (kept.muted_until and kept.muted_ends_s > since_boot_s):
+        return None
+    text = "is not opened: it was closed by voice or command"
+    return Finding("microphone", Severity.OK, f"{text} (parley unmute)")
+
+
+def _both(opened: Card, audio: config.AudioConfig, served: bool) -> Iterator[Finding]:
+    try:
+        opened.open_capture()
+        got = try_card(opened, plays=True)
+    except AudioError as error:
+        if "audio.capture" not in str(error):
+            yield _failure("loudspeaker", error, served)
+            return
+        yield _unheard(audio, "the microphone does not work")
+        yield _failure("microphone", error, served)
+        return
+    if len(got.room) == 0:
+        yield _unheard(audio, "the microphone does not work")
+        yield _no_audio(audio)
+        return
+    found = judge(got.room)
+    if found.flaw is Flaw.DEAD and got.heard:
+        found = replace(found, flaw=Flaw.GATE)
+    yield _loudspeaker(got, found, audio)
+    yield _microphone(found, audio)
+
+
+def _loudspeaker(got: Recorded, found: Judgement, audio: config.AudioConfig) -> Finding:
+    name = f'"{audio.playback}"'
+    silenced = [control for control in mixer_checks.playback(audio.playback) if control.silent]
+    if got.heard:
+        text = f"{name} plays {audio.playback_rate_hz} Hz, and the microphone hears a tone"
+        return Finding("loudspeaker", Severity.OK, f"{text} ({got.echo_dbfs:.0f} dBFS)")
+    if silenced:
+        text = f"{name} is not heard: {silenced[0].state}"
+        return Finding("loudspeaker", Severity.FAIL, text, _on(silenced, "unmute"))
+    if found.flaw in (Flaw.DEAD, Flaw.QUIET):
+        return _unheard(audio, "the microphone hears nothing")
+    text = f"{name} opens, but the microphone does not hear a tone from it"
+    remedy = (
+        "turn on and up the loudspeaker, check its plug, or choose another as audio.playback: "
+        "aplay -L"
+    )
+    return Finding("loudspeaker", Severity.FAIL, text, remedy)
+
+
+def _unheard(audio: config.AudioConfig, reason: str) -> Finding:
+    """The loudspeaker opens, and no microphone can listen to it."""
+    silenced = [control for control in mixer_checks.playback(audio.playback) if control.silent]
+    if silenced:
+        text = f'"{audio.playback}" is silent: {silenced[0].state}'
+        return Finding("loudspeaker", Severity.FAIL, text, _on(silenced, "unmute"))
+    text = f'"{audio.playback}" plays {audio.playback_rate_hz} Hz; no tone was tried: {reason}'
+    return Finding("loudspeaker", Severity.OK, text)
+
+
+def _microphone(found: Judgement, audio: config.AudioConfig) -> Finding:
+    name = f'"{audio.capture}"'
+    controls = mixer_checks.capture(audio.capture)
+    silenced = [control for control in controls if control.silent]
+    level = f"{found.level_dbfs:.0f} dBFS"
+    match found.flaw:
+        case Flaw.DEAD | Flaw.QUIET if silenced:
+            text = f"{name} records silence: {silenced[0].state}"
+            return Finding("microphone", Severity.FAIL, text, _on(silenced, "cap"))
+        case Flaw.DEAD:
+            text = f"{name} delivers digital silence: the same number all the time"
+            remedy = (
+                "switch the microphone on, check its plug, or choose another as audio.capture: "
+                "arecord -L"
+            )
+            return Finding("microphone", Severity.FAIL, text, remedy)
+        case Flaw.QUIET:
+            text = f"{name} is nearly silent ({level}): no voice will be heard"
+            remedy = _to(controls, LOUD_PERCENT) or "choose another device as audio.capture"
+            return Finding("microphone", Severity.WARN, text, remedy)
+        case Flaw.GATE:
+            text = f"{name} has a gate: it delivers exact zeros between sounds"
+            return Finding("microphone", Severity.WARN, text, PROCESSES)
+        case Flaw.CLIPS:
+            text = f"{name} clips ({100 * found.clipped:.1f} % of its frames): its gain is too high"
+            return Finding("microphone", Severity.WARN, text, _lower(controls))
+        case Flaw.OFFSET:
+            text = f"{name} has an offset of {100 * found.offset:.0f} % of full scale"
+            remedy = "use another sound card or microphone, if Parley hears badly"
+            return Finding("microphone", Severity.WARN, text, remedy)
+        case Flaw.LOUD:
+            text = f"{name} is loud ({level}) although it should be quiet"
+            return Finding("microphone", Severity.WARN, text, _lower(controls))
+    text = f"{name} records 16000 Hz; the room has {level}"
+    return Finding("microphone", Severity.OK, text)
+
+
+def _no_audio(audio: config.AudioConfig) -> Finding:
+    return Finding(
+        "microphone",
+        Severity.FAIL,
+        f'"{audio.capture}" opens but delivers no audio',
+        "replug the card, or choose another as audio.capture",
+    )
+
+
+def _microphone_alone(audio: config.AudioConfig, served: bool) -> Iterator[Finding]:
+    """Check capture alone if playback cannot be opened; ALSA's null device replaces it."""
+    try:
+        opened = Card(config.AudioConfig(capture=audio.capture, playback="null"))
+    except AudioError:
+        return  # the first error is sufficient
+    try:
+        opened.open_capture()
+        got = try_card(opened, plays=False)
+    except AudioError as error:
+        yield _failure("microphone", error, served)
+    else:
+        yield _microphone(judge(got.room), audio) if len(got.room) else _no_audio(audio)
+    finally:
+        opened.close()
+
+
+def _failure(check: str, error: AudioError, served: bool) -> Finding:
+    text, separator, remedy = str(error).rpartition("; ")
+    if not separator:
+        text, remedy = remedy, "see hardware/README.md"
+    if served and os.strerror(errno.EBUSY) in text:
+        return Finding(check, Severity.OK, IN_USE)
+    if os.strerror(errno.EACCES) in text:
+        remedy = remedies.join("audio", SOUND)
+    return Finding(check, Severity.FAIL, text, remedy)
+
+
+def _on(controls: list[CardControl], switch: str) -> str:
+    return " && ".join(control.set(control.percent or LOUD_PERCENT, switch) for control in controls)
+
+
+def _to(controls: list[CardControl], percent: int) -> str:
+    turned = [control for control in controls if control.percent is not None]
+    return " && ".join(control.set(percent, "cap") for control in turned)
+
+
+def _lower(controls: list[CardControl]) -> str:
+    """Lower each gain, from where it is."""
+    turned = [control for control in controls if control.percent is not None]
+    commands = [
+        control.set(max(LOWEST_PERCENT, (control.percent or 0) - LOWER_BY), "cap")
+        for control in turned
+    ]
+    return " && ".join(commands) or "move away from noise, or lower the microphone's own gain"
