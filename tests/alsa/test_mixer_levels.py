@@ -8,7 +8,7 @@ import alsaaudio
 import pytest
 
 from parleyd import config
-from parleyd.alsa.mixer import set_once
+from parleyd.alsa.mixer import as_found, capture_controls, set_once
 
 SOURCE = Path(__file__).parents[1] / "rig/card_controls.c"
 HEADER = Path("/usr/include/alsa/control_external.h")
@@ -95,3 +95,21 @@ def test_mixer_none_changes_no_control() -> None:
     set_once(config.AudioConfig(playback="card", mixer="none"))
     assert level_db("Speaker") == -30
     assert is_muted("Speaker")
+
+
+def test_mixer_as_found_is_given_back_also_after_an_error() -> None:
+    def measure() -> None:
+        with as_found(config.AudioConfig(playback="card")):
+            assert level_db("Speaker") == 0
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure()
+    assert (level_db("Speaker"), level_db("Headphone"), level_db("Mic")) == (-30, 6, -20)
+    assert is_muted("Speaker")
+    assert is_muted("Left Output Mixer PCM")
+
+
+def test_controls_of_a_microphone_are_named_for_remedies() -> None:
+    assert "Mic" in capture_controls("card")
+    assert capture_controls("hw:CARD=None") == ()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from parleyd.app.measuring_core import MeasuringCore
-from parleyd.calibration.steps import MeasuringStep, SilenceStep, SweepStep
+from parleyd.calibration.steps import MeasuringStep, SilenceStep
+from parleyd.calibration.sweep_step import SweepStep
 from parleyd.control.replies import Code
 from parleyd.core.events import (
     AlarmDue,

@@ -7,8 +7,9 @@ from parleyd import config
 from parleyd.audio import db_to_gain
 from parleyd.calibration.measuring import volumes
 from parleyd.calibration.silence import clipped_runs, silence_figures
-from parleyd.calibration.steps import SilenceStep, SweepStep
+from parleyd.calibration.steps import SilenceStep
 from parleyd.calibration.sweep import respond, sweep, sweep_frames
+from parleyd.calibration.sweep_step import SweepStep
 from parleyd.core.events import MicPeriod
 from parleyd.simulation.card import EchoShift, Stall
 from parleyd.simulation.rooms import ROOMS, RoomPlan

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from parleyd import config
 from parleyd.alsa import card_names
@@ -66,8 +66,8 @@ def as_found(audio: config.AudioConfig) -> Iterator[None]:
     try:
         yield
     finally:
-        for control, volume, muted in before:
-            _restore(control, volume, muted)
+        for found in before:
+            _restore(found)
 
 
 def capture_controls(capture: str) -> tuple[str, ...]:
@@ -79,7 +79,16 @@ def capture_controls(capture: str) -> tuple[str, ...]:
         return ()
 
 
-def _found(audio: config.AudioConfig) -> Iterator["tuple[Mixer, list[int], list[int]]"]:
+class _FoundControl(NamedTuple):
+    """A control and its state, by channel; empty lists where it has no volume or no switch."""
+
+    device: str
+    name: str
+    volume: list[int]
+    muted: list[int]
+
+
+def _found(audio: config.AudioConfig) -> Iterator[_FoundControl]:
     """The controls that `set_once` may change, with their volumes and mutes."""
     alsa = alsaaudio()
     try:
@@ -94,15 +103,17 @@ def _found(audio: config.AudioConfig) -> Iterator["tuple[Mixer, list[int], list[
             mutes = any("Capture" not in cap for cap in control.switchcap())
             turns = any("Capture" not in cap for cap in control.volumecap())
             volume = control.getvolume(units=alsa.VOLUME_UNITS_RAW) if turns else []
-            yield control, volume, control.getmute() if mutes else []
+            yield _FoundControl(device, name, volume, control.getmute() if mutes else [])
 
 
-def _restore(control: "Mixer", volume: list[int], muted: list[int]) -> None:
+def _restore(found: _FoundControl) -> None:
     alsa = alsaaudio()
     try:
-        for channel, value in enumerate(volume):
+        # opened again: an older handle believes in its own values and writes nothing
+        control = alsa.Mixer(found.name, device=found.device)
+        for channel, value in enumerate(found.volume):
             control.setvolume(value, channel, units=alsa.VOLUME_UNITS_RAW)
-        for channel, off in enumerate(muted):
+        for channel, off in enumerate(found.muted):
             control.setmute(off, channel)
     except alsa.ALSAAudioError as error:
         log.warning("a control of the card was not given back: %s", error)

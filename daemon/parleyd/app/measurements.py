@@ -1,6 +1,7 @@
 """Carries out the requests of `parley calibrate`; on the event loop."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -10,11 +11,15 @@ from parleyd import config
 from parleyd.app.measuring_core import MeasuringCore
 from parleyd.app.preflight import WAKE_KEY
 from parleyd.app.threads import on_loop
-from parleyd.calibration.steps import MeasuringStep, SilenceStep, SweepStep, WordStep
+from parleyd.calibration.steps import MeasuringStep, SilenceStep, WordStep
+from parleyd.calibration.sweep_step import SweepStep
 from parleyd.control.replies import AnyReply, Code, ErrorReply, MeasuredReply
 from parleyd.control.requests import MeasureRequest
 from parleyd.errors import ParleyError
+from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake
+
+KEEPS_S = 60.0  # a wake-word engine: longer than the longest word
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +34,8 @@ class Measurements:
     def __init__(self, core: MeasuringCore, settings: config.Config) -> None:
         self._core, self._settings = core, settings
         self._endings: set[asyncio.Future[_Ending]] = set()
+        self._engine: WakeEngine | None = None
+        self._freeing: asyncio.TimerHandle | None = None
 
     async def measure(self, request: MeasureRequest) -> AnyReply:
         """Measure, and return the figures or the reason for having none.
@@ -49,20 +56,34 @@ class Measurements:
                 case "sweeps":
                     sweeps = SweepStep(request.volumes, audio.playback_rate_hz, audio.lead_ms)
                     swept = await self._run(sweeps, sweeps.figures)
+                    with contextlib.suppress(ParleyError):  # the word, if one follows, reports it
+                        await self._wake_engine()  # a user who is asked for the word speaks at once
                     return MeasuredReply(id=request.id, sweeps=swept)
                 case "word":
-                    key = config.secret(WAKE_KEY, os.environ)
-                    engine = await asyncio.to_thread(wake.create, self._settings.wake, key)
-                    try:
-                        word = WordStep(engine)
-                        heard = await self._run(word, word.figures)
-                    finally:
-                        engine.close()
+                    word = WordStep(await self._wake_engine())
+                    heard = await self._run(word, word.figures)
                     return MeasuredReply(id=request.id, word=heard)
         except _Refused as refused:
             return ErrorReply(id=request.id, code=refused.code, message=str(refused))
         except ParleyError as error:
             return ErrorReply(id=request.id, code=Code.FAILED, message=str(error))
+
+    async def _wake_engine(self) -> WakeEngine:
+        """An engine for the words, kept while one may follow. Raises `ParleyError`."""
+        if self._freeing is not None:
+            self._freeing.cancel()
+        if self._engine is None:
+            key = config.secret(WAKE_KEY, os.environ)
+            self._engine = await asyncio.to_thread(wake.create, self._settings.wake, key)
+        self._freeing = asyncio.get_running_loop().call_later(KEEPS_S, self._free)
+        return self._engine
+
+    def _free(self) -> None:
+        if self._freeing is not None:
+            self._freeing.cancel()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
     async def _run(self, step: _Step, figures: Callable[[], _Figures]) -> _Figures:
         loop = asyncio.get_running_loop()
@@ -78,7 +99,7 @@ class Measurements:
             code, reason = await asyncio.shield(ending)
         except asyncio.CancelledError:
             self._core.cancel(step)
-            await ending  # the audio thread lets go of the engine before it is closed
+            await ending  # the audio thread lets go of the step, and of its engine
             raise
         finally:
             self._endings.discard(ending)
@@ -87,10 +108,11 @@ class Measurements:
         return await asyncio.to_thread(figures)
 
     def give_up(self) -> None:
-        """The core has ended: a measurement that ran ends with it."""
+        """The core has ended: a measurement that ran ends with it. Frees the engine."""
         for ending in self._endings:
             if not ending.done():
                 ending.set_result((Code.RELOADING, "the configuration changes: try again"))
+        self._free()
 
 
 class _Refused(Exception):

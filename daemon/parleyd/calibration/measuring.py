@@ -6,7 +6,8 @@ from typing import Protocol
 
 from parleyd import config
 from parleyd.calibration.figures import SilenceFigures, SweepsFigures, WordFigures
-from parleyd.calibration.steps import MeasuringStep, SilenceStep, SweepStep, WordStep
+from parleyd.calibration.steps import MeasuringStep, SilenceStep, WordStep
+from parleyd.calibration.sweep_step import SweepStep
 from parleyd.wake import WakeEngine
 
 SOFT, MIDDLE, LOUD = 40, 60, 80  # percent
@@ -33,6 +34,10 @@ class Measurer(Protocol):
 
     def sweeps(self, volumes: Sequence[int]) -> SweepsFigures:
         """Play sweeps at these volumes in percent, and measure their echoes."""
+        ...
+
+    def get_ready(self) -> None:
+        """Prepare for `word`: a user who is asked for the word speaks at once."""
         ...
 
     def word(self) -> WordFigures:
@@ -64,10 +69,15 @@ class StepMeasurer(ABC):
         self.run(step)
         return step.figures()
 
-    def word(self) -> WordFigures:
-        """Wait for the wake word."""
+    def get_ready(self) -> None:
+        """Make the wake-word engine, if there is none. Raises `WakeError`."""
         if self._engine is None:
             self._engine = self._engine_of()
+
+    def word(self) -> WordFigures:
+        """Wait for the wake word."""
+        self.get_ready()
+        assert self._engine is not None
         step = WordStep(self._engine)
         self.run(step)
         return step.figures()

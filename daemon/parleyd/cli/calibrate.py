@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import click
-import msgspec
 
 from parleyd import config
 from parleyd.alsa import mixer
@@ -20,7 +19,13 @@ from parleyd.calibration.figures import Calibrated, WordFigures
 from parleyd.calibration.judging import changes, judge
 from parleyd.calibration.measuring import Measurer, volumes
 from parleyd.calibration.picture import picture as draw
-from parleyd.calibration.verdict import Grade, Installation, KeyChange, Verdict
+from parleyd.calibration.verdict import Installation, KeyChange
+from parleyd.cli.calibration_results import (
+    as_text,
+    check_picture,
+    report_changes,
+    save_picture,
+)
 from parleyd.cli.calibration_screen import CalibrationScreen
 from parleyd.cli.configuration import config_option
 from parleyd.cli.control import EXIT_STATUS
@@ -33,7 +38,7 @@ from parleyd.diagnostics.measuring_by_daemon import DaemonMeasurer
 from parleyd.errors import AudioError, ControlError, ParleyError, WakeError
 from parleyd.simulation.calibrating import SimulatedMeasurer
 from parleyd.simulation.rooms import ROOMS
-from parleyd.system import atomic_file, paths
+from parleyd.system import paths
 from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake
 from parleyd.wake.micro_models import model_of
@@ -84,14 +89,14 @@ def calibrate(
         suggested = changes(measured, installation)
         written = _write(path, suggested) if write and path is not None else None
         if picture is not None:
-            _save_picture(picture, draw(measured, installation, verdicts[0]))
+            save_picture(picture, draw(measured, installation, verdicts[0]))
     if as_json:
-        click.echo(_json(measured, verdicts, suggested, written, picture))
+        click.echo(as_text(measured, verdicts, suggested, written, picture))
         return
     screen.report(verdicts)
     if silent_user and not skip_wake_word:
         click.echo("The wake word was not tried: that needs a terminal.")
-    _report_changes(suggested, written, write=write)
+    report_changes(suggested, written, write=write)
     if picture is not None:
         click.echo(f"Picture: {picture}")
 
@@ -129,10 +134,8 @@ def _check_targets(
         )
     if write and path is not None:
         check_writable(path)
-    if picture is not None and not picture.absolute().parent.is_dir():
-        raise click.BadParameter(
-            f"there is no folder {picture.absolute().parent}", param_hint="--picture"
-        )
+    if picture is not None:
+        check_picture(picture)
 
 
 @contextlib.contextmanager
@@ -191,6 +194,8 @@ def _measure(
     silence = measurer.silence()
     screen.step("Four rising tones, up to volume " + str(max(volumes(volume))))
     sweeps = measurer.sweeps(volumes(volume))
+    if words:
+        measurer.get_ready()
     said: list[WordFigures] = []
     for number in range(1, TRIES + 1 if words else 1):
         screen.step(f'{number} of {TRIES}: say "{_word(settings.wake)}" from your usual place')
@@ -233,54 +238,3 @@ def _write(path: Path, suggested: list[KeyChange]) -> list[str]:
     if not suggested:
         return []
     return write_values(path, {change.key: change.value for change in suggested})
-
-
-def _save_picture(path: Path, svg: str) -> None:
-    try:
-        with atomic_file.draft(path.absolute()) as draft:
-            draft.write_text(svg, "utf-8")
-            draft.chmod(0o644)
-    except OSError as error:
-        raise ParleyError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-def _report_changes(suggested: list[KeyChange], written: list[str] | None, *, write: bool) -> None:
-    if not suggested:
-        if write:
-            click.echo("Nothing to write: the configuration suits this room.")
-        return
-    if written is None:
-        click.echo("Suggested for the configuration (--write writes it):")
-        for change in suggested:
-            click.echo(f"  {change.key} = {change.value:g}  # now {change.now:g}")
-        return
-    for line in written:
-        click.echo(line)
-    click.echo("To use it: sudo systemctl reload parleyd")
-
-
-def _json(
-    measured: Calibrated,
-    verdicts: list[Verdict],
-    suggested: list[KeyChange],
-    written: list[str] | None,
-    picture: Path | None,
-) -> str:
-    well = all(verdict.grade is Grade.GOOD for verdict in verdicts)
-    report = {
-        "well": well,
-        "verdicts": verdicts,
-        "changes": suggested,
-        "written": written,
-        "picture": picture and str(picture),
-        "measured": measured,
-    }
-    return json.dumps(_rounded(msgspec.to_builtins(report)), indent=2)
-
-
-def _rounded(part: object) -> object:
-    if isinstance(part, dict):
-        return {name: _rounded(value) for name, value in part.items()}
-    if isinstance(part, list | tuple):
-        return [_rounded(value) for value in part]
-    return round(part, 3) if isinstance(part, float) else part

@@ -9,11 +9,13 @@ from parleyd.calibration.measuring import Progress
 from parleyd.calibration.steps import SILENCE_PERIODS, WORD_WITHIN_PERIODS
 from parleyd.calibration.sweep import SWEEP_S, TAIL_S
 from parleyd.control.client import ControlClient, failure, refusal
-from parleyd.control.replies import ErrorReply, MeasuredReply
+from parleyd.control.replies import Code, ErrorReply, MeasuredReply
 from parleyd.control.requests import MeasureRequest
+from parleyd.errors import ControlError
 from parleyd.units import PERIOD_MS
 
 LOOKS_S = 0.1
+FREE_WITHIN_S, AGAIN_S = 30.0, 0.3  # a turn without speech ends by itself
 SPARE_S = 30.0  # for sweeps that dropouts spoil, and for a slow machine
 
 
@@ -42,6 +44,9 @@ class DaemonMeasurer:
             raise failure("protocol", "the daemon is of another version: restart it")
         return figures
 
+    def get_ready(self) -> None:
+        """Do nothing: the daemon does it after the sweeps."""
+
     def word(self) -> WordFigures:
         """Wait for the wake word."""
         within_s = WORD_WITHIN_PERIODS * PERIOD_MS / 1000
@@ -51,6 +56,17 @@ class DaemonMeasurer:
         return figures
 
     def _ask(self, request: MeasureRequest, expected_s: float) -> MeasuredReply:
+        """Ask, again and again while a conversation or another measurement is under way."""
+        deadline = time.monotonic() + FREE_WITHIN_S
+        while True:
+            try:
+                return self._ask_once(request, expected_s)
+            except ControlError as error:
+                if error.code != Code.BUSY or time.monotonic() >= deadline:
+                    raise
+            time.sleep(AGAIN_S)
+
+    def _ask_once(self, request: MeasureRequest, expected_s: float) -> MeasuredReply:
         began = time.monotonic()
         self._daemon.send(request)
         while (passed_s := time.monotonic() - began) < expected_s + SPARE_S:

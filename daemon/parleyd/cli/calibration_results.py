@@ -1,0 +1,81 @@
+"""The results of `parley calibrate`: the suggested values, the picture, and JSON."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from parleyd.calibration.figures import Calibrated
+from parleyd.calibration.verdict import Grade, KeyChange, Verdict
+from parleyd.errors import ParleyError
+from parleyd.system import atomic_file
+
+
+def check_picture(path: Path) -> None:
+    """Raise `click.BadParameter` if no file can be written there."""
+    folder = path.absolute().parent
+    problem = ""
+    if not folder.is_dir():
+        problem = f"there is no folder {folder}"
+    elif path.is_dir():
+        problem = f"{path} is a folder: name a file"
+    elif not os.access(folder, os.W_OK):
+        problem = f"this user cannot write into {folder}"
+    if problem:
+        raise click.BadParameter(problem, param_hint="--picture")
+
+
+def save_picture(path: Path, svg: str) -> None:
+    """Write the picture. Raises `ParleyError`."""
+    try:
+        with atomic_file.draft(path.absolute()) as draft:
+            draft.write_text(svg, "utf-8")
+            draft.chmod(0o644)
+    except OSError as error:
+        raise ParleyError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def report_changes(suggested: list[KeyChange], written: list[str] | None, *, write: bool) -> None:
+    """Print the values: suggested ones, or lines about those that were written."""
+    if not suggested:
+        if write:
+            click.echo("Nothing to write: the configuration suits this room.")
+        return
+    if written is None:
+        click.echo("Suggested for the configuration (--write writes it):")
+        for change in suggested:
+            click.echo(f"  {change.key} = {change.value:g}  # now {change.now:g}")
+        return
+    for line in written:
+        click.echo(line)
+    click.echo("To use it: sudo systemctl reload parleyd")
+
+
+def as_text(
+    measured: Calibrated,
+    verdicts: list[Verdict],
+    suggested: list[KeyChange],
+    written: list[str] | None,
+    picture: Path | None,
+) -> str:
+    """The JSON object."""
+    well = all(verdict.grade is Grade.GOOD for verdict in verdicts)
+    report = {
+        "well": well,
+        "verdicts": verdicts,
+        "changes": suggested,
+        "written": written,
+        "picture": picture and str(picture),
+        "measured": measured,
+    }
+    return json.dumps(_rounded(msgspec.to_builtins(report)), indent=2)
+
+
+def _rounded(part: object) -> object:
+    if isinstance(part, dict):
+        return {name: _rounded(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_rounded(value) for value in part]
+    return round(part, 3) if isinstance(part, float) else part
