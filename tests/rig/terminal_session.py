@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -48,13 +49,19 @@ class TerminalSession:
 
     def read_until(self, words: str, within_s: float = WITHIN_S) -> str:
         """Return the text since the last call up to these words. Raises AssertionError."""
+        before = self._read_to
+        found = self.read_until_match(re.compile(re.escape(words)), within_s)
+        assert found, f"{words!r} does not appear:\n{self.text}"
+        return self.text[before : self._read_to]
+
+    def read_until_match(self, pattern: re.Pattern[str], within_s: float = WITHIN_S) -> bool:
+        """Read up to a match after the last one; return False if the program ends without it."""
         deadline = time.monotonic() + within_s
-        while words not in self.text[self._read_to :]:
-            assert self._read(deadline), f"{words!r} does not appear:\n{self.text}"
-        end = self.text.index(words, self._read_to) + len(words)
-        found = self.text[self._read_to : end]
-        self._read_to = end
-        return found
+        while not (found := pattern.search(self.text, self._read_to)):
+            if not self._read(deadline):
+                return False
+        self._read_to = found.end()
+        return True
 
     def type(self, line: str) -> None:
         """Type a line and Enter."""

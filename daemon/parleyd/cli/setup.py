@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -73,7 +73,15 @@ def setup(path: Path | None, part: str | None, unasked: bool, after: str, **give
         if saved and file == paths.INSTALLED_CONFIG:
             saving.pass_key_on()
             service.restart()
+        _in_a_new_process("--part", "end", "--after", after, "--config", str(file))
     _end(file, after)
+
+
+def _in_a_new_process(*arguments: str) -> NoReturn:
+    """Continue as another `parley setup`: the library of a sound server survives no fork."""
+    sys.stdout.flush()
+    # -P: as root, nothing is imported from the folder in which the person stands
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "parleyd", "setup", *arguments])
 
 
 def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> bool:

@@ -68,7 +68,7 @@ def _play(audio: config.AudioConfig, frames: Frames) -> None:
     rest = np.concatenate((frames, silence))
     card = Card(audio)
     try:
-        while len(rest) or card.queued_frames():
+        while len(rest) or card.queued_frames() > period:  # a converter may keep a frame for ever
             while len(rest) and card.queued_frames() < lead:
                 card.write(rest[:period])
                 rest = rest[period:]

@@ -11,6 +11,7 @@ from pathlib import Path
 from parleyd import config
 from parleyd.config.editing import Value, with_values
 from parleyd.config.parser import tables
+from parleyd.diagnostics.remedies import CHECKOUT
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.printable import named
 from parleyd.setup.questions import QUESTIONS, SetupAnswers
@@ -21,6 +22,7 @@ ASKED = ".answered"
 """Beside the configuration: the questions that have an answer, one a line."""
 MODE = 0o644  # the service's user, who exists only while it runs, reads the configuration
 PASS_ON_S = 30.0
+SCRIPT = "etc_parley.sh"
 
 
 def answered(path: Path) -> frozenset[str]:
@@ -128,7 +130,8 @@ def pass_key_on() -> None:
 
     Raises: `ParleyError` if the installation's script is missing or fails.
     """
-    script = Path(sys.prefix).resolve().parent / "etc_parley.sh"
+    installed = Path(sys.prefix).resolve().parent / SCRIPT
+    script = installed if installed.exists() else CHECKOUT / "systemd" / SCRIPT
     bash = shutil.which("bash") or "/bin/bash"
     try:
         subprocess.run(
