@@ -400,6 +400,9 @@ fail_with_log() {
     fail "$what failed: the disk is full" "free some space, then run this again"
   elif grep -q 'Could not get lock' <<<"$end"; then
     fail "$what failed: another program holds apt's lock" "wait until it has ended, then run this again"
+  elif grep -q CERTIFICATE_VERIFY_FAILED <<<"$end"; then
+    fail "$what failed: the certificate of the package index is not accepted" \
+      "compare the clock ($(date -u '+%F %T') UTC), then run this again; sudo timedatectl set-ntp true sets it"
   elif grep -qE "Could not (resolve|connect)|Unable to connect|Failed to fetch|Network is unreachable|\
 Temporary failure in name|Connection (refused|reset|broken)|Connection(Error|Timeout)|ConnectTimeout|\
 ReadTimeout|ProxyError|[(]from versions: none[)]" <<<"$end"; then

@@ -28,6 +28,11 @@ ADDRESS = "/srv/parley.git"
 STEP_S = 1800.0
 PROMPT = re.compile(r"(?:\[[^\]\n]+\]|Enter is none\)|three seconds): \Z")
 VOICE_S = 600
+PIP = """\
+[global]
+cert = /run/certs.crt
+"""
+"""The certificates of this machine, which `inside` puts there; sudo drops its PIP_CERT."""
 ASOUND = """\
 pcm.!plughw {
   @args [ CARD DEV ]
@@ -70,6 +75,7 @@ def new_root(suite: str, root: Path) -> None:
     )
     inside(root, "apt-get", "-q", "update")
     inside(root, "apt-get", "-qy", "--no-install-recommends", "install", "sudo")
+    (root / "etc/pip.conf").write_text(PIP)
     (root / "etc/asound.conf").write_text(ASOUND)
     for name in ("pcmC0D0p", "pcmC0D0c"):  # /sys is an empty folder there
         (root / "sys/class/sound/card0" / name).mkdir(parents=True)

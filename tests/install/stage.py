@@ -163,6 +163,7 @@ def _spoken(words: str) -> Frames:
 
 
 def _plain(text: str) -> str:
-    """The text without colours and without a path of this machine."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    """The text as it stands in the end, without colours and without a path of this machine."""
+    text = re.sub(r"\x1b\[[0-9;]*[mK]", "", text)
+    text = re.sub(r"(?m)^.*\r(?=[^\r\n])", "", text).replace("\r", "")
     return text.replace(str(ROOT), CHECKOUT_SHOWN)

@@ -3,8 +3,8 @@
     sudo .venv/bin/python -m tests.install.transcript [SCENE...] [--output FILE.md]
 
 A person types at a real pseudo-terminal. The cards are those of a sound server under the names of
-kernel cards, the servers are on real sockets. Each scene has the words of its remedy, and fails
-without them; the exit status is then 1. Takes some minutes.
+kernel cards, the servers are on real sockets, and calibration measures simulated rooms. Each scene
+has the words of its remedy, and fails without them; the exit status is then 1. Takes two minutes.
 """
 
 import argparse
@@ -64,6 +64,7 @@ def healthy() -> Stage:
             hear_and_speak(stage, session)
             session.answer("Wake word [2]: ", "")
             session.answer(KEY_PROMPT, KEY)
+        stage.run("parley calibrate --room healthy")
         stage.run("parley check")
         return stage
 
@@ -112,6 +113,15 @@ def key_in_wrong_form() -> Stage:
         return stage
 
 
+def echo_too_loud() -> Stage:
+    with Stage() as stage:
+        with stage.command("parley setup --board none --wake-word hey_jarvis") as session:
+            hear_and_speak(stage, session)
+            session.answer(KEY_PROMPT, "")
+        stage.run("parley calibrate --room loud-echo")
+        return stage
+
+
 def no_gpio() -> Stage:
     with Stage() as stage:
         with stage.command("parley setup --board usb-gpio --wake-word alexa") as session:
@@ -141,7 +151,10 @@ SCENES = (
         "healthy",
         "A USB card, and a key that the server takes.",
         healthy,
-        ['Say: "hey jarvis", and after the chime: "what can I say"'],
+        [
+            'Say: "hey jarvis", and after the chime: "what can I say"',
+            '"hey jarvis" was found in all 5 tries',
+        ],
         "parley.toml: good",
     ),
     Scene(
@@ -179,6 +192,16 @@ SCENES = (
             SAY,
             "OPENAI_API_KEY: is not in the form of a key: it has quotes in it",
             "other users can read /etc/parley/openai_api_key",
+        ],
+        "",
+    ),
+    Scene(
+        "echo too loud",
+        "The microphone is too near to the loudspeaker. The room is a simulated one.",
+        echo_too_loud,
+        [
+            "your voice is 13 dB under the echo",
+            "is better, or move the microphone away from the loudspeaker",
         ],
         "",
     ),
