@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parleyd.embedded import grammar
-from parleyd.embedded.intents import Call, IntentContext, Say, answer, confirm, spoken_duration
+from parleyd.embedded.confirmation import confirm, spoken_duration
+from parleyd.embedded.guide import HELP
+from parleyd.embedded.intents import NOT_UNDERSTOOD, Call, IntentContext, Say, answer
 from parleyd.embedded.stories import STORIES, rest_after
 from parleyd.units import Frames
 
@@ -99,9 +101,26 @@ def spelt(count: int) -> Any:
         ("set a timer for an hour and twenty minutes", Call("set_timer", {"seconds": 4800})),
         ("set a ten minute pasta timer", Call("set_timer", {"seconds": 600, "name": "pasta"})),
         ("a timer for a minute and five seconds", Call("set_timer", {"seconds": 65})),
-        ("cancel all my timers", Call("cancel_timers", {})),
-        ("cancel the alarm", Call("cancel_timers", {})),
+        ("set a timer for two and a half hours", Call("set_timer", {"seconds": 9000})),
+        ("set a timer for three quarters of an hour", Call("set_timer", {"seconds": 2700})),
+        ("timer 10 minutes", Call("set_timer", {"seconds": 600})),
+        ("another timer for one hundred and twenty minutes", Call("set_timer", {"seconds": 7200})),
+        (
+            "set a timer for ten minutes called tea",
+            Call("set_timer", {"seconds": 600, "name": "tea"}),
+        ),
+        ("set a timer", Say(("For how long?",))),
+        ("cancel all my timers", Call("cancel_timers", {"every": True})),
+        ("cancel the alarm", Call("cancel_timers", {"kind": "alarm"})),
+        ("stop the pasta timer", Call("cancel_timers", {"kind": "timer", "name": "pasta"})),
         ("wake me up at seven", Call("set_alarm", {"time": "07:00"})),
+        ("wake me at quarter to seven", Call("set_alarm", {"time": "06:45"})),
+        ("wake me at five past noon", Say(NOT_UNDERSTOOD)),
+        ("wake me at noon", Call("set_alarm", {"time": "12:00"})),
+        ("wake me tomorrow at 7", Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})),
+        ("alarm for monday 6:05", Call("set_alarm", {"time": "06:05", "day": "2026-03-02"})),
+        ("alarm for half past 7 p.m.", Call("set_alarm", {"time": "19:30"})),
+        ("set an alarm for 12:05 am today", Say(("It is already 12:07 AM.", "At what time?"))),
         ("set an alarm for 7:30", Call("set_alarm", {"time": "07:30"})),
         ("set an alarm for twelve o'clock", Call("set_alarm", {"time": "12:00"})),
         ("set an alarm for twelve ten", Call("set_alarm", {"time": "00:10"})),
@@ -109,16 +128,26 @@ def spelt(count: int) -> Any:
         ("set an alarm for twenty three", Call("set_alarm", {"time": "23:00"})),
         ("wake me at twenty two forty five", Call("set_alarm", {"time": "22:45"})),
         ("wake me at twelve fifteen in the morning", Call("set_alarm", {"time": "00:15"})),
-        ("wake me at seventy", Say(("No clock shows that hour.",))),
-        ("set an alarm for 99", Say(("No clock shows that hour.",))),
+        ("wake me at seventy", Say(NOT_UNDERSTOOD)),
+        ("set an alarm for 99", Say(NOT_UNDERSTOOD)),
         ("what timers are set", Call("list_timers", {})),
         ("mute the microphone for ten minutes", Call("mute_microphone", {"minutes": 10})),
         ("stop listening for ninety seconds", Call("mute_microphone", {"minutes": 2})),
         ("louder please", Call("change_volume", {"steps": 1})),
         ("jarvis turn it down", Call("change_volume", {"steps": -1})),
         ("set the volume to forty five percent", Call("set_volume", {"percent": 45})),
+        ("you are too loud", Call("change_volume", {"steps": -1})),
+        ("not so loud", Call("change_volume", {"steps": -1})),
+        ("make it louder", Call("change_volume", {"steps": 1})),
+        ("volume five", Call("set_volume", {"percent": 50})),
+        ("volume five percent", Call("set_volume", {"percent": 5})),
+        ("how long is left on the pasta timer", Call("list_timers", {})),
+        ("mute", Call("mute_microphone", {"minutes": 10})),
+        ("goodbye", Say(("Goodbye.",))),
+        ("no thanks", Say(("Okay.",))),
+        ("yes", Say(("Okay.",))),
         ("volume 100", Call("set_volume", {"percent": 100})),
-        ("volume 300", Call("set_volume", {"percent": 100})),
+        ("volume 300", Say(NOT_UNDERSTOOD)),
         ("set the volume to a hundred percent", Call("set_volume", {"percent": 100})),
         ("tell us a story about the clock", Say(STORIES["clock"])),
         ("never mind", Say(("Okay.",))),
@@ -128,6 +157,85 @@ def spelt(count: int) -> Any:
 )
 def test_answer_to_a_sentence_is_as_listed(said: str, expected: Any) -> None:
     assert answer(said, IntentContext(NOW, ALL_TOOLS)) == expected
+
+
+ALREADY_MISHEARD = IntentContext(NOW, ALL_TOOLS, spoken=True, sure=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "asked"),
+    [
+        (
+            "wake me at seven",
+            "I will wake you today at seven in the morning.",
+            "Shall I wake you today at seven in the morning?",
+        ),
+        (
+            "mute the microphone for ten minutes",
+            "I close the microphone for 10 minutes.",
+            "Shall I close the microphone for 10 minutes?",
+        ),
+        (
+            "cancel all timers",
+            "I cancel all timers and alarms.",
+            "Shall I cancel all timers and alarms?",
+        ),
+        (
+            "set the volume to five percent",
+            "I set the volume to 5 percent.",
+            "Shall I set the volume to 5 percent?",
+        ),
+    ],
+)
+def test_far_reaching_speech_is_announced_or_asked(said: str, told: str, asked: str) -> None:
+    call = answer(said, IntentContext(NOW, ALL_TOOLS, spoken=True))
+    assert isinstance(call, Call)
+    assert call.announcement == told
+    question = answer(said, ALREADY_MISHEARD)
+    typed = answer(said, IntentContext(NOW, ALL_TOOLS))
+    assert question == Say((asked,), offer=typed)  # type: ignore[arg-type]
+    assert answer("yes", IntentContext(NOW, ALL_TOOLS, offer=typed)) == typed  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("said", ["mute", "stop listening for two hours", "ten minutes"])
+def test_doubtful_requests_are_asked_even_if_heard_well(said: str) -> None:
+    asked = answer(said, IntentContext(NOW, ALL_TOOLS, spoken=True))
+    assert isinstance(asked, Say)
+    assert asked.offer is not None
+    assert asked.sentences[0].startswith("Shall I ")
+
+
+def test_duration_after_the_question_is_a_timer() -> None:
+    heard = IntentContext(NOW, ALL_TOOLS, ("For how long?",), spoken=True)
+    assert answer("ten minutes", heard) == Call("set_timer", {"seconds": 600})
+
+
+def test_waking_hour_said_in_the_afternoon_is_tomorrow_morning() -> None:
+    afternoon = IntentContext(NOW.replace(hour=15), ALL_TOOLS, spoken=True)
+    call = answer("wake me at seven", afternoon)
+    assert isinstance(call, Call)
+    assert call.arguments == {"time": "07:00"}
+    assert call.announcement == "I will wake you tomorrow, Monday, at seven in the morning."
+
+
+def test_help_continues_in_short_groups() -> None:
+    said: list[str] = []
+    for words, group in (("what can i say", 0), ("more", 1), ("what else", 2), ("more", 0)):
+        told = answer(words, IntentContext(NOW, ALL_TOOLS, said))
+        assert told == Say(HELP[group])
+        said.append(" ".join(HELP[group]))
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("The microphone is closed. The button opens it earlier.", "The button opens it earlier."),
+        ("The alarm rings.", "Done."),
+        ('{"error": "no."}', "That did not work: no."),
+    ],
+)
+def test_announced_call_is_confirmed_once(output: str, said: str) -> None:
+    assert " ".join(confirm("x", "{}", output, NOW, announced=True)) == said
 
 
 def test_repeat_uses_the_skill_of_the_device_if_it_has_one() -> None:
@@ -159,18 +267,22 @@ def test_without_tools_nothing_is_promised(said: str) -> None:
         ('{"error": "there are 16 timers"}', "That did not work: there are 16 timers."),
         ('{"message": "Done and dusted."}', "Done and dusted."),
         ('{"ok": true}', "The timer is set for 1 minute and 30 seconds."),
+        (
+            "alarm: in 90 seconds, at 07:05 on Monday, 02 March.",
+            "alarm: in 1 minute and 30 seconds, tomorrow, Monday, at seven oh five in the morning.",
+        ),
         ("", "The timer is set for 1 minute and 30 seconds."),
         ("null", "The timer is set for 1 minute and 30 seconds."),
     ],
 )
 def test_confirmation_is_built_from_the_output(output: Any, said: str) -> None:
-    assert " ".join(confirm("set_timer", '{"seconds": 90}', output).sentences) == said
+    assert " ".join(confirm("set_timer", '{"seconds": 90}', output, NOW)) == said
 
 
 @given(st.integers(1, 90_000))
 def test_spoken_duration_can_be_read_back(seconds: int) -> None:
     text = spoken_duration(seconds)
-    if seconds < 99 * 3600 and text.count("and") < 2:
+    if seconds < 99 * 3600 and text.count("and") < 2:  # the grammar has two units at most
         assert grammar.seconds(text) == seconds
 
 

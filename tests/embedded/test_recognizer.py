@@ -15,21 +15,33 @@ COMMANDS = [
     "hey jarvis what is the date today",
     "set a timer for fifteen minutes",
     "jarvis set a pasta timer for ten minutes and thirty seconds",
+    "another timer for two and a half hours",
+    "set a timer",
+    "ten minutes",
     "cancel the timer",
-    "set an alarm for seven thirty in the morning",
+    "cancel all timers",
+    "set an alarm for half past seven in the morning",
+    "wake me tomorrow at quarter to seven",
+    "set an alarm",
     "what timers are set",
-    "mute the microphone for half an hour",
+    "turn off the microphone for half an hour",
+    "go to sleep",
     "turn the volume up",
-    "turn it down please",
+    "you are too loud",
     "set the volume to forty percent",
+    "full volume",
     "tell me a story",
     "can you tell me a story about the lighthouse",
     "what can i say",
+    "tell me more",
     "never mind",
+    "no thanks",
+    "yes please",
     "repeat that",
     "go on",
     "thank you",
     "hello there",
+    "goodbye",
 ]
 FOREIGN = [
     "the weather in berlin will be rainy tomorrow afternoon",
@@ -59,7 +71,7 @@ def test_every_intent_is_recognised(
         if grammar.match((got := heard(recognizer, spoken, text, voice)).words)
         != grammar.match(text)
     }
-    assert len(wrong) <= 2, wrong
+    assert len(wrong) <= 5, wrong  # kal16 is hard to understand; the others miss one or two
     assert {grammar.match(text)[0] for text in COMMANDS} == set(grammar.PHRASES)  # type: ignore[index]
 
 
@@ -71,7 +83,7 @@ def test_other_sentences_are_refused(recognizer: Recognizer, spoken: Callable[..
         for voice in VOICES
         if heard(recognizer, spoken, text, voice).words
     ]
-    assert len(taken) <= 3, taken  # 18 % of real ones were accepted at this threshold
+    assert len(taken) <= 1, taken  # a phone loop competes; the bench of phrases has figures
 
 
 def test_command_after_the_end_of_a_wake_word_is_recognised(

@@ -163,6 +163,17 @@ def test_confirmed_timers_survive_a_power_cut(tmp_path: Path) -> None:
     assert Kitchen(path, ClockReading(MONDAY + 80, 1.0)).timers.take_due() == []
 
 
+def test_cancelling_the_timer_leaves_the_alarm(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    assert "there is no alarm; there are: none" in kitchen.call("cancel_timers", kind="alarm")
+    kitchen.call("set_timer", seconds=60)
+    kitchen.call("set_alarm", time="07:30", name="work")
+    assert kitchen.call("cancel_timers", kind="timer") == "The timer is cancelled."
+    assert "there is no timer; there are: work alarm" in kitchen.call("cancel_timers", kind="timer")
+    assert kitchen.call("cancel_timers") == "The work alarm is cancelled."
+    assert kitchen.call("cancel_timers") == "0 timers are cancelled."
+
+
 def test_timers_are_bounded_listed_and_cancelled(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     assert kitchen.call("list_timers") == "No timer and no alarm is set."
@@ -173,8 +184,9 @@ def test_timers_are_bounded_listed_and_cancelled(tmp_path: Path) -> None:
     assert "no timer called pan; there are: pot 0 timer," in kitchen.call(
         "cancel_timers", name="pan"
     )
-    assert kitchen.call("cancel_timers", name="Pot 3") == "1 timer is cancelled."
-    assert kitchen.call("cancel_timers", name=None) == f"{MOST - 1} timers are cancelled."
+    assert kitchen.call("cancel_timers", name="Pot 3") == "The pot 3 timer is cancelled."
+    assert f"there are {MOST - 1}: pot 0 timer, pot 1 timer," in kitchen.call("cancel_timers")
+    assert kitchen.call("cancel_timers", every=True) == f"{MOST - 1} timers are cancelled."
     assert Store(tmp_path / "skills.json").kept.alarms == ()
 
 

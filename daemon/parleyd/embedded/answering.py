@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from parleyd.embedded import grammar
-from parleyd.embedded.intents import GREETING, Call, IntentContext, Say, answer, confirm
+from parleyd.embedded.confirmation import confirm
+from parleyd.embedded.intents import GREETING, Call, IntentContext, Say, answer
 from parleyd.embedded.items import Item
+
+WORDS_UNHEARD = 2
+"""Of a question that a yes answers: people answer before its end."""
 
 
 def unanswered(items: Sequence[Item]) -> list[Item]:
@@ -33,7 +37,6 @@ def plan(
     """The answer, and the item that it answers (None: there was no question)."""
     open_items = unanswered(items)
     answers = [i.memory() for i in items if i.role == "assistant" and i.memory()]
-    context = IntentContext(local_time, tools, answers)
     returned = next((i for i in reversed(open_items) if i.type == "function_call_output"), None)
     asked = [i for i in open_items if i.role == "user"]
     if returned is not None:
@@ -44,15 +47,36 @@ def plan(
         asked = _after(items, call or returned, asked)
         if not asked:
             name, arguments = (call.name, call.arguments) if call else ("", "")
-            return confirm(name, arguments, returned.text), returned
+            announced = call is not None and call.announced
+            told = confirm(name, arguments, returned.text, local_time, announced=announced)
+            return Say(told), returned
     if not asked:
         return Say(GREETING), None
+    question = _question(items)
+    context = IntentContext(
+        local_time,
+        tools,
+        answers,
+        offer=question.offer if question else None,
+        question=(question.question,) if question else (),
+        spoken=any(item.content_type == "input_audio" for item in asked),
+        sure=all(item.heard.sure for item in asked if item.heard and item.heard.words),
+    )
     said = [item.memory() for item in asked]
     # Two parts of one turn belong together; a cough after a command does not undo it.
     for words in (said[-1], " ".join(said), *reversed(said)):
         if grammar.match(words):
             return answer(words, context), asked[-1]
     return answer(said[-1], context), asked[-1]
+
+
+def _question(items: Sequence[Item]) -> Item | None:
+    """The assistant's last message, if it offered a call and most of it was heard."""
+    last = next((i for i in reversed(items) if i.role == "assistant"), None)
+    if last is None or last.offer is None:
+        return None
+    heard, whole = len(last.memory().split()), len(last.question.split())
+    return last if heard >= whole - WORDS_UNHEARD else None
 
 
 def _after(items: Sequence[Item], mark: Item, wanted: Sequence[Item]) -> list[Item]:

@@ -1,35 +1,28 @@
 """From the user's words to the answer: pure, without speech or socket."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
+from parleyd.embedded import grammar, when
+from parleyd.embedded.confirmation import sentences, spoken_duration
+from parleyd.embedded.guide import help_words
+from parleyd.embedded.stories import rest, tell
 
-from parleyd.embedded import grammar
-from parleyd.embedded.stories import STORIES, is_told_in, rest_after
-
-HELP = (
-    "You can ask me for the time or the date.",
-    "Say, set a timer for ten minutes, wake me at seven, or, cancel the timer.",
-    "Say, volume up, volume down, or, set the volume to forty percent.",
-    "Say, tell me a story, and interrupt me whenever you like.",
-    "Then, go on, takes up the story where you stopped me.",
-    "I work without a network, so commands are all that I understand.",
-)
 NOT_UNDERSTOOD = ("Sorry, I did not understand that.", "You can ask me, what can I say?")
 GREETING = ("Hello.", "What can I do for you?")
+OKAY = ("Okay.",)
+HOW_LONG = "For how long?"
+WHEN = "At what time?"
 VOLUME_STEP = 1
 """One step of `change_volume`; the device decides how large a step is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Answer with these sentences."""
-
-    sentences: tuple[str, ...]
+QUIET_PERCENT = 10
+"""Below this, the way back may be hard to hear."""
+MUTE_MINUTES = 10
+"""A closed microphone whose duration was not said."""
+LONGEST_UNASKED_MIN = 30
+"""Of a microphone that is closed by voice without a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +31,17 @@ class Call:
 
     name: str
     arguments: dict[str, Any]
+    announcement: str = ""
+    """Say this first, and call only if the user does not object; empty: call at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Answer with these sentences."""
+
+    sentences: tuple[str, ...]
+    offer: Call | None = None
+    """The call that follows if the user answers with a yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ class IntentContext:
     """Names of the functions that the client declared."""
     answers: Sequence[str] = ()
     """The heard part of each answer so far, oldest first."""
+    offer: Call | None = None
+    """The call that the last answer offered, with this question."""
+    question: tuple[str, ...] = ()
+    spoken: bool = False
+    """The words were recognised, so they may be wrong."""
+    sure: bool = True
+    """The recogniser has little doubt."""
 
 
 def answer(said: str, context: IntentContext) -> Say | Call:
@@ -57,95 +68,164 @@ def answer(said: str, context: IntentContext) -> Say | Call:
     if found is None:
         return Say(NOT_UNDERSTOOD)
     intent, slots = found
+    if intent == "yes" and context.offer is not None:
+        return context.offer if context.sure else Say(context.question, context.offer)
+    action = _action(intent, slots, context)
+    return action or Say(_words(intent, slots, context))
+
+
+def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Say | Call | None:
+    """The call that an intent asks for, perhaps after a question."""
+    label = slots.get("label", "")
     match intent:
-        case "time":
-            return Say((f"It is {_clock(context.local_time)}.",))
-        case "date":
-            return Say((f"Today is {_calendar(context.local_time)}.",))
         case "set_timer":
-            arguments: dict[str, Any] = {"seconds": grammar.seconds(slots["duration"])}
-            if arguments["seconds"] == 0:
-                return Say(("A timer needs at least one second.",))
-            if "label" in slots:
-                arguments["name"] = slots["label"]
-            return _call("set_timer", arguments, context, "set timers")
-        case "cancel_timer":
-            return _call("cancel_timers", {}, context, "cancel timers")
-        case "set_alarm":
-            due = _next_hour(slots["hour"], context.local_time)
-            if due is None:
-                return Say(("No clock shows that hour.",))
-            return _call("set_alarm", {"time": due}, context, "set alarms")
+            return _timer(grammar.seconds(slots["duration"]), label, context)
+        case "bare_timer":
+            return Say((HOW_LONG,))
+        case "bare_duration":
+            timer = _timer(grammar.seconds(slots["duration"]), "", context)
+            asked = bool(context.answers) and context.answers[-1] == HOW_LONG
+            return timer if asked or isinstance(timer, Say) else _ask(timer, _timer_words(timer))
+        case "set_alarm" | "wake_me":
+            return _alarm(slots["when"], intent == "wake_me", context)
+        case "bare_alarm":
+            return Say((WHEN,))
+        case "cancel_timer" | "cancel_all":
+            return _cancel(intent == "cancel_all", slots, context)
         case "list_timers":
-            return _call("list_timers", {}, context, "set timers")
-        case "mute":
-            minutes = max(1, -(-grammar.seconds(slots["duration"]) // 60))
-            arguments = {"minutes": minutes}
-            return _call("mute_microphone", arguments, context, "close its microphone")
-        case "volume_up":
-            return _call("change_volume", {"steps": VOLUME_STEP}, context, "change its volume")
-        case "volume_down":
-            return _call("change_volume", {"steps": -VOLUME_STEP}, context, "change its volume")
-        case "volume_set":
-            percent = min(grammar.number(slots["percent"]), 100)
-            return _call("set_volume", {"percent": percent}, context, "set its volume")
-        case "story":
-            return Say(_story(slots.get("story"), context.answers))
-        case "help":
-            return Say(HELP)
-        case "stop":
-            return Say(("Okay.",))
+            return _call("list_timers", {}, context)
+        case "mute" | "bare_mute":
+            length_s = grammar.seconds(slots.get("duration", f"{MUTE_MINUTES} minutes"))
+            return _mute(max(1, -(-length_s // 60)), intent == "bare_mute", context)
+        case "volume_up" | "volume_down":
+            steps = VOLUME_STEP if intent == "volume_up" else -VOLUME_STEP
+            return _call("change_volume", {"steps": steps}, context)
+        case "volume_set" | "volume_full":
+            return _volume(slots.get("percent", "hundred percent"), context)
         case "repeat" if "say_again" in context.tools and context.answers:
             return Call("say_again", {})
+    return None
+
+
+def _words(intent: str, slots: Mapping[str, str], context: IntentContext) -> tuple[str, ...]:
+    """The answer to an intent that calls nothing."""
+    match intent:
+        case "time":
+            return (f"It is {_clock(context.local_time)}.",)
+        case "date":
+            return (f"Today is {_calendar(context.local_time)}.",)
+        case "story":
+            return tell(slots.get("story"), context.answers)
+        case "help" | "more":
+            return help_words(intent == "more", context.answers)
+        case "stop" | "no" | "yes":
+            return OKAY
         case "repeat":
-            return Say(_sentences(context.answers[-1]) if context.answers else GREETING)
+            return sentences(context.answers[-1]) if context.answers else GREETING
         case "go_on":
-            return Say(_rest(context.answers))
+            return rest(context.answers)
         case "thanks":
-            return Say(("You are welcome.",))
+            return ("You are welcome.",)
+        case "goodbye":
+            return ("Goodbye.",)
         case _:
-            return Say(GREETING)
+            return GREETING
 
 
-def confirm(name: str, arguments: str, output: str) -> Say:
-    """The answer after the client's function returned `output` (text or JSON)."""
-    returned = _parsed(output, otherwise=output)
-    if isinstance(returned, dict):
-        if returned.get("error"):
-            return Say((f"That did not work: {_flat(returned['error']).rstrip('.')}.",))
-        returned = returned.get("message") or returned.get("text")
-    if isinstance(returned, str) and returned.strip():
-        words = re.sub(r"\b(\d{1,6}) seconds\b", _as_duration, _flat(returned))
-        return Say(_sentences(words))
-    return Say((_done(name, arguments),))
+# --- calls ----------------------------------------------------------------------------------
 
 
-def spoken_duration(seconds: int) -> str:
-    """``90`` as ``1 minute and 30 seconds``."""
-    parts = []
-    for size, unit in ((3_600, "hour"), (60, "minute"), (1, "second")):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}{'s' if count > 1 else ''}")
-    return " and ".join(parts) or "no time"
+def _timer(seconds: int, label: str, context: IntentContext) -> Say | Call:
+    arguments: dict[str, Any] = {"seconds": seconds}
+    if label:
+        arguments["name"] = label
+    return _call("set_timer", arguments, context)
 
 
-def _call(name: str, arguments: dict[str, Any], context: IntentContext, ability: str) -> Say | Call:
+def _timer_words(timer: Call) -> str:
+    return f"set a timer for {spoken_duration(timer.arguments['seconds'])}"
+
+
+def _alarm(words: str, wake: bool, context: IntentContext) -> Say | Call:
+    now = context.local_time
+    found = when.alarm_time(words, now, wake=wake)
+    if found is None:
+        return Say(("No clock shows that hour.",))
+    if found.at <= now:
+        return Say((f"It is already {_clock(now)}.", WHEN))
+    arguments = {"time": found.hour}
+    if found.day is not None:
+        arguments["day"] = f"{found.day}"
+    time = when.spoken_time(found.at, now)
+    did = f"I will wake you {time}." if wake else f"The alarm will ring {time}."
+    ask = f"wake you {time}" if wake else f"set an alarm for {time.removeprefix('at ')}"
+    return _careful("set_alarm", arguments, did, ask, context)
+
+
+def _cancel(every: bool, slots: Mapping[str, str], context: IntentContext) -> Say | Call:
+    if every:
+        told = "I cancel all timers and alarms."
+        return _careful("cancel_timers", {"every": True}, told, told[2:-1], context)
+    arguments = {"kind": slots["kind"]}
+    if "label" in slots:
+        arguments["name"] = slots["label"]
+    call = _call("cancel_timers", arguments, context)
+    if isinstance(call, Call) and context.spoken and not context.sure:
+        return _ask(call, f"cancel the {slots.get('label', '')} {slots['kind']}".replace("  ", " "))
+    return call
+
+
+def _mute(minutes: int, ask: bool, context: IntentContext) -> Say | Call:
+    length = spoken_duration(60 * minutes)
+    if ask or minutes > LONGEST_UNASKED_MIN:
+        context = replace(context, sure=False)
+    told = f"I close the microphone for {length}."
+    return _careful("mute_microphone", {"minutes": minutes}, told, told[2:-1], context)
+
+
+def _volume(words: str, context: IntentContext) -> Say | Call:
+    level = grammar.number(words)
+    if "percent" not in words and 1 <= level <= 10:
+        level *= 10  # "volume five": of ten
+    percent = min(level, 100)
+    if percent >= QUIET_PERCENT:
+        return _call("set_volume", {"percent": percent}, context)
+    told = f"I set the volume to {percent} percent."
+    return _careful("set_volume", {"percent": percent}, told, told[2:-1], context)
+
+
+def _careful(
+    name: str, arguments: dict[str, Any], told: str, ask: str, context: IntentContext
+) -> Say | Call:
+    """A call that is announced if it was spoken, and only offered if it may be misheard."""
+    call = _call(name, arguments, context)
+    if isinstance(call, Say) or not context.spoken:
+        return call
+    return replace(call, announcement=told) if context.sure else _ask(call, ask)
+
+
+def _ask(call: Call, what: str) -> Say:
+    return Say((f"Shall I {what}?",), offer=replace(call, announcement=""))
+
+
+def _call(name: str, arguments: dict[str, Any], context: IntentContext) -> Say | Call:
     if name in context.tools:
         return Call(name, arguments)
-    return Say((f"Sorry, this device can't {ability}.",))
+    return Say((f"Sorry, this device can't {_ABILITIES[name]}.",))
 
 
-def _next_hour(said: str, now: datetime) -> str | None:
-    """The spoken hour as HH:MM; if it has two meanings, the next one."""
-    found = grammar.hour(said)
-    if found is None:
-        return None
-    hours, minutes, sure = found
-    both = [hours] if sure else [hours % 12, hours % 12 + 12]
-    passed = now.hour * 60 + now.minute
-    soonest = min(both, key=lambda h: (h * 60 + minutes - passed - 1) % (24 * 60))
-    return f"{soonest:02}:{minutes:02}"
+_ABILITIES = {
+    "set_timer": "set timers",
+    "set_alarm": "set alarms",
+    "cancel_timers": "cancel timers",
+    "list_timers": "set timers",
+    "mute_microphone": "close its microphone",
+    "change_volume": "change its volume",
+    "set_volume": "set its volume",
+}
+
+
+# --- words -----------------------------------------------------------------------------------
 
 
 def _clock(now: datetime) -> str:
@@ -157,61 +237,3 @@ def _calendar(now: datetime) -> str:
         "th" if now.day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(now.day % 10, "th")
     )
     return f"{now:%A}, {now:%B} {now.day}{ending}, {now.year}"
-
-
-def _story(title: str | None, answers: Sequence[str]) -> tuple[str, ...]:
-    """The requested story, otherwise the first that is new to this conversation."""
-    if title is None:
-        heard = " ".join(answers)
-        fresh = (name for name in STORIES if not is_told_in(name, heard))
-        title = next(fresh, next(iter(STORIES)))
-    return STORIES[title]
-
-
-def _rest(answers: Sequence[str]) -> tuple[str, ...]:
-    """The rest of the newest story, from the last sentence that was heard."""
-    for index in range(len(answers) - 1, -1, -1):
-        rest = rest_after(answers[index])
-        if rest:
-            return rest
-        if any(is_told_in(title, answers[index]) for title in STORIES):
-            return ("That was the end of the story.",)
-    return ("There is nothing to go on with.", "You can ask me for a story.")
-
-
-def _sentences(text: str) -> tuple[str, ...]:
-    parts = text.replace("? ", "?\n").replace("! ", "!\n").replace(". ", ".\n").split("\n")
-    return tuple(part for part in parts if part.strip())
-
-
-def _flat(value: Any) -> str:
-    """A returned value as one line of words; for an object, its message."""
-    if isinstance(value, dict):
-        value = value.get("message")
-    if not isinstance(value, str | int | float):
-        value = "no reason was given"
-    return " ".join(str(value).split())
-
-
-def _parsed(text: str, otherwise: Any = None) -> Any:
-    """The value of JSON; `otherwise` for other text, and for JSON that UTF-8 cannot encode."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return otherwise
-
-
-def _as_duration(found: re.Match[str]) -> str:
-    return spoken_duration(int(found[1]))
-
-
-def _done(name: str, arguments: str) -> str:
-    """A confirmation from the arguments, for functions that return no words."""
-    given = _parsed(arguments)
-    if not isinstance(given, dict):
-        return "Done."
-    if name == "set_timer" and isinstance(given.get("seconds"), int):
-        return f"The timer is set for {spoken_duration(given['seconds'])}."
-    if name == "set_volume" and isinstance(given.get("percent"), int | float):
-        return f"The volume is {given['percent']} percent."
-    return "Done."

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, field
 
 from parleyd.embedded import api_error
+from parleyd.embedded.intents import Call
 from parleyd.embedded.recognition import RecognitionResult
 from parleyd.embedded.schema import Check, array, audio, choice, mapping, name, table, tagged, text
 from parleyd.realtime.events import Json
@@ -40,6 +41,11 @@ class Item:
     name: str = ""
     call_id: str = ""
     arguments: str = ""
+    announced: bool = False
+    """The user knew of this call before it was made."""
+    offer: Call | None = None
+    """The call that follows a yes to this question of the assistant."""
+    question: str = ""
 
     @property
     def word_bytes(self) -> int:

@@ -15,7 +15,10 @@ class RecognitionResult:
     """Lower case, as in the grammar; empty if nothing was accepted."""
 
     confidence: float
-    """Mean log acoustic score per frame of the words (<= 0)."""
+    """How well the words fit, per frame of theirs (at most about 0)."""
+
+    sure: bool = False
+    """There is little doubt: enough for calls that are hard to undo."""
 
     failed: str = ""
     """Why the recogniser failed; empty if it worked."""

@@ -5,7 +5,6 @@ module as a separate process (``python -m parleyd.embedded.recognizer``), which
 answers each length-prefixed utterance on stdin with one line of JSON on stdout.
 """
 
-import math
 import os
 import sys
 import tempfile
@@ -20,7 +19,8 @@ from pocketsphinx import Decoder, get_model_path
 from parleyd.audio import decode_pcm16
 from parleyd.embedded import answers as answers_grammar
 from parleyd.embedded import grammar
-from parleyd.embedded.recognition import LENGTH, NO_CONFIDENCE, NOTHING, RecognitionResult
+from parleyd.embedded.phone_loop import PhoneLoop, confidence, decode, mean_score
+from parleyd.embedded.recognition import LENGTH, NOTHING, RecognitionResult
 from parleyd.errors import OfflineSpeechError
 from parleyd.system.parent_death import die_with_parent
 from parleyd.units import MIC_RATE_HZ, Frames, ms_to_frames
@@ -36,11 +36,16 @@ PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
 }
 """Words that the bundled dictionary lacks, or has only in full."""
 
-LEAST_CONFIDENCE = -4.3
-"""Accepts 98 % of real commands and 10-18 % of other sentences; -4.0: 94 % and 3-10 %."""
+LEAST_CONFIDENCE = -3.2
+"""Of commands, by `phone_loop.confidence`; figures: tests/bench/phrases/README.md."""
+
+SURE_CONFIDENCE = -2.4
+"""From here on a command that is hard to undo is announced instead of asked."""
+
+LEAST_OF_ANSWERS = -4.3
+"""Of answers, by the mean score of their words; figures: tests/bench/README.md."""
 
 LEAST_PEAK = 16  # -66 dBFS; zeros have no spectrum, and were recognised as "go on" at -1.5
-SCORE_SCALE = 1024  # the search stores scores ten bits shorter than its nominal log base
 LEAST_FRAMES = ms_to_frames(100, MIC_RATE_HZ)  # no command is shorter
 
 
@@ -48,16 +53,16 @@ class Recognizer:
     """Recognises words of the grammar in whole utterances of 16 kHz speech.
 
     Raises `OfflineSpeechError` when the model can't be loaded. Not thread-safe;
-    `recognize` blocks for about a tenth of the utterance's length.
+    `recognize` blocks for about a fifth of the utterance's length.
     """
 
-    def __init__(
-        self, least_confidence: float = LEAST_CONFIDENCE, *, answers: bool = False
-    ) -> None:
+    def __init__(self, least_confidence: float | None = None, *, answers: bool = False) -> None:
         """`answers`: of the grammar of answers, not of commands."""
-        self._least_confidence = least_confidence
+        usual = LEAST_OF_ANSWERS if answers else LEAST_CONFIDENCE
+        self._least_confidence = usual if least_confidence is None else least_confidence
         try:
             self._decoder = _decoder(answers_grammar) if answers else _decoder(grammar)
+            self._phones = None if answers else PhoneLoop()
         except (RuntimeError, OSError, ValueError) as error:
             raise OfflineSpeechError(
                 f"Offline recognition cannot start: {error}. Expected the model inside the "
@@ -69,27 +74,17 @@ class Recognizer:
         """The command in one utterance (int16, 16 kHz), or nothing if there is none."""
         if len(frames) < LEAST_FRAMES or int(np.abs(frames.astype(np.int32)).max()) < LEAST_PEAK:
             return NOTHING
-        # Resets the noise estimate of the last utterance, so the same audio gives the same words.
-        self._decoder.reinit_feat()
-        self._decoder.start_utt()
-        self._decoder.process_raw(frames.tobytes(), full_utt=True)
-        self._decoder.end_utt()
+        words = decode(self._decoder, frames)
         found = self._decoder.hyp()
         if found is None or not found.hypstr:
             return NOTHING
-        confidence = self._confidence()
-        accepted = confidence >= self._least_confidence
-        return RecognitionResult(found.hypstr if accepted else "", confidence)
-
-    def _confidence(self) -> float:
-        """Log acoustic score of all word segments divided by their frames."""
-        total, frames = 0.0, 0
-        for segment in self._decoder.seg() or ():
-            if segment.word.startswith(("<", "[", "(")):
-                continue
-            frames += segment.end_frame - segment.start_frame + 1
-            total += math.log(segment.ascore) if segment.ascore > 0.0 else -math.inf
-        return max(SCORE_SCALE * total / frames, NO_CONFIDENCE) if frames else NO_CONFIDENCE
+        if self._phones is None:
+            score = mean_score(words)
+        else:
+            score = confidence(words, self._phones.decode(frames))
+        if score < self._least_confidence:
+            return RecognitionResult("", score)
+        return RecognitionResult(found.hypstr, score, sure=score >= SURE_CONFIDENCE)
 
 
 def _decoder(language: ModuleType) -> Decoder:

@@ -24,6 +24,10 @@ DELTA_BYTES = ms_to_frames(200, SERVER_RATE_HZ) * FRAME_BYTES
 TOKEN_LIMIT = 1_000_000
 """There is no limit and no charge here; clients expect a number."""
 
+OBJECTION_S = 1.5
+"""After an announcement has been played, before its call: a person needs 0.3 to 0.8 s to say no,
+and voice detection and the network's way some more."""
+
 
 class ResponseGenerator:
     """Generates one answer. Sans-I/O: it requests sentences and receives their frames.
@@ -69,6 +73,8 @@ class ResponseGenerator:
         self._read = Tokens()
         self._written = Tokens()
         self._output: list[Json] = []
+        self._announced: Call | None = None  # made unless the user objects
+        self._played_until = 0.0  # by a client that plays from the first delta on
         out.send(events.ResponseCreated(response=self._wire("in_progress", None)))
 
     def begin(self, plan: Say | Call, heard: Item | None, now: float) -> None:
@@ -76,14 +82,23 @@ class ResponseGenerator:
         self._read = Tokens.read(heard) if heard else Tokens()
         self._next_due = now
         if isinstance(plan, Call):
-            self._call(plan)
-        elif self._audio:
-            self._open_message("output_audio", "audio", "transcript")
+            if not plan.announcement:
+                self._call(plan)
+                return
+            self._announced, plan = plan, Say((plan.announcement,))
+        kind = (
+            ("output_audio", "audio", "transcript")
+            if self._audio
+            else ("output_text", "text", "text")
+        )
+        item = self._open_message(*kind)
+        item.offer, item.question = plan.offer, plan.sentences[-1]
+        if self._audio:
             self._sentences = chain.from_iterable(map(pieces, plan.sentences))
             self._sentence = next(self._sentences, None)
-            self._continue()
+            self._continue(now)
         else:
-            self._write(plan)
+            self._write(plan, item, now)
 
     def synthesized(self, job: int, frames: Frames | None, now: float) -> None:
         """Take the audio of the requested sentence; None if there is none."""
@@ -102,8 +117,12 @@ class ResponseGenerator:
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Send the audio that is due, then request the next sentence or end."""
-        if self.done or self._item is None:
+        """Send the audio that is due, then request the next sentence, call, or end."""
+        if self.done:
+            return
+        if self._item is None:
+            if self._announced is not None and now >= self._next_due:
+                self._call(self._announced)
             return
         while self._deltas and (self._pace is None or now >= self._next_due):
             delta = self._deltas.popleft()
@@ -113,15 +132,17 @@ class ResponseGenerator:
                 return
             self._item.add_audio(delta)
             self._send_part(events.AudioDelta, delta=delta)
+            length_s = len(delta) / FRAME_BYTES / SERVER_RATE_HZ
+            self._played_until = max(self._played_until, now) + length_s
             if self._pace is not None:
-                length_s = len(delta) / FRAME_BYTES / SERVER_RATE_HZ
                 self._next_due = max(self._next_due, now - length_s) + length_s / self._pace
         if not self._deltas and self._job is None:
-            self._continue()
+            self._continue(now)
 
     def due(self) -> float | None:
         """When `advance` must be called next, unless another input comes first."""
-        return self._next_due if self._deltas and self._pace is not None else None
+        waits = self._item is None and self._announced is not None and not self.done
+        return self._next_due if waits or (self._deltas and self._pace is not None) else None
 
     def finish(self, status: str, reason: str | None = None, error: str | None = None) -> None:
         """End it: close all open parts in order, and drop all unsent output."""
@@ -146,10 +167,10 @@ class ResponseGenerator:
         }  # fmt: skip
         self._out.send(events.RateLimitsUpdated(rate_limits=[limit]))
 
-    def _continue(self) -> None:
+    def _continue(self, now: float) -> None:
         """Request the next sentence, or end."""
         if self._sentence is None:
-            self.finish("completed")
+            self._end_message(now)
             return
         sentence, speed = self._sentence, self._speed
         self._job = self._out.ask(lambda job: Synthesize(job, sentence, speed))
@@ -161,7 +182,7 @@ class ResponseGenerator:
             name=plan.name, call_id=self._out.new_id("call"), content_type="",
         )  # fmt: skip
         self._add(item)
-        item.arguments = arguments
+        item.arguments, item.announced = arguments, bool(plan.announcement)
         common: dict[str, Any] = {
             "response_id": self.id,
             "item_id": item.id,
@@ -175,13 +196,21 @@ class ResponseGenerator:
         self._close_item(item)
         self.finish("completed")
 
-    def _write(self, plan: Say) -> None:
-        item = self._open_message("output_text", "text", "text")
+    def _write(self, plan: Say, item: Item, now: float) -> None:
         for index, sentence in enumerate(plan.sentences):
             piece = sentence if index == 0 else " " + sentence
             item.text += piece
             self._send_part(events.TextDelta, delta=piece)
-        self.finish("completed")
+        self._end_message(now)
+
+    def _end_message(self, now: float) -> None:
+        """End, or close the announcement and wait for an objection before the call."""
+        if self._announced is None:
+            self.finish("completed")
+            return
+        self._close_message("completed")
+        self._item = None
+        self._next_due = max(self._played_until, now) + OBJECTION_S
 
     def _open_message(self, content_type: str, part: str, field: str) -> Item:
         item = Item(

@@ -1,5 +1,7 @@
 """The stories of the embedded server; each lasts almost a minute."""
 
+from collections.abc import Sequence
+
 STORIES: dict[str, tuple[str, ...]] = {
     "lighthouse": (
         "There was once a lighthouse keeper who was afraid of the dark.",
@@ -84,3 +86,23 @@ def rest_after(heard: str) -> tuple[str, ...]:
 def is_told_in(title: str, heard: str) -> bool:
     """Whether any sentence of this story occurs in the heard part of an answer."""
     return any(sentence in heard for sentence in STORIES[title])
+
+
+def tell(title: str | None, answers: Sequence[str]) -> tuple[str, ...]:
+    """The requested story, otherwise the first that is new to this conversation."""
+    if title is None:
+        heard = " ".join(answers)
+        fresh = (name for name in STORIES if not is_told_in(name, heard))
+        title = next(fresh, next(iter(STORIES)))
+    return STORIES[title]
+
+
+def rest(answers: Sequence[str]) -> tuple[str, ...]:
+    """The rest of the newest story, from the last sentence that was heard."""
+    for index in range(len(answers) - 1, -1, -1):
+        left = rest_after(answers[index])
+        if left:
+            return left
+        if any(is_told_in(title, answers[index]) for title in STORIES):
+            return ("That was the end of the story.",)
+    return ("There is nothing to go on with.", "You can ask me for a story.")

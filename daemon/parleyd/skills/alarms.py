@@ -45,6 +45,9 @@ NEXT_WITHIN_S = 26 * 3600  # the next 07:00 is at most 25 h ahead: if later, the
 EARLIEST = 1_767_225_600.0  # 2026-01-01, older than this code: an earlier clock is not set yet
 
 
+Kind = Literal["timer", "alarm"]
+
+
 @dataclass(frozen=True, slots=True)
 class ClockReading:
     """Now, on both clocks, in seconds."""
@@ -127,13 +130,17 @@ class Alarms:
         alarm = Alarm(id=0, name=name, due=within(due), timer=False, any_day=any_day)
         return self._add(msgspec.structs.replace(alarm, **_local(due)), now)
 
-    def cancel(self, name: str) -> list[Alarm]:
-        """Remove the waiting alarms with this name (any case), or all if it is empty.
+    def find(self, name: str, kind: Kind | None = None) -> list[Alarm]:
+        """The waiting alarms with this name (any case) and kind, the next one first; all of them if
+        neither is given."""
+        return [alarm for alarm in self.waiting if _is_meant(alarm, name, kind)]
+
+    def cancel(self, name: str, kind: Kind | None = None) -> list[Alarm]:
+        """Remove the alarms that `find` returns, and return them.
 
         Missed ones are removed as well, but not returned.
         """
-        wanted = cleaned(name).lower()
-        gone = [a for a in self._waiting.values() if not name or wanted == a.name.lower() != ""]
+        gone = [alarm for alarm in self._waiting.values() if _is_meant(alarm, name, kind)]
         for alarm in gone:
             self._forget(alarm)
         return sorted((a for a in gone if not a.missed), key=lambda a: a.due)
@@ -297,6 +304,13 @@ class Alarms:
         if -NEXT_WITHIN_S <= now.wall - due <= RECENT_S:
             return None
         return max(known, default=within(now.wall))
+
+
+def _is_meant(alarm: Alarm, name: str, kind: Kind | None) -> bool:
+    if kind is not None and alarm.timer != (kind == "timer"):
+        return False
+    wanted = cleaned(name).lower()
+    return not name or wanted == alarm.name.lower() != ""
 
 
 def _unset(alarm: Alarm, now: ClockReading) -> bool:

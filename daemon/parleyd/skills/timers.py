@@ -16,6 +16,7 @@ from parleyd.skills.alarms import (
     Alarm,
     Alarms,
     ClockReading,
+    Kind,
 )
 from parleyd.skills.hours import LONGEST_DAYS, next_time
 from parleyd.system.repeats import ONE_OF_A_LIST
@@ -138,14 +139,28 @@ class Timers:
         return ". ".join(lines) + "." if lines else "No timer and no alarm is set."
 
     @skill
-    async def cancel_timers(self, name: Name = "") -> str:
-        """Cancel the timers and alarms with this name, or all when no name is given."""
-        gone = self._alarms.cancel(name)
-        if not gone and name:
-            waiting = ", ".join(_what(alarm) for alarm in self._alarms.waiting) or "none"
-            raise ValueError(f"there is no timer called {name}; there are: {waiting}")
+    async def cancel_timers(
+        self,
+        name: Name = "",
+        kind: Annotated[Kind | None, Meta(description="if one of them was said")] = None,
+        every: Annotated[bool, Meta(description="all of them; only if that was asked for")] = False,
+    ) -> str:
+        """Cancel a timer or an alarm: the one with this name, or the only one; with `every`, all
+        of them."""
+        found = self._alarms.find(name, kind)
+        if len(found) > 1 and not (every or name):
+            raise ValueError(
+                f"there are {len(found)}: {_names(found)}; say which one by its name, or say all"
+            )
+        if not found and (name or kind):
+            called = f" called {name}" if name else ""
+            there = _names(self._alarms.waiting) or "none"
+            raise ValueError(f"there is no {kind or 'timer'}{called}; there are: {there}")
+        gone = self._alarms.cancel(name, kind)
         await self.save()
-        return f"{len(gone)} timer{'s are' if len(gone) != 1 else ' is'} cancelled."
+        if len(gone) == 1:
+            return f"The {_what(gone[0])} is cancelled."
+        return f"{len(gone)} timers are cancelled."
 
     async def _confirmed(self, text: str) -> str:
         if await self.save():
@@ -156,6 +171,10 @@ class Timers:
 def spoken(alarm: Alarm) -> str:
     """The announcement while it rings."""
     return f"{_what(alarm) if alarm.name else 'your ' + _what(alarm)}."
+
+
+def _names(alarms: Sequence[Alarm]) -> str:
+    return ", ".join(map(_what, alarms))
 
 
 def _what(alarm: Alarm) -> str:

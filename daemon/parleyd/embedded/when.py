@@ -1,0 +1,153 @@
+"""Hours and days in the user's words: which instant is meant, and how it is spoken back."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from parleyd.embedded import grammar
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WAKING_HOURS = range(4, 12)
+"""To be woken at seven means the morning."""
+DAYTIME_HOURS = range(6, 12)
+"""The morning hours of an alarm with a day, if it does not say which half of the day."""
+
+_AFTER = ("past", "after")
+_PARTS = ("morning", "afternoon", "evening", "night")
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmTime:
+    """When an alarm rings, by the local clock."""
+
+    at: datetime
+    day: date | None
+    """The day that the user named; None: the next time that a clock shows this hour."""
+
+    @property
+    def hour(self) -> str:
+        """``07:30``."""
+        return f"{self.at:%H:%M}"
+
+
+def alarm_time(words: str, now: datetime, *, wake: bool = False) -> AlarmTime | None:
+    """The instant that a `when` of the grammar means; None if no clock shows such an hour.
+
+    `wake`: to be woken, which happens in the morning. `now`: local time. The result may have
+    passed if the user named today.
+    """
+    found = _clock(words)
+    if found is None:
+        return None
+    hours, minutes, sure = found
+    part = _part(words)
+    day = _day(words, now)
+    if part:
+        hours, sure = _in_part(hours, part), True
+    if not sure:
+        if hours % 12 in (WAKING_HOURS if wake else DAYTIME_HOURS if day else ()):
+            hours, sure = hours % 12, True
+        elif day and hours < 12:
+            hours, sure = hours + 12, True
+        elif day:
+            sure = True
+    if day is not None:
+        if day == now.date() and hours < WAKING_HOURS.start and part in ("night", "tonight"):
+            day += timedelta(days=1)  # "tonight at one"
+        at = datetime.combine(day, now.timetz()).replace(
+            hour=hours, minute=minutes, second=0, microsecond=0
+        )
+        if at <= now and any(word in words for word in WEEKDAYS):
+            at, day = at + timedelta(days=7), day + timedelta(days=7)
+        return AlarmTime(at, day)
+    choices = [hours] if sure else [hours % 12, hours % 12 + 12]
+    return AlarmTime(min(_next(choice, minutes, now) for choice in choices), None)
+
+
+def spoken_time(at: datetime, now: datetime) -> str:
+    """``tomorrow, Tuesday, at seven in the morning``."""
+    days = (at.date() - now.date()).days
+    if days == 0:
+        day = "today"
+    elif days == 1:
+        day = f"tomorrow, {at:%A},"
+    elif days < 7:
+        day = f"on {at:%A}"
+    else:
+        day = f"on {at:%A}, {at:%B} {at.day},"
+    return f"{day} at {spoken_clock(at)}"
+
+
+def spoken_clock(at: datetime) -> str:
+    """``seven thirty in the evening``."""
+    if (at.hour, at.minute) in ((0, 0), (12, 0)):
+        return "noon" if at.hour else "midnight"
+    minutes = f" {'oh ' if at.minute < 10 else ''}{grammar.spelled(at.minute)}" if at.minute else ""
+    part = "in the morning"
+    if at.hour >= 21 or at.hour < 4:
+        part = "at night"
+    elif at.hour >= 18:
+        part = "in the evening"
+    elif at.hour >= 12:
+        part = "in the afternoon"
+    return f"{grammar.spelled(at.hour % 12 or 12)}{minutes} {part}"
+
+
+def _clock(words: str) -> tuple[int, int, bool] | None:
+    """Hours, minutes, and whether the hours are of a clock with 24 hours."""
+    if re.search(r"\bnoon|midday", words):
+        return 12, 0, True
+    if "midnight" in words:
+        return 0, 0, True
+    drop = r"\b(a m|p m|in|the|this|at|for|on|next|today|tonight|tomorrow|minutes|%s)\b"
+    said = re.sub(drop % "|".join((*_PARTS, *WEEKDAYS)), " ", words).split()
+    for place, word in enumerate(said):
+        if word in (*_AFTER, "to", "before"):
+            return _around(said[:place], word in _AFTER, " ".join(said[place + 1 :]))
+    size = 2 if said[:1] == ["twenty"] and grammar.number(" ".join(said[1:2])) in (1, 2, 3) else 1
+    hours, rest = grammar.number(" ".join(said[:size])), said[size:]
+    minutes = grammar.number(" ".join(word for word in rest if word not in ("oh", "o'clock")))
+    if not said or hours > 23 or minutes > 59:
+        return None
+    return hours, minutes, hours > 12
+
+
+def _around(before: list[str], after: bool, hour: str) -> tuple[int, int, bool]:
+    words = " ".join(before)
+    minutes = 30 if "half" in words else 15 if "quarter" in words else grammar.number(words)
+    hours = grammar.number(hour)
+    if after:
+        return hours, minutes, False
+    return (hours - 1 or 12), 60 - minutes, False
+
+
+def _part(words: str) -> str:
+    if re.search(r"\ba m\b", words):
+        return "morning"
+    if re.search(r"\bp m\b", words):
+        return "afternoon"
+    return next((part for part in ("tonight", *_PARTS) if part in words), "")
+
+
+def _in_part(hours: int, part: str) -> int:
+    """The hour of a day with 24 hours; a night ends at six."""
+    if hours > 12:
+        return hours
+    if part == "morning" or (part in ("night", "tonight") and hours % 12 < 6):
+        return hours % 12
+    return hours % 12 + 12
+
+
+def _day(words: str, now: datetime) -> date | None:
+    """The day that was named."""
+    if "tomorrow" in words:
+        return now.date() + timedelta(days=1)
+    for number, name in enumerate(WEEKDAYS):
+        if name in words:
+            return now.date() + timedelta(days=(number - now.weekday()) % 7)
+    return now.date() if re.search(r"\b(today|tonight|this)\b", words) else None
+
+
+def _next(hours: int, minutes: int, now: datetime) -> datetime:
+    at = now.replace(hour=hours, minute=minutes, second=0, microsecond=0)
+    return at if at > now else at + timedelta(days=1)

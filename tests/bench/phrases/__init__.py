@@ -1,0 +1,1 @@
+"""Phrases, said by many voices, as the embedded server understands them."""

@@ -1,0 +1,130 @@
+"""Calls that are hard to undo: announced before they are made, or made only after a yes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parleyd.embedded.actions import Recognize
+from parleyd.embedded.recognition import RecognitionResult
+from parleyd.embedded.response import OBJECTION_S
+from parleyd.units import SERVER_RATE_HZ
+from tests.embedded.engine_desk import MANUAL, Desk, Json, audio, kinds, only, transcript
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("mute_microphone", "cancel_timers", "set_alarm", "set_timer")
+TOOLS = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in NAMES]
+TOLD = "I close the microphone for 10 minutes."
+SPEECH = np.full(SERVER_RATE_HZ // 2, 900, np.int16)
+
+
+@pytest.fixture(params=[None, 1.0], ids=["fast", "real time"])
+def desk(request: Any, new_desk: Callable[..., Desk]) -> Desk:
+    """Audio as fast as it is made, and at the pace of playback: the call waits for both."""
+    return new_desk(request.param, session={**MANUAL, "tools": TOOLS})
+
+
+def hear(desk: Desk, words: str, *, sure: bool) -> list[Json]:
+    """Say something that the recogniser understands as these words."""
+    desk.by_hand = True
+    desk.say(SPEECH)
+    came = desk.send("input_audio_buffer.commit") + desk.send("response.create")
+    (job,) = desk.jobs
+    assert isinstance(job, Recognize)
+    desk.jobs.clear()
+    heard = RecognitionResult(words, -2.0, sure)
+    came += desk._take(desk.engine.recognized(job.job, heard, desk.now))
+    desk.by_hand = False
+    return came + desk.work()
+
+
+def calls(came: list[Json]) -> list[str]:
+    return [e["name"] for e in came if e["type"] == "response.function_call_arguments.done"]
+
+
+def test_announced_call_waits_for_the_audio_and_a_moment(desk: Desk) -> None:
+    came = hear(desk, "mute the microphone for ten minutes", sure=True)
+    played_s = len(desk.speak(TOLD)) / SERVER_RATE_HZ
+    came += desk.wait(played_s + OBJECTION_S - 0.1)
+    assert transcript(came) == TOLD
+    assert len(audio(came)) / 2 / SERVER_RATE_HZ == pytest.approx(played_s)
+    assert calls(came) == []
+    assert "response.done" not in kinds(came)
+    came = desk.wait(0.2)
+    assert calls(came) == ["mute_microphone"]
+    done = only(came, "response.done")["response"]
+    assert done["status"] == "completed"
+    assert [item["type"] for item in done["output"]] == ["message", "function_call"]
+
+
+@pytest.mark.parametrize("after_s", [0.3, 3.0])
+def test_cancelled_announcement_is_never_called(desk: Desk, after_s: float) -> None:
+    hear(desk, "mute the microphone for ten minutes", sure=True)
+    desk.wait(after_s)
+    came = desk.send("response.cancel")
+    assert only(came, "response.done")["response"]["status"] == "cancelled"
+    assert calls(came + desk.wait(60.0)) == []
+
+
+def test_speech_in_the_moment_prevents_the_call(new_desk: Callable[..., Desk]) -> None:
+    """With voice detection of the server, as Parley uses it: a "no" needs no button."""
+    desk = new_desk(1.0, session={"type": "realtime", "tools": TOOLS})
+    desk.by_hand = True
+    no = np.concatenate([desk.speak("No no, wait!"), np.zeros(SERVER_RATE_HZ, np.int16)])
+    desk.say(no)
+    job = [job for job in desk.jobs if isinstance(job, Recognize)][-1]
+    desk.jobs.clear()
+    heard = RecognitionResult("stop listening", -2.0, sure=True)
+    desk._take(desk.engine.recognized(job.job, heard, desk.now))
+    desk.by_hand = False
+    desk.work()
+    played_s = len(desk.speak(TOLD)) / SERVER_RATE_HZ
+    desk.wait(played_s + 0.3)
+    assert calls(desk.log) == []
+    came = desk.say(no[: SERVER_RATE_HZ // 2])
+    assert only(came, "response.done")["response"]["status"] == "cancelled"
+    assert calls(desk.log + desk.wait(10.0)) == []
+
+
+def test_result_of_an_announced_call_is_spoken_once(desk: Desk) -> None:
+    hear(desk, "mute the microphone for ten minutes", sure=True)
+    call = only(desk.wait(10.0), "response.function_call_arguments.done")
+    output = "The microphone is closed for 10 minutes. The button opens it earlier."
+    item = {"type": "function_call_output", "call_id": call["call_id"], "output": output}
+    desk.send("conversation.item.create", item=item)
+    came = desk.send("response.create") + desk.wait(10.0)
+    assert transcript(came) == "The button opens it earlier."
+
+
+@pytest.mark.parametrize(
+    ("reply", "called"),
+    [("yes please", ["cancel_timers"]), ("no", []), ("", []), ("what time is it", [])],
+)
+def test_doubtful_call_needs_a_yes(desk: Desk, reply: str, called: list[str]) -> None:
+    came = hear(desk, "cancel all timers", sure=False) + desk.wait(10.0)
+    assert transcript(came) == "Shall I cancel all timers and alarms?"
+    came = hear(desk, reply, sure=True) + desk.wait(10.0)
+    assert calls(came) == called
+    if reply != "yes please":
+        assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == []
+
+
+def test_yes_before_the_question_was_heard_permits_nothing(
+    new_desk: Callable[..., Desk],
+) -> None:
+    desk = new_desk(1.0, session={**MANUAL, "tools": TOOLS})
+    hear(desk, "cancel all timers", sure=False)
+    desk.wait(0.6)
+    desk.send("response.cancel")
+    assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == []
+
+
+def test_unsure_yes_is_asked_again(desk: Desk) -> None:
+    hear(desk, "cancel all timers", sure=False)
+    desk.wait(10.0)
+    came = hear(desk, "yes", sure=False) + desk.wait(10.0)
+    assert calls(came) == []
+    assert transcript(came) == "Shall I cancel all timers and alarms?"
+    assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == ["cancel_timers"]
