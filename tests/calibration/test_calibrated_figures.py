@@ -17,20 +17,20 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, SILENCE, Frames
 from tests.calibration.calibrating_rig import calibrate, loudest, measured, measurer
 
 
-@pytest.mark.parametrize("delay_ms", [2.0, 12.0, 90.0, 650.0])
+@pytest.mark.parametrize("delay_ms", [2.0, 90.0, 650.0])
 def test_delay_is_right_within_a_millisecond(delay_ms: float) -> None:
     measuring = measurer(RoomPlan("", echo_delay_ms=delay_ms))
     (figures,) = measuring.sweeps([60]).sweeps
     assert figures.delay_ms == pytest.approx(delay_ms, abs=1.0)
 
 
-@pytest.mark.parametrize("rt60_s", [0.15, 0.4, 0.8, 1.2])
+@pytest.mark.parametrize("rt60_s", [0.15, 0.5, 1.2])
 def test_reverberation_is_right_within_a_fifth(rt60_s: float) -> None:
     (figures,) = measurer(RoomPlan("", rt60_s=rt60_s)).sweeps([80]).sweeps
     assert figures.rt60_s == pytest.approx(rt60_s, rel=0.2)
 
 
-@pytest.mark.parametrize("ppm", [-300.0, -20.0, 0.0, 3.0, 80.0])
+@pytest.mark.parametrize("ppm", [-300.0, 3.0, 80.0])
 def test_drift_is_right_within_5_ppm(ppm: float) -> None:
     drift = measurer(RoomPlan("", drift_ppm=ppm)).sweeps(volumes(80)).drift_ppm
     assert drift == pytest.approx(ppm, abs=5.0)
@@ -44,7 +44,7 @@ def test_level_of_replies_is_right_within_a_decibel(gain_db: float) -> None:
         assert figures.reply_dbfs == pytest.approx(played + gain_db, abs=1.0)
 
 
-@pytest.mark.parametrize("user_dbfs", [-30.0, -38.0, -46.0])
+@pytest.mark.parametrize("user_dbfs", [-30.0, -46.0])
 def test_level_of_the_user_is_right_within_two_decibels(user_dbfs: float) -> None:
     """The room itself changes a voice by one: its reflections add and cancel."""
     measuring = measurer(RoomPlan("", user_dbfs=user_dbfs))

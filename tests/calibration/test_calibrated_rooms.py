@@ -21,7 +21,7 @@ VERDICTS = {
     "rattle": {"loudspeaker_distorts", "interrupting"},
     "hum": {"hum"},
     "gate": {"microphone_gated"},
-    "clipping": {"microphone_clips"},
+    "clipping": {"microphone_clips", "interrupting"},
     "dead": {"microphone_dead"},
     "two-cards": {"clock_drift"},
     "hall": {"reverberation"},
@@ -30,7 +30,7 @@ VERDICTS = {
     "limiter": {"volume_not_followed", "loudspeaker_distorts", "interrupting"},
     "quiet-microphone": {"microphone_too_quiet"},
     "television": {"room_not_quiet"},
-    "level-control": {"level_control", "volume_not_followed"},
+    "level-control": {"level_control", "volume_not_followed", "interrupting"},
 }
 OF_THE_USER = {"soft-user", "wrong-word"}
 
@@ -62,6 +62,17 @@ def test_two_flaws_at_once_are_both_found(
     room: str, flaws: dict[str, object], names: set[str]
 ) -> None:
     assert names <= wrong(calibrate(with_flaws(room, **flaws)))
+
+
+def test_echo_behind_a_microphone_with_its_gain_is_not_called_good() -> None:
+    hidden = with_flaws("loud-echo", level_control=True)
+    assert "interrupting" in wrong(calibrate(hidden))
+
+
+def test_distortion_is_not_taken_for_reverberation() -> None:
+    names = wrong(calibrate(with_flaws("loud-echo", limit=0.03)))
+    assert "loudspeaker_distorts" in names
+    assert "reverberation" not in names
 
 
 def test_hum_of_60_hz_differs_from_50() -> None:

@@ -59,6 +59,13 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def begun(daemon: Daemon, number: int) -> subprocess.Popen[str]:
+    """The command, after its first measurement, which is the daemon's one of this number."""
+    process = calibrating("--config", str(daemon.config))
+    wait_for(lambda: daemon.log.read_text().count("measures the room") >= number)
+    return process
+
+
 def measure(request: MeasureRequest) -> MeasuredReply:
     """Ask the daemon until no other measurement runs."""
     replies: list[MeasuredReply] = []
@@ -76,43 +83,49 @@ def measure(request: MeasureRequest) -> MeasuredReply:
     return replies[0]
 
 
-def test_daemon_hears_its_sweep_and_is_a_speaker_after_a_killed_client(
-    rig: PulseRig, daemon: Daemon
-) -> None:
+def test_daemon_is_a_speaker_after_each_end_of_a_measurement(rig: PulseRig, daemon: Daemon) -> None:
+    """A killed client, a microphone that closes, a reload, the end of the daemon."""
     rig.echo(50)
-    with calibrating("--config", str(daemon.config)) as killed:
-        until_it_says(killed, "Silence")
-        wait_for(lambda: "measures the room" in daemon.log.read_text())
+    with begun(daemon, 1) as killed:
         killed.kill()
     reply = measure(MeasureRequest(what="sweeps", volumes=(80,)))
     assert reply.sweeps is not None
     (sweep,) = reply.sweeps.sweeps
     assert sweep.heard
     assert sweep.over_noise_db > 20
-    assert "measures the room: silence" in daemon.log.read_text()
-    assert parley("listen").returncode == 0
-    daemon.wait("STATUS=listening")
 
-
-def test_microphone_that_closes_ends_the_command(rig: PulseRig, daemon: Daemon) -> None:
-    with calibrating("--config", str(daemon.config)) as process:
-        until_it_says(process, "Silence")
+    with begun(daemon, 3) as process:
         assert parley("mute").returncode == 0
         assert process.wait(WITHIN_S) == 5
     daemon.wait("STATUS=muted")
     assert rig.open_microphones() == 0
     refused = parley("calibrate", "--config", str(daemon.config), "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]) == (5, "muted")
+    assert parley("unmute").returncode == 0
+    daemon.wait("STATUS=idle")
+
+    with begun(daemon, 5) as process:
+        daemon.process.send_signal(signal.SIGHUP)
+        assert process.wait(WITHIN_S) == 5
+        assert process.stdout is not None
+        assert "the configuration changes" in process.stdout.read()
+    daemon.wait("READY=1")
+    assert parley("listen").returncode == 0
+    daemon.wait("STATUS=listening")
+    assert parley("stop").returncode == 0
+    daemon.wait("STATUS=idle")
+
+    with begun(daemon, 6) as process:
+        assert daemon.end() == 0
+        assert process.wait(WITHIN_S) in (5, 6)
+    assert "Traceback" not in daemon.log.read_text()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP])
-def test_signal_alone_closes_card_and_microphone(
-    rig: PulseRig, tmp_path: Path, ending: signal.Signals
-) -> None:
+def test_ctrl_c_alone_closes_card_and_microphone(rig: PulseRig, tmp_path: Path) -> None:
     config = tmp_path / "parley.toml"
     config.write_text(RIG_CARDS)
     with calibrating("--config", str(config)) as process:
         until_it_says(process, "rising")
-        process.send_signal(ending)
-        assert process.wait(WITHIN_S) == 128 + ending
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WITHIN_S) == 130
     assert rig.open_microphones() == 0

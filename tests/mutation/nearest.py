@@ -15,6 +15,13 @@ _SESSION = (
 
 NEAREST: dict[str, tuple[str, ...]] = {
     "audio": ("test_audio.py",),
+    **{
+        f"calibration.{name}": ("calibration/test_calibrated_rooms.py",
+                                "calibration/test_calibrated_figures.py")
+        for name in ("echo_verdicts", "interrupting", "judging", "microphone_verdicts", "silence",
+                     "sweep", "sweep_step", "user_verdicts")
+    },
+    "app.measuring_core": ("app/test_measuring_core.py",),
     "core.turn": ("core/test_turn.py",),
     "core.speaker": (*_CONVERSATIONS, "core/test_speaker_leftovers.py", "core/test_card_lost.py",
                      "core/test_greeting.py", "hearing/test_hearing_fails.py"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from parleyd.calibration.figures import Calibrated, SweepFigures
 from parleyd.calibration.interrupting import reliable
+from parleyd.calibration.microphone_verdicts import CLIPPED
 from parleyd.calibration.verdict import Grade, Installation, Verdict
 
 _DISTORTS_DB = -20.0  # 10 %: the bench has loudspeakers down to this, and they work less well
@@ -14,7 +15,6 @@ _REVERBERANT_S, _LATE_DB = 0.8, -18.0
 _FAR_MS, _SLOW_MS = 300.0, 150.0  # the canceller's search; the user hears that Parley stops late
 _JUMP_MS = 3.0  # queues are read to a period; the median of a second is steady to 1 ms
 _DRIFT_PPM, _MOST_PPM = 20.0, 500.0
-_CLIPPED = 3
 
 
 def heard(measured: Calibrated) -> bool:
@@ -63,7 +63,7 @@ def distorted(sweeps: Sequence[SweepFigures]) -> list[SweepFigures]:
         for sweep in sweeps
         if sweep.distortion_db is not None
         and sweep.distortion_db > _DISTORTS_DB
-        and sweep.clipped_runs < _CLIPPED
+        and sweep.clipped_runs < CLIPPED
     ]
 
 
@@ -92,7 +92,7 @@ def _not_followed(sweeps: Sequence[SweepFigures]) -> Iterator[Verdict]:
     expected = 40 * math.log10(loud.volume / soft.volume)
     missing = expected - (loud.reply_dbfs - soft.reply_dbfs)
     if missing > _NOT_FOLLOWED_DB:
-        clips = " (the microphone's clipping adds to it)" if loud.clipped_runs >= _CLIPPED else ""
+        clips = " (the microphone's clipping adds to it)" if loud.clipped_runs >= CLIPPED else ""
         yield Verdict(
             name="volume_not_followed",
             grade=Grade.BETTER,
@@ -129,8 +129,11 @@ def _delay(sweeps: Sequence[SweepFigures], lead_ms: int) -> Iterator[Verdict]:
 
 
 def _reverberation(sweeps: Sequence[SweepFigures]) -> Iterator[Verdict]:
-    times = sorted(sweep.rt60_s for sweep in sweeps if sweep.rt60_s is not None)
-    late = sorted(sweep.late_db for sweep in sweeps if sweep.late_db is not None)
+    bad = distorted(sweeps)  # added sounds resemble a late echo
+    whole = [sweep for sweep in sweeps if sweep.clipped_runs < CLIPPED]
+    plain = [sweep for sweep in whole if sweep not in bad]
+    times = sorted(sweep.rt60_s for sweep in plain or whole if sweep.rt60_s is not None)
+    late = sorted(sweep.late_db for sweep in plain if sweep.late_db is not None)
     rt60_s = times[len(times) // 2] if times else 0.0
     late_db = late[len(late) // 2] if late else -60.0
     if rt60_s > _REVERBERANT_S or late_db > _LATE_DB:

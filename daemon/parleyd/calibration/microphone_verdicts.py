@@ -14,7 +14,7 @@ _DC = 0.02
 _HUM_DBFS = -65.0
 _HUM_BELOW_NOISE_DB = 6.0
 UNSTEADY_DB = 8.0  # noise that is steady varies by 1 dB
-_CLIPPED = 3
+CLIPPED = 3
 _FALLS_DB = 5.0  # the noise after a loud sweep, where gain control is at work
 _DIFFERS_DB = 2.0  # two sweeps at one volume
 GAIN = ("mic", "capture", "adc", "pga", "input")
@@ -67,10 +67,11 @@ def _gate(measured: Calibrated, installation: Installation) -> Iterator[Verdict]
         )
 
 
-def _level_control(measured: Calibrated, installation: Installation) -> Iterator[Verdict]:
+def changes_gain(measured: Calibrated) -> float:
+    """By how many dB the microphone changes its gain after a loud sound; 0.0 if it does not."""
     sweeps = reliable(measured.sweeps.sweeps)
     if not sweeps:
-        return
+        return 0.0
     by_volume: dict[int, list[float]] = {}
     for sweep in sweeps:
         by_volume.setdefault(sweep.volume, []).append(sweep.reply_dbfs)
@@ -79,20 +80,25 @@ def _level_control(measured: Calibrated, installation: Installation) -> Iterator
     falls = measured.silence.noise_dbfs - loudest.noise_after_dbfs
     steady = measured.silence.unsteady_db < UNSTEADY_DB
     gated = measured.sweeps.microphone.zero_share > _GATED_SHARE
-    if apart > _DIFFERS_DB or (falls > _FALLS_DB and steady and not gated):
+    changes = apart > _DIFFERS_DB or (falls > _FALLS_DB and steady and not gated)
+    return max(apart, falls) if changes else 0.0
+
+
+def _level_control(measured: Calibrated, installation: Installation) -> Iterator[Verdict]:
+    if changed_db := changes_gain(measured):
         yield Verdict(
             name="level_control",
             grade=Grade.WRONG,
             text="The microphone changes its own gain: the same sound came back "
-            f"{max(apart, falls):.0f} dB softer after a loud one.",
+            f"{changed_db:.0f} dB softer after a loud one.",
             remedy="turn its automatic gain off: "
             + installation.amixer("auto gain", "agc", "alc", setting="off"),
         )
 
 
 def _clipping(measured: Calibrated, installation: Installation) -> Iterator[Verdict]:
-    clipped = [s.volume for s in measured.sweeps.sweeps if s.clipped_runs >= _CLIPPED]
-    if measured.silence.microphone.clipped_runs >= _CLIPPED:
+    clipped = [s.volume for s in measured.sweeps.sweeps if s.clipped_runs >= CLIPPED]
+    if measured.silence.microphone.clipped_runs >= CLIPPED:
         when = "even without Parley's sound"
     elif clipped:
         when = f"at volume {min(clipped)}"

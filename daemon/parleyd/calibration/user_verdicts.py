@@ -6,6 +6,7 @@ from statistics import median
 from parleyd.calibration.echo_verdicts import distorted
 from parleyd.calibration.figures import Calibrated, WordFigures
 from parleyd.calibration.interrupting import FAIR_DB, GOOD_DB, USER_DBFS, EchoLevels, chance
+from parleyd.calibration.microphone_verdicts import CLIPPED, changes_gain
 from parleyd.calibration.verdict import Grade, Installation, Verdict
 
 _SAID_DBFS = -100.0
@@ -40,10 +41,9 @@ def interrupting_verdict(measured: Calibrated, installation: Installation) -> Ve
     works = chance(over_db).words
     lower = better_volume(measured, installation)
     if lower is None:
-        spoilt = [s for s in distorted(measured.sweeps.sweeps) if s.volume <= volume]
-        spoils = ", but for the distortion of the loudspeaker" if spoilt else ""
-        grade = Grade.BETTER if spoilt else Grade.GOOD
-        return Verdict(name="interrupting", grade=grade, text=f"{begin}: {works}{spoils}.")
+        doubt = _doubt(measured, volume)
+        grade = Grade.BETTER if doubt else Grade.GOOD
+        return Verdict(name="interrupting", grade=grade, text=f"{begin}: {works}{doubt}.")
     away = "move the microphone away from the loudspeaker, or come nearer"
     better = f"volume {lower} is better, or {away}" if lower else f"no useful volume helps: {away}"
     return Verdict(
@@ -52,6 +52,18 @@ def interrupting_verdict(measured: Calibrated, installation: Installation) -> Ve
         text=f"{begin}: {works}.",
         remedy=better,
     )
+
+
+def _doubt(measured: Calibrated, volume: int) -> str:
+    """Why interrupting may work less well than the levels say, or ""."""
+    sweeps = [sweep for sweep in measured.sweeps.sweeps if sweep.volume <= volume]
+    if changes_gain(measured):
+        return ", if the levels are right: the microphone's own gain hides them"
+    if any(sweep.clipped_runs >= CLIPPED for sweep in sweeps):
+        return ", if the overdriven microphone hides no more of the echo"
+    if distorted(sweeps):
+        return ", but for the distortion of the loudspeaker"
+    return ""
 
 
 def user_verdicts(measured: Calibrated, installation: Installation) -> Iterator[Verdict]:
