@@ -9,9 +9,13 @@ from pathlib import Path
 import click
 
 from parleyd.cli.configuration import config_option
-from parleyd.diagnostics import examination
+from parleyd.diagnostics import checks, examination, plain_words
+from parleyd.diagnostics.bundle import collected
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.plain_words import PlainWords
+from parleyd.errors import ParleyError
 from parleyd.printable import printable
+from parleyd.system import new_file
 from parleyd.system.paths import INSTALLED_CONFIG
 
 SERVICE_STATE = "/var/lib/parley"
@@ -22,13 +26,21 @@ COLOURS = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "red"}
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.option("--offline", is_flag=True, help="Try nothing over the network.")
-def doctor(path: Path | None, as_json: bool, offline: bool) -> None:
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write a new file for a bug report: no key, sound, word, name or address is in it.",
+)
+def doctor(path: Path | None, as_json: bool, offline: bool, bundle: Path | None) -> None:
     """Try configuration, keys, server, clock, sound, pins, engines, service; print the remedies.
 
     Every line is ok, warn or fail; the exit status is 1 if any line is fail. Keys are never
     shown. The server is called with the key, without a response, so that it costs nothing. The
     sound card is opened briefly.
     """
+    if bundle is not None and os.path.lexists(bundle):
+        raise ParleyError(f"{bundle} exists and is not replaced: name another file")
     findings = []
     for finding in examine(path, os.environ, offline=offline):
         findings.append(finding)
@@ -38,7 +50,27 @@ def doctor(path: Path | None, as_json: bool, offline: bool) -> None:
     if as_json:
         report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
         click.echo(json.dumps(report, indent=2))
+    if bundle is not None:
+        _write(bundle, findings, path)
     raise SystemExit(0 if healthy else 1)
+
+
+def _write(bundle: Path, findings: list[Finding], path: Path | None) -> None:
+    settings, _ = checks.configuration(path)
+    plain = PlainWords(plain_words.of_program(), plain_words.names_of_machine(os.environ))
+    facts = json.dumps(collected(findings, settings, plain), indent=2)
+    try:
+        new_file.create(bundle, f"{facts}\n".encode(), _caller())
+    except OSError as error:
+        raise ParleyError(f"{bundle} cannot be written: {error.strerror}") from None
+    click.echo(f"{bundle} is written, for a bug report; read it before you attach it", err=True)
+
+
+def _caller() -> tuple[int, int] | None:
+    """The user behind `sudo`, who shall own the file."""
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    by_sudo = os.geteuid() == 0 and uid.isdecimal() and gid.isdecimal()
+    return (int(uid), int(gid)) if by_sudo else None
 
 
 def examine(

@@ -13,7 +13,7 @@ CLIPPED_SHARE = 0.001  # a click clips a few frames; a gain that is too high cli
 OFFSET_SHARE = 0.03  # of full scale; cheap USB cards have 1 %, more costs room for speech
 QUIET_DBFS = -84.0  # two steps of int16: a converter without a microphone
 LOUD_DBFS = -20.0  # speech at 1 m has -35 to -25; a room as loud hides it
-GATE_FRAMES = MIC_RATE_HZ * 30 // 1000  # noise is never exactly zero for so long
+GATE_FRAMES = MIC_RATE_HZ * 30 // 1000  # the noise of a converter is never exactly zero that long
 GATE_SHARE = 0.1
 
 TONE_HZ = 880.0
