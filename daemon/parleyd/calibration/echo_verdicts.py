@@ -130,9 +130,8 @@ def _delay(sweeps: Sequence[SweepFigures], lead_ms: int) -> Iterator[Verdict]:
 
 def _reverberation(sweeps: Sequence[SweepFigures]) -> Iterator[Verdict]:
     bad = distorted(sweeps)  # added sounds resemble a late echo
-    whole = [sweep for sweep in sweeps if sweep.clipped_runs < CLIPPED]
-    plain = [sweep for sweep in whole if sweep not in bad]
-    times = sorted(sweep.rt60_s for sweep in plain or whole if sweep.rt60_s is not None)
+    plain = [s for s in sweeps if s.clipped_runs < CLIPPED and s not in bad]
+    times = sorted(sweep.rt60_s for sweep in plain if sweep.rt60_s is not None)
     late = sorted(sweep.late_db for sweep in plain if sweep.late_db is not None)
     rt60_s = times[len(times) // 2] if times else 0.0
     late_db = late[len(late) // 2] if late else -60.0
