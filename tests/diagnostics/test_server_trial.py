@@ -4,6 +4,8 @@ import contextlib
 import json
 import re
 import socket
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from parleyd import config
 from parleyd.config import editing
-from parleyd.diagnostics import clock_checks, server_trial, server_trial_checks
+from parleyd.diagnostics import clock_checks, remedies, server_trial, server_trial_checks
 from parleyd.diagnostics.clock_checks import ClockState
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.server_checks import ShellKeys
@@ -221,6 +223,15 @@ def test_name_without_an_answer_differs_from_an_unknown_one(
     assert "realtime.url" in found.remedy
 
 
+def test_unknown_name_of_the_operator_is_a_matter_of_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner has written no address that could be wrong."""
+    names(monkeypatch, api_openai_com=socket.gaierror(socket.EAI_NONAME, "unknown"))
+    settings = config.Config(realtime=config.RealtimeConfig(server="openai"))
+    source = ShellKeys({"OPENAI_API_KEY": KEY})
+    found, *_ = server_trial_checks.server(settings, {}, source, None)
+    assert found.remedy.startswith("enter a DNS server that works")
+
+
 def test_device_without_a_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, nas_lan=socket.gaierror(socket.EAI_AGAIN, "no"))
     monkeypatch.setattr(server_trial_checks, "connected", lambda: False)
@@ -289,8 +300,21 @@ def test_proxy_that_wants_another_password_is_named(monkeypatch: pytest.MonkeyPa
     with beside(HttpProxy(user="me:right").running) as proxy:
         found = through(monkeypatch, f"http://me:wr0ng@127.0.0.1:{proxy.port}")
     assert "requires another user and password (407)" in found.text
-    assert "https_proxy" in found.remedy
     assert "wr0ng" not in str(found)
+    assert carried_out(found.remedy, proxy.port) == f"http://me:right@127.0.0.1:{proxy.port}"
+
+
+def carried_out(remedy: str, port: int) -> str:
+    """Run the command with the owner's values; return the proxy that the service has then."""
+    command = remedy.partition("for the service: ")[2]
+    command = command.replace("USER:PASSWORD@HOST:PORT", f"me:right@127.0.0.1:{port}")
+    folder = tempfile.mkdtemp()
+    command = command.replace(remedies.UNIT_FOLDER, f"{folder}/parleyd.service.d")
+    stubs = 'sudo() { if [[ $1 != systemctl ]]; then "$@"; fi; }; '
+    subprocess.run(["bash", "-ec", stubs + command], check=True, capture_output=True)
+    text = Path(folder, "parleyd.service.d/proxy.conf").read_text()
+    assert text.startswith("[Service]\n")
+    return text.partition("https_proxy=")[2].strip()
 
 
 @pytest.mark.parametrize("reply", [b"", status("403 Forbidden"), status("502 Bad Gateway")])

@@ -44,7 +44,7 @@ def test_unit_names_credentials_and_their_files() -> None:
         "realtime_api_key": Credential(
             "realtime_api_key", Path("/etc/parley/realtime_api_key.cred"), True, DROP_IN
         ),
-        "home_mcp_key": Credential("home_mcp_key", None, False, DROP_IN),
+        "home_mcp_key": Credential("home_mcp_key", None, False, DROP_IN, "token"),
     }
 
 
@@ -101,6 +101,42 @@ def test_key_that_is_named_but_missing_is_a_failure(tmp_path: Path) -> None:
     (bad,) = found(tmp_path, view(tmp_path, "openai_api_key"))
     assert bad.level is Severity.FAIL
     assert "does not exist: systemd does not start the service" in bad.text
+
+
+def test_key_in_the_unit_itself_is_found(tmp_path: Path) -> None:
+    literal = Credential("openai_api_key", None, False, DROP_IN, KEY)
+    (good,) = found(tmp_path, ServiceView({"openai_api_key": literal}))
+    assert good.level is Severity.OK
+    assert KEY not in repr(literal)
+
+
+def test_key_that_arrives_without_a_line_of_its_name_is_good(tmp_path: Path) -> None:
+    """`ImportCredential=` names a pattern."""
+    put(tmp_path)
+    handed = tmp_path / "handed"
+    handed.mkdir()
+    put(handed)
+    (good,) = found(tmp_path, view(tmp_path, handed=handed))
+    assert good.level is Severity.OK
+
+
+def test_key_of_another_maker_is_a_failure(tmp_path: Path) -> None:
+    put(tmp_path, "sk-ant-0123456789abcdef0123")
+    (bad,) = found(tmp_path, view(tmp_path, "openai_api_key"))
+    assert bad.level is Severity.FAIL
+    assert "it begins like a key of Anthropic" in bad.text
+    assert "0123" not in bad.text
+
+
+def test_key_of_the_server_is_asked_for_by_setup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `parley` is a command; tests/setup answers its questions."""
+    (tmp_path / "parley").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    source = ServiceKeys(view(tmp_path), tmp_path)
+    assert source.put("OPENAI_API_KEY") == "sudo parley setup"
+    assert source.put("HOME_MCP_KEY").startswith("sudo install -m 600 /dev/stdin ")
 
 
 def test_key_that_changed_after_the_start_needs_a_restart(tmp_path: Path) -> None:

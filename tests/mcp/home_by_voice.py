@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from parleyd.app.skill_runtime import BUILT_IN
 from parleyd.config import Config
 from parleyd.core.events import ButtonPressed, ToolsChanged
 from parleyd.core.states import State
@@ -16,6 +15,7 @@ from parleyd.mcp.servers import McpServers
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.clips import synthesize
 from parleyd.simulation.simulated_speaker import SimulatedSpeaker
+from parleyd.skills.built_in import BUILT_IN
 from tests.e2e.fault_server import Faults, FaultServer, Json, _Talk
 from tests.e2e.rehearsing import RATE_HZ, settings
 

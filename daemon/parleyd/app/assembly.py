@@ -37,7 +37,7 @@ from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
 from parleyd.app.server_address import server_address
 from parleyd.app.service_status import ServiceStatus
-from parleyd.app.skill_runtime import BUILT_IN, SkillRuntime
+from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.app.supervision import Run, running
 from parleyd.app.threads import on_loop
 from parleyd.app.turn_recorder import TurnRecorder
@@ -60,6 +60,7 @@ from parleyd.lights.player import LightPlayer
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.events import Json
 from parleyd.skills import loading, mcp
+from parleyd.skills.built_in import BUILT_IN
 from parleyd.skills.loading import Loaded
 from parleyd.skills.mute import Mute
 from parleyd.skills.store import Store

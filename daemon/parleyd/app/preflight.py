@@ -14,11 +14,11 @@ from msgspec import structs
 from parleyd import config
 from parleyd.app import hooks
 from parleyd.app.server_address import server_address
-from parleyd.app.skill_runtime import BUILT_IN
 from parleyd.config.servers import OPENAI, profile
 from parleyd.errors import ConfigError, ParleyError, WakeActivationError, WakeError
 from parleyd.lights import factory as lights
 from parleyd.skills import loading, mcp
+from parleyd.skills.built_in import BUILT_IN
 from parleyd.skills.loading import Loaded
 from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake

@@ -13,8 +13,9 @@ from parleyd.app.alarm_command import AlarmCommandListener
 from parleyd.app.announcer import Announcer
 from parleyd.app.answer_listener import AnswerListener
 from parleyd.core.events import AlarmDue, InputEvent, SetVolume
-from parleyd.skills import Skill, conversation, is_skill, skills_of
+from parleyd.skills import Skill, conversation, skills_of
 from parleyd.skills.alarms import Alarm, ClockReading
+from parleyd.skills.built_in import BUILT_IN
 from parleyd.skills.loading import load
 from parleyd.skills.mute import Holder, Mute
 from parleyd.skills.registry import FunctionSource, SkillRegistry
@@ -22,14 +23,6 @@ from parleyd.skills.store import Kept, SavedVolume, Store
 from parleyd.skills.timers import Timers, spoken
 from parleyd.skills.volume import Volume
 from parleyd.units import Frames
-
-BUILT_IN = frozenset(
-    name
-    for owner in (Volume, Mute, Timers, conversation)
-    for name, function in vars(owner).items()
-    if is_skill(function)
-)
-"""The names of Parley's own functions, which a user's skill may not use."""
 
 LOOK_S = 0.25  # between checks of the timers
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

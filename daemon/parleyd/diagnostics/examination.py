@@ -16,6 +16,7 @@ from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.limited import LimitedCheck
 from parleyd.diagnostics.server_checks import CREDENTIALS, KeySource, ShellKeys
 from parleyd.diagnostics.service_keys import ServiceKeys, ServiceView
+from parleyd.diagnostics.skill_checks import loaded
 from parleyd.system.paths import INSTALLED_CONFIG
 
 # Seconds for each check on a Pi that is busy with its boot; usually they take a tenth. Those of the
@@ -127,7 +128,11 @@ class _Examined:
     def _skills(self) -> Iterator[Finding]:
         # the uid of the service's user varies
         owners = (0,) if self.path == INSTALLED_CONFIG else None
-        return checks.skills(Path(self.settings.skills.folder), owners)
+        folder = Path(self.settings.skills.folder)
+        found = list(checks.skills(folder, owners))
+        yield from found
+        if all(finding.level is Severity.OK for finding in found):
+            yield from loaded(folder)
 
     def _mqtt(self) -> Iterator[Finding]:
         if self.offline and self.settings.mqtt.host:

@@ -36,6 +36,7 @@ class LimitedCheck:
     _pipe: int = -1
     _ends: float = 0.0
     _rest: bytes = field(default=b"", repr=False)
+    _whole: bool = False
 
     @classmethod
     def begin(
@@ -57,7 +58,10 @@ class LimitedCheck:
         try:
             while (data := self._receive()) is not None:
                 *lines, self._rest = (self._rest + data).split(b"\n")
-                yield from (msgspec.json.decode(line, type=Finding) for line in lines)
+                for line in lines:
+                    if (finding := msgspec.json.decode(line, type=Finding | None)) is not None:
+                        yield finding
+                    self._whole = finding is None
                 if not data:
                     yield from self._end()
                     return
@@ -79,7 +83,7 @@ class LimitedCheck:
         self._pid = -1
         if os.WIFSIGNALED(status):
             yield self._failed(f"the check crashed ({signal.Signals(os.WTERMSIG(status)).name})")
-        elif status:
+        elif status or not self._whole:
             yield self._failed("the check has an internal error")
 
     def _close(self) -> None:
@@ -100,6 +104,9 @@ def _child(check: Callable[[], Iterable[Finding]], out: int, parent: int) -> NoR
             os._exit(1)
         for finding in check():
             os.write(out, msgspec.json.encode(finding) + b"\n")
+        os.write(
+            out, b"null\n"
+        )  # a check that ends elsewhere, as by a skill's os._exit, is not whole
     except BaseException:  # the rim of the child: nothing may return to the parent's code
         status = 1
         with contextlib.suppress(BaseException):

@@ -14,6 +14,7 @@ from pathlib import Path
 from parleyd.system.accounts import user_name
 from parleyd.system.paths import INSTALLED_CONFIG
 
+UNIT_FOLDER = "/etc/systemd/system/parleyd.service.d"
 OWN_NAME = "parley"  # the name of a folder that only Parley uses: ~/.local/state/parley
 CHECKOUT = Path(__file__).resolve().parents[3]  # if Parley runs from a checkout
 
@@ -107,7 +108,7 @@ def proxy(advice: str) -> str:
     """Change the proxy of the service; `advice`: the reason."""
     line = "Environment=https_proxy=http://USER:PASSWORD@HOST:PORT"
     return (
-        f"{advice}; the service's: printf '[Service]\\n{line}\\n' | sudo tee "
-        "/etc/systemd/system/parleyd.service.d/proxy.conf && sudo systemctl daemon-reload && "
-        "sudo systemctl restart parleyd"
+        f"{advice}; for the service: sudo mkdir -p {UNIT_FOLDER} && "
+        f"printf '[Service]\\n{line}\\n' | sudo tee {UNIT_FOLDER}/proxy.conf && "
+        "sudo systemctl daemon-reload && sudo systemctl restart parleyd"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parleyd import config
+from parleyd.config.key_makers import wrong_maker
 from parleyd.config.servers import OPENAI, profile
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.remedies import quoted
@@ -139,6 +140,9 @@ def _server_key(
         yield Finding("key", Severity.FAIL, problem, source.put(needed.key))
     elif troubles:
         return
+    elif found is not None and (other := wrong_maker(server, found)):
+        text = f"{needed.key} is not the key of this server: {other}"
+        yield Finding("key", Severity.FAIL, text, source.put(needed.key))
     elif found is not None:
         where = f"{needed.key} is present (not shown)"
         if handed := source.source(needed.key):

@@ -98,6 +98,8 @@ class _Judge:
                 return _bad(text, f"{_LOGIN}; else write the certificate's name into realtime.url")
             case Cause.CERTIFICATE_AUTHORITY:
                 return _bad(text, f"{_LOGIN}; with an authority of your own: {_TRUST}")
+            case Cause.NO_NAME if not self._realtime.url:
+                return self._unreached(text, _DNS)
             case Cause.NO_NAME | Cause.NO_CONNECTION | Cause.SILENT:
                 return self._unreached(text, advice)
             case Cause.PROXY:
@@ -136,6 +138,7 @@ class _Judge:
         return f"correct realtime.url in {self._place}, like {self._server.url_like}"
 
 
+_DNS = "enter a DNS server that works, for example 9.9.9.9: sudo nmtui, Edit a connection, IPv4"
 _CREDIT = (
     "add credit at the operator of the server (OpenAI: platform.openai.com, Settings, Billing)"
 )

@@ -3,12 +3,14 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parleyd import config
+from parleyd.config.servers import PROFILES
 from parleyd.diagnostics import remedies
 from parleyd.diagnostics.asking import NoAnswer, answer
 from parleyd.diagnostics.findings import Finding, Severity
@@ -34,6 +36,8 @@ class Credential:
     encrypted: bool
     named_in: str
     """The file of the unit."""
+    value: str = field(default="", repr=False)
+    """Of `SetCredential=`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def of_unit(files: str) -> dict[str, Credential]:
             continue
         name, _, source = value.partition(":")
         path = Path(source.strip() or name) if kind.startswith("Load") else None
-        found[name] = Credential(name, path, kind.endswith("Encrypted"), named_in)
+        literal = source if kind == "SetCredential" else ""
+        found[name] = Credential(name, path, kind.endswith("Encrypted"), named_in, literal)
     return found
 
 
@@ -106,8 +111,9 @@ class ServiceKeys:
         """Why the service does not get this key, or an old one, although there is one."""
         file = name.lower()
         entry = self._view.credentials.get(file)
-        if entry is None:
+        if entry is None and not self._value(file):  # ImportCredential= has no line for each key
             yield from self._unnamed(name)
+        if entry is None:
             return
         if entry.path is None:
             return
@@ -134,6 +140,8 @@ class ServiceKeys:
         if entry is not None and entry.path is not None and entry.encrypted:
             store = f"sudo systemd-creds encrypt --name={file} - {entry.path}"
             return f"{store} && {RESTART}  {PASTE}"
+        if name in SERVER_KEYS and shutil.which("parley"):
+            return "sudo parley setup"
         path = entry.path if entry is not None and entry.path is not None else self._folder / file
         then = RESTART if entry is not None else hand_over(file, path)
         return f"sudo install -m 600 /dev/stdin {remedies.quoted(path)} && {then}  {PASTE}"
@@ -158,7 +166,7 @@ class ServiceKeys:
             return _text(self._view.handed / file)
         entry = self._view.credentials.get(file)
         if entry is None or entry.path is None:
-            return ""
+            return entry.value if entry is not None else ""
         return (decrypted(entry) or "") if entry.encrypted else _text(entry.path)
 
     def _unnamed(self, name: str) -> Iterator[Finding]:
@@ -186,6 +194,7 @@ RESTART = (  # ten failed starts would refuse the next one
     "sudo systemctl daemon-reload && sudo systemctl reset-failed parleyd && "
     "sudo systemctl restart parleyd"
 )
+SERVER_KEYS = {server.key for server in PROFILES.values()}  # `parley setup` asks for them
 PASTE = "# paste the key, Enter, Ctrl-D"
 
 

@@ -1,14 +1,19 @@
-"""The checks of `parley doctor` for the folder of user skills: the users who can change it."""
+"""The checks of `parley doctor` for the folder of user skills: who can change it, and a trial."""
 
+import asyncio
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from parleyd.diagnostics import remedies
 from parleyd.diagnostics.findings import Finding, Severity
-from parleyd.skills import trust
+from parleyd.skills import loading, trust
+from parleyd.skills.built_in import BUILT_IN
 from parleyd.skills.trust import Untrusted
 
 OWN = Path("/etc/parley/skills")
+NOBODY = 65534  # Debian's user and group without rights
+CORRECT = "correct the file, then: sudo systemctl reload parleyd"
 
 
 def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Iterator[Finding]:
@@ -43,6 +48,23 @@ def skills(folder: Path, owners: Collection[int] | None, own: Path = OWN) -> Ite
     if not bad:
         text = f"{folder}: no other user can change its files ({len(paths)})"
         yield Finding("skills", Severity.OK, text)
+
+
+def loaded(folder: Path) -> Iterator[Finding]:
+    """Run the files, as the service does, but as root only under a user without rights.
+
+    Only for a process that ends after it, and after `skills` has found no fault.
+    """
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    found = asyncio.run(loading.examine(folder, BUILT_IN))
+    for problem in found.problems:
+        yield Finding("skills", Severity.FAIL, f"left out: {problem}", CORRECT)
+    if found.skills and not found.problems:
+        names = ", ".join(skill.name for skill in found.skills)
+        yield Finding("skills", Severity.OK, f"loaded: {names}")
 
 
 def _remedy(error: Untrusted, folder: Path, own: Path) -> str:
