@@ -8,7 +8,7 @@ from parleyd.audio import db_to_gain
 from parleyd.calibration.measuring import volumes
 from parleyd.calibration.silence import clipped_runs, silence_figures
 from parleyd.calibration.steps import SilenceStep
-from parleyd.calibration.sweep import respond, sweep, sweep_frames
+from parleyd.calibration.sweep import distortion_db, respond, sweep, sweep_frames
 from parleyd.calibration.sweep_step import SweepStep
 from parleyd.core.events import MicPeriod
 from parleyd.simulation.card import EchoShift, Stall
@@ -69,6 +69,22 @@ def test_wave_upside_down_is_the_same_to_all_figures() -> None:
     played = np.concatenate((np.zeros(160), sweep(MIC_RATE_HZ) * 8000, np.zeros(19200)))
     assert respond(played.astype(np.int16)).direct == 160
     assert respond((-played).astype(np.int16)).direct == 160
+
+
+@pytest.mark.parametrize("order", [2, 3, 5])
+@pytest.mark.parametrize("under_db", [10.0, 20.0, 30.0])
+def test_harmonics_are_right_within_a_decibel(order: int, under_db: float) -> None:
+    played = sweep(MIC_RATE_HZ)
+    spectrum = np.fft.fft(played)
+    spectrum[len(played) // 2 :] = 0
+    turning = 2 * np.fft.ifft(spectrum)  # the analytic signal: envelope and phase
+    hz = order * 120 * 60 ** (np.arange(len(played)) / len(played))
+    harmonic = np.abs(turning) * np.cos(order * np.angle(turning)) * db_to_gain(-under_db)
+    heard = 20000 * np.concatenate((played + np.where(hz < 7900, harmonic, 0), np.zeros(19200)))
+    noise = np.random.default_rng(2).normal(0, 3, len(heard))
+    echo = respond((heard + noise).astype(np.int16))
+    assert echo.direct is not None
+    assert distortion_db(echo, echo.direct) == pytest.approx(-under_db, abs=1.0)
 
 
 def test_silence_and_noise_alone_have_no_echo() -> None:

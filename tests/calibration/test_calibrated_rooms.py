@@ -1,6 +1,7 @@
 """Each broken room gets its verdict and no other; two flaws at once do not hide each other."""
 
 import pytest
+from msgspec.structs import replace
 
 from parleyd.calibration.judging import judge
 from parleyd.calibration.verdict import Installation
@@ -86,6 +87,7 @@ def test_soft_user_in_a_healthy_room_is_said_to_be_soft() -> None:
     assert "echo_too_loud" in names  # it is, for such a voice
 
 
+@pytest.mark.slow
 def test_other_word_is_missed_and_changes_no_sensitivity() -> None:
     calibrated = measured("wrong-word", 2)
     assert wrong(calibrated) == {"wake_word_missed"}
@@ -118,17 +120,17 @@ def test_board_with_its_own_canceller_needs_no_echo() -> None:
 
 def test_word_that_was_nearly_found_suggests_a_sensitivity() -> None:
     calibrated = measured("healthy", 3)
-    missed = tuple(
-        type(word)(
-            found=False,
-            score=0.7,
-            cutoff=0.8,
-            level_dbfs=word.level_dbfs,
-            noise_dbfs=word.noise_dbfs,
-        )
-        for word in calibrated.words
-    )
+    missed = tuple(replace(word, found=False, score=0.7) for word in calibrated.words)
     assert suggested(said(calibrated, words=missed)) == {"wake.sensitivity": 0.78}
+
+
+def test_word_that_was_found_narrowly_is_called_so() -> None:
+    calibrated = measured("healthy", 3)
+    narrow = said(calibrated, words=tuple(replace(word, score=0.82) for word in calibrated.words))
+    texts = {v.name: v.text for v in judge(narrow, LOUD)}
+    assert "not always clearly" in texts["wake_word"]
+    texts = {v.name: v.text for v in judge(calibrated, LOUD)}
+    assert texts["wake_word"] == '"hey jarvis" was found in all 3 tries.'
 
 
 def test_remedy_names_a_control_that_the_card_has() -> None:
@@ -138,5 +140,6 @@ def test_remedy_names_a_control_that_the_card_has() -> None:
     assert verdict.remedy.endswith("amixer -D hw:CARD=Device sset 'Auto Gain Control' off")
 
 
+@pytest.mark.slow
 def test_television_suggests_no_sensitivity() -> None:
     assert "wake.sensitivity" not in suggested(measured("television", 2))

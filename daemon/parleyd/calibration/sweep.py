@@ -22,11 +22,12 @@ SWEEP_S = 2.0
 TAIL_S = 1.2  # the silence after it: the echo dies away, and a delay of 0.7 s still fits
 PEAK = 0.25  # of full scale before the volume: the peaks of speech; 15 dB under full scale as RMS
 REPLY_DBFS = -24.0  # the active level of speech from servers and synthesisers
-FADES_S = 0.08, 0.03  # soft ends: a click would be heard, and hit every frequency at once
+FADES_S = 0.08, 0.12  # soft ends: a click would be heard, and hit every frequency at once
+SOFTER_HZ = 4000.0  # above this the sweep falls, as speech does: it would be shrill
 
 _FFT = 1 << 16  # 4.1 s: sweep, tail and the harmonics before them
 _LOWEST_HZ, _FLAT_HZ = 130.0, 320.0  # a steep edge would ring for longer than the room
-_HIGHEST_HZ, _STEEP_HZ = 7000.0, 6000.0
+_HIGHEST_HZ, _STEEP_HZ = 6600.0, 5600.0
 _LATEST_S = 0.7
 _EARLIEST_S = -0.02  # queues are read to the period
 _DIRECT = 0.4  # of the highest peak: a reflection may exceed the direct sound
@@ -37,6 +38,7 @@ _NOISE_FROM_S, _NOISE_S = 0.95, 0.2
 _LEAST_PEAK = 8.0  # over the noise's RMS: 4.2 is the highest of 0.7 s of noise alone
 _HARMONICS_S = 0.85  # the sixth is 0.88 s early
 _JUDGED_DB = 20.0  # echo over noise: below, the distortion is the noise's
+_RAISED_DB = 2.0  # harmonics of a low, louder tone beside the softer sweep at their frequency
 _CANCELLED_S = 0.19  # the tail that the canceller models
 _SPEECH_HZ = 600.0  # speech falls above this
 Response = NDArray[np.float64]
@@ -55,6 +57,8 @@ def sweep(rate_hz: int) -> Doubles:
     turns = FIRST_HZ * SWEEP_S / octaves * (np.exp(time_s / SWEEP_S * octaves) - 1)
     begin, end = (np.clip(at / fade, 0, 1) for at, fade in _edges(time_s))
     soft = np.sin(np.pi / 2 * begin) ** 2 * np.sin(np.pi / 2 * end) ** 2
+    hz = FIRST_HZ * np.exp(time_s / SWEEP_S * octaves)
+    soft /= np.sqrt(1 + (hz / SOFTER_HZ) ** 2)
     played = np.asarray(PEAK * soft * np.sin(2 * np.pi * turns))
     played.flags.writeable = False
     return played
@@ -156,7 +160,7 @@ def distortion_db(echo: Echo, direct: int) -> float | None:
     tail = _tail(echo, direct)
     added = float(before @ before) - echo.noise * len(before)
     linear = float(tail @ tail) - echo.noise * len(tail)
-    return power_to_db(max(added / linear, 1e-8))
+    return power_to_db(max(added / linear, 1e-8)) - _RAISED_DB
 
 
 def late_db(echo: Echo, direct: int) -> float | None:

@@ -12,6 +12,7 @@ from parleyd.calibration.verdict import Grade, Installation, Verdict
 _SAID_DBFS = -100.0
 _SOFT_DBFS = -55.0
 _CLEAR_DB, _AMPLE_DB = 12.0, 20.0  # over the noise: the bench has users from 10 dB on
+_CLEARLY = 0.25  # of the way from the cutoff to 1
 _USEFUL = 20  # percent: softer is of no use
 
 
@@ -52,6 +53,12 @@ def interrupting_verdict(measured: Calibrated, installation: Installation) -> Ve
         text=f"{begin}: {works}.",
         remedy=better,
     )
+
+
+def _narrow(word: WordFigures) -> bool:
+    if word.score is None or word.cutoff is None:
+        return False
+    return word.score < word.cutoff + _CLEARLY * (1 - word.cutoff)
 
 
 def _doubt(measured: Calibrated, volume: int) -> str:
@@ -101,5 +108,7 @@ def user_verdicts(measured: Calibrated, installation: Installation) -> Iterator[
             "(`parley wake test` measures both); or choose another word of wake.keywords",
         )
     else:
-        text = f'"{installation.word}" was found in all {len(words)} tries.'
+        narrowly = any(_narrow(word) for word in words)
+        how = ", but not always clearly: the room or the distance is at the limit" * narrowly
+        text = f'"{installation.word}" was found in all {len(words)} tries{how}.'
         yield Verdict(name="wake_word", grade=Grade.GOOD, text=text)

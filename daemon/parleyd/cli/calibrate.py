@@ -190,12 +190,12 @@ def _measure(
     *,
     words: bool,
 ) -> Calibrated:
+    if words:
+        measurer.get_ready()  # first: a missing key of the engine must not cost the measurement
     screen.step("Silence: please be quiet for 3 seconds")
     silence = measurer.silence()
     screen.step("Four rising tones, up to volume " + str(max(volumes(volume))))
     sweeps = measurer.sweeps(volumes(volume))
-    if words:
-        measurer.get_ready()
     said: list[WordFigures] = []
     for number in range(1, TRIES + 1 if words else 1):
         screen.step(f'{number} of {TRIES}: say "{_word(settings.wake)}" from your usual place')

@@ -10,7 +10,7 @@ from parleyd.simulation.convolution import Convolver, Signal
 from parleyd.units import MIC_RATE_HZ, Frames
 
 _RATTLES_FROM = 0.06  # of full scale: a sweep at volume 50
-_RATTLE = 0.6
+_RATTLE = 0.9
 _HUM_SHARES = ((1, 0.5), (2, 1.0), (3, 0.3), (4, 0.5), (6, 0.2))  # of a rectifier
 _HALL_S = 1.2
 _CONTROLLED_DBFS = -30.0  # the level that gain control aims at
