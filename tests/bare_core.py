@@ -30,6 +30,7 @@ from parleyd.realtime import events as ev
 from parleyd.units import PERIOD_MS, SERVER_RATE_HZ, SILENCE, Frames
 from parleyd.wake import WakeEngine
 from tests.client_events import settings_of
+from tests.silent_cues import silent
 from tests.soak.hearsay import Hearsay, Unreferenced
 
 PERIOD_S = PERIOD_MS / 1000
@@ -60,7 +61,7 @@ def at(server: str, **turn: object) -> Config:
         base,
         realtime=realtime,
         turn=msgspec.structs.replace(base.turn, **turn),
-        wake=msgspec.structs.replace(base.wake, chime=False),
+        earcons=silent(base.earcons),
     )
 
 

@@ -34,6 +34,7 @@ from parleyd.simulation.recording import Recording
 from parleyd.simulation.talker import Talker
 from parleyd.units import SERVER_RATE_HZ, Floats, Frames
 from parleyd.wake import WakeEngine
+from tests.silent_cues import silent
 
 RATE_HZ: Final = 48_000
 
@@ -191,4 +192,4 @@ def settings(
         turn=TurnConfig(detection="local", follow_up_s=follow_up_s, silence_ms=400),
         hearing=HearingConfig(**hearing),  # type: ignore[arg-type]
     )
-    return msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=False))
+    return msgspec.structs.replace(base, earcons=silent(base.earcons))

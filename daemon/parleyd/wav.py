@@ -1,4 +1,4 @@
-"""Recordings as 16-bit stereo WAV files: loudspeaker on the left, microphone on the right."""
+"""WAV files: recordings, with loudspeaker on the left and microphone on the right; sounds."""
 
 import wave
 from pathlib import Path
@@ -11,6 +11,7 @@ from parleyd.errors import ParleyError
 from parleyd.units import Frames
 
 SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000  # the range of all sound cards
+QUIETEST = 0.002  # -54 dBFS: nobody hears a sound whose peak is lower
 
 
 class Stereo(NamedTuple):
@@ -57,3 +58,37 @@ def read(path: Path, rate_hz: int) -> Stereo:
     whole = len(data) // 4 * 4  # a recording may be truncated anywhere
     both = np.frombuffer(data[:whole], "<i2").reshape(-1, 2)
     return Stereo(resample(both[:, 0], from_hz, rate_hz), resample(both[:, 1], from_hz, rate_hz))
+
+
+def read_sound(path: Path, rate_hz: int, longest_s: float) -> Frames:
+    """Read a sound, mix its channels and resample it to `rate_hz`. Blocks; raises `ParleyError`."""
+    try:
+        with path.open("rb") as stream, wave.open(stream) as file:
+            channels, width, from_hz = file.getnchannels(), file.getsampwidth(), file.getframerate()
+            if not SLOWEST_HZ <= from_hz <= FASTEST_HZ:
+                raise ParleyError(
+                    f"{path}: the sample rate is {from_hz} Hz, allowed is {SLOWEST_HZ} to "
+                    f"{FASTEST_HZ} Hz"
+                )
+            data = file.readframes(int(longest_s * from_hz) + 1)
+    except (OSError, wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: bad sizes
+        why = (isinstance(error, OSError) and error.strerror) or str(error) or "it ends too early"
+        raise ParleyError(
+            f"{path}: cannot be read as WAV ({why}), allowed is an uncompressed WAV file that the "
+            "service may read (chmod a+r)"
+        ) from None
+    mixed = _samples(data, width).reshape(-1, channels).mean(axis=1)
+    if len(mixed) > longest_s * from_hz:
+        raise ParleyError(f"{path}: is longer than {longest_s:g} s, allowed is a shorter sound")
+    if not len(mixed) or float(np.max(np.abs(mixed))) < QUIETEST:
+        raise ParleyError(f'{path}: is silent, allowed is a sound, or "" for silence')
+    return resample(np.rint(mixed * 32767).astype(np.int16), from_hz, rate_hz)
+
+
+def _samples(data: bytes, width: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return samples of 1 to 4 bytes, full scale 1.0."""
+    if width == 1:
+        return (np.frombuffer(data, np.uint8) - 128.0) / 128
+    raw = np.frombuffer(data[: len(data) // width * width], np.uint8).reshape(-1, width)
+    high = raw[:, -2:].copy().view("<i2").ravel().astype(np.float64)
+    return high / 32768

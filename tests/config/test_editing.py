@@ -51,7 +51,10 @@ def test_all_kinds_of_values_are_set_and_nothing_else(text: str) -> None:
         ("[ audio ] # cards\r\nvolume = 70\r\n", "[ audio ] # cards\r\nvolume = 5\r\n"),
         ("[audio]", "[audio]\nvolume = 5\n"),
         ("[audio]\n# volume = 70\n[wake]\n", "[audio]\n# volume = 70\nvolume = 5\n[wake]\n"),
-        ("[wake]\r\nchime = true", "[wake]\r\nchime = true\r\n\r\n[audio]\r\nvolume = 5\r\n"),
+        (
+            "[wake]\r\nstop_word = true",
+            "[wake]\r\nstop_word = true\r\n\r\n[audio]\r\nvolume = 5\r\n",
+        ),
         (
             'x = """\n[audio]\nvolume = 1\n"""\n[audio]\nvolume = 2',
             'x = """\n[audio]\nvolume = 1\n"""\n[audio]\nvolume = 5',

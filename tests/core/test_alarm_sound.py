@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parleyd.core.alarm_sound import AlarmSound
+from parleyd.core.alarm_sound import HUSH_S, AlarmSound
 from parleyd.core.events import AlarmDue
 from parleyd.playback import earcons
 
@@ -12,7 +12,7 @@ WORDS = np.full(24000, 7, np.int16)  # a second of speech
 
 
 def ringing(now: float = 100.0, longest_s: float = 300.0) -> AlarmSound:
-    alarm = AlarmSound(longest_s)
+    alarm = AlarmSound(longest_s, earcons.alarm())
     alarm.add(AlarmDue("eggs", 7), now)
     return alarm
 
@@ -27,7 +27,7 @@ def test_ringing_pauses_a_second_and_a_half_between_rounds() -> None:
 
 
 def test_ringing_speaks_the_names_after_the_tone() -> None:
-    alarm = AlarmSound(300.0)
+    alarm = AlarmSound(300.0, earcons.alarm())
     alarm.add(AlarmDue("eggs", 7, spoken=WORDS), 100.0)
     alarm.add(AlarmDue("tea", 8), 100.0)
     sound = alarm.round(100.0)
@@ -37,7 +37,7 @@ def test_ringing_speaks_the_names_after_the_tone() -> None:
 
 
 def test_ringing_without_alarms_is_silent() -> None:
-    alarm = AlarmSound(300.0)
+    alarm = AlarmSound(300.0, earcons.alarm())
     assert len(alarm.round(5.0)) == 0
     assert not alarm.audible
     assert not alarm.impatient(1000.0)
@@ -64,7 +64,7 @@ def test_ringing_ends_after_its_longest_duration() -> None:
 def test_ringing_is_hushed_for_three_seconds() -> None:
     alarm = ringing()
     alarm.round(100.0)
-    alarm.hush(100.4, 100.5)
+    alarm.hush(100.4, 100.5, for_s=HUSH_S)
     assert len(alarm.round(103.49)) == 0
     assert alarm.spoken(False, 103.49) is None
     assert alarm.spoken(False, 103.5) == 100.4
@@ -76,7 +76,7 @@ def test_ringing_is_hushed_for_three_seconds() -> None:
 def test_ringing_passes_words_on_when_they_end() -> None:
     alarm = ringing()
     alarm.round(100.0)
-    alarm.hush(100.4, 100.5)
+    alarm.hush(100.4, 100.5, for_s=HUSH_S)
     assert alarm.spoken(True, 101.0) == 100.4
     assert len(alarm.round(103.99)) == 0
     assert len(alarm.round(104.0)) > 0
@@ -85,8 +85,8 @@ def test_ringing_passes_words_on_when_they_end() -> None:
 def test_ringing_resumes_at_once_after_other_words() -> None:
     alarm = ringing()
     alarm.round(100.0)
-    alarm.hush(100.4, 100.5)
-    alarm.resume(101.0)
+    alarm.hush(100.4, 100.5, for_s=HUSH_S)
+    alarm.resume(0.0, 101.0)
     assert len(alarm.round(101.0)) > 0
 
 
@@ -94,7 +94,7 @@ def test_stopped_ringing_returns_all_alarms_and_clears_them() -> None:
     alarm = ringing()
     alarm.add(AlarmDue("tea", 8), 100.0)
     alarm.round(100.0)
-    alarm.hush(100.4, 100.5)
+    alarm.hush(100.4, 100.5, for_s=HUSH_S)
     assert alarm.stop() == (7, 8)
     assert not alarm.audible
     assert alarm.spoken(True, 101.0) is None
@@ -104,7 +104,7 @@ def test_stopped_ringing_returns_all_alarms_and_clears_them() -> None:
 
 @pytest.mark.parametrize("count", [16, 17, 40])
 def test_ringing_holds_at_most_sixteen(count: int) -> None:
-    alarm = AlarmSound(300.0)
+    alarm = AlarmSound(300.0, earcons.alarm())
     for number in range(count):
         alarm.add(AlarmDue("x", number), 1.0)
     assert alarm.stop() == tuple(range(16))

@@ -35,10 +35,10 @@ class Grouped:
 
     def __init__(self, **turn: object) -> None:
         settings = at("openai", **turn)
-        wake = msgspec.structs.replace(settings.wake, chime=True)
+        earcons = msgspec.structs.replace(settings.earcons, wake="default")
         self.engine = WakeOnDemand()
         self.core = BareCore(
-            msgspec.structs.replace(settings, wake=wake),
+            msgspec.structs.replace(settings, earcons=earcons),
             wake=self.engine,
             group=GroupMemory("mine"),
         )

@@ -192,7 +192,9 @@ def test_speech_at_the_end_of_a_repetition_is_sent_whole(left_ms: int) -> None:
 
 def test_speech_right_after_the_chime_is_sent_whole() -> None:
     base = following()
-    conf = msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=True))
+    conf = msgspec.structs.replace(
+        base, earcons=msgspec.structs.replace(base.earcons, wake="default")
+    )
     paper = Paper(conf)
     paper.say(ButtonPressed())
     paper.run(0.02)

@@ -41,7 +41,9 @@ def test_abandoned_turn_is_not_sent_to_the_next_socket(
 
 def test_returning_card_does_not_play_the_rest_of_an_earcon() -> None:
     base = settings()
-    with_chime = msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=True))
+    with_chime = msgspec.structs.replace(
+        base, earcons=msgspec.structs.replace(base.earcons, wake="default")
+    )
     paper = Paper(with_chime)
     paper.say(ButtonPressed())
     paper.run(0.1)

@@ -35,7 +35,7 @@ def turn_in(state: State, detection: Any = "server_vad") -> TurnStateMachine:
 DESIGN = [
     ("idle", "WAKE_WORD", "listening", {"CHIME", "LISTEN"}),
     ("idle", "BUTTON", "listening", {"CHIME", "LISTEN"}),
-    ("listening", "TURN_ENDED", "thinking", {"ASK_FOR_REPLY"}),
+    ("listening", "TURN_ENDED", "thinking", {"ASK_FOR_REPLY", "HEARD_CUE"}),
     ("listening", "TIME_UP", "idle", {"STOP_LISTENING", "LOW_TONE"}),
     ("thinking", "REPLY_AUDIBLE", "speaking", set()),
     ("thinking", "USER_SPOKE", "listening", {"INTERRUPT", "LISTEN_ON"}),
@@ -51,9 +51,9 @@ DESIGN = [
     ("barge-in", "INTERRUPT", "listening", {"INTERRUPT", "LISTEN_FROM_ONSET"}),
     ("barge-in", "RESUME", "speaking", {"RESUME"}),
     ("barge-in", "TIME_UP", "speaking", {"RESUME"}),
-    ("speaking", "REPLY_FINISHED", "listening", {"LISTEN"}),
+    ("speaking", "REPLY_FINISHED", "listening", {"LISTEN", "FOLLOW_UP_CUE"}),
     ("speaking", "REPLY_FINISHED_LAST", "idle", set()),
-    ("speaking", "QUESTION_ASKED", "listening", {"LISTEN"}),
+    ("speaking", "QUESTION_ASKED", "listening", {"LISTEN", "FOLLOW_UP_CUE"}),
     ("speaking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
     ("thinking", "FOLLOW_UPS_OVER", "idle", {"LOW_TONE"}),
     ("barge-in", "FOLLOW_UPS_OVER", "idle", {"INTERRUPT", "LOW_TONE"}),
@@ -125,7 +125,10 @@ def test_overlong_turn_is_answered() -> None:
     turn = turn_in(State.LISTENING)
     turn.handle(TurnTrigger.USER_SPOKE, 1.0)
     assert turn.deadline == 1.0 + config.TurnConfig().max_turn_s
-    assert turn.handle(TurnTrigger.TIME_UP, 61.0) == (TurnAction.ASK_FOR_REPLY,)
+    assert turn.handle(TurnTrigger.TIME_UP, 61.0) == (
+        TurnAction.ASK_FOR_REPLY,
+        TurnAction.HEARD_CUE,
+    )
     assert turn.state is State.THINKING
 
 
@@ -138,7 +141,10 @@ def test_overlong_interruption_is_answered(state: State, event: TurnEvent) -> No
     turn = turn_in(state, detection="local")
     turn.handle(event, 1.0)
     assert turn.deadline == 1.0 + config.TurnConfig().max_turn_s
-    assert turn.handle(TurnTrigger.TIME_UP, 61.0) == (TurnAction.ASK_FOR_REPLY,)
+    assert turn.handle(TurnTrigger.TIME_UP, 61.0) == (
+        TurnAction.ASK_FOR_REPLY,
+        TurnAction.HEARD_CUE,
+    )
 
 
 def test_unused_follow_up_ends_without_a_sound() -> None:
@@ -171,7 +177,7 @@ idle WAKE_WORD listening LISTEN CHIME
 idle LISTEN_COMMAND listening LISTEN CHIME
 idle BUTTON listening LISTEN CHIME
 listening USER_SPOKE listening
-listening TURN_ENDED thinking ASK_FOR_REPLY
+listening TURN_ENDED thinking ASK_FOR_REPLY HEARD_CUE
 listening TIME_UP idle STOP_LISTENING LOW_TONE
 listening BUTTON idle STOP_LISTENING LOW_TONE
 listening STOP_WORD idle STOP_LISTENING LOW_TONE
@@ -188,7 +194,7 @@ thinking LISTEN_COMMAND listening INTERRUPT LISTEN
 thinking BUTTON idle INTERRUPT LOW_TONE
 thinking STOP_WORD idle INTERRUPT LOW_TONE
 thinking STOP_COMMAND idle INTERRUPT LOW_TONE
-thinking REPLY_FINISHED listening LISTEN
+thinking REPLY_FINISHED listening FOLLOW_UP_CUE LISTEN
 thinking REPLY_FINISHED_LAST idle
 thinking FOLLOW_UPS_OVER idle LOW_TONE
 thinking REPLY_FAILED idle INTERRUPT SORRY_TONE
@@ -205,10 +211,10 @@ speaking STOP_WORD idle INTERRUPT
 speaking STOP_COMMAND idle INTERRUPT
 speaking ALARM_DUE idle INTERRUPT
 speaking REPLY_FAILED idle INTERRUPT SORRY_TONE
-speaking REPLY_FINISHED listening LISTEN
+speaking REPLY_FINISHED listening FOLLOW_UP_CUE LISTEN
 speaking REPLY_FINISHED_LAST idle
 speaking FOLLOW_UPS_OVER idle LOW_TONE
-speaking QUESTION_ASKED listening LISTEN
+speaking QUESTION_ASKED listening FOLLOW_UP_CUE LISTEN
 speaking CARD_LOST idle INTERRUPT
 speaking TIME_UP idle INTERRUPT SORRY_TONE
 barge-in INTERRUPT listening INTERRUPT LISTEN_FROM_ONSET

@@ -12,6 +12,7 @@ from parleyd.config import AudioConfig, Config, TurnConfig
 from parleyd.simulation.acoustics import Room
 from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.fault_server import FaultServer, tone_hz
+from tests.silent_cues import silent
 
 RATE_HZ: Final = 48_000
 
@@ -22,7 +23,7 @@ def settings(**turn: Any) -> Config:
         audio=AudioConfig(playback_rate_hz=RATE_HZ, volume=100),
         turn=TurnConfig(**{"detection": "local", "follow_up_s": 0.0, "silence_ms": 400, **turn}),
     )
-    return msgspec.structs.replace(base, wake=msgspec.structs.replace(base.wake, chime=False))
+    return msgspec.structs.replace(base, earcons=silent(base.earcons))
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ def replies_in(loudspeaker: Frames, replies: int) -> list[Heard]:
     Raises `AssertionError` if a frame was omitted, repeated, reordered or never sent.
     """
     sent = [marks(number, 0, LONGEST_REPLY_S * 1000) for number in range(1, replies + 1)]
-    ours = [tone() for tone in (earcons.low_tone, earcons.sorry, earcons.chime)]
+    ours = [tone() for tone in (earcons.low_tone, earcons.sorry, earcons.chime, earcons.offline)]
     ours = [tone[tone != 0] for tone in ours]
     places = np.flatnonzero(loudspeaker)
     played = loudspeaker[places]

@@ -102,7 +102,7 @@ async def roommate(
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
     process = process_state(state)
     mate = Roommate(name, WakeOnDemand(), {"XDG_STATE_HOME": str(home)}, process)
-    parts = Parts(mate.engine, Loaded())
+    parts = Parts(mate.engine, Loaded(), {})
     address = BrokerAddress("localhost", broker.port, None, None, None)
     relay = GroupRelay(address, GroupTopics(name, "parley", "home"), mate.environ)
     async with contextlib.AsyncExitStack() as stack:

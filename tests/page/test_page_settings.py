@@ -60,8 +60,9 @@ def test_no_key_can_run_name_or_store_anything() -> None:
     """A later key of these sections must be looked at before it gets here."""
     names = {key["name"] for key in described(None)["keys"]}
     assert names == {
-        "audio.volume", "audio.boot_chime", "wake.sensitivity", "wake.refractory_s",
-        "wake.preroll_ms", "wake.chime", "wake.stop_word", "turn.detection", "turn.silence_ms",
+        "audio.volume", "audio.quiet_volume", "audio.alarm_volume", "earcons.level_db",
+        "audio.boot_chime", "wake.sensitivity", "wake.refractory_s",
+        "wake.preroll_ms", "wake.stop_word", "turn.detection", "turn.silence_ms",
         "turn.vad_threshold", "turn.eagerness", "turn.no_speech_timeout_s", "turn.follow_up_s",
         "turn.follow_up_turns", "turn.max_turn_s", "turn.response_timeout_s", "hearing.canceller",
         "hearing.barge_in", "hearing.on_suspicion", "hearing.duck_db", "hearing.decision_window_ms",

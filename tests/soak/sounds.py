@@ -7,11 +7,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from parleyd.playback import earcons, playout
+from parleyd.playback import cues, playout
 from parleyd.units import SERVER_RATE_HZ, Frames
 
 LONGEST_S = 20
-_OURS = ("chime", "low_tone", "sorry", "alarm")
 _POOL = np.random.default_rng(20).integers(-4096, 4096, 120 * SERVER_RATE_HZ) * 2 + 1
 _POOL = _POOL.astype(np.int16)  # odd values: 0 means silence, so no frame of a sound is 0
 
@@ -59,7 +58,7 @@ class Sound:
 
 def tones() -> dict[str, Sound]:
     """Return stand-ins for the earcons, of real length, numbered below all answers."""
-    lengths = {name: len(getattr(earcons, name)()) for name in _OURS}
+    lengths = {str(cue): len(sound()) for cue, sound in cues.SOUNDS.items()}
     return {
         name: Sound(name, number, length, sent=length)
         for number, (name, length) in enumerate(lengths.items(), start=1)
@@ -79,9 +78,9 @@ def readable(ours: dict[str, Sound]) -> Iterator[None]:
         apply(gain, frames)
         return frames
 
-    marked = {name: sound.frames(0, sound.length) for name, sound in ours.items()}
+    marked = {cue: ours[cue].frames(0, ours[cue].length) for cue in cues.SOUNDS}
     with (
-        patch.multiple(earcons, **{n: lambda f=f: f for n, f in marked.items()}),  # type: ignore[call-overload]
+        patch.dict(cues.SOUNDS, {cue: lambda f=f: f for cue, f in marked.items()}),
         patch.object(playout._Gain, "apply", unchanged),
     ):
         yield

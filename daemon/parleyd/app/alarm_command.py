@@ -1,4 +1,4 @@
-"""Recognizes "stop" while an alarm rings: offline, whatever the server."""
+"""Recognizes "stop", and longer commands, while an alarm rings: offline, whatever the server."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from parleyd.core.events import AlarmCommandRecognized, InputEvent
 from parleyd.embedded import grammar
 from parleyd.embedded.worker import RecognitionWorker
+from parleyd.hearing import alarm_stop
 from parleyd.system.tasks import failed
 from parleyd.units import Frames
 
@@ -50,9 +51,12 @@ class AlarmCommandListener:
             log.warning("an alarm can be stopped by button and wake word only: %s", heard.failed)
 
     async def _recognize(self, frames: Frames) -> None:
-        heard = await self._worker.recognize(frames.tobytes())
-        found = grammar.match(heard.words)
-        self._post(AlarmCommandRecognized(found is not None and found[0] in STOPS))
+        stop = await asyncio.to_thread(alarm_stop.is_stop, frames)
+        if not stop:
+            heard = await self._worker.recognize(frames.tobytes())
+            found = grammar.match(heard.words)
+            stop = found is not None and found[0] in STOPS
+        self._post(AlarmCommandRecognized(stop))
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

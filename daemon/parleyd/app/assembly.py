@@ -35,6 +35,7 @@ from parleyd.app.measurements import Measurements
 from parleyd.app.measuring_core import MeasuringCore
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
+from parleyd.app.quiet_hours import QuietHours
 from parleyd.app.server_address import server_address
 from parleyd.app.service_status import ServiceStatus
 from parleyd.app.skill_runtime import SkillRuntime
@@ -57,6 +58,7 @@ from parleyd.lights import factory as lights
 from parleyd.lights import off
 from parleyd.lights.dimming import Dimming
 from parleyd.lights.player import LightPlayer
+from parleyd.playback.cues import Cues
 from parleyd.realtime.connection import RealtimeConnection, ServerAddress
 from parleyd.realtime.events import Json
 from parleyd.skills import loading, mcp
@@ -163,6 +165,7 @@ async def assembled(
             tools,
             echo_path_file.load(),
             GroupMemory(secrets.token_hex(4), wake_levels_file.load()) if grouped else None,
+            Cues(settings.earcons, parts.sounds),
         )
         desk = process.desk
         host = DaemonEffects(
@@ -218,6 +221,8 @@ async def assembled(
         }
         if player is not None:
             tasks["lights"] = player.run
+        if settings.home.quiet_hours:
+            tasks["quiet_hours"] = QuietHours(settings.home.quiet_hours, queue.post).run
         if servers is not None:
             tasks["mcp"] = servers.run
         await stack.enter_async_context(running(**tasks))

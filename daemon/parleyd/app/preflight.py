@@ -4,6 +4,7 @@ A start runs them, a reload before it touches the running parts, and `parley che
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,16 +13,20 @@ from pathlib import Path
 from msgspec import structs
 
 from parleyd import config
-from parleyd.app import hooks
+from parleyd.app import earcon_files, hooks
 from parleyd.app.server_address import server_address
 from parleyd.config.servers import OPENAI, profile
 from parleyd.errors import ConfigError, ParleyError, WakeActivationError, WakeError
 from parleyd.lights import factory as lights
+from parleyd.playback.cues import Cue
 from parleyd.skills import loading, mcp
 from parleyd.skills.built_in import BUILT_IN
 from parleyd.skills.loading import Loaded
+from parleyd.units import Frames
 from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake
+
+log = logging.getLogger(__name__)
 
 WAKE_KEY = "PICOVOICE_ACCESS_KEY"
 
@@ -35,6 +40,8 @@ class Parts:
 
     engine: WakeEngine
     skills: Loaded
+    sounds: Mapping[Cue, Frames]
+    """The owner's sounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ async def prepare(
 ) -> Parts:
     """Make the parts of a configuration, on other threads; the skills' files are run.
 
-    A start continues without skills that cannot be loaded and lights that cannot be driven.
+    A start continues without skills that cannot be loaded and lights that cannot be driven, and
+    with Parley's own sounds in place of files that cannot be read.
     A reload, which has `running`, would lose those that work: there they are mistakes.
 
     Raises `ConfigError` with every mistake, and `WakeActivationError`, which may pass.
@@ -64,7 +72,12 @@ async def prepare(
     folder = Path(settings.skills.folder)
     before = Loaded() if running is None else running.skills
     skills = await loading.examine(folder, BUILT_IN, before=before)
-    if running is not None:
+    sounds, unread = await asyncio.to_thread(earcon_files.load, settings.earcons)
+    if running is None:
+        for problem in unread:
+            log.error("%s; Parley's own sound is played instead", problem)
+    else:
+        problems += unread
         problems += [f"skill: {problem}" for problem in skills.new_problems]
         if running.lights != settings.lights and (obstacle := lights.obstacle(settings.lights)):
             problems.append(obstacle)
@@ -73,7 +86,7 @@ async def prepare(
         if engine is not None:
             engine.close()
         raise ConfigError(problems)
-    return Parts(engine, skills)
+    return Parts(engine, skills, sounds)
 
 
 async def once_more(settings: config.Config, environ: Mapping[str, str], skills: Loaded) -> Parts:
@@ -81,7 +94,8 @@ async def once_more(settings: config.Config, environ: Mapping[str, str], skills:
     engine, problems = await asyncio.to_thread(_wake, settings.wake, environ)
     if engine is None:
         raise ConfigError(problems)
-    return Parts(engine, skills)
+    sounds, _ = await asyncio.to_thread(earcon_files.load, settings.earcons)
+    return Parts(engine, skills, sounds)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> config.Config:
@@ -140,6 +154,8 @@ async def _others(
     if skills and not error.spoils("skills.folder"):
         loaded = await loading.examine(Path(settings.skills.folder), BUILT_IN)
         problems += [f"skill: {problem}" for problem in loaded.problems]
+    if skills and not error.spoils("earcons"):
+        problems += (await asyncio.to_thread(earcon_files.load, settings.earcons))[1]
     if skills and not error.spoils("hooks"):
         problems += hooks.obstacles(settings.hooks).values()
     return problems

@@ -12,6 +12,7 @@ from parleyd.config.parser import text_of as text_of
 from parleyd.config.schema import AudioConfig as AudioConfig
 from parleyd.config.schema import ButtonsConfig as ButtonsConfig
 from parleyd.config.schema import Config as Config
+from parleyd.config.schema import EarconsConfig as EarconsConfig
 from parleyd.config.schema import GroupConfig as GroupConfig
 from parleyd.config.schema import HearingConfig as HearingConfig
 from parleyd.config.schema import HomeConfig as HomeConfig

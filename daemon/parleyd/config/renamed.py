@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 
 class Renamed(NamedTuple):
-    """The new key, in the same section."""
+    """The new key."""
 
     key: str
     change: str = ""
     """How to convert the value; "" if the value stays."""
+    section: str = ""
+    """Where it is; "" for the section of the old one."""
 
 
 RENAMED = {
@@ -19,6 +21,7 @@ RENAMED = {
     "hearing.confirm_ms": Renamed("decision_window_ms"),
     "skills.within_s": Renamed("timeout_s"),
     "skills.ring_min": Renamed("alarm_timeout_s", ", and its value is in seconds"),
+    "wake.chime": Renamed("wake", ': "default" for true, "" for false', "earcons"),
     "log.keep_turns": Renamed("record_turns"),
 }
 """By version 0.1's section and key."""
@@ -30,5 +33,5 @@ def new_name(key: str) -> tuple[str, str] | None:
     for old, new in RENAMED.items():
         section, _, name = old.partition(".")
         if name == key:
-            return f"{section}.{new.key}", new.change
+            return f"{new.section or section}.{new.key}", new.change
     return None

@@ -28,6 +28,20 @@ Language = Annotated[
 Folder = Annotated[
     str, msgspec.Meta(pattern=r"^/", description='a path from the root, such as "/etc/..."')
 ]
+Sound = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(default|/.{1,500})?\Z",
+        description='"default", a path from the root such as "/etc/parley/ding.wav", or ""',
+    ),
+]
+AlarmTone = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(default|/.{1,500})\Z",
+        description='"default", or a path from the root such as "/etc/parley/bell.wav"',
+    ),
+]
 SpiDevice = Annotated[
     str,
     msgspec.Meta(pattern=r"^/dev/spidev\d+\.\d+\Z", description='a path such as "/dev/spidev0.0"'),
@@ -103,6 +117,8 @@ class AudioConfig(Section, frozen=True, kw_only=True):
     playback_channels: Literal[1, 2] = 1
     lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
     volume: Percent = 70
+    quiet_volume: Percent = 40
+    alarm_volume: Annotated[int, msgspec.Meta(ge=10, le=100)] = 50
     boot_chime: bool = True
     mixer: Text = "auto"
     mixer_db: Annotated[float, msgspec.Meta(ge=-60, le=20)] = 0.0
@@ -123,8 +139,22 @@ class WakeConfig(Section, frozen=True, kw_only=True):
     sensitivity: Ratio = 0.5
     refractory_s: Annotated[float, msgspec.Meta(ge=0.2, le=10)] = 2.0
     preroll_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 200
-    chime: bool = True
     stop_word: bool = False
+
+
+class EarconsConfig(Section, frozen=True, kw_only=True):
+    """The short sounds: each is Parley's own ("default"), a WAV file of yours, or silent ("")."""
+
+    level_db: Annotated[float, msgspec.Meta(ge=-40, le=6)] = 0.0
+    wake: Sound = "default"
+    heard: Sound = ""
+    follow_up: Sound = "default"
+    ended: Sound = "default"
+    error: Sound = "default"
+    offline: Sound = "default"
+    muted: Sound = "default"
+    unmuted: Sound = "default"
+    timer: AlarmTone = "default"
 
 
 class TurnConfig(Section, frozen=True, kw_only=True):
@@ -312,6 +342,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     audio: AudioConfig = AudioConfig()
     playout: PlayoutConfig = PlayoutConfig()
     wake: WakeConfig = WakeConfig()
+    earcons: EarconsConfig = EarconsConfig()
     turn: TurnConfig = TurnConfig()
     hearing: HearingConfig = HearingConfig()
     realtime: RealtimeConfig = RealtimeConfig()

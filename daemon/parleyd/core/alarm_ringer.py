@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 
-from parleyd.core.alarm_sound import AlarmSound
+from parleyd.core.alarm_sound import HUSH_S, REST_OF_WORD_S, AlarmSound
 from parleyd.core.events import AlarmDismissed, Effect, LogEvent, RecognizeAlarmCommand
 from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.hearing.front_end import AudioFrontEnd
 from parleyd.playback.reply_player import ReplyPlayer
 
-BEFORE_WORD_MS = 200  # of audio before the detected onset: words begin softly
+BEFORE_WORD_MS = 500  # of audio before the detected onset: the tones may have hidden it
 
 
 class AlarmRinger:
-    """Connects due alarms with playback and hearing; owned by the audio thread."""
+    """Connects due alarms with playback and hearing; owned by the audio thread.
+
+    Everything that may be a voice silences the ringing at once, and is recognised: also what
+    barge-in takes for none. The ringing continues after everything but a stop command.
+    """
 
     def __init__(
         self,
@@ -25,6 +29,7 @@ class AlarmRinger:
         self._player = player
         self._front_end = front_end
         self._emit = emit
+        self._held = False  # a round waits, and continues after words that do not stop it
 
     @property
     def audible(self) -> bool:
@@ -34,27 +39,35 @@ class AlarmRinger:
     def ring(self, now: float) -> None:
         """At every period outside a turn: play the next round, or stop after the longest time."""
         began = not self.audible
-        self._player.play(self._alarm_sound.round(now))
+        if self._held:
+            if self._alarm_sound.waited(now):  # nobody has recognised the words
+                self.resume(now)
+        else:
+            self._player.play(self._alarm_sound.round(now))
         if began and self.audible:
-            self._front_end.arm(now)
+            self._front_end.arm(now, alarm=True)
+        self._front_end.tones = self.audible and not self._alarm_sound.speaks(now)
         if self._alarm_sound.is_over(now):
             self.stop("nobody came")
 
     def judged(self, decision: BargeInDecision, now: float) -> None:
-        """Take a decision about speech into the ringing: hold at once, then hush or resume."""
+        """Take a decision about sound into the ringing: hold at once, then have it recognised."""
         match decision.decision:
             case Decision.HOLD:
                 self._player.hold()
+                self._held = True
+                self._alarm_sound.hush(decision.onset, now, for_s=HUSH_S)
             case Decision.RESUME:
-                self.resume(now)
+                self._alarm_sound.hush(decision.onset, now, for_s=REST_OF_WORD_S)
             case Decision.INTERRUPT:
-                self._player.interrupt()
                 self._front_end.restart_endpointing(speaking=True)
-                self._alarm_sound.hush(decision.onset, now)
+                self._alarm_sound.hush(decision.onset, now, for_s=HUSH_S)
 
     def resume(self, now: float) -> None:
         """Resume the ringing where it was held."""
+        self._held = False
         self._player.resume()
+        self._alarm_sound.resume(self._player.buffered_ms / 1000, now)
         self._front_end.rearm(now)
 
     def listen(self, ended: bool, now: float) -> None:
@@ -62,22 +75,24 @@ class AlarmRinger:
 
         `ended`: the user's speech has just ended.
         """
+        if self._front_end.deciding:
+            return
         since = self._alarm_sound.spoken(ended, now)
         if since is not None:
             said_ms = (now - since) * 1000 + BEFORE_WORD_MS
             self._emit(RecognizeAlarmCommand(self._front_end.recent(said_ms)))
-            self._front_end.arm(now)
 
     def command_recognized(self, stop: bool, now: float) -> None:
         """The words were recognised: stop, or resume ringing if they were not a stop command."""
         if stop:
             self.stop("voice")
-        elif self.audible:
-            self._alarm_sound.resume(now)
+        elif self.audible and self._held:
+            self.resume(now)
 
     def stop(self, by: str) -> None:
         """Stop all alarms that ring; `by` names the reason in the log."""
         if self.audible:
+            self._held = self._front_end.tones = False
             self._front_end.disarm()
             self._player.interrupt()
             self._emit(AlarmDismissed(self._alarm_sound.stop()))

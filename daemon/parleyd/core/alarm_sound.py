@@ -3,13 +3,15 @@
 import numpy as np
 
 from parleyd.core.events import AlarmDue
-from parleyd.playback import earcons
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
 PAUSE_S = 1.5  # between rounds: time for a wake word without a tone over it
 PATIENCE_S = 10.0  # the longest that an alarm waits for an answer to finish
 HUSH_S = 3.0  # the longest utterance into the ringing: as long as the pre-roll buffer
+REST_OF_WORD_S = 0.3  # after a hold without a clear voice: its last sound is soft
 WORDS_WITHIN_S = 3.0  # to recognise it; takes tenths of a second, on a cold Pi up to 2 s
+LISTENED_S = 1.0  # after the longest utterance: the microphone may have been closed
+NAME_RINGS_OUT_S = 0.5  # after a spoken name: the longest delay and the room's tail
 MOST = 16  # as many as there are timers
 
 
@@ -19,15 +21,15 @@ class AlarmSound:
     An alarm that is due during a turn waits for its end. Times are monotonic seconds.
     """
 
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, timeout_s: float, tones: Frames) -> None:
+        """`tones`: of each round, int16 at 24 kHz."""
+        self._timeout_s, self._tones = timeout_s, tones
         self._rings: list[AlarmDue] = []
         self._came = 0.0
         self._began: float | None = None
         self._next_round = 0.0
-        self._spoken_since: float | None = (
-            None  # the user speaks, or the words are being recognised
-        )
+        self._words = (0.0, 0.0)  # from when to when the newest round speaks the names
+        self._spoken_since: float | None = None  # the user speaks
 
     def add(self, ring: AlarmDue, now: float) -> None:
         """One more alarm is due."""
@@ -53,14 +55,24 @@ class AlarmSound:
         if now < self._next_round:
             return SILENCE
         words = [ring.spoken for ring in self._rings if ring.spoken is not None]
-        sound = np.concatenate([earcons.alarm(), *words])
-        self._next_round = now + len(sound) / SERVER_RATE_HZ + PAUSE_S
+        sound = np.concatenate([self._tones, *words])
+        end = now + len(sound) / SERVER_RATE_HZ
+        self._words = (now + len(self._tones) / SERVER_RATE_HZ, end) if words else (0.0, 0.0)
+        self._next_round = end + PAUSE_S
         return sound
 
-    def hush(self, onset: float, now: float) -> None:
-        """The user speaks into the ringing since `onset`: silence until the words are known."""
+    def speaks(self, now: float) -> bool:
+        """The names of the alarms are being spoken, or were a moment ago."""
+        begin, end = self._words
+        return begin <= now < end + NAME_RINGS_OUT_S
+
+    def hush(self, onset: float, now: float, *, for_s: float) -> None:
+        """The user may have spoken since `onset`: silence until the words are known.
+
+        `for_s`: how much longer they may last.
+        """
         self._spoken_since = onset
-        self._next_round = now + HUSH_S
+        self._next_round = now + for_s
 
     def spoken(self, ended: bool, now: float) -> float | None:
         """The onset of the user's words, once they have ended or their time is up; else None."""
@@ -71,9 +83,17 @@ class AlarmSound:
         self._next_round = now + WORDS_WITHIN_S
         return since
 
-    def resume(self, now: float) -> None:
-        """The words were no stop command: the next round comes at once."""
-        self._next_round = now
+    def waited(self, now: float) -> bool:
+        """The time to speak, and then the time to recognise the words, are over."""
+        late_s = LISTENED_S if self._spoken_since is not None else 0.0
+        return now >= self._next_round + late_s
+
+    def resume(self, left_s: float, now: float) -> None:
+        """The words were no stop command: the round that was held continues for `left_s`."""
+        self._spoken_since = None
+        begin, end = self._words
+        self._words = (now, now + left_s) if begin < end else (0.0, 0.0)
+        self._next_round = now + left_s + (PAUSE_S if left_s else 0.0)
 
     def is_over(self, now: float) -> bool:
         """The ringing has lasted for its timeout."""

@@ -6,11 +6,13 @@ from parleyd import config
 from parleyd.core.announcements import Announcements
 from parleyd.core.answer_audio import AnswerAudio
 from parleyd.core.connection_policy import ConnectionPolicy
+from parleyd.core.cue_player import CuePlayer
 from parleyd.core.events import (
     AnswerRecognized,
     CallSkill,
     ConnectionDown,
     ConnectionUp,
+    DialogueEvent,
     Effect,
     LogEvent,
     ModelSpeechRequested,
@@ -39,7 +41,7 @@ from parleyd.hearing import ProcessedPeriod
 from parleyd.hearing.barge_in import Decision
 from parleyd.hearing.endpointing import SpeechBoundary
 from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
-from parleyd.playback import earcons
+from parleyd.playback.cues import Cue
 from parleyd.playback.reply_player import ReplyPlayer
 from parleyd.realtime import session_events as rt
 from parleyd.realtime.events import Json, ServerEvent
@@ -55,18 +57,6 @@ _AFTER_REPLY = (
     TurnTrigger.QUESTION_ASKED,
 )  # a turn begins where a reply ended
 
-DialogueEvent = (
-    ServerEvent
-    | ConnectionUp
-    | ConnectionDown
-    | SessionExpiry
-    | SkillDone
-    | SpeechSynthesized
-    | ModelSpeechRequested
-    | ToolsChanged
-    | AnswerRecognized
-)
-
 
 class Dialogue:
     """Drives turn, session, uplink and reply; owned by the audio thread, deterministic.
@@ -81,12 +71,13 @@ class Dialogue:
         player: ReplyPlayer,
         monitor: HearingMonitor,
         announcements: Announcements,
+        cues: CuePlayer,
         tools: Sequence[Json],
         emit: Callable[[Effect], None],
     ) -> None:
         self._settings = settings
         self._front_end, self._player, self._monitor, self._emit = front_end, player, monitor, emit
-        self._announcements = announcements
+        self._announcements, self._cues = announcements, cues
         self._turn = TurnStateMachine(settings.turn, settings.hearing)
         self._session = RealtimeSession(settings.realtime, settings.turn, tools)
         self._uplink = Uplink(front_end, self._session)
@@ -98,8 +89,10 @@ class Dialogue:
         self.connection = ConnectionPolicy(settings.realtime.connection)
         self._actions = {
             TurnAction.CHIME: self._chime,
-            TurnAction.LOW_TONE: lambda now: player.play(earcons.low_tone()),
-            TurnAction.SORRY_TONE: lambda now: player.play(earcons.sorry()),
+            TurnAction.HEARD_CUE: lambda now: cues.play(Cue.HEARD),
+            TurnAction.FOLLOW_UP_CUE: self._may_go_on,
+            TurnAction.LOW_TONE: lambda now: cues.play(Cue.ENDED),
+            TurnAction.SORRY_TONE: self._sorry,
             TurnAction.LISTEN: self._listen,
             TurnAction.LISTEN_ON: lambda now: self._uplink.resume(),
             TurnAction.LISTEN_FROM_ONSET: self._listen_from_onset,
@@ -462,8 +455,15 @@ class Dialogue:
     def _chime(self, now: float) -> None:
         if self._held is not None:
             self._held.add(TurnAction.CHIME)
-        elif self._settings.wake.chime:
-            self._player.play(earcons.chime())
+        else:
+            self._cues.play(Cue.WAKE)
+
+    def _sorry(self, now: float) -> None:
+        self._cues.play(Cue.ERROR if self.connection.up else Cue.OFFLINE)
+
+    def _may_go_on(self, now: float) -> None:
+        if not self._front_end.user_speaks:  # who speaks already needs no cue
+            self._cues.play(Cue.FOLLOW_UP)
 
     def _listen(self, now: float) -> None:
         event, _ = self._began

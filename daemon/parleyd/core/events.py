@@ -80,6 +80,13 @@ class SetVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHoursChanged:
+    """The quiet hours of the home have begun, or are over."""
+
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmDue:
     """An alarm is due: ring until it is stopped; `AlarmDismissed` reports that."""
 
@@ -323,28 +330,34 @@ class LogEvent:
     fields: Json
 
 
-InputEvent = (
+DialogueEvent = (
     ServerEvent
+    | ConnectionUp
+    | ConnectionDown
+    | SessionExpiry
+    | SkillDone
+    | SpeechSynthesized
+    | ModelSpeechRequested
+    | ToolsChanged
+    | AnswerRecognized
+)
+"""What the dialogue takes."""
+
+InputEvent = (
+    DialogueEvent
     | PlayStartupSound
     | ButtonPressed
     | MuteSwitched
     | CardLost
     | CardBack
-    | ConnectionUp
-    | ConnectionDown
-    | SessionExpiry
     | SetVolume
+    | QuietHoursChanged
     | AlarmDue
     | AlarmCommandRecognized
     | WakeRenewed
-    | SpeechSynthesized
-    | SkillDone
-    | ToolsChanged
-    | AnswerRecognized
     | ListenRequested
     | StopRequested
     | SpeechRequested
-    | ModelSpeechRequested
     | GroupInput
 )
 

@@ -14,6 +14,7 @@ from parleyd.core.alarm_ringer import AlarmRinger
 from parleyd.core.alarm_sound import AlarmSound
 from parleyd.core.announcements import Announcements
 from parleyd.core.arbitration import Ruling
+from parleyd.core.cue_player import CuePlayer
 from parleyd.core.dialogue import STOP_WORDS, Dialogue
 from parleyd.core.events import (
     AlarmCommandRecognized,
@@ -29,6 +30,7 @@ from parleyd.core.events import (
     MuteSwitched,
     OpenMicrophone,
     PlayStartupSound,
+    QuietHoursChanged,
     RequestAnswered,
     RequestRefusal,
     SetVolume,
@@ -42,6 +44,7 @@ from parleyd.core.group import GroupMember, GroupMemory
 from parleyd.core.group_events import ClaimHeard, GroupReached, PeerSpeaks
 from parleyd.core.hearing_monitor import HearingMonitor
 from parleyd.core.indicator import IndicatorInputs
+from parleyd.core.loudness import Loudness
 from parleyd.core.states import State
 from parleyd.core.turn import TurnTrigger
 from parleyd.hearing import HearingReadings
@@ -51,6 +54,7 @@ from parleyd.hearing.endpointing import SpeechBoundary
 from parleyd.hearing.front_end import AudioFrontEnd, FrontEndResult
 from parleyd.hearing.wake_level import LOOKS_BACK_MS, wake_level_dbfs
 from parleyd.playback import earcons
+from parleyd.playback.cues import Cue, Cues
 from parleyd.playback.lead import PlaybackLead
 from parleyd.playback.reply_player import ReplyPlayer
 from parleyd.realtime.events import Json
@@ -67,10 +71,12 @@ class SmartSpeaker:
         tools: Sequence[Json] = (),
         memory: EchoPath | None = None,
         group: GroupMemory | None = None,
+        cues: Cues | None = None,
     ) -> None:
         """`tools`: declarations of functions. `memory`: the echo path from before a restart.
 
-        With a `group`, a wake word is answered by one of its speakers.
+        With a `group`, a wake word is answered by one of its speakers. `cues`: with the owner's
+        sounds.
         """
         lead = PlaybackLead(settings.audio.lead_ms)
         self._front_end = AudioFrontEnd(settings, wake, lead)
@@ -79,6 +85,9 @@ class SmartSpeaker:
         self._effects: list[Effect] = []
         self._player = ReplyPlayer(settings, lead)
         self._monitor = HearingMonitor(self._front_end, lead, self._emit)
+        self._loudness = Loudness(settings.audio, self._player, self._monitor)
+        cues = cues or Cues(settings.earcons)
+        self._cues = CuePlayer(self._player, cues)
         self._announcements = Announcements(self._player, self._emit)
         self._dialogue = Dialogue(
             settings,
@@ -86,10 +95,11 @@ class SmartSpeaker:
             self._player,
             self._monitor,
             self._announcements,
+            self._cues,
             tools,
             self._emit,
         )
-        self._alarm_sound = AlarmSound(settings.skills.alarm_timeout_s)
+        self._alarm_sound = AlarmSound(settings.skills.alarm_timeout_s, cues.sound(Cue.TIMER))
         self._ringer = AlarmRinger(self._alarm_sound, self._player, self._front_end, self._emit)
         self._group = GroupMember(group, self._emit) if group is not None else None
         self._muted = False
@@ -150,8 +160,9 @@ class SmartSpeaker:
                 self._without_card = ""
                 self._front_end.reopened(now)
             case SetVolume(percent):
-                self._player.set_volume(percent)
-                self._monitor.volume_changed(percent)
+                self._loudness.set_volume(percent)
+            case QuietHoursChanged(quiet):
+                self._loudness.quiet_hours(quiet)
             case AlarmDue():
                 self._emit(LogEvent("alarm_due", {}))
                 self._announcements.interrupt("an alarm")
@@ -221,6 +232,8 @@ class SmartSpeaker:
         self._dialogue.mute(muted, now)
         if muted and self._ringer.audible:
             self._ringer.resume(now)
+        if not self._without_card:
+            self._cues.play_now(Cue.MUTED if muted else Cue.UNMUTED)
 
     # --- one period -------------------------------------------------------------------
 
@@ -244,6 +257,7 @@ class SmartSpeaker:
             self._perceive(result, now)
         self._dialogue.poll(now)
         self._ring(now)
+        self._loudness.ringing(self._ringer.audible)
         self._announce(now)
         if self._group is not None:
             self._arbitrate(self._group, now)
@@ -310,7 +324,7 @@ class SmartSpeaker:
         if self._muted or self._without_card:
             return False
         if self._dialogue.connection.refused:
-            self._player.play(earcons.sorry())
+            self._cues.play(Cue.ERROR)
             return False
         return True
 

@@ -57,6 +57,8 @@ class TurnAction(Enum):
     """What the owner does; a row lists its actions in order."""
 
     CHIME = auto()  # "I am listening"
+    HEARD_CUE = auto()  # "I have heard you"
+    FOLLOW_UP_CUE = auto()  # "you may go on"
     LOW_TONE = auto()  # "I stopped listening"
     SORRY_TONE = auto()  # "that did not work"
     LISTEN = auto()  # begin a turn, and send the microphone from its pre-roll on
@@ -85,7 +87,9 @@ _ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         (IDLE, TurnTrigger.BUTTON): Row(LISTENING, (TurnAction.LISTEN, TurnAction.CHIME)),
         #
         (LISTENING, TurnTrigger.USER_SPOKE): Row(LISTENING),
-        (LISTENING, TurnTrigger.TURN_ENDED): Row(THINKING, (TurnAction.ASK_FOR_REPLY,)),
+        (LISTENING, TurnTrigger.TURN_ENDED): Row(
+            THINKING, (TurnAction.ASK_FOR_REPLY, TurnAction.HEARD_CUE)
+        ),
         (LISTENING, TurnTrigger.TIME_UP): Row(
             IDLE, (TurnAction.STOP_LISTENING, TurnAction.LOW_TONE)
         ),
@@ -114,7 +118,9 @@ _ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         ),
         (THINKING, TurnTrigger.BUTTON): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.LOW_TONE)),
         (THINKING, TurnTrigger.STOP_WORD): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.LOW_TONE)),
-        (THINKING, TurnTrigger.REPLY_FINISHED): Row(LISTENING, (TurnAction.LISTEN,)),
+        (THINKING, TurnTrigger.REPLY_FINISHED): Row(
+            LISTENING, (TurnAction.FOLLOW_UP_CUE, TurnAction.LISTEN)
+        ),
         (THINKING, TurnTrigger.REPLY_FINISHED_LAST): Row(IDLE),
         (THINKING, TurnTrigger.FOLLOW_UPS_OVER): Row(IDLE, (TurnAction.LOW_TONE,)),
         (THINKING, TurnTrigger.REPLY_FAILED): Row(
@@ -140,10 +146,14 @@ _ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         (SPEAKING, TurnTrigger.REPLY_FAILED): Row(
             IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)
         ),
-        (SPEAKING, TurnTrigger.REPLY_FINISHED): Row(LISTENING, (TurnAction.LISTEN,)),
+        (SPEAKING, TurnTrigger.REPLY_FINISHED): Row(
+            LISTENING, (TurnAction.FOLLOW_UP_CUE, TurnAction.LISTEN)
+        ),
         (SPEAKING, TurnTrigger.REPLY_FINISHED_LAST): Row(IDLE),
         (SPEAKING, TurnTrigger.FOLLOW_UPS_OVER): Row(IDLE, (TurnAction.LOW_TONE,)),
-        (SPEAKING, TurnTrigger.QUESTION_ASKED): Row(LISTENING, (TurnAction.LISTEN,)),
+        (SPEAKING, TurnTrigger.QUESTION_ASKED): Row(
+            LISTENING, (TurnAction.FOLLOW_UP_CUE, TurnAction.LISTEN)
+        ),
         (SPEAKING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.INTERRUPT,)),
         (SPEAKING, TurnTrigger.TIME_UP): Row(IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)),
         #

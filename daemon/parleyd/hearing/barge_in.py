@@ -20,6 +20,7 @@ from parleyd.hearing.microphone_watch import MicrophoneWatch
 from parleyd.units import PERIOD_MS
 
 THRESHOLD = 0.6  # probability of a user: see `python -m tests.bench.hearing --curve`
+_OVER_TONES = 0.7  # of the threshold, beside tones: 0.42; an error costs a second of ringing
 HITS = 2  # of the last WINDOW periods: one is a click
 WINDOW = 3
 # Voice detector and classifier must agree: plates deceive the one and echo deceives the other.
@@ -111,12 +112,15 @@ class BargeInDetector:
         """When the loudspeaker of the pending hold has fallen silent in the room."""
         return (self._held_at or 0.0) + self._ignore_s
 
-    def arm(self, now: float) -> None:
-        """Playback becomes audible: decide from now on, unless barge-in is configured off."""
+    def arm(self, now: float, *, alarm: bool = False) -> None:
+        """Playback becomes audible: decide from now on, unless barge-in is configured off.
+
+        `alarm`: an alarm rings, which speech always holds.
+        """
         self.disarm()
         self._scores.clear()
         self._near_ends.clear()
-        self._armed = self._enabled
+        self._armed = self._enabled or alarm
 
     def linger(self) -> None:
         """The reply is over: continue to judge speech that began during it."""
@@ -131,13 +135,18 @@ class BargeInDetector:
         self._sure_periods = self._speaks_periods = self._over_periods = 0
         self._loudest_dbfs = _NOTHING_DBFS
 
-    def update(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
-        """Judge the period that ended at `now`; at most one decision."""
+    def update(
+        self, heard: ProcessedPeriod, now: float, *, tones: bool = False
+    ) -> BargeInDecision | None:
+        """Judge the period that ended at `now`; at most one decision.
+
+        `tones`: Parley plays nothing but tones, which resemble no voice, cancelled or not.
+        """
         if not self._armed:
             return None
         if self._held_at is not None:
             return self._decide(heard, now, self._held_at)
-        return self._notice(heard, now)
+        return self._notice(heard, now, tones=tones)
 
     def threshold(self, now: float) -> float:
         """The probability of a user at which playback is held at this moment."""
@@ -148,11 +157,15 @@ class BargeInDetector:
         age = (now - self._penalised_at) / _PENALTY_DECAY_S
         return max(0.0, self._penalty * (1 - age))
 
-    def _notice(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
+    def _notice(self, heard: ProcessedPeriod, now: float, *, tones: bool) -> BargeInDecision | None:
         self._scores.append(heard.excess_db)
         louder = self._voices.suspicious(heard, now)
-        self._near_ends.append(heard.near_end if heard.trusted and louder else 0.0)
+        score = heard.near_end if heard.trusted or tones else 0.0
         threshold = self.threshold(now)
+        if tones and heard.excess_db > _OVER_NOISE:
+            score = max(score, heard.voice)
+            threshold *= _OVER_TONES
+        self._near_ends.append(score if louder else 0.0)
         if sum(near_end > threshold for near_end in self._near_ends) < HITS:
             return None
         self._held_at = now

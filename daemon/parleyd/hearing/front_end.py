@@ -83,6 +83,9 @@ class AudioFrontEnd:
         """Other voices interrupt again and again: set by the owner, no voice interrupts."""
         self.others_speak = False
         """Other speakers are audible: set by the owner, a wake word must be clearer."""
+        self.tones = False
+        """An alarm rings, and its name is not being spoken: set by the owner at every period."""
+        self._alarm = False
         self._engine = wake
         self._silence = DigitalSilence(gates=not self._cancels)
         self._now = self._spoke_at = float("-inf")
@@ -212,15 +215,19 @@ class AudioFrontEnd:
         self._renew_gate()
         self._wakes.mend()
 
-    def arm(self, now: float) -> None:
-        """Playback becomes audible: arm barge-in; ignore speech that began earlier."""
+    def arm(self, now: float, *, alarm: bool = False) -> None:
+        """Playback becomes audible: arm barge-in; ignore speech that began earlier.
+
+        `alarm`: it is an alarm, which speech holds in every duplex.
+        """
+        self._alarm = alarm
         self._hears.run(now, self._hearing.reset_detectors)
         self._judges.run(now, self._voices.reply_begins, now)
         self.rearm(now)
 
     def rearm(self, now: float) -> None:
         """Playback resumes after a hold: arm barge-in; the detectors keep their state."""
-        self._barge_in.arm(now)
+        self._barge_in.arm(now, alarm=self._alarm)
 
     def turn_begins(self, now: float, *, called: bool) -> None:
         """Parley listens: the next voice is the user's; `called`: the wake word or the button was
@@ -391,10 +398,10 @@ class AudioFrontEnd:
 
     def _judge(self, heard: ProcessedPeriod, now: float) -> BargeInDecision | None:
         full = self._duplex.full and not self._watch.lost and not self.only_wake_word
-        if not full and not self._barge_in.pending:
+        if not (full or self.tones or self._barge_in.pending):
             return None
-        decision = self._barge_in.update(heard, now)
-        if decision is None or decision.decision is Decision.HOLD:
+        decision = self._barge_in.update(heard, now, tones=self.tones)
+        if decision is None or decision.decision is Decision.HOLD or self.tones:
             return decision
         return self._not_itself(decision, now)
 

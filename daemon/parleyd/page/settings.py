@@ -21,8 +21,9 @@ from parleyd.errors import ConfigError
 from parleyd.printable import named
 
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "audio": ("volume", "boot_chime"),
-    "wake": ("sensitivity", "refractory_s", "preroll_ms", "chime", "stop_word"),
+    "audio": ("volume", "quiet_volume", "alarm_volume", "boot_chime"),
+    "wake": ("sensitivity", "refractory_s", "preroll_ms", "stop_word"),
+    "earcons": ("level_db",),
     "turn": tuple(config.TurnConfig.__struct_fields__),
     "hearing": tuple(config.HearingConfig.__struct_fields__),
     "realtime": ("speed", "forget_after_min"),

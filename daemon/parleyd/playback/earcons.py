@@ -39,6 +39,18 @@ def greeting() -> Frames:
 
 
 @cache
+def follow_up() -> Frames:
+    """ "You may go on": the second tone of the chime, short and soft."""
+    return _softer(_melody((990.0, 70)))
+
+
+@cache
+def heard() -> Frames:
+    """ "I have heard you": one short soft tone."""
+    return _softer(_melody((660.0, 60)))
+
+
+@cache
 def low_tone() -> Frames:
     """ "I stopped listening": one soft low tone."""
     return _melody((392.0, 110))
@@ -51,10 +63,32 @@ def sorry() -> Frames:
 
 
 @cache
+def offline() -> Frames:
+    """ "I cannot reach the server": the low tone of "sorry", three times."""
+    return _melody(*((311.0, 90), (0.0, 70)) * 2, (311.0, 180))
+
+
+@cache
+def muted() -> Frames:
+    """ "The microphone is closed": two short falling tones."""
+    return _melody((587.0, 60), (392.0, 90))
+
+
+@cache
+def unmuted() -> Frames:
+    """ "The microphone is open": two short rising tones."""
+    return _melody((392.0, 60), (587.0, 90))
+
+
+@cache
 def alarm() -> Frames:
     """A timer is due: three double beeps, about three seconds."""
     beep = ((880.0, 140), (0.0, 90), (880.0, 140), (0.0, 560))
     return _melody(*(beep * 3))
+
+
+def _softer(sound: Frames) -> Frames:
+    return round_to_int16(sound * 0.5)
 
 
 def _melody(*tones: tuple[float, int]) -> Frames:

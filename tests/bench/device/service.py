@@ -21,8 +21,11 @@ capture = "Mic"
 playback = "Speaker"
 lead_ms = {lead_ms}
 volume = 100
-[wake]
-chime = false
+[earcons]
+wake = ""
+follow_up = ""
+muted = ""
+unmuted = ""
 [turn]
 detection = "local"
 silence_ms = 300

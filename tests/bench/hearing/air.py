@@ -91,7 +91,7 @@ class Air:
         self._before = Convolver(paths[0])
         self._after = Convolver(paths[1]) if moves_at_s is not None else None
         self._moves_at_s = moves_at_s or 0.0
-        self._around = around
+        self.around = around
         self._period = 0
         self.echo_power: list[float] = []
         """Mean square of the echo at the microphone, for each period so far."""
@@ -112,7 +112,7 @@ class Air:
         self.echo_power.append(float(np.mean(echo**2)))
         start = self._period * MIC_PERIOD_FRAMES
         self._period += 1
-        sound = echo + self._around[start : start + MIC_PERIOD_FRAMES]
+        sound = echo + self.around[start : start + MIC_PERIOD_FRAMES]
         if self._microphone is not None:
             sound = self._microphone.process(sound)
         if self._server is not None:

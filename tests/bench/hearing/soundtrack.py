@@ -93,11 +93,11 @@ def compose(scene: Scene, material: Material) -> Soundtrack:
     user = np.zeros(frames)
     for line, clip in zip(said, dry, strict=False):
         dbfs = scene.user_dbfs - scene.softer_db
-        _mix(user, _levelled(convolved_tail(clip, path), dbfs), line.onset_s)  # type: ignore[arg-type]
+        mix(user, levelled(convolved_tail(clip, path), dbfs), line.onset_s)  # type: ignore[arg-type]
     question = None
     if scene.asks:
         question, asked = voices.question(said)
-        _mix(user, _levelled(convolved_tail(asked, path), scene.user_dbfs), question.onset_s)
+        mix(user, levelled(convolved_tail(asked, path), scene.user_dbfs), question.onset_s)
     around = user + _noise(scene, material, room, random, frames)
     if scene.knocks:
         around += _knocks(scene, random, path, frames, start_s)
@@ -253,7 +253,7 @@ def _noise(
         sound = np.resize(np.roll(source / FULL_SCALE, -start), frames)
     dbfs = scene.user_dbfs - scene.snr_db
     if scene.voices:
-        return sensor + _levelled(sound, dbfs)
+        return sensor + levelled(sound, dbfs)
     return sensor + sound * db_to_gain(dbfs) / np.sqrt(np.mean(sound**2))
 
 
@@ -264,7 +264,7 @@ def _knocks(
     at_s = start_s + random.uniform(0.5, _KNOCK_EVERY_S[1])
     while at_s < frames / MIC_RATE_HZ - 1:
         knock = convolved_tail(clips.knock(seed=int(random.integers(1 << 31))), path)
-        _mix(track, _levelled(knock, scene.user_dbfs + random.uniform(-6, 6)), at_s)
+        mix(track, levelled(knock, scene.user_dbfs + random.uniform(-6, 6)), at_s)
         at_s += random.uniform(*_KNOCK_EVERY_S)
     return track
 
@@ -291,13 +291,13 @@ def _restless(scene: Scene, length_s: float) -> list[EchoShift]:
     return shifts
 
 
-def _mix(track: Signal, sound: Signal, at_s: float) -> None:
+def mix(track: Signal, sound: Signal, at_s: float) -> None:
     start = round(at_s * MIC_RATE_HZ)
     part = sound[: max(0, len(track) - start)]
     track[start : start + len(part)] += part
 
 
-def _levelled(sound: Signal, dbfs: float) -> Signal:
+def levelled(sound: Signal, dbfs: float) -> Signal:
     return sound * db_to_gain(dbfs - _active_dbfs(sound))
 
 

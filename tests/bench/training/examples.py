@@ -154,9 +154,9 @@ def composed(scene: Scene, material: Material) -> Soundtrack:
 def played_to(scene: Scene, track: Soundtrack) -> tuple[Frames, Frames, int]:
     """Return what `rendered` does, without the soundtrack."""
     random = np.random.default_rng((*scene.seed, 2))
-    periods = len(track.air.around) // MIC_PERIOD_FRAMES  # type: ignore[attr-defined]
+    periods = len(track.air.around) // MIC_PERIOD_FRAMES
     played = _played(track, periods, random)
-    sound = _echo(scene, track, played) + track.air.around[: len(played)]  # type: ignore[attr-defined]
+    sound = _echo(scene, track, played) + track.air.around[: len(played)]
     late = 0
     if track.air.device is not None:  # type: ignore[attr-defined]
         microphone = track.air.device.microphone()  # type: ignore[attr-defined]

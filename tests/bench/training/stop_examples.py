@@ -58,7 +58,7 @@ def echo(scene: Scene, material: Material) -> Echo:
     """Let the canceller hear the scene."""
     track, reference, mic, _ = examples.rendered(scene, material)
     cleaned, levels = cancelled(mic, reference)
-    around = np.asarray(track.air.around[: len(mic)])  # type: ignore[attr-defined]
+    around = np.asarray(track.air.around[: len(mic)])
     if scene.device:  # its microphone has changed the noise, too
         around = np.zeros(len(mic))
     return Echo(float_to_int16(cleaned - around), float_to_int16(around), levels, scene.user_dbfs)
@@ -119,7 +119,7 @@ def through_microphone(
     target = np.full(frames // MIC_PERIOD_FRAMES, NO, np.uint8)
     if kinds is not None:
         users = _users(frames, scene.user_dbfs, voices, material.rooms, random, kinds)
-        track.air.around = track.air.around + users.sound  # type: ignore[attr-defined]
+        track.air.around = track.air.around + users.sound
         track.said.extend(users.lines)
         target = users.target
     reference, mic, late = examples.played_to(scene, track)
@@ -151,7 +151,7 @@ def _users(
     while True:
         kind = str(random.choice(list(kinds), p=list(kinds.values())))
         chosen = voices[kind][int(random.integers(len(voices[kind])))]
-        clip = _varied(chosen.frames, random)
+        clip = varied(chosen.frames, random)
         end = at + len(clip) // MIC_PERIOD_FRAMES
         if end + OVER > periods:
             return found
@@ -184,7 +184,7 @@ def _hold(left: Signal, levels: Floats, first: int, last: int) -> None:
     left[first * MIC_PERIOD_FRAMES : last * MIC_PERIOD_FRAMES] *= fade
 
 
-def _varied(frames: Frames, random: Random) -> Frames:
+def varied(frames: Frames, random: Random) -> Frames:
     """Return the clip faster or slower, with its pitch and formants, and with another tilt."""
     frames = resample(frames, int(MIC_RATE_HZ * random.uniform(0.88, 1.14)), MIC_RATE_HZ)
     sound = frames / 32768.0

@@ -1,0 +1,80 @@
+"""Judge whether an utterance into a ringing alarm is "stop": a small network of its own.
+
+Whoever says one short word beside a ringing alarm means that, so the network may be less strict
+than a stop word that listens for hours. It hears the whole utterance, behind the canceller.
+Trained by ``tests/bench/training`` on people (Speech Commands, Pete Warden, CC BY 4.0) and on
+synthetic voices; MIT licence.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from parleyd.hearing.recurrent import RecurrentNetwork
+from parleyd.units import MIC_RATE_HZ, Floats, Frames
+
+MODEL = Path(__file__).parent / "models" / "alarm_stop.npz"
+STEP = 3
+"""Periods between two answers of the network, which takes their features together."""
+
+BANDS = 36
+CUTOFF = 0.0  # log-odds
+_WINDOW, _HOP = 400, 160  # frames: 25 and 10 ms
+_SIZE = 512
+_LOWEST_HZ, _HIGHEST_HZ = 150.0, 7000.0
+_DEEP_DB, _OVER_DB = 40.0, 25.0  # under and over the level of the word, which the network sees
+_LOUD = 97  # percent: a band's level in the word; one louder period is a click
+_UNHEARD_STEPS = 8  # 240 ms, in which no word can have ended
+_LEAST_PERIODS = STEP * (_UNHEARD_STEPS + 2)
+
+
+def log_odds(frames: Frames) -> float:
+    """Return the log-odds that the utterance (int16, 16 kHz) is "stop".
+
+    Takes 2 ms for each second of sound.
+    """
+    network = RecurrentNetwork(MODEL)
+    answers = [float(network.process(step)[0]) for step in features(frames)]
+    if len(answers) < _UNHEARD_STEPS + 2:
+        return -np.inf
+    later = np.array(answers[_UNHEARD_STEPS:])
+    return float(np.max(np.minimum(later[1:], later[:-1])))
+
+
+def is_stop(frames: Frames) -> bool:
+    """Return whether the utterance (int16, 16 kHz) is "stop"."""
+    return log_odds(frames) > CUTOFF
+
+
+def features(frames: Frames) -> Floats:
+    """Return the levels of the bands in dB for each step: (steps, bands x periods).
+
+    They are relative to the utterance's own level: the mean over the bands of their loud
+    periods, which a tone in one of them does not move.
+    """
+    count = max(0, (len(frames) - _WINDOW) // _HOP + 1) // STEP * STEP
+    if count < _LEAST_PERIODS:
+        return np.zeros((0, BANDS * STEP), np.float32)
+    at = np.arange(count)[:, None] * _HOP + np.arange(_WINDOW)
+    spectrum = np.fft.rfft(frames[at] * np.hanning(_WINDOW).astype(np.float32), _SIZE)
+    power = (spectrum.real**2 + spectrum.imag**2) @ _filters() + 1.0
+    level_db = 10 * np.log10(power)
+    level_db -= np.mean(np.percentile(level_db, _LOUD, axis=0))
+    seen: Floats = np.clip(level_db, -_DEEP_DB, _OVER_DB).astype(np.float32)
+    return seen.reshape(count // STEP, -1)
+
+
+@cache
+def _filters() -> Floats:
+    """Return triangles on the mel scale, one for each column."""
+    edges = np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), BANDS + 2)
+    mel = _mel(np.fft.rfftfreq(_SIZE, 1 / MIC_RATE_HZ))[:, None]
+    width = edges[1] - edges[0]
+    triangles: Floats = np.maximum(0.0, 1.0 - np.abs(mel - edges[1:-1]) / width)
+    return triangles
+
+
+def _mel(hz: Floats | float) -> Floats:
+    """Return the mel scale of O'Shaughnessy."""
+    return np.asarray(1127.0 * np.log1p(np.asarray(hz) / 700.0))

@@ -1,0 +1,31 @@
+"""Quiet hours: each change is told once, and a start in them counts."""
+
+from datetime import time
+
+from parleyd.app.quiet_hours import QuietHours
+from parleyd.core.events import InputEvent, QuietHoursChanged
+
+
+def told(span: str, *clock: time) -> list[InputEvent]:
+    posted: list[InputEvent] = []
+    hours = QuietHours(span, posted.append)
+    for local in clock:
+        hours.look(local)
+    return posted
+
+
+def test_begin_and_end_are_told_once() -> None:
+    clock = [time(21, 59), time(22, 0), time(22, 1), time(3), time(6, 59), time(7), time(8)]
+    assert told("22:00-07:00", *clock) == [QuietHoursChanged(True), QuietHoursChanged(False)]
+
+
+def test_start_in_quiet_hours_is_told() -> None:
+    assert told("22:00-07:00", time(23)) == [QuietHoursChanged(True)]
+
+
+def test_clock_that_is_set_counts_at_the_next_look() -> None:
+    assert told("22:00-07:00", time(23), time(12), time(23)) == [
+        QuietHoursChanged(True),
+        QuietHoursChanged(False),
+        QuietHoursChanged(True),
+    ]
