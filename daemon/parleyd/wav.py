@@ -11,7 +11,7 @@ from parleyd.errors import ParleyError
 from parleyd.units import Frames
 
 SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000  # the range of all sound cards
-QUIETEST = 0.002  # -54 dBFS: nobody hears a sound whose peak is lower
+QUIETEST = 0.002  # -54 dBFS: a lower peak is inaudible
 
 
 class Stereo(NamedTuple):

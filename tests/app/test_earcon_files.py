@@ -62,7 +62,7 @@ def test_any_pcm_file_becomes_mono_at_24_khz(
         (b"ID3\x03 an mp3 file that is called wav " * 9, "file does not start with RIFF id"),
     ],
 )
-def test_file_that_is_no_sound_is_named_with_the_reason(
+def test_unreadable_file_is_named_with_the_reason(
     tmp_path: Path, content: bytes | None, says: str
 ) -> None:
     path = tmp_path / "x.wav"
@@ -74,7 +74,7 @@ def test_file_that_is_no_sound_is_named_with_the_reason(
     assert "allowed is an uncompressed WAV file" in problem
 
 
-def test_folder_is_no_sound(tmp_path: Path) -> None:
+def test_folder_is_refused(tmp_path: Path) -> None:
     _, (problem,) = loaded(error=tmp_path)
     assert "Is a directory" in problem
 
@@ -122,7 +122,7 @@ def test_check_names_the_file(tmp_path: Path) -> None:
     assert f"earcons.wake: {tmp_path}/missing.wav: cannot be read" in str(caught.value)
 
 
-def test_start_goes_on_with_parleys_own_sound_and_a_reload_does_not(
+def test_start_uses_parleys_sound_instead_and_a_reload_does_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = config.parse(

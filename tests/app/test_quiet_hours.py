@@ -1,4 +1,4 @@
-"""Quiet hours: each change is told once, and a start in them counts."""
+"""Quiet hours: each change is reported once, also at a start."""
 
 from datetime import time
 
@@ -6,7 +6,7 @@ from parleyd.app.quiet_hours import QuietHours
 from parleyd.core.events import InputEvent, QuietHoursChanged
 
 
-def told(span: str, *clock: time) -> list[InputEvent]:
+def reported(span: str, *clock: time) -> list[InputEvent]:
     posted: list[InputEvent] = []
     hours = QuietHours(span, posted.append)
     for local in clock:
@@ -14,17 +14,17 @@ def told(span: str, *clock: time) -> list[InputEvent]:
     return posted
 
 
-def test_begin_and_end_are_told_once() -> None:
+def test_begin_and_end_are_reported_once() -> None:
     clock = [time(21, 59), time(22, 0), time(22, 1), time(3), time(6, 59), time(7), time(8)]
-    assert told("22:00-07:00", *clock) == [QuietHoursChanged(True), QuietHoursChanged(False)]
+    assert reported("22:00-07:00", *clock) == [QuietHoursChanged(True), QuietHoursChanged(False)]
 
 
-def test_start_in_quiet_hours_is_told() -> None:
-    assert told("22:00-07:00", time(23)) == [QuietHoursChanged(True)]
+def test_start_in_quiet_hours_is_reported() -> None:
+    assert reported("22:00-07:00", time(23)) == [QuietHoursChanged(True)]
 
 
 def test_clock_that_is_set_counts_at_the_next_look() -> None:
-    assert told("22:00-07:00", time(23), time(12), time(23)) == [
+    assert reported("22:00-07:00", time(23), time(12), time(23)) == [
         QuietHoursChanged(True),
         QuietHoursChanged(False),
         QuietHoursChanged(True),

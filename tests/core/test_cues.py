@@ -77,7 +77,7 @@ def test_interruption_plays_no_cue() -> None:
 
 
 @pytest.mark.slow
-def test_user_who_speaks_already_needs_no_follow_up_cue() -> None:
+def test_user_in_mid_sentence_gets_no_follow_up_cue() -> None:
     cued = Cued(follow_up_s=3.0)
     cued.paper.reply = tone(600)
     cued.ask()
@@ -96,7 +96,7 @@ def test_button_ends_listening_with_the_low_tone() -> None:
     assert cued.cues == [Cue.WAKE, Cue.ENDED]
 
 
-def test_lost_connection_has_a_cue_of_its_own() -> None:
+def test_lost_connection_has_another_cue_than_an_error() -> None:
     cued = Cued()
     cued.paper.say(ButtonPressed())
     cued.paper.run(0.4)
@@ -148,7 +148,7 @@ def test_no_cue_is_heard_as_a_user(cue: Cue) -> None:
 
 
 @pytest.mark.parametrize(("level_db", "ratio"), [(0.0, 1.0), (-12.0, 0.251), (6.0, 1.995)])
-def test_level_is_that_of_what_is_played(level_db: float, ratio: float) -> None:
+def test_level_is_measured_in_the_played_sound(level_db: float, ratio: float) -> None:
     cued = Cued(level_db=level_db)
     cued.paper.say(ButtonPressed())
     cued.paper.run(0.6)

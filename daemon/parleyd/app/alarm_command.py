@@ -11,7 +11,7 @@ from parleyd.hearing import alarm_stop
 from parleyd.system.tasks import failed
 from parleyd.units import Frames
 
-STOPS = ("stop", "cancel_timer")  # "stop", "be quiet", ...; "turn off the alarm", ...
+STOPS = ("stop", "cancel_timer", "cancel_all")  # "stop", "be quiet"; "turn off the alarm", ...
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from parleyd.errors import ParleyError
 from parleyd.playback.cues import BUILT_IN, Cue
 from parleyd.units import SERVER_RATE_HZ, Frames
 
-LONGEST_S, LONGEST_ALARM_S = 2.0, 10.0  # a cue that outlasts the user's patience is no cue
+LONGEST_S, LONGEST_ALARM_S = 2.0, 10.0  # a longer cue is a hindrance
 
 
 def load(settings: config.EarconsConfig) -> tuple[dict[Cue, Frames], list[str]]:

@@ -1,4 +1,4 @@
-"""Tells the core when the quiet hours of the home begin and end."""
+"""Reports to the core when the quiet hours of the home begin and end."""
 
 import asyncio
 from collections.abc import Callable

@@ -40,7 +40,7 @@ class AlarmRinger:
         """At every period outside a turn: play the next round, or stop after the longest time."""
         began = not self.audible
         if self._held:
-            if self._alarm_sound.waited(now):  # nobody has recognised the words
+            if self._alarm_sound.waited(now):  # the words were not recognised
                 self.resume(now)
         else:
             self._player.play(self._alarm_sound.round(now))

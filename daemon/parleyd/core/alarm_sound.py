@@ -89,7 +89,7 @@ class AlarmSound:
         return now >= self._next_round + late_s
 
     def resume(self, left_s: float, now: float) -> None:
-        """The words were no stop command: the round that was held continues for `left_s`."""
+        """The words did not stop it: the round that was held continues for `left_s`."""
         self._spoken_since = None
         begin, end = self._words
         self._words = (now, now + left_s) if begin < end else (0.0, 0.0)

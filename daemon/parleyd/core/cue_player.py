@@ -1,4 +1,4 @@
-"""Plays the cues, where they tell the user something, and never over or after anything else."""
+"""Plays the cues, each at the moment of its event."""
 
 from parleyd.playback.cues import Cue, Cues
 from parleyd.playback.reply_player import ReplyPlayer
@@ -11,7 +11,7 @@ class CuePlayer:
         self._player, self._cues = player, cues
 
     def play(self, cue: Cue) -> None:
-        """Play the cue after what is being played."""
+        """Play the cue after the present sounds."""
         self._player.play(self._cues.sound(cue))
 
     def play_now(self, cue: Cue) -> None:

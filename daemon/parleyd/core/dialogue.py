@@ -462,7 +462,7 @@ class Dialogue:
         self._cues.play(Cue.ERROR if self.connection.up else Cue.OFFLINE)
 
     def _may_go_on(self, now: float) -> None:
-        if not self._front_end.user_speaks:  # who speaks already needs no cue
+        if not self._front_end.user_speaks:  # a user in mid-sentence needs none
             self._cues.play(Cue.FOLLOW_UP)
 
     def _listen(self, now: float) -> None:

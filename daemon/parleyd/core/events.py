@@ -341,7 +341,7 @@ DialogueEvent = (
     | ToolsChanged
     | AnswerRecognized
 )
-"""What the dialogue takes."""
+"""The inputs of the dialogue."""
 
 InputEvent = (
     DialogueEvent

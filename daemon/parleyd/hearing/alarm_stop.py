@@ -1,4 +1,4 @@
-"""Judge whether an utterance into a ringing alarm is "stop": a small network of its own.
+"""Judge whether an utterance into a ringing alarm is "stop": by a small network.
 
 Whoever says one short word beside a ringing alarm means that, so the network may be less strict
 than a stop word that listens for hours. It hears the whole utterance, behind the canceller.

@@ -53,7 +53,7 @@ class Cues:
                 self._sounds[cue] = SILENCE
                 continue
             sound = (files or {}).get(cue, built_in())
-            louder = gain if cue is not Cue.TIMER else 1.0  # an alarm has a volume of its own
+            louder = gain if cue is not Cue.TIMER else 1.0  # an alarm has its volume from [audio]
             self._sounds[cue] = sound if louder == 1.0 else round_to_int16(sound * louder)
 
     def sound(self, cue: Cue) -> Frames:

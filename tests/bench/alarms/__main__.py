@@ -78,7 +78,7 @@ def _scenes(options: argparse.Namespace, count: int) -> Iterator[Scene]:
 
 
 def _at(scene: Scene, enr_db: float) -> Scene:
-    """Return the scene with the ringing so much louder than the user."""
+    """Return the scene with the ringing louder than the user by `enr_db`."""
     user_dbfs = min(scene.user_dbfs, LOUDEST_ECHO_DBFS - enr_db)
     return replace(scene, enr_db=enr_db, user_dbfs=user_dbfs)
 
@@ -149,7 +149,7 @@ def _others(
 
 
 def _beside(options: argparse.Namespace, corpus: Material, judge: ringing.Judge) -> None:
-    """Let the alarm ring beside other voices, coughs and dishes; nobody says the word."""
+    """Let the alarm ring beside other voices, coughs and dishes, without the word."""
     print("| ringing beside | hours | ended | an hour | holds a minute |\n|---|---|---|---|---|")
     kinds = (*BESIDE, "coughs", "dishes")
     sessions = max(1, round(options.hours * 3600 / SESSION_S / len(kinds)))
