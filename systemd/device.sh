@@ -101,6 +101,8 @@ install_device() {
   venv=$opt/venv
   begin "$opt"
   find_python
+  [[ $option != --install || ! -t 0 || ! -t 1 || -e $opt/venv ]] ||
+    step "the installation takes some minutes; then the questions follow"
   device_packages "$wheels"
   find_python_for_sure
   device_venv "$wheels"

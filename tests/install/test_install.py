@@ -115,6 +115,16 @@ def test_apt_without_network_is_reported(checkout: Checkout, tmp_path: Path) -> 
     assert "no network" in line
 
 
+def test_index_with_an_unknown_certificate_names_the_clock(checkout: Checkout) -> None:
+    """As pip and apt report it on a device whose clock was never set."""
+    checkout.machine(dpkg_query="exit 1")
+    checkout.stand_in("apt-get", 'echo "SSLError: CERTIFICATE_VERIFY_FAILED"; exit 1')
+    checkout.stand_in("sudo", 'while [[ $1 == -* ]]; do shift; done; "$@"')
+    line = checkout.refusal("--demo")
+    assert "the certificate of the package index is not accepted" in line
+    assert "sudo timedatectl set-ntp true" in line
+
+
 def test_packages_missing_after_apt_are_named(checkout: Checkout) -> None:
     checkout.machine(dpkg_query="shift 3; printf 'installed %s\\n' \"${@:2}\"")
     for tool in ("apt-get", "sudo"):

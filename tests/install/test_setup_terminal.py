@@ -1,6 +1,7 @@
 """`parley setup` at a real terminal, and without one: no key is seen, and nothing hangs."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -86,10 +87,12 @@ def test_end_of_the_questions_saves_nothing(
     assert "Traceback" not in terminal.text
 
 
-def test_termination_shows_typing_again(terminal: TerminalSession) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_termination_shows_typing_again(terminal: TerminalSession, ending: signal.Signals) -> None:
+    """A lost SSH connection is SIGHUP."""
     assert not terminal.echoes
-    terminal.process.terminate()
-    assert terminal.ended() == 143
+    terminal.process.send_signal(ending)
+    assert terminal.ended() == 128 + ending
     assert terminal.echoes
 
 

@@ -45,12 +45,18 @@ class ScriptedAsker:
 class ScriptedTrial:
     """A card whose recordings are prepared; the last one is used again."""
 
-    def __init__(self, *recordings: Frames, fails: Iterable[Exception] = ()) -> None:
+    def __init__(
+        self, *recordings: Frames, fails: Iterable[Exception] = (), closed: str = ""
+    ) -> None:
         self._recordings = list(recordings) or [voice()]
         self._fails = list(fails)
+        self._closed = closed
         self.played: list[str] = []
         """The names of the loudspeakers that played the tone."""
         self.played_back: list[Frames] = []
+
+    def closed(self) -> str:
+        return self._closed
 
     def play_tone(self, audio: config.AudioConfig) -> None:
         self.played.append(audio.playback)
@@ -58,6 +64,7 @@ class ScriptedTrial:
             raise self._fails.pop(0)
 
     def record(self, audio: config.AudioConfig) -> Frames:
+        assert not self._closed
         return self._recordings.pop(0) if len(self._recordings) > 1 else self._recordings[0]
 
     def play_back(self, audio: config.AudioConfig, frames: Frames) -> None:

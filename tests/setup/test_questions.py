@@ -163,6 +163,12 @@ def test_microphone_of_zeros_is_tried_again() -> None:
     assert len(trial.played_back) == 1
 
 
+def test_muted_microphone_is_not_opened() -> None:
+    trial = ScriptedTrial(closed="the mute switch is on")
+    _, shown = ask(known(STICK, answered=only("sound")), ENTER, trial=trial)
+    assert "The microphone is not opened: the mute switch is on." in shown
+
+
 @pytest.mark.parametrize("name", ["hw:2", "plughw:2,0", "hw:CARD=2,DEV=0"])
 def test_number_of_a_card_becomes_its_lasting_name(name: str) -> None:
     answers = settle(

@@ -62,7 +62,8 @@ def setup(path: Path | None, part: str | None, unasked: bool, after: str, **give
       sudo parley setup --yes --key-file ./key.txt
     """
     file = path or paths.INSTALLED_CONFIG
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # shows typing again
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # typing is shown again, the service started
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     if part != "end":
         flags = _flags(**given)
         _must_be_writable(file)
@@ -98,7 +99,7 @@ def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> 
         with service.stopped() if holds_card else nullcontext(), _interruptible():
             if open_questions:
                 click.echo("\nEnter takes the answer in brackets. Ctrl-C ends the questions.")
-            answers = settle(known, flags, asker, CardTrial())
+            answers = settle(known, flags, asker, CardTrial(known.settings.buttons))
     except Stopped:
         click.echo(
             "\nStopped: nothing of these answers is saved. Answer them with: sudo parley setup"

@@ -10,6 +10,7 @@ from parleyd.alsa import mixer
 from parleyd.alsa.sound_card import Card
 from parleyd.audio import resample, round_to_int16
 from parleyd.errors import AudioError
+from parleyd.host.buttons import Buttons
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, Frames, ms_to_frames
 
 RECORDED_S = 3.0
@@ -23,8 +24,22 @@ STEP_S = 0.005
 class CardTrial:
     """Opens the card for each call and frees it; all calls block for seconds.
 
-    Every method raises `AudioError` for a card that cannot be opened or does not run.
+    Every method but `closed` raises `AudioError` for a card that cannot be opened or does not run.
     """
+
+    def __init__(self, buttons: config.ButtonsConfig) -> None:
+        self._buttons = buttons
+
+    def closed(self) -> str:
+        """Why the microphone must stay closed: the mute switch holds for this program, too."""
+        if self._buttons.mute_pin is None:
+            return ""
+        alone = structs.replace(self._buttons, push_pin=None)
+        switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
+        try:
+            return (switch.mute_trouble or "the mute switch is on") if switch.muted else ""
+        finally:
+            switch.close()
 
     def play_tone(self, audio: config.AudioConfig) -> None:
         """Play two tones, as loud as the usual volume; the mixer is set as the daemon does."""

@@ -23,6 +23,10 @@ _LAST = re.compile(r"hdmi|^b[12]$|loopback|dummy", re.IGNORECASE)
 class SoundTrial(Protocol):
     """The sound card, for a moment; see `parleyd.setup.card_trial.CardTrial`."""
 
+    def closed(self) -> str:
+        """Why the microphone must stay closed; "" if it may be opened."""
+        ...
+
     def play_tone(self, audio: config.AudioConfig) -> None: ...
     def record(self, audio: config.AudioConfig) -> Frames: ...
     def play_back(self, audio: config.AudioConfig, frames: Frames) -> None: ...
@@ -168,6 +172,9 @@ def _recording(
     asker: Asker, audio: config.AudioConfig, trial: SoundTrial, *, hear: bool
 ) -> Iterator[str]:
     """Record the person; yield advice if the recording is of no use."""
+    if reason := trial.closed():
+        asker.say(f"  The microphone is not opened: {reason}.")
+        return
     asker.ask("  Press Enter, then speak for three seconds: ")
     try:
         frames = trial.record(audio)
