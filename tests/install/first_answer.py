@@ -3,29 +3,37 @@
     sudo .venv/bin/python -m tests.install.first_answer [bookworm | trixie] [--root DIR]
 
 Types the commands of README.md, and nothing else, at a pseudo-terminal of a minimal Debian of this
-machine's architecture, with network: mmdebstrap's packages, sudo, and a card that is a file. Then
+machine's architecture, with network: mmdebstrap's packages, sudo, and a virtual card. Then
 the installed Parley hears "hey jarvis" and the sentence of the last line in a simulated room.
 Prints the words that were read, the commands, the answers, and the minutes. Takes some minutes and
 2 GB.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.install.stage import KernelLikeRig, plain, speaking
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "rig"))
 
+from pulse_rig import PulseRig
 from terminal_session import TerminalSession
 
+SHOWN = 6000  # characters of each command's end
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "daemon" / "packaging"
 ADDRESS = "/srv/parley.git"
 STEP_S = 1800.0
+SPEAK = "three seconds: "
 PROMPT = re.compile(r"(?:\[[^\]\n]+\]|Enter is none\)|three seconds): \Z")
 VOICE_S = 600
 PIP = """\
@@ -33,15 +41,7 @@ PIP = """\
 cert = /run/certs.crt
 """
 """The certificates of this machine, which `inside` puts there; sudo drops its PIP_CERT."""
-ASOUND = """\
-pcm.!plughw {
-  @args [ CARD DEV ]
-  @args.CARD { type string }
-  @args.DEV { type integer default 0 }
-  type plug
-  slave.pcm { type file slave.pcm null file /dev/null infile /srv/voice.raw format raw }
-}
-"""
+PREPARED = ("sudo", "libasound2-plugins")  # of Raspberry Pi OS; for the card
 
 
 class ReadmePath(NamedTuple):
@@ -74,26 +74,23 @@ def new_root(suite: str, root: Path) -> None:
         check=True,
     )
     inside(root, "apt-get", "-q", "update")
-    inside(root, "apt-get", "-qy", "--no-install-recommends", "install", "sudo")
+    inside(root, "apt-get", "-qy", "--no-install-recommends", "install", *PREPARED)
     (root / "etc/pip.conf").write_text(PIP)
-    (root / "etc/asound.conf").write_text(ASOUND)
     for name in ("pcmC0D0p", "pcmC0D0c"):  # /sys is an empty folder there
         (root / "sys/class/sound/card0" / name).mkdir(parents=True)
     (root / "sys/class/sound/card0/id").write_text("Device\n")
-    voice = subprocess.run(
-        [sys.executable, "-c", _VOICE], check=True, capture_output=True, cwd=ROOT
-    ).stdout
-    (root / "srv/voice.raw").write_bytes(voice)
 
 
-_VOICE = f"""
-import sys
-import numpy as np
-from parleyd.simulation.clips import synthesize
-said = synthesize("this is the voice of a person in the kitchen")
-noisy = (said + np.random.default_rng(1).normal(0, 30, len(said))).astype(np.int16)
-sys.stdout.buffer.write(np.tile(noisy, {VOICE_S} * 16000 // len(noisy)).tobytes())
-"""
+@contextlib.contextmanager
+def card(root: Path) -> Iterator[PulseRig]:
+    """A card for the system: a sound server of this one, in a folder that both see."""
+    tempfile.tempdir = str(root / "srv")
+    with KernelLikeRig() as rig:
+        run = Path(os.environ["PULSE_RUNTIME_PATH"]).relative_to(root)
+        own = rig.alsa_conf.partition("\n")[2]  # the rest of ALSA's files is there already
+        (root / "etc/asound.conf").write_text(own.format(run=f"/{run}"))
+        rig.echo(50)
+        yield rig
 
 
 def inside(root: Path, *command: str) -> None:
@@ -101,15 +98,17 @@ def inside(root: Path, *command: str) -> None:
     subprocess.run([PACKAGING / "inside", root, *command], check=True, stdout=subprocess.DEVNULL)
 
 
-def typed(root: Path, command: str) -> tuple[str, int]:
+def typed(root: Path, rig: PulseRig, command: str) -> tuple[str, int]:
     """Type a command in root's home there; return the terminal's text and the answers given."""
     line = f"cd /root && {command}"
     arguments = [str(PACKAGING / "inside"), str(root), "bash", "-c", line]
     answers = 0
     with TerminalSession(arguments, os.environ) as session:
         while session.read_until_match(PROMPT, STEP_S):
-            session.type("")
             answers += 1
+            asked = session.text.endswith(SPEAK)
+            with speaking(rig) if asked else contextlib.nullcontext():
+                session.type("")
         status = session.ended()
     assert status == 0, f"{command} ends with {status}:\n{session.text}"
     return session.text, answers
@@ -123,12 +122,14 @@ def main() -> int:
     new_root(chosen.suite, chosen.root)
     path = path_of((ROOT / "README.md").read_text("utf-8"))
     answers, last, began = 0, "", time.monotonic()
-    for command in path.commands:
-        print(f"$ {command}", flush=True)
-        text, given = typed(chosen.root, command.replace("ADDRESS", ADDRESS))
-        print(text.strip()[-4000:] + "\n", flush=True)
-        answers += given
-        last = text.strip().splitlines()[-1] if text.strip() else last
+    with card(chosen.root) as rig:
+        for command in path.commands:
+            print(f"$ {command}", flush=True)
+            text, given = typed(chosen.root, rig, command.replace("ADDRESS", ADDRESS))
+            shown = plain(text).strip()
+            print(shown[-SHOWN:] + "\n", flush=True)
+            answers += given
+            last = shown.splitlines()[-1] if shown else last
     took_min = (time.monotonic() - began) / 60
     said = re.search(r'Say: "([^"]+)".*?"([^"]+)"', last)
     assert said, f"the last line names no sentence: {last}"

@@ -21,7 +21,6 @@ from terminal_session import TerminalSession
 
 from parleyd.config.editing import Value, with_values
 from parleyd.simulation.clips import synthesize
-from parleyd.units import Frames
 
 ROOT = Path(__file__).parents[2]
 ETC = Path("/etc/parley")
@@ -122,7 +121,7 @@ class Stage:
         with TerminalSession(arguments, self._environment()) as session:
             yield session
             session.ended(within_s=180)
-            shown = _plain(session.text)
+            shown = plain(session.text)
         self.text += f"$ sudo {line}\n{shown}\n"
         self.last = shown.strip().splitlines()[-1]
 
@@ -131,20 +130,21 @@ class Stage:
         with self.command(line):
             pass
 
-    @contextlib.contextmanager
-    def speaking(self, words: str) -> Iterator[None]:
-        """Let a person in the room speak meanwhile."""
-        assert self.rig is not None
-        talker = threading.Thread(target=self.rig.say, args=[_spoken(words)])
-        talker.start()
-        yield
-        talker.join()
-
     def _environment(self) -> Mapping[str, str]:
         names = ("PATH", "HOME", "TERM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "SSL_CERT_FILE")
         rig = {k: v for k, v in os.environ.items() if k.startswith(("PULSE_", "ALSA_"))}
         kept = {name: os.environ[name] for name in names if name in os.environ}
         return {**kept, **rig, "LANG": "C.UTF-8", "COLUMNS": "100"}
+
+
+@contextlib.contextmanager
+def speaking(rig: PulseRig) -> Iterator[None]:
+    """Let a person in the room speak meanwhile."""
+    words = "this is the voice of a person in the kitchen."
+    talker = threading.Thread(target=rig.say, args=[synthesize(f"{words} {words}")])
+    talker.start()
+    yield
+    talker.join()
 
 
 def hear_and_speak(stage: Stage, session: TerminalSession, *, heard: str = "y") -> None:
@@ -153,16 +153,13 @@ def hear_and_speak(stage: Stage, session: TerminalSession, *, heard: str = "y") 
     if heard != "y":
         return
     session.read_until("Press Enter")
-    with stage.speaking("this is the voice of a person in the kitchen"):
+    assert stage.rig is not None
+    with speaking(stage.rig):
         session.type("")
         session.answer("Did you hear yourself? [Y/n]: ", "")
 
 
-def _spoken(words: str) -> Frames:
-    return synthesize(f"{words}. {words}.")
-
-
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text as it stands in the end, without colours and without a path of this machine."""
     text = re.sub(r"\x1b\[[0-9;]*[mK]", "", text)
     text = re.sub(r"(?m)^.*\r(?=[^\r\n])", "", text).replace("\r", "")
