@@ -89,7 +89,6 @@ def card(root: Path) -> Iterator[PulseRig]:
         run = Path(os.environ["PULSE_RUNTIME_PATH"]).relative_to(root)
         own = rig.alsa_conf.partition("\n")[2]  # the rest of ALSA's files is there already
         (root / "etc/asound.conf").write_text(own.format(run=f"/{run}"))
-        rig.echo(50)
         yield rig
 
 

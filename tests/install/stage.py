@@ -8,6 +8,8 @@ import contextlib
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -29,6 +31,12 @@ INSIDE = "PARLEY_STAGE"
 CHECKOUT_SHOWN = "/home/pi/parley"
 FIRST = ROOT / "daemon" / "parleyd" / "config" / "default.toml"
 
+ECHO_PERCENT = 30
+_NOISE = """
+import sys, numpy as np
+drawn = np.random.default_rng(1).normal(0, 104, 16000 * 60).astype("<i2").tobytes()  # -50 dBFS
+while True: sys.stdout.buffer.write(drawn)
+"""
 _NAMESPACE = """\
 set -e
 mount -t tmpfs parley /mnt
@@ -59,9 +67,33 @@ ctl.!hw {{
 
 
 class KernelLikeRig(PulseRig):
-    """The cards of the rig under the names of kernel cards: ``plughw:CARD=Device``."""
+    """The cards of the rig under the names of kernel cards: ``plughw:CARD=Device``.
+
+    The room has the noise of a quiet room, and the microphone hears the loudspeaker.
+    """
 
     alsa_conf = PulseRig.alsa_conf + _CARDS
+
+    def __enter__(self) -> "KernelLikeRig":
+        super().__enter__()
+        try:
+            self.echo(ECHO_PERCENT)
+            self._noise = subprocess.Popen(
+                ["bash", "-c", f"{sys.executable} -c '{_NOISE}' | pacat --raw --rate=16000 "
+                 "--channels=1 --format=s16le -d room"],
+                cwd="/",
+                start_new_session=True,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except BaseException:
+            super().__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._noise.pid, signal.SIGKILL)
+        self._noise.wait()
+        super().__exit__()
 
 
 def enter_namespace() -> None:
@@ -106,7 +138,6 @@ class Stage:
                 (SOUND / name).mkdir(parents=True)
             (SOUND / "card0/id").write_text("Device\n")
             self._open.enter_context(self.rig)
-            self.rig.echo(50)
         return self
 
     def __exit__(self, *_: object) -> None:

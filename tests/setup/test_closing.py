@@ -36,5 +36,5 @@ def test_machine_without_cards_whose_sound_works_is_healthy() -> None:
 
 
 def test_open_questions_come_first() -> None:
-    assert line(BROKEN, after="stopped").endswith("none of them is saved. Do this first: "
+    assert line(BROKEN, after="stopped").endswith("none is saved. Do this first: "
                                                   "sudo parley setup")  # fmt: skip

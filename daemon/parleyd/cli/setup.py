@@ -89,22 +89,19 @@ def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> 
     """Ask, save and report; return False if the person has stopped the questions."""
     asker = None
     if not unasked and sys.stdin.isatty() and sys.stdout.isatty():
-        asker = Terminal()
+        asker = Terminal("\nEnter takes the answer in brackets. Ctrl-C ends the questions.")
     known = _known(path, image=part == "image", again=part is None and asker is not None)
-    open_questions = asker is not None and not known.answered >= set(QUESTIONS)
-    holds_card = open_questions and part != "image" and "sound" not in known.answered
-    if asker is not None and not open_questions:
-        click.echo("The questions have their answers. To answer them again: sudo parley setup")
+    hears = asker is not None and known.cards and "sound" not in known.answered
     try:
-        with service.stopped() if holds_card else nullcontext(), _interruptible():
-            if open_questions:
-                click.echo("\nEnter takes the answer in brackets. Ctrl-C ends the questions.")
+        with service.stopped() if hears else nullcontext(), _interruptible():
             answers = settle(known, flags, asker, CardTrial(known.settings.buttons))
     except Stopped:
         click.echo(
             "\nStopped: nothing of these answers is saved. Answer them with: sudo parley setup"
         )
         return False
+    if asker is not None and not asker.used:
+        click.echo("The questions have their answers. To answer them again: sudo parley setup")
     _report(answers, saving.save(path, answers))
     return True
 

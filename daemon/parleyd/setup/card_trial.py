@@ -76,12 +76,16 @@ class CardTrial:
 
 
 def _play(audio: config.AudioConfig, frames: Frames) -> None:
-    mixer.set_once(audio)
     period = ms_to_frames(PERIOD_MS, audio.playback_rate_hz)
     lead = ms_to_frames(audio.lead_ms, audio.playback_rate_hz)
     silence = np.zeros(30 * period, np.int16)  # a sound server plays the end later
     rest = np.concatenate((frames, silence))
-    card = Card(audio)
+    with mixer.as_found(audio):  # another card may be chosen; the daemon sets the mixer of its own
+        _pass(Card(audio), rest, period, lead)
+
+
+def _pass(card: Card, rest: Frames, period: int, lead: int) -> None:
+    """Play all frames and close the card."""
     try:
         while len(rest) or card.queued_frames() > period:  # a converter may keep a frame for ever
             while len(rest) and card.queued_frames() < lead:

@@ -18,7 +18,8 @@ def last_line(
     `runs`: systemd runs here. `after`: the fate of the answers: "saved", "stopped" or "refused".
     """
     if after != "saved":
-        return f"The answers were {after}, and none of them is saved. Do this first: {AGAIN}"
+        cause = "An answer was refused" if after == "refused" else "The questions were stopped"
+        return f"{cause}, and none is saved. Do this first: {AGAIN}"
     failures = [finding for finding in findings if finding.level is Severity.FAIL]
     if failures and missing:
         return f"{missing} Do this first: {sound.PLUG_IN}, then: {AGAIN}"

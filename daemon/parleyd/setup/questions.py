@@ -95,8 +95,9 @@ def _sound(
         return
     if asker is None:
         answers.sound = sound.default(known.cards)
-        names = " and ".join(dict.fromkeys(filter(None, answers.sound)))
-        answers.notes.append(f"Sound card: {names} is taken.")
+        if answers.sound != (audio.capture, audio.playback):
+            names = " and ".join(dict.fromkeys(filter(None, answers.sound)))
+            answers.notes.append(f"Sound card: {names} is taken.")
         return
     asker.say("\nThe sound card")
     answers.sound = sound.ask(asker, known.cards, known.titles, audio, trial)

@@ -14,13 +14,21 @@ _PASTE_MARKS = ("\x1b[200~", "\x1b[201~")  # some terminals put them around a pa
 
 
 class Terminal:
-    """Asks on stdin and stdout; both are terminals."""
+    """Asks on stdin and stdout; both are terminals. `greeting` comes before the first line."""
 
-    def __init__(self) -> None:
+    def __init__(self, greeting: str) -> None:
         self._input = sys.stdin.fileno()
+        self._greeting = greeting
+
+    @property
+    def used(self) -> bool:
+        """Whether the person has seen anything."""
+        return not self._greeting
 
     def say(self, text: str) -> None:
         """Print a line; characters that the locale lacks become ``?``."""
+        if self._greeting:
+            text, self._greeting = f"{self._greeting}\n{text}", ""
         encoding = sys.stdout.encoding or "ascii"
         print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
