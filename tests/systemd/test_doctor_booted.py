@@ -22,7 +22,7 @@ model = "m"
 """
 QUICK = """\
 [Service]
-Type=simple
+Type=exec
 ExecStart=
 ExecStart=/bin/sleep infinity
 ExecStopPost=
@@ -32,7 +32,8 @@ RestartSec=10ms
 CHECK = r"""
 import json, os, pathlib, subprocess
 from parleyd import config
-from parleyd.diagnostics import checks, server_trial, server_trial_checks, service_keys
+from parleyd.diagnostics import checks, clock_checks, daemon_view, server_trial
+from parleyd.diagnostics import server_trial_checks, service_keys
 from parleyd.diagnostics.server_checks import CREDENTIALS, keys
 from parleyd.diagnostics.service_keys import ServiceKeys
 
@@ -86,6 +87,15 @@ told["decrypted"] = [f"{f.level} {f.text}" for f in look()]
 scene("spoiled", f"systemd-creds encrypt --name=other_key - {FILE}.cred <<<{KEY}", restart,
     text=RIGHT)
 scene("disabled", "systemctl disable --now parleyd")
+before = list(clock_checks.clock(None, 2e9, clock_checks.state()))[1:]
+told["zone"] = [f.text for f in before] + [run(f.remedy).returncode for f in before]
+told["zone"] += [f.text for f in list(clock_checks.clock(None, 2e9, clock_checks.state()))[1:]]
+os.environ["PATH"] = "/opt/parley/venv/bin:" + os.environ["PATH"]
+commands = ["journalctl -u parleyd -n 50", "journalctl -u parleyd", "systemctl status parleyd",
+    "journalctl -u parleyd -n 20", "journalctl -u parley-page -n 20"]
+commands.append("set +e; " + daemon_view.ALONE)
+told["ran"] = [[command, run(command).returncode] for command in commands]
+told["doctor"] = run("parley doctor --json --config /etc/parley/parley.toml").stdout
 os.environ["REALTIME_API_KEY"] = KEY
 run(f"rm {DROP_IN} {FILE}.cred; systemctl daemon-reload; {restart}")
 told["shell"] = [f"{f.level} {f.text}" for f in look()]
@@ -100,11 +110,13 @@ def test_faults_of_keys_are_mended_by_their_remedies(tmp_path: Path) -> None:
         files = {
             "etc/parley/parley.toml": CONFIG.format(port=server.port),
             "etc/systemd/system/parleyd.service.d/00-quick.conf": QUICK,
+            "etc/machine-info": "",
         }
         text = booted(tmp_path, ["parleyd.service"], f"KEY = {KEY!r}\n{CHECK}", files)
     assert text.startswith("{"), text
     told = json.loads(text)
-    good, decrypted, shell = (told.pop(name) for name in ("good", "decrypted", "shell"))
+    names = ("good", "decrypted", "shell", "zone", "ran", "doctor")
+    good, decrypted, shell, zone, ran, doctor = (told.pop(name) for name in names)
     for name, scene in told.items():
         assert all(step[4] == 0 for step in scene["steps"]), (name, scene)
         assert scene["left"] == [], (name, scene)
@@ -129,4 +141,8 @@ def test_faults_of_keys_are_mended_by_their_remedies(tmp_path: Path) -> None:
     assert good[0] == decrypted[0] == handed
     assert shell[0] == 'ok realtime.server = "compatible" needs no key'
     assert "a session was not tried, because there is no key" in shell[1]
+    assert zone == ["the time zone is Etc/UTC: alarms ring by its hours", 0]
+    assert [status for _, status in ran] == [0] * len(ran), ran
+    found = {line["check"]: line["level"] for line in json.loads(doctor)["findings"]}
+    assert (found["key"], found["server"], found["service"]) == ("ok", "ok", "ok")
     assert KEY not in text.replace(repr(KEY), "")

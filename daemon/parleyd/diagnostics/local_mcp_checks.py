@@ -55,7 +55,7 @@ def _finding(entry: config.McpServerConfig, device: str, environ: Mapping[str, s
     try:
         server = McpServer(entry.label, opening(entry, device, environ), lambda: None)
     except ParleyError as error:
-        return Finding("mcp", Severity.FAIL, str(error), "")
+        return Finding("mcp", Severity.FAIL, str(error), "correct this server in [[skills.mcp]]")
     reached = asyncio.run(_reached(server))
     if server.away or reached is None:
         reason = server.away or "it does not answer"

@@ -176,7 +176,8 @@ def _files(folder: Path, source: KeySource) -> Iterator[Finding]:
         try:
             status = path.stat()
         except OSError as error:
-            yield Finding("key", Severity.WARN, f"{path}: {error.strerror}", "")
+            remedy = f"remove it, or replace it with a file: ls -l {quoted(path)}"
+            yield Finding("key", Severity.WARN, f"{path}: {error.strerror}", remedy)
             continue
         if path.is_symlink():
             text = f"{path} is a link: its target does not belong to Parley"
