@@ -1,5 +1,7 @@
 """The figures against the truth of the simulation, and against flaws of the card."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -57,8 +59,11 @@ def test_noise_and_hum_are_right_within_a_decibel() -> None:
     assert measured("hum").silence.hum_dbfs == pytest.approx(-52.0, abs=1.0)
 
 
-def test_figures_are_the_same_at_each_rate_of_playback() -> None:
-    fast = config.AudioConfig(playback_rate_hz=48000)
+@pytest.mark.parametrize("rate_hz", [24000, 44100, 48000])
+def test_figures_are_the_same_at_each_rate_of_playback(
+    rate_hz: Literal[24000, 44100, 48000],
+) -> None:
+    fast = config.AudioConfig(playback_rate_hz=rate_hz)
     (figures,) = measurer(ROOMS["healthy"], fast).sweeps([80]).sweeps
     slow = loudest(measured("healthy"))
     assert figures.reply_dbfs == pytest.approx(slow.reply_dbfs, abs=0.3)

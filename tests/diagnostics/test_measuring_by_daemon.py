@@ -63,9 +63,11 @@ def test_figures_come_over_the_socket_unchanged(
 
 def test_busy_daemon_is_asked_again(server: ControlServer, daemon: MeasuringDaemon) -> None:
     daemon.refusals = [Code.BUSY, Code.BUSY]
+    said: list[str] = []
     with ControlClient() as client:
-        DaemonMeasurer(client, lambda part: None).silence()
-    assert len(daemon.asked) == 3
+        DaemonMeasurer(client, lambda part: None, said.append, urgent=True).silence()
+    assert [request.urgent for request in daemon.asked] == [True] * 3
+    assert said == ["Waiting: not now"]
 
 
 def test_daemon_that_stays_busy_is_an_error(

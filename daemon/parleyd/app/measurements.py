@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from parleyd import config
@@ -16,6 +17,7 @@ from parleyd.calibration.sweep_step import SweepStep
 from parleyd.control.replies import AnyReply, Code, ErrorReply, MeasuredReply
 from parleyd.control.requests import MeasureRequest
 from parleyd.errors import ParleyError
+from parleyd.system.daily_span import DailySpan
 from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake
 
@@ -42,6 +44,10 @@ class Measurements:
 
         If the coroutine is cancelled, the measurement ends within a period.
         """
+        quiet = DailySpan(self._settings.home.quiet_hours)
+        if not request.urgent and quiet.holds(datetime.now().time()):
+            message = f"these are quiet hours, until {quiet.end}: use --urgent to measure now"
+            return ErrorReply(id=request.id, code=Code.QUIET, message=message)
         log.info("a client of the control socket measures the room: %s", request.what)
         audio = self._settings.audio
         try:

@@ -52,6 +52,7 @@ TRIES = 5  # of the wake word
 @click.option("--skip-wake-word", is_flag=True, help="Do not ask for the wake word.")
 @click.option("--write", is_flag=True, help="Write the suggested values into the configuration.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the levels into this SVG.")
+@click.option("--urgent", is_flag=True, help="Also in the quiet hours of the configuration.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--room", type=click.Choice(list(ROOMS)), help="Measure a simulated room instead.")
 def calibrate(
@@ -59,6 +60,7 @@ def calibrate(
     skip_wake_word: bool,
     write: bool,
     picture: Path | None,
+    urgent: bool,
     as_json: bool,
     room: str | None,
 ) -> None:
@@ -81,7 +83,7 @@ def calibrate(
         settings = config.load(path)
         _check_targets(path, picture, write=write, simulated=room is not None)
         screen = CalibrationScreen(shown=not as_json)
-        with _measurer(path, settings, room, screen) as (measurer, volume):
+        with _measurer(path, settings, room, screen, urgent=urgent) as (measurer, volume):
             silent_user = skip_wake_word or not (room or sys.stdin.isatty())
             measured = _measure(measurer, settings, volume, screen, words=not silent_user)
         installation = _installation(settings, volume, simulated=room is not None)
@@ -140,7 +142,12 @@ def _check_targets(
 
 @contextlib.contextmanager
 def _measurer(
-    path: Path | None, settings: config.Config, room: str | None, screen: CalibrationScreen
+    path: Path | None,
+    settings: config.Config,
+    room: str | None,
+    screen: CalibrationScreen,
+    *,
+    urgent: bool,
 ) -> Iterator[tuple[Measurer, int]]:
     """The measurer inside the block, and the volume in use."""
     engine = partial(_engine, settings.wake)
@@ -161,7 +168,10 @@ def _measurer(
         with client:
             status = client.ask(StatusRequest(), StatusReply)
             screen.say("The daemon measures; meanwhile it does not listen to you.")
-            yield DaemonMeasurer(client, screen.progress), status.volume
+            yield (
+                DaemonMeasurer(client, screen.progress, screen.say, urgent=urgent),
+                status.volume,
+            )
         return
     screen.say("No daemon runs: this command opens the sound card itself.")
     try:

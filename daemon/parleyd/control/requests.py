@@ -102,6 +102,8 @@ class MeasureRequest(Request, frozen=True, kw_only=True, tag="measure"):
     what: Literal["silence", "sweeps", "word"]
     volumes: Annotated[tuple[Annotated[int, Meta(ge=1, le=100)], ...], Meta(max_length=6)] = ()
     """Of the sweeps, in percent, in the order of playing."""
+    urgent: bool = False
+    """Also in quiet hours."""
 
 
 class GroupRequest(Request, frozen=True, kw_only=True, tag="group"):

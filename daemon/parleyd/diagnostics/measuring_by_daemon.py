@@ -2,7 +2,9 @@
 
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from msgspec import structs
 
 from parleyd.calibration.figures import SilenceFigures, SweepsFigures, WordFigures
 from parleyd.calibration.measuring import Progress
@@ -25,8 +27,17 @@ class DaemonMeasurer:
     If this process ends in any way, the daemon notices and is a speaker again.
     """
 
-    def __init__(self, daemon: ControlClient, progress: Progress) -> None:
-        self._daemon, self._progress = daemon, progress
+    def __init__(
+        self,
+        daemon: ControlClient,
+        progress: Progress,
+        say: Callable[[str], None] = lambda text: None,
+        *,
+        urgent: bool = False,
+    ) -> None:
+        """`say` gets the reason for a wait. `urgent`: measure in quiet hours, too."""
+        self._daemon, self._progress, self._say = daemon, progress, say
+        self._urgent = urgent
 
     def silence(self) -> SilenceFigures:
         """Measure the idle room."""
@@ -57,13 +68,17 @@ class DaemonMeasurer:
 
     def _ask(self, request: MeasureRequest, expected_s: float) -> MeasuredReply:
         """Ask, again and again while a conversation or another measurement is under way."""
-        deadline = time.monotonic() + FREE_WITHIN_S
+        request = structs.replace(request, urgent=self._urgent)
+        deadline, waits = time.monotonic() + FREE_WITHIN_S, False
         while True:
             try:
                 return self._ask_once(request, expected_s)
             except ControlError as error:
                 if error.code != Code.BUSY or time.monotonic() >= deadline:
                     raise
+                if not waits:
+                    self._say(f"Waiting: {error}")
+                waits = True
             time.sleep(AGAIN_S)
 
     def _ask_once(self, request: MeasureRequest, expected_s: float) -> MeasuredReply:
