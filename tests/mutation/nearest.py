@@ -16,7 +16,8 @@ _SESSION = (
 NEAREST: dict[str, tuple[str, ...]] = {
     "audio": ("test_audio.py",),
     **{
-        f"calibration.{name}": ("calibration/test_calibrated_rooms.py",
+        f"calibration.{name}": ("calibration/test_chances.py",
+                                "calibration/test_calibrated_rooms.py",
                                 "calibration/test_calibrated_figures.py")
         for name in ("echo_verdicts", "interrupting", "judging", "microphone_verdicts", "silence",
                      "sweep", "sweep_step", "user_verdicts")
