@@ -163,6 +163,21 @@ def test_card_that_plays_nothing_ends_the_sweeps() -> None:
     assert step.figures().sweeps == ()
 
 
+def test_card_that_plays_at_a_tenth_of_its_rate_ends_the_sweeps() -> None:
+    step = SweepStep([40], 16000, 40)
+    frames = np.zeros(MIC_PERIOD_FRAMES, np.int16)
+    queued = 0
+    for _ in range(2000):
+        if step.done:
+            break
+        queued = max(0, queued - 16)
+        queued += len(step.tick(MicPeriod(frames, queued), 640 - queued))
+    assert step.done
+    figures = step.figures()
+    assert figures.sweeps == ()
+    assert figures.spoilt == 1
+
+
 def test_sweep_is_soft_at_both_ends_and_in_between() -> None:
     played = sweep_frames(48000, 100)
     assert abs(played[0]) < 10

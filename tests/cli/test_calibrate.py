@@ -154,7 +154,13 @@ def test_write_keeps_the_group(file: Path) -> None:
     assert file.stat().st_gid == 1234
 
 
-def test_service_is_muted_by_its_own_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+def test_state_that_cannot_be_read_opens_no_card(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "state" / "parley" / "skills.json").mkdir(parents=True)
+    ran = run("--json", "--config", file)
+    assert ran.exit_code == 5
+    assert "use sudo" in json.loads(ran.output)["message"]
+
+
+def test_service_is_muted_by_its_own_state() -> None:
     environ = command._environ(paths.INSTALLED_CONFIG)
     assert environ["STATE_DIRECTORY"] == "/var/lib/parley"

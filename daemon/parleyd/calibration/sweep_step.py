@@ -25,6 +25,7 @@ from parleyd.core.events import MicPeriod
 from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Frames, ms_to_frames
 
 _STALLED_PERIODS = 500
+_MOST_PERIODS = 450  # for a sweep of 320: a card that plays too slowly ends it, too
 _NOISE_AFTER_FRAMES = 3200  # 0.2 s
 
 
@@ -75,7 +76,8 @@ class SweepStep:
         frames = self._next(count)
         length = (SWEEP_S + TAIL_S) * self._rate_hz
         self.progress = out / (self._appended + len(self._volumes) * length)
-        self.done = self.progress >= 1 or self._still > _STALLED_PERIODS
+        too_long = len(self._periods) >= self._most * _MOST_PERIODS
+        self.done = self.progress >= 1 or self._still > _STALLED_PERIODS or too_long
         return frames
 
     def _spoil(self, out: int) -> None:

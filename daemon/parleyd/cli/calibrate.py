@@ -182,8 +182,8 @@ def _measurer(
 
 
 def _environ(path: Path | None) -> Mapping[str, str]:
-    """The environment, in which root means the service's state folder, not its own."""
-    if path == paths.INSTALLED_CONFIG and os.geteuid() == 0:
+    """The environment, with the state folder of the service for the service's configuration."""
+    if path == paths.INSTALLED_CONFIG:
         return {"STATE_DIRECTORY": SERVICE_STATE, **os.environ}
     return os.environ
 

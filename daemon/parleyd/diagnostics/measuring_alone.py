@@ -99,9 +99,12 @@ class AloneMeasurer(StepMeasurer):
 def _muted_until(environ: Mapping[str, str]) -> str:
     """Why the microphone stays closed although no daemon runs: the last one had to close it."""
     try:
-        kept, _, _ = store.parse((state_folder(environ) / "skills.json").read_bytes())
-    except (OSError, ParleyError):  # no daemon has run here
+        content = (state_folder(environ) / "skills.json").read_bytes()
+    except (FileNotFoundError, ParleyError):  # no daemon has run here
         return ""
+    except OSError as error:
+        return f"perhaps the microphone is closed by voice ({error}): only root can see, use sudo"
+    kept, _, _ = store.parse(content)
     if kept.muted_until == store.MUTE_UNKNOWN or kept.muted_until > time.time():
         return f"the microphone is {BEFORE_RESTART}; start the daemon for that"
     return ""
