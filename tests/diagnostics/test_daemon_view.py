@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from parleyd import config
 from parleyd.control.replies import Done, Hello, LevelsMeasured, Microphone, StatusReply, encode
-from parleyd.diagnostics import daemon_view, sound_checks
+from parleyd.diagnostics import daemon_view, server_trial_checks, sound_checks
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.server_checks import ShellKeys
 
 OPEN = Microphone(closed=False, by_switch=False, left_s=0, reason="")
 CLOSED = Microphone(closed=True, by_switch=True, left_s=0, reason="the mute switch is on")
@@ -105,6 +107,33 @@ def test_trouble_of_the_service_is_a_line(
     assert (found.check, found.level) == ("microphone", level)
     assert words in found.text
     assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("link", "round_trip_ms", "words"),
+    [
+        ("up", 12.3, "the service is connected (round trip 12 ms)"),
+        ("up", None, "the service is connected"),
+        ("connecting", None, ""),
+        ("resting", None, ""),
+    ],
+)
+def test_link_of_the_service_is_known(
+    tmp_path: Path, link: str, round_trip_ms: float | None, words: str
+) -> None:
+    status = structs.replace(STATUS, link=link, round_trip_ms=round_trip_ms)
+    with daemon(tmp_path, status):
+        assert daemon_view.link() == words
+
+
+def test_server_of_the_owner_gets_no_second_session_beside_the_service(tmp_path: Path) -> None:
+    realtime = config.RealtimeConfig(server="compatible", url="ws://127.0.0.1:9/v1", model="m")
+    with daemon(tmp_path, structs.replace(STATUS, link="up")):
+        found, *_ = server_trial_checks.server(
+            config.Config(realtime=realtime), {}, ShellKeys({}), None, served=True
+        )
+    assert found.level is Severity.OK
+    assert found.text == "127.0.0.1: the service is connected; no second session was opened"
 
 
 def test_service_that_cannot_be_asked_keeps_its_switch_and_its_card() -> None:

@@ -1,5 +1,6 @@
 """Checks in child processes: whatever hangs, crashes or floods, the findings end in time."""
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -54,6 +55,7 @@ def test_check_that_floods_ends_at_the_deadline() -> None:
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 def test_check_that_crashes_is_named(number: signal.Signals) -> None:
     def crashes() -> Iterable[Finding]:
+        faulthandler.disable()
         os.kill(os.getpid(), number)
         return []
 

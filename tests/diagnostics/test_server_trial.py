@@ -232,6 +232,28 @@ def test_unknown_name_of_the_operator_is_a_matter_of_dns(monkeypatch: pytest.Mon
     assert found.remedy.startswith("enter a DNS server that works")
 
 
+class ClosedKeys(ShellKeys):
+    """The keys as a user finds them who may not read the files of the service."""
+
+    def look(self, name: str) -> tuple[str | None, str]:
+        return None, ""
+
+    def closed(self, name: str) -> str:
+        return f"/etc/parley/{name.lower()}"
+
+
+@pytest.mark.parametrize("name", ["auto", "openai", "compatible"])
+def test_key_that_this_user_cannot_read_is_not_a_missing_one(name: str) -> None:
+    with serving() as server:
+        url = server.url if name == "compatible" else ""
+        realtime = config.RealtimeConfig(server=name, url=url, model="m")  # type: ignore[arg-type]
+        settings = config.Config(realtime=realtime)
+        found, *_ = server_trial_checks.server(settings, {}, ClosedKeys({}), None)
+    assert server.seen == []
+    assert found.text == "was not called, because this user cannot read the key"
+    assert found.remedy.startswith("sudo ")
+
+
 def test_device_without_a_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, nas_lan=socket.gaierror(socket.EAI_AGAIN, "no"))
     monkeypatch.setattr(server_trial_checks, "connected", lambda: False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from parleyd import __version__
 from parleyd.cli.configuration import config_option
 from parleyd.diagnostics import checks, examination, plain_words
 from parleyd.diagnostics.bundle import collected
@@ -48,7 +49,12 @@ def doctor(path: Path | None, as_json: bool, offline: bool, bundle: Path | None)
             print_finding(finding)
     healthy = all(finding.level is not Severity.FAIL for finding in findings)
     if as_json:
-        report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
+        report = {
+            "healthy": healthy,
+            "version": __version__,
+            "offline": offline,
+            "findings": [asdict(finding) for finding in findings],
+        }
         click.echo(json.dumps(report, indent=2))
     if bundle is not None:
         _write(bundle, findings, path)

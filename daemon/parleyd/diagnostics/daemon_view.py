@@ -33,6 +33,19 @@ def sound() -> list[Finding]:
     ]
 
 
+def link() -> str:
+    """The connection of the service to its server, in words; "" unless it is up. At most 10 s."""
+    try:
+        with ControlClient(SERVICE) as client:
+            status = client.ask(StatusRequest(), StatusReply)
+    except ControlError:
+        return ""
+    if status.link != "up":
+        return ""
+    trip = "" if status.round_trip_ms is None else f" (round trip {status.round_trip_ms:.0f} ms)"
+    return f"the service is connected{trip}"
+
+
 def _troubles(levels: list[LevelsMeasured]) -> Iterator[Finding]:
     for trouble in sorted({level.trouble for level in levels if level.trouble}):
         text = f"the service says: {trouble}"

@@ -103,7 +103,7 @@ class _Examined:
             yield from server_trial_checks.offline(self.settings)
         else:
             yield from server_trial_checks.server(
-                self.settings, self._of_daemon, self._source, self.path
+                self.settings, self._of_daemon, self._source, self.path, served=self.served
             )
 
     def _sound(self) -> Iterator[Finding]:

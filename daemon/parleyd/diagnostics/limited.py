@@ -5,6 +5,7 @@ native library. A child can be ended in both cases, and the other checks continu
 """
 
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -100,6 +101,7 @@ def _child(check: Callable[[], Iterable[Finding]], out: int, parent: int) -> NoR
     try:
         os.setpgid(0, 0)
         die_with_parent()
+        logging.disable()  # the findings say it, and lines of the log would stand between them
         if os.getppid() != parent:  # it died before the kernel was asked
             os._exit(1)
         for finding in check():

@@ -34,6 +34,9 @@ class KeySource(Protocol):
     def source(self, name: str) -> str:
         """Where the key comes from, or ""."""
 
+    def closed(self, name: str) -> str:
+        """The key's file that this user cannot read, or ""."""
+
 
 class ShellKeys:
     """The keys of this process's environment; as root, also from the folder of the service."""
@@ -61,6 +64,10 @@ class ShellKeys:
     def source(self, name: str) -> str:
         """Nothing to say: it is here."""
         return ""
+
+    def closed(self, name: str) -> str:
+        """The key's file that this user cannot read, or ""."""
+        return closed_file(self._folder / name.lower())
 
 
 def secret(name: str, environ: Mapping[str, str], folder: Path = CREDENTIALS) -> str | None:
@@ -148,10 +155,9 @@ def _server_key(
         if handed := source.source(needed.key):
             where = f"{needed.key} is handed to the service {handed} (not shown)"
         yield Finding("key", Severity.OK, where)
-    elif closed := _closed(needed.key, folder):
+    elif closed := source.closed(needed.key):
         text = f"{closed} is not readable by this user, so the key cannot be checked"
-        remedy = f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"
-        yield Finding("key", Severity.WARN, text, remedy)
+        yield Finding("key", Severity.WARN, text, as_root())
     elif _encrypted(needed.key, folder):
         yield Finding("key", Severity.OK, f"{needed.key} is present, encrypted")
     elif server == "auto":
@@ -201,10 +207,17 @@ def _encrypted(name: str, folder: Path) -> bool:
     return (folder / f"{name.lower()}.cred").exists()
 
 
-def _closed(name: str, folder: Path) -> str:
-    """Return the key's file if it exists and this user cannot read it, else ""."""
-    path = folder / name.lower()
-    try:
-        return str(path) if path.exists() and not os.access(path, os.R_OK) else ""
-    except OSError:
-        return str(path)
+def closed_file(path: Path) -> str:
+    """The path, or that of its encrypted form, if it exists and this user cannot read it; or ""."""
+    for place in (path, path.with_suffix(".cred")):
+        try:
+            if place.exists() and not os.access(place, os.R_OK):
+                return str(place)
+        except OSError:
+            return str(place)
+    return ""
+
+
+def as_root() -> str:
+    """The command that repeats this as root."""
+    return f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"

@@ -136,7 +136,8 @@ async def unverified_date(address: ServerAddress) -> float | None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with contextlib.suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+    too_odd = (asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+    with contextlib.suppress(OSError, TimeoutError, ValueError, *too_odd):
         async with asyncio.timeout(DATE_WITHIN_S):
             reader, writer = await asyncio.open_connection(
                 address.host, address.port, ssl=context, limit=LONGEST_HEAD

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from parleyd import config
 from parleyd.config.servers import OPENAI, Profile, profile
-from parleyd.diagnostics import clock_checks, remedies, server_trial
+from parleyd.diagnostics import clock_checks, daemon_view, remedies, server_trial
 from parleyd.diagnostics.clock_checks import ClockState
 from parleyd.diagnostics.findings import Finding, Severity
-from parleyd.diagnostics.server_checks import KeySource
+from parleyd.diagnostics.server_checks import KeySource, as_root
 from parleyd.diagnostics.server_trial import Cause, Trial
 from parleyd.realtime.address import ServerAddress
 
@@ -29,22 +29,38 @@ def offline(settings: config.Config) -> Iterator[Finding]:
 
 
 def server(
-    settings: config.Config, environ: Mapping[str, str], source: KeySource, place: Path | None
+    settings: config.Config,
+    environ: Mapping[str, str],
+    source: KeySource,
+    place: Path | None,
+    *,
+    served: bool = False,
 ) -> Iterator[Finding]:
     """Call the server that the daemon would call, and judge the clock.
 
     `environ`: the daemon's, for its proxy. `place`: the configuration's file, for remedies.
-    Blocks for at most 35 s.
+    `served`: the service runs. If it is connected to a server of the owner, this is not called:
+    some of these have one session only. Blocks for at most 35 s.
     """
     known = clock_checks.state()
     name = settings.realtime.server
     needed = OPENAI if name == "auto" else profile(name)
     key = source.look(needed.key)[0]
+    if key is None and name != "embedded" and source.closed(needed.key):
+        text = "was not called, because this user cannot read the key"
+        yield Finding("server", Severity.WARN, text, as_root())
+        yield from clock_checks.clock(None, time.time(), known)
+        return
     if name == "embedded" or (name == "auto" and key is None):
         yield Finding("server", Severity.OK, "the embedded server needs no network")
         yield from clock_checks.clock(None, time.time(), known)
         return
     address = ServerAddress.of(settings.realtime, needed, key)
+    if served and not needed.maker and (link := daemon_view.link()):
+        text = f"{address.host}: {link}; no second session was opened"
+        yield Finding("server", Severity.OK, text)
+        yield from clock_checks.clock(None, time.time(), known)
+        return
     trial = asyncio.run(server_trial.attempt(address, environ))
     date, taken_at = trial.date, trial.taken_at
     if trial.cause is Cause.CERTIFICATE_TIME and not trial.way.proxy:

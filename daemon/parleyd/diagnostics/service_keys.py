@@ -14,6 +14,7 @@ from parleyd.config.servers import PROFILES
 from parleyd.diagnostics import remedies
 from parleyd.diagnostics.asking import NoAnswer, answer
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.server_checks import closed_file
 from parleyd.errors import ConfigError
 from parleyd.system import atomic_file
 
@@ -57,7 +58,7 @@ def read(unit: str = UNIT, handed: Path = HANDED) -> ServiceView | None:
     """Ask systemd; None if it does not answer, or has no such unit. Blocks for at most 20 s."""
     try:
         files = answer(["systemctl", "cat", "--no-pager", unit])
-        names = ("Environment", "NeedDaemonReload", "ActiveState")
+        names = ("Environment", "NeedDaemonReload", "ActiveState", "MainPID")
         told = answer(["systemctl", "show", unit, *(f"--property={name}" for name in names)])
     except NoAnswer:
         return None
@@ -66,7 +67,10 @@ def read(unit: str = UNIT, handed: Path = HANDED) -> ServiceView | None:
     running = shown.get("ActiveState") == "active" and os.access(folder, os.R_OK | os.X_OK)
     return ServiceView(
         credentials=of_unit(files),
-        environment=_pairs(shown.get("Environment", "")),
+        environment={
+            **_pairs(shown.get("Environment", "")),
+            **_of_process(shown.get("MainPID", "0")),
+        },
         outdated=shown.get("NeedDaemonReload") == "yes",
         handed=folder if running else None,
     )
@@ -153,6 +157,13 @@ class ServiceKeys:
             return f"by {entry.named_in}"
         return "in its environment" if self._view.environment.get(name) else ""
 
+    def closed(self, name: str) -> str:
+        """The key's file that this user cannot read, or ""."""
+        entry = self._view.credentials.get(name.lower())
+        if self._view.handed is not None or entry is None or entry.path is None:
+            return ""
+        return closed_file(entry.path)
+
     @property
     def outdated(self) -> Finding | None:
         """The finding about files of the unit that systemd has not read."""
@@ -227,6 +238,15 @@ def _text(path: Path) -> str:
 def _kind(entry: Credential) -> str:
     kind = "SetCredential" if entry.path is None else "LoadCredential"
     return f"{kind}Encrypted" if entry.encrypted else kind
+
+
+def _of_process(pid: str) -> dict[str, str]:
+    """The environment of a process, also from files and the manager; empty unless readable."""
+    try:
+        text = Path(f"/proc/{int(pid)}/environ").read_bytes().decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return {}
+    return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
 
 
 def _pairs(environment: str) -> dict[str, str]:

@@ -60,12 +60,12 @@ def sound(
         yield from [muted] if muted else _microphone_alone(audio, served)
         return
     try:
-        mixer.set_once(audio)
-        if muted:
-            yield _unheard(audio, muted.text)
-            yield muted
-        else:
-            yield from _both(opened, audio, served)
+        with mixer.as_found(audio):
+            if muted:
+                yield _unheard(audio, muted.text)
+                yield muted
+            else:
+                yield from _both(opened, audio, served)
     finally:
         opened.close()
 
