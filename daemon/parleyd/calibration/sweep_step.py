@@ -26,6 +26,7 @@ from parleyd.units import MIC_PERIOD_FRAMES, MIC_RATE_HZ, PERIOD_MS, SILENCE, Fr
 
 _STALLED_PERIODS = 500
 _MOST_PERIODS = 450  # for a sweep of 320: a card that plays too slowly ends it, too
+_UNEVEN_FRAMES = 3200  # 0.2 s: sound servers are late by a tenth
 _NOISE_AFTER_FRAMES = 3200  # 0.2 s
 
 
@@ -115,9 +116,12 @@ class SweepStep:
         arrivals, figures = [], []
         for sweep in self._sweeps:
             length = round((SWEEP_S + TAIL_S) * MIC_RATE_HZ)
-            start, stretch = self._captured(sweep)
-            recorded = heard[max(start, 0) : max(start, 0) + length]
-            if sweep.spoilt or len(recorded) < length - MIC_PERIOD_FRAMES:
+            place = None if sweep.spoilt else self._captured(sweep)
+            if place is None:
+                continue
+            start, stretch = place
+            recorded = heard[start : start + length]
+            if len(recorded) < length - MIC_PERIOD_FRAMES:
                 continue
             echo = respond(recorded)
             arrivals.append(Arrival(sweep.start / self._rate_hz, start, stretch, echo))
@@ -132,16 +136,21 @@ class SweepStep:
             spoilt=len(lost),
         )
 
-    def _captured(self, sweep: _Played) -> tuple[int, int]:
-        """The frame of the capture at which the sweep left the queue, and its stretch."""
+    def _captured(self, sweep: _Played) -> tuple[int, int] | None:
+        """The frame of the capture at which the sweep left the queue, and its stretch.
+
+        None if it was not played at the rate of the capture.
+        """
         out = np.array(self._out)
         during = np.flatnonzero((out >= sweep.start) & (out <= self._end(sweep)))
         if not len(during):
-            return 0, 0
+            return None
         ends = (during + 1) * MIC_PERIOD_FRAMES
         began = ends - (out[during] - sweep.start) * MIC_RATE_HZ / self._rate_hz
+        if float(np.ptp(began)) > _UNEVEN_FRAMES:
+            return None
         near = began[: len(began) // 4 + 1]  # of clocks that drift apart, the beginning counts
-        return round(float(np.median(near))), self._stretches[int(during[-1])]
+        return max(round(float(np.median(near))), 0), self._stretches[int(during[-1])]
 
 
 def _sweep_figures(volume: int, arrival: Arrival, recorded: Frames) -> SweepFigures:
