@@ -1,5 +1,8 @@
 """Each broken room gets its verdict and no other; two flaws at once do not hide each other."""
 
+import re
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -143,3 +146,12 @@ def test_remedy_names_a_control_that_the_card_has() -> None:
 @pytest.mark.slow
 def test_television_suggests_no_sensitivity() -> None:
     assert "wake.sensitivity" not in suggested(measured("television", 2))
+
+
+def test_page_has_each_verdict_and_no_other() -> None:
+    root = Path(__file__).parents[2] / "daemon"
+    source = "".join(path.read_text() for path in (root / "parleyd/calibration").glob("*.py"))
+    page = (root / "docs/calibrate.md").read_text().split("## The verdicts")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(re.findall(r'name="(\w+)"', source))
