@@ -137,10 +137,18 @@ def test_word_that_was_found_narrowly_is_called_so() -> None:
 
 
 def test_remedy_names_a_control_that_the_card_has() -> None:
-    controls = ("Speaker", "Mic", "Auto Gain Control")
-    usb = Installation(volume=80, capture_device="hw:CARD=Device", controls=controls)
+    usb = Installation(
+        volume=80,
+        capture_device="hw:CARD=Device",
+        gains=("Mic",),
+        controls=("Speaker", "Auto Gain Control"),
+    )
     (verdict,) = [v for v in judge(measured("level-control"), usb) if v.name == "level_control"]
     assert verdict.remedy.endswith("amixer -D hw:CARD=Device sset 'Auto Gain Control' off")
+    (verdict,) = [v for v in judge(measured("clipping"), usb) if v.name == "microphone_clips"]
+    assert verdict.remedy.endswith("amixer -D hw:CARD=Device sset 'Mic' capture 6dB-")
+    (verdict,) = [v for v in judge(measured("dead"), usb) if v.name == "microphone_dead"]
+    assert verdict.remedy.endswith("amixer -D hw:CARD=Device sset 'Mic' cap")
 
 
 @pytest.mark.slow

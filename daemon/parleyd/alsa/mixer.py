@@ -70,13 +70,28 @@ def as_found(audio: config.AudioConfig) -> Iterator[None]:
             _restore(found)
 
 
-def capture_controls(capture: str) -> tuple[str, ...]:
-    """Return the names of the controls of a microphone's card; none if it has no mixer."""
+class CaptureControls(NamedTuple):
+    """The names of the controls of a microphone's card."""
+
+    gains: tuple[str, ...] = ()
+    """Those that change the level of the microphone itself, not of a sidetone."""
+    others: tuple[str, ...] = ()
+
+
+def capture_controls(capture: str) -> CaptureControls:
+    """Return the controls of a microphone's card; none if it has no mixer. Blocks for a few ms."""
+    alsa = alsaaudio()
     try:
         device = control_device(card_names.alsa_name(capture, "audio.capture"))
-        return tuple(dict.fromkeys(alsaaudio().mixers(device=device)))
-    except (AudioError, alsaaudio().ALSAAudioError):
-        return ()
+        names = dict.fromkeys(alsa.mixers(device=device))
+        gains = [
+            name
+            for name in names
+            if "Capture Volume" in alsa.Mixer(name, device=device).volumecap()
+        ]
+    except (AudioError, alsa.ALSAAudioError):
+        return CaptureControls()
+    return CaptureControls(tuple(gains), tuple(name for name in names if name not in gains))
 
 
 class _FoundControl(NamedTuple):

@@ -17,7 +17,6 @@ UNSTEADY_DB = 8.0  # noise that is steady varies by 1 dB
 CLIPPED = 3
 _FALLS_DB = 5.0  # the noise after a loud sweep, where gain control is at work
 _DIFFERS_DB = 2.0  # two sweeps at one volume
-GAIN = ("mic", "capture", "adc", "pga", "input")
 
 
 def dead(measured: Calibrated) -> bool:
@@ -36,7 +35,7 @@ def microphone_verdicts(measured: Calibrated, installation: Installation) -> Ite
             grade=Grade.WRONG,
             text="The microphone delivers no sound at all, not even noise.",
             remedy="choose another audio.capture (`arecord -L` lists them), or switch it on: "
-            + installation.amixer(*GAIN, setting="cap"),
+            + installation.gain_command("cap"),
         )
         return
     yield from _gate(measured, installation)
@@ -63,7 +62,7 @@ def _gate(measured: Calibrated, installation: Installation) -> Iterator[Verdict]
             text="The microphone switches itself off when it is quiet, so the beginnings of words "
             "are lost and echo cancelling starts again each time.",
             remedy="turn its noise gate or noise reduction off: "
-            + installation.amixer("noise", "gate", "dsp", "auto gain", "agc", setting="off"),
+            + installation.switch_command("noise", "gate", "dsp", "auto gain", "agc"),
         )
 
 
@@ -92,7 +91,7 @@ def _level_control(measured: Calibrated, installation: Installation) -> Iterator
             text="The microphone changes its own gain: the same sound came back "
             f"{changed_db:.0f} dB softer after a loud one.",
             remedy="turn its automatic gain off: "
-            + installation.amixer("auto gain", "agc", "alc", setting="off"),
+            + installation.switch_command("auto gain", "agc", "alc"),
         )
 
 
@@ -109,7 +108,7 @@ def _clipping(measured: Calibrated, installation: Installation) -> Iterator[Verd
         grade=Grade.WRONG,
         text=f"The microphone is overdriven {when}: no software repairs a wave that is cut off.",
         remedy="lower its gain, or move it away from the loudspeaker: "
-        + installation.amixer(*GAIN, setting="6dB-"),
+        + installation.gain_command("capture 6dB-"),
     )
 
 
@@ -122,7 +121,7 @@ def _faint(measured: Calibrated, installation: Installation) -> Iterator[Verdict
             name="microphone_too_quiet",
             grade=Grade.BETTER,
             text="The microphone is very quiet: its noise is smaller than one step of its 16 bits.",
-            remedy="raise its gain: " + installation.amixer(*GAIN, setting="12dB+"),
+            remedy="raise its gain: " + installation.gain_command("capture 12dB+"),
         )
 
 

@@ -85,7 +85,7 @@ def user_verdicts(measured: Calibrated, installation: Installation) -> Iterator[
             grade=Grade.WRONG,
             text=f'The microphone heard no voice in {len(words)} tries of "{installation.word}".',
             remedy="speak louder or come nearer; if that does not help, raise the gain of the "
-            "microphone: " + installation.amixer("mic", "capture", "adc", setting="6dB+"),
+            "microphone: " + installation.gain_command("capture 6dB+"),
         )
         return
     over_noise = user - median(word.noise_dbfs for word in words)

@@ -51,12 +51,24 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     capture_device: str = "default"
     """The control device of the microphone's card, for amixer."""
     playback_device: str = "default"
+    gains: tuple[str, ...] = ()
+    """The names of the controls of the microphone's level."""
     controls: tuple[str, ...] = ()
-    """The names of the microphone card's controls."""
+    """The names of the other controls of its card."""
 
-    def amixer(self, *names: str, setting: str) -> str:
-        """The command for the first of these controls; else the way to find it."""
+    def gain_command(self, setting: str) -> str:
+        """The command that sets the level of the microphone; else the way to find it."""
+        if self.gains:
+            return f"amixer -D {self.capture_device} sset '{self.gains[0]}' {setting}"
+        return self._search
+
+    def switch_command(self, *names: str) -> str:
+        """The command that turns the first of these controls off; else the way to find it."""
         for control in self.controls:
             if any(name in control.lower() for name in names):
-                return f"amixer -D {self.capture_device} sset '{control}' {setting}"
+                return f"amixer -D {self.capture_device} sset '{control}' off"
+        return self._search
+
+    @property
+    def _search(self) -> str:
         return f"look for it in: alsamixer -D {self.capture_device} -V capture"

@@ -221,7 +221,7 @@ def _word(settings: config.WakeConfig) -> str:
 
 def _installation(settings: config.Config, volume: int, *, simulated: bool) -> Installation:
     audio, devices = settings.audio, ("default", "default")
-    controls: tuple[str, ...] = ()
+    controls = mixer.CaptureControls()
     if not simulated:
         with contextlib.suppress(AudioError):  # the card has gone meanwhile
             names = ((audio.capture, "audio.capture"), (audio.playback, "audio.playback"))
@@ -240,7 +240,8 @@ def _installation(settings: config.Config, volume: int, *, simulated: bool) -> I
         middle_cutoff=middle,
         capture_device=devices[0],
         playback_device=devices[1],
-        controls=controls,
+        gains=controls.gains,
+        controls=controls.others,
     )
 
 
