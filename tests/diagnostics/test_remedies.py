@@ -97,7 +97,7 @@ class Root:
             case "pins":
                 led = config.Config(lights=config.LightsConfig(output="led"))
                 return devices.pins(led, served=True, dev=folder)
-        checks.INSTALLED = folder
+        checks.INSTALLED, checks.HIDDEN = folder, ()  # the root of the test is below /tmp
         return checks.configuration(folder)[1]
 
     def run(self, command: str) -> None:
@@ -407,6 +407,33 @@ def test_configuration_unreadable_is_fixed_by_its_remedy(root: Root) -> None:
     root.run(found.remedy)
     assert bad(root.ask("configuration", path)) == []
     assert path.stat().st_uid == before
+
+
+@pytest.mark.parametrize("wrong", ["mode", "folder", "home"])
+def test_configuration_hidden_from_the_service_is_fixed_by_its_remedy(
+    root: Root, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """Root reads it, and the user of the service does not."""
+    path = root.skills.parent / "parley.toml"
+    monkeypatch.setattr(checks, "INSTALLED", path)
+    monkeypatch.setattr(checks, "HIDDEN", (str(root.home.resolve()),))
+    path.write_text("[audio]\n")
+    path.chmod(0o644)
+    assert bad(checks.configuration(path)[1]) == []
+    if wrong == "mode":
+        path.chmod(0o600)
+    elif wrong == "folder":
+        path.parent.chmod(0o700)
+    else:
+        (root.home / "mine.toml").write_text("[audio]\n")
+        path.unlink()
+        path.symlink_to(root.home / "mine.toml")
+    (found,) = bad(checks.configuration(path)[1])
+    assert found.level is Severity.FAIL
+    root.run(found.remedy)
+    assert bad(checks.configuration(path)[1]) == []
+    assert path.read_text() == "[audio]\n"
+    assert not path.is_symlink()
 
 
 def test_configuration_remedy_depends_on_the_error(tmp_path: Path) -> None:

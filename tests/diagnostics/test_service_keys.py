@@ -178,11 +178,12 @@ def test_read_asks_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "parleyd.service").mkdir()
-    seen = service_keys.read(handed=tmp_path)
+    assert service_keys.read(handed=tmp_path, booted=tmp_path / "no") is None  # a chroot
+    seen = service_keys.read(handed=tmp_path, booted=tmp_path)
     assert seen is not None
     assert seen.outdated
     assert seen.environment == {"A": "1", "B": "two words", "https_proxy": "http://p:1"}
     assert seen.handed == tmp_path / "parleyd.service"
     assert "openai_api_key" in seen.credentials
     program.write_text("#!/bin/sh\nexit 1\n")
-    assert service_keys.read(handed=tmp_path) is None
+    assert service_keys.read(handed=tmp_path, booted=tmp_path) is None

@@ -143,6 +143,16 @@ print([finding.text for finding in check.findings()][-1])
 """
 
 
+def test_microphone_whose_state_cannot_be_read_is_not_opened(
+    room: MixedRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Card, "open_capture", lambda card: pytest.fail("it was opened"))
+    (tmp_path / "skills.json").mkdir()
+    found = lines(STATE_DIRECTORY=str(tmp_path))["microphone"]
+    assert found.level is Severity.WARN
+    assert "whether it was closed by voice cannot be read" in found.text
+
+
 def test_frozen_sound_server_ends_at_the_deadline(room: MixedRig) -> None:
     """alsa-lib waits for it for half a minute, with the interpreter's lock held."""
     os.kill(room.pid, signal.SIGSTOP)

@@ -19,7 +19,6 @@ from parleyd.printable import printable
 from parleyd.system import new_file
 from parleyd.system.paths import INSTALLED_CONFIG
 
-SERVICE_STATE = "/var/lib/parley"
 COLOURS = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "red"}
 
 
@@ -85,7 +84,7 @@ def examine(
     """Yield the findings of all checks; some checks need a valid configuration."""
     if path == INSTALLED_CONFIG and os.geteuid() == 0:
         # check the service, not root's own state folder
-        environ = {"STATE_DIRECTORY": SERVICE_STATE, **environ}
+        environ = {"STATE_DIRECTORY": examination.SERVICE_STATE, **environ}
     yield from examination.examine(path, environ, offline=offline)
 
 

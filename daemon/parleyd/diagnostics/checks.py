@@ -1,5 +1,6 @@
 """The checks of `parley doctor`: each one tries the real device and names a remedy."""
 
+import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,13 @@ CMDLINES = (Path("/boot/firmware/cmdline.txt"), Path("/boot/cmdline.txt"))
 GRANTED = 20  # LimitRTPRIO= of the unit
 UNIT = "parleyd"
 INSTALLED = paths.INSTALLED_CONFIG
+HIDDEN: tuple[str, ...] = (
+    "/home",
+    "/root",
+    "/run/user",
+    "/tmp",
+    "/var/tmp",
+)  # ProtectHome=, PrivateTmp=
 
 
 def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding]]:
@@ -38,8 +46,31 @@ def configuration(path: Path | None) -> tuple[config.Config | None, list[Finding
     except ConfigError as error:
         remedy = _readable(path) or f"correct {path}; default.toml explains every key"
         return None, [Finding("configuration", Severity.FAIL, p, remedy) for p in error.problems]
+    if path == INSTALLED and (hidden := _hidden(path)):
+        return settings, [hidden]
     where = str(path) if path else "the defaults, because no file exists"
     return settings, [Finding("configuration", Severity.OK, where)]
+
+
+def _hidden(path: Path) -> Finding | None:
+    """The finding about a file that this user can read, and the user of the service cannot."""
+    real = path.resolve()
+    if any(real.is_relative_to(place) for place in HIDDEN):
+        text = f"{path} leads to {real}, which the sandbox of the service hides"
+        link, target = remedies.quoted(path), remedies.quoted(real)
+        remedy = f"sudo cp --remove-destination {target} {link} && sudo chmod 644 {link}"
+        return Finding("configuration", Severity.FAIL, text, remedy)
+    if not real.stat().st_mode & stat.S_IROTH:
+        text = f"{path} is not readable for the user of the service"
+        return Finding(
+            "configuration", Severity.FAIL, text, f"sudo chmod 644 {remedies.quoted(real)}"
+        )
+    for folder in real.parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            text = f"{folder} is closed for the user of the service"
+            remedy = f"sudo chmod o+x {remedies.quoted(folder)}"
+            return Finding("configuration", Severity.FAIL, text, remedy)
+    return None
 
 
 def _readable(path: Path | None) -> str:

@@ -16,6 +16,9 @@ WRONG_S = 600.0  # a certificate that was issued minutes ago is not valid yet, s
 # a wake-up is missed
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
 LOCALTIME = Path("/etc/localtime")
+NO_SERVICE = (
+    "compare it with a watch; to set it from the network: sudo apt-get install -y systemd-timesyncd"
+)
 ZONES = "zoneinfo/"
 UTC = ("UTC", "Etc/UTC", "Universal", "Etc/Universal", "Zulu", "Etc/UCT", "UCT")
 
@@ -69,15 +72,15 @@ def remedy(date: float | None, known: ClockState) -> str:
     if known.possible and not known.follows:
         return "sudo timedatectl set-ntp true"
     if date is not None and not (known.follows and not known.synchronized):
-        return f"sudo date -u -s '{_shown(date)}'"
+        return f"sudo date -u -s '{shown(date)}'"
     if known.follows:
         return "sudo systemctl restart systemd-timesyncd  # it needs the network: UDP port 123"
-    return f"sudo date -u -s '{_shown(time.time())}'  # with the right time, in UTC"
+    return NO_SERVICE
 
 
 def _judged(date: float | None, now: float, known: ClockState) -> Finding:
     if now < OLDEST:
-        text = f"says {_shown(now)} UTC: it was never set"
+        text = f"says {shown(now)} UTC: it was never set"
         return Finding("clock", Severity.FAIL, text, remedy(date, known))
     if date is not None and abs(off_s(date, now)) > LATE_S:
         off = off_s(date, now)
@@ -91,7 +94,7 @@ def _judged(date: float | None, now: float, known: ClockState) -> Finding:
         return Finding("clock", Severity.OK, f"agrees with the server's within {LATE_S:.0f} s")
     if known.synchronized:
         return Finding("clock", Severity.OK, "was set from the network")
-    text = f"says {_shown(now)} UTC, and could not be compared with another clock"
+    text = f"says {shown(now)} UTC, and could not be compared with another clock"
     return Finding("clock", Severity.WARN, text, remedy(None, known))
 
 
@@ -111,5 +114,6 @@ def _zone(localtime: Path) -> str:
     return target.rpartition(ZONES)[2]
 
 
-def _shown(seconds: float) -> str:
+def shown(seconds: float) -> str:
+    """A time in UTC, as `date` reads it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))

@@ -25,6 +25,7 @@ KEY_S, SERVER_S, SOUND_S, PINS_S = 30.0, 45.0, 20.0, 10.0
 WAKE_S, SPEECH_S, PRIORITY_S, SKILLS_S = 30.0, 30.0, 5.0, 60.0
 MQTT_S, PAGE_S, MCP_S, STATE_S = 10.0, 10.0, 100.0, 10.0
 
+SERVICE_STATE = "/var/lib/parley"
 Body = Callable[[], Iterable[Finding]]
 
 
@@ -108,6 +109,8 @@ class _Examined:
 
     def _sound(self) -> Iterator[Finding]:
         settings, environ = self.settings, self.environ
+        if self.path == INSTALLED_CONFIG:  # also for a user who may not read it
+            environ = {"STATE_DIRECTORY": SERVICE_STATE}
         return sound_checks.sound(
             settings.audio, served=self.served, buttons=settings.buttons, environ=environ
         )

@@ -104,11 +104,12 @@ def setting(key: str, value: str, place: Path) -> str:
     return f'set {name} = "{value}" in [{section}] of {place}{reload}'
 
 
-def proxy(advice: str) -> str:
-    """Change the proxy of the service; `advice`: the reason."""
-    line = "Environment=https_proxy=http://USER:PASSWORD@HOST:PORT"
+def service_proxy() -> str:
+    """Change the proxy of the service; neither command nor `systemctl show` has its password."""
+    file, drop_in = "/etc/parley/proxy.env", f"{UNIT_FOLDER}/proxy-file.conf"
     return (
-        f"{advice}; for the service: sudo mkdir -p {UNIT_FOLDER} && "
-        f"printf '[Service]\\n{line}\\n' | sudo tee {UNIT_FOLDER}/proxy.conf && "
+        f"sudo install -b -m 600 /dev/stdin {file} && sudo mkdir -p {UNIT_FOLDER} && "
+        f"printf '[Service]\\nEnvironmentFile={file}\\n' | sudo tee {drop_in} >/dev/null && "
         "sudo systemctl daemon-reload && sudo systemctl restart parleyd"
+        "  # paste https_proxy=http://USER:PASSWORD@HOST:PORT, Enter, Ctrl-D"
     )

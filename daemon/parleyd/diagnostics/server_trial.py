@@ -19,9 +19,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from parleyd.realtime.address import ServerAddress
 from parleyd.realtime.dialing import MonitoredConnection, Way, dial
-from parleyd.realtime.events import Malformed, ServerError, decode_server
+from parleyd.realtime.events import Malformed, ServerError, Unknown, decode_server
 from parleyd.realtime.failures import explain
-from parleyd.realtime.frames import BIGGEST_MESSAGE, messages
+from parleyd.realtime.frames import BIGGEST_MESSAGE, messages, refused_message
 from parleyd.realtime.server_errors import (
     WHAT_TO_DO,
     ClassifiedError,
@@ -47,6 +47,8 @@ _NO_QUOTA = {
 _WRONG_MODEL = {
     WHAT_TO_DO[code] for code in ("invalid_model", "missing_model", "DeploymentNotFound")
 }
+_OURS = {*WHAT_TO_DO.values()}
+_WITHOUT_REASON = {None, 1000, 1001, 1005, 1006, 1011}
 _OUT_OF_TIME = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _OTHER_NAME = {62, 63, 64}
 
@@ -58,6 +60,9 @@ class Cause(Enum):
     """The outcome of a trial, as far as remedies differ."""
 
     ACCEPTED = auto()
+    NO_PROTOCOL = auto()  # a WebSocket that sends no event of a realtime server
+    DROPPED = auto()  # it is closed at once, without a reason
+    NOT_HERE = auto()  # the operator does not serve this country
     NO_KEY = auto()  # the server is reached, and asks for a key that was not sent
     KEY_REFUSED = auto()
     NO_QUOTA = auto()
@@ -80,7 +85,9 @@ class Trial:
 
     cause: Cause
     text: str
-    """For people, with the advice of `explain` behind a colon; never holds a key."""
+    """For people; never holds a key. The server's own words are in quotes."""
+    advice: str
+    """Parley's own, never the server's; may be empty."""
     way: Way
     date: float | None = None
     """The server's clock, in seconds since 1970; over TLS it is the server's own."""
@@ -114,7 +121,7 @@ async def attempt(address: ServerAddress, environ: Mapping[str, str]) -> Trial:
         if refusal is None:
             raise
         headers = error.response.headers if isinstance(error, InvalidStatus) else Headers()
-        return _stamped(_cause(error, refusal, way), refusal.text, way, headers)
+        return _stamped(_cause(error, refusal, way), *_split(refusal.text), way, headers)
     assert isinstance(socket, MonitoredConnection)
     headers = socket.response.headers if socket.response is not None else Headers()
     try:
@@ -122,9 +129,13 @@ async def attempt(address: ServerAddress, environ: Mapping[str, str]) -> Trial:
     finally:
         with contextlib.suppress(Exception):
             await socket.close()
-    if objection is None:
-        return _stamped(Cause.ACCEPTED, "", way, headers)
-    return _stamped(_of_text(objection, Cause.OTHER), objection.text, way, headers)
+    if isinstance(objection, Cause):
+        return _stamped(objection, "", "", way, headers)
+    cause = _of_text(objection, Cause.OTHER)
+    if cause is Cause.OTHER and objection.text not in _OURS:
+        said = objection.text.replace('"', "'")
+        return _stamped(cause, f'the server ends the session: "{said}"', "", way, headers)
+    return _stamped(cause, *_split(objection.text), way, headers)
 
 
 async def unverified_date(address: ServerAddress) -> float | None:
@@ -153,8 +164,10 @@ async def unverified_date(address: ServerAddress) -> float | None:
     return None
 
 
-async def _objection(socket: MonitoredConnection, address: ServerAddress) -> ClassifiedError | None:
-    """The error of the server, by an event or by a close; None if it objects to nothing."""
+async def _objection(
+    socket: MonitoredConnection, address: ServerAddress
+) -> ClassifiedError | Cause:
+    """The error of the server, by an event or by a close; else the outcome."""
     clock = asyncio.get_running_loop().time
     ends, spoke = clock() + SPEAKS_WITHIN_S, False
     stream = messages(socket)
@@ -164,13 +177,16 @@ async def _objection(socket: MonitoredConnection, address: ServerAddress) -> Cla
                 event = decode_server(await anext(stream))
             if isinstance(event, ServerError):
                 return _named(classify_error(event.error), address)
-            if not spoke and not isinstance(event, Malformed):
+            if not spoke and not isinstance(event, Malformed | Unknown):
                 ends, spoke = clock() + OBJECTS_WITHIN_S, True
     except (TimeoutError, StopAsyncIteration):
-        return None
+        return Cause.ACCEPTED if spoke else Cause.NO_PROTOCOL
     except WebSocketException:
-        refusal = classify_close(socket.close_code, socket.close_reason or "")
-        return _named(refusal, address)
+        if refused_message(socket):  # by us: too long
+            return Cause.ACCEPTED if spoke else Cause.NO_PROTOCOL
+        if socket.close_code in _WITHOUT_REASON and not socket.close_reason:
+            return Cause.DROPPED
+        return _named(classify_close(socket.close_code, socket.close_reason or ""), address)
 
 
 def _named(refusal: ClassifiedError, address: ServerAddress) -> ClassifiedError:
@@ -214,12 +230,20 @@ def _of_text(refusal: ClassifiedError, other: Cause) -> Cause:
         return Cause.NO_KEY if "requires a key" in refusal.text else Cause.KEY_REFUSED
     if refusal.text in _NO_QUOTA or "(402)" in refusal.text:
         return Cause.NO_QUOTA
+    if refusal.text == WHAT_TO_DO["unsupported_country_region_territory"]:
+        return Cause.NOT_HERE
     return Cause.WRONG_MODEL if refusal.text in _WRONG_MODEL else other
 
 
-def _stamped(cause: Cause, text: str, way: Way, headers: Headers) -> Trial:
+def _split(text: str) -> tuple[str, str]:
+    """One of our texts: what happened, and the advice behind the colon."""
+    happened, _, advice = text.partition(": ")
+    return happened, advice
+
+
+def _stamped(cause: Cause, text: str, advice: str, way: Way, headers: Headers) -> Trial:
     dates = headers.get_all("Date")
-    return Trial(cause, text, way, _seconds(dates[0]) if dates else None, time.time())
+    return Trial(cause, text, advice, way, _seconds(dates[0]) if dates else None, time.time())
 
 
 def _seconds(date: str) -> float | None:

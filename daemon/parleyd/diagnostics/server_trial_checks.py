@@ -13,6 +13,7 @@ from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.server_checks import KeySource, as_root
 from parleyd.diagnostics.server_trial import Cause, Trial
 from parleyd.realtime.address import ServerAddress
+from parleyd.system.paths import INSTALLED_CONFIG
 
 ROUTES = (Path("/proc/net/route"), Path("/proc/net/ipv6_route"))
 NOWHERE = "00000000"
@@ -90,11 +91,18 @@ class _Judge:
     def finding(
         self, trial: Trial, address: ServerAddress, date: float | None, taken_at: float
     ) -> Finding:
-        text, _, advice = trial.text.partition(": ")
-        host = address.host
+        text, advice, host = trial.text, trial.advice, address.host
         match trial.cause:
             case Cause.ACCEPTED:
                 return self._accepted(address)
+            case Cause.NO_PROTOCOL:
+                text = f"{host} opens a WebSocket, but sends nothing that a realtime server sends"
+                return _bad(text, self._url(), Severity.WARN)
+            case Cause.DROPPED:
+                text = f"{host} accepts the connection and drops it at once, without a reason"
+                return _bad(text, self._url())
+            case Cause.NOT_HERE:
+                return _bad(text, _ELSEWHERE)
             case Cause.NO_KEY:
                 text = f"{host} is reachable; a session was not tried, because there is no key"
                 return _bad(text, self._source.put(self._server.key), Severity.WARN)
@@ -119,7 +127,7 @@ class _Judge:
             case Cause.NO_NAME | Cause.NO_CONNECTION | Cause.SILENT:
                 return self._unreached(text, advice)
             case Cause.PROXY:
-                return _bad(text, remedies.proxy(advice))
+                return _bad(text, self._proxy(text, advice))
         return _bad(text, advice or AGAIN)
 
     def _accepted(self, address: ServerAddress) -> Finding:
@@ -129,7 +137,8 @@ class _Judge:
 
     def _out_of_time(self, text: str, date: float | None, taken_at: float) -> Finding:
         if date is None:
-            return _bad(text, clock_checks.remedy(None, self._known))
+            says = f"this device's clock says {clock_checks.shown(time.time())} UTC"
+            return _bad(f"{text}; {says}", _CLOCK_OR_SERVER)
         off_s = clock_checks.off_s(date, taken_at)
         if abs(off_s) > clock_checks.WRONG_S:
             side = "ahead" if off_s > 0 else "behind"
@@ -142,6 +151,11 @@ class _Judge:
             text = f"{text}; this device has no network: no route leads out"
             return _bad(text, "plug in a network cable, or join a Wi-Fi: sudo nmtui")
         return _bad(text, advice or AGAIN)
+
+    def _proxy(self, text: str, advice: str) -> str:
+        if "(407)" in text and self._place == INSTALLED_CONFIG:
+            return remedies.service_proxy()
+        return advice or "ask the operator of the proxy, or remove it"
 
     def _model(self) -> str:
         if self._server.model:
@@ -158,6 +172,8 @@ _DNS = "enter a DNS server that works, for example 9.9.9.9: sudo nmtui, Edit a c
 _CREDIT = (
     "add credit at the operator of the server (OpenAI: platform.openai.com, Settings, Billing)"
 )
+_ELSEWHERE = 'set server = "embedded" in [realtime], or the server of another operator'
+_CLOCK_OR_SERVER = "set the clock if it is wrong, or let the server's certificate be renewed"
 _LOGIN = "if this is a guest network, open its login page with a browser"
 _TRUST = "sudo cp YOUR-CA.crt /usr/local/share/ca-certificates/ && sudo update-ca-certificates"
 

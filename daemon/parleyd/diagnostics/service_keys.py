@@ -19,6 +19,7 @@ from parleyd.errors import ConfigError
 from parleyd.system import atomic_file
 
 UNIT = "parleyd"
+BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 HANDED = Path("/run/credentials")  # of the running services, by unit; only root reads it
 LONGEST = 16_384  # bytes
 DECRYPTS_WITHIN_S = 10.0
@@ -54,8 +55,13 @@ class ServiceView:
     """The folder of the running service, if this user can read it."""
 
 
-def read(unit: str = UNIT, handed: Path = HANDED) -> ServiceView | None:
-    """Ask systemd; None if it does not answer, or has no such unit. Blocks for at most 20 s."""
+def read(unit: str = UNIT, handed: Path = HANDED, booted: Path = BOOTED) -> ServiceView | None:
+    """Ask systemd; None if it does not run or answer, or has no such unit. At most 20 s.
+
+    In a chroot `systemctl cat` prints nothing, and no error.
+    """
+    if not booted.exists():
+        return None
     try:
         files = answer(["systemctl", "cat", "--no-pager", unit])
         names = ("Environment", "NeedDaemonReload", "ActiveState", "MainPID")

@@ -18,6 +18,7 @@ from parleyd.alsa.sound_card import Card
 from parleyd.diagnostics import daemon_view, mixer_checks, remedies
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.mixer_checks import LOUD_PERCENT, CardControl
+from parleyd.diagnostics.server_checks import as_root
 from parleyd.diagnostics.sound_judgement import Flaw, Judgement, judge
 from parleyd.diagnostics.sound_trial import Recorded, try_card
 from parleyd.errors import AudioError, ParleyError
@@ -110,8 +111,11 @@ def _muted_by_voice(environ: Mapping[str, str]) -> Finding | None:
     try:
         path = state_folder(environ) / "skills.json"
         kept = store.parse(atomic_file.read(path, store.LONGEST_FILE))[0]
-    except (OSError, ParleyError):
+    except (FileNotFoundError, NotADirectoryError, ParleyError):  # no daemon has run here
         return None
+    except OSError as error:
+        text = f"is not opened: whether it was closed by voice cannot be read ({error.strerror})"
+        return Finding("microphone", Severity.WARN, text, as_root())
     since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     closed = kept.muted_until == store.MUTE_UNKNOWN or kept.muted_until > time.time()
     if not closed and not (kept.muted_until and kept.muted_ends_s > since_boot_s):
