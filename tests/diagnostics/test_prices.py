@@ -81,3 +81,27 @@ def test_without_a_count_turns_shows_no_estimate_and_an_unknown_model_is_refused
     refused = CliRunner().invoke(parley, ["turns", "--model", "gpt-9", "-"], input=log)
     assert refused.exit_code == 2
     assert "gpt-realtime-2.1-mini" in refused.output  # the allowed names
+
+
+def test_a_spoken_text_is_a_row_with_its_tokens_and_joins_no_turn() -> None:
+    log = "".join(
+        f"{TURN}{line}\n"
+        for line in (
+            f"usage turn=3 {SPENT}", "turn turn=3 begun_by=wake heard_ms=3000",
+            f"usage turn=0 {SPENT}", f"usage turn=0 {SPENT}", "usage turn=3 output_tokens=1",
+        )
+    )  # fmt: skip
+    rows = json.loads(ask(log, "--json", "--model", "gpt-realtime-2.1"))["turns"]
+    assert [row["begun_by"] for row in rows] == ["wake", "say", "say"]
+    assert [row["output_tokens"] for row in rows] == [301, 300, 300]
+    assert all(row["cost of gpt-realtime-2.1"] > 0.019 for row in rows)
+    assert len(json.loads(ask(log, "--json", "-n", "1"))["turns"]) == 1
+
+
+@pytest.mark.parametrize("count", ["1e308", "-5", "1e10"])
+def test_implausible_counts_are_not_added(count: str) -> None:
+    usage = f"{TURN}usage turn=1 input_tokens={count} output_tokens=2\n"
+    log = usage + usage + f"{TURN}turn turn=1 begun_by=wake heard_ms=3000\n"
+    (row,) = json.loads(ask(log, "--json"))["turns"]
+    assert "input_tokens" not in row
+    assert row["output_tokens"] == 4

@@ -1,12 +1,19 @@
 """Past turns in the log, read from the journal or from the lines of a file."""
 
+import itertools
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import msgspec
+
+from parleyd.realtime.usage import LARGEST
+
+SAID = "say"
+"""What has begun a row that is no turn: tokens for a spoken text."""
 
 _PAIR = re.compile(r"(\w+)=(\S*)")
 _PLAIN = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ \w+ +parleyd\.turns: (.*)$")
@@ -45,6 +52,7 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[LoggedTurn]:
     found: dict[tuple[str, int, int], LoggedTurn] = {}
     early: dict[tuple[str, int, int], dict[str, float]] = {}  # usage precedes its turn
     newest: dict[str, tuple[int, int]] = {}  # run and number, by process
+    texts = itertools.count()
     for line in lines:
         entry = _entry(line)
         if entry is None:
@@ -55,6 +63,12 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[LoggedTurn]:
         number = fields.get("turn")
         if name not in ("turn", "usage") or not isinstance(number, int | float):
             continue
+        if name == "usage" and number == 0:  # a text of `parley say`, outside of all turns
+            said = LoggedTurn(at, {"turn": 0, "begun_by": SAID})
+            _add(said.usage, fields)
+            found[process, -1, next(texts)] = said
+            _keep(found, most)
+            continue
         run, last = newest.get(process, (0, 0))
         if number < last or (number == last and name == "turn"):
             run, last = run + 1, 0  # numbers restart: a reload, or another run in one file
@@ -63,13 +77,17 @@ def turns(lines: Iterable[str | bytes], most: int) -> list[LoggedTurn]:
         if name == "usage":
             spent = found[key].usage if key in found else early.setdefault(key, {})
             _add(spent, fields)
-            continue
-        found[key] = LoggedTurn(at, fields, early.pop(key, {}))
-        while len(found) > most:
-            found.pop(next(iter(found)))
-        while len(early) > most:
-            early.pop(next(iter(early)))
+        else:
+            found[key] = LoggedTurn(at, fields, early.pop(key, {}))
+        _keep(found, most)
+        _keep(early, most)
     return list(found.values())
+
+
+def _keep(rows: dict[Any, Any], most: int) -> None:
+    """Forget the oldest rows above `most`."""
+    while len(rows) > most:
+        rows.pop(next(iter(rows)))
 
 
 def _entry(line: str | bytes) -> tuple[str, datetime, str] | None:
@@ -88,7 +106,7 @@ def _entry(line: str | bytes) -> tuple[str, datetime, str] | None:
 
 def _add(spent: dict[str, float], fields: dict[str, Field]) -> None:
     for name, value in fields.items():
-        if name != "turn" and isinstance(value, int | float):
+        if name != "turn" and isinstance(value, int | float) and 0 <= value <= LARGEST:
             spent[name] = spent.get(name, 0) + value
 
 
