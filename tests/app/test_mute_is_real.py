@@ -24,7 +24,11 @@ from waiting import until
 from parleyd import config
 from parleyd.alsa import pcm, sound_card
 from parleyd.app.daemon import Daemon
+from parleyd.control.link import linked
+from parleyd.control.replies import MeasuredReply
+from parleyd.control.requests import MeasureRequest
 from parleyd.core.events import AlarmDue
+from parleyd.errors import ControlError
 from parleyd.skills.store import Store
 
 WITHIN_S = 120.0  # generous: the machine may be loaded
@@ -40,6 +44,9 @@ output = "rgb"
 push_pin = 23
 mute_pin = 24
 """
+
+
+SWEEPS = MeasureRequest(what="sweeps", volumes=(40,))
 
 
 class WiredPin(MockPWMPin):
@@ -181,6 +188,12 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             # the button, which ends a timed mute
             desk.press()
             await nothing_opened(daemon)
+            # a calibration
+            async with linked() as link:
+                for request in (MeasureRequest(what="word"), SWEEPS):
+                    with pytest.raises(ControlError, match="closed"):
+                        await link.ask(request, MeasuredReply)
+            await nothing_opened(daemon)
             # a new configuration
             os.kill(os.getpid(), signal.SIGHUP)
             await manager.wait("READY=1")
@@ -202,7 +215,13 @@ def test_no_path_opens_the_microphone_while_the_switch_is_on(
             desk.switch(on=False)
             await until(lambda: own_rig.open_microphones() == 1, WITHIN_S)
             assert captures == ["mic"]
-            desk.switch(on=True)
+            # ... also during a calibration
+            async with linked() as link:
+                measuring = asyncio.create_task(link.ask(SWEEPS, MeasuredReply, WITHIN_S))
+                await periods(daemon, 20)
+                desk.switch(on=True)
+                with pytest.raises(ControlError, match="closed"):
+                    await measuring
             await manager.wait("STATUS=muted")
             await until(lambda: own_rig.open_microphones() == 0, WITHIN_S)
             await until(lambda: desk.light()[0] > 0, WITHIN_S)

@@ -21,6 +21,7 @@ from parleyd.control.replies import (
     ErrorReply,
     EventsDropped,
     Hello,
+    MeasuredReply,
     StatusReply,
     TimersReply,
     TurnsReply,
@@ -33,7 +34,9 @@ from parleyd.errors import ProtocolError
 
 TakeEvent = Callable[[AnyEvent | EventsDropped | None], None]
 """Gets an event; None: the daemon has gone."""
-_Expected = TypeVar("_Expected", Done, StatusReply, VolumeReply, TimersReply, TurnsReply)
+_Expected = TypeVar(
+    "_Expected", Done, StatusReply, VolumeReply, TimersReply, TurnsReply, MeasuredReply
+)
 
 
 class ControlLink:
