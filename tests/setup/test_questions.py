@@ -288,6 +288,32 @@ def test_key_of_a_file_in_a_wrong_form_is_refused(key: str, words: str) -> None:
     assert "Zq7wXy9v" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("configured", "begins", "used"),
+    [
+        ("auto", "sk-proj-", None),
+        ("auto", "xai-", "xai"),
+        ("embedded", "sk-proj-", "openai"),
+        ("embedded", "xai-", "xai"),
+        ("embedded", "0123", "refused"),
+        ("openai", "xai-", "refused"),
+        ("xai", "sk-", "refused"),
+    ],
+)
+def test_key_of_a_file_chooses_an_open_server(
+    configured: str, begins: str, used: str | None
+) -> None:
+    here = known(toml=f'[realtime]\nserver = "{configured}"\n')
+    key = f"{begins}Zq7wXy9vBn3mKl5jHg8fDs2a"
+    if used == "refused":
+        with pytest.raises(ConfigError, match="the key is not saved"):
+            settle(here, Flags(key=key), None, ScriptedTrial())
+        return
+    answers = settle(here, Flags(key=key), None, ScriptedTrial())
+    assert answers.server == used
+    assert answers.key == ("XAI_API_KEY" if used == "xai" else "OPENAI_API_KEY", key)
+
+
 def test_end_of_the_answers_stops_at_every_question() -> None:
     full = ["2", "1", *HEARD, "usb-gpio", "alexa", KEY]
     for given in range(len(full)):

@@ -164,12 +164,15 @@ def _keyword(word: str, words: Sequence[str]) -> str:
 
 
 def _key(known: Known, flags: Flags, asker: Asker | None, answers: SetupAnswers) -> None:
-    server = known.settings.realtime.server
+    server: str = known.settings.realtime.server
     own_host = bool(known.settings.realtime.key_host)
     if flags.key is not None:
-        flaw = entry_flaw(flags.key) or ("" if own_host else wrong_maker(server, flags.key))
-        if flaw:
+        if flaw := entry_flaw(flags.key):
             raise ConfigError([f"the key is not saved: {flaw}"])
+        server = _server_for(flags.key, server)
+        if flaw := "" if own_host else wrong_maker(server, flags.key):
+            raise ConfigError([f"the key is not saved: {flaw}"])
+        answers.server = None if server == known.settings.realtime.server else server
         answers.key = (_key_name(server), flags.key)
         answers.given.add("key")
         return
@@ -192,6 +195,23 @@ def _key(known: Known, flags: Flags, asker: Asker | None, answers: SetupAnswers)
 
 
 _WITHOUT = "without one Parley knows commands only, offline"
+
+
+def _server_for(key: str, server: str) -> str:
+    """The server that the owner means by this key, if they have not chosen another one.
+
+    Raises: `ConfigError` for the embedded server and a key of an unknown maker.
+    """
+    maker = maker_of(key)
+    if server == "auto":
+        return maker.server if maker and maker.server == "xai" else server
+    if server != "embedded":
+        return server
+    if maker is None or not maker.server:
+        raise ConfigError(
+            ['the key is not saved: realtime.server = "embedded" takes none; set another server']
+        )
+    return maker.server
 
 
 def _key_name(server: str) -> str:
