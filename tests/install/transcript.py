@@ -176,7 +176,7 @@ SCENES = (
         "The server refuses the key.",
         wrong_key,
         ["localhost refuses the key"],
-        "Server: localhost refuses the key. Do this first: ",
+        "Server: localhost refuses the key. Do this first: sudo parley setup",
     ),
     Scene(
         "key in a wrong form",
@@ -192,6 +192,7 @@ SCENES = (
             SAY,
             "OPENAI_API_KEY: is not in the form of a key: it has quotes in it",
             "other users can read /etc/parley/openai_api_key",
+            "do: sudo chmod 600 /etc/parley/openai_api_key",
         ],
         "",
     ),

@@ -9,11 +9,12 @@ from typing import Protocol
 
 from parleyd import config
 from parleyd.config.key_makers import wrong_maker
-from parleyd.config.servers import OPENAI, profile
+from parleyd.config.servers import OPENAI, PROFILES, profile
 from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.remedies import quoted
 from parleyd.errors import ConfigError
 from parleyd.realtime import proxies
+from parleyd.system.paths import INSTALLED_CONFIG
 
 CREDENTIALS = Path("/etc/parley")  # the unit's LoadCredential= reads the keys here
 WAKE_KEY = "PICOVOICE_ACCESS_KEY"
@@ -59,6 +60,9 @@ class ShellKeys:
 
     def put(self, name: str) -> str:
         """How to store a key for the service."""
+        asked_for = any(server.key == name for server in PROFILES.values())
+        if asked_for and (self._folder / INSTALLED_CONFIG.name).exists():
+            return "sudo parley setup"
         return f"put the key into {self._folder}/{name.lower()}, see systemd/README.md"
 
     def source(self, name: str) -> str:
