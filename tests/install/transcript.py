@@ -1,10 +1,10 @@
 """The first hour as a transcript: setup, doctor and calibrate, on a healthy and on broken devices.
 
-    sudo .venv/bin/python -m tests.install.transcript [SCENE...] [--output FILE.md]
+    sudo .venv/bin/python -m tests.install.transcript [SCENE...] [--output FILE]
 
 A person types at a real pseudo-terminal. The cards are those of a sound server under the names of
 kernel cards, the servers are on real sockets, and calibration measures simulated rooms. Each scene
-has the words of its remedy, and fails without them; the exit status is then 1. Takes two minutes.
+has the words of its remedy, and fails without them; the exit status is then 1. Takes minutes.
 """
 
 import argparse
