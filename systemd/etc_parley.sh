@@ -35,6 +35,10 @@ name_keys() {
   for file in "$etc"/*_key; do
     [[ -f $file ]] || continue
     roots_alone "$file"
+    if [[ -f $file.cred ]]; then # systemd takes one of two lines with one name
+      printf '%s is not used, because %s.cred is there; do: sudo rm one of them\n' "$file" "$file" >&2
+      continue
+    fi
     lines+="LoadCredential=${file##*/}:${file#"$dest"}"$'\n'
   done
   for file in "$etc"/*_key.cred; do

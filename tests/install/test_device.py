@@ -119,6 +119,17 @@ def test_removed_key_loses_its_credential(device: Image) -> None:
     assert not drop_in.exists()
 
 
+def test_encrypted_key_is_named_once(device: Image) -> None:
+    """Of two lines with one name systemd takes the last one."""
+    for name in ("openai_api_key", "openai_api_key.cred"):
+        (device.etc / name).touch()
+    told = device.run("--install")
+    drop_in = device.unit.with_name("parleyd.service.d") / "keys.conf"
+    assert drop_in.read_text().count("openai_api_key:") == 1
+    assert "LoadCredentialEncrypted=openai_api_key" in drop_in.read_text()
+    assert "openai_api_key is not used" in told.stderr
+
+
 @pytest.mark.parametrize(("version", "gets_it"), [("252", False), ("257", True)])
 def test_restart_back_off_depends_on_systemd_version(
     image: Image, version: str, gets_it: bool

@@ -87,7 +87,7 @@ def test_end_of_the_questions_saves_nothing(
     assert "Traceback" not in terminal.text
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_termination_shows_typing_again(terminal: TerminalSession, ending: signal.Signals) -> None:
     """A lost SSH connection is SIGHUP."""
     assert not terminal.echoes
@@ -165,6 +165,8 @@ def test_pipe_brings_the_key_or_nothing(file: Path) -> None:
         (("--key-file", "/dev/zero"), "/dev/zero cannot be read"),
         (("--board", "toaster"), "usb-gpio"),
         (("--wake-word", "computer"), "allowed are alexa"),
+        (("--wake-word", "../../x"), "is not a path from the root"),
+        (("--wake-word", "/etc/passwd"), "cannot be used"),
         (("--key", "-"), "is empty"),
     ],
 )

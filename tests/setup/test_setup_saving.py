@@ -13,6 +13,7 @@ from parleyd.errors import ConfigError, ParleyError
 from parleyd.setup.questions import QUESTIONS, SetupAnswers
 from parleyd.setup.saving import answered, edited, save
 from parleyd.setup.sound import SoundNames
+from parleyd.system import kept_file
 
 DEFAULTS = files("parleyd.config").joinpath("default.toml").read_text("utf-8")
 NEW = "".join(
@@ -77,6 +78,31 @@ def test_mistake_in_the_file_changes_nothing(file: Path) -> None:
 def test_impossible_answer_changes_nothing(file: Path) -> None:
     with pytest.raises(ConfigError):
         save(file, SetupAnswers(wake_words=("a",) * 9, key=("OPENAI_API_KEY", KEY)))
+    assert os.listdir(file.parent) == ["parley.toml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can give a file away")
+def test_file_of_the_owners_login_stays_theirs(file: Path) -> None:
+    """As after `sudo chown pi /etc/parley/parley.toml`."""
+    os.chown(file, 12345, 12346)
+    save(file, SetupAnswers(board="usb-gpio"))
+    assert (file.stat().st_uid, file.stat().st_gid) == (12345, 12346)
+
+
+def test_file_is_readable_by_the_service_again(file: Path) -> None:
+    """As after an editor with umask 077; the service's user is another one each time."""
+    file.chmod(0o660)
+    save(file, SetupAnswers(given={"key"}))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+def test_full_disk_saves_no_key(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept_file, "replace", full)
+    with pytest.raises(ParleyError, match="No space left on device"):
+        save(file, SetupAnswers(board="usb-gpio", key=("OPENAI_API_KEY", KEY)))
     assert os.listdir(file.parent) == ["parley.toml"]
 
 

@@ -6,29 +6,31 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from parleyd import config
 from parleyd.alsa import card_names
 from parleyd.alsa.card_names import KernelCard
+from parleyd.app.preflight import WAKE_KEY
 from parleyd.cli.doctor import examine, print_finding
 from parleyd.config import boards
 from parleyd.config.servers import profile
-from parleyd.errors import ConfigError, ParleyError, WakeError
+from parleyd.errors import ConfigError, ParleyError
 from parleyd.printable import printable
 from parleyd.setup import closing, saving, service, sound
 from parleyd.setup.asking import Stopped
-from parleyd.setup.card_trial import CardTrial
+from parleyd.setup.limited_trial import LimitedTrial
 from parleyd.setup.questions import QUESTIONS, Flags, Known, SetupAnswers, settle
 from parleyd.setup.terminal import Terminal
+from parleyd.setup.wake_words import WakeWords
 from parleyd.system import atomic_file, paths
-from parleyd.wake.micro_models import builtin_keywords
 
 LONGEST_KEY_FILE = 1 << 14
 STOPPED = 130  # as a shell reports Ctrl-C
 CHIPS = Path("/dev")
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @click.command()
@@ -62,27 +64,18 @@ def setup(path: Path | None, part: str | None, unasked: bool, after: str, **give
       sudo parley setup --yes --key-file ./key.txt
     """
     file = path or paths.INSTALLED_CONFIG
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # typing is shown again, the service started
+    for ending in ENDINGS:  # by an exception, so that typing is shown and the service started
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
     if part != "end":
         flags = _flags(**given)
         _must_be_writable(file)
         saved = _questions(file, flags, part, unasked=unasked)
-        if part is not None:
+        if part is not None or not saved:
             raise SystemExit(0 if saved else STOPPED)
-        after = "saved" if saved else "stopped"
-        if saved and file == paths.INSTALLED_CONFIG:
+        if file == paths.INSTALLED_CONFIG:
             saving.pass_key_on()
             service.restart()
-        _in_a_new_process("--part", "end", "--after", after, "--config", str(file))
     _end(file, after)
-
-
-def _in_a_new_process(*arguments: str) -> NoReturn:
-    """Continue as another `parley setup`: the library of a sound server survives no fork."""
-    sys.stdout.flush()
-    # -P: as root, nothing is imported from the folder in which the person stands
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "parleyd", "setup", *arguments])
 
 
 def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> bool:
@@ -94,7 +87,7 @@ def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> 
     hears = asker is not None and known.cards and "sound" not in known.answered
     try:
         with service.stopped() if hears else nullcontext(), _interruptible():
-            answers = settle(known, flags, asker, CardTrial(known.settings.buttons))
+            answers = settle(known, flags, asker, LimitedTrial(known.settings.buttons))
     except Stopped:
         click.echo(
             "\nStopped: nothing of these answers is saved. Answer them with: sudo parley setup"
@@ -138,6 +131,7 @@ def _known(path: Path, *, image: bool, again: bool) -> Known:
         file = path.with_name(name.lower())
         return file.exists() or file.with_suffix(".cred").exists()
 
+    words = WakeWords(settings.wake, has_key=has_key(WAKE_KEY), here=not image)
     answered = frozenset() if again else saving.answered(path)
     if not again and has_key(profile(settings.realtime.server).key):
         answered |= {"key"}
@@ -145,21 +139,12 @@ def _known(path: Path, *, image: bool, again: bool) -> Known:
         settings=settings,
         cards=cards,
         titles=title,
-        words=_words(settings.wake, has_key=has_key("PICOVOICE_ACCESS_KEY")),
+        words=words.offered,
+        word_flaw=words.flaw,
         has_pins=any(CHIPS.glob("gpiochip[0-9]*")),
         has_key=has_key,
         answered=frozenset(QUESTIONS) if image else answered,
     )
-
-
-def _words(wake: config.WakeConfig, *, has_key: bool) -> tuple[str, ...]:
-    """The words of a question; porcupine's are a matter of the file."""
-    if wake.engine == "porcupine" or (wake.engine == "auto" and has_key):
-        return ()
-    try:
-        return builtin_keywords()
-    except WakeError:
-        return ()
 
 
 def _flags(
@@ -203,6 +188,11 @@ def _read_key(file: Path | None) -> str:
 def _must_be_writable(path: Path) -> None:
     if path == paths.INSTALLED_CONFIG and not path.exists():
         raise ParleyError(f"{path} does not exist: Parley is not installed; see README.md, Install")
+    if not os.access(path.parent, os.W_OK) and os.geteuid() == 0:
+        raise ParleyError(
+            f"{path.parent} is on a read-only file system; do: sudo mount -o remount,rw / "
+            "(raspi-config: turn the overlay file system off), then: sudo parley setup"
+        )
     if not os.access(path.parent, os.W_OK):
         raise ParleyError(
             f"this changes {path.parent}, which belongs to root; run: sudo parley setup"

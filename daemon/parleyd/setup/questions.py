@@ -39,6 +39,8 @@ class Known:
     titles: Callable[[KernelCard], str]
     words: Sequence[str]
     """The wake words that the engine can hear; () if they are not a matter of a question."""
+    word_flaw: Callable[[str], str]
+    """Why the service could not start with a keyword, or ""."""
     has_pins: bool
     has_key: Callable[[str], bool]
     """Whether the key with this name (``OPENAI_API_KEY``) is in its place."""
@@ -139,7 +141,7 @@ def _board_of(chosen: SoundNames | None) -> str:
 
 def _wake_word(known: Known, flags: Flags, asker: Asker | None, answers: SetupAnswers) -> None:
     if flags.wake_words is not None:
-        answers.wake_words = tuple(_keyword(word, known.words) for word in flags.wake_words)
+        answers.wake_words = tuple(_keyword(word, known) for word in flags.wake_words)
         answers.given.add("wake_word")
         return
     present = known.settings.wake.keywords
@@ -153,13 +155,11 @@ def _wake_word(known: Known, flags: Flags, asker: Asker | None, answers: SetupAn
     answers.given.add("wake_word")
 
 
-def _keyword(word: str, words: Sequence[str]) -> str:
+def _keyword(word: str, known: Known) -> str:
     """ "Hey Jarvis" is the keyword ``hey_jarvis``; a path stays. Raises `ConfigError`."""
     keyword = word if "/" in word else "_".join(word.lower().split())
-    if words and keyword not in words and "/" not in word:
-        raise ConfigError(
-            [f"--wake-word: {shown(word)} is unknown, allowed are {', '.join(words)}"]
-        )
+    if flaw := known.word_flaw(keyword):
+        raise ConfigError([f"--wake-word: {shown(word)} {flaw}"])
     return keyword
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from parleyd.config.parser import tables
 from parleyd.diagnostics.remedies import CHECKOUT
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.printable import named
+from parleyd.setup import key_file
 from parleyd.setup.questions import QUESTIONS, SetupAnswers
 from parleyd.system import atomic_file, kept_file
 from parleyd.system.child_environment import child_environment
@@ -81,23 +83,19 @@ def _value(settings: config.Config, name: str) -> object:
 def save(path: Path, answers: SetupAnswers) -> list[str]:
     """Write what differs; return the changes as lines, which never hold the key.
 
-    Each file is replaced whole. The key's file is readable by its owner alone from its first
-    moment on. Raises `ConfigError`, and `ParleyError` for a file that cannot be written. Blocks.
+    Each file is replaced whole, and the key only after the configuration. The key's file is for
+    its owner alone from its first moment on. Raises `ConfigError`, and `ParleyError` for a file
+    that cannot be written: then nothing is saved. Blocks.
     """
     try:
         with kept_file.locked(path):
             text = config.text_of(path) if path.exists() else ""
             after, lines = edited(text, answers, named(str(path)))
-            if answers.key is not None:
-                name, value = answers.key
-                atomic_file.write(path.with_name(name.lower()), f"{value}\n".encode())
-                lines.append(
-                    f"the key, in {path.with_name(name.lower())}, which only root can read"
-                )
-            if after != text:
-                _write(path, after)
-            if answers.given or after != text:  # also without an answer: the file has keys now
-                _record(path, answers.given)
+            with key_file.stored(path.parent, answers.key) as stored:
+                _write(path, text, after)
+                if answers.given or after != text:  # also without an answer: the file has keys now
+                    _record(path, answers.given)
+            lines += stored
     except OSError as error:
         raise ParleyError(
             f"{path}: cannot be written ({error.strerror}); mend that, then: sudo parley setup"
@@ -105,13 +103,17 @@ def save(path: Path, answers: SetupAnswers) -> list[str]:
     return lines
 
 
-def _write(path: Path, text: str) -> None:
-    if path.exists():
-        kept_file.replace(path, text)
+def _write(path: Path, before: str, after: str) -> None:
+    if not path.exists():
+        with atomic_file.draft(path) as draft:
+            draft.write_text(after, "utf-8")
+            draft.chmod(MODE)
         return
-    with atomic_file.draft(path) as draft:
-        draft.write_text(text, "utf-8")
-        draft.chmod(MODE)
+    if after != before:
+        kept_file.replace(path, after, of_others=True)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & MODE != MODE or mode & 0o022:  # as after an editor with umask 077
+        path.chmod((mode | MODE) & ~0o022)
 
 
 def _record(path: Path, given: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """The person at the terminal of this process."""
 
+import contextlib
 import os
 import select
 import sys
@@ -60,9 +61,10 @@ class Terminal:
         except KeyboardInterrupt:
             raise Stopped from None
         finally:
-            termios.tcsetattr(self._input, termios.TCSAFLUSH, shown)
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            with contextlib.suppress(OSError, termios.error):  # the terminal is gone
+                termios.tcsetattr(self._input, termios.TCSAFLUSH, shown)
+                sys.stdout.write("\n")
+                sys.stdout.flush()
         return "\n".join(lines).strip()
 
     def _line(self) -> str:

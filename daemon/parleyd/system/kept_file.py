@@ -24,14 +24,15 @@ def locked(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def replace(path: Path, text: str) -> None:
-    """Replace the content and keep mode and group; the content before is kept beside the file.
+def replace(path: Path, text: str, *, of_others: bool = False) -> None:
+    """Replace the content and keep mode, owner and group; the content before is kept beside it.
 
-    Blocks. Raises OSError, and `ConfigError` for the file of another user.
+    Blocks. Raises OSError, and `ConfigError` for the file of another user; `of_others`: root keeps
+    it theirs instead.
     """
     path = path.resolve()
     before = path.stat()
-    if before.st_uid != os.geteuid():
+    if before.st_uid != os.geteuid() and not (of_others and os.geteuid() == 0):
         raise ConfigError(
             [f"{path}: belongs to another user, who would lose it, allowed is a change by hand"]
         )
@@ -41,6 +42,12 @@ def replace(path: Path, text: str) -> None:
     ):
         with atomic_file.draft(path.with_name(name)) as draft:
             draft.write_bytes(content)
-            if draft.stat().st_gid != before.st_gid:
-                os.chown(draft, -1, before.st_gid)
+            _give(draft, before)
             draft.chmod(stat.S_IMODE(before.st_mode))
+
+
+def _give(draft: Path, before: os.stat_result) -> None:
+    """Give the draft to the owner and the group of the file before."""
+    new = draft.stat()
+    if (new.st_uid, new.st_gid) != (before.st_uid, before.st_gid):
+        os.chown(draft, before.st_uid, before.st_gid)
