@@ -12,6 +12,7 @@ from parleyd import config
 from parleyd.alsa.sound_card import Card
 from parleyd.diagnostics import sound_checks
 from parleyd.diagnostics.findings import Finding
+from parleyd.units import Frames
 from tests.diagnostics.noisy_room import noise
 
 AUDIO = config.AudioConfig(capture="mic", playback="speaker")
@@ -61,6 +62,29 @@ def test_sound_opens_the_microphone_only_if_not_muted(
     assert finding.level == "ok"
     assert opened == ([] if open_means_muted else ["mic"])
     assert ("the mute switch is on" in finding.text) is open_means_muted
+
+
+def test_sound_closes_the_microphone_when_the_switch_closes_meanwhile(
+    rig: PulseRig, pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the recording is judged."""
+    pin = pins.pin(24)
+    read = Card.read
+    count = 0
+
+    def turning(card: Card) -> Frames | None:
+        nonlocal count
+        count += 1
+        if count == 20:
+            pin.drive_low()
+        return read(card)
+
+    monkeypatch.setattr(Card, "read", turning)
+    monkeypatch.setattr(sound_checks, "judge", lambda frames: pytest.fail("it was judged"))
+    found = microphone(config.ButtonsConfig(mute_pin=24, mute_closed_means_muted=True))
+    assert found.text == "is closed: the mute switch was closed meanwhile"
+    assert count < 40
+    assert rig.open_microphones() == 0
 
 
 def test_sound_leaves_the_microphone_to_the_running_service(

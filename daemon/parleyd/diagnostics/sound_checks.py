@@ -6,7 +6,7 @@ Nothing is recorded while the microphone is muted, by the switch or by voice.
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.mixer_checks import LOUD_PERCENT, CardControl
 from parleyd.diagnostics.server_checks import as_root
 from parleyd.diagnostics.sound_judgement import Flaw, Judgement, judge
-from parleyd.diagnostics.sound_trial import Recorded, try_card
+from parleyd.diagnostics.sound_trial import Muted, Recorded, try_card
 from parleyd.errors import AudioError, ParleyError
 from parleyd.host.buttons import Buttons
 from parleyd.skills import store
@@ -31,6 +31,7 @@ NO_BUTTONS = config.ButtonsConfig()
 SOUND = Path("/dev/snd")
 IN_USE = "is in use, probably by parleyd"
 LOWER_BY, LOWEST_PERCENT = 25, 10
+MUTED = Finding("microphone", Severity.OK, "is closed: the mute switch was closed meanwhile")
 PROCESSES = (
     "switch off its gate and noise reduction: "
     "see microphone_processes in daemon/docs/troubleshooting.md"
@@ -53,12 +54,28 @@ def sound(
     if served and (known := daemon_view.sound()):
         yield from known
         return
-    muted = _muted(buttons, served=served) or _muted_by_voice(environ or {})
+    if served and buttons.mute_pin is not None:
+        muted = Finding("microphone", Severity.OK, "is left to the service, which reads the switch")
+        yield from _opened(audio, muted, lambda: True, served)
+        return
+    alone = structs.replace(buttons, push_pin=None)
+    switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
+    try:
+        muted_now = _muted(buttons, switch) or _muted_by_voice(environ or {})
+        yield from _opened(audio, muted_now, lambda: switch.muted, served)
+    finally:
+        switch.close()
+
+
+def _opened(
+    audio: config.AudioConfig, muted: Finding | None, closed: Callable[[], bool], served: bool
+) -> Iterator[Finding]:
+    """The lines of the card; `muted`: why the microphone is not opened."""
     try:
         opened = Card(audio)
     except AudioError as error:
         yield _failure("loudspeaker", error, served)
-        yield from [muted] if muted else _microphone_alone(audio, served)
+        yield from [muted] if muted else _microphone_alone(audio, closed, served)
         return
     try:
         with mixer.as_found(audio):
@@ -66,7 +83,7 @@ def sound(
                 yield _unheard(audio, muted.text)
                 yield muted
             else:
-                yield from _both(opened, audio, served)
+                yield from _both(opened, audio, closed, served)
     finally:
         opened.close()
 
@@ -87,23 +104,14 @@ def _cards() -> Iterator[Finding]:
         )
 
 
-def _muted(buttons: config.ButtonsConfig, *, served: bool) -> Finding | None:
+def _muted(buttons: config.ButtonsConfig, switch: Buttons) -> Finding | None:
     """Return why the microphone must stay closed, or None: the check respects the mute switch."""
-    if buttons.mute_pin is None:
+    if not switch.muted:
         return None
-    if served:
-        return Finding("microphone", Severity.OK, "is left to the service, which reads the switch")
-    alone = structs.replace(buttons, push_pin=None)
-    switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
-    try:
-        if not switch.muted:
-            return None
-        if not switch.mute_trouble:
-            return Finding("microphone", Severity.OK, "is not opened: the mute switch is on")
-        text = f"is not opened: the mute switch on GPIO {buttons.mute_pin} cannot be read"
-        return Finding("microphone", Severity.WARN, text, "see pins, below")
-    finally:
-        switch.close()
+    if not switch.mute_trouble:
+        return Finding("microphone", Severity.OK, "is not opened: the mute switch is on")
+    text = f"is not opened: the mute switch on GPIO {buttons.mute_pin} cannot be read"
+    return Finding("microphone", Severity.WARN, text, "see pins, below")
 
 
 def _muted_by_voice(environ: Mapping[str, str]) -> Finding | None:
@@ -124,10 +132,17 @@ def _muted_by_voice(environ: Mapping[str, str]) -> Finding | None:
     return Finding("microphone", Severity.OK, f"{text} (parley unmute)")
 
 
-def _both(opened: Card, audio: config.AudioConfig, served: bool) -> Iterator[Finding]:
+def _both(
+    opened: Card, audio: config.AudioConfig, closed: Callable[[], bool], served: bool
+) -> Iterator[Finding]:
     try:
         opened.open_capture()
-        got = try_card(opened, plays=True)
+        got = try_card(opened, closed, plays=True)
+    except Muted:
+        opened.close_capture()
+        yield _unheard(audio, "the mute switch was closed")
+        yield MUTED
+        return
     except AudioError as error:
         if "audio.capture" not in str(error):
             yield _failure("loudspeaker", error, served)
@@ -221,7 +236,9 @@ def _no_audio(audio: config.AudioConfig) -> Finding:
     )
 
 
-def _microphone_alone(audio: config.AudioConfig, served: bool) -> Iterator[Finding]:
+def _microphone_alone(
+    audio: config.AudioConfig, closed: Callable[[], bool], served: bool
+) -> Iterator[Finding]:
     """Check capture alone if playback cannot be opened; ALSA's null device replaces it."""
     try:
         opened = Card(config.AudioConfig(capture=audio.capture, playback="null"))
@@ -229,7 +246,10 @@ def _microphone_alone(audio: config.AudioConfig, served: bool) -> Iterator[Findi
         return  # the first error is sufficient
     try:
         opened.open_capture()
-        got = try_card(opened, plays=False)
+        got = try_card(opened, closed, plays=False)
+    except Muted:
+        opened.close_capture()
+        yield MUTED
     except AudioError as error:
         yield _failure("microphone", error, served)
     else:

@@ -1,6 +1,7 @@
 """Record the room, and play a quiet tone into it, on the real sound card, for three seconds."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +28,10 @@ class TrialCard(Protocol):
     def drop(self) -> None: ...
 
 
+class Muted(Exception):
+    """The mute switch was closed while the microphone was open; nothing of it is kept."""
+
+
 class Recorded(NamedTuple):
     """A recording of the room, and the tone in it if one was played."""
 
@@ -39,22 +44,27 @@ class Recorded(NamedTuple):
     played_dbfs: float
 
 
-def try_card(card: TrialCard, *, plays: bool) -> Recorded:
-    """Record, play and record. At most 12 s. Raises `AudioError` if the card fails."""
-    record(card, SETTLES_S)
-    room = record(card, ROOM_S)
+def try_card(card: TrialCard, closed: Callable[[], bool], *, plays: bool) -> Recorded:
+    """Record, play and record. At most 12 s. `closed`: the mute switch, read at each period.
+
+    Raises `AudioError` if the card fails, and `Muted`.
+    """
+    record(card, closed, SETTLES_S)
+    room = record(card, closed, ROOM_S)
     if not plays or len(room) < ROOM_S * MIC_RATE_HZ / 2:
         return Recorded(room, SILENCE, None, -120.0, 0.0)
     before = find_tone(room)
     for level_dbfs in LEVELS_DBFS:
-        with_tone = record(card, TONE_RECORDED_S, tone(card.rate_hz, level_dbfs))
+        with_tone = record(card, closed, TONE_RECORDED_S, tone(card.rate_hz, level_dbfs))
         found = find_tone(with_tone)
         if heard := is_heard(found, before):
             break
     return Recorded(room, with_tone, heard, found.level_dbfs, level_dbfs)
 
 
-def record(card: TrialCard, length_s: float, playing: Frames = SILENCE) -> Frames:
+def record(
+    card: TrialCard, closed: Callable[[], bool], length_s: float, playing: Frames = SILENCE
+) -> Frames:
     """Record for this long, and play frames from the beginning. Drops the unplayed rest."""
     wanted = round(length_s * MIC_RATE_HZ)
     ends = time.monotonic() + length_s + PATIENCE_S
@@ -63,7 +73,10 @@ def record(card: TrialCard, length_s: float, playing: Frames = SILENCE) -> Frame
     got: list[Frames] = []
     count = 0
     while count < wanted and time.monotonic() < ends:
-        if (frames := card.read()) is not None:
+        frames = card.read()
+        if closed():
+            raise Muted
+        if frames is not None:
             got.append(frames)
             count += len(frames)
         while len(playing) and card.queued_frames() < lead:
