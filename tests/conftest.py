@@ -30,6 +30,7 @@ REAL_TIME_FILES = frozenset(
         "e2e/test_daemon.py",
         "e2e/test_daemon_with_home.py",
         "e2e/test_lamp_by_voice.py",
+        "e2e/test_objection.py",
         "e2e/test_demo.py",
         "e2e/test_failing_engine.py",
         "e2e/test_frozen.py",

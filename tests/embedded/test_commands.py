@@ -176,6 +176,11 @@ ALREADY_MISHEARD = IntentContext(NOW, ALL_TOOLS, spoken=True, sure=False)
             "Shall I close the microphone for 10 minutes?",
         ),
         (
+            "cancel the pasta timer",
+            "I cancel the pasta timer.",
+            "Shall I cancel the pasta timer?",
+        ),
+        (
             "cancel all timers",
             "I cancel all timers and alarms.",
             "Shall I cancel all timers and alarms?",

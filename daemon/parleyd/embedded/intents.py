@@ -169,10 +169,8 @@ def _cancel(every: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
     arguments = {"kind": slots["kind"]}
     if "label" in slots:
         arguments["name"] = slots["label"]
-    call = _call("cancel_timers", arguments, context)
-    if isinstance(call, Call) and context.spoken and not context.sure:
-        return _ask(call, f"cancel the {slots.get('label', '')} {slots['kind']}".replace("  ", " "))
-    return call
+    told = f"I cancel the {' '.join(reversed(arguments.values()))}."
+    return _careful("cancel_timers", arguments, told, told[2:-1], context)
 
 
 def _mute(minutes: int, ask: bool, context: IntentContext) -> Say | Call:

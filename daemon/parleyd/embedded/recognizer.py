@@ -36,10 +36,10 @@ PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
 }
 """Words that the bundled dictionary lacks, or has only in full."""
 
-LEAST_CONFIDENCE = -3.2
+LEAST_CONFIDENCE = -2.2
 """Of commands, by `phone_loop.confidence`; figures: tests/bench/phrases/README.md."""
 
-SURE_CONFIDENCE = -2.4
+SURE_CONFIDENCE = -1.4
 """From here on a command that is hard to undo is announced instead of asked."""
 
 LEAST_OF_ANSWERS = -4.3
