@@ -58,9 +58,9 @@ def _volume(measured: Calibrated, installation: Installation) -> Iterator[KeyCha
     if lower := better_volume(measured, installation):
         because, wanted = "echo_too_loud", lower
     sweeps = reliable(measured.sweeps.sweeps)
-    bad = {sweep.volume for sweep in distorted(sweeps)}
-    clean = [s.volume for s in sweeps if s.volume not in bad and s.volume < min(bad, default=0)]
-    if clean and wanted >= min(bad):
+    lowest_bad = min((sweep.volume for sweep in distorted(sweeps)), default=101)
+    clean = [sweep.volume for sweep in sweeps if sweep.volume < lowest_bad]
+    if clean and wanted >= lowest_bad:
         because, wanted = "loudspeaker_distorts", max(clean)
     if because:
         yield _change("audio.volume", installation.configured_volume, wanted, because)
