@@ -15,12 +15,11 @@ from msgspec import structs
 from parleyd import config
 from parleyd.alsa import card_names, mixer
 from parleyd.alsa.sound_card import Card
-from parleyd.diagnostics import daemon_view, mixer_checks, remedies
+from parleyd.diagnostics import daemon_view, remedies, sound_findings
 from parleyd.diagnostics.findings import Finding, Severity
-from parleyd.diagnostics.mixer_checks import LOUD_PERCENT, CardControl
 from parleyd.diagnostics.server_checks import as_root
-from parleyd.diagnostics.sound_judgement import Flaw, Judgement, judge
-from parleyd.diagnostics.sound_trial import Muted, Recorded, try_card
+from parleyd.diagnostics.sound_judgement import Flaw, judge
+from parleyd.diagnostics.sound_trial import Muted, try_card
 from parleyd.errors import AudioError, ParleyError
 from parleyd.host.buttons import Buttons
 from parleyd.skills import store
@@ -30,12 +29,7 @@ from parleyd.system.paths import state_folder
 NO_BUTTONS = config.ButtonsConfig()
 SOUND = Path("/dev/snd")
 IN_USE = "is in use, probably by parleyd"
-LOWER_BY, LOWEST_PERCENT = 25, 10
 MUTED = Finding("microphone", Severity.OK, "is closed: the mute switch was closed meanwhile")
-PROCESSES = (
-    "switch off its gate and noise reduction: "
-    "see microphone_processes in daemon/docs/troubleshooting.md"
-)
 
 
 def sound(
@@ -80,7 +74,7 @@ def _opened(
     try:
         with mixer.as_found(audio):
             if muted:
-                yield _unheard(audio, muted.text)
+                yield sound_findings.unheard(audio, muted.text)
                 yield muted
             else:
                 yield from _both(opened, audio, closed, served)
@@ -140,100 +134,25 @@ def _both(
         got = try_card(opened, closed, plays=True)
     except Muted:
         opened.close_capture()
-        yield _unheard(audio, "the mute switch was closed")
+        yield sound_findings.unheard(audio, "the mute switch was closed")
         yield MUTED
         return
     except AudioError as error:
         if "audio.capture" not in str(error):
             yield _failure("loudspeaker", error, served)
             return
-        yield _unheard(audio, "the microphone does not work")
+        yield sound_findings.unheard(audio, "the microphone does not work")
         yield _failure("microphone", error, served)
         return
     if len(got.room) == 0:
-        yield _unheard(audio, "the microphone does not work")
-        yield _no_audio(audio)
+        yield sound_findings.unheard(audio, "the microphone does not work")
+        yield sound_findings.no_audio(audio)
         return
     found = judge(got.room)
     if found.flaw is Flaw.DEAD and got.heard:
         found = replace(found, flaw=Flaw.GATE)
-    yield _loudspeaker(got, found, audio)
-    yield _microphone(found, audio)
-
-
-def _loudspeaker(got: Recorded, found: Judgement, audio: config.AudioConfig) -> Finding:
-    name = f'"{audio.playback}"'
-    silenced = [control for control in mixer_checks.playback(audio.playback) if control.silent]
-    if got.heard:
-        text = f"{name} plays {audio.playback_rate_hz} Hz, and the microphone hears a tone"
-        return Finding("loudspeaker", Severity.OK, f"{text} ({got.echo_dbfs:.0f} dBFS)")
-    if silenced:
-        text = f"{name} is not heard: {silenced[0].state}"
-        return Finding("loudspeaker", Severity.FAIL, text, _on(silenced, "unmute"))
-    if found.flaw in (Flaw.DEAD, Flaw.QUIET):
-        return _unheard(audio, "the microphone hears nothing")
-    text = f"{name} opens, but the microphone does not hear a tone from it"
-    remedy = (
-        "turn on and up the loudspeaker, check its plug, or choose another as audio.playback: "
-        "aplay -L"
-    )
-    return Finding("loudspeaker", Severity.FAIL, text, remedy)
-
-
-def _unheard(audio: config.AudioConfig, reason: str) -> Finding:
-    """The loudspeaker opens, and no microphone can listen to it."""
-    silenced = [control for control in mixer_checks.playback(audio.playback) if control.silent]
-    if silenced:
-        text = f'"{audio.playback}" is silent: {silenced[0].state}'
-        return Finding("loudspeaker", Severity.FAIL, text, _on(silenced, "unmute"))
-    text = f'"{audio.playback}" plays {audio.playback_rate_hz} Hz; no tone was tried: {reason}'
-    return Finding("loudspeaker", Severity.OK, text)
-
-
-def _microphone(found: Judgement, audio: config.AudioConfig) -> Finding:
-    name = f'"{audio.capture}"'
-    controls = mixer_checks.capture(audio.capture)
-    silenced = [control for control in controls if control.silent]
-    level = f"{found.level_dbfs:.0f} dBFS"
-    match found.flaw:
-        case Flaw.DEAD | Flaw.QUIET if silenced:
-            text = f"{name} records silence: {silenced[0].state}"
-            return Finding("microphone", Severity.FAIL, text, _on(silenced, "cap"))
-        case Flaw.DEAD:
-            text = f"{name} delivers digital silence: the same number all the time"
-            remedy = (
-                "switch the microphone on, check its plug, or choose another as audio.capture: "
-                "arecord -L"
-            )
-            return Finding("microphone", Severity.FAIL, text, remedy)
-        case Flaw.QUIET:
-            text = f"{name} is nearly silent ({level}): no voice will be heard"
-            remedy = _to(controls, LOUD_PERCENT) or "choose another device as audio.capture"
-            return Finding("microphone", Severity.WARN, text, remedy)
-        case Flaw.GATE:
-            text = f"{name} has a gate: it delivers exact zeros between sounds"
-            return Finding("microphone", Severity.WARN, text, PROCESSES)
-        case Flaw.CLIPS:
-            text = f"{name} clips ({100 * found.clipped:.1f} % of its frames): its gain is too high"
-            return Finding("microphone", Severity.WARN, text, _lower(controls))
-        case Flaw.OFFSET:
-            text = f"{name} has an offset of {100 * found.offset:.0f} % of full scale"
-            remedy = "use another sound card or microphone, if Parley hears badly"
-            return Finding("microphone", Severity.WARN, text, remedy)
-        case Flaw.LOUD:
-            text = f"{name} is loud ({level}) although it should be quiet"
-            return Finding("microphone", Severity.WARN, text, _lower(controls))
-    text = f"{name} records 16000 Hz; the room has {level}"
-    return Finding("microphone", Severity.OK, text)
-
-
-def _no_audio(audio: config.AudioConfig) -> Finding:
-    return Finding(
-        "microphone",
-        Severity.FAIL,
-        f'"{audio.capture}" opens but delivers no audio',
-        "replug the card, or choose another as audio.capture",
-    )
+    yield sound_findings.loudspeaker(got, found, audio)
+    yield sound_findings.microphone(found, audio)
 
 
 def _microphone_alone(
@@ -253,7 +172,11 @@ def _microphone_alone(
     except AudioError as error:
         yield _failure("microphone", error, served)
     else:
-        yield _microphone(judge(got.room), audio) if len(got.room) else _no_audio(audio)
+        yield (
+            sound_findings.microphone(judge(got.room), audio)
+            if len(got.room)
+            else sound_findings.no_audio(audio)
+        )
     finally:
         opened.close()
 
@@ -267,22 +190,3 @@ def _failure(check: str, error: AudioError, served: bool) -> Finding:
     if os.strerror(errno.EACCES) in text:
         remedy = remedies.join("audio", SOUND)
     return Finding(check, Severity.FAIL, text, remedy)
-
-
-def _on(controls: list[CardControl], switch: str) -> str:
-    return " && ".join(control.set(control.percent or LOUD_PERCENT, switch) for control in controls)
-
-
-def _to(controls: list[CardControl], percent: int) -> str:
-    turned = [control for control in controls if control.percent is not None]
-    return " && ".join(control.set(percent, "cap") for control in turned)
-
-
-def _lower(controls: list[CardControl]) -> str:
-    """Lower each gain, from where it is."""
-    turned = [control for control in controls if control.percent is not None]
-    commands = [
-        control.set(max(LOWEST_PERCENT, (control.percent or 0) - LOWER_BY), "cap")
-        for control in turned
-    ]
-    return " && ".join(commands) or "move away from noise, or lower the microphone's own gain"
