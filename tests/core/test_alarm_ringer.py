@@ -16,6 +16,8 @@ from parleyd.core.events import (
 from parleyd.core.states import Indication, State
 from parleyd.embedded import grammar
 from parleyd.embedded.recognizer import Recognizer
+from parleyd.hearing import alarm_stop
+from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import normalised, synthesize
 from tests.bare_core import BareCore, at
@@ -206,6 +208,39 @@ def test_alarm_pauses_for_speech_and_stop_stops_it() -> None:
     assert stopped(paper) == [5]
     assert paper.shown[-1] is Indication.IDLE
     assert paper.events(ev.AppendAudio) == []  # the server received no audio
+
+
+@pytest.mark.parametrize("barge_in", [True, False])
+def test_stop_into_the_first_ring_is_recognised_in_every_duplex(barge_in: bool) -> None:
+    """The canceller has heard nothing before, and cannot be trusted yet."""
+    paper = Paper(settings(volume=70, barge_in=barge_in))
+    paper.say(AlarmDue("eggs", 5))
+    paper.run(0.6)
+    paper.talker.say(normalised(synthesize("stop", "slt"), -26.0))
+    paper.wait(lambda: bool(said(paper)), within_s=3)
+    assert alarm_stop.is_stop(said(paper)[0].frames)
+
+
+def test_sound_that_barge_in_takes_for_no_voice_is_recognised_too() -> None:
+    paper = Paper(settings(volume=70))
+    paper.say(AlarmDue("eggs", 5))
+    paper.run(0.5)
+    decide(paper, Decision.HOLD)
+    paper.run(0.2)
+    decide(paper, Decision.RESUME)
+    paper.wait(lambda: bool(said(paper)), within_s=0.5)
+    assert len(said(paper)[0].frames) >= 0.7 * 16_000
+    assert not heard(paper, paper.card.now - 0.2)  # silence until the judgement
+    paper.say(AlarmCommandRecognized(False))
+    since = paper.card.now
+    paper.run(1.0)
+    assert heard(paper, since)
+    assert stopped(paper) == []
+
+
+def decide(paper: Paper, decision: Decision) -> None:
+    found = BargeInDecision(decision, "a test", paper.card.now - 0.1, {})
+    paper.speaker._ringer.judged(found, paper.card.now)
 
 
 @pytest.mark.slow

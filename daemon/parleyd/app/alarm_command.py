@@ -29,9 +29,12 @@ class AlarmCommandListener:
         """An alarm begins to ring: start the recognizer. Returns at once."""
         self._begin(self._prepare())
 
-    def recognize(self, frames: Frames) -> None:
-        """Post `AlarmCommandRecognized` soon; `frames` are int16 at 16 kHz. Returns at once."""
-        self._begin(self._recognize(frames))
+    def recognize(self, frames: Frames, in_vain: int = 0) -> None:
+        """Post `AlarmCommandRecognized` soon. Returns at once.
+
+        `frames` are int16 at 16 kHz; `in_vain`: how many others were judged a moment ago.
+        """
+        self._begin(self._recognize(frames, in_vain))
 
     def rest(self) -> None:
         """No alarm rings any more. Returns at once."""
@@ -50,8 +53,8 @@ class AlarmCommandListener:
         if heard.failed:
             log.warning("an alarm can be stopped by button and wake word only: %s", heard.failed)
 
-    async def _recognize(self, frames: Frames) -> None:
-        stop = await asyncio.to_thread(alarm_stop.is_stop, frames)
+    async def _recognize(self, frames: Frames, in_vain: int) -> None:
+        stop = await asyncio.to_thread(alarm_stop.is_stop, frames, in_vain)
         if not stop:
             heard = await self._worker.recognize(frames.tobytes())
             found = grammar.match(heard.words)

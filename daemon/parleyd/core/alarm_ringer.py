@@ -1,5 +1,6 @@
 """Rings due alarms, and decides whether speech into the ringing stops them."""
 
+from collections import deque
 from collections.abc import Callable
 
 from parleyd.core.alarm_sound import HUSH_S, REST_OF_WORD_S, AlarmSound
@@ -8,6 +9,8 @@ from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.hearing.front_end import AudioFrontEnd
 from parleyd.playback.reply_player import ReplyPlayer
 
+IN_VAIN_S = 15.0  # in which words in vain are counted
+TALKS = 3  # so many in that time are a television, or a talk: only a clear voice holds the alarm
 BEFORE_WORD_MS = 500  # of audio before the detected onset: the tones may have hidden it
 
 
@@ -29,6 +32,7 @@ class AlarmRinger:
         self._player = player
         self._front_end = front_end
         self._emit = emit
+        self._judged: deque[float] = deque(maxlen=TALKS)  # when words were handed on
         self._held = False  # a round waits, and continues after words that do not stop it
 
     @property
@@ -46,7 +50,8 @@ class AlarmRinger:
             self._player.play(self._alarm_sound.round(now))
         if began and self.audible:
             self._front_end.arm(now, alarm=True)
-        self._front_end.tones = self.audible and not self._alarm_sound.speaks(now)
+        tones = self.audible and not self._alarm_sound.speaks(now)
+        self._front_end.tones = tones and self._in_vain(now) < TALKS
         if self._alarm_sound.is_over(now):
             self.stop("nobody came")
 
@@ -80,7 +85,9 @@ class AlarmRinger:
         since = self._alarm_sound.spoken(ended, now)
         if since is not None:
             said_ms = (now - since) * 1000 + BEFORE_WORD_MS
-            self._emit(RecognizeAlarmCommand(self._front_end.recent(said_ms)))
+            frames = self._front_end.recent(said_ms)
+            self._emit(RecognizeAlarmCommand(frames, self._in_vain(now)))
+            self._judged.append(now)
 
     def command_recognized(self, stop: bool, now: float) -> None:
         """The words were recognised: stop, or resume ringing if they were not a stop command."""
@@ -89,10 +96,14 @@ class AlarmRinger:
         elif self.audible and self._held:
             self.resume(now)
 
+    def _in_vain(self, now: float) -> int:
+        return sum(now - at < IN_VAIN_S for at in self._judged)
+
     def stop(self, by: str) -> None:
         """Stop all alarms that ring; `by` names the reason in the log."""
         if self.audible:
             self._held = self._front_end.tones = False
+            self._judged.clear()
             self._front_end.disarm()
             self._player.interrupt()
             self._emit(AlarmDismissed(self._alarm_sound.stop()))

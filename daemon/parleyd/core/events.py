@@ -250,6 +250,8 @@ class RecognizeAlarmCommand:
 
     frames: Frames = field(repr=False, compare=False)
     """The utterance: int16 mono at 16 kHz, at most 3 s, without the echo."""
+    in_vain: int = 0
+    """How many others were judged a moment ago: many are a television."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,13 @@ MODEL = Path(__file__).parent / "models" / "alarm_stop.npz"
 STEP = 3
 """Periods between two answers of the network, which takes their features together."""
 
+LONGEST_FRAMES = 2 * MIC_RATE_HZ
+"""A word of 0.9 s, 0.5 s from before it, and the 0.6 s after which it is over."""
+
 BANDS = 36
-CUTOFF = 0.0  # log-odds
+CUTOFFS = (0.0, 0.0, 1.5, 3.0)
+"""Log-odds, by the number of other utterances in the last 15 s."""
+
 _WINDOW, _HOP = 400, 160  # frames: 25 and 10 ms
 _SIZE = 512
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 7000.0
@@ -42,9 +47,14 @@ def log_odds(frames: Frames) -> float:
     return float(np.max(np.minimum(later[1:], later[:-1])))
 
 
-def is_stop(frames: Frames) -> bool:
-    """Return whether the utterance (int16, 16 kHz) is "stop"."""
-    return log_odds(frames) > CUTOFF
+def is_stop(frames: Frames, in_vain: int = 0) -> bool:
+    """Return whether the utterance (int16, 16 kHz) is "stop". A long one is a sentence.
+
+    `in_vain`: how many others were judged a moment ago. A user says it once, or twice; a television
+    goes on, and must be much surer.
+    """
+    cutoff = CUTOFFS[min(in_vain, len(CUTOFFS) - 1)]
+    return len(frames) <= LONGEST_FRAMES and log_odds(frames) > cutoff
 
 
 def features(frames: Frames) -> Floats:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from parleyd.app.alarm_command import STOPS
+from parleyd.core.events import RecognizeAlarmCommand
 from parleyd.embedded import grammar
 from parleyd.embedded.recognizer import Recognizer
 from parleyd.hearing import alarm_stop
@@ -63,10 +64,10 @@ def _judge() -> ringing.Judge:
     """Judge as `AlarmCommandListener` does."""
     recognizer = Recognizer()
 
-    def stops(frames: Frames) -> bool:
-        if alarm_stop.is_stop(frames):
+    def stops(said: RecognizeAlarmCommand) -> bool:
+        if alarm_stop.is_stop(said.frames, said.in_vain):
             return True
-        found = grammar.match(recognizer.recognize(frames).words)
+        found = grammar.match(recognizer.recognize(said.frames).words)
         return found is not None and found[0] in STOPS
 
     return stops

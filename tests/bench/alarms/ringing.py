@@ -30,8 +30,8 @@ JUDGED_S = 0.3  # until the recogniser has answered, on a Pi
 WITHIN_S = 3.0  # after the end of the word: the rest of its silence, and the recogniser
 AGAIN_S = 3.5  # from the end of a word in vain to the same word again
 
-Judge = Callable[[Frames], bool]
-"""Whether the frames (int16, 16 kHz) hold a command that ends the alarm; as the product does."""
+Judge = Callable[[RecognizeAlarmCommand], bool]
+"""Whether the utterance ends the alarm; as the product decides."""
 
 
 @dataclass
@@ -64,8 +64,8 @@ class RingingCore:
         by = ""
         for effect in step.effects:
             match effect:
-                case RecognizeAlarmCommand(frames):
-                    self._answers.append((now + JUDGED_S, self.judge(frames)))
+                case RecognizeAlarmCommand():
+                    self._answers.append((now + JUDGED_S, self.judge(effect)))
                 case LogEvent(name, fields):
                     self.log_events.append((now, name))
                     by = str(fields["by"]) if name == "alarm_dismissed" else by

@@ -26,7 +26,7 @@ from tests.bench.hearing.air import convolved
 from tests.bench.hearing.material import Clip, Material
 from tests.bench.training import examples, stop_examples, stop_make
 
-LENGTH = 2 * MIC_RATE_HZ  # frames of an example
+LENGTH = alarm_stop.LONGEST_FRAMES  # of an example
 ONSET_S = (0.25, 0.75)
 HELD_SHARE, HELD_AFTER_S = 0.85, (0.03, 0.5)
 RINGS_OUT_S = 0.08

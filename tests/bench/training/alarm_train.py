@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.bench.training.network import Network, save, scaled
+from tests.bench.training.network import Network, load, save, scaled
 
-DENSE, UNITS = 72, 96
-EPOCHS = 18
+DENSE, UNITS = 64, 80
+EPOCHS = 14
 BATCH = 32
 RATE = 4e-3
 UNHEARD = 8  # steps, as in parleyd.hearing.alarm_stop
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("examples", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--start", type=Path, help="continue from this model: the rate only falls")
     options = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(1)  # a fixed order of sums makes the training deterministic
@@ -34,10 +35,16 @@ def main() -> None:
     some = some[np.any(some != 0, axis=1)]
     mean, std = some.mean(0), some.std(0) + 1e-3
     network = Network(len(mean), dense=DENSE, units=UNITS, outputs=1)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE / 2, weight_decay=1e-2)
+    if options.start is not None:
+        mean, std = load(network, options.start)
+    rate = RATE if options.start is None else RATE / 3
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate / 2, weight_decay=1e-2)
     train = np.flatnonzero(~held)
     steps = options.epochs * (len(train) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    rises = 0.3 if options.start is None else 0.0
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, total_steps=steps, pct_start=rises
+    )
     for epoch in range(options.epochs):
         network.train()
         order, losses = random.permutation(train), []
