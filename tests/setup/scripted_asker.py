@@ -1,6 +1,7 @@
 """A person who gives prepared answers, and a sound card with prepared recordings."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -54,6 +55,9 @@ class ScriptedTrial:
         self.played: list[str] = []
         """The names of the loudspeakers that played the tone."""
         self.played_back: list[Frames] = []
+
+    def free(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def closed(self) -> str:
         return self._closed

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,8 @@ AUDIO = config.AudioConfig(capture="null", playback="null")
 
 
 @pytest.fixture
-def trial() -> LimitedTrial:
-    return LimitedTrial(config.ButtonsConfig())
+def trial(tmp_path: Path) -> LimitedTrial:
+    return LimitedTrial(config.ButtonsConfig(), {"STATE_DIRECTORY": str(tmp_path)})
 
 
 def test_library_that_hangs_is_named(trial: LimitedTrial, monkeypatch: pytest.MonkeyPatch) -> None:

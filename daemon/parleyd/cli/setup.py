@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from parleyd.app.preflight import WAKE_KEY
 from parleyd.cli.doctor import examine, print_finding
 from parleyd.config import boards
 from parleyd.config.servers import profile
+from parleyd.diagnostics.examination import SERVICE_STATE
 from parleyd.errors import ConfigError, ParleyError
 from parleyd.printable import printable
 from parleyd.setup import closing, saving, service, sound
@@ -66,6 +67,7 @@ def setup(path: Path | None, part: str | None, unasked: bool, after: str, **give
     file = path or paths.INSTALLED_CONFIG
     for ending in ENDINGS:  # by an exception, so that typing is shown and the service started
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    starts = True
     if part != "end":
         flags = _flags(**given)
         _must_be_writable(file)
@@ -74,8 +76,9 @@ def setup(path: Path | None, part: str | None, unasked: bool, after: str, **give
             raise SystemExit(0 if saved else STOPPED)
         if file == paths.INSTALLED_CONFIG:
             saving.pass_key_on()
-            service.restart()
+            starts = service.restart()
     _end(file, after)
+    raise SystemExit(0 if starts else 1)
 
 
 def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> bool:
@@ -84,10 +87,13 @@ def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> 
     if not unasked and sys.stdin.isatty() and sys.stdout.isatty():
         asker = Terminal("\nEnter takes the answer in brackets. Ctrl-C ends the questions.")
     known = _known(path, image=part == "image", again=part is None and asker is not None)
-    hears = asker is not None and known.cards and "sound" not in known.answered
+    environ: Mapping[str, str] = os.environ
+    if path == paths.INSTALLED_CONFIG:
+        environ = {**environ, "STATE_DIRECTORY": SERVICE_STATE}
+    trial = LimitedTrial(known.settings.buttons, environ, service.stopped)
     try:
-        with service.stopped() if hears else nullcontext(), _interruptible():
-            answers = settle(known, flags, asker, LimitedTrial(known.settings.buttons))
+        with _interruptible():
+            answers = settle(known, flags, asker, trial)
     except Stopped:
         click.echo(
             "\nStopped: nothing of these answers is saved. Answer them with: sudo parley setup"

@@ -1,6 +1,8 @@
 """A tone and a recording of the real sound card."""
 
+import contextlib
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from msgspec import structs
@@ -9,6 +11,7 @@ from parleyd import config
 from parleyd.alsa import mixer
 from parleyd.alsa.sound_card import Card
 from parleyd.audio import resample, round_to_int16
+from parleyd.diagnostics.kept_mute import closed_by_voice
 from parleyd.errors import AudioError
 from parleyd.host.buttons import Buttons
 from parleyd.units import MIC_RATE_HZ, PERIOD_MS, Frames, ms_to_frames
@@ -27,17 +30,24 @@ class CardTrial:
     Every method but `closed` raises `AudioError` for a card that cannot be opened or does not run.
     """
 
-    def __init__(self, buttons: config.ButtonsConfig) -> None:
-        self._buttons = buttons
+    def __init__(self, buttons: config.ButtonsConfig, environ: Mapping[str, str]) -> None:
+        self._buttons = structs.replace(buttons, push_pin=None)
+        self._environ = environ
 
     def closed(self) -> str:
-        """Why the microphone must stay closed: the mute switch holds for this program, too."""
+        """Why the microphone must stay closed: a mute holds for this program, too."""
+        with self._switch() as turned:
+            return turned() or closed_by_voice(self._environ)
+
+    @contextlib.contextmanager
+    def _switch(self) -> Iterator[Callable[[], str]]:
+        """Yield a function that says why the mute switch closes the microphone, or ""."""
         if self._buttons.mute_pin is None:
-            return ""
-        alone = structs.replace(self._buttons, push_pin=None)
-        switch = Buttons(alone, on_press=lambda: None, on_mute=lambda muted: None)
+            yield lambda: ""
+            return
+        switch = Buttons(self._buttons, on_press=lambda: None, on_mute=lambda muted: None)
         try:
-            return (switch.mute_trouble or "the mute switch is on") if switch.muted else ""
+            yield lambda: (switch.mute_trouble or "the mute switch is on") if switch.muted else ""
         finally:
             switch.close()
 
@@ -47,25 +57,14 @@ class CardTrial:
 
     def record(self, audio: config.AudioConfig) -> Frames:
         """Return `RECORDED_S` of the microphone: mono int16 at 16 kHz."""
+        if reason := self.closed():
+            raise AudioError(f"audio.capture: is not opened: {reason}")
         card = Card(structs.replace(audio, playback="null"))
-        pieces: list[Frames] = []
-        silent = 0
         try:
-            card.open_capture()
-            while sum(map(len, pieces)) < (SETTLE_S + RECORDED_S) * MIC_RATE_HZ:
-                period = card.read()
-                if period is not None:
-                    pieces.append(period)
-                    continue
-                silent += 1
-                if silent > SILENT_READS:
-                    raise AudioError(
-                        f'audio.capture: "{audio.capture}" opens but delivers no audio, one period '
-                        "every 10 ms is expected; replug the card, or choose another"
-                    )
+            with self._switch() as turned:
+                return _recorded(card, audio.capture, turned)
         finally:
             card.close()
-        return np.concatenate(pieces)[round(SETTLE_S * MIC_RATE_HZ) :]
 
     def play_back(self, audio: config.AudioConfig, frames: Frames) -> None:
         """Play a recording at a volume that can be heard."""
@@ -73,6 +72,26 @@ class CardTrial:
         gain = min(LOUDEST_GAIN, PEAK * 32767 / peak)
         louder = round_to_int16(frames.astype(np.float64) * gain)
         _play(audio, resample(louder, MIC_RATE_HZ, audio.playback_rate_hz))
+
+
+def _recorded(card: Card, name: str, closed: Callable[[], str]) -> Frames:
+    pieces: list[Frames] = []
+    silent = 0
+    card.open_capture()
+    while sum(map(len, pieces)) < (SETTLE_S + RECORDED_S) * MIC_RATE_HZ:
+        if reason := closed():
+            raise AudioError(f"audio.capture: is closed again: {reason}")
+        period = card.read()
+        if period is not None:
+            pieces.append(period)
+            continue
+        silent += 1
+        if silent > SILENT_READS:
+            raise AudioError(
+                f'audio.capture: "{name}" opens but delivers no audio, one period every 10 ms is '
+                "expected; replug the card, or choose another"
+            )
+    return np.concatenate(pieces)[round(SETTLE_S * MIC_RATE_HZ) :]
 
 
 def _play(audio: config.AudioConfig, frames: Frames) -> None:

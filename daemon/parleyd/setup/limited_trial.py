@@ -9,7 +9,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NoReturn
 
@@ -29,8 +30,15 @@ _GOOD, _FAILED = b"+", b"-"
 class LimitedTrial:
     """Like `CardTrial`, and no call blocks for longer than `WITHIN_S`."""
 
-    def __init__(self, buttons: config.ButtonsConfig) -> None:
-        self._trial = CardTrial(buttons)
+    def __init__(
+        self,
+        buttons: config.ButtonsConfig,
+        environ: Mapping[str, str],
+        free: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        self._trial = CardTrial(buttons, environ)
+        self.free = free
+        """A block in which no other program of Parley has the card."""
 
     def closed(self) -> str:
         """Why the microphone must stay closed; "" if it may be opened."""

@@ -102,7 +102,8 @@ def _sound(
             answers.notes.append(f"Sound card: {names} is taken.")
         return
     asker.say("\nThe sound card")
-    answers.sound = sound.ask(asker, known.cards, known.titles, audio, trial)
+    with trial.free():
+        answers.sound = sound.ask(asker, known.cards, known.titles, audio, trial)
     if not lacking:
         answers.given.add("sound")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parleyd.errors import ParleyError
 from parleyd.system.child_environment import child_environment
 
 UNIT = "parleyd"
@@ -17,24 +16,24 @@ WITHIN_S = 90.0  # a start on a Pi that is busy
 @contextmanager
 def stopped() -> Iterator[None]:
     """Stop the service if it runs, so that the card is free, and start it again. Blocks."""
-    runs = SYSTEMD.exists() and _systemctl("is-active", "--quiet", UNIT)
-    if runs:
-        _systemctl("stop", UNIT)
+    if not (SYSTEMD.exists() and _systemctl("is-active", "--quiet", UNIT)):
+        yield
+        return
     try:
+        print("Parley is stopped while the card is tried.", flush=True)
+        _systemctl("stop", UNIT)
         yield
     finally:
-        if runs:
-            _systemctl("start", "--no-block", UNIT)
+        _systemctl("start", "--no-block", UNIT)
 
 
-def restart() -> None:
-    """Start the service with the files as they are now. Blocks. Raises `ParleyError`."""
+def restart() -> bool:
+    """Start the service with the files as they are now; return whether it runs. Blocks."""
     if not SYSTEMD.exists():
-        return
+        return True
     _systemctl("daemon-reload")
     _systemctl("reset-failed", UNIT)  # it may have reached the limit of starts
-    if not _systemctl("restart", UNIT):
-        raise ParleyError(f"{UNIT} does not start: see journalctl -u {UNIT} -n 50")
+    return _systemctl("restart", UNIT)
 
 
 def _systemctl(*arguments: str) -> bool:

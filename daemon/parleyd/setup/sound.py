@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,6 +23,11 @@ _LAST = re.compile(r"hdmi|^b[12]$|loopback|dummy", re.IGNORECASE)
 
 class SoundTrial(Protocol):
     """The sound card, for a moment; see `parleyd.setup.card_trial.CardTrial`."""
+
+    @property
+    def free(self) -> Callable[[], AbstractContextManager[None]]:
+        """A block in which the service leaves the card free."""
+        ...
 
     def closed(self) -> str:
         """Why the microphone must stay closed; "" if it may be opened."""
