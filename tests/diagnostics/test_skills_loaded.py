@@ -1,7 +1,9 @@
 """`parley doctor` loads the skills really, without root's rights, and survives what they do."""
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +89,30 @@ def test_skill_that_the_service_cannot_read_is_named(folder: Path) -> None:
 def test_skill_that_ends_the_process_is_a_failure(folder: Path, code: str, words: str) -> None:
     put(folder, "cat.py", f"import os\n{code}\n")
     assert found(folder)[-1].text == words
+
+
+def test_skill_that_prints_does_not_reach_the_output(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    put(folder, "cat.py", "import os, sys\nprint('x')\nos.write(2, b'y')\n" + GOOD)
+    assert [finding.level for finding in found(folder)] == [Severity.OK]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_skill_that_leaves_a_process_is_not_waited_for(folder: Path) -> None:
+    (folder / "pid").touch()
+    (folder / "pid").chmod(0o666)
+    leaves = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
+        f"    open('{folder}/pid', 'w').write(str(os.getpid()))\n    time.sleep(100)\n"
+        "    os._exit(0)\n"
+    )
+    put(folder, "cat.py", leaves + GOOD)
+    began = time.monotonic()
+    assert [finding.level for finding in found(folder, 60.0)] == [Severity.OK]
+    assert time.monotonic() - began < 50
+    if pid := (folder / "pid").read_text():
+        os.kill(int(pid), signal.SIGKILL)
 
 
 def test_skill_that_hangs_ends_at_the_deadline(folder: Path) -> None:

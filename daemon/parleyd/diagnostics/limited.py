@@ -60,10 +60,8 @@ class LimitedCheck:
             while (data := self._receive()) is not None:
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:
-                    if (finding := msgspec.json.decode(line, type=Finding | None)) is not None:
-                        yield finding
-                    self._whole = finding is None
-                if not data:
+                    yield from self._told(line)
+                if self._whole or not data:  # a process that the check has left may hold the pipe
                     yield from self._end()
                     return
         finally:
@@ -72,6 +70,16 @@ class LimitedCheck:
 
     def _failed(self, text: str) -> Finding:
         return replace(self.failure, text=text, remedy=self.failure.remedy or REPORT)
+
+    def _told(self, line: bytes) -> Iterator[Finding]:
+        """A line of the child: a finding, the traceback of its error, or its end."""
+        match msgspec.json.decode(line, type=Finding | str | None):
+            case Finding() as finding:
+                yield finding
+            case str() as trace:
+                print(trace, file=sys.stderr)
+            case None:
+                self._whole = True
 
     def _receive(self) -> bytes | None:
         """The next bytes, b"" at the end of the child, or None at the deadline."""
@@ -95,12 +103,21 @@ class LimitedCheck:
             os.waitpid(self._pid, os.WNOHANG)  # one that blocks in the kernel is left alone
 
 
+def _detach() -> None:
+    """Leave the caller's input and output: a skill may print, and its processes may outlive us."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    sys.stdout = sys.stderr = open(nothing, "w", encoding="utf-8")  # noqa: SIM115, until the end
+
+
 def _child(check: Callable[[], Iterable[Finding]], out: int, parent: int) -> NoReturn:
     """Write the findings as lines of JSON; never returns."""
     status = 0
     try:
         os.setpgid(0, 0)
         die_with_parent()
+        _detach()
         logging.disable()  # the findings say it, and lines of the log would stand between them
         if os.getppid() != parent:  # it died before the kernel was asked
             os._exit(1)
@@ -112,7 +129,6 @@ def _child(check: Callable[[], Iterable[Finding]], out: int, parent: int) -> NoR
     except BaseException:  # the rim of the child: nothing may return to the parent's code
         status = 1
         with contextlib.suppress(BaseException):
-            traceback.print_exc()
-            sys.stderr.flush()
+            os.write(out, msgspec.json.encode(traceback.format_exc()) + b"\n")
     finally:
         os._exit(status)
