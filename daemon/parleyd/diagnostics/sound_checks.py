@@ -5,7 +5,6 @@ Nothing is recorded while the microphone is muted, by the switch or by voice.
 
 import errno
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +16,12 @@ from parleyd.alsa import card_names, mixer
 from parleyd.alsa.sound_card import Card
 from parleyd.diagnostics import daemon_view, remedies, sound_findings
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.kept_mute import closed_by_voice
 from parleyd.diagnostics.server_checks import as_root
 from parleyd.diagnostics.sound_judgement import Flaw, judge
 from parleyd.diagnostics.sound_trial import Muted, try_card
-from parleyd.errors import AudioError, ParleyError
+from parleyd.errors import AudioError
 from parleyd.host.buttons import Buttons
-from parleyd.skills import store
-from parleyd.system import atomic_file
-from parleyd.system.paths import state_folder
 
 NO_BUTTONS = config.ButtonsConfig()
 SOUND = Path("/dev/snd")
@@ -109,21 +106,12 @@ def _muted(buttons: config.ButtonsConfig, switch: Buttons) -> Finding | None:
 
 
 def _muted_by_voice(environ: Mapping[str, str]) -> Finding | None:
-    """The same for a microphone that a user closed by voice or command. Changes no file."""
-    try:
-        path = state_folder(environ) / "skills.json"
-        kept = store.parse(atomic_file.read(path, store.LONGEST_FILE))[0]
-    except (FileNotFoundError, NotADirectoryError, ParleyError):  # no daemon has run here
+    """The same for a microphone that a user closed by voice or command."""
+    if not (reason := closed_by_voice(environ)):
         return None
-    except OSError as error:
-        text = f"is not opened: whether it was closed by voice cannot be read ({error.strerror})"
-        return Finding("microphone", Severity.WARN, text, as_root())
-    since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
-    closed = kept.muted_until == store.MUTE_UNKNOWN or kept.muted_until > time.time()
-    if not closed and not (kept.muted_until and kept.muted_ends_s > since_boot_s):
-        return None
-    text = "is not opened: it was closed by voice or command"
-    return Finding("microphone", Severity.OK, f"{text} (parley unmute)")
+    if "use sudo" in reason:
+        return Finding("microphone", Severity.WARN, f"is not opened: {reason}", as_root())
+    return Finding("microphone", Severity.OK, f"is not opened: {reason}")
 
 
 def _both(
