@@ -142,7 +142,7 @@ def plant(folder: Path, secret: str) -> config.Config:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS, templates=st.lists(st.sampled_from(sorted(WORDS)), min_size=1, max_size=8))
 def test_bundle_holds_nothing_personal(
     secret: str, templates: list[str], tmp_path_factory: pytest.TempPathFactory,
