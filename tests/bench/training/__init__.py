@@ -36,6 +36,8 @@ gathered rooms, noises, music and answers serve both:
     /tmp/torch/bin/python -m tests.bench.training.stop_train /tmp/stop \\
         daemon/parleyd/hearing/models/stop_word.npz
 
+The judge of "stop" into an alarm (`parleyd.hearing.alarm_stop`): see tests/bench/alarms/README.md.
+
 Validate the first with ``python -m tests.bench.hearing --corpus DIR --split B``: rooms, voices and
 noises that appear in no example.
 """
