@@ -90,6 +90,22 @@ def test_commands_use_the_installed_configuration(
             assert problem.startswith("audio.lead_ms" if file is installed else "turn.silence")
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("turns", "-"), ("completion", "bash")])
+def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "parleyd", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+    assert ran.returncode == 1
+    assert ran.stderr == b"parley: the output cannot be written (No space left on device)\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams_are_no_fault(closed: str) -> None:
+    command = f"{sys.executable} -m parleyd turns - </dev/null {closed}"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_check_accepts_the_default_configuration() -> None:
     ended = parley("check", str(files("parleyd.config").joinpath("default.toml")))
     assert ended.returncode == 0

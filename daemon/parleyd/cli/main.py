@@ -1,5 +1,6 @@
 """The command `parley`; each subcommand is imported only when it is used."""
 
+import errno
 import io
 import logging
 import os
@@ -41,6 +42,8 @@ COMMANDS = {
     "wake": "Test the wake word, live or in recordings.",
     "explain": "Show why Parley did, or did not, stop in a recording.",
 }
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of writing to the standard output; those of other files carry their names."""
 _OF_THE_DAEMON = frozenset(
     {"status", "listen", "stop", "mute", "unmute", "volume", "say", "timers"}
 )
@@ -79,7 +82,23 @@ def parley() -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line, not a traceback."""
+    _replace_closed_streams()
     log_plainly()
+    try:
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()  # here, where its failure can be reported
+    except BrokenPipeError:  # the reader of the output has closed the pipe
+        _discard_output()
+        sys.exit(1)
+    except OSError as error:  # of a nameless file: the output
+        _discard_output()
+        print(f"parley: the output cannot be written ({error.strerror})", file=sys.stderr)
+        sys.exit(1)
+
+
+def _run() -> None:
     try:
         sys.exit(parley(prog_name="parley", standalone_mode=False))
     except click.ClickException as error:
@@ -90,9 +109,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(1)
-    except BrokenPipeError:  # the reader of the output has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except ConfigError as error:
         for problem in error.problems:
             print(f"parley: {printable(problem)}", file=sys.stderr)
@@ -100,6 +116,20 @@ def main() -> None:
     except ParleyError as error:
         print(f"parley: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except Exception:  # the rim of the process: the traceback may contain untrusted text
+    except Exception as error:  # the rim of the process: the traceback may have untrusted text
+        if isinstance(error, OSError) and error.errno in UNWRITABLE and error.filename is None:
+            raise
         logging.getLogger(__name__).exception("parley failed")
         sys.exit(1)
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device in place of a closed standard stream, which Python sets to None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 never closed
+
+
+def _discard_output() -> None:
+    """Write the rest of the output to the null device, or Python complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
