@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from parleyd.cli import calibrate as command
 from parleyd.cli.main import parley
 from parleyd.diagnostics.configuration_change import write_values
 from parleyd.errors import ConfigError
+from parleyd.skills.store import Store
 from parleyd.system import paths
 
 DOCS = Path(__file__).parents[2] / "daemon/docs"
@@ -100,6 +102,49 @@ def test_mistake_is_reported_before_any_sound(arguments: list[str], told: str) -
     assert told in " ".join(ran.output.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("kind", ["configuration", "link", "dangling", "device", "folder"])
+def test_picture_replaces_nothing(kind: str, file: Path, tmp_path: Path) -> None:
+    """Also as root, who can replace /dev/null."""
+    place = tmp_path / "place"
+    match kind:
+        case "configuration":
+            place = file
+        case "link":
+            place.symlink_to(file)
+        case "dangling":
+            place.symlink_to(tmp_path / "nowhere")
+        case "device":
+            place = Path("/dev/null")
+        case "folder":
+            place.mkdir()
+    before = place.lstat()
+    ran = run("--room", "dead", "--skip-wake-word", "--config", file, "--picture", place)
+    assert ran.exit_code == 2
+    assert "is not replaced" in " ".join(ran.output.replace("│", " ").split())
+    assert place.lstat() == before
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_picture_that_cannot_be_created_is_refused_before_any_sound(file: Path) -> None:
+    name = "x" * 254  # the draft's name would be too long
+    ran = run("--room", "dead", "--config", file, "--picture", file.with_name(name))
+    assert ran.exit_code == 2
+    assert "Silence" not in ran.output
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_clock_that_jumped_opens_no_card(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Muted at a wrong time, before the network set the clock."""
+    ends_s = time.clock_gettime(time.CLOCK_BOOTTIME) + 3600
+    Store(tmp_path / "state/parley/skills.json").keep(muted_until=1e9, muted_ends_s=ends_s)
+    monkeypatch.setattr("parleyd.diagnostics.measuring_alone.Card", None)
+    ran = run("--json", "--config", file)
+    assert ran.exit_code == 5
+    assert "closed by voice" in json.loads(ran.output)["message"]
+
+
 def test_muted_by_the_last_daemon_opens_no_card(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,5 +207,7 @@ def test_state_that_cannot_be_read_opens_no_card(file: Path, tmp_path: Path) -> 
 
 
 def test_service_is_muted_by_its_own_state() -> None:
-    environ = command._environ(paths.INSTALLED_CONFIG)
-    assert environ["STATE_DIRECTORY"] == "/var/lib/parley"
+    installed = paths.INSTALLED_CONFIG
+    for path in (installed, installed.parent / "x" / ".." / installed.name):
+        assert command._environ(path)["STATE_DIRECTORY"] == "/var/lib/parley"
+    assert "STATE_DIRECTORY" not in command._environ(installed.with_name("mine.toml"))

@@ -51,7 +51,7 @@ TRIES = 5  # of the wake word
 @config_option
 @click.option("--skip-wake-word", is_flag=True, help="Do not ask for the wake word.")
 @click.option("--write", is_flag=True, help="Write the suggested values into the configuration.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the levels into this SVG.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the levels into a new SVG.")
 @click.option("--urgent", is_flag=True, help="Also in the quiet hours of the configuration.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--room", type=click.Choice(list(ROOMS)), help="Measure a simulated room instead.")
@@ -183,7 +183,7 @@ def _measurer(
 
 def _environ(path: Path | None) -> Mapping[str, str]:
     """The environment, with the state folder of the service for the service's configuration."""
-    if path == paths.INSTALLED_CONFIG:
+    if path is not None and path.resolve() == paths.INSTALLED_CONFIG.resolve():
         return {"STATE_DIRECTORY": SERVICE_STATE, **os.environ}
     return os.environ
 

@@ -1,7 +1,6 @@
 """The results of `parley calibrate`: the suggested values, the picture, and JSON."""
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -10,29 +9,31 @@ import msgspec
 from parleyd.calibration.figures import Calibrated
 from parleyd.calibration.verdict import Grade, KeyChange, Verdict
 from parleyd.errors import ParleyError
-from parleyd.system import atomic_file
+from parleyd.system import new_file
+
+PICTURE_MODE = 0o644
 
 
 def check_picture(path: Path) -> None:
-    """Raise `click.BadParameter` if no file can be written there."""
+    """Raise `click.BadParameter` if no new file can be written there."""
     folder = path.absolute().parent
-    problem = ""
-    if not folder.is_dir():
-        problem = f"there is no folder {folder}"
-    elif path.is_dir():
-        problem = f"{path} is a folder: name a file"
-    elif not os.access(folder, os.W_OK):
-        problem = f"this user cannot write into {folder}"
-    if problem:
-        raise click.BadParameter(problem, param_hint="--picture")
+    try:
+        if not folder.is_dir():
+            problem = f"there is no folder {folder}"
+        else:
+            new_file.check(path)
+            return
+    except FileExistsError:
+        problem = f"{path} exists and is not replaced: name another file"
+    except OSError as error:
+        problem = f"{path} cannot be written ({error.strerror}): name another file"
+    raise click.BadParameter(problem, param_hint="--picture")
 
 
 def save_picture(path: Path, svg: str) -> None:
     """Write the picture. Raises `ParleyError`."""
     try:
-        with atomic_file.draft(path.absolute()) as draft:
-            draft.write_text(svg, "utf-8")
-            draft.chmod(0o644)
+        new_file.create(path, svg.encode(), new_file.caller(), PICTURE_MODE)
     except OSError as error:
         raise ParleyError(f"{path}: cannot be written ({error.strerror})") from None
 

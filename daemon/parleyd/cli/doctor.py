@@ -65,17 +65,10 @@ def _write(bundle: Path, findings: list[Finding], path: Path | None) -> None:
     plain = PlainWords(plain_words.of_program(), plain_words.names_of_machine(os.environ))
     facts = json.dumps(collected(findings, settings, plain), indent=2)
     try:
-        new_file.create(bundle, f"{facts}\n".encode(), _caller())
+        new_file.create(bundle, f"{facts}\n".encode(), new_file.caller())
     except OSError as error:
         raise ParleyError(f"{bundle} cannot be written: {error.strerror}") from None
     click.echo(f"{bundle} is written, for a bug report; read it before you attach it", err=True)
-
-
-def _caller() -> tuple[int, int] | None:
-    """The user behind `sudo`, who shall own the file."""
-    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
-    by_sudo = os.geteuid() == 0 and uid.isdecimal() and gid.isdecimal()
-    return (int(uid), int(gid)) if by_sudo else None
 
 
 def examine(

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import structs
@@ -15,12 +14,10 @@ from parleyd.calibration.steps import MeasuringStep, wanted_frames
 from parleyd.control.client import failure
 from parleyd.control.replies import Code
 from parleyd.core.events import MicPeriod
+from parleyd.diagnostics.kept_mute import closed_by_voice
 from parleyd.errors import ParleyError
 from parleyd.host import scheduling
 from parleyd.host.buttons import Buttons
-from parleyd.skills import store
-from parleyd.skills.mute import BEFORE_RESTART
-from parleyd.system.paths import state_folder
 from parleyd.wake import WakeEngine
 
 LOOKS_S = 0.1
@@ -96,20 +93,6 @@ class AloneMeasurer(StepMeasurer):
             raise failure(Code.MUTED, reason)
 
 
-def _muted_until(environ: Mapping[str, str]) -> str:
-    """Why the microphone stays closed although no daemon runs: the last one had to close it."""
-    try:
-        content = (state_folder(environ) / "skills.json").read_bytes()
-    except (FileNotFoundError, ParleyError):  # no daemon has run here
-        return ""
-    except OSError as error:
-        return f"perhaps the microphone is closed by voice ({error}): only root can see, use sudo"
-    kept, _, _ = store.parse(content)
-    if kept.muted_until == store.MUTE_UNKNOWN or kept.muted_until > time.time():
-        return f"the microphone is {BEFORE_RESTART}; start the daemon for that"
-    return ""
-
-
 @contextlib.contextmanager
 def alone(
     settings: config.Config,
@@ -131,8 +114,10 @@ def alone(
         return switch.mute_trouble or "the mute switch is on: no measurement opens the microphone"
 
     try:
-        if reason := closed() or _muted_until(environ):
+        if reason := closed():
             raise failure(Code.MUTED, reason)
+        if reason := closed_by_voice(environ):
+            raise failure(Code.MUTED, f"the microphone is not opened: {reason}")
         card = Card(settings.audio)
         measurer = AloneMeasurer(settings, card, closed, engine, progress)
         try:

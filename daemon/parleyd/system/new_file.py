@@ -1,4 +1,4 @@
-"""A new file that replaces nothing: whole or absent, and readable by one user alone."""
+"""A new file that replaces nothing: whole or absent, and readable by one user, unless asked."""
 
 import contextlib
 import errno
@@ -10,7 +10,25 @@ FILE_MODE = 0o600
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # FAT, some network disks
 
 
-def create(path: Path, content: bytes, owner: tuple[int, int] | None = None) -> None:
+def caller() -> tuple[int, int] | None:
+    """The user behind `sudo`, who shall own a file that they asked for."""
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    by_sudo = os.geteuid() == 0 and uid.isdecimal() and gid.isdecimal()
+    return (int(uid), int(gid)) if by_sudo else None
+
+
+def check(path: Path) -> None:
+    """Raise the OSError of a `create` that cannot succeed, before the work for its content."""
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(descriptor)
+    os.unlink(draft)
+
+
+def create(
+    path: Path, content: bytes, owner: tuple[int, int] | None = None, mode: int = FILE_MODE
+) -> None:
     """Create the file with its content. `owner`: user and group, for a file that root creates.
 
     Raises `FileExistsError` if there is anything at this path, and `OSError`. Blocks.
@@ -20,7 +38,7 @@ def create(path: Path, content: bytes, owner: tuple[int, int] | None = None) -> 
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         try:
-            os.fchmod(descriptor, FILE_MODE)
+            os.fchmod(descriptor, mode)
             if owner is not None:
                 os.fchown(descriptor, *owner)
             with open(descriptor, "wb", closefd=False) as file:
