@@ -219,6 +219,8 @@ def test_present_values_are_the_defaults() -> None:
 def test_wake_word_is_one_that_the_engine_hears() -> None:
     answers, _ = ask(known(answered=only("wake_word")), "computer", "1")
     assert answers.wake_words == ("alexa",)
+    answers, _ = ask(known(answered=only("wake_word")), '"Okay Nabu"')
+    assert answers.wake_words == ("okay_nabu",)
     flags = Flags(wake_words=("Hey Jarvis", "/etc/parley/mine.json"))
     assert settle(known(), flags, None, ScriptedTrial()).wake_words == (
         "hey_jarvis",

@@ -45,8 +45,9 @@ def choose(asker: Asker, prompt: str, choices: Sequence[Choice], default: str) -
             return default
         if entered.isascii() and entered.isdecimal() and 0 < int(entered[:9]) <= len(values):
             return values[int(entered) - 1]
-        if entered in values:
-            return entered
+        named = "_".join(entered.strip("\"'").lower().split())  # "hey jarvis" is hey_jarvis
+        if named in values:
+            return named
         asker.say(f"  Enter a number from 1 to {len(values)}, or nothing for {place}.")
     asker.say(f"  {place} is taken.")
     return default
