@@ -39,7 +39,7 @@ PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
 LEAST_CONFIDENCE = -2.2
 """Of commands, by `phone_loop.confidence`; figures: tests/bench/phrases/README.md."""
 
-SURE_CONFIDENCE = -1.4
+SURE_CONFIDENCE = -1.6
 """From here on a command that is hard to undo is announced instead of asked."""
 
 LEAST_OF_ANSWERS = -4.3
