@@ -7,7 +7,6 @@ several keys.
 
 import difflib
 import os
-import re
 import stat
 import tomllib
 import typing
@@ -18,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from parleyd.config import boards, cross_checks, hosts, wording
+from parleyd.config import boards, cross_checks, hosts, toml_hints, wording
 from parleyd.config.renamed import new_name
 from parleyd.config.schema import MOST_MCP, Config, McpServerConfig, RealtimeConfig, Section
 from parleyd.errors import ConfigError
@@ -78,14 +77,15 @@ def _open(path: str, flags: int) -> int:
 
 def tables(text: str, source: str) -> dict[str, Any]:
     """The tables of TOML text, unchecked. Raises `ConfigError`."""
-    try:  # some systems end lines with "\r" alone
-        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # some systems end lines with "\r" alone
+    try:
+        return tomllib.loads(text)
     except RecursionError:
         raise ConfigError([f"{source}: is not valid TOML: brackets within brackets"]) from None
     except ValueError as error:  # TOMLDecodeError, and a number of more than 4300 digits
-        twice = re.search(r"declare \('([\w-]+)',\) twice", str(error))
-        remedy = f": [{twice[1]}] is in the file already, write the keys below it" if twice else ""
-        raise ConfigError([f"{source}: is not valid TOML: {error}{remedy}"]) from None
+        remedy = toml_hints.hint(text, str(error))
+        told = f"{error}: {remedy}" if remedy else f"{error}"
+        raise ConfigError([f"{source}: is not valid TOML: {told}"]) from None
 
 
 class _Checks:
