@@ -17,7 +17,7 @@ from parleyd.simulation.clips import normalised, synthesize
 from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
-ASKED = "wake me up at seven"  # clear enough to be announced instead of asked
+ASKED = "wake me up at seven please"  # clear enough to be announced instead of asked
 
 
 async def in_room(scene: Callable[[SimulatedSpeaker], Awaitable[None]]) -> None:
