@@ -5,6 +5,7 @@ import os
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from parleyd.cli import calibrate as command
 from parleyd.cli.main import parley
-from parleyd.diagnostics.configuration_change import write_values
+from parleyd.diagnostics.configuration_change import check_writable, write_values
 from parleyd.errors import ConfigError
 from parleyd.skills.store import Store
 from parleyd.system import paths
@@ -197,6 +198,46 @@ def test_write_keeps_the_group(file: Path) -> None:
     os.chown(file, -1, 1234)
     write_values(file, {"audio.volume": 55})
     assert file.stat().st_gid == 1234
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can give a file away")
+def test_file_of_the_owners_login_stays_theirs(file: Path) -> None:
+    os.chown(file, 12345, 12346)
+    check_writable(file)
+    write_values(file, {"audio.volume": 55})
+    for path in (file, file.with_name("parley.toml.before")):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
+
+
+def test_file_of_another_user_is_refused_before_any_sound(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that the user may write: replaced, it would be theirs."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 4321)
+    ran = run("--json", "--write", "--config", file)
+    assert ran.exit_code == 1
+    assert "use sudo" in json.loads(ran.output)["message"]
+
+
+def test_read_only_disk_has_its_own_remedy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root is not told to become root."""
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(ConfigError, match="read-only file system; do: sudo mount -o remount,rw /"):
+        check_writable(file)
+
+
+def test_results_are_shown_although_the_picture_fails(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = tmp_path / "levels.svg"
+    monkeypatch.setattr(command, "draw", lambda *_: str(drawn.write_text("meanwhile")))
+    arguments = ("--room", "dead", "--skip-wake-word", "--config", file, "--picture", drawn)
+    ran = run(*arguments, "--json")
+    told = json.loads(ran.output)
+    assert (ran.exit_code, told["error"], told["picture"]) == (1, "failed", None)
+    assert "File exists" in told["message"]
+    assert told["verdicts"][0]["name"] == "microphone_dead"
+    assert drawn.read_text() == "meanwhile"
 
 
 def test_state_that_cannot_be_read_opens_no_card(file: Path, tmp_path: Path) -> None:

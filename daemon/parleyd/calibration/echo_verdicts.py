@@ -5,15 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from parleyd.calibration.figures import Calibrated, SweepFigures
 from parleyd.calibration.interrupting import reliable
-from parleyd.calibration.microphone_verdicts import CLIPPED
+from parleyd.calibration.steadiness import CLIPPED, DISTORTS_DB
 from parleyd.calibration.verdict import Grade, Installation, Verdict
 
-_DISTORTS_DB = -20.0  # 10 %: the bench has loudspeakers down to this, and they work less well
 _NOT_FOLLOWED_DB = 3.0
 _LEVELS_DB = 10.0  # echo over noise: levels of weaker ones are rough
 _REVERBERANT_S, _LATE_DB = 0.8, -18.0
 _FAR_MS, _SLOW_MS = 300.0, 150.0  # the canceller's search; the user hears that Parley stops late
-_JUMP_MS = 3.0  # queues are read to a period; the median of a second is steady to 1 ms
 _DRIFT_PPM, _MOST_PPM = 20.0, 500.0
 
 
@@ -62,7 +60,7 @@ def distorted(sweeps: Sequence[SweepFigures]) -> list[SweepFigures]:
         sweep
         for sweep in sweeps
         if sweep.distortion_db is not None
-        and sweep.distortion_db > _DISTORTS_DB
+        and sweep.distortion_db > DISTORTS_DB
         and sweep.clipped_runs < CLIPPED
     ]
 
@@ -107,14 +105,6 @@ def _not_followed(sweeps: Sequence[SweepFigures]) -> Iterator[Verdict]:
 def _delay(sweeps: Sequence[SweepFigures], lead_ms: int) -> Iterator[Verdict]:
     delays = [sweep.delay_ms for sweep in sweeps if sweep.delay_ms is not None]
     delay_ms = sorted(delays)[len(delays) // 2]
-    if (jump_ms := max(delays) - min(delays)) > _JUMP_MS:
-        yield Verdict(
-            name="unsteady_delay",
-            grade=Grade.BETTER,
-            text=f"The delay of the loudspeaker jumped by {jump_ms:.0f} ms during the "
-            "measurement, and the canceller had to find the echo again.",
-            remedy="a sound server or Bluetooth does that: use a plughw: device of the card",
-        )
     if delay_ms > _SLOW_MS:
         far = delay_ms + lead_ms > _FAR_MS
         after = " Parley then finds its echo late" if far else ""

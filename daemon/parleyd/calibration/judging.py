@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from parleyd.calibration.echo_verdicts import (
     distorted,
     dropout_verdict,
@@ -17,6 +19,7 @@ from parleyd.calibration.microphone_verdicts import (
     microphone_verdicts,
     room_verdicts,
 )
+from parleyd.calibration.steadiness import unsteady, unsteady_verdict, without_broken
 from parleyd.calibration.user_verdicts import better_volume, interrupting_verdict, user_verdicts
 from parleyd.calibration.verdict import Grade, Installation, KeyChange, Verdict
 from parleyd.wake.micro import sensitivity_for
@@ -31,7 +34,11 @@ _BELOW = 0.9  # of the lowest score of a word
 def judge(measured: Calibrated, installation: Installation) -> list[Verdict]:
     """Return the verdicts: how well interrupting works, then the rest with the worst first."""
     first: list[Verdict] = []
-    rest = [*microphone_verdicts(measured, installation)]
+    rest: list[Verdict] = []
+    if unsteady(measured.sweeps):
+        rest.append(unsteady_verdict(measured.sweeps))
+        measured = _steady(measured)
+    rest += microphone_verdicts(measured, installation)
     if heard(measured):
         first.append(interrupting_verdict(measured, installation))
         rest += echo_verdicts(measured, installation)
@@ -44,11 +51,18 @@ def judge(measured: Calibrated, installation: Installation) -> list[Verdict]:
 
 def changes(measured: Calibrated, installation: Installation) -> list[KeyChange]:
     """Return the values that would suit this room better; only those that differ."""
+    measured = _steady(measured)
     return [
         change
         for change in (*_volume(measured, installation), *_others(measured, installation))
         if change.value != change.now
     ]
+
+
+def _steady(measured: Calibrated) -> Calibrated:
+    if not unsteady(measured.sweeps):
+        return measured
+    return replace(measured, sweeps=without_broken(measured.sweeps))
 
 
 def _volume(measured: Calibrated, installation: Installation) -> Iterator[KeyChange]:

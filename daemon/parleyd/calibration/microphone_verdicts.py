@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from parleyd.calibration.figures import Calibrated
 from parleyd.calibration.interrupting import reliable
+from parleyd.calibration.steadiness import CLIPPED
 from parleyd.calibration.verdict import Grade, Installation, Verdict
 
 _DEAD_SHARE = 0.99  # of blocks with a single number
@@ -14,7 +15,6 @@ _DC = 0.02
 _HUM_DBFS = -65.0
 _HUM_BELOW_NOISE_DB = 6.0
 UNSTEADY_DB = 8.0  # noise that is steady varies by 1 dB
-CLIPPED = 3
 _FALLS_DB = 5.0  # the noise after a loud sweep, where gain control is at work
 _DIFFERS_DB = 2.0  # two sweeps at one volume
 

@@ -6,7 +6,8 @@ from statistics import median
 from parleyd.calibration.echo_verdicts import distorted
 from parleyd.calibration.figures import Calibrated, WordFigures
 from parleyd.calibration.interrupting import FAIR_DB, GOOD_DB, USER_DBFS, EchoLevels, chance
-from parleyd.calibration.microphone_verdicts import CLIPPED, changes_gain
+from parleyd.calibration.microphone_verdicts import changes_gain
+from parleyd.calibration.steadiness import CLIPPED
 from parleyd.calibration.verdict import Grade, Installation, Verdict
 
 _SAID_DBFS = -100.0

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,10 +18,11 @@ from parleyd.calibration.figures import Calibrated, WordFigures
 from parleyd.calibration.judging import changes, judge
 from parleyd.calibration.measuring import Measurer, volumes
 from parleyd.calibration.picture import picture as draw
+from parleyd.calibration.steadiness import unsteady
 from parleyd.calibration.verdict import Installation, KeyChange
 from parleyd.cli.calibration_results import (
     as_text,
-    check_picture,
+    check_targets,
     report_changes,
     save_picture,
 )
@@ -32,7 +32,7 @@ from parleyd.cli.control import EXIT_STATUS
 from parleyd.control.client import ControlClient
 from parleyd.control.replies import StatusReply
 from parleyd.control.requests import StatusRequest
-from parleyd.diagnostics.configuration_change import check_writable, write_values
+from parleyd.diagnostics.configuration_change import write_values
 from parleyd.diagnostics.measuring_alone import alone
 from parleyd.diagnostics.measuring_by_daemon import DaemonMeasurer
 from parleyd.errors import AudioError, ControlError, ParleyError, WakeError
@@ -81,26 +81,42 @@ def calibrate(
     """
     with _errors(as_json=as_json):
         settings = config.load(path)
-        _check_targets(path, picture, write=write, simulated=room is not None)
-        screen = CalibrationScreen(shown=not as_json)
+        check_targets(path, picture, write=write, simulated=room is not None)
+        screen = CalibrationScreen(as_json=as_json)
         with _measurer(path, settings, room, screen, urgent=urgent) as (measurer, volume):
-            silent_user = skip_wake_word or not (room or sys.stdin.isatty())
+            silent_user = skip_wake_word or not (room or screen.asks)
             measured = _measure(measurer, settings, volume, screen, words=not silent_user)
         installation = _installation(settings, volume, simulated=room is not None)
         verdicts = judge(measured, installation)
         suggested = changes(measured, installation)
-        written = _write(path, suggested) if write and path is not None else None
-        if picture is not None:
-            save_picture(picture, draw(measured, installation, verdicts[0]))
+        problems: list[str] = []  # the results are shown all the same
+        written = drawn = None
+        with _collected(problems):
+            written = _write(path, suggested) if write and path is not None else None
+        with _collected(problems):
+            if picture is not None:
+                save_picture(picture, draw(measured, installation, verdicts[0]))
+                drawn = picture
     if as_json:
-        click.echo(as_text(measured, verdicts, suggested, written, picture))
-        return
+        click.echo(as_text(measured, verdicts, suggested, written, drawn, problems))
+        raise SystemExit(ParleyError.exit_code if problems else 0)
     screen.report(verdicts)
     if silent_user and not skip_wake_word:
         click.echo("The wake word was not tried: that needs a terminal.")
     report_changes(suggested, written, write=write)
-    if picture is not None:
-        click.echo(f"Picture: {picture}")
+    if drawn is not None:
+        click.echo(f"Picture: {drawn}")
+    if problems:
+        raise ParleyError("\n".join(problems))
+
+
+@contextlib.contextmanager
+def _collected(problems: list[str]) -> Iterator[None]:
+    """Add an error of the block to the problems."""
+    try:
+        yield
+    except ParleyError as error:
+        problems.append(str(error))
 
 
 @contextlib.contextmanager
@@ -122,22 +138,6 @@ def _errors(*, as_json: bool) -> Iterator[None]:
 
 def _end(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
-
-
-def _check_targets(
-    path: Path | None, picture: Path | None, *, write: bool, simulated: bool
-) -> None:
-    """Refuse before half a minute of sound, not after it."""
-    if write and simulated:
-        raise click.UsageError("--write needs your own room: leave --room out")
-    if write and path is None:
-        raise click.UsageError(
-            "--write needs a configuration file: there is no installed one; name it with --config"
-        )
-    if write and path is not None:
-        check_writable(path)
-    if picture is not None:
-        check_picture(picture)
 
 
 @contextlib.contextmanager
@@ -206,6 +206,9 @@ def _measure(
     silence = measurer.silence()
     screen.step("Four rising tones, up to volume " + str(max(volumes(volume))))
     sweeps = measurer.sweeps(volumes(volume))
+    if unsteady(sweeps):
+        screen.step("The delay of the loudspeaker jumped: the four tones once more")
+        sweeps = measurer.sweeps(volumes(volume))
     said: list[WordFigures] = []
     for number in range(1, TRIES + 1 if words else 1):
         screen.step(f'{number} of {TRIES}: say "{_word(settings.wake)}" from your usual place')

@@ -8,13 +8,28 @@ import msgspec
 
 from parleyd.calibration.figures import Calibrated
 from parleyd.calibration.verdict import Grade, KeyChange, Verdict
+from parleyd.diagnostics.configuration_change import check_writable
 from parleyd.errors import ParleyError
 from parleyd.system import new_file
 
 PICTURE_MODE = 0o644
 
 
-def check_picture(path: Path) -> None:
+def check_targets(path: Path | None, picture: Path | None, *, write: bool, simulated: bool) -> None:
+    """Refuse before half a minute of sound, not after it."""
+    if write and simulated:
+        raise click.UsageError("--write needs your own room: leave --room out")
+    if write and path is None:
+        raise click.UsageError(
+            "--write needs a configuration file: there is no installed one; name it with --config"
+        )
+    if write and path is not None:
+        check_writable(path)
+    if picture is not None:
+        _check_picture(picture)
+
+
+def _check_picture(path: Path) -> None:
     """Raise `click.BadParameter` if no new file can be written there."""
     folder = path.absolute().parent
     try:
@@ -60,8 +75,9 @@ def as_text(
     suggested: list[KeyChange],
     written: list[str] | None,
     picture: Path | None,
+    problems: list[str],
 ) -> str:
-    """The JSON object."""
+    """The JSON object; `problems`: why a file was not written."""
     well = all(verdict.grade is Grade.GOOD for verdict in verdicts)
     report = {
         "well": well,
@@ -71,6 +87,8 @@ def as_text(
         "picture": picture and str(picture),
         "measured": measured,
     }
+    if problems:
+        report |= {"error": "failed", "message": "\n".join(problems)}
     return json.dumps(_rounded(msgspec.to_builtins(report)), indent=2)
 
 
