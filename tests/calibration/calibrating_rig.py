@@ -1,11 +1,12 @@
 """Calibrations in simulated rooms, each measured once."""
 
+import atexit
 from functools import cache, partial
 
 from msgspec import structs
 
 from parleyd import config
-from parleyd.calibration.figures import Calibrated, SweepFigures
+from parleyd.calibration.figures import Calibrated, SweepFigures, WordFigures
 from parleyd.calibration.judging import changes, judge
 from parleyd.calibration.measuring import volumes
 from parleyd.calibration.verdict import Installation
@@ -26,20 +27,27 @@ def measurer(
     return SimulatedMeasurer(plan, audio, jarvis, faults=faults)
 
 
-@cache
 def measured(name: str, words: int = 0) -> Calibrated:
-    """Calibrate in a room of `ROOMS`."""
-    return calibrate(ROOMS[name], words)
+    """Calibrate in a room of `ROOMS`; only words that no test has needed before are spoken."""
+    measuring, calibrated, said = _begun(name)
+    while len(said) < words:
+        said.append(measuring.word())
+    return structs.replace(calibrated, words=tuple(said[:words]))
 
 
-def calibrate(plan: RoomPlan, words: int = 0) -> Calibrated:
-    measuring = measurer(plan)
-    try:
-        silence, sweeps = measuring.silence(), measuring.sweeps(volumes(80))
-        said = tuple(measuring.word() for _ in range(words))
-    finally:
-        measuring.close()
-    return Calibrated(silence=silence, sweeps=sweeps, words=said)
+@cache
+def _begun(name: str) -> tuple[SimulatedMeasurer, Calibrated, list[WordFigures]]:
+    measuring = measurer(ROOMS[name])
+    atexit.register(measuring.close)
+    return measuring, _without_words(measuring), []
+
+
+def calibrate(plan: RoomPlan) -> Calibrated:
+    return _without_words(measurer(plan))
+
+
+def _without_words(measuring: SimulatedMeasurer) -> Calibrated:
+    return Calibrated(silence=measuring.silence(), sweeps=measuring.sweeps(volumes(80)))
 
 
 def wrong(calibrated: Calibrated, installation: Installation = LOUD) -> set[str]:

@@ -13,6 +13,7 @@ from tests.calibration.calibrating_rig import (
     LOUD,
     calibrate,
     measured,
+    measurer,
     said,
     suggested,
     with_flaws,
@@ -79,7 +80,7 @@ def test_distortion_is_not_taken_for_reverberation() -> None:
 
 def test_hum_of_60_hz_differs_from_50() -> None:
     assert measured("hum").silence.hum_hz == 50
-    assert calibrate(with_flaws("healthy", hum_hz=60)).silence.hum_hz == 60
+    assert measurer(with_flaws("healthy", hum_hz=60)).silence().hum_hz == 60
 
 
 def test_soft_user_in_a_healthy_room_is_said_to_be_soft() -> None:

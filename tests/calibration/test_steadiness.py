@@ -13,9 +13,9 @@ from parleyd.simulation.rooms import ROOMS
 from tests.calibration.calibrating_rig import LOUD, measured, measurer, said, suggested, wrong
 
 
-@pytest.mark.parametrize("at_s", [1.5, 4.5, 8.0, 11.0])
+@pytest.mark.parametrize("at_s", [1.5, 8.0, 11.0])
 def test_jump_is_judged_as_nothing_else(at_s: float) -> None:
-    """In each of the four sweeps; in the first one, no delay differs afterwards."""
+    """In the first, the loudest and the last sweep; after the first, the delays agree."""
     jumping = measurer(ROOMS["healthy"], faults=(EchoShift(at_s=at_s, ms=40),))
     calibrated = said(measured("healthy"), sweeps=jumping.sweeps(volumes(80)))
     assert max(s.distortion_db or -99.0 for s in calibrated.sweeps.sweeps) > -20.0

@@ -16,6 +16,17 @@ def test_convolver_by_blocks_equals_one_convolution(taps: int, block: int, seed:
     np.testing.assert_allclose(streamed, np.convolve(signal, impulse)[: len(signal)], atol=1e-9)
 
 
+@pytest.mark.parametrize("silent", [1, 2, 3, 4, 5, 9])
+def test_convolver_may_rest_in_silence(silent: int) -> None:
+    """The tail of three blocks ends in it or not, and the next sound begins anew."""
+    random = np.random.default_rng(silent)
+    impulse, signal = random.normal(size=48), random.normal(size=12 * 16)
+    signal[16 : (1 + silent) * 16] = 0.0
+    convolver = Convolver(impulse, 16)
+    streamed = np.concatenate([convolver.process(part) for part in np.split(signal, 12)])
+    np.testing.assert_allclose(streamed, np.convolve(signal, impulse)[: len(signal)], atol=1e-9)
+
+
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(48000, 16000), (44100, 16000), (24000, 16000)])
 @pytest.mark.parametrize("tone_hz", [300.0, 3000.0, 6500.0])
 def test_period_resampler_keeps_a_tone_with_its_delay(

@@ -27,10 +27,14 @@ class Convolver:
         self._spectra = np.zeros_like(self._filters)  # newest at _newest, then older, circular
         self._newest = 0
         self._last = np.zeros(block)
+        self._silent = partitions + 1  # blocks of zeros, up to the newest
 
     def process(self, signal: Signal) -> Signal:
         """Return the output block for the next input block, both `block` long."""
         partitions = len(self._filters)
+        self._silent = 0 if signal.any() else self._silent + 1
+        if self._silent > partitions + 1:  # all spectra are zero: talkers are mostly silent
+            return np.zeros(self._block)
         self._newest = (self._newest - 1) % partitions
         self._spectra[self._newest] = np.fft.rfft(np.concatenate((self._last, signal)))
         self._last = signal
