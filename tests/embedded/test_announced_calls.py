@@ -128,3 +128,118 @@ def test_unsure_yes_is_asked_again(desk: Desk) -> None:
     assert calls(came) == []
     assert transcript(came) == "Shall I cancel all timers and alarms?"
     assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == ["cancel_timers"]
+
+
+USER_NO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "no"}]}
+
+
+def announcing(desk: Desk) -> str:
+    """Have a call announced; returns the id of the announcement."""
+    came = hear(desk, "mute the microphone for ten minutes", sure=True) + desk.wait(0.6)
+    return str(next(e for e in came if e["type"] == "response.output_item.added")["item"]["id"])
+
+
+def object_by(desk: Desk, way: str, told: str) -> None:
+    match way:
+        case "text":
+            desk.send("conversation.item.create", item=USER_NO)
+        case "audio":
+            desk.say(SPEECH)
+            desk.send("input_audio_buffer.commit")
+        case "truncation":
+            item = {"item_id": told, "content_index": 0, "audio_end_ms": 300}
+            desk.send("conversation.item.truncate", **item)
+        case _:
+            desk.send("conversation.item.delete", item_id=told)
+
+
+@pytest.mark.parametrize("way", ["text", "audio", "truncation", "deletion"])
+@pytest.mark.parametrize("after_s", [0.0, 2.5])
+def test_whatever_the_user_adds_or_takes_back_withdraws_the_call(
+    new_desk: Callable[..., Desk], way: str, after_s: float
+) -> None:
+    """During the announcement and in the moment after it, without a cancelling of the response."""
+    desk = new_desk(1.0, session={**MANUAL, "tools": TOOLS})
+    told = announcing(desk)
+    desk.wait(after_s)
+    assert "response.done" not in kinds(desk.log)
+    object_by(desk, way, told)
+    desk.wait(10.0)
+    assert calls(desk.log) == []
+    assert only(desk.log, "response.done")["response"]["status"] == "completed"
+
+
+def test_deleting_another_item_withdraws_nothing(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(1.0, session={**MANUAL, "tools": TOOLS})
+    desk.send("conversation.item.create", item={**USER_NO, "id": "old"})
+    announcing(desk)
+    desk.send("conversation.item.delete", item_id="old")
+    assert calls(desk.wait(10.0)) == ["mute_microphone"]
+
+
+@pytest.mark.parametrize("override", [{}, {"conversation": "none"}], ids=["in it", "out of band"])
+def test_beginning_speech_withdraws_the_call_of_every_response(
+    new_desk: Callable[..., Desk], override: Json
+) -> None:
+    """Also where the client wants no response to be interrupted."""
+    detection = {"type": "server_vad", "interrupt_response": False, "create_response": False}
+    session = {
+        "type": "realtime",
+        "tools": TOOLS,
+        "audio": {"input": {"turn_detection": detection}},
+    }
+    desk = new_desk(1.0, session=session)
+    item = {**USER_NO, "content": [{"type": "input_text", "text": "stop"}]}
+    desk.send("conversation.item.create", item=item)
+    desk.by_hand = True
+    user = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": ""}]}
+    came = desk.send("conversation.item.create", item=user)
+    came += desk.send("response.create", response=override)
+    (job,) = desk.jobs
+    assert isinstance(job, Recognize)
+    desk.jobs.clear()
+    heard = RecognitionResult("mute the microphone for ten minutes", -2.0, sure=True)
+    desk._take(desk.engine.recognized(job.job, heard, desk.now))
+    desk.by_hand = False
+    desk.work()
+    desk.wait(1.0)
+    desk.say(desk.speak("No no, wait!"))
+    assert "input_audio_buffer.speech_started" in kinds(desk.log)
+    desk.wait(20.0)
+    assert calls(desk.log) == []
+
+
+def test_usage_counts_the_announcement_and_its_call(desk: Desk) -> None:
+    hear(desk, "mute the microphone for ten minutes", sure=True)
+    desk.wait(10.0)
+    used = only(desk.log, "response.done")["response"]["usage"]
+    assert used["output_token_details"]["audio_tokens"] == len(desk.speak(TOLD)) // 1_200
+    assert used["output_token_details"]["text_tokens"] == len(TOLD.split()) + 1
+
+
+@pytest.mark.parametrize("later", ["no wait please do not do it", "", "   "])
+def test_yes_with_anything_after_it_is_asked_again(desk: Desk, later: str) -> None:
+    came = hear(desk, "cancel all timers", sure=False) + desk.wait(10.0)
+    question = transcript(came)
+    for words in ("yes", later):
+        item = {**USER_NO, "content": [{"type": "input_text", "text": words}]}
+        desk.send("conversation.item.create", item=item)
+    came = desk.send("response.create") + desk.wait(10.0)
+    assert calls(came) == []
+    assert transcript(came) == question
+
+
+def test_command_that_was_perhaps_taken_back_is_asked(desk: Desk) -> None:
+    for words in ("cancel all timers", "no wait please"):
+        item = {**USER_NO, "content": [{"type": "input_text", "text": words}]}
+        desk.send("conversation.item.create", item=item)
+    came = desk.send("response.create") + desk.wait(10.0)
+    assert calls(came) == []
+    assert transcript(came).startswith("Shall I cancel all timers")
+
+
+def test_one_yes_is_one_call(desk: Desk) -> None:
+    hear(desk, "cancel all timers", sure=False)
+    desk.wait(10.0)
+    assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == ["cancel_timers"]
+    assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == []

@@ -231,16 +231,50 @@ def test_help_continues_in_short_groups() -> None:
         said.append(" ".join(HELP[group]))
 
 
+WAKE = "I will wake you today at seven in the morning."
+WARNING = "It would be lost if the power failed."
+
+
 @pytest.mark.parametrize(
-    ("output", "said"),
+    ("announcement", "output", "said"),
     [
-        ("The microphone is closed. The button opens it earlier.", "The button opens it earlier."),
-        ("The alarm rings.", "Done."),
-        ('{"error": "no."}', "That did not work: no."),
+        ("I close the microphone for 10 minutes.",
+         "The microphone is closed for 10 minutes. The button opens it.", "The button opens it."),
+        ("I close the microphone for 1 hour and 30 minutes.",
+         "The microphone is closed for 90 minutes.", "Done."),
+        (WAKE, "The alarm rings at 07:00 on Sunday, 01 March.", "Done."),
+        (WAKE, f"The alarm rings at 07:00 on Sunday, 01 March. {WARNING}", WARNING),
+        ("I cancel the pasta timer.", "The pasta timer is cancelled.", "Done."),
+        ("I set the volume to 5 percent.", "The volume is 5 percent now.", "Done."),
+    ],
+)  # fmt: skip
+def test_announced_success_is_said_once(announcement: str, output: str, said: str) -> None:
+    assert " ".join(confirm("x", "{}", output, NOW, announcement=announcement)) == said
+
+
+@pytest.mark.parametrize(
+    ("announcement", "output"),
+    [
+        (WAKE, "That did not work: there are 16 timers already, cancel some first."),
+        (WAKE, "set_alarm did not answer within 5 seconds."),
+        (WAKE, "set_alarm failed: OSError: the disk is full"),
+        (WAKE, "The alarm rings today at eight in the morning."),
+        ("I cancel the alarm.", "The tea alarm is cancelled."),
+        ("I cancel the alarm.", "There are 2: alarm, alarm; say which one by its name."),
+        ("I cancel all timers.", "3 timers are cancelled."),
+        ("I set the volume to 0 percent.", "The volume is 5 percent now."),
+        ("I set the volume to 95 percent.", "The volume is 5 percent now."),
+        ("I do something else.", "Whatever a function of someone else returns."),
     ],
 )
-def test_announced_call_is_confirmed_once(output: str, said: str) -> None:
-    assert " ".join(confirm("x", "{}", output, NOW, announced=True)) == said
+def test_anything_but_the_announced_success_is_said_whole(announcement: str, output: str) -> None:
+    assert " ".join(confirm("x", "{}", output, NOW, announcement=announcement)) == output
+
+
+@pytest.mark.parametrize("output", ['{"error": "no."}', '{"error": {"message": "no"}}'])
+def test_error_of_an_announced_call_is_said(output: str) -> None:
+    (said,) = confirm("x", "{}", output, NOW, announcement=WAKE)
+    assert said == "That did not work: no."
 
 
 def test_repeat_uses_the_skill_of_the_device_if_it_has_one() -> None:

@@ -1,6 +1,7 @@
 """Chooses what a response answers: the newest item in the conversation that needs an answer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from parleyd.embedded import grammar
@@ -47,8 +48,8 @@ def plan(
         asked = _after(items, call or returned, asked)
         if not asked:
             name, arguments = (call.name, call.arguments) if call else ("", "")
-            announced = call is not None and call.announced
-            told = confirm(name, arguments, returned.text, local_time, announced=announced)
+            announcement = call.announcement if call else ""
+            told = confirm(name, arguments, returned.text, local_time, announcement=announcement)
             return Say(told), returned
     if not asked:
         return Say(GREETING), None
@@ -63,16 +64,23 @@ def plan(
         sure=all(item.heard.sure for item in asked if item.heard and item.heard.words),
     )
     said = [item.memory() for item in asked]
-    # Two parts of one turn belong together; a cough after a command does not undo it.
-    for words in (said[-1], " ".join(said), *reversed(said)):
+    # Two parts of one turn belong together; a cough after a command does not undo it. But words
+    # before something else permit nothing: that may have taken them back.
+    together = all(words.strip() for words in said)
+    older = [(words, False) for words in reversed(said[:-1])]
+    for words, last in ((said[-1], True), (" ".join(said), together), *older):
         if grammar.match(words):
+            if not last:
+                context = replace(context, spoken=True, sure=False)
             return answer(words, context), asked[-1]
     return answer(said[-1], context), asked[-1]
 
 
 def _question(items: Sequence[Item]) -> Item | None:
-    """The assistant's last message, if it offered a call and most of it was heard."""
-    last = next((i for i in reversed(items) if i.role == "assistant"), None)
+    """The assistant's last message, if it offered a call, which was not made since, and most of it
+    was heard."""
+    later = (i for i in reversed(items) if i.role == "assistant" or i.type == "function_call")
+    last = next(later, None)
     if last is None or last.offer is None:
         return None
     heard, whole = len(last.memory().split()), len(last.question.split())

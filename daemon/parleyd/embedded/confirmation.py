@@ -10,21 +10,24 @@ from parleyd.embedded import when
 
 
 def confirm(
-    name: str, arguments: str, output: str, now: datetime, *, announced: bool = False
+    name: str, arguments: str, output: str, now: datetime, *, announcement: str = ""
 ) -> tuple[str, ...]:
     """The sentences of the answer after the client's function returned `output` (text or JSON).
 
-    `announced`: the user knows already that it was done, but not a warning or a failure.
+    `announcement`: the sentence before the call; a success that says the same is not
+    said again, and everything else is.
     """
     returned = _parsed(output, otherwise=output)
+    if returned is False:
+        return ("That did not work.",)
     if isinstance(returned, dict):
         if returned.get("error"):
             return (f"That did not work: {_flat(returned['error']).rstrip('.')}.",)
         returned = returned.get("message") or returned.get("text")
     if isinstance(returned, str) and returned.strip():
         words = _HOUR.sub(lambda found: _as_hour(found, now), _flat(returned))
-        said = sentences(re.sub(r"\b(\d{1,6}) seconds\b", _as_duration, words))
-        return (said[1:] or ("Done.",)) if announced else said
+        said = sentences(re.sub(r"\b(\d{1,6}) (second|minute)s\b", _as_duration, words))
+        return (said[1:] or ("Done.",)) if _told(said[0], announcement) else said
     return (_done(name, arguments),)
 
 
@@ -78,7 +81,21 @@ def _as_hour(found: re.Match[str], now: datetime) -> str:
 
 
 def _as_duration(found: re.Match[str]) -> str:
-    return spoken_duration(int(found[1]))
+    return spoken_duration(int(found[1]) * (60 if found[2] == "minute" else 1))
+
+
+_SUCCESS = re.compile(
+    r"The (?:(?:.+ )?alarm rings|microphone is closed for|volume is) (.+?)(?: now)?\."
+    r"|The (.+) is cancelled\."
+)
+"""A success of the skills, with the words that the announcement must have had, too."""
+
+
+def _told(sentence: str, announcement: str) -> bool:
+    """Whether the announcement said the same. Failures and other hours or names are news."""
+    found = _SUCCESS.fullmatch(sentence)
+    same = found and re.search(rf"\b{re.escape(found[1] or found[2])}[.]$", announcement)
+    return same is not None
 
 
 def _done(name: str, arguments: str) -> str:

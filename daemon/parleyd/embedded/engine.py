@@ -169,6 +169,8 @@ class Engine:
     def _(self, event: events.CreateItem, now: float) -> None:
         item = read_item(event.item, self._out.new_id("item"))
         previous = self._conversation.add(item, event.previous_item_id)
+        if item.role == "user":
+            self._withdraw()
         self._announce(item, previous)
         if item.content_type == "input_audio":
             self._recognize(item, now)
@@ -180,6 +182,7 @@ class Engine:
     @_handle.register
     def _(self, event: events.TruncateItem, now: float) -> None:
         self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
+        self._withdraw(event.item_id)
         self._out.send(
             events.ItemTruncated(
                 item_id=event.item_id,
@@ -191,6 +194,7 @@ class Engine:
     @_handle.register
     def _(self, event: events.DeleteItem, now: float) -> None:
         self._conversation.delete(event.item_id)
+        self._withdraw(event.item_id)
         self._out.send(events.ItemDeleted(item_id=event.item_id))
 
     @_handle.register
@@ -221,6 +225,7 @@ class Engine:
                 active = self._active()
                 if detection.interrupt_response and active is not None:
                     active.finish("cancelled", "turn_detected")
+                self._withdraw()
             case TurnPaused(pcm):
                 self._early_job = self._out.ask(lambda job: Recognize(job, _newest(pcm)))
             case TurnResumed():
@@ -244,6 +249,7 @@ class Engine:
         item = Item(id=item_id, role="user", content_type="input_audio")
         item.add_audio(pcm)
         previous = self._conversation.add(item)
+        self._withdraw()
         self._out.send(events.AudioCommitted(item_id=item_id, previous_item_id=previous))
         self._announce(item, previous)
         if job is None:
@@ -282,6 +288,11 @@ class Engine:
     def _active(self) -> ResponseGenerator | None:
         """The response in progress in the conversation, if any."""
         return next((r for r in self._responses if r.in_conversation and not r.done), None)
+
+    def _withdraw(self, item_id: str = "") -> None:
+        """Drop the announced calls of all responses, or those that this item belongs to."""
+        for response in self._responses:
+            response.withdraw(item_id)
 
     def _respond(self, override: Json, now: float) -> None:
         settings = self._session.response_settings(override)
@@ -346,6 +357,8 @@ class Engine:
             response.finish("failed", error=answered.heard.failed)
         else:
             response.begin(plan, answered, now)
+            if self._listener.speaking:
+                response.withdraw()
 
 
 def _newest(pcm: bytes | bytearray) -> bytes:

@@ -41,8 +41,8 @@ class Item:
     name: str = ""
     call_id: str = ""
     arguments: str = ""
-    announced: bool = False
-    """The user knew of this call before it was made."""
+    announcement: str = ""
+    """The sentence to the user before this call was made."""
     offer: Call | None = None
     """The call that follows a yes to this question of the assistant."""
     question: str = ""

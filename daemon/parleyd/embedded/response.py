@@ -74,12 +74,14 @@ class ResponseGenerator:
         self._written = Tokens()
         self._output: list[Json] = []
         self._announced: Call | None = None  # made unless the user objects
+        self._concerned: list[str] = []  # ids of its announcement, and of the command
         self._played_until = 0.0  # by a client that plays from the first delta on
         out.send(events.ResponseCreated(response=self._wire("in_progress", None)))
 
     def begin(self, plan: Say | Call, heard: Item | None, now: float) -> None:
         """Give this answer; `heard` is the item that it answers (for the usage figures)."""
         self._read = Tokens.read(heard) if heard else Tokens()
+        self._concerned = [heard.id] if heard else []
         self._next_due = now
         if isinstance(plan, Call):
             if not plan.announcement:
@@ -144,6 +146,15 @@ class ResponseGenerator:
         waits = self._item is None and self._announced is not None and not self.done
         return self._next_due if waits or (self._deltas and self._pace is not None) else None
 
+    def withdraw(self, item_id: str = "") -> None:
+        """Make no announced call: the user has begun to say something, or has taken back the
+        item `item_id`. The announcement itself continues."""
+        if self._announced is None or self.done or (item_id and item_id not in self._concerned):
+            return
+        self._announced = None
+        if self._item is None:
+            self.finish("completed")
+
     def finish(self, status: str, reason: str | None = None, error: str | None = None) -> None:
         """End it: close all open parts in order, and drop all unsent output."""
         if self.done:
@@ -182,7 +193,7 @@ class ResponseGenerator:
             name=plan.name, call_id=self._out.new_id("call"), content_type="",
         )  # fmt: skip
         self._add(item)
-        item.arguments, item.announced = arguments, bool(plan.announcement)
+        item.arguments, item.announcement = arguments, plan.announcement
         common: dict[str, Any] = {
             "response_id": self.id,
             "item_id": item.id,
@@ -218,6 +229,7 @@ class ResponseGenerator:
             content_type=content_type,
         )  # fmt: skip
         self._item = item
+        self._concerned.append(item.id)
         self._add(item)
         self._send_part(events.ContentPartAdded, part={"type": part, field: ""})
         return item
@@ -249,7 +261,7 @@ class ResponseGenerator:
             self._out.send(events.ItemDone(item=item.wire(), previous_item_id=previous))
         self._out.send(events.OutputItemDone(response_id=self.id, item=item.wire()))
         self._output.append(item.wire())
-        self._written = Tokens.written(item)
+        self._written += Tokens.written(item)
 
     def _send_part(self, kind: type[events._PartEvent], **fields: Any) -> None:
         assert self._item is not None

@@ -29,6 +29,9 @@ class Tokens:
         """An item of an answer: for speech, its transcript counts as well."""
         return cls(text=_words(item), audio=item.frames // OUTPUT_FRAMES_PER_TOKEN)
 
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.text + other.text, self.audio + other.audio)
+
     @property
     def total(self) -> int:
         return self.text + self.audio
