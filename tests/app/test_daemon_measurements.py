@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from parleyd import config
 from parleyd.app.measurements import Measurements
-from parleyd.app.measuring_core import MeasuringCore
+from parleyd.app.measuring_core import Ended, MeasuringCore
+from parleyd.calibration.steps import MeasuringStep
 from parleyd.config import HomeConfig
 from parleyd.control.replies import AnyReply, Code, ErrorReply
 from parleyd.control.requests import MeasureRequest
@@ -61,3 +62,31 @@ def test_client_that_leaves_a_core_that_has_ended_does_not_wait() -> None:
         return asked.cancelled()
 
     assert asyncio.run(run())
+
+
+class EndingCore(MeasuringCore):
+    """Ends each measurement at once."""
+
+    ends: Code | None = None
+
+    def begin(self, step: MeasuringStep, ended: Ended) -> None:
+        ended(self.ends, "a reason")
+
+
+def test_two_calibrations_are_not_mixed() -> None:
+    """Between two measurements of one, the other waits; one that failed holds nothing."""
+    core = EndingCore(BareCore(at("openai")).speaker)
+    both = Measurements(core, config.Config())
+
+    async def ask(series: int) -> Code | None:
+        reply = await both.measure(MeasureRequest(what="silence", series=series))
+        return refused(reply) if isinstance(reply, ErrorReply) else None
+
+    async def run() -> list[Code | None]:
+        codes = [await ask(1), await ask(2), await ask(0), await ask(1)]
+        core.ends = Code.STOPPED
+        codes.append(await ask(1))
+        core.ends = None
+        return [*codes, await ask(2)]
+
+    assert asyncio.run(run()) == [None, Code.BUSY, Code.BUSY, None, Code.STOPPED, None]

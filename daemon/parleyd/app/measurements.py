@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -21,6 +22,7 @@ from parleyd.system.daily_span import DailySpan
 from parleyd.wake import WakeEngine
 from parleyd.wake import factory as wake
 
+HOLDS_S = 3.0  # a series, between two of its measurements
 KEEPS_S = 60.0  # a wake-word engine: longer than the longest word
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Measurements:
         self._endings: set[asyncio.Future[_Ending]] = set()
         self._engine: WakeEngine | None = None
         self._freeing: asyncio.TimerHandle | None = None
+        self._series, self._held_until = 0, 0.0
 
     async def measure(self, request: MeasureRequest) -> AnyReply:
         """Measure, and return the figures or the reason for having none.
@@ -48,6 +51,22 @@ class Measurements:
         if not request.urgent and quiet.holds(datetime.now().time()):
             message = f"these are quiet hours, until {quiet.end}: use --urgent to measure now"
             return ErrorReply(id=request.id, code=Code.QUIET, message=message)
+        now = asyncio.get_running_loop().time
+        if request.series != self._series and now() < self._held_until:
+            message = "another calibration is under way: try again afterwards"
+            return ErrorReply(id=request.id, code=Code.BUSY, message=message)
+        if not request.series:
+            return await self._measured(request)
+        self._series, self._held_until = request.series, math.inf
+        reply: AnyReply | None = None
+        try:
+            reply = await self._measured(request)
+            return reply
+        finally:
+            goes_on = isinstance(reply, MeasuredReply)
+            self._held_until = now() + HOLDS_S if goes_on else 0.0
+
+    async def _measured(self, request: MeasureRequest) -> AnyReply:
         log.info("a client of the control socket measures the room: %s", request.what)
         audio = self._settings.audio
         try:

@@ -104,6 +104,8 @@ class MeasureRequest(Request, frozen=True, kw_only=True, tag="measure"):
     """Of the sweeps, in percent, in the order of playing."""
     urgent: bool = False
     """Also in quiet hours."""
+    series: Number = 0
+    """Measurements of one number belong together: others come before or after them. 0: alone."""
 
 
 class GroupRequest(Request, frozen=True, kw_only=True, tag="group"):

@@ -1,5 +1,6 @@
 """The measurements of `parley calibrate` by the running daemon, over its control socket."""
 
+import secrets
 import select
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ class DaemonMeasurer:
         """`say` gets the reason for a wait. `urgent`: measure in quiet hours, too."""
         self._daemon, self._progress, self._say = daemon, progress, say
         self._urgent = urgent
+        self._series = 1 + secrets.randbelow(1 << 30)
 
     def silence(self) -> SilenceFigures:
         """Measure the idle room."""
@@ -68,7 +70,7 @@ class DaemonMeasurer:
 
     def _ask(self, request: MeasureRequest, expected_s: float) -> MeasuredReply:
         """Ask, again and again while a conversation or another measurement is under way."""
-        request = structs.replace(request, urgent=self._urgent)
+        request = structs.replace(request, urgent=self._urgent, series=self._series)
         deadline, waits = time.monotonic() + FREE_WITHIN_S, False
         while True:
             try:
