@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import time
 from pathlib import Path
@@ -252,3 +253,16 @@ def test_service_is_muted_by_its_own_state() -> None:
     for path in (installed, installed.parent / "x" / ".." / installed.name):
         assert command._environ(path)["STATE_DIRECTORY"] == "/var/lib/parley"
     assert "STATE_DIRECTORY" not in command._environ(installed.with_name("mine.toml"))
+
+
+@pytest.mark.parametrize("ending", command.ENDINGS)
+def test_each_signal_gives_card_and_mixer_back(ending: signal.Signals) -> None:
+    """Ctrl-\\ and a lost SSH connection, too: the blocks of the card end in order."""
+    before = {number: signal.getsignal(number) for number in command.ENDINGS}
+    try:
+        with pytest.raises(SystemExit) as ended, command._errors(as_json=False):
+            signal.raise_signal(ending)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended.value.code == 128 + ending

@@ -45,6 +45,7 @@ from parleyd.wake.micro_models import model_of
 
 SERVICE_STATE = "/var/lib/parley"
 TRIES = 5  # of the wake word
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -122,7 +123,7 @@ def _collected(problems: list[str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _errors(*, as_json: bool) -> Iterator[None]:
     """Print the error of the block as JSON, if that is asked for; let signals undo the block."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDINGS:
         signal.signal(number, _end)
     try:
         yield
