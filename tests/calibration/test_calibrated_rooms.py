@@ -125,6 +125,14 @@ def test_board_with_its_own_canceller_needs_no_echo() -> None:
     assert wrong(measured("muted-loudspeaker"), board) == set()
 
 
+def test_echo_under_the_noise_is_no_missing_loudspeaker() -> None:
+    healthy = measured("healthy")
+    faint = tuple(replace(sweep, over_noise_db=1.5) for sweep in healthy.sweeps.sweeps)
+    calibrated = said(healthy, sweeps=replace(healthy.sweeps, sweeps=faint))
+    assert wrong(calibrated) == {"echo_under_noise"}
+    assert suggested(calibrated) == {}
+
+
 def test_word_that_was_nearly_found_suggests_a_sensitivity() -> None:
     calibrated = measured("healthy", 3)
     missed = tuple(replace(word, found=False, score=0.7) for word in calibrated.words)

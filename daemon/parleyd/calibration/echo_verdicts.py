@@ -31,6 +31,14 @@ def not_heard_verdict(measured: Calibrated, installation: Installation) -> Verdi
             grade=Grade.GOOD,
             text="The microphone does not hear the loudspeaker: its own echo canceller works.",
         )
+    if any(sweep.heard for sweep in measured.sweeps.sweeps):
+        return Verdict(
+            name="echo_under_noise",
+            grade=Grade.BETTER,
+            text="The microphone hears the loudspeaker, but softer than the noise of the room: it "
+            "covers no voice, and its figures are unknown.",
+            remedy="for figures, switch fans and machines off, or calibrate at a quieter time",
+        )
     return Verdict(
         name="loudspeaker_not_heard",
         grade=Grade.WRONG,
