@@ -1,5 +1,7 @@
 """Ringing alarms in the core: heard, shown, and stopped by button, keyword or voice."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -296,3 +298,66 @@ def test_alarm_resumes_when_the_microphone_closes_during_a_hold() -> None:
     paper.run(4.0)
     assert heard(paper, began)
     assert stopped(paper) == []
+
+
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize(
+    ("on_s", "off_s", "voice"),
+    [(100.0, 0.0, False), (100.0, 0.0, True), (4.0, 0.5, True), (1.5, 0.7, True), (0.3, 0.7, True)],
+)
+def test_no_sound_of_the_room_hides_an_alarm(
+    on_s: float, off_s: float, voice: bool, answers: bool
+) -> None:
+    """A television, a shower, an endless talk; also without a recogniser that answers."""
+    core = BareCore(at("openai"))
+    core.say(AlarmDue("eggs", 1))
+    began, due, asked = core.now, deque[float](), 0
+    while core.now < began + 30.0:
+        sounds = (core.now - began) % (on_s + off_s) < on_s
+        core.hearsay.speaks, core.hearsay.coughs = sounds and voice, sounds and not voice
+        core.run(0.01)
+        words = len(core.effects_of(RecognizeAlarmCommand))
+        due.extend([core.now + 0.5] * ((words - asked) * answers))
+        asked = words
+        if due and core.now >= due[0]:
+            due.popleft()
+            core.say(AlarmCommandRecognized(False))
+    tones = [bool(np.abs(period).max(initial=0) > 500) for period in core.played[-3000:]]
+    longest = max(len(silence) for silence in "".join(".#"[t] for t in tones).split("#"))
+    assert longest <= 7.1 * 100  # the longest silence, the rest of a round, and its pause
+    assert sum(tones) > 0.1 * len(tones)  # a quiet room has 0.2
+
+
+@pytest.mark.slow
+def test_soft_television_does_not_hide_an_alarm() -> None:
+    """Three newsreaders without a pause, into the real hearing."""
+    paper = Paper(settings(volume=70))
+    paper.say(AlarmDue("eggs", 5))
+    news = "The prime minister said that nobody could have known about it before the summer"
+    readers = [synthesize(news, voice) for voice in ("slt", "rms", "awb")]
+    paper.talker.say(normalised(np.tile(np.concatenate(readers), 4)[: 40 * 16_000], -35.0))
+    began, answered = paper.card.now, 0
+    for _ in range(80):
+        paper.run(0.5)
+        while answered < len(said(paper)):
+            answered += 1
+            paper.say(AlarmCommandRecognized(False))
+    assert answered > 5
+    assert all(heard(paper, began + s, began + s + 7.0) for s in range(34))
+    assert stopped(paper) == []
+
+
+def test_words_under_tones_that_go_on_stop_the_alarm() -> None:
+    core = BareCore(at("openai"))
+    core.say(AlarmDue("eggs", 1))
+    core.hearsay.coughs = True
+    core.run(20.0)
+    core.hearsay.coughs = False
+    core.run(4.0)
+    before = len(core.effects_of(RecognizeAlarmCommand))
+    core.talks(0.5)
+    core.run(1.5)
+    assert len(core.effects_of(RecognizeAlarmCommand)) > before
+    core.say(AlarmCommandRecognized(True))
+    core.run(0.1)
+    assert core.effects_of(AlarmDismissed) == [AlarmDismissed((1,))]

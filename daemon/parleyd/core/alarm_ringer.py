@@ -11,6 +11,9 @@ from parleyd.playback.reply_player import ReplyPlayer
 
 IN_VAIN_S = 15.0  # in which words in vain are counted
 TALKS = 3  # so many in that time are a television, or a talk: only a clear voice holds the alarm
+HELD_S = 5.0  # the longest silence: an utterance, and most of the time to recognise it
+RINGS_S, RINGS_ON_S = 4.0, 30.0  # after one silence in vain, after several: nothing silences it
+SEVERAL, SEVERAL_WITHIN_S = 3, 45.0
 BEFORE_WORD_MS = 500  # of audio before the detected onset: the tones may have hidden it
 
 
@@ -18,7 +21,9 @@ class AlarmRinger:
     """Connects due alarms with playback and hearing; owned by the audio thread.
 
     Everything that may be a voice silences the ringing at once, and is recognised: also what
-    barge-in takes for none. The ringing continues after everything but a stop command.
+    barge-in takes for none. The ringing continues after everything but a stop command, and then
+    nothing silences it for a while: a television must not hide an alarm. Words are recognised then,
+    too, under the tones.
     """
 
     def __init__(
@@ -33,7 +38,10 @@ class AlarmRinger:
         self._front_end = front_end
         self._emit = emit
         self._judged: deque[float] = deque(maxlen=TALKS)  # when words were handed on
-        self._held = False  # a round waits, and continues after words that do not stop it
+        self._listens = False  # sound into the ringing is being judged
+        self._held_at: float | None = None  # a round waits since then; words may not stop it
+        self._in_vain_at: deque[float] = deque(maxlen=SEVERAL)  # when silences ended in vain
+        self._rings_until = 0.0  # nothing silences the ringing
 
     @property
     def audible(self) -> bool:
@@ -43,10 +51,9 @@ class AlarmRinger:
     def ring(self, now: float) -> None:
         """At every period outside a turn: play the next round, or stop after the longest time."""
         began = not self.audible
-        if self._held:
-            if self._alarm_sound.waited(now):  # the words were not recognised
-                self.resume(now)
-        else:
+        if self._listens and (self._alarm_sound.waited(now) or self._held_s(now) >= HELD_S):
+            self.resume(now)  # the words were not recognised
+        elif self._held_at is None:
             self._player.play(self._alarm_sound.round(now))
         if began and self.audible:
             self._front_end.arm(now, alarm=True)
@@ -57,23 +64,37 @@ class AlarmRinger:
 
     def judged(self, decision: BargeInDecision, now: float) -> None:
         """Take a decision about sound into the ringing: hold at once, then have it recognised."""
+        for_s = HUSH_S
         match decision.decision:
             case Decision.HOLD:
-                self._player.hold()
-                self._held = True
-                self._alarm_sound.hush(decision.onset, now, for_s=HUSH_S)
+                if self._held_at is None and now >= self._rings_until:
+                    self._player.hold()
+                    self._held_at = now
             case Decision.RESUME:
-                self._alarm_sound.hush(decision.onset, now, for_s=REST_OF_WORD_S)
+                for_s = REST_OF_WORD_S
             case Decision.INTERRUPT:
                 self._front_end.restart_endpointing(speaking=True)
-                self._alarm_sound.hush(decision.onset, now, for_s=HUSH_S)
+        self._listens = True
+        silent = self._held_at is not None
+        self._alarm_sound.hush(decision.onset, now, for_s=for_s, silent=silent)
 
     def resume(self, now: float) -> None:
         """Resume the ringing where it was held."""
-        self._held = False
-        self._player.resume()
-        self._alarm_sound.resume(self._player.buffered_ms / 1000, now)
+        self._listens = False
+        if self._held_at is None:
+            self._alarm_sound.give_up()
+        else:
+            self._held_at = None
+            self._player.resume()
+            self._alarm_sound.resume(self._player.buffered_ms / 1000, now)
+            self._in_vain_at.append(now)
+            several = len(self._in_vain_at) == SEVERAL
+            on = several and now - self._in_vain_at[0] < SEVERAL_WITHIN_S
+            self._rings_until = now + (RINGS_ON_S if on else RINGS_S)
         self._front_end.rearm(now)
+
+    def _held_s(self, now: float) -> float:
+        return 0.0 if self._held_at is None else now - self._held_at
 
     def listen(self, ended: bool, now: float) -> None:
         """At every period: hand on the user's words once they are complete.
@@ -93,7 +114,7 @@ class AlarmRinger:
         """The words were recognised: stop, or resume ringing if they were not a stop command."""
         if stop:
             self.stop("voice")
-        elif self.audible and self._held:
+        elif self.audible and self._listens:
             self.resume(now)
 
     def _in_vain(self, now: float) -> int:
@@ -102,8 +123,10 @@ class AlarmRinger:
     def stop(self, by: str) -> None:
         """Stop all alarms that ring; `by` names the reason in the log."""
         if self.audible:
-            self._held = self._front_end.tones = False
+            self._listens = self._front_end.tones = False
+            self._held_at, self._rings_until = None, 0.0
             self._judged.clear()
+            self._in_vain_at.clear()
             self._front_end.disarm()
             self._player.interrupt()
             self._emit(AlarmDismissed(self._alarm_sound.stop()))

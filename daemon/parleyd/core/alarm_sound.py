@@ -30,6 +30,8 @@ class AlarmSound:
         self._next_round = 0.0
         self._words = (0.0, 0.0)  # from when to when the newest round speaks the names
         self._spoken_since: float | None = None  # the user speaks
+        self._silent = True  # until the words are known
+        self._words_by = 0.0  # when the words are complete, or recognised, at the latest
 
     def add(self, ring: AlarmDue, now: float) -> None:
         """One more alarm is due."""
@@ -66,27 +68,33 @@ class AlarmSound:
         begin, end = self._words
         return begin <= now < end + NAME_RINGS_OUT_S
 
-    def hush(self, onset: float, now: float, *, for_s: float) -> None:
-        """The user may have spoken since `onset`: silence until the words are known.
+    def hush(self, onset: float, now: float, *, for_s: float, silent: bool = True) -> None:
+        """The user may have spoken since `onset`; `silent`: no new round until the words are known.
 
         `for_s`: how much longer they may last.
         """
         self._spoken_since = onset
-        self._next_round = now + for_s
+        self._silent = silent
+        self._wait(now + for_s)
 
     def spoken(self, ended: bool, now: float) -> float | None:
         """The onset of the user's words, once they have ended or their time is up; else None."""
         since = self._spoken_since
-        if since is None or not (ended or now >= self._next_round):
+        if since is None or not (ended or now >= self._words_by):
             return None
         self._spoken_since = None
-        self._next_round = now + WORDS_WITHIN_S
+        self._wait(now + WORDS_WITHIN_S)
         return since
+
+    def _wait(self, until: float) -> None:
+        self._words_by = until
+        if self._silent:
+            self._next_round = until
 
     def waited(self, now: float) -> bool:
         """The time to speak, and then the time to recognise the words, are over."""
         late_s = LISTENED_S if self._spoken_since is not None else 0.0
-        return now >= self._next_round + late_s
+        return now >= self._words_by + late_s
 
     def resume(self, left_s: float, now: float) -> None:
         """The words did not stop it: the round that was held continues for `left_s`."""
@@ -94,6 +102,10 @@ class AlarmSound:
         begin, end = self._words
         self._words = (now, now + left_s) if begin < end else (0.0, 0.0)
         self._next_round = now + left_s + (PAUSE_S if left_s else 0.0)
+
+    def give_up(self) -> None:
+        """The words into a round that was not silent did not stop it."""
+        self._spoken_since = None
 
     def is_over(self, now: float) -> bool:
         """The ringing has lasted for its timeout."""
