@@ -15,7 +15,13 @@ import pytest
 from parleyd.app.announcer import Announcer
 from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.config import AudioConfig, Config, SkillsConfig
-from parleyd.core.events import AlarmCommandRecognized, AlarmDue, InputEvent, SetVolume
+from parleyd.core.events import (
+    AlarmCommandRecognized,
+    AlarmDue,
+    InputEvent,
+    QuietHoursChanged,
+    SetVolume,
+)
 from parleyd.simulation.clips import synthesize
 from parleyd.skills.mute import BY_HOME, Holder
 from parleyd.skills.store import Store
@@ -246,6 +252,20 @@ def test_volume_by_voice_lasts_until_the_configuration_changes(
         assert house.posted.get_nowait() == SetVolume(50)
         await house.skills.settle()
         assert House(tmp_path, volume=55).skills.volume.percent == 55
+
+    asyncio.run(life())
+
+
+def test_volume_that_is_set_at_night_is_not_kept_for_the_day(tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        house.skills.quiet_hours(True)
+        assert house.posted.get_nowait() == QuietHoursChanged(True)
+        assert house.skills.volume.percent == 40
+        house.skills.volume.change_volume(-1)
+        assert house.posted.get_nowait() == SetVolume(30)
+        await house.skills.settle()
+        assert House(tmp_path).skills.volume.percent == 70
 
     asyncio.run(life())
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from parleyd.core.events import AlarmDue, ButtonPressed, QuietHoursChanged, SetVolume
+from parleyd.skills.volume import Volume
 from tests.paper_server import RATE_HZ, Paper, settings
 
 
@@ -58,6 +59,7 @@ def test_volume_that_is_set_in_quiet_hours_counts_until_they_end() -> None:
     quiet.say(SetVolume(40))
     assert low_tone_peak(quiet) == pytest.approx(4 * softest, rel=0.15)
     quiet.say(QuietHoursChanged(False))
+    assert low_tone_peak(quiet) == pytest.approx(low_tone_peak(paper()), rel=0.15)
     quiet.say(QuietHoursChanged(True))
     assert low_tone_peak(quiet) == pytest.approx(softest, rel=0.15)
 
@@ -78,3 +80,40 @@ def test_alarm_rings_at_a_louder_volume() -> None:
     assert alarm_peak(paper(volume=100, alarm_volume=50)) > 3 * alarm_peak(
         paper(volume=30, alarm_volume=50)
     )
+
+
+def test_voice_and_loudspeaker_agree_about_steps_in_quiet_hours() -> None:
+    quiet = paper(volume=60, quiet_volume=30)
+    volume = Volume(60, lambda percent: quiet.say(SetVolume(percent)), 30)
+
+    def pass_on(begun: bool) -> int:
+        volume.quiet_hours(begun)
+        quiet.say(QuietHoursChanged(begun))
+        return volume.percent
+
+    day = low_tone_peak(quiet)
+    assert pass_on(True) == 30
+    assert volume.change_volume(-1) == "The volume is 20 percent now."
+    assert low_tone_peak(quiet) == pytest.approx(day / 9, rel=0.15)
+    assert volume.change_volume(2) == "The volume is 40 percent now."
+    assert low_tone_peak(quiet) == pytest.approx(day * 4 / 9, rel=0.15)
+    assert volume.day_percent == 60
+    assert pass_on(False) == 60
+    assert low_tone_peak(quiet) == pytest.approx(day, rel=0.15)
+
+
+@pytest.mark.parametrize("percent", [0, 3, 5])
+def test_softer_is_never_louder(percent: int) -> None:
+    volume = Volume(60, lambda percent: None, percent)
+    volume.quiet_hours(True)
+    assert volume.change_volume(-1) == f"The volume is {percent} percent now."
+    volume.change_volume(1)
+    assert volume.percent == percent + 10
+
+
+def test_choice_at_night_does_not_lower_alarms() -> None:
+    loud = alarm_peak(paper(volume=90, alarm_volume=50))
+    quiet = paper(volume=90, alarm_volume=50, quiet_volume=30)
+    quiet.say(QuietHoursChanged(True))
+    quiet.say(SetVolume(20))
+    assert alarm_peak(quiet) == pytest.approx(loud, rel=0.1)

@@ -222,7 +222,7 @@ async def assembled(
         if player is not None:
             tasks["lights"] = player.run
         if settings.home.quiet_hours:
-            tasks["quiet_hours"] = QuietHours(settings.home.quiet_hours, queue.post).run
+            tasks["quiet_hours"] = QuietHours(settings.home.quiet_hours, runtime.quiet_hours).run
         if servers is not None:
             tasks["mcp"] = servers.run
         await stack.enter_async_context(running(**tasks))

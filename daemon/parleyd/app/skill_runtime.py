@@ -12,7 +12,7 @@ from parleyd import config
 from parleyd.app.alarm_command import AlarmCommandListener
 from parleyd.app.announcer import Announcer
 from parleyd.app.answer_listener import AnswerListener
-from parleyd.core.events import AlarmDue, InputEvent, SetVolume
+from parleyd.core.events import AlarmDue, InputEvent, QuietHoursChanged, SetVolume
 from parleyd.skills import Skill, conversation, skills_of
 from parleyd.skills.alarms import Alarm, ClockReading
 from parleyd.skills.built_in import BUILT_IN
@@ -54,7 +54,7 @@ class SkillRuntime:
         self._saver = ThreadPoolExecutor(1, "state")  # one: changes are written in order
         self._saving: set[Future[None]] = set()
         percent = _volume(store.latest.loudness, settings.audio.volume)
-        self.volume = Volume(percent, self._set_volume)
+        self.volume = Volume(percent, self._set_volume, settings.audio.quiet_volume)
         """The last volume, over restarts, unless the configuration has changed since."""
         self.alarm_listener = AlarmCommandListener(post)
         self.answer_listener = AnswerListener(post)
@@ -99,6 +99,11 @@ class SkillRuntime:
             log.exception("the alarm rings without words")
             return None
 
+    def quiet_hours(self, quiet: bool) -> None:
+        """The quiet hours of the home have begun, or are over: the volume is another."""
+        self.volume.quiet_hours(quiet)
+        self._post(QuietHoursChanged(quiet))
+
     def alarm_dismissed(self, ids: Sequence[int]) -> None:
         """These alarms have rung and are over, and no other rings."""
         self.timers.stopped(ids)
@@ -117,7 +122,8 @@ class SkillRuntime:
     def _set_volume(self, percent: int) -> None:
         self._post(SetVolume(percent))
         configured = self._settings.audio.volume
-        self._keep_soon(loudness=SavedVolume(percent=percent, configured=configured))
+        day = self.volume.day_percent
+        self._keep_soon(loudness=SavedVolume(percent=day, configured=configured))
 
     def _keep_mute(self, until: float) -> None:
         self._keep_soon(

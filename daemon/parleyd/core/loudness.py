@@ -15,16 +15,19 @@ class Loudness:
         self._quiet_percent, self._alarm_percent = audio.quiet_volume, audio.alarm_volume
         self._percent = self._now = audio.volume
         self._quiet = self._rings = False
-        self._chosen = False  # by the user, in these quiet hours
+        self._chosen: int | None = None  # by the user, in these quiet hours
 
     def set_volume(self, percent: int) -> None:
-        """The user, or a program, wants this volume; also in quiet hours."""
-        self._percent, self._chosen = percent, True
+        """The user, or a program, wants this volume; in quiet hours, until they end."""
+        if self._quiet:
+            self._chosen = percent
+        else:
+            self._percent = percent
         self._apply()
 
     def quiet_hours(self, quiet: bool) -> None:
         """The quiet hours have begun, or are over."""
-        self._quiet, self._chosen = quiet, False
+        self._quiet, self._chosen = quiet, None
         self._apply()
 
     def ringing(self, rings: bool) -> None:
@@ -36,8 +39,10 @@ class Loudness:
     def _apply(self) -> None:
         percent = self._percent
         if self._rings:
-            percent = max(percent, self._alarm_percent)
-        elif self._quiet and not self._chosen:
+            percent = max(percent, self._chosen or 0, self._alarm_percent)
+        elif self._quiet and self._chosen is not None:
+            percent = self._chosen
+        elif self._quiet:
             percent = min(percent, self._quiet_percent)
         if percent != self._now:
             self._now = percent
