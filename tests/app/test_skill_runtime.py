@@ -20,6 +20,7 @@ from parleyd.core.events import (
     AlarmDue,
     InputEvent,
     QuietHoursChanged,
+    RecognizeAlarmCommand,
     SetVolume,
 )
 from parleyd.simulation.clips import synthesize
@@ -281,8 +282,9 @@ def test_alarm_command_is_recognised_offline_while_ringing(
             ring = await house.posted.get()
             assert isinstance(ring, AlarmDue)
             for words, stop in (("hello", False), ("stop the alarm", True)):
-                house.skills.alarm_listener.recognize(synthesize(words, "rms"))
-                assert await house.posted.get() == AlarmCommandRecognized(stop)
+                command = RecognizeAlarmCommand(synthesize(words, "rms"), ring_ids=(ring.ring_id,))
+                house.skills.alarm_listener.recognize(command)
+                assert await house.posted.get() == AlarmCommandRecognized(stop, (ring.ring_id,))
             house.skills.alarm_dismissed([ring.ring_id])
         await house.skills.settle()
         assert Store(tmp_path / "skills.json").kept.alarms == ()

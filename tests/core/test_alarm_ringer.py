@@ -361,3 +361,26 @@ def test_words_under_tones_that_go_on_stop_the_alarm() -> None:
     core.say(AlarmCommandRecognized(True))
     core.run(0.1)
     assert core.effects_of(AlarmDismissed) == [AlarmDismissed((1,))]
+
+
+@pytest.mark.parametrize("button", [True, False])
+def test_late_stop_does_not_end_an_alarm_that_is_due_since(button: bool) -> None:
+    core = BareCore(at("openai"))
+    core.say(AlarmDue("eggs", 1))
+    core.run(1.0)
+    core.talks(0.4)
+    core.wait(lambda: bool(core.effects_of(RecognizeAlarmCommand)))
+    (spoken,) = core.effects_of(RecognizeAlarmCommand)
+    assert isinstance(spoken, RecognizeAlarmCommand)
+    if button:
+        core.say(ButtonPressed())
+        core.run(0.1)
+    core.say(AlarmDue("wake up", 2))
+    core.say(AlarmCommandRecognized(True, spoken.ring_ids))
+    began = len(core.played)
+    core.run(3.0)
+    assert core.effects_of(AlarmDismissed) == [AlarmDismissed((1,))]
+    assert max(np.abs(period).max(initial=0) for period in core.played[began:]) > 500
+    core.say(ButtonPressed())
+    core.run(0.1)
+    assert core.effects_of(AlarmDismissed)[1:] == [AlarmDismissed((2,))]

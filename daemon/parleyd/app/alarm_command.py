@@ -4,12 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from parleyd.core.events import AlarmCommandRecognized, InputEvent
+from parleyd.core.events import AlarmCommandRecognized, InputEvent, RecognizeAlarmCommand
 from parleyd.embedded import grammar
 from parleyd.embedded.worker import RecognitionWorker
 from parleyd.hearing import alarm_stop
 from parleyd.system.tasks import failed
-from parleyd.units import Frames
 
 STOPS = ("stop", "cancel_timer", "cancel_all")  # "stop", "be quiet"; "turn off the alarm", ...
 
@@ -29,12 +28,9 @@ class AlarmCommandListener:
         """An alarm begins to ring: start the recognizer. Returns at once."""
         self._begin(self._prepare())
 
-    def recognize(self, frames: Frames, in_vain: int = 0) -> None:
-        """Post `AlarmCommandRecognized` soon. Returns at once.
-
-        `frames` are int16 at 16 kHz; `in_vain`: how many others were judged a moment ago.
-        """
-        self._begin(self._recognize(frames, in_vain))
+    def recognize(self, command: RecognizeAlarmCommand) -> None:
+        """Post `AlarmCommandRecognized` soon. Returns at once."""
+        self._begin(self._recognize(command))
 
     def rest(self) -> None:
         """No alarm rings any more. Returns at once."""
@@ -53,13 +49,14 @@ class AlarmCommandListener:
         if heard.failed:
             log.warning("an alarm can be stopped by button and wake word only: %s", heard.failed)
 
-    async def _recognize(self, frames: Frames, in_vain: int) -> None:
-        stop = await asyncio.to_thread(alarm_stop.is_stop, frames, in_vain)
+    async def _recognize(self, command: RecognizeAlarmCommand) -> None:
+        frames = command.frames
+        stop = await asyncio.to_thread(alarm_stop.is_stop, frames, command.in_vain)
         if not stop:
             heard = await self._worker.recognize(frames.tobytes())
             found = grammar.match(heard.words)
             stop = found is not None and found[0] in STOPS
-        self._post(AlarmCommandRecognized(stop))
+        self._post(AlarmCommandRecognized(stop, command.ring_ids))
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -82,7 +82,7 @@ class DaemonEffects(EffectHost):
 
     def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
         """Recognize the command in a process beside this one."""
-        self._skills.alarm_listener.recognize(recognize.frames, recognize.in_vain)
+        self._skills.alarm_listener.recognize(recognize)
 
     def recognize_answer(self, asked: RecognizeAnswer) -> None:
         """Recognize the answer in a process beside this one."""

@@ -118,7 +118,7 @@ class AudioConfig(Section, frozen=True, kw_only=True):
     lead_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 40
     volume: Percent = 70
     quiet_volume: Percent = 40
-    alarm_volume: Annotated[int, msgspec.Meta(ge=10, le=100)] = 50
+    alarm_volume: Annotated[int, msgspec.Meta(ge=30, le=100)] = 50
     boot_chime: bool = True
     mixer: Text = "auto"
     mixer_db: Annotated[float, msgspec.Meta(ge=-60, le=20)] = 0.0

@@ -107,14 +107,26 @@ class AlarmRinger:
         if since is not None:
             said_ms = (now - since) * 1000 + BEFORE_WORD_MS
             frames = self._front_end.recent(said_ms)
-            self._emit(RecognizeAlarmCommand(frames, self._in_vain(now)))
+            self._emit(RecognizeAlarmCommand(frames, self._in_vain(now), self._alarm_sound.ids))
             self._judged.append(now)
 
-    def command_recognized(self, stop: bool, now: float) -> None:
-        """The words were recognised: stop, or resume ringing if they were not a stop command."""
-        if stop:
+    def command_recognized(
+        self, stop: bool, now: float, ring_ids: tuple[int, ...] | None = None
+    ) -> None:
+        """The words were recognised: stop, or resume ringing if they were not a stop command.
+
+        `ring_ids`: the alarms that they meant; one that is due since rings on. None: all.
+        """
+        ringing = self._alarm_sound.ids
+        meant = tuple(set(ringing) & set(ringing if ring_ids is None else ring_ids))
+        if stop and len(meant) == len(ringing):
             self.stop("voice")
-        elif self.audible and self._listens:
+            return
+        if stop and meant:
+            self._alarm_sound.remove(meant)
+            self._emit(AlarmDismissed(meant))
+            self._emit(LogEvent("alarm_dismissed", {"by": "voice"}))
+        if self.audible and self._listens:
             self.resume(now)
 
     def _in_vain(self, now: float) -> int:

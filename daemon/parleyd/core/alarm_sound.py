@@ -111,9 +111,18 @@ class AlarmSound:
         """The ringing has lasted for its timeout."""
         return self._began is not None and now - self._began >= self._timeout_s
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The alarms that ring."""
+        return tuple(ring.ring_id for ring in self._rings)
+
+    def remove(self, ids: tuple[int, ...]) -> None:
+        """Stop some of the alarms."""
+        self._rings = [ring for ring in self._rings if ring.ring_id not in ids]
+
     def stop(self) -> tuple[int, ...]:
         """Stop all alarms; returns the ids of those that rang."""
-        ids = tuple(ring.ring_id for ring in self._rings)
+        ids = self.ids
         self._rings = []
         self._began = self._spoken_since = None
         return ids

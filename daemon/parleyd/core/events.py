@@ -102,6 +102,8 @@ class AlarmCommandRecognized:
 
     stop: bool
     """They were a stop command."""
+    ring_ids: tuple[int, ...] | None = None
+    """The alarms that rang when they were spoken; None: all that ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,8 @@ class RecognizeAlarmCommand:
     """The utterance: int16 mono at 16 kHz, at most 3 s, without the echo."""
     in_vain: int = 0
     """How many others were judged a moment ago: many are a television."""
+    ring_ids: tuple[int, ...] = field(default=(), compare=False)
+    """The alarms that ring, for the answer: one that is due later is not meant."""
 
 
 @dataclass(frozen=True, slots=True)

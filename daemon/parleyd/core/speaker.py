@@ -167,8 +167,8 @@ class SmartSpeaker:
                 self._emit(LogEvent("alarm_due", {}))
                 self._announcements.interrupt("an alarm")
                 self._alarm_sound.add(event, now)
-            case AlarmCommandRecognized(stop):
-                self._ringer.command_recognized(stop, now)
+            case AlarmCommandRecognized(stop, ring_ids):
+                self._ringer.command_recognized(stop, now, ring_ids)
             case WakeRenewed(engine):
                 self._front_end.renew_wake_engine(engine)
             case ListenRequested(number):

@@ -196,7 +196,7 @@ class _Host(EffectHost):
         self._record(event)
 
     def recognize_alarm_command(self, recognize: RecognizeAlarmCommand) -> None:
-        self._alarm_listener.recognize(recognize.frames, recognize.in_vain)
+        self._alarm_listener.recognize(recognize)
 
     def recognize_answer(self, asked: RecognizeAnswer) -> None:
         self._answer_listener.recognize(asked)
