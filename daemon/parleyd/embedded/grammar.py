@@ -1,7 +1,7 @@
 """The commands that the server understands, written once for speech and for text.
 
 Each intent has phrases in JSGF notation (`languages/en.toml`): ``[x]`` optional, ``(a | b)``
-choice, ``<name>`` another rule. The recogniser gets them as one JSGF grammar; text is
+choice, ``<name>`` another rule. The recogniser gets them as one network of words; text is
 matched with regular expressions made from the same phrases, so recognition and
 understanding cannot drift apart.
 JSGF: https://www.w3.org/TR/jsgf/
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from parleyd.embedded import languages
+from parleyd.embedded.network import Arc, Network
 
 _LANGUAGE = languages.load("en")
 RULES = _LANGUAGE.rules
@@ -30,14 +31,17 @@ _HALF = re.compile(
 """An hour with "am", which is a word otherwise."""
 
 
-def jsgf() -> str:
+def arcs() -> list[Arc]:
     """The whole grammar for the recogniser."""
-    lines = ["#JSGF V1.0;", "grammar parley;"]
-    lines += [f"<{name}> = {body};" for name, body in RULES.items()]
-    lines += [f"<i_{name}> = {' | '.join(phrases)};" for name, phrases in PHRASES.items()]
-    lines.append(f"<command> = {' | '.join(f'<i_{name}>' for name in PHRASES)};")
-    lines.append("public <said> = [<wake>] [<filler>] [<request>] <command> [<tail>];")
-    return "\n".join(lines) + "\n"
+    bodies = RULES | {f"i_{name}": " | ".join(phrases) for name, phrases in PHRASES.items()}
+    network = Network({name: _tokens(body) for name, body in bodies.items()})
+    command = " | ".join(f"<i_{name}>" for name in PHRASES)
+    network.add(_tokens(f"[<wake>] [<filler>] [<request>] ({command}) [<tail>]"))
+    return network.arcs()
+
+
+def _tokens(body: str) -> list[str]:
+    return [found[0] for found in _TOKEN.finditer(body)]
 
 
 def words() -> frozenset[str]:
@@ -128,7 +132,7 @@ def _rule(name: str) -> str:
 
 
 def number(text: str) -> int:
-    """The whole number 0..999 that `text` spells in words; 0 for none."""
+    """The whole number 0..999 that `text` spells in words; 0 for none; a half is fifty."""
     total = 0
     for word in text.split():
         if word == "hundred":
@@ -137,6 +141,8 @@ def number(text: str) -> int:
             total += _NUMBERS.index(word)
         elif word in _LANGUAGE.tens:
             total += 20 + 10 * _LANGUAGE.tens.index(word)
+        elif word == "half":
+            total += 50
     return total
 
 

@@ -19,6 +19,7 @@ from pocketsphinx import Decoder, get_model_path
 from parleyd.audio import decode_pcm16
 from parleyd.embedded import answers as answers_grammar
 from parleyd.embedded import grammar
+from parleyd.embedded.network import END, START
 from parleyd.embedded.phone_loop import PhoneLoop, confidence, decode, mean_score
 from parleyd.embedded.recognition import LENGTH, NOTHING, RecognitionResult
 from parleyd.errors import OfflineSpeechError
@@ -111,7 +112,10 @@ def _decoder(language: ModuleType) -> Decoder:
                 decoder.add_word(word if index == 0 else f"{word}({index + 1})", phones, False)
         elif decoder.lookup_word(word) is None:
             raise ValueError(f"the grammar's word {word!r} has no pronunciation")
-    decoder.add_jsgf_string("parley", language.jsgf())
+    if language is grammar:
+        decoder.add_fsg("parley", decoder.create_fsg("parley", START, END, grammar.arcs()))
+    else:
+        decoder.add_jsgf_string("parley", language.jsgf())
     decoder.activate_search("parley")
     return decoder
 

@@ -41,6 +41,10 @@ def main() -> None:
     if options.clinc and options.home_assistant:
         source = options.clinc, options.home_assistant, options.split, options.seed
         inside, outside = public.in_scope(*source), public.out_of_scope(*source)
+        if options.without_seed is not None:
+            seen = (*source[:3], options.without_seed)
+            inside = _others(inside, public.in_scope(*seen))
+            outside = _others(outside, public.out_of_scope(*seen))
     else:
         inside, outside = INSIDE, OUTSIDE
     voices = [*VOICES, *(KOKORO if options.kokoro else ())]
@@ -65,6 +69,11 @@ def main() -> None:
     bench.report()
 
 
+def _others(phrases: list[Phrase], seen: list[Phrase]) -> list[Phrase]:
+    texts = {phrase.text for phrase in seen}
+    return [phrase for phrase in phrases if phrase.text not in texts]
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[2])
     parser.add_argument("--clips", type=Path, required=True, help="folder that keeps the speech")
@@ -72,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--home-assistant", type=Path, help="clone of home-assistant/intents")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--without-seed", type=int, help="leave out what this seed takes")
     parser.add_argument("--kokoro", type=Path, help="folder of Kokoro's unpacked packages")
     parser.add_argument("--voices", help="only these, with commas between")
     parser.add_argument("--each", type=int, help="voices of each phrase, in turn; default: all")
