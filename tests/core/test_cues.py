@@ -28,7 +28,7 @@ class Cued:
 
     def __init__(self, *, follow_up_s: float = 0.0, **earcons: object) -> None:
         base = settings(follow_up_s=follow_up_s)
-        audible = dict.fromkeys(Cue, "default") | earcons
+        audible = dict.fromkeys(tuple(Cue), "default") | earcons
         conf = msgspec.structs.replace(
             base,
             earcons=msgspec.structs.replace(
