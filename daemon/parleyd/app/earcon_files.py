@@ -17,6 +17,7 @@ LONGEST_S, LONGEST_ALARM_S = 2.0, 10.0  # a longer cue is a hindrance
 WITHIN_S = 5.0  # for all files: a disk that does not answer must not delay a start further
 QUIETEST = 0.002 * 32768  # -54 dBFS: a lower peak is inaudible
 ALARM_DBFS = -30.0  # of an alarm's loudest moments; Parley's own has -15
+MOST_GAIN_DB = 40.0
 _LOUDEST_S, _BLOCK_S = 0.2, 0.05
 _HEARD_HZ = 200, 8000  # what a small loudspeaker plays and old ears hear
 
@@ -73,11 +74,16 @@ def _audible(cue: Cue, path: Path, read: Read) -> Frames:
     level_dbfs = alarm_level_dbfs(sound)
     if level_dbfs < ALARM_DBFS:
         low_hz, high_hz = _HEARD_HZ
-        louder = wav.louder_file(path, ALARM_DBFS + 10 - level_dbfs)
+        gain_db = ALARM_DBFS + 10 - level_dbfs
+        short = len(sound) < _LOUDEST_S * SERVER_RATE_HZ
+        hopeless = short or gain_db > MOST_GAIN_DB  # louder, it would be noise
+        remedy = f"{wav.louder_file(path, gain_db)} makes it louder"
+        if hopeless:
+            remedy = f'take another file of {_LOUDEST_S:g} to {LONGEST_ALARM_S:g} s, or "default"'
         raise ParleyError(
             f"{path}: is too soft for an alarm: its loudest {_LOUDEST_S:g} s have "
             f"{level_dbfs:.0f} dBFS between {low_hz} and {high_hz} Hz, allowed are "
-            f"{ALARM_DBFS:.0f} dBFS or more; {louder} makes it louder"
+            f"{ALARM_DBFS:.0f} dBFS or more; {remedy}"
         )
     return sound
 
