@@ -110,7 +110,23 @@ def spelt(count: int) -> Any:
             Call("set_timer", {"seconds": 600, "name": "tea"}),
         ),
         ("set a timer", Say(("For how long?",))),
-        ("cancel all my timers", Call("cancel_timers", {"every": True})),
+        ("cancel all my timers", Call("cancel_timers", {"every": True, "kind": "timer"})),
+        ("stop the timers", Call("cancel_timers", {"every": True, "kind": "timer"})),
+        ("cancel every alarm", Call("cancel_timers", {"every": True, "kind": "alarm"})),
+        ("turn off the alarms", Call("cancel_timers", {"every": True, "kind": "alarm"})),
+        ("cancel all timers and alarms", Call("cancel_timers", {"every": True})),
+        ("stop the alarms and timers", Call("cancel_timers", {"every": True})),
+        ("cancel timer", Call("cancel_timers", {"kind": "timer"})),
+        ("turn the volume down to ten", Call("set_volume", {"percent": 10})),
+        ("lower the volume to five", Call("set_volume", {"percent": 5})),
+        ("set the volume to nine", Call("set_volume", {"percent": 90})),
+        ("set the volume to zero", Call("set_volume", {"percent": 0})),
+        ("volume 50%.", Call("set_volume", {"percent": 50})),
+        ("a 10-minute timer!", Call("set_timer", {"seconds": 600})),
+        ("change the alarm to eight", Call("set_alarm", {"time": "08:00", "move": True})),
+        ("set a pasta timer", Say(("How long is the pasta timer?",))),
+        ("wake me", Say(("When shall I wake you?",))),
+        ("at seven in the morning", Say(NOT_UNDERSTOOD)),
         ("cancel the alarm", Call("cancel_timers", {"kind": "alarm"})),
         ("stop the pasta timer", Call("cancel_timers", {"kind": "timer", "name": "pasta"})),
         ("wake me up at seven", Call("set_alarm", {"time": "07:00"})),
@@ -182,8 +198,23 @@ ALREADY_MISHEARD = IntentContext(NOW, ALL_TOOLS, spoken=True, sure=False)
         ),
         (
             "cancel all timers",
+            "I cancel all timers.",
+            "Shall I cancel all timers?",
+        ),
+        (
+            "cancel all timers and alarms",
             "I cancel all timers and alarms.",
             "Shall I cancel all timers and alarms?",
+        ),
+        (
+            "change the alarm to eight",
+            "I move the alarm to today at eight in the morning.",
+            "Shall I move the alarm to today at eight in the morning?",
+        ),
+        (
+            "volume five",
+            "I set the volume to 50 percent.",
+            "Shall I set the volume to 50 percent?",
         ),
         (
             "set the volume to five percent",
@@ -208,6 +239,88 @@ def test_doubtful_requests_are_asked_even_if_heard_well(said: str) -> None:
     assert isinstance(asked, Say)
     assert asked.offer is not None
     assert asked.sentences[0].startswith("Shall I ")
+
+
+@pytest.mark.parametrize(
+    "said", ["volume ten", "set the volume to 10", "turn the volume up to ten"]
+)
+@pytest.mark.parametrize("spoken", [True, False])
+def test_ten_of_ten_is_asked(said: str, spoken: bool) -> None:
+    asked = answer(said, IntentContext(NOW, ALL_TOOLS, spoken=spoken))
+    full = Call("set_volume", {"percent": 100})
+    assert asked == Say(("Shall I set the volume to 100 percent?",), offer=full)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "set the volume to -5", "set the volume to -50 percent", "set the volume to 50.5 percent",
+        "set the volume to 50,5 %", "set the volume to +5", "set the volume to - 5 percent",
+        "set the volume to \N{MINUS SIGN}5 percent", "set a timer for -5 minutes",
+        "set a timer for 0.5 hours", "set a timer for 20.5 minutes", "set a timer for 1/2 hour",
+        "set a timer for 20/5 minutes", "set a timer for 5\N{VULGAR FRACTION ONE HALF} minutes",
+        "set a timer for 2 1000 minutes", "set a timer for 1,000 seconds", "wake me at 7:5",
+    ],
+)  # fmt: skip
+def test_number_that_would_lose_a_part_is_not_understood(said: str) -> None:
+    assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(NOT_UNDERSTOOD)
+
+
+@pytest.mark.parametrize("question", ["At what time?", "It is already 3:05 PM. At what time?"])
+def test_bare_time_answers_the_question(question: str) -> None:
+    heard = IntentContext(NOW, ALL_TOOLS, (question,))
+    assert answer("tomorrow at seven", heard) == Call(
+        "set_alarm", {"time": "07:00", "day": "2026-03-02"}
+    )
+
+
+def test_answer_to_when_shall_i_wake_you_means_the_morning() -> None:
+    afternoon = NOW.replace(hour=15)
+    waking = IntentContext(afternoon, ALL_TOOLS, ("When shall I wake you?",), spoken=True)
+    call = answer("seven", waking)
+    assert isinstance(call, Call)
+    assert call.announcement == "I will wake you tomorrow, Monday, at seven in the morning."
+    other = IntentContext(afternoon, ALL_TOOLS, ("At what time?",))
+    assert answer("seven", other) == Call("set_alarm", {"time": "19:00"})
+
+
+@pytest.mark.parametrize("heard", ["How long is the pasta timer?", "How long is"])
+def test_duration_after_the_question_keeps_the_name(heard: str) -> None:
+    asked = IntentContext(NOW, ALL_TOOLS, (heard,), "How long is the pasta timer?")
+    pasta = Call("set_timer", {"seconds": 600, "name": "pasta"})
+    assert answer("ten minutes", asked) == pasta
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "rings"),
+    [
+        ("12-01 00:30", "wake me at one tonight", "12-01 01:00"),
+        ("12-01 00:30", "set an alarm for tonight at two", "12-01 02:00"),
+        ("12-01 02:00", "wake me at three tonight", "12-01 03:00"),
+        ("12-01 02:00", "set an alarm for one tonight", "12-02 01:00"),
+        ("12-01 00:30", "set an alarm for ten tonight", "12-01 22:00"),
+        ("11-30 15:05", "wake me at one tonight", "12-01 01:00"),
+        ("11-30 15:05", "set an alarm for tonight at midnight", "12-01 00:00"),
+        ("11-30 15:05", "set an alarm for today at midnight", "12-01 00:00"),
+        ("11-30 15:05", "set an alarm for tomorrow night at one", "12-02 01:00"),
+        ("11-30 15:05", "set an alarm for tomorrow night at midnight", "12-02 00:00"),
+        ("11-30 15:05", "wake me tomorrow night at two", "12-02 02:00"),
+        ("11-30 15:05", "set an alarm for tomorrow night at eleven", "12-01 23:00"),
+        ("11-30 15:05", "set an alarm for tuesday night at one", "12-02 01:00"),
+        ("11-30 15:05", "set an alarm for friday night at midnight", "12-05 00:00"),
+        ("11-30 15:05", "set an alarm for monday night at one", "12-01 01:00"),
+        ("11-30 15:05", "set an alarm for today at eight", "11-30 20:00"),
+        ("12-04 15:00", "set an alarm for next friday at four in the afternoon", "12-11 16:00"),
+        ("12-04 15:00", "set an alarm for friday at four in the afternoon", "12-04 16:00"),
+        ("12-04 17:00", "set an alarm for friday at four in the afternoon", "12-11 16:00"),
+    ],
+)
+def test_alarm_rings_in_the_night_that_was_named(now: str, said: str, rings: str) -> None:
+    local = datetime.fromisoformat(f"2026-{now}")
+    call = answer(said, IntentContext(local, ALL_TOOLS))
+    assert isinstance(call, Call)
+    day, hour = rings.split()
+    assert call.arguments == {"time": hour, "day": f"2026-{day}"}
 
 
 def test_duration_after_the_question_is_a_timer() -> None:

@@ -163,6 +163,36 @@ def test_confirmed_timers_survive_a_power_cut(tmp_path: Path) -> None:
     assert Kitchen(path, ClockReading(MONDAY + 80, 1.0)).timers.take_due() == []
 
 
+def test_all_of_one_kind_leave_the_other(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    for seconds in (60, 120):
+        kitchen.call("set_timer", seconds=seconds)
+    kitchen.call("set_alarm", time="07:30")
+    told = kitchen.call("cancel_timers", every=True, kind="timer")
+    assert told == "2 timers are cancelled."
+    assert "alarm" in kitchen.call("list_timers")
+    kitchen.call("set_timer", seconds=60)
+    told = kitchen.call("cancel_timers", every=True)
+    assert told == "1 timer and 1 alarm are cancelled."
+
+
+def test_moving_changes_the_only_alarm(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    none = kitchen.call("set_alarm", time="08:00", move=True)
+    assert none == "That did not work: there is not one alarm to change; there are: none."
+    kitchen.call("set_timer", seconds=60)
+    kitchen.call("set_alarm", time="06:00", name="work")
+    assert "The work alarm rings at 08:00" in kitchen.call("set_alarm", time="08:00", move=True)
+    assert kitchen.call("list_timers").count("work alarm") == 1
+    kitchen.call("set_alarm", time="09:00")
+    two = kitchen.call("set_alarm", time="10:00", move=True)
+    assert "there are: work alarm, alarm" in two or "there are: alarm, work alarm" in two
+    assert "10:00" not in kitchen.call("list_timers")
+    assert "work alarm rings at 10:00" in kitchen.call(
+        "set_alarm", time="10:00", name="work", move=True
+    )
+
+
 def test_cancelling_the_timer_leaves_the_alarm(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     assert "there is no alarm; there are: none" in kitchen.call("cancel_timers", kind="alarm")
@@ -171,7 +201,7 @@ def test_cancelling_the_timer_leaves_the_alarm(tmp_path: Path) -> None:
     assert kitchen.call("cancel_timers", kind="timer") == "The timer is cancelled."
     assert "there is no timer; there are: work alarm" in kitchen.call("cancel_timers", kind="timer")
     assert kitchen.call("cancel_timers") == "The work alarm is cancelled."
-    assert kitchen.call("cancel_timers") == "0 timers are cancelled."
+    assert kitchen.call("cancel_timers") == "No timer and no alarm is set."
 
 
 def test_timers_are_bounded_listed_and_cancelled(tmp_path: Path) -> None:

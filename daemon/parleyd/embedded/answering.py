@@ -6,11 +6,8 @@ from datetime import datetime
 
 from parleyd.embedded import grammar
 from parleyd.embedded.confirmation import confirm
-from parleyd.embedded.intents import GREETING, Call, IntentContext, Say, answer
+from parleyd.embedded.intents import GREETING, WORDS_UNHEARD, Call, IntentContext, Say, answer
 from parleyd.embedded.items import Item
-
-WORDS_UNHEARD = 2
-"""Of a question that a yes answers: people answer before its end."""
 
 
 def unanswered(items: Sequence[Item]) -> list[Item]:
@@ -58,8 +55,8 @@ def plan(
         local_time,
         tools,
         answers,
+        question=question.question if question else "",
         offer=question.offer if question else None,
-        question=(question.question,) if question else (),
         spoken=any(item.content_type == "input_audio" for item in asked),
         sure=all(item.heard.sure for item in asked if item.heard and item.heard.words),
     )
@@ -77,11 +74,10 @@ def plan(
 
 
 def _question(items: Sequence[Item]) -> Item | None:
-    """The assistant's last message, if it offered a call, which was not made since, and most of it
-    was heard."""
+    """The assistant's last message, if no call was made since, and most of it was heard."""
     later = (i for i in reversed(items) if i.role == "assistant" or i.type == "function_call")
     last = next(later, None)
-    if last is None or last.offer is None:
+    if last is None:
         return None
     heard, whole = len(last.memory().split()), len(last.question.split())
     return last if heard >= whole - WORDS_UNHEARD else None

@@ -17,7 +17,7 @@ from parleyd.embedded.network import Arc, Network
 _LANGUAGE = languages.load("en")
 RULES = _LANGUAGE.rules
 PHRASES = _LANGUAGE.intents
-SLOTS = ("duration", "when", "percent", "label", "kind", "story")
+SLOTS = ("duration", "when", "percent", "label", "kind", "kinds", "story")
 """Rules whose words are returned with the intent."""
 MOST_LETTERS = 400
 """No command is longer; the time to match a text grows with its length."""
@@ -25,6 +25,8 @@ MOST_LETTERS = 400
 _TOKEN = re.compile(r"<(\w+)>|[\w']+|[\[\]()|]")
 _NUMBERS = ("zero", *_LANGUAGE.units, *_LANGUAGE.teens)
 
+_WHOLE = re.compile(r"\d{1,3}(?:%|-?[a-z][a-z-]*)?|\d{1,2}[:.]\d\d(?:[ap]\.?m)?|\d{1,2}[ap]\.m")
+"""A number that keeps its value as words: not -5, 50.5, 1/2, or 1000."""
 _HALF = re.compile(
     rf"(\d|\b(?:{'|'.join(_NUMBERS)}|thirty|forty|fifty)\b|o'clock) ?([ap])\.?m\b\.?"
 )
@@ -56,6 +58,8 @@ def match(said: str) -> tuple[str, Mapping[str, str]] | None:
 
     `said`: any text; case and punctuation don't matter, and digits are understood.
     """
+    if _has_other_number(said[: 2 * MOST_LETTERS].lower()):
+        return None
     text = plain(said)
     for intent, pattern in _patterns().items():
         found = pattern.fullmatch(text)
@@ -72,6 +76,14 @@ def plain(said: str) -> str:
     text = re.sub(r"(\d{1,2}):00\b", r"\1", text)
     text = re.sub(r"\d+", _in_words, re.sub(r"(\d{1,2})[:.](0?)(\d)", _with_zero, text))
     return "".join(f"{word} " for word in re.findall(r"[a-z']+", text))[:MOST_LETTERS]
+
+
+def _has_other_number(text: str) -> bool:
+    """Whether a number has a sign or a fraction, or is too long: other words would remain."""
+    parts = [part.strip("\"'().,;:!?") for part in text.split() if re.search(r"\d", part)]
+    numeric = any(letter.isnumeric() and not letter.isascii() for letter in text)
+    signed = re.search(r"(?:^|\s)[-+\u2010-\u2015\u2212]\s+\d", text)
+    return bool(numeric or signed) or not all(map(_WHOLE.fullmatch, parts))
 
 
 def _with_zero(found: re.Match[str]) -> str:

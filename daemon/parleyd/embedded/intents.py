@@ -1,5 +1,6 @@
 """From the user's words to the answer: pure, without speech or socket."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,11 @@ NOT_UNDERSTOOD = ("Sorry, I did not understand that.", "You can ask me, what can
 GREETING = ("Hello.", "What can I do for you?")
 OKAY = ("Okay.",)
 HOW_LONG = "For how long?"
+HOW_LONG_NAMED = "How long is the {} timer?"
 WHEN = "At what time?"
+WAKE_WHEN = "When shall I wake you?"
+WORDS_UNHEARD = 2
+"""Of a question: people answer before its end."""
 VOLUME_STEP = 1
 """One step of `change_volume`; the device decides how large a step is."""
 QUIET_PERCENT = 10
@@ -53,9 +58,10 @@ class IntentContext:
     """Names of the functions that the client declared."""
     answers: Sequence[str] = ()
     """The heard part of each answer so far, oldest first."""
+    question: str = ""
+    """The last answer's question, if most of it was heard; empty: look at `answers`."""
     offer: Call | None = None
-    """The call that the last answer offered, with this question."""
-    question: tuple[str, ...] = ()
+    """The call that this question offered."""
     spoken: bool = False
     """The words were recognised, so they may be wrong."""
     sure: bool = True
@@ -69,8 +75,8 @@ def answer(said: str, context: IntentContext) -> Say | Call:
         return Say(NOT_UNDERSTOOD)
     intent, slots = found
     if intent == "yes" and context.offer is not None:
-        return context.offer if context.sure else Say(context.question, context.offer)
-    action = _action(intent, slots, context)
+        return context.offer if context.sure else Say((context.question,), context.offer)
+    action = _action(intent, {**slots, "said": grammar.plain(said)}, context)
     return action or Say(_words(intent, slots, context))
 
 
@@ -81,15 +87,20 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
         case "set_timer":
             return _timer(grammar.seconds(slots["duration"]), label, context)
         case "bare_timer":
-            return Say((HOW_LONG,))
+            return Say((HOW_LONG_NAMED.format(label) if label else HOW_LONG,))
         case "bare_duration":
-            timer = _timer(grammar.seconds(slots["duration"]), "", context)
-            asked = bool(context.answers) and context.answers[-1] == HOW_LONG
-            return timer if asked or isinstance(timer, Say) else _ask(timer, _timer_words(timer))
-        case "set_alarm" | "wake_me":
-            return _alarm(slots["when"], intent == "wake_me", context)
-        case "bare_alarm":
-            return Say((WHEN,))
+            name = _timer_asked(context)
+            timer = _timer(grammar.seconds(slots["duration"]), name or "", context)
+            if name is not None or isinstance(timer, Say):
+                return timer
+            return _ask(timer, _timer_words(timer))
+        case "set_alarm" | "wake_me" | "move_alarm":
+            return _alarm(slots["when"], intent, context)
+        case "bare_when":
+            asked = {WHEN: "set_alarm", WAKE_WHEN: "wake_me"}.get(_question(context))
+            return _alarm(slots["when"], asked, context) if asked else Say(NOT_UNDERSTOOD)
+        case "bare_alarm" | "bare_wake":
+            return Say((WHEN if intent == "bare_alarm" else WAKE_WHEN,))
         case "cancel_timer" | "cancel_all":
             return _cancel(intent == "cancel_all", slots, context)
         case "list_timers":
@@ -101,7 +112,7 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
             steps = VOLUME_STEP if intent == "volume_up" else -VOLUME_STEP
             return _call("change_volume", {"steps": steps}, context)
         case "volume_set" | "volume_full":
-            return _volume(slots.get("percent", "hundred percent"), context)
+            return _volume(slots.get("percent", "hundred percent"), slots["said"], context)
         case "repeat" if "say_again" in context.tools and context.answers:
             return Call("say_again", {})
     return None
@@ -146,26 +157,51 @@ def _timer_words(timer: Call) -> str:
     return f"set a timer for {spoken_duration(timer.arguments['seconds'])}"
 
 
-def _alarm(words: str, wake: bool, context: IntentContext) -> Say | Call:
-    now = context.local_time
+def _question(context: IntentContext) -> str:
+    """The question that the user has heard last; empty: there was none."""
+    if context.question or not context.answers:
+        return context.question
+    heard = (sentences(context.answers[-1]) or ("",))[-1]
+    return heard if heard.endswith("?") else ""
+
+
+def _timer_asked(context: IntentContext) -> str | None:
+    """The name of the timer whose duration was asked; empty: it has none; None: not asked."""
+    before, after = HOW_LONG_NAMED.split("{}")
+    asked = _question(context)
+    if asked.startswith(before) and asked.endswith(after):
+        return asked[len(before) : -len(after)]
+    return "" if asked == HOW_LONG else None
+
+
+def _alarm(words: str, intent: str, context: IntentContext) -> Say | Call:
+    now, wake = context.local_time, intent == "wake_me"
     found = when.alarm_time(words, now, wake=wake)
     if found is None:
         return Say(("No clock shows that hour.",))
     if found.at <= now:
-        return Say((f"It is already {_clock(now)}.", WHEN))
-    arguments = {"time": found.hour}
+        return Say((f"It is already {_clock(now)}.", WAKE_WHEN if wake else WHEN))
+    arguments: dict[str, Any] = {"time": found.hour}
     if found.day is not None:
         arguments["day"] = f"{found.day}"
     time = when.spoken_time(found.at, now)
     did = f"I will wake you {time}." if wake else f"The alarm will ring {time}."
     ask = f"wake you {time}" if wake else f"set an alarm for {time.removeprefix('at ')}"
+    if intent == "move_alarm":
+        arguments["move"] = True
+        did, ask = f"I move the alarm to {time}.", f"move the alarm to {time}"
     return _careful("set_alarm", arguments, did, ask, context)
 
 
-def _cancel(every: bool, slots: Mapping[str, str], context: IntentContext) -> Say | Call:
-    if every:
-        told = "I cancel all timers and alarms."
-        return _careful("cancel_timers", {"every": True}, told, told[2:-1], context)
+def _cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Say | Call:
+    if all_of:
+        words = slots.get("kinds") or slots["kind"]
+        kinds = [kind for kind in ("timer", "alarm") if kind in words]
+        told = f"I cancel all {' and '.join(f'{kind}s' for kind in kinds)}."
+        every: dict[str, Any] = {"every": True}
+        if len(kinds) == 1:
+            every["kind"] = kinds[0]
+        return _careful("cancel_timers", every, told, told[2:-1], context)
     arguments = {"kind": slots["kind"]}
     if "label" in slots:
         arguments["name"] = slots["label"]
@@ -181,15 +217,21 @@ def _mute(minutes: int, ask: bool, context: IntentContext) -> Say | Call:
     return _careful("mute_microphone", {"minutes": minutes}, told, told[2:-1], context)
 
 
-def _volume(words: str, context: IntentContext) -> Say | Call:
+def _volume(words: str, said: str, context: IntentContext) -> Say | Call:
     level = grammar.number(words)
-    if "percent" not in words and 1 <= level <= 10:
-        level *= 10  # "volume five": of ten
+    of_ten = "percent" not in words and 1 <= level <= 10 and not _DOWN.search(said)
+    if of_ten:
+        level *= 10  # "volume five"
     percent = min(level, 100)
-    if percent >= QUIET_PERCENT:
+    if of_ten and percent == 100:
+        context = replace(context, spoken=True, sure=False)
+    if percent >= QUIET_PERCENT and not of_ten:
         return _call("set_volume", {"percent": percent}, context)
     told = f"I set the volume to {percent} percent."
     return _careful("set_volume", {"percent": percent}, told, told[2:-1], context)
+
+
+_DOWN = re.compile(r"\b(?:down|lower|reduce|decrease)")
 
 
 def _careful(

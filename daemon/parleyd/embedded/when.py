@@ -12,6 +12,10 @@ WAKING_HOURS = range(4, 12)
 DAYTIME_HOURS = range(6, 12)
 """The morning hours of an alarm with a day, if it does not say which half of the day."""
 
+NIGHT_ENDS = 6
+"""The hour at which a night ends."""
+
+_HALF_DAY = timedelta(hours=12)
 _AFTER = ("past", "after")
 _PARTS = ("morning", "afternoon", "evening", "night")
 
@@ -42,6 +46,7 @@ def alarm_time(words: str, now: datetime, *, wake: bool = False) -> AlarmTime | 
     hours, minutes, sure = found
     part = _part(words)
     day = _day(words, now)
+    open_half = not (part or sure)
     if part:
         hours, sure = _in_part(hours, part), True
     if not sure:
@@ -52,14 +57,13 @@ def alarm_time(words: str, now: datetime, *, wake: bool = False) -> AlarmTime | 
         elif day:
             sure = True
     if day is not None:
-        if day == now.date() and hours < WAKING_HOURS.start and part in ("night", "tonight"):
-            day += timedelta(days=1)  # "tonight at one"
         at = datetime.combine(day, now.timetz()).replace(
             hour=hours, minute=minutes, second=0, microsecond=0
         )
-        if at <= now and any(word in words for word in WEEKDAYS):
-            at, day = at + timedelta(days=7), day + timedelta(days=7)
-        return AlarmTime(at, day)
+        at += timedelta(days=_days_later(words, at, now))
+        if at <= now and open_half and at + _HALF_DAY > now and hours < 12:
+            at += _HALF_DAY  # "today at eight", said after eight in the morning
+        return AlarmTime(at, at.date())
     choices = [hours] if sure else [hours % 12, hours % 12 + 12]
     return AlarmTime(min(_next(choice, minutes, now) for choice in choices), None)
 
@@ -130,10 +134,10 @@ def _part(words: str) -> str:
 
 
 def _in_part(hours: int, part: str) -> int:
-    """The hour of a day with 24 hours; a night ends at six."""
+    """The hour of a day with 24 hours."""
     if hours > 12:
         return hours
-    if part == "morning" or (part in ("night", "tonight") and hours % 12 < 6):
+    if part == "morning" or (part in ("night", "tonight") and hours % 12 < NIGHT_ENDS):
         return hours % 12
     return hours % 12 + 12
 
@@ -146,6 +150,22 @@ def _day(words: str, now: datetime) -> date | None:
         if name in words:
             return now.date() + timedelta(days=(number - now.weekday()) % 7)
     return now.date() if re.search(r"\b(today|tonight|this)\b", words) else None
+
+
+def _days_later(words: str, at: datetime, now: datetime) -> int:
+    """The days from `at`, on the named day, to the instant that is meant.
+
+    A night belongs to the day on which it began, unless it has begun and `at` is still to come.
+    """
+    weekday = any(name in words for name in WEEKDAYS)
+    of_night = _part(words) in ("night", "tonight") and at.hour < NIGHT_ENDS
+    midnight_today = "midnight" in words and at.date() == now.date()
+    if weekday:
+        today = at.date() == now.date()
+        at += timedelta(days=of_night)
+        return of_night + 7 * (at <= now or (today and "next" in words))
+    begun = at.date() == now.date() and now.hour < NIGHT_ENDS and at > now
+    return int((of_night and not begun) or (midnight_today and at <= now))
 
 
 def _next(hours: int, minutes: int, now: datetime) -> datetime:

@@ -145,6 +145,10 @@ class Alarms:
             self._forget(alarm)
         return sorted((a for a in gone if not a.missed), key=lambda a: a.due)
 
+    def remove(self, alarm: Alarm) -> None:
+        """Remove a waiting alarm."""
+        self._forget(alarm)
+
     def take_due(self, now: ClockReading) -> tuple[list[Alarm], list[Alarm]]:
         """Return the alarms that ring now, and those missed too long ago to ring; each one once.
 

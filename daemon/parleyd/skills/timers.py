@@ -115,11 +115,14 @@ class Timers:
             date | None,
             Meta(description=f"if not its next occurrence; at most {LONGEST_DAYS} days ahead"),
         ] = None,
+        move: Annotated[bool, Meta(description="change the only alarm instead")] = False,
     ) -> str:
         """Set an alarm that rings on this speaker at an hour of its local time."""
         hour, minute = map(int, time.split(":"))
         now = self._clock()
         due = next_time(hour, minute, day, now.wall)
+        if move:
+            name = self._take_only(name)
         alarm = self._alarms.set_alarm(due, name, now, any_day=day is None)
         text = f"The {_what(alarm)} rings at {_hour(alarm)}."
         if not _shows(due, hour, minute):
@@ -160,7 +163,16 @@ class Timers:
         await self.save()
         if len(gone) == 1:
             return f"The {_what(gone[0])} is cancelled."
-        return f"{len(gone)} timers are cancelled."
+        return f"{_counted(gone)} are cancelled." if gone else "No timer and no alarm is set."
+
+    def _take_only(self, name: str) -> str:
+        """Remove the alarm with this name, or the only one; return its name. Raises ValueError."""
+        found = self._alarms.find(name, "alarm")
+        if len(found) != 1:
+            there = _names(self._alarms.find("", "alarm")) or "none"
+            raise ValueError(f"there is not one alarm to change; there are: {there}")
+        self._alarms.remove(found[0])
+        return found[0].name
 
     async def _confirmed(self, text: str) -> str:
         if await self.save():
@@ -179,6 +191,13 @@ def _names(alarms: Sequence[Alarm]) -> str:
 
 def _what(alarm: Alarm) -> str:
     return f"{alarm.name} {'timer' if alarm.timer else 'alarm'}".lstrip()
+
+
+def _counted(alarms: Sequence[Alarm]) -> str:
+    """``2 timers and 1 alarm``."""
+    timers = sum(alarm.timer for alarm in alarms)
+    kinds = (("timer", timers), ("alarm", len(alarms) - timers))
+    return " and ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds if count)
 
 
 def _hour(alarm: Alarm) -> str:
