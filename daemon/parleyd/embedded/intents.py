@@ -26,6 +26,9 @@ QUIET_PERCENT = 10
 """Below this, the way back may be hard to hear."""
 MUTE_MINUTES = 10
 """A closed microphone whose duration was not said."""
+LONGEST_S = 24 * 3600
+TOO_LONG = ("At most 24 hours.",)
+"""Of a timer and of a closed microphone, as in the skills."""
 LONGEST_UNASKED_MIN = 30
 """Of a microphone that is closed by voice without a question."""
 
@@ -147,6 +150,8 @@ def _words(intent: str, slots: Mapping[str, str], context: IntentContext) -> tup
 
 
 def _timer(seconds: int, label: str, context: IntentContext) -> Say | Call:
+    if seconds > LONGEST_S:
+        return Say(TOO_LONG)
     arguments: dict[str, Any] = {"seconds": seconds}
     if label:
         arguments["name"] = label
@@ -210,6 +215,8 @@ def _cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> S
 
 
 def _mute(minutes: int, ask: bool, context: IntentContext) -> Say | Call:
+    if 60 * minutes > LONGEST_S:
+        return Say(TOO_LONG)
     length = spoken_duration(60 * minutes)
     if ask or minutes > LONGEST_UNASKED_MIN:
         context = replace(context, sure=False)
