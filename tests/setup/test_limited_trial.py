@@ -46,6 +46,7 @@ def test_interruption_ends_the_child(trial: LimitedTrial, monkeypatch: pytest.Mo
     monkeypatch.setattr(CardTrial, "play_tone", lambda *_: signal.pause())
     main = threading.main_thread().ident
     assert main is not None
+    others = _children()
     timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     began = time.monotonic()
@@ -53,5 +54,9 @@ def test_interruption_ends_the_child(trial: LimitedTrial, monkeypatch: pytest.Mo
         trial.play_tone(AUDIO)
     timer.join()
     assert time.monotonic() - began < limited_trial.WITHIN_S
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert _children() <= others
+
+
+def _children() -> set[str]:
+    """Of this process; the test's runner may have some, too."""
+    return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())

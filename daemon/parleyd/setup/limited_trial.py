@@ -64,12 +64,14 @@ class LimitedTrial:
 def _in_child(body: Callable[[], bytes | None], what: str) -> bytes:
     reader, writer = os.pipe()
     parent = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a Ctrl-C now would lose the child
     pid = os.fork()
     if pid == 0:
         _child(body, writer, parent)
-    os.close(writer)
     data, ends = b"", time.monotonic() + WITHIN_S
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        os.close(writer)
         while select.select([reader], [], [], max(0.0, ends - time.monotonic()))[0]:
             piece = os.read(reader, PIPE_BYTES)
             if not piece:
