@@ -24,7 +24,7 @@ COMMANDS = [
     "wake me tomorrow at quarter to seven",
     "set an alarm",
     "at seven in the morning",
-    "wake me up",
+    "please wake me up",
     "change the alarm to eight",
     "what timers are set",
     "turn off the microphone for half an hour",
