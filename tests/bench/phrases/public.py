@@ -147,8 +147,7 @@ def _hass_timer(intent: str, text: str, slots: _Slots) -> Phrase | None:
     if intent != "HassStartTimer" or not set(slots) <= {*sizes, "name"} or _long(text):
         return None
     seconds = sum(int(str(slots.get(unit, 0))) * size for unit, size in sizes.items())
-    name = str(slots["name"]) if "name" in slots else ""
-    return Phrase(spelled(text), Wanted("set_timer", seconds=seconds, name=name))
+    return Phrase(spelled(text), Wanted("set_timer", seconds=seconds, name=_name(slots)))
 
 
 def _hass_volume(intent: str, text: str, slots: _Slots) -> Phrase | None:
@@ -176,7 +175,13 @@ def _hass_plain(intent: str, text: str, slots: _Slots) -> Phrase | None:
     cancels = intent == "HassCancelTimer"
     if intent not in _HASS_PLAIN or _long(text) or not set(slots) <= {"name"} & {"name" * cancels}:
         return None
-    return Phrase(spelled(text), Wanted(_HASS_PLAIN[intent], name=str(slots.get("name", ""))))
+    return Phrase(spelled(text), Wanted(_HASS_PLAIN[intent], name=_name(slots)))
+
+
+def _name(slots: _Slots) -> str:
+    """The first of several spellings, where the source has more than one."""
+    name = slots.get("name", "")
+    return str(name[0] if isinstance(name, list) else name).strip()
 
 
 def _long(text: str) -> bool:
