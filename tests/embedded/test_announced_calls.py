@@ -121,6 +121,16 @@ def test_yes_before_the_question_was_heard_permits_nothing(
     assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == []
 
 
+@pytest.mark.parametrize("reply", ["sure", "sure now", "yeah", "yes now", "yes for me", "do it"])
+def test_spoken_reply_that_resembles_a_yes_is_asked_again(desk: Desk, reply: str) -> None:
+    """ "Sure not" and "yesterday" are recognised as such words; only a plain yes permits."""
+    hear(desk, "cancel all timers and alarms", sure=False)
+    desk.wait(10.0)
+    came = hear(desk, reply, sure=True) + desk.wait(10.0)
+    assert calls(came) == []
+    assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == ["cancel_timers"]
+
+
 def test_unsure_yes_is_asked_again(desk: Desk) -> None:
     hear(desk, "cancel all timers", sure=False)
     desk.wait(10.0)

@@ -461,3 +461,18 @@ def test_rest_of_a_story_begins_at_the_first_unheard_sentence(
 def test_stories_are_long_enough_to_interrupt(speak: Callable[[str], Frames]) -> None:
     for story in STORIES.values():
         assert sum(len(speak(sentence)) for sentence in story) / 24000 > 40.0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "don't cancel the timer",
+        "do not delete all my alarms",
+        "don't stop listening",
+        "never close the microphone",
+        "don't wake me up",
+        "please don't turn it up",
+    ],
+)
+def test_negated_command_does_nothing(said: str) -> None:
+    assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(("Okay.",))

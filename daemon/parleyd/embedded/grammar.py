@@ -33,10 +33,14 @@ _HALF = re.compile(
 """An hour with "am", which is a word otherwise."""
 
 
+RARE = {"wake": 0.3, "filler": 0.01, "request": 0.2, "tail": 0.1}
+"""Shares of sentences with these parts; the same for all would let them swallow clear words."""
+
+
 def arcs() -> list[Arc]:
     """The whole grammar for the recogniser."""
     bodies = RULES | {f"i_{name}": " | ".join(phrases) for name, phrases in PHRASES.items()}
-    network = Network({name: _tokens(body) for name, body in bodies.items()})
+    network = Network({name: _tokens(body) for name, body in bodies.items()}, RARE)
     command = " | ".join(f"<i_{name}>" for name in PHRASES)
     network.add(_tokens(f"[<wake>] [<filler>] [<request>] ({command}) [<tail>]"))
     return network.arcs()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from parleyd.embedded import grammar, when
+from parleyd.embedded.answers import is_yes
 from parleyd.embedded.confirmation import sentences, spoken_duration
 from parleyd.embedded.guide import help_words
 from parleyd.embedded.stories import rest, tell
@@ -78,7 +79,8 @@ def answer(said: str, context: IntentContext) -> Say | Call:
         return Say(NOT_UNDERSTOOD)
     intent, slots = found
     if intent == "yes" and context.offer is not None:
-        return context.offer if context.sure else Say((context.question,), context.offer)
+        clear = context.sure and not (context.spoken and not is_yes(said))
+        return context.offer if clear else Say((context.question,), context.offer)
     action = _action(intent, {**slots, "said": grammar.plain(said)}, context)
     return action or Say(_words(intent, slots, context))
 

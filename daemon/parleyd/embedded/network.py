@@ -19,6 +19,8 @@ class Network:
 
     rules: Mapping[str, Sequence[str]]
     """Tokens of each rule: words, ``<rule>``, and ``( ) [ ] |``; no rule contains itself."""
+    rare: Mapping[str, float] = field(default_factory=dict)
+    """How likely an optional rule is, for those that are said more seldom than every other time."""
     _arcs: dict[tuple[int, int, str], float] = field(default_factory=dict)
     _states: int = 2
 
@@ -62,8 +64,9 @@ class Network:
     def _part(self, part: Sequence[str], at: int, after: int, share: float) -> None:
         first = part[0]
         if first == "[":
-            share /= 2
-            self._arc(at, after, "", share)
+            taken = self.rare.get(part[1].strip("<>"), 0.5) if len(part) == 3 else 0.5
+            self._arc(at, after, "", share * (1 - taken))
+            share *= taken
         if first in "([":
             self.add(part[1:-1], at, after, share)
         elif first[0] == "<":

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from pocketsphinx import Decoder, get_model_path
 
-from parleyd.audio import decode_pcm16
+from parleyd.audio import db_to_power, decode_pcm16
 from parleyd.embedded import answers as answers_grammar
 from parleyd.embedded import grammar
 from parleyd.embedded.network import END, START
@@ -50,6 +50,8 @@ MOST_STATES = 2_000
 """Word models in one frame; without a limit noise takes 25 MB more."""
 
 LEAST_PEAK = 16  # -66 dBFS; zeros have no spectrum, and were recognised as "go on" at -1.5
+SOFTEST_DB = 30.0  # of speech, below its loud parts
+
 LEAST_FRAMES = ms_to_frames(100, MIC_RATE_HZ)  # no command is shorter
 
 
@@ -78,6 +80,9 @@ class Recognizer:
         """The command in one utterance (int16, 16 kHz), or nothing if there is none."""
         if len(frames) < LEAST_FRAMES or int(np.abs(frames.astype(np.int32)).max()) < LEAST_PEAK:
             return NOTHING
+        frames = without_silence(frames)
+        if len(frames) < LEAST_FRAMES:
+            return NOTHING
         words = decode(self._decoder, frames)
         found = self._decoder.hyp()
         if found is None or not found.hypstr:
@@ -89,6 +94,22 @@ class Recognizer:
         if score < self._least_confidence:
             return RecognitionResult("", score)
         return RecognitionResult(found.hypstr, score, sure=score >= SURE_CONFIDENCE)
+
+
+def without_silence(frames: Frames) -> Frames:
+    """Cut the quiet before and after the speech (int16, 16 kHz).
+
+    The decoder levels the spectrum by its mean over the utterance, and half a second of the room
+    outweighs a short word.
+    """
+    step = ms_to_frames(10, MIC_RATE_HZ)
+    steps = frames[: len(frames) // step * step].reshape(-1, step).astype(np.float64)
+    power = np.mean(steps**2, axis=1)
+    loud = np.flatnonzero(power > np.quantile(power, 0.95) * db_to_power(-SOFTEST_DB))
+    if not len(loud):
+        return frames
+    first, last = loud[0] * step, (loud[-1] + 1) * step
+    return frames[first:last]
 
 
 def _decoder(language: ModuleType) -> Decoder:
