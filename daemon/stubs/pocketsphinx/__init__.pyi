@@ -22,7 +22,8 @@ class Segment:
     def ascore(self) -> float: ...
 
 @disjoint_base
-class FsgModel: ...
+class FsgModel:
+    def __init__(self, *args: object) -> None: ...
 
 @disjoint_base
 class Decoder:
