@@ -32,6 +32,10 @@ playback = "null"
 capture = "null"
 boot_chime = false
 priority = 0
+[earcons]
+wake = ""
+follow_up = ""
+ended = ""
 [realtime]
 server = "embedded"
 [turn]
@@ -89,8 +93,8 @@ async def roommate(
 ) -> AsyncIterator[Roommate]:
     """Run a daemon and its relay inside the block.
 
-    The null device is silent; `near_db` sets how loud that is for this speaker, by the levels that
-    it has saved.
+    The null device is silent, and so are the cues, whose echo would change the level. `near_db`
+    sets how loud silence is for this speaker, by the levels that it has saved.
     """
     home = folder / name
     state = home / "parley"
