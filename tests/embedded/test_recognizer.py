@@ -74,7 +74,7 @@ def test_every_intent_is_recognised(
         if grammar.match((got := heard(recognizer, spoken, text, voice)).words)
         != grammar.match(text)
     }
-    assert len(wrong) <= 6, wrong  # kal16 is hard to understand; the others miss one or two
+    assert len(wrong) <= 5, wrong  # kal16 is hard to understand; the others miss one or two
     assert {grammar.match(text)[0] for text in COMMANDS} == set(grammar.PHRASES)  # type: ignore[index]
 
 
@@ -92,7 +92,7 @@ def test_other_sentences_are_refused(recognizer: Recognizer, spoken: Callable[..
 def test_command_after_the_end_of_a_wake_word_is_recognised(
     recognizer: Recognizer, spoken: Callable[..., Frames]
 ) -> None:
-    clip = spoken("jarvis what time is it", "slt", MIC_RATE_HZ)
+    clip = spoken("jarvis what time is it", "rms", MIC_RATE_HZ)
     onset = int(np.flatnonzero(np.abs(clip.astype(int)) > 800)[0])
     for cut_ms in (100, 200, 300):
         tail = clip[onset + MIC_RATE_HZ * cut_ms // 1000 :]
