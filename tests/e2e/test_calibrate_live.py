@@ -71,6 +71,7 @@ def begun(daemon: Daemon) -> Iterator[subprocess.Popen[str]]:
     before = count()
     with calibrating("--config", str(daemon.config)) as process:
         try:
+            until_it_says(process, "Silence")  # a line of the one before may come late to the log
             wait_for(lambda: count() > before)
             yield process
         finally:
