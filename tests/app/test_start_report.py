@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from parleyd import __version__, config
+from parleyd.app.server_address import server_name
 from parleyd.app.start_report import of_configuration, of_process
 
 
@@ -39,3 +40,12 @@ def test_a_configuration_names_word_server_and_cards(toml: str, key: str, line: 
     told = of_configuration(config.parse(toml), {"OPENAI_API_KEY": key} if key else {})
     assert line in told
     assert key not in told or not key
+
+
+@pytest.mark.parametrize(
+    ("server", "key", "name"),
+    [("auto", "", "embedded"), ("auto", "sk-test", "openai"), ("embedded", "sk-test", "embedded")],
+)
+def test_the_server_that_answers_has_a_name(server: str, key: str, name: str) -> None:
+    settings = config.parse(f'realtime.server = "{server}"').realtime
+    assert server_name(settings, {"OPENAI_API_KEY": key} if key else {}) == name

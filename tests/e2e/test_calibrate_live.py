@@ -115,6 +115,7 @@ def test_daemon_is_a_speaker_after_each_end_of_a_measurement(rig: PulseRig, daem
     assert rig.open_microphones() == 0
     refused = parley("calibrate", "--config", str(daemon.config), "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]) == (5, "muted")
+    assert "quiet" not in parley("calibrate", "--config", str(daemon.config)).stdout
     assert parley("unmute").returncode == 0
     daemon.wait("STATUS=idle")
 

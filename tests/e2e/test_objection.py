@@ -17,15 +17,17 @@ from parleyd.simulation.clips import normalised, synthesize
 from parleyd.simulation.simulated_speaker import SimulatedSpeaker
 from tests.e2e.rehearsing import RATE_HZ, run, settings
 
+ONCE = TurnConfig(follow_up_s=0.0)
+ONCE_LOCAL = TurnConfig(follow_up_s=0.0, detection="local")
 ASKED = "wake me up at seven please"  # clear enough to be announced instead of asked
 
 
-async def in_room(scene: Callable[[SimulatedSpeaker], Awaitable[None]]) -> None:
+async def in_room(scene: Callable[[SimulatedSpeaker], Awaitable[None]], turn: TurnConfig) -> None:
     """Play a scene in real time: the server's moment for an objection is real, too."""
     server = EmbeddedServer()
     address = ServerAddress.embedded(await server.start())
     try:
-        config = msgspec.structs.replace(settings(), turn=TurnConfig(follow_up_s=0.0))
+        config = msgspec.structs.replace(settings(), turn=turn)
         room = Room(seed=3, echo_gain_db=-30.0, noise_dbfs=-75.0, loudspeaker_rate_hz=RATE_HZ)
         simulated = SimulatedSpeaker(config, address, None, room=room, faster=1.0)
         async with simulated.connected():
@@ -44,11 +46,16 @@ def announced(simulated: SimulatedSpeaker) -> bool:
     return bool(simulated.received(ev.TranscriptDone))
 
 
+def sounds(simulated: SimulatedSpeaker) -> bool:
+    """The loudspeaker was heard within the last third of a second."""
+    return bool(np.abs(simulated.recording.loudspeaker[-RATE_HZ // 3 :]).max() > 100)
+
+
 async def silent(simulated: SimulatedSpeaker) -> None:
     """Wait until the announcement has been played, and a little of the moment after it."""
     assert await simulated.run(lambda: announced(simulated), longest_s=20)
-    quiet = lambda: np.abs(simulated.recording.loudspeaker[-RATE_HZ // 5 :]).max() < 100  # noqa: E731
-    assert await simulated.run(quiet, longest_s=10)
+    assert await simulated.run(lambda: sounds(simulated), longest_s=10)
+    assert await simulated.run(lambda: not sounds(simulated), longest_s=10)
 
 
 async def _says_nothing(simulated: SimulatedSpeaker) -> None:
@@ -65,8 +72,11 @@ async def _says_no(simulated: SimulatedSpeaker) -> None:
     assert simulated.timers.waiting() == []
 
 
-@pytest.mark.parametrize("scene", [_says_nothing, _says_no])
+@pytest.mark.parametrize(
+    ("scene", "turn"),
+    [(_says_nothing, ONCE), (_says_no, ONCE), (_says_no, ONCE_LOCAL)],
+)
 def test_announced_alarm_is_set_unless_the_user_objects(
-    scene: Callable[[SimulatedSpeaker], Awaitable[None]],
+    scene: Callable[[SimulatedSpeaker], Awaitable[None]], turn: TurnConfig
 ) -> None:
-    run(in_room(scene), within_s=100)
+    run(in_room(scene, turn), within_s=100)

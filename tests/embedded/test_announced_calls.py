@@ -8,7 +8,7 @@ import pytest
 
 from parleyd.embedded.actions import Recognize
 from parleyd.embedded.recognition import RecognitionResult
-from parleyd.embedded.response import OBJECTION_S
+from parleyd.embedded.response import OBJECTION_S, YES_WITHIN_S
 from parleyd.units import SERVER_RATE_HZ
 from tests.embedded.engine_desk import MANUAL, Desk, Json, audio, kinds, only, transcript
 
@@ -128,6 +128,16 @@ def test_spoken_reply_that_resembles_a_yes_is_asked_again(desk: Desk, reply: str
     desk.wait(10.0)
     came = hear(desk, reply, sure=True) + desk.wait(10.0)
     assert calls(came) == []
+    assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == ["cancel_timers"]
+
+
+def test_yes_long_after_the_question_is_asked_again(desk: Desk) -> None:
+    asked = hear(desk, "cancel all timers", sure=False)
+    asked += desk.wait(len(desk.speak("Shall I cancel all timers?")) / SERVER_RATE_HZ)
+    desk.wait(YES_WITHIN_S + 0.1)
+    came = hear(desk, "yes", sure=True)
+    assert calls(came) == []
+    assert transcript(came + desk.wait(10.0)) == transcript(asked)
     assert calls(hear(desk, "yes", sure=True) + desk.wait(10.0)) == ["cancel_timers"]
 
 

@@ -36,7 +36,7 @@ from parleyd.app.measuring_core import MeasuringCore
 from parleyd.app.microphone_gate import MicrophoneGate
 from parleyd.app.preflight import Parts
 from parleyd.app.quiet_hours import QuietHours
-from parleyd.app.server_address import server_address
+from parleyd.app.server_address import server_address, server_name
 from parleyd.app.service_status import ServiceStatus
 from parleyd.app.skill_runtime import SkillRuntime
 from parleyd.app.supervision import Run, running
@@ -200,7 +200,7 @@ async def assembled(
             queue,
             runtime,
             gate,
-            settings.realtime.server,
+            server_name(settings.realtime, os.environ),
             lambda: connection.link,
             DailySpan(settings.home.quiet_hours),
             measurements,

@@ -70,7 +70,7 @@ class Controls:
     runtime: SkillRuntime
     gate: MicrophoneGate
     server: str
-    """`realtime.server`."""
+    """The name of the one that answers."""
     link: Callable[[], Link]
     """Describes the connection to it."""
     quiet_hours: DailySpan

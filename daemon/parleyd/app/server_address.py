@@ -8,6 +8,13 @@ from parleyd.errors import ParleyError
 from parleyd.realtime.connection import ServerAddress
 
 
+def server_name(realtime: config.RealtimeConfig, environ: Mapping[str, str]) -> str:
+    """The server that answers: `realtime.server`, or what "auto" stands for."""
+    if realtime.server != "auto":
+        return realtime.server
+    return "openai" if config.secret(OPENAI.key, environ) else "embedded"
+
+
 def server_address(
     realtime: config.RealtimeConfig, environ: Mapping[str, str]
 ) -> ServerAddress | None:
@@ -15,9 +22,7 @@ def server_address(
 
     Raises `ParleyError` if the server needs a key and there is none.
     """
-    name = realtime.server
-    if name == "auto":
-        name = "openai" if config.secret(OPENAI.key, environ) else "embedded"
+    name = server_name(realtime, environ)
     if name == "embedded":
         return None
     server = profile(name)

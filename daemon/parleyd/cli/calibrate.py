@@ -29,8 +29,8 @@ from parleyd.cli.calibration_results import (
 from parleyd.cli.calibration_screen import CalibrationScreen
 from parleyd.cli.configuration import config_option
 from parleyd.cli.control import EXIT_STATUS
-from parleyd.control.client import ControlClient
-from parleyd.control.replies import StatusReply
+from parleyd.control.client import ControlClient, failure
+from parleyd.control.replies import Code, StatusReply
 from parleyd.control.requests import StatusRequest
 from parleyd.diagnostics.configuration_change import write_values
 from parleyd.diagnostics.measuring_alone import alone
@@ -168,6 +168,8 @@ def _measurer(
     else:
         with client:
             status = client.ask(StatusRequest(), StatusReply)
+            if status.microphone.closed:  # before the user is asked to be quiet
+                raise failure(Code.MUTED, "the microphone is closed, and no measurement opens it")
             screen.say("The daemon measures; meanwhile it does not listen to you.")
             yield (
                 DaemonMeasurer(client, screen.progress, screen.say, urgent=urgent),

@@ -105,7 +105,7 @@ class StatusReply(NumberedReply, frozen=True, kw_only=True, tag="status"):
     volume: int
     """Percent."""
     server: str
-    """`realtime.server` of the configuration."""
+    """The one that answers: a name of `realtime.server`, but never ``auto``."""
     link: str = ""
     """Of the connection to it: ``up``, ``connecting`` or ``resting``."""
     round_trip_ms: float | None = None

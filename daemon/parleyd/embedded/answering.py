@@ -30,9 +30,12 @@ def awaited(items: Sequence[Item]) -> Item | None:
 
 
 def plan(
-    items: Sequence[Item], local_time: datetime, tools: frozenset[str]
+    items: Sequence[Item], local_time: datetime, tools: frozenset[str], now: float = 0.0
 ) -> tuple[Say | Call, Item | None]:
-    """The answer, and the item that it answers (None: there was no question)."""
+    """The answer, and the item that it answers (None: there was no question).
+
+    `now`: in the monotonic seconds of `Item.answer_by`.
+    """
     open_items = unanswered(items)
     answers = [i.memory() for i in items if i.role == "assistant" and i.memory()]
     returned = next((i for i in reversed(open_items) if i.type == "function_call_output"), None)
@@ -57,6 +60,7 @@ def plan(
         answers,
         question=question.question if question else "",
         offer=question.offer if question else None,
+        late=question is not None and now > question.answer_by,
         spoken=any(item.content_type == "input_audio" for item in asked),
         sure=all(item.heard.sure for item in asked if item.heard and item.heard.words),
     )

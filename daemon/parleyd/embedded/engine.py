@@ -352,7 +352,7 @@ class Engine:
         response.waiting_for = answering.awaited(items)
         if response.waiting_for is not None:
             return
-        plan, answered = answering.plan(items, self._local_time(), response.tools)
+        plan, answered = answering.plan(items, self._local_time(), response.tools, now)
         if answered is not None and answered.heard is not None and answered.heard.failed:
             response.finish("failed", error=answered.heard.failed)
         else:

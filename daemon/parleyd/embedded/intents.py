@@ -66,6 +66,8 @@ class IntentContext:
     """The last answer's question, if most of it was heard; empty: look at `answers`."""
     offer: Call | None = None
     """The call that this question offered."""
+    late: bool = False
+    """The question was too long ago for a yes."""
     spoken: bool = False
     """The words were recognised, so they may be wrong."""
     sure: bool = True
@@ -79,7 +81,8 @@ def answer(said: str, context: IntentContext) -> Say | Call:
         return Say(NOT_UNDERSTOOD)
     intent, slots = found
     if intent == "yes" and context.offer is not None:
-        clear = context.sure and not (context.spoken and not is_yes(said))
+        unclear = context.spoken and not is_yes(said)
+        clear = context.sure and not context.late and not unclear
         return context.offer if clear else Say((context.question,), context.offer)
     action = _action(intent, {**slots, "said": grammar.plain(said)}, context)
     return action or Say(_words(intent, slots, context))

@@ -1,6 +1,7 @@
 """An item of a conversation: the user's words, and of the assistant's only the heard ones."""
 
 import base64
+import math
 import sys
 from dataclasses import dataclass, field
 
@@ -46,6 +47,8 @@ class Item:
     offer: Call | None = None
     """The call that follows a yes to this question of the assistant."""
     question: str = ""
+    answer_by: float = math.inf
+    """When a yes to it comes too late, in monotonic seconds."""
 
     @property
     def word_bytes(self) -> int:

@@ -24,6 +24,9 @@ DELTA_BYTES = ms_to_frames(200, SERVER_RATE_HZ) * FRAME_BYTES
 TOKEN_LIMIT = 1_000_000
 """There is no limit and no charge here; clients expect a number."""
 
+YES_WITHIN_S = 15.0
+"""After a question has been played; a later yes may be meant for another person."""
+
 OBJECTION_S = 1.5
 """After an announcement has been played, before its call: a person needs 0.3 to 0.8 s to say no,
 and voice detection and the network's way some more."""
@@ -95,6 +98,7 @@ class ResponseGenerator:
         )
         item = self._open_message(*kind)
         item.offer, item.question = plan.offer, plan.sentences[-1]
+        item.answer_by = now + YES_WITHIN_S
         if self._audio:
             self._sentences = chain.from_iterable(map(pieces, plan.sentences))
             self._sentence = next(self._sentences, None)
@@ -136,6 +140,7 @@ class ResponseGenerator:
             self._send_part(events.AudioDelta, delta=delta)
             length_s = len(delta) / FRAME_BYTES / SERVER_RATE_HZ
             self._played_until = max(self._played_until, now) + length_s
+            self._item.answer_by = self._played_until + YES_WITHIN_S
             if self._pace is not None:
                 self._next_due = max(self._next_due, now - length_s) + length_s / self._pace
         if not self._deltas and self._job is None:
