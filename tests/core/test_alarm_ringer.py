@@ -145,6 +145,26 @@ def test_alarm_ends_a_long_reply_and_truncates_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("state", [State.LISTENING, State.THINKING])
+def test_alarm_ends_a_turn_that_does_not_end(state: State) -> None:
+    """A television that talks on keeps a turn open for a minute; so does a silent server."""
+    paper = Paper(settings())
+    paper.answers = False
+    paper.say(ButtonPressed())
+    paper.run(0.2)
+    if state is State.LISTENING:
+        paper.talker.say(np.tile(synthesize("and so we went on and on", "slt"), 12))
+    else:
+        paper.talker.say(synthesize("What is the weather like today?", "slt"))
+        paper.until(State.THINKING)
+    paper.say(AlarmDue("eggs", 1))
+    paper.run(PATIENCE_S - 0.5)
+    assert paper.speaker.state is state
+    paper.run(1.0)
+    assert paper.shown[-1] is Indication.RINGING
+
+
+@pytest.mark.slow
 def test_alarm_does_not_ring_during_a_question() -> None:
     paper = Paper(settings())
     paper.say(ButtonPressed())

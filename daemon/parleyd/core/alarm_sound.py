@@ -6,7 +6,7 @@ from parleyd.core.events import AlarmDue
 from parleyd.units import SERVER_RATE_HZ, SILENCE, Frames
 
 PAUSE_S = 1.5  # between rounds: time for a wake word without a tone over it
-PATIENCE_S = 10.0  # the longest that an alarm waits for an answer to finish
+PATIENCE_S = 10.0  # the longest that an alarm waits for a turn to finish
 HUSH_S = 3.0  # the longest utterance into the ringing: as long as the pre-roll buffer
 REST_OF_WORD_S = 0.3  # after a hold without a clear voice: its last sound is soft
 WORDS_WITHIN_S = 3.0  # to recognise it; takes tenths of a second, on a cold Pi up to 2 s
@@ -45,7 +45,7 @@ class AlarmSound:
         return self._began is not None
 
     def impatient(self, now: float) -> bool:
-        """An alarm has waited for an answer to finish as long as it may."""
+        """An alarm has waited for a turn to finish as long as it may."""
         return bool(self._rings) and not self.audible and now - self._came >= PATIENCE_S
 
     def round(self, now: float) -> Frames:

@@ -42,7 +42,7 @@ class TurnTrigger(Enum):
     QUESTION_ASKED = auto()  # the reply ended with a question for permission
     REPLY_FAILED = auto()  # the response ended with nothing to hear
     CUT_OFF = auto()  # the server ended its answer because it hears the user
-    ALARM_DUE = auto()  # an alarm has waited for the reply as long as it may
+    ALARM_DUE = auto()  # an alarm has waited for the turn as long as it may
     MUTED = auto()  # the microphone was closed
     CONNECTION_LOST = auto()
     CARD_LOST = auto()  # neither capture nor playback works
@@ -100,6 +100,7 @@ _ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
             IDLE, (TurnAction.STOP_LISTENING, TurnAction.LOW_TONE)
         ),
         (LISTENING, TurnTrigger.STOOD_DOWN): Row(IDLE, (TurnAction.STOP_LISTENING,)),
+        (LISTENING, TurnTrigger.ALARM_DUE): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.MUTED): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.CARD_LOST): Row(IDLE, (TurnAction.STOP_LISTENING,)),
         (LISTENING, TurnTrigger.CONNECTION_LOST): Row(
@@ -123,6 +124,7 @@ _ROWS: Mapping[tuple[State, TurnEvent], Row] = MappingProxyType(
         ),
         (THINKING, TurnTrigger.REPLY_FINISHED_LAST): Row(IDLE),
         (THINKING, TurnTrigger.FOLLOW_UPS_OVER): Row(IDLE, (TurnAction.LOW_TONE,)),
+        (THINKING, TurnTrigger.ALARM_DUE): Row(IDLE, (TurnAction.INTERRUPT,)),
         (THINKING, TurnTrigger.REPLY_FAILED): Row(
             IDLE, (TurnAction.INTERRUPT, TurnAction.SORRY_TONE)
         ),
