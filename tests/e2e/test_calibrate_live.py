@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from daemon_process import RIG_CARDS, WITHIN_S, Daemon
 from pulse_rig import PulseRig
 
+from parleyd.cli.calibrate import calibrate
 from parleyd.control.client import ControlClient
 from parleyd.control.replies import MeasuredReply
 from parleyd.control.requests import MeasureRequest
@@ -144,3 +146,18 @@ def test_ctrl_c_alone_closes_card_and_microphone(rig: PulseRig, tmp_path: Path) 
         process.send_signal(signal.SIGINT)
         assert process.wait(WITHIN_S) == 130
     assert rig.open_microphones() == 0
+
+
+def test_frozen_sound_server_is_an_error_and_no_hang(
+    rig: PulseRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parleyd.diagnostics.measuring_alone.OPENS_WITHIN_S", 1.0)
+    config = tmp_path / "parley.toml"
+    config.write_text(RIG_CARDS)
+    os.kill(rig.pid, signal.SIGSTOP)
+    try:
+        ran = CliRunner().invoke(calibrate, ["--json", "--config", str(config)])
+    finally:
+        os.kill(rig.pid, signal.SIGCONT)
+    assert ran.exit_code == 1
+    assert "restart the sound server" in json.loads(ran.stdout)["message"]

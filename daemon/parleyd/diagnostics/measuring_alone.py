@@ -14,13 +14,16 @@ from parleyd.calibration.steps import MeasuringStep, wanted_frames
 from parleyd.control.client import failure
 from parleyd.control.replies import Code
 from parleyd.core.events import MicPeriod
+from parleyd.diagnostics.findings import Finding, Severity
 from parleyd.diagnostics.kept_mute import closed_by_voice
-from parleyd.errors import ParleyError
+from parleyd.diagnostics.limited import LimitedCheck
+from parleyd.errors import AudioError, ParleyError
 from parleyd.host import scheduling
 from parleyd.host.buttons import Buttons
 from parleyd.wake import WakeEngine
 
 LOOKS_S = 0.1
+OPENS_WITHIN_S = 15.0  # a sound server that must be started first, on a busy Pi
 ENDS_WITHIN_S = 2.0  # the thread looks at its end every 50 ms
 
 
@@ -93,6 +96,26 @@ class AloneMeasurer(StepMeasurer):
             raise failure(Code.MUTED, reason)
 
 
+def _try_to_open(audio: config.AudioConfig) -> None:
+    """Open the loudspeaker in a child process: in this one alsa-lib would wait for a sound server
+    that hangs, and even Ctrl+C would wait with it. Raises `AudioError`."""
+
+    def opened() -> Iterator[Finding]:
+        try:
+            Card(audio).close()
+        except AudioError as error:
+            yield Finding("card", Severity.FAIL, str(error))
+
+    no_end = Finding("card", Severity.WARN, "")
+    for finding in LimitedCheck.begin(no_end, OPENS_WITHIN_S, opened).findings():
+        if finding.level is Severity.FAIL:
+            raise AudioError(finding.text)
+        raise AudioError(
+            f"audio.playback {audio.playback!r} cannot be opened: {finding.text}: "
+            "restart the sound server, or plug the card in again"
+        )
+
+
 @contextlib.contextmanager
 def alone(
     settings: config.Config,
@@ -102,8 +125,8 @@ def alone(
 ) -> Iterator[AloneMeasurer]:
     """Open the card inside the block; its mixer is given back as it was.
 
-    Raises `AudioError`, and `ControlError` while the mute switch is on or cannot be read, or the
-    user has closed the microphone for a time.
+    Raises `AudioError`, also for a sound server that does not answer, and `ControlError` while the
+    mute switch is on or cannot be read, or the user has closed the microphone for a time.
     """
     buttons = structs.replace(settings.buttons, push_pin=None)
     switch = Buttons(buttons, on_press=lambda: None, on_mute=lambda muted: None)
@@ -118,6 +141,7 @@ def alone(
             raise failure(Code.MUTED, reason)
         if reason := closed_by_voice(environ):
             raise failure(Code.MUTED, f"the microphone is not opened: {reason}")
+        _try_to_open(settings.audio)
         card = Card(settings.audio)
         measurer = AloneMeasurer(settings, card, closed, engine, progress)
         try:
