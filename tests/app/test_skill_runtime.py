@@ -292,6 +292,36 @@ def test_alarm_command_is_recognised_offline_while_ringing(
     asyncio.run(life())
 
 
+@pytest.mark.parametrize(
+    ("set_too", "words", "stop", "left"),
+    [
+        ("pasta", "cancel the pasta timer", False, "No timer and no alarm is set."),
+        ("pasta", "cancel the egg timer", True, "pasta timer"),
+        ("pasta", "cancel the timer", True, "pasta timer"),
+        ("tea", "cancel the pasta timer", False, "tea timer"),
+    ],
+    ids=["another", "the one that rings", "no name", "nothing with this name"],
+)
+def test_command_about_another_timer_ends_that_one(
+    tmp_path: Path, set_too: str, words: str, stop: bool, left: str
+) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1, "name": "eggs"})
+        await book.call("set_timer", {"seconds": 600, "name": set_too})
+        async with house.running():
+            ring = await house.posted.get()
+            assert isinstance(ring, AlarmDue)
+            command = RecognizeAlarmCommand(synthesize(words, "rms"), ring_ids=(ring.ring_id,))
+            house.skills.alarm_listener.recognize(command)
+            assert await house.posted.get() == AlarmCommandRecognized(stop, (ring.ring_id,))
+            assert (await book.call("list_timers", {})).output.startswith(left)
+        await house.skills.settle()
+
+    asyncio.run(life())
+
+
 def test_user_functions_join_the_built_in_ones(tmp_path: Path) -> None:
     (tmp_path / "skills").mkdir()
     (tmp_path / "skills" / "cat.py").write_text(

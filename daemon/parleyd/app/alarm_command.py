@@ -8,6 +8,7 @@ from parleyd.core.events import AlarmCommandRecognized, InputEvent, RecognizeAla
 from parleyd.embedded import grammar
 from parleyd.embedded.worker import RecognitionWorker
 from parleyd.hearing import alarm_stop
+from parleyd.skills.timers import Timers
 from parleyd.system.tasks import failed
 
 STOPS = ("stop", "cancel_timer", "cancel_all")  # "stop", "be quiet"; "turn off the alarm", ...
@@ -18,8 +19,9 @@ log = logging.getLogger(__name__)
 class AlarmCommandListener:
     """Recognizes on the event loop; its process (30 MB) runs while an alarm rings."""
 
-    def __init__(self, post: Callable[[InputEvent], None]) -> None:
-        self._post = post
+    def __init__(self, post: Callable[[InputEvent], None], timers: Timers) -> None:
+        """`timers`: what rings, and what else such a command may be about."""
+        self._post, self._timers = post, timers
         self._worker = RecognitionWorker()
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: asyncio.Task[None] | None = None
@@ -50,13 +52,33 @@ class AlarmCommandListener:
             log.warning("an alarm can be stopped by button and wake word only: %s", heard.failed)
 
     async def _recognize(self, command: RecognizeAlarmCommand) -> None:
-        frames = command.frames
+        frames, meant = command.frames, command.ring_ids
         stop = await asyncio.to_thread(alarm_stop.is_stop, frames, command.in_vain)
         if not stop:
             heard = await self._worker.recognize(frames.tobytes())
             found = grammar.match(heard.words)
-            stop = found is not None and found[0] in STOPS
-        self._post(AlarmCommandRecognized(stop, command.ring_ids))
+            if found is not None and found[0] in STOPS:
+                ends = await self._ends(found[1].get("label", ""), meant)
+                stop, meant = bool(ends), ends or meant
+        self._post(AlarmCommandRecognized(stop, meant))
+
+    async def _ends(self, name: str, ring_ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Return those of the alarms that a command with this name ends, all if it has none.
+
+        "Cancel the pasta timer" means the pasta: it may ring beside others, or not ring yet, and is
+        cancelled then. If no timer has the name, those that ring without one are meant.
+        """
+        if not name:
+            return ring_ids
+        names = {alarm.id: alarm.name for alarm in self._timers.ringing(ring_ids)}
+        called = tuple(number for number, own in names.items() if _singular(own) == _singular(name))
+        if called:
+            return called
+        try:
+            log.info("while another rings: %s", await self._timers.cancel_timers(name))
+        except ValueError:
+            return tuple(number for number in ring_ids if not names.get(number))
+        return ()
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -67,3 +89,8 @@ class AlarmCommandListener:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         failed(task)
+
+
+def _singular(name: str) -> str:
+    """The recogniser may take eggs for an egg."""
+    return name.lower().rstrip("s")

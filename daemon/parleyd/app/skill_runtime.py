@@ -56,9 +56,9 @@ class SkillRuntime:
         percent = _volume(store.latest.loudness, settings.audio.volume)
         self.volume = Volume(percent, self._set_volume, settings.audio.quiet_volume)
         """The last volume, over restarts, unless the configuration has changed since."""
-        self.alarm_listener = AlarmCommandListener(post)
-        self.answer_listener = AnswerListener(post)
         self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
+        self.alarm_listener = AlarmCommandListener(post, self.timers)
+        self.answer_listener = AnswerListener(post)
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
         self.mute.keep = self._keep_mute
 

@@ -93,7 +93,7 @@ class SimulatedSpeaker:
         self._connection = RealtimeConnection(
             address, self.post, warm=settings.realtime.connection == "warm"
         )
-        self._alarm_listener = AlarmCommandListener(self.post)
+        self._alarm_listener = AlarmCommandListener(self.post, self.timers)
         self._answer_listener = AnswerListener(self.post)
         host = _Host(self.timers, self._alarm_listener, self._answer_listener, self._record)
         self._dispatcher = EffectDispatcher(self._connection, skills, self.post, host)

@@ -186,6 +186,10 @@ class Alarms:
         for number in ids:
             self._alarm_sound.pop(number, None)
 
+    def ringing(self, ids: Sequence[int]) -> list[Alarm]:
+        """Those of these alarms that ring; ignores unknown ids."""
+        return [self._alarm_sound[number] for number in ids if number in self._alarm_sound]
+
     def left_s(self, alarm: Alarm, now: ClockReading) -> float:
         """Seconds until it rings."""
         return -self._late_s(alarm, now)

@@ -74,6 +74,10 @@ class Timers:
         """Remove alarms that have rung and were stopped."""
         self._alarms.stopped(ids)
 
+    def ringing(self, ids: Sequence[int]) -> list[Alarm]:
+        """Those of these alarms that ring."""
+        return self._alarms.ringing(ids)
+
     async def save(self) -> bool:
         """Bring the file up to date, off the event loop; False (and a warning) on failure.
 
