@@ -51,6 +51,7 @@ REAL_TIME_FILES = frozenset(
 QUICK_S = 1.0  # of processor time, on any machine; a test above it must be marked slow
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark slow tests by folder and fixture, and group tests that must not run in parallel."""
     here = Path(__file__).parent
