@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from parleyd.embedded import grammar
 from parleyd.embedded.confirmation import confirm, spoken_duration
 from parleyd.embedded.guide import HELP
-from parleyd.embedded.intents import NOT_UNDERSTOOD, Call, IntentContext, Say, answer
+from parleyd.embedded.intents import NOT_UNDERSTOOD, answer
+from parleyd.embedded.plans import Call, IntentContext, Say
 from parleyd.embedded.stories import STORIES, rest_after
 from parleyd.units import Frames
 
@@ -147,6 +148,44 @@ def spelt(count: int) -> Any:
         ("set an alarm for twelve o'clock", Call("set_alarm", {"time": "12:00"})),
         ("set an alarm for twelve ten", Call("set_alarm", {"time": "00:10"})),
         ("set an alarm for seven fifteen in the evening", Call("set_alarm", {"time": "19:15"})),
+        ("set a timer for one hour thirty", Call("set_timer", {"seconds": 5400})),
+        ("start a half hour timer", Call("set_timer", {"seconds": 1800})),
+        ("set a timer for one and a half hours", Call("set_timer", {"seconds": 5400})),
+        ("set a timer for an hour and twenty", Say(NOT_UNDERSTOOD)),
+        ("a couple minutes timer", Call("set_timer", {"seconds": 120})),
+        ("set a timer for fifteen", Call("set_timer", {"seconds": 900})),
+        ("tomorrow at seven wake me up", Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})),
+        (
+            "set a seven o'clock alarm for tomorrow morning",
+            Call("set_alarm", {"time": "07:00", "day": "2026-03-02"}),
+        ),
+        ("wake me at a quarter of seven", Call("set_alarm", {"time": "06:45"})),
+        ("wake me at eight instead of seven", Call("set_alarm", {"time": "08:00", "move": True})),
+        (
+            "cancel the seven o'clock alarm",
+            Call("cancel_timers", {"kind": "alarm", "time": "07:00 or 19:00"}),
+        ),
+        (
+            "turn off my alarm for 6:30 a.m.",
+            Call("cancel_timers", {"kind": "alarm", "time": "06:30"}),
+        ),
+        (
+            "cancel tomorrow's alarm",
+            Call("cancel_timers", {"kind": "alarm", "day": "2026-03-02"}),
+        ),
+        (
+            "delete all alarms for monday",
+            Call("cancel_timers", {"every": True, "kind": "alarm", "day": "2026-03-02"}),
+        ),
+        (
+            "cancel the five minute timer",
+            Call("cancel_timers", {"kind": "timer", "seconds": 300}),
+        ),
+        ("volume up by two", Call("change_volume", {"steps": 2})),
+        ("turn the volume down by ten percent", Call("change_volume", {"steps": -1})),
+        ("set the volume to minimum", Call("set_volume", {"percent": 10})),
+        ("volume low", Call("set_volume", {"percent": 20})),
+        ("set a daily alarm", Say(("I can set single alarms only.", "At what time?"))),
         ("set an alarm for twenty three", Call("set_alarm", {"time": "23:00"})),
         ("wake me at twenty two forty five", Call("set_alarm", {"time": "22:45"})),
         ("wake me at twelve fifteen in the morning", Call("set_alarm", {"time": "00:15"})),
@@ -179,6 +218,37 @@ def spelt(count: int) -> Any:
 )
 def test_answer_to_a_sentence_is_as_listed(said: str, expected: Any) -> None:
     assert answer(said, IntentContext(NOW, ALL_TOOLS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "day", "told"),
+    [
+        ("wake me every day at seven", None, "today at seven in the morning"),
+        ("wake me at six on weekdays", "2026-03-02", "tomorrow, Monday, at six in the morning"),
+        ("alarm for nine on weekends", "2026-03-07", "on Saturday at nine in the morning"),
+        (
+            "every tuesday wake me at six thirty",
+            "2026-03-03",
+            "on Tuesday at six thirty in the morning",
+        ),
+    ],
+)
+def test_repeating_alarm_is_refused_and_its_first_offered(
+    said: str, day: str | None, told: str
+) -> None:
+    got = answer(said, IntentContext(NOW, ALL_TOOLS))
+    assert isinstance(got, Say)
+    assert got.sentences == ("I can set single alarms only.", f"Shall I wake you {told}?")
+    assert got.offer is not None
+    assert got.offer.name == "set_alarm"
+    assert got.offer.arguments.get("day") == day
+
+
+@pytest.mark.parametrize("said", ["volume up by five", "lower the volume by fifty percent"])
+def test_large_change_of_the_volume_is_asked(said: str) -> None:
+    got = answer(said, IntentContext(NOW, ALL_TOOLS))
+    assert isinstance(got, Say)
+    assert got.offer == Call("change_volume", {"steps": 5 if "up" in said else -5})
 
 
 ALREADY_MISHEARD = IntentContext(NOW, ALL_TOOLS, spoken=True, sure=False)

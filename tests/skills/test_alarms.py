@@ -186,11 +186,29 @@ def test_moving_changes_the_only_alarm(tmp_path: Path) -> None:
     assert kitchen.call("list_timers").count("work alarm") == 1
     kitchen.call("set_alarm", time="09:00")
     two = kitchen.call("set_alarm", time="10:00", move=True)
-    assert "there are: work alarm, alarm" in two or "there are: alarm, work alarm" in two
+    assert "there are: work alarm at 08:00 on" in two or ", work alarm at 08:00 on" in two
     assert "10:00" not in kitchen.call("list_timers")
     assert "work alarm rings at 10:00" in kitchen.call(
         "set_alarm", time="10:00", name="work", move=True
     )
+
+
+def test_one_of_several_is_cancelled_by_hour_day_or_duration(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    for hour in ("06:30", "07:00", "19:00"):
+        kitchen.call("set_alarm", time=hour)
+    for seconds in (60, 120):
+        kitchen.call("set_timer", seconds=seconds)
+    two = kitchen.call("cancel_timers", kind="alarm", time="07:00 or 19:00")
+    assert "there are 2: alarm at 07:00 on" in two or "there are 2: alarm at 19:00 on" in two
+    assert kitchen.call("cancel_timers", time="6:30") == "The alarm is cancelled."
+    assert "there is no alarm like that" in kitchen.call("cancel_timers", kind="alarm", time="8:15")
+    assert "there is no" in kitchen.call("cancel_timers", kind="alarm", day="2031-01-01")
+    assert "there is no" in kitchen.call("cancel_timers", kind="timer", time="07:00")
+    assert kitchen.call("cancel_timers", kind="timer", seconds=120) == "The timer is cancelled."
+    assert "07:00 on" in kitchen.call("list_timers")
+    assert "19:00 on" in kitchen.call("list_timers")
+    assert kitchen.call("list_timers").count("timer") == 1
 
 
 def test_cancelling_the_timer_leaves_the_alarm(tmp_path: Path) -> None:

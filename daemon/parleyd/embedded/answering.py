@@ -6,8 +6,9 @@ from datetime import datetime
 
 from parleyd.embedded import grammar
 from parleyd.embedded.confirmation import confirm
-from parleyd.embedded.intents import GREETING, WORDS_UNHEARD, Call, IntentContext, Say, answer
+from parleyd.embedded.intents import GREETING, WORDS_UNHEARD, answer
 from parleyd.embedded.items import Item
+from parleyd.embedded.plans import Call, IntentContext, Say
 
 
 def unanswered(items: Sequence[Item]) -> list[Item]:

@@ -17,7 +17,10 @@ from parleyd.embedded.network import Arc, Network
 _LANGUAGE = languages.load("en")
 RULES = _LANGUAGE.rules
 PHRASES = _LANGUAGE.intents
-SLOTS = ("duration", "when", "percent", "label", "kind", "kinds", "story")
+SLOTS = (
+    "duration", "count", "when", "hour", "exact", "day", "every", "percent", "number", "label",
+    "kind", "kinds", "story",
+)  # fmt: skip
 """Rules whose words are returned with the intent."""
 MOST_LETTERS = 400
 """No command is longer; the time to match a text grows with its length."""
@@ -73,13 +76,25 @@ def match(said: str) -> tuple[str, Mapping[str, str]] | None:
     return None
 
 
+_SPELLINGS = {
+    "ai": "a i", "alright": "all right", "cant": "can't", "couldnt": "couldn't", "didnt": "didn't",
+    "dont": "don't", "goodnight": "good night", "how're": "how are", "how've": "how have",
+    "hows": "how's", "hr": "hour", "hrs": "hours", "im": "i'm", "ive": "i've", "lets": "let's",
+    "min": "minute", "mins": "minutes", "nevermind": "never mind", "ok": "okay", "sec": "second",
+    "secs": "seconds", "thats": "that's", "todays": "today's", "u": "you", "wakeup": "wake up",
+    "whats": "what's", "whens": "when's", "wheres": "where's", "youre": "you're",
+}  # fmt: skip
+"""How people type words of the grammar."""
+
+
 def plain(said: str) -> str:
     """A text as words of the grammar, each followed by one space."""
     text = said[: 2 * MOST_LETTERS].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     text = _HALF.sub(r"\1 \2 m", text.replace("%", " percent"))
     text = re.sub(r"(\d{1,2}):00\b", r"\1", text)
     text = re.sub(r"\d+", _in_words, re.sub(r"(\d{1,2})[:.](0?)(\d)", _with_zero, text))
-    return "".join(f"{word} " for word in re.findall(r"[a-z']+", text))[:MOST_LETTERS]
+    words = (_SPELLINGS.get(word, word) for word in re.findall(r"[a-z']+", text))
+    return "".join(f"{word} " for word in words)[:MOST_LETTERS]
 
 
 def _has_other_number(text: str) -> bool:
@@ -147,8 +162,12 @@ def _rule(name: str) -> str:
     return _regex(RULES[name])
 
 
+LEVELS = {"half": 50, "minimum": 10, "low": 20, "medium": 50, "high": 80}
+"""Percent of a level without a number."""
+
+
 def number(text: str) -> int:
-    """The whole number 0..999 that `text` spells in words; 0 for none; a half is fifty."""
+    """The whole number 0..999 that `text` spells in words, or that a level means; 0 for none."""
     total = 0
     for word in text.split():
         if word == "hundred":
@@ -157,8 +176,8 @@ def number(text: str) -> int:
             total += _NUMBERS.index(word)
         elif word in _LANGUAGE.tens:
             total += 20 + 10 * _LANGUAGE.tens.index(word)
-        elif word == "half":
-            total += 50
+        else:
+            total += LEVELS.get(word, 0)
     return total
 
 
@@ -166,7 +185,8 @@ def seconds(duration: str) -> int:
     """The seconds in a `duration` of the grammar."""
     words = plain(duration).replace("three quarters of an hour", "forty five minutes")
     words = re.sub(r"(a )?quarter of an hour", "fifteen minutes", words)
-    words = re.sub(r"(a )?couple of", "two", words)
+    words = re.sub(r"(a )?couple (of )?", "two ", words)
+    words = re.sub(r"\b(hours?|minute) (?:and )?((?!and)\w+ (?:five )?)$", _with_unit, words)
     total = 0.0
     for count, unit, half in _PART.findall(words):
         size = {"second": 1, "minute": 60, "hour": 3_600}[unit]
@@ -174,11 +194,18 @@ def seconds(duration: str) -> int:
     return round(total)
 
 
+def _with_unit(found: re.Match[str]) -> str:
+    """``one hour thirty``: the rest counts the next smaller unit."""
+    if not number(found[2]):
+        return found[0]
+    return f"{found[1]} {found[2]}{'seconds' if found[1] == 'minute' else 'minutes'}"
+
+
 _PART = re.compile(r"([a-z ]*?)\b(second|minute|hour)s?\b( and a half)?")
 
 
 def _count(words: str) -> float:
-    if re.search(r"\bhalf an?\b", words):
+    if re.search(r"(?<!and a )\bhalf (an? )?$", words):
         return 0.5
     halves = 0.5 * ("and a half" in words)
     return (number(words.replace("and a half", "")) or 1) + halves

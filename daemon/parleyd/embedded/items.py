@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 
 from parleyd.embedded import api_error
-from parleyd.embedded.intents import Call
+from parleyd.embedded.plans import Call
 from parleyd.embedded.recognition import RecognitionResult
 from parleyd.embedded.schema import Check, array, audio, choice, mapping, name, table, tagged, text
 from parleyd.realtime.events import Json

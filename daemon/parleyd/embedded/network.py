@@ -27,9 +27,11 @@ class Network:
     def arcs(self) -> list[Arc]:
         """All arcs; those without a word are joined, as the recogniser goes down one at most."""
         joined = self._joined()
-        words = [(*arc, share) for arc, share in self._arcs.items() if arc[2]]
-        return [(start, after, share, word) for start, after, word, share in words] + [
-            (start, after, share) for (start, after), share in joined.items()
+        words = {arc: share for arc, share in self._arcs.items() if arc[2]}
+        merged = _merged(words | {(*arc, ""): share for arc, share in joined.items()})
+        return [
+            (start, after, share, word) if word else (start, after, share)
+            for (start, after, word), share in merged.items()
         ]
 
     def add(
@@ -81,6 +83,30 @@ class Network:
     def _state(self) -> int:
         self._states += 1
         return self._states - 1
+
+
+_Arcs = dict[tuple[int, int, str], float]
+
+
+def _merged(arcs: _Arcs) -> _Arcs:
+    """The same paths with one state for all that have the same way to the end."""
+    while True:
+        ways: dict[int, set[tuple[int, str, float]]] = {}
+        for (start, after, word), share in arcs.items():
+            ways.setdefault(start, set()).add((after, word, round(share, 12)))
+        first: dict[frozenset[tuple[int, str, float]], int] = {}
+        same = {
+            state: first.setdefault(frozenset(way), state)
+            for state, way in ways.items()
+            if state != START
+        }
+        if all(state == kept for state, kept in same.items()):
+            return arcs
+        arcs = {
+            (start, same.get(after, after), word): share
+            for (start, after, word), share in arcs.items()
+            if same.get(start, start) == start
+        }
 
 
 def _split(tokens: Sequence[str], mark: str) -> list[list[str]]:

@@ -10,9 +10,9 @@ import msgspec
 from parleyd.audio import encode_pcm16
 from parleyd.embedded.actions import EngineOutbox, Synthesize
 from parleyd.embedded.conversation import Conversation
-from parleyd.embedded.intents import Call, Say
 from parleyd.embedded.items import FRAME_BYTES, Item
 from parleyd.embedded.pieces import pieces
+from parleyd.embedded.plans import Call, Say
 from parleyd.embedded.usage import OUTPUT_FRAMES_PER_TOKEN, Tokens, usage
 from parleyd.realtime import events
 from parleyd.realtime.events import Json

@@ -1,6 +1,7 @@
 """Hours and days in the user's words: which instant is meant, and how it is spoken back."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -17,6 +18,7 @@ NIGHT_ENDS = 6
 
 _HALF_DAY = timedelta(hours=12)
 _AFTER = ("past", "after")
+_BEFORE = ("to", "before", "of", "till")
 _PARTS = ("morning", "afternoon", "evening", "night")
 
 
@@ -68,6 +70,31 @@ def alarm_time(words: str, now: datetime, *, wake: bool = False) -> AlarmTime | 
     return AlarmTime(min(_next(choice, minutes, now) for choice in choices), None)
 
 
+def alarm_clocks(words: str) -> list[str]:
+    """``["07:00", "19:00"]``: each time of a day that words without a day can mean; none: []."""
+    found = _clock(words)
+    if found is None:
+        return []
+    hours, minutes, sure = found
+    part = _part(words)
+    meant = [_in_part(hours, part)] if part else [hours] if sure else [hours % 12, hours % 12 + 12]
+    return [f"{hour:02}:{minutes:02}" for hour in meant]
+
+
+def named_day(words: str, now: datetime) -> date | None:
+    """The day that words name; None: they name none."""
+    return _day(words, now)
+
+
+def first_of(every: str, now: datetime) -> str:
+    """The next day, in words of `alarm_time`, of days that repeat; empty: the next such hour."""
+    if "weekend" in every:
+        return "saturday"
+    if "weekday" in every:
+        return "tomorrow" if (now.weekday() + 1) % 7 < WEEKDAYS.index("saturday") else "monday"
+    return " ".join(word for word in every.split() if word in (*WEEKDAYS, *_PARTS))
+
+
 def spoken_time(at: datetime, now: datetime) -> str:
     """``tomorrow, Tuesday, at seven in the morning``."""
     days = (at.date() - now.date()).days
@@ -97,6 +124,16 @@ def spoken_clock(at: datetime) -> str:
     return f"{grammar.spelled(at.hour % 12 or 12)}{minutes} {part}"
 
 
+def clock_face(at: datetime) -> str:
+    """``7:30 PM``."""
+    return f"{at.hour % 12 or 12}:{at.minute:02} {'AM' if at.hour < 12 else 'PM'}"
+
+
+def words(slots: Mapping[str, str]) -> str:
+    """The hour and the day of a phrase that may have them in several places."""
+    return " ".join(slots[name] for name in ("when", "hour", "exact", "day") if slots.get(name))
+
+
 def _clock(words: str) -> tuple[int, int, bool] | None:
     """Hours, minutes, and whether the hours are of a clock with 24 hours."""
     if re.search(r"\bnoon|midday", words):
@@ -106,8 +143,10 @@ def _clock(words: str) -> tuple[int, int, bool] | None:
     drop = r"\b(a m|p m|in|the|this|at|for|on|next|today|tonight|tomorrow|minutes|%s)\b"
     said = re.sub(drop % "|".join((*_PARTS, *WEEKDAYS)), " ", words).split()
     for place, word in enumerate(said):
-        if word in (*_AFTER, "to", "before"):
+        if word in (*_AFTER, *_BEFORE):
             return _around(said[:place], word in _AFTER, " ".join(said[place + 1 :]))
+    if said[:1] == ["half"]:
+        return _around(["half"], True, " ".join(said[1:]))
     size = 2 if said[:1] == ["twenty"] and grammar.number(" ".join(said[1:2])) in (1, 2, 3) else 1
     hours, rest = grammar.number(" ".join(said[:size])), said[size:]
     minutes = grammar.number(" ".join(word for word in rest if word not in ("oh", "o'clock")))

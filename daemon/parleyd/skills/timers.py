@@ -26,6 +26,8 @@ RETRY_S = 30.0  # between attempts to save: retrying does not empty a full disk
 
 log = logging.getLogger(__name__)
 
+_CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
+
 Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="what it is for, if said")]
 
 
@@ -112,7 +114,7 @@ class Timers:
         self,
         time: Annotated[
             str,
-            Meta(pattern=r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM, 24 hours"),
+            Meta(pattern=rf"^{_CLOCK}$", description="HH:MM, 24 hours"),
         ],
         name: Name = "",
         day: Annotated[
@@ -151,19 +153,39 @@ class Timers:
         name: Name = "",
         kind: Annotated[Kind | None, Meta(description="if one of them was said")] = None,
         every: Annotated[bool, Meta(description="all of them; only if that was asked for")] = False,
+        time: Annotated[
+            str,
+            Meta(
+                pattern=rf"^({_CLOCK}( or {_CLOCK})?)?$",
+                description="of an alarm: HH:MM, 24 hours, or two such with 'or'",
+            ),
+        ] = "",
+        day: Annotated[date | None, Meta(description="of an alarm, if said")] = None,
+        seconds: Annotated[
+            int, Meta(ge=0, le=LONGEST_S, description="a timer's whole duration, if said")
+        ] = 0,
     ) -> str:
-        """Cancel a timer or an alarm: the one with this name, or the only one; with `every`, all
-        of them."""
-        found = self._alarms.find(name, kind)
+        """Cancel a timer or an alarm: the one that has all that was said, or the only one; with
+        `every`, all of them."""
+        told = bool(time or day or seconds)
+        found = [
+            alarm
+            for alarm in self._alarms.find(name, kind)
+            if not told or _rings_at(alarm, time, day) or (seconds and alarm.seconds == seconds)
+        ]
         if len(found) > 1 and not (every or name):
             raise ValueError(
-                f"there are {len(found)}: {_names(found)}; say which one by its name, or say all"
+                f"there are {len(found)}: {_names(found)}; say which one by its name or hour, "
+                "or say all"
             )
-        if not found and (name or kind):
-            called = f" called {name}" if name else ""
+        if not found and (name or kind or told):
+            called = f" called {name}" if name else " like that" if told else ""
             there = _names(self._alarms.waiting) or "none"
             raise ValueError(f"there is no {kind or 'timer'}{called}; there are: {there}")
-        gone = self._alarms.cancel(name, kind)
+        gone = found if told else self._alarms.cancel(name, kind)
+        if told:
+            for alarm in found:
+                self._alarms.remove(alarm)
         await self.save()
         if len(gone) == 1:
             return f"The {_what(gone[0])} is cancelled."
@@ -190,7 +212,18 @@ def spoken(alarm: Alarm) -> str:
 
 
 def _names(alarms: Sequence[Alarm]) -> str:
-    return ", ".join(map(_what, alarms))
+    return ", ".join(
+        _what(alarm) + ("" if alarm.timer else f" at {_hour(alarm)}") for alarm in alarms
+    )
+
+
+def _rings_at(alarm: Alarm, time: str, day: date | None) -> bool:
+    """Whether it is an alarm at one of these times, ``07:00 or 19:00``, on this day."""
+    if alarm.timer or not (time or day):
+        return False
+    due = datetime.fromtimestamp(alarm.due)
+    clocks = [clock.zfill(5) for clock in time.split(" or ")]
+    return (not time or f"{due:%H:%M}" in clocks) and day in (None, due.date())
 
 
 def _what(alarm: Alarm) -> str:

@@ -15,12 +15,12 @@ from pathlib import Path
 import soundfile
 
 from parleyd.embedded import answering
-from parleyd.embedded.intents import Call
 from parleyd.embedded.items import Item
+from parleyd.embedded.plans import Call
 from parleyd.embedded.recognizer import Recognizer
 from parleyd.units import MIC_RATE_HZ, Frames
 from tests.bench.hearing.bounds import share_bounds
-from tests.bench.phrases import public
+from tests.bench.phrases import public, slurp
 from tests.bench.phrases.own import INSIDE, OUTSIDE
 from tests.bench.phrases.voices import KOKORO, VOICES, Sayer, in_noise
 from tests.bench.phrases.wanted import Done, Phrase, Wanted, judged
@@ -45,6 +45,10 @@ def main() -> None:
             seen = (*source[:3], options.without_seed)
             inside = _others(inside, public.in_scope(*seen))
             outside = _others(outside, public.out_of_scope(*seen))
+        if options.slurp:
+            slurp_source = options.slurp, options.split, options.seed
+            inside = inside + slurp.in_scope(*slurp_source)
+            outside = outside + slurp.out_of_scope(*slurp_source)
     else:
         inside, outside = INSIDE, OUTSIDE
     voices = [*VOICES, *(KOKORO if options.kokoro else ())]
@@ -79,6 +83,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clips", type=Path, required=True, help="folder that keeps the speech")
     parser.add_argument("--clinc", type=Path, help="clone of clinc/oos-eval")
     parser.add_argument("--home-assistant", type=Path, help="clone of home-assistant/intents")
+    parser.add_argument("--slurp", type=Path, help="clone of pswietojanski/slurp, besides")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--without-seed", type=int, help="leave out what this seed takes")

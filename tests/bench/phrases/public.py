@@ -1,9 +1,9 @@
 """Takes phrases from public data sets, unread: nothing here may be chosen by looking at them.
 
 The sources are clones of the repositories `clinc/oos-eval` (CLINC150, Larson et al. 2019, CC BY
-3.0) and `home-assistant/intents` (CC BY 4.0). This project does not contain their sentences. A
-label of the source says what a phrase asks for; times and durations are read here, independently
-of the grammar.
+3.0) and `home-assistant/intents` (CC BY 4.0); `slurp.py` has a third one. This project does not
+contain their sentences. A label of the source says what a phrase asks for; times and durations are
+read here, independently of the grammar.
 """
 
 import importlib
@@ -64,8 +64,8 @@ def in_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]:
         pool = sorted({p.text: p for p in phrases if p is not None}.values(), key=lambda p: p.text)
         found.extend(chosen.sample(pool, min(count, len(pool))))
 
-    take((_timer(text) for text in by_label["timer"]), 12)
-    take((_alarm(text) for text in by_label["alarm"]), 12)
+    take((timer(text) for text in by_label["timer"]), 12)
+    take((alarm(text) for text in by_label["alarm"]), 12)
     take((_volume(text) for text in by_label["change_volume"]), 10)
     for label, (intent, most, count) in CLINC_PLAIN.items():
         take((_plain(text, intent, most) for text in by_label[label]), count)
@@ -89,7 +89,7 @@ def out_of_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]
     return [Phrase(spelled(text), Wanted(None)) for text in found]
 
 
-def _timer(text: str) -> Phrase | None:
+def timer(text: str) -> Phrase | None:
     lengths = _LENGTH.findall(text)
     if len(lengths) != 1 or len(text.split()) > MOST_WORDS or "(x)" in text or "half" in text:
         return None
@@ -98,7 +98,7 @@ def _timer(text: str) -> Phrase | None:
     return Phrase(spelled(text), Wanted("set_timer", seconds=seconds, name=None))
 
 
-def _alarm(text: str) -> Phrase | None:
+def alarm(text: str) -> Phrase | None:
     hours = _HOUR.findall(text)
     if len(hours) != 1 or len(text.split()) > MOST_WORDS or _ELSEWHERE.search(text):
         return None
@@ -113,6 +113,10 @@ def _volume(text: str) -> Phrase | None:
     down = re.search(r"\b(down|decrease|decreased|lower|lowered|quieter|softer|limit)\b", text)
     if len(text.split()) > MOST_WORDS or not re.search("volume|loud|quiet|soft|turn", text):
         return None
+    if len(numbers) == 1 and re.search(r"\bby \d", text) and bool(up) != bool(down):
+        size = int(numbers[0])
+        steps = size if size <= 10 and "percent" not in spelled(text) else max(1, round(size / 10))
+        return Phrase(spelled(text), Wanted("change_volume", steps=steps if up else -steps))
     if len(numbers) == 1:
         level = int(numbers[0])  # "to four" means four of ten
         percent = level if level > 10 or "percent" in spelled(text) else 10 * level

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from parleyd.embedded import grammar
-from parleyd.embedded.intents import NOT_UNDERSTOOD, QUIET_PERCENT, Call, Say
+from parleyd.embedded.intents import NOT_UNDERSTOOD, QUIET_PERCENT
+from parleyd.embedded.plans import Call, Say
 
 Verdict = Literal["right", "not understood", "something else", "destructive"]
 
@@ -101,7 +102,12 @@ def _fits(wanted: Wanted, done: Done) -> bool:
         "change_volume",
     ):
         found = grammar.match(done.heard)
-        intent = {"cancel_all": "cancel_timer", "more": "help", "no": "stop"}
+        intent = {
+            "cancel_all": "cancel_timer",
+            "cancel_at": "cancel_timer",
+            "more": "help",
+            "no": "stop",
+        }
         name = intent.get(found[0], found[0]) if found else ""
         named = wanted.name is None or call is None or call.arguments.get("name", "") == wanted.name
         return name == wanted.intent and (wanted.intent != "cancel_timer" or named)
