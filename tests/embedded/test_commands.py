@@ -342,6 +342,20 @@ def test_number_that_would_lose_a_part_is_not_understood(said: str) -> None:
     assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(NOT_UNDERSTOOD)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "\N{CYRILLIC SMALL LETTER EN}\N{CYRILLIC SMALL LETTER IE} cancel all timers",
+        "cancel all timers \N{CJK UNIFIED IDEOGRAPH-4E0D}",
+        "no\N{LATIN SMALL LETTER E WITH ACUTE} mute",
+        "cancel all timers" + 1000 * " " + "was what he said",
+    ],
+)  # fmt: skip
+def test_text_that_would_lose_words_is_not_understood(said: str) -> None:
+    """The first begins with a Russian "not"."""
+    assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(NOT_UNDERSTOOD)
+
+
 @pytest.mark.parametrize("question", ["At what time?", "It is already 3:05 PM. At what time?"])
 def test_bare_time_answers_the_question(question: str) -> None:
     heard = IntentContext(NOW, ALL_TOOLS, (question,))

@@ -65,7 +65,8 @@ def match(said: str) -> tuple[str, Mapping[str, str]] | None:
 
     `said`: any text; case and punctuation don't matter, and digits are understood.
     """
-    if _has_other_number(said[: 2 * MOST_LETTERS].lower()):
+    given = said.strip().lower()
+    if len(given) > MOST_LETTERS or _is_foreign(given) or _has_other_number(given):
         return None
     text = plain(said)
     for intent, pattern in _patterns().items():
@@ -95,6 +96,11 @@ def plain(said: str) -> str:
     text = re.sub(r"\d+", _in_words, re.sub(r"(\d{1,2})[:.](0?)(\d)", _with_zero, text))
     words = (_SPELLINGS.get(word, word) for word in re.findall(r"[a-z']+", text))
     return "".join(f"{word} " for word in words)[:MOST_LETTERS]
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether a word has letters that no word of the grammar has: without them another remains."""
+    return any(letter.isalpha() and not letter.isascii() for letter in text)
 
 
 def _has_other_number(text: str) -> bool:
