@@ -38,6 +38,7 @@ REAL_TIME_FILES = frozenset(
         "e2e/test_watch.py",
         "alsa/test_sound_card.py",
         "embedded/test_child_process.py",
+        "install/test_distribution.py",
         "app/test_audio_thread.py",
         "embedded/test_frozen_recognizer.py",
         "embedded/test_rude_clients.py",
@@ -62,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rigged = not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
         if folder in SLOW_FOLDERS or rigged:
             item.add_marker(pytest.mark.slow)
-        keeps_time = rigged or folder == "install" or file in REAL_TIME_FILES
+        keeps_time = rigged or file in REAL_TIME_FILES
         item.add_marker(pytest.mark.xdist_group("real time" if keeps_time else file))
 
 

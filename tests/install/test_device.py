@@ -184,37 +184,26 @@ def test_keys_become_credentials_readable_only_by_root(device: Image) -> None:
     assert "sk-secret" not in told.stdout + told.stderr
 
 
-def test_mcp_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> None:
-    image.run("--install")
-    installed = image.opt / "venv/installed"
-    assert not installed.read_text().endswith(" mcp\n")
-    image.run("--install", "--mcp")
-    assert installed.read_text().endswith(" mcp\n")
-    image.run("--upgrade")
-    assert installed.read_text().endswith(" mcp\n")
-
-
-def test_mqtt_is_installed_if_asked_for_and_kept_by_an_upgrade(image: Image) -> None:
-    password = image.etc / "mqtt_password"
-    unit = image.unit.with_name("parley-mqtt.service")
+def test_mqtt_is_installed_if_asked_for_and_kept_by_an_upgrade(device: Image) -> None:
+    password = device.etc / "mqtt_password"
+    unit = device.unit.with_name("parley-mqtt.service")
     drop_in = unit.with_name("parley-mqtt.service.d") / "password.conf"
-    image.run("--install")
     assert not unit.exists()
     password.write_text("secret\n")
-    image.run("--install", "--mqtt")
+    device.run("--install", "--mqtt")
     told = "[Service]\nLoadCredential=mqtt_password:/etc/parley/mqtt_password\n"
     assert drop_in.read_text() == told
     assert password.stat().st_mode & 0o777 == 0o600
     assert "mqtt_password" not in "".join(
-        path.read_text() for path in image.unit.parent.glob("parleyd.service.d/*")
+        path.read_text() for path in device.unit.parent.glob("parleyd.service.d/*")
     )
-    assert (image.opt / "venv/installed").read_text().endswith(" mqtt\n")
+    assert (device.opt / "venv/installed").read_text().endswith(" mqtt\n")
     password.unlink()
-    image.run("--upgrade")
+    device.run("--upgrade")
     assert unit.exists()
     assert not drop_in.exists()
-    assert (image.opt / "venv/installed").read_text().endswith(" mqtt\n")
-    image.run("--uninstall")
+    assert (device.opt / "venv/installed").read_text().endswith(" mqtt\n")
+    device.run("--uninstall")
     assert not unit.exists()
 
 
@@ -249,35 +238,36 @@ def test_disabled_service_stays_so_until_asked_for(mqtt: str, page: str, enabled
     assert started in ([], ["parleyd", *enabled.split()])  # [] on a machine without systemd
 
 
-def test_page_is_installed_if_asked_for_with_a_token_of_its_own(image: Image) -> None:
-    folder, token = image.unit.parent, image.etc / "page_token"
+def test_page_is_installed_if_asked_for_with_a_token_and_kept_beside_other_sets(
+    device: Image,
+) -> None:
+    folder, token = device.unit.parent, device.etc / "page_token"
     units = [folder / name for name in (
         "parley-page.service", "parley-page-save.socket", "parley-page-save@.service",
     )]  # fmt: skip
-    image.run("--install")
     assert not token.exists()
     assert not any(unit.exists() for unit in units)
-    told = image.run("--install", "--page")
+    told = device.run("--install", "--page")
     first = token.read_text()
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}\n", first)
     assert token.stat().st_mode & 0o777 == 0o600
     assert all(unit.exists() for unit in units)
     assert "sudo cat /etc/parley/page_token" in told.stdout
     assert first.strip() not in told.stdout + told.stderr
-    assert (image.opt / "venv/installed").read_text().endswith(" page\n")
-    image.run("--install", "--mqtt")
-    image.run("--upgrade")
+    assert (device.opt / "venv/installed").read_text().endswith(" page\n")
+    device.run("--install", "--mqtt", "--mcp")
+    device.run("--upgrade")
     assert token.read_text() == first
     assert all(unit.exists() for unit in units)
-    assert (image.opt / "venv/installed").read_text().split()[-2:] == ["mqtt", "page"]
-    image.run("--uninstall")
+    assert (device.opt / "venv/installed").read_text().split()[-3:] == ["mqtt", "page", "mcp"]
+    device.run("--uninstall")
     assert not any(unit.exists() for unit in units)
     assert token.read_text() == first
-    image.run("--uninstall", "--purge")
+    device.run("--uninstall", "--purge")
     assert not token.exists()
 
 
-@pytest.mark.parametrize("umask", [0o077, 0o000, 0o027, 0o777])
+@pytest.mark.parametrize("umask", [0o077, 0o000, 0o777])
 def test_install_with_any_umask_sets_the_same_modes(
     umask: int, installed: Checkout, tmp_path: Path
 ) -> None:
