@@ -60,6 +60,13 @@ def words() -> frozenset[str]:
     return frozenset(m[0] for m in found if m[1] is None and m[0] not in "[]()|")
 
 
+@cache
+def openers() -> frozenset[str]:
+    """Single words that may stand before a command and add nothing to it, as "um" or a name."""
+    bodies = (RULES["name"], RULES["filler"])
+    return frozenset(part for body in bodies for part in map(str.strip, body.split("|")))
+
+
 def match(said: str) -> tuple[str, Mapping[str, str]] | None:
     """The intent and the slots of a sentence, or None if the grammar does not contain it.
 

@@ -15,7 +15,7 @@ class RecognitionResult:
     """Lower case, as in the grammar; empty if nothing was accepted."""
 
     confidence: float
-    """How well the words fit, per frame of theirs (at most about 0)."""
+    """Of commands the log odds of the words, of answers their mean score."""
 
     sure: bool = False
     """There is little doubt: enough for calls that are hard to undo."""

@@ -37,10 +37,10 @@ PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
 }
 """Words that the bundled dictionary lacks, or has only in full."""
 
-LEAST_CONFIDENCE = -2.2
+LEAST_CONFIDENCE = 0.3
 """Of commands, by `phone_loop.confidence`; figures: tests/bench/phrases/README.md."""
 
-SURE_CONFIDENCE = -1.6
+SURE_CONFIDENCE = 1.8
 """From here on a command that is hard to undo is announced instead of asked."""
 
 LEAST_OF_ANSWERS = -4.3
@@ -48,10 +48,6 @@ LEAST_OF_ANSWERS = -4.3
 
 MOST_STATES = 2_000
 """Word models in one frame; without a limit noise takes 25 MB more."""
-
-HARMLESS = frozenset({"time", "date", "help", "list_timers", "repeat", "thanks", "hello"})
-"""Intents whose answers change nothing."""
-LEAST_OF_HARMLESS = -2.7
 
 LEAST_PEAK = 16  # -66 dBFS; zeros have no spectrum, and were recognised as "go on" at -1.5
 SOFTEST_DB = 40.0  # of speech, below its loud parts
@@ -94,18 +90,10 @@ class Recognizer:
         if self._phones is None:
             score = mean_score(words)
         else:
-            score = confidence(words, self._phones.decode(frames))
-        if score < self._least(found.hypstr):
+            score = confidence(words, self._phones.decode(frames), grammar.openers())
+        if score < self._least_confidence:
             return RecognitionResult("", score)
         return RecognitionResult(found.hypstr, score, sure=score >= SURE_CONFIDENCE)
-
-    def _least(self, words: str) -> float:
-        """An answer that changes nothing may be wrong more often than a call."""
-        if self._phones is not None and self._least_confidence == LEAST_CONFIDENCE:
-            understood = grammar.match(words)
-            if understood is not None and understood[0] in HARMLESS:
-                return LEAST_OF_HARMLESS
-        return self._least_confidence
 
 
 def without_silence(frames: Frames) -> Frames:
