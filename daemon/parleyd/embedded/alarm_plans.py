@@ -77,8 +77,10 @@ def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
             every["day"] = f"{day}"
             told = f"{told[:-1]} for {day:%A}."
         return careful("cancel_timers", every, told, told[2:-1], context)
-    said = slots["said"].split()
-    arguments = {"kind": slots.get("kind") or ("timer" if "timer" in said else "alarm")}
+    said = set(slots["said"].split())
+    arguments = {
+        "kind": slots.get("kind") or ("timer" if {"timer", "countdown"} & said else "alarm")
+    }
     if "label" in slots:
         arguments["name"] = slots["label"]
     told = f"I cancel the {' '.join(reversed(arguments.values()))}."

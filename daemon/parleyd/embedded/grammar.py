@@ -19,7 +19,7 @@ RULES = _LANGUAGE.rules
 PHRASES = _LANGUAGE.intents
 SLOTS = (
     "duration", "count", "when", "hour", "exact", "day", "every", "percent", "number", "label",
-    "kind", "kinds", "story",
+    "kind", "kinds", "story", "errand",
 )  # fmt: skip
 """Rules whose words are returned with the intent."""
 MOST_LETTERS = 400
@@ -194,12 +194,17 @@ def number(text: str) -> int:
     return total
 
 
+def label_in(errand: str) -> str:
+    """The name of a timer that an `errand` of the grammar is about."""
+    return next((word for word in errand.split() if word in RULES["label"].split()), "")
+
+
 def seconds(duration: str) -> int:
     """The seconds in a `duration` of the grammar."""
     words = plain(duration).replace("three quarters of an hour", "forty five minutes")
     words = re.sub(r"(a )?quarter of an hour", "fifteen minutes", words)
     words = re.sub(r"(a )?couple (of )?", "two ", words)
-    words = re.sub(r"\b(hours?|minute) (?:and )?((?!and)\w+ (?:five )?)$", _with_unit, words)
+    words = re.sub(r"\b(hours?|minutes?) (?:and )?((?!and)\w+ (?:five )?)$", _with_unit, words)
     total = 0.0
     for count, unit, half in _PART.findall(words):
         size = {"second": 1, "minute": 60, "hour": 3_600}[unit]
@@ -211,7 +216,7 @@ def _with_unit(found: re.Match[str]) -> str:
     """``one hour thirty``: the rest counts the next smaller unit."""
     if not number(found[2]):
         return found[0]
-    return f"{found[1]} {found[2]}{'seconds' if found[1] == 'minute' else 'minutes'}"
+    return f"{found[1]} {found[2]}{'minutes' if 'hour' in found[1] else 'seconds'}"
 
 
 _PART = re.compile(r"([a-z ]*?)\b(second|minute|hour)s?\b( and a half)?")

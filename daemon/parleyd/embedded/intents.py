@@ -60,7 +60,7 @@ def answer(said: str, context: IntentContext) -> Say | Call:
 
 def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Say | Call | None:
     """The call that an intent asks for, perhaps after a question."""
-    label = slots.get("label", "")
+    label = slots.get("label", "") or grammar.label_in(slots.get("errand", ""))
     match intent:
         case "set_timer":
             duration = slots.get("duration") or f"{slots['count']} minutes"

@@ -90,23 +90,24 @@ _Arcs = dict[tuple[int, int, str], float]
 
 def _merged(arcs: _Arcs) -> _Arcs:
     """The same paths with one state for all that have the same way to the end."""
-    while True:
-        ways: dict[int, set[tuple[int, str, float]]] = {}
-        for (start, after, word), share in arcs.items():
-            ways.setdefault(start, set()).add((after, word, round(share, 12)))
-        first: dict[frozenset[tuple[int, str, float]], int] = {}
-        same = {
-            state: first.setdefault(frozenset(way), state)
-            for state, way in ways.items()
-            if state != START
-        }
-        if all(state == kept for state, kept in same.items()):
-            return arcs
-        arcs = {
-            (start, same.get(after, after), word): share
-            for (start, after, word), share in arcs.items()
-            if same.get(start, start) == start
-        }
+    ways: dict[int, list[tuple[int, str, float]]] = {}
+    for (start, after, word), share in arcs.items():
+        ways.setdefault(start, []).append((after, word, round(share, 12)))
+    first: dict[frozenset[tuple[int, str, float]], int] = {}
+    same = {END: END}
+
+    def kept(state: int) -> int:
+        if state not in same:  # no path comes back to a state, so this ends
+            way = frozenset((kept(after), word, share) for after, word, share in ways[state])
+            same[state] = first.setdefault(way, state)
+        return same[state]
+
+    kept(START)
+    return {
+        (start, same[after], word): share
+        for (start, after, word), share in arcs.items()
+        if same.get(start) == start
+    }
 
 
 def _split(tokens: Sequence[str], mark: str) -> list[list[str]]:
