@@ -20,7 +20,13 @@ from parleyd.audio import db_to_power, decode_pcm16
 from parleyd.embedded import answers as answers_grammar
 from parleyd.embedded import grammar
 from parleyd.embedded.network import END, START
-from parleyd.embedded.phone_loop import PhoneLoop, confidence, decode, mean_score
+from parleyd.embedded.phone_loop import (
+    MOST_DENSITIES,
+    PhoneLoop,
+    confidence,
+    decode,
+    mean_score,
+)
 from parleyd.embedded.recognition import LENGTH, NOTHING, RecognitionResult
 from parleyd.errors import OfflineSpeechError
 from parleyd.system.parent_death import die_with_parent
@@ -125,7 +131,7 @@ def _decoder(language: ModuleType) -> Decoder:
         # end in the middle of a sentence, which the grammar does not allow.
         decoder = Decoder(
             lm=None, dict=cut.name, cmn="batch", bestpath=False, maxhmmpf=MOST_STATES,
-            loglevel="FATAL",
+            topn=MOST_DENSITIES if language is grammar else 4, loglevel="FATAL",
         )  # fmt: skip
     for word in sorted(wanted):
         if word in PRONUNCIATIONS:

@@ -41,8 +41,8 @@ def main() -> None:
     if options.clinc and options.home_assistant:
         source = options.clinc, options.home_assistant, options.split, options.seed
         inside, outside = public.in_scope(*source), public.out_of_scope(*source)
-        if options.without_seed is not None:
-            seen = (*source[:3], options.without_seed)
+        for number in options.without_seed:
+            seen = (*source[:3], number)
             inside = _others(inside, public.in_scope(*seen))
             outside = _others(outside, public.out_of_scope(*seen))
         if options.slurp:
@@ -86,7 +86,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--slurp", type=Path, help="clone of pswietojanski/slurp, besides")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--without-seed", type=int, help="leave out what this seed takes")
+    parser.add_argument(
+        "--without-seed", type=int, nargs="*", default=[], help="leave out what these seeds take"
+    )
     parser.add_argument("--kokoro", type=Path, help="folder of Kokoro's unpacked packages")
     parser.add_argument("--voices", help="only these, with commas between")
     parser.add_argument("--each", type=int, help="voices of each phrase, in turn; default: all")
