@@ -191,7 +191,8 @@ def test_whatever_the_user_adds_or_takes_back_withdraws_the_call(
 
 def test_deleting_another_item_withdraws_nothing(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(1.0, session={**MANUAL, "tools": TOOLS})
-    desk.send("conversation.item.create", item={**USER_NO, "id": "old"})
+    hello = {**USER_NO, "id": "old", "content": [{"type": "input_text", "text": "hello"}]}
+    desk.send("conversation.item.create", item=hello)
     announcing(desk)
     desk.send("conversation.item.delete", item_id="old")
     assert calls(desk.wait(10.0)) == ["mute_microphone"]
@@ -256,6 +257,34 @@ def test_command_that_was_perhaps_taken_back_is_asked(desk: Desk) -> None:
     came = desk.send("response.create") + desk.wait(10.0)
     assert calls(came) == []
     assert transcript(came).startswith("Shall I cancel all timers")
+
+
+@pytest.mark.parametrize("first", ["don't", "please don't", "never", "if it rains", ""])
+def test_command_after_words_that_may_change_it_is_not_announced(desk: Desk, first: str) -> None:
+    """The user paused in mid-sentence, and the server heard two parts."""
+    for words in (first, "cancel the timer"):
+        item = {**USER_NO, "content": [{"type": "input_text", "text": words}]}
+        desk.send("conversation.item.create", item=item)
+    came = desk.send("response.create") + desk.wait(10.0)
+    assert calls(came) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "called"),
+    [
+        ("wake me", "at seven", ["set_alarm"]),
+        ("set an alarm for seven", "thirty", ["set_alarm"]),
+        ("stop listening", "for an hour", ["mute_microphone"]),
+        ("set a pasta timer", "for ten minutes", ["set_timer"]),
+    ],
+)
+def test_two_parts_of_a_phrase_are_one(
+    desk: Desk, first: str, second: str, called: list[str]
+) -> None:
+    for words in (first, second):
+        item = {**USER_NO, "content": [{"type": "input_text", "text": words}]}
+        desk.send("conversation.item.create", item=item)
+    assert calls(desk.send("response.create") + desk.wait(10.0)) == called
 
 
 def test_one_yes_is_one_call(desk: Desk) -> None:

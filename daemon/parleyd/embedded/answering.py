@@ -65,17 +65,30 @@ def plan(
         spoken=any(item.content_type == "input_audio" for item in asked),
         sure=all(item.heard.sure for item in asked if item.heard and item.heard.words),
     )
-    said = [item.memory() for item in asked]
-    # Two parts of one turn belong together; a cough after a command does not undo it. But words
-    # before something else permit nothing: that may have taken them back.
-    together = all(words.strip() for words in said)
-    older = [(words, False) for words in reversed(said[:-1])]
-    for words, last in ((said[-1], True), (" ".join(said), together), *older):
+    return _answered([item.memory() for item in asked], context), asked[-1]
+
+
+def _answered(said: Sequence[str], context: IntentContext) -> Say | Call:
+    """The answer to the parts of one turn: together if that is a phrase, else to the last one.
+
+    A cough after a command does not undo it. But words that stand beside others permit nothing:
+    "don't", or what was not understood, may change them.
+    """
+    doubtful = replace(context, spoken=True, sure=False)
+    whole = " ".join(said)
+    if all(words.strip() for words in said) and grammar.match(whole):
+        return answer(whole, context)
+    if grammar.match(said[-1]):
+        return answer(said[-1], context if all(map(_is_command, said[:-1])) else doubtful)
+    for words in reversed(said[:-1]):
         if grammar.match(words):
-            if not last:
-                context = replace(context, spoken=True, sure=False)
-            return answer(words, context), asked[-1]
-    return answer(said[-1], context), asked[-1]
+            return answer(words, doubtful)
+    return answer(said[-1], context)
+
+
+def _is_command(words: str) -> bool:
+    found = grammar.match(words)
+    return found is not None and found[0] != "no"
 
 
 def _question(items: Sequence[Item]) -> Item | None:
