@@ -127,7 +127,15 @@ def spelt(count: int) -> Any:
         ("set the volume to zero", Call("set_volume", {"percent": 0})),
         ("volume 50%.", Call("set_volume", {"percent": 50})),
         ("a 10-minute timer!", Call("set_timer", {"seconds": 600})),
-        ("change the alarm to eight", Call("set_alarm", {"time": "08:00", "move": True})),
+        ("change the alarm to eight", Call("set_alarm", {"time": "08:00 or 20:00", "move": True})),
+        ("change the alarm to 8 am", Call("set_alarm", {"time": "08:00", "move": True})),
+        (
+            "change the seven o'clock alarm to eight tomorrow",
+            Call(
+                "set_alarm",
+                {"time": "08:00", "move": True, "day": "2026-03-02", "old_time": "07:00 or 19:00"},
+            ),
+        ),
         ("mute for ninety hours", Say(("At most 24 hours.",))),
         ("mute for twenty four hours", Call("mute_microphone", {"minutes": 1440})),
         ("set a timer for thirty hours", Say(("At most 24 hours.",))),
@@ -160,6 +168,25 @@ def spelt(count: int) -> Any:
         ("we have to be up at six fifteen", Call("set_alarm", {"time": "06:15"})),
         ("cancel the countdown", Call("cancel_timers", {"kind": "timer"})),
         ("you're very quiet", Call("change_volume", {"steps": 1})),
+        ("turn the volume up ten percent", Call("change_volume", {"steps": 1})),
+        ("turn the volume up to ten percent", Call("set_volume", {"percent": 10})),
+        ("make it sixty percent", Call("set_volume", {"percent": 60})),
+        ("make it eight", Say(NOT_UNDERSTOOD)),
+        (
+            "cancel the morning alarm",
+            Call("cancel_timers", {"kind": "alarm", "part": "morning"}),
+        ),
+        (
+            "turn the 7:30 alarm off",
+            Call("cancel_timers", {"kind": "alarm", "time": "07:30 or 19:30"}),
+        ),
+        ("set an alarm for 07:00", Call("set_alarm", {"time": "07:00"})),
+        ("set an alarm for tomorrow", Say(("At what time tomorrow?",))),
+        ("wake me on monday", Say(("When shall I wake you monday?",))),
+        (
+            "set a timer for ten minutes and five minutes",
+            Say(("One by one, please: say the length of the first timer.",)),
+        ),
         ("a couple minutes timer", Call("set_timer", {"seconds": 120})),
         ("set a timer for fifteen", Call("set_timer", {"seconds": 900})),
         ("tomorrow at seven wake me up", Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})),
@@ -168,7 +195,34 @@ def spelt(count: int) -> Any:
             Call("set_alarm", {"time": "07:00", "day": "2026-03-02"}),
         ),
         ("wake me at a quarter of seven", Call("set_alarm", {"time": "06:45"})),
-        ("wake me at eight instead of seven", Call("set_alarm", {"time": "08:00", "move": True})),
+        (
+            "wake me at eight instead of seven",
+            Call(
+                "set_alarm",
+                {"time": "08:00 or 20:00", "move": True, "old_time": "07:00 or 19:00"},
+            ),
+        ),
+        (
+            "cancel the alarm for tomorrow night at one",
+            Call("cancel_timers", {"kind": "alarm", "time": "01:00", "day": "2026-03-03"}),
+        ),
+        (
+            "cancel the alarm for tomorrow morning",
+            Call("cancel_timers", {"kind": "alarm", "day": "2026-03-02", "part": "morning"}),
+        ),
+        (
+            "cancel all alarms for next sunday",
+            Call("cancel_timers", {"every": True, "kind": "alarm", "day": "2026-03-08"}),
+        ),
+        ("i don't need all the alarms", Say(NOT_UNDERSTOOD)),
+        ("i don't need a timer", Say(("Okay.",))),
+        (
+            "can i cancel timers",
+            Say(
+                ("Shall I cancel all timers?",),
+                Call("cancel_timers", {"every": True, "kind": "timer"}),
+            ),
+        ),
         (
             "cancel the seven o'clock alarm",
             Call("cancel_timers", {"kind": "alarm", "time": "07:00 or 19:00"}),
@@ -193,7 +247,10 @@ def spelt(count: int) -> Any:
         ("turn the volume down by ten percent", Call("change_volume", {"steps": -1})),
         ("set the volume to minimum", Call("set_volume", {"percent": 10})),
         ("volume low", Call("set_volume", {"percent": 20})),
-        ("set a daily alarm", Say(("I can set single alarms only.", "At what time?"))),
+        (
+            "set a daily alarm",
+            Say(("I can set single alarms only.", "Say the day and the hour of one.")),
+        ),
         ("set an alarm for twenty three", Call("set_alarm", {"time": "23:00"})),
         ("wake me at twenty two forty five", Call("set_alarm", {"time": "22:45"})),
         ("wake me at twelve fifteen in the morning", Call("set_alarm", {"time": "00:15"})),
@@ -231,9 +288,10 @@ def test_answer_to_a_sentence_is_as_listed(said: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("said", "day", "told"),
     [
-        ("wake me every day at seven", None, "today at seven in the morning"),
+        ("wake me every day at seven", "2026-03-01", "today at seven in the morning"),
+        ("wake me at eleven on weekends", "2026-03-01", "today at eleven in the morning"),
         ("wake me at six on weekdays", "2026-03-02", "tomorrow, Monday, at six in the morning"),
-        ("alarm for nine on weekends", "2026-03-07", "on Saturday at nine in the morning"),
+        ("wake me every saturday at nine", "2026-03-07", "on Saturday at nine in the morning"),
         (
             "every tuesday wake me at six thirty",
             "2026-03-03",
@@ -292,8 +350,8 @@ ALREADY_MISHEARD = IntentContext(NOW, ALL_TOOLS, spoken=True, sure=False)
         ),
         (
             "change the alarm to eight",
-            "I move the alarm to today at eight in the morning.",
-            "Shall I move the alarm to today at eight in the morning?",
+            "I move the alarm to eight.",
+            "Shall I move the alarm to eight?",
         ),
         (
             "volume five",
@@ -568,3 +626,29 @@ def test_stories_are_long_enough_to_interrupt(speak: Callable[[str], Frames]) ->
 )
 def test_negated_command_does_nothing(said: str) -> None:
     assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(("Okay.",))
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("For how long?", "i don't need the timer"),
+        ("How long is the egg timer?", "never mind the timer"),
+        ("At what time?", "forget the alarm"),
+    ],
+)
+def test_taking_back_what_was_begun_cancels_nothing_else(question: str, said: str) -> None:
+    assert answer(said, IntentContext(NOW, ALL_TOOLS, question=question)) == Say(("Okay.",))
+    assert isinstance(answer(said, IntentContext(NOW, ALL_TOOLS)), Call)
+
+
+def test_day_of_an_alarm_is_kept_in_the_question_for_its_hour() -> None:
+    asked = IntentContext(NOW, ALL_TOOLS, question="At what time tomorrow?")
+    called = Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})
+    assert answer("at seven", asked) == called
+
+
+@pytest.mark.parametrize("said", ["full volume", "volume zero", "turn the volume down to zero"])
+def test_extreme_volume_is_asked_if_the_words_are_unsure(said: str) -> None:
+    got = answer(said, ALREADY_MISHEARD)
+    assert isinstance(got, Say)
+    assert got.offer is not None

@@ -211,6 +211,41 @@ def test_one_of_several_is_cancelled_by_hour_day_or_duration(tmp_path: Path) -> 
     assert kitchen.call("list_timers").count("timer") == 1
 
 
+def test_moved_alarm_stays_on_its_day_and_its_half(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    kitchen.call("set_alarm", time="07:00", day="2027-01-16")
+    moved = kitchen.call("set_alarm", time="08:00 or 20:00", move=True)
+    assert "rings at 08:00 on Saturday, 16 January" in moved
+    kitchen.call("set_alarm", time="21:00", day="2027-01-17")
+    moved = kitchen.call("set_alarm", time="10:00 or 22:00", old_time="09:00 or 21:00")
+    assert "rings at 22:00 on Sunday, 17 January" in moved
+    none = kitchen.call("set_alarm", time="10:00", old_time="06:30", move=True)
+    assert "there is not one alarm at 06:30 to change" in none
+    assert kitchen.call("list_timers").count("alarm") == 2
+
+
+def test_part_of_a_day_leaves_the_other_parts(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    for hour, day in (("07:00", "16"), ("20:00", "16"), ("01:00", "17")):
+        kitchen.call("set_alarm", time=hour, day=f"2027-01-{day}")
+    told = kitchen.call("cancel_timers", every=True, day="2027-01-16", part="morning")
+    assert told == "The alarm is cancelled."
+    assert "07:00" not in kitchen.call("list_timers")
+    two = kitchen.call("cancel_timers", day="2027-01-16", part="night")
+    assert "there are 2: alarm at 20:00 on" in two
+    assert "alarm at 01:00 on" in two
+
+
+def test_one_of_two_timers_with_a_name_is_asked_for(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    for seconds in (300, 600):
+        kitchen.call("set_timer", seconds=seconds, name="pasta")
+    told = kitchen.call("cancel_timers", name="pasta")
+    assert "there are 2: pasta timer of 300 seconds, pasta timer of 600 seconds" in told
+    assert kitchen.call("cancel_timers", name="pasta", seconds=300)
+    assert kitchen.call("list_timers").count("pasta") == 1
+
+
 def test_cancelling_the_timer_leaves_the_alarm(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     assert "there is no alarm; there are: none" in kitchen.call("cancel_timers", kind="alarm")
@@ -233,7 +268,7 @@ def test_timers_are_bounded_listed_and_cancelled(tmp_path: Path) -> None:
         "cancel_timers", name="pan"
     )
     assert kitchen.call("cancel_timers", name="Pot 3") == "The pot 3 timer is cancelled."
-    assert f"there are {MOST - 1}: pot 0 timer, pot 1 timer," in kitchen.call("cancel_timers")
+    assert f"there are {MOST - 1}: pot 0 timer of 60 s" in kitchen.call("cancel_timers")
     assert kitchen.call("cancel_timers", every=True) == f"{MOST - 1} timers are cancelled."
     assert Store(tmp_path / "skills.json").kept.alarms == ()
 

@@ -1,7 +1,9 @@
 """The plans for alarms, and for cancelling alarms and timers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from parleyd.embedded import grammar, when
@@ -11,35 +13,75 @@ from parleyd.embedded.plans import Call, IntentContext, Say, careful
 WHEN = "At what time?"
 WAKE_WHEN = "When shall I wake you?"
 SINGLE = "I can set single alarms only."
+SAY_ONE = "Say the day and the hour of one."
 """The answer to an alarm that repeats, before an offer of its first time."""
 
 
-def alarm(words: str, intent: str, context: IntentContext, said: str = "") -> Say | Call:
-    """Set, or move, the alarm for a `when` of the grammar; a Say if that is impossible."""
-    now, wake = context.local_time, intent == "wake_me" or "wake" in said.split()
+def alarm(words: str, intent: str, context: IntentContext) -> Say | Call:
+    """Set the alarm for a `when` of the grammar; a Say if that is impossible."""
+    now, wake = context.local_time, intent == "wake_me"
     found = when.alarm_time(words, now, wake=wake)
     if found is None:
         return Say(("No clock shows that hour.",))
     if found.at <= now:
         return Say((f"It is already {when.clock_face(now)}.", WAKE_WHEN if wake else WHEN))
+    return _set(found, wake, context)
+
+
+def asking(alarm_not_wake: bool, day: str) -> Say:
+    """The question for the hour, which keeps a day that was named."""
+    question = WHEN if alarm_not_wake else WAKE_WHEN
+    return Say((f"{question[:-1]} {day}".rstrip() + "?",))
+
+
+def asked_for(question: str) -> tuple[str, str]:
+    """The intent whose hour this question asks for, and its day; empty: another question."""
+    for asked, intent in ((WHEN, "set_alarm"), (WAKE_WHEN, "wake_me")):
+        if question.startswith(asked[:-1]):
+            return intent, question[len(asked) - 1 : -1].strip()
+    return "", ""
+
+
+def _set(found: when.AlarmTime, wake: bool, context: IntentContext) -> Say | Call:
     arguments: dict[str, Any] = {"time": found.hour}
     if found.day is not None:
         arguments["day"] = f"{found.day}"
-    time = when.spoken_time(found.at, now)
+    time = when.spoken_time(found.at, context.local_time)
     did = f"I will wake you {time}." if wake else f"The alarm will ring {time}."
     ask = f"wake you {time}" if wake else f"set an alarm for {time.removeprefix('at ')}"
-    if intent == "move_alarm":
-        arguments["move"] = True
-        did, ask = f"I move the alarm to {time}.", f"move the alarm to {time}"
     return careful("set_alarm", arguments, did, ask, context)
+
+
+def moved(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
+    """Move the alarm at an hour, or the only one. Without a day it stays on its day."""
+    words, now = when.words(slots), context.local_time
+    clocks = when.alarm_clocks(words)
+    found = when.alarm_time(words, now, wake="wake" in slots["said"].split())
+    if found is None:
+        return Say(("No clock shows that hour.",))
+    arguments: dict[str, Any] = {"time": " or ".join(clocks), "move": True}
+    to = next(slots[name] for name in ("when", "hour", "exact") if name in slots)
+    if found.day is not None:
+        if found.at <= now:
+            return Say((f"It is already {when.clock_face(now)}.", WHEN))
+        arguments |= {"time": found.hour, "day": f"{found.day}"}
+        to = when.spoken_time(found.at, now)
+    which = "the alarm"
+    if "old" in slots:
+        arguments["old_time"] = " or ".join(when.alarm_clocks(slots["old"]))
+        which = f"the {slots['old']} alarm"
+    did = f"I move {which} to {to}."
+    return careful("set_alarm", arguments, did, did[2:-1], context)
 
 
 def repeated(slots: Mapping[str, str], context: IntentContext) -> Say:
     """The offer of the first of several alarms: there are no others."""
-    words = f"{slots['hour']} {when.first_of(slots.get('every', ''), context.local_time)}"
-    first = alarm(words, "wake_me", replace(context, spoken=True, sure=False))
-    assert isinstance(first, Say)  # it is not sure
-    return replace(first, sentences=(SINGLE, *first.sentences))
+    first = when.first_alarm(slots["hour"], slots.get("every", ""), context.local_time)
+    if first is None:
+        return Say((SINGLE, "No clock shows that hour."))
+    offer = _set(first, True, replace(context, spoken=True, sure=False))
+    assert isinstance(offer, Say)  # it is not sure
+    return replace(offer, sentences=(SINGLE, *offer.sentences))
 
 
 def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
@@ -48,23 +90,49 @@ def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
     if "duration" in slots:
         length_s = grammar.seconds(slots["duration"])
         arguments = {"kind": "timer", "seconds": length_s}
-        told = f"I cancel the timer for {spoken_duration(length_s)}."
-        return careful("cancel_timers", arguments, told, told[2:-1], context)
+        if "label" in slots:
+            arguments["name"] = slots["label"]
+        told = f"I cancel the {slots.get('label', '')} timer for {spoken_duration(length_s)}."
+        return careful("cancel_timers", arguments, told.replace("  ", " "), told[2:-1], context)
+    now = context.local_time
     words = when.words(slots) + " tomorrow" * ("tomorrow's" in slots["said"])
-    clocks, day = when.alarm_clocks(words), when.named_day(words, context.local_time)
-    arguments = {"kind": "alarm"}
-    if clocks:
+    if not words:
+        words = "morning" if "morning" in slots["said"] else "evening"
+    arguments, told = {"kind": "alarm"}, "I cancel the alarm"
+    clocks = when.alarm_clocks(words)
+    day, part = when.named_day(words, now)
+    if clocks and day is not None:
+        # The same words would set this, as an alarm or to be woken.
+        set_at = [
+            found for wake in (True, False) if (found := when.alarm_time(words, now, wake=wake))
+        ]
+        first = set_at[0]
+        same = dict.fromkeys(found.hour for found in set_at if found.day == first.day)
+        arguments |= {"time": " or ".join(same), "day": f"{first.day}"}
+        told += f" {when.spoken_time(first.at, now)}"
+    elif clocks:
         arguments["time"] = " or ".join(clocks)
-    if day is not None:
-        arguments["day"] = f"{day}"
-    hour = f" at {slots['exact']}" if "exact" in slots else ""
-    on = f" for {slots['when']}" if "when" in slots else f" on {day:%A}" if day else ""
-    told = f"I cancel the alarm{hour}{on}."
-    return careful("cancel_timers", arguments, told, told[2:-1], context)
+        told += f" at {slots.get('exact') or slots.get('when')}"
+    else:
+        arguments |= _of_day(day, part)
+        told += _spoken_day(day, part)
+    return careful(
+        "cancel_timers", arguments, f"{told}.", told[2:], _asked_if_a_question(slots, context)
+    )
+
+
+def _of_day(day: date | None, part: str) -> dict[str, str]:
+    return {name: f"{value}" for name, value in (("day", day), ("part", part)) if value}
+
+
+def _spoken_day(day: date | None, part: str) -> str:
+    on = f" on {day:%A}, {day:%B} {day.day}" if day else ""
+    return f" in the {part}{on}" if part else on
 
 
 def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Say | Call:
     """Cancel one timer or alarm, or all of a kind, perhaps of a day."""
+    said, context = set(slots["said"].split()), _asked_if_a_question(slots, context)
     if all_of:
         words = slots.get("kinds") or slots["kind"]
         kinds = [kind for kind in ("timer", "alarm") if kind in words]
@@ -72,12 +140,13 @@ def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
         every: dict[str, Any] = {"every": True}
         if len(kinds) == 1:
             every["kind"] = kinds[0]
-        day = when.named_day(slots.get("day", ""), context.local_time)
-        if day is not None:
-            every["day"] = f"{day}"
-            told = f"{told[:-1]} for {day:%A}."
+        if "day" in slots:
+            day, part = when.named_day(slots["day"], context.local_time)
+            every |= _of_day(day, part)
+            told = f"{told[:-1]}{_spoken_day(day, part)}."
+        if said & {"any", "both"}:
+            context = replace(context, spoken=True, sure=False)
         return careful("cancel_timers", every, told, told[2:-1], context)
-    said = set(slots["said"].split())
     arguments = {
         "kind": slots.get("kind") or ("timer" if {"timer", "countdown"} & said else "alarm")
     }
@@ -85,3 +154,23 @@ def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
         arguments["name"] = slots["label"]
     told = f"I cancel the {' '.join(reversed(arguments.values()))}."
     return careful("cancel_timers", arguments, told, told[2:-1], context)
+
+
+def takes_back(slots: Mapping[str, str], asked: str) -> bool:
+    """Whether "never mind the timer" answers the question for its length or hour."""
+    asks = asked_for(asked)[0] or asked.startswith(("For how long", "How long is the"))
+    return bool(asks) and "label" not in slots and _BACK.match(slots["said"]) is not None
+
+
+_BACK = re.compile(r".*\b(never mind|forget|need)\b")
+
+
+_QUESTION = re.compile(
+    r"\b(can|may|could) (i|we)\b|\b(can|could) you \w+ (timers|alarms)\b|\btell me \w+ (the|all)\b"
+)
+
+
+def _asked_if_a_question(slots: Mapping[str, str], context: IntentContext) -> IntentContext:
+    """With the words of a question ("can I cancel timers"), the call is only offered."""
+    asks = _QUESTION.search(slots["said"])
+    return replace(context, spoken=True, sure=False) if asks else context

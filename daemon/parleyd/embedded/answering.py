@@ -72,7 +72,7 @@ def _answered(said: Sequence[str], context: IntentContext) -> Say | Call:
     """The answer to the parts of one turn: together if that is a phrase, else to the last one.
 
     A cough after a command does not undo it. But words that stand beside others permit nothing:
-    "don't", or what was not understood, may change them.
+    "don't", or unknown words, may change them.
     """
     doubtful = replace(context, spoken=True, sure=False)
     whole = " ".join(said)

@@ -19,7 +19,7 @@ RULES = _LANGUAGE.rules
 PHRASES = _LANGUAGE.intents
 SLOTS = (
     "duration", "count", "when", "hour", "exact", "day", "every", "percent", "number", "label",
-    "kind", "kinds", "story", "errand",
+    "kind", "kinds", "story", "errand", "old", "percents",
 )  # fmt: skip
 """Rules whose words are returned with the intent."""
 MOST_LETTERS = 400
@@ -99,6 +99,7 @@ def plain(said: str) -> str:
     """A text as words of the grammar, each followed by one space."""
     text = said[: 2 * MOST_LETTERS].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     text = _HALF.sub(r"\1 \2 m", text.replace("%", " percent"))
+    text = re.sub(r"\b0([1-9]):(\d\d)\b(?! ?[ap] ?m)", r"\1:\2 a m", text)  # 24 hours
     text = re.sub(r"(\d{1,2}):00\b", r"\1", text)
     text = re.sub(r"\d+", _in_words, re.sub(r"(\d{1,2})[:.](0?)(\d)", _with_zero, text))
     words = (_SPELLINGS.get(word, word) for word in re.findall(r"[a-z']+", text))
@@ -192,6 +193,12 @@ def number(text: str) -> int:
         else:
             total += LEVELS.get(word, 0)
     return total
+
+
+def repeats_a_unit(duration: str) -> bool:
+    """Whether it has the same unit twice ("ten minutes and five minutes"): two durations."""
+    units = re.findall(r"\b(second|minute|hour)", duration)
+    return len(units) > len(set(units))
 
 
 def label_in(errand: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from parleyd.embedded import alarm_plans, grammar, when
-from parleyd.embedded.alarm_plans import SINGLE, WAKE_WHEN, WHEN
+from parleyd.embedded.alarm_plans import SAY_ONE, SINGLE
 from parleyd.embedded.answers import is_yes
 from parleyd.embedded.confirmation import sentences, spoken_duration
 from parleyd.embedded.guide import help_words
@@ -36,6 +36,7 @@ QUIET_PERCENT = 10
 MUTE_MINUTES = 10
 """A closed microphone whose duration was not said."""
 LONGEST_S = 24 * 3600
+ONE_BY_ONE = ("One by one, please: say the length of the first timer.",)
 TOO_LONG = ("At most 24 hours.",)
 """Of a timer and of a closed microphone, as in the skills."""
 STEPS_UNASKED = 2
@@ -64,6 +65,8 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
     match intent:
         case "set_timer":
             duration = slots.get("duration") or f"{slots['count']} minutes"
+            if grammar.repeats_a_unit(duration):
+                return Say(ONE_BY_ONE)
             return _timer(grammar.seconds(duration), label, context)
         case "bare_timer":
             return Say((HOW_LONG_NAMED.format(label) if label else HOW_LONG,))
@@ -73,19 +76,23 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
             if name is not None or isinstance(timer, Say):
                 return timer
             return offered(timer, _timer_words(timer))
-        case "set_alarm" | "wake_me" | "move_alarm":
-            return alarm_plans.alarm(when.words(slots), intent, context, slots["said"])
+        case "set_alarm" | "wake_me":
+            return alarm_plans.alarm(when.words(slots), intent, context)
+        case "move_alarm":
+            return alarm_plans.moved(slots, context)
         case "repeated":
             return alarm_plans.repeated(slots, context)
         case "bare_repeated":
-            return Say((SINGLE, WAKE_WHEN if "wake" in slots["said"] else WHEN))
+            return Say((SINGLE, SAY_ONE))
         case "bare_when":
-            asked = {WHEN: "set_alarm", WAKE_WHEN: "wake_me"}.get(asked_question(context))
-            return (
-                alarm_plans.alarm(slots["when"], asked, context) if asked else Say(NOT_UNDERSTOOD)
-            )
+            asked, day = alarm_plans.asked_for(asked_question(context))
+            if not asked:
+                return Say(NOT_UNDERSTOOD)
+            return alarm_plans.alarm(f"{slots['when']} {day}", asked, context)
         case "bare_alarm" | "bare_wake":
-            return Say((WHEN if intent == "bare_alarm" else WAKE_WHEN,))
+            return alarm_plans.asking("alarm" in intent, slots.get("day", ""))
+        case "cancel_timer" if alarm_plans.takes_back(slots, asked_question(context)):
+            return Say(OKAY)
         case "cancel_timer" | "cancel_all":
             return alarm_plans.cancel(intent == "cancel_all", slots, context)
         case "cancel_at":
@@ -97,8 +104,14 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
             return _mute(max(1, -(-length_s // 60)), intent == "bare_mute", context)
         case "volume_up" | "volume_down":
             return _louder(1 if intent == "volume_up" else -1, slots, context)
-        case "volume_set" | "volume_full":
-            return _volume(slots.get("percent", "hundred percent"), slots["said"], context)
+        case "volume_set" if _BY.search(slots["said"]) and not _TO.search(slots["said"]):
+            sign = -1 if _DOWN.search(slots["said"]) else 1
+            number = slots.get("percents") or slots["percent"]
+            return _louder(sign, {**slots, "number": number}, context)
+        case "volume_set":
+            return _volume(slots.get("percents") or slots["percent"], slots["said"], context)
+        case "volume_full":
+            return _volume("hundred percent", slots["said"], context)
         case "volume_off":
             return _volume("zero percent", "", replace(context, spoken=True, sure=False))
         case "repeat" if "say_again" in context.tools and context.answers:
@@ -186,15 +199,17 @@ def _volume(words: str, said: str, context: IntentContext) -> Say | Call:
     if of_ten:
         level *= 10  # "volume five"
     percent = min(level, 100)
-    if of_ten and percent == 100:
+    if (of_ten and percent == 100) or (context.spoken and percent == 0):
         context = replace(context, spoken=True, sure=False)
-    if percent >= QUIET_PERCENT and not of_ten:
+    if QUIET_PERCENT <= percent < 100 and not of_ten:
         return call_of("set_volume", {"percent": percent}, context)
     told = f"I set the volume to {percent} percent."
     return careful("set_volume", {"percent": percent}, told, told[2:-1], context)
 
 
 _DOWN = re.compile(r"\b(?:down|lower|reduce|decrease)")
+_BY = re.compile(r"\b(?:up|down|raise|lower|increase|decrease|reduce|boost)\b")
+_TO = re.compile(r"\b(?:to|at|on|level|number|be|is|of|as)\b")
 
 
 # --- words -----------------------------------------------------------------------------------

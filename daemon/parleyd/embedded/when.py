@@ -81,18 +81,36 @@ def alarm_clocks(words: str) -> list[str]:
     return [f"{hour:02}:{minutes:02}" for hour in meant]
 
 
-def named_day(words: str, now: datetime) -> date | None:
-    """The day that words name; None: they name none."""
-    return _day(words, now)
+def named_day(words: str, now: datetime) -> tuple[date | None, str]:
+    """The day that words without an hour name (None: none), and its part (empty: the whole day).
+
+    A night that has begun is that of the day before.
+    """
+    day, part = _day(words, now), _part(words).replace("tonight", "night")
+    if day is None:
+        return None, part
+    if day == now.date():
+        if part == "night" and now.hour < NIGHT_ENDS and not any(d in words for d in WEEKDAYS):
+            day -= timedelta(days=1)
+        day += timedelta(days=7 * ("next" in words))
+    return day, part
 
 
-def first_of(every: str, now: datetime) -> str:
-    """The next day, in words of `alarm_time`, of days that repeat; empty: the next such hour."""
-    if "weekend" in every:
-        return "saturday"
-    if "weekday" in every:
-        return "tomorrow" if (now.weekday() + 1) % 7 < WEEKDAYS.index("saturday") else "monday"
-    return " ".join(word for word in every.split() if word in (*WEEKDAYS, *_PARTS))
+def first_alarm(words: str, every: str, now: datetime) -> AlarmTime | None:
+    """The first of the alarms that a `when` without a day and an `every` of the grammar mean."""
+    parts = " ".join(part for part in _PARTS if part in every)
+    found = alarm_time(f"{words} {parts}", now, wake=True)
+    if found is None:
+        return None
+    named = {number for number, name in enumerate(WEEKDAYS) if name in every}
+    if "weekday" in every or "weekend" in every:
+        named = set(range(5)) if "weekday" in every else {5, 6}
+    days = named or set(range(7))
+    for later in range(8):
+        at = found.at.replace(year=now.year, month=now.month, day=now.day) + timedelta(days=later)
+        if at > now and at.weekday() in days:
+            return AlarmTime(at, at.date())
+    return None
 
 
 def spoken_time(at: datetime, now: datetime) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
-from typing import Annotated
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -26,6 +26,9 @@ RETRY_S = 30.0  # between attempts to save: retrying does not empty a full disk
 
 log = logging.getLogger(__name__)
 
+Part = Literal["morning", "afternoon", "evening", "night"]
+_PARTS = {"morning": (4, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
+"""Their hours; from midnight on, those of the next day."""
 _CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 
 Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="what it is for, if said")]
@@ -114,7 +117,7 @@ class Timers:
         self,
         time: Annotated[
             str,
-            Meta(pattern=rf"^{_CLOCK}$", description="HH:MM, 24 hours"),
+            Meta(pattern=rf"^{_CLOCK}( or {_CLOCK})?$", description="HH:MM, 24 hours"),
         ],
         name: Name = "",
         day: Annotated[
@@ -122,14 +125,30 @@ class Timers:
             Meta(description=f"if not its next occurrence; at most {LONGEST_DAYS} days ahead"),
         ] = None,
         move: Annotated[bool, Meta(description="change the only alarm instead")] = False,
+        old_time: Annotated[
+            str,
+            Meta(
+                pattern=rf"^({_CLOCK}( or {_CLOCK})?)?$",
+                description="of the alarm to change, if said: HH:MM",
+            ),
+        ] = "",
     ) -> str:
         """Set an alarm that rings on this speaker at an hour of its local time."""
+        now, any_day = self._clock(), day is None
+        old = self._only(name, old_time) if move or old_time else None
+        if old is None and " " in time:
+            raise ValueError(f"{time}: one of the two, unless an alarm is changed")
+        if old is not None:
+            # Without a day it stays on its day. Of two hours the one nearer to the old one counts.
+            was = datetime.fromtimestamp(old.due)
+            time = min(time.split(" or "), key=lambda clock: _apart(clock, was))
+            name, any_day = old.name, any_day and old.any_day
+            day = day or (was.date() if _is_later(was.date(), time, now.wall) else None)
         hour, minute = map(int, time.split(":"))
-        now = self._clock()
         due = next_time(hour, minute, day, now.wall)
-        if move:
-            name = self._take_only(name)
-        alarm = self._alarms.set_alarm(due, name, now, any_day=day is None)
+        if old is not None:
+            self._alarms.remove(old)
+        alarm = self._alarms.set_alarm(due, name, now, any_day=any_day)
         text = f"The {_what(alarm)} rings at {_hour(alarm)}."
         if not _shows(due, hour, minute):
             text += f" There is no {time} on that day: the clock is put forward then."
@@ -161,22 +180,25 @@ class Timers:
             ),
         ] = "",
         day: Annotated[date | None, Meta(description="of an alarm, if said")] = None,
+        part: Annotated[Part | None, Meta(description="of this day, if no time was said")] = None,
         seconds: Annotated[
             int, Meta(ge=0, le=LONGEST_S, description="a timer's whole duration, if said")
         ] = 0,
     ) -> str:
         """Cancel a timer or an alarm: the one that has all that was said, or the only one; with
         `every`, all of them."""
-        told = bool(time or day or seconds)
+        told = bool(time or day or part or seconds)
         found = [
             alarm
             for alarm in self._alarms.find(name, kind)
-            if not told or _rings_at(alarm, time, day) or (seconds and alarm.seconds == seconds)
+            if not told
+            or _rings_at(alarm, time, day, part)
+            or (seconds and alarm.timer and alarm.seconds == seconds)
         ]
-        if len(found) > 1 and not (every or name):
+        if len(found) > 1 and not every:
             raise ValueError(
-                f"there are {len(found)}: {_names(found)}; say which one by its name or hour, "
-                "or say all"
+                f"there are {len(found)}: {_told_apart(found)}; say which one by its name, hour or "
+                "length, or say all"
             )
         if not found and (name or kind or told):
             called = f" called {name}" if name else " like that" if told else ""
@@ -191,14 +213,18 @@ class Timers:
             return f"The {_what(gone[0])} is cancelled."
         return f"{_counted(gone)} are cancelled." if gone else "No timer and no alarm is set."
 
-    def _take_only(self, name: str) -> str:
-        """Remove the alarm with this name, or the only one; return its name. Raises ValueError."""
-        found = self._alarms.find(name, "alarm")
+    def _only(self, name: str, time: str) -> Alarm:
+        """Return the alarm with this name and hour, or the only one. Raises ValueError."""
+        found = [
+            alarm
+            for alarm in self._alarms.find(name, "alarm")
+            if not time or _rings_at(alarm, time, None, None)
+        ]
         if len(found) != 1:
             there = _names(self._alarms.find("", "alarm")) or "none"
-            raise ValueError(f"there is not one alarm to change; there are: {there}")
-        self._alarms.remove(found[0])
-        return found[0].name
+            at = f" at {time}" if time else ""
+            raise ValueError(f"there is not one alarm{at} to change; there are: {there}")
+        return found[0]
 
     async def _confirmed(self, text: str) -> str:
         if await self.save():
@@ -217,13 +243,38 @@ def _names(alarms: Sequence[Alarm]) -> str:
     )
 
 
-def _rings_at(alarm: Alarm, time: str, day: date | None) -> bool:
+def _told_apart(alarms: Sequence[Alarm]) -> str:
+    return ", ".join(
+        f"{_what(alarm)} of {round(alarm.seconds)} seconds" if alarm.timer else _names([alarm])
+        for alarm in alarms
+    )
+
+
+def _apart(clock: str, was: datetime) -> int:
+    """Minutes between a time of the day and that of another instant."""
+    hour, minute = map(int, clock.split(":"))
+    return abs(60 * (hour - was.hour) + minute - was.minute)
+
+
+def _is_later(day: date, clock: str, wall: float) -> bool:
+    hour, minute = map(int, clock.split(":"))
+    return datetime(day.year, day.month, day.day, hour, minute).timestamp() > wall
+
+
+def _rings_at(alarm: Alarm, time: str, day: date | None, part: Part | None) -> bool:
     """Whether it is an alarm at one of these times, ``07:00 or 19:00``, on this day."""
-    if alarm.timer or not (time or day):
+    if alarm.timer or not (time or day or part):
         return False
     due = datetime.fromtimestamp(alarm.due)
     clocks = [clock.zfill(5) for clock in time.split(" or ")]
-    return (not time or f"{due:%H:%M}" in clocks) and day in (None, due.date())
+    if time and f"{due:%H:%M}" not in clocks:
+        return False
+    if part is None:
+        return day in (None, due.date())
+    # A night is of the day on which it begins.
+    first, end = _PARTS[part]
+    begins = due - timedelta(hours=first)
+    return begins.hour < end - first and day in (None, begins.date())
 
 
 def _what(alarm: Alarm) -> str:
