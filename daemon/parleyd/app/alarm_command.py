@@ -74,10 +74,15 @@ class AlarmCommandListener:
         called = tuple(number for number, own in names.items() if _singular(own) == _singular(name))
         if called:
             return called
-        try:
-            log.info("while another rings: %s", await self._timers.cancel_timers(name))
-        except ValueError:
+        waiting = [
+            a.name for a, _ in self._timers.waiting() if _singular(a.name) == _singular(name)
+        ]
+        if not waiting:
             return tuple(number for number in ring_ids if not names.get(number))
+        try:
+            log.info("while another rings: %s", await self._timers.cancel_timers(waiting[0]))
+        except ValueError as error:  # several have the name
+            log.info("while another rings: %s", error)
         return ()
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

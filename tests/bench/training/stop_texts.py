@@ -1,9 +1,13 @@
 """The texts of the stop word's training: "stop", words that are like it, and sentences."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+DOCS = Path(__file__).parents[3] / "daemon" / "docs"
 
 STOP = ("Stop", "stop!", "Stop.", "stop", "Stop!", "STOP!", "stop it", "Stop it!", "okay stop",
-        "Okay, stop.", "stop stop", "please stop")  # fmt: skip
+        "Okay, stop.", "stop stop", "please stop", "stop the alarm", "Stop, please.")  # fmt: skip
 OTHER = (
     "top", "shop", "step", "start", "stock", "hop", "drop", "star", "cop", "chop", "crop", "swap",
     "spot", "staff", "stay", "store", "stuff", "stove", "stab", "strap", "sop", "tops", "stark",
@@ -44,7 +48,17 @@ SPEECH = (
     "Non-stop flights to Lisbon start at ninety pounds. Do you want the cheapest?",
     "She put the cup on the tabletop, opened her laptop, and started the workshop.",
 )
-TEXTS: Mapping[str, Sequence[str]] = {"stop": STOP, "other": OTHER, "speech": SPEECH}
+
+
+def _prose() -> list[str]:
+    """Return plain sentences of Parley's own pages: a television says any word."""
+    text = " ".join(" ".join(page.read_text("utf-8").split()) for page in sorted(DOCS.glob("*.md")))
+    return re.findall(r"(?<=[.:] )[A-Z][A-Za-z ,']{30,110}\.", text)
+
+
+TEXTS: Mapping[str, Sequence[str]] = {
+    "stop": STOP, "other": OTHER, "speech": (*SPEECH, *_prose()),
+}  # fmt: skip
 
 STOP_PHONEMES = ("stˈɑp.", "stˈɑp!", "stˈɒp.", "stˈɒp!", "stˈɑːp!", "stˈɑp", "stˈɔp!", "stˈɒp",
                  "stˈɑp ɪt!", "oʊkˈeɪ, stˈɑp.", "stˈɒp, stˈɒp!", "plˈiːz stˈɑp.")  # fmt: skip

