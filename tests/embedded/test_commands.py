@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -148,7 +149,6 @@ def spelt(count: int) -> Any:
         ("wake me at quarter to seven", Call("set_alarm", {"time": "06:45"})),
         ("wake me at five past noon", Say(NOT_UNDERSTOOD)),
         ("wake me at noon", Call("set_alarm", {"time": "12:00"})),
-        ("wake me tomorrow at 7", Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})),
         ("alarm for monday 6:05", Call("set_alarm", {"time": "06:05", "day": "2026-03-02"})),
         ("alarm for half past 7 p.m.", Call("set_alarm", {"time": "19:30"})),
         ("set an alarm for 12:05 am today", Say(("It is already 12:07 AM.", "At what time?"))),
@@ -189,11 +189,6 @@ def spelt(count: int) -> Any:
         ),
         ("a couple minutes timer", Call("set_timer", {"seconds": 120})),
         ("set a timer for fifteen", Call("set_timer", {"seconds": 900})),
-        ("tomorrow at seven wake me up", Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})),
-        (
-            "set a seven o'clock alarm for tomorrow morning",
-            Call("set_alarm", {"time": "07:00", "day": "2026-03-02"}),
-        ),
         ("wake me at a quarter of seven", Call("set_alarm", {"time": "06:45"})),
         (
             "wake me at eight instead of seven",
@@ -424,7 +419,7 @@ def test_text_that_would_lose_words_is_not_understood(said: str) -> None:
 
 @pytest.mark.parametrize("question", ["At what time?", "It is already 3:05 PM. At what time?"])
 def test_bare_time_answers_the_question(question: str) -> None:
-    heard = IntentContext(NOW, ALL_TOOLS, (question,))
+    heard = IntentContext(NOW.replace(hour=15), ALL_TOOLS, (question,))
     assert answer("tomorrow at seven", heard) == Call(
         "set_alarm", {"time": "07:00", "day": "2026-03-02"}
     )
@@ -482,6 +477,54 @@ def test_alarm_rings_in_the_night_that_was_named(now: str, said: str, rings: str
 def test_duration_after_the_question_is_a_timer() -> None:
     heard = IntentContext(NOW, ALL_TOOLS, ("For how long?",), spoken=True)
     assert answer("ten minutes", heard) == Call("set_timer", {"seconds": 600})
+
+
+TOMORROW = [
+    "wake me tomorrow at 7",
+    "tomorrow at seven wake me up",
+    "set a seven o'clock alarm for tomorrow morning",
+]
+
+
+@pytest.mark.parametrize("said", TOMORROW)
+def test_tomorrow_is_the_next_day(said: str) -> None:
+    call = Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})
+    assert answer(said, IntentContext(NOW.replace(hour=4), ALL_TOOLS)) == call
+
+
+@pytest.mark.parametrize("said", TOMORROW)
+@pytest.mark.parametrize("spoken", [True, False])
+def test_tomorrow_said_after_midnight_is_asked(said: str, spoken: bool) -> None:
+    asked = answer(said, IntentContext(NOW, ALL_TOOLS, spoken=spoken))
+    assert isinstance(asked, Say)
+    assert asked.sentences[0] == "It is already Sunday; for Monday, say its name."
+    assert asked.sentences[1].endswith("today at seven in the morning?")
+    assert asked.offer == Call("set_alarm", {"time": "07:00", "day": "2026-03-01"})
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ("set an alarm for midnight", "tonight at midnight"),
+        ("set an alarm for tomorrow at midnight", "at midnight between Monday and Tuesday"),
+        ("set an alarm for sunday night at midnight", "tonight at midnight"),
+        ("alarm next sunday at midnight", "at midnight between Sunday, March 8, and Monday"),
+        ("set an alarm for monday night at one", "on Tuesday at one in the morning"),
+    ],
+)  # fmt: skip
+def test_midnight_is_spoken_in_words_that_mean_one_night(said: str, spoken: str) -> None:
+    call = answer(said, IntentContext(NOW.replace(hour=15), ALL_TOOLS, spoken=True))
+    assert isinstance(call, Call)
+    assert call.announcement == f"The alarm will ring {spoken}."
+
+
+def test_hour_that_the_clock_shows_twice_rings_today() -> None:
+    """In Berlin; it is 2:45 for the first time in the night of October 25."""
+    now = datetime(2026, 10, 25, 2, 45, tzinfo=ZoneInfo("Europe/Berlin"))
+    for said in ("set an alarm for 2:30 a.m.", "set an alarm for today at 2:30 a.m."):
+        call = answer(said, IntentContext(now, ALL_TOOLS, spoken=True))
+        assert isinstance(call, Call)
+        assert call.announcement == "The alarm will ring today at two thirty in the morning."
 
 
 def test_waking_hour_said_in_the_afternoon_is_tomorrow_morning() -> None:
@@ -642,7 +685,7 @@ def test_taking_back_what_was_begun_cancels_nothing_else(question: str, said: st
 
 
 def test_day_of_an_alarm_is_kept_in_the_question_for_its_hour() -> None:
-    asked = IntentContext(NOW, ALL_TOOLS, question="At what time tomorrow?")
+    asked = IntentContext(NOW.replace(hour=15), ALL_TOOLS, question="At what time tomorrow?")
     called = Call("set_alarm", {"time": "07:00", "day": "2026-03-02"})
     assert answer("at seven", asked) == called
 

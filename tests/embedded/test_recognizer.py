@@ -37,6 +37,7 @@ COMMANDS = [
     "set the volume to forty percent",
     "full volume",
     "turn the sound off",
+    "turn it off",
     "tell me a story",
     "can you tell me a story about the lighthouse",
     "what can i say",

@@ -2,16 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+
+import msgspec
 
 from parleyd.core.events import AlarmCommandRecognized, InputEvent, RecognizeAlarmCommand
 from parleyd.embedded import grammar
+from parleyd.embedded.intents import answer
+from parleyd.embedded.plans import Call, IntentContext
+from parleyd.embedded.recognition import RecognitionResult
 from parleyd.embedded.worker import RecognitionWorker
 from parleyd.hearing import alarm_stop
+from parleyd.skills.alarms import Alarm
 from parleyd.skills.timers import Timers
+from parleyd.skills.wanted import Wanted
 from parleyd.system.tasks import failed
 
-STOPS = ("stop", "cancel_timer", "cancel_all")  # "stop", "be quiet"; "turn off the alarm", ...
+_ALL = ("stop", "ring_off")  # "stop", "be quiet", "turn it off", "I'm awake"
+STOPS = (*_ALL, "cancel_timer", "cancel_all", "cancel_at")  # "turn off the alarm", ...
+"""Intents that end what rings, if they mean it."""
 
 log = logging.getLogger(__name__)
 
@@ -56,34 +65,9 @@ class AlarmCommandListener:
         stop = await asyncio.to_thread(alarm_stop.is_stop, frames, command.in_vain)
         if not stop:
             heard = await self._worker.recognize(frames.tobytes())
-            found = grammar.match(heard.words)
-            if found is not None and found[0] in STOPS:
-                ends = await self._ends(found[1].get("label", ""), meant)
-                stop, meant = bool(ends), ends or meant
+            ends = await obey(heard, self._timers, meant)
+            stop, meant = bool(ends), ends or meant
         self._post(AlarmCommandRecognized(stop, meant))
-
-    async def _ends(self, name: str, ring_ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Return those of the alarms that a command with this name ends, all if it has none.
-
-        "Cancel the pasta timer" means the pasta: it may ring beside others, or not ring yet, and is
-        cancelled then. If no timer has the name, those that ring without one are meant.
-        """
-        if not name:
-            return ring_ids
-        names = {alarm.id: alarm.name for alarm in self._timers.ringing(ring_ids)}
-        called = tuple(number for number, own in names.items() if _singular(own) == _singular(name))
-        if called:
-            return called
-        waiting = [
-            a.name for a, _ in self._timers.waiting() if _singular(a.name) == _singular(name)
-        ]
-        if not waiting:
-            return tuple(number for number in ring_ids if not names.get(number))
-        try:
-            log.info("while another rings: %s", await self._timers.cancel_timers(waiting[0]))
-        except ValueError as error:  # several have the name
-            log.info("while another rings: %s", error)
-        return ()
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -96,6 +80,60 @@ class AlarmCommandListener:
         failed(task)
 
 
-def _singular(name: str) -> str:
+async def obey(
+    heard: RecognitionResult, timers: Timers, ring_ids: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return those of the alarms that ring which the words end.
+
+    "Cancel the pasta timer" means the pasta: it may ring beside others, or not ring yet, and is
+    cancelled then.
+    """
+    intent, _ = grammar.match(heard.words) or ("", {})
+    if intent not in STOPS:
+        return ()
+    if intent in _ALL:
+        return ring_ids
+    context = IntentContext(timers.local_time, frozenset({"cancel_timers"}))
+    plan = answer(heard.words, context)
+    call = plan if isinstance(plan, Call) else plan.offer
+    if call is None:
+        return ()
+    wanted = msgspec.convert(call.arguments, Wanted)
+    waiting = [alarm for alarm, _ in timers.waiting()]
+    ends = ended(wanted, timers.ringing(ring_ids), waiting)
+    if wanted.name:  # as it was given, "eggs" for the egg
+        names = [alarm.name for alarm in waiting if _fits(wanted, alarm)]
+        wanted = msgspec.structs.replace(wanted, name=(names or [wanted.name])[0])
+    if not ends and heard.sure and call is plan:
+        try:
+            gone = await timers.cancel_timers(**msgspec.structs.asdict(wanted))
+            log.info("while another rings: %s", gone)
+        except ValueError as error:
+            log.info("while another rings, nothing is cancelled: %s", error)
+    return ends
+
+
+def ended(wanted: Wanted, ringing: Sequence[Alarm], waiting: Sequence[Alarm]) -> tuple[int, ...]:
+    """The ids of those that ring which a cancel means; none: it is about others.
+
+    "Alarm" is also said of a timer that rings: one that waits is cancelled by its hour or day only.
+    """
+    meant = [alarm for alarm in ringing if _fits(wanted, alarm)]
+    another = any(_fits(wanted, alarm) for alarm in waiting)
+    if not meant and wanted.name and not another:
+        meant = [alarm for alarm in ringing if alarm.timer and not alarm.name]
+    elif not meant and not wanted.name and not wanted.told:
+        meant = [] if another and wanted.kind == "timer" else list(ringing)
+    return tuple(alarm.id for alarm in meant)
+
+
+def _fits(wanted: Wanted, alarm: Alarm) -> bool:
     """The recogniser may take eggs for an egg."""
+    replace = msgspec.structs.replace
+    return replace(wanted, name=_singular(wanted.name)).fits(
+        replace(alarm, name=_singular(alarm.name))
+    )
+
+
+def _singular(name: str) -> str:
     return name.lower().rstrip("s")

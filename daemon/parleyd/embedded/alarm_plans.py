@@ -23,8 +23,14 @@ def alarm(words: str, intent: str, context: IntentContext) -> Say | Call:
     found = when.alarm_time(words, now, wake=wake)
     if found is None:
         return Say(("No clock shows that hour.",))
-    if found.at <= now:
+    if when.is_over(found.at, now):
         return Say((f"It is already {when.clock_face(now)}.", WAKE_WHEN if wake else WHEN))
+    today = when.coming_morning(words, found, now)
+    if today is not None:
+        offer = _set(today, wake, replace(context, spoken=True, sure=False))
+        assert isinstance(offer, Say)  # it is not sure
+        hint = f"It is already {now:%A}; for {found.at:%A}, say its name."
+        return replace(offer, sentences=(hint, *offer.sentences))
     return _set(found, wake, context)
 
 

@@ -132,6 +132,8 @@ def _words(intent: str, slots: Mapping[str, str], context: IntentContext) -> tup
             return help_words(intent == "more", context.answers)
         case "stop" | "no" | "yes":
             return OKAY
+        case "ring_off":
+            return ("Nothing rings.",)
         case "repeat":
             return sentences(context.answers[-1]) if context.answers else GREETING
         case "go_on":

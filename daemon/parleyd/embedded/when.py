@@ -63,7 +63,8 @@ def alarm_time(words: str, now: datetime, *, wake: bool = False) -> AlarmTime | 
             hour=hours, minute=minutes, second=0, microsecond=0
         )
         at += timedelta(days=_days_later(words, at, now))
-        if at <= now and open_half and at + _HALF_DAY > now and hours < 12:
+        at = _to_come(at.replace(fold=0), now)
+        if is_over(at, now) and open_half and at + _HALF_DAY > now and hours < 12:
             at += _HALF_DAY  # "today at eight", said after eight in the morning
         return AlarmTime(at, at.date())
     choices = [hours] if sure else [hours % 12, hours % 12 + 12]
@@ -113,8 +114,19 @@ def first_alarm(words: str, every: str, now: datetime) -> AlarmTime | None:
     return None
 
 
+def coming_morning(words: str, found: AlarmTime, now: datetime) -> AlarmTime | None:
+    """What "tomorrow at seven" may mean after midnight, before sleep; None: it is clear."""
+    morning = "tomorrow" in words and found.at.hour in WAKING_HOURS
+    if not morning or now.hour >= WAKING_HOURS.start:
+        return None
+    at = found.at - timedelta(days=1)
+    return AlarmTime(at, at.date())
+
+
 def spoken_time(at: datetime, now: datetime) -> str:
     """``tomorrow, Tuesday, at seven in the morning``."""
+    if (at.hour, at.minute) == (0, 0) and at.date() > now.date():
+        return _spoken_midnight(at, now)
     days = (at.date() - now.date()).days
     if days == 0:
         day = "today"
@@ -127,13 +139,23 @@ def spoken_time(at: datetime, now: datetime) -> str:
     return f"{day} at {spoken_clock(at)}"
 
 
+def _spoken_midnight(at: datetime, now: datetime) -> str:
+    """A midnight belongs to two nights for people, so both days are said."""
+    evening = at - timedelta(days=1)
+    days = (evening.date() - now.date()).days
+    if days == 0:
+        return "tonight at midnight"
+    date_of = f", {evening:%B} {evening.day}," if days >= 6 else ""
+    return f"at midnight between {evening:%A}{date_of} and {at:%A}"
+
+
 def spoken_clock(at: datetime) -> str:
     """``seven thirty in the evening``."""
     if (at.hour, at.minute) in ((0, 0), (12, 0)):
         return "noon" if at.hour else "midnight"
     minutes = f" {'oh ' if at.minute < 10 else ''}{grammar.spelled(at.minute)}" if at.minute else ""
     part = "in the morning"
-    if at.hour >= 21 or at.hour < 4:
+    if at.hour >= 21:
         part = "at night"
     elif at.hour >= 18:
         part = "in the evening"
@@ -226,5 +248,17 @@ def _days_later(words: str, at: datetime, now: datetime) -> int:
 
 
 def _next(hours: int, minutes: int, now: datetime) -> datetime:
-    at = now.replace(hour=hours, minute=minutes, second=0, microsecond=0)
-    return at if at > now else at + timedelta(days=1)
+    at = now.replace(hour=hours, minute=minutes, second=0, microsecond=0, fold=0)
+    at = _to_come(at, now)
+    return at + timedelta(days=1) if is_over(at, now) else at
+
+
+def _to_come(at: datetime, now: datetime) -> datetime:
+    """`at`, or the second time that the clock shows it (in autumn) if only that is to come."""
+    again = at.replace(fold=1)
+    return again if at <= now and now.timestamp() < again.timestamp() else at
+
+
+def is_over(at: datetime, now: datetime) -> bool:
+    """Whether an instant of `alarm_time` has passed."""
+    return at <= now and not at.fold

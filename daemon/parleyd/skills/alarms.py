@@ -133,14 +133,14 @@ class Alarms:
     def find(self, name: str, kind: Kind | None = None) -> list[Alarm]:
         """The waiting alarms with this name (any case) and kind, the next one first; all of them if
         neither is given."""
-        return [alarm for alarm in self.waiting if _is_meant(alarm, name, kind)]
+        return [alarm for alarm in self.waiting if is_meant(alarm, name, kind)]
 
     def cancel(self, name: str, kind: Kind | None = None) -> list[Alarm]:
         """Remove the alarms that `find` returns, and return them.
 
         Missed ones are removed as well, but not returned.
         """
-        gone = [alarm for alarm in self._waiting.values() if _is_meant(alarm, name, kind)]
+        gone = [alarm for alarm in self._waiting.values() if is_meant(alarm, name, kind)]
         for alarm in gone:
             self._forget(alarm)
         return sorted((a for a in gone if not a.missed), key=lambda a: a.due)
@@ -314,7 +314,8 @@ class Alarms:
         return max(known, default=within(now.wall))
 
 
-def _is_meant(alarm: Alarm, name: str, kind: Kind | None) -> bool:
+def is_meant(alarm: Alarm, name: str, kind: Kind | None) -> bool:
+    """Whether it has this name (any case) and kind; an empty one is that of every alarm."""
     if kind is not None and alarm.timer != (kind == "timer"):
         return False
     wanted = cleaned(name).lower()

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -19,6 +19,7 @@ from parleyd.skills.alarms import (
     Kind,
 )
 from parleyd.skills.hours import LONGEST_DAYS, next_time
+from parleyd.skills.wanted import Part, Wanted
 from parleyd.system.repeats import ONE_OF_A_LIST
 
 LONGEST_S = LONGEST_TIMER_S
@@ -26,9 +27,6 @@ RETRY_S = 30.0  # between attempts to save: retrying does not empty a full disk
 
 log = logging.getLogger(__name__)
 
-Part = Literal["morning", "afternoon", "evening", "night"]
-_PARTS = {"morning": (4, 12), "afternoon": (12, 18), "evening": (17, 24), "night": (18, 30)}
-"""Their hours; from midnight on, those of the next day."""
 _CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 
 Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="what it is for, if said")]
@@ -74,6 +72,11 @@ class Timers:
         return [
             (alarm, max(0.0, self._alarms.left_s(alarm, now))) for alarm in self._alarms.waiting
         ]
+
+    @property
+    def local_time(self) -> datetime:
+        """Now, on the local clock."""
+        return datetime.fromtimestamp(self._clock().wall)
 
     def stopped(self, ids: Sequence[int]) -> None:
         """Remove alarms that have rung and were stopped."""
@@ -187,14 +190,9 @@ class Timers:
     ) -> str:
         """Cancel a timer or an alarm: the one that has all that was said, or the only one; with
         `every`, all of them."""
-        told = bool(time or day or part or seconds)
-        found = [
-            alarm
-            for alarm in self._alarms.find(name, kind)
-            if not told
-            or _rings_at(alarm, time, day, part)
-            or (seconds and alarm.timer and alarm.seconds == seconds)
-        ]
+        wanted = Wanted(name=name, kind=kind, time=time, day=day, part=part, seconds=seconds)
+        told = wanted.told
+        found = [alarm for alarm in self._alarms.waiting if wanted.fits(alarm)]
         if len(found) > 1 and not every:
             raise ValueError(
                 f"there are {len(found)}: {_told_apart(found)}; say which one by its name, hour or "
@@ -215,11 +213,8 @@ class Timers:
 
     def _only(self, name: str, time: str) -> Alarm:
         """Return the alarm with this name and hour, or the only one. Raises ValueError."""
-        found = [
-            alarm
-            for alarm in self._alarms.find(name, "alarm")
-            if not time or _rings_at(alarm, time, None, None)
-        ]
+        wanted = Wanted(name=name, kind="alarm", time=time)
+        found = [alarm for alarm in self._alarms.waiting if wanted.fits(alarm)]
         if len(found) != 1:
             there = _names(self._alarms.find("", "alarm")) or "none"
             at = f" at {time}" if time else ""
@@ -259,22 +254,6 @@ def _apart(clock: str, was: datetime) -> int:
 def _is_later(day: date, clock: str, wall: float) -> bool:
     hour, minute = map(int, clock.split(":"))
     return datetime(day.year, day.month, day.day, hour, minute).timestamp() > wall
-
-
-def _rings_at(alarm: Alarm, time: str, day: date | None, part: Part | None) -> bool:
-    """Whether it is an alarm at one of these times, ``07:00 or 19:00``, on this day."""
-    if alarm.timer or not (time or day or part):
-        return False
-    due = datetime.fromtimestamp(alarm.due)
-    clocks = [clock.zfill(5) for clock in time.split(" or ")]
-    if time and f"{due:%H:%M}" not in clocks:
-        return False
-    if part is None:
-        return day in (None, due.date())
-    # A night is of the day on which it begins.
-    first, end = _PARTS[part]
-    begins = due - timedelta(hours=first)
-    return begins.hour < end - first and day in (None, begins.date())
 
 
 def _what(alarm: Alarm) -> str:
