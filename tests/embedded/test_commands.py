@@ -695,3 +695,28 @@ def test_extreme_volume_is_asked_if_the_words_are_unsure(said: str) -> None:
     got = answer(said, ALREADY_MISHEARD)
     assert isinstance(got, Say)
     assert got.offer is not None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "don't turn off the alarm",
+        "please don't wake me at seven",
+        "do not make it louder",
+        "don't forget the alarm",
+        "never stop listening",
+        "hey jarvis don't change the alarm to eight",
+        "cancel the alarm no wait",
+        "cancel all timers wait no",
+        "wake me at seven no eight",
+        "mute never mind",
+    ],
+)
+def test_negated_or_revoked_command_does_nothing(said: str) -> None:
+    assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(("Okay.",))
+
+
+def test_one_timer_and_one_alarm_are_not_all_without_a_question() -> None:
+    got = answer("cancel the timer and the alarm", IntentContext(NOW, ALL_TOOLS))
+    assert isinstance(got, Say)
+    assert got.offer == Call("cancel_timers", {"every": True})

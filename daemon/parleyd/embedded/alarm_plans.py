@@ -93,8 +93,8 @@ def repeated(slots: Mapping[str, str], context: IntentContext) -> Say:
 def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
     """Cancel the alarm at an hour, on a day, or both; or the timer that was set to a duration."""
     arguments: dict[str, Any]
-    if "duration" in slots:
-        length_s = grammar.seconds(slots["duration"])
+    if "brief" in slots:
+        length_s = grammar.seconds(slots["brief"])
         arguments = {"kind": "timer", "seconds": length_s}
         if "label" in slots:
             arguments["name"] = slots["label"]
@@ -140,7 +140,7 @@ def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
     """Cancel one timer or alarm, or all of a kind, perhaps of a day."""
     said, context = set(slots["said"].split()), _asked_if_a_question(slots, context)
     if all_of:
-        words = slots.get("kinds") or slots["kind"]
+        words = slots.get("kinds") or slots.get("kind") or "timer and alarm"
         kinds = [kind for kind in ("timer", "alarm") if kind in words]
         told = f"I cancel all {' and '.join(f'{kind}s' for kind in kinds)}."
         every: dict[str, Any] = {"every": True}
@@ -150,7 +150,7 @@ def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
             day, part = when.named_day(slots["day"], context.local_time)
             every |= _of_day(day, part)
             told = f"{told[:-1]}{_spoken_day(day, part)}."
-        if said & {"any", "both"}:
+        if said & {"any", "both"} or not {"kind", "kinds"} & set(slots):
             context = replace(context, spoken=True, sure=False)
         return careful("cancel_timers", every, told, told[2:-1], context)
     arguments = {

@@ -20,6 +20,7 @@ PHRASES = _LANGUAGE.intents
 SLOTS = (
     "duration", "count", "when", "hour", "exact", "day", "every", "percent", "number", "label",
     "kind", "kinds", "story", "errand", "old", "percents",
+    "brief",
 )  # fmt: skip
 """Rules whose words are returned with the intent."""
 MOST_LETTERS = 400
@@ -36,8 +37,13 @@ _HALF = re.compile(
 """An hour with "am", which is a word otherwise."""
 
 
-RARE = {"wake": 0.3, "filler": 0.01, "request": 0.2, "tail": 0.1}
+RARE = {
+    "wake": 0.3, "filler": 0.01, "request": 0.2, "negation": 0.03, "tail": 0.1, "revoked": 0.004
+}  # fmt: skip
 """Shares of sentences with these parts; the same for all would let them swallow clear words."""
+
+
+_BEFORE = "[<wake>] [<filler>] [<request>]"
 
 
 def arcs() -> list[Arc]:
@@ -45,7 +51,7 @@ def arcs() -> list[Arc]:
     bodies = RULES | {f"i_{name}": " | ".join(phrases) for name, phrases in PHRASES.items()}
     network = Network({name: _tokens(body) for name, body in bodies.items()}, RARE)
     command = " | ".join(f"<i_{name}>" for name in PHRASES)
-    network.add(_tokens(f"[<wake>] [<filler>] [<request>] ({command}) [<tail>]"))
+    network.add(_tokens(f"{_BEFORE} [<negation>] ({command}) [<tail>] [<revoked>]"))
     return network.arcs()
 
 
@@ -76,12 +82,32 @@ def match(said: str) -> tuple[str, Mapping[str, str]] | None:
     if len(given) > MOST_LETTERS or _is_foreign(given) or _has_other_number(given):
         return None
     text = plain(said)
+    return _matched(text) or (("no", {}) if _is_negated(text) else None)
+
+
+def _matched(text: str) -> tuple[str, Mapping[str, str]] | None:
     for intent, pattern in _patterns().items():
         found = pattern.fullmatch(text)
         if found:
             named = found.groupdict().items()
             return intent, {name.split("_")[0]: part.strip() for name, part in named if part}
     return None
+
+
+def _is_negated(text: str) -> bool:
+    """Whether it is a command that "don't" before it, or "no wait" after it, takes back."""
+    before, after = _negations()
+    negated = before.match(text)
+    if negated and _matched(text[negated.end() :]):
+        return True
+    revoked = (found.start(1) for found in after.finditer(text))
+    return any(_matched(text[:start]) or _is_negated(text[:start]) for start in revoked)
+
+
+@cache
+def _negations() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    before = re.compile(_regex(f"{_BEFORE} <negation>"))
+    return before, re.compile(rf"(?=(?:^|(?<= ))({_rule('revoked')})$)")
 
 
 _SPELLINGS = {
@@ -142,7 +168,7 @@ def spelled(number: int) -> str:
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
     """One regular expression for each intent; it names the slots of a phrase `<slot>_<number>`."""
-    before = "".join(f"(?:{_regex(RULES[name])})?" for name in ("wake", "filler", "request"))
+    before = _regex(_BEFORE)
     after = f"(?:{_regex(RULES['tail'])})?"
     made = {}
     for intent, phrases in PHRASES.items():

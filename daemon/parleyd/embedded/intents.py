@@ -64,7 +64,7 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
     label = slots.get("label", "") or grammar.label_in(slots.get("errand", ""))
     match intent:
         case "set_timer":
-            duration = slots.get("duration") or f"{slots['count']} minutes"
+            duration = _length(slots)
             if grammar.repeats_a_unit(duration):
                 return Say(ONE_BY_ONE)
             return _timer(grammar.seconds(duration), label, context)
@@ -156,6 +156,10 @@ def _timer(seconds: int, label: str, context: IntentContext) -> Say | Call:
     if label:
         arguments["name"] = label
     return call_of("set_timer", arguments, context)
+
+
+def _length(slots: Mapping[str, str]) -> str:
+    return slots.get("duration") or slots.get("brief") or f"{slots['count']} minutes"
 
 
 def _timer_words(timer: Call) -> str:

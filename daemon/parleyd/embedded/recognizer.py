@@ -52,7 +52,7 @@ SURE_CONFIDENCE = 1.8
 LEAST_OF_ANSWERS = -4.3
 """Of answers, by the mean score of their words; figures: tests/bench/README.md."""
 
-MOST_STATES = 2_000
+MOST_STATES = 3_000
 """Word models in one frame; without a limit noise takes 25 MB more."""
 
 LEAST_PEAK = 16  # -66 dBFS; zeros have no spectrum, and were recognised as "go on" at -1.5
