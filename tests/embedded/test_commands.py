@@ -518,6 +518,12 @@ def test_midnight_is_spoken_in_words_that_mean_one_night(said: str, spoken: str)
     assert call.announcement == f"The alarm will ring {spoken}."
 
 
+def test_failure_is_told_in_spoken_hours_and_lengths() -> None:
+    reason = "there are 2: alarm at 07:00 on Monday, 02 March, pasta timer of 300 seconds; say one."
+    (told,) = confirm("x", "{}", f'{{"error": "{reason}"}}', NOW)
+    assert "2: alarm tomorrow, Monday, at seven in the morning, pasta timer of 5 minutes;" in told
+
+
 def test_hour_that_the_clock_shows_twice_rings_today() -> None:
     """In Berlin; it is 2:45 for the first time in the night of October 25."""
     now = datetime(2026, 10, 25, 2, 45, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -179,14 +179,14 @@ def test_all_of_one_kind_leave_the_other(tmp_path: Path) -> None:
 def test_moving_changes_the_only_alarm(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     none = kitchen.call("set_alarm", time="08:00", move=True)
-    assert none == "That did not work: there is not one alarm to change; there are: none."
+    assert none == "That did not work: there is no alarm to change."
     kitchen.call("set_timer", seconds=60)
     kitchen.call("set_alarm", time="06:00", name="work")
     assert "The work alarm rings at 08:00" in kitchen.call("set_alarm", time="08:00", move=True)
     assert kitchen.call("list_timers").count("work alarm") == 1
     kitchen.call("set_alarm", time="09:00")
     two = kitchen.call("set_alarm", time="10:00", move=True)
-    assert "there are: work alarm at 08:00 on" in two or ", work alarm at 08:00 on" in two
+    assert "alarms: work alarm at 08:00 on" in two or ", work alarm at 08:00 on" in two
     assert "10:00" not in kitchen.call("list_timers")
     assert "work alarm rings at 10:00" in kitchen.call(
         "set_alarm", time="10:00", name="work", move=True
@@ -220,8 +220,18 @@ def test_moved_alarm_stays_on_its_day_and_its_half(tmp_path: Path) -> None:
     moved = kitchen.call("set_alarm", time="10:00 or 22:00", old_time="09:00 or 21:00")
     assert "rings at 22:00 on Sunday, 17 January" in moved
     none = kitchen.call("set_alarm", time="10:00", old_time="06:30", move=True)
-    assert "there is not one alarm at 06:30 to change" in none
+    assert "there is no alarm at 06:30 to change" in none
     assert kitchen.call("list_timers").count("alarm") == 2
+
+
+def test_moved_alarm_is_not_taken_for_one_of_a_wrong_clock(tmp_path: Path) -> None:
+    """It was the next 08:00; it is not the next 20:00, which is a day earlier."""
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    kitchen.call("set_alarm", time="08:00")
+    kitchen.call("set_alarm", time="20:00", move=True)
+    kitchen.now = at(2)
+    assert kitchen.timers.take_due() == []
+    assert "at 20:00 on Saturday, 16 January" in kitchen.call("list_timers")
 
 
 def test_part_of_a_day_leaves_the_other_parts(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from parleyd.embedded import grammar, when
@@ -68,10 +68,10 @@ def moved(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
     arguments: dict[str, Any] = {"time": " or ".join(clocks), "move": True}
     to = next(slots[name] for name in ("when", "hour", "exact") if name in slots)
     if found.day is not None:
-        if found.at <= now:
+        if when.is_over(found.at, now):
             return Say((f"It is already {when.clock_face(now)}.", WHEN))
         arguments |= {"time": found.hour, "day": f"{found.day}"}
-        to = when.spoken_time(found.at, now)
+        to = when.spoken_time(found.at, now).removeprefix("on ").removeprefix("at ")
     which = "the alarm"
     if "old" in slots:
         arguments["old_time"] = " or ".join(when.alarm_clocks(slots["old"]))
@@ -132,8 +132,11 @@ def _of_day(day: date | None, part: str) -> dict[str, str]:
 
 
 def _spoken_day(day: date | None, part: str) -> str:
-    on = f" on {day:%A}, {day:%B} {day.day}" if day else ""
-    return f" in the {part}{on}" if part else on
+    if day is None:
+        return f" in the {part}" if part else ""
+    if part == "night":
+        return f" in the night from {day:%A}, {day:%B} {day.day}, to {day + timedelta(days=1):%A}"
+    return f" on {day:%A}, {day:%B} {day.day}" + (f", in the {part}" if part else "")
 
 
 def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Say | Call:

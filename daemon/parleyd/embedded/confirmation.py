@@ -22,11 +22,11 @@ def confirm(
         return ("That did not work.",)
     if isinstance(returned, dict):
         if returned.get("error"):
-            return (f"That did not work: {_flat(returned['error']).rstrip('.')}.",)
+            reason = _speakable(_flat(returned["error"]), now)
+            return (f"That did not work: {reason.rstrip('.')}.",)
         returned = returned.get("message") or returned.get("text")
     if isinstance(returned, str) and returned.strip():
-        words = _HOUR.sub(lambda found: _as_hour(found, now), _flat(returned))
-        said = sentences(re.sub(r"\b(\d{1,6}) (second|minute)s\b", _as_duration, words))
+        said = sentences(_speakable(_flat(returned), now))
         return (said[1:] or ("Done.",)) if _told(said[0], announcement) else said
     return (_done(name, arguments),)
 
@@ -78,6 +78,12 @@ def _as_hour(found: re.Match[str], now: datetime) -> str:
         if (at.date() - now.date()).days >= 0:
             return when.spoken_time(at, now)
     return found[0]
+
+
+def _speakable(text: str, now: datetime) -> str:
+    """The hours and the durations of a skill's text as a person says them."""
+    words = _HOUR.sub(lambda found: _as_hour(found, now), text)
+    return re.sub(r"\b(\d{1,6}) (second|minute)s\b", _as_duration, words)
 
 
 def _as_duration(found: re.Match[str]) -> str:

@@ -151,6 +151,7 @@ class Timers:
         due = next_time(hour, minute, day, now.wall)
         if old is not None:
             self._alarms.remove(old)
+            any_day = any_day and due == next_time(hour, minute, None, now.wall)
         alarm = self._alarms.set_alarm(due, name, now, any_day=any_day)
         text = f"The {_what(alarm)} rings at {_hour(alarm)}."
         if not _shows(due, hour, minute):
@@ -216,9 +217,12 @@ class Timers:
         wanted = Wanted(name=name, kind="alarm", time=time)
         found = [alarm for alarm in self._alarms.waiting if wanted.fits(alarm)]
         if len(found) != 1:
-            there = _names(self._alarms.find("", "alarm")) or "none"
             at = f" at {time}" if time else ""
-            raise ValueError(f"there is not one alarm{at} to change; there are: {there}")
+            there = _names(found or self._alarms.find("", "alarm"))
+            if found:
+                raise ValueError(f"there are {len(found)} alarms{at}: {there}; say the hour of one")
+            others = f"; there are: {there}" if there else ""
+            raise ValueError(f"there is no alarm{at} to change{others}")
         return found[0]
 
     async def _confirmed(self, text: str) -> str:
