@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -182,7 +183,7 @@ def spelt(count: int) -> Any:
         ),
         ("set an alarm for 07:00", Call("set_alarm", {"time": "07:00"})),
         ("set an alarm for tomorrow", Say(("At what time tomorrow?",))),
-        ("wake me on monday", Say(("When shall I wake you monday?",))),
+        ("wake me on monday", Say(("When shall I wake you on Monday?",))),
         (
             "set a timer for ten minutes and five minutes",
             Say(("One by one, please: say the length of the first timer.",)),
@@ -244,7 +245,7 @@ def spelt(count: int) -> Any:
         ("volume low", Call("set_volume", {"percent": 20})),
         (
             "set a daily alarm",
-            Say(("I can set single alarms only.", "Say the day and the hour of one.")),
+            Say(("I can set single alarms only.", "At what time every day?")),
         ),
         ("set an alarm for twenty three", Call("set_alarm", {"time": "23:00"})),
         ("wake me at twenty two forty five", Call("set_alarm", {"time": "22:45"})),
@@ -477,6 +478,29 @@ def test_alarm_rings_in_the_night_that_was_named(now: str, said: str, rings: str
 def test_duration_after_the_question_is_a_timer() -> None:
     heard = IntentContext(NOW, ALL_TOOLS, ("For how long?",), spoken=True)
     assert answer("ten minutes", heard) == Call("set_timer", {"seconds": 600})
+
+
+@pytest.mark.parametrize(
+    ("begun", "asked", "said", "day"),
+    [
+        ("wake me every monday", "every Monday?", "at seven", "2026-03-02"),
+        ("wake me on mondays", "on Mondays?", "at seven", "2026-03-02"),
+        ("set an alarm for every weekday", "every weekday?", "seven a m", "2026-03-02"),
+        ("wake me on weekends", "on weekends?", "at seven", "2026-03-07"),
+        ("set a daily alarm", "every day?", "at seven", "2026-03-02"),
+        ("set a daily alarm", "every day?", "friday at seven", "2026-03-06"),
+    ],
+)
+def test_hour_after_the_question_for_days_that_repeat(
+    begun: str, asked: str, said: str, day: str
+) -> None:
+    context = IntentContext(NOW.replace(hour=15), ALL_TOOLS)
+    question = answer(begun, context)
+    assert isinstance(question, Say)
+    assert question.sentences[-1].endswith(f" {asked}")
+    got = answer(said, replace(context, question=question.sentences[-1]))
+    offer = got.offer if isinstance(got, Say) else got
+    assert offer == Call("set_alarm", {"time": "07:00", "day": day})
 
 
 TOMORROW = [

@@ -8,12 +8,11 @@ from typing import Any
 
 from parleyd.embedded import grammar, when
 from parleyd.embedded.confirmation import spoken_duration
-from parleyd.embedded.plans import Call, IntentContext, Say, careful
+from parleyd.embedded.plans import Call, IntentContext, Say, asked_question, careful
 
 WHEN = "At what time?"
 WAKE_WHEN = "When shall I wake you?"
 SINGLE = "I can set single alarms only."
-SAY_ONE = "Say the day and the hour of one."
 """The answer to an alarm that repeats, before an offer of its first time."""
 
 
@@ -35,17 +34,44 @@ def alarm(words: str, intent: str, context: IntentContext) -> Say | Call:
 
 
 def asking(alarm_not_wake: bool, day: str) -> Say:
-    """The question for the hour, which keeps a day that was named."""
+    """The question for the hour, which keeps a day that was named, or days that repeat."""
     question = WHEN if alarm_not_wake else WAKE_WHEN
-    return Say((f"{question[:-1]} {day}".rstrip() + "?",))
+    first = "on " if day.startswith(when.WEEKDAYS) else ""
+    named = [
+        word.capitalize() if word.startswith(when.WEEKDAYS) else word
+        for word in f"{first}{day}".split()
+    ]
+    return Say((" ".join((question[:-1], *named)) + "?",))
 
 
 def asked_for(question: str) -> tuple[str, str]:
     """The intent whose hour this question asks for, and its day; empty: another question."""
     for asked, intent in ((WHEN, "set_alarm"), (WAKE_WHEN, "wake_me")):
         if question.startswith(asked[:-1]):
-            return intent, question[len(asked) - 1 : -1].strip()
+            return intent, question[len(asked) - 1 : -1].strip().lower()
     return "", ""
+
+
+def answered(words: str, context: IntentContext) -> Say | Call | None:
+    """Set the alarm whose hour, or day and hour, answers the last question; None: not asked."""
+    intent, day = asked_for(asked_question(context))
+    if not intent:
+        return None
+    if not _REPEATS.search(day):
+        return alarm(f"{words} {day}", intent, context)
+    if when.named_day(words, context.local_time)[0] is None:
+        return repeated({"hour": words, "every": day}, context)
+    return alarm(words, intent, context)
+
+
+def repeating(slots: Mapping[str, str]) -> Say:
+    """An alarm that repeats, whose hour was not said."""
+    said = slots["said"].split()
+    every = slots.get("every") or ("every weekday" if "weekday" in said else "every day")
+    return Say((SINGLE, *asking("wake" not in said, every).sentences))
+
+
+_REPEATS = re.compile(r"\b(every|each|daily|weekends|\w+days)\b")
 
 
 def _set(found: when.AlarmTime, wake: bool, context: IntentContext) -> Say | Call:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from parleyd.embedded import alarm_plans, grammar, when
-from parleyd.embedded.alarm_plans import SAY_ONE, SINGLE
 from parleyd.embedded.answers import is_yes
 from parleyd.embedded.confirmation import sentences, spoken_duration
 from parleyd.embedded.guide import help_words
@@ -83,12 +82,9 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
         case "repeated":
             return alarm_plans.repeated(slots, context)
         case "bare_repeated":
-            return Say((SINGLE, SAY_ONE))
+            return alarm_plans.repeating(slots)
         case "bare_when":
-            asked, day = alarm_plans.asked_for(asked_question(context))
-            if not asked:
-                return Say(NOT_UNDERSTOOD)
-            return alarm_plans.alarm(f"{slots['when']} {day}", asked, context)
+            return alarm_plans.answered(slots["when"], context) or Say(NOT_UNDERSTOOD)
         case "bare_alarm" | "bare_wake":
             return alarm_plans.asking("alarm" in intent, slots.get("day", ""))
         case "cancel_timer" if alarm_plans.takes_back(slots, asked_question(context)):
