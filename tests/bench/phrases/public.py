@@ -52,8 +52,8 @@ HASS_INSIDE = re.compile(
 )
 
 
-def in_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]:
-    """Phrases that the skills can carry out, with their meaning."""
+def in_scope(clinc: Path, hass: Path, split: str, seed: int | None) -> list[Phrase]:
+    """Phrases that the skills can carry out, with their meaning; all of them without a seed."""
     chosen = random.Random(seed)
     by_label: dict[str, list[str]] = {}
     for text, label in json.loads((clinc / "data" / "data_full.json").read_text())[split]:
@@ -62,7 +62,7 @@ def in_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]:
 
     def take(phrases: Iterator[Phrase | None], count: int) -> None:
         pool = sorted({p.text: p for p in phrases if p is not None}.values(), key=lambda p: p.text)
-        found.extend(chosen.sample(pool, min(count, len(pool))))
+        found.extend(pool if seed is None else chosen.sample(pool, min(count, len(pool))))
 
     take((timer(text) for text in by_label["timer"]), 12)
     take((alarm(text) for text in by_label["alarm"]), 12)
@@ -75,8 +75,8 @@ def in_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]:
     return found
 
 
-def out_of_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]:
-    """Phrases that no skill can carry out."""
+def out_of_scope(clinc: Path, hass: Path, split: str, seed: int | None) -> list[Phrase]:
+    """Phrases that no skill can carry out; all of them without a seed."""
     chosen = random.Random(seed)
     data = json.loads((clinc / "data" / "data_full.json").read_text())
     others = [text for text, label in data[split] if label not in CLINC_INSIDE]
@@ -85,7 +85,7 @@ def out_of_scope(clinc: Path, hass: Path, split: str, seed: int) -> list[Phrase]
     found = []
     for pool, count in ((others, 50), (wild, 20), (home if split == "test" else [], 20)):
         fit = sorted({t for t in pool if 2 <= len(t.split()) <= MOST_WORDS_OUTSIDE})
-        found += chosen.sample(fit, min(count, len(fit)))
+        found += fit if seed is None else chosen.sample(fit, min(count, len(fit)))
     return [Phrase(spelled(text), Wanted(None)) for text in found]
 
 

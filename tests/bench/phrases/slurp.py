@@ -24,14 +24,15 @@ _LENGTH = re.compile(rf"\b({_NUMBER})(?= (?:second|minute|hour)s?\b)")
 _NAMES = re.compile(r"\b(olly|google|siri|pda|echo|cortana|alexa)\b")
 
 
-def in_scope(clone: Path, split: str, seed: int) -> list[Phrase]:
-    """Phrases that the skills can carry out, with their meaning."""
+def in_scope(clone: Path, split: str, seed: int | None) -> list[Phrase]:
+    """Phrases that the skills can carry out, with their meaning; all of them without a seed."""
     pool = sorted({p.text: p for p in inside(clone, split)}.values(), key=lambda p: p.text)
-    return random.Random(seed).sample(pool, min(COUNTS["in scope"], len(pool)))
+    count = len(pool) if seed is None else min(COUNTS["in scope"], len(pool))
+    return random.Random(seed).sample(pool, count)
 
 
-def out_of_scope(clone: Path, split: str, seed: int) -> list[Phrase]:
-    """Phrases that no skill can carry out."""
+def out_of_scope(clone: Path, split: str, seed: int | None) -> list[Phrase]:
+    """Phrases that no skill can carry out; all of them without a seed."""
     pool = sorted(
         {
             spelled(text)
@@ -39,7 +40,8 @@ def out_of_scope(clone: Path, split: str, seed: int) -> list[Phrase]:
             if scenario not in INSIDE and 2 <= len(text.split()) <= public.MOST_WORDS_OUTSIDE
         }
     )
-    chosen = random.Random(seed).sample(pool, min(COUNTS["out of scope"], len(pool)))
+    count = len(pool) if seed is None else min(COUNTS["out of scope"], len(pool))
+    chosen = random.Random(seed).sample(pool, count)
     return [Phrase(text, Wanted(None)) for text in chosen]
 
 
