@@ -503,6 +503,21 @@ def test_hour_after_the_question_for_days_that_repeat(
     assert offer == Call("set_alarm", {"time": "07:00", "day": day})
 
 
+@pytest.mark.parametrize(
+    ("which", "named"),
+    [
+        ("today's alarm", {"day": "2026-03-01"}),
+        ("tomorrow's alarm", {"day": "2026-03-02"}),
+        ("tomorrow's morning alarm", {"day": "2026-03-02", "part": "morning"}),
+        ("my evening alarm", {"part": "evening"}),
+        ("the monday morning alarm", {"day": "2026-03-02", "part": "morning"}),
+    ],
+)
+def test_alarm_is_cancelled_by_words_before_it(which: str, named: dict[str, str]) -> None:
+    call = answer(f"cancel {which}", IntentContext(NOW.replace(hour=15), ALL_TOOLS))
+    assert call == Call("cancel_timers", {"kind": "alarm", **named})
+
+
 TOMORROW = [
     "wake me tomorrow at 7",
     "tomorrow at seven wake me up",

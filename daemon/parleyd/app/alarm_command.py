@@ -93,7 +93,8 @@ async def obey(
         return ()
     if intent in _ALL:
         return ring_ids
-    context = IntentContext(timers.local_time, frozenset({"cancel_timers"}))
+    tools = frozenset({"cancel_timers"})
+    context = IntentContext(timers.local_time, tools, spoken=True, sure=heard.sure)
     plan = answer(heard.words, context)
     call = plan if isinstance(plan, Call) else plan.offer
     if call is None:
@@ -104,7 +105,7 @@ async def obey(
     if wanted.name:  # as it was given, "eggs" for the egg
         names = [alarm.name for alarm in waiting if _fits(wanted, alarm)]
         wanted = msgspec.structs.replace(wanted, name=(names or [wanted.name])[0])
-    if not ends and heard.sure and call is plan:
+    if not ends and call is plan:  # not a question
         try:
             gone = await timers.cancel_timers(**msgspec.structs.asdict(wanted))
             log.info("while another rings: %s", gone)

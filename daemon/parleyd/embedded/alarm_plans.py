@@ -116,6 +116,10 @@ def repeated(slots: Mapping[str, str], context: IntentContext) -> Say:
     return replace(offer, sentences=(SINGLE, *offer.sentences))
 
 
+_OF_ALARM = re.compile(r"\b(?:today|tomorrow)(?='s)|\b(?:morning|evening)(?= alarm)")
+"""The day of "tomorrow's alarm", the part of "my morning alarm"."""
+
+
 def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
     """Cancel the alarm at an hour, on a day, or both; or the timer that was set to a duration."""
     arguments: dict[str, Any]
@@ -127,9 +131,7 @@ def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
         told = f"I cancel the {slots.get('label', '')} timer for {spoken_duration(length_s)}."
         return careful("cancel_timers", arguments, told.replace("  ", " "), told[2:-1], context)
     now = context.local_time
-    words = when.words(slots) + " tomorrow" * ("tomorrow's" in slots["said"])
-    if not words:
-        words = "morning" if "morning" in slots["said"] else "evening"
+    words = " ".join((when.words(slots), *_OF_ALARM.findall(slots["said"])))
     arguments, told = {"kind": "alarm"}, "I cancel the alarm"
     clocks = when.alarm_clocks(words)
     day, part = when.named_day(words, now)
