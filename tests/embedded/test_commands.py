@@ -518,6 +518,25 @@ def test_alarm_is_cancelled_by_words_before_it(which: str, named: dict[str, str]
     assert call == Call("cancel_timers", {"kind": "alarm", **named})
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["alarm for fifteen in the morning", "alarm for eleven in the afternoon", "alarm for 15:00 am",
+     "alarm for tomorrow at one in the evening"],
+)  # fmt: skip
+def test_hour_that_its_part_of_the_day_does_not_have(said: str) -> None:
+    assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(("No clock shows that hour.",))
+
+
+@pytest.mark.parametrize(
+    ("typed", "hour"),
+    [("07:00", "07:00"), ("07:05", "07:05"), ("7:05", "19:05"), ("07:05 pm", "19:05"),
+     ("11:30 p.m.", "23:30"), ("12:30 a.m.", "00:30"), ("6 in the evening", "18:00")],
+)  # fmt: skip
+def test_leading_zero_is_a_clock_of_24_hours(typed: str, hour: str) -> None:
+    call = answer(f"set an alarm for {typed}", IntentContext(NOW.replace(hour=15), ALL_TOOLS))
+    assert call == Call("set_alarm", {"time": hour})
+
+
 TOMORROW = [
     "wake me tomorrow at 7",
     "tomorrow at seven wake me up",

@@ -126,6 +126,7 @@ def plain(said: str) -> str:
     text = said[: 2 * MOST_LETTERS].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     text = _HALF.sub(r"\1 \2 m", text.replace("%", " percent"))
     text = re.sub(r"\b0([1-9]):(\d\d)\b(?! ?[ap] ?m)", r"\1:\2 a m", text)  # 24 hours
+    text = re.sub(r"\b0([1-9]):([0-5]\d)\b(?! ?[ap] m)", r"\1:\2 a m", text)
     text = re.sub(r"(\d{1,2}):00\b", r"\1", text)
     text = re.sub(r"\d+", _in_words, re.sub(r"(\d{1,2})[:.](0?)(\d)", _with_zero, text))
     words = (_SPELLINGS.get(word, word) for word in re.findall(r"[a-z']+", text))

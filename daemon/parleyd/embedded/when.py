@@ -51,6 +51,8 @@ def alarm_time(words: str, now: datetime, *, wake: bool = False) -> AlarmTime | 
     open_half = not (part or sure)
     if part:
         hours, sure = _in_part(hours, part), True
+        if hours not in _HOURS_OF.get(_named_part(words), range(24)):
+            return None
     if not sure:
         if hours % 12 in (WAKING_HOURS if wake else DAYTIME_HOURS if day else ()):
             hours, sure = hours % 12, True
@@ -202,6 +204,16 @@ def _around(before: list[str], after: bool, hour: str) -> tuple[int, int, bool]:
     if after:
         return hours, minutes, False
     return (hours - 1 or 12), 60 - minutes, False
+
+
+_HOURS_OF = {"morning": range(12), "afternoon": range(12, 19), "evening": range(16, 24)}
+"""Eleven in the afternoon is none. Midnight may be of any part."""
+
+
+def _named_part(words: str) -> str:
+    if re.search(r"\b(a m|midnight|p m)\b", words):
+        return "morning" if "a m" in words else ""
+    return _part(words)
 
 
 def _part(words: str) -> str:
