@@ -576,7 +576,7 @@ def test_midnight_is_spoken_in_words_that_mean_one_night(said: str, spoken: str)
     assert call.announcement == f"The alarm will ring {spoken}."
 
 
-def test_failure_is_told_in_spoken_hours_and_lengths() -> None:
+def test_failure_has_spoken_hours_and_lengths() -> None:
     reason = "there are 2: alarm at 07:00 on Monday, 02 March, pasta timer of 300 seconds; say one."
     (told,) = confirm("x", "{}", f'{{"error": "{reason}"}}', NOW)
     assert "2: alarm tomorrow, Monday, at seven in the morning, pasta timer of 5 minutes;" in told
@@ -743,7 +743,7 @@ def test_negated_command_does_nothing(said: str) -> None:
         ("At what time?", "forget the alarm"),
     ],
 )
-def test_taking_back_what_was_begun_cancels_nothing_else(question: str, said: str) -> None:
+def test_taking_back_a_begun_one_cancels_nothing_else(question: str, said: str) -> None:
     assert answer(said, IntentContext(NOW, ALL_TOOLS, question=question)) == Say(("Okay.",))
     assert isinstance(answer(said, IntentContext(NOW, ALL_TOOLS)), Call)
 

@@ -234,6 +234,14 @@ def test_moved_alarm_is_not_taken_for_one_of_a_wrong_clock(tmp_path: Path) -> No
     assert "at 20:00 on Saturday, 16 January" in kitchen.call("list_timers")
 
 
+def test_same_alarm_is_set_once(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    for name in ("", "", "work", "Work"):
+        told = kitchen.call("set_alarm", time="07:00", name=name)
+        assert "rings at 07:00 on Saturday" in told
+    assert kitchen.call("list_timers").count("alarm") == 2
+
+
 def test_part_of_a_day_leaves_the_other_parts(tmp_path: Path) -> None:
     kitchen = Kitchen(tmp_path / "skills.json", at(0))
     for hour, day in (("07:00", "16"), ("20:00", "16"), ("01:00", "17")):

@@ -17,6 +17,7 @@ from parleyd.skills.alarms import (
     Alarms,
     ClockReading,
     Kind,
+    cleaned,
 )
 from parleyd.skills.hours import LONGEST_DAYS, next_time
 from parleyd.skills.wanted import Part, Wanted
@@ -152,7 +153,7 @@ class Timers:
         if old is not None:
             self._alarms.remove(old)
             any_day = any_day and due == next_time(hour, minute, None, now.wall)
-        alarm = self._alarms.set_alarm(due, name, now, any_day=any_day)
+        alarm = self._same(due, name) or self._alarms.set_alarm(due, name, now, any_day=any_day)
         text = f"The {_what(alarm)} rings at {_hour(alarm)}."
         if not _shows(due, hour, minute):
             text += f" There is no {time} on that day: the clock is put forward then."
@@ -211,6 +212,13 @@ class Timers:
         if len(gone) == 1:
             return f"The {_what(gone[0])} is cancelled."
         return f"{_counted(gone)} are cancelled." if gone else "No timer and no alarm is set."
+
+    def _same(self, due: float, name: str) -> Alarm | None:
+        """An equal alarm that is set already: one of two could not be named."""
+        of_name = self._alarms.find(cleaned(name), "alarm")
+        called = cleaned(name).lower()
+        alike = (a for a in of_name if a.due == due and a.name.lower() == called)
+        return next(alike, None)
 
     def _only(self, name: str, time: str) -> Alarm:
         """Return the alarm with this name and hour, or the only one. Raises ValueError."""
