@@ -67,10 +67,15 @@ def words() -> frozenset[str]:
 
 
 @cache
+def names() -> frozenset[str]:
+    """The wake words' names."""
+    return frozenset(map(str.strip, RULES["name"].split("|")))
+
+
+@cache
 def openers() -> frozenset[str]:
     """Single words that may stand before a command and add nothing to it, as "um" or a name."""
-    bodies = (RULES["name"], RULES["filler"])
-    return frozenset(part for body in bodies for part in map(str.strip, body.split("|")))
+    return names() | frozenset(map(str.strip, RULES["filler"].split("|")))
 
 
 def match(said: str) -> tuple[str, Mapping[str, str]] | None:

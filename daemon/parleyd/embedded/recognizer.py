@@ -43,8 +43,11 @@ PRONUNCIATIONS: dict[str, tuple[str, ...]] = {
 }
 """Words that the bundled dictionary lacks, or has only in full."""
 
-LEAST_CONFIDENCE = 0.3
+LEAST_CONFIDENCE = 0.7
 """Of commands, by `phone_loop.confidence`; figures: tests/bench/phrases/README.md."""
+
+LEAST_AFTER_NAME = 0.3
+"""Of commands that begin with a name, or with its end: they are meant for Parley."""
 
 SURE_CONFIDENCE = 1.8
 """From here on a command that is hard to undo is announced instead of asked."""
@@ -97,7 +100,10 @@ class Recognizer:
             score = mean_score(words)
         else:
             score = confidence(words, self._phones.decode(frames), grammar.openers())
-        if score < self._least_confidence:
+        least = self._least_confidence
+        if least == LEAST_CONFIDENCE and found.hypstr.partition(" ")[0] in grammar.names():
+            least = LEAST_AFTER_NAME
+        if score < least:
             return RecognitionResult("", score)
         return RecognitionResult(found.hypstr, score, sure=score >= SURE_CONFIDENCE)
 
