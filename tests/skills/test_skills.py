@@ -51,6 +51,20 @@ def test_every_skill_is_declared_with_a_schema_and_a_description() -> None:
     }
 
 
+def test_a_property_is_no_skill_and_is_not_read() -> None:
+    class Owner:
+        @property
+        def early(self) -> str:
+            raise AssertionError
+
+        @skill
+        def hello(self) -> str:
+            """Say hello."""
+            return "hello"
+
+    assert [found.name for found in skills_of(Owner())] == ["hello"]
+
+
 def test_schema_expresses_the_types() -> None:
     @dataclass
     class Bowl:

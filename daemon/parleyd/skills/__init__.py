@@ -131,7 +131,8 @@ def skills_of(owner: object, *, blocking: bool = False) -> list[Skill]:
 
     Raises TypeError as `Skill.of` does.
     """
-    names = vars(owner) if inspect.ismodule(owner) else vars(type(owner))
+    members = vars(owner) if inspect.ismodule(owner) else vars(type(owner))
+    names = (name for name, member in members.items() if not isinstance(member, property))
     found = (getattr(owner, name) for name in names if not name.startswith("_"))
     return [Skill.of(f, blocking=blocking) for f in found if is_skill(f)]
 
