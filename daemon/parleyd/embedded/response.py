@@ -27,9 +27,9 @@ TOKEN_LIMIT = 1_000_000
 YES_WITHIN_S = 15.0
 """After a question has been played; a later yes may be meant for another person."""
 
-OBJECTION_S = 1.5
+OBJECTION_S = 2.0
 """After an announcement has been played, before its call: a person needs 0.3 to 0.8 s to say no,
-and voice detection and the network's way some more."""
+the device begins to play later than the server thinks, and detecting the voice takes time, too."""
 
 
 class ResponseGenerator:
