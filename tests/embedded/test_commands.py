@@ -418,6 +418,15 @@ def test_text_that_would_lose_words_is_not_understood(said: str) -> None:
     assert answer(said, IntentContext(NOW, ALL_TOOLS)) == Say(NOT_UNDERSTOOD)
 
 
+@pytest.mark.parametrize("which", ["ten minute", "ten minute pasta"])
+def test_question_before_cancelling_by_length_has_single_spaces(which: str) -> None:
+    context = IntentContext(NOW, ALL_TOOLS, spoken=True, sure=False)
+    asked = answer(f"cancel the {which} timer", context)
+    assert isinstance(asked, Say)
+    assert asked.sentences[0].startswith("Shall I cancel the ")
+    assert "  " not in asked.sentences[0]
+
+
 @pytest.mark.parametrize("question", ["At what time?", "It is already 3:05 PM. At what time?"])
 def test_bare_time_answers_the_question(question: str) -> None:
     heard = IntentContext(NOW.replace(hour=15), ALL_TOOLS, (question,))

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class AlarmCommandListener:
-    """Recognizes on the event loop; its process (30 MB) runs while an alarm rings."""
+    """Recognizes on the event loop; its process (100 MB) runs while an alarm rings."""
 
     def __init__(self, post: Callable[[InputEvent], None], timers: Timers) -> None:
         """`timers`: what rings, and what else such a command may be about."""

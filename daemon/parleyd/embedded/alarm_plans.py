@@ -128,8 +128,9 @@ def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
         arguments = {"kind": "timer", "seconds": length_s}
         if "label" in slots:
             arguments["name"] = slots["label"]
-        told = f"I cancel the {slots.get('label', '')} timer for {spoken_duration(length_s)}."
-        return careful("cancel_timers", arguments, told.replace("  ", " "), told[2:-1], context)
+        which = f"{slots['label']} timer" if "label" in slots else "timer"
+        told = f"I cancel the {which} for {spoken_duration(length_s)}."
+        return careful("cancel_timers", arguments, told, told[2:-1], context)
     now = context.local_time
     words = " ".join((when.words(slots), *_OF_ALARM.findall(slots["said"])))
     arguments, told = {"kind": "alarm"}, "I cancel the alarm"
