@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from parleyd.app.alarm_command import obey
+from parleyd.app.alarm_command import obey, snoozed
 from parleyd.embedded.recognition import RecognitionResult
 from parleyd.skills.alarms import Alarm, ClockReading
 from parleyd.skills.timers import Timers
@@ -78,6 +78,22 @@ HOUSE = "07:00, 20 pasta, 30"
 )
 def test_words_end_the_named_ones(words: str, ends: str, left: str) -> None:
     assert into_the_ringing(HOUSE, words) == (ends, left)
+
+
+@pytest.mark.parametrize(
+    ("words", "minutes"),
+    [("snooze", 9), ("snooze for twenty minutes", 20), ("five more minutes", 5), ("stop", 0)],
+)
+def test_snooze_into_the_ringing_lets_it_ring_again(words: str, minutes: int) -> None:
+    wall = MORNING.timestamp()
+    timers = Timers([], lambda: ClockReading(wall, wall - MORNING.timestamp()))
+    asyncio.run(timers.set_alarm("07:00"))
+    wall += 601
+    (ringing,) = timers.take_due()
+    told = asyncio.run(snoozed(RecognitionResult(words, 0.0), timers, (ringing.id,)))
+    timers.stopped([ringing.id])
+    assert told == (f"The alarm rings again in {minutes} minutes." if minutes else "")
+    assert [round(left_s) for _, left_s in timers.waiting()] == [60 * minutes] * bool(minutes)
 
 
 @pytest.mark.parametrize("words", ["cancel the alarm", "turn off the alarm", "cancel all alarms"])

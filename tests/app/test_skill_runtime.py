@@ -22,6 +22,7 @@ from parleyd.core.events import (
     QuietHoursChanged,
     RecognizeAlarmCommand,
     SetVolume,
+    SpeechRequested,
 )
 from parleyd.simulation.clips import synthesize
 from parleyd.skills.mute import BY_HOME, Holder
@@ -288,6 +289,29 @@ def test_alarm_command_is_recognised_offline_while_ringing(
             house.skills.alarm_dismissed([ring.ring_id])
         await house.skills.settle()
         assert Store(tmp_path / "skills.json").kept.alarms == ()
+
+    asyncio.run(life())
+
+
+def test_snooze_into_the_ringing_is_confirmed_aloud(tmp_path: Path) -> None:
+    async def life() -> None:
+        house = House(tmp_path)
+        book = await house.skills.book()
+        await book.call("set_timer", {"seconds": 1})
+        async with house.running():
+            ring = await house.posted.get()
+            assert isinstance(ring, AlarmDue)
+            frames = synthesize("snooze for ten minutes", "rms")
+            command = RecognizeAlarmCommand(frames, ring_ids=(ring.ring_id,))
+            house.skills.alarm_listener.recognize(command)
+            assert await house.posted.get() == AlarmCommandRecognized(True, (ring.ring_id,))
+            said = await house.posted.get()
+            assert isinstance(said, SpeechRequested)
+            assert len(said.frames) > SERVER_RATE_HZ
+            house.skills.alarm_dismissed([ring.ring_id])
+            left = (await book.call("list_timers", {})).output
+            assert left in ("timer: in 599 seconds.", "timer: in 600 seconds.")
+        await house.skills.settle()
 
     asyncio.run(life())
 

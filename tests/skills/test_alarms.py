@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parleyd.skills import skills_of
-from parleyd.skills.alarms import Alarms, ClockReading, next_time
+from parleyd.skills.alarms import Alarm, Alarms, ClockReading, next_time
 from parleyd.skills.registry import SkillRegistry
 from parleyd.skills.store import Store
 from parleyd.skills.timers import RETRY_S, Timers, spoken
@@ -161,6 +162,62 @@ def test_confirmed_timers_survive_a_power_cut(tmp_path: Path) -> None:
     kitchen.timers.stopped([alarm.id])
     asyncio.run(kitchen.timers.save())
     assert Kitchen(path, ClockReading(MONDAY + 80, 1.0)).timers.take_due() == []
+
+
+def rung(kitchen: Kitchen, steady: float) -> list[Alarm]:
+    """The alarms that ring at this instant, and are stopped."""
+    kitchen.now = at(steady)
+    ringing = kitchen.timers.take_due()
+    kitchen.timers.stopped([alarm.id for alarm in ringing])
+    return ringing
+
+
+def test_snoozed_alarm_rings_again_and_is_still_an_alarm(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    kitchen.call("set_alarm", time=f"{datetime.fromtimestamp(MONDAY + 3600):%H:%M}", name="work")
+    assert len(rung(kitchen, 3601)) == 1
+    assert kitchen.call("snooze") == "The work alarm rings again in 540 seconds."
+    assert kitchen.call("list_timers") == "work alarm: in 540 seconds."
+    assert rung(kitchen, 3601 + 539) == []
+    (again,) = rung(kitchen, 3601 + 541)
+    assert spoken(again) == "work alarm."
+    assert "work alarm rings again in 300" in kitchen.call("snooze", minutes=5)
+    assert kitchen.call("cancel_timers", kind="alarm") == "The work alarm is cancelled."
+
+
+def test_second_snooze_replaces_the_first(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    kitchen.call("set_timer", seconds=60, name="egg")
+    kitchen.call("set_timer", seconds=60)
+    kitchen.call("set_timer", seconds=7200, name="roast")
+    assert len(rung(kitchen, 61)) == 2
+    assert kitchen.call("snooze") == "The egg timer and the timer ring again in 540 seconds."
+    kitchen.call("snooze", minutes=1)
+    assert [alarm.name for alarm in rung(kitchen, 122)] == ["egg", ""]
+    assert kitchen.call("list_timers") == "roast timer: in 7078 seconds."
+
+
+def test_snooze_long_after_the_ringing_is_refused(tmp_path: Path) -> None:
+    kitchen = Kitchen(tmp_path / "skills.json", at(0))
+    assert "nothing rang" in kitchen.call("snooze")
+    kitchen.call("set_timer", seconds=60)
+    rung(kitchen, 61)
+    kitchen.now = at(61 + 599)
+    assert "rings again" in kitchen.call("snooze")
+    kitchen.now = at(61 + 601)
+    assert "nothing rang" in kitchen.call("snooze")
+
+
+def test_snooze_survives_a_power_cut_and_a_set_clock(tmp_path: Path) -> None:
+    path = tmp_path / "skills.json"
+    kitchen = Kitchen(path, at(0))
+    kitchen.call("set_alarm", time=f"{datetime.fromtimestamp(MONDAY + 3600):%H:%M}")
+    rung(kitchen, 3601)
+    kitchen.call("snooze")
+    kitchen.now = at(3700, set_by=-86400)
+    assert kitchen.call("list_timers") == "alarm: in 441 seconds."
+    kitchen = Kitchen(path, ClockReading(MONDAY + 3601 + 541, 5.0))
+    assert [alarm.kind for alarm in kitchen.timers.take_due()] == ["alarm"]
 
 
 def test_all_of_one_kind_leave_the_other(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_every_skill_is_declared_with_a_schema_and_a_description() -> None:
     declared = {tool["name"]: tool for tool in built_in().declarations()}
     assert set(declared) == {
         "set_volume", "change_volume", "mute_microphone", "set_timer", "set_alarm",
-        "list_timers", "cancel_timers", "get_time", "say_again", "end_conversation",
+        "list_timers", "cancel_timers", "snooze", "get_time", "say_again", "end_conversation",
     }  # fmt: skip
     for tool in declared.values():
         assert tool["type"] == "function"

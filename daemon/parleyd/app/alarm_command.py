@@ -2,13 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import msgspec
 
-from parleyd.core.events import AlarmCommandRecognized, InputEvent, RecognizeAlarmCommand
+from parleyd.core.events import (
+    AlarmCommandRecognized,
+    InputEvent,
+    RecognizeAlarmCommand,
+    SpeechRequested,
+)
 from parleyd.embedded import grammar
-from parleyd.embedded.intents import answer
+from parleyd.embedded.confirmation import confirm
+from parleyd.embedded.intents import answer, snooze_arguments
 from parleyd.embedded.plans import Call, IntentContext
 from parleyd.embedded.recognition import RecognitionResult
 from parleyd.embedded.worker import RecognitionWorker
@@ -17,10 +23,12 @@ from parleyd.skills.alarms import Alarm
 from parleyd.skills.timers import Timers
 from parleyd.skills.wanted import Wanted
 from parleyd.system.tasks import failed
+from parleyd.units import Frames
 
 _ALL = ("stop", "ring_off")  # "stop", "be quiet", "turn it off", "I'm awake"
 STOPS = (*_ALL, "cancel_timer", "cancel_all", "cancel_at")  # "turn off the alarm", ...
 """Intents that end what rings, if they mean it."""
+_UNASKED = 0  # the number of speech without a request
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +36,17 @@ log = logging.getLogger(__name__)
 class AlarmCommandListener:
     """Recognizes on the event loop; its process (100 MB) runs while an alarm rings."""
 
-    def __init__(self, post: Callable[[InputEvent], None], timers: Timers) -> None:
-        """`timers`: what rings, and what else such a command may be about."""
-        self._post, self._timers = post, timers
+    def __init__(
+        self,
+        post: Callable[[InputEvent], None],
+        timers: Timers,
+        speak: Callable[[str], Awaitable[Frames | None]] | None = None,
+    ) -> None:
+        """`timers`: what rings, and what else such a command may be about.
+
+        `speak`: the offline voice, which confirms a snooze.
+        """
+        self._post, self._timers, self._speak = post, timers, speak
         self._worker = RecognitionWorker()
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: asyncio.Task[None] | None = None
@@ -63,11 +79,17 @@ class AlarmCommandListener:
     async def _recognize(self, command: RecognizeAlarmCommand) -> None:
         frames, meant = command.frames, command.ring_ids
         stop = await asyncio.to_thread(alarm_stop.is_stop, frames, command.in_vain)
+        again = ""
         if not stop:
             heard = await self._worker.recognize(frames.tobytes())
-            ends = await obey(heard, self._timers, meant)
+            again = await snoozed(heard, self._timers, meant)
+            ends = meant if again else await obey(heard, self._timers, meant)
             stop, meant = bool(ends), ends or meant
         self._post(AlarmCommandRecognized(stop, meant))
+        if again and self._speak is not None:
+            said = await self._speak(again)
+            if said is not None:
+                self._post(SpeechRequested(_UNASKED, said))
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -78,6 +100,19 @@ class AlarmCommandListener:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         failed(task)
+
+
+async def snoozed(heard: RecognitionResult, timers: Timers, ring_ids: tuple[int, ...]) -> str:
+    """Let the alarms ring again later if the words ask for it; the confirmation, or ""."""
+    intent, slots = grammar.match(heard.words) or ("", {})
+    if intent != "snooze":
+        return ""
+    try:
+        told = await timers.snooze_ringing(ring_ids, **snooze_arguments(slots))
+    except ValueError as error:
+        log.warning("the alarm rings on: %s", error)
+        return ""
+    return " ".join(confirm("snooze", "", told, timers.local_time))
 
 
 async def obey(

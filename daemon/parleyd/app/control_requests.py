@@ -240,7 +240,7 @@ def _unmute(request: UnmuteRequest, controls: Controls) -> AnyReply:
 def _entry(waiting: tuple[Alarm, float]) -> TimerEntry:
     alarm, left_s = waiting
     due = datetime.fromtimestamp(alarm.due).isoformat(timespec="seconds")
-    return TimerEntry(name=alarm.name, timer=alarm.timer, left_s=round(left_s), due=due)
+    return TimerEntry(name=alarm.name, timer=alarm.kind == "timer", left_s=round(left_s), due=due)
 
 
 def _set_volume(request: VolumeRequest, controls: Controls) -> AnyReply:

@@ -57,7 +57,7 @@ class SkillRuntime:
         self.volume = Volume(percent, self._set_volume, settings.audio.quiet_volume)
         """The last volume, over restarts, unless the configuration has changed since."""
         self.timers = Timers(store.latest.alarms, _now, self._keep_alarms)
-        self.alarm_listener = AlarmCommandListener(post, self.timers)
+        self.alarm_listener = AlarmCommandListener(post, self.timers, self.speak)
         self.answer_listener = AnswerListener(post)
         self.mute = mute if mute is not None else _mute_of(store.kept, close_microphone)
         self.mute.keep = self._keep_mute

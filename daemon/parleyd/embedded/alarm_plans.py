@@ -16,7 +16,7 @@ SINGLE = "I can set single alarms only."
 """The answer to an alarm that repeats, before an offer of its first time."""
 
 
-def alarm(words: str, intent: str, context: IntentContext) -> Say | Call:
+def alarm(words: str, intent: str, context: IntentContext, *, name: str = "") -> Say | Call:
     """Set the alarm for a `when` of the grammar; a Say if that is impossible."""
     now, wake = context.local_time, intent == "wake_me"
     found = when.alarm_time(words, now, wake=wake)
@@ -30,7 +30,7 @@ def alarm(words: str, intent: str, context: IntentContext) -> Say | Call:
         assert isinstance(offer, Say)  # it is not sure
         hint = f"It is already {now:%A}; for {found.at:%A}, say its name."
         return replace(offer, sentences=(hint, *offer.sentences))
-    return _set(found, wake, context)
+    return _set(found, wake, context, name)
 
 
 def asking(alarm_not_wake: bool, day: str) -> Say:
@@ -74,8 +74,10 @@ def repeating(slots: Mapping[str, str]) -> Say:
 _REPEATS = re.compile(r"\b(every|each|daily|weekends|\w+days)\b")
 
 
-def _set(found: when.AlarmTime, wake: bool, context: IntentContext) -> Say | Call:
+def _set(found: when.AlarmTime, wake: bool, context: IntentContext, name: str = "") -> Say | Call:
     arguments: dict[str, Any] = {"time": found.hour}
+    if name:
+        arguments["name"] = name
     if found.day is not None:
         arguments["day"] = f"{found.day}"
     time = when.spoken_time(found.at, context.local_time)
@@ -99,16 +101,24 @@ def moved(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
         arguments |= {"time": found.hour, "day": f"{found.day}"}
         to = when.spoken_time(found.at, now).removeprefix("on ").removeprefix("at ")
     which = "the alarm"
-    if "old" in slots:
-        arguments["old_time"] = " or ".join(when.alarm_clocks(slots["old"]))
-        which = f"the {slots['old']} alarm"
+    if old := slots.get("from") or slots.get("old"):
+        arguments["old_time"] = " or ".join(when.alarm_clocks(old))
+        which = f"the {old} alarm"
     did = f"I move {which} to {to}."
     return careful("set_alarm", arguments, did, did[2:-1], context)
 
 
+def only_once(timer: Call) -> Say:
+    """The offer of the first of several rings, minutes apart: there are no others."""
+    length = spoken_duration(timer.arguments["seconds"])
+    return Say((SINGLE, f"Shall I set one for {length} from now?"), offer=timer)
+
+
 def repeated(slots: Mapping[str, str], context: IntentContext) -> Say:
     """The offer of the first of several alarms: there are no others."""
-    first = when.first_alarm(slots["hour"], slots.get("every", ""), context.local_time)
+    first = when.first_alarm(
+        slots.get("hour") or slots["exact"], slots.get("every", ""), context.local_time
+    )
     if first is None:
         return Say((SINGLE, "No clock shows that hour."))
     offer = _set(first, True, replace(context, spoken=True, sure=False))
@@ -116,8 +126,7 @@ def repeated(slots: Mapping[str, str], context: IntentContext) -> Say:
     return replace(offer, sentences=(SINGLE, *offer.sentences))
 
 
-_OF_ALARM = re.compile(r"\b(?:today|tomorrow)(?='s)|\b(?:morning|evening)(?= alarm)")
-"""The day of "tomorrow's alarm", the part of "my morning alarm"."""
+_PART_OF = re.compile(r"\bin the (morning|afternoon|evening|night)\b")
 
 
 def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
@@ -132,7 +141,7 @@ def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
         told = f"I cancel the {which} for {spoken_duration(length_s)}."
         return careful("cancel_timers", arguments, told, told[2:-1], context)
     now = context.local_time
-    words = " ".join((when.words(slots), *_OF_ALARM.findall(slots["said"])))
+    words = " ".join((when.words(slots), slots.get("from", ""), *_PART_OF.findall(slots["said"])))
     arguments, told = {"kind": "alarm"}, "I cancel the alarm"
     clocks = when.alarm_clocks(words)
     day, part = when.named_day(words, now)
@@ -147,7 +156,7 @@ def cancel_at(slots: Mapping[str, str], context: IntentContext) -> Say | Call:
         told += f" {when.spoken_time(first.at, now)}"
     elif clocks:
         arguments["time"] = " or ".join(clocks)
-        told += f" at {slots.get('exact') or slots.get('when')}"
+        told += f" at {slots.get('exact') or slots.get('from') or slots['when']}"
     else:
         arguments |= _of_day(day, part)
         told += _spoken_day(day, part)
@@ -172,14 +181,14 @@ def cancel(all_of: bool, slots: Mapping[str, str], context: IntentContext) -> Sa
     """Cancel one timer or alarm, or all of a kind, perhaps of a day."""
     said, context = set(slots["said"].split()), _asked_if_a_question(slots, context)
     if all_of:
-        words = slots.get("kinds") or slots.get("kind") or "timer and alarm"
-        kinds = [kind for kind in ("timer", "alarm") if kind in words]
+        named = slots.get("kinds") or slots.get("kind") or "timer and alarm"
+        kinds = [kind for kind in ("timer", "alarm") if kind in named]
         told = f"I cancel all {' and '.join(f'{kind}s' for kind in kinds)}."
         every: dict[str, Any] = {"every": True}
         if len(kinds) == 1:
             every["kind"] = kinds[0]
-        if "day" in slots:
-            day, part = when.named_day(slots["day"], context.local_time)
+        if words := f"{when.words(slots)} {' '.join(_PART_OF.findall(slots['said']))}".strip():
+            day, part = when.named_day(words, context.local_time)
             every |= _of_day(day, part)
             told = f"{told[:-1]}{_spoken_day(day, part)}."
         if said & {"any", "both"} or not {"kind", "kinds"} & set(slots):

@@ -20,7 +20,7 @@ PHRASES = _LANGUAGE.intents
 SLOTS = (
     "duration", "count", "when", "hour", "exact", "day", "every", "percent", "number", "label",
     "kind", "kinds", "story", "errand", "old", "percents",
-    "brief",
+    "brief", "own", "interval", "from",
 )  # fmt: skip
 """Rules whose words are returned with the intent."""
 MOST_LETTERS = 400
@@ -120,7 +120,12 @@ _SPELLINGS = {
     "dont": "don't", "goodnight": "good night", "how're": "how are", "how've": "how have",
     "hows": "how's", "hr": "hour", "hrs": "hours", "im": "i'm", "ive": "i've", "lets": "let's",
     "min": "minute", "mins": "minutes", "nevermind": "never mind", "ok": "okay", "sec": "second",
-    "secs": "seconds", "thats": "that's", "todays": "today's", "u": "you", "wakeup": "wake up",
+    "secs": "seconds", "thats": "that's", "til": "till", "todays": "today's",
+    "tomorrows": "tomorrow's",
+    "u": "you", "wakeup": "wake up", "everyday": "every day", "setup": "set up",
+    "oclock": "o'clock", "mon": "monday", "tue": "tuesday", "tues": "tuesday",
+    "wed": "wednesday", "thu": "thursday", "thur": "thursday", "thurs": "thursday",
+    "fri": "friday", "sat": "saturday", "sun": "sunday",
     "whats": "what's", "whens": "when's", "wheres": "where's", "youre": "you're",
 }  # fmt: skip
 """How people type words of the grammar."""
@@ -129,6 +134,8 @@ _SPELLINGS = {
 def plain(said: str) -> str:
     """A text as words of the grammar, each followed by one space."""
     text = said[: 2 * MOST_LETTERS].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    text = re.sub(r"\b(morning|evening|afternoon)'s\b", r"\1", text)
+    text = re.sub(r"\b((?:sun|mon|tues|wednes|thurs|fri|satur)day)'s\b", r"\1s", text)
     text = _HALF.sub(r"\1 \2 m", text.replace("%", " percent"))
     text = re.sub(r"\b0([1-9]):(\d\d)\b(?! ?[ap] ?m)", r"\1:\2 a m", text)  # 24 hours
     text = re.sub(r"\b0([1-9]):([0-5]\d)\b(?! ?[ap] m)", r"\1:\2 a m", text)
@@ -240,7 +247,8 @@ def label_in(errand: str) -> str:
 
 def seconds(duration: str) -> int:
     """The seconds in a `duration` of the grammar."""
-    words = plain(duration).replace("three quarters of an hour", "forty five minutes")
+    words = re.sub(r"\b(every|each|other) ", "", plain(duration))
+    words = words.replace("three quarters of an hour", "forty five minutes")
     words = re.sub(r"(a )?quarter of an hour", "fifteen minutes", words)
     words = re.sub(r"(a )?couple (of )?", "two ", words)
     words = re.sub(r"\b(hours?|minutes?) (?:and )?((?!and)\w+ (?:five )?)$", _with_unit, words)

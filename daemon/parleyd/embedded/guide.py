@@ -6,6 +6,7 @@ HELP = (
     (
         "You can ask me for the time, and set timers and alarms.",
         "Say, set a timer for ten minutes, wake me at seven, or, how long is left?",
+        "When it rings, say, stop, or, snooze.",
         "Say, more, and I tell you what else.",
     ),
     (

@@ -35,6 +35,8 @@ QUIET_PERCENT = 10
 MUTE_MINUTES = 10
 """A closed microphone whose duration was not said."""
 LONGEST_S = 24 * 3600
+LONGEST_SNOOZE_MIN = 180
+"""As in the skills."""
 ONE_BY_ONE = ("One by one, please: say the length of the first timer.",)
 TOO_LONG = ("At most 24 hours.",)
 """Of a timer and of a closed microphone, as in the skills."""
@@ -76,23 +78,28 @@ def _action(intent: str, slots: Mapping[str, str], context: IntentContext) -> Sa
                 return timer
             return offered(timer, _timer_words(timer))
         case "set_alarm" | "wake_me":
-            return alarm_plans.alarm(when.words(slots), intent, context)
+            return alarm_plans.alarm(when.words(slots), intent, context, name=label)
         case "move_alarm":
             return alarm_plans.moved(slots, context)
         case "repeated":
             return alarm_plans.repeated(slots, context)
+        case "bare_repeated" if "interval" in slots:
+            timer = _timer(grammar.seconds(slots["interval"]), label, context)
+            return timer if isinstance(timer, Say) else alarm_plans.only_once(timer)
         case "bare_repeated":
             return alarm_plans.repeating(slots)
         case "bare_when":
             return alarm_plans.answered(slots["when"], context) or Say(NOT_UNDERSTOOD)
         case "bare_alarm" | "bare_wake":
-            return alarm_plans.asking("alarm" in intent, slots.get("day", ""))
+            return alarm_plans.asking("alarm" in intent, slots.get("day") or slots.get("own", ""))
         case "cancel_timer" if alarm_plans.takes_back(slots, asked_question(context)):
             return Say(OKAY)
         case "cancel_timer" | "cancel_all":
             return alarm_plans.cancel(intent == "cancel_all", slots, context)
         case "cancel_at":
             return alarm_plans.cancel_at(slots, context)
+        case "snooze":
+            return call_of("snooze", snooze_arguments(slots), context)
         case "list_timers":
             return call_of("list_timers", {}, context)
         case "mute" | "bare_mute":
@@ -156,6 +163,14 @@ def _timer(seconds: int, label: str, context: IntentContext) -> Say | Call:
 
 def _length(slots: Mapping[str, str]) -> str:
     return slots.get("duration") or slots.get("brief") or f"{slots['count']} minutes"
+
+
+def snooze_arguments(slots: Mapping[str, str]) -> dict[str, int]:
+    """The minutes of a snooze, at most 3 hours; empty: they were not said."""
+    if not {"duration", "count"} & set(slots):
+        return {}
+    minutes = -(-grammar.seconds(_length(slots)) // 60)
+    return {"minutes": min(max(minutes, 1), LONGEST_SNOOZE_MIN)}
 
 
 def _timer_words(timer: Call) -> str:

@@ -75,6 +75,7 @@ _ABILITIES = {
     "set_alarm": "set alarms",
     "cancel_timers": "cancel timers",
     "list_timers": "set timers",
+    "snooze": "set alarms",
     "mute_microphone": "close its microphone",
     "change_volume": "change its volume",
     "set_volume": "set its volume",

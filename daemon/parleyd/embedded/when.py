@@ -106,8 +106,13 @@ def first_alarm(words: str, every: str, now: datetime) -> AlarmTime | None:
     if found is None:
         return None
     named = {number for number, name in enumerate(WEEKDAYS) if name in every}
-    if "weekday" in every or "weekend" in every:
-        named = set(range(5)) if "weekday" in every else {5, 6}
+    if len(named) == 2 and re.search(r"day (through|to) ", every):
+        first, last = sorted(named, key=lambda number: every.index(WEEKDAYS[number]))
+        named = {(first + later) % 7 for later in range((last - first) % 7 + 1)}
+    if "weekend" in every:
+        named = {5, 6}
+    elif re.search(r"\bweek ?(day|night)", every) and "of the week" not in every:
+        named = set(range(5))
     days = named or set(range(7))
     for later in range(8):
         at = found.at.replace(year=now.year, month=now.month, day=now.day) + timedelta(days=later)
@@ -173,7 +178,8 @@ def clock_face(at: datetime) -> str:
 
 def words(slots: Mapping[str, str]) -> str:
     """The hour and the day of a phrase that may have them in several places."""
-    return " ".join(slots[name] for name in ("when", "hour", "exact", "day") if slots.get(name))
+    named = (slots[name] for name in ("when", "hour", "exact", "day", "own") if slots.get(name))
+    return re.sub(r"(?<=day)s\b|'s\b", "", " ".join(named))
 
 
 def _clock(words: str) -> tuple[int, int, bool] | None:

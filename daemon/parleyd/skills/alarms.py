@@ -88,6 +88,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """It was more than `RECENT_S` late when first found due, and was reported."""
     rang: bool = False
     """It has begun to ring and was not stopped."""
+    snoozed: bool = False
+    """An alarm that rings again: it runs like a timer, and is called an alarm."""
+
+    @property
+    def kind(self) -> Kind:
+        """Its name for the user."""
+        return "timer" if self.timer and not self.snoozed else "alarm"
 
 
 class Alarms:
@@ -129,6 +136,14 @@ class Alarms:
         """
         alarm = Alarm(id=0, name=name, due=within(due), timer=False, any_day=any_day)
         return self._add(msgspec.structs.replace(alarm, **_local(due)), now)
+
+    def snooze(self, rang: Alarm, seconds: float, now: ClockReading) -> Alarm:
+        """Let an alarm or timer ring again after a duration. Raises ValueError if there are too
+        many."""
+        self._follow_clock(now)
+        due, again = within(now.wall + seconds), rang.kind == "alarm"
+        alarm = Alarm(id=0, name=rang.name, due=due, timer=True, seconds=seconds, snoozed=again)
+        return self._add(alarm, now)
 
     def find(self, name: str, kind: Kind | None = None) -> list[Alarm]:
         """The waiting alarms with this name (any case) and kind, the next one first; all of them if
@@ -316,7 +331,7 @@ class Alarms:
 
 def is_meant(alarm: Alarm, name: str, kind: Kind | None) -> bool:
     """Whether it has this name (any case) and kind; an empty one is that of every alarm."""
-    if kind is not None and alarm.timer != (kind == "timer"):
+    if kind is not None and alarm.kind != kind:
         return False
     wanted = cleaned(name).lower()
     return not name or wanted == alarm.name.lower() != ""

@@ -24,6 +24,9 @@ from parleyd.skills.wanted import Part, Wanted
 from parleyd.system.repeats import ONE_OF_A_LIST
 
 LONGEST_S = LONGEST_TIMER_S
+SNOOZE_MIN = 9  # of most alarm clocks
+LONGEST_SNOOZE_MIN = 180
+SNOOZE_WITHIN_S = 600.0  # after the ringing; later, there is nothing to snooze
 RETRY_S = 30.0  # between attempts to save: retrying does not empty a full disk
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,9 @@ class Timers:
         self._unkept: list[Alarm] | None = None  # the last state that could not be written
         self._retry_at = 0.0
         self._keeping = asyncio.Lock()
+        self._rang: list[Alarm] = []  # last
+        self._rang_at = 0.0
+        self._again: list[Alarm] = []  # those of `_rang` that were snoozed
 
     def take_due(self) -> list[Alarm]:
         """Return the alarms that ring from now on, each one once. Logs the missed ones."""
@@ -81,6 +87,10 @@ class Timers:
 
     def stopped(self, ids: Sequence[int]) -> None:
         """Remove alarms that have rung and were stopped."""
+        rang = self.ringing(ids)
+        if rang and rang != self._rang:
+            self._rang, self._again = rang, []
+        self._rang_at = self._clock().steady
         self._alarms.stopped(ids)
 
     def ringing(self, ids: Sequence[int]) -> list[Alarm]:
@@ -115,6 +125,29 @@ class Timers:
         """Set a kitchen timer that rings on this speaker. There may be several."""
         alarm = self._alarms.set_timer(seconds, name, self._clock())
         return await self._confirmed(f"The {_what(alarm)} rings in {seconds} seconds.")
+
+    @skill
+    async def snooze(
+        self, minutes: Annotated[int, Meta(ge=1, le=LONGEST_SNOOZE_MIN)] = SNOOZE_MIN
+    ) -> str:
+        """Let the alarm or timer that has just rung ring again, by default after 9 minutes."""
+        if not self._rang or self._clock().steady - self._rang_at > SNOOZE_WITHIN_S:
+            raise ValueError(f"nothing rang in the last {round(SNOOZE_WITHIN_S / 60)} minutes")
+        return await self._ring_again(minutes)
+
+    async def snooze_ringing(self, ids: Sequence[int], minutes: int = SNOOZE_MIN) -> str:
+        """Let these alarms, which ring, ring again; they are to be stopped. Raises ValueError."""
+        self._rang, self._again = self.ringing(ids), []
+        return await self._ring_again(minutes)
+
+    async def _ring_again(self, minutes: int) -> str:
+        now = self._clock()
+        for alarm in set(self._again) & set(self._alarms.waiting):
+            self._alarms.remove(alarm)
+        self._again = [self._alarms.snooze(alarm, 60 * minutes, now) for alarm in self._rang]
+        what = " and the ".join(_what(alarm) for alarm in self._again)
+        ring = "ring" if len(self._again) > 1 else "rings"
+        return await self._confirmed(f"The {what} {ring} again in {60 * minutes} seconds.")
 
     @skill
     async def set_alarm(
@@ -269,12 +302,12 @@ def _is_later(day: date, clock: str, wall: float) -> bool:
 
 
 def _what(alarm: Alarm) -> str:
-    return f"{alarm.name} {'timer' if alarm.timer else 'alarm'}".lstrip()
+    return f"{alarm.name} {alarm.kind}".lstrip()
 
 
 def _counted(alarms: Sequence[Alarm]) -> str:
     """``2 timers and 1 alarm``."""
-    timers = sum(alarm.timer for alarm in alarms)
+    timers = sum(alarm.kind == "timer" for alarm in alarms)
     kinds = (("timer", timers), ("alarm", len(alarms) - timers))
     return " and ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds if count)
 

@@ -20,7 +20,7 @@ from parleyd.embedded.plans import Call
 from parleyd.embedded.recognizer import Recognizer
 from parleyd.units import MIC_RATE_HZ, Frames
 from tests.bench.hearing.bounds import share_bounds
-from tests.bench.phrases import public, slurp
+from tests.bench.phrases import fbrelease, public, slurp
 from tests.bench.phrases.own import INSIDE, OUTSIDE
 from tests.bench.phrases.voices import KOKORO, VOICES, Sayer, in_noise
 from tests.bench.phrases.wanted import Done, Phrase, Wanted, judged
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 22, 15, 5)
 TOOLS = frozenset(
     {
         "set_timer", "set_alarm", "list_timers", "cancel_timers", "set_volume", "change_volume",
-        "mute_microphone", "say_again",
+        "mute_microphone", "say_again", "snooze",
     }
 )  # fmt: skip
 LONGEST_S = 6.0  # of a recording
@@ -49,6 +49,9 @@ def main() -> None:
             slurp_source = options.slurp, options.split, options.seed
             inside = inside + slurp.in_scope(*slurp_source)
             outside = outside + slurp.out_of_scope(*slurp_source)
+    elif options.fbrelease:
+        fourth = options.fbrelease, options.split, options.seed
+        inside, outside = fbrelease.in_scope(*fourth, NOW), fbrelease.out_of_scope(*fourth)
     else:
         inside, outside = INSIDE, OUTSIDE
     voices = [*VOICES, *(KOKORO if options.kokoro else ())]
@@ -84,6 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clinc", type=Path, help="clone of clinc/oos-eval")
     parser.add_argument("--home-assistant", type=Path, help="clone of home-assistant/intents")
     parser.add_argument("--slurp", type=Path, help="clone of pswietojanski/slurp, besides")
+    parser.add_argument("--fbrelease", type=Path, help="clone of vgtomahawk/LR_GC_OOD, instead")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument(

@@ -11,7 +11,7 @@ from parleyd.embedded import answering, grammar
 from parleyd.embedded.items import Item
 from parleyd.embedded.recognition import RecognitionResult
 from tests.bench.hearing.bounds import share_bounds
-from tests.bench.phrases import public, slurp
+from tests.bench.phrases import fbrelease, public, slurp
 from tests.bench.phrases.__main__ import NOW, TOOLS
 from tests.bench.phrases.wanted import Done, Phrase, judged
 
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--clinc", type=Path, required=True, help="clone of clinc/oos-eval")
     parser.add_argument("--home-assistant", type=Path, required=True, help="clone of its intents")
     parser.add_argument("--slurp", type=Path, help="clone of pswietojanski/slurp, besides")
+    parser.add_argument("--fbrelease", type=Path, help="clone of vgtomahawk/LR_GC_OOD, besides")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     options = parser.parse_args()
     source = options.clinc, options.home_assistant, options.split, None
@@ -28,6 +29,16 @@ def main() -> None:
     if options.slurp:
         third = options.slurp, options.split, None
         pools["SLURP"] = slurp.in_scope(*third), slurp.out_of_scope(*third)
+    if options.fbrelease:
+        fourth = options.fbrelease, options.split, None
+        pools["Schuster et al."] = (
+            fbrelease.in_scope(*fourth, NOW),
+            fbrelease.out_of_scope(*fourth),
+        )
+        pools["Schuster et al., reminders"] = (
+            [],
+            fbrelease.out_of_scope(*fourth, fbrelease.REMINDERS),
+        )
     for name, (inside, outside) in pools.items():
         verdicts = Counter(judged(phrase.wanted, _done(phrase)) for phrase in inside)
         print(f"{name}: {len(inside)} in scope")

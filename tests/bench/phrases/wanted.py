@@ -29,6 +29,10 @@ class Wanted:
     steps: int | None = None
     name: str | None = ""
     """None: any name will do."""
+    day: str | None = None
+    """``2026-11-23``, or two such days with "or"; empty: no day; None: any."""
+    every: bool | None = None
+    """Of a cancel: all of them; None: perhaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ def judged(wanted: Wanted, done: Done) -> Verdict:
 
 def _fits(wanted: Wanted, done: Done) -> bool:
     call = done.call
+    if wanted.intent in ("snooze", "move_alarm"):
+        return call is not None and _has_same(wanted, call)
     if call is None or wanted.intent not in (
         "set_timer",
         "set_alarm",
@@ -105,22 +111,51 @@ def _fits(wanted: Wanted, done: Done) -> bool:
         intent = {
             "cancel_all": "cancel_timer",
             "cancel_at": "cancel_timer",
+            "bare_repeated": "repeated",
+            "bare_wake": "bare_alarm",
             "more": "help",
             "no": "stop",
         }
         name = intent.get(found[0], found[0]) if found else ""
         named = wanted.name is None or call is None or call.arguments.get("name", "") == wanted.name
-        return name == wanted.intent and (wanted.intent != "cancel_timer" or named)
-    arguments = {key: value for key, value in call.arguments.items() if key != "day"}
+        cancels = wanted.intent == "cancel_timer"
+        same = not cancels or (named and (call is None or _cancels_same(wanted, call)))
+        return name == wanted.intent and same
+    if not _is_day(wanted, call) or not _is_time(wanted, call):
+        return False
+    arguments = {key: value for key, value in call.arguments.items() if key not in ("day", "time")}
     if wanted.name is None:
         arguments.pop("name", None)
     expected = {
-        "seconds": wanted.seconds, "time": wanted.time, "percent": wanted.percent,
-        "steps": wanted.steps, "name": wanted.name or None,
+        "seconds": wanted.seconds, "percent": wanted.percent, "steps": wanted.steps,
+        "name": wanted.name or None,
     }  # fmt: skip
     return call.name == wanted.intent and arguments == {
         key: value for key, value in expected.items() if value is not None
     }
+
+
+def _has_same(wanted: Wanted, call: Call) -> bool:
+    """A snooze of the given length, or a move to the given hour."""
+    if wanted.intent == "move_alarm":
+        return bool(call.arguments.get("move")) and _is_time(wanted, call)
+    seconds = 60 * call.arguments.get("minutes", 0)
+    return call.name == "snooze" and wanted.seconds in (None, seconds)
+
+
+def _cancels_same(wanted: Wanted, call: Call) -> bool:
+    every = wanted.every in (None, call.arguments.get("every", False))
+    return every and _is_day(wanted, call) and _is_time(wanted, call)
+
+
+def _is_time(wanted: Wanted, call: Call) -> bool:
+    """Whether it is the given hour, or one of two hours that the words can mean."""
+    given = set(call.arguments.get("time", "").split(" or "))
+    return wanted.time is None or bool(given & set(wanted.time.split(" or ")))
+
+
+def _is_day(wanted: Wanted, call: Call) -> bool:
+    return wanted.day is None or call.arguments.get("day", "") in wanted.day.split(" or ")
 
 
 def _is_destructive(call: Call | None) -> bool:
