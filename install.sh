@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Sets up Parley in this checkout, then runs the demo or the tests. See --help.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # `sh install.sh` starts dash on Debian
 set -Eeuo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -13,7 +14,7 @@ readonly porcupine=pvporcupine==1.9.5 # the last series that runs without a key,
 readonly all_mb=1500                  # measured on a minimal Debian: 1350 MB, apt's downloads included
 readonly venv_mb=800                  # ... of which .venv 510 MB; pip needs space to unpack
 to_compile=(gcc libc6-dev pkg-config libasound2-dev libsystemd-dev)
-readonly lock_wait_s=120              # the system's daily update holds apt's locks about this long
+readonly lock_wait_s=600              # the system's daily update holds apt's locks for minutes
 
 usage() {
   cat <<'HELP'
@@ -227,9 +228,9 @@ install_packages() {
   if [[ -n $debs ]]; then
     missing_files
   else
-    logged apt_get update || fail_with_log "updating the list of Debian packages"
+    apt_get update || fail_with_log "updating the list of Debian packages"
   fi
-  logged apt_get install -y --no-install-recommends "${missing[@]}" ||
+  apt_get install -y --no-install-recommends "${missing[@]}" ||
     fail_with_log "installing Debian packages"
   missing_packages "${wanted[@]}"
   ((${#missing[@]} == 0)) || fail_with_log "installing ${missing[*]}"
@@ -278,12 +279,17 @@ as_root() {
   fi
 }
 
+# Runs apt-get into the log; waits while another program holds apt's locks, and names it.
 apt_get() {
-  local deadline=$((SECONDS + lock_wait_s))
-  until as_root apt-get -q -o DPkg::Lock::Timeout=$lock_wait_s \
+  local deadline=$((SECONDS + lock_wait_s)) holder=
+  until logged as_root apt-get -q \
     -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"; do
-    # `update` does not wait for its lock
     tail -n 5 "$log" | grep -q 'Could not get lock' && ((SECONDS < deadline)) || return 1
+    if [[ -z $holder ]]; then
+      holder=$(tail -n 5 "$log" | sed -n 's/.*It is held by \(process [^.]*\).*/\1/p' | head -n 1)
+      holder=${holder:-another program}
+      step "$holder uses apt; waiting for its end, for up to $((lock_wait_s / 60)) minutes"
+    fi
     sleep 5
   done
 }
@@ -400,9 +406,9 @@ fail_with_log() {
     fail "$what failed: the disk is full" "free some space, then run this again"
   elif grep -q 'Could not get lock' <<<"$end"; then
     fail "$what failed: another program holds apt's lock" "wait until it has ended, then run this again"
-  elif grep -q CERTIFICATE_VERIFY_FAILED <<<"$end"; then
+  elif grep -qE "CERTIFICATE_VERIFY_FAILED|Not live until|not valid yet|is expired|Expired on" <<<"$end"; then
     fail "$what failed: the certificate of the package index is not accepted" \
-      "compare the clock ($(date -u '+%F %T') UTC), then run this again; sudo timedatectl set-ntp true sets it"
+      "compare the clock ($(date -u '+%F %T') UTC), then run this again; to set it: sudo timedatectl set-ntp true, or sudo date -us 'YYYY-MM-DD HH:MM'"
   elif grep -qE "Could not (resolve|connect)|Unable to connect|Failed to fetch|Network is unreachable|\
 Temporary failure in name|Connection (refused|reset|broken)|Connection(Error|Timeout)|ConnectTimeout|\
 ReadTimeout|ProxyError|[(]from versions: none[)]" <<<"$end"; then

@@ -23,7 +23,7 @@ source "$root/systemd/etc_parley.sh"
 
 device() {
   local option=$1 board='' wheels='' purge='' mqtt='' page='' mcp='' extras=() answers=() after=saved
-  local arguments=("${@:2}")
+  local arguments=("$@")
   shift
   if [[ $option == --make-wheels ]]; then
     (($# == 1)) || fail "--make-wheels takes one folder" "use --help"
@@ -55,7 +55,8 @@ device() {
     shift
   done
   [[ -n $dest ]] || ((EUID == 0)) || fail "$option changes the system" \
-    "sudo ${root@Q}/install.sh $option ${arguments[*]@Q}"
+    "sudo$(printf ' %q' "$root/install.sh" "${arguments[@]}")"
+  check_writable "${opt%/*}" "${etc%/*}" "$dest/usr/lib" "$dest/usr/local" "$dest/var/lib"
   [[ -n $mqtt || ! -e $mqtt_unit ]] || mqtt=kept # it was asked for before
   [[ -n $page || ! -e $page_unit ]] || page=kept
   [[ $(cat "$opt/venv/installed" 2>/dev/null) != *' mcp'* ]] || mcp=yes
@@ -68,6 +69,16 @@ device() {
       ;;
     *) install_device "$board" "$wheels" ;;
   esac
+}
+
+# check_writable DIR...: the kernel makes a file system read-only when the card below it fails.
+check_writable() {
+  local place
+  for place; do
+    while [[ ! -e $place && -n $place ]]; do place=${place%/*}; done
+    [[ -w ${place:-/} ]] || fail "nothing can be written to ${place:-/}: its file system is read-only, or not yours" \
+      "sudo mount -o remount,rw /; if it becomes read-only again, look for the cause: sudo dmesg | grep -iE 'mmc|ext4'"
+  done
 }
 
 folder() {
@@ -410,7 +421,7 @@ collect_debs() {
   : >"$debs/nothing-installed"
   if ! download_debs "${packages[@]}"; then # without a list of packages, or with an old one
     gain_root "${packages[@]}"
-    logged apt_get update || fail_with_log "updating the list of Debian packages"
+    apt_get update || fail_with_log "updating the list of Debian packages"
     download_debs "${packages[@]}" || fail_with_log "collecting Debian packages"
   fi
   find "$debs" -mindepth 1 ! -name '*.deb' -delete

@@ -408,5 +408,18 @@ def test_impossible_arguments_are_refused(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_install_without_root_is_refused(checkout: Checkout) -> None:
-    assert "sudo " in checkout.refusal("--install", by=NOBODY)
+    line = checkout.refusal("--install", "--card", "my card", by=NOBODY)
+    assert line.endswith(f"; do: sudo {checkout.root}/install.sh --install --card my\\ card")
+
+
+@pytest.mark.parametrize("option", ["--install", "--uninstall"])
+def test_read_only_file_system_is_named(checkout: Checkout, option: str) -> None:
+    """As after a fault of the SD card. The mount is in a namespace of its own."""
+    there = checkout.root / "image"
+    (there / "opt").mkdir(parents=True)
+    mount = f"mount --bind {there} {there} && mount -o remount,ro,bind {there}"
+    by = ("unshare", "--mount", "bash", "-c", f'{mount} && exec "$@"', "bash")
+    line = checkout.refusal(option, by=by, DESTDIR=str(there))
+    assert f"nothing can be written to {there}/opt" in line
+    assert "sudo mount -o remount,rw /" in line
     assert not Path("/opt/parley").exists()

@@ -125,6 +125,43 @@ def test_index_with_an_unknown_certificate_names_the_clock(checkout: Checkout) -
     assert "sudo timedatectl set-ntp true" in line
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "E: Release file for http://mirror/InRelease is not valid yet (invalid for another 9d 2h)",
+        "sqv returned an error code (1): Verifying signature: Not live until 2026-11-21T08:46:20Z",
+        "E: Release file for http://mirror/InRelease is expired (invalid since 392d 3h)",
+    ],
+)
+def test_archive_from_another_time_names_the_clock(checkout: Checkout, told: str) -> None:
+    """As apt-get of Debian 12 and 13 reports it on a device without a battery for its clock."""
+    checkout.machine(dpkg_query="exit 1")
+    checkout.stand_in("apt-get", f'echo "{told}"; exit 100')
+    checkout.stand_in("sudo", 'while [[ $1 == -* ]]; do shift; done; "$@"')
+    assert "sudo timedatectl set-ntp true" in checkout.refusal("--demo")
+
+
+def test_lock_of_another_program_is_named_and_waited_for(checkout: Checkout) -> None:
+    """The daily update holds the lock at two calls, and has ended at the third."""
+    held = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 71 (apt-get)"
+    calls = checkout.root / "calls"
+    checkout.machine(dpkg_query="exit 1")
+    checkout.stand_in("sleep", "exit 0")
+    checkout.stand_in("sudo", 'while [[ $1 == -* ]]; do shift; done; "$@"')
+    checkout.stand_in(
+        "apt-get",
+        f'echo x >>{calls}; (($(wc -l <{calls}) > 2)) && exit; echo "{held}"; exit 100',
+    )
+    result = checkout.run("--demo")
+    assert result.stdout.count("process 71 (apt-get) uses apt; waiting") == 1
+    assert len(calls.read_text().splitlines()) == 4  # update three times, then install
+
+
+def test_started_by_dash_it_runs_in_bash(checkout: Checkout) -> None:
+    told = checkout.call("dash", str(checkout.root / "install.sh"), "--help")
+    assert told.stdout.startswith("Usage: ")
+
+
 def test_packages_missing_after_apt_are_named(checkout: Checkout) -> None:
     checkout.machine(dpkg_query="shift 3; printf 'installed %s\\n' \"${@:2}\"")
     for tool in ("apt-get", "sudo"):
