@@ -9,6 +9,7 @@ import pickle
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import pytest
 from parleyd import config
 from parleyd.diagnostics import checks, devices, remedies, skill_checks, state_checks
 from parleyd.diagnostics.findings import Finding, Severity
+from parleyd.diagnostics.server_checks import as_root
 from parleyd.skills.store import Store
 
 USER = 65534  # the user "nobody", without any permissions
@@ -570,3 +572,14 @@ def test_offline_speech_remedy_installs_the_missing_part(monkeypatch: pytest.Mon
 
 def test_config_default_skills_folder_is_parleys(tmp_path: Path) -> None:
     assert config.Config().skills.folder == str(skill_checks.OWN)
+
+
+def test_remedy_as_root_is_short_where_the_command_is_in_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link in PATH must start this installation; a checkout is named by its Python."""
+    link = tmp_path / "parley"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert as_root() == f"sudo {sys.executable} -m parleyd doctor"
+    link.symlink_to(Path(sys.prefix) / "bin" / "parley")
+    assert as_root() == "sudo parley doctor"

@@ -1,6 +1,7 @@
 """The checks of `parley doctor` for the realtime server: keys, their files, and the proxy."""
 
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator, Mapping
@@ -223,5 +224,8 @@ def closed_file(path: Path) -> str:
 
 
 def as_root() -> str:
-    """The command that repeats this as root."""
+    """The command that repeats this as root; the short one if it starts this installation."""
+    found, own = shutil.which("parley"), Path(sys.prefix) / "bin" / "parley"
+    if found and Path(found).resolve() == own.resolve():
+        return "sudo parley doctor"
     return f"sudo {quoted(Path(sys.executable))} -m parleyd doctor"
