@@ -181,6 +181,11 @@ def test_number_of_a_card_becomes_its_lasting_name(name: str) -> None:
     assert answers.sound == SoundNames("plughw:CARD=Device", "mine")
 
 
+def test_number_without_a_card_is_refused_with_the_cards() -> None:
+    with pytest.raises(AudioError, match=r"no card 7 for hw:7; the cards are .*CARD=Device"):
+        settle(known(JACK, STICK), Flags(capture="hw:7"), None, ScriptedTrial())
+
+
 # --- board and wake word --------------------------------------------------------------
 
 

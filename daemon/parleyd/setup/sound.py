@@ -64,9 +64,15 @@ def name(card: KernelCard, cards: Sequence[KernelCard]) -> str:
 
 
 def lasting(wanted: str, cards: Sequence[KernelCard]) -> str:
-    """The name by the card's id for one by its number, which another order of cards changes."""
+    """The name by the card's id for one by its number, which another order of cards changes.
+
+    Raises `AudioError` if there are cards, and none has the number.
+    """
     found = re.fullmatch(r"(?:plug)?hw:(?:CARD=)?(\d+)(?:,(?:DEV=)?0)?", wanted)
     card = next((card for card in cards if found and card.number == int(found[1])), None)
+    if found and card is None and cards:
+        here = ", ".join(name(card, cards) for card in cards)
+        raise AudioError(f"there is no card {found[1]} for {wanted}; the cards are {here}")
     return wanted if card is None else name(card, cards)
 
 
