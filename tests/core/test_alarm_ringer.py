@@ -22,6 +22,7 @@ from parleyd.hearing import alarm_stop
 from parleyd.hearing.barge_in import BargeInDecision, Decision
 from parleyd.realtime import events as ev
 from parleyd.simulation.clips import normalised, synthesize
+from parleyd.units import MIC_RATE_HZ
 from tests.bare_core import BareCore, at
 from tests.paper_server import RATE_HZ, Paper, WakeOnDemand, settings, tone
 
@@ -263,6 +264,23 @@ def test_sound_that_barge_in_takes_for_no_voice_is_recognised_too() -> None:
     paper.run(1.0)
     assert heard(paper, since)
     assert stopped(paper) == []
+
+
+@pytest.mark.parametrize("voice", ["slt", "rms"])
+def test_word_that_is_noticed_when_it_is_over_is_handed_on_whole(voice: str) -> None:
+    """The tones hid it, or barge-in took it for none: the onset is that of its last sound."""
+    paper = Paper(settings(volume=70))
+    paper.say(AlarmDue("eggs", 5))
+    paper.run(0.5)
+    paper.speaker._front_end.disarm()  # it notices nothing by itself
+    word = normalised(synthesize("stop", voice), -26.0)
+    paper.talker.say(word)
+    paper.run(len(word) / MIC_RATE_HZ + 0.2)
+    decide(paper, Decision.HOLD)
+    paper.run(0.2)
+    decide(paper, Decision.RESUME)
+    paper.wait(lambda: bool(said(paper)), within_s=0.5)
+    assert alarm_stop.is_stop(said(paper)[0].frames)
 
 
 def decide(paper: Paper, decision: Decision) -> None:

@@ -14,7 +14,7 @@ TALKS = 3  # so many in that time are a television, or a talk: only a clear voic
 HELD_S = 5.0  # the longest silence: an utterance, and most of the time to recognise it
 RINGS_S, RINGS_ON_S = 4.0, 30.0  # after one silence in vain, after several: nothing silences it
 SEVERAL, SEVERAL_WITHIN_S = 3, 45.0
-BEFORE_WORD_MS = 500  # of audio before the detected onset: the tones may have hidden it
+BEFORE_WORD_MS = 800  # of audio before the detected onset: the tones may have hidden the word
 
 
 class AlarmRinger:

@@ -19,8 +19,10 @@ STEP = 3
 """Periods between two answers of the network, which takes their features together."""
 
 BANDS = 36
-CUTOFFS = (0.5, 1.0, 3.0, 4.0)
+CUTOFFS = (0.0, 0.5, 3.0, 4.0)
 """Log-odds, by the number of other utterances in the last 15 s."""
+LONG_S = 3.0
+"""As long as an utterance that is handed on may be: that of somebody who talks on."""
 
 _WINDOW, _HOP = 400, 160  # frames: 25 and 10 ms
 _SIZE = 512
@@ -46,9 +48,10 @@ def is_stop(frames: Frames, in_vain: int = 0) -> bool:
     """Return whether the utterance (int16, 16 kHz) is "stop".
 
     `in_vain`: how many others were judged a moment ago. A user says it once, or twice; a television
-    goes on, and must be much surer.
+    goes on, and must be much surer. So must a long utterance: "stop" is followed by a silence.
     """
-    cutoff = CUTOFFS[min(in_vain, len(CUTOFFS) - 1)]
+    talks_on = len(frames) >= LONG_S * MIC_RATE_HZ
+    cutoff = CUTOFFS[-1 if talks_on else min(in_vain, len(CUTOFFS) - 1)]
     return log_odds(frames) > cutoff
 
 
