@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 1, 0, 7, tzinfo=UTC)
 ALL_TOOLS = frozenset(
     {
         "set_timer", "set_alarm", "list_timers", "cancel_timers", "set_volume", "change_volume",
-        "mute_microphone", "say_again",
+        "mute_microphone", "say_again", "snooze",
     }
 )  # fmt: skip
 TOKENS = re.compile(r"<\w+>|[\w']+|[\[\]()|]")
@@ -239,6 +239,45 @@ def spelt(count: int) -> Any:
             "cancel the five minute timer",
             Call("cancel_timers", {"kind": "timer", "seconds": 300}),
         ),
+        (
+            "delete all my monday alarms",
+            Call("cancel_timers", {"every": True, "kind": "alarm", "day": "2026-03-02"}),
+        ),
+        (
+            "cancel my alarms for today",
+            Call("cancel_timers", {"every": True, "kind": "alarm", "day": "2026-03-01"}),
+        ),
+        (
+            "cancel friday's 6:30 am alarm",
+            Call("cancel_timers", {"kind": "alarm", "time": "06:30", "day": "2026-03-06"}),
+        ),
+        (
+            "turn alarm off at eight",
+            Call("cancel_timers", {"kind": "alarm", "time": "08:00 or 20:00"}),
+        ),
+        (
+            "cancel my reading alarm",
+            Call("cancel_timers", {"kind": "alarm", "name": "reading"}),
+        ),
+        (
+            "change my 5:00 pm alarm to 6:00 pm",
+            Call("set_alarm", {"time": "18:00", "move": True, "old_time": "17:00"}),
+        ),
+        ("set an alarm to go off in two hours", Call("set_timer", {"seconds": 7200})),
+        ("set my alarm an hour from now", Call("set_timer", {"seconds": 3600})),
+        (
+            "set alarm every ten minutes for two hours",
+            Say(
+                ("I can set single alarms only.", "Shall I set one for 10 minutes from now?"),
+                Call("set_timer", {"seconds": 600}),
+            ),
+        ),
+        ("how many minutes until my alarm goes off", Call("list_timers", {})),
+        ("show me all my alarms for tomorrow", Call("list_timers", {})),
+        ("snooze", Call("snooze", {})),
+        ("snooze the alarm for ninety seconds", Call("snooze", {"minutes": 2})),
+        ("let me sleep another half hour", Call("snooze", {"minutes": 30})),
+        ("snooze for ten hours", Call("snooze", {"minutes": 180})),
         ("volume up by two", Call("change_volume", {"steps": 2})),
         ("turn the volume down by ten percent", Call("change_volume", {"steps": -1})),
         ("set the volume to minimum", Call("set_volume", {"percent": 10})),
@@ -287,6 +326,16 @@ def test_answer_to_a_sentence_is_as_listed(said: str, expected: Any) -> None:
         ("wake me every day at seven", "2026-03-01", "today at seven in the morning"),
         ("wake me at eleven on weekends", "2026-03-01", "today at eleven in the morning"),
         ("wake me at six on weekdays", "2026-03-02", "tomorrow, Monday, at six in the morning"),
+        (
+            "set an alarm for monday through friday at six",
+            "2026-03-02",
+            "tomorrow, Monday, at six in the morning",
+        ),
+        (
+            "set a daily alarm for eleven",
+            "2026-03-01",
+            "today at eleven in the morning",
+        ),
         ("wake me every saturday at nine", "2026-03-07", "on Saturday at nine in the morning"),
         (
             "every tuesday wake me at six thirty",
@@ -519,6 +568,8 @@ def test_hour_after_the_question_for_days_that_repeat(
         ("tomorrow's alarm", {"day": "2026-03-02"}),
         ("tomorrow's morning alarm", {"day": "2026-03-02", "part": "morning"}),
         ("my evening alarm", {"part": "evening"}),
+        ("monday's alarm", {"day": "2026-03-02"}),
+        ("the alarm in the evening", {"part": "evening"}),
         ("the monday morning alarm", {"day": "2026-03-02", "part": "morning"}),
     ],
 )
