@@ -35,7 +35,7 @@ def test_other_words_are_not_stop(voice: str, words: str) -> None:
 
 @pytest.mark.parametrize("words", ["stop", "then stop", "did it stop", "and so it would stop"])
 def test_stop_at_the_end_of_a_long_talk_is_not_stop(words: str) -> None:
-    """The same words alone are: nobody who talks on means the alarm."""
+    """The same words alone are."""
     assert alarm_stop.is_stop(uttered(normalised(synthesize(words, "awb"), -26.0)))
     talk = uttered(normalised(synthesize(f"{LONG}, {words}", "awb"), -26.0))
     assert not alarm_stop.is_stop(talk[-3 * MIC_RATE_HZ :])

@@ -22,7 +22,7 @@ BANDS = 36
 CUTOFFS = (0.0, 0.5, 3.0, 4.0)
 """Log-odds, by the number of other utterances in the last 15 s."""
 LONG_S = 3.0
-"""As long as an utterance that is handed on may be: that of somebody who talks on."""
+"""The longest utterance that is handed on: it is running speech, not one word."""
 
 _WINDOW, _HOP = 400, 160  # frames: 25 and 10 ms
 _SIZE = 512
