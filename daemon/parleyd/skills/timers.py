@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 _CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 
-Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="what it is for, if said")]
+Name = Annotated[str, Meta(max_length=LONGEST_NAME, description="its purpose, if said")]
 
 
 class Timers:
