@@ -49,6 +49,7 @@ class Card:
         self._carry: Frames = SILENCE
         self._poll = select.poll()
         self._heard_at = 0.0
+        self._hears_nothing = audio.capture.rpartition(":")[2] == "null"
         self._resting = True
         self._queued = 0
         self._moved_at = 0.0  # when the device last played frames or had none queued
@@ -95,6 +96,8 @@ class Card:
         capture = self._capture
         if capture is None:
             return None
+        if self._hears_nothing:
+            return self._next_silence()
         deadline = time.monotonic() + READ_WAIT_S
         while len(self._carry) < MIC_PERIOD_FRAMES:
             got = self._read_some(capture)
@@ -113,6 +116,16 @@ class Card:
                 self._wait(capture, deadline - now)
         period, self._carry = self._carry[:MIC_PERIOD_FRAMES], self._carry[MIC_PERIOD_FRAMES:]
         return period
+
+    def _next_silence(self) -> Frames:
+        """Return silence at the pace of a card, for ALSA's "null".
+
+        It returns at once and writes nothing: the daemon's own memory would be the audio.
+        """
+        now = time.monotonic()
+        self._heard_at = max(self._heard_at, now - READ_WAIT_S) + PERIOD_MS / 1000
+        time.sleep(max(0.0, self._heard_at - now))
+        return np.zeros(MIC_PERIOD_FRAMES, np.int16)
 
     def _read_some(self, capture: "PCM") -> int:
         """Move the available frames to the carry; return their number."""

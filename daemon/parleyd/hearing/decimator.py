@@ -22,7 +22,8 @@ class Decimator:
     """One stream of frames at `factor` times 16 kHz, brought to 16 kHz.
 
     As with `StreamResampler`, the first 1.5 ms of the output come with a later chunk, and the sound
-    is delayed by `_SHIFT` only. Chunks of any size; deterministic.
+    is delayed by `_SHIFT` only. Chunks of any size give the same results, to a last bit: on some
+    processors the order of a sum depends on its row.
     """
 
     def __init__(self, factor: int) -> None:
