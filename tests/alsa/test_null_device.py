@@ -37,9 +37,7 @@ def test_null_microphone_delivers_a_period_each_10_ms(monkeypatch: pytest.Monkey
     card = Card(config.AudioConfig(capture="null", playback="null"))
     try:
         card.open_capture()
-        monkeypatch.setattr(
-            sound_card, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep)
-        )
+        monkeypatch.setattr(sound_card, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
         card.read()
         began = now
         for _ in range(300):

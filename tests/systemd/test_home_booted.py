@@ -86,7 +86,7 @@ print(json.dumps(told))
 def test_hooks_and_mqtt_work_inside_their_sandboxes(tmp_path: Path) -> None:
     if reason := obstacle():
         pytest.skip(f"THE UNITS FOR THE HOME ARE NOT BOOTED: {reason}")
-    port = str(free_port())  # the container has no network of its own
+    port = str(free_port())  # the container has no separate network
     credential = "[Service]\nLoadCredential=mqtt_password:/etc/parley/mqtt_password\n"
     files = {
         "etc/parley/parley.toml": SETTINGS.replace("PORT", port),

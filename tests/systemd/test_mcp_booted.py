@@ -70,7 +70,7 @@ print(json.dumps(told))
 def test_mcp_servers_work_inside_the_sandbox(tmp_path: Path) -> None:
     if reason := obstacle():
         pytest.skip(f"THE MCP SERVERS ARE NOT BOOTED: {reason}")
-    port = str(free_port())  # the container has no network of its own
+    port = str(free_port())  # the container has no separate network
     files = {
         "etc/parley/parley.toml": SETTINGS.replace("PORT", port),
         "etc/parley/home_mcp_key": KEY,

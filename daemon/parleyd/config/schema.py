@@ -288,7 +288,7 @@ class HomeConfig(Section, frozen=True, kw_only=True):
 class MqttConfig(Section, frozen=True, kw_only=True):
     """The MQTT broker through which Home Assistant finds the speaker.
 
-    Only `parley mqtt` reads it, which is a process of its own.
+    Only `parley mqtt` reads it, which is a separate process.
     """
 
     host: Text = ""
@@ -311,7 +311,7 @@ class HooksConfig(Section, frozen=True, kw_only=True):
 
 
 class PageConfig(Section, frozen=True, kw_only=True):
-    """The page for browsers. Only `parley page` reads it, which is a process of its own."""
+    """The page for browsers. Only `parley page` reads it, which is a separate process."""
 
     host: Text = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1024, le=65535)] = 8470

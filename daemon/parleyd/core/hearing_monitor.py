@@ -44,7 +44,7 @@ class HearingMonitor:
             self._report_duplex(duplex, None)
 
     def report(self, result: FrontEndResult, now: float) -> None:
-        """Log what has changed in this period."""
+        """Log the changes of this period."""
         if result.calibrated is not None:
             self._emit(log_events.of_calibrated(result.calibrated))
             self.save_echo_path(now)

@@ -113,7 +113,7 @@ class MicrophoneWatch:
         return Processing.GATE if self._rises.quantile(0.5) < _GATES_DB else Processing.OTHER
 
     def restore(self, processing: Processing | None) -> None:
-        """Start from what was known before a restart, until enough is measured."""
+        """Start from the state from before a restart, until enough is measured."""
         self._restored = processing
         self.processes = self._leaves_echo = processing is not None
         self._raises = processing is Processing.GAIN_CONTROL
@@ -208,13 +208,13 @@ class MicrophoneWatch:
             self._forget()
 
     def _without_room(self, left_dbfs: float, echo_dbfs: float) -> float:
-        """Return what is left of the echo, without the room's noise as it is in pauses."""
+        """Return the rest of the echo, without the room's noise as it is in pauses."""
         noise = db_to_power(self._room.quantile(_ROOM)) if len(self._room) >= _LEAST else 0.0
         left = db_to_power(left_dbfs) - noise
         return power_to_db(max(left, db_to_power(echo_dbfs - _MOST_REMOVED_DB)))
 
     def _forget(self) -> None:
-        """Forget what was known before a restart, if no echo is loud enough to show it."""
+        """Forget the state from before a restart, if no echo is loud enough to show it."""
         self._unsure_blocks += self._restored is not None and self.removed_db is None
         if self._unsure_blocks > _FORGETS_BLOCKS:
             self.restore(None)

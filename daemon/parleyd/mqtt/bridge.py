@@ -177,7 +177,7 @@ class Bridge:
         self._stale.set()
 
     def _say(self, request: SayRequest) -> None:
-        """Have a text spoken on a connection of its own, because that takes its time."""
+        """Have a text spoken on a separate connection, because that takes its time."""
         if len(self._speaking) >= MOST_TEXTS:
             self._broker.tell_once("texts", "more than %d texts at once: ignored", MOST_TEXTS)
             return

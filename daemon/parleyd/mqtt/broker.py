@@ -1,4 +1,4 @@
-"""The speaker at the broker: sends what is in the outbox, and hands commands on."""
+"""The speaker at the broker: sends the content of the outbox, and hands commands on."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ Carry = Callable[[str, bytes], Awaitable[None]]
 
 
 class Broker:
-    """Sends what is in the outbox, and hands commands on; on the event loop."""
+    """Sends the content of the outbox, and hands commands on; on the event loop."""
 
     def __init__(
         self, address: BrokerAddress, topics: Topics, outbox: BrokerOutbox, carry: Carry

@@ -50,7 +50,7 @@ class Mute:
     `apply` closes (True) or opens the capture device itself; `muted` may also be read at
     any time, from any thread. The switch overrides the skill: while it is on, nothing here
     opens the microphone, and moving it ends the requested time. A person and home automation
-    each have a time of their own; the microphone is closed until both are over.
+    each have a separate time; the microphone is closed until both are over.
 
     The end of that time is measured on `elapsed`, a clock in seconds that never jumps, so no
     change of the wall clock opens the microphone.
