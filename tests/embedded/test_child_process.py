@@ -323,3 +323,21 @@ def _runs(pid: int) -> bool:
             if " Z " not in task.read_text().partition(")")[2][:4]:
                 return True
     return False
+
+
+def test_frozen_server_does_not_outlive_a_stop_that_is_cancelled() -> None:
+    async def scene() -> None:
+        server = EmbeddedServer()
+        await server.start()
+        pid = pid_of(server)
+        os.kill(pid, signal.SIGSTOP)
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0)  # it waits for the child's end
+        stopping.cancel()
+        await asyncio.wait([stopping])
+        assert stopping.cancelled()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        await server.stop()
+
+    asyncio.run(scene())

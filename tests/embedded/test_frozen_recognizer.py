@@ -69,14 +69,20 @@ def test_frozen_recognizer_fails_only_one_command(
     assert "network" not in caplog.text
 
 
-def test_frozen_recognizer_does_not_outlive_close() -> None:
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_frozen_recognizer_does_not_outlive_close(*, cancelled: bool) -> None:
     async def scene() -> None:
         recogniser = RecognitionWorker()
         await recogniser.start()
         pid = recogniser.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        await recogniser.close()
+        closing = asyncio.create_task(recogniser.close())
+        await asyncio.sleep(0)  # it waits for the child's end
+        if cancelled:
+            closing.cancel()
+        await asyncio.wait([closing])
+        assert closing.cancelled() == cancelled
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 

@@ -127,10 +127,13 @@ class EmbeddedServer:
             return
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        if await _code(process) is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        try:
+            await _code(process)
+        finally:  # cancelled, too, it leaves no process
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
 
 
 async def _code(process: asyncio.subprocess.Process) -> int | None:

@@ -117,11 +117,14 @@ class RecognitionWorker:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            async with asyncio.timeout(END_WITHIN_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_WITHIN_S):
+                    await process.wait()
+        finally:  # cancelled, too, it leaves no process
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
         with contextlib.suppress(OSError):  # for data that the child did not read
             await process.stdin.wait_closed()
 
