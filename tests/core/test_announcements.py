@@ -136,10 +136,21 @@ def test_speech_waits_for_the_card() -> None:
     assert answers(core) == {1: None}
 
 
-def test_speech_that_waits_too_long_is_dropped() -> None:
+@pytest.mark.parametrize(
+    ("without_card", "refusal", "reason"),
+    [
+        ("", RequestRefusal.EXPIRED, "Parley was busy for 300 s"),
+        ("the card was lost", RequestRefusal.NO_CARD, "the card was lost"),
+    ],
+)
+def test_speech_that_waits_too_long_is_dropped(
+    without_card: str, refusal: RequestRefusal, reason: str
+) -> None:
     core = BareCore(at("openai"))
     core.say(CardLost("gone", 0))
     core.say(speech(1))
-    core.speaker._announcements.poll(core.now + WAITS_S, free=False)
+    later = core.now + WAITS_S
+    core.speaker._announcements.poll(later, free=False, without_card=without_card)
     core.run(0.01)
-    assert answers(core) == {1: RequestRefusal.EXPIRED}
+    (answer,) = (effect for effect in core.effects if isinstance(effect, RequestAnswered))
+    assert (answer.refusal, answer.reason) == (refusal, reason)

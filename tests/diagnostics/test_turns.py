@@ -1,5 +1,6 @@
 """`parley turns`: the log of a real conversation, read back and shown as a table."""
 
+import grp
 import io
 import json
 import logging
@@ -198,3 +199,24 @@ def test_turns_with_an_unreadable_journal_prints_a_remedy(tmp_path: Path) -> Non
 def test_turns_of_an_empty_log_says_so() -> None:
     ran = CliRunner().invoke(parley, ["turns", "-"], input="")
     assert "No turns" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "sees"),
+    [
+        (0, "root", True),
+        (1000, "adm", True),
+        (1000, "systemd-journal", True),
+        (1000, "users", False),
+    ],
+)
+def test_user_who_does_not_see_the_journal_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, group: str, *, sees: bool
+) -> None:
+    monkeypatch.setenv("PATH", fake_journalctl(tmp_path, "true")["PATH"])
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("os.getegid", lambda: 1000)
+    monkeypatch.setattr("os.getgroups", lambda: [grp.getgrnam(group).gr_gid])
+    ran = CliRunner().invoke(parley, ["turns"])
+    assert "No turns" in ran.output
+    assert ("sudo parley turns" not in ran.output) == sees

@@ -412,6 +412,7 @@ def test_install_without_root_is_refused(checkout: Checkout) -> None:
     assert line.endswith(f"; do: sudo {checkout.root}/install.sh --install --card my\\ card")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 @pytest.mark.parametrize("option", ["--install", "--uninstall"])
 def test_read_only_file_system_is_named(checkout: Checkout, option: str) -> None:
     """As after a fault of the SD card. The mount is in a namespace of its own."""

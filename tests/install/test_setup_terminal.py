@@ -186,3 +186,19 @@ def test_end_prints_one_line_last(file: Path) -> None:
     done = subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=120)
     *_, last = done.stdout.splitlines()
     assert last.startswith(("Say: ", "Start it with: ")) or "Do this first: " in last
+
+
+@pytest.mark.parametrize("options", [(), ("--yes",), ("--board", "none")])
+def test_setup_without_a_terminal_says_that_nothing_is_asked(
+    file: Path, options: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-m", "parleyd", "setup", "--config", str(file), *options]
+    done = subprocess.run(
+        command,
+        env=environ(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ("ssh -t HOST sudo parley setup" in done.stdout) == (options == ())

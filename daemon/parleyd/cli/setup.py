@@ -86,6 +86,8 @@ def _questions(path: Path, flags: Flags, part: str | None, *, unasked: bool) -> 
     asker = None
     if not unasked and sys.stdin.isatty() and sys.stdout.isatty():
         asker = Terminal("\nEnter takes the answer in brackets. Ctrl-C ends the questions.")
+    elif part is None and not unasked and flags == Flags():
+        click.echo("Nothing is asked without a terminal; over SSH: ssh -t HOST sudo parley setup")
     known = _known(path, image=part == "image", again=part is None and asker is not None)
     environ: Mapping[str, str] = os.environ
     if path == paths.INSTALLED_CONFIG:

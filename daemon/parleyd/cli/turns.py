@@ -1,5 +1,6 @@
 """`parley turns`: the last turns as a table, from the journal."""
 
+import grp
 import json
 import os
 import subprocess
@@ -22,6 +23,8 @@ from parleyd.system.child_environment import child_environment
 
 PLAIN_WIDTH = 170  # columns if the output is a file
 PERCENTILES = (50, 90, 99)
+JOURNAL_READERS = frozenset({"systemd-journal", "adm", "wheel"})
+"""The groups that see the journal of services; others see an empty one, without an error."""
 
 COLUMNS = {
     "listened": "listened_ms",
@@ -96,6 +99,8 @@ def turns(
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     if not found:
         console.print("No turns. Parley logs them if log.level is info or debug.")
+        if file is None and not _sees_services():
+            console.print("This user does not see the log of services: sudo parley turns")
         return
     console.print(_table(found))
     if any(_numbers(found, _estimate_name(model)) for model in models):
@@ -140,6 +145,13 @@ def _journal(unit: str, since: str, count: int) -> list[LoggedTurn]:
             f"the journal cannot be read ({what}); try sudo, or join the group systemd-journal"
         )
     return found
+
+
+def _sees_services() -> bool:
+    if os.geteuid() == 0:
+        return True
+    groups = {*os.getgroups(), os.getegid()}
+    return any(g.gr_gid in groups and g.gr_name in JOURNAL_READERS for g in grp.getgrall())
 
 
 def _table(found: Sequence[LoggedTurn]) -> Table:

@@ -38,15 +38,21 @@ class Announcements:
         else:
             self._waiting.append((speech, now))
 
-    def poll(self, now: float, *, free: bool) -> None:
-        """At every period. `free`: no turn and no alarm needs the loudspeaker, and there is one."""
+    def poll(self, now: float, *, free: bool, without_card: str = "") -> None:
+        """At every period. `free`: no turn and no alarm needs the loudspeaker.
+
+        `without_card`: why there is no loudspeaker; "" if there is one.
+        """
         if self._playing is not None and not self._player.busy:
             self._emit(RequestAnswered(self._playing.number))
             self._playing = None
         while self._waiting and now - self._waiting[0][1] >= WAITS_S:
             speech, _ = self._waiting.popleft()
-            self._refuse(speech, RequestRefusal.EXPIRED, f"Parley was busy for {WAITS_S:.0f} s")
-        if free and self._waiting and not self._player.busy:
+            refusal, reason = RequestRefusal.EXPIRED, f"Parley was busy for {WAITS_S:.0f} s"
+            if without_card:
+                refusal, reason = RequestRefusal.NO_CARD, without_card
+            self._refuse(speech, refusal, reason)
+        if free and not without_card and self._waiting and not self._player.busy:
             self._playing, _ = self._waiting.popleft()
             self._player.play(self._playing.frames)
             seconds = round(len(self._playing.frames) / SERVER_RATE_HZ, 1)

@@ -338,7 +338,7 @@ class SmartSpeaker:
 
     def _announce(self, now: float) -> None:
         quiet = self.state is State.IDLE and not self._ringer.audible
-        self._announcements.poll(now, free=quiet and not self._without_card)
+        self._announcements.poll(now, free=quiet, without_card=self._without_card)
 
     def _step(self, now: float) -> TickResult:
         dropped, playback = self._player.next()
