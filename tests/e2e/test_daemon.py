@@ -117,7 +117,13 @@ def test_only_audio_thread_event_loop_and_control_thread_are_real_time(
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait("RELOADING=1")
     daemon.wait("READY=1")
-    assert real_time(loop) == {}, "the priority outlives its configuration"
+    pause = threading.Event()
+    for _ in range(int(WITHIN_S / 0.1)):
+        if real_time(loop) == {}:  # the control thread follows a moment after READY
+            break
+        pause.wait(0.1)
+    else:
+        raise AssertionError(f"the priority outlives its configuration: {real_time(loop)}")
 
 
 def real_time(pid: int) -> dict[int, int]:
