@@ -1,5 +1,6 @@
 """Real speech for all tests of this folder, and a client's seat at an engine."""
 
+import ctypes
 from collections.abc import Callable
 from functools import cache
 
@@ -11,6 +12,8 @@ from parleyd.embedded.recognizer import Recognizer
 from parleyd.embedded.synthesizer import Synthesizer
 from parleyd.units import SERVER_RATE_HZ, Frames
 from tests.embedded.engine_desk import MANUAL, Desk, Json
+
+_C = ctypes.CDLL(None)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +40,7 @@ def spoken(voices: dict[str, Synthesizer]) -> Callable[..., Frames]:
     def speak(
         text: str, voice: str = "awb", rate_hz: int = SERVER_RATE_HZ, pause_ms: int = 300
     ) -> Frames:
+        _C.srand(1)  # flite's noise; else a voice depends on all that was spoken before
         frames, native_hz = voices[voice].native(text)
         frames = resample(frames, native_hz, rate_hz)
         pause = np.zeros(rate_hz * pause_ms // 1000, np.int16)

@@ -80,7 +80,7 @@ def test_every_intent_is_recognised(
         if grammar.match((got := heard(recognizer, spoken, text, voice)).words)
         != grammar.match(text)
     }
-    assert len(wrong) <= 5, wrong  # kal16 is hard to understand; the others miss one or two
+    assert len(wrong) <= 4, wrong  # kal16 is hard to understand; the others miss one or two
     assert {grammar.match(text)[0] for text in COMMANDS} == set(grammar.PHRASES)  # type: ignore[index]
 
 
@@ -97,13 +97,9 @@ def test_other_sentences_are_refused(recognizer: Recognizer, spoken: Callable[..
 
 @pytest.mark.slow
 def test_command_after_the_end_of_a_wake_word_is_recognised(
-    spoken: Callable[..., Frames],
+    recognizer: Recognizer, spoken: Callable[..., Frames]
 ) -> None:
-    """Not every one: the words are right, and some score just below the bound.
-
-    The recogniser is a new one: what others have said before moves scores near the bound.
-    """
-    recognizer = Recognizer()
+    """Not every one: the words are right, and some score just below the bound."""
     refused = []
     for voice in ("slt", *VOICES):
         clip = spoken("jarvis what time is it", voice, MIC_RATE_HZ)

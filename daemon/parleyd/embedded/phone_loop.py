@@ -70,7 +70,7 @@ class PhoneLoop:
         return decode(self._decoder, frames)
 
 
-BIAS = 10.25
+BIAS = 10.35
 WORD_SCORE, PHONE_SCORE = 2.0, -3.0
 """Of the words and of free phones in the same frames, each the mean of a frame."""
 UNEXPLAINED, MOST_UNEXPLAINED = -0.12, 30
